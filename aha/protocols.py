@@ -1,0 +1,202 @@
+"""The seams: what a stage asks of a machine. Stages see these and nothing behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from aha.types import Abstained, Completion, Conversation, Group, Problem, Reply, Said
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from aha.batch import Batch
+    from aha.rundir import RunDir
+
+Metrics = dict[str, float]
+Reward = Callable[[Problem, Sequence[Reply]], "list[float | Abstained]"]
+DType = Literal["float32", "bfloat16"]
+
+
+# --- settings that cross a seam ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn. `max_tokens` counts new tokens; `top_p` 1.0 and no other truncation in RL, so that the
+    recorded log-probabilities are those of the whole distribution at `temperature`."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True)
+class Adam:
+    """AdamW with linear warm-up to a constant rate. `weight_decay` touches matrices only. `clip` is the largest norm of the gradient."""
+
+    lr: float = 3e-6
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    warmup_steps: int = 0
+    clip: float = 1.0
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a learner and an engine use the machine. None of it changes what is learned, beyond rounding.
+
+    `micro_tokens`: the most padded tokens in one forward-backward pass. `rows`: the most rows sampled at a time.
+    `dtype`: what matrix products are computed in; weights that are trained stay float32.
+    `attention` "sdpa" is PyTorch's; `checkpointing` recomputes activations in the backward pass to save memory."""
+
+    device: str = "auto"
+    dtype: DType = "float32"
+    micro_tokens: int = 16_384
+    rows: int = 512
+    checkpointing: bool = False
+    threads: int = 0
+
+
+# --- values that cross a seam -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A prompt's token ids and one seed a sample: the same (prompt, seed, weights) gives the same completion, whatever its neighbours."""
+
+    prompt: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+class Weights(Protocol):
+    """A repeatable stream of (Hugging Face parameter name, full tensor)."""
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]: ...
+
+    def digest(self) -> str:
+        """The sha256 of names, shapes and bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a loss may look at, for the M trained tokens of a micro-batch, in `batch` order."""
+
+    logp_M: Tensor
+    entropy_M: Tensor | None = None
+
+
+Loss = Callable[[Outputs, "Batch"], "tuple[Tensor, Metrics]"]
+
+
+# --- seams ------------------------------------------------------------------------------------------------------------
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back. `stop` holds every token that ends a reply."""
+
+    @property
+    def stop(self) -> tuple[int, ...]: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of the tokens, special tokens included."""
+        ...
+
+    def chat(self, conversation: Conversation) -> list[int]:
+        """The conversation in the model's own chat template, with the header of the assistant's next turn. BadInput if it has none."""
+        ...
+
+
+class Engine(Protocol):
+    """Turns prompts into completions, for RL. Knows tokens; knows no text, no task and no reward."""
+
+    def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
+        """Yields (index of the ask, its completions in seed order) as each group finishes, in any order."""
+        ...
+
+    def load(self, weights: Weights, version: int) -> None: ...
+
+
+class Chat(Protocol):
+    """Turns conversations into what was said. For Sample, Evaluate, judges, rewriters and teachers."""
+
+    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]: ...
+
+
+class Learner(Protocol):
+    """Owns the weights that change. Knows batches and losses; knows no stage and no reward."""
+
+    def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
+        """The log-probability of every trained token, [M] float32 on the CPU, in `batch` order."""
+        ...
+
+    def update(self, batch: Batch, loss: Loss) -> Metrics:
+        """One optimizer step over the whole batch in micro-batches. A loss or gradient that is not finite changes no weight and
+        is reported as `skipped` 1.0."""
+        ...
+
+    def reset_reference(self) -> None:
+        """The reference becomes a copy of the policy."""
+        ...
+
+    def weights(self) -> Weights: ...
+
+    def save(self, folder: Path) -> None:
+        """Write the policy in Hugging Face format, the optimizer's state and the reference (where it differs from the starting model) as safetensors."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote, to the bit."""
+        ...
+
+
+class Backend(Protocol):
+    """A machine. `model` is "tiny", a folder or a hub name; loading is from safetensors only and runs no remote code."""
+
+    def tokenizer(self, model: str) -> Tokenizer: ...
+
+    def engine(self, model: str) -> Engine: ...
+
+    def chat(self, model: str) -> Chat: ...
+
+    def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner: ...
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Go on."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the run here, keep everything, and say why."""
+
+    reason: str
+
+
+class Observer(Protocol):
+    """Who watches a run: the terminal, the doctor and the stall watchdog, composed by the command line."""
+
+    def beat(self, what: str) -> None:
+        """Something moved; `what` says what is being done now."""
+        ...
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop: ...
+
+
+class Stage(Protocol):
+    """One of the verbs: a frozen dataclass whose fields are its settings and whose `run` is its loop."""
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None: ...
+
+
+class Problems(Protocol):
+    """A source of problems, as a function of the place in the run: nothing is stored to resume."""
+
+    def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]: ...

@@ -1,0 +1,44 @@
+"""What the tiny base model has read: documents as people leave them, good and bad, a mixture of named parts.
+
+To add a part, write a function `(random.Random) -> str` in a file of this folder and one line in `MIXTURE`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from aha.tasks.corpus.guess import guess
+from aha.tasks.corpus.searches import methodical, wander, wander_four
+from aha.tasks.corpus.sums import sums
+from aha.types import Document
+
+Writer = Callable[[random.Random], str]
+
+
+@dataclass(frozen=True)
+class CorpusPart:
+    """A named writer and its share of the documents."""
+
+    name: str
+    write: Writer
+    share: float
+
+
+MIXTURE: tuple[CorpusPart, ...] = (
+    CorpusPart("guess", guess, 0.25),
+    CorpusPart("wander", wander, 0.33),
+    CorpusPart("methodical", methodical, 0.25),
+    CorpusPart("wander-four", wander_four, 0.07),
+    CorpusPart("sums", sums, 0.10),
+)
+
+
+def documents(start: int, count: int, seed: int = 0, mixture: tuple[CorpusPart, ...] = MIXTURE) -> Iterator[Document]:
+    """Documents `start` to `start + count` of an endless corpus; each depends on its own number and the seed alone."""
+    shares = [part.share for part in mixture]
+    for number in range(start, start + count):
+        draw = random.Random(f"corpus {seed} {number}")
+        (part,) = draw.choices(mixture, shares)
+        yield Document(part.write(draw), part.name)

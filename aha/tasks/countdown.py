@@ -1,0 +1,112 @@
+"""Countdown: use each number once, with + - * / and parentheses, to make the target.
+
+The world in which a CPU learns to reason. A problem's key is (sorted numbers, target). A fixed hash of the key holds 10 % of all
+problems out of the corpus, of every fine-tuning set and of RL; every maker of data asks `is_held_out` of the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, combinations_with_replacement
+from typing import Literal
+
+from aha.types import Countdown, Language, Problem
+
+Key = tuple[tuple[int, ...], int]
+Split = Literal["train", "held-out"]
+
+LARGEST_NUMBER = 13
+LARGEST_RESULT = 199  # the tiny tokenizer has one token for each whole number up to here
+HELD_OUT_PER_CENT = 10
+
+OPERATIONS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
+
+
+def key_of(reference: Countdown) -> Key:
+    """The identity of a problem: order and language of the question do not count."""
+    return tuple(sorted(reference.numbers)), reference.target
+
+
+def is_held_out(key: Key) -> bool:
+    """Whether the key belongs to the 10 % that no training data may contain. Fixed for ever: change nothing here."""
+    numbers, target = key
+    digest = hashlib.sha256(f"countdown {' '.join(map(str, numbers))} = {target}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % 100 < HELD_OUT_PER_CENT
+
+
+def outcomes(numbers: tuple[int, ...]) -> Iterator[int]:
+    """Every whole value from 0 to 199 that combining the numbers two at a time by + - * can reach."""
+    if len(numbers) == 1:
+        yield numbers[0]
+        return
+    for i, j in combinations(range(len(numbers)), 2):
+        rest = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
+        high, low = max(numbers[i], numbers[j]), min(numbers[i], numbers[j])
+        for apply in OPERATIONS.values():
+            if apply(high, low) <= LARGEST_RESULT:
+                yield from outcomes((*rest, apply(high, low)))
+
+
+@cache
+def all_keys(count: int) -> tuple[Key, ...]:
+    """Every solvable key with `count` numbers from 1 to 13 and a target from 1 to 199, in a fixed order."""
+    return tuple(
+        (numbers, target)
+        for numbers in combinations_with_replacement(range(1, LARGEST_NUMBER + 1), count)
+        for target in sorted(set(outcomes(numbers)))
+        if target > 0
+    )
+
+
+@cache
+def keys(count: int, split: Split) -> tuple[Key, ...]:
+    """The keys of one side of the fixed split."""
+    return tuple(key for key in all_keys(count) if is_held_out(key) == (split == "held-out"))
+
+
+def question(numbers: tuple[int, ...], target: int, language: Language) -> str:
+    """The question as the tiny world asks it."""
+    listed = " ".join(map(str, numbers))
+    match language:
+        case "en":
+            return f"Use {listed} to make {target}."
+        case "zh":
+            return f"用 {listed} 得到 {target}。"
+
+
+def problem(key: Key, language: Language, draw: random.Random) -> Problem:
+    """The problem of a key, its numbers shown in an order drawn from `draw`."""
+    numbers, target = list(key[0]), key[1]
+    draw.shuffle(numbers)
+    shown = tuple(numbers)
+    name = f"countdown-{len(shown)}/{'-'.join(map(str, shown))}={target}/{language}"
+    return Problem(name, "countdown", question(shown, target, language), language, Countdown(shown, target))
+
+
+@dataclass(frozen=True)
+class CountdownProblems:
+    """Countdown as a source of problems: a function of the place in the run, so nothing has to be stored to resume.
+
+    `numbers`: 3, or 4 for the harder task. `chinese`: the share of questions asked in Chinese.
+    """
+
+    numbers: int = 3
+    chinese: float = 0.5
+    split: Split = "train"
+
+    def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
+        """`count` problems for a round of a rollout, drawn without repetition within it."""
+        draw = random.Random(f"countdown {seed} {rollout} {round}")
+        drawn = draw.sample(keys(self.numbers, self.split), count)
+        return [self._ask(key, draw) for key in drawn]
+
+    def all(self, count: int, seed: int = 0) -> list[Problem]:
+        """A fixed sample of `count` distinct problems of the split, for evaluation."""
+        return self.at(0, 0, count, seed)
+
+    def _ask(self, key: Key, draw: random.Random) -> Problem:
+        return problem(key, "zh" if draw.random() < self.chinese else "en", draw)

@@ -1,0 +1,172 @@
+"""The nouns: one frozen value for each state of the data, complete the moment it exists.
+
+Problem -> Completion -> Reply -> Score -> Group (-> PolicyBatch, in `batch`). Plain Python only: no tensor, no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["en", "zh"]
+Finished = Literal["stop", "length"]
+Sees = Literal["summary", "thought", "all"]
+
+
+# --- what a right answer is -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Countdown:
+    """Any expression that uses each of `numbers` exactly once and equals `target`."""
+
+    numbers: tuple[int, ...]
+    target: int
+
+
+@dataclass(frozen=True)
+class Number:
+    """A rational number, as the data set writes it (`"72"`, `"1,234.5"`, `"3/4"`)."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Latex:
+    """A mathematical answer in LaTeX, without its box."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Open:
+    """No checkable answer; only a preference or a judge can say."""
+
+
+Reference = Countdown | Number | Latex | Open
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question with its reference; `id` is unique and stable across runs."""
+
+    id: str
+    domain: str
+    question: str
+    language: Language
+    reference: Reference
+
+
+# --- what a model said ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Sampled token ids (the stop token included when `finished == "stop"`), their log-probabilities as sampled,
+    and the version of the weights that sampled them."""
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finished: Finished
+    version: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A completion read by `template`: `thought` and `answer` are both `None` when it broke the template."""
+
+    text: str
+    thought: str | None
+    answer: str | None
+    tokens: int
+    finished: Finished
+
+    @property
+    def well_formed(self) -> bool:
+        return self.answer is not None
+
+
+# --- what it is worth -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Right:
+    """The answer equals the reference."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """The answer was read and differs from the reference, or there is none."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Abstained:
+    """The grader cannot say, and why. Never trains as wrong: the sample leaves its group."""
+
+    reason: str
+
+
+Grade = Right | Wrong | Abstained
+
+
+@dataclass(frozen=True)
+class Part:
+    """One reward's value for one reply, and the part of the reply it saw."""
+
+    name: str
+    value: float | Abstained
+    weight: float
+    sees: Sees
+
+
+@dataclass(frozen=True)
+class Score:
+    """The weighted sum of the parts, or `Abstained` when any part abstained."""
+
+    total: float | Abstained
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One problem, its prompt's token ids, its completions and their replies and scores, index by index."""
+
+    problem: Problem
+    prompt: tuple[int, ...]
+    completions: tuple[Completion, ...]
+    replies: tuple[Reply, ...]
+    scores: tuple[Score, ...]
+
+
+# --- text that is imitated --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a chat answered: the visible text, and the thinking apart from it where the server gives it."""
+
+    text: str
+    thought: str | None
+    tokens: int
+    finished: Finished
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain text to be imitated whole, and the name of the corpus part that wrote it."""
+
+    text: str
+    part: str
