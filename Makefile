@@ -1,0 +1,55 @@
+# Every target makes .venv and installs everything first, if that is not done or has gone stale.
+PYTHON ?= python3
+WORKERS ?= 2
+
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
+
+.PHONY: help install demo test check format long bench clean
+
+help:
+	@echo "make demo    a base model discovers reasoning on this machine's CPU, in minutes: runs/demo"
+	@echo "make test    all that CI runs"
+	@echo "make check   format, lint, strict types, fast tests"
+	@echo "make format  rewrite the files as 'make check' wants them"
+	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes"
+	@echo "make bench   side by side with peers, where they are installed"
+	@echo "make clean   remove .venv and caches; runs/ stays"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is " + sys.version.split()[0] + ": Aha needs 3.11 or newer; say which with PYTHON=")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[report,test]"
+	@touch $@
+
+install: $(READY)
+
+demo: $(READY)
+	$(BIN)/aha run zero --out runs/demo
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not gpu"
+
+test: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -n $(WORKERS) --dist worksteal --durations 10
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+long: $(READY)
+	$(PYTEST) -m long --durations 0
+
+bench: $(READY)
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find aha tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
