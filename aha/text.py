@@ -1,0 +1,98 @@
+"""What words a text is made of: reflection words and languages. One measure for rewards, filters, evals and reports.
+
+Code, formulas, numbers and tags are no words and are left out first. Chinese has no spaces, so its words are counted by rule: a listed
+word is one, and whatever stands between listed words counts one word for every two characters begun.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aha.types import Language
+
+# The ten words whose rise the paper plots (nature C.2), and what a Chinese writer says in their place. "不对" is not among them: where an
+# English writer says "no", it only rejects.
+REFLECTION_EN = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")
+REFLECTION_ZH = (*("等等", "等一下", "错误", "错了", "但是", "然而", "不过", "重试", "再试"), *("验证", "评估", "检查"))
+
+# Frequent words of more than one character, so that a word is counted as one wherever it begins.
+_FREQUENT_ZH = """不对 所以 得到 使用 因为 因此 如果 那么 然后 可以 可能 不能 不是 没有 我们 你们 他们 这个 那个 这样 现在 首先 其次 最后
+或者 而且 什么 怎么 为什么 多少 知道 思考 考虑 问题 答案 回答 数字 计算 结果 等于 方程 函数 代码 语言 根据 需要 应该 已经 一个 一下 正确 之间"""
+
+_NOT_PROSE = re.compile(
+    r"""```.*?(?:```|\Z)                                  # fenced code, closed or not
+      | `[^`\n]+`                                         # code in a line
+      | \$\$.*?(?:\$\$|\Z)                                # a displayed formula
+      | \$(?=[^\s$])[^$\n]*(?<=[^\s$])\$(?!\d)            # a formula in a line; "$5 or $6" is money
+      | \\\[.*?(?:\\\]|\Z) | \\\(.*?(?:\\\)|\Z)           # the same in brackets
+      | \\begin\{(\w+\*?)\}.*?(?:\\end\{\1\}|\Z)
+      | \\[A-Za-z]+                                       # a command left alone
+      | </?[A-Za-z_]\w*>|<\|[^|<>\s]*\|>                  # tags and special tokens
+      | https?://\S+
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
+_HAN = "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_LATIN = "[A-Za-z\u00c0-\u024f]"
+_LISTED = "|".join(sorted({*REFLECTION_ZH, *_FREQUENT_ZH.split()}, key=lambda word: (-len(word), word)))
+_ZH_WORD = re.compile(rf"{_LISTED}|{_HAN}(?:(?!{_LISTED}){_HAN})?")
+_EN_WORD = re.compile(rf"(?<![\w']){_LATIN}+(?:['’-]{_LATIN}+)*|(?<={_HAN}){_LATIN}+")
+_OTHER_WORD = re.compile(rf"(?:(?!{_HAN}|{_LATIN})[^\W\d_])+")
+_LONE_WORDS = frozenset("aAI")  # any other single letter is a variable
+_REFLECTION = re.compile(rf"(?<!{_LATIN})(?:{'|'.join(REFLECTION_EN)})(?!{_LATIN})|{'|'.join(REFLECTION_ZH)}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Words:
+    """How many words a text has: in Latin letters (taken for English), in Chinese characters, in any other script."""
+
+    en: int
+    zh: int
+    other: int
+
+    @property
+    def all(self) -> int:
+        return self.en + self.zh + self.other
+
+
+def prose(text: str) -> str:
+    """The text without code, formulas, tags and addresses; a space stands where each was."""
+    return _NOT_PROSE.sub(" ", text)
+
+
+def count_words(text: str) -> Words:
+    """The words of the text's prose by language; numbers, symbols and single letters (variables) are none."""
+    plain = prose(text)
+    latin = sum(len(word) > 1 or word in _LONE_WORDS for word in _EN_WORD.findall(plain))
+    other = sum(len(word) > 1 for word in _OTHER_WORD.findall(plain))
+    return Words(latin, len(_ZH_WORD.findall(plain)), other)
+
+
+def language_share(text: str, language: Language) -> float:
+    """The share of the text's words that are in `language` (paper §2.3.2); 1.0 for a text without words, none being foreign."""
+    words = count_words(text)
+    if words.all == 0:
+        return 1.0
+    match language:
+        case "en":
+            return words.en / words.all
+        case "zh":
+            return words.zh / words.all
+
+
+def mixes_languages(text: str) -> bool:
+    """Whether words of both English and Chinese stand in the text."""
+    words = count_words(text)
+    return words.en > 0 and words.zh > 0
+
+
+def reflection_count(text: str) -> int:
+    """How many reflection words the text's prose has, whole words in any case (paper §2.2.4; list: nature C.2)."""
+    return len(_REFLECTION.findall(prose(text)))
+
+
+def reflects(text: str) -> bool:
+    """Whether the text has a reflection word."""
+    return _REFLECTION.search(prose(text)) is not None
