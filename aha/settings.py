@@ -1,0 +1,260 @@
+"""Settings are values: a tree of frozen dataclasses, read and changed by path (`zero.loss.kl`).
+
+A tuple's elements are addressed by their `name` where they have one, else by number. Where a field could hold several kinds of value, the
+path of the field itself says which kind it holds (`zero.template` is `Short`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from aha.errors import BadInput
+
+Tree = TypeVar("Tree")
+NONE = ("none", "null")
+UNCHANGEABLE = "is code, not a value: change it in a recipe file of your own"
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """A value at the end of a path, and what its field may hold."""
+
+    value: object
+    annotation: Any
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def flatten(tree: object) -> dict[str, object]:
+    """Every leaf as plain JSON values, by path, in the order of the fields."""
+    return {path: plain(leaf.value) for path, leaf in leaves(tree).items()}
+
+
+def leaves(tree: object) -> dict[str, Leaf]:
+    """Every leaf by path, with its annotation."""
+    return dict(_walk(tree, type(tree), ""))
+
+
+def plain(value: object) -> object:
+    """What a leaf looks like in JSON: a function by its name, a class by its name, a tuple as a list."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case type():
+            return value.__name__
+        case _ if callable(value) and hasattr(value, "__qualname__"):
+            return f"{value.__module__}.{value.__qualname__}"
+        case _:
+            return str(value)
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """One line for each path whose value differs, `path: before -> after`."""
+    paths = [*before, *(path for path in after if path not in before)]
+    return [f"{path}: {_said(before, path)} -> {_said(after, path)}" for path in paths if not _same(before, after, path)]
+
+
+def nearest(name: str, known: Iterator[str] | list[str]) -> str:
+    """`; did you mean a or b?`, or nothing where no name is near."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _same(before: Mapping[str, object], after: Mapping[str, object], path: str) -> bool:
+    return path in before and path in after and before[path] == after[path]
+
+
+def _said(values: Mapping[str, object], path: str) -> str:
+    return repr(values[path]) if path in values else "nothing"
+
+
+def _walk(node: object, annotation: Any, path: str) -> Iterator[tuple[str, Leaf]]:
+    children = list(_children(node, annotation))
+    if path and _is_dataclass(node) and (annotation is not type(node) or not children):
+        yield path, Leaf(type(node), annotation)
+    elif not _is_branch(node):
+        yield path, Leaf(node, annotation)
+    for key, child, hint in children:
+        yield from _walk(child, hint, f"{path}.{key}" if path else key)
+
+
+def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]]:
+    """The (key, child, annotation) of a branch; nothing for a leaf."""
+    if not _is_branch(node):
+        return
+    match node:
+        case Mapping():
+            yield from ((str(key), child, type(child)) for key, child in node.items())
+        case tuple():
+            element = _element(annotation)
+            yield from ((_key(index, child), child, element or type(child)) for index, child in enumerate(node))
+        case _:
+            hints = _hints(type(node))
+            fields = dataclasses.fields(typing.cast(Any, node))
+            yield from ((field.name, getattr(node, field.name), hints[field.name]) for field in fields if field.init)
+
+
+def _is_branch(node: object) -> bool:
+    return _is_dataclass(node) or isinstance(node, Mapping) or (isinstance(node, tuple) and any(map(_is_dataclass, node)))
+
+
+def _is_dataclass(node: object) -> bool:
+    return dataclasses.is_dataclass(node) and not isinstance(node, type)
+
+
+def _key(index: int, child: object) -> str:
+    name = getattr(child, "name", None)
+    return name if isinstance(name, str) else str(index)
+
+
+def _element(annotation: Any) -> Any:
+    """The annotation of a `tuple[X, ...]`'s elements, where there is one."""
+    args = get_args(annotation)
+    return args[0] if len(args) == 2 and args[1] is Ellipsis else None
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """The fields' types. A name that exists for type checkers only leaves its field as `Any`."""
+    try:
+        return typing.get_type_hints(cls)
+    except NameError:
+        return {field.name: Any for field in dataclasses.fields(cls)}
+
+
+# --- changing ---------------------------------------------------------------------------------------------------------
+
+
+def override(tree: Tree, path: str, text: str) -> Tree:
+    """The tree with the leaf at `path` read from `text` as its field's type says. BadInput, in one line, where it cannot be."""
+    full = resolve(tree, path)
+    leaf = leaves(tree)[full]
+    return _changed(tree, full, lambda: parse(full, leaf, text), text)
+
+
+def assign(tree: Tree, path: str, value: object) -> Tree:
+    """The tree with the leaf at `path` set from its plain JSON form, as `flatten` wrote it."""
+    if path not in leaves(tree):
+        raise BadInput(f"{path}: there is no such setting{nearest(path, list(leaves(tree)))}")
+    leaf = leaves(tree)[path]
+    return _changed(tree, path, lambda: _from_plain(path, leaf, value), repr(value))
+
+
+def resolve(tree: object, path: str) -> str:
+    """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest."""
+    wanted = path.replace("-", "_")
+    known = list(leaves(tree))
+    exact = [full for full in known if full.replace("-", "_") == wanted]
+    found = exact or [full for full in known if full.partition(".")[2].replace("-", "_") == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadInput(f"--{path}: {len(found)} stages have it; say which: {' or '.join(f'--{full}' for full in found)}")
+    short = [full.partition(".")[2] or full for full in known]
+    raise BadInput(f"--{path}: there is no such setting{nearest(wanted, [f'--{name}' for name in dict.fromkeys([*short, *known])])}")
+
+
+def parse(path: str, leaf: Leaf, text: str) -> object:
+    """A leaf's new value from what a person typed."""
+    allowed = _members(leaf.annotation)
+    if type(None) in allowed and text.lower() in NONE:
+        return None
+    if isinstance(leaf.value, type) or any(dataclasses.is_dataclass(member) for member in allowed):
+        return _chosen(path, leaf, text)
+    given: object = text
+    if any(get_origin(member) is tuple for member in allowed):
+        given = [piece.strip() for piece in text.strip("()[] ").split(",") if piece.strip()]
+    return _checked(path, leaf.annotation, given, text)
+
+
+def _from_plain(path: str, leaf: Leaf, value: object) -> object:
+    if plain(leaf.value) == value:
+        return leaf.value
+    if isinstance(value, str):
+        return parse(path, leaf, value)
+    return _checked(path, leaf.annotation, value, repr(value))
+
+
+def _checked(path: str, annotation: Any, given: object, text: str) -> object:
+    if annotation is Any or get_origin(annotation) is Callable:
+        raise BadInput(f"--{path}: it {UNCHANGEABLE}")
+    try:
+        value = TypeAdapter(annotation).validate_python(given)
+    except ValidationError:
+        raise BadInput(f"--{path} {text}: it takes {describe(annotation)}") from None
+    except PydanticUserError:
+        raise BadInput(f"--{path}: it {UNCHANGEABLE}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"--{path} {text}: it takes a finite number")
+    return value
+
+
+def _chosen(path: str, leaf: Leaf, text: str) -> object:
+    """The value, with its own defaults, of the kind that is named."""
+    kinds = {kind.__name__: kind for kind in _members(leaf.annotation) if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+    if not kinds:
+        raise BadInput(f"--{path}: it {UNCHANGEABLE}")
+    wanted = text.replace("-", "").replace("_", "").lower()
+    named = [kind for name, kind in kinds.items() if name.lower() == wanted]
+    if not named:
+        raise BadInput(f"--{path} {text}: it takes one of {', '.join(kinds)}")
+    try:
+        return named[0]()
+    except TypeError:
+        raise BadInput(f"--{path} {text}: it has settings without a default; write it in a recipe file of your own") from None
+
+
+def _changed(tree: Tree, path: str, value: Callable[[], object], text: str) -> Tree:
+    new = value()
+    try:
+        return typing.cast(Tree, _replaced(tree, type(tree), path, new))
+    except ValueError as error:
+        raise BadInput(f"--{path} {text}: {error}") from error
+
+
+def _replaced(node: object, annotation: Any, path: str, value: object) -> object:
+    """The node with what is at `path` below it replaced. Keys may hold dots, so the longest key that fits is taken."""
+    if not path:
+        return value
+    on_the_way = [entry for entry in _children(node, annotation) if f"{path}.".startswith(f"{entry[0]}.")]
+    key, child, hint = max(on_the_way, key=lambda entry: len(entry[0]))
+    new = _replaced(child, hint, path[len(key) + 1 :], value)
+    match node:
+        case Mapping():
+            return {**node, key: new}
+        case tuple():
+            return tuple(new if _key(index, old) == key else old for index, old in enumerate(node))
+        case _:
+            return dataclasses.replace(typing.cast(Any, node), **{key: new})
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The kinds a field may hold: those of a union, or the one."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return get_args(annotation)
+    return (annotation,)
+
+
+PLAIN_WORDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
+
+
+def describe(annotation: Any) -> str:
+    """What a field takes, in words."""
+    if len(_members(annotation)) > 1:
+        return " or ".join(describe(member) for member in _members(annotation))
+    if get_origin(annotation) is Literal:
+        return f"one of {', '.join(map(str, get_args(annotation)))}"
+    if get_origin(annotation) is tuple:
+        return f"{describe(get_args(annotation)[0])}, several separated by commas"
+    return PLAIN_WORDS.get(annotation, str(getattr(annotation, "__name__", annotation)))

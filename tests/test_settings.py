@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aha.errors import BadInput
+from aha.settings import assign, differences, flatten, override, resolve
+
+
+def judge(text: str) -> float:
+    return float(len(text))
+
+
+@dataclass(frozen=True)
+class Loss:
+    kl: float = 0.001
+    constant_length: int | None = None
+    aggregation: Literal["seq-mean", "token-mean"] = "token-mean"
+
+
+@dataclass(frozen=True)
+class Short:
+    pass
+
+
+@dataclass(frozen=True)
+class Long:
+    words: int = 9
+
+
+@dataclass(frozen=True)
+class Weighted:
+    name: str
+    reward: Callable[[str], float] = judge
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Learn:
+    loss: Loss = Loss()
+    template: Short | Long = Short()
+    rewards: tuple[Weighted, ...] = (Weighted("accuracy"), Weighted("format"))
+    betas: tuple[float, float] = (0.9, 0.95)
+    samples: int = 8
+    mask: bool = False
+    extra: Long | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise ValueError("GRPO compares replies within a group, so it needs 2 or more")
+
+
+@dataclass(frozen=True)
+class Judge:
+    k: int = 4
+    sizes: tuple[int, ...] = field(default=(1, 2))
+
+
+TREE: dict[str, object] = {"zero": Learn(), "evaluated": Judge()}
+
+
+def changed(path: str, text: str) -> list[str]:
+    return differences(flatten(TREE), flatten(override(TREE, path, text)))
+
+
+def refusal(path: str, text: str) -> str:
+    with pytest.raises(BadInput) as caught:
+        override(TREE, path, text)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_every_leaf_has_a_path() -> None:
+    assert flatten(TREE) == {
+        "zero.loss.kl": 0.001,
+        "zero.loss.constant_length": None,
+        "zero.loss.aggregation": "token-mean",
+        "zero.template": "Short",
+        "zero.rewards.accuracy.name": "accuracy",
+        "zero.rewards.accuracy.reward": f"{__name__}.judge",
+        "zero.rewards.accuracy.weight": 1.0,
+        "zero.rewards.format.name": "format",
+        "zero.rewards.format.reward": f"{__name__}.judge",
+        "zero.rewards.format.weight": 1.0,
+        "zero.betas": [0.9, 0.95],
+        "zero.samples": 8,
+        "zero.mask": False,
+        "zero.extra": None,
+        "evaluated.k": 4,
+        "evaluated.sizes": [1, 2],
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "change"),
+    [
+        ("zero.loss.kl", "0.01", "zero.loss.kl: 0.001 -> 0.01"),
+        ("loss.kl", "1e-3", None),
+        ("samples", "16", "zero.samples: 8 -> 16"),
+        ("rewards.format.weight", "0", "zero.rewards.format.weight: 1.0 -> 0.0"),
+        ("loss.constant-length", "100", "zero.loss.constant_length: None -> 100"),
+        ("loss.constant_length", "none", None),
+        ("loss.aggregation", "seq-mean", "zero.loss.aggregation: 'token-mean' -> 'seq-mean'"),
+        ("mask", "yes", "zero.mask: False -> True"),
+        ("betas", "0.8, 0.9", "zero.betas: [0.9, 0.95] -> [0.8, 0.9]"),
+        ("sizes", "1,2,3", "evaluated.sizes: [1, 2] -> [1, 2, 3]"),
+        ("zero.loss.kl", "0", "zero.loss.kl: 0.001 -> 0.0"),
+    ],
+)
+def test_a_setting_is_read_as_its_field_says(path: str, text: str, change: str | None) -> None:
+    assert changed(path, text) == ([change] if change else [])
+
+
+def test_a_field_of_several_kinds_changes_its_kind_by_name() -> None:
+    tree = override(TREE, "template", "long")
+    assert flatten(tree)["zero.template"] == "Long"
+    assert flatten(override(tree, "template.words", "12"))["zero.template.words"] == 12
+
+
+def test_a_value_that_may_be_absent_can_come_and_go() -> None:
+    there = override(TREE, "extra", "Long")
+    assert flatten(there)["zero.extra.words"] == 9
+    assert flatten(override(there, "extra", "none"))["zero.extra"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "says"),
+    [
+        ("samples", "many", "--zero.samples many: it takes a whole number"),
+        ("samples", "2.5", "--zero.samples 2.5: it takes a whole number"),
+        ("loss.kl", "nan", "--zero.loss.kl nan: it takes a finite number"),
+        ("loss.aggregation", "mean", "--zero.loss.aggregation mean: it takes one of seq-mean, token-mean"),
+        ("loss.constant_length", "long", "--zero.loss.constant_length long: it takes a whole number or none"),
+        ("mask", "perhaps", "--zero.mask perhaps: it takes true or false"),
+        ("betas", "1", "--zero.betas 1: it takes a number, several separated by commas"),
+        ("template", "tall", "--zero.template tall: it takes one of Short, Long"),
+        ("samples", "1", "--zero.samples 1: GRPO compares replies within a group, so it needs 2 or more"),
+        ("loss.kk", "1", "--loss.kk: there is no such setting; did you mean --loss.kl or"),
+        ("rewards.accuracy.reward", "judge", "--zero.rewards.accuracy.reward: it is code, not a value"),
+        ("zero", "1", "--zero: there is no such setting"),
+    ],
+)
+def test_what_cannot_be_says_what_was_seen_and_what_would_be_right(path: str, text: str, says: str) -> None:
+    assert refusal(path, text).startswith(says)
+
+
+def test_a_name_that_two_stages_have_needs_its_stage() -> None:
+    both: dict[str, object] = {"reason-rl": Learn(), "all-rl": Learn()}
+    with pytest.raises(BadInput, match="2 stages have it; say which: --reason-rl.samples or --all-rl.samples"):
+        override(both, "samples", "4")
+    assert resolve(both, "reason_rl.samples") == "reason-rl.samples"
+
+
+@given(st.floats(0, 1e6), st.integers(2, 10**9), st.booleans(), st.sampled_from([None, 5]))
+def test_what_flatten_wrote_assign_reads_back(kl: float, samples: int, mask: bool, length: int | None) -> None:
+    source = {"zero": Learn(loss=Loss(kl, length), samples=samples, mask=mask, template=Long(3), betas=(kl, 0.5))}
+    target: dict[str, object] = {"zero": Learn()}
+    for path, value in flatten(source).items():
+        target = assign(target, path, value)
+    assert target == source
