@@ -17,8 +17,9 @@ REFLECTION_EN = ("wait", "mistake", "however", "but", "retry", "error", "verify"
 REFLECTION_ZH = (*("等等", "等一下", "错误", "错了", "但是", "然而", "不过", "重试", "再试"), *("验证", "评估", "检查"))
 
 # Frequent words of more than one character, so that a word is counted as one wherever it begins.
-_FREQUENT_ZH = """不对 所以 得到 使用 因为 因此 如果 那么 然后 可以 可能 不能 不是 没有 我们 你们 他们 这个 那个 这样 现在 首先 其次 最后
-或者 而且 什么 怎么 为什么 多少 知道 思考 考虑 问题 答案 回答 数字 计算 结果 等于 方程 函数 代码 语言 根据 需要 应该 已经 一个 一下 正确 之间"""
+_FREQUENT_ZH = """不对 所以 得到 使用 因为 因此 如果 那么 然后 可以 可能 不能 不是 没有 我们 你们 他们 这个 那个 这样 现在
+首先 其次 最后 或者 而且 什么 怎么 为什么 多少 知道 思考 考虑 问题 答案 回答 数字 计算 结果 等于 方程 函数 代码 语言 根据 需要
+应该 已经 一个 一下 正确 之间"""
 
 _NOT_PROSE = re.compile(
     r"""```.*?(?:```|\Z)                                  # fenced code, closed or not
