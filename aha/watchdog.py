@@ -1,0 +1,78 @@
+"""A run that no longer moves ends itself, and leaves behind where every thread stood."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from aha.errors import Stalled
+from aha.protocols import Continue
+from aha.types import Group
+
+CHECKS = 4  # quiet checks in a row before the end
+FOREVER_S = threading.TIMEOUT_MAX
+
+
+class Watchdog:
+    """An observer that ends the process with exit code 70 when nothing has moved for `limit_s` seconds.
+
+    It counts quiet checks and reads no clock: a process that was stopped for an hour, or a machine that slept, makes one late check, not an
+    hour of silence. Code that holds the interpreter's lock for ever holds this thread as well.
+    """
+
+    def __init__(self, folder: Path, limit_s: float) -> None:
+        self.folder = folder
+        self.limit_s = limit_s
+        self.doing = "starting"
+        self._beats = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def beat(self, what: str) -> None:
+        self.doing = what
+        self._beats += 1
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
+        self.beat(f"rollout {number} done")
+        return Continue()
+
+    def __enter__(self) -> Watchdog:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join(timeout=1.0)
+
+    def _watch(self) -> None:
+        seen, quiet = self._beats, 0
+        while not self._over.wait(min(self.limit_s / CHECKS, FOREVER_S)):
+            quiet = quiet + 1 if self._beats == seen else 0
+            seen = self._beats
+            if quiet >= CHECKS:
+                self._end()
+
+    def _end(self) -> None:
+        """The stacks to a file, one line to the person, and out: nobody is left who could unwind."""
+        line = f"no progress for {self.limit_s:g} s while: {self.doing}"
+        try:
+            where = f"every thread's stack is in {self._write(line)}"
+        except OSError as error:
+            where = f"its stacks could not be written ({error})"
+        print(f"aha: {line}; {where}. The same command goes on from the last checkpoint.", file=sys.stderr, flush=True)
+        os._exit(Stalled.exit_code)
+
+    def _write(self, line: str) -> Path:
+        path = self.folder / f"stall-{time.strftime('%Y%m%d-%H%M%S')}.txt"
+        with path.open("w", encoding="utf-8") as file:
+            print(line, file=file, flush=True)
+            faulthandler.dump_traceback(file=file, all_threads=True)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
