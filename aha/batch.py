@@ -1,0 +1,219 @@
+"""Where lists become tensors: groups and documents, flat and ragged, one row for each sample.
+
+A name's last letter is its shape: N tokens, R rows, M trained tokens. The ids that were sampled are the ids that are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from itertools import chain
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor
+
+from aha.errors import BadInput
+from aha.types import Abstained, Completion, Group
+
+Truncation = Literal["penalise", "mask"]
+Rewards = Sequence[Sequence[float | None]]
+Advantages = Callable[[Rewards], "list[list[float | None]]"]
+Aggregation = Callable[["PolicyBatch"], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows of tokens and the weight of each trained one, such that loss = sum over M of weight * l however the rows are divided.
+
+    `trained_N` marks tokens whose log-probability, given what stands before them in their row, enters the loss; never a row's first.
+    Logits are divided by `temperature` before the log-softmax, as when they were sampled. `step_tokens` is the M of the whole
+    optimizer step that these rows are a piece of, so that metrics of pieces add up; `None` where the batch is the whole step."""
+
+    tokens_N: Tensor
+    length_R: Tensor
+    trained_N: Tensor
+    weight_M: Tensor
+    temperature: float
+    step_tokens: int | None = field(default=None, kw_only=True)
+
+    @property
+    def R(self) -> int:
+        """How many rows."""
+        return self.length_R.numel()
+
+    @property
+    def M(self) -> int:
+        """How many trained tokens."""
+        return self.weight_M.numel()
+
+    @property
+    def normaliser(self) -> int:
+        """What the sums of a metric over the pieces of a step are divided by to be means over the step's trained tokens."""
+        return max(1, self.M if self.step_tokens is None else self.step_tokens)
+
+    @cached_property
+    def row_N(self) -> Tensor:
+        """The row of each token."""
+        return torch.arange(self.R, device=self.length_R.device).repeat_interleave(self.length_R, output_size=self.tokens_N.numel())
+
+    @cached_property
+    def column_N(self) -> Tensor:
+        """The position of each token in its row, from 0."""
+        starts = self.length_R.cumsum(0) - self.length_R
+        return torch.arange(self.tokens_N.numel(), device=self.length_R.device) - starts[self.row_N]
+
+    @cached_property
+    def row_M(self) -> Tensor:
+        """The row of each trained token."""
+        return self.row_N[self.trained_N]
+
+    @cached_property
+    def column_M(self) -> Tensor:
+        """The position of each trained token in its row; at least 1."""
+        return self.column_N[self.trained_N]
+
+    @cached_property
+    def count_R(self) -> Tensor:
+        """How many tokens of each row are trained."""
+        return torch.bincount(self.row_M, minlength=self.R)
+
+    def rows(self, indices: Tensor | Sequence[int]) -> Self:
+        """Those rows in that order, weights as they are: a piece of the same step."""
+        picked = torch.as_tensor(indices, dtype=torch.long)
+        where = {"N": _spread(self.length_R, picked), "M": _spread(self.count_R, picked), "R": picked}
+        step = self.M if self.step_tokens is None else self.step_tokens
+        return self._map(lambda name, tensor: tensor[where[name[-1]]], step_tokens=step)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on another device."""
+        return self._map(lambda _, tensor: tensor.to(device))
+
+    def _map(self, change: Callable[[str, Tensor], Tensor], **others: Any) -> Self:
+        tensors: dict[str, Any] = {name: change(name, value) for name, value in self._tensors()}
+        return replace(self, **tensors, **others)
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return ((name, value) for name, value in values if isinstance(value, Tensor))
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyBatch(Batch):
+    """A batch with what each trained token's loss needs: its advantage and its log-probability as sampled, at the start of the
+    rollout, and under the reference (`None`: not computed). `group_R` is the group of each row."""
+
+    advantage_M: Tensor
+    behaviour_M: Tensor
+    old_M: Tensor
+    reference_M: Tensor | None
+    group_R: Tensor
+
+    def split(self, minibatches: int, seed: int, aggregate: Aggregation) -> list[Self]:
+        """Random rows in `minibatches` parts that differ by at most one row, each an optimizer step with its own weights.
+
+        The same seed gives the same parts. With fewer rows than parts there is one part a row; with no row there is none."""
+        if minibatches < 1:
+            raise BadInput(f"minibatches is {minibatches}: a rollout is at least one optimizer step, so it needs 1 or more")
+        order = torch.randperm(self.R, generator=torch.Generator().manual_seed(seed))
+        parts = [self.rows(picked) for picked in order.tensor_split(min(minibatches, self.R))] if self.R else []
+        return [replace(part, weight_M=aggregate(part), step_tokens=None) for part in parts]
+
+
+def collate(groups: Sequence[Group], advantages: Advantages, temperature: float, truncation: Truncation) -> PolicyBatch:
+    """Judged groups as one batch whose weights `split` fills (zero until then); `old_M` is as sampled and there is no reference yet.
+
+    An abstained sample is left out of its group's advantages and of the batch; a group with fewer than two left is dropped.
+    `truncation` "mask" leaves replies cut off at the length limit out of the batch, but their rewards stay in their group's mean."""
+    living = [(group, rewards) for group in groups if _left(rewards := _rewards(group)) >= 2]
+    worth = advantages([rewards for _, rewards in living])
+    samples = [
+        (index, group.prompt, completion, advantage)
+        for index, ((group, _), row) in enumerate(zip(living, worth, strict=True))
+        for completion, advantage in zip(group.completions, row, strict=True)
+        if advantage is not None and _trains(completion, truncation)
+    ]
+    completions = [completion for _, _, completion, _ in samples]
+    prompts = torch.tensor([len(prompt) for _, prompt, _, _ in samples], dtype=torch.long)
+    replies = torch.tensor([len(completion.tokens) for completion in completions], dtype=torch.long)
+    _check(samples)
+    behaviour_M = _flat((completion.logprobs for completion in completions), torch.float32)
+    return PolicyBatch(
+        tokens_N=_flat((chain(prompt, completion.tokens) for _, prompt, completion, _ in samples), torch.long),
+        length_R=prompts + replies,
+        trained_N=torch.tensor([False, True]).repeat(len(samples)).repeat_interleave(torch.stack((prompts, replies), dim=1).flatten()),
+        weight_M=torch.zeros_like(behaviour_M),
+        temperature=temperature,
+        advantage_M=torch.tensor([advantage for *_, advantage in samples], dtype=torch.float32).repeat_interleave(replies),
+        behaviour_M=behaviour_M,
+        old_M=behaviour_M,
+        reference_M=None,
+        group_R=torch.tensor([index for index, *_ in samples], dtype=torch.long),
+    )
+
+
+def collate_documents(
+    documents: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]] | None = None, temperature: float = 1.0
+) -> Batch:
+    """Token lists to be imitated as one optimizer step with token-mean weights; all tokens but each row's first are trained,
+    or of these only the ones marked in `trained` (the assistant's words of a conversation)."""
+    length_R = torch.tensor([len(document) for document in documents], dtype=torch.long)
+    if int(length_R.eq(0).sum()):
+        raise BadInput("a document has no tokens: nothing can be imitated in it, so leave it out")
+    tokens_N = _flat(documents, torch.long)
+    trained_N = torch.ones_like(tokens_N, dtype=torch.bool) if trained is None else _flat(trained, torch.bool)
+    if trained_N.numel() != tokens_N.numel():
+        raise ValueError(f"{trained_N.numel()} marks for {tokens_N.numel()} tokens: each token needs exactly one")
+    trained_N[length_R.cumsum(0) - length_R] = False
+    count = int(trained_N.sum())
+    return Batch(tokens_N, length_R, trained_N, torch.full((count,), 1 / max(1, count)), temperature)
+
+
+def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
+    """Row indices of each forward-backward pass: rows x longest row <= `micro_tokens`, or one row that is longer than that alone.
+
+    Longest first, so that a run that does not fit in memory fails at once."""
+    order = batch.length_R.argsort(descending=True, stable=True)
+    lengths = batch.length_R[order].tolist()
+    parts, start = [], 0
+    while start < len(lengths):
+        end = start + max(1, micro_tokens // max(1, lengths[start]))
+        parts.append(order[start:end])
+        start = end
+    return parts
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _rewards(group: Group) -> list[float | None]:
+    return [None if isinstance(score.total, Abstained) else score.total for score in group.scores]
+
+
+def _left(rewards: Sequence[float | None]) -> int:
+    return sum(reward is not None for reward in rewards)
+
+
+def _trains(completion: Completion, truncation: Truncation) -> bool:
+    return bool(completion.tokens) and (truncation == "penalise" or completion.finished == "stop")
+
+
+def _check(samples: Sequence[tuple[int, Sequence[int], Completion, float]]) -> None:
+    for _, prompt, completion, _ in samples:
+        if not prompt:
+            raise BadInput("a prompt has no tokens: a reply's first token needs something before it, so start prompts with a token")
+        if len(completion.tokens) != len(completion.logprobs):
+            raise ValueError(f"{len(completion.logprobs)} log-probabilities for {len(completion.tokens)} sampled tokens: each needs one")
+
+
+def _flat(lists: Iterable[Iterable[Any]], dtype: torch.dtype) -> Tensor:
+    return torch.tensor(list(chain.from_iterable(lists)), dtype=dtype)
+
+
+def _spread(size_R: Tensor, picked: Tensor) -> Tensor:
+    """The flat positions of the picked rows' items, where row r holds size_R[r] consecutive items."""
+    start_R = size_R.cumsum(0) - size_R
+    sizes = size_R[picked]
+    within = torch.arange(int(sizes.sum())) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    return start_R[picked].repeat_interleave(sizes) + within

@@ -1,0 +1,1 @@
+"""The mathematics: advantages, aggregation, losses, importance correction, filters."""
