@@ -1,0 +1,179 @@
+"""The log-probability of chosen tokens, straight from hidden states: no tensor of tokens by vocabulary is ever whole.
+
+The vocabulary is walked in slices with a running log-sum-exp, and walked again in the backward pass. So every row of the head's
+gradient is written once, by one product over all tokens, and a bfloat16 copy of the head is never larger than a slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHUNK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The linear head, what is done to its logits before the softmax, and how many columns are looked at in one go."""
+
+    weight_VD: Tensor
+    bias_V: Tensor | None
+    temperature: float
+    softcap: float | None
+    columns: int
+
+    def slices(self) -> Iterator[slice]:
+        vocabulary = self.weight_VD.shape[0]
+        for start in range(0, vocabulary, self.columns):
+            yield slice(start, min(start + self.columns, vocabulary))
+
+    def logits(self, hidden_MD: Tensor, part: slice) -> Tensor:
+        """[M, slice] in float32 (float64 for float64), after soft cap and temperature."""
+        weight_SD = self.weight_VD[part].to(hidden_MD.dtype)
+        logits_MS = _product(hidden_MD, weight_SD.T)
+        if self.bias_V is not None:
+            logits_MS += self.bias_V[part]
+        if self.softcap is not None:
+            logits_MS.div_(self.softcap).tanh_().mul_(self.softcap)
+        return logits_MS if self.temperature == 1.0 else logits_MS.div_(self.temperature)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right in their own dtype with a float32 result (float64 for float64); only CUDA skips the rounding in between."""
+    if left.dtype in (torch.float32, torch.float64):
+        return left @ right
+    return torch.mm(left, right, out_dtype=torch.float32) if left.is_cuda else (left @ right).float()
+
+
+def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+    """Where each token's target stands in the slice, and 1.0 where it is there at all."""
+    inside_M = (targets_M >= part.start) & (targets_M < part.stop)
+    index_M1 = (targets_M - part.start).clamp(0, part.stop - part.start - 1)[:, None]
+    return index_M1, inside_M.to(logits_MS.dtype)
+
+
+def _whole(logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(log-probability, entropy, probabilities) where the whole vocabulary fits in one slice."""
+    logp_MV = torch.log_softmax(logits_MV, dim=-1)
+    probability_MV = torch.exp(logp_MV, out=logits_MV)
+    entropy_M = -torch.einsum("mv,mv->m", probability_MV, logp_MV)
+    return logp_MV.gather(1, targets_M[:, None]).squeeze(1), entropy_M, probability_MV
+
+
+def _running(head: _Head, hidden_MD: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(log-probability, entropy, log-sum-exp) slice by slice; sums are kept relative to the largest logit so far."""
+    total_M = hidden_MD.new_zeros(len(hidden_MD), dtype=torch.promote_types(hidden_MD.dtype, torch.float32))
+    top_M, weighted_M, target_M = torch.full_like(total_M, -torch.inf), torch.zeros_like(total_M), torch.zeros_like(total_M)
+    for part in head.slices():
+        logits_MS = head.logits(hidden_MD, part)
+        index_M1, inside_M = _at(logits_MS, targets_M, part)
+        target_M += logits_MS.gather(1, index_M1).squeeze(1) * inside_M
+        before_M, top_M = top_M, torch.maximum(top_M, logits_MS.amax(dim=1))
+        odds_MS = logits_MS.sub_(top_M[:, None]).exp()
+        sum_M, shrink_M = odds_MS.sum(dim=1), torch.exp(before_M - top_M)
+        total_M = total_M * shrink_M + sum_M
+        weighted_M = weighted_M * shrink_M + torch.einsum("ms,ms->m", odds_MS, logits_MS) + top_M * sum_M
+    log_total_M = top_M + total_M.log()
+    return target_M - log_total_M, log_total_M - weighted_M / total_M, log_total_M
+
+
+def _columns(tokens: int, vocabulary: int, chunk_bytes: int) -> int:
+    return max(1, min(vocabulary, chunk_bytes // (4 * max(1, tokens))))
+
+
+class _TokenLogprobs(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_MD: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor | None,
+        targets_M: Tensor,
+        temperature: float,
+        softcap: float | None,
+        chunk_bytes: int,
+        sums: tuple[Tensor | None, Tensor | None] | None,
+    ) -> tuple[Tensor, Tensor]:
+        columns = _columns(len(hidden_MD), len(weight_VD), chunk_bytes)
+        head = _Head(weight_VD, bias_V, temperature, softcap, columns)
+        fits = columns == len(weight_VD)
+        if fits:
+            logp_M, entropy_M, kept = _whole(head.logits(hidden_MD, slice(0, columns)), targets_M)
+        else:
+            logp_M, entropy_M, kept = _running(head, hidden_MD, targets_M)
+        ctx.save_for_backward(hidden_MD, weight_VD, bias_V, targets_M, kept)
+        ctx.settings = (temperature, softcap, columns)
+        ctx.fits, ctx.sums = fits, sums
+        ctx.mark_non_differentiable(entropy_M)
+        return logp_M, entropy_M
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
+        hidden_MD, weight_VD, bias_V, targets_M, kept = ctx.saved_tensors
+        head = _Head(weight_VD, bias_V, *ctx.settings)
+        wants = ctx.needs_input_grad
+        sum_weight_VD, sum_bias_V = ctx.sums or (
+            torch.zeros_like(weight_VD) if wants[1] else None,
+            torch.zeros_like(bias_V) if bias_V is not None and wants[2] else None,
+        )
+        grad_hidden_MD = torch.zeros_like(hidden_MD, dtype=kept.dtype) if wants[0] else None
+        for part in head.slices():
+            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], kept, part, ctx.fits)
+            if sum_bias_V is not None:
+                sum_bias_V[part] += grad_MS.sum(dim=0)
+            grad_MS = grad_MS.to(hidden_MD.dtype)
+            if grad_hidden_MD is not None:
+                _add_product(grad_hidden_MD, grad_MS, weight_VD[part].to(hidden_MD.dtype))
+            if sum_weight_VD is not None:
+                _add_product(sum_weight_VD[part], grad_MS.T, hidden_MD)
+        grad_hidden = None if grad_hidden_MD is None else grad_hidden_MD.to(hidden_MD.dtype)
+        own = ctx.sums is None
+        return grad_hidden, sum_weight_VD if own else None, sum_bias_V if own else None, None, None, None, None, None
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    if left.dtype == total.dtype:
+        total.addmm_(left, right)
+    else:
+        total += _product(left, right)
+
+
+def _logit_gradient(head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, kept: Tensor, part: slice, fits: bool) -> Tensor:
+    """d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
+
+    `kept` holds the probabilities where one slice was enough, else the log-sum-exp they are made from."""
+    scaled_M1 = (grad_M / head.temperature)[:, None]
+    plain = fits and head.softcap is None
+    logits_MS = kept if plain else head.logits(hidden_MD, part)
+    slope_MS = None if head.softcap is None else 1 - (logits_MS * (head.temperature / head.softcap)).square_()
+    if fits:
+        grad_MS = kept * -scaled_M1
+    else:
+        grad_MS = logits_MS.sub_(kept[:, None]).exp_().mul_(-scaled_M1)
+    index_M1, inside_M = _at(grad_MS, targets_M, part)
+    grad_MS.scatter_add_(1, index_M1, scaled_M1 * inside_M[:, None])
+    return grad_MS if slope_MS is None else grad_MS.mul_(slope_MS)
+
+
+def token_logprobs(
+    hidden_MD: Tensor,
+    weight_VD: Tensor,
+    bias_V: Tensor | None,
+    targets_M: Tensor,
+    temperature: float = 1.0,
+    softcap: float | None = None,
+    chunk: int = CHUNK_BYTES,
+    *,
+    accumulate: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, which carries no gradient; both [M] float32.
+
+    Products run in hidden's dtype, all else in float32. `chunk` is the most bytes one slice of logits may take. `accumulate` adds the
+    head's gradient to the `.grad` that is already there, so that no second gradient of the head's size is ever made."""
+    sums = (weight_VD.grad, None if bias_V is None else bias_V.grad) if accumulate else None
+    logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M, temperature, softcap, chunk, sums)
+    return logp_M, entropy_M
