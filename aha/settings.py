@@ -11,7 +11,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -136,33 +136,99 @@ def _hints(cls: type) -> dict[str, Any]:
 # --- changing ---------------------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True)
+class _Change:
+    said: str  # as a person would type it
+    value: object
+
+
 def override(tree: Tree, path: str, text: str) -> Tree:
     """The tree with the leaf at `path` read from `text` as its field's type says. BadInput, in one line, where it cannot be."""
-    full = resolve(tree, path)
-    leaf = leaves(tree)[full]
-    return _changed(tree, full, lambda: parse(full, leaf, text), text)
+    return override_all(tree, [(path, text)])
+
+
+def override_all(tree: Tree, changes: Iterable[tuple[str, str]]) -> Tree:
+    """All changes at once, so that settings which only fit together may change together; kinds first, since they bring settings."""
+    later = []
+    for path, text in changes:
+        if _is_kind(tree, path):
+            tree = _changed(tree, [(path, text)])
+        else:
+            later.append((path, text))
+    return _changed(tree, later) if later else tree
 
 
 def assign(tree: Tree, path: str, value: object) -> Tree:
     """The tree with the leaf at `path` set from its plain JSON form, as `flatten` wrote it."""
-    if path not in leaves(tree):
+    leaf = leaves(tree).get(path)
+    if leaf is None:
         raise BadInput(f"{path}: there is no such setting{nearest(path, list(leaves(tree)))}")
-    leaf = leaves(tree)[path]
-    return _changed(tree, path, lambda: _from_plain(path, leaf, value), repr(value))
+    if plain(leaf.value) == value:
+        return tree
+    new = parse(path, leaf, value) if isinstance(value, str) else _checked(path, leaf.annotation, value, repr(value))
+    return _rebuilt_whole(tree, {path: _Change(f"--{path} {value}", new)})
+
+
+def _is_kind(tree: object, path: str) -> bool:
+    """Whether the path says which kind of value a field holds. What is no path is no kind yet; the kinds may bring it."""
+    found = [leaf for full, leaf in leaves(tree).items() if _fits(full, path)]
+    return any(map(_holds_kinds, found))
+
+
+def _holds_kinds(leaf: Leaf) -> bool:
+    return isinstance(leaf.value, type) or any(dataclasses.is_dataclass(member) for member in _members(leaf.annotation))
+
+
+def _changed(tree: Tree, changes: Iterable[tuple[str, str]]) -> Tree:
+    known, parsed = leaves(tree), {}
+    for path, text in changes:
+        full = resolve(tree, path)
+        parsed[full] = _Change(f"--{full} {text}", parse(full, known[full], text))
+    return _rebuilt_whole(tree, parsed)
+
+
+def _rebuilt_whole(tree: Tree, changes: Mapping[str, _Change]) -> Tree:
+    return typing.cast(Tree, _rebuilt(tree, type(tree), changes))
+
+
+def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> object:
+    """The node with each changed leaf below it replaced, every value on the way made once and so checked once."""
+    if "" in changes:
+        return changes[""].value
+    new = {}
+    for key, child, hint in _children(node, annotation):
+        below = {path[len(key) + 1 :]: change for path, change in changes.items() if f"{path}.".startswith(f"{key}.")}
+        if below:
+            new[key] = _rebuilt(child, hint, below)
+    match node:
+        case Mapping():
+            return {**node, **new}
+        case tuple():
+            return tuple(new.get(_key(index, child), child) for index, child in enumerate(node))
+    try:
+        return dataclasses.replace(typing.cast(Any, node), **new)
+    except (ValueError, BadInput) as error:
+        raise BadInput(f"{' '.join(change.said for change in changes.values())}: {error}") from error
 
 
 def resolve(tree: object, path: str) -> str:
     """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest."""
-    wanted = path.replace("-", "_")
     known = list(leaves(tree))
-    exact = [full for full in known if full.replace("-", "_") == wanted]
-    found = exact or [full for full in known if full.partition(".")[2].replace("-", "_") == wanted]
+    found = [full for full in known if _plainly(full) == _plainly(path)] or [full for full in known if _fits(full, path)]
     if len(found) == 1:
         return found[0]
     if found:
         raise BadInput(f"--{path}: {len(found)} stages have it; say which: {' or '.join(f'--{full}' for full in found)}")
     short = [full.partition(".")[2] or full for full in known]
-    raise BadInput(f"--{path}: there is no such setting{nearest(wanted, [f'--{name}' for name in dict.fromkeys([*short, *known])])}")
+    raise BadInput(f"--{path}: there is no such setting{nearest(f'--{path}', [f'--{name}' for name in dict.fromkeys([*short, *known])])}")
+
+
+def _fits(full: str, path: str) -> bool:
+    return _plainly(path) in (_plainly(full), _plainly(full.partition(".")[2]))
+
+
+def _plainly(path: str) -> str:
+    return path.replace("-", "_")
 
 
 def parse(path: str, leaf: Leaf, text: str) -> object:
@@ -170,20 +236,12 @@ def parse(path: str, leaf: Leaf, text: str) -> object:
     allowed = _members(leaf.annotation)
     if type(None) in allowed and text.lower() in NONE:
         return None
-    if isinstance(leaf.value, type) or any(dataclasses.is_dataclass(member) for member in allowed):
+    if _holds_kinds(leaf):
         return _chosen(path, leaf, text)
     given: object = text
     if any(get_origin(member) is tuple for member in allowed):
         given = [piece.strip() for piece in text.strip("()[] ").split(",") if piece.strip()]
     return _checked(path, leaf.annotation, given, text)
-
-
-def _from_plain(path: str, leaf: Leaf, value: object) -> object:
-    if plain(leaf.value) == value:
-        return leaf.value
-    if isinstance(value, str):
-        return parse(path, leaf, value)
-    return _checked(path, leaf.annotation, value, repr(value))
 
 
 def _checked(path: str, annotation: Any, given: object, text: str) -> object:
@@ -213,30 +271,6 @@ def _chosen(path: str, leaf: Leaf, text: str) -> object:
         return named[0]()
     except TypeError:
         raise BadInput(f"--{path} {text}: it has settings without a default; write it in a recipe file of your own") from None
-
-
-def _changed(tree: Tree, path: str, value: Callable[[], object], text: str) -> Tree:
-    new = value()
-    try:
-        return typing.cast(Tree, _replaced(tree, type(tree), path, new))
-    except ValueError as error:
-        raise BadInput(f"--{path} {text}: {error}") from error
-
-
-def _replaced(node: object, annotation: Any, path: str, value: object) -> object:
-    """The node with what is at `path` below it replaced. Keys may hold dots, so the longest key that fits is taken."""
-    if not path:
-        return value
-    on_the_way = [entry for entry in _children(node, annotation) if f"{path}.".startswith(f"{entry[0]}.")]
-    key, child, hint = max(on_the_way, key=lambda entry: len(entry[0]))
-    new = _replaced(child, hint, path[len(key) + 1 :], value)
-    match node:
-        case Mapping():
-            return {**node, key: new}
-        case tuple():
-            return tuple(new if _key(index, old) == key else old for index, old in enumerate(node))
-        case _:
-            return dataclasses.replace(typing.cast(Any, node), **{key: new})
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

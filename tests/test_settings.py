@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.settings import assign, differences, flatten, override, resolve
+from aha.settings import assign, differences, flatten, override, override_all, resolve
 
 
 def judge(text: str) -> float:
@@ -20,7 +20,11 @@ def judge(text: str) -> float:
 class Loss:
     kl: float = 0.001
     constant_length: int | None = None
-    aggregation: Literal["seq-mean", "token-mean"] = "token-mean"
+    aggregation: Literal["seq-mean", "token-mean", "constant"] = "token-mean"
+
+    def __post_init__(self) -> None:
+        if self.aggregation == "constant" and self.constant_length is None:
+            raise BadInput("constant needs a constant_length")
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def test_a_value_that_may_be_absent_can_come_and_go() -> None:
         ("samples", "many", "--zero.samples many: it takes a whole number"),
         ("samples", "2.5", "--zero.samples 2.5: it takes a whole number"),
         ("loss.kl", "nan", "--zero.loss.kl nan: it takes a finite number"),
-        ("loss.aggregation", "mean", "--zero.loss.aggregation mean: it takes one of seq-mean, token-mean"),
+        ("loss.aggregation", "mean", "--zero.loss.aggregation mean: it takes one of seq-mean, token-mean, constant"),
         ("loss.constant_length", "long", "--zero.loss.constant_length long: it takes a whole number or none"),
         ("mask", "perhaps", "--zero.mask perhaps: it takes true or false"),
         ("betas", "1", "--zero.betas 1: it takes a number, several separated by commas"),
@@ -151,9 +155,21 @@ def test_what_cannot_be_says_what_was_seen_and_what_would_be_right(path: str, te
 
 def test_a_name_that_two_stages_have_needs_its_stage() -> None:
     both: dict[str, object] = {"reason-rl": Learn(), "all-rl": Learn()}
-    with pytest.raises(BadInput, match="2 stages have it; say which: --reason-rl.samples or --all-rl.samples"):
+    with pytest.raises(BadInput, match=r"2 stages have it; say which: --reason-rl.samples or --all-rl.samples"):
         override(both, "samples", "4")
     assert resolve(both, "reason_rl.samples") == "reason-rl.samples"
+
+
+def test_settings_that_only_fit_together_change_together() -> None:
+    with pytest.raises(BadInput, match=r"^--zero.loss.aggregation constant: constant needs a constant_length$"):
+        override(TREE, "loss.aggregation", "constant")
+    tree = override_all(TREE, [("loss.aggregation", "constant"), ("loss.constant_length", "64")])
+    assert flatten(tree)["zero.loss.constant_length"] == 64
+
+
+def test_a_kind_may_be_chosen_after_the_settings_it_brings() -> None:
+    tree = override_all(TREE, [("template.words", "5"), ("template", "Long")])
+    assert flatten(tree)["zero.template.words"] == 5
 
 
 @given(st.floats(0, 1e6), st.integers(2, 10**9), st.booleans(), st.sampled_from([None, 5]))
