@@ -1,0 +1,1 @@
+"""The machine: the only home of transformers, torch.distributed and the engines."""
