@@ -1,0 +1,123 @@
+"""Countdown, exactly: an expression of its own small grammar, in fractions; nothing is ever handed to an interpreter.
+
+    sum = product (("+" | "-") product)*      product = atom (("*" | "/") atom)*      atom = digits | "(" sum ")"
+
+There is no sign before a number, no decimal point and no power. One trailing `= N` is allowed where N is what the expression equals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from aha.grading.answers import boxed
+from aha.grading.symbols import LONGEST, arithmetic
+from aha.types import Countdown, Grade, Right, Wrong
+
+MOST_TOKENS, DEEPEST, MOST_DIGITS = 64, 16, 12
+
+_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\S")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read: its value, the whole numbers in it from left to right, and where the next token stands."""
+
+    value: Fraction
+    numbers: tuple[int, ...]
+    end: int
+
+
+class _Grammar:
+    """Reads the longest expression from a place in the tokens, at most MOST_TOKENS long, or `None`."""
+
+    def __init__(self, tokens: Sequence[str], start: int = 0) -> None:
+        self.tokens = tokens[start : start + MOST_TOKENS]
+
+    def sum(self, at: int = 0, depth: int = 0) -> _Read | None:
+        left = self._product(at, depth)
+        while left and self._at(left.end) in ("+", "-"):
+            right = self._product(left.end + 1, depth)
+            if right is None:
+                return left
+            value = left.value + right.value if self._at(left.end) == "+" else left.value - right.value
+            left = _Read(value, left.numbers + right.numbers, right.end)
+        return left
+
+    def _product(self, at: int, depth: int) -> _Read | None:
+        left = self._atom(at, depth)
+        while left and self._at(left.end) in ("*", "/"):
+            right = self._atom(left.end + 1, depth)
+            if right is None:
+                return left
+            value = left.value * right.value if self._at(left.end) == "*" else left.value / right.value
+            left = _Read(value, left.numbers + right.numbers, right.end)
+        return left
+
+    def _atom(self, at: int, depth: int) -> _Read | None:
+        token = self._at(at)
+        if _is_whole(token):
+            return _Read(Fraction(int(token)), (int(token),), at + 1)
+        if token != "(" or depth == DEEPEST:
+            return None
+        inner = self.sum(at + 1, depth + 1)
+        if inner is None or self._at(inner.end) != ")":
+            return None
+        return _Read(inner.value, inner.numbers, inner.end + 1)
+
+    def _at(self, place: int) -> str:
+        return self.tokens[place] if place < len(self.tokens) else ""
+
+
+def _is_whole(token: str) -> bool:
+    return token.isascii() and token.isdigit() and len(token) <= MOST_DIGITS
+
+
+def grade_countdown(reference: Countdown, answer: str) -> Grade:
+    """Right for an expression that uses each number exactly once and equals the target; in a box, or as the whole answer."""
+    text = arithmetic(boxed(answer) or answer).strip().rstrip(".。$").lstrip("$").strip()
+    tokens = _TOKEN.findall(text)
+    try:
+        read = _Grammar(tokens).sum()
+    except ZeroDivisionError:
+        return Wrong("divides by zero")
+    if read is None:
+        return Wrong(f"{_shown(text)} is not an arithmetic expression")
+    if (rest := tokens[read.end :]) and not _says(rest, read.value):
+        return Wrong(f"{_shown(' '.join(rest))} after the expression: only `= {read.value}` may follow")
+    if sorted(read.numbers) != sorted(reference.numbers):
+        return Wrong(f"uses {sorted(read.numbers)}, not each of {sorted(reference.numbers)} once")
+    return Right() if read.value == reference.target else Wrong(f"equals {read.value}, not {reference.target}")
+
+
+def _says(tokens: Sequence[str], value: Fraction) -> bool:
+    """Whether the tokens are `= N`, N being the value."""
+    return len(tokens) == 2 and tokens[0] == "=" and _is_whole(tokens[1]) and int(tokens[1]) == value
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def last_expression(text: str) -> str | None:
+    """The last arithmetic expression with an operator anywhere in the text: for the lenient measure, which asks for no format."""
+    text, last, at = arithmetic(text[-LONGEST:]), None, 0
+    found = list(_TOKEN.finditer(text))
+    tokens = [match.group() for match in found]
+    while at < len(tokens):
+        if read := _expression_at(tokens, at):
+            last = text[found[at].start() : found[at + read.end - 1].end()]
+        at += read.end if read else 1
+    return last
+
+
+def _expression_at(tokens: Sequence[str], at: int) -> _Read | None:
+    if tokens[at] != "(" and not _is_whole(tokens[at]):
+        return None
+    try:
+        read = _Grammar(tokens, at).sum()
+    except ZeroDivisionError:
+        return None
+    return read if read and len(read.numbers) > 1 else None

@@ -1,0 +1,85 @@
+"""The incentives: a reward is a function of one problem and all its replies; `Rewards` routes by domain and sums with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
+
+from aha.errors import BadInput
+from aha.protocols import Reward
+from aha.rewards.accuracy import Accuracy
+from aha.rewards.form import Format
+from aha.rewards.length import SoftOverlong
+from aha.types import Abstained, Part, Problem, Reply, Score, Sees
+
+__all__ = ["Accuracy", "Format", "Rewards", "SoftOverlong", "Weighted", "paper"]
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A reward with its weight and the part of the reply it sees; `domains` limits it to problems of those (`None`: to none)."""
+
+    name: str
+    reward: Reward
+    weight: float = 1.0
+    sees: Sees = "all"
+    domains: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.weight):
+            raise BadInput(f"reward '{self.name}' has weight {self.weight}: a weight has to be a finite number")
+
+    def covers(self, problem: Problem) -> bool:
+        return self.domains is None or problem.domain in self.domains
+
+    def values(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        """The reward's values, one a reply, each finite or abstained; ValueError otherwise."""
+        values = list(self.reward(problem, replies))
+        if len(values) != len(replies):
+            raise ValueError(f"reward '{self.name}' returned {len(values)} values for {len(replies)} replies: one a reply is needed")
+        return [self._checked(value, problem) for value in values]
+
+    def _checked(self, value: object, problem: Problem) -> float | Abstained:
+        match value:
+            case Abstained():
+                return value
+            case Real() if isfinite(value):
+                return float(value)
+        raise ValueError(f"reward '{self.name}' returned {value!r} for {problem.id}: a finite number or Abstained is needed")
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """The parts whose weighted values are summed to a reply's score."""
+
+    parts: tuple[Weighted, ...]
+
+    def __post_init__(self) -> None:
+        names = [part.name for part in self.parts]
+        if not names or len(set(names)) < len(names):
+            raise BadInput(f"rewards are named {names}: at least one is needed, each with a name of its own")
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> tuple[Score, ...]:
+        """One score a reply, in order, of the parts that cover the problem's domain."""
+        covering = [part for part in self.parts if part.covers(problem)]
+        if not covering:
+            raise ValueError(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
+        columns = [part.values(problem, replies) for part in covering]
+        return tuple(_score(covering, [column[i] for column in columns]) for i in range(len(replies)))
+
+
+def _score(weighted: Sequence[Weighted], values: Sequence[float | Abstained]) -> Score:
+    parts = tuple(Part(w.name, value, w.weight, w.sees) for w, value in zip(weighted, values, strict=True))
+    total = 0.0
+    for part in parts:
+        if isinstance(part.value, Abstained):
+            return Score(Abstained(f"{part.name}: {part.value.reason}"), parts)
+        total += part.weight * part.value
+    return Score(total, parts)
+
+
+def paper() -> Rewards:
+    """R1-Zero's rule rewards: accuracy and format with the same weight."""
+    return Rewards((Weighted("accuracy", Accuracy(), 1.0, "summary"), Weighted("format", Format(), 1.0, "all")))

@@ -1,0 +1,104 @@
+"""Question to prompt, completion to thought and answer: the only grammar of a reply.
+
+A reply is strict: every tag once, in order, nothing but blanks outside them. Tags are compared letter by letter, so another case or a
+look-alike letter is ordinary text. A reply cut at the length limit has no answer even where its tags are complete: it never ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aha.types import Conversation, Finished, Message, Reply
+
+THINK, END_THINK = "<think>", "</think>"
+ANSWER, END_ANSWER = "<answer>", "</answer>"
+TAGGED = (THINK, END_THINK, ANSWER, END_ANSWER)
+SUMMARISED = (THINK, END_THINK)
+
+TABLE_1 = (
+    "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about "
+    "the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within "
+    "<think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer here "
+    "</answer>. User: {question}. Assistant:"
+)
+BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
+
+
+def _pieces(text: str, tags: tuple[str, ...]) -> list[str] | None:
+    """The texts before, between and after the tags, or `None` unless each tag stands exactly once and in this order."""
+    if any(text.count(tag) != 1 for tag in tags):
+        return None
+    pieces = []
+    for tag in tags:
+        piece, found, text = text.partition(tag)
+        if not found:
+            return None
+        pieces.append(piece)
+    return [*pieces, text]
+
+
+def _inside(text: str, tags: tuple[str, ...]) -> tuple[str, str] | None:
+    """Thought and answer, stripped, or `None` when the text breaks the form or its answer is blank."""
+    match _pieces(text, tags):
+        case [before, thought, between, answer, after] if not (before + between + after).strip() and answer.strip():
+            return thought.strip(), answer.strip()
+        case [before, thought, summary] if not before.strip() and summary.strip():
+            return thought.strip(), summary.strip()
+    return None
+
+
+def _read(text: str, tokens: int, finished: Finished, tags: tuple[str, ...], prefilled: bool) -> Reply:
+    whole = THINK + text if prefilled else text
+    inside = _inside(whole, tags) if finished == "stop" else None
+    thought, answer = inside or (None, None)
+    return Reply(text, thought, answer, tokens, finished)
+
+
+@dataclass(frozen=True)
+class R1Zero:
+    """The paper's Table 1, to the letter, the period after the question included. `prefilled` appends ` <think>` to the prompt."""
+
+    prefilled: bool = False
+
+    def prompt(self, question: str) -> str:
+        return TABLE_1.replace("{question}", question) + f" {THINK}" * self.prefilled
+
+    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+        """The reply in `text`, which is what was sampled without the stop token."""
+        return _read(text, tokens, finished, TAGGED, self.prefilled)
+
+
+@dataclass(frozen=True)
+class Short:
+    """The tiny world's prompt, as its corpus writes it; replies as in `R1Zero`."""
+
+    prefilled: bool = False
+
+    def prompt(self, question: str) -> str:
+        return f"User: {question}\nAssistant:" + f" {THINK}" * self.prefilled
+
+    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+        """The reply in `text`, which is what was sampled without the stop token."""
+        return _read(text, tokens, finished, TAGGED, self.prefilled)
+
+
+@dataclass(frozen=True)
+class Instruct:
+    """A conversation for the model's own chat template; the reply is `<think>…</think>` and then a summary, the answer being all of it.
+
+    `prefilled`: whether that chat template already opens `<think>`. No system message by default, as R1's release notes advise."""
+
+    suffix: str = BOXED
+    system: str | None = None
+    prefilled: bool = False
+
+    def prompt(self, question: str) -> Conversation:
+        asked = Message("user", f"{question}\n{self.suffix}" if self.suffix else question)
+        return Conversation((asked,) if self.system is None else (Message("system", self.system), asked))
+
+    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+        """The reply in `text`, which is what was sampled without the stop token."""
+        return _read(text, tokens, finished, SUMMARISED, self.prefilled)
+
+
+Template = R1Zero | Short | Instruct
