@@ -1,0 +1,200 @@
+"""Groups made by hand, each ill in one way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aha.doctor import Doctor, Signal, Ward, clip, is_dead, what_is_broken
+from aha.protocols import Continue, Stop
+from aha.rewards import paper
+from aha.template import Short
+from aha.types import Abstained, Completion, Finished, Group, Number, Problem, Reference, Score
+
+RIGHT = "<think>72</think> <answer>72</answer>"
+WRONG = "<think>no idea</think> <answer>71</answer>"
+BARE = "It is 72."
+CUT = ("<think>and then and then", "length")
+SOLD = Number("72")
+
+
+def group(replies: Sequence[str | tuple[str, Finished]], reference: Reference = SOLD, name: str = "sold") -> Group:
+    """The replies, read and judged as in R1-Zero: accuracy and format, the same weight."""
+    problem = Problem(name, "math", "How many clips?", "en", reference)
+    said: list[tuple[str, Finished]] = [reply if isinstance(reply, tuple) else (reply, "stop") for reply in replies]
+    read = tuple(Short().read(text, len(text.split()), finished) for text, finished in said)
+    completions = tuple(Completion((1,) * reply.tokens, (0.0,) * reply.tokens, reply.finished, 0) for reply in read)
+    return Group(problem, (1,), completions, read, paper()(problem, read))
+
+
+def found(groups: Sequence[Group]) -> list[tuple[str, str]]:
+    return [(signal.kind, signal.severity) for signal in Doctor().examine(groups)]
+
+
+def only(groups: Sequence[Group]) -> Signal:
+    (signal,) = Doctor().examine(groups)
+    assert "\n" not in signal.line()
+    return signal
+
+
+def test_groups_that_differ_are_healthy() -> None:
+    assert found([group([RIGHT, WRONG]), group([WRONG, RIGHT, BARE])]) == []
+
+
+def test_all_groups_wrong() -> None:
+    signal = only([group([WRONG] * 4), group([WRONG] * 4)])
+    assert (signal.kind, signal.severity) == ("dead_wrong", "hopeless")
+    assert signal.words.startswith(
+        "All 2 groups are dead: the replies to each question earn the same (every one of 8 replies 1), none right"
+    )
+    assert signal.sample == f"The first reply, to sold: {WRONG!r}"
+
+
+def test_all_groups_right() -> None:
+    signal = only([group([RIGHT] * 4)])
+    assert (signal.kind, signal.severity) == ("dead_right", "hopeless")
+    assert "all right: nothing is left to learn" in signal.words
+
+
+def test_groups_that_agree_within_but_differ_between_are_dead_too() -> None:
+    signal = only([group([RIGHT] * 4), group([WRONG] * 4)])
+    assert (signal.kind, signal.severity) == ("dead", "hopeless")
+    assert "4 of 8 right" in signal.words
+
+
+def test_one_group_that_differs_is_enough() -> None:
+    assert found([group([WRONG] * 4)] * 7 + [group([WRONG, RIGHT])]) == []
+
+
+def test_nearly_all_cut_at_the_limit_hides_what_follows_from_it() -> None:
+    signal = only([group([CUT] * 97 + [RIGHT] * 3)])
+    assert (signal.kind, signal.severity) == ("truncated", "hopeless")
+    assert signal.words.startswith("97 of 100 (97 %) replies are cut at 4 tokens, before they can answer")
+    assert signal.sample == "The first reply cut, to sold: '<think>and then and then'"
+
+
+def test_one_reply_below_the_limit_of_97_per_cent_is_a_warning() -> None:
+    assert found([group([CUT] * 96 + [RIGHT] * 4)]) == [("truncated", "warning")]
+
+
+def test_less_than_half_cut_is_nothing_to_say() -> None:
+    assert found([group([CUT] * 49 + [RIGHT] * 51)]) == []
+
+
+def test_a_format_that_is_never_matched_shows_the_first_reply_and_the_rule_it_broke() -> None:
+    signal = only([group([BARE] * 4)])
+    assert (signal.kind, signal.severity) == ("format", "hopeless")
+    assert "Not one of 4 finished replies keeps the template (there is no <think> … </think>)" in signal.words
+    assert signal.sample == "The first reply that failed, to sold: 'It is 72.'"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("72", "there is no <think> … </think>"),
+        ("<think>7", "<think> is never closed"),
+        ("<think>7</think> 72", "there is no <answer> … </answer>"),
+        ("<think>7</think> <answer>72", "<answer> is never closed"),
+        ("<think>7</think><think>8</think> <answer>72</answer>", "<think> … </think> stands more than once"),
+        ("<answer>72</answer><think>7</think>", "the order of the tags, an empty answer, or text outside of them"),
+    ],
+)
+def test_which_rule_a_reply_breaks(text: str, rule: str) -> None:
+    assert what_is_broken(text) == rule
+
+
+def unjudged(ill: Group, reason: str) -> Group:
+    """The group as a grader leaves it that cannot say anything about it."""
+    return replace(ill, scores=tuple(Score(Abstained(reason), ()) for _ in ill.replies))
+
+
+def test_gold_answers_that_cannot_be_read() -> None:
+    problems = [Problem(f"row {row}", "math", "How many?", "en", Number("seventy" if row < 5 else "70")) for row in range(10)]
+    (signal,) = Doctor().gold(problems)
+    assert (signal.kind, signal.severity) == ("gold", "hopeless")
+    assert signal.words.startswith("5 of 10 (50 %) gold answers cannot be read")
+    assert signal.sample == "The first is row 0: Number(value='seventy')"
+    assert [each.severity for each in Doctor().gold(problems[4:])] == ["warning"]
+    assert Doctor().gold(problems[5:]) == []
+
+
+def test_a_grader_that_cannot_judge_is_named_with_its_reason() -> None:
+    signal = only([unjudged(group([RIGHT, WRONG]), "accuracy: no box"), group([RIGHT, WRONG])])
+    assert (signal.kind, signal.severity) == ("abstained", "hopeless")
+    assert signal.words == "The grader cannot judge 2 of 4 (50 %) replies, most often because: accuracy: no box."
+    assert found([unjudged(group([RIGHT, WRONG]), "no box"), *[group([RIGHT, WRONG])] * 98])[0] == ("abstained", "warning")
+    assert found([unjudged(group([RIGHT, WRONG]), "no box"), *[group([RIGHT, WRONG])] * 99]) == []
+
+
+def test_a_reward_that_never_varies_while_another_does_is_a_warning() -> None:
+    assert found([group([WRONG, BARE])]) == [("constant_accuracy", "warning")]
+
+
+def test_a_perfect_format_is_no_reason_to_worry() -> None:
+    assert found([group([RIGHT, WRONG])]) == []
+
+
+def test_no_reply_at_all_is_hopeless() -> None:
+    assert found([]) == [("silent", "hopeless")]
+
+
+def test_a_group_with_one_reply_is_dead() -> None:
+    assert is_dead(group([RIGHT]))
+    assert not is_dead(group([RIGHT, WRONG]))
+
+
+@given(st.text(max_size=2000))
+def test_a_clipped_text_fits_a_line_and_keeps_both_ends(text: str) -> None:
+    clipped = clip(text)
+    assert len(clipped) <= 303
+    assert clipped[:150] == text[:150] and clipped[-150:] == text[-150:]
+
+
+# --- during a run -----------------------------------------------------------------------------------------------------
+
+
+def watched(
+    rollouts: Sequence[Sequence[Group]], metrics: Sequence[dict[str, float]] | None = None
+) -> tuple[list[Continue | Stop], list[str]]:
+    told: list[str] = []
+    ward = Ward(lambda signal: told.append(signal.kind))
+    answers = [ward.rollout(n, metrics[n] if metrics else {}, {}, groups) for n, groups in enumerate(rollouts)]
+    return answers, told
+
+
+HOPELESS = [group([WRONG] * 128)]
+HEALTHY = [group([RIGHT, WRONG] * 64)]
+
+
+def test_the_same_hopeless_signal_in_three_rollouts_stops_the_run_and_shows_the_sample() -> None:
+    answers, told = watched([HOPELESS] * 3)
+    assert answers[:2] == [Continue(), Continue()]
+    assert isinstance(answers[2], Stop)
+    assert answers[2].reason.startswith("3 rollouts in a row up to rollout 2 cannot teach. All 1 groups are dead")
+    assert WRONG in answers[2].reason
+    assert told == ["dead_wrong"]
+
+
+def test_a_healthy_rollout_in_between_starts_the_count_anew() -> None:
+    answers, _ = watched([HOPELESS, HOPELESS, HEALTHY, HOPELESS, HOPELESS])
+    assert answers == [Continue()] * 5
+
+
+def test_few_replies_are_no_evidence() -> None:
+    few = [group([WRONG] * 64)]
+    answers, _ = watched([few] * 4)
+    assert answers[:3] == [Continue()] * 3  # 192 replies
+    assert isinstance(answers[3], Stop)  # 256
+
+
+@pytest.mark.parametrize("bad", [{"skipped": 0.25}, {"loss": math.nan}, {"grad_norm": math.inf}])
+def test_updates_that_are_not_finite_stop_the_run_after_three_rollouts(bad: dict[str, float]) -> None:
+    answers, told = watched([HEALTHY] * 3, [bad] * 3)
+    assert answers[:2] == [Continue(), Continue()]
+    assert isinstance(answers[2], Stop)
+    assert told == ["not_finite"]
