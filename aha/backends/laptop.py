@@ -1,0 +1,56 @@
+"""One process on one machine: torch on its CPU or its GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from aha.backends.engine_chat import EngineChat
+from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.torch_engine import TorchEngine
+from aha.backends.torch_learner import TorchLearner
+from aha.protocols import Adam, Chat, Compute, Engine, Learner, Tokenizer
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """The backend that needs nothing but torch. Engine, policy and reference are separate copies of the model."""
+
+    compute: Compute = Compute()
+
+    def __post_init__(self) -> None:
+        if self.compute.threads:
+            torch.set_num_threads(self.compute.threads)
+
+    @property
+    def device(self) -> torch.device:
+        return pick_device(self.compute.device)
+
+    def tokenizer(self, model: str) -> Tokenizer:
+        return load_tokenizer(model)
+
+    def engine(self, model: str) -> Engine:
+        """Samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
+        return TorchEngine(load_model(model, self.device, torch_dtype(self.compute.dtype)), load_tokenizer(model).stop, self.compute)
+
+    def chat(self, model: str) -> Chat:
+        return EngineChat(self.engine(model), load_tokenizer(model))
+
+    def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
+        """Trains in float32, computing in `compute.dtype`."""
+        return TorchLearner(load_model(model, self.device, torch.float32), optim, self.compute, reference=reference)
+
+
+def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:
+    """A new model with random weights in Hugging Face format, the same for the same seed: what pretraining starts from."""
+    settings = dict(shape)
+    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.random.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.save_pretrained(folder)

@@ -1,0 +1,169 @@
+"""Reinforcement learning by group comparison (paper §2.2): ask, judge, compare, learn, repeat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Literal
+
+from aha.batch import PolicyBatch, Truncation, collate
+from aha.errors import BarFailed
+from aha.objectives.advantages import Advantages
+from aha.objectives.filters import Filter
+from aha.objectives.losses import Cispo, Grpo, Gspo
+from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, Sampling, Stop
+from aha.rewards import Rewards, paper
+from aha.rundir import RunDir
+from aha.stages.ask import Asker, seed_for
+from aha.stages.summary import summarise
+from aha.template import R1Zero, Template
+from aha.types import Group
+
+_ADDED = ("loss", "kl_ref", "kl_old", "kl_old_k1", "mismatch_kl", "ess", "entropy", "clip_low", "clip_high", "clip_dual", "grad_norm", "lr")
+
+
+@dataclass(frozen=True)
+class Rl:
+    """A rollout asks `questions` with `samples` replies each and learns from them in `minibatches` optimizer steps, once each.
+
+    `steps` counts optimizer steps, as in the paper; the last rollout may be left early. `reference_every` steps the reference becomes
+    the policy (`None`: never). `old` says where the ratio's denominator comes from: "behaviour" is the log-probability as sampled (right
+    where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
+    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and every `keep_every`-th."""
+
+    model: str
+    problems: Problems
+    template: Template = R1Zero()
+    rewards: Rewards = paper()
+    loss: Grpo | Gspo | Cispo = Grpo()
+    advantages: Advantages = Advantages()
+    sampling: Sampling = Sampling()
+    optim: Adam = Adam()
+    filter: Filter = Filter()
+    truncation: Truncation = "penalise"
+    old: Literal["behaviour", "recomputed"] = "behaviour"
+    questions: int = 512
+    samples: int = 16
+    minibatches: int = 16
+    steps: int = 10_400
+    reference_every: int | None = 400
+    seed: int = 0
+    save_every: int = 1
+    keep_last: int = 2
+    keep_every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
+        for name in ("questions", "minibatches", "steps", "save_every", "keep_last"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it counts something a run needs, so 1 or more")
+        if self.minibatches > self.questions * self.samples:
+            raise ValueError(f"minibatches is {self.minibatches}: a rollout has only {self.questions * self.samples} replies to divide")
+        if self.sampling.temperature <= 0 or self.sampling.top_p < 1:
+            raise ValueError(
+                f"sampling is temperature {self.sampling.temperature}, top_p {self.sampling.top_p}: RL needs the log-probabilities of the "
+                "whole distribution, so a temperature above 0 and top_p 1"
+            )
+
+    @property
+    def rollouts(self) -> int:
+        return -(-self.steps // self.minibatches)
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
+        asker, learner = self._open(backend, observer)
+        start, step = self._resume(rundir, learner, asker.engine)
+        for rollout in range(start, self.rollouts):
+            clock = _Clock()
+            groups, kept, rounds = self._ask(asker, rollout)
+            clock.lap("ask_s")
+            step, learned = self._learn(learner, kept, rollout, step, observer)
+            asker.engine.load(learner.weights(), version=rollout + 1)
+            clock.lap("learn_s")
+            metrics = {"step": float(step), **summarise(groups), **learned, "rounds": float(rounds), **_staleness(groups, rollout)}
+            timings = clock.timings(sum(len(completion.tokens) for group in groups for completion in group.completions))
+            verdict = observer.rollout(rollout, metrics, timings, groups)
+            last = rollout + 1 == self.rollouts or isinstance(verdict, Stop)
+            save = learner.save if last or (rollout + 1) % self.save_every == 0 else None
+            rundir.commit(rollout, metrics, timings, groups, save=save, progress={"step": step})
+            if isinstance(verdict, Stop):
+                raise BarFailed(verdict.reason)
+
+    def _open(self, backend: Backend, observer: Observer) -> tuple[Asker, Learner]:
+        observer.beat(f"loading {self.model}")
+        tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
+        learner = backend.learner(self.model, self.optim, reference=self.loss.needs_reference)
+        return Asker(engine, tokenizer, self.template, self.rewards, self.sampling, self.samples, observer.beat), learner
+
+    def _resume(self, rundir: RunDir, learner: Learner, engine: Engine) -> tuple[int, int]:
+        """The rollout to go on with and the optimizer steps done."""
+        resumed = rundir.resume()
+        if resumed is None:
+            return 0, 0
+        learner.load(resumed.folder)
+        engine.load(learner.weights(), version=resumed.rollout + 1)
+        return resumed.rollout + 1, int(resumed.progress["step"])
+
+    def _ask(self, asker: Asker, rollout: int) -> tuple[list[Group], list[Group], int]:
+        """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
+        groups: list[Group] = []
+        kept: list[Group] = []
+        for round in range(self.filter.rounds):
+            problems = self.problems.at(rollout, round, self.questions, self.seed)
+            asked = asker.groups(problems, (self.seed, rollout, round))
+            groups += asked
+            kept += self.filter.keep(asked)[0]
+            if len(kept) >= self.questions:
+                break
+        return groups, kept[: self.questions], round + 1
+
+    def _learn(self, learner: Learner, groups: Sequence[Group], rollout: int, step: int, observer: Observer) -> tuple[int, Metrics]:
+        """One optimizer step a mini-batch; the step count after it and the means of what the steps reported."""
+        batch = collate(groups, self.advantages, self.sampling.temperature, self.truncation)
+        if self.old == "recomputed" and batch.R:
+            batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
+        reports: list[Metrics] = []
+        for minibatch in batch.split(self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
+            if step == self.steps:
+                break
+            reports.append(learner.update(self._with_reference(minibatch, learner), self.loss))
+            step += 1
+            observer.beat(f"learned step {step}")
+            if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
+                learner.reset_reference()
+        skipped = sum(report.get("skipped", 0.0) for report in reports)
+        return step, {**_means(reports), "skipped": skipped, "updates": float(len(reports))}
+
+    def _with_reference(self, batch: PolicyBatch, learner: Learner) -> PolicyBatch:
+        """With the reference as it is at this step: a reset may fall between two mini-batches of a rollout."""
+        return replace(batch, reference_M=learner.logprobs(batch, "reference")) if self.loss.needs_reference else batch
+
+
+class _Clock:
+    """Seconds of each part of a rollout. Information only: nothing is decided by it."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self._laps[name], self._last = now - self._last, now
+
+    def timings(self, tokens: int) -> dict[str, float]:
+        seconds = time.monotonic() - self._start
+        return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
+
+
+def _means(reports: Sequence[Metrics]) -> Metrics:
+    """The mean over a rollout's steps; of steps that were skipped only what is finite counts, so that one bad step stays visible as
+    `skipped` and does not blot out the rest."""
+    done = [report for report in reports if not report.get("skipped")]
+    return {name: fmean(report[name] for report in done) for name in _ADDED if done and name in done[0]}
+
+
+def _staleness(groups: Sequence[Group], rollout: int) -> Metrics:
+    return {"staleness": fmean(rollout - completion.version for group in groups for completion in group.completions)}

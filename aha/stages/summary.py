@@ -1,0 +1,54 @@
+"""What a rollout's groups say in numbers: the metrics that need no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, pstdev
+
+from aha.objectives.filters import count_dead
+from aha.protocols import Metrics
+from aha.text import mixes_languages, reflects
+from aha.types import Abstained, Group, Reply, Score
+
+
+def summarise(groups: Sequence[Group]) -> Metrics:
+    """Means over all samples of a rollout; shares are from 0 to 1, lengths in tokens. NaN-free: what has no sample is left out."""
+    pairs = [pair for group in groups for pair in zip(group.replies, group.scores, strict=True)]
+    replies, scores = [reply for reply, _ in pairs], [score for _, score in pairs]
+    totals = [score.total for score in scores if not isinstance(score.total, Abstained)]
+    dead = count_dead(groups)
+    metrics = {
+        "format": fmean(reply.well_formed for reply in replies),
+        "length": fmean(reply.tokens for reply in replies),
+        "truncated": fmean(reply.finished == "length" for reply in replies),
+        "reflection": fmean(reflects(reply.text) for reply in replies),
+        "mixing": fmean(mixes_languages(reply.text) for reply in replies),
+        "abstained": fmean(isinstance(score.total, Abstained) for score in scores),
+        "dead_groups": dead.groups / len(groups),
+        "dead_right": dead.right / len(groups),
+        "dead_wrong": dead.wrong / len(groups),
+    }
+    if totals:
+        metrics |= {"reward": fmean(totals), "reward_std": pstdev(totals)}
+    return metrics | _parts(scores) | _lengths(pairs)
+
+
+def _parts(scores: Sequence[Score]) -> Metrics:
+    """The mean of each reward by name, weight left out; `accuracy` also without its prefix."""
+    values: dict[str, list[float]] = {}
+    for score in scores:
+        for part in score.parts:
+            if not isinstance(part.value, Abstained):
+                values.setdefault(part.name, []).append(part.value)
+    means = {name: fmean(each) for name, each in values.items()}
+    return {f"reward/{name}": mean for name, mean in means.items()} | {n: m for n, m in means.items() if n == "accuracy"}
+
+
+def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:
+    """Mean length of right and of wrong replies, where there are any."""
+    by_outcome: dict[str, list[int]] = {"length_right": [], "length_wrong": []}
+    for reply, score in pairs:
+        for part in score.parts:
+            if part.name == "accuracy" and not isinstance(part.value, Abstained):
+                by_outcome["length_right" if part.value > 0 else "length_wrong"].append(reply.tokens)
+    return {name: fmean(lengths) for name, lengths in by_outcome.items() if lengths}
