@@ -1,0 +1,125 @@
+"""Any Hugging Face causal language model as what a learner needs of it: hidden states, and a plain linear head on the trained tokens."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from aha.backends.hf import context_of
+from aha.backends.logprobs import token_logprobs
+from aha.batch import Batch
+from aha.errors import BadInput
+
+PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23))
+
+
+@dataclass(frozen=True)
+class Causal:
+    """A model taken apart at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is that of the products."""
+
+    model: PreTrainedModel
+    decoder: nn.Module
+    head: nn.Linear
+    scale: float
+    softcap: float | None
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
+        """The model's parts, compared with the model's own logits on a few tokens; BadInput where they are not all there is."""
+        decoder, head = model.get_decoder(), model.get_output_embeddings()
+        if decoder is model or not isinstance(head, nn.Linear):
+            raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
+        causal = cls(model, decoder, head, *_scaling(model), dtype)
+        causal._check()
+        return causal
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+    def frozen(self) -> Self:
+        """A copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
+        model = copy.deepcopy(self.model).requires_grad_(False)
+        tied = model.get_input_embeddings().weight
+        for module in model.modules():
+            if isinstance(module, nn.Linear) and module.weight is not tied:
+                module.to(self.dtype)
+        return replace(self, model=model, decoder=model.get_decoder(), head=cast(nn.Linear, model.get_output_embeddings()))
+
+    def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
+        """The log-probability of each trained token, and the entropy where it was drawn. `batch` lies on the CPU; `accumulate`: see
+        `token_logprobs`."""
+        self._check_length(batch)
+        hidden_RTD = self.hidden(_padded(batch).to(self.device))
+        place_M = (batch.row_M * hidden_RTD.shape[1] + batch.column_M - 1).to(self.device)
+        hidden_MD = hidden_RTD.flatten(0, 1).index_select(0, place_M).to(self.dtype)
+        targets_M = batch.tokens_N[batch.trained_N].to(self.device)
+        softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
+        temperature = batch.temperature / self.scale
+        return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+
+    def hidden(self, tokens_RT: Tensor) -> Tensor:
+        """[R, T, D] before the head. Padding stands on the right: no position before it looks at it, so it needs no mask."""
+        with torch.autocast(tokens_RT.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            return cast(Tensor, self.decoder(input_ids=tokens_RT, use_cache=False).last_hidden_state)
+
+    @torch.inference_mode()
+    def _check(self) -> None:
+        size = self.head.out_features
+        rows = [torch.tensor(row, device=self.device) % size for row in PROBE]
+        exact = replace(self, dtype=torch.float32)
+        hidden_RTD = exact.hidden(pad_sequence(rows, batch_first=True))
+        for row, hidden_TD in zip(rows, hidden_RTD, strict=True):
+            logits_TV = self.scale * self.head(hidden_TD[: len(row)])
+            if self.softcap is not None:
+                logits_TV = self.softcap * torch.tanh(logits_TV / self.softcap)
+            whole_TV = self.model(input_ids=row[None], use_cache=False).logits[0].float()
+            apart = (torch.log_softmax(logits_TV, -1) - torch.log_softmax(whole_TV, -1)).abs().max().item()
+            if not apart < 1e-2:
+                raise BadInput(_refusal(self.model, f"its own log-probabilities are up to {apart:.3g} away from those of decoder and head"))
+
+    def _check_length(self, batch: Batch) -> None:
+        context, longest = context_of(self.model.config), int(batch.length_R.max()) if batch.R else 0
+        if context is not None and longest > context:
+            raise BadInput(f"a row has {longest} tokens: the model knows {context} positions; shorten prompts or max_tokens")
+
+
+def _refusal(model: PreTrainedModel, why: str) -> str:
+    return f"model type {model.config.model_type} cannot be trained: {why}; use a causal language model with a plain linear head"
+
+
+def _scaling(model: PreTrainedModel) -> tuple[float, float | None]:
+    """(scale, soft cap) of the logits under the names that model families give them; `_check` finds what is missing here."""
+    settings: dict[str, Any] = model.config.get_text_config().to_dict()
+    scale = (settings.get("logit_scale") or 1.0) * (settings.get("lm_head_multiplier") or 1.0) / (settings.get("logits_scaling") or 1.0)
+    return scale, settings.get("final_logit_softcapping")
+
+
+def _padded(batch: Batch) -> Tensor:
+    """[R, T] tokens up to the last one that predicts a trained token, zeros on the right."""
+    width = int(batch.column_M.max())
+    inside_N = batch.column_N < width
+    tokens_RT = torch.zeros(batch.R, width, dtype=torch.long)
+    tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N]
+    return tokens_RT
+
+
+def still(model: PreTrainedModel, *, checkpointing: bool) -> None:
+    """No dropout, so that the same tokens always get the same log-probabilities; activations recomputed backward if asked.
+
+    Hugging Face recomputes only in layers that are in training mode, so these are set alone, their parts staying in evaluation mode."""
+    model.eval()
+    if not checkpointing:
+        return
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.training = True
