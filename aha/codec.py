@@ -1,0 +1,171 @@
+"""Values to JSON and back, exactly: a value of a frozen dataclass, read by its type hints, equals the one that was written.
+
+A class that stands in a union is tagged with its name under "type". A float that is not finite is its name as a string.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from aha.errors import BadInput
+
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+SCALARS: dict[Any, type] = {str: str, int: int, bool: bool, type(None): type(None)}
+
+
+class Codec(NamedTuple):
+    """`fits` tells the members of a union apart by the JSON form; `made` by the value."""
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+    made: Callable[[Any], bool]
+    fits: Callable[[Any], bool]
+
+
+def encode(value: object, hint: Any) -> Any:
+    """Plain JSON values."""
+    return codec(hint).encode(value)
+
+
+def decode(data: object, hint: Any) -> Any:
+    """The value again. BadInput says which field is not what its type says."""
+    return codec(hint).decode(data)
+
+
+@cache
+def codec(hint: Any) -> Codec:
+    """How values of a type are written; made once a type."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is float:
+        return Codec(_encode_float, _decode_float, _is_float, lambda data: _is_float(data) or str(data) in NOT_FINITE)
+    if hint in SCALARS:
+        return _scalar(SCALARS[hint])
+    if origin is Literal:
+        return _checked(lambda value: value in args, f"one of {', '.join(map(str, args))}")
+    if origin in (Union, types.UnionType):
+        return _union(args)
+    if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+        return _sequence(args[0], tuple)
+    if origin in (list, Sequence):
+        return _sequence(args[0], list)
+    if origin in (dict, Mapping):
+        return _mapping(args[1])
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(hint)
+    raise TypeError(f"{hint}: no JSON form is known for it")
+
+
+def _wrong(data: object, wanted: str) -> BadInput:
+    return BadInput(f"{str(data)[:60]!r} where {wanted} should stand")
+
+
+def _scalar(kind: type) -> Codec:
+    return _checked(lambda value: type(value) is kind, f"a value of type {kind.__name__}")
+
+
+def _checked(good: Callable[[Any], bool], wanted: str) -> Codec:
+    def same(value: Any) -> Any:
+        if not good(value):
+            raise _wrong(value, wanted)
+        return value
+
+    return Codec(same, same, good, good)
+
+
+def _is_float(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def _encode_float(value: Any) -> float | str:
+    number = float(value)
+    return number if math.isfinite(number) else next(name for name, other in NOT_FINITE.items() if repr(other) == repr(number))
+
+
+def _decode_float(data: Any) -> float:
+    if isinstance(data, str) and data in NOT_FINITE:
+        return NOT_FINITE[data]
+    if not _is_float(data):
+        raise _wrong(data, "a number")
+    return float(data)
+
+
+def _sequence(hint: Any, kind: type) -> Codec:
+    item = codec(hint)
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, list):
+            raise _wrong(data, "a list")
+        return kind(map(item.decode, data))
+
+    return Codec(
+        lambda value: list(map(item.encode, value)), read, lambda value: isinstance(value, kind), lambda data: isinstance(data, list)
+    )
+
+
+def _mapping(hint: Any) -> Codec:
+    item = codec(hint)
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise _wrong(data, "an object")
+        return {key: _at(key, item.decode, value) for key, value in data.items()}
+
+    return Codec(
+        lambda value: {key: item.encode(part) for key, part in value.items()},
+        read,
+        lambda value: isinstance(value, Mapping),
+        lambda data: isinstance(data, dict) and "type" not in data,
+    )
+
+
+def _dataclass(cls: Any, tag: str | None = None) -> Codec:
+    hints = get_type_hints(cls)
+    parts = {field.name: codec(hints[field.name]) for field in dataclasses.fields(cls)}
+    needed = {field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING}
+    tagged = {"type": tag} if tag else {}
+
+    def write(value: Any) -> dict[str, Any]:
+        return {**tagged, **{name: part.encode(getattr(value, name)) for name, part in parts.items()}}
+
+    def read(data: Any) -> Any:
+        given = data.keys() - tagged.keys() if isinstance(data, dict) else None
+        if given is None or given - parts.keys() or needed - given:
+            raise _wrong(data, f"an object with the fields of {cls.__name__} ({', '.join(parts)})")
+        return cls(**{name: _at(name, parts[name].decode, data[name]) for name in parts if name in given})
+
+    return Codec(write, read, lambda value: type(value) is cls, lambda data: isinstance(data, dict) and data.get("type") == tag)
+
+
+def _at(name: str, read: Callable[[Any], Any], data: Any) -> Any:
+    try:
+        return read(data)
+    except BadInput as error:
+        raise BadInput(f"{name}: {error}") from None
+
+
+def _name(hint: Any) -> str:
+    return str(getattr(hint, "__name__", hint))
+
+
+def _union(hints: tuple[Any, ...]) -> Codec:
+    members = [_dataclass(hint, _name(hint)) if dataclasses.is_dataclass(hint) else codec(hint) for hint in hints]
+    wanted = " or ".join(map(_name, hints))
+
+    def write(value: Any) -> Any:
+        for member in members:
+            if member.made(value):
+                return member.encode(value)
+        raise _wrong(value, wanted)
+
+    def read(data: Any) -> Any:
+        for member in members:
+            if member.fits(data):
+                return member.decode(data)
+        raise _wrong(data, wanted)
+
+    return Codec(write, read, lambda value: any(m.made(value) for m in members), lambda data: any(m.fits(data) for m in members))

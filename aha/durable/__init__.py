@@ -1,0 +1,27 @@
+"""Files that survive a crash: each is there whole or not at all, and says by a checksum when it is not what was written.
+
+Every change goes through a `Disk`, one method a primitive, so that a test can fail or kill each of them in turn.
+"""
+
+from aha.durable.disk import Disk, trouble
+from aha.durable.files import is_aside, replace_file, seal, unseal
+from aha.durable.folder import check_folder, folder_bytes, publish_folder, remove_folder
+from aha.durable.journal import Journal, append_journal, read_journal
+from aha.durable.lock import Lock
+
+__all__ = [
+    "Disk",
+    "Journal",
+    "Lock",
+    "append_journal",
+    "check_folder",
+    "folder_bytes",
+    "is_aside",
+    "publish_folder",
+    "read_journal",
+    "remove_folder",
+    "replace_file",
+    "seal",
+    "trouble",
+    "unseal",
+]

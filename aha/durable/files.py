@@ -1,0 +1,58 @@
+"""One file: replaced at once, and sealed."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from aha.durable.disk import Disk, trouble
+
+_LINE_END = b',"crc":"%08x"}\n'
+_INDENTED_END = b',\n  "crc": "%08x"\n}\n'
+
+
+def replace_file(disk: Disk, path: Path, data: bytes) -> None:
+    """The file holds `data`, or, after a failure or a crash, what it held before."""
+    with trouble(path, len(data)):
+        try:
+            disk.write(aside(path), data)
+            disk.fsync(aside(path))
+            disk.rename(aside(path), path)
+        except OSError:
+            with suppress(OSError):
+                disk.remove(aside(path))
+            raise
+        disk.fsync(path.parent)
+
+
+def is_aside(path: Path) -> bool:
+    """Whether this is what a crash left half-written or half-removed."""
+    return path.name.startswith(".") and path.name.endswith(".aside")
+
+
+def aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.aside")
+
+
+def seal(record: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """JSON that ends with the CRC-32 of all its bytes before: one line, or indented for a person. `record` is not empty."""
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=indent, separators=None if indent else (",", ":"))
+    body = text.removesuffix("}").rstrip("\n").encode("utf-8", "backslashreplace")
+    return body + (_INDENTED_END if indent else _LINE_END) % zlib.crc32(body)
+
+
+def unseal(data: bytes, indent: int | None = None) -> dict[str, Any] | None:
+    """The record that was sealed; None where a byte differs."""
+    end = _INDENTED_END if indent else _LINE_END
+    body = data[: -len(end % 0)]
+    if data != body + end % zlib.crc32(body):
+        return None
+    try:
+        record = json.loads(body + b"}")
+    except ValueError:  # a checksum over something that never was ours
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,129 @@
+"""A folder that appears at once, whole, with the sha256 of every file in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from safetensors import SafetensorError
+
+from aha.durable.disk import Disk, trouble
+from aha.durable.files import aside, seal, unseal
+from aha.errors import AhaError
+
+SUMS = "sha256.json"
+HOLDS = frozenset({".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model"})  # none of them can run code when read
+
+
+def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], needed: int = 0) -> None:
+    """What `fill` writes into the folder it is given appears at `folder` by one rename, with the sha256 of every file."""
+    beside = aside(folder)
+    with trouble(folder, needed):
+        try:
+            if beside.exists():
+                disk.remove(beside)
+            disk.mkdir(beside)
+            fill(beside)
+            _settle(disk, beside)
+            disk.rename(beside, folder)
+        except (OSError, SafetensorError, AhaError):  # what is half-written would only take space
+            with suppress(OSError):
+                disk.remove(beside)
+            raise
+        disk.fsync(folder.parent)
+
+
+def remove_folder(disk: Disk, folder: Path) -> None:
+    """The folder leaves its name at once, so that a crash never shows a part of it."""
+    with trouble(folder):
+        disk.rename(folder, aside(folder))
+        disk.remove(aside(folder))
+
+
+def check_folder(folder: Path) -> str:
+    """What is wrong with a published folder, naming the file; empty where every byte is as it was written."""
+    with trouble(folder):
+        listed = _listed(folder / SUMS)
+        if listed is None:
+            return f"{folder / SUMS}: missing or damaged"
+        found = {str(path.relative_to(folder)): path for path in _entries(folder)}
+        problems = (_problem(folder, name, found.get(name), listed.get(name)) for name in sorted({*listed, *found} - {SUMS}))
+        return next(filter(None, problems), "")
+
+
+def folder_bytes(folder: Path) -> int:
+    """The bytes that a published folder takes, as it says itself."""
+    return sum(size for size, _ in (_listed(folder / SUMS) or {}).values())
+
+
+def _settle(disk: Disk, folder: Path) -> None:
+    """Every byte and name in the folder is on the device, and its sums are written."""
+    entries = sorted(_entries(folder))
+    for path in entries:
+        refused = _refused(str(path.relative_to(folder))) or ("" if _is_plain(path) else "a link or a device")
+        if refused:
+            raise ValueError(f"{path}: a checkpoint cannot hold it: {refused}")
+    files = {str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": _sha256(path)} for path in entries}
+    disk.write(folder / SUMS, seal({"files": files}, indent=2))
+    for path in [*entries, folder / SUMS]:
+        disk.fsync(path)
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        disk.fsync(path)
+    disk.fsync(folder)
+
+
+def _problem(folder: Path, name: str, path: Path | None, listed: tuple[int, str] | None) -> str:
+    if refused := _refused(name):
+        return f"{folder}: refused: {name!r} is {refused}"
+    if path is None:
+        return f"{folder / name}: missing"
+    if not _is_plain(path):
+        return f"{path}: refused: a link or a device, not a file"
+    if listed is None:
+        return f"{path}: refused: {SUMS} does not list it"
+    size, sha256 = listed
+    if path.stat().st_size != size:
+        return f"{path}: damaged: {path.stat().st_size:,} bytes, {size:,} were written"
+    return "" if _sha256(path) == sha256 else f"{path}: damaged: its sha256 is not the one that was written"
+
+
+def _refused(name: str) -> str:
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or "\\" in name or ".." in parts or "/".join(parts) != name:
+        return "not a path inside the folder"
+    return "" if PurePosixPath(name).suffix in HOLDS else f"none of {', '.join(sorted(HOLDS))}, and reading others may run code"
+
+
+def _listed(path: Path) -> dict[str, tuple[int, str]] | None:
+    if not path.is_file() or path.is_symlink():
+        return None
+    match unseal(path.read_bytes(), indent=2):
+        case {"files": dict() as files}:
+            pass
+        case _:
+            return None
+    listed = {
+        name: (file["size"], file["sha256"]) for name, file in files.items() if isinstance(file, dict) and {"size", "sha256"} == file.keys()
+    }
+    whole = len(listed) == len(files) and all(isinstance(size, int) and isinstance(sha256, str) for size, sha256 in listed.values())
+    return listed if whole else None
+
+
+def _entries(folder: Path) -> list[Path]:
+    """All that is in the folder but folders. A link to a folder is an entry, and is not followed."""
+    return [
+        Path(at) / name for at, folders, files in os.walk(folder) for name in [*files, *(n for n in folders if (Path(at) / n).is_symlink())]
+    ]
+
+
+def _is_plain(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,12 @@
+"""A run on disk: manifest, metrics, timings, groups, checkpoints and the result.
+
+A checkpoint is the truth: it holds the weights, the progress and the metrics up to its rollout, and going on from it drops
+all that is later. So a run that was stopped at any moment ends with the same bytes as one that never was; only
+`timings.jsonl` and the manifest's `created` know a clock.
+"""
+
+from aha.rundir.manifest import Manifest, Setting, describe
+from aha.rundir.record import Checkpoint, Record, read_manifest
+from aha.rundir.run import Keep, Resumed, RunDir
+
+__all__ = ["Checkpoint", "Keep", "Manifest", "Record", "Resumed", "RunDir", "Setting", "describe", "read_manifest"]

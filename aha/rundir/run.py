@@ -1,0 +1,288 @@
+"""A run as its one owner writes it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aha.codec import encode
+from aha.durable import (
+    Disk,
+    Lock,
+    append_journal,
+    check_folder,
+    folder_bytes,
+    is_aside,
+    publish_folder,
+    read_journal,
+    remove_folder,
+    replace_file,
+    seal,
+    trouble,
+)
+from aha.errors import BadInput, DiskTrouble
+from aha.rundir.manifest import Manifest
+from aha.rundir.record import GROUPS_KEY, Checkpoint, Record, read_manifest
+from aha.types import Group
+
+Progress = Mapping[str, int | float | str]
+RESERVE_BYTES = 64 * 1024 * 1024
+BEFORE_THE_MANIFEST = {"lock", ".manifest.json.aside"}
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where a run goes on: after `rollout`, the last one done."""
+
+    folder: Path
+    rollout: int
+    progress: dict[str, int | float | str]
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which checkpoints stay: the last n, and every one whose rollout is a multiple of `every`."""
+
+    last: int = 2
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.last < 1 or (self.every is not None and self.every < 1):
+            raise ValueError(f"Keep(last={self.last}, every={self.every}): both count from 1")
+
+
+class RunDir(Record):
+    """The one owner of a run's directory. `notes`: what was found damaged, and what was done about it, one line each."""
+
+    def __init__(self, root: Path, lock: Lock, disk: Disk, clock: Callable[[], float]) -> None:
+        super().__init__(root)
+        self.notes: list[str] = []
+        self._lock, self._disk, self._clock = lock, disk, clock
+        self._last = -1
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        manifest: Manifest,
+        *,
+        free: frozenset[str] = frozenset(),
+        checkpoint_bytes: int = 0,
+        reserve_bytes: int = RESERVE_BYTES,
+        disk: Disk | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> RunDir:
+        """A new run, or the one that is there when its recipe and settings are equal (those in `free` may differ).
+
+        BadInput: another process owns it, another recipe or other settings made it, or it is no run. DiskTrouble: too little room."""
+        _refuse_strangers(root)
+        with trouble(root):
+            root.mkdir(parents=True, exist_ok=True)
+            run = cls(root, Lock(root / "lock"), disk or Disk(), clock)
+        try:
+            run._begin(manifest, free)
+            run.preflight(checkpoint_bytes, reserve_bytes)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    def preflight(self, checkpoint_bytes: int = 0, reserve_bytes: int = RESERVE_BYTES) -> None:
+        """DiskTrouble where two more checkpoints and the reserve do not fit. The newest one's size counts where it is larger."""
+        size = max(checkpoint_bytes, self._checkpoint_bytes())
+        self._need(2 * size + reserve_bytes, f"two checkpoints of {size:,} and a reserve of {reserve_bytes:,}")
+
+    def resume(self) -> Resumed | None:
+        """The newest checkpoint that is whole, or None at a run's beginning; all that is later is dropped.
+
+        DiskTrouble where there are checkpoints and none is whole."""
+        found, broken = self._newest_whole()
+        if broken and found is None:
+            raise DiskTrouble(f"no checkpoint is whole: {'; '.join(broken)}. Bring one back, or begin again in another directory")
+        self.notes += broken
+        rollout = found.rollout if found else -1
+        for later in self.checkpoints():
+            if later.rollout > rollout:
+                self._set_broken_aside(later)
+        self._drop_after(rollout, found)
+        self._last = rollout
+        if found is None:
+            return None
+        self.notes += [
+            problem for line in self._journal("metrics.jsonl") if GROUPS_KEY in line and (problem := self._groups_problem(line["rollout"]))
+        ]
+        return Resumed(found.folder, rollout, json.loads((found.folder / "progress.json").read_bytes()))
+
+    def commit(
+        self,
+        rollout: int,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        groups: Sequence[Group] = (),
+        *,
+        save: Callable[[Path], None] | None = None,
+        progress: Progress | None = None,
+        keep: Keep = Keep(),
+    ) -> None:
+        """The rollout is on disk: its groups, its line of metrics, then, when `save` is given, a checkpoint, then its timings.
+
+        After a failure or a crash in it the checkpoint before is whole, and `resume` drops the rest."""
+        if rollout <= self._last:
+            raise ValueError(f"rollout {rollout} is not after {self._last}, the last one done: `resume` says where to go on")
+        self._lock.check()
+        line: dict[str, Any] = {"rollout": rollout, **encode(metrics, dict[str, float])}
+        if groups:
+            line[GROUPS_KEY] = self._write_groups(rollout, groups)
+        append_journal(self._disk, self.root / "metrics.jsonl", line)
+        started = time.monotonic()
+        if save is not None:
+            self._checkpoint(rollout, save, progress or {})
+        saved = {"save_s": time.monotonic() - started} if save else {}
+        timing = encode({"at": self._clock(), **timings, **saved}, dict[str, float])
+        append_journal(self._disk, self.root / "timings.jsonl", {"rollout": rollout, **timing})
+        self._last = rollout
+        if save is not None:
+            self._retain(keep)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """The run is done, and this is what it came to."""
+        self._lock.check()
+        replace_file(self._disk, self.root / "result.json", seal(result or {"finished": True}, indent=2))
+
+    def close(self) -> None:
+        self._lock.release()
+
+    # --- its beginning ---
+
+    def _begin(self, manifest: Manifest, free: frozenset[str]) -> None:
+        path = self.root / "manifest.json"
+        if path.exists():
+            _same_run(self.root, read_manifest(path), manifest, free)
+        else:
+            replace_file(self._disk, path, seal(encode(manifest, Manifest), indent=2))
+        with trouble(self.root):
+            for name in ("groups", "checkpoints"):
+                if not (self.root / name).exists():
+                    self._disk.mkdir(self.root / name)
+            self._disk.fsync(self.root)
+            for folder in (self.root, self.root / "groups", self.root / "checkpoints"):
+                for path in filter(is_aside, list(folder.iterdir())):
+                    self._disk.remove(path)
+        for name in ("metrics.jsonl", "timings.jsonl"):
+            self._repair(self.root / name)
+
+    def _repair(self, path: Path) -> None:
+        journal = read_journal(path)
+        if journal.torn:
+            self.notes.append(f"{path}: its last {journal.torn} bytes were torn by a crash and are dropped")
+            self._truncate(path, journal.end)
+        self.notes += [f"{path}, line {number}: damaged: its checksum differs" for number in journal.damaged]
+
+    def _truncate(self, path: Path, size: int) -> None:
+        with trouble(path):
+            self._disk.truncate(path, size)
+            self._disk.fsync(path)
+
+    # --- going on ---
+
+    def _newest_whole(self) -> tuple[Checkpoint | None, list[str]]:
+        broken: list[str] = []
+        for checkpoint in reversed(self.checkpoints()):
+            problem = check_folder(checkpoint.folder)
+            if not problem:
+                return checkpoint, broken
+            broken.append(problem)
+        return None, broken
+
+    def _set_broken_aside(self, checkpoint: Checkpoint) -> None:
+        """Kept for who wants to know, under a name that is no checkpoint's."""
+        grave = checkpoint.folder.with_name(f"{checkpoint.folder.name}.broken")
+        if grave.exists():
+            remove_folder(self._disk, grave)
+        with trouble(checkpoint.folder):
+            self._disk.rename(checkpoint.folder, grave)
+            self._disk.fsync(grave.parent)
+
+    def _drop_after(self, rollout: int, checkpoint: Checkpoint | None) -> None:
+        metrics = self.root / "metrics.jsonl"
+        with trouble(metrics):
+            kept = (checkpoint.folder / "metrics.jsonl").read_bytes() if checkpoint else b""
+            changed = (metrics.read_bytes() if metrics.exists() else b"") != kept
+        if changed:
+            replace_file(self._disk, metrics, kept)
+        timings = self.root / "timings.jsonl"
+        journal = read_journal(timings)
+        staying = [line for line in journal.records if line["rollout"] <= rollout]
+        if len(staying) < len(journal.records) or journal.damaged:
+            replace_file(self._disk, timings, b"".join(map(seal, staying)))
+        with trouble(self.root / "groups"):
+            for path in (self.root / "groups").glob("*.jsonl.gz"):
+                if int(path.name.split(".")[0]) > rollout:
+                    self._disk.remove(path)
+
+    # --- one rollout ---
+
+    def _write_groups(self, rollout: int, groups: Sequence[Group]) -> str:
+        lines = [json.dumps(encode(group, Group), ensure_ascii=False, allow_nan=False, separators=(",", ":")) for group in groups]
+        data = _gzip("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+        replace_file(self._disk, self._groups_path(rollout), data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _checkpoint(self, rollout: int, save: Callable[[Path], None], progress: Progress) -> None:
+        def fill(folder: Path) -> None:
+            save(folder)
+            self._disk.write(folder / "progress.json", json.dumps(dict(progress)).encode())
+            self._disk.write(folder / "metrics.jsonl", (self.root / "metrics.jsonl").read_bytes())
+
+        size = self._checkpoint_bytes()
+        self._need(size, "one checkpoint")
+        publish_folder(self._disk, self.root / "checkpoints" / f"{rollout:06d}", fill, needed=size)
+
+    def _retain(self, keep: Keep) -> None:
+        for checkpoint in self.checkpoints()[: -keep.last]:
+            if keep.every is None or checkpoint.rollout % keep.every:
+                remove_folder(self._disk, checkpoint.folder)
+
+    def _checkpoint_bytes(self) -> int:
+        found = self.checkpoints()
+        return folder_bytes(found[-1].folder) if found else 0
+
+    def _need(self, needed: int, what: str) -> None:
+        with trouble(self.root):
+            free = self._disk.free(self.root)
+        if free < needed:
+            raise DiskTrouble(
+                f"{self.root}: {free:,} bytes are free and {needed:,} are needed ({what}); free some space or choose another disk"
+            )
+
+
+def _refuse_strangers(root: Path) -> None:
+    """A run writes its manifest first, so files without one are somebody else's."""
+    with trouble(root):
+        if root.exists() and not root.is_dir():
+            raise BadInput(f"{root}: it is a file; a run needs a directory")
+        others = sorted({path.name for path in root.iterdir()} - BEFORE_THE_MANIFEST) if root.exists() else []
+        if others and not (root / "manifest.json").exists():
+            raise BadInput(f"{root}: it is not empty and holds no run ({others[0]!r} is in it); choose an empty or a new directory")
+
+
+def _same_run(root: Path, old: Manifest, new: Manifest, free: frozenset[str]) -> None:
+    if old.recipe != new.recipe:
+        raise BadInput(f"{root}: it belongs to another recipe ({old.recipe}, not {new.recipe}); choose another directory")
+    if lines := old.differences(new, free):
+        raise BadInput(f"{root}: it was begun with other settings ({'; '.join(lines)}); set them back, or choose another directory")
+
+
+def _gzip(data: bytes) -> bytes:
+    """The same bytes for the same content: no name and no time in the header."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=buffer, mtime=0) as file:
+        file.write(data)
+    return buffer.getvalue()
