@@ -1,0 +1,78 @@
+"""A machine without a model: it says what it was told, so that rewards, templates and evaluations are tried in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from aha.errors import BadInput
+from aha.protocols import Adam, Ask, Chat, Learner, Sampling, Weights
+from aha.types import Completion, Conversation
+
+Say = Callable[[str, int], str]
+Script = Callable[[str, str, int], str]
+
+END = 256
+
+
+class Bytes:
+    """One token a byte, and one, `<|end|>`, that ends a reply."""
+
+    stop: tuple[int, ...] = (END,)
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text; bytes that are no UTF-8, as where a reply was cut, show as U+FFFD."""
+        pieces = bytes(token for token in tokens if token < END).decode(errors="replace")
+        return pieces + "<|end|>" * sum(token == END for token in tokens)
+
+    def chat(self, conversation: Conversation) -> list[int]:
+        """One line a message, `role: content`, and the header of the assistant's turn."""
+        lines = [f"{message.role}: {message.content}\n" for message in conversation.messages]
+        return self.encode("".join(lines) + "assistant:")
+
+
+class ScriptedEngine:
+    """Replies with `say(prompt, seed)`, cut at `max_tokens` bytes, every token certain (log-probability 0)."""
+
+    def __init__(self, say: Say, tokenizer: Bytes | None = None) -> None:
+        self.say = say
+        self.tokenizer = tokenizer or Bytes()
+        self.version = 0
+
+    def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
+        """Groups in the order of the asks."""
+        for index, ask in enumerate(asks):
+            prompt = self.tokenizer.decode(ask.prompt)
+            yield index, [self._complete(self.say(prompt, seed), sampling.max_tokens) for seed in ask.seeds]
+
+    def load(self, weights: Weights, version: int) -> None:
+        """Changes nothing that is said; completions carry the new version."""
+        self.version = version
+
+    def _complete(self, text: str, max_tokens: int) -> Completion:
+        tokens = (*self.tokenizer.encode(text), END)
+        kept = tokens[:max_tokens]
+        return Completion(kept, (0.0,) * len(kept), "stop" if len(kept) == len(tokens) else "length", self.version)
+
+
+@dataclass(frozen=True)
+class ScriptedBackend:
+    """Opens engines that reply with `script(model, prompt, seed)`. Nothing on it learns."""
+
+    script: Script
+
+    def tokenizer(self, model: str) -> Bytes:
+        return Bytes()
+
+    def engine(self, model: str) -> ScriptedEngine:
+        return ScriptedEngine(partial(self.script, model))
+
+    def chat(self, model: str) -> Chat:
+        raise BadInput(f"{model}: the scripted backend has engines only; ask one through its tokenizer's chat form")
+
+    def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
+        raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the laptop backend")

@@ -1,0 +1,157 @@
+"""Asking a benchmark's problems k times each and measuring the replies: the base, the last checkpoint and the way between them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aha.errors import BadInput
+from aha.evals.benchmark import Benchmark
+from aha.evals.benchmarks import benchmark
+from aha.evals.measurement import Measurement, Sample, gain, measure_samples
+from aha.evals.records import read_samples, write_samples
+from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
+from aha.template import Short, Template
+from aha.text import mixes_languages, reflects
+from aha.types import Abstained, Completion, Conversation, Problem, Right
+
+if TYPE_CHECKING:
+    from aha.rundir import RunDir
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """`model` is the base; `k` samples of each of `problems` held-out problems. `short`: the cut, in new tokens, of pass@1_short.
+
+    `curve_problems` and `curve_samples` are the cheap measure of the checkpoints between base and last; 0 problems leave them out."""
+
+    model: str
+    benchmark: str = "countdown"
+    template: Template = field(default_factory=Short)
+    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=1.0, max_tokens=300))
+    k: int = 4
+    problems: int = 500
+    short: int = 32
+    curve_problems: int = 100
+    curve_samples: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.k, self.problems, self.curve_samples) < 1:
+            raise BadInput(f"k {self.k}, problems {self.problems}, curve_samples {self.curve_samples}: each must be 1 or more")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """Measure what the run directory holds and finish it."""
+        training = sum(timings.get("seconds", 0.0) for timings in rundir.timings())
+        started = time.monotonic()
+        result = self.over(backend, rundir.root / "evals", rundir.checkpoints(), observer)
+        rundir.finish({**result, "seconds": training + time.monotonic() - started})
+
+    def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Path], observer: Observer) -> dict[str, object]:
+        """`base`, `zero` (the last checkpoint), their `gain`, and the `curve` from base over every checkpoint to zero, as JSON.
+
+        Every sample is kept in the folder `evals`; a model that has its file there is not asked again, so a stopped evaluation goes on."""
+        if not checkpoints:
+            raise BadInput(f"{evals.parent}: no checkpoint in it, so there is nothing to measure; let the run save one")
+        *between, last = checkpoints
+        base = self._recorded(evals / "base.jsonl.gz", backend, self.model, observer)
+        points = [(0, base)]
+        for folder in between if self.curve_problems else []:
+            points.append((int(folder.name), self._recorded(evals / f"{folder.name}.jsonl.gz", backend, str(folder), observer, cheap=True)))
+        zero = self._recorded(evals / f"{last.name}-zero.jsonl.gz", backend, str(last), observer)
+        points.append((int(last.name), zero))
+        return {
+            "base": measure_samples(base, self.seed).to_json(),
+            "zero": measure_samples(zero, self.seed).to_json(),
+            "gain": asdict(gain(base, zero, self.seed)),
+            "curve": [{"rollout": rollout, **measure_samples(samples, self.seed).to_json()} for rollout, samples in points],
+        }
+
+    def measure(self, engine: Engine, tokenizer: Tokenizer, observer: Observer | None = None, record: Path | None = None) -> Measurement:
+        """The model behind `engine`, on all problems; its samples go to `record`, gzipped JSON lines, where it is given."""
+        samples = self.ask(engine, tokenizer, self.held_out(), self.k, observer)
+        if record is not None:
+            write_samples(record, samples)
+        return measure_samples(samples, self.seed)
+
+    def held_out(self) -> list[Problem]:
+        """The problems, in an order that is the same for every model. BadInput when there are not so many."""
+        chosen = benchmark(self.benchmark)
+        try:
+            return chosen.problems.all(self.problems, self.seed)
+        except ValueError as error:
+            raise BadInput(f"problems is {self.problems}: {chosen.name} holds out fewer") from error
+
+    def ask(
+        self, engine: Engine, tokenizer: Tokenizer, problems: Sequence[Problem], k: int, observer: Observer | None, name: str = "model"
+    ) -> list[Sample]:
+        """`k` judged samples of each problem, in the order of the problems; draws depend on (seed, problem, sample) alone."""
+        asks = [
+            Ask(_prompt(self.template, problem, tokenizer), tuple(_seed(self.seed, problem.id, number) for number in range(k)))
+            for problem in problems
+        ]
+        found: dict[int, list[Completion]] = {}
+        for index, completions in engine.generate(asks, self.sampling):
+            found[index] = completions
+            if observer is not None:
+                observer.beat(f"evaluate {name}: {len(found)} of {len(asks)} problems")
+        judge = benchmark(self.benchmark)
+        return [
+            self._judged(judge, problem, number, completion, tokenizer)
+            for index, problem in enumerate(problems)
+            for number, completion in enumerate(found[index])
+        ]
+
+    def _recorded(self, path: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[Sample]:
+        if path.exists():
+            return read_samples(path)
+        problems, k = (self.held_out()[: self.curve_problems], self.curve_samples) if cheap else (self.held_out(), self.k)
+        samples = self.ask(backend.engine(model), backend.tokenizer(model), problems, k, observer, path.name.split(".")[0])
+        write_samples(path, samples)
+        return samples
+
+    def _judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:
+        text, tokens = _text(completion, tokenizer), len(completion.tokens)
+        reply = self.template.read(text, tokens, completion.finished)
+        grade = judge.grade(problem.reference, reply.answer)
+        right = isinstance(grade, Right)
+        return Sample(
+            problem=problem.id,
+            question=problem.question,
+            language=problem.language,
+            sample=number,
+            text=text,
+            answer=reply.answer,
+            vote=None if reply.answer is None else judge.vote(reply.answer),
+            right=right,
+            lenient=isinstance(judge.grade(problem.reference, judge.lenient(text)), Right),
+            short=right and tokens <= self.short,
+            format=reply.well_formed,
+            abstained=isinstance(grade, Abstained),
+            tokens=tokens,
+            finished=completion.finished,
+            reflection=reflects(text),
+            mixing=mixes_languages(text if reply.thought is None else reply.thought),
+        )
+
+
+def _seed(seed: int, problem: str, sample: int) -> int:
+    """63 bits that depend on the three alone."""
+    return int.from_bytes(hashlib.sha256(f"evaluate {seed} {problem} {sample}".encode()).digest()[:8], "big") >> 1
+
+
+def _prompt(template: Template, problem: Problem, tokenizer: Tokenizer) -> tuple[int, ...]:
+    match template.prompt(problem.question):
+        case Conversation() as conversation:
+            return tuple(tokenizer.chat(conversation))
+        case text:
+            return tuple(tokenizer.encode(text))
+
+
+def _text(completion: Completion, tokenizer: Tokenizer) -> str:
+    """What was said, without the stop token."""
+    return tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)

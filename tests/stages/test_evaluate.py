@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import permutations, product
+
+import pytest
+
+from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
+from aha.errors import BadInput
+from aha.evals.records import read_samples
+from aha.protocols import Continue, Sampling
+from aha.stages.evaluate import Evaluate
+
+ROOM = Sampling(max_tokens=300)
+
+
+def solution(prompt: str) -> str:
+    """The first expression over all numbers of the prompt that equals its target."""
+    *numbers, target = map(int, re.findall(r"\d+", prompt))
+    for (a, b, c), f, g in product(permutations(numbers), "+-*", "+-*"):
+        for text in (f"({a}{f}{b}){g}{c}", f"{a}{f}({b}{g}{c})"):
+            if eval(text) == target:
+                return text
+    raise AssertionError(prompt)
+
+
+def tagged(thought: str, answer: str) -> str:
+    return f"<think>{thought}</think><answer>{answer}</answer>"
+
+
+def always_right(prompt: str, seed: int) -> str:
+    return tagged(" 不对 wait 对", solution(prompt))
+
+
+def never_formatted(prompt: str, seed: int) -> str:
+    return f"so {solution(prompt)}"
+
+
+class Watch:
+    """An observer that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def beat(self, what: str) -> None:
+        self.said.append(what)
+
+    def rollout(self, number, metrics, timings, groups):
+        return Continue()
+
+
+def measured(say, **changes):
+    return replace(Evaluate("base", problems=20, k=2, sampling=ROOM), **changes).measure(ScriptedEngine(say), Bytes()).to_json()
+
+
+def test_a_solver_that_mixes_languages_and_reflects():
+    found = measured(always_right)
+    assert (found["pass@1"], found["ci95"], found["cons@k"], found["lenient"], found["format"]) == (1.0, [1.0, 1.0], 1.0, 1.0, 1.0)
+    assert (found["k"], found["problems"], found["reflection"], found["mixing"], found["truncated"]) == (2, 20, 1.0, 1.0, 0.0)
+
+
+def test_right_but_without_tags_counts_only_as_lenient():
+    found = measured(never_formatted)
+    assert (found["pass@1"], found["lenient"], found["format"], found["cons@k"]) == (0.0, 1.0, 0.0, 0.0)
+
+
+def test_the_length_counts_the_stop_token():
+    assert measured(lambda prompt, seed: "12345")["length"] == 6.0
+
+
+def test_a_reply_of_exactly_the_short_length_counts_as_short_and_one_token_more_does_not():
+    def say(prompt: str, seed: int) -> str:
+        return tagged("", solution(prompt))
+
+    samples = Evaluate("base", problems=20, k=1, sampling=ROOM, short=42).ask(
+        ScriptedEngine(say), Bytes(), Evaluate("base", problems=20).held_out(), 1, None
+    )
+    assert {one.tokens <= 42 for one in samples} == {True, False}
+    assert all(one.short == (one.tokens <= 42) for one in samples)
+
+
+def test_short_is_what_a_cut_at_that_length_would_measure():
+    def say(prompt: str, seed: int) -> str:
+        return tagged("", solution(prompt)) if seed % 2 else always_right(prompt, seed)
+
+    cut = measured(say, sampling=replace(ROOM, max_tokens=42))
+    assert measured(say, short=42)["pass@1_short"] == cut["pass@1"]
+    assert 0.0 < cut["pass@1"] < 1.0
+
+
+def test_a_cut_reply_is_truncated_and_wrong():
+    found = measured(always_right, sampling=replace(ROOM, max_tokens=20))
+    assert (found["pass@1"], found["truncated"], found["length"]) == (0.0, 1.0, 20.0)
+
+
+def test_every_sample_of_every_problem_has_its_own_seed_which_neighbours_do_not_change():
+    stage = Evaluate("base", problems=20)
+    few, many = (
+        stage.ask(ScriptedEngine(lambda prompt, seed: str(seed)), Bytes(), stage.held_out()[:count], k, None)
+        for count, k in ((5, 1), (20, 4))
+    )
+    assert len({one.text for one in many}) == 80
+    assert {one.text for one in few} < {one.text for one in many}
+
+
+def test_another_seed_draws_otherwise():
+    def texts(seed: int) -> set[str]:
+        stage = Evaluate("base", problems=5, seed=seed)
+        return {s.text for s in stage.ask(ScriptedEngine(lambda p, s: str(s)), Bytes(), stage.held_out(), 2, None)}
+
+    assert not texts(0) & texts(1)
+
+
+def test_the_samples_are_recorded(tmp_path):
+    Evaluate("base", problems=3, k=2, sampling=ROOM).measure(ScriptedEngine(always_right), Bytes(), record=tmp_path / "samples.jsonl.gz")
+    samples = read_samples(tmp_path / "samples.jsonl.gz")
+    assert [one.sample for one in samples] == [0, 1] * 3
+    assert all(one.text.endswith("</answer>") for one in samples)
+
+
+def test_more_problems_than_are_held_out_is_refused():
+    with pytest.raises(BadInput, match="problems is 600: countdown holds out fewer"):
+        Evaluate("base", problems=600).held_out()
+
+
+def test_no_sample_is_refused():
+    with pytest.raises(BadInput, match="k 0"):
+        Evaluate("base", k=0)
+
+
+STAGE = Evaluate("base", problems=20, k=2, curve_problems=10, sampling=ROOM)
+
+
+def script(model: str, prompt: str, seed: int) -> str:
+    """The base never solves, the checkpoint of rollout 10 half of the time, the last always."""
+    solves = {"base": False, "000010": seed % 2 == 0}.get(model.rsplit("/", 1)[-1], True)
+    return always_right(prompt, seed) if solves else "so 1 + 1"
+
+
+def checkpoints(root):
+    folders = [root / "checkpoints" / name for name in ("000010", "000020")]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folders
+
+
+def test_base_zero_and_the_curve_between(tmp_path):
+    watch = Watch()
+    result = STAGE.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), watch)
+    assert (result["base"]["pass@1"], result["zero"]["pass@1"]) == (0.0, 1.0)
+    assert result["gain"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert [(point["rollout"], point["problems"], point["k"]) for point in result["curve"]] == [(0, 20, 2), (10, 10, 1), (20, 20, 2)]
+    assert 0.0 < result["curve"][1]["pass@1"] < 1.0
+    assert watch.said[19] == "evaluate base: 20 of 20 problems"
+
+
+def test_without_curve_problems_only_base_and_zero_are_asked(tmp_path):
+    result = replace(STAGE, curve_problems=0).over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), Watch())
+    assert [point["rollout"] for point in result["curve"]] == [0, 20]
+
+
+def test_what_was_asked_before_a_stop_is_not_asked_again(tmp_path):
+    first = STAGE.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), Watch())
+    (tmp_path / "evals" / "000010.jsonl.gz").unlink()
+    watch = Watch()
+    assert STAGE.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), watch) == first
+    assert watch.said[-1] == "evaluate 000010: 10 of 10 problems"
+    assert len(watch.said) == 10
+
+
+def test_a_run_without_checkpoint_has_nothing_to_measure(tmp_path):
+    with pytest.raises(BadInput, match="no checkpoint"):
+        STAGE.over(ScriptedBackend(script), tmp_path / "evals", [], Watch())
