@@ -119,12 +119,15 @@ def test_an_instruct_answer_is_the_whole_summary() -> None:
     assert Instruct(prefilled=True).read("hm</think>4", 5, "stop").answer == "4"
 
 
-@pytest.mark.parametrize("text", ["4", "a <think>b</think>4", "<think>b</think> ", "<think>b", "<think>a</think>4</think>", "</think>4<think>"])
+UNSUMMARISED = ["4", "a <think>b</think>4", "<think>b</think> ", "<think>b", "<think>a</think>4</think>", "</think>4<think>"]
+
+
+@pytest.mark.parametrize("text", UNSUMMARISED)
 def test_an_instruct_reply_without_one_thought_first_and_a_summary_is_broken(text: str) -> None:
     assert not Instruct().read(text, 5, "stop").well_formed
 
 
-@pytest.mark.parametrize("order", permutations(TAGS))
+@pytest.mark.parametrize("order", list(permutations(TAGS)))
 def test_of_the_24_orders_of_the_tags_only_one_is_read(order: tuple[str, ...]) -> None:
     text = f"{order[0]}a{order[1]}{order[2]}4{order[3]}"
     assert R1Zero().read(text, 1, "stop").well_formed == (order == TAGS)

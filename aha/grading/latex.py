@@ -1,7 +1,7 @@
 """LaTeX answers, as far as exact comparison goes: equal as rationals, or equal as normalised strings.
 
-Two rationals that differ are Wrong. Two different pieces of mathematics are neither: that takes a judge of equivalence, so this abstains.
-Words and prose are compared as they stand.
+Two rationals that differ are Wrong, and so are two different words. Two different pieces of mathematics are neither: that takes a judge
+of equivalence, so this abstains.
 """
 
 from __future__ import annotations
@@ -9,42 +9,34 @@ from __future__ import annotations
 import re
 
 from aha.grading.answers import claim
-from aha.grading.numbers import Value, last_number, one_number, rational
+from aha.grading.numbers import Value, one_number, rational
 from aha.grading.symbols import plain
 from aha.types import Abstained, Grade, Latex, Right, Wrong
 
 LONGEST_CLAIM = 300
 
 _DROPPED = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\[!,;:> ]|\\displaystyle|\^\s*\\circ|\^\s*\{\s*\\circ\s*\}|\\degree|[°$\s~]")
-_TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|mathrm|mathbf|operatorname)\s*\{([^{}]{0,300})\}")
+_TEXT = re.compile(r"\\(?:text|textrm|mbox|textbf|textit|mathrm|mathbf|operatorname)\s*\{([^{}]{0,300})\}")
+_UNITS = re.compile(r"(?:\\[, ]|~|\s)*\\(?:text|textrm|mbox|mathrm)\s*\{(?![^{}]*\b(?:or|and)\b)[^{}]*\}(?:\^\{?[23]\}?)?[.\s]*$")
 _FRAC = re.compile(r"\\[dtc]frac")
-_BARE_FRAC = re.compile(r"\\frac(?:([0-9])([0-9])|([0-9])(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})([0-9]))")
-_COMMAND = re.compile(r"\\[A-Za-z]+")
-_WORD = re.compile(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}")
+_BARE_FRAC = re.compile(r"\\frac\s*(?:([0-9])\s*([0-9])|([0-9])\s*(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s*([0-9]))")
+_TWO_NUMBERS = re.compile(r"(?<=[0-9])[\s~]+(?=[0-9])")
+_MATHEMATICS = re.compile(r"[0-9^=<>+*/|]|\\[A-Za-z]")
 
 
 def normal(text: str) -> str:
     """One string for the ways to typeset one formula: no blanks, no size commands, one kind of fraction, no text boxes, no final period."""
     text = _TEXT.sub(r"\1", plain(text).replace("\\$", "").replace("\\%", "%"))
-    text = _FRAC.sub(r"\\frac", _DROPPED.sub("", text)).replace("\\{", "{").replace("\\}", "}").replace("{,}", ",")
-    text = _BARE_FRAC.sub(_braced, text).rstrip(".")
+    text = _BARE_FRAC.sub(_braced, _FRAC.sub(r"\\frac", text))
+    text = _DROPPED.sub("", _TWO_NUMBERS.sub(";", text)).replace("\\{", "{").replace("\\}", "}").replace("{,}", ",").rstrip(".")
     text = re.sub(r"([\^_])\{([A-Za-z0-9])\}", r"\1\2", text)
-    return re.sub(r"\\sqrt([0-9a-z])", r"\\sqrt{\1}", text)
+    text = re.sub(r"\\sqrt([0-9a-z])", r"\\sqrt{\1}", text)
+    return re.sub(r"^[A-Za-z](?:_?[0-9A-Za-z])?(?:\([a-z]\))?=(?!=)", "", text)  # x = 3 claims 3
 
 
 def _braced(match: re.Match[str]) -> str:
     top, under = (group if group.startswith("{") else f"{{{group}}}" for group in match.groups() if group is not None)
     return f"\\frac{top}{under}"
-
-
-def _after_name(text: str) -> str:
-    """The right side of `x = …`, where the left is one letter."""
-    return re.sub(r"^[A-Za-z](?:_?[0-9A-Za-z])?(?:\([a-z]\))?=(?!=)", "", text)
-
-
-def _is_words(text: str) -> bool:
-    """Whether the text says something in words rather than in mathematics."""
-    return bool(_WORD.search(_COMMAND.sub(" ", text)))
 
 
 def parses(reference: Latex) -> bool:
@@ -54,29 +46,36 @@ def parses(reference: Latex) -> bool:
 
 
 def grade_latex(reference: Latex, answer: str) -> Grade:
-    """Right only on equality; Wrong where both are rationals or words that differ, or nothing mathematical is claimed."""
-    said = claim(answer)
-    gold = rational(reference.value)
-    if (same := normal(said.text)) and _after_name(same) == _after_name(normal(reference.value)):
-        return Right()
-    if gold is not None and (value := rational(_after_name(normal(said.text))) or _only_number(answer, said.marked)):
-        return Right() if value.equals(gold) else Wrong(f"is a number other than {reference.value}")
-    return _undecided(reference.value, said.text)
-
-
-def _only_number(answer: str, marked: bool) -> Value | None:
-    """The number in prose without a mark, or beside units."""
-    value = one_number(answer)
-    unmarked = not marked or _is_words(claim(answer).text)
-    return value if isinstance(value, Value) and unmarked else None
-
-
-def _undecided(gold: str, said: str) -> Grade:
-    if not said or len(said) > LONGEST_CLAIM:
+    """Right only on equality; Wrong where both are rationals or words that differ, or where no mathematics is claimed."""
+    gold, said = _UNITS.sub("", reference.value), claim(answer).text
+    if not said or len(said) > LONGEST_CLAIM and rational(gold) is None:
         return Wrong("no answer of a readable length")
-    if _is_words(gold) or _is_words(normal(_TEXT.sub(r" \1 ", said))):
-        same = re.sub(r"[^a-z0-9]", "", normal(gold).lower()) == re.sub(r"[^a-z0-9]", "", normal(said).lower())
-        return Right() if same and normal(gold).isalpha() else Wrong(f"is not {gold}")
-    if isinstance(last_number(said), Value) and rational(gold) is not None and rational(said) is not None:
-        return Wrong(f"is not {gold}")
+    if normal(said) in (normal(reference.value), normal(gold)) or normal(_UNITS.sub("", said)) == normal(gold):
+        return Right()
+    if (exact := rational(gold)) is not None and (value := _number(answer)) is not None:
+        return Right() if value.equals(exact) else Wrong(f"is a number other than {gold}")
+    return _unequal(reference.value, said)
+
+
+def _number(answer: str) -> Value | None:
+    """The number an answer claims: in itself, after the name of a variable, beside units, or last in prose without a mark."""
+    said = claim(answer)
+    if (value := rational(normal(said.text))) is not None:
+        return value
+    value_or_wrong = one_number(answer)
+    in_words = not said.marked or _has_words(said.text)
+    return value_or_wrong if isinstance(value_or_wrong, Value) and in_words else None
+
+
+def _has_words(text: str) -> bool:
+    return re.search(r"[A-Za-z]{3,}|[\u4e00-\u9fff]", re.sub(r"\\(?!text)[A-Za-z]+", " ", text)) is not None
+
+
+def _unequal(gold: str, said: str) -> Grade:
+    """Two texts that are not the same: Wrong where either is mere words, else Abstained."""
+    gold_words, said_words = (re.sub(r"[^a-z\u4e00-\u9fff]", "", normal(text).lower()) for text in (gold, said))
+    if not _MATHEMATICS.search(_TEXT.sub(r"\1", gold)):
+        return Right() if gold_words == said_words else Wrong(f"is not {gold}")
+    if not _MATHEMATICS.search(_TEXT.sub(r"\1", said)):
+        return Wrong(f"says nothing that could be {gold}")
     return Abstained(f"whether {said!r} equals {gold!r} needs mathematical equivalence")

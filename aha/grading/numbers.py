@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from aha.grading.answers import boxes, claim
-from aha.grading.symbols import plain
+from aha.grading.symbols import arithmetic
 from aha.types import Grade, Number, Right, Wrong
 
 MOST_DIGITS = 400
 
 _WHOLE = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,40}(?![0-9])|[0-9]{1,400})"
 _DECIMAL = rf"(?:{_WHOLE}(?:\.[0-9]{{1,400}})?|\.[0-9]{{1,400}})"
-_SIGNED = rf"(?:(?<![\w.)\]])[-+])?[$€£¥￥]?{_DECIMAL}"
+_SIGNED = rf"(?:(?<![\w.)\]])[-+][$€£¥￥]?|[$€£¥￥][-+]?|(?<![A-Za-z0-9_^])(?<!\^\{{)(?<![0-9][.,])){_DECIMAL}"
 _NUMBER = re.compile(rf"(?P<top>{_SIGNED})(?:(?: (?P<over>[0-9]{{1,9}}))? ?/ ?(?P<under>[0-9]{{1,400}}))?(?P<percent> ?%)?")
 
 _SAME = re.compile(r"(?i)[\s,;、，；|$]*(?:\b(?:or|and)\b|或者?|和)?[\s$]*(?:[a-z]\s*=)?[\s$]*")
 _OR = re.compile(r"(?i)\bor\b|或")
 _UNDONE = re.compile(r"\s*[-+*/^]+\s*\(?\s*\$?|\s*\)\s*[-+*/^]*\s*\(?\s*")
-_GOES_ON = re.compile(r"\s*(?:[*/^]|[-+]\s*(?:[(\\]|[A-Za-z]\b))")
+_FUNCTION = r"\\(?:sqrt|[dtc]?frac|d?binom|log|ln|sin|cos|tan|exp|pi|sum)(?![A-Za-z])"
+_GOES_ON = re.compile(rf"\s*(?:[*/^]|[-+]\s*(?:[(\\]|[A-Za-z]\b)|{_FUNCTION})|[nxyz](?![A-Za-z])|\s*\}}\s*(?:\{{|{_FUNCTION})")
+_GOES_BEFORE = re.compile(rf"(?:{_FUNCTION}|\^)[^=≈\n$A-Za-z]*$")
 _BOLD = re.compile(r"(?<![0-9A-Za-z)])\*\*([^*\n]{1,200})\*\*")
 
 
@@ -44,12 +46,13 @@ class Value:
 
 def tidy(text: str) -> str:
     """The LaTeX around plain numbers taken away: `\\$1{,}234\\%`, `10\\,000`, `\\text{ clips}`, `\\frac{3}{4}`."""
-    text = _BOLD.sub(r"\1", plain(text)).replace(r"\!", "").replace("{,}", ",").replace(r"\$", "$").replace(r"\%", "%")
+    text = _BOLD.sub(r"\1", arithmetic(text)).replace(r"\!", "").replace("{,}", ",").replace(r"\$", "$").replace(r"\%", "%")
     text = re.sub(r"(?<=[0-9])(?:\\,|\\ )(?=[0-9]{3}(?![0-9]))", "", text).replace(r"\,", " ").replace("\\ ", " ")
     text = re.sub(r"(?<=[0-9])\s*\\[dtc]?frac\s*\{([0-9]{1,400})\}\s*\{([0-9]{1,400})\}", r" \1/\2", text)
     text = re.sub(r"\\[dtc]?frac\s*\{(-?[0-9]{1,400})\}\s*\{([0-9]{1,400})\}", r"\1/\2", text)
     text = re.sub(r"\\(?:text|mbox|mathrm|textbf|mathbf)\s*\{([^{}]{0,200})\}", r"\1", text)
-    return re.sub(r"\\[dtc]?frac\s*([0-9])\s*([0-9])(?![0-9])", r"\1/\2", text)
+    text = re.sub(r"\\[dtc]?frac\s*([0-9])\s*([0-9])(?![0-9])", r"\1/\2", text)
+    return re.sub(r"(\\[A-Za-z]+)(?=[0-9])", r"\1 ", text)
 
 
 def _value(match: re.Match[str]) -> Value | None:
@@ -69,8 +72,8 @@ def _value(match: re.Match[str]) -> Value | None:
 def rational(text: str) -> Value | None:
     """The value of a text that is one number and nothing else (currency, percent and a final period aside)."""
     text = tidy(text).replace("$", "").strip().removesuffix(".").strip()
-    text = re.sub(r"^([-+]) +", r"\1", text).strip("()") if re.fullmatch(r"\([^()]*\)|[^()]*", text) else text
-    match = _NUMBER.fullmatch(text)
+    text = text[1:-1] if re.fullmatch(r"\([^(),]*\)", text) else text
+    match = _NUMBER.fullmatch(re.sub(r"^([-+]) +", r"\1", text.strip()))
     return _value(match) if match else None
 
 
@@ -99,7 +102,8 @@ def _alone(text: str, found: list[re.Match[str]], last: Value) -> Value | Wrong:
         other = _value(earlier)
         if other is None or not other.equals(last):
             return Wrong("several different numbers")
-    if _GOES_ON.match(text, found[-1].end()):
+    first = found[-1].start()
+    if _GOES_ON.match(text, found[-1].end()) or _GOES_BEFORE.search(text[max(0, first - 30) : first]):
         return Wrong("a calculation, not a number")
     return last
 
