@@ -59,8 +59,8 @@ class Words:
 
 
 def prose(text: str) -> str:
-    """The text without code, formulas, tags and addresses; a space stands where each was."""
-    return _NOT_PROSE.sub(" ", text)
+    """The text with code, formulas, tags and addresses blanked out; every word keeps its place."""
+    return _NOT_PROSE.sub(lambda match: " " * len(match[0]), text)
 
 
 def count_words(text: str) -> Words:
@@ -89,9 +89,14 @@ def mixes_languages(text: str) -> bool:
     return words.en > 0 and words.zh > 0
 
 
+def reflections(text: str) -> list[tuple[int, int]]:
+    """Where the reflection words stand, start and end: whole words in any case, in prose only (paper §2.2.4; list: nature C.2)."""
+    return [match.span() for match in _REFLECTION.finditer(prose(text))]
+
+
 def reflection_count(text: str) -> int:
-    """How many reflection words the text's prose has, whole words in any case (paper §2.2.4; list: nature C.2)."""
-    return len(_REFLECTION.findall(prose(text)))
+    """How many reflection words the text has."""
+    return len(reflections(text))
 
 
 def reflects(text: str) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.tasks.corpus.voice import WORDS
-from aha.text import Words, count_words, language_share, mixes_languages, prose, reflection_count, reflects
+from aha.text import Words, count_words, language_share, mixes_languages, prose, reflection_count, reflections, reflects
 
 
 @pytest.mark.parametrize("word", ["wait", "Mistake", "HOWEVER", "but", "retry", "error", "verify", "wrong", "evaluate", "check"])
@@ -31,6 +31,11 @@ def test_a_word_between_chinese_characters_is_a_whole_word():
 
 def test_reflection_words_are_counted_one_by_one():
     assert reflection_count("wait 8 + 6 = 14 wait, check: 14 等等") == 4
+
+
+def test_reflection_words_are_found_where_they_stand_behind_code_too():
+    text = "`check` 13 Wait 不对 等等"
+    assert [text[start:end] for start, end in reflections(text)] == ["Wait", "等等"]
 
 
 def test_a_thought_of_the_tiny_world_in_english():

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark
@@ -15,12 +14,10 @@ from aha.evals.benchmarks import benchmark
 from aha.evals.measurement import Measurement, Sample, gain, measure_samples
 from aha.evals.records import read_samples, write_samples
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
+from aha.rundir import Checkpoint, RunDir
 from aha.template import Short, Template
 from aha.text import mixes_languages, reflects
 from aha.types import Abstained, Completion, Conversation, Problem, Right
-
-if TYPE_CHECKING:
-    from aha.rundir import RunDir
 
 
 @dataclass(frozen=True)
@@ -51,19 +48,20 @@ class Evaluate:
         result = self.over(backend, rundir.root / "evals", rundir.checkpoints(), observer)
         rundir.finish({**result, "seconds": training + time.monotonic() - started})
 
-    def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Path], observer: Observer) -> dict[str, object]:
-        """`base`, `zero` (the last checkpoint), their `gain`, and the `curve` from base over every checkpoint to zero, as JSON.
+    def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Checkpoint], observer: Observer) -> dict[str, object]:
+        """`base`, `zero` (the last checkpoint), their `gain`, and the `curve` from base (rollout null) over every checkpoint to zero.
 
         Every sample is kept in the folder `evals`; a model that has its file there is not asked again, so a stopped evaluation goes on."""
         if not checkpoints:
             raise BadInput(f"{evals.parent}: no checkpoint in it, so there is nothing to measure; let the run save one")
         *between, last = checkpoints
         base = self._recorded(evals / "base.jsonl.gz", backend, self.model, observer)
-        points = [(0, base)]
-        for folder in between if self.curve_problems else []:
-            points.append((int(folder.name), self._recorded(evals / f"{folder.name}.jsonl.gz", backend, str(folder), observer, cheap=True)))
-        zero = self._recorded(evals / f"{last.name}-zero.jsonl.gz", backend, str(last), observer)
-        points.append((int(last.name), zero))
+        points: list[tuple[int | None, list[Sample]]] = [(None, base)]
+        for at in between if self.curve_problems else []:
+            path = evals / f"{at.rollout:06d}.jsonl.gz"
+            points.append((at.rollout, self._recorded(path, backend, str(at.folder), observer, cheap=True)))
+        zero = self._recorded(evals / f"{last.rollout:06d}-zero.jsonl.gz", backend, str(last.folder), observer)
+        points.append((last.rollout, zero))
         return {
             "base": measure_samples(base, self.seed).to_json(),
             "zero": measure_samples(zero, self.seed).to_json(),

@@ -10,7 +10,10 @@ from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput
 from aha.evals.records import read_samples
 from aha.protocols import Continue, Sampling
+from aha.rundir import Checkpoint
 from aha.stages.evaluate import Evaluate
+from aha.tasks.countdown import question
+from aha.types import Countdown, Problem
 
 ROOM = Sampling(max_tokens=300)
 
@@ -73,11 +76,13 @@ def test_a_reply_of_exactly_the_short_length_counts_as_short_and_one_token_more_
     def say(prompt: str, seed: int) -> str:
         return tagged("", solution(prompt))
 
-    samples = Evaluate("base", problems=20, k=1, sampling=ROOM, short=42).ask(
-        ScriptedEngine(say), Bytes(), Evaluate("base", problems=20).held_out(), 1, None
-    )
-    assert {one.tokens <= 42 for one in samples} == {True, False}
-    assert all(one.short == (one.tokens <= 42) for one in samples)
+    stage = Evaluate("base", problems=20, k=1, sampling=ROOM, short=41)  # 32 of tags, 8 of (1+2)+10, 1 to stop
+    problems = [
+        Problem("p", "countdown", question(numbers, target, "en"), "en", Countdown(numbers, target))
+        for numbers, target in (((1, 2, 10), 13), ((1, 12, 10), 23))
+    ]
+    samples = stage.ask(ScriptedEngine(say), Bytes(), problems, 1, None)
+    assert [(one.tokens, one.right, one.short) for one in samples] == [(41, True, True), (42, True, False)]
 
 
 def test_short_is_what_a_cut_at_that_length_would_measure():
@@ -142,7 +147,7 @@ def checkpoints(root):
     folders = [root / "checkpoints" / name for name in ("000010", "000020")]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-    return folders
+    return [Checkpoint(int(folder.name), folder) for folder in folders]
 
 
 def test_base_zero_and_the_curve_between(tmp_path):
@@ -150,14 +155,14 @@ def test_base_zero_and_the_curve_between(tmp_path):
     result = STAGE.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), watch)
     assert (result["base"]["pass@1"], result["zero"]["pass@1"]) == (0.0, 1.0)
     assert result["gain"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert [(point["rollout"], point["problems"], point["k"]) for point in result["curve"]] == [(0, 20, 2), (10, 10, 1), (20, 20, 2)]
+    assert [(point["rollout"], point["problems"], point["k"]) for point in result["curve"]] == [(None, 20, 2), (10, 10, 1), (20, 20, 2)]
     assert 0.0 < result["curve"][1]["pass@1"] < 1.0
     assert watch.said[19] == "evaluate base: 20 of 20 problems"
 
 
 def test_without_curve_problems_only_base_and_zero_are_asked(tmp_path):
     result = replace(STAGE, curve_problems=0).over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), Watch())
-    assert [point["rollout"] for point in result["curve"]] == [0, 20]
+    assert [point["rollout"] for point in result["curve"]] == [None, 20]
 
 
 def test_what_was_asked_before_a_stop_is_not_asked_again(tmp_path):
