@@ -145,12 +145,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Message:
+    """One turn of a conversation."""
+
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 @dataclass(frozen=True)
 class Conversation:
+    """Turns in the order in which they were said."""
+
     messages: tuple[Message, ...]
 
 

@@ -21,6 +21,7 @@ STARTS_AND_WAITS = (
     "urllib.request.urlopen",
     "urlopen",
 )
+HAVE_RESULTS = ("self", "run", "rundir")  # of a run, not of a future
 GATHERS = ("as_completed", "futures.as_completed", "concurrent.futures.as_completed", "concurrent.futures.wait", "futures.wait")
 LIMITS = ("timeout", "timeout_s", "blocking", "block")
 WALL_CLOCK = ("time.time", "time.time_ns", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "datetime.datetime.utcnow")
@@ -68,7 +69,8 @@ def unbounded(source: Source) -> list[str]:
         limit = keyword(call, *LIMITS)
         endless = limit is None or (isinstance(limit, ast.Constant) and (limit.value is None or limit.value is True))
         starts = name in STARTS_AND_WAITS or name in GATHERS
-        waits = "." in name and last in WAITS and not call.args and not (last.startswith("recv") and id(call) in polled)
+        ours = last == "result" and name.rpartition(".")[0] in HAVE_RESULTS
+        waits = "." in name and last in WAITS and not call.args and not ours and not (last.startswith("recv") and id(call) in polled)
         locks = name == "fcntl.flock" and not any("NB" in dotted(each) or "LOCK_UN" in dotted(each) for each in ast.walk(call))
         if locks or (endless and (starts or waits)):
             found.append(source.at(call.lineno, f"{name} waits without a limit"))
@@ -118,7 +120,8 @@ def catching_everything(source: Source) -> list[str]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ExceptHandler):
             kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-            if any(kind is None or dotted(kind) in ("Exception", "BaseException") for kind in kinds):
+            cleans_up = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+            if not cleans_up and any(kind is None or dotted(kind) in ("Exception", "BaseException") for kind in kinds):
                 found.append(source.at(node.lineno, "catches everything"))
         elif (
             isinstance(node, ast.Call) and called(node).endswith("suppress") and any(dotted(arg).endswith("Exception") for arg in node.args)

@@ -161,6 +161,10 @@ def test_catching_everything_is_caught(clause: str) -> None:
     assert fires(catching_everything, f"try:\n    f()\n{clause}\n    pass")
 
 
+def test_cleaning_up_and_raising_again_is_let_by() -> None:
+    assert not fires(catching_everything, "try:\n    f()\nexcept BaseException:\n    close()\n    raise")
+
+
 def test_suppressing_everything_is_caught() -> None:
     assert fires(catching_everything, "with contextlib.suppress(Exception):\n    f()")
 

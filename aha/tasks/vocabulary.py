@@ -65,7 +65,9 @@ be ma si om ur la el ta ec us no ho ot pe ss un ut pr tr ac em ul et ir ol ad ct
 # What counts as a word before the vocabulary is asked: numbers of up to three digits, runs of letters, single Chinese characters unless a
 # listed Chinese word stands there, newlines with their indentation, runs of punctuation.
 _CHINESE_WORDS = "|".join(sorted((word for word in CHINESE if len(word) > 1), key=len, reverse=True))
-WORDS = Regex(rf" ?(?:{_CHINESE_WORDS})| ?\p{{Han}}| ?[A-Za-z]+(?:'[a-z]+)?| ?\d{{1,3}}|\n {{4}}+|\n+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+|.")
+WORDS = Regex(
+    rf" ?(?:{_CHINESE_WORDS})| ?\p{{Han}}| ?[A-Za-z]+(?:'[a-z]+)?| ?\d{{1,3}}|\n {{4}}+|\n+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+|."
+)
 
 
 def entries() -> tuple[list[str], list[tuple[str, str]]]:

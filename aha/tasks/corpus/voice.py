@@ -51,6 +51,7 @@ def draw_voice(draw: random.Random) -> Voice:
 
 
 def prompt(numbers: tuple[int, ...], target: int, language: Language) -> str:
+    """The question as a document begins, up to where the answer stands."""
     return f"User: {question(numbers, target, language)}\nAssistant:"
 
 
@@ -120,6 +121,7 @@ def random_try(numbers: tuple[int, ...], draw: random.Random) -> Try:
 
 
 def shuffled(key: Key, draw: random.Random) -> tuple[int, ...]:
+    """The key's numbers in an order that does not give the answer away."""
     numbers = list(key[0])
     draw.shuffle(numbers)
     return tuple(numbers)
