@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from aha.answers import gradable
+from aha.answers.symbols import LONGEST
 from aha.grading.countdown import grade_countdown, last_expression
-from aha.grading.latex import grade_latex, parses
-from aha.grading.numbers import grade_number, rational
-from aha.grading.symbols import LONGEST
+from aha.grading.latex import grade_latex
+from aha.grading.numbers import grade_number
 from aha.types import Abstained, Countdown, Grade, Latex, Number, Open, Reference, Wrong
 
 __all__ = ["gradable", "grade", "last_expression"]
@@ -25,16 +26,3 @@ def grade(reference: Reference, answer: str | None) -> Grade:
             return grade_number(reference, answer)
         case Latex():
             return grade_latex(reference, answer)
-
-
-def gradable(reference: Reference) -> bool:
-    """Whether an answer to this reference can ever be graded: asked of every gold answer before any compute is spent."""
-    match reference:
-        case Number(value):
-            return rational(value) is not None
-        case Latex():
-            return parses(reference)
-        case Countdown(numbers, _):
-            return len(numbers) > 0
-        case Open():
-            return True

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aha.grading.answers import boxed
-from aha.grading.symbols import LONGEST, arithmetic
+from aha.answers.claims import boxed
+from aha.answers.symbols import LONGEST, arithmetic
 from aha.types import Countdown, Grade, Right, Wrong
 
 MOST_TOKENS, DEEPEST, MOST_DIGITS = 64, 16, 12

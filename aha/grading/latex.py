@@ -8,47 +8,21 @@ from __future__ import annotations
 
 import re
 
-from aha.grading.answers import claim
-from aha.grading.numbers import Value, one_number, rational
-from aha.grading.symbols import plain
+from aha.answers.claims import claim
+from aha.answers.latex import TEXT, normal
+from aha.answers.numbers import Value, one_number, rational
 from aha.types import Abstained, Grade, Latex, Right, Wrong
 
 LONGEST_CLAIM = 300
 
-_DROPPED = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\[!,;:> ]|\\displaystyle|\^\s*\\circ|\^\s*\{\s*\\circ\s*\}|\\degree|[°$\s~]")
-_TEXT = re.compile(r"\\(?:text|textrm|mbox|textbf|textit|mathrm|mathbf|operatorname)\s*\{([^{}]{0,300})\}")
 _UNITS = re.compile(r"(?:\\[, ]|~|\s)*\\(?:text|textrm|mbox|mathrm)\s*\{(?![^{}]*\b(?:or|and)\b)[^{}]*\}(?:\^\{?[23]\}?)?[.\s]*$")
-_FRAC = re.compile(r"\\[dtc]frac")
-_BARE_FRAC = re.compile(r"\\frac\s*(?:([0-9])\s*([0-9])|([0-9])\s*(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s*([0-9]))")
-_TWO_NUMBERS = re.compile(r"(?<=[0-9])[\s~]+(?=[0-9])")
 _MATHEMATICS = re.compile(r"[0-9^=<>+*/|]|\\[A-Za-z]")
-
-
-def normal(text: str) -> str:
-    """One string for the ways to typeset one formula: no blanks, no size commands, one kind of fraction, no text boxes, no final period."""
-    text = _TEXT.sub(r"\1", plain(text).replace("\\$", "").replace("\\%", "%"))
-    text = _BARE_FRAC.sub(_braced, _FRAC.sub(r"\\frac", text))
-    text = _DROPPED.sub("", _TWO_NUMBERS.sub(";", text)).replace("\\{", "{").replace("\\}", "}").replace("{,}", ",").rstrip(".")
-    text = re.sub(r"([\^_])\{([A-Za-z0-9])\}", r"\1\2", text)
-    text = re.sub(r"\\sqrt([0-9a-z])", r"\\sqrt{\1}", text)
-    return re.sub(r"^[A-Za-z](?:_?[0-9A-Za-z])?(?:\([a-z]\))?=(?!=)", "", text)  # x = 3 claims 3
-
-
-def _braced(match: re.Match[str]) -> str:
-    top, under = (group if group.startswith("{") else f"{{{group}}}" for group in match.groups() if group is not None)
-    return f"\\frac{top}{under}"
-
-
-def parses(reference: Latex) -> bool:
-    """Whether a gold answer can be compared with at all: something stands there, and its braces balance."""
-    inside = reference.value.replace("\\{", "").replace("\\}", "")
-    return bool(normal(reference.value)) and inside.count("{") == inside.count("}")
 
 
 def grade_latex(reference: Latex, answer: str) -> Grade:
     """Right only on equality; Wrong where both are rationals or words that differ, or where no mathematics is claimed."""
     gold, said = _UNITS.sub("", reference.value), claim(answer).text
-    if not said or len(said) > LONGEST_CLAIM and rational(gold) is None:
+    if not said or (len(said) > LONGEST_CLAIM and rational(gold) is None):
         return Wrong("no answer of a readable length")
     if normal(said) in (normal(reference.value), normal(gold)) or normal(_UNITS.sub("", said)) == normal(gold):
         return Right()
@@ -74,8 +48,8 @@ def _has_words(text: str) -> bool:
 def _unequal(gold: str, said: str) -> Grade:
     """Two texts that are not the same: Wrong where either is mere words, else Abstained."""
     gold_words, said_words = (re.sub(r"[^a-z\u4e00-\u9fff]", "", normal(text).lower()) for text in (gold, said))
-    if not _MATHEMATICS.search(_TEXT.sub(r"\1", gold)):
+    if not _MATHEMATICS.search(TEXT.sub(r"\1", gold)):
         return Right() if gold_words == said_words else Wrong(f"is not {gold}")
-    if not _MATHEMATICS.search(_TEXT.sub(r"\1", said)):
+    if not _MATHEMATICS.search(TEXT.sub(r"\1", said)):
         return Wrong(f"says nothing that could be {gold}")
     return Abstained(f"whether {said!r} equals {gold!r} needs mathematical equivalence")
