@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -117,9 +119,9 @@ def still(model: PreTrainedModel, *, checkpointing: bool) -> None:
 
     Hugging Face recomputes only in layers that are in training mode, so these are set alone, their parts staying in evaluation mode."""
     model.eval()
-    if not checkpointing:
-        return
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    for module in model.modules():
-        if isinstance(module, GradientCheckpointingLayer):
-            module.training = True
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if checkpointing and not layers:
+        raise BadInput(f"checkpointing is on: model type {model.config.model_type} cannot recompute its layers; turn it off")
+    for layer in layers if checkpointing else []:
+        layer.training = layer.gradient_checkpointing = True
+        vars(layer)["_gradient_checkpointing_func"] = partial(checkpoint, use_reentrant=False)

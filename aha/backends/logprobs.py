@@ -31,22 +31,36 @@ class _Head:
         for start in range(0, vocabulary, self.columns):
             yield slice(start, min(start + self.columns, vocabulary))
 
-    def logits(self, hidden_MD: Tensor, part: slice) -> Tensor:
-        """[M, slice] in float32 (float64 for float64), after soft cap and temperature."""
-        weight_SD = self.weight_VD[part].to(hidden_MD.dtype)
-        logits_MS = _product(hidden_MD, weight_SD.T)
+    def logits(self, hidden_MD: Tensor, part: slice, room: Tensor) -> Tensor:
+        """[M, slice] in float32 (float64 for float64), after soft cap and temperature, written into `room`."""
+        logits_MS = _view(room, len(hidden_MD), part)
+        _product(hidden_MD, self.weight_VD[part].to(hidden_MD.dtype).T, logits_MS)
         if self.bias_V is not None:
             logits_MS += self.bias_V[part]
         if self.softcap is not None:
             logits_MS.div_(self.softcap).tanh_().mul_(self.softcap)
         return logits_MS if self.temperature == 1.0 else logits_MS.div_(self.temperature)
 
+    def room(self, hidden_MD: Tensor) -> Tensor:
+        """Memory for one slice of logits. Every slice is written into the same: fresh memory costs time, and a heap in pieces grows."""
+        return hidden_MD.new_empty(len(hidden_MD) * self.columns, dtype=_exact(hidden_MD))
 
-def _product(left: Tensor, right: Tensor) -> Tensor:
-    """left @ right in their own dtype with a float32 result (float64 for float64); only CUDA skips the rounding in between."""
-    if left.dtype in (torch.float32, torch.float64):
-        return left @ right
-    return torch.mm(left, right, out_dtype=torch.float32) if left.is_cuda else (left @ right).float()
+
+def _exact(hidden_MD: Tensor) -> torch.dtype:
+    return torch.promote_types(hidden_MD.dtype, torch.float32)
+
+
+def _view(room: Tensor, tokens: int, part: slice) -> Tensor:
+    columns = part.stop - part.start
+    return room[: tokens * columns].view(tokens, columns)
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """out = left @ right in their own dtype; only CUDA skips the rounding to it before float32."""
+    if left.dtype == out.dtype:
+        torch.mm(left, right, out=out)
+    else:
+        out.copy_(torch.mm(left, right, out_dtype=out.dtype) if left.is_cuda else left @ right)
 
 
 def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tensor]:
@@ -66,14 +80,15 @@ def _whole(logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 def _running(head: _Head, hidden_MD: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(log-probability, entropy, log-sum-exp) slice by slice; sums are kept relative to the largest logit so far."""
-    total_M = hidden_MD.new_zeros(len(hidden_MD), dtype=torch.promote_types(hidden_MD.dtype, torch.float32))
+    room, spare = head.room(hidden_MD), head.room(hidden_MD)
+    total_M = hidden_MD.new_zeros(len(hidden_MD), dtype=room.dtype)
     top_M, weighted_M, target_M = torch.full_like(total_M, -torch.inf), torch.zeros_like(total_M), torch.zeros_like(total_M)
     for part in head.slices():
-        logits_MS = head.logits(hidden_MD, part)
+        logits_MS = head.logits(hidden_MD, part, room)
         index_M1, inside_M = _at(logits_MS, targets_M, part)
         target_M += logits_MS.gather(1, index_M1).squeeze(1) * inside_M
         before_M, top_M = top_M, torch.maximum(top_M, logits_MS.amax(dim=1))
-        odds_MS = logits_MS.sub_(top_M[:, None]).exp()
+        odds_MS = torch.exp(logits_MS.sub_(top_M[:, None]), out=_view(spare, len(hidden_MD), part))
         sum_M, shrink_M = odds_MS.sum(dim=1), torch.exp(before_M - top_M)
         total_M = total_M * shrink_M + sum_M
         weighted_M = weighted_M * shrink_M + torch.einsum("ms,ms->m", odds_MS, logits_MS) + top_M * sum_M
@@ -100,14 +115,13 @@ class _TokenLogprobs(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         columns = _columns(len(hidden_MD), len(weight_VD), chunk_bytes)
         head = _Head(weight_VD, bias_V, temperature, softcap, columns)
-        fits = columns == len(weight_VD)
-        if fits:
-            logp_M, entropy_M, kept = _whole(head.logits(hidden_MD, slice(0, columns)), targets_M)
+        if columns == len(weight_VD):
+            logp_M, entropy_M, kept = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M)
         else:
             logp_M, entropy_M, kept = _running(head, hidden_MD, targets_M)
         ctx.save_for_backward(hidden_MD, weight_VD, bias_V, targets_M, kept)
         ctx.settings = (temperature, softcap, columns)
-        ctx.fits, ctx.sums = fits, sums
+        ctx.sums = sums
         ctx.mark_non_differentiable(entropy_M)
         return logp_M, entropy_M
 
@@ -121,8 +135,9 @@ class _TokenLogprobs(torch.autograd.Function):
             torch.zeros_like(bias_V) if bias_V is not None and wants[2] else None,
         )
         grad_hidden_MD = torch.zeros_like(hidden_MD, dtype=kept.dtype) if wants[0] else None
+        room = head.room(hidden_MD)
         for part in head.slices():
-            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], kept, part, ctx.fits)
+            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], kept, part, room)
             if sum_bias_V is not None:
                 sum_bias_V[part] += grad_MS.sum(dim=0)
             grad_MS = grad_MS.to(hidden_MD.dtype)
@@ -139,21 +154,24 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     if left.dtype == total.dtype:
         total.addmm_(left, right)
     else:
-        total += _product(left, right)
+        total += torch.mm(left, right, out_dtype=total.dtype) if left.is_cuda else left @ right
 
 
-def _logit_gradient(head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, kept: Tensor, part: slice, fits: bool) -> Tensor:
+def _logit_gradient(head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, kept: Tensor, part: slice, room: Tensor) -> Tensor:
     """d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
 
-    `kept` holds the probabilities where one slice was enough, else the log-sum-exp they are made from."""
+    `kept` holds the probabilities [M, V] where one slice was enough, else the log-sum-exp [M] they are made from."""
     scaled_M1 = (grad_M / head.temperature)[:, None]
-    plain = fits and head.softcap is None
-    logits_MS = kept if plain else head.logits(hidden_MD, part)
-    slope_MS = None if head.softcap is None else 1 - (logits_MS * (head.temperature / head.softcap)).square_()
+    fits = kept.dim() == 2
+    grad_MS, slope_MS = _view(room, len(hidden_MD), part), None
+    if not fits or head.softcap is not None:
+        grad_MS = head.logits(hidden_MD, part, room)
+    if head.softcap is not None:
+        slope_MS = 1 - (grad_MS * (head.temperature / head.softcap)).square_()
     if fits:
-        grad_MS = kept * -scaled_M1
+        torch.mul(kept, -scaled_M1, out=grad_MS)
     else:
-        grad_MS = logits_MS.sub_(kept[:, None]).exp_().mul_(-scaled_M1)
+        grad_MS.sub_(kept[:, None]).exp_().mul_(-scaled_M1)
     index_M1, inside_M = _at(grad_MS, targets_M, part)
     grad_MS.scatter_add_(1, index_M1, scaled_M1 * inside_M[:, None])
     return grad_MS if slope_MS is None else grad_MS.mul_(slope_MS)
@@ -170,7 +188,7 @@ def token_logprobs(
     *,
     accumulate: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, which carries no gradient; both [M] float32.
+    """log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, without gradient; both [M] float32.
 
     Products run in hidden's dtype, all else in float32. `chunk` is the most bytes one slice of logits may take. `accumulate` adds the
     head's gradient to the `.grad` that is already there, so that no second gradient of the head's size is ever made."""

@@ -30,7 +30,7 @@ class TorchLearner:
     def __init__(self, model: PreTrainedModel, optim: Adam, compute: Compute, *, reference: bool) -> None:
         self.optim, self.compute = optim, compute
         self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
-        model.to(device=pick_device(compute.device), dtype=torch.float32)
+        nn.Module.to(model, device=pick_device(compute.device), dtype=torch.float32)
         still(model, checkpointing=compute.checkpointing)
         self.policy = Causal.of(model, torch_dtype(compute.dtype))
         self.reference = self.policy.frozen() if reference else None
@@ -41,7 +41,7 @@ class TorchLearner:
     def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
         causal = self.policy if of == "policy" else self.reference
         if causal is None:
-            raise BadInput("log-probabilities of the reference were asked for: this learner was made without one, so make it with reference=True")
+            raise BadInput("log-probabilities of the reference were asked for: this learner has none; make it with reference=True")
         logp_M = torch.zeros(batch.M)
         with torch.inference_mode():
             for indices, part in self._parts(batch):
@@ -115,7 +115,7 @@ class TorchLearner:
                 for weight in self.named.values():
                     weight.grad = torch.zeros_like(weight)
             value, seen = loss(Outputs(*self.policy.logprobs(part, accumulate=True)), part.to(self.policy.device))
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             total += value.detach()
             for name, number_seen in seen.items():
                 metrics[name] += number_seen
@@ -152,8 +152,8 @@ def _gather_sparsely(model: PreTrainedModel) -> None:
 
 def _places(batch: Batch, indices: Tensor) -> Tensor:
     """Where in `batch` the trained tokens of these rows stand, row after row."""
-    start_R = batch.count_R.cumsum(0) - batch.count_R
-    return torch.cat([torch.arange(batch.count_R[row]) + start_R[row] for row in indices])
+    starts, counts = (batch.count_R.cumsum(0) - batch.count_R).tolist(), batch.count_R.tolist()
+    return torch.cat([torch.arange(starts[row], starts[row] + counts[row]) for row in indices.tolist()])
 
 
 def _copy(saved: dict[str, Tensor], model: nn.Module, where: Path) -> None:
