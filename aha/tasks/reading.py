@@ -1,0 +1,148 @@
+"""Files and data sets to rows, each with the place it stands at. A row that cannot be read is a value, never an exception."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+from aha.errors import BadInput
+
+LONGEST_LINE = 4_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record, where it stands (for people) and a name that is its own (for ids)."""
+
+    place: str
+    name: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that cannot be used: where it stands and why."""
+
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}"
+
+
+def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refused]:
+    """The rows of a file where `source` is or looks like one, else of a Hugging Face data set, from the hub or a folder."""
+    path = Path(source).expanduser()
+    if path.is_file():
+        return _from_file(path)
+    if path.is_dir():
+        return _from_data_set(str(path), split, subset)
+    if path.suffix in (".jsonl", ".json") or source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise BadInput(f"{source} was not found: name a .jsonl file, or a Hugging Face data set such as openai/gsm8k")
+    return _from_data_set(source, split, subset)
+
+
+def _from_file(path: Path) -> Iterator[Row | Refused]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+            file.seek(0)
+            if start.startswith(b"["):
+                yield from _array(path, file.read())
+                return
+            for number, line in enumerate(file, start=1):
+                if line.removeprefix(b"\xef\xbb\xbf").strip():
+                    yield _line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, f"{path}, line {number}", f"{path.name}:{number}")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _line(line: bytes, place: str, name: str) -> Row | Refused:
+    if len(line) > LONGEST_LINE:
+        return Refused(place, f"{len(line):,} bytes long: at most {LONGEST_LINE:,} are read")
+    fields = _parsed(line)
+    if isinstance(fields, _Unreadable):
+        return Refused(place, f"{fields}: one JSON object a line is needed")
+    return _row(fields, place, name)
+
+
+def _array(path: Path, text: bytes) -> Iterator[Row | Refused]:
+    """The objects of one JSON array, as some data sets are stored."""
+    rows = _parsed(text)
+    if not isinstance(rows, list):
+        raise BadInput(f"{path} starts as a JSON array and is not one ({rows}): one array of objects, or one object a line, is needed")
+    for number, fields in enumerate(rows, start=1):
+        yield _row(fields, f"{path}, row {number}", f"{path.name}:{number}")
+
+
+def _row(fields: object, place: str, name: str) -> Row | Refused:
+    if not isinstance(fields, dict):
+        return Refused(place, f"is {_kind(fields)}, not an object: {{\"question\": ..., \"answer\": ...}} is needed")
+    return Row(place, name, fields)
+
+
+class _Unreadable(ValueError):
+    """Why a text is no JSON that we take."""
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=_no_constant, parse_float=Decimal, object_pairs_hook=_once)
+    except UnicodeDecodeError as error:
+        return _Unreadable(f"not UTF-8 at byte {error.start + 1}")
+    except json.JSONDecodeError as error:
+        return _Unreadable(f"not JSON at character {error.pos + 1} ({error.msg})")
+    except RecursionError:
+        return _Unreadable("JSON nested too deep")
+    except _Unreadable as error:
+        return error
+    except ValueError:
+        return _Unreadable("a number of more than 4,300 digits")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _Unreadable(f"{name} is no JSON")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Unreadable(f"field {twice[:40]!r} stands there twice")
+    return fields
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a truth value"
+        case int() | float() | Decimal():
+            return "a number"
+        case str():
+            return "a text"
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "an object"
+    return type(value).__name__
+
+
+def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | Refused]:
+    """The rows of a data set's split; downloading and caching are the `datasets` library's."""
+    from datasets import load_dataset  # heavy, and only needed here
+    from datasets.exceptions import DatasetsError
+
+    try:
+        rows = load_dataset(name, subset, split=split)
+    except (DatasetsError, OSError, ValueError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInput(f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {first}") from error
+    for number, fields in enumerate(rows, start=1):
+        yield _row(fields, f"{name} {split}, row {number}", f"{Path(name).name}:{split}:{number}")

@@ -1,0 +1,95 @@
+"""Questions with answers from a file or a Hugging Face data set, all of them checked before any compute is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from random import Random
+from typing import Literal
+
+from aha.errors import BadInput
+from aha.tasks.forms import Form, Kind
+from aha.tasks.reading import Refused, Row, rows_of
+from aha.types import Language, Problem
+
+MOST_SKIPPED = 0.01
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The problems of a source, in its order, and the rows that were left out with their reasons."""
+
+    problems: tuple[Problem, ...]
+    skipped: tuple[Refused, ...]
+
+
+@dataclass(frozen=True)
+class RowProblems:
+    """Rows as a source of problems. `source`: a .jsonl or .json file, or the name of a Hugging Face data set (then `split`, `subset`).
+
+    A field is a row's key, or "auto" for the names of the GSM8K and MATH forms. `kind` "auto": a Number after GSM8K's `####` or where the
+    answer is a JSON number, else Latex. `bad_rows` "skip" leaves bad rows out, and stops only when they are more than one in a hundred.
+    """
+
+    source: str
+    split: str = "train"
+    subset: str | None = None
+    question_field: str = "auto"
+    answer_field: str = "auto"
+    id_field: str | None = None
+    language: Literal["auto"] | Language = "auto"
+    kind: Kind = "auto"
+    domain: str = "math"
+    bad_rows: Literal["stop", "skip"] = "stop"
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Every row, read and checked, once. BadInput names file, row and what is wrong."""
+        form = Form(self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain)
+        problems, skipped, seen = list[Problem](), list[Refused](), dict[str, str]()
+        for row in rows_of(self.source, self.split, self.subset):
+            read = form.problem(row) if isinstance(row, Row) else row
+            if isinstance(read, Problem) and read.id in seen:
+                read = Refused(row.place, f"id {read.id!r} is that of {seen[read.id]} too: every row needs its own")
+            if isinstance(read, Problem):
+                seen[read.id] = row.place
+                problems.append(read)
+            elif self.bad_rows == "stop":
+                raise BadInput(str(read))
+            else:
+                skipped.append(read)
+        self._accept(len(problems), skipped)
+        return Loaded(tuple(problems), tuple(skipped))
+
+    def _accept(self, good: int, skipped: list[Refused]) -> None:
+        if skipped and len(skipped) > MOST_SKIPPED * (good + len(skipped)):
+            raise BadInput(f"{self.source}: {len(skipped)} of {good + len(skipped)} rows are bad, more than 1 %; the first: {skipped[0]}")
+        if not good:
+            raise BadInput(f"{self.source} is empty: one JSON object a line, with a question and an answer, is needed")
+
+    def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
+        """Round 0 walks through a new order of all rows each epoch, `count` a rollout; what is left over at an epoch's end is let go, so
+        that no rollout asks a problem twice. Further rounds are drawn anew from all rows."""
+        problems = self.loaded.problems
+        self._enough(count)
+        if round:
+            return Random(f"rows {seed} {rollout} {round}").sample(problems, count)
+        epoch, place = divmod(rollout, len(problems) // count)
+        order = _order(len(problems), seed, epoch)
+        return [problems[i] for i in order[place * count : (place + 1) * count]]
+
+    def all(self, count: int | None = None, seed: int = 0) -> list[Problem]:
+        """Every problem in the source's order, or a fixed sample of `count` of them."""
+        if count is None:
+            return list(self.loaded.problems)
+        self._enough(count)
+        return Random(f"rows {seed} all").sample(self.loaded.problems, count)
+
+    def _enough(self, count: int) -> None:
+        if not 1 <= count <= len(self.loaded.problems):
+            raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.loaded.problems)}, so 1 to that many")
+
+
+@lru_cache(maxsize=2)
+def _order(rows: int, seed: int, epoch: int) -> tuple[int, ...]:
+    return tuple(Random(f"rows {seed} epoch {epoch}").sample(range(rows), rows))
