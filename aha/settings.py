@@ -102,8 +102,18 @@ def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]
             yield from ((_key(index, child), child, element or type(child)) for index, child in enumerate(node))
         case _:
             hints = _hints(type(node))
+            if only := _wrapped(node):
+                yield from _children(getattr(node, only), hints[only])
+                return
             fields = dataclasses.fields(typing.cast(Any, node))
             yield from ((field.name, getattr(node, field.name), hints[field.name]) for field in fields if field.init)
+
+
+def _wrapped(node: object) -> str:
+    """The one field of a value that only wraps a tuple of values: its elements are addressed as if they were the value's own."""
+    fields = dataclasses.fields(typing.cast(Any, node))
+    value = getattr(node, fields[0].name) if len(fields) == 1 else None
+    return fields[0].name if isinstance(value, tuple) and _is_branch(value) else ""
 
 
 def _is_branch(node: object) -> bool:
@@ -142,31 +152,18 @@ class _Change:
     value: object
 
 
-def override(tree: Tree, path: str, text: str) -> Tree:
-    """The tree with the leaf at `path` read from `text` as its field's type says. BadInput, in one line, where it cannot be."""
-    return override_all(tree, [(path, text)])
+def override(tree: Tree, changes: Iterable[tuple[str, object]], main: str = "") -> Tree:
+    """The tree with the leaf at each path read from a text as its field's type says, or from its plain JSON form, as `flatten` wrote it.
 
-
-def override_all(tree: Tree, changes: Iterable[tuple[str, str]]) -> Tree:
-    """All changes at once, so that settings which only fit together may change together; kinds first, since they bring settings."""
+    All at once, so that settings which only fit together may change together; kinds first, since they bring settings of their own.
+    BadInput, in one line, where a path or a value cannot be."""
     later = []
-    for path, text in changes:
+    for path, value in changes:
         if _is_kind(tree, path):
-            tree = _changed(tree, [(path, text)])
+            tree = _changed(tree, [(path, value)], main)
         else:
-            later.append((path, text))
-    return _changed(tree, later) if later else tree
-
-
-def assign(tree: Tree, path: str, value: object) -> Tree:
-    """The tree with the leaf at `path` set from its plain JSON form, as `flatten` wrote it."""
-    leaf = leaves(tree).get(path)
-    if leaf is None:
-        raise BadInput(f"{path}: there is no such setting{nearest(path, list(leaves(tree)))}")
-    if plain(leaf.value) == value:
-        return tree
-    new = parse(path, leaf, value) if isinstance(value, str) else _checked(path, leaf.annotation, value, repr(value))
-    return _rebuilt_whole(tree, {path: _Change(f"--{path} {value}", new)})
+            later.append((path, value))
+    return _changed(tree, later, main)
 
 
 def _is_kind(tree: object, path: str) -> bool:
@@ -179,16 +176,17 @@ def _holds_kinds(leaf: Leaf) -> bool:
     return isinstance(leaf.value, type) or any(dataclasses.is_dataclass(member) for member in _members(leaf.annotation))
 
 
-def _changed(tree: Tree, changes: Iterable[tuple[str, str]]) -> Tree:
+def _changed(tree: Tree, changes: Iterable[tuple[str, object]], main: str) -> Tree:
     known, parsed = leaves(tree), {}
-    for path, text in changes:
-        full = resolve(tree, path)
-        parsed[full] = _Change(f"--{full} {text}", parse(full, known[full], text))
-    return _rebuilt_whole(tree, parsed)
+    for path, value in changes:
+        full = resolve(tree, path, main)
+        if value != plain(known[full].value):
+            parsed[full] = _Change(f"--{full} {value}", _read(full, known[full], value))
+    return typing.cast(Tree, _rebuilt(tree, type(tree), parsed)) if parsed else tree
 
 
-def _rebuilt_whole(tree: Tree, changes: Mapping[str, _Change]) -> Tree:
-    return typing.cast(Tree, _rebuilt(tree, type(tree), changes))
+def _read(path: str, leaf: Leaf, value: object) -> object:
+    return parse(path, leaf, value) if isinstance(value, str) else _checked(path, leaf.annotation, value, repr(value))
 
 
 def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> object:
@@ -204,17 +202,24 @@ def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> o
         case Mapping():
             return {**node, **new}
         case tuple():
-            return tuple(new.get(_key(index, child), child) for index, child in enumerate(node))
+            return _elements(node, new)
+    if only := _wrapped(node):
+        new = {only: _elements(getattr(node, only), new)}
     try:
         return dataclasses.replace(typing.cast(Any, node), **new)
     except (ValueError, BadInput) as error:
         raise BadInput(f"{' '.join(change.said for change in changes.values())}: {error}") from error
 
 
-def resolve(tree: object, path: str) -> str:
-    """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest."""
+def _elements(values: tuple[object, ...], new: Mapping[str, object]) -> tuple[object, ...]:
+    return tuple(new.get(_key(index, value), value) for index, value in enumerate(values))
+
+
+def resolve(tree: object, path: str, main: str = "") -> str:
+    """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest, or `main` has it."""
     known = list(leaves(tree))
     found = [full for full in known if _plainly(full) == _plainly(path)] or [full for full in known if _fits(full, path)]
+    found = [full for full in found if full.partition(".")[0] == main] or found
     if len(found) == 1:
         return found[0]
     if found:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.settings import assign, differences, flatten, override, override_all, resolve
+from aha.settings import differences, flatten, override, resolve
 
 
 def judge(text: str) -> float:
@@ -45,10 +45,15 @@ class Weighted:
 
 
 @dataclass(frozen=True)
+class Rewards:
+    parts: tuple[Weighted, ...]
+
+
+@dataclass(frozen=True)
 class Learn:
     loss: Loss = Loss()
     template: Short | Long = Short()
-    rewards: tuple[Weighted, ...] = (Weighted("accuracy"), Weighted("format"))
+    rewards: Rewards = Rewards((Weighted("accuracy"), Weighted("format")))
     betas: tuple[float, float] = (0.9, 0.95)
     samples: int = 8
     mask: bool = False
@@ -69,12 +74,12 @@ TREE: dict[str, object] = {"zero": Learn(), "evaluated": Judge()}
 
 
 def changed(path: str, text: str) -> list[str]:
-    return differences(flatten(TREE), flatten(override(TREE, path, text)))
+    return differences(flatten(TREE), flatten(override(TREE, [(path, text)])))
 
 
 def refusal(path: str, text: str) -> str:
     with pytest.raises(BadInput) as caught:
-        override(TREE, path, text)
+        override(TREE, [(path, text)])
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -121,15 +126,15 @@ def test_a_setting_is_read_as_its_field_says(path: str, text: str, change: str |
 
 
 def test_a_field_of_several_kinds_changes_its_kind_by_name() -> None:
-    tree = override(TREE, "template", "long")
+    tree = override(TREE, [("template", "long")])
     assert flatten(tree)["zero.template"] == "Long"
-    assert flatten(override(tree, "template.words", "12"))["zero.template.words"] == 12
+    assert flatten(override(tree, [("template.words", "12")]))["zero.template.words"] == 12
 
 
 def test_a_value_that_may_be_absent_can_come_and_go() -> None:
-    there = override(TREE, "extra", "Long")
+    there = override(TREE, [("extra", "Long")])
     assert flatten(there)["zero.extra.words"] == 9
-    assert flatten(override(there, "extra", "none"))["zero.extra"] is None
+    assert flatten(override(there, [("extra", "none")]))["zero.extra"] is None
 
 
 @pytest.mark.parametrize(
@@ -156,26 +161,25 @@ def test_what_cannot_be_says_what_was_seen_and_what_would_be_right(path: str, te
 def test_a_name_that_two_stages_have_needs_its_stage() -> None:
     both: dict[str, object] = {"reason-rl": Learn(), "all-rl": Learn()}
     with pytest.raises(BadInput, match=r"2 stages have it; say which: --reason-rl.samples or --all-rl.samples"):
-        override(both, "samples", "4")
+        override(both, [("samples", "4")])
+    assert resolve(both, "samples", main="all-rl") == "all-rl.samples"
     assert resolve(both, "reason_rl.samples") == "reason-rl.samples"
 
 
 def test_settings_that_only_fit_together_change_together() -> None:
     with pytest.raises(BadInput, match=r"^--zero.loss.aggregation constant: constant needs a constant_length$"):
-        override(TREE, "loss.aggregation", "constant")
-    tree = override_all(TREE, [("loss.aggregation", "constant"), ("loss.constant_length", "64")])
+        override(TREE, [("loss.aggregation", "constant")])
+    tree = override(TREE, [("loss.aggregation", "constant"), ("loss.constant_length", "64")])
     assert flatten(tree)["zero.loss.constant_length"] == 64
 
 
 def test_a_kind_may_be_chosen_after_the_settings_it_brings() -> None:
-    tree = override_all(TREE, [("template.words", "5"), ("template", "Long")])
+    tree = override(TREE, [("template.words", "5"), ("template", "Long")])
     assert flatten(tree)["zero.template.words"] == 5
 
 
 @given(st.floats(0, 1e6), st.integers(2, 10**9), st.booleans(), st.sampled_from([None, 5]))
-def test_what_flatten_wrote_assign_reads_back(kl: float, samples: int, mask: bool, length: int | None) -> None:
+def test_what_flatten_wrote_override_reads_back(kl: float, samples: int, mask: bool, length: int | None) -> None:
     source = {"zero": Learn(loss=Loss(kl, length), samples=samples, mask=mask, template=Long(3), betas=(kl, 0.5))}
     target: dict[str, object] = {"zero": Learn()}
-    for path, value in flatten(source).items():
-        target = assign(target, path, value)
-    assert target == source
+    assert override(target, flatten(source).items()) == source

@@ -1,0 +1,148 @@
+"""DeepSeek-R1-Zero on a model and problems of your own, and the two best-known changes to its objective."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aha.objectives.advantages import Advantages
+from aha.objectives.filters import Filter
+from aha.objectives.losses import Grpo
+from aha.protocols import Adam, Problems, Sampling
+from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe
+from aha.rewards import Rewards, SoftOverlong, Weighted, paper
+from aha.stages.rl import Rl
+from aha.template import R1Zero
+
+Follows = dict[str, tuple[str, float | None]]
+UNVERIFIED = "said of arXiv 2503.14476, unverified"
+
+SOURCES = {
+    "rl.model": YOURS,
+    "rl.problems": YOURS,
+    "rl.template": "[paper Table 1, to the letter]",
+    "rl.template.prefilled": "[paper Table 1: the model writes <think> itself]",
+    "rl.rewards": "[nature: accuracy (binary) and format, the same weight]",
+    "rl.loss": "[paper 2.2.1 eq. 1, read per token as in DeepSeekMath]",
+    "rl.loss.clip_low": "[ours: nature gives no bound for R1-Zero; its 10 for R1's first RL stage means none below, as 1 - 10 < 0]",
+    "rl.loss.clip_high": "[ours: nature gives no bound for R1-Zero; 10 is that of R1's first RL stage]",
+    "rl.loss.dual_clip": "[ours: with a bound of 10 nothing else limits the loss where the advantage is negative]",
+    "rl.loss.kl": "[nature: 0.001]",
+    "rl.loss.kl_unbiased": "[paper 2.2.1 eq. 2: k3 in the loss as it stands]",
+    "rl.loss.aggregation": "[paper 2.2.1 eq. 1: mean over replies of the mean over tokens]",
+    "rl.loss.constant_length": "[ours: read by the aggregation `constant` only]",
+    "rl.loss.correction": "[ours: none; the paper names none]",
+    "rl.loss.cap": "[ours: read by a correction only; 2 as in verl and slime]",
+    "rl.loss.band": "[ours: read by a correction only; 0.5 to 5 as in OpenRLHF]",
+    "rl.advantages": "[paper 2.2.1 eq. 3: (r - mean) / std; n - 1 as torch.std, which eq. 3 does not say]",
+    "rl.sampling.temperature": "[nature: 1.0]",
+    "rl.sampling.top_p": "[ours: none, so that recorded log-probabilities are those of the whole distribution]",
+    "rl.sampling.max_tokens": "[nature: 32,768 up to step 8,200; 65,536 from there on, a second run from the first one's checkpoint]",
+    "rl.optim": "[ours: AdamW as is usual; nature names the rate only]",
+    "rl.optim.lr": "[nature: 3e-6]",
+    "rl.filter": "[ours: none; the paper names none]",
+    "rl.truncation": "[ours: a reply that was cut is judged as it stands, which teaches it to end]",
+    "rl.old": "[ours: as sampled; engine and learner are the same code, and it saves a forward pass]",
+    "rl.questions": "[nature: 8,192 replies a rollout = 512 questions x 16]",
+    "rl.samples": "[nature: 16]",
+    "rl.minibatches": "[nature: 16 of 512 replies, one inner epoch]",
+    "rl.steps": "[nature: 10,400]",
+    "rl.reference_every": "[nature: every 400 steps a hard copy of the policy]",
+    "rl.seed": "[ours: 0; give another for another run]",
+    "rl.save_every": "[ours: after each rollout, which costs hours]",
+    "rl.keep_last": "[ours: the last two, so that a damaged one has one before it]",
+    "rl.keep_every": "[ours: none more; checkpoints are large]",
+    "compute": "[ours: all that the machine has; changes nothing that is learned beyond rounding]",
+}
+
+
+def r1_zero(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+    """R1-Zero with the values of the Nature article."""
+    rl = Rl(
+        model=model,
+        problems=problems,
+        template=R1Zero(),
+        rewards=paper(),
+        loss=Grpo(clip_low=1.0, clip_high=10.0, dual_clip=3.0, kl=0.001, aggregation="seq-mean"),
+        advantages=Advantages("group_std"),
+        sampling=Sampling(temperature=1.0, top_p=1.0, max_tokens=32_768),
+        optim=Adam(lr=3e-6),
+        questions=512,
+        samples=16,
+        minibatches=16,
+        steps=10_400,
+        reference_every=400,
+    )
+    about = "pure RL on a base model of your own with accuracy and format rewards, as DeepSeek-R1-Zero was trained"
+    return Recipe("r1-zero", about, (("rl", rl),), SOURCES, main="rl", model="needed", problems="needed")
+
+
+def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+    """Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
+    rl = _rl(r1_zero(model, problems))
+    loss = Grpo(clip_low=0.2, clip_high=0.2, dual_clip=None, kl=0.0, aggregation="constant", constant_length=rl.sampling.max_tokens)
+    changed = replace(rl, loss=loss, advantages=Advantages("mean_only"), minibatches=1, questions=32, reference_every=None)
+    sources = {
+        "rl.loss": "[2503.20783]",
+        "rl.loss.clip_low": "[2503.20783: 0.2]",
+        "rl.loss.clip_high": "[2503.20783: 0.2]",
+        "rl.loss.dual_clip": "[2503.20783: none]",
+        "rl.loss.kl": "[2503.20783: 0]",
+        "rl.loss.aggregation": "[2503.20783: the sum over tokens by a constant, so that length has no weight]",
+        "rl.loss.constant_length": "[derived: the longest reply allowed, sampling.max_tokens]",
+        "rl.advantages": "[2503.20783: r - mean; no deviation]",
+        "rl.minibatches": "[2503.20783: 1]",
+        "rl.reference_every": "[2503.20783: no divergence, so no reference]",
+        "rl.questions": "[ours: the preset leaves it to you; 32 x 16 is the paper's step of 512 replies]",
+        "rl.samples": "[ours: the preset leaves it to you; as R1-Zero]",
+        "rl.sampling.max_tokens": "[ours: the preset leaves it to you; as R1-Zero]",
+    }
+    follows: Follows = {"rl.loss.constant_length": ("rl.sampling.max_tokens", 1.0)}
+    return _variant("drgrpo", "R1-Zero with Dr. GRPO's objective: no bias towards length or easy questions", changed, sources, follows)
+
+
+def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+    """DAPO (2503.14476): clip-higher, token-mean, dynamic sampling and a soft price on length."""
+    longest, free = 20_480, 16_384
+    rl = _rl(r1_zero(model, problems))
+    soft = Weighted("overlong", SoftOverlong(max_tokens=longest, buffer=longest - free), 1.0, "all")
+    changed = replace(
+        rl,
+        loss=Grpo(clip_low=0.2, clip_high=0.28, dual_clip=None, kl=0.0, aggregation="token-mean"),
+        rewards=Rewards((*rl.rewards.parts, soft)),
+        sampling=replace(rl.sampling, max_tokens=longest),
+        optim=Adam(lr=1e-6),
+        filter=Filter(drop_dead=True, rounds=4),
+        reference_every=None,
+    )
+    sources = {
+        "rl.loss": "[2503.14476]",
+        "rl.loss.clip_low": "[2503.14476: 0.2]",
+        "rl.loss.clip_high": "[2503.14476: 0.28]",
+        "rl.loss.dual_clip": "[ours: none; DAPO's formula has none]",
+        "rl.loss.kl": "[2503.14476: 0]",
+        "rl.loss.aggregation": "[2503.14476: mean over all tokens of a step]",
+        "rl.rewards.overlong": "[2503.14476: free up to 16,384 tokens, then a line down to -1 at 20,480]",
+        "rl.sampling.max_tokens": "[2503.14476: 20,480]",
+        "rl.optim.lr": f"[{UNVERIFIED}: 1e-6, constant]",
+        "rl.filter": "[2503.14476: questions whose replies agree are left out and others asked]",
+        "rl.filter.rounds": "[ours: asked at most 4 times, so that a rollout ends; what is there is trained on]",
+        "rl.questions": f"[{UNVERIFIED}: 512]",
+        "rl.samples": f"[{UNVERIFIED}: 16]",
+        "rl.minibatches": f"[{UNVERIFIED}: 16]",
+        "rl.reference_every": "[2503.14476: no divergence, so no reference]",
+    }
+    overlong = "rl.rewards.overlong.reward"
+    limit = "rl.sampling.max_tokens"
+    follows: Follows = {f"{overlong}.max_tokens": (limit, 1.0), f"{overlong}.buffer": (limit, (longest - free) / longest)}
+    about = "R1-Zero with DAPO's objective: clip-higher, token-mean, dynamic sampling, a soft limit on length"
+    return _variant("dapo", about, changed, sources, follows)
+
+
+def _rl(recipe: Recipe) -> Rl:
+    stage = dict(recipe.stages)["rl"]
+    assert isinstance(stage, Rl)  # r1_zero made it
+    return stage
+
+
+def _variant(name: str, about: str, rl: Rl, sources: dict[str, str], follows: Follows) -> Recipe:
+    return replace(r1_zero(), name=name, about=about, stages=(("rl", rl),), sources={**SOURCES, **sources}, follows=follows)

@@ -1,0 +1,112 @@
+"""A recipe is values: named stages in order, and for each setting who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+from aha.errors import BadInput
+from aha.protocols import Compute, Stage
+from aha.settings import flatten, leaves, override, resolve
+from aha.types import Problem
+
+Demand = Literal["needed", "optional", "refused"]
+DEFAULT = "default"
+YOURS = "user"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to run. `sources` says of a path, or of all below it, where its value comes from: a section of the paper, `ours` with a reason.
+
+    `main` names the stage that a path without a stage means where several have it. `follows`: a setting that is a multiple of another
+    (`None`: its copy) as long as nobody sets it. `model` and `problems` say whether the person who runs it has to give them. `compute` is
+    how the machine is used, the same for all stages."""
+
+    name: str
+    about: str
+    stages: tuple[tuple[str, Stage], ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    main: str = ""
+    follows: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
+    model: Demand = "optional"
+    problems: Demand = "optional"
+    compute: Compute = field(default_factory=Compute)
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.stages]
+        if not names or len({*names, "compute"}) != len(names) + 1:
+            raise BadInput(
+                f"recipe {self.name}: its stages are named {names}; it needs one or more, each with a name of its own, none `compute`"
+            )
+        if self.main and self.main not in names:
+            raise BadInput(f"recipe {self.name}: its main stage is {self.main!r}, which is none of {names}")
+
+    @property
+    def tree(self) -> dict[str, object]:
+        """All settings: the stages by name, and `compute`."""
+        return {**dict(self.stages), "compute": self.compute}
+
+    def change(self, changes: Iterable[tuple[str, object]]) -> Recipe:
+        """With settings that a person gave, as text or plain JSON, and those that follow them. BadInput where they cannot be."""
+        given = list(changes)
+        tree = override(self.tree, given, self.main)
+        chosen = {resolve(tree, path, self.main) for path, _ in given}
+        values = flatten(tree)
+        following = {
+            path: (values[leader] if factor is None else round(factor * float(str(values[leader]))))
+            for path, (leader, factor) in self.follows.items()
+            if leader in chosen and path not in chosen
+        }
+        said = {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in following}
+        return self._planted(override(tree, following.items()), {**dict.fromkeys(chosen, YOURS), **said})
+
+    def put(self, values: Mapping[str, object]) -> Recipe:
+        """With values at fields of stages that no text can say: another source of problems, another model."""
+        tree = self.tree
+        for path, value in values.items():
+            name, _, setting = path.partition(".")
+            tree[name] = replace(cast(Any, tree[name]), **{setting: value})
+        return self._planted(tree, dict.fromkeys(values, YOURS))
+
+    def _planted(self, tree: Mapping[str, object], said: Mapping[str, str]) -> Recipe:
+        stages = tuple((name, cast(Stage, tree[name])) for name, _ in self.stages)
+        return replace(self, stages=stages, compute=cast(Compute, tree["compute"]), sources={**self.sources, **said})
+
+    def source(self, path: str) -> str:
+        """Who says so: the longest path that `sources` has at or above this one."""
+        names = path.split(".")
+        above = (".".join(names[:end]) for end in range(len(names), 0, -1))
+        return next((self.sources[name] for name in above if name in self.sources), DEFAULT)
+
+    @property
+    def models(self) -> list[str]:
+        """The paths of the models that are the main stage's: they change together."""
+        values = flatten(self.tree)
+        first = values.get(f"{self.main or self.stages[0][0]}.model")
+        return [f"{name}.model" for name, _ in self.stages if first is not None and values.get(f"{name}.model") == first]
+
+    def unsourced(self) -> list[str]:
+        """The settings that nobody speaks for."""
+        return [path for path in leaves(self.tree) if self.source(path) == DEFAULT]
+
+
+def _factor(factor: float | None) -> str:
+    return "as " if factor in (None, 1.0) else f"{factor:g} x "
+
+
+MODEL_NEEDED = "(--model)"
+
+
+@dataclass(frozen=True)
+class ProblemsNeeded:
+    """Stands where the person who runs the recipe puts their problems."""
+
+    def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
+        raise BadInput(
+            "this recipe brings no problems of its own: give it some with --problems FILE.jsonl or a Hugging Face data set's name"
+        )
+
+
+PROBLEMS_NEEDED = ProblemsNeeded()

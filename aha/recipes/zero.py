@@ -1,0 +1,81 @@
+"""The tiny world: R1-Zero's algorithm on a base model that ships with the package, on a laptop's CPU, in minutes."""
+
+from __future__ import annotations
+
+from aha.objectives.advantages import Advantages
+from aha.objectives.losses import Grpo
+from aha.protocols import Adam, Sampling
+from aha.recipes.recipe import Recipe
+from aha.rewards import paper
+from aha.stages.evaluate import Evaluate
+from aha.stages.rl import Rl
+from aha.tasks.countdown import CountdownProblems
+from aha.template import Short
+
+SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
+
+SOURCES = {
+    "zero.model": "[ours: the base model that ships with the package; never tuned on the reward]",
+    "zero.problems": "[ours: countdown, where thinking longer is worth more and an answer is checked exactly]",
+    "zero.template": "[ours: the paper's Table 1 is longer than the tiny model's context; its tags are kept]",
+    "zero.rewards": "[nature: accuracy and format, the same weight]",
+    "zero.loss": "[ours: GRPO's formula, eq. 1]",
+    "zero.loss.clip_low": "[ours: 0.2, the usual bound]",
+    "zero.loss.clip_high": "[ours: DAPO's clip-higher leaves room for rare tokens to rise]",
+    "zero.loss.dual_clip": "[ours: bounds the push away from a wrong reply, which nothing else does]",
+    "zero.loss.kl": "[nature: 0.001]",
+    "zero.loss.aggregation": "[ours: token-mean does not favour short replies among the right ones]",
+    "zero.loss.correction": "[ours: none; engine and learner are the same code on the same machine]",
+    "zero.advantages": "[paper 2.2.1 eq. 3: (r - mean) / std; n - 1 as torch.std, which eq. 3 does not say]",
+    "zero.sampling.temperature": "[nature: 1.0]",
+    "zero.sampling.top_p": "[ours: none, so that recorded log-probabilities are those of the whole distribution]",
+    "zero.sampling.max_tokens": "[ours: within the base model's context, and beyond the thoughts that RL comes to want]",
+    "zero.optim": "[ours: AdamW; a model this small wants a rate 100 times that of the paper]",
+    "zero.filter": "[ours: none; a rollout has enough groups that differ]",
+    "zero.truncation": "[ours: a reply that was cut is judged as it stands, which teaches it to end]",
+    "zero.old": "[ours: as sampled; engine and learner agree, and it saves a forward pass]",
+    "zero.questions": "[ours: 64 x 8 replies take seconds on two cores]",
+    "zero.samples": "[ours: 8, half of the paper's]",
+    "zero.minibatches": "[ours: 4 updates a rollout are fast; 8 were not stable]",
+    "zero.steps": "[ours: the figures have levelled off by then]",
+    "zero.reference_every": "[ours: about ten rollouts, for the paper's 25 in a run 100 times longer]",
+    "zero.seed": "[ours: 0; give another for another run]",
+    "zero.save_every": "[ours: a checkpoint is small]",
+    "zero.keep_last": "[ours: the last two, so that a damaged one has one before it]",
+    "zero.keep_every": "[ours: the report compares checkpoints on the way]",
+    "evaluate": "[ours: 500 held-out problems, 4 samples each, sampled as in training]",
+    "compute": "[ours: all that the machine has; changes nothing that is learned beyond rounding]",
+}
+
+
+def zero() -> Recipe:
+    """Pure RL on the tiny base: accuracy and format, no example of reasoning."""
+    rl = Rl(
+        model="tiny",
+        problems=CountdownProblems(),
+        template=Short(),
+        rewards=paper(),
+        loss=Grpo(clip_low=0.2, clip_high=0.28, kl=0.001, aggregation="token-mean"),
+        advantages=Advantages("group_std"),
+        sampling=SAMPLING,
+        optim=Adam(lr=3e-4),
+        questions=64,
+        samples=8,
+        minibatches=4,
+        steps=120,
+        reference_every=40,
+        save_every=5,
+        keep_every=5,
+    )
+    evaluate = Evaluate(model="tiny", template=Short(), sampling=SAMPLING)
+    about = "a base model of the tiny world discovers reasoning by pure RL, on a CPU, in minutes"
+    return Recipe(
+        "zero",
+        about,
+        (("zero", rl), ("evaluate", evaluate)),
+        SOURCES,
+        main="zero",
+        follows={"evaluate.sampling.max_tokens": ("zero.sampling.max_tokens", 1.0)},
+        model="refused",
+        problems="refused",
+    )
