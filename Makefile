@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: help install demo test check format long bench clean
+.PHONY: help install demo test check formatted linted typed tested format long bench clean
 
 help:
 	@echo "make demo    a base model discovers reasoning on this machine's CPU, in minutes: runs/demo"
@@ -28,16 +28,21 @@ install: $(READY)
 demo: $(READY)
 	$(BIN)/aha run zero --out runs/demo
 
-check: $(READY)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+check: formatted linted typed
 	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not gpu"
 
-test: $(READY)
+test: formatted linted typed tested
+
+formatted: $(READY)
 	$(BIN)/ruff format --check .
+
+linted: $(READY)
 	$(BIN)/ruff check .
+
+typed: $(READY)
 	$(BIN)/mypy
+
+tested: $(READY)
 	$(PYTEST) -n $(WORKERS) --dist worksteal --durations 10
 
 format: $(READY)
