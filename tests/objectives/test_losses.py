@@ -67,8 +67,9 @@ def test_a_rewarded_token_is_pushed_up_to_1_plus_high_and_no_further() -> None:
 
 
 def test_a_punished_token_is_pushed_down_to_1_minus_low_and_no_further() -> None:
+    loss = Grpo(kl=0.0, clip_low=0.2, clip_high=0.7)
     batch = four_tokens(-1.0)
-    value, gradient, metrics = learn(FREE, batch, at_ratio(batch, 0.5, 0.9, 1.0, 2.0))
+    value, gradient, metrics = learn(loss, batch, at_ratio(batch, 0.5, 0.9, 1.0, 2.0))
     assert value == pytest.approx((0.8 + 0.9 + 1.0 + 2.0) / 4)
     assert gradient == pytest.approx([0, 0.225, 0.25, 0.5])
     assert (metrics["clip_high"], metrics["clip_low"], metrics["clip_dual"]) == (0, 0.25, 0)
