@@ -1,0 +1,5 @@
+"""A run directory in, one HTML page out, with all that a person needs to judge the run."""
+
+from aha.reports.page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,191 @@
+"""Which curves the report shows, and what each means in plain words. Values only; `drawing` draws them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Unit = Literal["share", "tokens", "number"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: its name, its points, and their 95 % intervals where they have any."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    interval: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with."""
+
+    key: str
+    title: str
+    unit: Unit
+    means: str
+    look: str
+    series: tuple[Series, ...]
+    level: float | None = None
+    stacked: bool = False
+
+    @property
+    def change(self) -> tuple[str, str] | None:
+        """The first curve's first and last value, as text."""
+        values = [value for value in self.series[0].y if math.isfinite(value)]
+        return (shown(values[0], self.unit), shown(values[-1], self.unit)) if len(values) > 1 else None
+
+
+def shown(value: float, unit: Unit) -> str:
+    """A value as a person reads it."""
+    match unit:
+        case "share":
+            return f"{100 * value:.0f} %" if value == 0 or abs(value) >= 0.095 else f"{100 * value:.1f} %"
+        case "tokens":
+            return f"{value:,.0f}"
+        case "number":
+            return f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A chart before its data: (metric, name of its curve) pairs."""
+
+    key: str
+    title: str
+    unit: Unit
+    curves: tuple[tuple[str, str], ...]
+    means: str
+    look: str
+    stacked: bool = field(default=False)
+
+
+PLANS = (
+    _Plan(
+        "length", "Length of the replies", "tokens", (("length", "all"), ("length_right", "right ones"), ("length_wrong", "wrong ones")),
+        "Tokens in a reply, on average.",
+        "Nothing rewards length. Right replies that grow longer show that thinking has begun to pay; if only the wrong ones grow, it rambles.",
+    ),
+    _Plan(
+        "voice", "Reflection and mixed languages", "share", (("reflection", "reflect"), ("mixing", "mix languages")),
+        "Replies with a word such as “wait”, “check” or 等等; replies whose thought holds both English and Chinese words.",
+        "Both may rise by themselves. Reflection is the paper’s “aha”; mixing is the drawback that R1’s later stages repair.",
+    ),
+    _Plan(
+        "format", "Format", "share", (("format", "keep the template"),),
+        "Replies that are one thought and one answer, in their tags, and then end.",
+        "It should rise first and stay near 100 %. Format alone earns no accuracy: compare with the first plot.",
+    ),
+    _Plan(
+        "dead", "Groups that teach nothing", "share", (("dead_wrong", "all wrong"), ("dead_right", "all right")),
+        "Questions whose replies all had the same reward: there is nothing to compare, so no gradient.",
+        "All wrong: too hard. All right: too easy by now. When nearly every group is dead, the run cannot learn any more.",
+        stacked=True,
+    ),
+    _Plan(
+        "entropy", "Entropy", "number", (("entropy", "a token"),),
+        "How undecided the policy is before each token, in nats.",
+        "A slow fall is what learning looks like. A plunge to zero is collapse: every reply becomes the same, and exploration ends.",
+    ),
+    _Plan(
+        "kl", "Distance from the reference", "number", (("kl_ref", "to the reference"), ("kl_old", "within a rollout")),
+        "KL divergence of the policy from its reference, and from itself when it sampled the rollout; nats a token.",
+        "The first grows steadily and drops to zero whenever the reference is renewed. A sudden jump usually comes before a breakdown.",
+    ),
+    _Plan(
+        "truncated", "Cut at the length limit", "share", (("truncated", "cut"),),
+        "Replies that ran into the limit before they ended; they have no answer.",
+        "It should stay small. If it rises with the length, the limit is too tight or the model repeats itself.",
+    ),
+    _Plan(
+        "clip", "Clipped tokens", "share", (("clip_high", "upper bound"), ("clip_low", "lower bound"), ("clip_dual", "dual")),
+        "Tokens whose probability moved past the clip within one rollout, so that they stop pulling.",
+        "A few per cent are normal. Much more: the learning rate or the number of updates a rollout is too high.",
+    ),
+    _Plan(
+        "grad", "Gradient norm", "number", (("grad_norm", "before clipping"),),
+        "The length of the gradient at an optimizer step, averaged over the rollout.",
+        "Steady is good. Spikes that come with a falling accuracy mean that the steps are too large.",
+    ),
+    _Plan(
+        "speed", "Speed", "tokens", (("tokens_per_s", "tokens a second"),),
+        "Tokens sampled and learned from a second, wall-clock.",
+        "A slow decline follows the length of the replies; a sudden one means that something else uses the machine.",
+    ),
+)  # fmt: skip
+
+Rows = Sequence[Mapping[str, float]]
+
+
+def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> list[Chart]:
+    """Every chart that the run has data for, accuracy first. A rollout stands at the steps that were done when it was sampled."""
+    if not metrics:
+        return []
+    at = sampled_at(metrics)
+    joined = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
+    planned = [_planned(plan, joined, at) for plan in PLANS]
+    found = [_accuracy(joined, at, result), *planned[:3], _rewards(joined, at), *planned[3:]]
+    return [chart for chart in found if chart.series]
+
+
+def sampled_at(metrics: Rows) -> list[float]:
+    """The optimizer steps done before each rollout."""
+    return [0.0, *(row.get("step", number + 1.0) for number, row in enumerate(metrics[:-1]))]
+
+
+def _by_rollout(timings: Rows, metrics: Rows) -> list[Mapping[str, float]]:
+    found = {timing["rollout"]: timing for timing in timings}
+    return [found.get(row["rollout"], {}) for row in metrics]
+
+
+def _curve(rows: Rows, at: Sequence[float], metric: str, name: str) -> Series | None:
+    points = [(x, row[metric]) for x, row in zip(at, rows, strict=True) if metric in row]
+    return Series(name, tuple(x for x, _ in points), tuple(y for _, y in points)) if points else None
+
+
+def _some(curves: Sequence[Series | None]) -> tuple[Series, ...]:
+    return tuple(curve for curve in curves if curve is not None and any(map(math.isfinite, curve.y)))
+
+
+def _planned(plan: _Plan, rows: Rows, at: Sequence[float]) -> Chart:
+    curves = _some([_curve(rows, at, metric, name) for metric, name in plan.curves])
+    return Chart(plan.key, plan.title, plan.unit, plan.means, plan.look, curves, stacked=plan.stacked)
+
+
+def _rewards(rows: Rows, at: Sequence[float]) -> Chart:
+    parts = sorted({key for row in rows for key in row if key.startswith("reward/")})
+    curves = _some([_curve(rows, at, part, part.removeprefix("reward/")) for part in parts])
+    means = "The mean of each reward, before its weight."
+    look = "A reward that rises while the held-out points above stand still is being gamed."
+    return Chart("reward", "Reward by part", "number", means, look, curves)
+
+
+def _accuracy(rows: Rows, at: Sequence[float], result: Mapping[str, Any] | None) -> Chart:
+    points = _held_out(rows, (result or {}).get("curve", []))
+    curves = _some([points, _curve(rows, at, "accuracy", "training problems, as they are sampled")])
+    means = (
+        "The share of sampled replies that are right: on each rollout’s training problems (line), and on problems that no training has "
+        "seen (points, with 95 % intervals over problems)."
+    )
+    look = "Points that rise with the line: what is learned carries over. A line that leaves the points behind: it only memorises."
+    return Chart("accuracy", "Accuracy", "share", means, look, curves, level=points.y[0] if points else None)
+
+
+def _held_out(rows: Rows, curve: Sequence[Mapping[str, Any]]) -> Series | None:
+    steps: dict[int | None, float] = {
+        None: 0.0,
+        **{int(row["rollout"]): row.get("step", number + 1.0) for number, row in enumerate(rows)},
+    }
+    points = [point for point in curve if point["rollout"] in steps]
+    if not points:
+        return None
+    return Series(
+        "held-out problems (pass@1)",
+        tuple(steps[point["rollout"]] for point in points),
+        tuple(point["pass@1"] for point in points),
+        tuple((point["ci95"][0], point["ci95"][1]) for point in points),
+    )

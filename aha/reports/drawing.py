@@ -1,0 +1,149 @@
+"""Charts as SVG that takes the page's colours, and the picture for a README. The only home of matplotlib."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from aha.errors import BadInput
+from aha.reports.charts import Chart, Series, Unit, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Placeholders that no one would choose, each replaced by the page's variable of that name, so that a chart follows light and dark.
+INK, GRID, CURVES = "#010203", "#010204", ("#010301", "#010302", "#010303", "#010304", "#010305", "#010306")
+VARIABLES = {INK: "var(--soft)", GRID: "var(--grid)", **{colour: f"var(--c{i})" for i, colour in enumerate(CURVES, start=1)}}
+LIGHT = {
+    INK: "#5d6470",
+    GRID: "#e6e4de",
+    **dict(zip(CURVES, ("#c2410c", "#2563eb", "#0f766e", "#9333ea", "#ca8a04", "#64748b"), strict=True)),
+}
+
+STYLE = {
+    "svg.fonttype": "none",  # text stays text, in the page's own font
+    "text.parse_math": False,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.major.pad": 6,
+    "ytick.major.pad": 6,
+}
+
+
+def svg(chart: Chart, width: float, height: float) -> str:
+    """The chart, in inches, without title and legend, which the page writes."""
+    with _styled(chart.key, INK, GRID):
+        figure = _figure(width, height)
+        _draw(figure.add_axes((0.08 if width > 7 else 0.125, 0.12, 0.9 if width > 7 else 0.855, 0.84)), chart, CURVES)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True)
+    return _cleaned(buffer.getvalue(), chart.title)
+
+
+def picture(charts: Sequence[Chart]) -> bytes:
+    """The charts side by side with their titles and legends, as a PNG on white."""
+    with _styled("picture", LIGHT[INK], LIGHT[GRID]):
+        figure = _figure(5.6 * len(charts), 3.5)
+        for axes, chart in zip(figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True):
+            _draw(axes, chart, [LIGHT[colour] for colour in CURVES])
+            axes.set_title(chart.title, loc="left", fontweight="bold", color="#1b1f24", pad=12)
+            axes.set_xlabel("optimizer steps")
+            axes.legend(frameon=False, fontsize=9, loc="best")
+        figure.tight_layout(w_pad=3)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=160, facecolor="white")
+    return buffer.getvalue()
+
+
+def _styled(salt: str, ink: str, grid: str) -> Any:
+    try:
+        import matplotlib
+    except ModuleNotFoundError as error:
+        raise BadInput("the report needs matplotlib, which is not installed: pip install 'aha[report]'") from error
+    inks = {key: ink for key in ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")}
+    return matplotlib.rc_context({**STYLE, **inks, "axes.edgecolor": grid, "grid.color": grid, "svg.hashsalt": salt})
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))
+
+
+def _draw(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
+    if chart.stacked:
+        axes.stackplot(
+            chart.series[0].x, [one.y for one in chart.series], colors=list(colours), alpha=0.75, labels=_names(chart), linewidth=0
+        )
+    else:
+        for one, colour in zip(chart.series, _cycle(colours, len(chart.series)), strict=True):
+            _draw_series(axes, one, colour)
+    if chart.level is not None:
+        axes.axhline(chart.level, color=colours[0], linewidth=1, linestyle=(0, (3, 3)), alpha=0.6)
+    _scale(axes, chart)
+
+
+def _draw_series(axes: Axes, one: Series, colour: str) -> None:
+    if one.interval:
+        spread = [[max(0.0, y - low) for y, (low, _) in _pairs(one)], [max(0.0, high - y) for y, (_, high) in _pairs(one)]]
+        axes.errorbar(one.x, one.y, yerr=spread, color=colour, fmt="o", markersize=7, elinewidth=1.6, capsize=0, label=one.name, zorder=3)
+    else:
+        axes.plot(one.x, one.y, color=colour, linewidth=2, marker="o", markersize=3.5 if len(one.x) < 40 else 0, label=one.name)
+
+
+def _pairs(one: Series) -> Sequence[tuple[float, tuple[float, float]]]:
+    return list(zip(one.y, one.interval, strict=True))
+
+
+def _names(chart: Chart) -> list[str]:
+    return [one.name for one in chart.series]
+
+
+def _cycle(colours: Sequence[str], count: int) -> list[str]:
+    return [colours[i % len(colours)] for i in range(count)]
+
+
+def _scale(axes: Axes, chart: Chart) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    unit: Unit = chart.unit
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %" if unit == "share" else shown(value, unit)))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.margins(x=0.02)
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(0.0, low) if low < -1e-9 and not _is_positive(chart) else 0.0, _ceiling(chart, high))
+
+
+def _is_positive(chart: Chart) -> bool:
+    return all(value >= 0 for one in chart.series for value in one.y)
+
+
+def _ceiling(chart: Chart, high: float) -> float:
+    """Shares end at 100 % where they come near it; a flat zero still gets some room."""
+    if chart.unit == "share" and (high > 0.6 or chart.stacked):
+        return 1.0 if chart.stacked else 1.02
+    return max(high, 0.1 if chart.unit == "share" else 1e-6)
+
+
+def _cleaned(text: str, title: str) -> str:
+    """Ready to stand in the page: no header, no address, no doubled id, colours and font of the page."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
+    text = re.sub(r' id="(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+"', "", text)
+    text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{title}">', text, count=1)
+    for placeholder, variable in VARIABLES.items():
+        text = text.replace(placeholder, variable)
+    return text.strip()

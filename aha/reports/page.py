@@ -1,0 +1,140 @@
+"""The page itself: gathers, draws, and fills the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aha.durable import Disk, replace_file
+from aha.errors import BadInput
+from aha.reports.charts import Chart, Unit, charts, shown
+from aha.reports.drawing import picture, svg
+from aha.reports.samples import comparisons, first_aha, last_aha
+from aha.rundir import Record
+
+TEMPLATE = "page.html.jinja"
+PICTURED = ("accuracy", "length")
+STORY = ("accuracy", "length", "voice", "format", "reward")
+WIDE, NARROW = (11, 3.6), (5.4, 2.7)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the headline table; `low` and `high` in per cent of the bar, where the value has an interval."""
+
+    name: str
+    means: str
+    base: str
+    zero: str
+    change: str
+    bars: tuple[tuple[float, float, float], ...] = ()
+
+
+HEADLINE: tuple[tuple[str, str, Unit, str], ...] = (
+    ("pass@1", "pass@1", "share", "right replies, mean over held-out problems; the bar is the 95 % interval"),
+    ("cons@k", "cons@k", "share", "right by a majority vote of the k samples"),
+    ("lenient", "lenient", "share", "right by the last expression anywhere, so that format earns nothing"),
+    ("pass@1_short", "pass@1 cut short", "share", "right within a few tokens, with no room to think"),
+    ("format", "format", "share", "replies that keep the template"),
+    ("length", "length", "tokens", "tokens in a reply"),
+    ("reflection", "reflection", "share", "replies with a word such as “wait” or 等等"),
+    ("mixing", "mixed languages", "share", "replies that think in both languages"),
+    ("truncated", "cut", "share", "replies that ran into the length limit"),
+)
+
+
+def write_report(root: Path) -> Path:
+    """Write `report.html`, and `curve.png` for a README, into the run directory; the run may be unfinished or still at work."""
+    if not (root / "manifest.json").exists():
+        raise BadInput(f"{root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
+    record = Record(root)
+    result = record.result if record.finished else None
+    drawn = charts(record.metrics(), record.timings(), result)
+    replace_file(Disk(), root / "report.html", _page(record, result, drawn).encode("utf-8", "backslashreplace"))
+    if pictured := [chart for chart in drawn if chart.key in PICTURED]:
+        replace_file(Disk(), root / "curve.png", picture(pictured))
+    return root / "report.html"
+
+
+def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) -> str:
+    try:
+        import jinja2
+        from markupsafe import Markup
+    except ModuleNotFoundError as error:
+        raise BadInput("the report needs jinja2, which is not installed: pip install 'aha[report]'") from error
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pictures = [(chart, Markup(svg(chart, *WIDE if chart.key == "accuracy" else NARROW))) for chart in drawn]
+    metrics = record.metrics()
+    rollouts = [int(row["rollout"]) for row in metrics]
+    return environment.get_template(TEMPLATE).render(
+        name=record.root.resolve().name,
+        manifest=record.manifest(),
+        finished=record.finished,
+        rollouts=len(metrics),
+        steps=int(metrics[-1].get("step", 0)) if metrics else 0,
+        duration=_duration(result, record.timings()),
+        headline=_headline(result),
+        scope=_scope(result),
+        sentence=_sentence(result),
+        story=[one for one in pictures if one[0].key in STORY],
+        hidden=[one for one in pictures if one[0].key not in STORY],
+        first=first_aha(record, rollouts),
+        last=last_aha(record, rollouts[1:]),
+        comparisons=comparisons(record.root / "evals"),
+        columns=sorted({key for row in metrics for key in row} - {"rollout"}),
+        metrics=metrics,
+    )
+
+
+def _headline(result: Mapping[str, Any] | None) -> list[Row]:
+    if not result or not {"base", "zero"} <= result.keys():
+        return []
+    base, zero = result["base"], result["zero"]
+    return [_row(key, name, unit, means, base, zero) for key, name, unit, means in HEADLINE if key in base and key in zero]
+
+
+def _row(key: str, name: str, unit: Unit, means: str, base: Mapping[str, Any], zero: Mapping[str, Any]) -> Row:
+    bars = tuple((100 * one["ci95"][0], 100 * one[key], 100 * one["ci95"][1]) for one in (base, zero)) if key == "pass@1" else ()
+    return Row(
+        name.replace("@k", f"@{zero['k']}"),
+        means,
+        shown(base[key], unit),
+        shown(zero[key], unit),
+        _change(base[key], zero[key], unit),
+        bars,
+    )
+
+
+def _change(base: float, zero: float, unit: Unit) -> str:
+    if unit == "tokens":
+        return f"× {zero / base:.1f}" if base else ""
+    points = 100 * (zero - base)
+    return f"{points:+.{0 if abs(points) >= 9.5 else 1}f} points".replace("-", "−") if points else "no change"
+
+
+def _scope(result: Mapping[str, Any] | None) -> str:
+    return f"{result['zero']['problems']:,} held-out problems, {result['zero']['k']} samples of each" if result and "zero" in result else ""
+
+
+def _sentence(result: Mapping[str, Any] | None) -> str:
+    if not result or "gain" not in result:
+        return ""
+    gain = result["gain"]
+    low, value, high = (f"{100 * gain[key]:+.0f}".replace("-", "−") for key in ("low", "value", "high"))
+    verdict = "more than chance explains" if gain["low"] > 0 else "which chance alone could explain"
+    return f"Over the same problems, pass@1 changed by {value} points (95 % interval {low} to {high}), {verdict}."
+
+
+def _duration(result: Mapping[str, Any] | None, timings: list[dict[str, float]]) -> str:
+    seconds = (result or {}).get("seconds", sum(row.get("seconds", 0.0) for row in timings))
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"
