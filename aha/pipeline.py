@@ -1,0 +1,21 @@
+"""Named stages in order, in one run directory. Knows no stage by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aha.protocols import Backend, Observer, Stage
+from aha.rundir import RunDir
+
+
+def run(stages: Sequence[tuple[str, Stage]], backend: Backend, rundir: RunDir, observer: Observer) -> None:
+    """Runs each stage, and finishes the run where none of them did. A finished run is left alone.
+
+    Each stage goes on from what the directory holds, so one that was done before does nothing again."""
+    if rundir.finished:
+        return
+    for name, stage in stages:
+        observer.beat(f"stage {name}")
+        stage.run(backend, rundir, observer)
+    if not rundir.finished:
+        rundir.finish({"stages": [name for name, _ in stages]})

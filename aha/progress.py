@@ -1,0 +1,191 @@
+"""What a person sees of a run while it is at work: a live panel in a terminal, one line a rollout elsewhere, JSON lines for a program."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import IO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from aha import types
+from aha.protocols import Continue
+
+BARS = "▁▂▃▄▅▆▇█"
+CURVE = 40  # rollouts that a sparkline shows
+RECENT = 5  # rollouts that the time left is judged by
+Metrics = Mapping[str, float]
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def sparkline(values: Sequence[float], width: int = CURVE) -> str:
+    """The last values as bars from their lowest to their highest; one that is no number leaves a gap."""
+    shown = values[-width:]
+    known = [value for value in shown if math.isfinite(value)]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    return "".join(_bar(value, low, high) for value in shown)
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if not math.isfinite(value):
+        return " "
+    return BARS[round((value - low) / (high - low) * (len(BARS) - 1)) if high > low else 0]
+
+
+def span(seconds: float) -> str:
+    """`7 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def time_left(seconds: Sequence[float], left: int) -> float | None:
+    """What the rollouts left will take, judged by the most recent ones; None before the first."""
+    recent = seconds[-RECENT:]
+    return sum(recent) / len(recent) * left if recent else None
+
+
+def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, left: float | None) -> str:
+    """A rollout in one line."""
+    place = f"rollout {number + 1}/{of}" if of else f"rollout {number + 1}"
+    said = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
+    speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
+    return " · ".join([place, *said, *speed, *([f"{span(left)} left"] if left is not None else [])])
+
+
+def _headline(metrics: Metrics) -> dict[str, float]:
+    """What is worth a glance, in reading order; what a stage does not report is left out."""
+    parts = [name for name in metrics if name.startswith("reward/") and name != "reward/accuracy"]
+    names = ["step", "reward", "accuracy", *parts, "length", "truncated", "dead_groups", "entropy", "kl_ref", "loss"]
+    return {name: metrics[name] for name in names if name in metrics and not (name == "loss" and "reward" in metrics)}
+
+
+# --- the three forms --------------------------------------------------------------------------------------------------
+
+
+class Lines:
+    """One plain line a rollout: for logs and pipes."""
+
+    def __init__(self, out: IO[str], rollouts: int | None = None) -> None:
+        self.out, self.rollouts = out, rollouts
+        self._seconds: list[float] = []
+
+    def beat(self, what: str) -> None:
+        """Too small for a line."""
+
+    def say(self, text: str) -> None:
+        print(text, file=self.out, flush=True)
+
+    def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
+        self._seconds.append(timings.get("seconds", 0.0))
+        left = time_left(self._seconds, self.rollouts - number - 1) if self.rollouts else None
+        self.say(line(number, self.rollouts, metrics, timings, left))
+        return Continue()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.out.flush()
+
+
+class JsonLines(Lines):
+    """One JSON object a line, each with its `event`; nothing else comes out."""
+
+    def tell(self, event: str, **values: object) -> None:
+        print(json.dumps(_finite({"event": event, **values}), ensure_ascii=False, allow_nan=False), file=self.out, flush=True)
+
+    def say(self, text: str) -> None:
+        self.tell("said", text=text)
+
+    def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
+        self.tell("rollout", rollout=number, of=self.rollouts, metrics=dict(metrics), timings=dict(timings))
+        return Continue()
+
+
+def _finite(value: object) -> object:
+    """JSON knows no NaN: what is not finite becomes its name."""
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case Mapping():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+    return value
+
+
+class Panelled(Lines):
+    """A panel that stays in place and is drawn again a few times a second."""
+
+    def __init__(self, console: Console, title: str, rollouts: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console.file, rollouts)
+        self.title, self.console, self.clock = title, console, clock
+        self.doing, self.done, self.began = "starting", 0, clock()
+        self.history: list[dict[str, float]] = []
+        self.timings: Metrics = {}
+        self._live = Live(get_renderable=self.panel, console=console, refresh_per_second=4, transient=False)
+
+    def beat(self, what: str) -> None:
+        self.doing = what
+
+    def say(self, text: str) -> None:
+        self._live.console.print(Text(text))
+
+    def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
+        self.history.append(dict(metrics))
+        self.timings, self.done = timings, number + 1
+        self._seconds.append(timings.get("seconds", 0.0))
+        return Continue()
+
+    def panel(self) -> Panel:
+        rows: list[object] = [self._bar()]
+        if self.history:
+            rows.append(self._table())
+        rows.append(Text(self._footer(), style="dim"))
+        return Panel(Group(*rows), title=self.title, title_align="left", width=min(100, self.console.width))  # type: ignore[arg-type]
+
+    def _bar(self) -> Table:
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(ratio=1)
+        grid.add_column(justify="right")
+        left = time_left(self._seconds, (self.rollouts or 0) - self.done)
+        words = [
+            f"rollout {self.done}/{self.rollouts}" if self.rollouts else f"rollout {self.done}",
+            f"{span(self.clock() - self.began)} so far",
+        ]
+        if self.rollouts and left is not None:
+            words.append(f"{span(left)} left")
+        grid.add_row(ProgressBar(total=self.rollouts or 1, completed=self.done if self.rollouts else 0), " · ".join(words))
+        return grid
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name, value in _headline(self.history[-1]).items():
+            curve = [metrics.get(name, math.nan) for metrics in self.history]
+            table.add_row(Text(name.replace("reward/", "  ")), Text(f"{value:,.4g}", style="bold"), Text(sparkline(curve), style="cyan"))
+        return table
+
+    def _footer(self) -> str:
+        speed = f" · {self.timings['tokens_per_s']:,.0f} tokens/s" if "tokens_per_s" in self.timings else ""
+        return f"{self.doing}{speed} · ctrl-C stops safely; the same command goes on"
+
+    def __enter__(self) -> Panelled:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aha.backends.scripted import ScriptedBackend
+from aha.errors import BarFailed
+from aha.pipeline import run
+from aha.protocols import Backend, Continue, Observer
+from aha.rundir import Manifest, RunDir
+from aha.types import Group
+
+BACKEND = ScriptedBackend(lambda model, prompt, seed: "")
+
+
+class Listening:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def beat(self, what: str) -> None:
+        self.heard.append(what)
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
+        return Continue()
+
+
+@dataclass(frozen=True)
+class Says:
+    words: str
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        observer.beat(self.words)
+
+
+@dataclass(frozen=True)
+class Fails:
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        raise BarFailed("it cannot")
+
+
+@dataclass(frozen=True)
+class Finishes:
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        rundir.finish({"pass@1": 0.75})
+
+
+@pytest.fixture
+def rundir(tmp_path: Path) -> RunDir:
+    return RunDir.open(tmp_path / "run", Manifest("two", {}, {}, {}, None, (), ""), reserve_bytes=0)
+
+
+def test_stages_run_in_order_and_the_run_is_finished(rundir: RunDir) -> None:
+    listening = Listening()
+    run([("one", Says("first")), ("two", Says("second"))], BACKEND, rundir, listening)
+    assert listening.heard == ["stage one", "first", "stage two", "second"]
+    assert rundir.result["stages"] == ["one", "two"]
+
+
+def test_a_finished_run_is_left_alone(rundir: RunDir) -> None:
+    rundir.finish({"done": True})
+    listening = Listening()
+    run([("one", Says("first"))], BACKEND, rundir, listening)
+    assert listening.heard == []
+
+
+def test_a_stage_that_fails_leaves_the_run_open(rundir: RunDir) -> None:
+    with pytest.raises(BarFailed):
+        run([("one", Fails()), ("two", Finishes())], BACKEND, rundir, Listening())
+    assert not rundir.finished
+
+
+def test_a_result_that_a_stage_wrote_stands(rundir: RunDir) -> None:
+    run([("measure", Finishes())], BACKEND, rundir, Listening())
+    assert rundir.result["pass@1"] == 0.75
