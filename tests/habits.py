@@ -62,7 +62,8 @@ def running_text(source: Source) -> list[str]:
 
 def unbounded(source: Source) -> list[str]:
     """Waits without a limit. A pipe's recv counts as bounded where the same function polls it with a limit first."""
-    polled = {id(inner) for node in functions(source) for inner in ast.walk(node) if any(_polls(each) for each in ast.walk(node))}
+    polling = [node for node in functions(source) if any(_polls(each) for each in ast.walk(node))]
+    polled = {id(inner) for node in polling for inner in ast.walk(node)}
     found = []
     for name, call in calls(source):
         last = name.rpartition(".")[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +54,7 @@ def under(module: str, *roots: str) -> bool:
     return any(module == root or module.startswith(f"{root}.") for root in roots)
 
 
+@cache
 def the_house() -> House:
     """Every Python file of the package."""
     sources = {}
