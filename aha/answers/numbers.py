@@ -14,6 +14,9 @@ from aha.answers.claims import boxes, claim
 from aha.answers.symbols import arithmetic
 from aha.types import Wrong
 
+SEVERAL, SEVERAL_BOXES = Wrong("several different numbers"), Wrong("several boxes with different content")
+TWO_AT_ONCE = Wrong("stands for two numbers at once")
+
 _WHOLE = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,40}(?![0-9])|[0-9]{1,400})"
 _DECIMAL = rf"(?:{_WHOLE}(?:\.[0-9]{{1,400}})?|\.[0-9]{{1,400}})"
 _SIGNED = rf"(?:(?<![\w.)\]])[-+][$€£¥￥]?|[$€£¥￥][-+]?|(?<![A-Za-z0-9_^])(?<!\^\{{)(?<![0-9][.,])){_DECIMAL}"
@@ -85,7 +88,7 @@ def last_number(text: str) -> Value | Wrong:
     if last is None:
         return Wrong("the last number divides by zero")
     if "±" in text or r"\pm" in text:
-        return Wrong("stands for two numbers at once")
+        return TWO_AT_ONCE
     return _alone(text, found, last)
 
 
@@ -99,7 +102,7 @@ def _alone(text: str, found: list[re.Match[str]], last: Value) -> Value | Wrong:
             break
         other = _value(earlier)
         if other is None or not other.equals(last):
-            return Wrong("several different numbers")
+            return SEVERAL
     first = found[-1].start()
     if _GOES_ON.match(text, found[-1].end()) or _GOES_BEFORE.search(text[max(0, first - 30) : first]):
         return Wrong("a calculation, not a number")
@@ -109,7 +112,7 @@ def _alone(text: str, found: list[re.Match[str]], last: Value) -> Value | Wrong:
 def one_number(answer: str) -> Value | Wrong:
     """The single number an answer claims."""
     if _boxes_differ(answer):
-        return Wrong("several boxes with different content")
+        return SEVERAL_BOXES
     said = claim(answer)
     return rational(said.text) or last_number(said.text)
 

@@ -16,7 +16,7 @@ from aha.answers.claims import boxed
 from aha.answers.symbols import LONGEST, arithmetic
 from aha.types import Countdown, Grade, Right, Wrong
 
-MOST_TOKENS, DEEPEST, MOST_DIGITS = 64, 16, 12
+MOST_TOKENS, DEEPEST, MOST_DIGITS = 64, 8, 12
 
 _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\S")
 

@@ -10,7 +10,7 @@ import re
 
 from aha.answers.claims import claim
 from aha.answers.latex import TEXT, normal
-from aha.answers.numbers import Value, one_number, rational
+from aha.answers.numbers import SEVERAL, SEVERAL_BOXES, TWO_AT_ONCE, Value, one_number, rational
 from aha.types import Abstained, Grade, Latex, Right, Wrong
 
 LONGEST_CLAIM = 300
@@ -26,19 +26,25 @@ def grade_latex(reference: Latex, answer: str) -> Grade:
         return Wrong("no answer of a readable length")
     if normal(said) in (normal(reference.value), normal(gold)) or normal(_UNITS.sub("", said)) == normal(gold):
         return Right()
-    if (exact := rational(gold)) is not None and (value := _number(answer)) is not None:
-        return Right() if value.equals(exact) else Wrong(f"is a number other than {gold}")
+    if (exact := rational(gold)) is not None:
+        match _number(answer):
+            case Value() as value:
+                return Right() if value.equals(exact) else Wrong(f"is a number other than {gold}")
+            case Wrong() as several:
+                return several
     return _unequal(reference.value, said)
 
 
-def _number(answer: str) -> Value | None:
-    """The number an answer claims: in itself, after the name of a variable, beside units, or last in prose without a mark."""
+def _number(answer: str) -> Value | Wrong | None:
+    """The number an answer claims: in itself, after the name of a variable, beside units, or last in prose without a mark.
+
+    Wrong where it claims several; `None` where it claims something else."""
     said = claim(answer)
     if (value := rational(normal(said.text))) is not None:
         return value
-    value_or_wrong = one_number(answer)
+    found = one_number(answer)
     in_words = not said.marked or _has_words(said.text)
-    return value_or_wrong if isinstance(value_or_wrong, Value) and in_words else None
+    return found if found in (SEVERAL, SEVERAL_BOXES, TWO_AT_ONCE) or (isinstance(found, Value) and in_words) else None
 
 
 def _has_words(text: str) -> bool:

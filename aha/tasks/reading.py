@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 from aha.errors import BadInput
 
 LONGEST_LINE = 4_000_000  # bytes
+FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refus
         return _from_file(path)
     if path.is_dir():
         return _from_data_set(str(path), split, subset)
-    if path.suffix in (".jsonl", ".json") or source.startswith((".", "/", "~")) or source.count("/") > 1:
+    if path.suffix in FILES or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise BadInput(f"{source} was not found: name a .jsonl file, or a Hugging Face data set such as openai/gsm8k")
     return _from_data_set(source, split, subset)
 
@@ -49,14 +51,15 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refus
 def _from_file(path: Path) -> Iterator[Row | Refused]:
     try:
         with path.open("rb") as file:
-            start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+            start = file.read(4096).removeprefix(_BOM).lstrip()
             file.seek(0)
             if start.startswith(b"["):
                 yield from _array(path, file.read())
                 return
             for number, line in enumerate(file, start=1):
-                if line.removeprefix(b"\xef\xbb\xbf").strip():
-                    yield _line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, f"{path}, line {number}", f"{path.name}:{number}")
+                bare = line.removeprefix(_BOM) if number == 1 else line
+                if bare.strip():
+                    yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -81,7 +84,7 @@ def _array(path: Path, text: bytes) -> Iterator[Row | Refused]:
 
 def _row(fields: object, place: str, name: str) -> Row | Refused:
     if not isinstance(fields, dict):
-        return Refused(place, f"is {_kind(fields)}, not an object: {{\"question\": ..., \"answer\": ...}} is needed")
+        return Refused(place, f'is {_kind(fields)}, not an object: {{"question": ..., "answer": ...}} is needed')
     return Row(place, name, fields)
 
 
@@ -91,7 +94,7 @@ class _Unreadable(ValueError):
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_no_constant, parse_float=Decimal, object_pairs_hook=_once)
+        return json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=Decimal, object_pairs_hook=_once)
     except UnicodeDecodeError as error:
         return _Unreadable(f"not UTF-8 at byte {error.start + 1}")
     except json.JSONDecodeError as error:
@@ -141,7 +144,7 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
 
     try:
         rows = load_dataset(name, subset, split=split)
-    except (DatasetsError, OSError, ValueError) as error:
+    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInput(f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {first}") from error
     for number, fields in enumerate(rows, start=1):

@@ -1,0 +1,105 @@
+"""Rewards: the sum of the parts, who is covered, and what a reward may not return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from aha.errors import BadInput
+from aha.rewards import Accuracy, Format, Rewards, SoftOverlong, Weighted, paper
+from aha.template import Short
+from aha.types import Abstained, Countdown, Latex, Part, Problem, Reference, Reply, Score
+
+GOOD = Short().read("<think> 8 * 6 = 48 </think> <answer> 8 * 6 + 10 </answer>", 20, "stop")
+WRONG = Short().read("<think> hm </think> <answer> 8 + 6 + 10 </answer>", 20, "stop")
+BROKEN = Short().read("8 * 6 + 10", 6, "stop")
+
+
+TO_58 = Countdown((8, 6, 10), 58)
+
+
+def asked(reference: Reference = TO_58, domain: str = "countdown") -> Problem:
+    return Problem("p1", domain, "?", "en", reference)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Says what it was told."""
+
+    values: tuple[object, ...]
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        return list(self.values)  # type: ignore[arg-type]
+
+
+def test_the_paper_pays_accuracy_and_format_with_the_same_weight() -> None:
+    scores = paper()(asked(), [GOOD, WRONG, BROKEN])
+    assert [score.total for score in scores] == [2.0, 1.0, 0.0]
+    assert scores[1].parts == (Part("accuracy", 0.0, 1.0, "summary"), Part("format", 1.0, 1.0, "all"))
+
+
+def test_a_right_expression_outside_the_form_earns_nothing() -> None:
+    assert Accuracy()(asked(), [BROKEN]) == [0.0]
+
+
+def test_the_total_is_the_weighted_sum() -> None:
+    rewards = Rewards((Weighted("a", Scripted((1.0, 0.5)), 2.0), Weighted("b", Scripted((3, 1)), -0.5)))
+    assert [score.total for score in rewards(asked(), [GOOD, WRONG])] == [0.5, 0.5]
+
+
+def test_a_part_that_abstains_makes_the_score_abstain_and_keeps_the_others_values() -> None:
+    rewards = Rewards((Weighted("accuracy", Accuracy(), 1.0, "summary"), Weighted("format", Format())))
+    reply = Short().read("<think></think><answer>1+x</answer>", 9, "stop")
+    (score,) = rewards(asked(Latex("x+1")), [reply])
+    assert isinstance(score.total, Abstained) and score.total.reason.startswith("accuracy: whether '1+x' equals 'x+1'")
+    assert score.parts[1] == Part("format", 1.0, 1.0, "all")
+
+
+def test_a_reward_covers_its_domains_only() -> None:
+    rewards = Rewards((Weighted("all", Scripted((1.0,))), Weighted("maths", Scripted((5.0,)), domains=("math", "stem"))))
+    assert rewards(asked(domain="countdown"), [GOOD]) == (Score(1.0, (Part("all", 1.0, 1.0, "all"),)),)
+    assert rewards(asked(domain="stem"), [GOOD])[0].total == 6.0
+
+
+def test_a_problem_that_no_reward_covers_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no reward covers domain 'code' of p1"):
+        Rewards((Weighted("maths", Format(), domains=("math",)),))(asked(domain="code"), [GOOD])
+
+
+@pytest.mark.parametrize("values", [(), (1.0,), (1.0, 1.0, 1.0)])
+def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=rf"reward 'mine' returned {len(values)} values for 2 replies"):
+        Rewards((Weighted("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "1", None, 1j, [1.0]])
+def test_a_reward_that_returns_no_finite_number_is_named(value: object) -> None:
+    with pytest.raises(ValueError, match=r"reward 'mine' returned .* for p1: a finite number or Abstained is needed"):
+        Rewards((Weighted("mine", Scripted((1.0, value))),))(asked(), [GOOD, WRONG])
+
+
+def test_two_parts_of_one_name_no_parts_or_a_weight_that_is_not_finite_are_bad_settings() -> None:
+    with pytest.raises(BadInput, match="named \\['f', 'f'\\]"):
+        Rewards((Weighted("f", Format()), Weighted("f", Format())))
+    with pytest.raises(BadInput, match="at least one"):
+        Rewards(())
+    with pytest.raises(BadInput, match="'f' has weight nan"):
+        Weighted("f", Format(), float("nan"))
+
+
+def test_no_replies_have_no_scores() -> None:
+    assert paper()(asked(), []) == ()
+
+
+@pytest.mark.parametrize(("tokens", "paid"), [(0, 0.0), (60, 0.0), (61, -0.025), (80, -0.5), (100, -1.0), (500, -1.0)])
+def test_soft_overlong_slopes_from_60_to_100_tokens(tokens: int, paid: float) -> None:
+    reply = Reply("", None, None, tokens, "length")
+    assert SoftOverlong(max_tokens=100, buffer=40)(asked(), [reply]) == [paid]
+
+
+@pytest.mark.parametrize("buffer", [0, -1, 101])
+def test_a_buffer_outside_the_limit_is_a_bad_setting(buffer: int) -> None:
+    with pytest.raises(BadInput, match="overlong buffer"):
+        SoftOverlong(max_tokens=100, buffer=buffer)
