@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aha.settings import flatten
+from aha.types import Number, Problem, Reply
 from tests.house import ROOT
+
+PROBLEM = Problem("sum-1", "maths", "1 + 2 = ?", "en", Number("3"))
 
 
 def read(name: str) -> str:
@@ -65,6 +70,17 @@ def test_links_lead_somewhere(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_that_are_named_exist(document: str) -> None:
     assert unknown_targets(read(document)) == set()
+
+
+def test_the_code_in_the_guide_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", read("docs/guide.md"), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    changed = flatten(names["patient"]().tree)
+    assert (changed["zero.samples"], changed["zero.minibatches"]) == (16, 8)
+    prices = names["Brevity"](most=400)(PROBLEM, [Reply("", None, None, tokens, "stop") for tokens in (0, 100, 400, 900)])
+    assert prices == [1.0, 0.75, 0.0, 0.0]
 
 
 def test_a_dead_link_and_an_unknown_command_are_caught() -> None:
