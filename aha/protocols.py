@@ -141,6 +141,10 @@ class Learner(Protocol):
         is reported as `skipped` 1.0."""
         ...
 
+    def set_rate(self, multiplier: float) -> None:
+        """The next updates use this multiple of the learning rate, on top of warm-up: what a schedule calls."""
+        ...
+
     def reset_reference(self) -> None:
         """The reference becomes a copy of the policy."""
         ...

@@ -1,14 +1,14 @@
-"""A key-value cache that is written in place, grows by doubling and lets rows leave.
+"""A key-value cache whose rows are aligned on the right: written in place, growing by doubling, rows leaving and joining.
 
-All rows share one write position (prompts are padded on the left), so a step writes one column and attends to a view: nothing is
-copied until rows leave or the buffer is full. Layers with a sliding window keep everything; the mask hides what is outside the window.
+All rows share one write position. A row that has n tokens owns the last n columns; what is left of them is masked. So a step writes one
+column and attends to a view, and nothing is copied until rows leave or join or the buffer is full. Layers with a sliding window keep
+everything; the mask hides what is outside the window.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
@@ -49,11 +49,20 @@ class _Layer(CacheLayerMixin):
     def get_max_length(self) -> int:
         return -1
 
-    def keep(self, index_B: Tensor) -> None:
-        """Only those rows stay, in that order; a row may be named several times (a prompt's samples share its prefill)."""
+    def keep(self, index_B: Tensor, columns: int) -> None:
+        """Only those rows stay, in that order, and only their last columns; a row may be named several times."""
         assert self.keys is not None and self.values is not None
-        self.keys = _chosen(self.keys, index_B, self.length)
-        self.values = _chosen(self.values, index_B, self.length)
+        first = self.length - columns
+        self.keys = _chosen(self.keys, index_B, first, columns)
+        self.values = _chosen(self.values, index_B, first, columns)
+        self.length = columns
+
+    def join(self, other: _Layer) -> None:
+        """The rows of `other` come after these, all ends in one column."""
+        assert self.keys is not None and self.values is not None and other.keys is not None and other.values is not None
+        self.keys = _stacked(self.keys, self.length, other.keys, other.length)
+        self.values = _stacked(self.values, self.length, other.values, other.length)
+        self.length = max(self.length, other.length)
 
 
 class RowCache(Cache):
@@ -62,9 +71,17 @@ class RowCache(Cache):
     def __init__(self, layers: int) -> None:
         super().__init__(layers=[_Layer() for _ in range(layers)])
 
-    def keep(self, index_B: Tensor) -> None:
+    @property
+    def length(self) -> int:
+        return self.get_seq_length()
+
+    def keep(self, index_B: Tensor, columns: int) -> None:
         for layer in self.layers:
-            layer.keep(index_B)
+            layer.keep(index_B, columns)
+
+    def join(self, other: RowCache) -> None:
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
+            mine.join(theirs)
 
 
 def _with_room(filled: Tensor, length: int) -> Tensor:
@@ -75,7 +92,16 @@ def _with_room(filled: Tensor, length: int) -> Tensor:
     return wider
 
 
-def _chosen(buffer: Tensor, index_B: Tensor, length: int) -> Tensor:
-    rows = buffer.new_empty(len(index_B), *buffer.shape[1:])
-    rows[:, :, :length] = buffer[:, :, :length].index_select(0, index_B)
+def _chosen(buffer: Tensor, index_B: Tensor, first: int, columns: int) -> Tensor:
+    rows = buffer.new_empty(len(index_B), buffer.shape[1], columns + _FIRST_ROOM, buffer.shape[3])
+    rows[:, :, :columns] = buffer[:, :, first : first + columns].index_select(0, index_B)
     return rows
+
+
+def _stacked(upper: Tensor, upper_length: int, lower: Tensor, lower_length: int) -> Tensor:
+    """Zeros fill the gap on the left: a masked value that is not a number would still spoil the sum it is multiplied into with 0."""
+    length, split = max(upper_length, lower_length), len(upper)
+    both = upper.new_zeros(split + len(lower), upper.shape[1], length + _FIRST_ROOM, upper.shape[3])
+    both[:split, :, length - upper_length : length] = upper[:, :, :upper_length]
+    both[split:, :, length - lower_length : length] = lower[:, :, :lower_length]
+    return both

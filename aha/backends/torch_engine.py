@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -18,11 +18,12 @@ from aha.protocols import Ask, Compute, Sampling, Weights
 from aha.types import Completion
 
 _LEAVE_AT = 0.85  # rows leave the cache when fewer than this share still run: a copy of the cache costs as much as a few steps
-_LOOK_EVERY = {"cpu": 1, "cuda": 8}  # steps between looks at who has finished; a look makes the GPU wait
+_LOOK_EVERY = {"cpu": 1}  # steps between looks at who has finished: a look makes a GPU wait
+_LOOK_SELDOM = 8
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Wanted:
     """One sample that is asked for."""
 
     ask: int
@@ -31,8 +32,30 @@ class _Row:
     seed: int
 
 
+@dataclass
+class _Rows:
+    """The rows in the cache. `wanted_B` indexes the samples asked for, `size_B` counts a row's tokens in the cache, `said_B` those it
+    has sampled, which `tokens_BS` and `logps_BS` hold; `logits_BV` are those of its next token."""
+
+    wanted_B: Tensor
+    seed_B: Tensor
+    size_B: Tensor
+    said_B: Tensor
+    stopped_B: Tensor
+    tokens_BS: Tensor
+    logps_BS: Tensor
+    logits_BV: Tensor
+
+    def keep(self, index_B: Tensor) -> _Rows:
+        return _Rows(*(getattr(self, each.name)[index_B] for each in fields(self)))
+
+    def join(self, other: _Rows) -> _Rows:
+        return _Rows(*(torch.cat([getattr(self, each.name), getattr(other, each.name)]) for each in fields(self)))
+
+
 class TorchEngine:
-    """Batched sampling with a key-value cache; finished rows leave, a prompt is read once for all its samples.
+    """Batched sampling with a key-value cache. At most `compute.rows` rows run at a time: finished ones leave, waiting ones join, and a
+    prompt is read once for the samples that join together.
 
     `module` belongs to the engine: `load` copies weights into it. `stop`: the tokens that end a reply."""
 
@@ -43,6 +66,8 @@ class TorchEngine:
         self.version = version
         self.device = next(module.parameters()).device
         self._targets = dict(module.named_parameters())
+        self._layers = self.module.config.get_text_config().num_hidden_layers
+        self._look_every = _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM)
         _refuse_states(self.module.config)
 
     def load(self, weights: Weights, version: int) -> None:
@@ -57,16 +82,17 @@ class TorchEngine:
         self.version = version
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
-        """Groups as they finish. At most `compute.rows` rows run at a time, asks in their order."""
+        """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
         self._check_room(asks, sampling)
-        rows = [_Row(i, j, ask.prompt, seed) for i, ask in enumerate(asks) for j, seed in enumerate(ask.seeds)]
-        left, done = Counter(row.ask for row in rows), dict[int, list[tuple[int, Completion]]]()
-        for start in range(0, len(rows), self.compute.rows):
-            for row, completion in self._wave(rows[start : start + self.compute.rows], sampling):
-                done.setdefault(row.ask, []).append((row.sample, completion))
-                left[row.ask] -= 1
-                if not left[row.ask]:
-                    yield row.ask, [said for _, said in sorted(done.pop(row.ask), key=lambda pair: pair[0])]
+        wanted = [_Wanted(i, j, ask.prompt, seed) for i, ask in enumerate(asks) for j, seed in enumerate(ask.seeds)]
+        left = Counter(sample.ask for sample in wanted)
+        done: dict[int, dict[int, Completion]] = {}
+        for number, completion in self._completions(wanted, sampling):
+            sample = wanted[number]
+            group = done.setdefault(sample.ask, {})
+            group[sample.sample] = completion
+            if len(group) == left[sample.ask]:
+                yield sample.ask, [group[j] for j in sorted(done.pop(sample.ask))]
 
     def _check_room(self, asks: Sequence[Ask], sampling: Sampling) -> None:
         room, longest = context_of(self.module.config), max((len(ask.prompt) for ask in asks), default=0)
@@ -76,80 +102,110 @@ class TorchEngine:
                 f"set sampling.max_tokens to {room - longest} or less"
             )
 
+    def _completions(self, wanted: Sequence[_Wanted], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
+        """(index in `wanted`, its completion) as rows finish."""
+        waiting = list(range(len(wanted)))
+        rows: _Rows | None = None
+        cache = RowCache(self._layers)
+        while waiting or rows is not None:
+            free = self.compute.rows - (0 if rows is None else len(rows.wanted_B))
+            if waiting and free > 0:
+                entering, waiting = waiting[:free], waiting[free:]
+                rows, cache = self._enter(rows, cache, entering, wanted, sampling)
+            assert rows is not None
+            finished, rows, cache = self._run(rows, cache, sampling, refill=bool(waiting))
+            yield from finished
+
     @torch.inference_mode()
-    def _prefill(self, rows: Sequence[_Row]) -> tuple[RowCache, Tensor, Tensor]:
-        """The cache after each row's prompt, its mask [B, P] and the logits [B, V] of the first new token. A prompt is read once."""
-        prompts = list(dict.fromkeys(row.prompt for row in rows))
+    def _enter(
+        self, rows: _Rows | None, cache: RowCache, entering: Sequence[int], wanted: Sequence[_Wanted], sampling: Sampling
+    ) -> tuple[_Rows, RowCache]:
+        """Read the prompts of the samples that enter, each distinct one once, and put their rows after those that run."""
+        prompts = list(dict.fromkeys(wanted[number].prompt for number in entering))
         width = max(map(len, prompts))
-        tokens_UP = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=self.device)
-        mask_UP = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.device)
-        cache = RowCache(self.module.config.get_text_config().num_hidden_layers)
-        logits_UV = self._forward(tokens_UP, mask_UP, (mask_UP.cumsum(-1) - 1).clamp_(min=0), cache)
+        tokens_UP = self._tensor([[0] * (width - len(p)) + list(p) for p in prompts])
+        mask_UP = self._tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        read = RowCache(self._layers)
+        logits_UV = self._forward(tokens_UP, mask_UP, (mask_UP.cumsum(-1) - 1).clamp_(min=0), read)
         place = {prompt: i for i, prompt in enumerate(prompts)}
-        index_B = torch.tensor([place[row.prompt] for row in rows], device=self.device)
-        cache.keep(index_B)
-        return cache, mask_UP[index_B], logits_UV[index_B]
+        index_B = self._tensor([place[wanted[number].prompt] for number in entering])
+        read.keep(index_B, width)
+        count, room = len(entering), sampling.max_tokens + _LOOK_SELDOM
+        entered = _Rows(
+            wanted_B=self._tensor(list(entering)),
+            seed_B=self._tensor([wanted[number].seed for number in entering]),
+            size_B=mask_UP.sum(-1)[index_B],
+            said_B=torch.zeros(count, dtype=torch.long, device=self.device),
+            stopped_B=torch.zeros(count, dtype=torch.bool, device=self.device),
+            tokens_BS=torch.zeros(count, room, dtype=torch.int32, device=self.device),
+            logps_BS=torch.zeros(count, room, device=self.device),
+            logits_BV=logits_UV[index_B],
+        )
+        if rows is None:
+            return entered, read
+        cache.join(read)
+        return rows.join(entered), cache
+
+    @torch.inference_mode()
+    def _run(
+        self, rows: _Rows, cache: RowCache, sampling: Sampling, *, refill: bool
+    ) -> tuple[list[tuple[int, Completion]], _Rows | None, RowCache]:
+        """Sample until enough rows have finished to be worth a copy: these, and the rows that go on."""
+        stop, step = self._tensor(list(self.stop)), 0
+        while True:
+            token_B = self._sample(rows, stop, sampling)
+            step += 1
+            if step % self._look_every == 0:
+                running_B = ~rows.stopped_B & (rows.said_B < sampling.max_tokens)
+                running = int(running_B.sum())
+                if running <= _LEAVE_AT * len(running_B):
+                    break
+            rows.logits_BV = self._advance(rows, token_B, cache)
+        finished = self._read_out(rows.keep((~running_B).nonzero()[:, 0]), sampling)
+        if not running:
+            return finished, None, RowCache(self._layers)
+        stay = running_B.nonzero()[:, 0]
+        rows, token_B = rows.keep(stay), token_B[stay]
+        cache.keep(stay, int(rows.size_B.max()))
+        rows.logits_BV = self._advance(rows, token_B, cache)
+        return finished, rows, cache
+
+    def _sample(self, rows: _Rows, stop: Tensor, sampling: Sampling) -> Tensor:
+        """The next token of each row, noted down unless the row has stopped."""
+        token_B, logp_B = draw(rows.logits_BV, rows.seed_B, rows.said_B, sampling)
+        column_B1 = rows.said_B.clamp(max=rows.tokens_BS.shape[1] - 1)[:, None]
+        rows.tokens_BS.scatter_(1, column_B1, token_B[:, None].int())
+        rows.logps_BS.scatter_(1, column_B1, logp_B[:, None])
+        rows.said_B += ~rows.stopped_B
+        rows.stopped_B |= torch.isin(token_B, stop) & (rows.said_B <= sampling.max_tokens)
+        return token_B
+
+    def _advance(self, rows: _Rows, token_B: Tensor, cache: RowCache) -> Tensor:
+        """Logits [B, V] after one more token a row."""
+        end = cache.length + 1
+        rows.size_B += 1
+        mask_BT = (torch.arange(end, device=self.device) >= end - rows.size_B[:, None]).long()
+        return self._forward(token_B[:, None], mask_BT, rows.size_B[:, None] - 1, cache)
 
     def _forward(self, tokens: Tensor, mask: Tensor, positions: Tensor, cache: RowCache) -> Tensor:
-        """Logits [B, V] after the last token."""
         out = self.module(
             input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
         )
-        return out.logits[:, -1]
+        logits: Tensor = out.logits[:, -1]
+        return logits
 
-    @torch.inference_mode()
-    def _wave(self, rows: Sequence[_Row], sampling: Sampling) -> list[tuple[_Row, Completion]]:
-        """Sample some rows to their end, together. [B]: rows still in the cache; [R]: all rows of the wave."""
-        if not rows:
-            return []
-        cache, mask_BP, logits_BV = self._prefill(rows)
-        device, look_every = self.device, _LOOK_EVERY.get(self.device.type, 1)
-        seed_B = torch.tensor([row.seed for row in rows], device=device)
-        position_B = mask_BP.sum(-1)
-        stop = torch.tensor(self.stop, device=device)
-        row_B = torch.arange(len(rows), device=device)
-        ended_B = torch.zeros(len(rows), dtype=torch.bool, device=device)
-        length_R = torch.full((len(rows),), sampling.max_tokens, device=device)
-        stopped_R = torch.zeros(len(rows), dtype=torch.bool, device=device)
-        mask_BT = torch.ones(len(rows), mask_BP.shape[1] + sampling.max_tokens, dtype=mask_BP.dtype, device=device)
-        mask_BT[:, : mask_BP.shape[1]] = mask_BP
-        history: list[tuple[Tensor, Tensor, Tensor]] = []
-        for step in range(sampling.max_tokens):
-            token_B, logp_B = draw(logits_BV, seed_B, step, sampling)
-            history.append((row_B, token_B, logp_B))
-            now_B = torch.isin(token_B, stop) & ~ended_B
-            length_R[row_B[now_B]] = step + 1
-            stopped_R[row_B[now_B]] = True
-            ended_B = ended_B | now_B
-            if step + 1 == sampling.max_tokens:
-                break
-            if step % look_every == 0:
-                running = int((~ended_B).sum())
-                if not running:
-                    break
-                if running < _LEAVE_AT * len(ended_B):
-                    stay = (~ended_B).nonzero()[:, 0]
-                    cache.keep(stay)
-                    row_B, token_B, seed_B, position_B, mask_BT, ended_B = (
-                        x[stay] for x in (row_B, token_B, seed_B, position_B, mask_BT, ended_B)
-                    )
-            logits_BV = self._forward(token_B[:, None], mask_BT[:, : cache.get_seq_length() + 1], position_B[:, None], cache)
-            position_B = position_B + 1
-        return self._gathered(rows, history, length_R, stopped_R)
+    def _read_out(self, rows: _Rows, sampling: Sampling) -> list[tuple[int, Completion]]:
+        tokens, logps = rows.tokens_BS.tolist(), rows.logps_BS.tolist()
+        said = []
+        for i, (number, length, stopped) in enumerate(
+            zip(rows.wanted_B.tolist(), rows.said_B.clamp(max=sampling.max_tokens).tolist(), rows.stopped_B.tolist(), strict=True)
+        ):
+            finished = "stop" if stopped else "length"
+            said.append((number, Completion(tuple(tokens[i][:length]), tuple(logps[i][:length]), finished, self.version)))
+        return said
 
-    def _gathered(
-        self, rows: Sequence[_Row], history: list[tuple[Tensor, Tensor, Tensor]], length_R: Tensor, stopped_R: Tensor
-    ) -> list[tuple[_Row, Completion]]:
-        """What each row said, cut at its end; the history holds one (rows, tokens, log-probabilities) a step."""
-        tokens_RT = torch.zeros(len(rows), len(history), dtype=torch.long, device=self.device)
-        logps_RT = torch.zeros(len(rows), len(history), device=self.device)
-        for step, (row_B, token_B, logp_B) in enumerate(history):
-            tokens_RT[row_B, step], logps_RT[row_B, step] = token_B, logp_B
-        tokens, logps, lengths, stopped = tokens_RT.tolist(), logps_RT.tolist(), length_R.tolist(), stopped_R.tolist()
-        return [
-            (row, Completion(tuple(tokens[i][:n]), tuple(logps[i][:n]), "stop" if stopped[i] else "length", self.version))
-            for i, (row, n) in enumerate(zip(rows, lengths, strict=True))
-        ]
+    def _tensor(self, values: list[Any]) -> Tensor:
+        return torch.tensor(values, dtype=torch.long, device=self.device)
 
 
 def _refuse_states(config: Any) -> None:

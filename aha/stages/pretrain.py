@@ -1,0 +1,80 @@
+"""Pretraining on plain documents: where the tiny base model comes from. Next-token prediction, no reward anywhere."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from aha.batch import collate_documents
+from aha.objectives.losses import CrossEntropy
+from aha.protocols import Adam, Backend, Learner, Observer, Stop, Tokenizer
+from aha.rundir import RunDir
+from aha.stages.ask import seed_for
+from aha.tasks.corpus import documents
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """`chunks` times: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
+    learn them in a drawn order. The rate is constant after warm-up until `decay_from` of all chunks, then falls linearly to `decay_to`.
+
+    `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
+
+    model: str
+    chunks: int = 70
+    chunk_documents: int = 4_000
+    step_tokens: int = 6_000
+    longest: int = 400
+    optim: Adam = Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=100)
+    decay_from: float = 0.3
+    decay_to: float = 0.01
+    seed: int = 0
+    save_every: int = 4
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        tokenizer = backend.tokenizer(self.model)
+        learner = backend.learner(self.model, self.optim, reference=False)
+        start = step = 0
+        if (resumed := rundir.resume()) is not None:
+            learner.load(resumed.folder)
+            start, step = resumed.rollout + 1, int(resumed.progress["step"])
+        for chunk in range(start, self.chunks):
+            began = time.monotonic()
+            steps = self._steps(chunk, tokenizer)
+            losses = [self._update(learner, step, chunk + i / len(steps), observer) for i, step in enumerate(steps)]
+            step += len(steps)
+            tokens, seconds = sum(map(len, sum(steps, []))), time.monotonic() - began
+            metrics = {"step": float(step), "loss": fmean(losses), "tokens": float(tokens)}
+            timings = {"seconds": seconds, "tokens_per_s": tokens / seconds}
+            verdict = observer.rollout(chunk, metrics, timings, ())
+            last = chunk + 1 == self.chunks or isinstance(verdict, Stop)
+            save = learner.save if last or (chunk + 1) % self.save_every == 0 else None
+            rundir.commit(chunk, metrics, timings, (), save=save, progress={"step": step})
+
+    def _steps(self, chunk: int, tokenizer: Tokenizer) -> list[list[list[int]]]:
+        """The token lists of each optimizer step of a chunk: of like length within a step, so that little is padding."""
+        written = documents(chunk * self.chunk_documents, self.chunk_documents, self.seed)
+        end = [tokenizer.stop[0]]
+        rows = sorted(((tokenizer.encode(document.text) + end)[: self.longest] for document in written), key=len)
+        steps: list[list[list[int]]] = [[]]
+        for row in rows:
+            if steps[-1] and len(row) * (len(steps[-1]) + 1) > self.step_tokens:
+                steps.append([])
+            steps[-1].append(row)
+        random.Random(seed_for(self.seed, chunk)).shuffle(steps)
+        return steps
+
+    def _update(self, learner: Learner, rows: Sequence[Sequence[int]], done: float, observer: Observer) -> float:
+        learner.set_rate(self.rate_at(done / self.chunks))
+        metrics = learner.update(collate_documents(rows), CrossEntropy())
+        observer.beat(f"chunk {int(done)}")
+        return metrics["loss"]
+
+    def rate_at(self, share: float) -> float:
+        """The multiple of the learning rate when `share` of the chunks are done."""
+        if share < self.decay_from:
+            return 1.0
+        return max(self.decay_to, (1 - share) / (1 - self.decay_from))
