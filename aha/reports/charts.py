@@ -68,7 +68,7 @@ PLANS = (
     _Plan(
         "length", "Length of the replies", "tokens", (("length", "all"), ("length_right", "right ones"), ("length_wrong", "wrong ones")),
         "Tokens in a reply, on average.",
-        "Nothing rewards length. Right replies that grow longer show that thinking has begun to pay; if only the wrong ones grow, it rambles.",
+        "In R1-Zero nothing rewards length. Right replies that grow longer mean that thinking pays; if only wrong ones grow, it rambles.",
     ),
     _Plan(
         "voice", "Reflection and mixed languages", "share", (("reflection", "reflect"), ("mixing", "mix languages")),

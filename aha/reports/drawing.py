@@ -23,7 +23,7 @@ LIGHT = {
     **dict(zip(CURVES, ("#c2410c", "#2563eb", "#0f766e", "#9333ea", "#ca8a04", "#64748b"), strict=True)),
 }
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
     "svg.fonttype": "none",  # text stays text, in the page's own font
     "text.parse_math": False,
     "font.size": 10,
@@ -44,7 +44,7 @@ def svg(chart: Chart, width: float, height: float) -> str:
     """The chart, in inches, without title and legend, which the page writes."""
     with _styled(chart.key, INK, GRID):
         figure = _figure(width, height)
-        _draw(figure.add_axes((0.08 if width > 7 else 0.125, 0.12, 0.9 if width > 7 else 0.855, 0.84)), chart, CURVES)
+        _draw(figure.add_axes((0.06 if width > 7 else 0.125, 0.12, 0.93 if width > 7 else 0.855, 0.84)), chart, CURVES)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True)
     return _cleaned(buffer.getvalue(), chart.title)
@@ -70,7 +70,7 @@ def _styled(salt: str, ink: str, grid: str) -> Any:
         import matplotlib
     except ModuleNotFoundError as error:
         raise BadInput("the report needs matplotlib, which is not installed: pip install 'aha[report]'") from error
-    inks = {key: ink for key in ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")}
+    inks: dict[Any, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
     return matplotlib.rc_context({**STYLE, **inks, "axes.edgecolor": grid, "grid.color": grid, "svg.hashsalt": salt})
 
 
@@ -139,10 +139,10 @@ def _ceiling(chart: Chart, high: float) -> float:
 def _cleaned(text: str, title: str) -> str:
     """Ready to stand in the page: no header, no address, no doubled id, colours and font of the page."""
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
     text = re.sub(r' id="(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+"', "", text)
-    text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    text = re.sub(r" font-family: [^;\"]*;", "", text)
     text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{title}">', text, count=1)
     for placeholder, variable in VARIABLES.items():
         text = text.replace(placeholder, variable)

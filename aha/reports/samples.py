@@ -113,7 +113,7 @@ TELLING_TOKENS = 120  # long enough to watch it think, short enough to read
 
 
 def _rank(first: dict[str, Any], last: dict[str, Any]) -> tuple[bool, bool, bool, int, str]:
-    """The most telling first: the base could not solve it by any reading, the last checkpoint reflects, ends, and is neither curt nor endless."""
+    """The most telling first: the base is wrong by any reading, the last checkpoint reflects, ends, and is neither curt nor endless."""
     cut = last["finished"] == "length"
     return first["lenient"], not last["reflection"], cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
 

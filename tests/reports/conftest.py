@@ -20,7 +20,7 @@ from aha.tasks.corpus.voice import Voice, finish, random_try, write_try
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.text import mixes_languages, reflects
-from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Right, Score
+from aha.types import Completion, Countdown, Group, Part, Problem, Right, Score
 
 ROLLOUTS, QUESTIONS, SAMPLES, STEPS = 10, 12, 6, 4
 

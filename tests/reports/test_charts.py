@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from aha.reports.charts import charts, sampled_at, shown
+
+METRICS = [
+    {"rollout": 0.0, "step": 4.0, "accuracy": 0.1, "length": 40.0, "reward/accuracy": 0.1},
+    {"rollout": 1.0, "step": 8.0, "accuracy": 0.3, "length": 60.0, "reward/accuracy": 0.3},
+]
+RESULT = {"curve": [{"rollout": None, "pass@1": 0.2, "ci95": [0.1, 0.3]}, {"rollout": 1, "pass@1": 0.5, "ci95": [0.4, 0.6]}]}
+
+
+def by_key(metrics, timings=(), result=None):
+    return {chart.key: chart for chart in charts(metrics, timings, result)}
+
+
+def test_a_rollout_stands_at_the_steps_before_it_and_a_checkpoint_at_the_steps_after_it():
+    held_out, training = by_key(METRICS, result=RESULT)["accuracy"].series
+    assert (training.x, training.y) == ((0.0, 4.0), (0.1, 0.3))
+    assert (held_out.x, held_out.y, held_out.interval) == ((0.0, 8.0), (0.2, 0.5), ((0.1, 0.3), (0.4, 0.6)))
+
+
+def test_the_dashed_line_is_the_base():
+    assert by_key(METRICS, result=RESULT)["accuracy"].level == 0.2
+    assert by_key(METRICS)["accuracy"].level is None
+
+
+def test_only_what_was_measured_is_drawn():
+    assert list(by_key(METRICS)) == ["accuracy", "length", "reward"]
+    assert charts([], [], None) == []
+
+
+def test_timings_join_their_rollout():
+    [speed] = by_key(METRICS, [{"rollout": 1.0, "tokens_per_s": 900.0}])["speed"].series
+    assert (speed.x, speed.y) == ((4.0,), (900.0,))
+
+
+def test_a_curve_without_a_finite_value_is_left_out():
+    broken = [{**row, "length": math.nan} for row in METRICS]
+    assert "length" not in by_key(broken)
+
+
+def test_a_checkpoint_beyond_the_metrics_is_left_out():
+    late = {"curve": [*RESULT["curve"], {"rollout": 9, "pass@1": 0.9, "ci95": [0.8, 1.0]}]}
+    assert len(by_key(METRICS, result=late)["accuracy"].series[0].x) == 2
+
+
+def test_the_change_is_first_and_last_value():
+    assert by_key(METRICS)["length"].change == ("40", "60")
+
+
+def test_without_step_a_rollout_counts_as_one():
+    assert sampled_at([{"rollout": 0.0}, {"rollout": 1.0}, {"rollout": 2.0}]) == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(0.831, "share", "83 %"), (0.025, "share", "2.5 %"), (0.0, "share", "0 %"), (1234.4, "tokens", "1,234"), (0.0123, "number", "0.0123")],
+)
+def test_values_as_a_person_reads_them(value, unit, text):
+    assert shown(value, unit) == text
