@@ -100,7 +100,8 @@ def main() -> None:
         for way in ("plain", "ours"):
             command = [sys.executable, __file__, "--one", way, shape, "--threads", str(chosen.threads), "--repeats", str(chosen.repeats)]
             found[way] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=900, check=True).stdout)
-            print(f"{shape:6} {way:6} {found[way]['tokens_per_s']:9,.0f} tokens/s  {found[way]['peak_mib']:7,.0f} MiB  loss {found[way]['loss']:.5f}")
+            speed, peak, loss = (found[way][name] for name in ("tokens_per_s", "peak_mib", "loss"))
+            print(f"{shape:6} {way:6} {speed:9,.0f} tokens/s  {peak:7,.0f} MiB  loss {loss:.5f}", flush=True)
         speed, memory = (found["ours"][name] / found["plain"][name] for name in ("tokens_per_s", "peak_mib"))
         print(f"{shape:6} ours / plain: speed x{speed:.2f}, peak memory x{memory:.2f}")
 
