@@ -77,7 +77,7 @@ def test_the_code_in_the_guide_runs() -> None:
     names: dict[str, Any] = {}
     for block in blocks:
         exec(block, names)
-    changed = flatten(names["patient"]().tree)
+    changed = flatten(names["recipe"]().tree)
     assert (changed["zero.samples"], changed["zero.minibatches"]) == (16, 8)
     prices = names["Brevity"](most=400)(PROBLEM, [Reply("", None, None, tokens, "stop") for tokens in (0, 100, 400, 900)])
     assert prices == [1.0, 0.75, 0.0, 0.0]
