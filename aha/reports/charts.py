@@ -35,8 +35,9 @@ class Chart:
 
     @property
     def change(self) -> tuple[str, str] | None:
-        """The first curve's first and last value, as text."""
-        values = [value for value in self.series[0].y if math.isfinite(value)]
+        """The first and last value, as text: of the first curve, or of all together where they are stacked."""
+        curve = [sum(values) for values in zip(*(one.y for one in self.series), strict=True)] if self.stacked else self.series[0].y
+        values = [value for value in curve if math.isfinite(value)]
         return (shown(values[0], self.unit), shown(values[-1], self.unit)) if len(values) > 1 else None
 
 

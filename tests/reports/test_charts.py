@@ -52,6 +52,11 @@ def test_the_change_is_first_and_last_value():
     assert by_key(METRICS)["length"].change == ("40", "60")
 
 
+def test_the_change_of_stacked_curves_is_of_their_sum():
+    rows = [{"rollout": 0.0, "dead_wrong": 0.5, "dead_right": 0.0}, {"rollout": 1.0, "dead_wrong": 0.1, "dead_right": 0.3}]
+    assert by_key(rows)["dead"].change == ("50 %", "40 %")
+
+
 def test_without_step_a_rollout_counts_as_one():
     assert sampled_at([{"rollout": 0.0}, {"rollout": 1.0}, {"rollout": 2.0}]) == [0.0, 1.0, 2.0]
 

@@ -78,10 +78,10 @@ def test_the_interval_of_the_headline_is_drawn_where_it_lies(finished, finished_
 
 @pytest.mark.parametrize(
     "title",
-    (
+    [
         *("Accuracy", "Length of the replies", "Reflection and mixed languages", "Format", "Reward by part", "Groups that teach nothing"),
         *("Entropy", "Distance from the reference", "Cut at the length limit", "Speed"),
-    ),
+    ],
 )
 def test_every_plot_is_there_and_says_what_to_look_for(finished, title):
     _, page = finished
