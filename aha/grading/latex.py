@@ -22,9 +22,10 @@ _MATHEMATICS = re.compile(r"[0-9^=<>+*/|]|\\[A-Za-z]")
 def grade_latex(reference: Latex, answer: str) -> Grade:
     """Right only on equality; Wrong where both are rationals or words that differ, or where no mathematics is claimed."""
     gold, said = _UNITS.sub("", reference.value), claim(answer).text
-    if not said or (len(said) > LONGEST_CLAIM and rational(gold) is None):
+    short = 0 < len(said) <= LONGEST_CLAIM
+    if not short and rational(gold) is None:
         return Wrong("no answer of a readable length")
-    if normal(said) in (normal(reference.value), normal(gold)) or normal(_UNITS.sub("", said)) == normal(gold):
+    if short and (normal(said) in (normal(reference.value), normal(gold)) or normal(_UNITS.sub("", said)) == normal(gold)):
         return Right()
     if (exact := rational(gold)) is not None:
         match _number(answer):
@@ -32,7 +33,7 @@ def grade_latex(reference: Latex, answer: str) -> Grade:
                 return Right() if value.equals(exact) else Wrong(f"is a number other than {gold}")
             case Wrong() as several:
                 return several
-    return _unequal(reference.value, said)
+    return _unequal(reference.value, said) if short else Wrong(f"too long to be {gold}")
 
 
 def _number(answer: str) -> Value | Wrong | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_a_different_number_different_words_or_no_mathematics_are_wrong(gold: st
 def test_different_mathematics_is_left_to_a_judge_of_equivalence(gold: str, answer: str) -> None:
     said = grade(Latex(gold), answer)
     assert isinstance(said, Abstained) and said.reason.endswith("needs mathematical equivalence")
+
+
+MEGABYTE = ["\\ " * 500_000, "~" * 1_000_000, "\\boxed{" + " " * 19_980 + "}", "\\frac{1}{" * 100_000, "\\text{" * 160_000, "x=" * 500_000]
+
+
+@pytest.mark.parametrize("gold", ["72", "\\frac{\\pi}{2}"])
+@pytest.mark.parametrize("text", MEGABYTE, ids=lambda text: text[:8])
+def test_a_megabyte_is_judged_in_half_a_second(gold: str, text: str) -> None:
+    start = time.perf_counter()
+    assert isinstance(grade(Latex(gold), text), Wrong)
+    assert time.perf_counter() - start < 0.5
 
 
 def test_a_reply_without_an_answer_is_wrong_and_never_abstained() -> None:
