@@ -35,6 +35,7 @@ def is_aside(path: Path) -> bool:
 
 
 def aside(path: Path) -> Path:
+    """Where a file or folder is while it is half there."""
     return path.with_name(f".{path.name}.aside")
 
 
@@ -53,6 +54,6 @@ def unseal(data: bytes, indent: int | None = None) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(body + b"}")
-    except ValueError:  # a checksum over something that never was ours
+    except (ValueError, RecursionError):  # a checksum over something that never was ours
         return None
     return record if isinstance(record, dict) else None

@@ -41,12 +41,15 @@ def remove_folder(disk: Disk, folder: Path) -> None:
     """The folder leaves its name at once, so that a crash never shows a part of it."""
     with trouble(folder):
         disk.rename(folder, aside(folder))
+        disk.fsync(folder.parent)
         disk.remove(aside(folder))
 
 
 def check_folder(folder: Path) -> str:
     """What is wrong with a published folder, naming the file; empty where every byte is as it was written."""
     with trouble(folder):
+        if folder.is_symlink():
+            return f"{folder}: refused: a link, not a folder"
         listed = _listed(folder / SUMS)
         if listed is None:
             return f"{folder / SUMS}: missing or damaged"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,44 +14,38 @@ from aha.durable.files import seal, unseal
 
 @dataclass(frozen=True)
 class Journal:
-    """What a journal holds. `end`: bytes up to the last whole line; `damaged`: the numbers of lines before it whose checksum differs;
-    `torn`: the bytes after it, which a crash left."""
+    """What a journal holds. `damaged`: the numbers of the lines whose checksum differs. `torn`: the bytes after the last line's end, which
+    a crash left; `end`: those before."""
 
     records: tuple[dict[str, Any], ...]
-    end: int
     damaged: tuple[int, ...]
+    end: int
     torn: int
 
 
 def read_journal(path: Path) -> Journal:
     """A line counts once its newline is there."""
     if not path.exists():
-        return Journal((), 0, (), 0)
+        return Journal((), (), 0, 0)
     with trouble(path):
         data = path.read_bytes()
-    records, bad, last, end, position = [], [], 0, 0, 0
-    for number, line in enumerate(re.findall(rb"[^\n]*\n|[^\n]+", data), start=1):
-        position += len(line)
-        if (record := unseal(line)) is None:
-            bad.append(number)
-        else:
-            records.append(record)
-            last, end = number, position
-    return Journal(tuple(records), end, tuple(number for number in bad if number < last), len(data) - end)
+    *lines, tail = data.split(b"\n")
+    found = [unseal(line + b"\n") for line in lines]
+    damaged = tuple(number for number, record in enumerate(found, start=1) if record is None)
+    return Journal(tuple(filter(None, found)), damaged, len(data) - len(tail), len(tail))
 
 
 def append_journal(disk: Disk, path: Path, record: Mapping[str, Any]) -> None:
     """The line is on the device, or, after a failure, the journal is as it was."""
     line = seal(record)
-    before = path.stat().st_size if path.exists() else None
+    before = path.stat().st_size if path.exists() else 0
     with trouble(path, len(line)):
         try:
             disk.append(path, line)
             disk.fsync(path)
-            if before is None:
+            if before == 0:
                 disk.fsync(path.parent)
         except OSError:
-            if before is not None:
-                with suppress(OSError):
-                    disk.truncate(path, before)
+            with suppress(OSError):
+                disk.truncate(path, before)
             raise

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from aha.errors import BadInput, DiskTrouble
@@ -55,9 +56,11 @@ class Lock:
             )
 
     def release(self) -> None:
+        """The next one may have it. More than once does no harm."""
         if self.descriptor in _held:
             _held.remove(self.descriptor)
-            os.ftruncate(self.descriptor, 0)
+            with suppress(OSError):  # the text is a courtesy; closing is what gives the lock back
+                os.ftruncate(self.descriptor, 0)
             os.close(self.descriptor)
 
 

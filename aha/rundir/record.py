@@ -5,17 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aha.codec import decode
-from aha.durable import read_journal, trouble, unseal
+from aha.durable import check_folder, read_journal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.manifest import Manifest
 from aha.types import Group
 
 GROUPS_KEY = "groups_sha256"
+JOURNALS = ("metrics.jsonl", "timings.jsonl")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Record:
 
     def groups(self, rollout: int) -> list[Group]:
         path = self._groups_path(rollout)
-        if problem := self._groups_problem(rollout):
+        sums = {line["rollout"]: line.get(GROUPS_KEY) for line in self._journal("metrics.jsonl")}
+        if problem := self._groups_problem(rollout, sums.get(rollout)):
             raise DiskTrouble(problem)
         with trouble(path):
             lines = gzip.decompress(path.read_bytes()).splitlines()  # of bytes: text has other line ends
@@ -57,11 +60,24 @@ class Record:
         folders = [path for path in (self.root / "checkpoints").glob("*") if path.name.isdecimal()]
         return sorted((Checkpoint(int(folder.name), folder) for folder in folders), key=lambda found: found.rollout)
 
+    def problems(self) -> list[str]:
+        """Every byte checked: one line for each file that is not as it was written. Empty for a sound run."""
+        metrics = read_journal(self.root / "metrics.jsonl").records
+        sums = {line["rollout"]: line[GROUPS_KEY] for line in metrics if GROUPS_KEY in line}
+        said = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
+        said += [self._groups_problem(rollout, sha256) for rollout, sha256 in sums.items()]
+        said += [check_folder(checkpoint.folder) for checkpoint in self.checkpoints()]
+        said += [f"{self.root / name}: its end is torn" for name in JOURNALS if read_journal(self.root / name).torn]
+        return list(filter(None, said))
+
     @property
     def finished(self) -> bool:
-        return (self.root / "result.json").exists()
+        """Whether there is a result. DiskTrouble where it is damaged."""
+        return (self.root / "result.json").exists() and bool(self.result)
 
+    @property
     def result(self) -> dict[str, Any]:
+        """What `finish` was given."""
         path = self.root / "result.json"
         with trouble(path):
             record = unseal(path.read_bytes(), indent=2)
@@ -78,13 +94,12 @@ class Record:
     def _groups_path(self, rollout: int) -> Path:
         return self.root / "groups" / f"{rollout:06d}.jsonl.gz"
 
-    def _groups_problem(self, rollout: int) -> str:
+    def _groups_problem(self, rollout: int, sha256: str | None) -> str:
         path = self._groups_path(rollout)
-        sums = {line["rollout"]: line.get(GROUPS_KEY) for line in read_journal(self.root / "metrics.jsonl").records}
         if not path.exists():
             return f"{path}: missing"
         with trouble(path):
-            same = hashlib.sha256(path.read_bytes()).hexdigest() == sums.get(rollout)
+            same = hashlib.sha256(path.read_bytes()).hexdigest() == sha256
         return "" if same else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
 
 
@@ -100,10 +115,18 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
+def _said_by(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except (BadInput, DiskTrouble) as error:
+        return str(error)
+    return ""
+
+
 def _by_hand(path: Path, data: bytes) -> Any:
     try:
         record = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}: not JSON: {error}") from None
     if isinstance(record, dict) and "crc" in record:
         raise BadInput(f'{path}: it was edited or damaged: its checksum differs; undo that, or delete its "crc" line to take it as it is')

@@ -8,11 +8,12 @@ import io
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.codec import encode
+from aha.codec import decode, encode
 from aha.durable import (
     Disk,
     Lock,
@@ -29,7 +30,7 @@ from aha.durable import (
 )
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.manifest import Manifest
-from aha.rundir.record import GROUPS_KEY, Checkpoint, Record, read_manifest
+from aha.rundir.record import GROUPS_KEY, JOURNALS, Checkpoint, Record, read_manifest
 from aha.types import Group
 
 Progress = Mapping[str, int | float | str]
@@ -58,6 +59,14 @@ class Keep:
             raise ValueError(f"Keep(last={self.last}, every={self.every}): both count from 1")
 
 
+@dataclass(frozen=True)
+class _State:
+    """What stands in a checkpoint's progress.json. It names what may be removed, so that a crash before the removal changes nothing."""
+
+    progress: Progress
+    keep: Keep
+
+
 class RunDir(Record):
     """The one owner of a run's directory. `notes`: what was found damaged, and what was done about it, one line each."""
 
@@ -66,6 +75,7 @@ class RunDir(Record):
         self.notes: list[str] = []
         self._lock, self._disk, self._clock = lock, disk, clock
         self._last = -1
+        self._expected_bytes = 0
 
     @classmethod
     def open(
@@ -86,17 +96,17 @@ class RunDir(Record):
         with trouble(root):
             root.mkdir(parents=True, exist_ok=True)
             run = cls(root, Lock(root / "lock"), disk or Disk(), clock)
-        try:
+        with ExitStack() as undo:
+            undo.callback(run.close)
             run._begin(manifest, free)
             run.preflight(checkpoint_bytes, reserve_bytes)
-        except BaseException:
-            run.close()
-            raise
+            undo.pop_all()
         return run
 
     def preflight(self, checkpoint_bytes: int = 0, reserve_bytes: int = RESERVE_BYTES) -> None:
         """DiskTrouble where two more checkpoints and the reserve do not fit. The newest one's size counts where it is larger."""
-        size = max(checkpoint_bytes, self._checkpoint_bytes())
+        self._expected_bytes = checkpoint_bytes
+        size = self._checkpoint_bytes()
         self._need(2 * size + reserve_bytes, f"two checkpoints of {size:,} and a reserve of {reserve_bytes:,}")
 
     def resume(self) -> Resumed | None:
@@ -115,10 +125,12 @@ class RunDir(Record):
         self._last = rollout
         if found is None:
             return None
-        self.notes += [
-            problem for line in self._journal("metrics.jsonl") if GROUPS_KEY in line and (problem := self._groups_problem(line["rollout"]))
-        ]
-        return Resumed(found.folder, rollout, json.loads((found.folder / "progress.json").read_bytes()))
+        sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal("metrics.jsonl") if GROUPS_KEY in line}
+        self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
+        with trouble(found.folder):
+            state = decode(json.loads((found.folder / "progress.json").read_bytes()), _State)
+        self._retain(state.keep)
+        return Resumed(found.folder, rollout, dict(state.progress))
 
     def commit(
         self,
@@ -141,13 +153,13 @@ class RunDir(Record):
         if groups:
             line[GROUPS_KEY] = self._write_groups(rollout, groups)
         append_journal(self._disk, self.root / "metrics.jsonl", line)
+        self._last = rollout
         started = time.monotonic()
         if save is not None:
-            self._checkpoint(rollout, save, progress or {})
+            self._checkpoint(rollout, save, _State(progress or {}, keep))
         saved = {"save_s": time.monotonic() - started} if save else {}
         timing = encode({"at": self._clock(), **timings, **saved}, dict[str, float])
         append_journal(self._disk, self.root / "timings.jsonl", {"rollout": rollout, **timing})
-        self._last = rollout
         if save is not None:
             self._retain(keep)
 
@@ -157,6 +169,7 @@ class RunDir(Record):
         replace_file(self._disk, self.root / "result.json", seal(result or {"finished": True}, indent=2))
 
     def close(self) -> None:
+        """Another process may own it."""
         self._lock.release()
 
     # --- its beginning ---
@@ -172,10 +185,11 @@ class RunDir(Record):
                 if not (self.root / name).exists():
                     self._disk.mkdir(self.root / name)
             self._disk.fsync(self.root)
+            self._disk.fsync(self.root.parent)
             for folder in (self.root, self.root / "groups", self.root / "checkpoints"):
                 for path in filter(is_aside, list(folder.iterdir())):
                     self._disk.remove(path)
-        for name in ("metrics.jsonl", "timings.jsonl"):
+        for name in JOURNALS:
             self._repair(self.root / name)
 
     def _repair(self, path: Path) -> None:
@@ -235,10 +249,10 @@ class RunDir(Record):
         replace_file(self._disk, self._groups_path(rollout), data)
         return hashlib.sha256(data).hexdigest()
 
-    def _checkpoint(self, rollout: int, save: Callable[[Path], None], progress: Progress) -> None:
+    def _checkpoint(self, rollout: int, save: Callable[[Path], None], state: _State) -> None:
         def fill(folder: Path) -> None:
             save(folder)
-            self._disk.write(folder / "progress.json", json.dumps(dict(progress)).encode())
+            self._disk.write(folder / "progress.json", json.dumps(encode(state, _State)).encode())
             self._disk.write(folder / "metrics.jsonl", (self.root / "metrics.jsonl").read_bytes())
 
         size = self._checkpoint_bytes()
@@ -252,7 +266,7 @@ class RunDir(Record):
 
     def _checkpoint_bytes(self) -> int:
         found = self.checkpoints()
-        return folder_bytes(found[-1].folder) if found else 0
+        return max(folder_bytes(found[-1].folder) if found else 0, self._expected_bytes)
 
     def _need(self, needed: int, what: str) -> None:
         with trouble(self.root):

@@ -1,0 +1,104 @@
+"""What is written is what is read: the codec of groups, metrics and manifests."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aha.codec import decode, encode
+from aha.errors import BadInput
+from aha.types import Abstained, Completion, Countdown, Grade, Group, Latex, Number, Open, Problem, Reference, Right, Wrong
+
+
+def there_and_back(value: object, hint: object) -> object:
+    return decode(json.loads(json.dumps(encode(value, hint), allow_nan=False)), hint)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.from_type(Group))
+def test_any_group_comes_back_to_the_bit(group: Group) -> None:
+    assert repr(there_and_back(group, Group)) == repr(group)  # repr: a NaN is not equal to itself, and 0.0 is to -0.0
+
+
+@given(st.floats())
+def test_any_float_comes_back_to_the_bit(number: float) -> None:
+    assert repr(there_and_back(number, float)) == repr(number)
+
+
+def test_a_float_that_json_does_not_know_is_written_by_name() -> None:
+    assert encode({"a": math.nan, "b": -math.inf, "c": 0.5}, dict[str, float]) == {"a": "NaN", "b": "-Infinity", "c": 0.5}
+
+
+@pytest.mark.parametrize("reference", [Countdown((3, 5), 8), Number("3/4"), Latex("\\frac12"), Open()])
+def test_a_member_of_a_union_says_its_kind(reference: Reference) -> None:
+    assert encode(reference, Reference)["type"] == type(reference).__name__
+    assert there_and_back(reference, Reference) == reference
+
+
+def test_number_and_latex_of_the_same_text_stay_apart() -> None:
+    assert there_and_back(Latex("7"), Reference) == Latex("7") != there_and_back(Number("7"), Reference)
+
+
+@pytest.mark.parametrize("grade", [Right(), Wrong("3 is not 4"), Abstained("too long")])
+def test_a_grade_comes_back(grade: Grade) -> None:
+    assert there_and_back(grade, Grade) == grade
+
+
+def test_a_number_or_a_reason_comes_back_as_what_it_was() -> None:
+    assert there_and_back(0.5, float | Abstained) == 0.5
+    assert there_and_back(Abstained("no gold"), float | Abstained) == Abstained("no gold")
+
+
+def test_an_integer_in_a_field_of_floats_is_written_as_a_float() -> None:
+    assert json.dumps(encode(1, float)) == "1.0"
+
+
+def test_a_kind_outside_of_a_union_is_written_without_its_name() -> None:
+    assert encode(Completion((1,), (-0.5,), "stop", 3), Completion) == {"tokens": [1], "logprobs": [-0.5], "finished": "stop", "version": 3}
+
+
+PROBLEM = {"id": "a", "domain": "m", "question": "q", "language": "en", "reference": {"type": "Open"}}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "an object with the fields of Problem"),
+        ({"id": "a"}, "an object with the fields of Problem"),
+        (PROBLEM | {"id": 1}, "id: '1' where a value of type str"),
+        (PROBLEM | {"language": "fr"}, "language: 'fr' where one of en, zh"),
+        (PROBLEM | {"reference": {"type": "Tests"}}, "Countdown or Number or Latex or Open"),
+    ],
+)
+def test_what_is_not_as_its_type_says_is_named(data: object, said: str) -> None:
+    with pytest.raises(BadInput, match="should stand") as error:
+        decode(data, Problem)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_true_is_not_a_number() -> None:
+    for hint in (int, float):
+        with pytest.raises(BadInput):
+            decode(True, hint)
+
+
+@dataclass(frozen=True)
+class Newer:
+    """A kind that has gained a field since files were written."""
+
+    a: int
+    b: int = 7
+
+
+def test_a_field_with_a_default_may_be_missing_in_an_older_file() -> None:
+    assert decode({"a": 1}, Newer) == Newer(1, 7)
+
+
+def test_a_field_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(BadInput):
+        decode({"a": 1, "c": 2}, Newer)
