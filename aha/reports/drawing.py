@@ -133,7 +133,7 @@ def _ceiling(chart: Chart, high: float) -> float:
     """Shares end at 100 % where they come near it; a flat zero still gets some room."""
     if chart.unit == "share" and (high > 0.6 or chart.stacked):
         return 1.0 if chart.stacked else 1.02
-    return max(high, 0.1 if chart.unit == "share" else 1e-6)
+    return max(1.04 * high, 0.1 if chart.unit == "share" else 1e-6)
 
 
 def _cleaned(text: str, title: str) -> str:

@@ -113,7 +113,7 @@ TELLING_TOKENS = 120  # long enough to watch it think, short enough to read
 
 
 def _rank(first: dict[str, Any], last: dict[str, Any]) -> tuple[bool, bool, bool, int, str]:
-    """The most telling first: the base is wrong by any reading, the last one keeps the template, reflects, and is neither curt nor endless."""
+    """The most telling first: wrong by any reading of the base; the last keeps the template, reflects, is neither curt nor endless."""
     cut = last["finished"] == "length"
     return first["lenient"] or not last["format"], not last["reflection"], cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
 

@@ -43,7 +43,7 @@ class Evaluate:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """Measure what the run directory holds and finish it."""
-        training = sum(timings.get("seconds", 0.0) for timings in rundir.timings())
+        training = sum(timings.get("seconds", 0.0) + timings.get("save_s", 0.0) for timings in rundir.timings())
         started = time.monotonic()
         result = self.over(backend, rundir.root / "evals", rundir.checkpoints(), observer)
         rundir.finish({**result, "seconds": training + time.monotonic() - started})

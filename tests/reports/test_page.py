@@ -149,7 +149,7 @@ def test_a_run_that_has_only_begun_has_a_page(run_of):
 
 def test_one_rollout_is_enough_for_a_page(run_of):
     _, page = page_of(run_of(rollouts=1, evaluated=False))
-    assert "1 rollouts" in page.words
+    assert "1 rollout\n" in page.words
 
 
 def test_what_a_model_said_is_text_and_never_markup(run_of):
