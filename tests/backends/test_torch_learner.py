@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -277,3 +279,39 @@ def test_gpt2s_dropout_does_not_reach_the_learner() -> None:
     config = GPT2Config(vocab_size=31, n_embd=16, n_layer=2, n_head=2, n_positions=32, bos_token_id=1, eos_token_id=2)
     made = learner(model=seeded(GPT2LMHeadModel, config).train(), checkpointing=True)
     assert config.resid_pdrop == 0.1 and torch.equal(made.policy.logprobs(BATCH)[0], made.policy.logprobs(BATCH)[0])
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+MEASURE = """
+import re, sys, torch
+from pathlib import Path
+from transformers import Qwen2Config, Qwen2ForCausalLM
+from aha.backends.torch_learner import TorchLearner
+from aha.batch import collate_documents
+from aha.objectives.losses import CrossEntropy
+from aha.protocols import Adam, Compute
+torch.set_num_threads(1)
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+sizes = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2)
+vocabulary, before = int(sys.argv[1]), peak()
+model = Qwen2ForCausalLM(Qwen2Config(vocab_size=vocabulary, tie_word_embeddings=sys.argv[2] == "tied", **sizes))
+learner = TorchLearner(model, Adam(), Compute(device="cpu", micro_tokens=512), reference=False)
+batch = collate_documents([torch.randint(vocabulary, (120,)).tolist() for _ in range(8)])
+for _ in range(2):
+    learner.update(batch, CrossEntropy())
+print(peak() - before - 16 * sum(weight.numel() for weight in model.parameters()) // 1024)
+"""
+
+
+def _beyond_kib(vocabulary: int, head: str) -> int:
+    """The most memory of two updates of two micro-batches each, beyond weights, gradient and Adam's two moments."""
+    command = [sys.executable, "-c", MEASURE, str(vocabulary), head]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True).stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux's /proc")
+@pytest.mark.parametrize("head", ["tied", "untied"])
+def test_a_vocabulary_four_times_as_large_takes_the_same_memory_beyond_the_weights(head: str) -> None:
+    small, large = _beyond_kib(38_000, head), _beyond_kib(152_000, head)
+    assert small > 64 * 1024 and large < 1.1 * small  # a slice of logits is 64 MiB; whole ones would be 70 MiB and 278 MiB
