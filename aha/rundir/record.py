@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -13,11 +12,13 @@ from typing import Any
 from aha.codec import decode
 from aha.durable import check_folder, read_journal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble
+from aha.rundir.groups import unpack
 from aha.rundir.manifest import Manifest
 from aha.types import Group
 
 GROUPS_KEY = "groups_sha256"
-JOURNALS = ("metrics.jsonl", "timings.jsonl")
+METRICS, TIMINGS = "metrics.jsonl", "timings.jsonl"
+JOURNALS = (METRICS, TIMINGS)
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,21 @@ class Record:
 
     def metrics(self) -> list[dict[str, float]]:
         """One of each rollout, `rollout` included. What a crash left half-written at the end is not there."""
-        lines = self._journal("metrics.jsonl")
+        lines = self._journal(METRICS)
         return [decode({key: value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
 
     def timings(self) -> list[dict[str, float]]:
         """One of each rollout: `rollout`, `at` (seconds since 1970), and what was measured."""
-        return [decode(line, dict[str, float]) for line in self._journal("timings.jsonl")]
+        return [decode(line, dict[str, float]) for line in self._journal(TIMINGS)]
 
     def groups(self, rollout: int) -> list[Group]:
+        """What was asked, said and judged, to the bit."""
         path = self._groups_path(rollout)
-        sums = {line["rollout"]: line.get(GROUPS_KEY) for line in self._journal("metrics.jsonl")}
+        sums = {line["rollout"]: line.get(GROUPS_KEY) for line in self._journal(METRICS)}
         if problem := self._groups_problem(rollout, sums.get(rollout)):
             raise DiskTrouble(problem)
         with trouble(path):
-            lines = gzip.decompress(path.read_bytes()).splitlines()  # of bytes: text has other line ends
-        return [decode(json.loads(line), Group) for line in lines]
+            return unpack(path.read_bytes())
 
     def checkpoints(self) -> list[Checkpoint]:
         """Oldest first; not yet checked (`durable.check_folder` does)."""
@@ -62,7 +63,7 @@ class Record:
 
     def problems(self) -> list[str]:
         """Every byte checked: one line for each file that is not as it was written. Empty for a sound run."""
-        metrics = read_journal(self.root / "metrics.jsonl").records
+        metrics = read_journal(self.root / METRICS).records
         sums = {line["rollout"]: line[GROUPS_KEY] for line in metrics if GROUPS_KEY in line}
         said = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
         said += [self._groups_problem(rollout, sha256) for rollout, sha256 in sums.items()]

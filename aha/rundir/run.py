@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +27,9 @@ from aha.durable import (
     trouble,
 )
 from aha.errors import BadInput, DiskTrouble
+from aha.rundir.groups import pack
 from aha.rundir.manifest import Manifest
-from aha.rundir.record import GROUPS_KEY, JOURNALS, Checkpoint, Record, read_manifest
+from aha.rundir.record import GROUPS_KEY, JOURNALS, METRICS, TIMINGS, Checkpoint, Record, read_manifest
 from aha.types import Group
 
 Progress = Mapping[str, int | float | str]
@@ -125,7 +124,7 @@ class RunDir(Record):
         self._last = rollout
         if found is None:
             return None
-        sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal("metrics.jsonl") if GROUPS_KEY in line}
+        sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal(METRICS) if GROUPS_KEY in line}
         self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
         with trouble(found.folder):
             state = decode(json.loads((found.folder / "progress.json").read_bytes()), _State)
@@ -152,14 +151,14 @@ class RunDir(Record):
         line: dict[str, Any] = {"rollout": rollout, **encode(metrics, dict[str, float])}
         if groups:
             line[GROUPS_KEY] = self._write_groups(rollout, groups)
-        append_journal(self._disk, self.root / "metrics.jsonl", line)
+        append_journal(self._disk, self.root / METRICS, line)
         self._last = rollout
         started = time.monotonic()
         if save is not None:
             self._checkpoint(rollout, save, _State(progress or {}, keep))
         saved = {"save_s": time.monotonic() - started} if save else {}
         timing = encode({"at": self._clock(), **timings, **saved}, dict[str, float])
-        append_journal(self._disk, self.root / "timings.jsonl", {"rollout": rollout, **timing})
+        append_journal(self._disk, self.root / TIMINGS, {"rollout": rollout, **timing})
         if save is not None:
             self._retain(keep)
 
@@ -198,6 +197,8 @@ class RunDir(Record):
             self.notes.append(f"{path}: its last {journal.torn} bytes were torn by a crash and are dropped")
             self._truncate(path, journal.end)
         self.notes += [f"{path}, line {number}: damaged: its checksum differs" for number in journal.damaged]
+        if journal.damaged and path.name == METRICS and (found := self._newest_whole()[0]):
+            self._bring_back_metrics(found)
 
     def _truncate(self, path: Path, size: int) -> None:
         with trouble(path):
@@ -225,13 +226,8 @@ class RunDir(Record):
             self._disk.fsync(grave.parent)
 
     def _drop_after(self, rollout: int, checkpoint: Checkpoint | None) -> None:
-        metrics = self.root / "metrics.jsonl"
-        with trouble(metrics):
-            kept = (checkpoint.folder / "metrics.jsonl").read_bytes() if checkpoint else b""
-            changed = (metrics.read_bytes() if metrics.exists() else b"") != kept
-        if changed:
-            replace_file(self._disk, metrics, kept)
-        timings = self.root / "timings.jsonl"
+        self._bring_back_metrics(checkpoint)
+        timings = self.root / TIMINGS
         journal = read_journal(timings)
         staying = [line for line in journal.records if line["rollout"] <= rollout]
         if len(staying) < len(journal.records) or journal.damaged:
@@ -241,11 +237,18 @@ class RunDir(Record):
                 if int(path.name.split(".")[0]) > rollout:
                     self._disk.remove(path)
 
+    def _bring_back_metrics(self, checkpoint: Checkpoint | None) -> None:
+        path = self.root / METRICS
+        with trouble(path):
+            kept = (checkpoint.folder / METRICS).read_bytes() if checkpoint else b""
+            changed = (path.read_bytes() if path.exists() else b"") != kept
+        if changed:
+            replace_file(self._disk, path, kept)
+
     # --- one rollout ---
 
     def _write_groups(self, rollout: int, groups: Sequence[Group]) -> str:
-        lines = [json.dumps(encode(group, Group), ensure_ascii=False, allow_nan=False, separators=(",", ":")) for group in groups]
-        data = _gzip("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+        data = pack(groups)
         replace_file(self._disk, self._groups_path(rollout), data)
         return hashlib.sha256(data).hexdigest()
 
@@ -253,7 +256,7 @@ class RunDir(Record):
         def fill(folder: Path) -> None:
             save(folder)
             self._disk.write(folder / "progress.json", json.dumps(encode(state, _State)).encode())
-            self._disk.write(folder / "metrics.jsonl", (self.root / "metrics.jsonl").read_bytes())
+            self._disk.write(folder / METRICS, (self.root / METRICS).read_bytes())
 
         size = self._checkpoint_bytes()
         self._need(size, "one checkpoint")
@@ -292,11 +295,3 @@ def _same_run(root: Path, old: Manifest, new: Manifest, free: frozenset[str]) ->
         raise BadInput(f"{root}: it belongs to another recipe ({old.recipe}, not {new.recipe}); choose another directory")
     if lines := old.differences(new, free):
         raise BadInput(f"{root}: it was begun with other settings ({'; '.join(lines)}); set them back, or choose another directory")
-
-
-def _gzip(data: bytes) -> bytes:
-    """The same bytes for the same content: no name and no time in the header."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=buffer, mtime=0) as file:
-        file.write(data)
-    return buffer.getvalue()

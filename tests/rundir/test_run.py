@@ -52,7 +52,7 @@ def test_the_same_groups_are_the_same_bytes(run: RunDir) -> None:
     run.commit(0, {}, {}, [GROUP])
     run.commit(1, {}, {}, [GROUP])
     first, second = (path.read_bytes() for path in sorted((run.root / "groups").iterdir()))
-    assert first == second and first[3:10] == bytes([0, 0, 0, 0, 0, 0, 255])  # no name, no time, no system
+    assert first == second and first[3:10] == bytes([0, 0, 0, 0, 0, 4, 255])  # no name, no time, packed fast, on no system
 
 
 def test_a_rollout_without_groups_has_no_file_of_them(run: RunDir) -> None:
