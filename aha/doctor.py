@@ -8,12 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aha.grading import gradable
-from aha.protocols import Continue, Stop
+from aha.answers import gradable
+from aha.objectives.filters import dead
+from aha.protocols import Backend, Continue, Stop
+from aha.stages.ask import Asker
+from aha.stages.rl import Rl
+from aha.stages.summary import summarise
 from aha.types import Abstained, Group, Problem, Reply
 
 Severity = Literal["warning", "hopeless"]
 AGREES = 1e-6
+BEFORE = -1  # the rollout that the preflight's seeds belong to: none that trains
 SHOWN = 300  # characters of a sample that a terminal line still holds
 
 
@@ -102,7 +107,7 @@ def _format(groups: Sequence[Group]) -> list[Signal]:
 
 
 def _dead(groups: Sequence[Group]) -> list[Signal]:
-    alive = [group for group in groups if not is_dead(group)]
+    alive = [group for group in groups if not dead(group)]
     if alive:
         return _constant_parts(groups)
     totals = [total for group in groups for total in _totals(group)]
@@ -152,7 +157,7 @@ class Ward:
         """Nothing to examine yet."""
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
-        signals = [*self.doctor.examine(groups), *not_finite(metrics)]
+        signals = [*(self.doctor.examine(groups) if groups else []), *not_finite(metrics)]
         self._count(signals, sum(len(group.replies) for group in groups))
         for signal in signals:
             if (signal.kind, signal.severity) not in self._told:
@@ -199,12 +204,6 @@ def what_is_broken(text: str) -> str:
     return "the order of the tags, an empty answer, or text outside of them"
 
 
-def is_dead(group: Group) -> bool:
-    """Whether the replies that were judged all earn the same, so that none is better than another."""
-    totals = _totals(group)
-    return len(totals) < 2 or max(totals) - min(totals) < AGREES
-
-
 def shown(seen: tuple[Problem, Reply], which: str) -> str:
     problem, reply = seen
     return f"The first reply{f' {which}' if which else ''}, to {problem.id}: {clip(reply.text)!r}"
@@ -233,4 +232,48 @@ def _part(groups: Sequence[Group], name: str) -> list[float]:
 
 
 def _agree_everywhere(groups: Sequence[Group]) -> bool:
-    return all(map(is_dead, groups))
+    return all(map(dead, groups))
+
+
+# --- before a run -----------------------------------------------------------------------------------------------------
+
+
+HOUSE_DOCTOR = Doctor()
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a few prompts showed."""
+
+    groups: tuple[Group, ...]
+    signals: tuple[Signal, ...]
+
+    @property
+    def hopeless(self) -> bool:
+        return any(signal.severity == "hopeless" for signal in self.signals)
+
+    def lines(self) -> list[str]:
+        """The verdict in words, one thought a line."""
+        verdict = "As it stands, this cannot learn." if self.hopeless else "This can learn."
+        return [*self._measured(), *(f"{signal.severity}: {signal.line()}" for signal in self.signals), verdict]
+
+    def _measured(self) -> list[str]:
+        if not self.groups:
+            return []
+        metrics = summarise(self.groups)
+        replies = sum(len(group.replies) for group in self.groups)
+        names = ("accuracy", "format", "length", "truncated", "dead_groups")
+        said = ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in names if name in metrics)
+        return [f"Asked {len(self.groups)} questions, {replies} replies: {said}."]
+
+
+def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8) -> Examination:
+    """Asks the untrained model `prompts` of the stage's own questions, with its own sampling."""
+    problems = stage.problems.at(0, 0, min(prompts, stage.questions), stage.seed)
+    if unread := doctor.gold(problems):
+        return Examination((), tuple(unread))
+    beat(f"loading {stage.model}")
+    engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
+    asker = Asker(engine, tokenizer, stage.template, stage.rewards, stage.sampling, stage.samples, beat)
+    groups = asker.groups(problems, (stage.seed, BEFORE))
+    return Examination(tuple(groups), tuple(doctor.examine(groups)))

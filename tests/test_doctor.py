@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.doctor import Doctor, Signal, Ward, clip, is_dead, what_is_broken
+from aha.doctor import Doctor, Signal, Ward, clip, what_is_broken
 from aha.protocols import Continue, Stop
 from aha.rewards import paper
 from aha.template import Short
@@ -141,11 +141,6 @@ def test_a_perfect_format_is_no_reason_to_worry() -> None:
 
 def test_no_reply_at_all_is_hopeless() -> None:
     assert found([]) == [("silent", "hopeless")]
-
-
-def test_a_group_with_one_reply_is_dead() -> None:
-    assert is_dead(group([RIGHT]))
-    assert not is_dead(group([RIGHT, WRONG]))
 
 
 @given(st.text(max_size=2000))

@@ -48,6 +48,11 @@ class Recipe:
         """All settings: the stages by name, and `compute`."""
         return {**dict(self.stages), "compute": self.compute}
 
+    @property
+    def leading(self) -> str:
+        """The stage that everything turns around: the main one, or the first."""
+        return self.main or self.stages[0][0]
+
     def change(self, changes: Iterable[tuple[str, object]]) -> Recipe:
         """With settings that a person gave, as text or plain JSON, and those that follow them. BadInput where they cannot be."""
         given = list(changes)
@@ -84,7 +89,7 @@ class Recipe:
     def models(self) -> list[str]:
         """The paths of the models that are the main stage's: they change together."""
         values = flatten(self.tree)
-        first = values.get(f"{self.main or self.stages[0][0]}.model")
+        first = values.get(f"{self.leading}.model")
         return [f"{name}.model" for name, _ in self.stages if first is not None and values.get(f"{name}.model") == first]
 
     def unsourced(self) -> list[str]:

@@ -1,0 +1,192 @@
+"""The command `aha`: reads words, calls what they name, and turns an error into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+from aha.commands.given import check_model, given, settings
+from aha.commands.terminal import Terminal
+from aha.errors import AhaError, BadInput
+from aha.settings import nearest
+
+COMMANDS = {
+    "run": "run a recipe, or go on with it; a finished run says so",
+    "show": "every setting of a recipe, its value and where it comes from",
+    "diff": "what differs between two recipes or runs",
+    "eval": "a benchmark's numbers for a model",
+    "doctor": "ask a few prompts and say in words whether this can learn",
+    "report": "write a run's report again",
+    "pretrain": "make the tiny base model anew",
+}
+PIPE = 128 + signal.SIGPIPE
+SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 --questions 32; `aha show RECIPE` lists them."
+
+
+class Parser(ArgumentParser):
+    """Complains as we do: one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; `{self.prog} --help` says more")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; see docs for what each means."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    terminal = Terminal(json="--json" in words)
+    sys.excepthook = terminal.crashed
+    try:
+        code = command(words, terminal)
+        sys.stdout.flush()
+    except AhaError as error:
+        terminal.note(f"aha: {' '.join(str(error).split())}")
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        return PIPE
+    except KeyboardInterrupt:
+        terminal.note("aha: stopped")
+        return 130
+    return code
+
+
+def command(words: list[str], terminal: Terminal) -> int:
+    """Runs one command and returns its exit code."""
+    name = words[0] if words else "--help"
+    if not name.startswith("-") and name not in COMMANDS:
+        raise BadInput(f"{name}: there is no such command; there are {', '.join(COMMANDS)}{nearest(name, list(COMMANDS))}")
+    try:
+        arguments, rest = parser().parse_known_args(words or ["--help"])
+    except SystemExit as wanted:  # --help and --version
+        return int(wanted.code or 0)
+    match arguments.command:
+        case "run":
+            return _run(arguments, rest, words, terminal)
+        case "show" | "diff":
+            return _show(arguments, rest, terminal)
+        case "eval":
+            return _eval(arguments, rest, terminal)
+        case "doctor":
+            return _doctor(arguments, rest, terminal)
+        case "report":
+            return _report(arguments, rest, terminal)
+        case "pretrain":
+            return _pretrain(arguments, rest, words, terminal)
+    raise BadInput("name a command: " + ", ".join(COMMANDS))
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def parser() -> ArgumentParser:
+    """Every command with its flags; settings by their path are read apart."""
+    top = Parser("aha", description="Trains a language model to reason the way DeepSeek-R1 was trained.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"aha {_version()}")
+    kinds = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    made = {
+        name: kinds.add_parser(name, help=words, description=words, epilog=SETTINGS, allow_abbrev=False) for name, words in COMMANDS.items()
+    }
+    for name in ("run", "show", "doctor"):
+        made[name].add_argument(
+            "recipe", metavar="RECIPE", help="zero, r1-zero, drgrpo, dapo, a recipe file (.py), or a run's manifest.json"
+        )
+        _add_given(made[name])
+    made["diff"].add_argument("one", metavar="A")
+    made["diff"].add_argument("other", metavar="B")
+    made["run"].add_argument("--out", type=Path, metavar="DIR", help="the run's directory (runs/RECIPE)")
+    made["run"].add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
+    made["run"].add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
+    made["doctor"].add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
+    made["eval"].add_argument("benchmark", metavar="BENCHMARK")
+    made["eval"].add_argument("--model", required=True, metavar="DIR")
+    made["eval"].add_argument("--record", type=Path, metavar="FILE.jsonl.gz", help="keep every sample here")
+    made["report"].add_argument("run", type=Path, metavar="RUN_DIR")
+    made["pretrain"].add_argument("model", metavar="tiny")
+    made["pretrain"].add_argument("--out", type=Path, metavar="DIR")
+    for each in made.values():
+        each.add_argument("--json", action="store_true", default=SUPPRESS, help="JSON on stdout, for a program")
+    return top
+
+
+def _version() -> str:
+    try:
+        return metadata.version("aha")
+    except metadata.PackageNotFoundError:
+        return "from a folder, not installed"
+
+
+def _add_given(made: ArgumentParser) -> None:
+    made.add_argument("--model", metavar="MODEL", help="a folder with a Hugging Face model, or a hub name")
+    made.add_argument("--problems", metavar="SOURCE", help="a .jsonl file, or the name of a Hugging Face data set")
+    for flag in ("--question-field", "--answer-field", "--id-field", "--split", "--subset"):
+        made.add_argument(flag, metavar="NAME", help=SUPPRESS if flag in ("--split", "--subset") else "the field of a row that holds it")
+    made.add_argument("--bad-rows", choices=("stop", "skip"), help="what a row that cannot be used does")
+
+
+# --- commands; each is loaded when it is asked for, since most bring torch -----------------------------------------------
+
+
+def _run(arguments: Namespace, rest: list[str], words: list[str], terminal: Terminal) -> int:
+    known = given(arguments, rest)
+    from aha.commands.choose import choose
+
+    chosen = choose(arguments.recipe, known)
+    from aha.commands.run import Way, run
+
+    return run(chosen, Way(arguments.out, arguments.stall_s, not arguments.no_preflight, ("aha", *words)), terminal)
+
+
+def _show(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
+    if arguments.command == "show":
+        known = given(arguments, rest)
+        from aha.commands import show
+        from aha.commands.choose import choose
+
+        return show.show(choose(arguments.recipe, known), terminal)
+    _no_more(rest)
+    from aha.commands import show
+    from aha.commands.choose import choose
+
+    return show.diff(choose(arguments.one), choose(arguments.other), terminal)
+
+
+def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
+    check_model(arguments.model)
+    from aha.commands.evaluate import Asked, evaluate
+
+    return evaluate(Asked(arguments.benchmark, arguments.model, tuple(settings(rest)), arguments.record), terminal)
+
+
+def _doctor(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
+    known = given(arguments, rest)
+    from aha.commands.choose import choose
+    from aha.commands.doctor import examine
+
+    return examine(choose(arguments.recipe, known), arguments.prompts, terminal)
+
+
+def _report(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
+    _no_more(rest)
+    from aha.reports import write_report
+
+    path = write_report(arguments.run)
+    terminal.tell("report", report=str(path))
+    terminal.say(str(path))
+    return 0
+
+
+def _pretrain(arguments: Namespace, rest: list[str], words: list[str], terminal: Terminal) -> int:
+    from aha.commands.pretrain import pretrain
+
+    return pretrain(arguments.model, arguments.out, tuple(settings(rest)), ("aha", *words), terminal)
+
+
+def _no_more(rest: Sequence[str]) -> None:
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")

@@ -1,0 +1,100 @@
+"""What a person gave on the command line, checked as far as that needs no torch."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aha.errors import BadInput
+from aha.settings import nearest
+from aha.tasks.rows import RowProblems
+
+FIELDS = {  # flag -> field of RowProblems
+    "question_field": "question_field",
+    "answer_field": "answer_field",
+    "id_field": "id_field",
+    "split": "split",
+    "subset": "subset",
+    "bad_rows": "bad_rows",
+}
+
+
+Demand = Literal["needed", "refused"]
+OURS: dict[str, Demand] = {"zero": "refused", "r1-zero": "needed", "drgrpo": "needed", "dapo": "needed"}  # known before torch is loaded
+
+
+@dataclass(frozen=True)
+class Given:
+    """`settings`: (path, text) as typed, in order."""
+
+    model: str | None = None
+    problems: RowProblems | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+def given(arguments: Namespace, rest: Sequence[str]) -> Given:
+    """Looks at the recipe's name, reads the problems and looks for the model, so that a wrong path costs a second and no more."""
+    check_recipe(arguments.recipe, arguments.model, arguments.problems, arguments.command != "show")
+    fields = {field: value for flag, field in FIELDS.items() if (value := getattr(arguments, flag)) is not None}
+    if fields and arguments.problems is None:
+        flag = next(flag for flag, field in FIELDS.items() if field in fields)
+        raise BadInput(f"--{flag.replace('_', '-')}: it says how to read problems, and there are none; give them with --problems")
+    problems = None
+    if arguments.problems is not None:
+        problems = RowProblems(arguments.problems, **fields)
+        _ = problems.loaded
+    if arguments.model is not None:
+        check_model(arguments.model)
+    return Given(arguments.model, problems, tuple(settings(rest)))
+
+
+def check_recipe(target: str, model: str | None, problems: str | None, running: bool) -> None:
+    """BadInput for a name that is no recipe, for what a recipe of ours refuses, and, where it is to run, for what it needs."""
+    if target not in OURS:
+        if not Path(target).expanduser().exists() and Path(target).suffix not in (".py", ".json"):
+            raise BadInput(f"{target}: no recipe has this name; there are {', '.join(OURS)}{nearest(target, list(OURS))}")
+        return
+    for name, value in (("model", model), ("problems", problems)):
+        if OURS[target] == "refused" and value is not None:
+            raise BadInput(f"recipe {target} brings its own {name}: leave --{name} out, or train with your own: aha run r1-zero")
+        if OURS[target] == "needed" and value is None and running:
+            raise BadInput(f"recipe {target} needs {NEEDS[name]}")
+
+
+NEEDS = {
+    "model": "a base model: give it with --model FOLDER_OR_HUB_NAME",
+    "problems": "problems: give them with --problems FILE.jsonl, or the name of a Hugging Face data set",
+}
+
+
+def check_model(model: str) -> None:
+    """BadInput for what looks like a folder and is none. A hub's name is asked for later, by who can."""
+    path = Path(model).expanduser()
+    if (path / "manifest.json").is_file() and (path / "checkpoints").is_dir():
+        found = sorted(folder for folder in (path / "checkpoints").iterdir() if folder.name.isdecimal())
+        raise BadInput(f"model {model}: it is a run, not a model; its newest checkpoint is {found[-1] if found else 'not there yet'}")
+    if path.is_file():
+        raise BadInput(f"model {model}: it is a file; give the folder of a Hugging Face model, or a hub name")
+    if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/")):
+        raise BadInput(
+            f"model {model}: there is no such folder; give the folder of a Hugging Face model, or a hub name such as Qwen/Qwen3-0.6B-Base"
+        )
+
+
+def settings(rest: Sequence[str]) -> list[tuple[str, str]]:
+    """`--path value` and `--path=value`."""
+    found, words = [], list(rest)
+    while words:
+        word = words.pop(0)
+        path, joined, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not path:
+            raise BadInput(f"{word}: a setting is written --path value, as in --loss.kl 0.01")
+        if not joined:
+            if not words:
+                raise BadInput(f"--{path}: a value has to follow, as in --{path} 1")
+            value = words.pop(0)
+        found.append((path, value))
+    return found

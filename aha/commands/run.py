@@ -1,0 +1,124 @@
+"""`aha run`: a recipe, from its settings to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from aha import pipeline
+from aha.backends.laptop import Laptop
+from aha.commands.choose import Chosen, complete, main_rl
+from aha.commands.interrupts import Interrupts
+from aha.commands.terminal import Terminal
+from aha.commands.together import Together
+from aha.doctor import Signal, Ward, preflight
+from aha.protocols import Backend, Observer
+from aha.recipes import Recipe
+from aha.recipes.derived import derived
+from aha.reports import write_report
+from aha.rundir import Manifest, RunDir, Setting, describe
+from aha.settings import flatten
+from aha.stages.rl import Rl
+from aha.watchdog import Watchdog
+
+FREE = frozenset({"compute"})  # a run may go on with another use of the machine
+TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", "mixing")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to run it, which changes nothing about what is learned."""
+
+    out: Path | None = None
+    stall_s: float = 1800.0
+    preflight: bool = True
+    argv: tuple[str, ...] = ()
+
+
+def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
+    """Runs the recipe, or goes on with it, and writes the report. All input is checked before a directory is made."""
+    recipe = chosen.recipe
+    complete(recipe)
+    backend = Laptop(recipe.compute)
+    _check(recipe, backend)
+    out = way.out or Path("runs") / recipe.name
+    rundir = RunDir.open(out, manifest(chosen, way.argv), free=FREE)
+    try:
+        terminal.folder = out
+        if rundir.finished:
+            terminal.note(f"{out} is finished; nothing is left to do. Another run of the same recipe needs another --out.")
+        else:
+            for problem in _work(recipe, backend, rundir, way, terminal):
+                terminal.note(f"note: {problem}")
+        _conclude(rundir, terminal)
+    finally:
+        rundir.close()
+    return 0
+
+
+def manifest(chosen: Chosen, argv: Sequence[str]) -> Manifest:
+    """Every setting with its source."""
+    recipe = chosen.recipe
+    settings = {path: Setting(cast(Any, value), recipe.source(path)) for path, value in flatten(recipe.tree).items()}
+    seeds = {path: value for path, value in flatten(recipe.tree).items() if path.endswith(".seed") and isinstance(value, int)}
+    return describe(recipe.name, settings, seeds=seeds, argv=argv, source=chosen.source)
+
+
+def _check(recipe: Recipe, backend: Backend) -> None:
+    """The models' tokenizers and the first rollout's problems: cheap to open, and most of what can be wrong."""
+    for _, stage in recipe.stages:
+        if isinstance(stage, Rl):
+            stage.problems.at(0, 0, stage.questions, stage.seed)
+    values = flatten(recipe.tree)
+    for model in dict.fromkeys(str(values[path]) for path in values if path.endswith(".model")):
+        backend.tokenizer(model)
+
+
+def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: Terminal) -> list[str]:
+    """The stages under everybody's eyes; what the run directory had to repair."""
+    rl = main_rl(recipe)
+    new = not rundir.metrics()
+    if new:
+        for line in derived(recipe):
+            terminal.note(line)
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        watchdog = stack.enter_context(Watchdog(rundir.root, way.stall_s))
+        quiet = Together(interrupts, watchdog)
+        if rl is not None and new and way.preflight:
+            for line in preflight(rl, backend, quiet.beat).lines():
+                terminal.note(f"doctor: {line}")
+        progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", rl.rollouts if rl else None))
+        ward = Ward(lambda signal: progress.say(f"doctor: {_told(signal)}"))
+        observer: Observer = Together(interrupts, watchdog, progress, ward)
+        pipeline.run(recipe.stages, backend, rundir, observer)
+    return rundir.notes
+
+
+def _told(signal: Signal) -> str:
+    return f"{signal.severity}: {signal.line()}"
+
+
+def _conclude(rundir: RunDir, terminal: Terminal) -> None:
+    report = write_report(rundir.root)
+    result = rundir.result
+    terminal.tell("finished", result=result, report=str(report), run=str(rundir.root))
+    for line in table(result):
+        terminal.say(line)
+    terminal.say(f"report: {report}")
+
+
+def table(result: Mapping[str, Any]) -> list[str]:
+    """Base beside zero, where both were measured."""
+    if not {"base", "zero"} <= result.keys():
+        return []
+    rows = [f"{'':14}{'base':>10}{'zero':>10}"]
+    for name in TABLE:
+        rows.append(f"{name:14}{result['base'][name]:>10.3g}{result['zero'][name]:>10.3g}")
+    zero = result["zero"]
+    low, high = zero["ci95"]
+    rows.append(f"zero's pass@1 lies between {low:.3f} and {high:.3f} (95 %); {zero['problems']} held-out problems, k = {zero['k']}")
+    return rows

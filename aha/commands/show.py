@@ -1,0 +1,54 @@
+"""`aha show` and `aha diff`: every value, and who says so."""
+
+from __future__ import annotations
+
+import json
+
+from aha.commands.choose import Chosen
+from aha.commands.terminal import Terminal
+from aha.recipes.derived import derived
+from aha.settings import flatten
+
+
+def show(chosen: Chosen, terminal: Terminal) -> int:
+    """Each setting in one line: path, value, source; then what follows from them."""
+    recipe = chosen.recipe
+    values = flatten(recipe.tree)
+    if terminal.json:
+        settings = {path: {"value": value, "source": recipe.source(path)} for path, value in values.items()}
+        print(
+            json.dumps(
+                {"recipe": recipe.name, "about": recipe.about, "settings": settings, "derived": derived(recipe)},
+                ensure_ascii=False,
+                indent=1,
+            )
+        )
+        return 0
+    terminal.say(f"{recipe.name}: {recipe.about}\n")
+    wide, broad = max(map(len, values)), max(len(_said(value)) for value in values.values())
+    for path, value in values.items():
+        terminal.say(f"{path:{wide}}  {_said(value):{min(broad, 24)}}  {recipe.source(path)}")
+    for line in derived(recipe):
+        terminal.say(f"\n[derived] {line}")
+    return 0
+
+
+def diff(one: Chosen, other: Chosen, terminal: Terminal) -> int:
+    """The settings that differ, each with both sources. Exit code 0 also where there are some: it is an answer."""
+    before, after = flatten(one.recipe.tree), flatten(other.recipe.tree)
+    paths = [path for path in dict.fromkeys([*before, *after]) if path not in before or path not in after or before[path] != after[path]]
+    if terminal.json:
+        print(json.dumps({path: [before.get(path), after.get(path)] for path in paths}, ensure_ascii=False, indent=1))
+        return 0
+    for path in paths:
+        terminal.say(path)
+        for chosen, values in ((one, before), (other, after)):
+            said = f"{_said(values[path])}  {chosen.recipe.source(path)}" if path in values else "not a setting"
+            terminal.say(f"  {chosen.recipe.name}: {said}")
+    if not paths:
+        terminal.say(f"{one.recipe.name} and {other.recipe.name} have the same settings")
+    return 0
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)

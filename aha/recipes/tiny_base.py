@@ -1,0 +1,29 @@
+"""How the base model of the tiny world is made: plain next-token prediction on its corpus, no reward anywhere."""
+
+from __future__ import annotations
+
+from aha.recipes.recipe import Recipe
+from aha.stages.pretrain import Pretrain
+
+CONTEXT = 512
+SHAPE: dict[str, str | int | bool] = {
+    "model_type": "llama",
+    "hidden_size": 96,
+    "intermediate_size": 256,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": CONTEXT,
+    "tie_word_embeddings": True,
+}
+
+SOURCES = {
+    "pretrain": "[ours: found on two cores; the base has to search well before RL can teach it to search longer]",
+    "compute": "[ours: all that the machine has; changes nothing that is learned beyond rounding]",
+}
+
+
+def tiny_base(fresh: str) -> Recipe:
+    """Pretraining from the model with random weights in the folder `fresh`."""
+    about = "the base model of the tiny world, from random weights and a corpus that is written as it is read"
+    return Recipe("tiny-base", about, (("pretrain", Pretrain(fresh)),), SOURCES, problems="refused")

@@ -1,0 +1,58 @@
+"""A base model with random weights and a file of problems: all that a command needs to run for real, in seconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aha.backends.laptop import write_fresh
+from aha.cli import main
+from aha.tasks import vocabulary
+
+SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("model")
+    built = vocabulary.build()
+    tokens = {"vocab_size": built.get_vocab_size(), "eos_token_id": built.token_to_id(vocabulary.END), "max_position_embeddings": 256}
+    vocabulary.save(folder, 256)
+    write_fresh({**SHAPE, **tokens}, folder, seed=0)
+    return str(folder)
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> str:
+    path = tmp_path / "sums.jsonl"
+    path.write_text("".join(f'{{"question": "What is {n} + 1?", "answer": "{n + 1}"}}\n' for n in range(8)))
+    return str(path)
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+Aha = Callable[..., Said]
+
+
+@pytest.fixture
+def aha(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aha]:
+    """Runs a command in this process, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    hook = sys.excepthook
+
+    def run(*words: object) -> Said:
+        code = main([str(word) for word in words])
+        heard = capsys.readouterr()
+        return Said(code, heard.out, heard.err)
+
+    yield run
+    sys.excepthook = hook

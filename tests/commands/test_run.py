@@ -1,0 +1,144 @@
+"""Real runs of a model with random weights: begun, gone on with, repeated, refused, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Aha
+
+SMALL = ("--questions", 2, "--samples", 2, "--minibatches", 2, "--sampling.max_tokens", 8, "--compute.threads", 1, "--no-preflight")
+
+RECIPE = '''
+from dataclasses import dataclass, replace
+from aha.recipes import r1_zero
+from aha.rewards import Rewards, Weighted
+from aha.template import Short
+
+@dataclass(frozen=True)
+class Even:
+    """1 for a reply with an even number of tokens; splits the groups of any model."""
+    def __call__(self, problem, replies):
+        return [float(sum(map(ord, reply.text)) % 2) for reply in replies]
+
+def recipe():
+    base = r1_zero()
+    rl = replace(base.stages[0][1], rewards=Rewards((Weighted("even", Even()),)), template=Short())
+    return replace(base, name="even", stages=(("rl", rl),))
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "even.py"
+    path.write_text(RECIPE)
+    return path
+
+
+def begin(recipe: Path, model: str, problems: str, *more: object) -> tuple[object, ...]:
+    return ("run", recipe, "--model", model, "--problems", problems, *SMALL, "--steps", 4, *more)
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_recipe_of_one_s_own_runs_is_repeated_and_cannot_be_changed(aha: Aha, recipe: Path, model: str, problems: str, tmp_path: Path) -> None:
+    done = aha(*begin(recipe, model, problems))
+    assert done.code == 0, done.err
+    assert "rl: 2 questions x 2 samples = 4 replies a rollout, in 2 mini-batches of 2 replies a step; 4 steps = 2 rollouts" in done.err
+    assert done.out == "report: runs/even/report.html\n"
+    first = tmp_path / "runs/even"
+    assert len(lines(first / "metrics.jsonl")) == 2
+    settings = json.loads((first / "manifest.json").read_text())["settings"]
+    assert settings["rl.questions"] == {"value": 2, "source": "user"}
+    assert settings["rl.problems.source"]["value"] == problems
+    assert settings["rl.loss.kl"] == {"value": 0.001, "source": "[nature: 0.001]"}
+
+    again = aha(*begin(recipe, model, problems))
+    assert (again.code, again.err) == (0, "runs/even is finished; nothing is left to do. Another run of the same recipe needs another --out.\n")
+
+    changed = aha(*begin(recipe, model, problems, "--loss.kl", 0.5))
+    assert changed.code == 2
+    assert "begun with other settings (rl.loss.kl: 0.001 -> 0.5)" in changed.err and changed.err.count("\n") == 1
+
+    other = aha("run", "r1-zero", "--model", model, "--problems", problems, *SMALL, "--out", "runs/even")
+    assert (other.code, "it belongs to another recipe (even, not r1-zero)" in other.err) == (2, True)
+
+    recipe.unlink()  # the manifest holds its text
+    repeated = aha("run", first / "manifest.json", "--out", "again", "--no-preflight")
+    assert repeated.code == 0, repeated.err
+    assert (tmp_path / "again/metrics.jsonl").read_bytes() == (first / "metrics.jsonl").read_bytes()
+    assert aha("diff", "runs/even", "again").out == "even and even have the same settings\n"
+
+
+def test_json_lines_only_on_stdout(aha: Aha, recipe: Path, model: str, problems: str) -> None:
+    done = aha(*begin(recipe, model, problems, "--json", "--out", "out"))
+    events = [json.loads(line) for line in done.out.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert [kind for kind in kinds if kind != "said"] == ["rollout", "rollout", "finished"]
+    assert events[-1]["report"] == "out/report.html"
+
+
+def test_more_questions_than_rows_are_refused_before_a_directory_is_made(aha: Aha, model: str, problems: str, tmp_path: Path) -> None:
+    done = aha("run", "r1-zero", "--model", model, "--problems", problems)
+    assert done.code == 2
+    assert done.err.startswith("aha: 512 problems were asked for at once")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_recipe_file_with_a_mistake_names_its_line(aha: Aha, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("def recipe(:\n")
+    assert aha("show", "bad.py").err.startswith("aha: bad.py, line 1: ")
+    (tmp_path / "empty.py").write_text("")
+    assert aha("show", "empty.py").err == "aha: empty.py: it has to define `recipe`, a Recipe or a function that returns one; it is NoneType\n"
+
+
+def test_the_doctor_says_that_random_weights_cannot_learn_and_shows_a_reply(aha: Aha, model: str, problems: str) -> None:
+    done = aha("doctor", "r1-zero", "--model", model, "--problems", problems, *SMALL[:-1], "--prompts", 2)
+    assert done.code == 1
+    assert done.out.startswith("Asked 2 questions, 4 replies: accuracy 0, format 0")
+    assert "The first reply" in done.out and done.out.endswith("As it stands, this cannot learn.\n")
+    assert done.err.startswith("aha: recipe r1-zero cannot learn as it stands: ")
+
+
+def test_a_model_is_measured_for_a_program(aha: Aha, model: str) -> None:
+    done = aha("eval", "countdown", "--model", model, "--k", 2, "--problems", 3, "--sampling.max_tokens", 8, "--json")
+    measured = json.loads(done.out)
+    assert done.code == 0
+    assert {"pass@1", "ci95", "cons@k", "k", "problems", "lenient"} <= measured.keys()
+    assert (measured["k"], measured["problems"]) == (2, 3)
+
+
+# --- ctrl-C, in a real process ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_says_how_to_go_on_and_goes_on(
+    number: signal.Signals, code: int, aha: Aha, recipe: Path, model: str, problems: str, tmp_path: Path
+) -> None:
+    words = [str(word) for word in begin(recipe, model, problems, "--steps", 4000, "--save_every", 1, "--json")]
+    command = [sys.executable, "-m", "aha", *words]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_here())
+    assert process.stdout is not None
+    while '"rollout"' not in process.stdout.readline():
+        pass
+    process.send_signal(number)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert time.monotonic() - began < 12
+    assert err.endswith("aha: stopped, and nothing that was saved is lost; the same command goes on\n")
+    done = len(lines(tmp_path / "runs/even/metrics.jsonl"))
+    assert done >= 1 and not (tmp_path / "runs/even/result.json").exists()
+
+
+def _here() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}

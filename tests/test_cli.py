@@ -1,0 +1,126 @@
+"""The command's manners: one line for what is wrong, an exit code, and nothing on stdout but what was asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aha.cli import main
+from aha.commands.given import OURS
+from aha.recipes import RECIPES
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    hook = sys.excepthook
+    code = main(words)
+    sys.excepthook = hook
+    heard = capsys.readouterr()
+    return code, heard.out, heard.err
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"question": "What is 2 + 2?", "answer": "4"}\n{"question": "What is 3 + 3?"}\n')
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("rnu zero", "rnu: there is no such command; there are run, show"),
+        ("run zerro", "zerro: no recipe has this name; there are zero, r1-zero, drgrpo, dapo; did you mean zero"),
+        ("run zero --model x", "recipe zero brings its own model: leave --model out"),
+        ("run zero --problems x", "recipe zero brings its own problems: leave --problems out"),
+        ("run r1-zero", "recipe r1-zero needs a base model: give it with --model"),
+        ("run r1-zero --model x", "recipe r1-zero needs problems: give them with --problems"),
+        ("run r1-zero --model ./nowhere --problems nowhere.jsonl", "nowhere.jsonl was not found"),
+        ("run mine.py", "mine.py: there is no such file"),
+        ("run runs/none/manifest.json", "runs/none/manifest.json: there is no such file"),
+        ("show zero --loss.kk 1", "--loss.kk: there is no such setting; did you mean --loss.kl"),
+        ("show zero --samples 1", "--zero.samples 1: samples is 1: GRPO compares replies within a group, so it needs 2 or more"),
+        ("show zero --samples", "--samples: a value has to follow"),
+        ("show zero samples 1", "samples: a setting is written --path value"),
+        ("show r1-zero --answer-field gold", "--answer-field: it says how to read problems, and there are none"),
+        ("eval countdown", "the following arguments are required: --model"),
+        ("eval countdown --model ./nowhere", "model ./nowhere: there is no such folder"),
+        ("eval count --model tiny", "count: no such benchmark; there are countdown"),
+        ("report nowhere", "nowhere: no manifest.json in it"),
+        ("diff zero r1-zero more", "more: this command takes no more"),
+        ("pretrain large", "large: only the tiny world's base is made here"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, *words.split())
+    assert (code, out) == (2, "")
+    assert err.startswith(f"aha: {says}") and err.count("\n") == 1
+
+
+def test_rows_are_checked_before_anything_else(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "run", "r1-zero", "--model", "./nowhere", "--problems", rows)
+    assert code == 2
+    assert err.startswith(f"aha: {rows}, line 2: no answer field")
+    code, _, err = said(capsys, "run", "r1-zero", "--model", "./nowhere", "--problems", rows, "--answer-field", "gold")
+    assert (code, err.startswith(f"aha: {rows}, line 1: no field 'gold' for the answer")) == (2, True)
+
+
+def test_an_empty_file_of_problems_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    code, _, err = said(capsys, "run", "r1-zero", "--model", "x", "--problems", str(empty))
+    assert (code, err.startswith(f"aha: {empty} is empty")) == (2, True)
+
+
+def test_bad_input_is_found_before_torch_is_loaded(rows: str) -> None:
+    script = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules)"
+    for words in (["run", "zero", "--model", "x"], ["run", "r1-zero", "--model", "./nowhere", "--problems", rows], ["run", "zerro"]):
+        done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout == "2 False\n"
+
+
+def test_what_is_known_of_our_recipes_without_torch_is_what_they_say() -> None:
+    assert {name: make().model for name, make in RECIPES.items()} == OURS
+    assert {name: make().problems for name, make in RECIPES.items()} == OURS
+
+
+def test_show_gives_every_value_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "show", "r1-zero", "--questions", "32", "--samples", "8", "--sampling.max_tokens", "1024")
+    assert (code, err) == (0, "")
+    lines = {line.split()[0]: line.split(maxsplit=2)[1:] for line in out.splitlines() if line.startswith("rl.")}
+    assert lines["rl.optim.lr"] == ["3e-06", "[nature: 3e-6]"]
+    assert lines["rl.questions"] == ["32", "user"]
+    assert "32 questions x 8 samples = 256 replies a rollout, in 16 mini-batches of 16 replies a step; 10,400 steps = 650 rollouts" in out
+
+
+def test_show_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "show", "dapo", "--json")
+    shown = json.loads(out)
+    assert code == 0
+    assert shown["settings"]["rl.loss.clip_high"] == {"value": 0.28, "source": "[2503.14476: 0.28]"}
+    assert "512 replies a step" in shown["derived"][0]
+
+
+def test_diff_shows_what_differs_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "diff", "r1-zero", "drgrpo", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["rl.advantages.mode"] == ["group_std", "mean_only"]
+    assert "rl.optim.lr" not in found
+    assert said(capsys, "diff", "zero", "zero")[1] == "zero and zero have the same settings\n"
+
+
+def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys)[0] == 0
+    code, out, err = said(capsys, "--version")
+    assert (code, out.startswith("aha "), err) == (0, True, "")
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    """`aha show zero | head -1`"""
+    script = "import os, sys; from aha.cli import main; r, w = os.pipe(); os.close(r); os.dup2(w, 1); sys.exit(main(['show', 'zero']))"
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (141, "")
