@@ -77,7 +77,7 @@ def torch_from(house: House, rooms: tuple[str, ...]) -> list[str]:
 
 
 def roomless(house: House) -> list[str]:
-    return sorted({source.room for source in house.values()} - FLOORS.keys() - {"", "__main__"})
+    return sorted({source.room for source in house.values()} - FLOORS.keys() - {""})
 
 
 # --- the floors -------------------------------------------------------------------------------------------------------
