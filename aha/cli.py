@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     terminal = Terminal(json="--json" in words)
     sys.excepthook = terminal.crashed
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of libraries would tear our own lines
     try:
         code = command(words, terminal)
         sys.stdout.flush()
