@@ -55,7 +55,7 @@ def newest_whole(root: Path) -> int:
 
 
 def test_a_run_makes_enough_changes_for_the_enumeration_to_mean_something(changes: int) -> None:
-    assert changes > 80
+    assert changes > 60
 
 
 SLOW = [pytest.param(torn, power, marks=pytest.mark.slow) for torn, power in [(False, False), (True, False), (False, True)]]
