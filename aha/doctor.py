@@ -205,6 +205,7 @@ def what_is_broken(text: str) -> str:
 
 
 def shown(seen: tuple[Problem, Reply], which: str) -> str:
+    """The reply in one line, with the problem it answers."""
     problem, reply = seen
     return f"The first reply{f' {which}' if which else ''}, to {problem.id}: {clip(reply.text)!r}"
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.doctor import Doctor, Signal, Ward, clip, what_is_broken
+from aha.backends.scripted import ScriptedBackend
+from aha.doctor import Doctor, Examination, Signal, Ward, clip, preflight, what_is_broken
 from aha.protocols import Continue, Stop
 from aha.rewards import paper
+from aha.stages.rl import Rl
+from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.types import Abstained, Completion, Finished, Group, Number, Problem, Reference, Score
 
@@ -193,3 +196,25 @@ def test_updates_that_are_not_finite_stop_the_run_after_three_rollouts(bad: dict
     assert answers[:2] == [Continue(), Continue()]
     assert isinstance(answers[2], Stop)
     assert told == ["not_finite"]
+
+
+# --- before a run -----------------------------------------------------------------------------------------------------
+
+
+def examined(say: Callable[[str, int], str]) -> Examination:
+    """The verdict on a model that says so, asked eight countdown questions four times each."""
+    stage = Rl(model="scripted", problems=CountdownProblems(), template=Short(), samples=4, questions=8, minibatches=1)
+    return preflight(stage, ScriptedBackend(lambda model, prompt, seed: say(prompt, seed)), lambda what: None)
+
+
+def test_eight_questions_are_enough_to_say_that_a_model_can_learn() -> None:
+    found = examined(lambda prompt, seed: WRONG if seed % 2 else BARE)
+    assert not found.hopeless
+    assert found.lines()[0].startswith("Asked 8 questions, 32 replies: accuracy 0, format 0.")
+    assert found.lines()[-1] == "This can learn."
+
+
+def test_a_model_that_never_keeps_the_template_is_told_apart_before_the_run() -> None:
+    found = examined(lambda prompt, seed: BARE)
+    assert [signal.kind for signal in found.signals] == ["format"]
+    assert found.lines()[-1] == "As it stands, this cannot learn."
