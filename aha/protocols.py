@@ -152,7 +152,7 @@ class Learner(Protocol):
     def weights(self) -> Weights: ...
 
     def save(self, folder: Path) -> None:
-        """Write the policy in Hugging Face format, the optimizer's state and the reference (where it differs from the starting model) as safetensors."""
+        """Write the policy in Hugging Face format, and as safetensors the optimizer's state and the reference, where it was ever reset."""
         ...
 
     def load(self, folder: Path) -> None:
@@ -191,7 +191,9 @@ class Observer(Protocol):
         """Something moved; `what` says what is being done now."""
         ...
 
-    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop: ...
+    def rollout(
+        self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]
+    ) -> Continue | Stop: ...
 
 
 class Stage(Protocol):

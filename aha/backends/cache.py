@@ -69,18 +69,19 @@ class RowCache(Cache):
     """The cache of all layers, for any model that takes `past_key_values`."""
 
     def __init__(self, layers: int) -> None:
-        super().__init__(layers=[_Layer() for _ in range(layers)])
+        self.rows = [_Layer() for _ in range(layers)]
+        super().__init__(layers=[*self.rows])
 
     @property
     def length(self) -> int:
         return self.get_seq_length()
 
     def keep(self, index_B: Tensor, columns: int) -> None:
-        for layer in self.layers:
+        for layer in self.rows:
             layer.keep(index_B, columns)
 
     def join(self, other: RowCache) -> None:
-        for mine, theirs in zip(self.layers, other.layers, strict=True):
+        for mine, theirs in zip(self.rows, other.rows, strict=True):
             mine.join(theirs)
 
 

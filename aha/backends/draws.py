@@ -42,7 +42,7 @@ def uniform(seed_B: Tensor, position_B: Tensor | int) -> Tensor:
 def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor | int, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """Token [B] and its log-probability [B] in float32, from the softmax of `logits / temperature`, cut to the nucleus if `top_p` < 1.
 
-    Temperature 0 takes the likeliest token, with its log-probability at temperature 1. With `top_p` the log-probability is the nucleus's."""
+    Temperature 0 takes the likeliest token, with its log-probability at temperature 1. With `top_p`: the nucleus's."""
     if sampling.temperature == 0.0:
         logp_BV = torch.log_softmax(logits_BV.float(), -1)
         token_B = logp_BV.argmax(-1)
@@ -59,7 +59,7 @@ def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor | int, sampling: 
 
 def _nucleus(logp_BV: Tensor, top_p: float) -> Tensor:
     """The log-probabilities over the smallest set of likeliest tokens whose mass reaches `top_p`, renormalised; -inf elsewhere."""
-    ordered_BV, index_BV = logp_BV.sort(-1, descending=True, stable=True)
+    ordered_BV, index_BV = logp_BV.sort(stable=True, dim=-1, descending=True)
     before_BV = ordered_BV.exp().cumsum(-1) - ordered_BV.exp()
     kept_BV = torch.zeros_like(logp_BV, dtype=torch.bool).scatter(-1, index_BV, before_BV < top_p)
     return torch.log_softmax(logp_BV.masked_fill(~kept_BV, float("-inf")), -1)

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
 from aha.errors import BadInput
 from aha.protocols import DType
@@ -36,19 +36,20 @@ def load_config(model: str) -> Any:
         raise BadInput(f"model {model!r} cannot be loaded ({first}): give a folder with a Hugging Face model, or a hub name") from problem
 
 
-def load_model(model: str, device: torch.device, dtype: torch.dtype) -> nn.Module:
+def load_model(model: str, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
     """The causal language model in evaluation mode. BadInput if it is not there, is no causal model or has no safetensors."""
     config = load_config(model)
     # PyTorch's attention knows no soft cap on the scores; models that have one (Gemma 2) take the plain implementation.
     attention = "eager" if getattr(config, "attn_logit_softcapping", None) is not None else "sdpa"
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             located(model), config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError) as problem:
         first = (str(problem).splitlines() or ["unreadable"])[0]
         raise BadInput(f"model {model!r} cannot be loaded ({first}): weights are read from safetensors only") from problem
-    return loaded.to(device).eval()
+    loaded.to(device).eval()
+    return cast(PreTrainedModel, loaded)
 
 
 def context_of(config: Any) -> int | None:
@@ -120,11 +121,12 @@ class ModuleWeights:
 
 
 def torch_dtype(dtype: DType) -> torch.dtype:
+    """The type that a setting names."""
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
 
 
 def pick_device(device: str) -> torch.device:
-    """"auto" is the first CUDA device where there is one, else the CPU."""
+    """ "auto" is the first CUDA device where there is one, else the CPU."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():

@@ -42,8 +42,9 @@ class Laptop:
         return EngineChat(self.engine(model), load_tokenizer(model))
 
     def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
-        """Trains in float32, computing in `compute.dtype`."""
-        return TorchLearner(load_model(model, self.device, torch.float32), optim, self.compute, reference=reference)
+        """Trains in float32, computing in `compute.dtype`. What it saves loads with its tokenizer."""
+        module, beside = load_model(model, self.device, torch.float32), load_tokenizer(model).inner.save_pretrained
+        return TorchLearner(module, optim, self.compute, reference=reference, beside=beside)
 
 
 def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +16,7 @@ from aha.backends.draws import draw
 from aha.backends.hf import context_of
 from aha.errors import BadInput
 from aha.protocols import Ask, Compute, Sampling, Weights
-from aha.types import Completion
+from aha.types import Completion, Finished
 
 _LEAVE_AT = 0.85  # rows leave the cache when fewer than this share still run: a copy of the cache costs as much as a few steps
 _LOOK_EVERY = {"cpu": 1}  # steps between looks at who has finished: a look makes a GPU wait
@@ -66,9 +67,11 @@ class TorchEngine:
         self.version = version
         self.device = next(module.parameters()).device
         self._targets = dict(module.named_parameters())
-        self._layers = self.module.config.get_text_config().num_hidden_layers
+        config: Any = module.config
+        self._layers = config.get_text_config().num_hidden_layers
+        self._last_position = (context_of(config) or sys.maxsize) - 1
         self._look_every = _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM)
-        _refuse_states(self.module.config)
+        _refuse_states(config)
 
     def load(self, weights: Weights, version: int) -> None:
         """Take over the weights; a name that is missing or unknown is a bug of the caller and raises KeyError."""
@@ -113,7 +116,7 @@ class TorchEngine:
                 entering, waiting = waiting[:free], waiting[free:]
                 rows, cache = self._enter(rows, cache, entering, wanted, sampling)
             assert rows is not None
-            finished, rows, cache = self._run(rows, cache, sampling, refill=bool(waiting))
+            finished, rows, cache = self._run(rows, cache, sampling)
             yield from finished
 
     @torch.inference_mode()
@@ -147,24 +150,21 @@ class TorchEngine:
         return rows.join(entered), cache
 
     @torch.inference_mode()
-    def _run(
-        self, rows: _Rows, cache: RowCache, sampling: Sampling, *, refill: bool
-    ) -> tuple[list[tuple[int, Completion]], _Rows | None, RowCache]:
+    def _run(self, rows: _Rows, cache: RowCache, sampling: Sampling) -> tuple[list[tuple[int, Completion]], _Rows | None, RowCache]:
         """Sample until enough rows have finished to be worth a copy: these, and the rows that go on."""
-        stop, step = self._tensor(list(self.stop)), 0
+        stop = self._tensor(list(self.stop))
         while True:
+            for _ in range(self._look_every - 1):
+                rows.logits_BV = self._advance(rows, self._sample(rows, stop, sampling), cache)
             token_B = self._sample(rows, stop, sampling)
-            step += 1
-            if step % self._look_every == 0:
-                running_B = ~rows.stopped_B & (rows.said_B < sampling.max_tokens)
-                running = int(running_B.sum())
-                if running <= _LEAVE_AT * len(running_B):
-                    break
+            running_B = ~rows.stopped_B & (rows.said_B < sampling.max_tokens)
+            stay = running_B.nonzero()[:, 0]
+            if len(stay) <= _LEAVE_AT * len(running_B):
+                break
             rows.logits_BV = self._advance(rows, token_B, cache)
         finished = self._read_out(rows.keep((~running_B).nonzero()[:, 0]), sampling)
-        if not running:
+        if not len(stay):
             return finished, None, RowCache(self._layers)
-        stay = running_B.nonzero()[:, 0]
         rows, token_B = rows.keep(stay), token_B[stay]
         cache.keep(stay, int(rows.size_B.max()))
         rows.logits_BV = self._advance(rows, token_B, cache)
@@ -185,7 +185,9 @@ class TorchEngine:
         end = cache.length + 1
         rows.size_B += 1
         mask_BT = (torch.arange(end, device=self.device) >= end - rows.size_B[:, None]).long()
-        return self._forward(token_B[:, None], mask_BT, rows.size_B[:, None] - 1, cache)
+        # A row that ended between two looks runs on for a few steps; where positions are learned there may be none for it.
+        position_B1 = (rows.size_B[:, None] - 1).clamp_(max=self._last_position)
+        return self._forward(token_B[:, None], mask_BT, position_B1, cache)
 
     def _forward(self, tokens: Tensor, mask: Tensor, positions: Tensor, cache: RowCache) -> Tensor:
         out = self.module(
@@ -200,7 +202,7 @@ class TorchEngine:
         for i, (number, length, stopped) in enumerate(
             zip(rows.wanted_B.tolist(), rows.said_B.clamp(max=sampling.max_tokens).tolist(), rows.stopped_B.tolist(), strict=True)
         ):
-            finished = "stop" if stopped else "length"
+            finished: Finished = "stop" if stopped else "length"
             said.append((number, Completion(tuple(tokens[i][:length]), tuple(logps[i][:length]), finished, self.version)))
         return said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,10 +26,20 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class TorchLearner:
-    """Implements `protocols.Learner`. Takes the model over: moves it to the device, makes it float32, turns its dropout off."""
+    """Implements `protocols.Learner`. Takes the model over: moves it to the device, makes it float32, turns its dropout off.
 
-    def __init__(self, model: PreTrainedModel, optim: Adam, compute: Compute, *, reference: bool) -> None:
-        self.optim, self.compute = optim, compute
+    `beside` writes what belongs to the model but is not learned (its tokenizer) into a folder that `save` fills."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        optim: Adam,
+        compute: Compute,
+        *,
+        reference: bool,
+        beside: Callable[[Path], object] | None = None,
+    ) -> None:
+        self.optim, self.compute, self.beside = optim, compute, beside
         self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
         nn.Module.to(model, device=pick_device(compute.device), dtype=torch.float32)
         still(model, checkpointing=compute.checkpointing)
@@ -84,6 +95,8 @@ class TorchLearner:
     def save(self, folder: Path) -> None:
         """See the protocol. `learner.json` holds the count of steps; what the reference is stands in a file once it was reset."""
         self.policy.model.save_pretrained(folder)
+        if self.beside is not None:
+            self.beside(folder)
         save_file(self._moments(), folder / OPTIMIZER)
         if self.reference is not None and self.reference_moved:
             save_file({name: weight.contiguous() for name, weight in ModuleWeights(self.reference.model)}, folder / REFERENCE)

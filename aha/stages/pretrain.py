@@ -46,7 +46,7 @@ class Pretrain:
             steps = self._steps(chunk, tokenizer)
             losses = [self._update(learner, step, chunk + i / len(steps), observer) for i, step in enumerate(steps)]
             step += len(steps)
-            tokens, seconds = sum(map(len, sum(steps, []))), time.monotonic() - began
+            tokens, seconds = sum(len(row) for rows in steps for row in rows), time.monotonic() - began
             metrics = {"step": float(step), "loss": fmean(losses), "tokens": float(tokens)}
             timings = {"seconds": seconds, "tokens_per_s": tokens / seconds}
             verdict = observer.rollout(chunk, metrics, timings, ())

@@ -15,7 +15,7 @@ from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, Sampling, Stop
 from aha.rewards import Rewards, paper
-from aha.rundir import RunDir
+from aha.rundir import Keep, RunDir
 from aha.stages.ask import Asker, seed_for
 from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
@@ -88,7 +88,8 @@ class Rl:
             verdict = observer.rollout(rollout, metrics, timings, groups)
             last = rollout + 1 == self.rollouts or isinstance(verdict, Stop)
             save = learner.save if last or (rollout + 1) % self.save_every == 0 else None
-            rundir.commit(rollout, metrics, timings, groups, save=save, progress={"step": step})
+            keep = Keep(self.keep_last, self.keep_every)
+            rundir.commit(rollout, metrics, timings, groups, save=save, progress={"step": step}, keep=keep)
             if isinstance(verdict, Stop):
                 raise BarFailed(verdict.reason)
 
