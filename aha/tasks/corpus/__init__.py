@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aha.tasks.corpus.guess import guess
 from aha.tasks.corpus.searches import methodical, wander, wander_four
 from aha.tasks.corpus.sums import sums
+from aha.tasks.corpus.worked import worked
 from aha.types import Document
 
 Writer = Callable[[random.Random], str]
@@ -27,11 +28,12 @@ class CorpusPart:
 
 
 MIXTURE: tuple[CorpusPart, ...] = (
-    CorpusPart("guess", guess, 0.25),
-    CorpusPart("wander", wander, 0.33),
-    CorpusPart("methodical", methodical, 0.25),
-    CorpusPart("wander-four", wander_four, 0.07),
-    CorpusPart("sums", sums, 0.10),
+    CorpusPart("guess", guess, 0.22),
+    CorpusPart("wander", wander, 0.26),
+    CorpusPart("methodical", methodical, 0.26),
+    CorpusPart("worked", worked, 0.14),
+    CorpusPart("wander-four", wander_four, 0.04),
+    CorpusPart("sums", sums, 0.08),
 )
 
 

@@ -64,7 +64,6 @@ def search(numbers: tuple[int, ...], target: int, tries: Iterator[Try], patience
 
 def check(attempt: Try, target: int, voice: Voice, draw: random.Random) -> tuple[list[str], bool]:
     """Doing the sum again, with care, before believing it: finds the slip that went unnoticed."""
-    careful = Voice(voice.language, voice.mixed, voice.tagged, careless=0.0, notices=0.0, checks=False)
-    words, hit = write_try(attempt, target, careful, draw)
+    words, hit = write_try(attempt, target, voice.careful, draw)
     again = [voice.word("wait", draw)] if draw.random() < 0.5 else []
     return [*again, voice.word("check", draw), *words], hit

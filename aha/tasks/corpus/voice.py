@@ -6,7 +6,7 @@ Every part of the corpus draws a `Voice` and speaks through it, so that quality,
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aha.tasks.countdown import OPERATIONS, Key, question
 from aha.types import Language
@@ -36,6 +36,11 @@ class Voice:
     def word(self, name: str, draw: random.Random) -> str:
         language: Language = draw.choice(("en", "zh")) if self.mixed else self.language
         return WORDS[name][language]
+
+    @property
+    def careful(self) -> Voice:
+        """The same writer taking care: no slips."""
+        return replace(self, careless=0.0)
 
 
 def draw_voice(draw: random.Random) -> Voice:

@@ -1,0 +1,179 @@
+"""The RL loop on the scripted engine and on a real small model: places, bounds, what is learned from and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from aha.backends.laptop import Laptop, write_fresh
+from aha.errors import BarFailed
+from aha.objectives.filters import Filter
+from aha.objectives.losses import Grpo
+from aha.protocols import Adam, Compute, Continue, Sampling, Stop
+from aha.rewards import Rewards, Weighted
+from aha.rundir import RunDir, describe
+from aha.stages.rl import Rl
+from aha.tasks import vocabulary
+from aha.tasks.countdown import CountdownProblems
+from aha.template import Short
+from aha.types import Abstained, Group, Problem, Reply
+
+SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("fresh")
+    vocabulary.save(folder, context=64)
+    size = {"vocab_size": vocabulary.build().get_vocab_size(), "max_position_embeddings": 64, "tie_word_embeddings": True}
+    write_fresh({**SHAPE, **size, "eos_token_id": 1, "pad_token_id": 0, "bos_token_id": None}, folder, seed=1)
+    return str(folder)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Pays a reply whose token count is odd: a random model is right about half of the time, so groups split."""
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        return [float(len(reply.text) % 2) for reply in replies]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Pays nobody: every group is dead."""
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        return [0.0 for _ in replies]
+
+
+@dataclass
+class Watching:
+    """Keeps what a run tells, and stops it after some rollouts."""
+
+    stop_after: int | None = None
+    seen: list[dict[str, float]] = field(default_factory=list)
+
+    def beat(self, what: str) -> None: ...
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
+        self.seen.append(dict(metrics))
+        return Stop("enough was seen") if number == self.stop_after else Continue()
+
+
+def stage(model: str, reward: Odd | Nothing = Odd()) -> Rl:
+    return Rl(
+        model=model,
+        problems=CountdownProblems(),
+        template=Short(),
+        rewards=Rewards((Weighted("odd", reward),)),
+        loss=Grpo(kl=0.01),
+        sampling=Sampling(max_tokens=8),
+        optim=Adam(lr=1e-2),
+        questions=4,
+        samples=4,
+        minibatches=2,
+        steps=6,
+        reference_every=3,
+    )
+
+
+def ran(stage: Rl, root: Path, observer: Watching | None = None) -> tuple[list[dict[str, float]], RunDir]:
+    watching = observer or Watching()
+    rundir = RunDir.open(root, describe("test", {}, seeds={}, argv=()))
+    try:
+        stage.run(Laptop(Compute(device="cpu", threads=1)), rundir, watching)
+    finally:
+        rundir.close()
+    return watching.seen, rundir
+
+
+@pytest.fixture
+def finished(model: str, tmp_path: Path) -> Iterator[tuple[list[dict[str, float]], RunDir]]:
+    yield ran(stage(model), tmp_path / "run")
+
+
+def test_a_run_takes_the_steps_it_was_given_and_writes_each_rollout_down(finished: tuple[list[dict[str, float]], RunDir]) -> None:
+    seen, rundir = finished
+    assert [metrics["step"] for metrics in seen] == [2.0, 4.0, 6.0]
+    assert [line["rollout"] for line in rundir.metrics()] == [0, 1, 2]
+    assert [len(rundir.groups(n)) for n in range(3)] == [4, 4, 4]
+
+
+def test_replies_are_sampled_by_the_weights_of_the_rollout_before(finished: tuple[list[dict[str, float]], RunDir]) -> None:
+    seen, rundir = finished
+    assert [{c.version for group in rundir.groups(n) for c in group.completions} for n in range(3)] == [{0}, {1}, {2}]
+    assert [metrics["staleness"] for metrics in seen] == [0.0, 0.0, 0.0]
+
+
+def test_the_first_of_a_rollouts_updates_is_on_policy_and_the_second_is_not(finished: tuple[list[dict[str, float]], RunDir]) -> None:
+    seen, _ = finished
+    assert all(metrics["mismatch_kl"] == 0.0 for metrics in seen)  # old is as sampled
+    assert all(metrics["kl_old"] > 0 for metrics in seen)  # the mean of an on-policy step (about 0) and an off-policy one
+
+
+def test_the_same_run_twice_gives_the_same_bytes(model: str, tmp_path: Path) -> None:
+    ran(stage(model), tmp_path / "a")
+    ran(stage(model), tmp_path / "b")
+    names = sorted(str(p.relative_to(tmp_path / "a")) for p in (tmp_path / "a").rglob("*") if p.is_file())
+    for name in names:
+        if name.split("/")[0] in ("groups", "checkpoints", "metrics.jsonl") and "sha256" not in name:
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_a_last_rollout_is_left_early_when_the_steps_are_done(model: str, tmp_path: Path) -> None:
+    seen, _ = ran(replace(stage(model), steps=3), tmp_path / "run")
+    assert [(metrics["step"], metrics["updates"]) for metrics in seen] == [(2.0, 2.0), (3.0, 1.0)]
+
+
+def test_groups_that_agree_move_nothing(model: str, tmp_path: Path) -> None:
+    dead = replace(stage(model, Nothing()), loss=Grpo(kl=0.0))
+    seen, rundir = ran(dead, tmp_path / "run")
+    assert all(metrics["dead_groups"] == 1.0 and metrics["grad_norm"] == 0.0 for metrics in seen)
+
+
+def test_dynamic_sampling_asks_again_but_boundedly(model: str, tmp_path: Path) -> None:
+    dead = replace(stage(model, Nothing()), filter=Filter(drop_dead=True, rounds=3), steps=2)
+    seen, rundir = ran(dead, tmp_path / "run")
+    assert seen[0]["rounds"] == 3.0 and seen[0]["updates"] == 0.0
+    assert len({group.problem.id for group in rundir.groups(0)}) > 4  # other problems each round
+
+
+def test_an_observer_that_stops_the_run_loses_nothing(model: str, tmp_path: Path) -> None:
+    watching = Watching(stop_after=1)
+    with pytest.raises(BarFailed, match="enough was seen"):
+        ran(replace(stage(model), save_every=100), tmp_path / "run", watching)
+    rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
+    resumed = rundir.resume()
+    rundir.close()
+    assert resumed is not None and resumed.rollout == 1
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(model: str, tmp_path: Path) -> None:
+    ran(stage(model), tmp_path / "whole")
+    with pytest.raises(BarFailed):
+        ran(stage(model), tmp_path / "cut", Watching(stop_after=0))
+    ran(stage(model), tmp_path / "cut")
+    for name in ("metrics.jsonl", "groups/000002.jsonl.gz", "checkpoints/000002/model.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+
+
+def test_recomputed_old_logprobs_equal_the_sampled_ones_up_to_rounding(model: str, tmp_path: Path) -> None:
+    seen, _ = ran(replace(stage(model), old="recomputed"), tmp_path / "run")
+    assert all(metrics["mismatch_kl"] < 1e-9 for metrics in seen)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"samples": 1}, "samples is 1: GRPO compares replies within a group, so it needs 2 or more"),
+        ({"questions": 0}, "questions is 0: it counts something a run needs, so 1 or more"),
+        ({"minibatches": 17}, "minibatches is 17: a rollout has only 16 replies to divide"),
+        ({"sampling": Sampling(top_p=0.9)}, "RL needs the log-probabilities of the whole distribution"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        replace(stage("nowhere"), **change)  # type: ignore[arg-type]
