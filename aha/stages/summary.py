@@ -22,7 +22,7 @@ def summarise(groups: Sequence[Group]) -> Metrics:
         "length": fmean(reply.tokens for reply in replies),
         "truncated": fmean(reply.finished == "length" for reply in replies),
         "reflection": fmean(reflects(reply.text) for reply in replies),
-        "mixing": fmean(mixes_languages(reply.text) for reply in replies),
+        "mixing": fmean(mixes_languages(reply.text if reply.thought is None else reply.thought) for reply in replies),
         "abstained": fmean(isinstance(score.total, Abstained) for score in scores),
         "dead_groups": dead.groups / len(groups),
         "dead_right": dead.right / len(groups),

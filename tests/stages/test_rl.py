@@ -92,7 +92,7 @@ def ran(stage: Rl, root: Path, observer: Watching | None = None) -> tuple[list[d
 
 @pytest.fixture
 def finished(model: str, tmp_path: Path) -> Iterator[tuple[list[dict[str, float]], RunDir]]:
-    yield ran(stage(model), tmp_path / "run")
+    return ran(stage(model), tmp_path / "run")
 
 
 def test_a_run_takes_the_steps_it_was_given_and_writes_each_rollout_down(finished: tuple[list[dict[str, float]], RunDir]) -> None:
@@ -130,7 +130,7 @@ def test_a_last_rollout_is_left_early_when_the_steps_are_done(model: str, tmp_pa
 
 def test_groups_that_agree_move_nothing(model: str, tmp_path: Path) -> None:
     dead = replace(stage(model, Nothing()), loss=Grpo(kl=0.0))
-    seen, rundir = ran(dead, tmp_path / "run")
+    seen, _rundir = ran(dead, tmp_path / "run")
     assert all(metrics["dead_groups"] == 1.0 and metrics["grad_norm"] == 0.0 for metrics in seen)
 
 
