@@ -49,8 +49,8 @@ def pretrain(name: str, out: Path | None, settings: tuple[tuple[str, str], ...],
     return 0
 
 
-def _tokens() -> dict[str, int]:
+def _tokens() -> dict[str, int | None]:
     """What the model's configuration has to know of its tokenizer."""
     ids = vocabulary.build().get_vocab()
     end = ids[vocabulary.END]
-    return {"vocab_size": len(ids), "eos_token_id": end, "bos_token_id": end, "pad_token_id": ids[vocabulary.PAD]}
+    return {"vocab_size": len(ids), "eos_token_id": end, "bos_token_id": None, "pad_token_id": ids[vocabulary.PAD]}

@@ -7,13 +7,15 @@ from aha.recipes.recipe import Recipe
 from aha.stages.pretrain import Pretrain
 
 CONTEXT = 512
-SHAPE: dict[str, str | int | bool] = {
+SHAPE: dict[str, object] = {
     "model_type": "llama",
     "hidden_size": 96,
     "intermediate_size": 256,
     "num_hidden_layers": 4,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
+    "head_dim": 32,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},  # slow rotations: a number is compared with another far away
     "max_position_embeddings": CONTEXT,
     "tie_word_embeddings": True,
 }

@@ -48,7 +48,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Keep:
-    """Which checkpoints stay: the last n, and every one whose rollout is a multiple of `every`."""
+    """Which checkpoints stay: the last n, and those after every `every` rollouts (rollout 3, 7, … for 4: rollouts count from 0)."""
 
     last: int = 2
     every: int | None = None
@@ -264,7 +264,7 @@ class RunDir(Record):
 
     def _retain(self, keep: Keep) -> None:
         for checkpoint in self.checkpoints()[: -keep.last]:
-            if keep.every is None or checkpoint.rollout % keep.every:
+            if keep.every is None or (checkpoint.rollout + 1) % keep.every:
                 remove_folder(self._disk, checkpoint.folder)
 
     def _checkpoint_bytes(self) -> int:

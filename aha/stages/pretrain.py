@@ -24,7 +24,7 @@ class Pretrain:
     `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
 
     model: str
-    chunks: int = 70
+    chunks: int = 60
     chunk_documents: int = 4_000
     step_tokens: int = 6_000
     longest: int = 400

@@ -31,7 +31,7 @@ class Rl:
     `steps` counts optimizer steps, as in the paper; the last rollout may be left early. `reference_every` steps the reference becomes
     the policy (`None`: never). `old` says where the ratio's denominator comes from: "behaviour" is the log-probability as sampled (right
     where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
-    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and every `keep_every`-th."""
+    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts."""
 
     model: str
     problems: Problems

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aha.tasks.corpus.guess import guess
+from aha.tasks.corpus.marked import marked
 from aha.tasks.corpus.searches import methodical, wander, wander_four
 from aha.tasks.corpus.sums import sums
 from aha.tasks.corpus.worked import worked
@@ -28,12 +29,13 @@ class CorpusPart:
 
 
 MIXTURE: tuple[CorpusPart, ...] = (
-    CorpusPart("guess", guess, 0.22),
-    CorpusPart("wander", wander, 0.26),
-    CorpusPart("methodical", methodical, 0.26),
-    CorpusPart("worked", worked, 0.14),
-    CorpusPart("wander-four", wander_four, 0.04),
-    CorpusPart("sums", sums, 0.08),
+    CorpusPart("guess", guess, 0.20),
+    CorpusPart("wander", wander, 0.24),
+    CorpusPart("methodical", methodical, 0.24),
+    CorpusPart("worked", worked, 0.08),
+    CorpusPart("marked", marked, 0.14),
+    CorpusPart("wander-four", wander_four, 0.03),
+    CorpusPart("sums", sums, 0.07),
 )
 
 
