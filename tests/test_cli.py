@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from aha.cli import main
 from aha.commands.given import OURS
+from aha.errors import BadInput
 from aha.recipes import RECIPES
+from aha.rundir import Manifest, RunDir
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -124,3 +128,64 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     script = "import os, sys; from aha.cli import main; r, w = os.pipe(); os.close(r); os.dup2(w, 1); sys.exit(main(['show', 'zero']))"
     done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What a person could type, with files of their own, and the line that answers."""
+
+    words: str
+    says: str
+
+
+WRONG = [
+    Wrong("run r1-zero --model ./nowhere --problems good.jsonl", "model ./nowhere: there is no such folder"),
+    Wrong("run r1-zero --model base --problems good.jsonl --answer-field gold", "good.jsonl, line 1: no field 'gold' for the answer"),
+    Wrong("run r1-zero --model base --problems good.jsonl --question-field asked", "good.jsonl, line 1: no field 'asked' for the question"),
+    Wrong("run r1-zero --model base --problems other.jsonl", "other.jsonl, line 1: no question field"),
+    Wrong("run r1-zero --model base --problems lacking.jsonl", "lacking.jsonl, line 2: no answer field"),
+    Wrong("run r1-zero --model base --problems boxless.jsonl", "boxless.jsonl, line 1: a row without an answer"),
+    Wrong("run r1-zero --model base --problems empty.jsonl", "empty.jsonl is empty"),
+    Wrong("run r1-zero --model base --problems good.jsonl --samples 1", "--rl.samples 1: samples is 1: GRPO compares"),
+    Wrong("run zero --zero.samples 1", "--zero.samples 1: samples is 1: GRPO compares"),
+    Wrong("run r1-zero --model base --problems good.jsonl --out begun", "begun: it belongs to another recipe (zero, not r1-zero)"),
+]
+FILES = {
+    "good.jsonl": '{"question": "What is 2 + 2?", "answer": "so\\n#### 4"}\n',
+    "other.jsonl": '{"asked": "What is 2 + 2?", "gold": "4"}\n',
+    "lacking.jsonl": '{"question": "What is 2 + 2?", "answer": "4"}\n{"question": "What is 3 + 3?"}\n',
+    "boxless.jsonl": '{"problem": "What is 2 + 2?", "solution": "It is 4."}\n',
+    "empty.jsonl": "",
+}
+HERE = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules)"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "base").mkdir()
+    RunDir.open(tmp_path / "begun", Manifest("zero", {}, {}, {}, None, (), "")).close()
+    return tmp_path
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=[wrong.says[:40] for wrong in WRONG])
+def test_what_is_wrong_is_said_in_one_line_before_torch_is_loaded(wrong: Wrong, folder: Path) -> None:
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", HERE, *wrong.words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, cwd=folder, env=here)
+    assert done.stdout == "2 False\n"
+    assert done.stderr.startswith(f"aha: {wrong.says}") and done.stderr.count("\n") == 1
+
+
+def test_a_group_of_one_is_refused_in_the_words_of_the_stage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadInput) as of_the_stage:
+        RECIPES["zero"]().change([("samples", "1")])
+    assert said(capsys, "run", "zero", "--samples", "1") == (2, "", f"aha: {of_the_stage.value}\n")
+
+
+def test_fields_of_another_name_are_mapped_by_flags(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("show", "r1-zero", "--problems", str(folder / "other.jsonl"), "--question-field", "asked", "--answer-field", "gold", "--json")
+    code, out, _ = said(capsys, *words)
+    shown = json.loads(out)["settings"]
+    assert (code, shown["rl.problems.question_field"]["value"], shown["rl.problems.answer_field"]["value"]) == (0, "asked", "gold")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from aha.errors import BadInput
+from aha.rundir import read_manifest
 from aha.settings import nearest
 from aha.tasks.rows import RowProblems
 
@@ -38,6 +39,10 @@ class Given:
 def given(arguments: Namespace, rest: Sequence[str]) -> Given:
     """Looks at the recipe's name, reads the problems and looks for the model, so that a wrong path costs a second and no more."""
     check_recipe(arguments.recipe, arguments.model, arguments.problems, arguments.command != "show")
+    chosen = settings(rest)
+    check_group(arguments.recipe, chosen)
+    if arguments.command == "run":
+        check_out(arguments.recipe, arguments.out)
     fields = {field: value for flag, field in FIELDS.items() if (value := getattr(arguments, flag)) is not None}
     if fields and arguments.problems is None:
         flag = next(flag for flag, field in FIELDS.items() if field in fields)
@@ -48,7 +53,7 @@ def given(arguments: Namespace, rest: Sequence[str]) -> Given:
         _ = problems.loaded
     if arguments.model is not None:
         check_model(arguments.model)
-    return Given(arguments.model, problems, tuple(settings(rest)))
+    return Given(arguments.model, problems, tuple(chosen))
 
 
 def check_recipe(target: str, model: str | None, problems: str | None, running: bool) -> None:
@@ -68,6 +73,21 @@ NEEDS = {
     "model": "a base model: give it with --model FOLDER_OR_HUB_NAME",
     "problems": "problems: give them with --problems FILE.jsonl, or the name of a Hugging Face data set",
 }
+
+
+def check_group(target: str, chosen: Sequence[tuple[str, str]]) -> None:
+    """BadInput for a group of fewer than two in a recipe of ours, in the words of `Rl`, which would say it after torch is loaded."""
+    stage = "zero" if target == "zero" else "rl"
+    for path, text in chosen:
+        if target in OURS and path in ("samples", f"{stage}.samples") and text.isdecimal() and int(text) < 2:
+            raise BadInput(f"--{stage}.samples {text}: samples is {int(text)}: GRPO compares replies within a group, so it needs 2 or more")
+
+
+def check_out(target: str, out: Path | None) -> None:
+    """BadInput for the directory of another recipe's run. Other settings of the same recipe are told apart once they are known."""
+    root = out or Path("runs") / target
+    if target in OURS and (root / "manifest.json").is_file() and (begun := read_manifest(root / "manifest.json").recipe) != target:
+        raise BadInput(f"{root}: it belongs to another recipe ({begun}, not {target}); choose another directory")
 
 
 def check_model(model: str) -> None:
