@@ -1,0 +1,209 @@
+"""One whole step of ours, from asking to updated weights, beside one of TRL's GRPOTrainer: the same model, prompts, samples and lengths.
+
+    pip install trl && python bench/rl_step.py [--threads 2] [--turns 2] [--steps 4] [--questions 8] [--samples 8] [--tokens 64]
+
+In turns: TRL, ours, TRL, ours. A step samples questions x samples replies and makes one update on them, with clipping and the divergence
+from a reference, in float32 and without recomputed activations. Counted are tokens sampled and tokens trained. Ours also writes each
+rollout's groups to disk. Medians, by the clock and by the processor's time; the first step of a turn warms up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from aha.backends.laptop import Laptop, write_fresh
+from aha.objectives.losses import Grpo
+from aha.protocols import Adam, Compute, Continue, Sampling
+from aha.rewards import Rewards, Weighted
+from aha.rundir import Manifest, RunDir
+from aha.stages.rl import Rl
+from aha.tasks import vocabulary
+from aha.tasks.countdown import CountdownProblems
+from aha.template import Short
+from aha.types import Group, Problem, Reply
+
+SHAPE = {"model_type": "llama", "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4}
+RATE = 1e-4
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much a turn does."""
+
+    model: str
+    steps: int
+    questions: int
+    samples: int
+    tokens: int
+    turn: int
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one step took; `tokens` counts those sampled."""
+
+    tokens: float
+    wall_s: float
+    cpu_s: float
+
+
+def even(text: str) -> float:
+    """Splits the groups of any model."""
+    return float(sum(map(ord, text)) % 2 == 0)
+
+
+def reward(problem: Problem, replies: Sequence[Reply]) -> list[float]:
+    return [even(reply.text) for reply in replies]
+
+
+class Clock:
+    """Differences between looks."""
+
+    def __init__(self) -> None:
+        self.look()
+
+    def look(self) -> tuple[float, float]:
+        before, now = getattr(self, "now", (0.0, 0.0)), (time.perf_counter(), time.process_time())
+        self.now = now
+        return now[0] - before[0], now[1] - before[1]
+
+
+class Listening:
+    """An observer that keeps what each rollout took, the writing of the one before included."""
+
+    def __init__(self) -> None:
+        self.clock, self.spent = Clock(), list[Spent]()
+
+    def beat(self, what: str) -> None:
+        pass
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
+        self.spent.append(Spent(timings["tokens"], *self.clock.look()))
+        return Continue()
+
+
+def ours(work: Work) -> list[Spent]:
+    rl = Rl(
+        model=work.model,
+        problems=CountdownProblems(),
+        template=Short(),
+        rewards=Rewards((Weighted("even", reward),)),
+        loss=Grpo(kl=0.001, aggregation="seq-mean", dual_clip=None),
+        sampling=Sampling(max_tokens=work.tokens),
+        optim=Adam(lr=RATE),
+        questions=work.questions,
+        samples=work.samples,
+        minibatches=1,
+        steps=work.steps,
+        reference_every=None,
+        seed=work.turn,
+        save_every=work.steps,
+    )
+    listening = Listening()
+    with tempfile.TemporaryDirectory() as folder:
+        rundir = RunDir.open(Path(folder) / "run", Manifest("bench", {}, {}, {}, None, (), ""))
+        rl.run(Laptop(Compute(device="cpu", dtype="float32")), rundir, listening)
+        rundir.close()
+    return listening.spent
+
+
+def theirs(work: Work) -> list[Spent]:
+    from datasets import Dataset
+    from transformers import AutoTokenizer, TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    class Watch(TrainerCallback):
+        def __init__(self) -> None:
+            self.clock, self.spent = Clock(), list[Spent]()
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            self.clock.look()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            self.spent.append(Spent(0, *self.clock.look()))
+
+    said: list[int] = []
+
+    def rewarded(completions: list[str], completion_ids: list[list[int]], **_: Any) -> list[float]:
+        said.append(sum(map(len, completion_ids)))
+        return [even(text) for text in completions]
+
+    problems = CountdownProblems().at(0, 0, work.questions * work.steps, work.turn)
+    rows = Dataset.from_list([{"prompt": Short().prompt(problem.question)} for problem in problems])
+    with tempfile.TemporaryDirectory() as folder:
+        how = GRPOConfig(
+            output_dir=folder,
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            learning_rate=RATE,
+            lr_scheduler_type="constant",
+            per_device_train_batch_size=work.questions * work.samples,
+            gradient_accumulation_steps=1,
+            num_generations=work.samples,
+            max_completion_length=work.tokens,
+            max_steps=work.steps,
+            temperature=1.0,
+            beta=0.001,
+            loss_type="grpo",
+            model_init_kwargs={"dtype": "float32"},
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            logging_strategy="no",
+            seed=work.turn,
+        )
+        watch = Watch()
+        tokenizer = AutoTokenizer.from_pretrained(work.model, padding_side="left")
+        GRPOTrainer(work.model, rewarded, how, rows, processing_class=tokenizer, callbacks=[watch]).train()
+    return [Spent(tokens, each.wall_s, each.cpu_s) for tokens, each in zip(said, watch.spent, strict=True)]
+
+
+def base(folder: Path) -> str:
+    built = vocabulary.build()
+    size, end = built.get_vocab_size(), built.token_to_id(vocabulary.END)
+    vocabulary.save(folder, 512)
+    write_fresh({**SHAPE, "vocab_size": size, "eos_token_id": end, "bos_token_id": None, "max_position_embeddings": 512}, folder, seed=0)
+    return str(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=2)
+    for name, count in (("steps", 4), ("questions", 8), ("samples", 8), ("tokens", 64)):
+        parser.add_argument(f"--{name}", type=int, default=count)
+    chosen = parser.parse_args()
+    try:
+        import trl
+    except ImportError:
+        print("trl is not installed: nothing to compare with (pip install trl)")
+        return
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(chosen.threads)
+    spent: dict[str, list[Spent]] = {f"trl {trl.__version__}": [], "ours": []}
+    with tempfile.TemporaryDirectory() as folder:
+        model = base(Path(folder) / "base")
+        for turn in range(chosen.turns):
+            work = Work(model, chosen.steps, chosen.questions, chosen.samples, chosen.tokens, turn)
+            for way, step in zip(spent, (theirs, ours), strict=True):
+                spent[way] += step(work)[1:]
+    found = {way: (median(2 * s.tokens / s.wall_s for s in all), median(2 * s.tokens / s.cpu_s for s in all)) for way, all in spent.items()}
+    for way, (wall, cpu) in found.items():
+        print(f"{way:12} {wall:9,.0f} tokens/s {cpu:9,.0f} tokens/cpu s  ({len(spent[way])} steps)")
+    theirs_, ours_ = found.values()
+    print(f"ours / trl: x{ours_[0] / theirs_[0]:.2f}, by cpu time x{ours_[1] / theirs_[1]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

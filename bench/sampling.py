@@ -1,0 +1,135 @@
+"""Tokens a second of our engine beside Hugging Face's `generate` on the same model, prompts, samples and length.
+
+    python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2]
+
+In turns: theirs, ours, theirs, ours. Both draw from the whole distribution at temperature 1; ours also records log-probabilities. Shown
+are medians, by the clock and by the processor's time, which says more on a machine that is busy with other things.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+
+from aha.backends.torch_engine import TorchEngine
+from aha.protocols import Ask, Compute, Sampling
+
+TINY = LlamaConfig(
+    vocab_size=1632,
+    hidden_size=96,
+    intermediate_size=256,
+    num_hidden_layers=4,
+    num_attention_heads=4,
+    max_position_embeddings=512,
+)
+QWEN = Qwen2Config(
+    vocab_size=151_936,
+    hidden_size=128,
+    intermediate_size=512,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=1024,
+    tie_word_embeddings=True,
+)
+STOPS = {"tiny": 16, "qwen2": 1_500}  # ids that end a reply: each token one of about a hundred, so that rows finish at different times
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one turn took."""
+
+    tokens: int
+    wall_s: float
+    cpu_s: float
+
+
+def made(shape: str) -> PreTrainedModel:
+    torch.manual_seed(1)
+    return (LlamaForCausalLM(TINY) if shape == "tiny" else Qwen2ForCausalLM(QWEN)).eval()
+
+
+def prompts(rows: int, vocabulary: int) -> list[tuple[int, ...]]:
+    """A prompt for each group of samples, of 24 to 40 tokens."""
+    return [tuple((31 * i + 7 * j) % (vocabulary // 2) for j in range(24 + i % 17)) for i in range(rows // SAMPLES)]
+
+
+def ours(model: PreTrainedModel, asked: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]) -> Callable[[int], int]:
+    engine = TorchEngine(model, stops, Compute(device="cpu"))
+
+    def sample(turn: int) -> int:
+        asks = [Ask(prompt, tuple(1_000 * turn + SAMPLES * i + j for j in range(SAMPLES))) for i, prompt in enumerate(asked)]
+        said = engine.generate(asks, Sampling(max_tokens=tokens))
+        return sum(len(completion.tokens) for _, completions in said for completion in completions)
+
+    return sample
+
+
+def theirs(model: PreTrainedModel, asked: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]) -> Callable[[int], int]:
+    width = max(map(len, asked))
+    rows = [prompt for prompt in asked for _ in range(SAMPLES)]
+    ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    how = GenerationConfig(
+        do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=tokens, eos_token_id=list(stops), pad_token_id=stops[0]
+    )
+
+    def sample(turn: int) -> int:
+        torch.manual_seed(turn)
+        with torch.inference_mode():
+            said = model.generate(ids, attention_mask=mask, generation_config=how)[:, width:]
+        ended = torch.isin(said, torch.tensor(stops))
+        return int((ended.cumsum(1) - ended.long() == 0).sum())  # up to and with the first stop
+
+    return sample
+
+
+def timed(sample: Callable[[int], int], turn: int) -> Spent:
+    wall, cpu = time.perf_counter(), time.process_time()
+    tokens = sample(turn)
+    return Spent(tokens, time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def compare(shape: str, rows: int, tokens: int, turns: int) -> None:
+    model = made(shape)
+    vocabulary = model.config.vocab_size
+    for name, stops in (("all to the limit", (vocabulary - 1,)), ("rows end early", tuple(range(vocabulary - STOPS[shape], vocabulary)))):
+        asked = prompts(rows, vocabulary)
+        ways = {"generate": theirs(model, asked, tokens, stops), "ours": ours(model, asked, tokens, stops)}
+        for sample in ways.values():
+            sample(0)
+        spent: dict[str, list[Spent]] = {way: [] for way in ways}
+        for turn in range(1, turns + 1):
+            for way, sample in ways.items():
+                spent[way].append(timed(sample, turn))
+        wall = {way: median(each.tokens / each.wall_s for each in found) for way, found in spent.items()}
+        cpu = {way: median(each.tokens / each.cpu_s for each in found) for way, found in spent.items()}
+        for way in ways:
+            print(f"{shape:6} {name:17} {way:9} {wall[way]:9,.0f} tokens/s {cpu[way]:9,.0f} tokens/cpu s", flush=True)
+        print(
+            f"{shape:6} {name:17} ours / generate: x{wall['ours'] / wall['generate']:.2f}, by cpu time x{cpu['ours'] / cpu['generate']:.2f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--shapes", nargs="+", default=list(STOPS), choices=list(STOPS))
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    for shape in chosen.shapes:
+        compare(shape, chosen.rows, chosen.tokens, chosen.turns)
+
+
+if __name__ == "__main__":
+    main()
