@@ -1,0 +1,160 @@
+"""Real commands on a small fresh model, and where they stood when they were disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.endtoend.world import write_recipe
+from tests.house import ROOT
+
+HERE = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+LIMIT_S = 600.0  # a machine with much else to do is slow, not broken
+
+
+def until(fact: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
+    """Whether it came true in time."""
+    deadline = time.monotonic() + limit_s
+    while not fact():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+class Command:
+    """One running `aha`, forked from the warm server."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        assert until(base.with_suffix(".pid").exists)
+        self.pid = int(base.with_suffix(".pid").read_text())
+
+    @property
+    def over(self) -> bool:
+        return self.base.with_suffix(".code").exists()
+
+    @property
+    def code(self) -> int:
+        """Its exit code once it has ended; minus the signal's number where one ended it."""
+        assert until(lambda: self.over), f"it does not end; it is {self.doing}"
+        return int(self.base.with_suffix(".code").read_text().split()[0])
+
+    @property
+    def cpu_s(self) -> float:
+        assert until(lambda: self.over)
+        return float(self.base.with_suffix(".code").read_text().split()[1])
+
+    @property
+    def seconds(self) -> float:
+        """From its start to its end, once it has ended."""
+        assert until(lambda: self.over)
+        return self.base.with_suffix(".code").stat().st_mtime - self.base.with_suffix(".pid").stat().st_mtime
+
+    def send(self, number: signal.Signals) -> str:
+        """What it was doing when the signal came; empty where it had ended before."""
+        if self.over:
+            return ""
+        os.kill(self.pid, number)
+        return self.doing
+
+    def while_doing(self, what: str) -> None:
+        """Returns when it does that."""
+        assert until(lambda: self.doing == what or self.over) and not self.over, f"never {what}: {self.said}"
+
+    @property
+    def doing(self) -> str:
+        note = self.base.with_suffix(".note")
+        return (note.read_text().strip() if note.exists() else "") or "starting"
+
+    @property
+    def said(self) -> str:
+        """What it wrote to stderr."""
+        return self.base.with_suffix(".err").read_text()
+
+
+class Warm:
+    """The server in `warm.py`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.model, self.count = folder, folder / "model", 0
+        command = [sys.executable, "-m", "tests.endtoend.warm", str(self.model)]
+        self.said = (folder / "server").open("w+b")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.said, cwd=ROOT, env=HERE)
+        assert until(lambda: b"ready" in (folder / "server").read_bytes())
+
+    def start(self, *words: object, tty: str | None = None) -> Command:
+        """`aha` with those words, or a script with its arguments."""
+        self.count += 1
+        base = self.folder / f"{self.count}"
+        order = {"base": str(base), "argv": list(map(str, words)), "folder": str(self.folder), "tty": tty}
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        self.process.stdin.flush()
+        return Command(base)
+
+    def run(self, *words: object) -> Command:
+        """Ended well."""
+        command = self.start(*words)
+        assert command.code == 0, command.said
+        return command
+
+    def close(self) -> None:
+        self.process.communicate(timeout=30)
+        self.said.close()
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    server = Warm(tmp_path_factory.mktemp("warm"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def even(warm: Warm) -> Path:
+    """The recipe that most faults are done to."""
+    return write_recipe(warm.folder / "even.py", warm.model)
+
+
+@pytest.fixture(scope="session")
+def expected(warm: Warm, even: Path) -> dict[str, bytes]:
+    """What that recipe leaves when nothing happens to it."""
+    warm.run("run", even, "--out", warm.folder / "whole", "--no-preflight")
+    return result_of(warm.folder / "whole")
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """A figure for the lab book."""
+
+    def say(line: str) -> None:
+        print(f"\nFIGURE {line}")
+        record_property("figure", line)
+
+    return say
+
+
+def rollouts_done(root: Path) -> int:
+    path = root / "metrics.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def result_of(root: Path) -> dict[str, bytes]:
+    """Everything a run leaves that has to be the same bits: all but clocks, owners, the command's words and the report's picture."""
+    but = {"timings.jsonl", "lock", "manifest.json", "report.html"}
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name not in but)
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+def differing(one: dict[str, bytes], other: dict[str, bytes]) -> Sequence[str]:
+    """The files that are not the same in both."""
+    return [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]

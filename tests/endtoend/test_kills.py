@@ -1,0 +1,71 @@
+"""kill -9 at random moments of a real run: the same command goes on, and ends with the bits of a run never stopped."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.endtoend.conftest import Warm, differing, result_of, until
+from tests.endtoend.world import PRETRAIN, write_recipe
+
+CHAIN = 10  # kills of one run at most
+
+
+def killed_again_and_again(warm: Warm, words: tuple[object, ...], kills: int, draw: random.Random, latest_s: float) -> list[str]:
+    """What the run was doing at each kill; it is done afterwards."""
+    doing = []
+    for _ in range(kills):
+        command = warm.start(*words)
+        until(lambda command=command: command.over, draw.uniform(0.0, latest_s))
+        command.send(signal.SIGKILL)
+        if command.code != -signal.SIGKILL:
+            assert command.code == 0, command.said
+            break
+        doing.append(command.doing)
+    warm.run(*words)
+    return doing
+
+
+def campaign(warm: Warm, recipe: Path, folder: Path, kills: int, seed: int, tell: Callable[[str], None]) -> Counter[str]:
+    """`kills` kills, spread over as many runs as it takes, each compared with one never stopped."""
+    words = ("run", recipe, "--no-preflight", "--out")
+    whole = warm.run(*words, folder / "whole")
+    expected = result_of(folder / "whole")
+    latest_s = 2 * whole.seconds / CHAIN  # so that about ten kills fit into a run
+    draw, doing, runs = random.Random(seed), Counter[str](), 0
+    while doing.total() < kills:
+        out = folder / f"killed-{runs}"
+        doing.update(killed_again_and_again(warm, (*words, out), min(CHAIN, kills - doing.total()), draw, latest_s))
+        assert differing(result_of(out), expected) == []
+        runs += 1
+    tell(f"{doing.total()} kills in {runs} runs of {whole.seconds:.1f} s, 0 of {len(expected)} files differ; {dict(doing.most_common())}")
+    return doing
+
+
+@pytest.mark.slow
+def test_ten_kills_of_an_rl_run_change_no_bit(warm: Warm, even: Path, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    campaign(warm, even, tmp_path, kills=10, seed=1, tell=tell)
+
+
+@pytest.mark.slow
+def test_three_kills_of_pretraining_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    campaign(warm, write_recipe(tmp_path / "reading.py", warm.model, PRETRAIN), tmp_path, kills=3, seed=2, tell=tell)
+
+
+@pytest.mark.long
+def test_two_hundred_kills_of_an_rl_run_land_everywhere_and_change_no_bit(
+    warm: Warm, even: Path, tmp_path: Path, tell: Callable[[str], None]
+) -> None:
+    doing = campaign(warm, even, tmp_path, kills=200, seed=3, tell=tell)
+    assert {"sampling", "learning", "saving"} <= doing.keys()
+
+
+@pytest.mark.long
+def test_fifty_kills_of_pretraining_land_everywhere_and_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    doing = campaign(warm, write_recipe(tmp_path / "reading.py", warm.model, PRETRAIN), tmp_path, kills=50, seed=4, tell=tell)
+    assert {"writing documents", "learning", "saving"} <= doing.keys()

@@ -1,0 +1,121 @@
+"""`python -m aha` without the seconds of importing torch: a server that has loaded everything forks a process for each command.
+
+The process is the command to the letter, with a session of its own, and may be killed like any other. A thread in it notes in a mapped
+file, every two milliseconds, what the main thread is doing; the note outlives it.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from tests.endtoend.world import write_model
+
+DOING = {
+    "_check": "reading input",
+    "preflight": "preflight",
+    "_open": "loading",
+    "_resume": "resuming",
+    "resume": "resuming",
+    "_ask": "sampling",
+    "_learn": "learning",
+    "_steps": "writing documents",
+    "_update": "learning",
+    "open": "opening",
+    "commit": "recording",
+    "_checkpoint": "saving",
+    "_conclude": "reporting",
+}
+SIZE = 32
+
+
+def serve(model: Path) -> None:
+    """A line of JSON in starts a command; its process leaves `N.pid`, and at its end `N.code`: exit code and CPU seconds."""
+    load()
+    write_model(model)
+    print("ready", flush=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        if os.fork() == 0:
+            attend(**json.loads(line))
+
+
+def attend(base: str, **order: Any) -> None:
+    """Between the server and the command: waits for it, so that any number may run. Never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        become(base, **order)
+    leave(Path(f"{base}.pid"), str(pid))
+    _, status, used = os.wait4(pid, 0)
+    leave(Path(f"{base}.code"), f"{os.waitstatus_to_exitcode(status)} {used.ru_utime + used.ru_stime:.3f}")
+    os._exit(0)
+
+
+def leave(path: Path, text: str) -> None:
+    aside = path.with_suffix(".aside" + path.suffix)
+    aside.write_text(text)
+    aside.rename(path)
+
+
+def load() -> None:
+    """What every run imports sooner or later."""
+    import matplotlib.backends.backend_agg  # noqa: F401
+    import torch  # noqa: F401
+    import transformers.models.llama.modeling_llama
+    import transformers.tokenization_utils_tokenizers  # noqa: F401
+
+    import aha.backends.laptop
+    import aha.commands.run  # noqa: F401
+
+
+def become(base: str, argv: list[str], folder: str, tty: str | None) -> NoReturn:
+    """This process is the command now: `aha` with those words, or the script that the first word names."""
+    os.setsid()
+    os.chdir(folder)
+    targets = [tty] * 3 if tty else ["/dev/null", f"{base}.out", f"{base}.err"]  # a session's first terminal becomes the one its ctrl-C comes from
+    for number, path in enumerate(targets):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND * (not tty), 0o644)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, name, open(("stdin", "stdout", "stderr").index(name), "r" if name == "stdin" else "w", buffering=1, closefd=False))
+    threading.Thread(target=watch, args=(Path(f"{base}.note"),), daemon=True).start()
+    if argv[0].endswith(".py"):
+        sys.argv = argv
+        runpy.run_path(argv[0], run_name="__main__")
+        sys.exit(0)
+    sys.argv = ["aha", *argv]
+    runpy.run_module("aha", run_name="__main__", alter_sys=True)
+    raise AssertionError("the command exits by itself")
+
+
+def watch(note: Path) -> None:
+    main = threading.main_thread().ident
+    note.write_bytes(b"starting".ljust(SIZE))
+    with note.open("r+b") as file, mmap.mmap(file.fileno(), SIZE) as room:
+        while True:
+            room[:] = doing(sys._current_frames().get(main or 0)).encode().ljust(SIZE)
+            time.sleep(0.002)
+
+
+def doing(frame: FrameType | None) -> str:
+    while frame is not None:
+        name = frame.f_code.co_name
+        if name in DOING and "/aha/" in frame.f_code.co_filename:
+            return DOING[name]
+        frame = frame.f_back
+    return "starting"
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

@@ -1,0 +1,69 @@
+"""A model with random weights and recipes for it: all that a real run needs, small enough to kill many times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aha.tasks import vocabulary
+
+SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+CONTEXT = 256
+STOPS_EVERY = 40  # so many tokens a reply on average, though nobody taught this model to stop
+
+RL = '''
+from dataclasses import dataclass, replace
+from aha.objectives.losses import Grpo
+from aha.protocols import Adam, Compute, Sampling
+from aha.recipes import Recipe
+from aha.rewards import Rewards, Weighted
+from aha.stages.rl import Rl
+from aha.tasks.countdown import CountdownProblems
+from aha.template import Short
+
+@dataclass(frozen=True)
+class Even:
+    """1 where the letters of a reply add up to an even number: splits the groups of any model."""
+    def __call__(self, problem, replies):
+        return [float(sum(map(ord, reply.text)) % 2) for reply in replies]
+
+RL = Rl(
+    model={model!r}, problems=CountdownProblems(), template=Short(), rewards=Rewards((Weighted("even", Even()),)), loss=Grpo(),
+    sampling=Sampling(max_tokens=60), optim=Adam(lr=1e-3), questions=4, samples=4, minibatches=2, steps=40, reference_every=10,
+    save_every=2, keep_last=2,
+)
+
+def recipe():
+    return Recipe("even", "a run to be disturbed", (("rl", RL),), compute=Compute(device="cpu", threads=1))
+'''
+
+PRETRAIN = """
+from aha.protocols import Adam, Compute
+from aha.recipes import Recipe
+from aha.stages.pretrain import Pretrain
+
+recipe = Recipe(
+    "reading", "documents to be disturbed",
+    (("pretrain", Pretrain({model!r}, chunks=24, chunk_documents=40, step_tokens=800, longest=120, optim=Adam(lr=3e-3), save_every=3)),),
+    compute=Compute(device="cpu", threads=1),
+)
+"""
+
+
+def write_model(folder: Path) -> Path:
+    """The same bits every time. Torch is loaded by whoever wants a model, not by whoever wants a recipe."""
+    from aha.backends.laptop import write_fresh
+
+    built = vocabulary.build()
+    size, end = built.get_vocab_size(), built.token_to_id(vocabulary.END)
+    vocabulary.save(folder, CONTEXT)
+    write_fresh({**SHAPE, "vocab_size": size, "eos_token_id": end, "max_position_embeddings": CONTEXT}, folder, seed=0)
+    stops = sorted({end, *range(end, size, STOPS_EVERY)})
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": stops}))
+    return folder
+
+
+def write_recipe(path: Path, model: Path, text: str = RL, *, more: str = "") -> Path:
+    """`more` is code after the recipe's own: it may replace any of its names."""
+    path.write_text(text.replace("{model!r}", repr(str(model))) + more)
+    return path
