@@ -173,7 +173,7 @@ def _beyond_kib(folder: Path, vocabulary: int) -> int:
     more = ["--minibatches", "1", "--steps", "2", "--sampling.max_tokens", "64"]
     exact = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(2**20), "OMP_NUM_THREADS": "1"}  # large tensors are given back at once
     command = [sys.executable, "-c", MEASURE, *words, *SMALL, *more]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=500, check=True, env=exact)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=900, check=True, env=exact)
     weights = sum(weight.numel() for weight in load_model(base, torch.device("cpu"), torch.float32).parameters())
     return int(done.stderr.split()[-1]) - BYTES * weights // 1024
 
