@@ -35,10 +35,10 @@ class Weighted:
         return self.domains is None or problem.domain in self.domains
 
     def values(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        """The reward's values, one a reply, each finite or abstained; ValueError otherwise."""
+        """The reward's values, one a reply, each finite or abstained; BadInput otherwise."""
         values = list(self.reward(problem, replies))
         if len(values) != len(replies):
-            raise ValueError(f"reward '{self.name}' returned {len(values)} values for {len(replies)} replies: one a reply is needed")
+            raise BadInput(f"reward '{self.name}' returned {len(values)} values for {len(replies)} replies: one a reply is needed")
         return [self._checked(value, problem) for value in values]
 
     def _checked(self, value: object, problem: Problem) -> float | Abstained:
@@ -47,7 +47,7 @@ class Weighted:
                 return value
             case Real() if isfinite(value):
                 return float(value)
-        raise ValueError(f"reward '{self.name}' returned {value!r} for {problem.id}: a finite number or Abstained is needed")
+        raise BadInput(f"reward '{self.name}' returned {value!r} for {problem.id}: a finite number or Abstained is needed")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Rewards:
         """One score a reply, in order, of the parts that cover the problem's domain."""
         covering = [part for part in self.parts if part.covers(problem)]
         if not covering:
-            raise ValueError(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
+            raise BadInput(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
         columns = [part.values(problem, replies) for part in covering]
         return tuple(_score(covering, [column[i] for column in columns]) for i in range(len(replies)))
 

@@ -64,19 +64,19 @@ def test_a_reward_covers_its_domains_only() -> None:
 
 
 def test_a_problem_that_no_reward_covers_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no reward covers domain 'code' of p1"):
+    with pytest.raises(BadInput, match="no reward covers domain 'code' of p1"):
         Rewards((Weighted("maths", Format(), domains=("math",)),))(asked(domain="code"), [GOOD])
 
 
 @pytest.mark.parametrize("values", [(), (1.0,), (1.0, 1.0, 1.0)])
 def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=rf"reward 'mine' returned {len(values)} values for 2 replies"):
+    with pytest.raises(BadInput, match=rf"reward 'mine' returned {len(values)} values for 2 replies"):
         Rewards((Weighted("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "1", None, 1j, [1.0]])
 def test_a_reward_that_returns_no_finite_number_is_named(value: object) -> None:
-    with pytest.raises(ValueError, match=r"reward 'mine' returned .* for p1: a finite number or Abstained is needed"):
+    with pytest.raises(BadInput, match=r"reward 'mine' returned .* for p1: a finite number or Abstained is needed"):
         Rewards((Weighted("mine", Scripted((1.0, value))),))(asked(), [GOOD, WRONG])
 
 
