@@ -82,13 +82,12 @@ def become(base: str, argv: list[str], folder: str, tty: str | None) -> NoReturn
     """This process is the command now: `aha` with those words, or the script that the first word names."""
     os.setsid()
     os.chdir(folder)
-    targets = [tty] * 3 if tty else ["/dev/null", f"{base}.out", f"{base}.err"]  # a session's first terminal becomes the one its ctrl-C comes from
+    targets = [tty] * 3 if tty else ["/dev/null", f"{base}.out", f"{base}.err"]  # the first terminal opened sends it ctrl-C
     for number, path in enumerate(targets):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND * (not tty), 0o644)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    for name in ("stdin", "stdout", "stderr"):
-        setattr(sys, name, open(("stdin", "stdout", "stderr").index(name), "r" if name == "stdin" else "w", buffering=1, closefd=False))
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, "w" if number else "r", 1, closefd=False) for number in range(3))
     threading.Thread(target=watch, args=(Path(f"{base}.note"),), daemon=True).start()
     if argv[0].endswith(".py"):
         sys.argv = argv
