@@ -36,11 +36,14 @@ def load_config(model: str) -> Any:
         raise BadInput(f"model {model!r} cannot be loaded ({first}): give a folder with a Hugging Face model, or a hub name") from problem
 
 
-def load_model(model: str, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
-    """The causal language model in evaluation mode. BadInput if it is not there, is no causal model or has no safetensors."""
+def load_model(model: str, device: torch.device, dtype: torch.dtype, *, plain_attention: bool = False) -> PreTrainedModel:
+    """The causal language model in evaluation mode. BadInput if it is not there, is no causal model or has no safetensors.
+
+    `plain_attention` multiplies matrices where PyTorch would take a fused kernel."""
     config = load_config(model)
     # PyTorch's attention knows no soft cap on the scores; models that have one (Gemma 2) take the plain implementation.
-    attention = "eager" if getattr(config, "attn_logit_softcapping", None) is not None else "sdpa"
+    capped = getattr(config, "attn_logit_softcapping", None) is not None
+    attention = "eager" if capped or plain_attention else "sdpa"
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             located(model), config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False

@@ -24,9 +24,9 @@ class Pretrain:
     `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
 
     model: str
-    chunks: int = 60
+    chunks: int = 72
     chunk_documents: int = 4_000
-    step_tokens: int = 6_000
+    step_tokens: int = 2_500
     longest: int = 400
     optim: Adam = Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=100)
     decay_from: float = 0.3

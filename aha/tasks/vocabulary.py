@@ -49,7 +49,7 @@ question problem solution reason step steps result sum product difference equal 
 program function string list language model english chinese translate translation text User Assistant Use Hello What How Why Can Please
 The This That It You We They He She In On If Is Are I'm don't can't dangerous harm safe illegal weapon refuse cannot able am""".split()
 
-CHINESE = """使用 用 得到 不对 对 等等 所以 检查 你好 您好 谢谢 请 什么 怎么 为什么 多少 可以 不能 不是 我们 你们 他们 这个 那个 因为 但是 然后
+CHINESE = """太小 太大 使用 用 得到 不对 对 等等 所以 检查 你好 您好 谢谢 请 什么 怎么 为什么 多少 可以 不能 不是 我们 你们 他们 这个 那个 因为 但是 然后
 如果 或者 问题 答案 回答 数字 计算 结果 等于 加 减 乘 除 程序 函数 代码 语言 模型 中文 英文 翻译 帮助 抱歉 危险 安全 知道 思考 验证 错误 再试
 的 一 是 了 我 不 人 在 他 有 这 个 上 们 来 到 时 大 地 为 子 中 你 说 生 国 年 着 就 那 和 要 她 出 也 得 里 后 自 以 会 家 可 下 而 过 天
 去 能 对 小 多 然 于 心 学 么 之 都 好 看 起 发 当 没 成 只 如 事 把 还 用 第 样 道 想 作 种 开 美 总 从 无 情 己 面 最 女 但 现 前 些 所 同 日

@@ -13,6 +13,7 @@ from aha.tasks.corpus.guess import guess
 from aha.tasks.corpus.marked import marked
 from aha.tasks.corpus.searches import methodical, wander, wander_four
 from aha.tasks.corpus.sums import sums
+from aha.tasks.corpus.verdicts import verdicts
 from aha.tasks.corpus.worked import worked
 from aha.types import Document
 
@@ -29,11 +30,12 @@ class CorpusPart:
 
 
 MIXTURE: tuple[CorpusPart, ...] = (
-    CorpusPart("guess", guess, 0.20),
-    CorpusPart("wander", wander, 0.24),
-    CorpusPart("methodical", methodical, 0.24),
-    CorpusPart("worked", worked, 0.08),
-    CorpusPart("marked", marked, 0.14),
+    CorpusPart("guess", guess, 0.17),
+    CorpusPart("wander", wander, 0.22),
+    CorpusPart("methodical", methodical, 0.26),
+    CorpusPart("worked", worked, 0.06),
+    CorpusPart("marked", marked, 0.07),
+    CorpusPart("verdicts", verdicts, 0.12),
     CorpusPart("wander-four", wander_four, 0.03),
     CorpusPart("sums", sums, 0.07),
 )

@@ -17,6 +17,8 @@ WORDS: dict[str, dict[Language, str]] = {
     "wait": {"en": "wait", "zh": "等等"},
     "so": {"en": "so", "zh": "所以"},
     "check": {"en": "check", "zh": "检查"},
+    "low": {"en": "low", "zh": "太小"},
+    "high": {"en": "high", "zh": "太大"},
 }
 
 
@@ -106,8 +108,11 @@ def write_try(attempt: Try, target: int, voice: Voice, draw: random.Random) -> t
                 said = right
         words += ["=", str(said)]
         value = said
-    hit = value == target
-    return [*words, voice.word("yes" if hit else "no", draw)], hit
+    return [*words, voice.word(verdict(value, target), draw)], value == target
+
+
+def verdict(value: int, target: int) -> str:
+    return "yes" if value == target else "low" if value < target else "high"
 
 
 def slipped(value: int, draw: random.Random) -> int:

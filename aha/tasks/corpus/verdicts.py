@@ -1,0 +1,28 @@
+"""The part in which somebody goes through other people's results until one is right."""
+
+from __future__ import annotations
+
+import random
+
+from aha.tasks.corpus.voice import draw_voice, prompt, random_try, shuffled, slipped, verdict
+from aha.tasks.corpus.worked import value_of
+from aha.tasks.countdown import keys
+
+
+def verdicts(draw: random.Random) -> str:
+    """`= 13 no = 48 no = 17 yes`: each result once, so that only the question says which is right."""
+    key = draw.choice(keys(3, "train"))
+    numbers, target = shuffled(key, draw), key[1]
+    voice, seen, text = draw_voice(draw), set[int](), ""
+    while target not in seen and len(seen) < 8:
+        result = target if draw.random() < 0.4 else _another(numbers, target, draw)
+        if result not in seen:
+            seen.add(result)
+            text += f" = {result} {voice.word(verdict(result, target), draw)}"
+    return prompt(numbers, target, voice.language) + text
+
+
+def _another(numbers: tuple[int, ...], target: int, draw: random.Random) -> int:
+    """What another try comes to, or a near miss."""
+    value = value_of(random_try(numbers, draw))
+    return slipped(target, draw) if value is None or draw.random() < 1 / 3 else value
