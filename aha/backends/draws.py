@@ -47,10 +47,12 @@ def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor | int, sampling: 
         logp_BV = torch.log_softmax(logits_BV.float(), -1)
         token_B = logp_BV.argmax(-1)
         return token_B, logp_BV.gather(-1, token_B[:, None])[:, 0]
-    logp_BV = torch.log_softmax(logits_BV.float() / sampling.temperature, -1)
+    # Memory of [B, V] costs more than the sums: none is taken for a division by 1 or a sum that can stand where its terms stood.
+    scaled_BV = logits_BV.float() if sampling.temperature == 1.0 else logits_BV.float() / sampling.temperature
+    logp_BV = torch.log_softmax(scaled_BV, -1)
     if sampling.top_p < 1.0:
         logp_BV = _nucleus(logp_BV, sampling.top_p)
-    cumulative_BV = logp_BV.exp().cumsum(-1)
+    cumulative_BV = logp_BV.exp().cumsum_(-1)
     # Scaled by the total, so that rounding in the sum can never point past the last token; a token of probability 0 is never hit.
     aim_B = uniform(seed_B, position_B).to(cumulative_BV.dtype) * cumulative_BV[:, -1]
     token_B = torch.searchsorted(cumulative_BV, aim_B[:, None], right=True)[:, 0].clamp_(max=logits_BV.shape[-1] - 1)
