@@ -52,9 +52,10 @@ def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor | int, sampling: 
     logp_BV = torch.log_softmax(scaled_BV, -1)
     if sampling.top_p < 1.0:
         logp_BV = _nucleus(logp_BV, sampling.top_p)
-    cumulative_BV = logp_BV.exp().cumsum_(-1)
+    # In float64: near 1 a float32 sum moves in steps of 6e-8, a hundredth of a likely token's share of a large vocabulary.
+    cumulative_BV = logp_BV.exp().double().cumsum_(-1)
     # Scaled by the total, so that rounding in the sum can never point past the last token; a token of probability 0 is never hit.
-    aim_B = uniform(seed_B, position_B).to(cumulative_BV.dtype) * cumulative_BV[:, -1]
+    aim_B = uniform(seed_B, position_B) * cumulative_BV[:, -1]
     token_B = torch.searchsorted(cumulative_BV, aim_B[:, None], right=True)[:, 0].clamp_(max=logits_BV.shape[-1] - 1)
     return token_B, logp_BV.gather(-1, token_B[:, None])[:, 0]
 
