@@ -50,7 +50,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 long: $(READY)
-	$(PYTEST) -m long --durations 0
+	$(PYTEST) -m long --durations 0 -raP
 
 bench: $(READY)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
