@@ -26,7 +26,7 @@ def until(fact: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
     while not fact():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.002)
+        time.sleep(0.01)
     return True
 
 

@@ -20,7 +20,7 @@ from aha.rundir import Record
 from tests.endtoend.conftest import Command, Warm, differing, result_of, until
 from tests.endtoend.world import write_recipe
 
-PROMPT_S = 10.0
+PROMPT_S, PROMPT_SHARE = 10.0, 0.25  # of a whole run: a machine that takes minutes for seconds is given as many more
 CTRL_C = b"\x03"
 CODES = {signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}}  # before a run has begun the signal itself ends it: 143 to a shell
 
@@ -116,24 +116,21 @@ def stopped(warm: Warm, words: tuple[object, ...], number: signal.Signals, after
 
 def campaign(warm: Warm, recipe: Path, expected: dict[str, bytes], folder: Path, stops: int, seed: int) -> tuple[Counter[str], list[float]]:
     draw, all_doing, all_took, runs = random.Random(seed), Counter[str](), [], 0
-    latest_s = run_seconds(warm, recipe, folder) / 3
+    run_s = warm.run("run", recipe, "--out", folder / "timed", "--no-preflight").seconds
     while all_doing.total() < stops:
         words = ("run", recipe, "--out", folder / f"stopped-{runs}", "--no-preflight")
         for _ in range(min(10, stops - all_doing.total())):
-            doing, took = stopped(warm, words, draw.choice(list(CODES)), draw.uniform(0.0, latest_s))
+            doing, took = stopped(warm, words, draw.choice(list(CODES)), draw.uniform(0.0, run_s / 3))
             if not doing:
                 break
             assert whole(folder / f"stopped-{runs}")
             all_doing[doing] += 1
             all_took.append(took)
+            assert took <= max(PROMPT_S, PROMPT_SHARE * run_s), doing
         warm.run(*words)
         assert differing(result_of(folder / f"stopped-{runs}"), expected) == []
         runs += 1
     return all_doing, all_took
-
-
-def run_seconds(warm: Warm, recipe: Path, folder: Path) -> float:
-    return warm.run("run", recipe, "--out", folder / "timed", "--no-preflight").seconds
 
 
 def tell_of(doing: Counter[str], took: list[float], expected: dict[str, bytes]) -> str:
@@ -147,7 +144,6 @@ def test_ten_stops_at_random_moments_are_prompt_and_change_no_bit(
 ) -> None:
     doing, took = campaign(warm, even, expected, tmp_path, stops=10, seed=5)
     tell(tell_of(doing, took, expected))
-    assert max(took) <= PROMPT_S
 
 
 @pytest.mark.long
@@ -156,7 +152,6 @@ def test_a_hundred_stops_at_random_moments_are_prompt_and_change_no_bit(
 ) -> None:
     doing, took = campaign(warm, even, expected, tmp_path, stops=100, seed=6)
     tell(tell_of(doing, took, expected))
-    assert max(took) <= PROMPT_S
     assert {"sampling", "learning"} <= doing.keys()
 
 
