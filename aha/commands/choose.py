@@ -87,7 +87,7 @@ def _found(target: str) -> Chosen:
 # --- a recipe file ----------------------------------------------------------------------------------------------------
 
 
-class _Text(importlib.abc.InspectLoader):
+class _Text(importlib.abc.ExecutionLoader):
     """A module from its text: the file of today, or the one that a manifest kept."""
 
     def __init__(self, text: str, path: str) -> None:
