@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aha.objectives.advantages import Advantages
 from aha.objectives.losses import Grpo
-from aha.protocols import Adam, Sampling
+from aha.protocols import Adam, Compute, Sampling
 from aha.recipes.recipe import Recipe
 from aha.rewards import paper
 from aha.stages.evaluate import Evaluate
@@ -45,6 +45,7 @@ SOURCES = {
     "zero.keep_every": "[ours: the report compares checkpoints on the way]",
     "evaluate": "[ours: 500 held-out problems, 4 samples each, sampled as in training]",
     "compute": "[ours: all that the machine has; changes nothing that is learned beyond rounding]",
+    "compute.micro_tokens": "[ours: what fits in a processor's cache: 16,384 at a time took three times as long]",
 }
 
 
@@ -78,4 +79,5 @@ def zero() -> Recipe:
         follows={"evaluate.sampling.max_tokens": ("zero.sampling.max_tokens", 1.0)},
         model="refused",
         problems="refused",
+        compute=Compute(micro_tokens=1_024),
     )
