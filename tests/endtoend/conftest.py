@@ -66,9 +66,22 @@ class Command:
         os.kill(self.pid, number)
         return self.doing
 
-    def while_doing(self, what: str) -> None:
-        """Returns when it does that."""
-        assert until(lambda: self.doing == what or self.over) and not self.over, f"never {what}: {self.said}"
+    @property
+    def starved_s(self) -> float:
+        """How long it has waited for a processor that others had; 0 where the kernel does not say, or once it has ended."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
+
+    def end_s(self) -> float:
+        """How long it takes to end from now, the time left out that it waited for a processor."""
+        began, before, after = time.monotonic(), self.starved_s, 0.0
+        while not self.over:
+            after = max(after, self.starved_s)
+            assert time.monotonic() - began < LIMIT_S, f"it does not end; it is {self.doing}"
+            time.sleep(0.005)
+        return time.monotonic() - began - max(0.0, after - before)
 
     @property
     def doing(self) -> str:
