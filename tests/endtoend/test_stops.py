@@ -22,7 +22,8 @@ from tests.endtoend.world import write_recipe
 
 PROMPT_S = 10.0
 CTRL_C = b"\x03"
-CODES = {signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}}  # before a run has begun the signal itself ends it: 143 to a shell
+# Before Python has begun and when it is leaving, the signal itself ends it, which a shell calls 130 and 143 as well.
+CODES = {signal.SIGINT: {130, -signal.SIGINT}, signal.SIGTERM: {143, -signal.SIGTERM}}
 
 STANDS = """
 import time
