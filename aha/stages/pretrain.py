@@ -18,13 +18,14 @@ from aha.tasks.corpus import documents
 
 @dataclass(frozen=True)
 class Pretrain:
-    """`chunks` times: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
-    learn them in a drawn order. The rate is constant after warm-up until `decay_from` of all chunks, then falls linearly to `decay_to`.
+    """Again and again: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
+    learn them in a drawn order. In each of the `cycles` (chunks, peak) the rate is the peak, a multiple of `optim.lr`, for the share
+    `decay_from` of its chunks and then falls linearly to `decay_to`; a second cycle goes on where a base turned out to be too weak.
 
     `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
 
     model: str
-    chunks: int = 72
+    cycles: tuple[tuple[int, float], ...] = ((72, 1.0), (48, 0.5))
     chunk_documents: int = 4_000
     step_tokens: int = 2_500
     longest: int = 400
@@ -68,13 +69,21 @@ class Pretrain:
         return steps
 
     def _update(self, learner: Learner, rows: Sequence[Sequence[int]], done: float, observer: Observer) -> float:
-        learner.set_rate(self.rate_at(done / self.chunks))
+        learner.set_rate(self.rate_at(done))
         metrics = learner.update(collate_documents(rows), CrossEntropy())
         observer.beat(f"chunk {int(done)}")
         return metrics["loss"]
 
-    def rate_at(self, share: float) -> float:
-        """The multiple of the learning rate when `share` of the chunks are done."""
-        if share < self.decay_from:
-            return 1.0
-        return max(self.decay_to, (1 - share) / (1 - self.decay_from))
+    @property
+    def chunks(self) -> int:
+        """How many there are in all cycles."""
+        return sum(chunks for chunks, _ in self.cycles)
+
+    def rate_at(self, done: float) -> float:
+        """The multiple of the learning rate when so many chunks are done."""
+        for chunks, peak in self.cycles:
+            if done < chunks:
+                share = done / chunks
+                return peak if share < self.decay_from else max(self.decay_to, peak * (1 - share) / (1 - self.decay_from))
+            done -= chunks
+        return self.decay_to
