@@ -41,7 +41,10 @@ SIZE = 32
 def serve(model: Path) -> None:
     """A line of JSON in starts a command; its process leaves `N.pid`, and at its end `N.code`: exit code and CPU seconds."""
     load()
-    write_model(model)
+    if os.fork() == 0:  # a progress bar shown here would make a semaphore that all commands share, and one killed with it in hand stops all
+        write_model(model)
+        os._exit(0)
+    os.wait()
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
