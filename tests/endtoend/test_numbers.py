@@ -85,9 +85,9 @@ def test_an_update_that_is_not_finite_changes_no_bit_and_three_rollouts_of_them_
 def test_a_reward_that_is_not_finite_ends_the_run_with_one_line_that_names_it(value: str, warm: Warm, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "broken.py", warm.model, more=REWARD.replace("{value}", value))
     command = warm.start("run", recipe, "--out", tmp_path / "run", "--no-preflight")
+    assert command.code == 2, command.said
     last = command.said.splitlines()[-1]
-    assert "reward 'broken' returned" in last and "a finite number or Abstained is needed" in last, command.said
-    assert last.startswith("aha: reward 'broken'") and command.code == 2
+    assert last.startswith("aha: reward 'broken' returned") and last.endswith("a finite number or Abstained is needed"), command.said
     assert "Traceback" not in command.said
 
 
