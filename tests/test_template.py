@@ -146,6 +146,6 @@ MEGABYTE = {
 @pytest.mark.parametrize("text", MEGABYTE.values(), ids=MEGABYTE.keys())
 @pytest.mark.parametrize("template", [R1Zero(), Instruct()], ids=["tags", "instruct"])
 def test_a_megabyte_is_read_in_a_fifth_of_a_second(text: str, template: Template) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     template.read(text, 1, "stop")
-    assert time.perf_counter() - start < 0.2
+    assert time.process_time() - start < 0.2

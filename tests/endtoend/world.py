@@ -44,7 +44,7 @@ from aha.stages.pretrain import Pretrain
 
 recipe = Recipe(
     "reading", "documents to be disturbed",
-    (("pretrain", Pretrain({model!r}, chunks=24, chunk_documents=40, step_tokens=800, longest=120, optim=Adam(lr=3e-3), save_every=3)),),
+    (("pretrain", Pretrain({model!r}, cycles=((24, 1.0),), chunk_documents=40, step_tokens=800, longest=120, optim=Adam(lr=3e-3), save_every=3)),),
     compute=Compute(device="cpu", threads=1),
 )
 """

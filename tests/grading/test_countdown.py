@@ -142,7 +142,7 @@ MEGABYTE = [
 
 @pytest.mark.parametrize("text", MEGABYTE, ids=lambda text: text[:8])
 def test_a_megabyte_is_judged_in_a_second(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: others may have the processor
     assert isinstance(grade(REFERENCE, text), Wrong)
     last_expression(text)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

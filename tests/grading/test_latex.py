@@ -73,9 +73,9 @@ MEGABYTE = ["\\ " * 500_000, "~" * 1_000_000, "\\boxed{" + " " * 19_980 + "}", "
 @pytest.mark.parametrize("gold", ["72", "\\frac{\\pi}{2}"])
 @pytest.mark.parametrize("text", MEGABYTE, ids=lambda text: text[:8])
 def test_a_megabyte_is_judged_in_half_a_second(gold: str, text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert isinstance(grade(Latex(gold), text), Wrong)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_a_reply_without_an_answer_is_wrong_and_never_abstained() -> None:

@@ -136,9 +136,9 @@ MEGABYTE += [
 
 @pytest.mark.parametrize("text", MEGABYTE, ids=lambda text: text[:8])
 def test_a_megabyte_is_judged_in_half_a_second(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert isinstance(grade(Number("72"), text), Wrong)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def data(name: str) -> list[dict[str, object]]:

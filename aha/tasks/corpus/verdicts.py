@@ -10,7 +10,7 @@ from aha.tasks.countdown import keys
 
 
 def verdicts(draw: random.Random) -> str:
-    """`= 13 no = 48 no = 17 yes`: each result once, so that only the question says which is right."""
+    """`= 13 low = 48 high = 17 yes`: each result once, so that only the question says which is right."""
     key = draw.choice(keys(3, "train"))
     numbers, target = shuffled(key, draw), key[1]
     voice, seen, text = draw_voice(draw), set[int](), ""

@@ -112,6 +112,7 @@ def write_try(attempt: Try, target: int, voice: Voice, draw: random.Random) -> t
 
 
 def verdict(value: int, target: int) -> str:
+    """The word for a result beside the target: right, too low or too high."""
     return "yes" if value == target else "low" if value < target else "high"
 
 
