@@ -30,7 +30,7 @@ SOURCES = {
     "zero.sampling.temperature": "[nature: 1.0]",
     "zero.sampling.top_p": "[ours: none, so that recorded log-probabilities are those of the whole distribution]",
     "zero.sampling.max_tokens": "[ours: within the base model's context, and beyond the thoughts that RL comes to want]",
-    "zero.optim": "[ours: AdamW; a model this small wants 100 times the paper's rate; 1e-3 learned half as fast, 2e-3 forgot how to]",
+    "zero.optim": "[ours: AdamW; a model this small wants 100 times the paper's rate; 1e-3 learned half as fast, 2e-3 not at all]",
     "zero.filter": "[ours: none; a rollout has enough groups that differ]",
     "zero.truncation": "[ours: a reply that was cut is judged as it stands, which teaches it to end]",
     "zero.old": "[ours: as sampled; engine and learner agree, and it saves a forward pass]",

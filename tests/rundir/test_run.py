@@ -95,9 +95,7 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(run: RunDir, tmp_
     assert again.metrics() == [] and list((again.root / "groups").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("keep", "left"), [(Keep(2), [8, 9]), (Keep(1), [9]), (Keep(1, every=4), [3, 7, 9]), (Keep(20), list(range(10)))]
-)
+@pytest.mark.parametrize(("keep", "left"), [(Keep(2), [8, 9]), (Keep(1), [9]), (Keep(1, every=4), [3, 7, 9]), (Keep(20), list(range(10)))])
 def test_the_last_n_and_every_mth_checkpoint_stay(run: RunDir, keep: Keep, left: list[int]) -> None:
     for rollout in range(10):
         run.commit(rollout, {}, {}, save=saving(ForgetfulDisk(), b""), keep=keep)

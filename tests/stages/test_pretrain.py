@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aha.backends.hf import HFTokenizer, load_tokenizer
-from aha.stages.pretrain import Pretrain
+from aha.stages.pretrain import Cycle, Pretrain
 
-STAGE = Pretrain("nowhere", cycles=((10, 1.0), (4, 0.5)), decay_from=0.5, decay_to=0.01, chunk_documents=60, step_tokens=500)
+STAGE = Pretrain("nowhere", cycles=(Cycle(10), Cycle(4, 0.5)), decay_from=0.5, decay_to=0.01, chunk_documents=60, step_tokens=500)
 
 
 @pytest.mark.parametrize(
