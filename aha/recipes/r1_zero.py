@@ -47,6 +47,7 @@ SOURCES = {
     "rl.minibatches": "[nature: 16 of 512 replies, one inner epoch]",
     "rl.steps": "[nature: 10,400]",
     "rl.reference_every": "[nature: every 400 steps a hard copy of the policy]",
+    "rl.anneal_from": "[paper 2.2: a constant rate, as far as it says]",
     "rl.seed": "[ours: 0; give another for another run]",
     "rl.save_every": "[ours: after each rollout, which costs hours]",
     "rl.keep_last": "[ours: the last two, so that a damaged one has one before it]",

@@ -39,6 +39,7 @@ SOURCES = {
     "zero.minibatches": "[ours: 8 updates a rollout learn faster by the clock than 4]",
     "zero.steps": "[ours: the figures have levelled off by then]",
     "zero.reference_every": "[ours: about ten rollouts, for the paper's 25 in a run 100 times longer]",
+    "zero.anneal_from": "[ours: a rate that falls settles what was found; a run this short has no other end]",
     "zero.seed": "[ours: 0; give another for another run]",
     "zero.save_every": "[ours: a checkpoint is small]",
     "zero.keep_last": "[ours: the last two, so that a damaged one has one before it]",
@@ -65,6 +66,7 @@ def zero() -> Recipe:
         minibatches=8,
         steps=208,
         reference_every=80,
+        anneal_from=0.3,
         save_every=5,
         keep_every=5,
     )

@@ -31,6 +31,7 @@ class Rl:
     `steps` counts optimizer steps, as in the paper; the last rollout may be left early. `reference_every` steps the reference becomes
     the policy (`None`: never). `old` says where the ratio's denominator comes from: "behaviour" is the log-probability as sampled (right
     where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
+    From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
     A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts."""
 
     model: str
@@ -49,6 +50,7 @@ class Rl:
     minibatches: int = 16
     steps: int = 10_400
     reference_every: int | None = 400
+    anneal_from: float = 1.0
     seed: int = 0
     save_every: int = 1
     keep_last: int = 2
@@ -60,6 +62,8 @@ class Rl:
         for name in ("questions", "minibatches", "steps", "save_every", "keep_last"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it counts something a run needs, so 1 or more")
+        if not 0 <= self.anneal_from <= 1:
+            raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
         if self.minibatches > self.questions * self.samples:
             raise ValueError(f"minibatches is {self.minibatches}: a rollout has only {self.questions * self.samples} replies to divide")
         if self.sampling.temperature <= 0 or self.sampling.top_p < 1:
@@ -71,6 +75,11 @@ class Rl:
     @property
     def rollouts(self) -> int:
         return -(-self.steps // self.minibatches)
+
+    def rate_at(self, step: int) -> float:
+        """The multiple of the learning rate that step `step` (from 0) takes, warm-up apart."""
+        left = self.steps * (1 - self.anneal_from)
+        return min(1.0, (self.steps - step) / left) if left > 0 else 1.0
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
@@ -130,6 +139,7 @@ class Rl:
         for minibatch in batch.split(self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
             if step == self.steps:
                 break
+            learner.set_rate(self.rate_at(step))
             reports.append(learner.update(self._with_reference(minibatch, learner), self.loss))
             step += 1
             observer.beat(f"learned step {step}")

@@ -166,6 +166,14 @@ def test_recomputed_old_logprobs_equal_the_sampled_ones_up_to_rounding(model: st
 
 
 @pytest.mark.parametrize(
+    ("anneal_from", "rates"), [(1.0, [1, 1, 1, 1, 1, 1]), (0.5, [1, 1, 1, 1, 2 / 3, 1 / 3]), (0.0, [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])]
+)
+def test_the_rate_stays_and_then_falls_towards_zero(anneal_from: float, rates: list[float]) -> None:
+    annealed = replace(stage("nowhere"), anneal_from=anneal_from)
+    assert [annealed.rate_at(step) for step in range(6)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"samples": 1}, "samples is 1: GRPO compares replies within a group, so it needs 2 or more"),
