@@ -23,6 +23,7 @@ def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], neede
     """What `fill` writes into the folder it is given appears at `folder` by one rename, with the sha256 of every file."""
     beside = aside(folder)
     with trouble(folder, needed):
+        home = folder.parent.stat().st_ino
         try:
             if beside.exists():
                 disk.remove(beside)
@@ -33,8 +34,17 @@ def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], neede
         except (OSError, SafetensorError, AhaError):  # what is half-written would only take space
             with suppress(OSError):
                 disk.remove(beside)
+            _unmake(folder.parent, home)
             raise
         disk.fsync(folder.parent)
+
+
+def _unmake(parent: Path, home: int) -> None:
+    """Where the run was moved meanwhile, a library that writes into a folder makes its parents anew: those empty ones go again."""
+    with suppress(OSError):
+        if parent.stat().st_ino != home:
+            parent.rmdir()
+            parent.parent.rmdir()
 
 
 def remove_folder(disk: Disk, folder: Path) -> None:

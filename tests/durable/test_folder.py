@@ -132,3 +132,17 @@ def test_a_save_that_writes_what_may_not_be_there_is_a_mistake_of_ours(tmp_path:
     with pytest.raises(ValueError, match="a checkpoint cannot hold it"):
         publish_folder(Disk(), tmp_path / "000001", lambda folder: folder.joinpath(name).write_text("") and None)
     assert not (tmp_path / "000001").exists()
+
+
+def test_a_run_that_is_moved_while_it_is_saved_leaves_nothing_where_it_was(tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+
+    def fill(folder: Path) -> None:
+        (tmp_path / "run").rename(tmp_path / "elsewhere")
+        folder.mkdir(parents=True)  # as save_pretrained does
+        (folder / "config.json").write_text("{}")
+        raise FileNotFoundError(2, "gone", str(folder))
+
+    with pytest.raises(DiskTrouble):
+        publish_folder(Disk(), tmp_path / "run" / "checkpoints" / "000001", fill)
+    assert not (tmp_path / "run").exists()
