@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aha.evals.benchmark import Benchmark
 from aha.grading import grade
 from aha.grading.countdown import last_expression
@@ -23,12 +25,9 @@ COUNTDOWN = Benchmark(
     what="three numbers, held out, half of the questions in Chinese",
 )
 
-COUNTDOWN_4 = Benchmark(
+COUNTDOWN_4 = replace(
+    COUNTDOWN,
     name="countdown4",
     problems=CountdownProblems(numbers=4, split="held-out"),
-    grade=grade,
-    lenient=last_expression,
-    vote=spelling,
-    headline="pass@1",
     what="four numbers, held out, half of the questions in Chinese",
 )

@@ -166,7 +166,9 @@ def test_who_says_a_value_and_when_it_was_begun_do_not_matter(tmp_path: Path) ->
 def test_a_setting_that_is_free_may_change(tmp_path: Path) -> None:
     RunDir.open(tmp_path, MANIFEST).close()
     other = replace(MANIFEST, settings={**MANIFEST.settings, "tiny.device": Setting("cuda")})
-    RunDir.open(tmp_path, other, free=frozenset({"tiny.device"})).close()
+    run = RunDir.open(tmp_path, other, free=frozenset({"tiny.device"}))
+    run.close()
+    assert run.manifest() == MANIFEST  # what it was begun with stays on record
 
 
 def test_a_directory_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
