@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
+from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
@@ -25,6 +26,8 @@ COMMANDS = {
     "report": "write a run's report again",
     "pretrain": "make the tiny base model anew",
 }
+OWN: dict[str, Command] = {}  # each in a file of its own under commands/, and a line here
+EVERY = COMMANDS | {name: command.what for name, command in OWN.items()}
 PIPE = 128 + signal.SIGPIPE
 SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 --questions 32; `aha show RECIPE` lists them."
 
@@ -60,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def command(words: list[str], terminal: Terminal) -> int:
     """Runs one command and returns its exit code."""
     name = words[0] if words else "--help"
-    if not name.startswith("-") and name not in COMMANDS:
-        raise BadInput(f"{name}: there is no such command; there are {', '.join(COMMANDS)}{nearest(name, list(COMMANDS))}")
+    if not name.startswith("-") and name not in EVERY:
+        raise BadInput(f"{name}: there is no such command; there are {', '.join(EVERY)}{nearest(name, list(EVERY))}")
     try:
         arguments, rest = parser().parse_known_args(words or ["--help"])
     except SystemExit as wanted:  # --help and --version
@@ -79,7 +82,9 @@ def command(words: list[str], terminal: Terminal) -> int:
             return _report(arguments, rest, terminal)
         case "pretrain":
             return _pretrain(arguments, rest, words, terminal)
-    raise BadInput("name a command: " + ", ".join(COMMANDS))
+        case str(own) if own in OWN:
+            return OWN[own].run(arguments, rest, terminal)
+    raise BadInput("name a command: " + ", ".join(EVERY))
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -91,8 +96,10 @@ def parser() -> ArgumentParser:
     top.add_argument("--version", action="version", version=f"aha {_version()}")
     kinds = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     made = {
-        name: kinds.add_parser(name, help=words, description=words, epilog=SETTINGS, allow_abbrev=False) for name, words in COMMANDS.items()
+        name: kinds.add_parser(name, help=words, description=words, epilog=SETTINGS, allow_abbrev=False) for name, words in EVERY.items()
     }
+    for name, command in OWN.items():
+        command.flags(made[name])
     for name in ("run", "show", "doctor"):
         made[name].add_argument(
             "recipe", metavar="RECIPE", help="zero, r1-zero, drgrpo, dapo, a recipe file (.py), or a run's manifest.json"

@@ -39,11 +39,71 @@ class Latex:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One option of several: the letter that is right (A, B, C ...), and the options' texts in that order where they are known."""
+
+    letter: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words: any of `values` is right, to the letter when `exact`, else up to case, punctuation, articles and width."""
+
+    values: tuple[str, ...]
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer that only a language model can compare with `value`; a rule abstains."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Stdio:
+    """A program from stdin to stdout: one (input, expected output) a test. `tolerance` compares numbers that are not equal as text;
+    `checker`, a Python program, decides where several outputs are valid. `seconds` of CPU and `memory_mb` bound each test."""
+
+    tests: tuple[tuple[str, str], ...]
+    language: Literal["python", "cpp"] = "python"
+    tolerance: float | None = None
+    checker: str | None = None
+    seconds: float = 6.0
+    memory_mb: int = 512
+
+
+@dataclass(frozen=True)
+class Calls:
+    """A function, or a method as `Solution.two_sum`: one (arguments, expected value) a test, each as JSON."""
+
+    entry: str
+    tests: tuple[tuple[str, str], ...]
+    tolerance: float | None = None
+    seconds: float = 6.0
+    memory_mb: int = 512
+
+
+@dataclass(frozen=True)
+class Asserts:
+    """A function and the assert statements that test it, as HumanEval (`check(candidate)`) and MBPP write them; `prompt` stands before
+    an answer that is a completion of it."""
+
+    entry: str
+    tests: str
+    prompt: str = ""
+    seconds: float = 6.0
+    memory_mb: int = 512
+
+
+@dataclass(frozen=True)
 class Open:
     """No checkable answer; only a preference or a judge can say."""
 
 
-Reference = Countdown | Number | Latex | Open
+Code = Stdio | Calls | Asserts
+Reference = Countdown | Number | Latex | Choice | Text | Judged | Stdio | Calls | Asserts | Open
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aha.answers.latex import parses
 from aha.answers.numbers import rational
-from aha.types import Countdown, Latex, Number, Open, Reference
+from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
 
 def gradable(reference: Reference) -> bool:
@@ -16,5 +16,15 @@ def gradable(reference: Reference) -> bool:
             return parses(reference)
         case Countdown(numbers, _):
             return len(numbers) > 0
+        case Choice(letter, options):
+            return len(letter) == 1 and "A" <= letter <= "Z" and (not options or ord(letter) - ord("A") < len(options))
+        case Text(values):
+            return any(value.strip() for value in values)
+        case Stdio(tests) | Calls(_, tests):
+            return len(tests) > 0
+        case Asserts(_, tests):
+            return bool(tests.strip())
+        case Judged(value):
+            return bool(value.strip())
         case Open():
             return True

@@ -7,7 +7,7 @@ from aha.answers.symbols import LONGEST
 from aha.grading.countdown import grade_countdown, last_expression
 from aha.grading.latex import grade_latex
 from aha.grading.numbers import grade_number
-from aha.types import Abstained, Countdown, Grade, Latex, Number, Open, Reference, Wrong
+from aha.types import Abstained, Countdown, Grade, Judged, Latex, Number, Open, Reference, Wrong
 
 __all__ = ["gradable", "grade", "last_expression"]
 
@@ -16,6 +16,8 @@ def grade(reference: Reference, answer: str | None) -> Grade:
     """Whether the answer is right; `None`, a reply that broke its template, is always wrong."""
     if isinstance(reference, Open):
         return Abstained("an open question has no reference to compare with")
+    if isinstance(reference, Judged):
+        return Abstained("only a language model can compare this answer with its reference")
     if answer is None:
         return Wrong("no answer: the reply broke the template")
     answer = answer[-LONGEST:]
@@ -26,3 +28,5 @@ def grade(reference: Reference, answer: str | None) -> Grade:
             return grade_number(reference, answer)
         case Latex():
             return grade_latex(reference, answer)
+        case _:
+            return Abstained(f"no grader for a {type(reference).__name__} yet")

@@ -1,0 +1,18 @@
+"""A command as a value: its line of help, its flags and what it does. Its module loads nothing heavy before `run` is called."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aha.commands.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Command:
+    """`run` gets the flags, the words that are none of them (settings by their path) and the terminal, and returns the exit code."""
+
+    what: str
+    flags: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Sequence[str], Terminal], int]
