@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
 
 from aha.types import Abstained, Completion, Conversation, Group, Problem, Reply, Said
 
@@ -206,3 +207,15 @@ class Problems(Protocol):
     """A source of problems, as a function of the place in the run: nothing is stored to resume."""
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]: ...
+
+
+Live = TypeVar("Live", covariant=True)
+
+
+@runtime_checkable
+class Opens(Protocol[Live]):
+    """A reward or a grader, as settings, that needs something live: a pool, a sandbox, a model that judges.
+
+    The stage opens it once, works with what it is given, and closes it at its end."""
+
+    def open(self, backend: Backend) -> AbstractContextManager[Live]: ...
