@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from math import isfinite
 from numbers import Real
 
 from aha.errors import BadInput
-from aha.protocols import Reward
+from aha.protocols import Backend, Opens, Reward
 from aha.rewards.accuracy import Accuracy
 from aha.rewards.form import Format
 from aha.rewards.length import SoftOverlong
@@ -22,7 +23,7 @@ class Weighted:
     """A reward with its weight and the part of the reply it sees; `domains` limits it to problems of those (`None`: to none)."""
 
     name: str
-    reward: Reward
+    reward: Reward | Opens[Reward]
     weight: float = 1.0
     sees: Sees = "all"
     domains: tuple[str, ...] | None = None
@@ -36,6 +37,8 @@ class Weighted:
 
     def values(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         """The reward's values, one a reply, each finite or abstained; BadInput otherwise."""
+        if not callable(self.reward):
+            raise BadInput(f"reward '{self.name}' needs something live: use it within `with rewards.open(backend) as live`")
         values = list(self.reward(problem, replies))
         if len(values) != len(replies):
             raise BadInput(f"reward '{self.name}' returned {len(values)} values for {len(replies)} replies: one a reply is needed")
@@ -68,6 +71,20 @@ class Rewards:
             raise BadInput(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
         columns = [part.values(problem, replies) for part in covering]
         return tuple(_score(covering, [column[i] for column in columns]) for i in range(len(replies)))
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Rewards]:
+        """The same rewards with what they need live (graders, a sandbox, a judge) opened once, and closed at the end."""
+        with ExitStack() as stack:
+            yield replace(self, parts=tuple(_opened(part, backend, stack) for part in self.parts))
+
+
+def _opened(part: Weighted, backend: Backend, stack: ExitStack) -> Weighted:
+    match part.reward:
+        case Opens() as opens:
+            return replace(part, reward=stack.enter_context(opens.open(backend)))
+        case _:
+            return part
 
 
 def _score(weighted: Sequence[Weighted], values: Sequence[float | Abstained]) -> Score:
