@@ -33,7 +33,7 @@ class Pretrain:
     `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
 
     model: str
-    cycles: tuple[Cycle, ...] = (Cycle(200),)
+    cycles: tuple[Cycle, ...] = (Cycle(190),)
     chunk_documents: int = 4_000
     step_tokens: int = 2_500
     longest: int = 400

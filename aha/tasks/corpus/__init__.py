@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aha.tasks.corpus.guess import guess
 from aha.tasks.corpus.marked import marked
-from aha.tasks.corpus.searches import methodical, wander, wander_four
+from aha.tasks.corpus.searches import hopeless, methodical, wander, wander_four
 from aha.tasks.corpus.sums import sums
 from aha.tasks.corpus.verdicts import verdicts
 from aha.tasks.corpus.worked import worked
@@ -31,8 +31,9 @@ class CorpusPart:
 
 MIXTURE: tuple[CorpusPart, ...] = (
     CorpusPart("guess", guess, 0.17),
-    CorpusPart("wander", wander, 0.22),
-    CorpusPart("methodical", methodical, 0.26),
+    CorpusPart("wander", wander, 0.19),
+    CorpusPart("methodical", methodical, 0.25),
+    CorpusPart("hopeless", hopeless, 0.04),
     CorpusPart("worked", worked, 0.06),
     CorpusPart("marked", marked, 0.07),
     CorpusPart("verdicts", verdicts, 0.12),

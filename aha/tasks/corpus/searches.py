@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import cache
 
 from aha.tasks.corpus.voice import Try, Voice, draw_voice, finish, prompt, random_try, shuffled, write_try
-from aha.tasks.countdown import keys
+from aha.tasks.countdown import Key, all_keys, is_held_out, keys
 
 MOST_TRIES = 27  # all there are with three numbers: 3 pairs, 3 operators, 3 operators
 
@@ -31,6 +32,21 @@ def methodical(draw: random.Random) -> str:
     order = draw.choice(("+-*", "*+-"))
     patience = draw.choice((0.8, 0.93, 0.98, 1.0))
     return search(numbers, key[1], systematic(numbers, order), patience=patience, draw=draw)
+
+
+def hopeless(draw: random.Random) -> str:
+    """Every pair and operator in turn towards a target that cannot be made: the patient writer ends all the same, with a guess."""
+    made = draw.choice(keys(3, "train"))[0]
+    target = draw.choice(keys(3, "train"))[1]
+    while (made, target) in _solvable() or is_held_out((made, target)):
+        target = draw.choice(keys(3, "train"))[1]
+    numbers = shuffled((made, target), draw)
+    return search(numbers, target, systematic(numbers, draw.choice(("+-*", "*+-"))), patience=draw.choice((0.98, 1.0)), draw=draw)
+
+
+@cache
+def _solvable() -> frozenset[Key]:
+    return frozenset(all_keys(3))
 
 
 def systematic(numbers: tuple[int, ...], order: str) -> Iterator[Try]:
