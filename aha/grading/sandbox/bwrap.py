@@ -1,0 +1,238 @@
+"""The strongest tier: bubblewrap's namespaces around a warm fork server that runs one locked child per program."""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import shutil
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from aha.errors import BadInput
+from aha.grading.sandbox import seccomp
+from aha.grading.sandbox.compiled import Compiled
+from aha.grading.sandbox.job import Job, Limits, Outcome, Tier
+from aha.grading.sandbox.namespace import Way, interpreter, ways
+from aha.grading.sandbox.slot import Broken, Order, Slot, memory_file
+from aha.grading.sandbox.verdict import Facts, Streams, infrastructure, judged, not_compiled
+
+MIB = 1 << 20
+PATIENCE_S = 600.0  # for a slot, while others' programs run
+COMPILING = Limits(cpu_s=20.0, wall_s=40.0, memory_mb=2048, output_bytes=100_000)
+COMPILERS = ("/usr/bin/g++", "/usr/local/bin/g++", "/usr/bin/clang++")
+BUILD = "{0} -std=gnu++17 -O2 -pipe -o main main.cpp 2>/dev/null || exec {0} -std=gnu++20 -O2 -pipe -o main main.cpp"
+CLOSING_S = 10.0
+EIGHT_THREADS = """threads = [threading.Thread(target=int) for _ in range(8)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+print(1 + 2)
+"""
+
+
+def why_not() -> str | None:
+    """Runs a program that starts eight threads."""
+    try:
+        sandbox = BwrapSandbox(workers=1)
+    except BadInput as error:
+        return str(error)
+    try:
+        outcome = sandbox.run(Job(EIGHT_THREADS))
+        return None if outcome.stdout == b"3\n" else f"a harmless program ends with {outcome.verdict}: {outcome.reason}"
+    finally:
+        sandbox.close()
+
+
+class BwrapSandbox:
+    """`workers` slots, each with a fork server in namespaces of its own. What breaks is replaced, and a program whose slot broke is run
+    once more; the next failure is `INFRA`."""
+
+    tier: Tier = "bwrap"
+
+    def __init__(self, workers: int = 2, python: Path | None = None) -> None:
+        """`python`: the interpreter inside, where it is not to be ours. Raises `BadInput` where the machine cannot do it."""
+        missing = _missing()
+        if missing is not None:
+            raise BadInput(missing)
+        self.workers = workers
+        self._python = interpreter(python)
+        self._compiler = next((each for each in COMPILERS if os.access(each, os.X_OK)), None)
+        self._live: set[Slot] = set()
+        self._begin()
+        self._finalizer = weakref.finalize(self, _end, self._live)
+        try:
+            self._choice, first = self._first()
+        except Broken as error:
+            self._keeper.shutdown(wait=False)
+            raise BadInput(f"{error}{_hint()}") from error
+        self._free.get_nowait()
+        self._free.put((0, first))
+        _OPEN.add(self)
+
+    def run(self, job: Job) -> Outcome:
+        try:
+            return self._run_native(job) if job.language == "cpp" else self._run_python(job)
+        except (OSError, Broken) as error:
+            return infrastructure(str(error))
+
+    def close(self) -> None:
+        """Also for threads that are in `run`: their programs end, and the outcome is `INFRA`."""
+        self._closed = True
+        for slot in list(self._live):
+            slot.kill()
+        with suppress(queue.Empty):
+            for _ in range(self.workers):
+                _, slot_or_none = self._free.get(timeout=CLOSING_S)
+                self._end(slot_or_none)
+        self._compiled.close()
+        self._keeper.shutdown(wait=False)
+
+    # --- one program --------------------------------------------------------------------------------------------------
+
+    def _run_python(self, job: Job) -> Outcome:
+        with _file(job.source.encode("utf-8", "surrogatepass")) as program, _file(job.stdin) as stdin:
+            facts, streams, _ = self._ask(_order("python", program, stdin, job.limits))
+        return judged(facts, streams, job.limits)
+
+    def _run_native(self, job: Job) -> Outcome:
+        if self._compiler is None:
+            return infrastructure("no C++ compiler: apt-get install g++")
+        found = self._compiled.get(job.source, lambda: self._compile(job.source), PATIENCE_S)
+        if not isinstance(found, int):
+            return found or infrastructure("another thread compiles this program and does not come to an end")
+        try:
+            with _file(job.stdin) as stdin:
+                facts, streams, _ = self._ask(_order("native", found, stdin, job.limits))
+        finally:
+            os.close(found)
+        return judged(facts, streams, job.limits)
+
+    def _compile(self, source: str) -> int | Outcome:
+        with _file(source.encode("utf-8", "surrogatepass")) as program, _file(b"") as stdin:
+            facts, streams, built = self._ask(_order("compile", program, stdin, COMPILING))
+        return not_compiled(facts, streams) if built is None else built
+
+    def _ask(self, order: Order) -> tuple[Facts, Streams, int | None]:
+        try:
+            with self._slot() as slot:
+                return slot.run(order)
+        except Broken:
+            with self._slot() as slot:
+                return slot.run(order)
+
+    # --- the slots ----------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """No slot has started yet; each starts when it is first needed."""
+        self._closed = False
+        self._compiled = Compiled()
+        self._keeper: Executor = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+        self._free: queue.LifoQueue[tuple[int, Slot | None]] = queue.LifoQueue()
+        for number in reversed(range(self.workers)):
+            self._free.put((number, None))
+
+    @contextmanager
+    def _slot(self) -> Iterator[Slot]:
+        """A slot that is nobody else's for a while. One in which anything went wrong is not used again."""
+        try:
+            number, slot = self._free.get(timeout=PATIENCE_S)
+        except queue.Empty as error:
+            raise Broken(f"no slot was free for {PATIENCE_S:g} s") from error
+        whole = False
+        try:
+            slot = slot or self._start(ways(number)[self._choice])
+            yield slot
+            whole = True
+        finally:
+            if not whole:
+                self._end(slot)
+            self._free.put((number, slot if whole else None))
+
+    def _first(self) -> tuple[int, Slot]:
+        """The way that works here, found by trying; the complaint shown is that of the best."""
+        complaints = []
+        for choice, way in enumerate(ways(0)):
+            try:
+                return choice, self._start(way)
+            except Broken as error:
+                complaints.append(error)
+        raise complaints[0]
+
+    def _start(self, way: Way) -> Slot:
+        if self._closed:
+            raise Broken("the sandbox is closed")
+        slot = Slot(_bwrap(), way, self._python, BUILD.format(self._compiler), self._keeper)
+        self._live.add(slot)
+        return slot
+
+    def _end(self, slot: Slot | None) -> None:
+        if slot is not None:
+            self._live.discard(slot)
+            slot.close()
+
+    def _forked(self) -> None:
+        """In a child of the judge's: its parent's slots are not its own, so it starts others."""
+        for slot in self._live:
+            slot.forget()
+        self._live.clear()
+        self._begin()
+
+
+_OPEN: weakref.WeakSet[BwrapSandbox] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for sandbox in list(_OPEN):
+        sandbox._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _end(live: set[Slot]) -> None:
+    for slot in list(live):
+        slot.close()
+
+
+@contextmanager
+def _file(content: bytes) -> Iterator[int]:
+    fd = memory_file(content)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _order(kind: Literal["python", "native", "compile"], program: int, stdin: int, limits: Limits) -> Order:
+    """CPU time in whole seconds, as the kernel limits it; the verdict is by the fraction."""
+    memory = limits.memory_mb * MIB
+    return Order(kind, program, stdin, max(1, math.ceil(limits.cpu_s)), limits.wall_s, memory, limits.output_bytes)
+
+
+def _bwrap() -> str:
+    return shutil.which("bwrap", path=f"{os.environ.get('PATH', '')}:/usr/bin") or ""
+
+
+def _missing() -> str | None:
+    reason = seccomp.why_not()
+    if reason is None and not _bwrap():
+        return "bubblewrap is missing: apt-get install bubblewrap (Fedora: dnf install bubblewrap; Arch: pacman -S bubblewrap)"
+    return reason
+
+
+def _hint() -> str:
+    """What the kernel's settings say about namespaces for ordinary users."""
+    switches = {
+        "kernel/unprivileged_userns_clone": ("0", "sysctl kernel.unprivileged_userns_clone=1"),
+        "kernel/apparmor_restrict_unprivileged_userns": ("1", "sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
+        "user/max_user_namespaces": ("0", "sysctl user.max_user_namespaces=10000"),
+    }
+    for name, (forbids, remedy) in switches.items():
+        with suppress(OSError):
+            if Path("/proc/sys", name).read_text(encoding="ascii").strip() == forbids:
+                return f"; this kernel forbids namespaces to ordinary users: as root, {remedy}"
+    return "; in a container, it has to be started with the right to make namespaces (docker run --security-opt seccomp=unconfined)"

@@ -1,0 +1,156 @@
+"""bubblewrap's command line: what a program inside can see, and how the namespaces are made by root and by an ordinary user."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGES = ("numpy", "scipy", "pandas", "sympy", "mpmath", "networkx", "sortedcontainers")  # those installed beside us are seen inside
+LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+FILES = ("/etc/alternatives", "/etc/ld.so.cache")
+DEVICES = ("null", "zero", "full", "random", "urandom")
+HOME = "/python"  # where an interpreter from outside /usr is seen, so that nothing is told of whose it is
+UNUSED = 1_879_048_192  # the first of the uids that nobody may allot
+FEW = 61_000  # the same where only 65,536 are mapped
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONIOENCODING": "utf-8",
+    "MALLOC_ARENA_MAX": "2",  # each arena takes 64 MiB of addresses, and addresses are what the memory limit counts
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+ABOUT = "import json, sys; print(json.dumps([sys.executable, sys.base_prefix, '%d.%d' % sys.version_info[:2]]))"
+
+
+@dataclass(frozen=True)
+class Way:
+    """Who makes the namespaces. `inside`: the uid that programs get there by dropping to it; `outside`: the uid that bubblewrap starts
+    as where that is not ours; `proc`: whether the kernel lets us mount a /proc there."""
+
+    root: bool
+    inside: int | None = None
+    outside: int | None = None
+    proc: bool = True
+
+    @property
+    def owner(self) -> int | None:
+        """The uid that programs have as seen from here; `None` where it is our own."""
+        return self.inside if self.root else self.outside
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python as it lies outside: its real file, its prefix, its version as `3.11`, and folders of packages by their names."""
+
+    file: str
+    prefix: str
+    version: str
+    packages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def in_usr(self) -> bool:
+        return Path(self.prefix).is_relative_to("/usr")
+
+    @property
+    def inside(self) -> str:
+        return self.file if self.in_usr else f"{HOME}/{Path(self.file).relative_to(self.prefix)}"
+
+    def mounts(self) -> list[str]:
+        """Its library and itself, without what is installed beside it; then the packages we want."""
+        seen = (
+            [] if self.in_usr else [each for part in ("bin", "lib", "lib64") for each in _bound(f"{self.prefix}/{part}", f"{HOME}/{part}")]
+        )
+        for outside, inside in self._sites():
+            if Path(outside).is_dir():
+                seen += ["--tmpfs", inside, "--remount-ro", inside]
+        for name, folder in self.packages:
+            seen += ["--ro-bind", folder, f"/site/{name}"]
+        return seen if self.in_usr else [*seen, "--setenv", "LD_LIBRARY_PATH", f"{HOME}/lib"]
+
+    def _sites(self) -> list[tuple[str, str]]:
+        common = ["/usr/lib/python3/dist-packages", *(f"/usr/local/lib/python{self.version}/{each}-packages" for each in ("dist", "site"))]
+        own = [f"{lib}/python{self.version}/site-packages" for lib in ("lib", "lib64")]
+        if self.in_usr:
+            common += [f"{self.prefix}/{each}" for each in own if f"{self.prefix}/{each}" not in common]
+            return [(each, each) for each in common]
+        return [(each, each) for each in common] + [(f"{self.prefix}/{each}", f"{HOME}/{each}") for each in own]
+
+
+def interpreter(python: Path | None) -> Interpreter:
+    """The one named, alone; or the one that runs this, with the packages that it has."""
+    if python is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return Interpreter(os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix), version, _packages())
+    said = subprocess.run([python, "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
+    file, prefix, version = json.loads(said)
+    return Interpreter(os.path.realpath(file), os.path.realpath(prefix), version)
+
+
+@cache
+def _packages() -> tuple[tuple[str, str], ...]:
+    found = {}
+    for name in PACKAGES:
+        spec = find_spec(name)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            found[name] = folder
+            libraries = f"{folder}.libs"  # where wheels keep the shared libraries that they bring
+            if Path(libraries).is_dir():
+                found[f"{name}.libs"] = libraries
+    return tuple(found.items())
+
+
+def ways(slot: int) -> list[Way]:
+    """The ways to try, the best first."""
+    unused = unused_uid(slot) if os.geteuid() == 0 else None
+    makers = [Way(root=False)] if unused is None else [Way(root=True, inside=unused), Way(root=False, outside=unused)]
+    return [*makers, *(Way(each.root, each.inside, each.outside, proc=False) for each in makers)]
+
+
+def unused_uid(slot: int) -> int | None:
+    """A uid that no account has, another for each process and slot; `None` where root is the only one mapped."""
+    mapped = [line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
+    end = max(int(start) + int(count) for start, _, count in mapped)
+    wanted = UNUSED + os.getpid() % (1 << 20) * 64 + slot % 64 if end > UNUSED + (1 << 27) else FEW + (os.getpid() * 8 + slot) % 3000
+    taken = {each.pw_uid for each in pwd.getpwall()}
+    while wanted in taken:
+        wanted += 1
+    return wanted if wanted < end else None
+
+
+def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) -> list[str]:
+    """`files`: by their names in /sandbox, the descriptors to read them from."""
+    powers = ["SYS_ADMIN", *(("SETUID", "SETGID", "KILL") if way.root else ())]  # the first mounts the scratch anew after each program
+    made = [bwrap, *([] if way.root else ["--unshare-user", "--uid", "1000", "--gid", "1000"])]
+    made += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
+    made += ["--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", *(each for power in powers for each in ("--cap-add", f"CAP_{power}"))]
+    made += [each for folder in (HOME, "/site", "/etc") for each in ("--dir", folder)]  # else only root could look into them
+    made += ["--ro-bind", "/usr", "/usr", *(each for link in LINKS for each in _bound(link, link))]
+    made += [each for file in FILES for each in ("--ro-bind-try", file, file)]
+    made += python.mounts()
+    made += [each for name, fd in files.items() for each in ("--perms", "0444", "--ro-bind-data", str(fd), f"/sandbox/{name}")]
+    made += _devices() + (["--proc", "/proc"] if way.proc else []) + ["--dir", "/tmp", "--remount-ro", "/", "--chdir", "/"]
+    return [*made, "--", python.inside, "-S", "-s", "-B", "-P", "/sandbox/program.txt"]
+
+
+def _devices() -> list[str]:
+    """A /dev of five harmless devices and the links to one's own streams, to which nothing can be added."""
+    made = ["--tmpfs", "/dev", *(each for name in DEVICES for each in ("--dev-bind", f"/dev/{name}", f"/dev/{name}"))]
+    made += ["--symlink", "/proc/self/fd", "/dev/fd"]
+    made += [each for fd, name in enumerate(("stdin", "stdout", "stderr")) for each in ("--symlink", f"/proc/self/fd/{fd}", f"/dev/{name}")]
+    return [*made, "--remount-ro", "/dev"]
+
+
+def _bound(outside: str, inside: str) -> list[str]:
+    if os.path.islink(outside) and outside in LINKS:
+        return ["--symlink", os.readlink(outside), inside]
+    return ["--ro-bind", outside, inside] if os.path.isdir(outside) else []

@@ -1,0 +1,219 @@
+"""One bubblewrap with a fork server in it, and the conversation with it: a program in, what happened and what it wrote out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from aha.grading.sandbox import forkserver
+from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, Way, command
+from aha.grading.sandbox.seccomp import filter_of
+from aha.grading.sandbox.verdict import Facts, Streams
+
+START_S = 20.0
+BACKSTOP_S = 10.0  # beyond all that the server may give a program: then it is stuck itself
+CHUNK = 1 << 16
+SENT = ("program.txt", "forkserver.py", "guest.py")
+
+
+class Broken(Exception):
+    """The slot is of no more use, through no fault of a program. The message says what was seen."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run: `program` and `stdin` are files in memory; a compiler's program is its source. The limits are the kernel's."""
+
+    kind: Literal["python", "native", "compile"]
+    program: int
+    stdin: int
+    cpu_s: int
+    wall_s: float
+    memory_bytes: int
+    output_bytes: int
+
+
+@dataclass
+class Stream:
+    """The reading end of a pipe: keeps what fits, drops and notes what does not."""
+
+    fd: int
+    limit: int
+    kept: bytearray = field(default_factory=bytearray)
+    flooded: bool = False
+
+    def read(self) -> bool:
+        """Whether there may be more."""
+        try:
+            data = os.read(self.fd, CHUNK)
+        except BlockingIOError:
+            return False
+        room = self.limit - len(self.kept)
+        self.kept += data[:room]
+        self.flooded = self.flooded or len(data) > room
+        return bool(data)
+
+
+class Slot:
+    """Runs one program at a time, each in a child of its own behind the same walls."""
+
+    def __init__(self, bwrap: str, way: Way, python: Interpreter, compiler: str, keeper: Executor) -> None:
+        """`keeper`: a thread that lives as long as the slot, because the kernel ends bubblewrap with the thread that started it."""
+        self.way = way
+        self._complaints = os.memfd_create("stderr")
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closing = threading.Lock()
+        try:
+            with theirs:
+                self._process = keeper.submit(self._spawn, bwrap, python, theirs).result(timeout=START_S)
+            self._tell({"uid": way.inside, "compiler": compiler, "filters": _filters()})
+            if not self._readable(START_S) or self._control.recv(CHUNK) != b"ready":
+                raise Broken("bubblewrap did not start")
+        except (OSError, RuntimeError, TimeoutError, Broken) as error:
+            complaint = self._complaint()
+            self.close()
+            raise Broken(complaint or str(error)) from error
+
+    def run(self, order: Order) -> tuple[Facts, Streams, int | None]:
+        """What happened, what it wrote, and the compiled program."""
+        with ExitStack() as stack:
+            out, writes = self._pipe(stack, order.output_bytes)
+            err, complains = self._pipe(stack, order.output_bytes)
+            limits = {"kind": order.kind, "cpu_s": order.cpu_s, "wall_s": order.wall_s, "memory_bytes": order.memory_bytes}
+            self._tell(limits, [order.program, order.stdin, writes, complains])
+            os.close(writes)
+            os.close(complains)
+            answer, built = self._listen([out, err], time.monotonic() + order.wall_s * forkserver.STARVED + BACKSTOP_S)
+            for stream in (out, err):
+                while stream.read():
+                    continue
+            return Facts(**json.loads(answer)), Streams(bytes(out.kept), bytes(err.kept), out.flooded or err.flooded), built
+
+    def kill(self) -> None:
+        """Ends bubblewrap, and with it all inside; whoever is in `run` finds it broken."""
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        with self._closing:
+            if self._control.fileno() == -1:
+                return
+            self.kill()
+            self._control.close()
+            os.close(self._complaints)
+            if self._process is not None:
+                self._process.wait(timeout=START_S)
+
+    def forget(self) -> None:
+        """In a process forked from ours: lets go of what is not this one's to end."""
+        self._control.close()
+        os.close(self._complaints)
+        if self._process is not None:
+            self._process.returncode = 0
+
+    def _spawn(self, bwrap: str, python: Interpreter, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        who = self.way.outside
+        with ExitStack() as stack:
+            sent = {name: memory_file(_text(name)) for name in SENT}
+            for fd in sent.values():
+                stack.callback(os.close, fd)
+            return subprocess.Popen(
+                [*command(bwrap, self.way, python, sent), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._complaints,
+                env=ENVIRONMENT,
+                cwd="/",
+                pass_fds=(*sent.values(), theirs.fileno()),
+                start_new_session=True,  # an interrupt from the terminal is ours to answer
+                user=who,
+                group=who,
+                extra_groups=None if who is None else [],
+            )
+
+    def _pipe(self, stack: ExitStack, limit: int) -> tuple[Stream, int]:
+        """A pipe that belongs to the program, so that it may open /dev/stdout."""
+        reads, writes = os.pipe()
+        stack.callback(os.close, reads)
+        os.set_blocking(reads, False)
+        if self.way.owner is not None:
+            os.fchown(writes, self.way.owner, self.way.owner)
+        return Stream(reads, limit), writes
+
+    def _listen(self, streams: list[Stream], deadline: float) -> tuple[bytes, int | None]:
+        """Drains the pipes until the server has answered; a flood ends the program."""
+        waiting = select.poll()
+        waiting.register(self._control, select.POLLIN)
+        open_streams = {stream.fd: stream for stream in streams}
+        for fd in open_streams:
+            waiting.register(fd, select.POLLIN)
+        asked = False
+        while (left := deadline - time.monotonic()) > 0:
+            for fd, _ in waiting.poll(left * 1000):
+                if fd == self._control.fileno():
+                    return self._answer()
+                if not open_streams[fd].read():
+                    waiting.unregister(fd)
+                if open_streams[fd].flooded and not asked:
+                    asked = True
+                    self._tell({"kind": "end"})
+        raise Broken(f"the fork server gave no answer in {BACKSTOP_S:g} s after the program's time")
+
+    def _answer(self) -> tuple[bytes, int | None]:
+        try:
+            answer, fds, _, _ = socket.recv_fds(self._control, CHUNK, 1, socket.MSG_CMSG_CLOEXEC)
+        except OSError as error:
+            raise Broken(f"the fork server is gone ({error})") from error
+        if not answer:
+            raise Broken("the fork server is gone")
+        return answer, fds[0] if fds else None
+
+    def _tell(self, message: object, fds: list[int] | None = None) -> None:
+        try:
+            socket.send_fds(self._control, [json.dumps(message).encode()], fds or [])
+        except OSError as error:
+            raise Broken(f"the fork server is gone ({error})") from error
+
+    def _readable(self, timeout_s: float) -> bool:
+        return bool(select.select([self._control], [], [], timeout_s)[0])
+
+    def _complaint(self) -> str:
+        """The last line that bubblewrap or the server wrote before it ended."""
+        said = os.pread(self._complaints, CHUNK, 0).decode("utf-8", "replace").strip()
+        return said.rpartition("\n")[2]
+
+
+def memory_file(content: bytes) -> int:
+    """A file without a name, read from its start; it is gone with its last descriptor."""
+    fd = os.memfd_create("program")
+    try:
+        os.truncate(fd, len(content))
+        written = 0
+        while written < len(content):
+            written += os.pwrite(fd, content[written : written + (1 << 30)], written)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _text(name: str) -> bytes:
+    return files("aha.grading.sandbox").joinpath(name).read_bytes()
+
+
+@cache
+def _filters() -> dict[str, str]:
+    return {name: base64.b64encode(filter_of(name)).decode() for name in ("python", "native", "compile")}
