@@ -1,0 +1,161 @@
+"""Where workers come from, as seen by the process that asks them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aha.errors import BadInput
+from aha.grading.pool.bounds import Bounds
+from aha.grading.pool.wire import Closed, Wire
+
+START_S = 120.0  # to load algebra on a machine that has much to do
+REPLY_S = 5.0
+END_S = 5.0
+PATIENCE_S = 20.0  # with a worker that the machine keeps from working
+KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of our environment: no key and no token
+OTHERS_DOING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals that no answer can bring about
+STOPPED, WAITING = "TtZX", "RD"
+HOUSE = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a worker ended: the signal, 0 for none, and the processor time of its life."""
+
+    signal: int
+    cpu_s: float
+
+    @property
+    def by_others(self) -> bool:
+        return self.signal in OTHERS_DOING
+
+
+@dataclass(eq=False)
+class Worker:
+    """A process that grades, and the wire to it. `spent_s`: its processor time up to its last answer."""
+
+    wire: Wire
+    number: int
+    nursery: Nursery
+    spent_s: float = 0.0
+
+    def ask(self, question: dict[str, Any], within_s: float, fair_s: float) -> Any:
+        """What it says. TimeoutError past the limit, Closed where it died or was stopped.
+
+        While it waits for a processor and has not had `fair_s` of one, it is given another `within_s`, up to PATIENCE_S."""
+        over = time.monotonic() + PATIENCE_S
+        self.wire.send(question, within_s)
+        while True:
+            try:
+                said = self.wire.receive(within_s)
+            except TimeoutError:
+                state, cpu_s = self._looked_at()
+                if state in STOPPED:
+                    raise Closed("stopped") from None
+                if state not in WAITING or cpu_s >= fair_s or time.monotonic() > over:
+                    raise
+            else:
+                self.spent_s = said["cpu_s"]
+                return said
+
+    def _looked_at(self) -> tuple[str, float]:
+        """Its state in the kernel's letter and its processor time for this answer. Its number is its own until `Nursery.end`."""
+        try:
+            fields = Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # this is no Linux
+            return "", 0.0
+        return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") - self.spent_s
+
+
+class Nursery:
+    """A zygote: a process that forks workers. Several threads may ask; `lost` once it no longer answers."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        """Started, algebra loaded. BadInput where that fails, with what it said."""
+        self.bounds = bounds
+        self.lost = False
+        self._one = threading.Lock()
+        ours, theirs = socket.socketpair()
+        self._wire = Wire(ours)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "aha.grading.pool.zygote", str(os.getpid())],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,
+            )
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self._begin()
+            undo.pop_all()
+
+    def _begin(self) -> None:
+        try:
+            said = self._wire.receive(START_S)
+        except (TimeoutError, Closed):
+            said = {"failed": f"{sys.executable} did not start it within {START_S:g} s"}
+        if "failed" in said:
+            raise BadInput(f"the process that grades mathematics does not start ({said['failed']}): is aha installed with all it needs?")
+
+    def born(self) -> Worker:
+        """A new worker, a millisecond old. Closed where none can be had."""
+        with ExitStack() as undo:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            with theirs:
+                number = int(self._asked({"fork": asdict(self.bounds)}, theirs.fileno())["worker"])
+            undo.pop_all()
+        return Worker(Wire(ours), number, self)
+
+    def end(self, worker: Worker) -> Ended:
+        """Ends a worker, if it has not ended by itself."""
+        worker.wire.hang_up()
+        return Ended(**self._asked({"end": worker.number}))
+
+    def _asked(self, request: dict[str, Any], handing: int | None = None) -> Any:
+        with self._one:
+            if self.lost:
+                raise Closed("the process that forks workers is gone")
+            try:
+                self._wire.send(request, REPLY_S, handing=handing)
+                return self._wire.receive(REPLY_S)
+            except (Closed, TimeoutError) as error:
+                self.lost = True
+                raise Closed(f"the process that forks workers does not answer ({error})") from error
+
+    def close(self) -> None:
+        """It and all its workers are gone."""
+        self.lost = True
+        self._wire.hang_up()
+        try:
+            self._process.wait(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=END_S)
+
+    def forget(self) -> None:
+        """In a forked child, whose parent goes on with it."""
+        self._wire.end.close()
+        self._process.returncode = 0  # the parent waits for it
+
+
+def _environment() -> dict[str, str]:
+    """A fixed hash seed, so that a verdict does not depend on the order of a set."""
+    paths = [str(HOUSE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+    }

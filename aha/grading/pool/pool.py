@@ -1,0 +1,218 @@
+"""Grading in processes of its own, for any thread of any process: late, dead or too large, an answer is abstained from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from aha.codec import decode, encode
+from aha.errors import BadInput
+from aha.grading.pool.bounds import Bounds, Gold
+from aha.grading.pool.forks import forget_in_children
+from aha.grading.pool.nursery import Ended, Nursery, Worker
+from aha.grading.pool.wire import Closed
+from aha.types import Abstained, Grade
+
+DEADLINE_S = 2.0
+MEMORY_MB = 1024
+TRIES = 3
+FAIR = 0.25  # a worker that got less than this share of its processor time by the deadline is waited for
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Since the pool was opened. `late`: past a limit of time; `lost`: workers that others ended; `seconds`: of workers at work."""
+
+    graded: int = 0
+    abstained: int = 0
+    late: int = 0
+    lost: int = 0
+    seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Answers that one worker grades in a second of work."""
+        return self.graded / self.seconds if self.seconds else 0.0
+
+
+class Pool:
+    """`workers` processes (None: one for each processor, at least two), each made when first needed and again when it is gone.
+
+    An answer has `deadline_s` by the clock and half of it in processor time. The latter decides as a rule, so that a verdict does not
+    depend on what else the machine does: a worker that has hardly had a processor by then is waited for, and an answer whose worker
+    was killed or stopped by others is asked again.
+    """
+
+    def __init__(self, workers: int | None = None, deadline_s: float = DEADLINE_S, memory_mb: int = MEMORY_MB) -> None:
+        if (workers is not None and workers < 1) or deadline_s <= 0 or memory_mb < 256:
+            raise BadInput(f"{workers} workers, {deadline_s} s, {memory_mb} MiB: at least 1 worker, more than 0 s and 256 MiB are needed")
+        self.workers = workers or max(2, _processors())
+        self.deadline_s = deadline_s
+        self.bounds = Bounds(deadline_s / 2, memory_mb)
+        self._closed = False
+        self._nursery: Nursery | None = None
+        self._all: set[Worker] = set()
+        self._afresh()
+        forget_in_children(self)
+
+    def _afresh(self) -> None:
+        self._nursery, self._all, self._idle, self._making = None, set(), list[Worker](), 0
+        self._change, self._starting = threading.Condition(), threading.Lock()
+        self._counts = Counts()
+
+    # --- what it is for ---
+
+    def grade(self, reference: Gold, answer: str) -> Grade:
+        """What `maths.slow` says, or Abstained with the reason. BadInput only where no worker can be started at all."""
+        grade = self._graded({"reference": encode(reference, Gold), "answer": answer})
+        self._count(graded=1, abstained=isinstance(grade, Abstained))
+        return grade
+
+    def warm(self) -> None:
+        """A worker is ready, so that the first answer does not wait for it."""
+        self._give_back(self._take())
+
+    @property
+    def counts(self) -> Counts:
+        return self._counts
+
+    def close(self) -> None:
+        """No process is left. What is being graded is abstained from."""
+        with self._change:
+            self._closed = True
+            workers, nursery = list(self._all), self._nursery
+            self._change.notify_all()
+        if nursery is not None:
+            nursery.close()
+        for worker in workers:
+            worker.wire.hang_up()
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def forget(self) -> None:
+        """In a forked child: nothing of what the parent opened."""
+        for worker in self._all:
+            worker.wire.end.close()
+        if self._nursery is not None:
+            self._nursery.forget()
+        self._afresh()
+
+    # --- one answer ---
+
+    def _graded(self, question: dict[str, Any]) -> Grade:
+        trouble = "its worker was ended or held up by others"
+        for _ in range(TRIES):
+            try:
+                worker = self._take()
+            except (Closed, OSError) as error:
+                trouble = str(error)
+                continue
+            if (grade := self._asked(worker, question)) is not None:
+                return grade
+        return Abstained(f"could not be graded: {trouble}")
+
+    def _asked(self, worker: Worker, question: dict[str, Any]) -> Grade | None:
+        """None where it was not the answer's fault that there is no grade."""
+        began = time.monotonic()
+        try:
+            said = worker.ask(question, self.deadline_s, FAIR * self.bounds.cpu_s)
+        except (TimeoutError, Closed) as error:
+            return self._verdict(self._end(worker), late=isinstance(error, TimeoutError))
+        except BaseException:
+            self._end(worker)
+            raise
+        finally:
+            self._count(seconds=time.monotonic() - began)
+        if said["tired"]:
+            self._end(worker)
+        else:
+            self._give_back(worker)
+        grade: Grade = decode(said["grade"], Grade)
+        return grade
+
+    def _verdict(self, ended: Ended | None, late: bool) -> Grade | None:
+        """On an answer whose worker is gone."""
+        if late or (ended is not None and ended.signal == signal.SIGPROF):
+            self._count(late=1)
+            return Abstained(f"not decided within {self.deadline_s:g} s, or {self.bounds.cpu_s:g} s of processor time")
+        if ended is None or ended.by_others:
+            self._count(lost=1)
+            return None
+        return Abstained(f"its worker died of it (signal {ended.signal})")
+
+    # --- workers ---
+
+    def _take(self) -> Worker:
+        """A worker that nobody else has. Closed where none can be had."""
+        with self._change:
+            while not self._idle and len(self._all) + self._making >= self.workers and not self._closed:
+                self._change.wait(timeout=LOOK_S)
+            if self._closed:
+                raise Closed("the pool is closed")
+            if self._idle:
+                return self._idle.pop()
+            self._making += 1
+        worker = None
+        try:
+            worker = self._nurse().born()
+        finally:
+            with self._change:
+                self._making -= 1
+                self._all |= {worker} if worker else set()
+                self._change.notify()
+        return worker
+
+    def _nurse(self) -> Nursery:
+        """The nursery, a new one where the last is gone."""
+        with self._starting:
+            if self._nursery is None or self._nursery.lost:
+                if self._nursery is not None:
+                    self._nursery.close()
+                self._nursery = Nursery(self.bounds)
+            return self._nursery
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._change:
+            self._idle.append(worker)
+            self._change.notify()
+
+    def _end(self, worker: Worker) -> Ended | None:
+        """Makes room for another one. None where nobody can say how it ended."""
+        try:
+            ended = worker.nursery.end(worker)
+        except Closed:
+            ended = None
+        with self._change:
+            orphans = [each for each in self._idle if each.nursery.lost]
+            self._idle = [each for each in self._idle if not each.nursery.lost]
+            self._all -= {worker, *orphans}
+            self._change.notify_all()
+        for orphan in orphans:
+            orphan.wire.hang_up()
+        return ended
+
+    def _count(self, graded: int = 0, abstained: int = 0, late: int = 0, lost: int = 0, seconds: float = 0.0) -> None:
+        with self._change:
+            c = self._counts
+            self._counts = replace(
+                c,
+                graded=c.graded + graded,
+                abstained=c.abstained + abstained,
+                late=c.late + late,
+                lost=c.lost + lost,
+                seconds=c.seconds + seconds,
+            )
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,114 @@
+"""The process that loads algebra once and forks a worker in a millisecond. It has one thread, so that a fork copies no lock.
+
+Over its standard input, a socket, it is handed one end of a pair with `fork`, and ends a worker with `end`; a number is never used
+twice, since only it waits for its children. When the socket closes, it and all its workers are gone."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+from aha.grading.pool.bounds import Bounds
+from aha.grading.pool.wire import CHUNK, Closed, Wire
+
+LOOK_S = 2.0
+REPLY_S = 5.0
+
+
+class Zygote:
+    """`asking` is the process that started it."""
+
+    def __init__(self, end: socket.socket, asking: int) -> None:
+        self.end, self.asking = end, asking
+        self.wire = Wire(end)
+        self.workers: set[int] = set()
+
+    def serve(self) -> None:
+        """Forks and ends workers until the other side is gone."""
+        from aha.grading.pool.worker import rehearse, work  # algebra; what goes wrong here is said to who asks
+
+        rehearse()
+        gc.collect()
+        gc.freeze()  # so that a worker's collections do not copy what it shares
+        self.wire.send({"ready": True}, REPLY_S)
+        while (asked := self._next()) is not None:
+            request, end = asked
+            if end is None:
+                self.wire.send(self._ended(request["end"]), REPLY_S)
+            elif (worker := os.fork()) == 0:
+                self._become(partial(work, end, Bounds(**request["fork"])))
+            else:
+                end.close()
+                self.workers.add(worker)
+                self.wire.send({"worker": worker}, REPLY_S)
+
+    def _become(self, work: Callable[[], None]) -> NoReturn:
+        """In the child: only the work, and none of the way back."""
+        try:
+            self.end.close()
+            work()
+        finally:
+            os._exit(0)
+
+    def _next(self) -> tuple[dict[str, Any], socket.socket | None] | None:
+        """A request, and the end of a pair that came with it; None when nobody asks any more."""
+        self.end.settimeout(LOOK_S)
+        data, handed = b"", list[int]()
+        while not data.endswith(b"\n"):
+            try:
+                more, descriptors, _, _ = socket.recv_fds(self.end, CHUNK, 1)
+            except TimeoutError:
+                if os.getppid() != self.asking:  # dead, while something it started still holds the socket
+                    return None
+                continue
+            except OSError:
+                return None
+            if not more:
+                return None
+            data, handed = data + more, handed + descriptors
+        return json.loads(data), socket.socket(fileno=handed[0]) if handed else None
+
+    def _ended(self, worker: int) -> dict[str, float]:
+        """How a worker ended, by itself or now: the signal, 0 for none, and the processor time of its life."""
+        if worker not in self.workers:
+            return {"signal": 0, "cpu_s": 0.0}
+        self.workers.remove(worker)
+        os.kill(worker, signal.SIGKILL)  # a child that has ended keeps its number until it is waited for
+        _, status, used = os.wait4(worker, 0)
+        return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, "cpu_s": used.ru_utime + used.ru_stime}
+
+    def end_all(self) -> None:
+        """No worker is left."""
+        for worker in list(self.workers):
+            self._ended(worker)
+
+
+def main(asking: int) -> NoReturn:
+    """Serves the process `asking`, then ends without a word."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the one who asks
+    end = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    os.dup2(os.open(os.devnull, os.O_RDWR), sys.stdin.fileno())
+    zygote = Zygote(end, asking)
+    code = 0
+    try:
+        zygote.serve()
+    except (Closed, TimeoutError):
+        code = 1
+    except Exception as error:  # said to who asks, who says it to the person
+        zygote.wire.send({"failed": f"{type(error).__name__}: {error}"}, REPLY_S)
+        code = 1
+    finally:
+        zygote.end_all()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
