@@ -18,6 +18,10 @@ class BarFailed(AhaError):
     exit_code = 1
 
 
+class BudgetSpent(BarFailed):
+    """The next call of a server could cost more than the budget leaves: stopped before it."""
+
+
 class BadInput(AhaError):
     """A path, a setting, a row or a combination of them that cannot work. Raised before any compute is spent."""
 

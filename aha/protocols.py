@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
 
+from aha.errors import BadInput
 from aha.types import Abstained, Completion, Conversation, Group, Problem, Reply, Said
 
 if TYPE_CHECKING:
@@ -60,6 +61,55 @@ class Compute:
     rows: int = 512
     checkpointing: bool = False
     threads: int = 0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a chat may spend at most, over all processes and runs that share its cache; None: no limit.
+
+    `dollars` counts by the prices of a million tokens. A call is counted with the most that it can cost until it says what it did cost."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    dollars: float | None = None
+    prompt_price: float = 0.0
+    completion_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.dollars is not None and not (self.prompt_price > 0 or self.completion_price > 0):
+            raise BadInput(f"budget.dollars is {self.dollars}: it needs prompt_price or completion_price, in dollars a million tokens")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a chat is asked: `samples` replies a conversation, drawn with `seed`, `seed + 1` ... (None: the server is told no seed).
+
+    All else concerns servers. One reply takes at most `retries` + 1 attempts of `attempt_s` and `deadline_s` in all; between them about
+    `pause_s`, twice as long each time. `key_variable` names the environment variable that holds the key; empty: AHA_API_KEY, or the
+    variable that a known host's own tools read. What was answered is kept in the folder `cache`; `dated` tells apart what a server of the
+    same name said at different times."""
+
+    samples: int = 1
+    seed: int | None = 0
+    in_flight: int = 64
+    retries: int = 5
+    attempt_s: float = 300.0
+    deadline_s: float = 900.0
+    pause_s: float = 0.5
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    key_variable: str = ""
+    cache: str | None = None
+    dated: str = ""
+    budget: Budget = Budget()
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.in_flight) < 1 or not 0 <= self.retries <= 5:
+            raise BadInput(f"samples {self.samples}, in_flight {self.in_flight}, retries {self.retries}: 1 or more, 1 or more, 0 to 5")
+        if min(self.attempt_s, self.deadline_s) <= 0 or self.pause_s < 0:
+            raise BadInput(f"attempt_s {self.attempt_s}, deadline_s {self.deadline_s}, pause_s {self.pause_s}: seconds, above 0")
+
+
+ASK_ONCE = Asking()
 
 
 # --- values that cross a seam -----------------------------------------------------------------------------------------
@@ -168,7 +218,9 @@ class Backend(Protocol):
 
     def engine(self, model: str) -> Engine: ...
 
-    def chat(self, model: str) -> Chat: ...
+    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
+        """`model` may also be a server that speaks OpenAI's protocol: `http://host:port/v1#name-of-the-model`."""
+        ...
 
     def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner: ...
 

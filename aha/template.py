@@ -47,6 +47,16 @@ def _inside(text: str, tags: tuple[str, ...]) -> tuple[str, str] | None:
     return None
 
 
+def apart(text: str) -> tuple[str, str | None]:
+    """What is visible and the thought before it, of a chat's text; the prompt may have opened the thought. One that never ends is all
+    there is: nothing is visible."""
+    before, closed, after = text.partition(END_THINK)
+    opened = before.lstrip().startswith(THINK)
+    if not closed and not opened:
+        return text, None
+    return after.strip(), before.strip().removeprefix(THINK).strip()
+
+
 def _read(text: str, tokens: int, finished: Finished, tags: tuple[str, ...], prefilled: bool) -> Reply:
     whole = THINK + text if prefilled else text
     inside = _inside(whole, tags) if finished == "stop" else None

@@ -9,7 +9,7 @@ import pytest
 
 from aha.tasks.corpus.voice import prompt
 from aha.tasks.countdown import question
-from aha.template import Instruct, R1Zero, Short, Template
+from aha.template import Instruct, R1Zero, Short, Template, apart
 from aha.types import Conversation, Message
 
 GOOD = "<think> 8 * 6 = 48 </think> <answer> 8 * 6 </answer>"
@@ -149,3 +149,18 @@ def test_a_megabyte_is_read_in_a_fifth_of_a_second(text: str, template: Template
     start = time.process_time()
     template.read(text, 1, "stop")
     assert time.process_time() - start < 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "visible", "thought"),
+    [
+        ("4", "4", None),
+        ("<think>2 + 2</think>4", "4", "2 + 2"),
+        ("\n<think>\n2 + 2\n</think>\n\n4\n", "4", "2 + 2"),
+        ("2 + 2</think>4", "4", "2 + 2"),  # the prompt opened it
+        ("<think>2 + 2", "", "2 + 2"),
+        ("as in <think>", "as in <think>", None),
+    ],
+)
+def test_a_chats_thought_is_shown_apart(text: str, visible: str, thought: str | None) -> None:
+    assert apart(text) == (visible, thought)

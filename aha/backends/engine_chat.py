@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aha.protocols import Ask, Engine, Sampling, Tokenizer
-from aha.template import END_THINK, THINK
+from aha.template import THINK, apart
 from aha.types import Completion, Conversation, Said
 
 
@@ -31,8 +31,5 @@ class EngineChat:
     def _said(self, completion: Completion, opened: bool) -> Said:
         tokens = completion.tokens[:-1] if completion.finished == "stop" else completion.tokens
         text = self.tokenizer.decode(tokens)
-        whole = THINK + text if opened else text
-        before, closed, after = whole.partition(END_THINK)
-        if not closed or not before.lstrip().startswith(THINK):
-            return Said(text, None, len(completion.tokens), completion.finished)
-        return Said(after.strip(), before.lstrip().removeprefix(THINK).strip(), len(completion.tokens), completion.finished)
+        visible, thought = apart(THINK + text if opened else text)
+        return Said(visible, thought, len(completion.tokens), completion.finished)

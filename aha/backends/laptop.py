@@ -12,9 +12,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.openai_endpoint import is_endpoint
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
-from aha.protocols import Adam, Chat, Compute, Engine, Learner, Tokenizer
+from aha.errors import BadInput
+from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Learner, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,15 @@ class Laptop:
         """Samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
         return TorchEngine(load_model(model, self.device, torch_dtype(self.compute.dtype)), load_tokenizer(model).stop, self.compute)
 
-    def chat(self, model: str) -> Chat:
-        return EngineChat(self.engine(model), load_tokenizer(model))
+    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
+        """A server where `model` is its address, as `http://host:port/v1#name-of-the-model`; else the model itself."""
+        if not is_endpoint(model):
+            return EngineChat(self.engine(model), load_tokenizer(model), asking.seed or 0, asking.samples)
+        try:
+            from aha.backends.openai_chat import open_chat
+        except ModuleNotFoundError as error:
+            raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
+        return open_chat(model, asking)
 
     def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
         """Trains in float32, computing in `compute.dtype`. What it saves loads with its tokenizer."""

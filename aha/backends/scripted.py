@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from aha.backends.engine_chat import EngineChat
 from aha.errors import BadInput
-from aha.protocols import Adam, Ask, Chat, Learner, Sampling, Weights
+from aha.protocols import ASK_ONCE, Adam, Ask, Asking, Chat, Learner, Sampling, Weights
 from aha.types import Completion, Conversation
 
 Say = Callable[[str, int], str]
@@ -71,8 +72,8 @@ class ScriptedBackend:
     def engine(self, model: str) -> ScriptedEngine:
         return ScriptedEngine(partial(self.script, model))
 
-    def chat(self, model: str) -> Chat:
-        raise BadInput(f"{model}: the scripted backend has engines only; ask one through its tokenizer's chat form")
+    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
+        return EngineChat(self.engine(model), self.tokenizer(model), asking.seed or 0, asking.samples)
 
     def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
         raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the laptop backend")

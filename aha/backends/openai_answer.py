@@ -1,0 +1,83 @@
+"""What a server sent, read strictly: a reply is whole and well formed, or it is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from aha.backends.openai_budget import Spent
+from aha.redact import HIDDEN
+from aha.template import apart
+from aha.types import Finished, Said
+
+ENDED: dict[str, Finished] = {  # as servers say it
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "content_filter": "stop",
+    "length": "length",
+    "max_tokens": "length",
+}
+BYTES_A_TOKEN = 4  # where a server counts no tokens
+
+
+class Failed(Exception):
+    """A call without an answer. `again`: whether another try may help, after `after_s` where the server says so. `billed`: whether it may
+    have cost something. `hopeless`: no call to this server can succeed."""
+
+    def __init__(
+        self, reason: str, *, again: bool = True, after_s: float | None = None, billed: bool = False, hopeless: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.again, self.after_s, self.billed, self.hopeless = reason, again, after_s, billed, hopeless
+
+
+def read(data: bytes, key: str) -> tuple[Said, Spent]:
+    """The one reply in a response's body, and its cost. Failed where it is anything else. A server may echo its key: it is hidden."""
+    body = _json(data)
+    match body:
+        case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in ENDED:
+            text, thought = _text(message, "content"), _text(message, "reasoning_content") or _text(message, "reasoning")
+        case {"choices": [{"finish_reason": str(reason)}]}:
+            raise Failed(f"a reply that ended with {reason[:40]!r}", billed=True)
+        case {"error": error}:
+            raise Failed(f"an error in place of a reply: {str(error)[:200]}", billed=True)
+        case _:
+            raise Failed("a body that is no reply of a chat", billed=True)
+    if text is None and thought is None:
+        raise Failed("a reply without content", billed=True)
+    if thought is None:
+        text, thought = apart(text or "")
+    if key:
+        text, thought = (text or "").replace(key, HIDDEN), thought and thought.replace(key, HIDDEN)
+    prompt, completion = _usage(body, "prompt_tokens"), _usage(body, "completion_tokens")
+    if completion is None:
+        completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
+    return Said(text or "", thought, completion, ENDED[reason]), Spent(1, prompt or 0, completion)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Failed("a body that is no JSON", billed=True) from None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _text(message: dict[str, Any], name: str) -> str | None:
+    """Letters only: half a surrogate pair, which JSON can carry, becomes a question mark."""
+    value = message.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Failed(f"a message whose {name} is no text", billed=True)
+    return None if value is None else value.encode("utf-8", "replace").decode()
+
+
+def _usage(body: dict[str, Any], name: str) -> int | None:
+    match body.get("usage"):
+        case {**usage} if type(count := usage.get(name)) is int and count >= 0:
+            return count
+    return None

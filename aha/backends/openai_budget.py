@@ -1,0 +1,129 @@
+"""What was spent on a server, and the stop before it is more than was allowed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aha.durable import trouble
+from aha.errors import BudgetSpent, DiskTrouble
+from aha.protocols import Budget
+
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Calls, and the tokens of prompts and of completions."""
+
+    calls: int = 0
+    prompt: int = 0
+    completion: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion)
+
+    def __neg__(self) -> Spent:
+        return Spent(-self.calls, -self.prompt, -self.completion)
+
+    def beyond(self, budget: Budget) -> str:
+        """Which limit it passes, in words; empty where it passes none."""
+        dollars = (self.prompt * budget.prompt_price + self.completion * budget.completion_price) / 1e6
+        if budget.calls is not None and self.calls > budget.calls:
+            return f"{budget.calls:,} calls"
+        if budget.tokens is not None and self.prompt + self.completion > budget.tokens:
+            return f"{budget.tokens:,} tokens"
+        return f"{budget.dollars:g} dollars" if budget.dollars is not None and dollars > budget.dollars else ""
+
+
+class Ledger:
+    """What was spent so far: in a file beside the cache, for all processes and runs that share it, or in this process's memory.
+
+    A call's most is booked before it is made and corrected after it, so that what is spent is never above the budget, and a process that
+    dies in between has spent the most."""
+
+    def __init__(self, budget: Budget, folder: Path | None) -> None:
+        self.budget, self.folder = budget, folder
+        self.limited = any(limit is not None for limit in (budget.calls, budget.tokens, budget.dollars))
+        self._total, self._lock = Spent(), threading.Lock()
+        self._file: int | None = None
+        self.open_calls = 0  # of this process: booked and not yet corrected
+
+    def book(self, most: Spent) -> str:
+        """Books a call; or, where it could cost more than is left, which limit it would pass."""
+        with self._lock, self._shared() as total:
+            if said := (total + most).beyond(self.budget):
+                return said
+            self._write(total + most)
+            self.open_calls += 1
+            return ""
+
+    def correct(self, most: Spent, really: Spent) -> None:
+        """The call that was booked has ended and cost this."""
+        with self._lock, self._shared() as total:
+            self._write(total + -most + really)
+            self.open_calls -= 1
+
+    def total(self) -> Spent:
+        with self._lock, self._shared() as total:
+            return total
+
+    def refusal(self, limit: str, left: int) -> BudgetSpent:
+        """The line for the person."""
+        total = self.total()
+        shared = f" (counted in {self.folder})" if self.folder else ""
+        return BudgetSpent(
+            f"the budget of {limit} leaves no room for the next call: {total.calls:,} calls, {total.prompt:,} tokens asked and "
+            f"{total.completion:,} answered so far{shared}; {left:,} replies are still to come. What was answered is kept where there is a "
+            "cache: allow more and run the same command again"
+        )
+
+    @contextmanager
+    def _shared(self) -> Iterator[Spent]:
+        if self.folder is None or not self.limited:
+            self._file = None
+            yield self._total
+            return
+        with trouble(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / "spent.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                _lock(descriptor, self.folder)
+                self._file = descriptor
+                yield _read(descriptor, self.folder)
+            finally:
+                os.close(descriptor)
+
+    def _write(self, total: Spent) -> None:
+        self._total = total
+        if self._file is not None:
+            os.pwrite(self._file, json.dumps(asdict(total)).ljust(120).encode(), 0)
+
+
+def _read(descriptor: int, folder: Path) -> Spent:
+    text = os.pread(descriptor, 1_000, 0)
+    if not text:
+        return Spent()
+    try:
+        return Spent(**json.loads(text))
+    except (ValueError, TypeError):
+        raise DiskTrouble(f"{folder / 'spent.json'}: damaged; write into it what was spent, or delete it to count from nothing") from None
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise DiskTrouble(f"{folder / 'spent.json'}: another process has held it for {PATIENCE_S:g} s") from None
+            time.sleep(0.001)

@@ -1,0 +1,127 @@
+"""One request to a server through the openai client, and what may go wrong with it, as one kind of error."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
+
+from aha.backends.openai_answer import Failed, read
+from aha.backends.openai_budget import Spent
+from aha.backends.openai_endpoint import Endpoint
+from aha.protocols import Asking
+from aha.redact import HIDDEN, mask
+from aha.types import Said
+
+LARGEST = 4 * 1024 * 1024  # bytes of a response: 32,768 tokens take less than a tenth of it
+CONNECT_S = 20.0
+TRANSIENT = (408, 409, 425, 429)  # and all from 500 on
+HOPELESS = (301, 302, 303, 307, 308, 401, 404, 405)
+RAW = "x-stainless-raw-response"  # the client reads it off its own request, to hand the response over unread
+SENT = {RAW, "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "authorization", "user-agent"}
+
+
+class Server:
+    """Makes calls, each one attempt. Lives in one event loop."""
+
+    def __init__(self, endpoint: Endpoint, key: str, asking: Asking) -> None:
+        self.url, self._key = endpoint.url, key
+        http = DefaultAsyncHttpxClient(
+            limits=httpx2.Limits(max_connections=asking.in_flight, max_keepalive_connections=asking.in_flight),
+            timeout=httpx2.Timeout(asking.attempt_s, connect=min(asking.attempt_s, CONNECT_S)),
+            follow_redirects=False,  # a key goes where it was meant to go
+            trust_env=not endpoint.is_here,
+            event_hooks={"request": [self._bare]},
+        )
+        self._client = AsyncOpenAI(
+            api_key=key or "none",
+            base_url=endpoint.url,
+            max_retries=0,
+            http_client=http,
+            default_headers={"Authorization": f"Bearer {key}", "User-Agent": "aha"},
+        )
+
+    def __repr__(self) -> str:
+        return f"Server({self.url})"
+
+    async def call(self, body: Mapping[str, Any]) -> tuple[Said, Spent]:
+        """A reply and its cost, or Failed."""
+        return read(await self._fetch("POST", body), self._key)
+
+    async def models(self) -> bytes:
+        """The server's list of its models, as it sent it."""
+        return await self._fetch("GET", {})
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _fetch(self, method: str, body: Mapping[str, Any]) -> bytes:
+        try:
+            if method == "GET":
+                async with self._client.models.with_streaming_response.list() as listed:
+                    return await _whole(listed.http_response)
+            async with self._client.chat.completions.with_streaming_response.create(**body) as response:
+                return await _whole(response.http_response)
+        except APIStatusError as error:
+            raise self._refused(error) from None
+        except (APITimeoutError, httpx2.TimeoutException):
+            raise Failed("no whole reply in time", billed=True) from None
+        except APIConnectionError as error:
+            raise _unconnected(error.__cause__) from None
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
+            raise Failed(f"a connection that broke ({type(error).__name__})", billed=True) from None
+        except OpenAIError as error:
+            raise Failed(f"a response that the client refused ({type(error).__name__})", billed=True) from None
+
+    def _refused(self, error: APIStatusError) -> Failed:
+        status = error.status_code
+        said = " ".join(mask(error.message.replace(self._key, HIDDEN) if self._key else error.message).split())[:200]
+        again = status in TRANSIENT or status >= 500
+        after = retry_after(error.response.headers) if again else None
+        return Failed(f"HTTP {status} ({said})", again=again, after_s=after, hopeless=status in HOPELESS)
+
+    async def _bare(self, request: httpx2.Request) -> None:
+        """Nothing leaves but what the call needs: the client's own variables may hold headers for another server."""
+        for name in {name.lower() for name in request.headers} - (SENT if self._key else SENT - {"authorization"}):
+            del request.headers[name]
+        request.headers["accept-encoding"] = "identity"
+
+
+async def _whole(response: httpx2.Response) -> bytes:
+    data = bytearray()
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > LARGEST:
+            raise Failed(f"a body of more than {LARGEST:,} bytes", billed=True)
+    return bytes(data)
+
+
+def _unconnected(cause: BaseException | None) -> Failed:
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = f"its certificate is not trusted ({cause.verify_message}); name the right authority in $SSL_CERT_FILE"
+            return Failed(why, again=False, hopeless=True)
+        if isinstance(cause, ssl.SSLError):
+            return Failed(f"no secure connection ({cause.reason or 'TLS failed'})")
+        if isinstance(cause, OSError) and cause.strerror:
+            return Failed(f"no connection ({cause.strerror})")
+        cause = cause.__cause__ or cause.__context__
+    return Failed("a connection that broke", billed=True)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds: a number, or a date against the server's own clock."""
+    text = headers.get("retry-after", "")
+    with suppress(ValueError):
+        if 0 <= (seconds := float(headers.get("retry-after-ms", "")) / 1000) < float("inf"):
+            return seconds
+    with suppress(ValueError):
+        return seconds if 0 <= (seconds := float(text)) < float("inf") else None
+    with suppress(ValueError, TypeError):
+        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))).total_seconds())
+    return None

@@ -1,0 +1,69 @@
+"""Where a server is, what its model is called, and the key it wants: from a name that a person typed and the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aha.errors import BadInput
+from aha.protocols import Asking
+from aha.redact import learn, mask
+
+OURS = "AHA_API_KEY"
+KEY_VARIABLES = {  # host -> what its own tools read
+    "api.openai.com": "OPENAI_API_KEY",
+    "api.deepseek.com": "DEEPSEEK_API_KEY",
+    "openrouter.ai": "OPENROUTER_API_KEY",
+}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+FORM = "a server is written http://host:port/v1#name-of-the-model"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """`url` ends where `/chat/completions` follows; `model` is empty where the server's only one is meant."""
+
+    url: str
+    model: str = ""
+
+    @classmethod
+    def read(cls, name: str) -> Endpoint:
+        """From `http://host:port/v1#name-of-the-model`. BadInput where it is none, or where a key stands in it."""
+        address, _, model = name.partition("#")
+        try:
+            parts = urlsplit(address)
+            port = parts.port
+        except ValueError as error:
+            raise BadInput(f"{mask(address)}: {error}; {FORM}") from None
+        if parts.username or parts.password:
+            raise BadInput(f"{mask(address)}: a name or a key stands in it, where logs and process lists show it; put the key into ${OURS}")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or port == 0:
+            raise BadInput(f"{mask(address)}: no server's address; {FORM}")
+        path = parts.path.rstrip("/").removesuffix("/chat/completions")
+        return cls(f"{parts.scheme}://{parts.netloc}{path or '/v1'}", model)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, so that no proxy can help."""
+        return self.host in LOOPBACK
+
+    def key(self, asking: Asking) -> str:
+        """The server's key, from the environment only; empty where there is none. BadInput where one was named and is not there."""
+        variable = asking.key_variable or (OURS if OURS in os.environ else KEY_VARIABLES.get(self.host, OURS))
+        key = os.environ.get(variable, "").strip()
+        if asking.key_variable and not key:
+            raise BadInput(f"${variable} is not set: it should hold the key for {self.url}")
+        if not key.isascii() or not key.isprintable():
+            raise BadInput(f"${variable}: what it holds is no key: it has letters that no header can carry")
+        learn(key)
+        return key
+
+
+def is_endpoint(model: str) -> bool:
+    """Whether a model's name is a server's address."""
+    return model.startswith(("http://", "https://"))

@@ -1,0 +1,217 @@
+"""What must not be written down: values that this process knows to be secret, and text that has the form of a key.
+
+A value is known by the name of the variable that holds it, or by where it stands: in a URL before the `@`, in `.env`, `.netrc` or the
+hub's token file, or because a key's reader said so. Records of a run have known values hidden and are otherwise as they were, to the bit;
+what is told to a person, and the manifest, lose whatever looks like a key as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TextIO, cast
+from urllib.parse import quote, unquote
+
+HIDDEN = "[hidden]"
+SHORTEST = 8  # what is shorter stands in innocent text as well
+LARGEST_FILE = 65_536
+
+NAMED = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
+PAIR = re.compile(r"""([\w.-]+)["']?[ \t]*[=: \t][ \t]*["']?([^\s"']+)""")  # of .env and of .netrc
+EXPORT = re.compile(r"(?m)^\s*export\s+")
+USERINFO = re.compile(r"""(?<=://)[^\s/@'"]+(?=@)""")
+FORMS = re.compile(
+    r"""(?<=://)[^\s/@'"]+(?=@)"""
+    r"|\b(?:sk|rk|pk)-[\w-]{16,}|\bhf_\w{16,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[abprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
+    r"""|(?i:(?<=bearer )|(?<=basic ))(?=[^\s"']*\d)[\w.~+/=-]{16,}"""
+)
+GIVEN = re.compile(
+    r"""(?i)((?:api|access|secret|private)[_-]?key|passw(?:or)?d|secret|auth[_-]?token|authorization)(["']?\s*[:=]\s*)(["'])(.{4,}?)\3"""
+)
+FLAG = re.compile(r"(?i)^--?(?:\S*[._-])?(?:api-?_?key|password|secret|token)(=|$)")
+SETTING = re.compile(r"(?i)(?:^|[._-])(?:api_?key|password|secret|access_token|auth_token)$")
+
+
+class Secrets:
+    """Values to hide, in every spelling in which a file may hold them: as they are, as JSON, in a URL, in base64."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self.values = frozenset(values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self.values)})"
+
+    def and_also(self, values: Iterable[str]) -> Secrets:
+        return Secrets({*self.values, *values})
+
+    def hide(self, text: str) -> str:
+        """The same text, the same object even, where it holds none of them."""
+        if not any(spelling in text for spelling in self._spellings):
+            return text
+        for spelling in self._spellings:
+            text = text.replace(spelling, HIDDEN)
+        return text
+
+    @cached_property
+    def _spellings(self) -> list[str]:
+        """Longest first, since one may hold another."""
+        return sorted({spelling for value in self.values for spelling in _spelled(value)}, key=lambda each: (-len(each), each))
+
+
+def _spelled(value: str) -> Iterator[str]:
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield quote(value, safe="")
+    for start in range(3):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
+        coded = base64.b64encode(b"\0" * start + value.encode("utf-8", "replace")).decode()
+        yield coded[(0, 2, 3)[start] :].rstrip("=")[:-1]
+
+
+# --- where they are found ---------------------------------------------------------------------------------------------
+
+
+def found(environ: Mapping[str, str], folder: Path, home: Path) -> Secrets:
+    """The secrets of an environment, of `.env` in `folder`, and of the files in `home` that hold some."""
+    values = {value for name, text in environ.items() for value in _of(name, text)}
+    hub = Path(environ.get("HF_HOME", home / ".cache" / "huggingface"))
+    kept = (Path(environ.get("HF_TOKEN_PATH", hub / "token")), home / ".cache" / "huggingface" / "token")
+    values |= {word for path in kept for word in _read(path).split() if _is_secret(word)}
+    pairs = (folder / ".env", folder / ".env.local", Path(environ.get("NETRC", home / ".netrc")), home / ".git-credentials")
+    for text in (EXPORT.sub("", _read(path)) for path in pairs):
+        values |= {value for name, given in PAIR.findall(text) for value in _of(name, given)}
+        values |= set(_user_parts(text))
+    return Secrets(values)
+
+
+def _of(name: str, text: str) -> Iterator[str]:
+    yield from _user_parts(text)
+    if NAMED.search(name) and "://" not in text:
+        yield from filter(_is_secret, {text.strip(), *re.split(r"[\s,;=]+", text)})
+
+
+def _user_parts(text: str) -> Iterator[str]:
+    for part in USERINFO.findall(text):
+        user, _, password = part.partition(":")
+        yield from filter(_is_secret, {password, unquote(password)} if password else {user})
+
+
+def _is_secret(value: str) -> bool:
+    """Whether it can be told from a word, a number, a path or a name that anybody may write."""
+    plain = value.isalpha() and (value.islower() or value.isupper() or value.istitle()) and len(value) < 2 * SHORTEST
+    return len(value) >= SHORTEST and not plain and not value.replace(".", "").isdigit() and not value.startswith(("/", "~", "./"))
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.expanduser().open("rb") as file:
+            return file.read(LARGEST_FILE).decode("utf-8", "replace")
+    except (OSError, RuntimeError):  # none there, or not ours to read, or no home
+        return ""
+
+
+_learned: set[str] = set()
+_known: list[Secrets] = []
+
+
+def look(environ: Mapping[str, str] | None = None, folder: Path | None = None, home: Path | None = None) -> Secrets:
+    """Looks again for what this process has to keep to itself; a command does so when it starts."""
+    here = found(os.environ if environ is None else environ, folder or Path(), home or Path(os.path.expanduser("~")))
+    _known[:] = [here.and_also(_learned)]
+    return _known[0]
+
+
+def learn(*values: str) -> None:
+    """These are secret too, whatever they look like and wherever they came from."""
+    _learned.update(value for value in values if len(value) >= 4)
+    _known[:] = [known().and_also(_learned)]
+
+
+def known() -> Secrets:
+    """What this process has to keep to itself."""
+    return _known[0] if _known else look()
+
+
+# --- what is done with them -------------------------------------------------------------------------------------------
+
+
+def hide(text: str) -> str:
+    """Without the values that are known to be secret; otherwise as it was."""
+    return known().hide(text)
+
+
+def mask(text: str) -> str:
+    """Without what is known to be secret and without what has the form of it."""
+    return GIVEN.sub(rf"\1\2\3{HIDDEN}\3", FORMS.sub(HIDDEN, hide(text)))
+
+
+def mask_words(words: Iterable[str]) -> tuple[str, ...]:
+    """A command line, the value after a flag such as `--api-key` hidden."""
+    masked: list[str] = []
+    secret = False
+    for word in words:
+        flag = FLAG.match(word)
+        given = flag is not None and flag[1] == "="
+        masked.append(HIDDEN if secret and not flag else f"{word.partition('=')[0]}={HIDDEN}" if given else mask(word))
+        secret = flag is not None and not given
+    return tuple(masked)
+
+
+def mask_setting(path: str, value: Any) -> Any:
+    """A setting's plain value as a manifest may show it."""
+    match value:
+        case str():
+            return HIDDEN if value and SETTING.search(path) else mask(value)
+        case list() | tuple():
+            return [mask_setting(path, item) for item in value]
+    return value
+
+
+def hide_tree(value: Any) -> Any:
+    """Plain JSON values with the known secrets in their strings hidden."""
+    match value:
+        case str():
+            return hide(value)
+        case Mapping():
+            return {hide(key): hide_tree(item) for key, item in value.items()}
+        case list() | tuple():
+            return [hide_tree(item) for item in value]
+    return value
+
+
+class _Masked:
+    """A stream that masks each text it is given; in all else the stream it stands for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(mask(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def masked_output() -> Iterator[None]:
+    """While it lasts, nothing secret leaves through stdout or stderr, whoever prints it."""
+    look()
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast(TextIO, _Masked(out)), cast(TextIO, _Masked(err))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
