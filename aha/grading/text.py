@@ -1,0 +1,25 @@
+"""Words: the final claim equals one of the reference's, to the letter or up to how words are written."""
+
+from __future__ import annotations
+
+from aha.answers.claims import claim
+from aha.answers.words import bare, folded
+from aha.types import Grade, Right, Text, Wrong
+
+LONGEST_CLAIM = 2_000
+
+
+def grade_text(reference: Text, answer: str) -> Grade:
+    """Right where all of the answer, or what it marks as its final claim, is one of the reference's texts."""
+    said = [text for text in (answer.strip(), claim(answer).text.strip()) if 0 < len(text) <= LONGEST_CLAIM]
+    if not said:
+        return Wrong("no answer of a readable length")
+    if any(_same(text, value, exact=reference.exact) for text in said for value in reference.values):
+        return Right()
+    return Wrong(f"is not {' or '.join(map(repr, reference.values[:3]))}"[:200])
+
+
+def _same(said: str, value: str, *, exact: bool) -> bool:
+    if exact:
+        return value.strip() in (said, bare(said))
+    return folded(said) == folded(value) != "" or said.casefold() == value.strip().casefold()
