@@ -1,0 +1,55 @@
+"""Functions and methods that are called with JSON and return JSON, as LeetCode and LiveCodeBench test them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aha.grading.code.caller import Answer, Failed, Said, call_all, limits
+from aha.grading.code.compare import same_json
+from aha.grading.code.reading import usual_imports
+from aha.grading.code.trials import Trial, Trials, shown
+from aha.grading.code.values import encoded
+from aha.grading.sandbox.job import Sandbox
+from aha.types import Calls
+
+
+def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Trials:
+    """The tests in order, up to the first that fails unless `every`."""
+    tests = [(_arguments(given), json.loads(expected)) for given, expected in reference.tests]
+    answer = Answer((usual_imports(code), code), reference.entry)
+    bounds = limits(reference.seconds, reference.memory_mb, max((len(expected) for _, expected in reference.tests), default=0))
+
+    def trials(said: Sequence[Said]) -> list[Trial]:
+        return [_compared(each, expected, reference.tolerance) for each, (_, expected) in zip(said, tests, strict=False)]
+
+    def enough(said: Sequence[Said]) -> bool:
+        return not every and any(trial.verdict != "OK" for trial in trials(said))
+
+    said = call_all(answer, [call for call, _ in tests], sandbox, bounds, enough)
+    return Trials(up_to_failure(trials(said), every), len(tests))
+
+
+def up_to_failure(trials: Sequence[Trial], every: bool) -> tuple[Trial, ...]:
+    """All of them, or those up to and with the first that failed."""
+    first = next((place for place, trial in enumerate(trials, start=1) if trial.verdict != "OK"), len(trials))
+    return tuple(trials if every else trials[:first])
+
+
+def _arguments(text: str) -> Any:
+    """A JSON list gives the arguments in order, an object gives them by name; anything else is the only one."""
+    match json.loads(text):
+        case dict() as named:
+            return encoded(([], named))
+        case list() as several:
+            return encoded((several, {}))
+        case one:
+            return encoded(([one], {}))
+
+
+def _compared(said: Said, expected: object, tolerance: float | None) -> Trial:
+    if isinstance(said, Failed):
+        return said.trial
+    same = same_json(said.value, expected, tolerance)
+    return Trial("OK") if same else Trial("WA", f"it returned {shown(said.text)[1:-1]}")

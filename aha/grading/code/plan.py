@@ -1,0 +1,178 @@
+"""Assert statements taken apart: what calls the answer goes into the sandbox, what it is compared with stays outside.
+
+assert f([1, 2]) == 3        ->   call f([1, 2]) inside; is `<0> == 3` outside
+root = Node(1)               ->   goes in where a call's arguments need it; no comparison may need it too
+for x in cases: assert ...   ->   no plan: the tests are replayed with recorded values instead
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from aha.grading.code.judging import can_judge
+from aha.types import Asserts
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+_CALLED = re.compile(r"<\d+>")
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """`test`: the asserted expression, the n-th call of the plan standing as the name `<n>`. `calls`: the numbers of those."""
+
+    test: ast.expr
+    calls: tuple[int, ...]
+    words: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The calls to make, as expressions; the lines that make their arguments; the assertions over what they return."""
+
+    calls: tuple[str, ...]
+    support: str
+    assertions: tuple[Assertion, ...]
+
+
+@dataclass
+class _Draft:
+    """A plan in the making. `lines`: statements that are no assert, which may be needed inside."""
+
+    names: frozenset[str]
+    calls: list[str] = field(default_factory=list)
+    assertions: list[Assertion] = field(default_factory=list)
+    lines: list[ast.stmt] = field(default_factory=list)
+    late: list[ast.stmt] = field(default_factory=list)
+
+
+@lru_cache(maxsize=4096)
+def planned(reference: Asserts) -> Plan | None:
+    """The plan of straight-line asserts; `None` where the tests have loops, or compare in ways that are not understood."""
+    try:
+        return _plan(reference)
+    except UNREADABLE:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def asserts_in(reference: Asserts) -> int:
+    """How many assert statements there are; 0 where the tests cannot be read."""
+    try:
+        return sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(reference.tests)))
+    except UNREADABLE:
+        return 0
+
+
+def _plan(reference: Asserts) -> Plan | None:
+    before, body = statements(ast.parse(reference.tests))
+    draft = _Draft(frozenset({reference.entry, "candidate"}))
+    draft.lines += before
+    for statement in body:
+        if not _placed(statement, draft):
+            return None
+    support = _support(draft)
+    return None if support is None or not draft.assertions else Plan(tuple(draft.calls), support, tuple(draft.assertions))
+
+
+def statements(module: ast.Module) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """What stands before the tests, and the tests: the body of `check`, or the whole module."""
+    check = next((node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "check"), None)
+    if check is None or not check.args.args:
+        return [], module.body
+    return [node for node in module.body if node is not check and not _calls_check(node)], check.body
+
+
+def _calls_check(node: ast.stmt) -> bool:
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="check"))):
+            return True
+    return False
+
+
+def _placed(statement: ast.stmt, draft: _Draft) -> bool:
+    """Whether the statement found its place in the draft."""
+    match statement:
+        case ast.Assert(test=test):
+            return _assertion(test, draft)
+        case ast.Pass() | ast.Expr(value=ast.Constant() | ast.Name()):
+            return True
+        case (
+            ast.Import()
+            | ast.ImportFrom()
+            | ast.Assign()
+            | ast.AnnAssign()
+            | ast.AugAssign()
+            | ast.Expr()
+            | ast.FunctionDef()
+            | ast.ClassDef()
+        ):
+            (draft.late if draft.assertions else draft.lines).append(statement)
+            return not draft.names & _names(statement)
+    return False
+
+
+def _assertion(test: ast.expr, draft: _Draft) -> bool:
+    first, words = len(draft.calls), ast.unparse(test)
+    over = _Probes(draft).visit(test)
+    if not can_judge(over) or any(name in draft.names for name in _names(over)):
+        return False
+    draft.assertions.append(Assertion(over, tuple(range(first, len(draft.calls))), words))
+    return True
+
+
+class _Probes(ast.NodeTransformer):
+    """Takes calls of the answer out of an expression, outermost first."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self.draft = draft
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if isinstance(node.func, ast.Name) and node.func.id in self.draft.names:
+            self.draft.calls.append(ast.unparse(node))
+            return ast.Name(f"<{len(self.draft.calls) - 1}>", ast.Load())
+        self.generic_visit(node)
+        return node
+
+
+def _support(draft: _Draft) -> str | None:
+    """Every import, which answers rely on, and the statements that the calls need, in order; `None` where a comparison needs one of these
+    too, or one comes after the first assert."""
+    needed = {name for call in draft.calls for name in _names(ast.parse(call))} - draft.names
+    kept = list[ast.stmt]()
+    for statement in reversed(draft.lines):
+        if isinstance(statement, ast.Import | ast.ImportFrom) or needed & set(_bound(statement)):
+            kept.insert(0, statement)
+            needed |= _names(statement)
+    compared = {name for each in draft.assertions for name in _names(each.test) if not _CALLED.fullmatch(name)}
+    shared = compared & {name for statement in kept for name in _bound(statement)}
+    late = needed & {name for statement in draft.late for name in _bound(statement)}
+    return None if shared or late else "\n".join(map(ast.unparse, kept))
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement makes, or whose value it may change."""
+    match statement:
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            yield from ((each.asname or each.name).partition(".")[0] for each in names)
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Assign(targets=targets):
+            yield from _roots(targets)
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            yield from _roots([target])
+        case ast.Expr(value=value):
+            yield from _names(value)
+
+
+def _roots(targets: Sequence[ast.expr]) -> Iterator[str]:
+    for target in targets:
+        yield from _names(target)
