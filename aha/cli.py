@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
+from aha.commands import score
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -26,7 +27,9 @@ COMMANDS = {
     "report": "write a run's report again",
     "pretrain": "make the tiny base model anew",
 }
-OWN: dict[str, Command] = {}  # each in a file of its own under commands/, and a line here
+OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a line here
+    "score": score.COMMAND,
+}
 EVERY = COMMANDS | {name: command.what for name, command in OWN.items()}
 PIPE = 128 + signal.SIGPIPE
 SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 --questions 32; `aha show RECIPE` lists them."

@@ -8,7 +8,8 @@ from itertools import groupby
 from statistics import fmean
 
 from aha.errors import BadInput
-from aha.evals.scores import Interval, bootstrap, cons_at_k, paired_difference
+from aha.evals.scores import Interval, bootstrap, paired_difference
+from aha.evals.voting import cons_at_k
 from aha.types import Finished, Language
 
 

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import json
 import math
-import os
 from itertools import combinations
-from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -12,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.scores import bootstrap, cons_at_k, expected_cons_at_k, paired_difference, pass_at_1, pass_at_k
+from aha.evals.scores import bootstrap, paired_difference, pass_at_1, pass_at_k
 
 
 def test_one_right_of_four_passes_at_two_in_three_of_the_six_pairs():
@@ -43,37 +40,6 @@ def test_pass_at_k_is_the_share_of_subsets_that_hold_a_right_sample(case):
     right, k = case
     subsets = list(combinations(right, k))
     assert pass_at_k(len(right), sum(right), k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
-
-
-def test_the_majority_wins_the_vote():
-    assert cons_at_k(["7", "7", "8"], [True, True, False]) == 1.0
-    assert cons_at_k(["7", "8", "8"], [True, False, False]) == 0.0
-
-
-def test_a_right_answer_tied_with_two_others_has_a_third():
-    assert cons_at_k(["7", "8", "9"], [False, True, False]) == pytest.approx(1 / 3)
-
-
-def test_the_order_of_the_samples_breaks_no_tie():
-    assert cons_at_k(["7", "8"], [True, False]) == cons_at_k(["8", "7"], [False, True]) == 0.5
-
-
-def test_samples_without_an_answer_do_not_vote():
-    assert cons_at_k([None, None, None, "7"], [False, False, False, True]) == 1.0
-    assert cons_at_k([None, None], [False, False]) == 0.0
-
-
-@given(st.lists(st.sampled_from([None, "a", "b", "c"]), min_size=1, max_size=7), st.data())
-def test_expected_cons_is_the_mean_vote_over_all_subsets(answers, data):
-    k = data.draw(st.integers(1, len(answers)))
-    right = [answer == "a" for answer in answers]
-    votes = [cons_at_k([answers[i] for i in chosen], [right[i] for i in chosen]) for chosen in combinations(range(len(answers)), k)]
-    assert expected_cons_at_k(answers, right, k) == pytest.approx(fmean(votes))
-
-
-def test_expected_cons_of_more_samples_than_there_are_is_refused():
-    with pytest.raises(BadInput, match="cons@3 of 2 samples"):
-        expected_cons_at_k(["a", "b"], [True, False], 3)
 
 
 def test_problems_that_agree_leave_no_interval():
@@ -112,27 +78,6 @@ def test_a_paired_difference_needs_the_same_problems():
         paired_difference([0.0, 1.0], [1.0])
 
 
-@pytest.fixture(scope="module")
-def math_cot():
-    """100 MATH problems, 8 samples each, with answers and verdicts."""
-    if "AHA_DATA" not in os.environ:
-        pytest.skip("AHA_DATA is not set: the folder with outputs/qwen25_math_cot_100")
-    path = Path(os.environ["AHA_DATA"]) / "outputs/qwen25_math_cot_100/math_cot_100.jsonl"
-    if not path.exists():
-        pytest.skip(f"{path} is not there")
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
 @pytest.mark.parametrize(("k", "expected"), [(1, 91.0), (2, 93.286), (4, 95.1), (8, 96.0)])
 def test_pass_at_k_of_published_samples(math_cot, k, expected):
     assert 100 * fmean(pass_at_k(8, sum(row["score"]), k) for row in math_cot) == pytest.approx(expected, abs=5e-4)
-
-
-@pytest.mark.parametrize(("k", "expected"), [(3, 91.601), (4, 92.011), (6, 92.321), (8, 92.5)])
-def test_cons_at_k_of_published_samples(math_cot, k, expected):
-    votes = [expected_cons_at_k([answer or None for answer in row["pred"]], row["score"], k) for row in math_cot]
-    assert 100 * fmean(votes) == pytest.approx(expected, abs=5e-4)
-
-
-def test_the_whole_vote_of_published_samples(math_cot):
-    assert 100 * fmean(cons_at_k(row["pred"], row["score"]) for row in math_cot) == pytest.approx(92.5)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aha.cli import main
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two models, 20 problems, two samples each; the second solves eight problems more."""
+
+    def write(name: str, solved: int) -> str:
+        rows = [{"problem": i, "right": i < solved, "answer": "7" if i < solved else "8"} for i in range(20) for _ in range(2)]
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
+        return str(tmp_path / name)
+
+    return write("weak.jsonl", 4), write("strong.jsonl", 12)
+
+
+def said(capsys, *words: str) -> tuple[int, str, str]:
+    code = main(words)
+    heard = capsys.readouterr()
+    return code, heard.out, heard.err
+
+
+def test_scores_are_one_line_of_json_with_every_k(files, capsys):
+    code, out, _ = said(capsys, "score", files[0], "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert (result["pass@1"], result["pass@2"], result["cons@2"], result["maj@2"], result["k"]) == (0.2, 0.2, 0.2, 0.2, 2)
+    assert result["ci95"][0] < 0.2 < result["ci95"][1]
+
+
+def test_two_files_are_compared_on_the_same_problems(files, capsys):
+    _, out, _ = said(capsys, "score", *files, "--json")
+    result = json.loads(out)
+    assert result["difference"] == pytest.approx(0.4)
+    assert result["verdict"] == "better"
+    _, out, _ = said(capsys, "score", files[0], files[0])
+    assert "difference is noise" in out
+
+
+def test_a_person_reads_per_cent(files, capsys):
+    _, out, _ = said(capsys, "score", files[0], "--k", "1,2")
+    assert "pass@1           20.000 %" in out
+    assert "take k = 64" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--k", "3"), "pass@3 of 2 samples a problem: undefined, k must be from 1 to 2"),
+        (("--k", "many"), "--k many: numbers with commas between them"),
+        (("--right", "verdict"), "no field verdict; there are problem, right, answer"),
+        (("--more", "1"), "--more: this command takes no more than that"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(files, capsys, words, says):
+    code, out, err = said(capsys, "score", files[0], *words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_a_file_that_is_not_there_is_named(capsys):
+    code, _, err = said(capsys, "score", "nowhere.jsonl")
+    assert (code, err) == (2, "aha: nowhere.jsonl: there is no such file\n")
+
+
+def test_samples_of_other_problems_are_not_compared(files, tmp_path, capsys):
+    (tmp_path / "other.jsonl").write_text('{"problem": "x", "right": true}')
+    code, _, err = said(capsys, "score", files[0], str(tmp_path / "other.jsonl"))
+    assert code == 2
+    assert "21 problems are in one and not in the other" in err
