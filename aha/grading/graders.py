@@ -1,0 +1,96 @@
+"""The graders at work: what a reference needs to be compared with is opened when the first answer needs it."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Literal
+
+from aha.answers.symbols import LONGEST
+from aha.grading.choice import grade_choice
+from aha.grading.code import grade_code
+from aha.grading.countdown import grade_countdown
+from aha.grading.latex import grade_latex
+from aha.grading.numbers import grade_number
+from aha.grading.pool import DEADLINE_S, Counts, Pool
+from aha.grading.pool.forks import forget_in_children
+from aha.grading.sandbox import Sandbox, Tier, open_sandbox
+from aha.grading.text import grade_text
+from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Stdio, Text, Wrong
+
+
+class Graders:
+    """Worker processes for algebra and a sandbox for code. `grade` may be called from any thread, and in a forked child.
+
+    `workers` None: one for each processor. `sandbox` "auto": the strongest tier that works here, never "unsafe"."""
+
+    def __init__(self, *, workers: int | None = None, deadline_s: float = DEADLINE_S, sandbox: Tier | Literal["auto"] = "auto") -> None:
+        self.pool = Pool(workers, deadline_s)
+        self.tier = sandbox
+        self._opening = threading.Lock()
+        self._sandbox: Sandbox | None = None
+        self._parents: list[Sandbox | None] = []
+        forget_in_children(self)
+
+    def grade(self, reference: Reference, answer: str | None) -> Grade:
+        """Whether the answer is right; `None`, a reply that broke its template, is always wrong.
+
+        BadInput where the first answer of a kind finds that this machine cannot grade it, with what to install."""
+        match reference:
+            case Open():
+                return Abstained("an open question has no reference to compare with")
+            case Judged():
+                return Abstained("only a language model can compare this answer with its reference")
+        if answer is None:
+            return Wrong("no answer: the reply broke the template")
+        match reference:
+            case Stdio() | Calls() | Asserts():
+                return grade_code(reference, answer, self.sandbox())
+            case Number() | Latex():
+                return self._mathematics(reference, answer[-LONGEST:])
+            case Countdown():
+                return grade_countdown(reference, answer[-LONGEST:])
+            case Choice():
+                return grade_choice(reference, answer[-LONGEST:])
+            case Text():
+                return grade_text(reference, answer[-LONGEST:])
+
+    def _mathematics(self, reference: Number | Latex, answer: str) -> Grade:
+        """What is cheap here and at once; what needs algebra in a process of its own."""
+        match reference:
+            case Number():
+                return grade_number(reference, answer)
+            case Latex():
+                return grade_latex(reference, answer)
+
+    def sandbox(self) -> Sandbox:
+        """The one that all programs run in."""
+        with self._opening:
+            if self._sandbox is None:
+                self._sandbox = open_sandbox(self.tier, self.pool.workers)
+            return self._sandbox
+
+    @property
+    def counts(self) -> Counts:
+        """What the worker processes did."""
+        return self.pool.counts
+
+    def close(self) -> None:
+        """No process is left."""
+        self.pool.close()
+        with self._opening:
+            if self._sandbox is not None:
+                self._sandbox.close()
+                self._sandbox = None
+
+    def forget(self) -> None:
+        """In a forked child: nothing of what the parent opened is used, nor tidied up. (The pool forgets by itself.)"""
+        self._opening = threading.Lock()
+        self._parents.append(self._sandbox)
+        self._sandbox = None
+
+    def __enter__(self) -> Graders:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
