@@ -1,0 +1,143 @@
+"""The tier that needs nothing installed on the system: CPython as WebAssembly, an instance for each program, CPU time counted in fuel.
+
+A program sees no file, no network, no process, no clock but its own count and no dice but fixed ones: the same program with the
+same input ends the same way, after the same amount of fuel, on a busy machine and on an idle one. There are no threads and no numpy;
+a program that fails for want of them gets INFRA.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
+from aha.grading.sandbox.wasm_component import component, why_not
+from aha.grading.sandbox.wasm_process import Gone, Message, Worker
+
+__all__ = ["WasmSandbox", "why_not"]
+
+FUEL_PER_CPU_S = 30_000_000_000  # what native CPython does in a second of CPU: 17 to 36 over twelve kinds of loop
+FUEL_PER_S = 8_000_000_000  # what this tier does in a second: 6 to 15 over the same loops
+OF_THE_WALL = 0.8  # the rest is for starting, and for a machine slower than the one that this was measured on
+OUT_OF_MEMORY, NEEDS_MORE = 1000, 1001  # as in wasm_guest.txt
+LEAST_MB = 96  # CPython and its library, before a program has allocated anything
+FREE_S = 3600.0  # for a worker to become free; each of its programs is bounded
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A run's limits as this tier counts them: whichever of CPU time and clock is used up first, both in fuel."""
+
+    fuel: int
+    by: str
+
+    @classmethod
+    def of(cls, limits: Limits) -> Budget:
+        cpu, wall = round(limits.cpu_s * FUEL_PER_CPU_S), round(OF_THE_WALL * limits.wall_s * FUEL_PER_S)
+        words = f"{limits.cpu_s:g} s of CPU time" if cpu <= wall else f"{limits.wall_s:g} s by the clock"
+        return cls(min(cpu, wall), words)
+
+    @property
+    def expected_s(self) -> float:
+        return self.fuel / FUEL_PER_S
+
+
+class WasmSandbox:
+    """`workers` programs at once, each in a process that outlives it. A worker that was ended is replaced."""
+
+    def __init__(self, workers: int = 2) -> None:
+        self._component = component()
+        self._workers = workers
+        self._idle: list[Worker] = []
+        self._renew()
+
+    @property
+    def tier(self) -> Tier:
+        return "wasm"
+
+    def run(self, job: Job) -> Outcome:
+        """How the program ended. `cpu_s` is fuel, as the seconds that native CPython would have needed, give or take a third."""
+        started = time.monotonic()
+        if job.language != "python":
+            return _infra(f"the wasm tier runs Python only, and this is {job.language}", started)
+        try:
+            source = job.source.encode("utf-8")
+        except UnicodeEncodeError:
+            return Outcome("RE", b"", b"", None, 0.0, time.monotonic() - started, 0.0, "the source holds what is no character")
+        if self._owner != os.getpid():  # a fork shares its parent's pipes
+            self._renew()
+        if not self._free.acquire(timeout=FREE_S):
+            return _infra(f"no worker became free in {FREE_S:.0f} s", started)
+        try:
+            return self._run(job, source, started)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """Ends the worker processes."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.close()
+
+    def _renew(self) -> None:
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(self._workers)
+        self._idle = []
+
+    def _run(self, job: Job, source: bytes, started: float) -> Outcome:
+        budget = Budget.of(job.limits)
+        asked = {
+            "fuel": budget.fuel,
+            "wall_ns": round(job.limits.wall_s * 1e9),
+            "memory_bytes": max(LEAST_MB, job.limits.memory_mb) << 20,
+            "output_bytes": job.limits.output_bytes,
+        }
+        words = ""
+        for _ in range(2):  # a worker may have been killed from outside
+            with self._lock:
+                worker = self._idle.pop() if self._idle else Worker(self._component)
+            try:
+                answer = worker.ask(asked, [source, job.stdin], budget.expected_s)
+            except Gone as gone:
+                if gone.spent_s is not None:
+                    return Outcome("TLE", b"", b"", None, gone.spent_s, time.monotonic() - started, 0.0, str(gone))
+                words = str(gone)
+                continue
+            with self._lock:
+                self._idle.append(worker)
+            return outcome(answer, job.limits, budget, time.monotonic() - started)
+        return _infra(f"the wasm tier failed: {words}", started)
+
+
+def outcome(answer: Message, limits: Limits, budget: Budget, wall_s: float) -> Outcome:
+    """A worker's answer, read."""
+    head, (stdout, stderr) = answer
+    verdict, reason = judged(head, limits, budget, stderr)
+    code = head["code"] if head["code"] is not None and head["code"] < 256 else None
+    return Outcome(verdict, stdout, stderr, code, head["fuel"] / FUEL_PER_CPU_S, wall_s, head["memory"] / (1 << 20), reason)
+
+
+def judged(head: dict[str, object], limits: Limits, budget: Budget, stderr: bytes) -> tuple[Verdict, str]:
+    """The verdict and why."""
+    code, over, reason = head["code"], str(head["over"]), str(head["reason"])
+    if over:
+        return ("TLE" if "slept" in over else "OLE"), over
+    if code == 0:
+        return "OK", ""
+    last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+    if code == NEEDS_MORE:
+        return "INFRA", f"it needs what the wasm tier does not have: {last}"
+    full = int(str(head["memory"])) > 0.8 * (limits.memory_mb << 20)
+    if code == OUT_OF_MEMORY or (code is None and full and "fuel" not in reason):
+        return "MLE", f"more than {limits.memory_mb} MiB"
+    if code is None:
+        return ("TLE", f"more than {budget.by}") if "fuel" in reason else ("RE", reason)
+    return "RE", last or f"exit code {code}"
+
+
+def _infra(reason: str, started: float) -> Outcome:
+    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - started, 0.0, reason)

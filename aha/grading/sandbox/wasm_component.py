@@ -1,0 +1,156 @@
+"""The compiled component: CPython, its library and our few lines around a program, built once for a machine and kept in the user's cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+from aha.errors import BadInput, DiskTrouble
+
+NEEDS = {"wasmtime": "50", "componentize-py": "0.25"}  # the parts of their interfaces that are used change between these
+INSTALL = "pip install 'aha[sandbox]'"
+GUEST = Path(__file__).with_name("wasm_guest.txt")
+WORKER = Path(__file__).with_name("wasm_worker.py")
+WORLD = "package aha:sandbox;\n\nworld program {\n  import pause: func(ns: u64);\n  export run: func(source: string) -> s32;\n}\n"
+BUILD_S = 1800.0  # a busy machine takes minutes for what an idle one does in 25 s
+COMPONENTIZE = "import sys, componentize_py; componentize_py.script()"
+
+
+def why_not() -> str | None:
+    """Why no component can be had here; None where one can."""
+    if sys.platform == "win32":
+        return "runs on Linux and macOS only"
+    needed = ("wasmtime",) if kept().exists() else tuple(NEEDS)
+    for name in needed:
+        if (wrong := _wrong(name)) is not None:
+            return f"{wrong}: {INSTALL}"
+    return (
+        None
+        if kept().exists() or _writable(kept().parent)
+        else f"{kept().parent} cannot be written: set XDG_CACHE_HOME to a folder that can"
+    )
+
+
+def component() -> Path:
+    """Where the compiled component is, after building it if nobody has."""
+    if (reason := why_not()) is not None:
+        raise BadInput(f"sandbox wasm: {reason}")
+    path = kept()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _build_once(path)
+    if path.stat().st_uid not in (os.getuid(), 0) or path.stat().st_mode & 0o022:
+        raise BadInput(f"{path} can be changed by somebody else and holds machine code: remove it, and it is built again")
+    return path
+
+
+def kept() -> Path:
+    """The file for this machine and these versions: another processor, another library or another guest has another name."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(home) / "aha" / "sandbox" / f"cpython-{_key()}.cwasm"
+
+
+def _key() -> str:
+    parts = [GUEST.read_text("utf-8"), WORLD, platform.machine(), sys.platform, _processor(), _version("wasmtime") or ""]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """What instructions it has: machine code made for more of them does not load."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _wrong(name: str) -> str | None:
+    found = _version(name)
+    if found is None:
+        return f"{name} is not installed"
+    return None if f"{found}.".startswith(f"{NEEDS[name]}.") else f"{name} {found} is installed, where {NEEDS[name]} is needed"
+
+
+def _writable(folder: Path) -> bool:
+    present = next(each for each in (folder, *folder.parents) if each.exists())
+    return os.access(present, os.W_OK | os.X_OK)
+
+
+# --- building ---------------------------------------------------------------------------------------------------------
+
+
+def _build_once(path: Path) -> None:
+    """Builds, or waits for whoever is building."""
+    deadline = time.monotonic() + BUILD_S
+    with open(path.with_suffix(".lock"), "w") as lock:
+        while not _locked(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise DiskTrouble(
+                    f"{path.with_suffix('.lock')}: another process has been building the WebAssembly sandbox for {BUILD_S:.0f} s"
+                )
+            time.sleep(0.2)
+        if not path.exists():
+            print("aha: building the WebAssembly sandbox, once for this machine (about half a minute)", file=sys.stderr, flush=True)
+            _build(path, deadline)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _build(path: Path, deadline: float) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="building-") as name:
+        folder = Path(name)
+        (folder / "guest").mkdir()
+        (folder / "no-packages").mkdir()
+        (folder / "guest" / "guest.py").write_text(GUEST.read_text("utf-8"), "utf-8")
+        (folder / "world.wit").write_text(WORLD, "utf-8")
+        words = ["-q", "-d", "world.wit", "-w", "program", "componentize", "-p", "guest", "guest", "-o", "portable.wasm"]
+        _do([sys.executable, "-c", COMPONENTIZE, *words], folder, deadline)
+        _do([sys.executable, "-P", str(WORKER), "portable.wasm", "made.cwasm"], folder, deadline)
+        made = folder / "made.cwasm"
+        made.chmod(0o644)
+        made.rename(path)
+
+
+def _do(command: list[str], folder: Path, deadline: float) -> None:
+    environment = surroundings() | {"VIRTUAL_ENV": str(folder / "no-packages")}  # nothing installed here gets into the component
+    try:
+        subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=max(1.0, deadline - time.monotonic()),
+        )
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise BadInput(f"sandbox wasm: building the component failed: {said[0]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BadInput(f"sandbox wasm: building the component took longer than {BUILD_S:.0f} s: the machine is too busy") from error
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of the processes that we start: no secret of the user's is among these."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR") if name in os.environ}
