@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import score
+from aha.commands import bench_reward, grade, score
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -28,6 +28,8 @@ COMMANDS = {
     "pretrain": "make the tiny base model anew",
 }
 OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a line here
+    "bench-reward": bench_reward.COMMAND,
+    "grade": grade.COMMAND,
     "score": score.COMMAND,
 }
 EVERY = COMMANDS | {name: command.what for name, command in OWN.items()}
@@ -68,6 +70,8 @@ def command(words: list[str], terminal: Terminal) -> int:
     name = words[0] if words else "--help"
     if not name.startswith("-") and name not in EVERY:
         raise BadInput(f"{name}: there is no such command; there are {', '.join(EVERY)}{nearest(name, list(EVERY))}")
+    if name in OWN:
+        words = OWN[name].joined(words)
     try:
         arguments, rest = parser().parse_known_args(words or ["--help"])
     except SystemExit as wanted:  # --help and --version

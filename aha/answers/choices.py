@@ -115,12 +115,10 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10) -> str | W
     texts are known, else of the first `count` letters."""
     reader = _reader(tuple(options), count)
     found = boxes(answer)
-    if len(found) > 1 and found[-1][0].strip() != found[-2][0].strip():
-        if _BETWEEN_BOXES.fullmatch(answer[found[-2][2] : found[-1][1]]):
-            return SEVERAL
-    for content, _, _ in found[-1:]:
-        if (boxed := reader.statement(bare(content), announced=True)) is not NONE:
-            return boxed
+    if len(found) > 1 and found[-1][0].strip() != found[-2][0].strip() and _BETWEEN_BOXES.fullmatch(answer[found[-2][2] : found[-1][1]]):
+        return SEVERAL
+    if found and (boxed := reader.statement(bare(found[-1][0]), announced=True)) is not NONE:
+        return boxed
     text = bare(answer)
     said = (reader.statement(statement, announced=True) for statement in _announced(text))
     return next((letter for letter in said if letter is not NONE), None) or reader.unannounced(text)
@@ -151,9 +149,10 @@ class _Reader:
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
             if (named := self.named(part)) is not NONE:
                 return named
-        if (marker := _MARKER.match(text)) and (letter := (marker[1] or marker[2]).upper()) in self.letters:
-            if marker[2] or not self._article(text, marker.end(1)):
-                return self.beside(letter, text[marker.end() :])
+        marker = _MARKER.match(text)
+        if marker and not (marker[1] and self._article(text, marker.end(1))):
+            letter = (marker[1] or marker[2]).upper()
+            return self.beside(letter, text[marker.end() :]) if letter in self.letters else NONE
         return self.among(text, _LONE if announced else _POINTED)
 
     def named(self, text: str) -> str | Wrong:

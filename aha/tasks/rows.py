@@ -8,7 +8,8 @@ from random import Random
 from typing import Literal
 
 from aha.errors import BadInput
-from aha.tasks.forms import Form, Kind
+from aha.tasks.forms import Form
+from aha.tasks.golds import Kind
 from aha.tasks.reading import Refused, Row, rows_of
 from aha.types import Language, Problem
 
@@ -27,8 +28,9 @@ class Loaded:
 class RowProblems:
     """Rows as a source of problems. `source`: a .jsonl or .json file, or the name of a Hugging Face data set (then `split`, `subset`).
 
-    A field is a row's key, or "auto" for the names of the GSM8K and MATH forms. `kind` "auto": a Number after GSM8K's `####` or where the
-    answer is a JSON number, else Latex. `bad_rows` "skip" leaves bad rows out, and stops only when they are more than one in a hundred.
+    A field is a row's key, or "auto" for the names of the GSM8K and MATH forms. `kind` "auto": a Choice where the row has `options` or
+    `choices` (the answer a letter, a place from 0 on or an option's text), a Number after GSM8K's `####` or where the answer is a JSON
+    number, else Latex. `bad_rows` "skip" leaves bad rows out, and stops only when they are more than one in a hundred.
     """
 
     source: str

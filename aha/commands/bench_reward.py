@@ -1,0 +1,119 @@
+"""`aha bench-reward`: any grader or reward over a golden corpus, and where they disagree."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aha.commands.command import Command
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+if TYPE_CHECKING:
+    from aha.rewards.bench import Findings, Judged
+    from aha.tasks.corpora import Corpus
+
+SHOWN = 20
+
+
+def flags(parser: ArgumentParser) -> None:
+    """What is judged, by whom, and how much may be missed."""
+    parser.add_argument(
+        "corpus", nargs="?", metavar="FILE", help="rows with gold, answer, expected and perhaps kind and tag; none: our own corpus"
+    )
+    parser.add_argument(
+        "--reward", metavar="R", help="accuracy, module:name or file.py:name: (problem, replies) -> values; pays from 0.5 on"
+    )
+    parser.add_argument("--grader", metavar="G", help="module:name or file.py:name: (reference, answer) -> a grade, a truth or a number")
+    parser.add_argument("--chain", metavar="C", help="gpqa, mmlu or mmlu-pro: the letter that a benchmark's chain takes")
+    parser.add_argument("--at-most-misses", type=int, default=0, metavar="N", help="so many disagreements that pay nobody are let pass (0)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="answers judged at a time; with more than 1, times overlap")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """1 where a wrong answer was paid or more was missed than is let pass."""
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    if arguments.threads < 1 or arguments.at_most_misses < 0:
+        raise BadInput("--threads is 1 or more, --at-most-misses 0 or more")
+    from aha.commands.judges import judge_of
+    from aha.rewards.bench import measure
+    from aha.tasks.corpora import corpus_of
+
+    name, choose = judge_of(arguments.reward, arguments.grader, arguments.chain)
+    corpus = corpus_of(arguments.corpus)
+    findings = measure(corpus.cases, choose(corpus), arguments.threads)
+    failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses
+    name = f"chain {corpus.chain}" if corpus.chain and name == "grade" else name
+    terminal.tell("bench-reward", **_summary(name, corpus, findings), failed=failed)
+    if not terminal.json:
+        terminal.say(_page(name, corpus, findings, arguments.at_most_misses))
+    return 1 if failed else 0
+
+
+def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]:
+    return {
+        "corpus": corpus.name,
+        "judge": name,
+        "cases": len(findings.counted),
+        "agreed": findings.agreed,
+        "false_positives": len(findings.false_positives),
+        "false_negatives": len(findings.false_negatives),
+        "abstained": len(findings.abstained),
+        "misses": len(findings.misses),
+        "not_counted": len(findings.judged) - len(findings.counted),
+        "not_counted_agreed": sum(each.word == each.case.expected for each in findings.judged if not each.case.counted),
+        "left_out": len(corpus.left_out),
+        "seconds": round(findings.wall_s, 3),
+        "median_ms": round(1000 * findings.seconds(0.5), 3),
+        "p95_ms": round(1000 * findings.seconds(0.95), 3),
+        "max_ms": round(1000 * findings.seconds(1.0), 3),
+        "tags": {tag: {"agreed": agreed, "cases": cases} for tag, (agreed, cases) in findings.tags().items()},
+        "disagreements": [_row(each) for each in (*findings.false_positives, *findings.misses)],
+        "slowest": [{"place": each.case.place, "ms": round(1000 * each.seconds, 3)} for each in findings.slowest(5)],
+    }
+
+
+def _row(each: Judged) -> dict[str, object]:
+    return {
+        "place": each.case.place,
+        "tag": each.case.tag,
+        "expected": each.case.expected,
+        "grade": each.word,
+        "reason": getattr(each.grade, "reason", ""),
+        "answer": (each.case.answer or "")[-200:],
+    }
+
+
+def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
+    """What a person reads: the counts, every payment that was wrong, the first misses, and what took longest."""
+    numbers = _summary(name, corpus, findings)
+    lines = [
+        f"{numbers['corpus']}: {name} agrees on {findings.agreed:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
+        f"false positives {numbers['false_positives']}, misses {numbers['misses']} ({allowed} let pass)",
+        f"right answers called wrong {numbers['false_negatives']}, abstentions {numbers['abstained']}",
+        f"time per answer: median {numbers['median_ms']} ms, 95 % within {numbers['p95_ms']} ms, at most {numbers['max_ms']} ms",
+    ]
+    if numbers["not_counted"]:
+        lines.append(f"not counted (flags, labels of another name): {numbers['not_counted_agreed']} of {numbers['not_counted']} agree")
+    lines += [f"left out: {row}" for row in corpus.left_out[:SHOWN]]
+    tags = findings.tags()
+    if 1 < len(tags) <= 60:
+        lines += [f"  {tag or '(no tag)':<28} {agreed:>6,} of {cases:,}" for tag, (agreed, cases) in tags.items()]
+    for title, group in (("PAID WRONGLY", findings.false_positives), ("missed", findings.misses)):
+        lines += [f"{title}: {_told(each)}" for each in group[:SHOWN]]
+        lines += [f"... and {len(group) - SHOWN} more"] * (len(group) > SHOWN)
+    slow = [each for each in findings.slowest(3) if each.seconds > 0.05]
+    lines += [f"slow: {each.case.place}: {1000 * each.seconds:.0f} ms, {each.word}" for each in slow]
+    return "\n".join(lines)
+
+
+def _told(each: Judged) -> str:
+    said = json.dumps((each.case.answer or "")[-80:], ensure_ascii=False)
+    reason = getattr(each.grade, "reason", "")
+    return f"{each.case.place}: expected {each.case.expected}, got {each.word}{f' ({reason})' if reason else ''}: {said}"
+
+
+COMMAND = Command("run a grader or a reward over answers whose grade is known", flags, run)

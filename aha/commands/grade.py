@@ -1,0 +1,121 @@
+"""`aha grade`: is this answer right? One pair from the command line, or a file of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from aha.commands.command import Command
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+if TYPE_CHECKING:
+    from aha.tasks.pairs import Pair
+    from aha.types import Grade
+
+AT_ONCE = 256  # rows that are in work before the first of them is printed
+
+
+def flags(parser: ArgumentParser) -> None:
+    """What to grade, and how it is read."""
+    parser.add_argument("--reference", metavar="R", help="the right answer: a number, LaTeX, a letter, words")
+    parser.add_argument("--answer", metavar="A", help="what was said: a bare answer or a whole reply")
+    parser.add_argument("--kind", default="auto", metavar="KIND", help="number, latex, choice, text or countdown; auto: as it looks")
+    parser.add_argument("--option", action="append", metavar="TEXT", help="the text of an option, once each in order, for a choice")
+    parser.add_argument("--numbers", metavar="N,N,N", help="the numbers of a countdown, whose target is the reference")
+    parser.add_argument("--file", metavar="FILE.jsonl", help="rows with `gold` and `pred`; `kind`, `options` and other fields where needed")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 unless every answer is right; without it, 0 once all is graded")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """The exit code: 0, or with --strict 1 where an answer is not right."""
+    from aha.tasks.golds import KINDS
+
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    if arguments.kind not in KINDS:
+        raise BadInput(f"--kind {arguments.kind}: there are {', '.join(KINDS)}")
+    alone = arguments.reference is not None or arguments.answer is not None
+    if alone == (arguments.file is not None) or (alone and None in (arguments.reference, arguments.answer)):
+        raise BadInput("say what to grade: --reference R --answer A, or --file PAIRS.jsonl")
+    found = _one(arguments, terminal) if alone else _file(arguments, terminal)
+    return 1 if arguments.strict and found["wrong"] + found["abstained"] else 0
+
+
+def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
+    from aha.tasks.pairs import pair_of
+    from aha.tasks.reading import Row
+    from aha.types import Abstained
+
+    fields: dict[str, object] = {"gold": arguments.reference, "pred": arguments.answer}
+    if arguments.option:
+        fields["options"] = arguments.option
+    if arguments.numbers is not None:
+        fields["numbers"] = [int(each) if each.strip().isdecimal() else each for each in arguments.numbers.split(",")]
+        fields["kind"] = "countdown"
+    pair = pair_of(Row("--reference", "--reference", fields), arguments.kind)
+    if isinstance(pair.reference, Abstained):
+        raise BadInput(f"--reference {arguments.reference}: {pair.reference.reason}")
+    word, reason = _words(_graded(pair))
+    if terminal.json:
+        print(json.dumps({"grade": word, "reason": reason}, ensure_ascii=False), flush=True)
+    terminal.say(f"{word}: {reason}" if reason else word)
+    return Counter([word])
+
+
+def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
+    """Every row in its order, as soon as those before it are graded."""
+    from aha.tasks.pairs import pairs_of
+    from aha.types import Abstained
+
+    pairs = pairs_of(arguments.file, arguments.kind)
+    ungradable = [pair for pair in pairs if isinstance(pair.reference, Abstained)]
+    for pair in ungradable[:10]:
+        terminal.note(f"aha: {pair.place}: {pair.reference.reason if isinstance(pair.reference, Abstained) else ''}")
+    found = Counter[str]()
+    for pair, grade in zip(pairs, _each(pairs), strict=True):
+        word, reason = _words(grade)
+        found[word] += 1
+        if terminal.json:
+            print(json.dumps({**pair.fields, "grade": word, "reason": reason}, ensure_ascii=False, default=_plain))
+        else:
+            print(f"{pair.place.rpartition(', ')[2]}: {word}{': ' if reason else ''}{reason}")
+    sys.stdout.flush()
+    terminal.note(
+        f"{len(pairs)} answers: {found['right']} right, {found['wrong']} wrong, {found['abstained']} abstained"
+        + (f"; {len(ungradable)} references cannot be graded" if ungradable else "")
+    )
+    return found
+
+
+def _each(pairs: Sequence[Pair]) -> Iterator[Grade]:
+    """The grades in order, several answers at a time; each is bounded by its grader's own deadline."""
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as threads:
+        for start in range(0, len(pairs), AT_ONCE):
+            yield from threads.map(_graded, pairs[start : start + AT_ONCE])
+
+
+def _graded(pair: Pair) -> Grade:
+    from aha.grading import grade
+    from aha.types import Abstained
+
+    return pair.reference if isinstance(pair.reference, Abstained) else grade(pair.reference, pair.answer)
+
+
+def _words(grade: Grade) -> tuple[str, str]:
+    return type(grade).__name__.lower(), getattr(grade, "reason", "")
+
+
+def _plain(value: object) -> float:
+    """A decimal of a row, as JSON writes numbers."""
+    return float(value) if isinstance(value, Decimal) else 0.0
+
+
+COMMAND = Command("grade answers: one, or a file of pairs", flags, run, dashed=("--reference", "--answer", "--option"))

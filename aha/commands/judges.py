@@ -1,0 +1,123 @@
+"""Who judges a golden corpus: our own grader, a reward, a grader or a benchmark's chain, named on the command line."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from numbers import Real
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from aha.answers.choices import CHAINS, Chain
+from aha.errors import BadInput
+from aha.grading import grade
+from aha.protocols import Reward
+from aha.rewards import Accuracy
+from aha.rewards.bench import Judge
+from aha.settings import nearest
+from aha.tasks.corpora import NO_LETTER, Case, Corpus
+from aha.template import END_THINK
+from aha.types import Abstained, Choice, Grade, Problem, Reply, Right, Text, Wrong
+
+PAYS_FROM = 0.5
+Chooses = Callable[[Corpus], Judge]
+
+
+def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple[str, Chooses]:
+    """The judge's name, and the judge once the corpus is known. BadInput for more than one, and for what cannot be loaded."""
+    if sum(each is not None for each in (reward, grader, chain)) > 1:
+        raise BadInput("--reward, --grader and --chain exclude each other: one judge at a time")
+    if reward is not None:
+        paying = _paying(Accuracy() if reward == "accuracy" else loaded(reward, "--reward"))
+        return f"reward {reward}", lambda corpus: paying
+    if grader is not None:
+        grading = _grading(loaded(grader, "--grader"))
+        return f"grader {grader}", lambda corpus: grading
+    if chain is not None and chain not in CHAINS:
+        raise BadInput(f"--chain {chain}: there are {', '.join(CHAINS)}{nearest(chain, list(CHAINS))}")
+    return f"chain {chain}" if chain else "grade", lambda corpus: _chained(name) if (name := chain or corpus.chain) else _graded
+
+
+def _graded(case: Case) -> Grade:
+    return grade(case.reference, case.answer)
+
+
+def _chained(name: str) -> Judge:
+    chain: Chain = CHAINS[name]
+
+    def judge(case: Case) -> Grade:
+        letter = chain(case.answer or "")
+        match case.reference:
+            case Choice(right):
+                return Right() if letter == right else Wrong(f"takes {letter or NO_LETTER}, not {right}")
+            case Text((stored,)):
+                return Right() if (letter or NO_LETTER) == stored else Wrong(f"takes {letter or NO_LETTER}, not {stored}")
+        return Abstained(f"a chain reads letters, not a {type(case.reference).__name__}")
+
+    return judge
+
+
+def _paying(reward: Reward) -> Judge:
+    """Right from half a point on; what a reward raises is an abstention that names it."""
+
+    def judge(case: Case) -> Grade:
+        problem = Problem(case.place, type(case.reference).__name__.lower(), case.question, "en", case.reference)
+        thought, closed, _ = case.reply.rpartition(END_THINK)
+        reply = Reply(case.reply, thought if closed else None, case.answer, len(case.reply), "stop")
+        try:
+            values: Sequence[object] = reward(problem, [reply])
+            return _as_grade(values[0])
+        except Exception as error:
+            return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
+
+    return judge
+
+
+def _grading(grader: Callable[..., object]) -> Judge:
+    def judge(case: Case) -> Grade:
+        try:
+            return _as_grade(grader(case.reference, case.answer or ""))
+        except Exception as error:
+            return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
+
+    return judge
+
+
+def _as_grade(value: object) -> Grade:
+    match value:
+        case Right() | Wrong() | Abstained():
+            return value
+        case Real():
+            return Right() if float(value) >= PAYS_FROM else Wrong(f"pays {value}")
+    return Abstained(f"returned {value!r}: a grade, a truth or a number is needed"[:200])
+
+
+def loaded(spec: str, flag: str) -> Any:
+    """What `module:name` or `file.py:name` names; a class without settings is made."""
+    place, colon, name = spec.rpartition(":")
+    if not colon or not place or not name.isidentifier():
+        raise BadInput(f"{flag} {spec}: module:name or file.py:name is needed")
+    found = getattr(_module(place, flag), name, None)
+    if not callable(found):
+        raise BadInput(f"{flag} {spec}: there is nothing to call by the name {name} in {place}")
+    return found() if isinstance(found, type) else found
+
+
+def _module(place: str, flag: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        path = Path(place).expanduser()
+        if not path.is_file():
+            raise BadInput(f"{flag}: {place}: there is no such file")
+        spec = importlib.util.spec_from_file_location(f"aha_judge_{path.stem}", path)
+        assert spec is not None and spec.loader is not None  # a file ending in .py has a loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module.__name__] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        return module
+    except (ImportError, SyntaxError) as error:
+        raise BadInput(f"{flag}: {place} cannot be loaded: {type(error).__name__}: {error}") from error

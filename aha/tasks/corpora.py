@@ -1,0 +1,178 @@
+"""Golden corpora: answers of which it is known what a grader should say. Our own, a person's, and the forms in which some are published."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from aha.errors import BadInput
+from aha.tasks.golds import Bad, Kind, reference_of
+from aha.tasks.pairs import answer_of, pair_of
+from aha.tasks.reading import Refused, Row, rows_of
+from aha.types import Abstained, Asserts, Latex, Number, Reference, Text
+
+Expected = Literal["right", "wrong", "abstained"]
+
+OWN = Path(__file__).resolve().parent.parent / "assets" / "golden"
+NO_LETTER = "no letter"
+_EXPECTED: dict[object, Expected] = {"right": "right", "wrong": "wrong", "abstained": "abstained", 1: "right", 0: "wrong"}  # and truths
+
+
+@dataclass(frozen=True)
+class Case:
+    """One answer with what a grader should say of it. What is not `counted` is run and shown, but fails nobody."""
+
+    place: str
+    reference: Reference
+    answer: str | None
+    expected: Expected
+    tag: str
+    question: str = ""
+    reply: str = ""
+    counted: bool = True
+    flags: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """`chain`: the cases are outputs with the letter that this chain is known to take from them. `left_out`: rows that are no case."""
+
+    name: str
+    cases: tuple[Case, ...]
+    left_out: tuple[Refused, ...] = ()
+    chain: str | None = None
+
+
+def corpus_of(source: str | None) -> Corpus:
+    """The cases of a file, of all .jsonl files in a folder, or our own. BadInput where there are none, or a row is none."""
+    path = OWN if source is None else Path(source).expanduser()
+    if path.is_dir():
+        found = [_from_file(str(file)) for file in sorted(path.glob("*.jsonl"))]
+        cases = tuple(case for corpus in found for case in corpus.cases)
+        corpus = Corpus(path.name, cases, tuple(row for corpus in found for row in corpus.left_out))
+    else:
+        corpus = _from_file(str(path))
+    if not corpus.cases:
+        raise BadInput(f"{path}: there is no case in it: one JSON object a line, with gold, answer and expected, is needed")
+    return corpus
+
+
+def _from_file(source: str) -> Corpus:
+    rows = _unzipped(Path(source)) if source.endswith(".zip") else list(rows_of(source, "train", None))
+    if bad := [row for row in rows if isinstance(row, Refused)]:
+        raise BadInput(str(bad[0]))
+    read = [row for row in rows if isinstance(row, Row)]
+    if not read:
+        return Corpus(Path(source).name, ())
+    form = next(form for known, form in FORMS if known(read[0].fields))
+    found = [case for row in read for case in form(row)]
+    cases = tuple(case for case in found if isinstance(case, Case))
+    left_out = tuple(case for case in found if isinstance(case, Refused))
+    return Corpus(Path(source).name, cases, left_out, "mmlu-pro" if form is _mmlu_pro else None)
+
+
+def _unzipped(path: Path) -> list[Row | Refused]:
+    """The rows of the one JSON file in a zip."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            name = next(each for each in packed.namelist() if each.endswith(".json"))
+            rows = json.load(io.BytesIO(packed.read(name)))
+    except (OSError, zipfile.BadZipFile, StopIteration, ValueError) as error:
+        raise BadInput(f"{path}: no zip with a JSON file in it ({error or type(error).__name__})") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadInput(f"{path}, {name}: a list of objects is needed")
+    return [Row(f"{path}, row {i}", f"{path.name}:{i}", row) for i, row in enumerate(rows, start=1)]
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+def _golden(row: Row) -> Iterator[Case | Refused]:
+    """Ours: gold, answer (or pred), expected, and a tag. Rows with flags, or whose label is called `result`, are shown and not counted."""
+    if not {"gold", "kind"} & set(row.fields):
+        yield Refused(row.place, "no gold")
+        return
+    label = row.fields.get("expected", row.fields.get("result"))
+    if not isinstance(label, str | int) or label not in _EXPECTED:
+        raise BadInput(f"{row.place}: expected is {label!r}: right, wrong, abstained, 1 or 0 is needed")
+    pair = pair_of(row)
+    if isinstance(pair.reference, Abstained):
+        if _EXPECTED[label] != "abstained":
+            yield Refused(row.place, pair.reference.reason)
+        return
+    tag = str(row.fields.get("tag", row.fields.get("test", "")))
+    counted = not pair.flags and "expected" in row.fields
+    question, reply = (str(row.fields.get(name, "")) for name in ("question", "answer" if "answer" in row.fields else "pred"))
+    yield Case(row.place, pair.reference, pair.answer, _EXPECTED[label], tag, question, reply, counted, pair.flags)
+
+
+def _gsm8k_models(row: Row) -> Iterator[Case | Refused]:
+    """One question with a solution of each model, and whether its publisher found it correct."""
+    gold = Number(str(row.fields["ground_truth"]).rpartition("A:")[2].strip())
+    for model, said in row.fields.items():
+        if isinstance(said, dict):
+            solution = str(said["solution"])
+            expected = _EXPECTED[said["is_correct"] is True]
+            yield Case(row.place, gold, answer_of(solution), expected, model, str(row.fields["question"]), solution)
+
+
+def _math_samples(row: Row) -> Iterator[Case | Refused]:
+    """One question with several samples, `code`, and for each whether it was scored as right."""
+    replies, scores = row.fields["code"], row.fields["score"]
+    assert isinstance(replies, list) and isinstance(scores, list)
+    for i, (reply, score) in enumerate(zip(replies, scores, strict=True)):
+        question = str(row.fields.get("question", ""))
+        yield Case(
+            f"{row.place}, sample {i}", Latex(str(row.fields["answer"])), answer_of(reply), _EXPECTED[score is True], "", question, reply
+        )
+
+
+def _mmlu_pro(row: Row) -> Iterator[Case | Refused]:
+    """An output with the letter that the published chain found in it."""
+    output, found = row.fields["model_outputs"], row.fields["pred"]
+    reply = str(output[0] if isinstance(output, list) else output)
+    yield Case(row.place, Text((str(found or NO_LETTER),), exact=True), reply, "right", str(row.fields.get("category", "")), reply=reply)
+
+
+def _simple_evals(row: Row) -> Iterator[Case | Refused]:
+    """A result beside its row of ../../benches/NAME.jsonl, where results/NAME/FILE is the source."""
+    path = Path(row.place.rpartition(", ")[0]).resolve()
+    name = path.parent.name
+    try:
+        asked = _bench(path.parent.parent.parent / "benches" / f"{name}.jsonl").get(str(row.fields["id"]))
+        if asked is None:
+            raise Bad(f"id {row.fields['id']!r} is not in its benchmark")
+        reference = _asked(name, asked)
+    except Bad as bad:
+        yield Refused(row.place, str(bad))
+        return
+    reply, expected = str(row.fields["answer"]), _EXPECTED[row.fields["is_correct"] is True]
+    yield Case(row.place, reference, answer_of(reply), expected, name, str(row.fields["instruction"]), reply)
+
+
+@lru_cache(maxsize=4)
+def _bench(path: Path) -> dict[str, Mapping[str, object]]:
+    return {str(row.fields["id"]): row.fields for row in rows_of(str(path), "train", None) if isinstance(row, Row)}
+
+
+def _asked(name: str, row: Mapping[str, object]) -> Reference:
+    kinds: dict[str, Kind] = {"mmlu": "choice", "mgsm": "number", "math": "latex"}
+    if name in kinds:
+        return reference_of("target", row["target"], row, kinds[name])
+    entry, prompt = str(row.get("entry_point", "")), str(row["prompt"]) if "entry_point" in row else ""
+    return Asserts(entry, str(row["test"]), prompt)
+
+
+FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[Row], Iterator[Case | Refused]]], ...] = (
+    (lambda row: "model_outputs" in row and "pred" in row, _mmlu_pro),
+    (lambda row: "ground_truth" in row and any(isinstance(each, dict) and "is_correct" in each for each in row.values()), _gsm8k_models),
+    (lambda row: isinstance(row.get("code"), list) and isinstance(row.get("score"), list) and "answer" in row, _math_samples),
+    (lambda row: {"id", "answer", "is_correct", "instruction"} <= set(row), _simple_evals),
+    (lambda row: True, _golden),
+)

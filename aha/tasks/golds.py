@@ -1,0 +1,210 @@
+"""A row's answer to a reference: what kind of answer it is, and whether it can be graded at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
+from typing import Literal, get_args
+
+from aha.answers import gradable
+from aha.answers.claims import boxed
+from aha.answers.numbers import rational
+from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
+
+Kind = Literal["auto", "number", "latex", "choice", "text", "countdown", "stdio", "calls", "asserts", "judged", "open"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+OPTIONS = ("options", "choices")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
+
+_UNSOUND = re.compile("[\0\ud800-\udfff]")
+_LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
+
+
+class Bad(Exception):
+    """Why a row is no problem; caught where the row's place is known."""
+
+
+def reference_of(name: str, value: object, fields: Mapping[str, object], kind: Kind, *, solution: bool = True) -> Reference:
+    """The reference that field `name` of a row holds. `solution`: a text may be a worked one that ends in `####` or a box.
+
+    "auto": a Choice where the row has options, a Number after GSM8K's `####` or where the answer is a JSON number, else Latex."""
+    if isinstance(value, list) and len(value) == 1 and kind != "text":  # some sets write a list of one
+        value = value[0]
+    texts = options_of(fields)
+    if kind == "auto" and texts:
+        kind = "choice"
+    match kind:
+        case "choice":
+            reference: Reference = _choice(value, texts, fields)
+        case "text":
+            reference = Text(_texts(name, value), fields.get("exact") is True)
+        case "countdown":
+            reference = _countdown(name, value, fields)
+        case "stdio" | "calls" | "asserts":
+            reference = _code(kind, value, fields)
+        case "judged":
+            reference = Judged(text_of(name, value, LONGEST_TEXT))
+        case "open":
+            return Open()
+        case _:
+            return _mathematics(name, value, kind, solution)
+    if not gradable(reference):
+        raise Bad(f"gold answer {str(value)[:60]!r} of field {name!r} cannot be graded as {kind}")
+    return reference
+
+
+def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number | Latex:
+    text, counted = _numeral(name, value), not isinstance(value, str)
+    gold, hashed = final(text, name) if solution or "####" in text else (text.strip(), False)
+    if len(gold) > LONGEST_GOLD:
+        raise Bad(f"field {name!r} gives an answer of {len(gold):,} characters: at most {LONGEST_GOLD:,} can be graded")
+    number = kind == "number" or (kind == "auto" and (counted or (hashed and rational(gold) is not None)))
+    reference = Number(gold) if number else Latex(gold)
+    if not gradable(reference):
+        wanted = "a number such as 72, 1,234.5 or 3/4" if number else "LaTeX with balanced braces"
+        raise Bad(f"gold answer {gold[:60]!r} of field {name!r} does not parse: {wanted} is needed")
+    return reference
+
+
+def final(text: str, name: str) -> tuple[str, bool]:
+    """The gold answer within a field, and whether it stood after GSM8K's `####`; calculator marks `<<48/2=24>>` stand before it."""
+    if "####" in text:
+        return text.rpartition("####")[2].strip(), True
+    if (inside := boxed(text)) is not None:
+        return inside.strip(), False
+    if name == "solution":
+        raise Bad("a row without an answer: field 'solution' has neither a closed \\boxed{...} nor '####'")
+    text = text.strip()
+    return (text.strip("$").strip() if text.count("$") <= 2 else text), False
+
+
+def text_of(name: str, value: object, longest: int) -> str:
+    """The field's text; Bad for anything else, for blanks, and for what no UTF-8 can hold."""
+    if not isinstance(value, str):
+        raise Bad(f"field {name!r} is of type {type(value).__name__}: a text is needed")
+    if not value.strip():
+        raise Bad(f"a row without a text in field {name!r}: it is blank")
+    if len(value) > longest:
+        raise Bad(f"field {name!r} has {len(value):,} characters: at most {longest:,} are taken")
+    if _UNSOUND.search(value):
+        raise Bad(f"field {name!r} holds a NUL or half a surrogate pair: whole UTF-8 text is needed")
+    return value
+
+
+def _numeral(name: str, value: object) -> str:
+    """A text as it is and a number in its digits, unless they would fill a page."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return text_of(name, value, LONGEST_TEXT)
+    exact = Decimal(repr(value)) if isinstance(value, float) and isfinite(value) else Decimal(value)
+    if not exact.is_finite() or abs(exact.adjusted()) > 100:
+        raise Bad(f"field {name!r} is a number that is not finite or beyond 100 digits")
+    return format(exact, "f")
+
+
+# --- choice -----------------------------------------------------------------------------------------------------------
+
+
+def options_of(fields: Mapping[str, object]) -> dict[str, str]:
+    """The texts of a row's options by their labels, in order: a list, texts by letter, or `text` and `label` side by side."""
+    found = next((fields[name] for name in OPTIONS if fields.get(name)), None)
+    match found:
+        case {"text": [*texts], "label": [*labels]} if len(texts) == len(labels):
+            pairs = [(str(label), text) for label, text in zip(labels, texts, strict=True)]
+        case dict():
+            pairs = [(str(label), text) for label, text in found.items()]
+        case list():
+            pairs = list(zip(LETTERS, found, strict=False))
+        case _:
+            return {}
+    options = {label: str(text) for label, text in pairs if isinstance(text, str | int | Decimal) and not isinstance(text, bool)}
+    if len(options) < len(found if isinstance(found, list) else pairs) or not 2 <= len(options) <= len(LETTERS):
+        raise Bad(f"its {len(pairs)} options are no list of 2 to {len(LETTERS)} different texts")
+    return options
+
+
+def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object]) -> Choice:
+    """By label or letter, by place counted from 0, or by the text of exactly one option."""
+    labels, options = list(texts), tuple(texts.values())
+    index = fields.get("answer_index")
+    place = _place(value, labels, options)
+    if place is None or (isinstance(index, int) and options and index != place):
+        why = (
+            "it is neither a letter, a place from 0 on nor the text of exactly one option" if place is None else f"answer_index is {index}"
+        )
+        raise Bad(f"answer {str(value)[:60]!r} of {len(options) or 'unknown'} options: {why}")
+    return Choice(LETTERS[place], options)
+
+
+def _place(value: object, labels: Sequence[str], options: Sequence[str]) -> int | None:
+    most = len(options) or len(LETTERS)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value < most else None
+    said = str(value).strip()
+    if said in labels:
+        return labels.index(said)
+    if (letter := _LETTER.fullmatch(said)) and LETTERS.index(letter[1]) < most:
+        return LETTERS.index(letter[1])
+    if options.count(said) == 1:
+        return options.index(said)
+    return int(said) if re.fullmatch("[0-9]{1,2}", said) and int(said) < most and options else None
+
+
+def listed(question: str, reference: Reference) -> str:
+    """The question with its options under it, unless they stand in it already."""
+    if not isinstance(reference, Choice) or not reference.options or all(option in question for option in reference.options):
+        return question
+    lines = [f"{letter}) {option}" for letter, option in zip(LETTERS, reference.options, strict=False)]
+    return "\n".join([question.rstrip(), "", *lines])
+
+
+# --- words, numbers to be combined, code ------------------------------------------------------------------------------
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    return tuple(text_of(name, each, LONGEST_GOLD) for each in (value if isinstance(value, list) else [value]))
+
+
+def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countdown:
+    numbers, target = fields.get("numbers", fields.get("nums")), fields.get("target", value)
+    if not isinstance(numbers, list) or not all(isinstance(each, int) for each in numbers) or not numbers:
+        raise Bad(f"a countdown needs `numbers`, a list of whole numbers: there is {str(numbers)[:60]}")
+    if not re.fullmatch("-?[0-9]{1,12}", str(target)):
+        raise Bad(f"a countdown's target is a whole number: field {name!r} holds {str(target)[:60]!r}")
+    return Countdown(tuple(numbers), int(str(target)))
+
+
+def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
+    """Tests: pairs for stdio and calls, a program of assertions for asserts."""
+    tests, entry = fields.get("tests", fields.get("test", value)), str(fields.get("entry", fields.get("entry_point", "")))
+    if isinstance(tests, str):
+        if kind != "asserts":
+            raise Bad(f"tests of kind {kind} are pairs, not a text")
+        return Asserts(entry, tests, str(fields.get("prompt", "")))
+    if not isinstance(tests, list) or not tests:
+        raise Bad("code needs `tests`: pairs of input and output, of arguments and value, or a text of assertions")
+    if kind == "asserts":
+        return Asserts(entry, "\n".join(map(str, tests)), str(fields.get("prompt", "")))
+    pairs = tuple(_pair(test, as_json=kind == "calls") for test in tests)
+    tolerance = fields.get("tolerance")
+    close = float(str(tolerance)) if tolerance is not None else None
+    if kind == "calls":
+        return Calls(entry, pairs, tolerance=close)
+    checker = fields.get("checker")
+    return Stdio(
+        pairs, tolerance=close, checker=str(checker) if checker else None, language="cpp" if fields.get("lang") == "cpp" else "python"
+    )
+
+
+def _pair(test: object, *, as_json: bool) -> tuple[str, str]:
+    match test:
+        case [first, second]:
+            pair = first, second
+        case {"input": first, "output": second}:
+            pair = first, second
+        case _:
+            raise Bad(f"a test is a pair of input and output, not {str(test)[:60]}")
+    return (json.dumps(pair[0]), json.dumps(pair[1])) if as_json else (str(pair[0]), str(pair[1]))
