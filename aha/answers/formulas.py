@@ -1,0 +1,92 @@
+"""What a formula says, as a tree: numbers, symbols and calls. `parsing` writes it, `aha.grading.maths` reads it.
+
+Structures are calls too: `list` and `or`, `and` (one claim beside another), `parts` (set apart by semicolons), `set`, the brackets `()`,
+`[]`, `[)`, `(]` (tuple or interval), `matrix` of `row`s, relations (`=`, `<`, `le` ...), `unit`, `base`, `%`, `°`, `±`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+class Unreadable(Exception):
+    """The text is no formula, or one too long or too deep to be an answer."""
+
+
+class Exotic(Unreadable):
+    """The text may well be a formula, of a kind that only computer algebra reads: an integral, a sum over an index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A number as written, exactly; `places` after the point where it is a decimal."""
+
+    value: Fraction
+    places: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sym:
+    """A variable, a constant (`pi`, `e`, `i`, `oo`) or a word (`text:Area`)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation on parts."""
+
+    name: str
+    args: tuple[Node, ...]
+
+
+Node = Num | Sym | Call
+
+RELATIONS = ("=", "<", ">", "le", "ge", "ne", "approx", "in", "notin", "equiv", "cong", "sim", "parallel", "perp", "mid", "to")
+BRACKETS = ("()", "[]", "[)", "(]")
+LISTS = ("list", "or", "and", "parts")
+
+
+def is_call(node: Node, *names: str) -> bool:
+    """Whether the node is a call of one of these names."""
+    return isinstance(node, Call) and node.name in names
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """The node and all below it."""
+    waiting = [node]
+    while waiting:
+        now = waiting.pop()
+        yield now
+        if isinstance(now, Call):
+            waiting.extend(now.args)
+
+
+def symbols(node: Node) -> set[str]:
+    """The names of its variables; constants are none."""
+    return {each.name for each in nodes(node) if isinstance(each, Sym)} - {"pi", "e", "i", "oo"}
+
+
+def bare(node: Node) -> Node:
+    """The node without the unit it is measured in."""
+    while isinstance(node, Call) and node.name == "unit":
+        node = node.args[0]
+    return node
+
+
+def with_signs(node: Node) -> list[Node]:
+    """The two nodes that a ± stands for, the upper signs and the lower ones; the node itself where there is none."""
+    if not any(is_call(each, "±", "∓") for each in nodes(node)):
+        return [node]
+    return [_signed(node, "±"), _signed(node, "∓")]
+
+
+def _signed(node: Node, upper: str) -> Node:
+    if not isinstance(node, Call):
+        return node
+    args = tuple(_signed(each, upper) for each in node.args)
+    if node.name in ("±", "∓"):
+        return Call("+", args) if node.name == upper else Call("+", (*args[:-1], Call("neg", args[-1:])))
+    return Call(node.name, args)

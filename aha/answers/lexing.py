@@ -1,0 +1,255 @@
+"""The tokens of a formula, from LaTeX, plain text or a mixture of both."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aha.answers.formulas import Exotic, Unreadable
+from aha.answers.signs import latex
+from aha.answers.units import FUNCTION_WORDS, known_unit
+
+MOST_TOKENS = 400
+
+_DOUBLED = re.compile(
+    r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"
+    r"|sin|cos|tan|log|ln|theta|alpha|binom|[(){}\[\]%])(?![a-z]))"
+)
+_GROUPED = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
+_BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
+_REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})\\(?:overline|bar|dot)\s*\{([0-9]{1,30})\}")
+_MIXED = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
+_SIZES = re.compile(
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|hfill|hline|strut|rm|bf|it|tag\{[^{}]{0,20}\})(?![a-zA-Z])|\\!|\\[()\[\]]"
+)
+_BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
+_DOLLAR = re.compile(r"\\\$|\$(?=\s?[0-9.])(?![^$]{0,300}\$)")
+_CIRCLED = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+)
+    |\\(?:text|textrm|mbox|textbf|textit|textnormal|textsf|textup|mathrm|mathbf|mathit|mathsf|operatorname\*?|bold|boldsymbol|bm)\s*\{(?P<text>[^{}]{0,300})\}
+    |\\(?P<command>[A-Za-z]+|[{}|\\])
+    |(?P<euro>[0-9]{1,3}(?:[. '][0-9]{3})+,[0-9]+(?![0-9,])|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?![0-9]))
+    |(?P<run>[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?)
+    |(?P<spaced>[0-9]{1,3}(?:[ '][0-9]{3})+(?![0-9])(?:\.[0-9]+)?)
+    |(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,6}(?![0-9A-Za-z]))?)
+    |(?P<word>[A-Za-z]+)
+    |(?P<sign>\*\*|<=|>=|!=|==|:=|<<|>>|[-+*/^_(){}\[\]|,;=<>!'%:&.¤€£¥])
+    |(?P<han>[\u3400-\u9fff]+)""",
+    re.X,
+)
+_SYNONYMS = {
+    **dict.fromkeys(("leq", "leqslant", "leqq"), "le"),
+    **dict.fromkeys(("geq", "geqslant", "geqq"), "ge"),
+    **dict.fromkeys(("neq",), "ne"),
+    **dict.fromkeys(("lt",), "<"),
+    **dict.fromkeys(("gt",), ">"),
+    **dict.fromkeys(("dfrac", "tfrac", "cfrac"), "frac"),
+    **dict.fromkeys(("dbinom", "tbinom"), "binom"),
+    **dict.fromkeys(("cdot", "times", "ast"), "*"),
+    **dict.fromkeys(("div",), "/"),
+    **dict.fromkeys(("colon", "ratio"), ":"),
+    **dict.fromkeys(("simeq", "thickapprox", "approxeq", "doteq"), "approx"),
+    **dict.fromkeys(("lvert", "rvert", "vert", "lVert", "rVert", "Vert", "|"), "|"),
+    **dict.fromkeys(("lbrace", "{"), "set{"),
+    **dict.fromkeys(("rbrace", "}"), "set}"),
+    **dict.fromkeys(("varnothing",), "emptyset"),
+    **dict.fromkeys(("smallsetminus", "backslash"), "setminus"),
+    **dict.fromkeys(("varphi",), "phi"),
+    **dict.fromkeys(("varepsilon",), "epsilon"),
+    **dict.fromkeys(("lor", "vee"), "or"),
+    **dict.fromkeys(("land", "wedge"), "and"),
+    **dict.fromkeys(("degree",), "°"),
+    **dict.fromkeys(("dots", "cdots", "dotsc", "dotsb", "vdots"), "ldots"),
+    "bigcup": "cup",
+    "mod": "bmod",
+    "lbrack": "[",
+    "rbrack": "]",
+    "\\": "row",
+}
+_SIGNS = {"**": "^", "<=": "le", ">=": "ge", "!=": "ne", "==": "=", ":=": "=", "<<": "<", ">>": ">"}
+_WORDS = {
+    "and": "and",
+    "or": "or",
+    "pi": "pi",
+    "inf": "infty",
+    "infinity": "infty",
+    "oo": "infty",
+    "pm": "pm",
+    "union": "cup",
+    "percent": "%",
+}
+_PROSE = frozenset(
+    "is are was were be the our that which so we it this these thus therefore hence for when where if then with has have had not to as at by on"
+    " from there here all no only least most than more less about let since because can must will would should gives get answer answers".split()
+)
+_JOINED = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
+_EXOTIC = (
+    "int",
+    "iint",
+    "oint",
+    "sum",
+    "prod",
+    "lim",
+    "partial",
+    "nabla",
+    "bmod",
+    "pmod",
+    "ldots",
+    "forall",
+    "exists",
+    "Rightarrow",
+    "implies",
+    "iff",
+)
+_CLOSE = (")", "]", "}", "set}", "|", "!", "%", "°", "'", "rfloor", "rceil", "rangle")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`kind` is number, symbol, function, unit, word, command or sign; `after_blank` where a blank stood before it."""
+
+    kind: str
+    text: str
+    after_blank: bool = False
+
+
+def clean(text: str) -> str:
+    """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
+    text = _BOLD.sub(r"\1", latex(_DOUBLED.sub(r"\\", text)))
+    text = _GROUPED.sub("", text).replace("{,}", ".")
+    text = _DOLLAR.sub("¤", text).replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
+    text = _REPEATING.sub(_repeated, _SIZES.sub("", text))
+    text = _MIXED.sub(r"(\1+\2/\3)", _BLANK.sub(" ", text))
+    return re.sub(r"\b(?:np|math)\.(?=[a-z])", "", _CIRCLED.sub(r"\1,", text)).strip()
+
+
+def _repeated(found: re.Match[str]) -> str:
+    """0.1\\overline{6} as 15/90."""
+    whole, fixed, again = found[1] or "0", found[2], found[3]
+    under = 10 ** len(fixed) * (10 ** len(again) - 1)
+    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{under}}}"
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a clean text; Unreadable where a sign is none of mathematics or there are too many."""
+    lexer = _Lexer(text)
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise Unreadable(f"{text[at]!r} is no sign of a formula")
+        at = lexer.take(found)
+        if len(lexer.found) > MOST_TOKENS:
+            raise Unreadable(f"more than {MOST_TOKENS} signs")
+    return lexer.found
+
+
+class _Lexer:
+    def __init__(self, text: str) -> None:
+        self.text, self.found = text, list[Token]()
+        self.blank, self._stands_alone, self.depth, self.listed_until = False, False, 0, 0
+        self.spaced_commas = ", " in text
+
+    def take(self, match: re.Match[str]) -> int:
+        kind, text = match.lastgroup or "sign", match.group(match.lastgroup or 0)
+        end = match.end()
+        self._stands_alone = (self.blank or match.start() == 0) and not re.match(r"[0-9^_({]", self.text[end : end + 1])
+        if kind == "blank":
+            self.blank = True
+            return end
+        match kind:
+            case "run":
+                end = self._run(match.start(), text)
+            case "euro":
+                self._add("number", re.sub(r"[. ']", "", text).replace(",", "."))
+            case "spaced":
+                self._add("number", re.sub(r"[ ']", "", text))
+            case "number":
+                self._add("number", text)
+            case "text":
+                self._text(text)
+            case "command":
+                self._command(text)
+            case "word":
+                self._word(text)
+            case "han":
+                self._han(text)
+            case _:
+                self._sign(_SIGNS.get(text, text))
+        self.blank = False
+        return end
+
+    def _add(self, kind: str, text: str) -> None:
+        self.found.append(Token(kind, text, self.blank))
+
+    def _run(self, start: int, text: str) -> int:
+        """`1,234` is one number, `1,2` and (within brackets) `(312,123)` are several."""
+        grouped = re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", text) and not text.startswith("0,")
+        if grouped and start >= self.listed_until and (self.depth == 0 or self.spaced_commas):
+            self._add("number", text.replace(",", ""))
+            return start + len(text)
+        first = re.match(r"[0-9]+", text)
+        assert first is not None
+        self._add("number", first.group())
+        self.listed_until = start + len(text)
+        return start + first.end()
+
+    def _after_operand(self) -> bool:
+        last = self.found[-1] if self.found else None
+        return last is not None and (last.kind in ("number", "symbol", "unit") or last.text in _CLOSE)
+
+    def _text(self, text: str) -> None:
+        words = text.strip().strip("~").strip()
+        if joined := _JOINED.fullmatch(words):
+            return self._add("sign", {"and": "and", "且": "and", "or": "or", "或": "or"}.get(joined[1] or "", ",")) if words else None
+        if joined := re.fullmatch(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*", words):
+            self._text(joined[3] or "")
+            self._add("sign", joined[1] or joined[4])
+            return self._text(joined[2] or "")
+        if re.fullmatch(r"-?[0-9][0-9.,]*|[A-Za-z]'?", words) or words in FUNCTION_WORDS:
+            for inner in tokens(words):
+                self._add(inner.kind, inner.text)
+            return None
+        return self._add("unit" if self._after_operand() else "word", words)
+
+    def _command(self, name: str) -> None:
+        if name.startswith(("quad", "qquad")):
+            rest = name.removeprefix("q").removeprefix("quad")  # \quadx
+            return self._word(rest) if rest else None
+        name = _SYNONYMS.get(name, name)
+        if name in _EXOTIC:
+            raise Exotic(f"\\{name}")
+        if name in FUNCTION_WORDS and name != "sqrt":
+            return self._add("function", FUNCTION_WORDS[name])
+        self.depth += (name == "set{") - (name == "set}")
+        return self._add("command", name)
+
+    def _word(self, text: str) -> None:
+        low = text.lower()
+        if low in _PROSE and self._stands_alone:
+            raise Unreadable(f"the word {text!r}")
+        if low in _WORDS or text in FUNCTION_WORDS:
+            return self._add(*(("function", FUNCTION_WORDS[text]) if text in FUNCTION_WORDS else ("command", _WORDS[low])))
+        spoken = len(text) >= 3 and (self.blank or (self.found and self.found[-1].kind == "unit")) and re.search("[aeiouy]", low)
+        if self._after_operand() and (known_unit(text) if len(text) > 1 else self.found[-1].kind == "unit"):
+            return self._add("unit", text)
+        if self._after_operand() and spoken:
+            return self._add("unit", text)
+        if len(text) >= 4:
+            return self._add("word", text)
+        for letter in text:
+            self._add("symbol", letter)
+            self.blank = False
+        return None
+
+    def _han(self, text: str) -> None:
+        if text in ("或", "或者"):
+            return self._add("sign", "or")
+        if text in ("和", "及", "与", "且"):
+            return self._add("sign", "and" if text == "且" else ",")
+        return self._add("unit" if self._after_operand() else "word", text)
+
+    def _sign(self, sign: str) -> None:
+        self.depth += (sign in "([") - (sign in ")]")
+        self._add("sign", sign)

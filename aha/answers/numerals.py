@@ -1,0 +1,93 @@
+"""Numbers in words: 三百二十五, 三分之二, 百分之十, 3.5万, and twenty-one."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_DIGITS = {letter: value for value, letter in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+_MYRIADS = {"万": 10**4, "亿": 10**8}
+_CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿点分之负又壹贰叁]{1,40}")
+_COUNTED = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
+
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ENGLISH = {word: value for value, word in enumerate(_ONES)} | {word: 10 * ten for ten, word in enumerate(_TENS) if word != "_"}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+
+
+def in_digits(text: str) -> str:
+    """The text with its numeral in digits, where it begins with one in Chinese (its measure word follows) or is one in English."""
+    if counted := _COUNTED.match(text):
+        return f"{Fraction(counted[1]) * _MYRIADS[counted[2]]}{text[counted.end() :]}"
+    numeral = _CHINESE.match(text)
+    if numeral and (value := chinese(numeral.group())) is not None:
+        return f"{value}{text[numeral.end() :]}"
+    if (word := english(text)) is not None:
+        return str(word)
+    return text
+
+
+def chinese(text: str) -> str | None:
+    """A Chinese numeral as a number, a fraction or a percentage in digits; `None` where it is none."""
+    if text.startswith("负"):
+        found = chinese(text[1:])
+        return found and f"-{found}"
+    if text.startswith("百分之"):
+        found = chinese(text[3:])
+        return found and f"{found}%"
+    whole, mixed, rest = text.partition("又")
+    if mixed:
+        one, other = chinese(whole), chinese(rest)
+        return f"({one}+{other})" if one and other else None
+    under, over, top = text.partition("分之")
+    if over:
+        parts = _whole(top), _whole(under)
+        return f"{parts[0]}/{parts[1]}" if None not in parts else None
+    before, point, after = text.partition("点")
+    value = _whole(before)
+    if value is None:
+        return None
+    if point and (not after or any(letter not in _DIGITS for letter in after)):
+        return None
+    return f"{value}{point and '.'}{''.join(str(_DIGITS[letter]) for letter in after)}"
+
+
+def _whole(text: str) -> int | None:
+    """三千零五 and 二〇二四."""
+    if not text:
+        return None
+    if all(letter in _DIGITS for letter in text):
+        return int("".join(str(_DIGITS[letter]) for letter in text))
+    total = section = digit = 0
+    for letter in text:
+        if letter in _DIGITS:
+            digit = _DIGITS[letter]
+        elif letter in _UNITS:
+            section += (digit or 1) * _UNITS[letter]
+            digit = 0
+        elif letter in _MYRIADS:
+            total = (total + section + digit) * _MYRIADS[letter]
+            section = digit = 0
+        else:
+            return None
+    return total + section + digit
+
+
+def english(text: str) -> int | None:
+    """Twenty-one, one hundred and five; `None` for anything else."""
+    words = re.sub(r"[\s,-]+", " ", text.strip().strip(".").lower()).split(" ")
+    if not 0 < len(words) <= 12 or words[0] not in _ENGLISH:
+        return None
+    total = section = 0
+    for word in words:
+        if word in _ENGLISH:
+            section += _ENGLISH[word]
+        elif word == "hundred":
+            section *= 100
+        elif word in _SCALES:
+            total, section = total + section * _SCALES[word], 0
+        elif word != "and":
+            return None
+    return total + section

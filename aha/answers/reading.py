@@ -1,0 +1,127 @@
+"""A claim read: as a tree where it is mathematics, as words where it is words, as a time of day."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aha.answers.formulas import Call, Exotic, Node, Unreadable
+from aha.answers.lexing import clean
+from aha.answers.numerals import in_digits
+from aha.answers.parsing import parse
+from aha.answers.units import without_letter_unit
+from aha.answers.words import bare, folded
+
+LONGEST_CLAIM = 2_000
+
+_CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([ap])\.?\s?m\b\.?")
+_WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}")
+_WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
+_NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
+_LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A time of day; `half` is a, p or nothing."""
+
+    hour: int
+    minute: int
+    second: int
+    half: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`words` are words for sure, `letters` may be either; `exotic` where only computer algebra might read it."""
+
+    text: str
+    node: Node | None = None
+    words: str = ""
+    clock: Clock | None = None
+    exotic: bool = False
+    why: str = ""
+
+    @property
+    def readable(self) -> bool:
+        return self.node is not None or bool(self.words) or self.clock is not None or self.exotic
+
+
+def read(text: str) -> Reading:
+    """What a claim says; never raises."""
+    if len(text) > LONGEST_CLAIM:
+        return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
+    cleaned = _tidy(text)
+    if not cleaned:
+        return Reading(text, why="nothing")
+    words = _words(text)
+    if found := _CLOCK.fullmatch(bare(text).strip()):
+        hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
+        return Reading(text, clock=Clock(hour, minute, second, found[4]))
+    try:
+        return Reading(text, parse(in_digits(cleaned)), words)
+    except Exotic as exotic:
+        return Reading(text, None, words, exotic=True, why=str(exotic))
+    except Unreadable as unreadable:
+        return Reading(text, None, words or _spoken(text), why=str(unreadable))
+
+
+def other_readings(reading: Reading, *, decimal_comma: bool) -> list[Node]:
+    """How else a claim may be meant: `2,74` as a decimal, the m of `5 m` as a unit."""
+    cleaned = _tidy(reading.text)
+    found = list[str]()
+    if decimal_comma and re.fullmatch(r"[^0-9,]*[0-9]+,[0-9]+[^0-9,]*", cleaned):
+        found.append(cleaned.replace(",", "."))
+    if (shorter := without_letter_unit(cleaned)) is not None:
+        found.append(shorter)
+    nodes = list[Node]()
+    for each in found:
+        try:
+            nodes.append(parse(each))
+        except Unreadable:
+            continue
+    return nodes
+
+
+def _tidy(text: str) -> str:
+    cleaned = clean(text)
+    return re.sub(r"^(?:\*\*|[*_:>\s])+|(?:[\s.,;:*_]|\\\\)+$", "", cleaned)
+
+
+def _words(text: str) -> str:
+    """Letters that cannot be meant as variables: in a text box, several words, or one of four letters and more."""
+    plain = bare(text).strip()
+    if not _WORDS.fullmatch(plain) or plain.lower() in _NAMES:
+        return ""
+    runs = re.findall(r"[A-Za-z]+|[\u3400-\u9fff]+", plain)
+    longest = max(map(len, runs))
+    if _WRAPPED.search(text) or longest >= 4 or not plain.isascii():
+        return folded(plain) or plain
+    if longest == 3 and (len(set(plain)) < 3 or len(runs) > 1 or re.search(r"[aeiou]", plain[1:].lower())):
+        return folded(plain)
+    return ""
+
+
+def _spoken(text: str) -> str:
+    """Words of a sentence without a sign of mathematics."""
+    plain = bare(text).strip()
+    return folded(plain) if re.search(r"[A-Za-z\u3400-\u9fff]{2}", plain) and not re.search(r"[0-9=+*/^<>_\\|{}]", plain) else ""
+
+
+def same_words(gold: Reading, said: Reading) -> bool:
+    """Whether two texts say the same words; a single letter may be bracketed, or stand before the option it names."""
+    one, other = bare(gold.text).strip(), bare(said.text).strip()
+    letter, claimed = _LETTER.match(one), _LETTER.match(other)
+    if letter and letter.end() == len(one):
+        return bool(claimed) and (letter[1] or letter[2]) == (claimed[1] or claimed[2])
+    if len(one) == 1:
+        return one == other.strip("().")
+    one, other = folded(one), folded(other)
+    if re.fullmatch(r"[a-z](?: [a-z])+", one) and re.fullmatch(r"[a-z](?: [a-z])+", other):
+        return sorted(one) == sorted(other)
+    return one == other
+
+
+def is_degrees(node: Node) -> bool:
+    """Whether the claim is an angle in degrees."""
+    return isinstance(node, Call) and node.name == "°"

@@ -1,0 +1,56 @@
+"""Whether a final answer is right: `quick` decides what needs no algebra, `slow` the rest, in a worker process with limits."""
+
+from __future__ import annotations
+
+import re
+
+from aha.answers.claims import claim
+from aha.answers.reading import read
+from aha.answers.symbols import LONGEST
+from aha.grading.maths.settings import DEFAULT, Settings
+from aha.grading.maths.verdicts import verdict
+from aha.grading.numbers import grade_number
+from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
+
+__all__ = ["DEFAULT", "Settings", "quick", "slow"]
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+
+def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
+    """The grade where exact or numerical comparison settles it, within milliseconds; `None` where algebra is needed."""
+    answer = answer[-LONGEST:]
+    if isinstance(reference, Number):
+        return grade_number(reference, answer)
+    claimed = claim(answer, settings.how)
+    if not claimed.text:
+        return Wrong("no final answer where one is looked for")
+    if _WHOLE.fullmatch(reference.value) and _WHOLE.fullmatch(claimed.text):
+        return _graded(int(reference.value) == int(claimed.text), reference)
+    gold = read(claim(reference.value).text)
+    if not gold.readable:
+        return Abstained(f"the reference {_shown(reference.value)} cannot be read as mathematics: {gold.why}")
+    found = verdict(gold, claimed, answer, settings)
+    return None if found is None else _graded(found, reference)
+
+
+def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:
+    """The grade, whatever it takes: this may run for ever or fill the memory, so it belongs into a process with limits."""
+    if (decided := quick(reference, answer, settings)) is not None:
+        return decided
+    from aha.grading.maths.algebra import equivalent
+
+    gold, said = claim(reference.value), claim(answer[-LONGEST:], settings.how)
+    match equivalent(gold.text, said.text, settings):
+        case bool(found):
+            return _graded(found, Latex(reference.value))
+        case why:
+            return Abstained(why)
+
+
+def _graded(right: bool, reference: Latex) -> Grade:
+    return Right() if right else Wrong(f"is not {_shown(reference.value)}")
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,121 @@
+"""What a claim comes down to: `x = 5 + 1 = 6` says 6 of x, `x ∈ S` says S, `± 2` says two things, products of matrices are multiplied out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
+
+EQUALITIES = ("=", "approx")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A value and what it is the value of, where that is said."""
+
+    value: Node
+    label: Node | None = None
+
+
+def said(node: Node) -> Said:
+    """The claim of a chain of equations whose first side names something, or of a bare value."""
+    if not isinstance(node, Call):
+        return Said(node)
+    if node.name == "in" and is_label(node.args[0]):
+        return Said(node.args[1], node.args[0])
+    signs = node.name.split(" ")
+    if any(sign not in EQUALITIES for sign in signs):
+        return Said(node)
+    sides = list(node.args)
+    while len(signs) > 1 and signs[-1] == "approx":
+        signs.pop()
+        sides.pop()
+    first, last = sides[0], sides[-1]
+    if is_label(first):
+        return Said(last, first)
+    if is_label(last):
+        return Said(first, last)
+    if not any(symbols(side) for side in sides):
+        return Said(last)
+    return Said(Call("=", (first, last)))
+
+
+def is_label(node: Node) -> bool:
+    """Whether a side only names something: a variable, f(3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing with a number in it."""
+    if isinstance(node, Call) and node.name.startswith("apply:"):
+        return True
+    if not symbols(node):
+        return False
+    plain = ("*", "/", ":", "()", "+", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
+    for each in nodes(node):
+        if isinstance(each, Num) or (isinstance(each, Call) and each.name not in plain and not each.name.startswith("apply:")):
+            return False
+    return True
+
+
+def items(node: Node) -> list[Node]:
+    """What stands beside each other in a list or set; both signs of a ±; else the node alone."""
+    parts = node.args if isinstance(node, Call) and node.name in (*LISTS, "set") else (node,)
+    found = list[Node]()
+    for part in parts:
+        if is_call(part, *LISTS) and isinstance(part, Call):
+            found += items(part)
+        else:
+            found += with_signs(part)
+    return _inherited(found)
+
+
+def _inherited(found: list[Node]) -> list[Node]:
+    """`x = 4, -8, -10` says x of each."""
+    heads = [said(each).label for each in found]
+    if len(found) < 2 or heads[0] is None or any(head is not None for head in heads[1:]) or not is_call(found[0], "="):
+        return found
+    return [each if head is not None else Call("=", (heads[0], each)) for each, head in zip(found, heads, strict=True)]
+
+
+def multiplied(node: Node) -> Node:
+    """A product, sum or multiple of matrices as one matrix; anything else as it is."""
+    if not isinstance(node, Call) or node.name not in ("*", "+", "neg", "/", "^"):
+        return node
+    args = [multiplied(each) for each in node.args]
+    if not any(is_call(each, "matrix") for each in args):
+        return node
+    match node.name, args:
+        case "neg", [Call("matrix") as one]:
+            return _each(one, lambda cell: Call("neg", (cell,)))
+        case "*", [Call("matrix") as one, Call("matrix") as other]:
+            return _product(one, other) or node
+        case "*", [Call("matrix") as one, factor] | [factor, Call("matrix") as one]:
+            return _each(one, lambda cell: Call("*", (cell, factor)))
+        case "/", [Call("matrix") as one, factor]:
+            return _each(one, lambda cell: Call("/", (cell, factor)))
+        case "^", [Call("matrix") as one, Sym("T" | "top")]:
+            return Call("matrix", tuple(Call("row", column) for column in zip(*cells(one), strict=True)))
+        case "+", [Call("matrix") as one, *others] if all(is_call(each, "matrix") and _shape(each) == _shape(one) for each in others):
+            grids = [cells(each) for each in args]
+            rows = (tuple(Call("+", column) for column in zip(*row, strict=True)) for row in zip(*grids, strict=True))
+            return Call("matrix", tuple(Call("row", row) for row in rows))
+    return node
+
+
+def cells(matrix: Node) -> list[tuple[Node, ...]]:
+    """The rows of a matrix."""
+    return [row.args for row in matrix.args if isinstance(row, Call)] if isinstance(matrix, Call) else []
+
+
+def _shape(matrix: Node) -> tuple[int, int]:
+    rows = cells(matrix)
+    return len(rows), len(rows[0])
+
+
+def _each(matrix: Node, change: object) -> Node:
+    return Call("matrix", tuple(Call("row", tuple(change(cell) for cell in row)) for row in cells(matrix)))  # type: ignore[operator]
+
+
+def _product(one: Node, other: Node) -> Node | None:
+    (height, inner), (outer, width) = _shape(one), _shape(other)
+    if inner != outer or height * width * inner > 200:
+        return None
+    left, right = cells(one), list(zip(*cells(other), strict=True))
+    rows = (tuple(Call("+", tuple(Call("*", pair) for pair in zip(row, column, strict=True))) for column in right) for row in left)
+    return Call("matrix", tuple(Call("row", row) for row in rows))

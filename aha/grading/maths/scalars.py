@@ -1,0 +1,154 @@
+"""Whether two expressions are one: exactly where their values are fractions, else at eighty digits, at several points where they have variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from zlib import crc32
+
+from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.grading.maths.settings import Settings
+from aha.grading.maths.values import DIGITS, At, Beyond, Opaque, Undefined, Value, inexact, numbers
+
+POINTS, TRIES = 4, 10
+MOST_SYMBOLS = 24
+_ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
+
+
+def equal(gold: Node, said: Node, settings: Settings) -> bool | None:
+    """Whether they are equal wherever both are defined; `None` where these means cannot tell."""
+    if gold == said:
+        return True
+    names = sorted(symbols(gold) | symbols(said))
+    if len(names) > MOST_SYMBOLS:
+        return None
+    verdict = _equal(gold, said, names, settings, None)
+    if not verdict and any(
+        is_call(each, "log") and isinstance(each, Call) and len(each.args) == 1 for tree in (gold, said) for each in nodes(tree)
+    ):
+        return _equal(gold, said, names, settings, 10) or verdict
+    return verdict
+
+
+def _equal(gold: Node, said: Node, names: list[str], settings: Settings, log_base: int | None) -> bool | None:
+    try:
+        if not names:
+            one, other = (At({}, log_base=log_base).of(node) for node in (gold, said))
+            return _constants(gold, one, said, other, settings)
+        found = [same_value(one, other) for one, other in pairs(gold, said, names, log_base)]
+    except (Beyond, Opaque):
+        return None
+    except Undefined:
+        return None if names else False
+    if False in found:
+        return False
+    return None if None in found or len(found) < 2 else True
+
+
+def pairs(gold: Node, said: Node, names: list[str], log_base: int | None = None) -> Iterator[tuple[Value, Value]]:
+    """Values of both at points where both have one; real ones first, complex ones where there are too few real ones."""
+    trees = (gold, said)
+    whole = any(is_call(each, *_ON_WHOLE_NUMBERS) for tree in trees for each in nodes(tree)) or any(_parity(tree) for tree in trees)
+    imaginary = any(isinstance(each, Sym) and each.name == "i" for tree in trees for each in nodes(tree))
+    found = 0
+    for real in (True, False) if not imaginary else (False,):
+        for place in range(TRIES):
+            point = {name: _at(name, place, whole) for name in names}
+            try:
+                yield tuple(At(point, real=real, log_base=log_base).of(tree) for tree in trees)  # type: ignore[misc]
+            except Undefined:
+                continue
+            found += 1
+            if found == (2 * POINTS if whole else POINTS):
+                return
+        if found >= 2:
+            return
+
+
+def _at(name: str, place: int, whole: bool) -> Fraction:
+    """A value for a variable at the place-th point: the same for every formula. The first points are positive, the others of either sign."""
+    drawn = crc32(f"{name}/{place}".encode())
+    if whole:
+        return Fraction(drawn % 17 + 2)
+    size = Fraction(drawn % 911 + 40, 307)
+    return -size if place > 1 and drawn >> 16 & 1 else size
+
+
+def _parity(tree: Node) -> bool:
+    """Whether a negative number is raised to a power with a variable in it, as in (-1)^n."""
+    return any(
+        isinstance(each, Call) and each.name == "^" and is_call(each.args[0], "neg") and symbols(each.args[1]) for each in nodes(tree)
+    )
+
+
+def same_value(one: Value, other: Value) -> bool | None:
+    """Whether two values are one; `None` where they are too near for eighty digits to tell."""
+    if isinstance(one, Fraction) and isinstance(other, Fraction):
+        return one == other
+    ctx = numbers()
+    zero = Fraction(0) in (one, other) if isinstance(one, Fraction) or isinstance(other, Fraction) else False
+    one, other = inexact(one), inexact(other)
+    if ctx.isinf(one) or ctx.isinf(other):
+        return bool(one == other)
+    apart, size = abs(one - other), max(abs(one), abs(other))
+    if size < ctx.mpf(10) ** (15 - DIGITS):
+        return True if zero else None
+    if apart <= size * ctx.mpf(10) ** (20 - DIGITS):
+        return True
+    return None if apart < size * ctx.mpf(10) ** -30 else False
+
+
+def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Settings) -> bool | None:
+    """Equal as they are, or as far as a decimal tells."""
+    same = same_value(one, other)
+    if same is not False:
+        return same
+    if settings.precision is not None:
+        return _rounded(one, settings.precision) == _rounded(other, settings.precision)
+    return _decimal_of(gold, one, said, other, settings.places) or _decimal_of(said, other, gold, one, settings.places)
+
+
+def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: int) -> bool:
+    """Whether the one is a decimal of enough places and the other, no decimal itself, differs by less than its last place."""
+    written = decimal.args[0] if isinstance(decimal, Call) and decimal.name in ("neg", "%") else decimal
+    if not isinstance(written, Num) or written.places < places or _is_decimal(other) or isinstance(exact, numbers().mpc):
+        return False
+    last = Fraction(1, 10**written.places)
+    return bool(abs(inexact(value) - inexact(exact)) < inexact(last if written is decimal or not is_call(decimal, "%") else last / 100))
+
+
+def _is_decimal(node: Node) -> bool:
+    while isinstance(node, Call) and node.name in ("neg", "%"):
+        node = node.args[0]
+    return isinstance(node, Num)
+
+
+def _rounded(value: Value, places: int) -> Value:
+    ctx = numbers()
+    value = inexact(value)
+    if isinstance(value, ctx.mpc):
+        return _rounded(value.real, places), _rounded(value.imag, places)
+    return value if ctx.isinf(value) else ctx.nint(value * 10**places)
+
+
+def value_of(node: Node) -> Value | None:
+    """The real value of a constant; `None` where it has none that is real and within reach."""
+    try:
+        value = At({}).of(node)
+    except (Beyond, Opaque, Undefined):
+        return None
+    return None if isinstance(value, numbers().mpc) else value
+
+
+def proportion(gold: Node, said: Node, names: list[str]) -> Value | None:
+    """The constant that said is of gold times everywhere; `None` where there is none but zero."""
+    ratios = []
+    try:
+        for one, other in pairs(gold, said, names):
+            if one == 0 or other == 0:
+                return None
+            ratios.append(other / one if isinstance(one, Fraction) and isinstance(other, Fraction) else inexact(other) / inexact(one))
+    except (Beyond, Opaque):
+        return None
+    constant = len(ratios) >= 2 and all(same_value(ratios[0], each) for each in ratios[1:])
+    return ratios[0] if constant else None

@@ -1,0 +1,203 @@
+"""Sets of reals as intervals in order: from brackets, unions, inequalities, set-builders and the reals without some points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from aha.answers.formulas import BRACKETS, Call, Node, Sym, bare, is_call, symbols
+from aha.grading.maths.scalars import same_value, value_of
+from aha.grading.maths.values import At, Beyond, Opaque, Undefined, Value, inexact, numbers
+
+_FLIPPED = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
+_ORDER = tuple(_FLIPPED)
+_INFINITY = Sym("oo")
+_REALS = ("mathbb R", "mathbf R", "R")
+
+
+@dataclass(frozen=True)
+class Span:
+    """From low to high, each end in or out; a point where they are one."""
+
+    low: Value
+    high: Value
+    low_in: bool
+    high_in: bool
+
+    @property
+    def empty(self) -> bool:
+        same = same_value(self.low, self.high)
+        return bool(not same and inexact(self.low) > inexact(self.high)) or bool(same and not (self.low_in and self.high_in))
+
+
+Spans = list[Span]
+
+
+def spans(node: Node) -> Spans | None:
+    """The set a node stands for, in order and without overlaps; `None` where it stands for none that can be written so."""
+    found = _spans(bare(node))
+    return None if found is None else _merged(found)
+
+
+def same_spans(gold: Spans, said: Spans) -> bool | None:
+    """Whether two sets in order have the same ends."""
+    if len(gold) != len(said):
+        return False
+    found = [
+        (one.low_in == other.low_in and one.high_in == other.high_in)
+        and _all(same_value(one.low, other.low), same_value(one.high, other.high))
+        for one, other in zip(gold, said, strict=True)
+    ]
+    return _all(*found)
+
+
+def _all(*found: bool | None) -> bool | None:
+    return False if False in found else None if None in found else True
+
+
+def is_set(node: Node) -> bool:
+    """Whether the node can only be meant as a set of reals, as a pair in round brackets need not be."""
+    if isinstance(node, Sym):
+        return node.name in (*_REALS[:2], "∅")
+    return isinstance(node, Call) and (
+        node.name in ("cup", "cap", "setminus", "such", "[]", "[)", "(]")
+        or _ordered(node)
+        or (node.name in ("or", "and", "list") and all(_ordered(each) for each in node.args))
+        or (node.name == "()" and any(each in (_INFINITY, Call("neg", (_INFINITY,))) for each in node.args))
+    )
+
+
+def _ordered(node: Node) -> bool:
+    return isinstance(node, Call) and all(name in (*_ORDER, "ne") for name in node.name.split(" "))
+
+
+def _spans(node: Node) -> Spans | None:
+    if isinstance(node, Sym) and node.name in _REALS:
+        return [_whole_line()]
+    if node == Sym("∅"):
+        return []
+    if not isinstance(node, Call):
+        return None
+    if node.name in BRACKETS:
+        return _bracket(node)
+    if node.name == "set":
+        points = [value_of(each) for each in node.args]
+        return None if None in points else [Span(value, value, True, True) for value in points]
+    if node.name in ("cup", "or", "cap", "and", "list", "setminus"):
+        return _combined(node)
+    if node.name == "such":
+        return _spans(node.args[0])
+    return _inequality(node) if _ordered(node) else None
+
+
+def _combined(node: Call) -> Spans | None:
+    parts = [_spans(each) for each in node.args if not _membership(each)]
+    known = [part for part in parts if part is not None]
+    if len(known) != len(parts) or not known:
+        return None
+    found = known[0]
+    for part in known[1:]:
+        if node.name in ("cup", "or"):
+            found = found + part
+        elif node.name == "setminus":
+            found = _common(found, _complement(_merged(part)))
+        else:
+            found = _common(found, part)
+    return found
+
+
+def _membership(node: Node) -> bool:
+    """`x ∈ ℝ` beside another condition says nothing more."""
+    return isinstance(node, Call) and node.name == "in" and _spans(node.args[1]) == [_whole_line()]
+
+
+def _bracket(node: Call) -> Spans | None:
+    if len(node.args) != 2:
+        return None
+    low, high = (value_of(each) for each in node.args)
+    if low is None or high is None:
+        return None
+    infinite = numbers().isinf
+    span = Span(low, high, node.name[0] == "[" and not infinite(inexact(low)), node.name[1] == "]" and not infinite(inexact(high)))
+    return None if span.empty else [span]
+
+
+def _inequality(node: Call) -> Spans | None:
+    """Of one variable, linear, as `2x > 4`, `0 < f(x) < 1` or `x ≠ 5`."""
+    signs = node.name.split(" ")
+    if len(signs) == 1:
+        return _half_line(node.args[0], signs[0], node.args[1])
+    if len(signs) != 2 or "ne" in signs:
+        return None
+    first, second = (_half_line(node.args[at], signs[at], node.args[at + 1]) for at in (0, 1))
+    return None if first is None or second is None else _common(first, second)
+
+
+def _half_line(left: Node, sign: str, right: Node) -> Spans | None:
+    if is_call(left, "apply:f", "apply:g", "apply:h") or is_call(right, "apply:f", "apply:g", "apply:h"):
+        left, right = (Sym("f") if is_call(each, "apply:f", "apply:g", "apply:h") else each for each in (left, right))
+    names = symbols(left) | symbols(right)
+    if len(names) != 1:
+        return None
+    name = names.pop()
+    try:
+        at = [_difference(left, right, name, place) for place in (0, 1, 5)]
+    except (Undefined, Beyond, Opaque):
+        return None
+    slope = at[1] - at[0]
+    if same_value(slope, Fraction(0)) is not False or not same_value(at[2] - at[0], slope * 5):
+        return None
+    root = -at[0] / slope
+    if isinstance(root, numbers().mpc) or isinstance(slope, numbers().mpc):
+        return None
+    if sign == "ne":
+        return _complement([Span(root, root, True, True)])
+    sign = _FLIPPED[sign] if slope < 0 else sign
+    closed = sign in ("le", "ge")
+    line = _whole_line()
+    return [replace(line, high=root, high_in=closed)] if sign in ("<", "le") else [replace(line, low=root, low_in=closed)]
+
+
+def _difference(left: Node, right: Node, name: str, place: int) -> Value:
+    one, other = (At({name: Fraction(place)}, real=True).of(each) for each in (left, right))
+    return one - other if isinstance(one, Fraction) and isinstance(other, Fraction) else inexact(one) - inexact(other)
+
+
+def _whole_line() -> Span:
+    infinity = numbers().inf
+    return Span(-infinity, infinity, False, False)
+
+
+def _complement(found: Spans) -> Spans:
+    line, low, low_in = list[Span](), _whole_line().low, False
+    for span in found:
+        line.append(Span(low, span.low, low_in, not span.low_in))
+        low, low_in = span.high, not span.high_in
+    line.append(Span(low, _whole_line().high, low_in, False))
+    return [span for span in line if not span.empty]
+
+
+def _common(one: Spans, other: Spans) -> Spans:
+    found = []
+    for a in one:
+        for b in other:
+            low, low_in = max(((a.low, not a.low_in), (b.low, not b.low_in)), key=_key)
+            high, high_in = min(((a.high, a.high_in), (b.high, b.high_in)), key=_key)
+            found.append(Span(low, high, not low_in, high_in))
+    return [span for span in found if not span.empty]
+
+
+def _key(end: tuple[Value, bool]) -> tuple[Value, bool]:
+    return inexact(end[0]), end[1]
+
+
+def _merged(found: Spans) -> Spans:
+    merged = list[Span]()
+    for span in sorted((each for each in found if not each.empty), key=lambda each: (inexact(each.low), not each.low_in)):
+        last = merged[-1] if merged else None
+        if last is None or inexact(last.high) < inexact(span.low) or (last.high == span.low and not (last.high_in or span.low_in)):
+            merged.append(span)
+            continue
+        high, high_in = max(((last.high, last.high_in), (span.high, span.high_in)), key=_key)
+        merged[-1] = replace(last, high=high, high_in=high_in)
+    return merged
