@@ -9,7 +9,7 @@ from typing import Literal
 from aha.grading.sandbox.job import Limits, Outcome
 
 NEARLY = 0.9  # of the memory: a program that held so much failed for want of more
-SLACK_S = 0.1  # the kernel stops a program by one clock and reports it by another
+MOST = 0.5  # of the time: the kernel stops a program by one clock and reports it by another, up to a tenth apart; nobody else kills it
 MEMORY_WORDS = (b"MemoryError", b"std::bad_alloc", b"out of memory")
 LINE = 200
 
@@ -48,7 +48,7 @@ def judged(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
         return infrastructure(f"the program was never started (status {facts.status})")
     if streams.flooded:
         return _outcome("OLE", facts, streams, f"more than {limits.output_bytes} bytes of output")
-    if facts.cpu_s > limits.cpu_s or (killed and facts.cpu_s > limits.cpu_s - SLACK_S):
+    if facts.cpu_s > limits.cpu_s or (killed and not facts.stopped and facts.cpu_s > MOST * limits.cpu_s):
         return _outcome("TLE", facts, streams, f"{facts.cpu_s:.2f} s of CPU time, the limit is {limits.cpu_s:g} s")
     if facts.stopped:
         return _outcome("TLE", facts, streams, f"still there after {facts.wall_s:.2f} s by the clock")
