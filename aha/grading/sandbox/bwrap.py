@@ -27,7 +27,8 @@ COMPILING = Limits(cpu_s=20.0, wall_s=40.0, memory_mb=2048, output_bytes=100_000
 COMPILERS = ("/usr/bin/g++", "/usr/local/bin/g++", "/usr/bin/clang++")
 BUILD = "{0} -std=gnu++17 -O2 -pipe -o main main.cpp 2>/dev/null || exec {0} -std=gnu++20 -O2 -pipe -o main main.cpp"
 CLOSING_S = 10.0
-EIGHT_THREADS = """threads = [threading.Thread(target=int) for _ in range(8)]
+EIGHT_THREADS = """import threading
+threads = [threading.Thread(target=int) for _ in range(8)]
 [each.start() for each in threads]
 [each.join() for each in threads]
 print(1 + 2)
