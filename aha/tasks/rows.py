@@ -8,6 +8,7 @@ from random import Random
 from typing import Literal
 
 from aha.errors import BadInput
+from aha.tasks.code import code_problem, is_code
 from aha.tasks.forms import Form
 from aha.tasks.golds import Kind
 from aha.tasks.reading import Refused, Row, rows_of
@@ -50,7 +51,7 @@ class RowProblems:
         form = Form(self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain)
         problems, skipped, seen = list[Problem](), list[Refused](), dict[str, str]()
         for row in rows_of(self.source, self.split, self.subset):
-            read = form.problem(row) if isinstance(row, Row) else row
+            read = _read(form, row) if isinstance(row, Row) else row
             if isinstance(read, Problem) and read.id in seen:
                 read = Refused(row.place, f"id {read.id!r} is that of {seen[read.id]} too: every row needs its own")
             if isinstance(read, Problem):
@@ -90,6 +91,11 @@ class RowProblems:
     def _enough(self, count: int) -> None:
         if not 1 <= count <= len(self.loaded.problems):
             raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.loaded.problems)}, so 1 to that many")
+
+
+def _read(form: Form, row: Row) -> Problem | Refused:
+    """Rows with tests in the form of a code benchmark are read as such, unless another kind is asked for."""
+    return code_problem(row) if form.kind == "auto" and is_code(row.fields) else form.problem(row)
 
 
 @lru_cache(maxsize=2)

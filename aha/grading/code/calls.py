@@ -17,8 +17,8 @@ from aha.types import Calls
 
 def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Trials:
     """The tests in order, up to the first that fails unless `every`."""
-    tests = [(_arguments(given), json.loads(expected)) for given, expected in reference.tests]
-    answer = Answer((usual_imports(code), code), reference.entry)
+    tests = [(arguments(given), json.loads(expected)) for given, expected in reference.tests]
+    answer = answer_of(reference, code)
     bounds = limits(reference.seconds, reference.memory_mb, max((len(expected) for _, expected in reference.tests), default=0))
 
     def trials(said: Sequence[Said]) -> list[Trial]:
@@ -31,13 +31,18 @@ def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Tri
     return Trials(up_to_failure(trials(said), every), len(tests))
 
 
+def answer_of(reference: Calls, code: str) -> Answer:
+    """The code after the imports that its judges make."""
+    return Answer((usual_imports(code), code), reference.entry)
+
+
 def up_to_failure(trials: Sequence[Trial], every: bool) -> tuple[Trial, ...]:
     """All of them, or those up to and with the first that failed."""
     first = next((place for place, trial in enumerate(trials, start=1) if trial.verdict != "OK"), len(trials))
     return tuple(trials if every else trials[:first])
 
 
-def _arguments(text: str) -> Any:
+def arguments(text: str) -> Any:
     """A JSON list gives the arguments in order, an object gives them by name; anything else is the only one."""
     match json.loads(text):
         case dict() as named:

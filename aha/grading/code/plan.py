@@ -18,6 +18,8 @@ from aha.types import Asserts
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
+IMPORT = ast.Import | ast.ImportFrom
+
 _CALLED = re.compile(r"<\d+>")
 
 
@@ -145,11 +147,11 @@ def _support(draft: _Draft) -> str | None:
     needed = {name for call in draft.calls for name in _names(ast.parse(call))} - draft.names
     kept = list[ast.stmt]()
     for statement in reversed(draft.lines):
-        if isinstance(statement, ast.Import | ast.ImportFrom) or needed & set(_bound(statement)):
+        if isinstance(statement, IMPORT) or needed & set(_bound(statement)):
             kept.insert(0, statement)
             needed |= _names(statement)
     compared = {name for each in draft.assertions for name in _names(each.test) if not _CALLED.fullmatch(name)}
-    shared = compared & {name for statement in kept for name in _bound(statement)}
+    shared = compared & {name for statement in kept if not isinstance(statement, IMPORT) for name in _bound(statement)}
     late = needed & {name for statement in draft.late for name in _bound(statement)}
     return None if shared or late else "\n".join(map(ast.unparse, kept))
 

@@ -1,0 +1,247 @@
+"""Programming problems as data sets write them, each with its tests: HumanEval, MBPP, LiveCodeBench, and pairs of input and output as
+Codeforces, APPS and TACO collections have them."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import json
+import math
+import pickletools
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from aha.tasks.reading import Refused, Row
+from aha.types import Asserts, Calls, Code, Problem, Stdio
+
+PAIRS = ("tests", "official_tests", "test_cases", "input_output", "public_tests")
+QUESTIONS = ("question_content", "problem", "question", "description", "text", "prompt")
+IDS = ("task_id", "question_id", "id", "contest_id")
+RIGHT = ("code", "canonical_solution", "solutions", "solution", "correct", "correct_solutions")
+WRONG = ("incorrect", "incorrect_solutions")
+GENERATORS = ("generators",)
+LONGEST_UNPACKED = 200_000_000
+
+BLOCK = "Put the code in one ```python block at the end."
+STDIO = f"Write a program that reads standard input and writes standard output. {BLOCK}"
+FUNCTION = f"Write the whole function. {BLOCK}"
+STARTER = "Complete this starter code:"
+
+_DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_PLAIN_TEXT = {"PROTO", "FRAME", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "MEMOIZE", "BINPUT", "LONG_BINPUT", "STOP"}
+
+Fields = Mapping[str, Any]
+
+
+class _Bad(Exception):
+    """Why a row is no problem."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A programming problem with what else its row holds: right solutions, such as are known to be wrong, programs that write inputs."""
+
+    problem: Problem
+    reference: Code
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+    generators: tuple[str, ...]
+    fields: Fields
+
+
+def is_code(fields: Fields) -> bool:
+    """Whether the row has the fields of one of these forms."""
+    asserted = isinstance(fields.get("test"), str) and bool(fields.keys() & {"entry_point", "canonical_solution", "signature"})
+    listed = "test_list" in fields or "private_test_cases" in fields or "public_test_cases" in fields
+    return asserted or listed or any(isinstance(_parsed(fields.get(name)), list | dict) for name in PAIRS)
+
+
+def code_problem(row: Row) -> Problem | Refused:
+    """The row's problem, ready to be asked; else why not."""
+    coded = coded_of(row)
+    return coded.problem if isinstance(coded, Coded) else coded
+
+
+def coded_of(row: Row) -> Coded | Refused:
+    """The problem with its known solutions."""
+    fields = row.fields
+    try:
+        right = tuple(_solutions(fields, RIGHT))
+        reference, question = _read(fields, right)
+        if not _tested(reference) and "generators" not in fields:
+            raise _Bad("there are no tests in it")
+    except _Bad as bad:
+        return Refused(row.place, str(bad))
+    if isinstance(reference, Asserts) and reference.prompt:
+        right = tuple(each if re.search(rf"^def {reference.entry}\b", each, re.MULTILINE) else reference.prompt + each for each in right)
+    name = next((str(fields[field]) for field in IDS if isinstance(fields.get(field), str | int)), row.name)
+    problem = Problem(name, "code", question, "en", reference)
+    wrong, generators = (tuple(_solutions(fields, names)) for names in (WRONG, GENERATORS))
+    return Coded(problem, reference, right, wrong, generators, fields)
+
+
+def _tested(reference: Code) -> bool:
+    return "assert" in reference.tests if isinstance(reference, Asserts) else bool(reference.tests)
+
+
+def _solutions(fields: Fields, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        value = _parsed(fields.get(name)) if str(fields.get(name))[:1] == "[" else fields.get(name)
+        found = value if isinstance(value, list) else value.get("solution", []) if isinstance(value, dict) else [value]
+        yield from (each for each in found if isinstance(each, str) and each.strip())
+
+
+def _read(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
+    if isinstance(fields.get("test"), str) and isinstance(fields.get("entry_point"), str):
+        prompt = str(fields.get("prompt", ""))
+        return Asserts(fields["entry_point"], fields["test"], prompt), f"Complete this function.\n\n```python\n{prompt}```\n\n{FUNCTION}"
+    if "test_list" in fields or isinstance(fields.get("test"), str):
+        return _mbpp(fields, right)
+    pairs = _pairs(fields)
+    question = _question(fields)
+    if (entry := _entry_of_method(fields, pairs)) is not None:
+        starter = str(fields.get("starter_code", ""))
+        shown = f"\n\n{STARTER}\n\n```python\n{starter}\n```" if starter.strip() else f"\n\nThe function is called `{entry}`."
+        return Calls(entry, tuple(_json_pair(pair) for pair in pairs), seconds=_seconds(fields)), f"{question}{shown}\n\n{BLOCK}"
+    checker = next((fields[name] for name in ("checker", "generated_checker") if isinstance(fields.get(name), str)), None)
+    told = tuple((_joined(pair["input"]), _joined(pair["output"])) for pair in pairs)
+    return Stdio(told, checker=checker, seconds=_seconds(fields), memory_mb=_memory(fields)), f"{question}\n\n{STDIO}"
+
+
+def _question(fields: Fields) -> str:
+    for name in QUESTIONS:
+        if isinstance(fields.get(name), str) and fields[name].strip():
+            return str(fields[name]).strip()
+    raise _Bad(f"no question: none of {', '.join(QUESTIONS)} is a text")
+
+
+def _seconds(fields: Fields) -> float:
+    """At least the default: Python is slower than what limits are set for."""
+    limit = fields.get("time_limit")
+    return max(6.0, float(limit)) if isinstance(limit, int | float | Decimal) and math.isfinite(limit) else 6.0
+
+
+def _memory(fields: Fields) -> int:
+    limit = fields.get("memory_limit")
+    return min(4096, max(512, int(limit))) if isinstance(limit, int | float | Decimal) and math.isfinite(limit) else 512
+
+
+# --- asserts ------------------------------------------------------------------------------------------------------------
+
+
+def _mbpp(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
+    listed = fields.get("test_list", fields.get("test"))
+    asserts = listed if isinstance(listed, list) else [listed]
+    before = [fields.get("test_setup_code", ""), *(fields.get("test_imports") or [])]
+    if not all(isinstance(part, str) for part in [*asserts, *before]):
+        raise _Bad("its tests are not texts")
+    tests = "\n".join(part for part in [*before, *asserts] if part.strip())
+    entry = _entry_in(tests, [*right, str(fields.get("signature", ""))])
+    signature = f"\n\n```python\n{fields['signature']}\n```" if fields.get("signature") else ""
+    question = f"{_question(fields)}{signature}\n\nIt is to pass these tests:\n\n```python\n" + "\n".join(asserts) + f"\n```\n\n{FUNCTION}"
+    return Asserts(entry, tests), question
+
+
+def _entry_in(tests: str, texts: Sequence[str]) -> str:
+    """The function under test: what the asserts call and a solution defines, else what they call first."""
+    try:
+        asserts = [node.test for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Assert)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _Bad(f"its tests do not parse ({type(error).__name__})") from error
+    called = [node.func.id for test in asserts for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    defined = {name for text in texts for name in _DEFINED.findall(text)}
+    found = [name for name in called if name in defined] or called
+    if not found:
+        raise _Bad("no assert calls a function by its name")
+    return found[0]
+
+
+# --- pairs --------------------------------------------------------------------------------------------------------------
+
+
+def _pairs(fields: Fields) -> list[dict[str, Any]]:
+    """Each test as `input` and `output`; those of LiveCodeBench that are hidden included."""
+    if "public_test_cases" in fields or "private_test_cases" in fields:
+        found = [*_listed(fields.get("public_test_cases")), *_listed(_unpacked(fields.get("private_test_cases")))]
+    else:
+        found = _listed(next((fields[name] for name in PAIRS if isinstance(_parsed(fields.get(name)), list | dict)), []))
+    for pair in found:
+        if not isinstance(pair, dict) or not {"input", "output"} <= pair.keys():
+            raise _Bad(f"a test is {str(pair)[:60]}: an object with input and output is needed")
+    return found
+
+
+def _listed(value: object) -> list[Any]:
+    """A list of pairs; or one object with lists of inputs and outputs, side by side."""
+    match _parsed(value):
+        case None | "":
+            return []
+        case list() as pairs:
+            return pairs
+        case {"inputs": [*given], "outputs": [*wanted], **rest} if len(given) == len(wanted):
+            named = {"fn_name": rest["fn_name"]} if rest.get("fn_name") else {}
+            return [{"input": one, "output": other, **named} for one, other in zip(given, wanted, strict=True)]
+        case {"input": [*given], "output": [*wanted]} if len(given) == len(wanted):
+            return [{"input": one, "output": other} for one, other in zip(given, wanted, strict=True)]
+    raise _Bad(f"tests are {str(value)[:60]!r}: a list of objects with input and output is needed")
+
+
+def _parsed(value: object) -> Any:
+    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _unpacked(value: object) -> object:
+    """LiveCodeBench's hidden tests: JSON, or JSON as a text that was pickled, packed and written in base 64. The pickle is read as the list
+    of instructions that it is, never run; one that would do more than make a text is refused."""
+    if not isinstance(value, str) or not value.strip() or value.strip()[0] in "[{":
+        return value
+    try:
+        data = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), LONGEST_UNPACKED)
+        steps = [(step.name, argument) for step, argument, _ in pickletools.genops(data)]
+    except (binascii.Error, zlib.error, ValueError) as error:
+        raise _Bad(f"its hidden tests cannot be unpacked ({type(error).__name__})") from error
+    texts = [argument for _, argument in steps if isinstance(argument, str)]
+    if len(texts) != 1 or any(name not in _PLAIN_TEXT for name, _ in steps):
+        raise _Bad("its hidden tests hold a pickle of something other than a text: such are not loaded")
+    return texts[0]
+
+
+def _joined(value: object) -> str:
+    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _entry_of_method(fields: Fields, pairs: Sequence[Mapping[str, Any]]) -> str | None:
+    """The function or method that is called, where the tests are of that kind."""
+    about = _parsed(fields.get("metadata"))
+    named = next((pair["fn_name"] for pair in pairs if pair.get("fn_name")), None) or fields.get("fn_name")
+    named = named or (about.get("func_name") if isinstance(about, dict) else None)
+    starter = str(fields.get("starter_code", ""))
+    functional = any(pair.get("testtype") in ("functional", "function_call") or pair.get("type") == "function_call" for pair in pairs)
+    if not named and functional:
+        named = next(iter(_DEFINED.findall(starter)), None)
+    if not named:
+        return None
+    return f"Solution.{named}" if "class Solution" in starter or (functional and not starter.strip()) else str(named)
+
+
+def _json_pair(pair: Mapping[str, Any]) -> tuple[str, str]:
+    """Arguments and value as JSON. LiveCodeBench writes one argument a line, others a list of them."""
+    given, wanted = pair["input"], pair["output"]
+    try:
+        args = [json.loads(line) for line in given.split("\n") if line.strip()] if isinstance(given, str) else given
+        value = json.loads(wanted) if isinstance(wanted, str) and pair.get("testtype") == "functional" else wanted
+    except (ValueError, RecursionError) as error:
+        raise _Bad(f"a test's arguments or value are no JSON ({str(given)[:40]!r})") from error
+    if not isinstance(args, list):
+        args = [args]
+    return json.dumps(args, default=float), json.dumps(value, default=float)
