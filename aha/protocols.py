@@ -177,7 +177,14 @@ class Engine(Protocol):
 class Chat(Protocol):
     """Turns conversations into what was said. For Sample, Evaluate, judges, rewriters and teachers."""
 
-    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]: ...
+    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
+        """Yields (index of the conversation, its samples) as they arrive, in any order. A server's raises EndpointDown at the end for
+        those it gave no reply to."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of connections; more than once does no harm."""
+        ...
 
 
 class Learner(Protocol):

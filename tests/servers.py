@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -55,8 +56,8 @@ def said(text: str | None, *, finish: str = "stop", tokens: int | None = 7, **me
 class Server:
     """Listens on a free port of the loopback device while it is open. `requests`: all that came, in order; `most`: the most at a time."""
 
-    def __init__(self, script: Script, models: Sequence[str] = ("m",)) -> None:
-        self.script, self.models = script, models
+    def __init__(self, script: Script, models: Sequence[str] = ("m",), secure: ssl.SSLContext | None = None) -> None:
+        self.script, self.models, self.secure = script, models, secure
         self.requests: list[Request] = []
         self.now = self.most = 0
         self._lock = threading.Lock()
@@ -79,19 +80,22 @@ class Server:
         self._listening.close()
 
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24, backlog=512)
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24, backlog=512, ssl=self.secure)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
-            pass
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass  # the client has gone, or the test is over
         finally:
             writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        begun = await reader.readexactly(1)
+        if not begun.isalpha():  # TLS, which a plain server takes for a broken request
+            return await _send(writer, Answer(status=400, cut=0))
+        first, *lines = (begun + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(first.split()[1], headers, json.loads(body or b"{}"), time.monotonic())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aha.protocols import Ask, Engine, Sampling, Tokenizer
 from aha.template import THINK, apart
@@ -18,15 +19,20 @@ class EngineChat:
     tokenizer: Tokenizer
     seed: int = 0
     samples: int = 1
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
         asks = [
             Ask(tuple(self.tokenizer.chat(conversation)), tuple((self.seed + i) * self.samples + j for j in range(self.samples)))
             for i, conversation in enumerate(conversations)
         ]
-        for i, completions in self.engine.generate(asks, sampling):
-            opened = self.tokenizer.decode(asks[i].prompt).rstrip().endswith(THINK)
-            yield i, [self._said(completion, opened) for completion in completions]
+        with self._turn:  # an engine does one thing at a time; whoever asks from another thread waits
+            for i, completions in self.engine.generate(asks, sampling):
+                opened = self.tokenizer.decode(asks[i].prompt).rstrip().endswith(THINK)
+                yield i, [self._said(completion, opened) for completion in completions]
+
+    def close(self) -> None:
+        """Nothing: the engine ends with whoever opened it."""
 
     def _said(self, completion: Completion, opened: bool) -> Said:
         tokens = completion.tokens[:-1] if completion.finished == "stop" else completion.tokens

@@ -75,7 +75,7 @@ class OpenAiChat:
         self._settled = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"OpenAiChat({self.endpoint.url}#{self.endpoint.model})"
+        return f"{self.endpoint.url}#{self.endpoint.model}"
 
     def __enter__(self) -> OpenAiChat:
         return self
@@ -179,7 +179,10 @@ class OpenAiChat:
 
         async def work() -> None:
             for each in waiting:
-                put(Got(each, await self._said(each, len(wanted))))
+                found = await self._said(each, len(wanted))
+                put(Got(each, found))
+                if isinstance(found, Failed) and found.hopeless:
+                    return
 
         await asyncio.gather(*(work() for _ in range(min(len(wanted), self.asking.in_flight))))
 

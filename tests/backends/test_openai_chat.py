@@ -185,8 +185,9 @@ def test_what_is_no_address_is_bad_input(name: str):
 
 def test_the_laptop_opens_a_server_by_its_name_and_finds_its_only_model():
     with Server(lambda request, number: said(request.body["model"]), models=["the-only-one"]) as server:
-        with Laptop().chat(server.url, QUICK) as served:
-            assert dict(served.reply(talk("?"), SAMPLING))[0][0].text == "the-only-one"
+        served = Laptop().chat(server.url, QUICK)
+        assert dict(served.reply(talk("?"), SAMPLING))[0][0].text == "the-only-one"
+        served.close()
 
 
 def test_of_several_models_one_has_to_be_named():
