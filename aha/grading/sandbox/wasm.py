@@ -22,6 +22,7 @@ FUEL_PER_CPU_S = 30_000_000_000  # what native CPython does in a second of CPU: 
 FUEL_PER_S = 8_000_000_000  # what this tier does in a second: 6 to 15 over the same loops
 OF_THE_WALL = 0.8  # the rest is for starting, and for a machine slower than the one that this was measured on
 OUT_OF_MEMORY, NEEDS_MORE = 1000, 1001  # as in wasm_guest.txt
+STACK_MB = 32  # of the memory that a program may have
 LEAST_MB = 96  # CPython and its library, before a program has allocated anything
 FREE_S = 3600.0  # for a worker to become free; each of its programs is bounded
 
@@ -93,7 +94,7 @@ class WasmSandbox:
         asked = {
             "fuel": budget.fuel,
             "wall_ns": round(job.limits.wall_s * 1e9),
-            "memory_bytes": max(LEAST_MB, job.limits.memory_mb) << 20,
+            "memory_bytes": max(LEAST_MB, job.limits.memory_mb - STACK_MB) << 20,
             "output_bytes": job.limits.output_bytes,
         }
         words = ""

@@ -1,4 +1,4 @@
-"""The compiled component: CPython, its library and our few lines around a program, built once for a machine and kept in the user's cache."""
+"""The compiled component: CPython, its library and our few lines around a program, built once a machine and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -32,11 +32,9 @@ def why_not() -> str | None:
     for name in needed:
         if (wrong := _wrong(name)) is not None:
             return f"{wrong}: {INSTALL}"
-    return (
-        None
-        if kept().exists() or _writable(kept().parent)
-        else f"{kept().parent} cannot be written: set XDG_CACHE_HOME to a folder that can"
-    )
+    if kept().exists() or _writable(kept().parent):
+        return None
+    return f"{kept().parent} cannot be written: set XDG_CACHE_HOME to a folder that can"
 
 
 def component() -> Path:
@@ -100,9 +98,7 @@ def _build_once(path: Path) -> None:
     with open(path.with_suffix(".lock"), "w") as lock:
         while not _locked(lock.fileno()):
             if time.monotonic() > deadline:
-                raise DiskTrouble(
-                    f"{path.with_suffix('.lock')}: another process has been building the WebAssembly sandbox for {BUILD_S:.0f} s"
-                )
+                raise DiskTrouble(f"{lock.name}: another process has been building the WebAssembly sandbox for {BUILD_S:.0f} s")
             time.sleep(0.2)
         if not path.exists():
             print("aha: building the WebAssembly sandbox, once for this machine (about half a minute)", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """A process that runs programs inside WebAssembly, one after the other: `python wasm_worker.py COMPONENT`.
 
-It stands alone, so that it starts in a fraction of a second; `python wasm_worker.py PORTABLE COMPILED` compiles instead. Each program gets an instance of its own. CPU time, the clock and sleeping are counted in fuel, which no other process on the machine can change.
+It stands alone, so that it starts in a fraction of a second; `python wasm_worker.py PORTABLE COMPILED` compiles instead. Each program
+gets an instance of its own. CPU time, the clock and sleeping are counted in fuel, which no other process on the machine can change.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FUEL_PER_CPU_S = 30_000_000_000  # as in wasm.py
 HOST_CALL = 200_000  # fuel: a call out of the program costs about 20 microseconds here
 WASI = "@0.2.9"
 LAUNCH_S = 1_767_225_600  # what programs take for the date: the first second of 2026
-STACK = 512 << 20  # of address space: a recursion through C, such as a cached function's, ends at Python's limits rather than here
+STACK = 64 << 20  # half of it for a program: a recursion through C, such as a cached function's, ends at Python's limits before
 PAGE = resource.getpagesize()
 
 
@@ -80,6 +81,7 @@ class Programs:
     """A compiled component, and the outside as its programs see it: a clock of their own, no dice, no network, no file."""
 
     def __init__(self, component: Path) -> None:
+        self.meter = Meter(0, 0, 0)
         self.engine = engine()
         self.component = Component.deserialize_file(self.engine, str(component))
         self.linker = Linker(self.engine)
@@ -90,7 +92,6 @@ class Programs:
             self._clocks(root)
             self._dice(root)
             self._network(root)
-        self.meter = Meter(0, 0, 0)
 
     def _clocks(self, root: LinkerInstance) -> None:
         with root.add_instance(f"wasi:clocks/monotonic-clock{WASI}") as clock:
@@ -157,8 +158,7 @@ def surroundings(meter: Meter, stdin: bytes) -> WasiConfig:
 
 def date(nanoseconds: int) -> Record:
     moment = Record()
-    moment.seconds = LAUNCH_S + nanoseconds // 1_000_000_000
-    moment.nanoseconds = nanoseconds % 1_000_000_000
+    vars(moment).update(seconds=LAUNCH_S + nanoseconds // 1_000_000_000, nanoseconds=nanoseconds % 1_000_000_000)
     return moment
 
 

@@ -1,0 +1,143 @@
+"""One question to one server, answered in time or not at all: the deadline holds against a server that sends a byte a second."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import socket
+import time
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+CONNECT_S = 10.0
+CHUNK = 1 << 16
+AGAIN = (408, 425, 429)  # and every 5xx: the server may answer later; any other refusal is of the question
+
+
+class Fault(Exception):
+    """The question was not answered. `final`: this server will not answer it later either; `after_s`: when it asked to be left alone."""
+
+    def __init__(self, words: str, final: bool = False, after_s: float | None = None) -> None:
+        super().__init__(words)
+        self.final = final
+        self.after_s = after_s
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server is. `credentials` are a header's value and stay out of every message."""
+
+    secure: bool
+    host: str
+    port: int
+    prefix: str
+    credentials: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, url: str, key: str | None = None) -> Place | None:
+        """The place that an address names; None where it names none. A user and a password in the address are credentials."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            return None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return None
+        credentials = f"Bearer {key}" if key else None
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            credentials = f"Basic {b64encode(pair.encode()).decode()}"
+        secure = parts.scheme == "https"
+        return cls(secure, parts.hostname, port or (443 if secure else 80), parts.path.rstrip("/"), credentials)
+
+    @property
+    def shown(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}{self.prefix}"
+
+
+def post(place: Place, path: str, question: dict[str, Any], deadline: float, longest: int) -> dict[str, Any]:
+    """The JSON object that the server answers by `deadline` (of `time.monotonic`), in at most `longest` bytes; else `Fault`."""
+    try:
+        status, after_s, body = _exchange(place, path, json.dumps(question).encode(), deadline, longest)
+    except TimeoutError as error:
+        raise Fault("no answer in time") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Fault(f"{type(error).__name__}: {str(error)[:200]}") from error
+    if status != 200:
+        raise Fault(f"HTTP {status}", final=status < 500 and status not in AGAIN, after_s=after_s)
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Fault(f"the answer is not JSON: {len(body)} bytes") from error
+    if not isinstance(answer, dict):
+        raise Fault("the answer is not a JSON object")
+    return answer
+
+
+def _exchange(place: Place, path: str, data: bytes, deadline: float, longest: int) -> tuple[int, float | None, bytes]:
+    kind = http.client.HTTPSConnection if place.secure else http.client.HTTPConnection
+    connection = kind(place.host, place.port, timeout=min(CONNECT_S, left_s(deadline)))
+    headers = {"Content-Type": "application/json", "Connection": "close"}
+    if place.credentials is not None:
+        headers["Authorization"] = place.credentials
+    try:
+        connection.connect()
+        connection.sock = Hurried(connection.sock, deadline)
+        connection.request("POST", place.prefix + path, data, headers)
+        answer = connection.getresponse()
+        body = bytearray()
+        while chunk := answer.read1(CHUNK):
+            body += chunk
+            if len(body) > longest:
+                raise Fault(f"the answer is longer than {longest} bytes")
+        if answer.length:  # http.client is content with less than was announced
+            raise Fault(f"the answer broke off after {len(body)} bytes")
+        return answer.status, _seconds(answer.headers.get("Retry-After")), bytes(body)
+    finally:
+        connection.close()
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.strip().isdecimal() else None
+
+
+def left_s(deadline: float) -> float:
+    """Seconds until then; TimeoutError after it."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class Hurried:
+    """A socket all of whose waits end by one deadline, where a plain one's time limit starts anew with every byte."""
+
+    def __init__(self, inner: socket.socket, deadline: float) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._inner.settimeout(left_s(self._deadline))
+        self._inner.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Bytes(self._inner, self._deadline), CHUNK)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _Bytes(io.RawIOBase):
+    def __init__(self, inner: socket.socket, deadline: float) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._inner.settimeout(left_s(self._deadline))
+        return self._inner.recv_into(buffer)

@@ -1,0 +1,142 @@
+"""The tier elsewhere: programs and their inputs go to a server over HTTP, bytes come back, and what would be right stays here.
+
+Whatever goes wrong on the way is tried again, at the next server if there is one, and in the end it is INFRA: never the program's fault.
+`AHA_SANDBOX_URLS` holds the servers: `http://host:8080` for SandboxFusion's form, which `aha sandbox serve` speaks, and
+`piston+http://host:2000` for Piston's. `AHA_SANDBOX_KEY` is sent as a bearer token and shown nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aha.errors import BadInput
+from aha.grading.sandbox.http import Fault, Place, post
+from aha.grading.sandbox.job import Job, Outcome, Tier
+from aha.grading.sandbox.wire import Form, Fusion, Piston
+
+__all__ = ["RemoteSandbox", "why_not"]
+
+URLS, KEY = "AHA_SANDBOX_URLS", "AHA_SANDBOX_KEY"
+NONE_NAMED = f"no server is named: set {URLS} to the address of one, for example http://host:8080 where `aha sandbox serve` runs"
+ATTEMPTS = 6  # one and five retries
+FIRST_PAUSE_S = 0.1  # doubles with every attempt
+LONGEST_PAUSE_S = 10.0
+BEYOND_S = 20.0  # that an attempt may take beyond the program's own wall limit: a queue, a compiler, the way there and back
+LOOK_S = 2.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A place and the form that it speaks."""
+
+    place: Place
+    form: Form
+
+    @classmethod
+    def of(cls, url: str, key: str | None) -> Server:
+        kind, _, rest = url.rpartition("+")
+        forms: dict[str, Form] = {"": Fusion(), "fusion": Fusion(), "piston": Piston()}
+        form = forms.get(kind)
+        place = Place.of(rest, key)
+        if form is None or place is None:
+            shown = place.shown if place else "an address"
+            raise BadInput(f"{URLS}: {shown} is not of the form http://host:port, https://host:port or piston+http://host:port")
+        return cls(place, form)
+
+
+def why_not() -> str | None:
+    """Why no program can be sent away; None where a server named in the environment takes connections."""
+    try:
+        servers = named()
+    except BadInput as error:
+        return str(error)
+    if not servers:
+        return NONE_NAMED
+    silent = [server.place.shown for server in servers if not _answers(server.place)]
+    return f"nothing answers at {' or '.join(silent)}" if len(silent) == len(servers) else None
+
+
+def named() -> list[Server]:
+    """The servers that the environment names."""
+    key = os.environ.get(KEY) or None
+    return [Server.of(url, key) for url in os.environ.get(URLS, "").replace(",", " ").split()]
+
+
+def _answers(place: Place) -> bool:
+    try:
+        socket.create_connection((place.host, place.port), timeout=LOOK_S).close()
+    except OSError:
+        return False
+    return True
+
+
+class RemoteSandbox:
+    """`workers` programs under way at once. `deadline_s` bounds one program with all its attempts; by default from its limits."""
+
+    def __init__(self, urls: Sequence[str] | str = (), workers: int = 8, key: str | None = None, deadline_s: float | None = None) -> None:
+        given = [urls] if isinstance(urls, str) else list(urls)
+        self._servers = [Server.of(url, key or os.environ.get(KEY) or None) for url in given] or named()
+        if not self._servers:
+            raise BadInput(f"sandbox remote: {NONE_NAMED}")
+        self._deadline_s = deadline_s
+        self._places = threading.BoundedSemaphore(workers)
+        self._turn = 0
+
+    @property
+    def tier(self) -> Tier:
+        return "remote"
+
+    def run(self, job: Job) -> Outcome:
+        """How the program ended there, or INFRA with what went wrong on the way."""
+        started = time.monotonic()
+        patience_s = self._deadline_s if self._deadline_s is not None else ATTEMPTS * BEYOND_S + 3 * job.limits.wall_s
+        deadline = started + patience_s
+        if not self._places.acquire(timeout=patience_s):
+            return _infra(f"no place became free in {patience_s:.0f} s", started)
+        try:
+            return self._run(job, started, deadline)
+        finally:
+            self._places.release()
+
+    def close(self) -> None:
+        """Nothing is kept open between programs."""
+
+    def _run(self, job: Job, started: float, deadline: float) -> Outcome:
+        self._turn += 1
+        open_to = self._servers[self._turn % len(self._servers) :] + self._servers[: self._turn % len(self._servers)]
+        words = ""
+        for attempt in range(ATTEMPTS):
+            if not open_to or time.monotonic() >= deadline:
+                break
+            server = open_to[attempt % len(open_to)]
+            try:
+                return self._ask(server, job, started, deadline)
+            except Fault as fault:
+                words = f"{server.place.shown}: {fault}"
+                if fault.final:
+                    open_to = [each for each in open_to if each is not server]
+                _pause(job, attempt, fault.after_s, deadline)
+        return _infra(f"{words} (after {time.monotonic() - started:.1f} s)", started)
+
+    def _ask(self, server: Server, job: Job, started: float, deadline: float) -> Outcome:
+        until = min(deadline, time.monotonic() + job.limits.wall_s + BEYOND_S)
+        answer = post(server.place, server.form.path, server.form.ask(job), until, longest=8 * job.limits.output_bytes + (1 << 20))
+        return server.form.read(answer, job, time.monotonic() - started)
+
+
+def _pause(job: Job, attempt: int, after_s: float | None, deadline: float) -> None:
+    """Longer each time, and not the same for every program, so that they do not all come back at once."""
+    share = 0.5 + random.Random(zlib.crc32(job.source.encode("utf-8", "replace") + job.stdin) + attempt).random()
+    pause_s = after_s if after_s is not None else FIRST_PAUSE_S * 2**attempt * share
+    time.sleep(max(0.0, min(pause_s, LONGEST_PAUSE_S, deadline - time.monotonic())))
+
+
+def _infra(reason: str, started: float) -> Outcome:
+    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - started, 0.0, reason)

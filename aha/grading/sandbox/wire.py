@@ -1,0 +1,236 @@
+"""A program and its outcome as JSON, in the forms that servers speak."""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import Any, Protocol, get_args
+
+from aha.grading.sandbox.http import Fault
+from aha.grading.sandbox.job import Job, Limits, Outcome, Verdict
+
+COMPILE_S = 30.0
+OURS = "aha"  # our own fields: bytes that are no text, and the verdict; other servers pass over them
+
+
+class Form(Protocol):
+    """How one kind of server is asked and understood."""
+
+    @property
+    def path(self) -> str: ...
+
+    def ask(self, job: Job) -> dict[str, Any]: ...
+
+    def read(self, answer: dict[str, Any], job: Job, wall_s: float) -> Outcome:
+        """The outcome; `Fault` where the answer is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """SandboxFusion's `/run_code`. Its one time limit is by the clock; a server of ours is told the CPU limit as well."""
+
+    path: str = "/run_code"
+
+    def ask(self, job: Job) -> dict[str, Any]:
+        limits = job.limits
+        return {
+            "code": job.source,
+            "language": job.language,
+            "stdin": job.stdin.decode("utf-8", "replace"),
+            "compile_timeout": COMPILE_S,
+            "run_timeout": limits.wall_s,
+            "memory_limit_MB": limits.memory_mb,
+            OURS: {"stdin": b64encode(job.stdin).decode(), "cpu_s": limits.cpu_s, "output_bytes": limits.output_bytes},
+        }
+
+    def read(self, answer: dict[str, Any], job: Job, wall_s: float) -> Outcome:
+        if OURS in answer:
+            return told(record(answer, OURS))
+        if answer.get("status") not in ("Success", "Failed"):
+            raise Fault(f"the server says {str(answer.get('status'))[:40]!r}: {str(answer.get('message'))[:160]}")
+        only_text(job)
+        compiled = answer.get("compile_result") and record(answer, "compile_result")
+        if compiled and (compiled.get("status") != "Finished" or whole(compiled, "return_code") != 0):
+            if compiled.get("status") == "Error":
+                raise Fault("the server's compiler failed")
+            return outcome("CE", compiled, job.limits, wall_s)
+        run = record(answer, "run_result")
+        verdict: Verdict
+        match run.get("status"), whole(run, "return_code"):
+            case "TimeLimitExceeded", _:
+                verdict = "TLE"
+            case "Finished", int(code):
+                verdict = "OK" if code == 0 else "RE"
+            case _:
+                raise Fault(f"the server says of the run {str(run.get('status'))[:40]!r}")
+        return outcome(verdict, run, job.limits, seconds(run, "execution_time", wall_s), whole(run, "return_code"))
+
+
+@dataclass(frozen=True)
+class Piston:
+    """Piston's `/api/v2/execute`: times are in milliseconds, memory in bytes. Its server has limits of its own, and refuses more."""
+
+    path: str = "/api/v2/execute"
+
+    def ask(self, job: Job) -> dict[str, Any]:
+        language, name = {"python": ("python", "main.py"), "cpp": ("c++", "main.cpp")}[job.language]
+        return {
+            "language": language,
+            "version": "*",
+            "files": [{"name": name, "content": job.source}],
+            "stdin": job.stdin.decode("utf-8", "replace"),
+            "compile_timeout": round(1000 * COMPILE_S),
+            "run_timeout": round(1000 * job.limits.wall_s),
+            "run_cpu_time": round(1000 * job.limits.cpu_s),
+            "run_memory_limit": job.limits.memory_mb << 20,
+        }
+
+    def read(self, answer: dict[str, Any], job: Job, wall_s: float) -> Outcome:
+        only_text(job)
+        compiled = answer.get("compile") and record(answer, "compile")
+        if compiled and (whole(compiled, "code") != 0):
+            return outcome("CE", compiled, job.limits, wall_s)
+        run = record(answer, "run")
+        wall_s = seconds(run, "wall_time", 1000 * wall_s) / 1000
+        verdict: Verdict
+        match run.get("status"), whole(run, "code"), run.get("signal"):
+            case "XX", _, _:
+                raise Fault(f"the server says {str(run.get('message'))[:160]}")
+            case "TO", _, _:
+                verdict = "TLE"
+            case "OL" | "EL", _, _:
+                verdict = "OLE"
+            case None, None, "SIGKILL" if wall_s >= job.limits.wall_s:  # older servers do not say why they killed it
+                verdict = "TLE"
+            case _, int(code), _:
+                verdict = "OK" if code == 0 else "RE"
+            case _, None, str():
+                verdict = "RE"
+            case _:
+                raise Fault("the answer says neither an exit code nor a signal")
+        cpu_s, memory = seconds(run, "cpu_time", 0.0) / 1000, seconds(run, "memory", 0.0) / (1 << 20)
+        return outcome(verdict, run, job.limits, wall_s, whole(run, "code"), cpu_s, memory)
+
+
+# --- a server's side --------------------------------------------------------------------------------------------------
+
+
+def asked(question: dict[str, Any]) -> Job:
+    """The job of a question in SandboxFusion's form; `Fault` says what is wrong with it."""
+    ours = question.get(OURS)
+    ours = ours if isinstance(ours, dict) else {}
+    language = question.get("language")
+    if not isinstance(question.get("code"), str) or language not in ("python", "cpp"):
+        raise Fault("code and a language, python or cpp, are needed")
+    wall_s = seconds(question, "run_timeout", 10.0)
+    memory_mb = seconds(question, "memory_limit_MB", -1)
+    limits = Limits(
+        cpu_s=seconds(ours, "cpu_s", wall_s),
+        wall_s=wall_s,
+        memory_mb=int(memory_mb) if memory_mb > 0 else Limits().memory_mb,
+        output_bytes=int(seconds(ours, "output_bytes", Limits().output_bytes)),
+    )
+    if min(limits.cpu_s, limits.wall_s, limits.output_bytes) <= 0:
+        raise Fault("a limit is not more than 0")
+    stdin = coded(ours, "stdin") if "stdin" in ours else text(question, "stdin").encode("utf-8", "replace")
+    return Job(question["code"], stdin, language, limits)
+
+
+def answered(ended: Outcome) -> dict[str, Any]:
+    """An outcome in SandboxFusion's form, with ours beside it."""
+    ran = {
+        "status": {"TLE": "TimeLimitExceeded", "INFRA": "Error"}.get(ended.verdict, "Finished"),
+        "execution_time": ended.wall_s,
+        "return_code": ended.exit_code if ended.exit_code is not None else (None if ended.verdict in ("TLE", "INFRA") else 1),
+        "stdout": ended.stdout.decode("utf-8", "replace"),
+        "stderr": ended.stderr.decode("utf-8", "replace"),
+    }
+    return {
+        "status": {"OK": "Success", "INFRA": "SandboxError"}.get(ended.verdict, "Failed"),
+        "message": ended.reason,
+        "compile_result": ran if ended.verdict == "CE" else None,
+        "run_result": None if ended.verdict == "CE" else ran,
+        "files": {},
+        OURS: {
+            "verdict": ended.verdict,
+            "stdout": b64encode(ended.stdout).decode(),
+            "stderr": b64encode(ended.stderr).decode(),
+            "exit_code": ended.exit_code,
+            "cpu_s": ended.cpu_s,
+            "wall_s": ended.wall_s,
+            "memory_mb": ended.memory_mb,
+            "reason": ended.reason,
+        },
+    }
+
+
+def told(ours: dict[str, Any]) -> Outcome:
+    """What a server of ours says. That it could not run the program is a fault, and another may."""
+    verdict: Verdict | None = next((each for each in get_args(Verdict) if each == ours.get("verdict")), None)
+    if verdict is None:
+        raise Fault(f"the server says the verdict {str(ours.get('verdict'))[:20]!r}")
+    if verdict == "INFRA":
+        raise Fault(text(ours, "reason")[:300])
+    numbers = (seconds(ours, "cpu_s", 0.0), seconds(ours, "wall_s", 0.0), seconds(ours, "memory_mb", 0.0))
+    return Outcome(verdict, coded(ours, "stdout"), coded(ours, "stderr"), whole(ours, "exit_code"), *numbers, text(ours, "reason"))
+
+
+# --- fields, each of its type or a fault ------------------------------------------------------------------------------
+
+
+def outcome(
+    verdict: Verdict, ran: dict[str, Any], limits: Limits, wall_s: float, code: int | None = None, cpu_s: float = 0.0, memory: float = 0.0
+) -> Outcome:
+    """A run's outcome, its output cut to the cap."""
+    stdout, stderr = (text(ran, name).encode("utf-8", "surrogatepass") for name in ("stdout", "stderr"))
+    cap = limits.output_bytes
+    if max(len(stdout), len(stderr)) > cap:
+        verdict = "OLE"
+    return Outcome(verdict, stdout[:cap], stderr[:cap], code, cpu_s, wall_s, memory)
+
+
+def only_text(job: Job) -> None:
+    try:
+        job.stdin.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Fault("this form carries text only, and the input is none", final=True) from error
+
+
+def record(values: dict[str, Any], name: str) -> dict[str, Any]:
+    value = values.get(name)
+    if not isinstance(value, dict):
+        raise Fault(f"the answer's {name} is no object")
+    return value
+
+
+def text(values: dict[str, Any], name: str) -> str:
+    value = values.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Fault(f"{name} is no text")
+    return value or ""
+
+
+def whole(values: dict[str, Any], name: str) -> int | None:
+    value = values.get(name)
+    if value is not None and type(value) is not int:
+        raise Fault(f"{name} is no whole number")
+    return value
+
+
+def seconds(values: dict[str, Any], name: str, otherwise: float) -> float:
+    """Any finite number."""
+    value = values.get(name)
+    if value is None:
+        return otherwise
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise Fault(f"{name} is no number")
+    return float(value)
+
+
+def coded(values: dict[str, Any], name: str) -> bytes:
+    try:
+        return b64decode(text(values, name), validate=True)
+    except ValueError as error:
+        raise Fault(f"{name} is not base64") from error
