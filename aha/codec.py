@@ -51,6 +51,8 @@ def codec(hint: Any) -> Codec:
         return _union(args)
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return _sequence(args[0], tuple)
+    if origin is tuple and args:
+        return _fixed(args)
     if origin in (list, Sequence):
         return _sequence(args[0], list)
     if origin in (dict, Mapping):
@@ -104,6 +106,23 @@ def _sequence(hint: Any, kind: type) -> Codec:
 
     return Codec(
         lambda value: list(map(item.encode, value)), read, lambda value: isinstance(value, kind), lambda data: isinstance(data, list)
+    )
+
+
+def _fixed(hints: tuple[Any, ...]) -> Codec:
+    """A tuple of so many values, each of its own kind."""
+    items = [codec(hint) for hint in hints]
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, list) or len(data) != len(items):
+            raise _wrong(data, f"a list of {len(items)}")
+        return tuple(item.decode(part) for item, part in zip(items, data, strict=True))
+
+    return Codec(
+        lambda value: [item.encode(part) for item, part in zip(items, value, strict=True)],
+        read,
+        lambda value: isinstance(value, tuple) and len(value) == len(items),
+        lambda data: isinstance(data, list) and len(data) == len(items),
     )
 
 

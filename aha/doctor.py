@@ -275,6 +275,7 @@ def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: 
         return Examination((), tuple(unread))
     beat(f"loading {stage.model}")
     engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
-    asker = Asker(engine, tokenizer, stage.template, stage.rewards, stage.sampling, stage.samples, beat)
-    groups = asker.groups(problems, (stage.seed, BEFORE))
+    with stage.rewards.open(backend) as live:
+        asker = Asker(engine, tokenizer, stage.template, live, stage.sampling, stage.samples, beat)
+        groups = asker.groups(problems, (stage.seed, BEFORE))
     return Examination(tuple(groups), tuple(doctor.examine(groups)))

@@ -12,7 +12,26 @@ from hypothesis import strategies as st
 
 from aha.codec import decode, encode
 from aha.errors import BadInput
-from aha.types import Abstained, Completion, Countdown, Grade, Group, Latex, Number, Open, Problem, Reference, Right, Wrong
+from aha.types import (
+    Abstained,
+    Asserts,
+    Calls,
+    Choice,
+    Completion,
+    Countdown,
+    Grade,
+    Group,
+    Judged,
+    Latex,
+    Number,
+    Open,
+    Problem,
+    Reference,
+    Right,
+    Stdio,
+    Text,
+    Wrong,
+)
 
 
 def there_and_back(value: object, hint: object) -> object:
@@ -34,10 +53,31 @@ def test_a_float_that_json_does_not_know_is_written_by_name() -> None:
     assert encode({"a": math.nan, "b": -math.inf, "c": 0.5}, dict[str, float]) == {"a": "NaN", "b": "-Infinity", "c": 0.5}
 
 
-@pytest.mark.parametrize("reference", [Countdown((3, 5), 8), Number("3/4"), Latex("\\frac12"), Open()])
+REFERENCES = [
+    Countdown((3, 5), 8),
+    Number("3/4"),
+    Latex("\\frac12"),
+    Open(),
+    Choice("B", ("no", "yes")),
+    Text(("Paris", "巴黎"), exact=True),
+    Judged("it rains"),
+    Stdio((("1 2\n", "3\n"),), tolerance=1e-6),
+    Calls("f", (("[1]", "2"), ("[2]", "3"))),
+    Asserts("f", "assert f(1) == 2"),
+]
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=lambda reference: type(reference).__name__)
 def test_a_member_of_a_union_says_its_kind(reference: Reference) -> None:
     assert encode(reference, Reference)["type"] == type(reference).__name__
     assert there_and_back(reference, Reference) == reference
+
+
+@pytest.mark.parametrize("data", [["a"], ["a", "b", "c"], ["a", 1], "ab"])
+def test_a_pair_is_read_from_a_list_of_two_and_from_nothing_else(data: object) -> None:
+    assert decode(["a", "b"], tuple[str, str]) == ("a", "b")
+    with pytest.raises(BadInput):
+        decode(data, tuple[str, str])
 
 
 def test_number_and_latex_of_the_same_text_stay_apart() -> None:
@@ -72,7 +112,7 @@ PROBLEM = {"id": "a", "domain": "m", "question": "q", "language": "en", "referen
         ({"id": "a"}, "an object with the fields of Problem"),
         (PROBLEM | {"id": 1}, "id: '1' where a value of type str"),
         (PROBLEM | {"language": "fr"}, "language: 'fr' where one of en, zh"),
-        (PROBLEM | {"reference": {"type": "Tests"}}, "Countdown or Number or Latex or Open"),
+        (PROBLEM | {"reference": {"type": "Tests"}}, "Countdown or Number or Latex or Choice or Text"),
     ],
 )
 def test_what_is_not_as_its_type_says_is_named(data: object, said: str) -> None:

@@ -33,8 +33,8 @@ def evaluate(asked: Asked, terminal: Terminal) -> int:
     stage.held_out()
     backend = Laptop(compute)
     tokenizer = backend.tokenizer(stage.model)
-    with Interrupts() as interrupts:
-        measured = stage.measure(backend.engine(stage.model), tokenizer, interrupts, asked.record)
+    with Interrupts() as interrupts, stage.live(backend) as live:
+        measured = stage.measure(backend.engine(stage.model), tokenizer, interrupts, asked.record, live)
     result = {"benchmark": stage.benchmark, "model": stage.model, **measured.to_json()}
     if terminal.json:
         print(json.dumps(result, ensure_ascii=False))

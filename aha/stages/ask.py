@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from aha.protocols import Ask, Engine, Sampling, Tokenizer
 from aha.rewards import Rewards
+from aha.stages.overlap import Overlap, Pace
 from aha.template import Template
 from aha.types import Completion, Group, Problem, Reply
 
@@ -32,7 +34,9 @@ def read_reply(template: Template, completion: Completion, tokenizer: Tokenizer)
 
 @dataclass(frozen=True)
 class Asker:
-    """Everything that turns problems into judged groups, opened once. `beat` is called as each group arrives."""
+    """Everything that turns problems into judged groups, opened once. `beat` is called as each group arrives.
+
+    `judging` groups are judged at a time beside sampling, where that is worth it; `pace` is how long it took."""
 
     engine: Engine
     tokenizer: Tokenizer
@@ -41,6 +45,8 @@ class Asker:
     sampling: Sampling
     samples: int
     beat: Callable[[str], None]
+    judging: int = 16
+    pace: Pace = field(default_factory=Pace)
 
     def groups(self, problems: Sequence[Problem], place: tuple[int, ...]) -> list[Group]:
         """One judged group a problem, in the problems' order; sample j of problem i is drawn with `seed_for(*place, i, j)`."""
@@ -48,10 +54,11 @@ class Asker:
             Ask(prompt_tokens(self.template, problem.question, self.tokenizer), tuple(seed_for(*place, i, j) for j in range(self.samples)))
             for i, problem in enumerate(problems)
         ]
-        groups: dict[int, Group] = {}
-        for i, completions in self.engine.generate(asks, self.sampling):
-            groups[i] = self._judged(problems[i], asks[i], completions)
-            self.beat(f"sampled and judged {len(groups)} of {len(problems)} questions")
+        with Overlap[Group](self.judging, self.pace) as overlap:
+            for count, (i, completions) in enumerate(self.engine.generate(asks, self.sampling), start=1):
+                overlap.take(i, partial(self._judged, problems[i], asks[i], completions))
+                self.beat(f"sampled {count} and judged {len(overlap.done)} of {len(problems)} questions")
+            groups = overlap.rest(lambda: self.beat(f"judged {len(overlap.done)} of {len(problems)} questions"))
         return [groups[i] for i in range(len(problems))]
 
     def _judged(self, problem: Problem, ask: Ask, completions: Sequence[Completion]) -> Group:

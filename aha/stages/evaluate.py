@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from aha.errors import BadInput
@@ -15,9 +17,12 @@ from aha.evals.measurement import Measurement, Sample, gain, measure_samples
 from aha.evals.records import read_samples, write_samples
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, RunDir
+from aha.stages.overlap import Overlap, Pace
 from aha.template import Short, Template
 from aha.text import mixes_languages, reflects
 from aha.types import Abstained, Completion, Conversation, Problem, Right
+
+JUDGING = 16  # problems whose samples are judged at a time beside sampling, where judging takes time
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,23 @@ class Evaluate:
             "curve": [{"rollout": rollout, **measure_samples(samples, self.seed).to_json()} for rollout, samples in points],
         }
 
-    def measure(self, engine: Engine, tokenizer: Tokenizer, observer: Observer | None = None, record: Path | None = None) -> Measurement:
+    def measure(
+        self,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        observer: Observer | None = None,
+        record: Path | None = None,
+        live: Benchmark | None = None,
+    ) -> Measurement:
         """The model behind `engine`, on all problems; its samples go to `record`, gzipped JSON lines, where it is given."""
-        samples = self.ask(engine, tokenizer, self.held_out(), self.k, observer)
+        samples = self.ask(engine, tokenizer, self.held_out(), self.k, observer, live=live)
         if record is not None:
             write_samples(record, samples)
         return measure_samples(samples, self.seed)
+
+    def live(self, backend: Backend) -> AbstractContextManager[Benchmark]:
+        """The benchmark with what its grader needs live."""
+        return benchmark(self.benchmark).open(backend)
 
     def held_out(self) -> list[Problem]:
         """The problems, in an order that is the same for every model. BadInput when there are not so many."""
@@ -85,37 +101,52 @@ class Evaluate:
             raise BadInput(f"problems is {self.problems}: {chosen.name} holds out fewer") from error
 
     def ask(
-        self, engine: Engine, tokenizer: Tokenizer, problems: Sequence[Problem], k: int, observer: Observer | None, name: str = "model"
+        self,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        problems: Sequence[Problem],
+        k: int,
+        observer: Observer | None,
+        name: str = "model",
+        live: Benchmark | None = None,
     ) -> list[Sample]:
-        """`k` judged samples of each problem, in the order of the problems; draws depend on (seed, problem, sample) alone."""
+        """`k` judged samples of each problem, in the order of the problems; draws depend on (seed, problem, sample) alone.
+
+        `live` is the benchmark, opened; None where its grader needs nothing."""
+        judge = live or benchmark(self.benchmark)
         asks = [
             Ask(_prompt(self.template, problem, tokenizer), tuple(_seed(self.seed, problem.id, number) for number in range(k)))
             for problem in problems
         ]
-        found: dict[int, list[Completion]] = {}
-        for index, completions in engine.generate(asks, self.sampling):
-            found[index] = completions
+
+        def judged(problem: Problem, completions: Sequence[Completion]) -> list[Sample]:
+            return [self._judged(judge, problem, number, completion, tokenizer) for number, completion in enumerate(completions)]
+
+        def beat() -> None:
             if observer is not None:
-                observer.beat(f"evaluate {name}: {len(found)} of {len(asks)} problems")
-        judge = benchmark(self.benchmark)
-        return [
-            self._judged(judge, problem, number, completion, tokenizer)
-            for index, problem in enumerate(problems)
-            for number, completion in enumerate(found[index])
-        ]
+                observer.beat(f"evaluate {name}: {len(overlap.done)} of {len(asks)} problems")
+
+        with Overlap[list[Sample]](JUDGING, Pace()) as overlap:
+            for index, completions in engine.generate(asks, self.sampling):
+                overlap.take(index, partial(judged, problems[index], completions))
+                beat()
+            found = overlap.rest(beat)
+        return [sample for index in range(len(problems)) for sample in found[index]]
 
     def _recorded(self, path: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[Sample]:
         if path.exists():
             return read_samples(path)
         problems, k = (self.held_out()[: self.curve_problems], self.curve_samples) if cheap else (self.held_out(), self.k)
-        samples = self.ask(backend.engine(model), backend.tokenizer(model), problems, k, observer, path.name.split(".")[0])
+        with self.live(backend) as live:
+            name = path.name.split(".")[0]
+            samples = self.ask(backend.engine(model), backend.tokenizer(model), problems, k, observer, name, live)
         write_samples(path, samples)
         return samples
 
     def _judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:
         text, tokens = _text(completion, tokenizer), len(completion.tokens)
         reply = self.template.read(text, tokens, completion.finished)
-        grade = judge.grade(problem.reference, reply.answer)
+        grade = judge.judged(problem, reply.answer)
         right = isinstance(grade, Right)
         return Sample(
             problem=problem.id,
@@ -126,7 +157,7 @@ class Evaluate:
             answer=reply.answer,
             vote=None if reply.answer is None else judge.vote(reply.answer),
             right=right,
-            lenient=isinstance(judge.grade(problem.reference, judge.lenient(text)), Right),
+            lenient=isinstance(judge.judged(problem, judge.lenient(text)), Right),
             short=right and tokens <= self.short,
             format=reply.well_formed,
             abstained=isinstance(grade, Abstained),

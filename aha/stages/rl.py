@@ -17,6 +17,7 @@ from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Pro
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.stages.ask import Asker, seed_for
+from aha.stages.overlap import Pace
 from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
 from aha.types import Group
@@ -83,7 +84,10 @@ class Rl:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
-        asker, learner = self._open(backend, observer)
+        with self.rewards.open(backend) as live:
+            self._run(*self._open(backend, observer, live), rundir, observer)
+
+    def _run(self, asker: Asker, learner: Learner, rundir: RunDir, observer: Observer) -> None:
         start, step = self._resume(rundir, learner, asker.engine)
         for rollout in range(start, self.rollouts):
             clock = _Clock()
@@ -94,6 +98,7 @@ class Rl:
             clock.lap("learn_s")
             metrics = {"step": float(step), **summarise(groups), **learned, "rounds": float(rounds), **_staleness(groups, rollout)}
             timings = clock.timings(sum(len(completion.tokens) for group in groups for completion in group.completions))
+            timings |= _judging(asker.pace, sum(len(group.replies) for group in groups))
             verdict = observer.rollout(rollout, metrics, timings, groups)
             last = rollout + 1 == self.rollouts or isinstance(verdict, Stop)
             save = learner.save if last or (rollout + 1) % self.save_every == 0 else None
@@ -102,11 +107,11 @@ class Rl:
             if isinstance(verdict, Stop):
                 raise BarFailed(verdict.reason)
 
-    def _open(self, backend: Backend, observer: Observer) -> tuple[Asker, Learner]:
+    def _open(self, backend: Backend, observer: Observer, live: Rewards) -> tuple[Asker, Learner]:
         observer.beat(f"loading {self.model}")
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
         learner = backend.learner(self.model, self.optim, reference=self.loss.needs_reference)
-        return Asker(engine, tokenizer, self.template, self.rewards, self.sampling, self.samples, observer.beat), learner
+        return Asker(engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat), learner
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine) -> tuple[int, int]:
         """The rollout to go on with and the optimizer steps done."""
@@ -167,6 +172,12 @@ class _Clock:
     def timings(self, tokens: int) -> dict[str, float]:
         seconds = time.monotonic() - self._start
         return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
+
+
+def _judging(pace: Pace, replies: int) -> dict[str, float]:
+    """Seconds of judging in all, seconds in which the run waited for nothing else, and replies judged in a second of the former."""
+    judging_s, alone_s = pace.taken()
+    return {"judge_s": judging_s, "judge_alone_s": alone_s, "judged_per_s": replies / judging_s if judging_s else 0.0}
 
 
 def _means(reports: Sequence[Metrics]) -> Metrics:
