@@ -7,17 +7,23 @@ import atexit
 from aha.answers import gradable
 from aha.grading.countdown import last_expression
 from aha.grading.graders import Graders
-from aha.types import Grade, Reference
+from aha.grading.maths import DEFAULT, Settings
+from aha.types import Abstained, Grade, Reference
 
-__all__ = ["Graders", "gradable", "grade", "last_expression"]
+__all__ = ["Graders", "fraction", "gradable", "grade", "last_expression"]
 
 
 _SHARED = Graders()
 atexit.register(_SHARED.close)
 
 
-def grade(reference: Reference, answer: str | None) -> Grade:
-    """Whether the answer is right; `None`, a reply that broke its template, is always wrong.
+def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT) -> Grade:
+    """Whether the answer is right; `None`, a reply that broke its template, is always wrong. `maths`: how formulas are compared.
 
     By graders that the whole process shares; `with Graders(...) as graders: graders.grade(...)` for some of one's own."""
-    return _SHARED.grade(reference, answer)
+    return _SHARED.grade(reference, answer, maths)
+
+
+def fraction(reference: Reference, answer: str | None) -> float | Abstained:
+    """The share of its tests that code passes; elsewhere 1 for right and 0 for wrong. By the same graders."""
+    return _SHARED.fraction(reference, answer)

@@ -8,15 +8,14 @@ from typing import Literal
 
 from aha.answers.symbols import LONGEST
 from aha.grading.choice import grade_choice
-from aha.grading.code import grade_code
+from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
-from aha.grading.latex import grade_latex
-from aha.grading.numbers import grade_number
+from aha.grading.maths import DEFAULT, Settings, quick
 from aha.grading.pool import DEADLINE_S, Counts, Pool
 from aha.grading.pool.forks import forget_in_children
 from aha.grading.sandbox import Sandbox, Tier, open_sandbox
 from aha.grading.text import grade_text
-from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Stdio, Text, Wrong
+from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Right, Stdio, Text, Wrong
 
 
 class Graders:
@@ -32,8 +31,8 @@ class Graders:
         self._parents: list[Sandbox | None] = []
         forget_in_children(self)
 
-    def grade(self, reference: Reference, answer: str | None) -> Grade:
-        """Whether the answer is right; `None`, a reply that broke its template, is always wrong.
+    def grade(self, reference: Reference, answer: str | None, maths: Settings = DEFAULT) -> Grade:
+        """Whether the answer is right; `None`, a reply that broke its template, is always wrong. `maths`: how formulas are compared.
 
         BadInput where the first answer of a kind finds that this machine cannot grade it, with what to install."""
         match reference:
@@ -47,7 +46,7 @@ class Graders:
             case Stdio() | Calls() | Asserts():
                 return grade_code(reference, answer, self.sandbox())
             case Number() | Latex():
-                return self._mathematics(reference, answer[-LONGEST:])
+                return self._mathematics(reference, answer[-LONGEST:], maths)
             case Countdown():
                 return grade_countdown(reference, answer[-LONGEST:])
             case Choice():
@@ -55,13 +54,17 @@ class Graders:
             case Text():
                 return grade_text(reference, answer[-LONGEST:])
 
-    def _mathematics(self, reference: Number | Latex, answer: str) -> Grade:
+    def fraction(self, reference: Reference, answer: str | None) -> float | Abstained:
+        """The share of its tests that code passes, each of which is run; elsewhere 1 for right and 0 for wrong."""
+        if answer is not None and isinstance(reference, Stdio | Calls | Asserts):
+            return try_answer(reference, answer, self.sandbox(), every=True).fraction
+        grade = self.grade(reference, answer)
+        return grade if isinstance(grade, Abstained) else float(isinstance(grade, Right))
+
+    def _mathematics(self, reference: Number | Latex, answer: str, settings: Settings) -> Grade:
         """What is cheap here and at once; what needs algebra in a process of its own."""
-        match reference:
-            case Number():
-                return grade_number(reference, answer)
-            case Latex():
-                return grade_latex(reference, answer)
+        found = quick(reference, answer, settings)
+        return self.pool.grade(reference, answer, settings) if found is None else found
 
     def sandbox(self) -> Sandbox:
         """The one that all programs run in."""

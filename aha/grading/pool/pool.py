@@ -12,6 +12,7 @@ from typing import Any
 
 from aha.codec import decode, encode
 from aha.errors import BadInput
+from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.pool.bounds import Bounds, Gold
 from aha.grading.pool.forks import forget_in_children
 from aha.grading.pool.nursery import Ended, Nursery, Worker
@@ -68,9 +69,9 @@ class Pool:
 
     # --- what it is for ---
 
-    def grade(self, reference: Gold, answer: str) -> Grade:
+    def grade(self, reference: Gold, answer: str, settings: Settings = DEFAULT) -> Grade:
         """What `maths.slow` says, or Abstained with the reason. BadInput only where no worker can be started at all."""
-        grade = self._graded({"reference": encode(reference, Gold), "answer": answer})
+        grade = self._graded({"reference": encode(reference, Gold), "answer": answer, "settings": encode(settings, Settings)})
         self._count(graded=1, abstained=isinstance(grade, Abstained))
         return grade
 

@@ -10,9 +10,12 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from aha.codec import decode, encode
 from aha.grading.latex import grade_latex
+from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.numbers import grade_number
 from aha.grading.pool.bounds import Bounds, Gold
 from aha.grading.pool.wire import Closed, Wire
@@ -37,7 +40,7 @@ def work(end: socket.socket, bounds: Bounds) -> None:
         except Closed:
             return
         signal.setitimer(signal.ITIMER_PROF, bounds.cpu_s)
-        grade, whole = graded(decode(asked["reference"], Gold), asked["answer"], bounds)
+        grade, whole = graded(asked, bounds)
         signal.setitimer(signal.ITIMER_PROF, 0)
         answers += 1
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -51,10 +54,10 @@ def rehearse() -> None:
     slow(Number("7"), "\\sqrt{49}")
 
 
-def graded(reference: Gold, answer: str, bounds: Bounds) -> tuple[Grade, bool]:
+def graded(asked: Mapping[str, Any], bounds: Bounds) -> tuple[Grade, bool]:
     """The grade, and whether the process is as good as before."""
     try:
-        return slow(reference, answer), True
+        return slow(decode(asked["reference"], Gold), asked["answer"], decode(asked["settings"], Settings)), True
     except MemoryError:
         return Abstained(f"needs more than {bounds.memory_mb:,} MiB of memory"), False
     except RecursionError:
@@ -63,7 +66,7 @@ def graded(reference: Gold, answer: str, bounds: Bounds) -> tuple[Grade, bool]:
         return Abstained(f"cannot be graded: {type(error).__name__}: {str(error)[:200]}"), True
 
 
-def slow(reference: Gold, answer: str) -> Grade:
+def slow(reference: Gold, answer: str, settings: Settings = DEFAULT) -> Grade:
     """Whatever it takes."""
     match reference:
         case Number():
