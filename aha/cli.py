@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, code, grade, score
+from aha.commands import bench_reward, code, grade, sandbox, score
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -31,6 +31,7 @@ OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a 
     "bench-reward": bench_reward.COMMAND,
     "code": code.COMMAND,
     "grade": grade.COMMAND,
+    "sandbox": sandbox.COMMAND,
     "score": score.COMMAND,
 }
 EVERY = COMMANDS | {name: command.what for name, command in OWN.items()}

@@ -1,0 +1,208 @@
+"""`aha sandbox`: runs a stranger's program, attacks the tiers found here, or serves them to others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from aha.commands.command import Command
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput, BarFailed, EndpointDown
+from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
+
+EXTENSIONS: dict[str, Language] = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c++": "cpp"}
+JSON = "JSON on stdout, for a program"
+TIERS = ("auto", *get_args(Tier))
+ATTACKABLE: tuple[Tier, ...] = ("bwrap", "wasm", "remote")  # unsafe holds nothing back, and says so
+
+
+def flags(parser: ArgumentParser) -> None:
+    """What to do, and each thing's own flags."""
+    kinds = parser.add_subparsers(dest="action", metavar="run | test | serve", required=True)
+    usual = Limits()
+    run = kinds.add_parser("run", help="run one program and say how it ended", allow_abbrev=False)
+    run.add_argument("program", metavar="FILE", help="a .py or .cpp file")
+    run.add_argument(
+        "--stdin",
+        metavar="INPUT",
+        default="",
+        help="what the program reads: a file where there is one of that name, else the text; -: ours",
+    )
+    run.add_argument("--language", choices=get_args(Language), help="by the file's extension, if not given")
+    run.add_argument("--cpu-s", type=float, default=usual.cpu_s, metavar="S", help=f"seconds of CPU time ({usual.cpu_s:g})")
+    run.add_argument("--wall-s", type=float, default=usual.wall_s, metavar="S", help=f"seconds by the clock ({usual.wall_s:g})")
+    run.add_argument("--memory-mb", type=int, default=usual.memory_mb, metavar="MB", help=f"MiB of memory ({usual.memory_mb})")
+    run.add_argument(
+        "--output-bytes", type=int, default=usual.output_bytes, metavar="N", help=f"of stdout and of stderr ({usual.output_bytes})"
+    )
+    test = kinds.add_parser("test", help="attack the tiers found on this machine", allow_abbrev=False)
+    serve = kinds.add_parser("serve", help="run programs for others over HTTP, in SandboxFusion's form", allow_abbrev=False)
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine only)")
+    serve.add_argument("--port", type=int, default=8080, help="0: any that is free")
+    serve.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 2, metavar="N", help="programs at once (as many as there are cores)"
+    )
+    for each in (run, test, serve):
+        each.add_argument(
+            "--tier", choices=TIERS, default="auto", help="where programs run; auto: the strongest here, or for test all of them"
+        )
+        each.add_argument("--json", action="store_true", help=JSON)
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """The exit code: 0 once there is a verdict on a program, whatever it is; 1 for a breach; 75 where no place ran it."""
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    match arguments.action:
+        case "run":
+            return _run(arguments, terminal)
+        case "test":
+            return _test(arguments.tier, terminal)
+        case _:
+            return _serve(arguments, terminal)
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def _run(arguments: Namespace, terminal: Terminal) -> int:
+    from aha.grading.sandbox import open_sandbox
+
+    job = Job(_source(arguments.program), _stdin(arguments.stdin), _language(arguments), _limits(arguments))
+    sandbox = open_sandbox(arguments.tier, workers=1)
+    try:
+        ended = sandbox.run(job)
+    finally:
+        sandbox.close()
+    terminal.tell("sandbox", tier=sandbox.tier, **told(ended))
+    for line in shown(ended, sandbox.tier):
+        terminal.say(line)
+    if ended.verdict == "INFRA":
+        raise EndpointDown(f"{arguments.program} was not judged by the tier {sandbox.tier}: {ended.reason}")
+    return 0
+
+
+def told(ended: Outcome) -> dict[str, Any]:
+    """For a program. Output that is no UTF-8 is given in base64 as well."""
+    values: dict[str, Any] = {"verdict": ended.verdict, "reason": ended.reason, "exit_code": ended.exit_code}
+    values |= {"cpu_s": round(ended.cpu_s, 6), "wall_s": round(ended.wall_s, 6), "memory_mb": round(ended.memory_mb, 3)}
+    for name, data in (("stdout", ended.stdout), ("stderr", ended.stderr)):
+        values[name] = data.decode("utf-8", "replace")
+        if values[name].encode() != data:
+            values[f"{name}_base64"] = b64encode(data).decode()
+    return values
+
+
+def shown(ended: Outcome, tier: Tier) -> list[str]:
+    """For a person: the verdict first. What would move the cursor or ring a bell is spelled out."""
+    measured = f"cpu {ended.cpu_s:.3f} s, wall {ended.wall_s:.3f} s, memory {ended.memory_mb:.0f} MiB, exit code {ended.exit_code}"
+    lines = [f"{ended.verdict}  {measured}  ({tier})", *([f"reason: {plain(ended.reason)}"] if ended.reason else [])]
+    for name, data in (("stdout", ended.stdout), ("stderr", ended.stderr)):
+        lines += [f"--- {name} ({len(data)} bytes)", plain(data.decode("utf-8", "backslashreplace")).rstrip("\n")] if data else []
+    return lines
+
+
+def plain(text: str) -> str:
+    return "".join(each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text)
+
+
+def _source(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        words = "it is not UTF-8" if isinstance(error, ValueError) else getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"{name}: cannot be read as a program ({words}); name a .py or .cpp file") from error
+
+
+def _stdin(given: str) -> bytes:
+    if given == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(given).read_bytes() if os.path.isfile(given) else given.encode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise BadInput(f"--stdin {given}: cannot be read ({error.strerror})") from error
+
+
+def _language(arguments: Namespace) -> Language:
+    extension = os.path.splitext(arguments.program)[1].lower()
+    language: Language | None = arguments.language or EXTENSIONS.get(extension)
+    if language is None:
+        raise BadInput(f"{arguments.program}: its extension does not say what it is; give --language python or --language cpp")
+    return language
+
+
+def _limits(arguments: Namespace) -> Limits:
+    for flag in ("cpu_s", "wall_s", "memory_mb", "output_bytes"):
+        if not 0 < getattr(arguments, flag) < float("inf"):
+            raise BadInput(f"--{flag.replace('_', '-')} {getattr(arguments, flag)}: a limit is a number above 0")
+    return Limits(arguments.cpu_s, arguments.wall_s, arguments.memory_mb, arguments.output_bytes)
+
+
+# --- test -------------------------------------------------------------------------------------------------------------
+
+
+def _test(asked: str, terminal: Terminal) -> int:
+    from aha.grading.sandbox import tiers
+
+    reasons = tiers()
+    wanted: tuple[Tier, ...] = ATTACKABLE if asked == "auto" else tuple(each for each in reasons if each == asked)
+    if all(reasons[each] is not None for each in wanted):
+        raise BadInput("there is no sandbox to attack: " + "; ".join(f"{each}: {reasons[each]}" for each in wanted))
+    breached = []
+    for tier in wanted:
+        if (reason := reasons[tier]) is not None:
+            terminal.tell("tier", tier=tier, present=False, reason=reason)
+            terminal.say(f"{tier}: not here: {reason}")
+        elif not _attack(tier, terminal):
+            breached.append(tier)
+    if breached:
+        raise BarFailed(f"not every attack was contained in the tier {' and '.join(breached)}: run no stranger's program there")
+    return 0
+
+
+def _attack(tier: Tier, terminal: Terminal) -> bool:
+    from aha.grading.sandbox import open_sandbox
+    from aha.grading.sandbox.attacks import attacked
+
+    came = attacked(lambda: open_sandbox(tier))
+    held = [each for each in came if each.contained]
+    listed = [{"name": each.attack.name, "contained": each.contained, "verdict": each.outcome.verdict, "said": each.line} for each in came]
+    terminal.tell("tier", tier=tier, present=True, contained=len(held), attacks=len(came), each=listed)
+    terminal.say(f"{tier}: {len(held)} of {len(came)} attacks contained")
+    for each in came:
+        terminal.say(f"  {plain(each.line)}")
+    return len(held) == len(came)
+
+
+# --- serve ------------------------------------------------------------------------------------------------------------
+
+
+def _serve(arguments: Namespace, terminal: Terminal) -> int:
+    from aha.grading.sandbox import open_sandbox
+    from aha.grading.sandbox.remote import KEY
+    from aha.serving.sandbox import SandboxServer
+
+    if arguments.tier == "remote":
+        raise BadInput("--tier remote: a server runs programs itself; choose bwrap, wasm or auto")
+    key = os.environ.get(KEY) or None
+    if key is None and arguments.host not in ("127.0.0.1", "::1", "localhost"):
+        terminal.note(f"aha: everybody who reaches {arguments.host} may run programs here; {KEY} sets a key")
+    sandbox = open_sandbox(arguments.tier, workers=arguments.workers)
+    try:
+        with SandboxServer(sandbox, arguments.host, arguments.port, arguments.workers, key) as server:
+            terminal.tell("serving", tier=sandbox.tier, host=arguments.host, port=server.port)
+            terminal.say(f"http://{arguments.host}:{server.port} runs programs in the tier {sandbox.tier}; ctrl-C ends it")
+            server.serve_forever(0.2)
+    except KeyboardInterrupt:
+        terminal.note("aha: stopped serving")
+    finally:
+        sandbox.close()
+    return 0
+
+
+COMMAND = Command("run a stranger's program safely, attack the sandbox tiers found here, or serve them", flags, run, dashed=("--stdin",))

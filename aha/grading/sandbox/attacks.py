@@ -1,0 +1,199 @@
+"""A dozen hostile programs of our own: what a tier must withstand before strangers' programs are trusted to it.
+
+Each is harmless where nothing holds it back, and prints BREACH with what it reached. They take what there is to reach from stdin.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox, Verdict
+
+LIMITS = Limits(cpu_s=0.2, wall_s=0.6, memory_mb=256, output_bytes=100_000)
+BREACH = b"BREACH"
+CANARY = "AHA_ATTACK_CANARY_TOKEN"  # a variable of ours, with a secret in it, while the attacks run
+ANY: tuple[Verdict, ...] = ("OK", "RE", "TLE", "MLE", "OLE")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """`ends`: the verdicts that show it was held back."""
+
+    name: str
+    source: str
+    ends: tuple[Verdict, ...] = ANY
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What came of one attack."""
+
+    attack: Attack
+    outcome: Outcome
+    harmed: str = ""
+
+    @property
+    def contained(self) -> bool:
+        return not self.harmed and BREACH not in self.outcome.stdout + self.outcome.stderr and self.outcome.verdict in self.attack.ends
+
+    @property
+    def line(self) -> str:
+        """For a person."""
+        if self.contained:
+            return f"contained  {self.attack.name} ({self.outcome.verdict})"
+        said = (self.outcome.stdout + self.outcome.stderr).decode("utf-8", "replace")
+        reached = next((line for line in said.splitlines() if "BREACH" in line), self.outcome.reason)
+        return f"BREACHED   {self.attack.name} ({self.outcome.verdict}): {self.harmed or reached[:200]}"
+
+
+ATTACKS = (
+    Attack(
+        "takes a gibibyte of memory",
+        """
+taken = []
+for _ in range(64):
+    taken.append(b"x" * (16 << 20))
+print("BREACH memory", len(taken) * 16, "MiB")
+""",
+        ("RE", "MLE"),
+    ),
+    Attack("never ends", "while True:\n    pass\n", ("TLE",)),
+    Attack("sleeps", "import time\ntime.sleep(30)\nprint('BREACH slept')\n", ("TLE",)),
+    Attack("prints without end", "while True:\n    print('y' * 1000)\n", ("OLE", "TLE")),
+    Attack(
+        "recurses without end",
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(n):\n    return f(n + 1) + 1\nf(0)\n",
+        ("RE", "MLE", "TLE"),
+    ),
+    Attack(
+        "reads a secret file",
+        """
+import sys
+for path in (sys.stdin.readline().strip(), "/etc/shadow", "/root/.bashrc"):
+    try:
+        print("BREACH", path, open(path).read(20))
+    except OSError:
+        pass
+""",
+    ),
+    Attack(
+        "writes where it may not",
+        """
+import os, sys
+for folder in (os.path.dirname(sys.stdin.readline().strip()), "/etc", "/usr/bin", os.path.dirname(os.__file__)):
+    path = os.path.join(folder, "aha-attack")
+    try:
+        open(path, "w").close()
+        os.unlink(path)
+        print("BREACH wrote", path)
+    except OSError:
+        pass
+""",
+    ),
+    Attack(
+        "looks for secrets in environments",
+        """
+import os
+seen = [str(dict(os.environ))]
+for name in ("self", "1", str(getattr(os, "getppid", lambda: 1)())):
+    try:
+        seen.append(open("/proc/" + name + "/environ").read())
+    except (OSError, UnicodeDecodeError):
+        pass
+if any("AHA_ATTACK_CANARY" in text for text in seen):
+    print("BREACH environment")
+""",
+    ),
+    Attack(
+        "connects to a server",
+        """
+import socket, sys
+sys.stdin.readline()
+port = int(sys.stdin.readline())
+for family, kind, host in ((socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1"), (socket.AF_INET6, socket.SOCK_STREAM, "::1")):
+    try:
+        sock = socket.socket(family, kind)
+        sock.settimeout(0.3)
+        sock.connect((host, port))
+        print("BREACH connected", host, port)
+    except OSError:
+        pass
+""",
+    ),
+    Attack(
+        "starts processes",
+        """
+import os
+started = 0
+try:
+    while started < 80:
+        if os.fork() == 0:
+            import time
+            time.sleep(0.5)
+            os._exit(0)
+        started += 1
+except (OSError, AttributeError):
+    pass
+if started >= 80:
+    print("BREACH processes", started)
+""",
+    ),
+    Attack(
+        "signals its parent",
+        """
+import os, signal
+for target in (os.getppid(), -1):
+    os.kill(target, signal.SIGCONT)
+    print("BREACH signalled", target)
+""",
+    ),
+    Attack(
+        "reaches into the machine with C",
+        """
+import ctypes
+C = ctypes.CDLL(None)
+if C.mount(b"none", b"/tmp", b"tmpfs", 0, 0) == 0:
+    C.umount(b"/tmp")
+    print("BREACH mounted")
+if C.unshare(0x10000000) == 0:
+    print("BREACH user namespace")
+ctypes.string_at(0)
+""",
+        ("RE",),
+    ),
+)
+
+
+def attacked(opening: Callable[[], Sandbox]) -> list[Attacked]:
+    """Every attack on a sandbox of its own, two at a time, and at last a harmless program."""
+    with _reachable() as (secret, listener), closing(opening()) as sandbox, ThreadPoolExecutor(2) as pool:
+        stdin = f"{secret}\n{listener.getsockname()[1]}\n".encode()
+        ended = pool.map(lambda attack: sandbox.run(Job(attack.source, stdin, limits=LIMITS)), ATTACKS)
+        came = [Attacked(attack, outcome) for attack, outcome in zip(ATTACKS, ended, strict=True)]
+        return [*came, _afterwards(sandbox)]
+
+
+def _afterwards(sandbox: Sandbox) -> Attacked:
+    ended = sandbox.run(Job("print(sum(map(int, input().split())))", b"1 2\n", limits=Limits(cpu_s=1.0, wall_s=5.0, memory_mb=256)))
+    harmed = "" if ended.stdout == b"3\n" else "a harmless program no longer runs"
+    return Attacked(Attack("leave the next program alone", ""), ended, harmed)
+
+
+@contextmanager
+def _reachable() -> Iterator[tuple[Path, socket.socket]]:
+    """A file with a secret, a variable with a secret and a listener."""
+    with tempfile.TemporaryDirectory(prefix="aha-attack-") as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        secret = Path(folder) / "secret.txt"
+        secret.write_text("a secret", encoding="utf-8")
+        os.environ[CANARY] = "a secret"
+        try:
+            yield secret, listener
+        finally:
+            del os.environ[CANARY]
