@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
-from aha.grading import grade
-from aha.types import Abstained, Problem, Reply, Right, Wrong
+from aha.grading import Graders, grade
+from aha.grading.sandbox import Tier
+from aha.protocols import Backend, Reward
+from aha.types import Abstained, Grade, Problem, Reply, Right, Wrong
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Binary, as in the paper; sees the answer only."""
+    """Binary, as in the paper; sees the answer only. `sandbox`: where programs run; "auto" is the strongest tier that works here."""
+
+    sandbox: Tier | Literal["auto"] = "auto"
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        return [self._price(problem, reply) for reply in replies]
+        """By the graders that the process shares; a stage opens some of its own."""
+        return [price(grade(problem.reference, reply.answer)) for reply in replies]
 
-    def _price(self, problem: Problem, reply: Reply) -> float | Abstained:
-        match grade(problem.reference, reply.answer):
-            case Right():
-                return 1.0
-            case Wrong():
-                return 0.0
-            case Abstained() as abstained:
-                return abstained
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        """With graders of its own, closed at the end."""
+        with Graders(sandbox=self.sandbox) as graders:
+            yield lambda problem, replies: [price(graders.grade(problem.reference, reply.answer)) for reply in replies]
+
+
+def price(grade: Grade) -> float | Abstained:
+    """What a grade pays."""
+    match grade:
+        case Right():
+            return 1.0
+        case Wrong():
+            return 0.0
+        case Abstained():
+            return grade

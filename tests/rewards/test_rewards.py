@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from aha.backends.scripted import ScriptedBackend
 from aha.errors import BadInput
+from aha.protocols import Backend, Reward
 from aha.rewards import Accuracy, Format, Rewards, SoftOverlong, Weighted, paper
 from aha.template import Short
-from aha.types import Abstained, Countdown, Latex, Part, Problem, Reference, Reply, Score
+from aha.types import Abstained, Countdown, Judged, Part, Problem, Reference, Reply, Score
 
 GOOD = Short().read("<think> 8 * 6 = 48 </think> <answer> 8 * 6 + 10 </answer>", 20, "stop")
 WRONG = Short().read("<think> hm </think> <answer> 8 + 6 + 10 </answer>", 20, "stop")
@@ -52,8 +55,8 @@ def test_the_total_is_the_weighted_sum() -> None:
 def test_a_part_that_abstains_makes_the_score_abstain_and_keeps_the_others_values() -> None:
     rewards = Rewards((Weighted("accuracy", Accuracy(), 1.0, "summary"), Weighted("format", Format())))
     reply = Short().read("<think></think><answer>1+x</answer>", 9, "stop")
-    (score,) = rewards(asked(Latex("x+1")), [reply])
-    assert isinstance(score.total, Abstained) and score.total.reason.startswith("accuracy: whether '1+x' equals 'x+1'")
+    (score,) = rewards(asked(Judged("x plus one")), [reply])
+    assert score.total == Abstained("accuracy: only a language model can compare this answer with its reference")
     assert score.parts[1] == Part("format", 1.0, 1.0, "all")
 
 
@@ -103,3 +106,50 @@ def test_soft_overlong_slopes_from_60_to_100_tokens(tokens: int, paid: float) ->
 def test_a_buffer_outside_the_limit_is_a_bad_setting(buffer: int) -> None:
     with pytest.raises(BadInput, match="overlong buffer"):
         SoftOverlong(max_tokens=100, buffer=buffer)
+
+
+# --- live things ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Door:
+    """Pays 1 while it is open."""
+
+    moves: list[str]
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        self.moves.append("opened")
+        try:
+            yield lambda problem, replies: [1.0 for _ in replies]
+        finally:
+            self.moves.append("closed")
+
+
+NOWHERE = ScriptedBackend(lambda model, prompt, seed: "")
+
+
+def test_what_a_reward_needs_is_opened_once_and_closed_at_the_end() -> None:
+    door = Door([])
+    rewards = Rewards((Weighted("door", door), Weighted("form", Format())))
+    with rewards.open(NOWHERE) as live:
+        assert [live(asked(), [GOOD])[0].total for _ in range(3)] == [2.0, 2.0, 2.0]
+        assert door.moves == ["opened"]
+    assert door.moves == ["opened", "closed"]
+
+
+def test_a_reward_that_was_not_opened_says_so() -> None:
+    with pytest.raises(BadInput, match="reward 'door' needs something live"):
+        Rewards((Weighted("door", Door([])),))(asked(), [GOOD])
+
+
+def test_what_was_opened_is_closed_when_the_work_fails() -> None:
+    door = Door([])
+    with pytest.raises(BadInput, match="no reward covers"), Rewards((Weighted("door", door, domains=("x",)),)).open(NOWHERE) as live:
+        live(asked(), [GOOD])
+    assert door.moves == ["opened", "closed"]
+
+
+def test_accuracy_pays_the_same_opened_and_not() -> None:
+    with paper().open(NOWHERE) as live:
+        assert live(asked(), [GOOD, WRONG, BROKEN]) == paper()(asked(), [GOOD, WRONG, BROKEN])
