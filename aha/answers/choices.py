@@ -91,7 +91,7 @@ _CORRECT = re.compile(
     r"(?:only\s+)?(?:correct|right|best|true)\b|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确)"
 )
 _FILLER = re.compile(
-    r"(?i)^(?:[\s,:\"“”'‘>#*-]+|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely|most likely|it is|it's|"
+    r"(?i)^(?:[\s,:\"“”'‘>#*]+|-\s|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say)\b(?!\))(?=\W)|"
     r"所以|因此|故|应该|选项|应选|选择|选|是|为)+"
 )
@@ -214,6 +214,6 @@ def _reader(options: tuple[str, ...], count: int) -> _Reader:
 def _keys(text: str) -> Iterator[object]:
     """What equal options share: the text, the words, the number."""
     yield text.strip()
-    yield folded(text)
+    yield folded(text, articles=True)
     value = rational(text) if len(text) < 100 else None
     yield value and (value.exact, value.percent)

@@ -31,13 +31,14 @@ def bare(text: str) -> str:
     return _MARKUP.sub("", text)
 
 
-def folded(text: str) -> str:
-    """What two texts share that say the same words. Signs that carry meaning stay: of a number, of a percentage, of C++ and C#."""
+def folded(text: str, *, articles: bool = False) -> str:
+    """What two texts share that say the same words. Signs that carry meaning stay: of a number, of a percentage, of C++ and C#.
+    `articles` stay where a lone "a" may be more than one."""
     text = _APART.sub("-", bare(text)).casefold().replace("’", "'").replace("'", "")
     text = _THOUSANDS.sub(lambda match: match[1].replace(",", ""), text)
     text = "".join(_plain(text)).replace("_", " ")
     text = " ".join(text.split())
-    text = " ".join(_ARTICLES.sub(" ", text).split()) or text
+    text = (text if articles else " ".join(_ARTICLES.sub(" ", text).split())) or text
     return _HAN_BLANK.sub("", _NUMERAL.sub(_digits, text))
 
 

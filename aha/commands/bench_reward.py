@@ -64,7 +64,7 @@ def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]
         "abstained": len(findings.abstained),
         "misses": len(findings.misses),
         "not_counted": len(findings.judged) - len(findings.counted),
-        "not_counted_agreed": sum(each.word == each.case.expected for each in findings.judged if not each.case.counted),
+        "not_counted_agreed": sum(each.agreed for each in findings.judged if not each.case.counted),
         "left_out": len(corpus.left_out),
         "seconds": round(findings.wall_s, 3),
         "median_ms": round(1000 * findings.seconds(0.5), 3),

@@ -26,13 +26,17 @@ class Judged:
         return type(self.grade).__name__.lower()
 
     @property
+    def agreed(self) -> bool:
+        return self.word == self.case.expected or (self.case.expected == "unpaid" and self.word != "right")
+
+    @property
     def paid_wrongly(self) -> bool:
         return isinstance(self.grade, Right) and self.case.expected != "right"
 
     @property
     def missed(self) -> bool:
         """Not what was expected, and nobody was paid for it."""
-        return self.word != self.case.expected and not self.paid_wrongly
+        return not self.agreed and not self.paid_wrongly
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Findings:
 
     @property
     def agreed(self) -> int:
-        return sum(each.word == each.case.expected for each in self.counted)
+        return sum(each.agreed for each in self.counted)
 
     def seconds(self, share: float) -> float:
         """The time that so large a share of the answers took at most."""
@@ -80,7 +84,7 @@ class Findings:
         found = dict[str, tuple[int, int]]()
         for each in self.counted:
             agreed, count = found.get(each.case.tag, (0, 0))
-            found[each.case.tag] = (agreed + (each.word == each.case.expected), count + 1)
+            found[each.case.tag] = (agreed + each.agreed, count + 1)
         return found
 
 

@@ -17,11 +17,18 @@ from aha.tasks.pairs import answer_of, pair_of
 from aha.tasks.reading import Refused, Row, rows_of
 from aha.types import Abstained, Asserts, Latex, Number, Reference, Text
 
-Expected = Literal["right", "wrong", "abstained"]
+Expected = Literal["right", "wrong", "abstained", "unpaid"]  # unpaid: wrong or abstained, as long as it is not right
 
 OWN = Path(__file__).resolve().parent.parent / "assets" / "golden"
 NO_LETTER = "no letter"
-_EXPECTED: dict[object, Expected] = {"right": "right", "wrong": "wrong", "abstained": "abstained", 1: "right", 0: "wrong"}  # and truths
+_EXPECTED: dict[object, Expected] = {
+    "right": "right",
+    "wrong": "wrong",
+    "abstained": "abstained",
+    "unpaid": "unpaid",
+    1: "right",  # and true
+    0: "wrong",  # and false
+}
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ def _golden(row: Row) -> Iterator[Case | Refused]:
         return
     label = row.fields.get("expected", row.fields.get("result"))
     if not isinstance(label, str | int) or label not in _EXPECTED:
-        raise BadInput(f"{row.place}: expected is {label!r}: right, wrong, abstained, 1 or 0 is needed")
+        raise BadInput(f"{row.place}: expected is {label!r}: right, wrong, abstained, unpaid, 1 or 0 is needed")
     pair = pair_of(row)
     if isinstance(pair.reference, Abstained):
         if _EXPECTED[label] != "abstained":

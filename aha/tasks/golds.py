@@ -19,6 +19,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 OPTIONS = ("options", "choices")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
+CODE_S = Stdio.seconds
 
 _UNSOUND = re.compile("[\0\ud800-\udfff]")
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
@@ -178,25 +179,29 @@ def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countd
 
 
 def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
-    """Tests: pairs for stdio and calls, a program of assertions for asserts."""
+    """Tests: pairs for stdio and calls, a program of assertions (or a list of them) for asserts."""
     tests, entry = fields.get("tests", fields.get("test", value)), str(fields.get("entry", fields.get("entry_point", "")))
-    if isinstance(tests, str):
-        if kind != "asserts":
-            raise Bad(f"tests of kind {kind} are pairs, not a text")
-        return Asserts(entry, tests, str(fields.get("prompt", "")))
-    if not isinstance(tests, list) or not tests:
-        raise Bad("code needs `tests`: pairs of input and output, of arguments and value, or a text of assertions")
+    seconds, close = _positive(fields, "seconds"), _positive(fields, "tolerance")
     if kind == "asserts":
-        return Asserts(entry, "\n".join(map(str, tests)), str(fields.get("prompt", "")))
+        text = "\n".join(map(str, tests)) if isinstance(tests, list) else text_of("tests", tests, LONGEST_TEXT)
+        return Asserts(entry, text, str(fields.get("prompt", "")), seconds=seconds or CODE_S)
+    if not isinstance(tests, list) or not tests:
+        raise Bad(f"code of kind {kind} needs `tests`: pairs of input and output, or of arguments and value")
     pairs = tuple(_pair(test, as_json=kind == "calls") for test in tests)
-    tolerance = fields.get("tolerance")
-    close = float(str(tolerance)) if tolerance is not None else None
     if kind == "calls":
-        return Calls(entry, pairs, tolerance=close)
+        return Calls(entry, pairs, tolerance=close, seconds=seconds or CODE_S)
     checker = fields.get("checker")
-    return Stdio(
-        pairs, tolerance=close, checker=str(checker) if checker else None, language="cpp" if fields.get("lang") == "cpp" else "python"
-    )
+    language: Literal["cpp", "python"] = "cpp" if fields.get("language") == "cpp" else "python"
+    return Stdio(pairs, language, close, str(checker) if checker else None, seconds or CODE_S)
+
+
+def _positive(fields: Mapping[str, object], name: str) -> float | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 0 < value < 1e6:
+        raise Bad(f"field {name!r} is {str(value)[:40]!r}: a number above 0 is needed")
+    return float(value)
 
 
 def _pair(test: object, *, as_json: bool) -> tuple[str, str]:
