@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Literal
 
 from aha.backends.laptop import Laptop
 from aha.commands.choose import Chosen, complete, main_rl
 from aha.commands.terminal import Terminal
 from aha.doctor import preflight
 from aha.errors import BadInput, BarFailed
+from aha.grading.sandbox import Tier
+from aha.grading.sandbox.standing import Standing, standing
+from aha.rewards import Accuracy
+from aha.stages.rl import Rl
 
 
 def examine(chosen: Chosen, prompts: int, terminal: Terminal) -> int:
@@ -17,10 +22,23 @@ def examine(chosen: Chosen, prompts: int, terminal: Terminal) -> int:
     rl = main_rl(chosen.recipe)
     if rl is None:
         raise BadInput(f"recipe {chosen.recipe.name} has no RL stage: there are no rewards to examine")
+    place = _sandbox(rl, prompts)
+    for line in place.lines() if place else ():
+        terminal.say(line)
+    if place is not None and not place.holds:
+        raise BarFailed(f"recipe {chosen.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
     found = preflight(rl, Laptop(chosen.recipe.compute), lambda what: None, prompts=prompts)
-    terminal.tell("examined", hopeless=found.hopeless, signals=[asdict(signal) for signal in found.signals], lines=found.lines())
+    signals = [asdict(signal) for signal in found.signals]
+    terminal.tell("examined", hopeless=found.hopeless, signals=signals, lines=found.lines(), sandbox=place and place.tier)
     for line in found.lines():
         terminal.say(line)
     if found.hopeless:
         raise BarFailed(f"recipe {chosen.recipe.name} cannot learn as it stands: {next(iter(found.signals)).words}")
     return 0
+
+
+def _sandbox(rl: Rl, prompts: int) -> Standing | None:
+    """Of the place where programs for its problems would run; None where they hold no code."""
+    problems = rl.problems.at(0, 0, min(prompts, rl.questions), rl.seed)
+    asked: Tier | Literal["auto"] = next((part.reward.sandbox for part in rl.rewards.parts if isinstance(part.reward, Accuracy)), "auto")
+    return standing([problem.reference for problem in problems], asked)

@@ -62,7 +62,7 @@ for _ in range(64):
     taken.append(b"x" * (16 << 20))
 print("BREACH memory", len(taken) * 16, "MiB")
 """,
-        ("RE", "MLE"),
+        ("RE", "MLE", "TLE"),
     ),
     Attack("never ends", "while True:\n    pass\n", ("TLE",)),
     Attack("sleeps", "import time\ntime.sleep(30)\nprint('BREACH slept')\n", ("TLE",)),

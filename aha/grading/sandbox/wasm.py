@@ -8,6 +8,7 @@ a program that fails for want of them gets INFRA.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -46,9 +47,11 @@ class Budget:
 
 
 class WasmSandbox:
-    """`workers` programs at once, each in a process that outlives it. A worker that was ended is replaced."""
+    """`workers` programs at once, each in a process that outlives it. A worker that was ended is replaced. `python`: runs the workers;
+    ours if not given."""
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(self, workers: int = 2, python: str | None = None) -> None:
+        self._python = python or sys.executable
         self._component = component()
         self._workers = workers
         self._idle: list[Worker] = []
@@ -100,7 +103,7 @@ class WasmSandbox:
         words = ""
         for _ in range(2):  # a worker may have been killed from outside
             with self._lock:
-                worker = self._idle.pop() if self._idle else Worker(self._component)
+                worker = self._idle.pop() if self._idle else Worker(self._component, self._python)
             try:
                 answer = worker.ask(asked, [source, job.stdin], budget.expected_s)
             except Gone as gone:

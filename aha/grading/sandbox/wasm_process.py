@@ -34,9 +34,9 @@ class Gone(Exception):
 class Worker:
     """Starts at once and answers when it can."""
 
-    def __init__(self, component: Path) -> None:
+    def __init__(self, component: Path, python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(WORKER), str(component)],
+            [python, "-P", str(WORKER), str(component)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
