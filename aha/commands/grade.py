@@ -28,6 +28,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="R", help="the right answer: a number, LaTeX, a letter, words")
     parser.add_argument("--answer", metavar="A", help="what was said: a bare answer or a whole reply")
     parser.add_argument("--kind", default="auto", metavar="KIND", help="number, latex, choice, text or countdown; auto: as it looks")
+    parser.add_argument("--how", metavar="HOW", help="where a formula is claimed: auto, box, line (Answer:), number (the last), whole")
     parser.add_argument("--option", action="append", metavar="TEXT", help="the text of an option, once each in order, for a choice")
     parser.add_argument("--numbers", metavar="N,N,N", help="the numbers of a countdown, whose target is the reference")
     parser.add_argument("--file", metavar="FILE.jsonl", help="rows with `gold` and `pred`; `kind`, `options` and other fields where needed")
@@ -57,6 +58,8 @@ def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     fields: dict[str, object] = {"gold": arguments.reference, "pred": arguments.answer}
     if arguments.option:
         fields["options"] = arguments.option
+    if arguments.how is not None:
+        fields["how"] = arguments.how
     if arguments.numbers is not None:
         fields["numbers"] = [int(each) if each.strip().isdecimal() else each for each in arguments.numbers.split(",")]
         fields["kind"] = "countdown"
@@ -103,10 +106,11 @@ def _each(pairs: Sequence[Pair]) -> Iterator[Grade]:
 
 
 def _graded(pair: Pair) -> Grade:
+    from aha.commands.judges import settings_of
     from aha.grading import grade
     from aha.types import Abstained
 
-    return pair.reference if isinstance(pair.reference, Abstained) else grade(pair.reference, pair.answer)
+    return pair.reference if isinstance(pair.reference, Abstained) else grade(pair.reference, pair.answer, settings_of(pair.flags))
 
 
 def _words(grade: Grade) -> tuple[str, str]:

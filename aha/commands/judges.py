@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from typing import Any
 from aha.answers.choices import CHAINS, Chain
 from aha.errors import BadInput
 from aha.grading import grade
+from aha.grading.maths.settings import DEFAULT, Settings
 from aha.protocols import Reward
 from aha.rewards import Accuracy
 from aha.rewards.bench import Judge
@@ -41,8 +43,24 @@ def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple
     return f"chain {chain}" if chain else "grade", lambda corpus: _chained(name) if (name := chain or corpus.chain) else _graded
 
 
+def settings_of(flags: Mapping[str, object]) -> Settings:
+    """How a row wants formulas to be compared."""
+    settings = DEFAULT
+    for name, value in flags.items():
+        match name, value:
+            case "allow_set_relation_comp", bool(relations):
+                settings = replace(settings, relations=relations)
+            case "strict", bool(strict):
+                settings = replace(settings, strict=strict)
+            case "precision", int(places):
+                settings = replace(settings, precision=places)
+            case "how", ("auto" | "box" | "line" | "number" | "whole") as how:
+                settings = replace(settings, how=how)
+    return settings
+
+
 def _graded(case: Case) -> Grade:
-    return grade(case.reference, case.answer)
+    return grade(case.reference, case.answer, settings_of(case.flags))
 
 
 def _chained(name: str) -> Judge:

@@ -114,7 +114,7 @@ def _golden(row: Row) -> Iterator[Case | Refused]:
             yield Refused(row.place, pair.reference.reason)
         return
     tag = str(row.fields.get("tag", row.fields.get("test", "")))
-    counted = not pair.flags and "expected" in row.fields
+    counted = not set(pair.flags) - {"how"} and "expected" in row.fields
     question, reply = (str(row.fields.get(name, "")) for name in ("question", "answer" if "answer" in row.fields else "pred"))
     yield Case(row.place, pair.reference, pair.answer, _EXPECTED[label], tag, question, reply, counted, pair.flags)
 

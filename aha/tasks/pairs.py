@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -15,7 +15,12 @@ from aha.types import Abstained, Reference
 
 GOLDS = ("gold", "reference", "ground_truth", "target")
 REPLIES = ("pred", "answer", "prediction", "response", "completion")
-FLAGS = ("allow_set_relation_comp", "strict", "precision")
+FLAGS: dict[str, Callable[[object], bool]] = {  # how formulas are compared, and what each flag may be
+    "allow_set_relation_comp": lambda value: isinstance(value, bool),
+    "strict": lambda value: isinstance(value, bool),
+    "precision": lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 50,
+    "how": lambda value: value in ("auto", "box", "line", "number", "whole"),
+}
 
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S)
 _ONE_LETTER = re.compile(r"\s*\(?[A-J]\)?\.?\s*")
@@ -54,8 +59,15 @@ def pair_of(row: Row, kind: Kind = "auto") -> Pair:
     reply = row.fields[replies[0]]
     if reply is not None and (isinstance(reply, bool) or not isinstance(reply, str | int | Decimal)):
         raise BadInput(f"{row.place}: field {replies[0]!r} is of type {type(reply).__name__}: a text is needed")
+    return Pair(row.place, row.fields, gold_of(row, kind), None if reply is None else answer_of(str(reply)), _flags(row))
+
+
+def _flags(row: Row) -> dict[str, object]:
     flags = {name: row.fields[name] for name in FLAGS if row.fields.get(name) is not None}
-    return Pair(row.place, row.fields, gold_of(row, kind), None if reply is None else answer_of(str(reply)), flags)
+    for name, value in flags.items():
+        if not FLAGS[name](value):
+            raise BadInput(f"{row.place}: {name} is {str(value)[:40]!r}: a truth, for precision 0 to 50, for how a place is needed")
+    return flags
 
 
 def answer_of(reply: str) -> str | None:
