@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import shutil
@@ -209,9 +208,7 @@ def _file(content: bytes) -> Iterator[int]:
 
 
 def _order(kind: Literal["python", "native", "compile"], program: int, stdin: int, limits: Limits) -> Order:
-    """CPU time in whole seconds, as the kernel limits it; the verdict is by the fraction."""
-    memory = limits.memory_mb * MIB
-    return Order(kind, program, stdin, max(1, math.ceil(limits.cpu_s)), limits.wall_s, memory, limits.output_bytes)
+    return Order(kind, program, stdin, limits.cpu_s, limits.wall_s, limits.memory_mb * MIB, limits.output_bytes)
 
 
 def _bwrap() -> str:

@@ -12,6 +12,7 @@ import fcntl
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import select
@@ -30,9 +31,11 @@ ENTRIES = 4096  # files and folders in it
 TASKS = 64  # threads; and processes where a compiler runs
 DESCRIPTORS = 256
 STACK = 64 * MIB
+SHORTEST_S = 0.002  # between two looks at a clock
+PROCESSORS = len(os.sched_getaffinity(0))  # by which a program of many threads may be faster than the clock
 STARVED = 3  # times the limit by the clock, at the most, where others keep the processors busy
 
-MS_NOSUID, MS_NODEV, MNT_DETACH = 2, 4, 2
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 2, 4, 8, 32, 4096, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 38, 47
 F_ADD_SEALS, ALL_SEALS = 1033, 0xF
 CAPABILITIES_3 = 0x20080522
@@ -75,7 +78,7 @@ class Server:
                 return self.enter(order, fds)
             for fd in fds:
                 os.close(fd)
-            self.report(order, self.watch(child, started, order["wall_s"]))
+            self.report(order, self.watch(child, started, order))
             fresh_scratch(again=True)
 
     def receive(self) -> tuple[dict[str, Any], list[int]]:
@@ -86,21 +89,10 @@ class Server:
             if fds:
                 return json.loads(message), fds
 
-    def watch(self, child: int, started: float, wall_s: float) -> dict[str, Any]:
+    def watch(self, child: int, started: float, order: Mapping[str, Any]) -> dict[str, Any]:
         """Waits for the child, the end of its time or a word from the judge; then nothing of it is left alive."""
         handle = os.pidfd_open(child)
-        waiting = select.poll()
-        waiting.register(handle, select.POLLIN)
-        waiting.register(self.control, select.POLLIN)
-        deadline, latest = started + wall_s, started + wall_s * STARVED
-        ready: dict[int, int] = {}
-        while not ready and (now := time.monotonic()) < deadline:
-            ready = dict(waiting.poll((deadline - now) * 1000 + 1))
-            if not ready:
-                deadline = min(latest, started + wall_s + waited_for_a_processor())
-        if self.control.fileno() in ready and not self.control.recv(MIB):
-            os._exit(0)
-        stopped = "" if handle in ready else "asked" if ready else "wall"
+        stopped = self.wait(handle, child, started, order)
         os.close(handle)
         kill_all()
         _, status, used = os.wait4(child, 0)
@@ -113,6 +105,25 @@ class Server:
             "stopped": stopped,
             "entered": self.was_entered(),
         }
+
+    def wait(self, handle: int, child: int, started: float, order: Mapping[str, Any]) -> str:
+        """Why the child has to be stopped; empty where it ended by itself."""
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        waiting.register(self.control, select.POLLIN)
+        wall_s, cpu_s = order["wall_s"], order["cpu_s"]
+        while True:
+            late = started + wall_s - time.monotonic()
+            if late <= 0:
+                late = min(wall_s * STARVED, wall_s + waited_for_a_processor()) + started - time.monotonic()
+            left = cpu_s - time.clock_gettime(processor_clock(child))
+            if late <= 0 or left <= 0:
+                return "wall" if late <= 0 else "cpu"
+            ready = dict(waiting.poll(1000 * max(SHORTEST_S, min(late, left / PROCESSORS))))
+            if self.control.fileno() in ready and not self.control.recv(MIB):
+                os._exit(0)
+            if ready:
+                return "" if handle in ready else "asked"
 
     def was_entered(self) -> bool:
         try:
@@ -166,6 +177,8 @@ def open_server() -> Server:
     for name in WARM:
         importlib.import_module(name)
     volunteer_for_the_oom_killer()
+    if os.path.isdir("/proc/self"):
+        mount(b"/proc", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
     fresh_scratch(again=False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the first process here, it is immune to every signal that it does not handle
     prctl(PR_SET_DUMPABLE, 0)
@@ -179,9 +192,13 @@ def fresh_scratch(*, again: bool) -> None:
     """An empty scratch: a new file system in the place of the old, whatever lies in that."""
     if again and libc.umount2(SCRATCH.encode(), MNT_DETACH):
         raise OSError(ctypes.get_errno(), "the scratch cannot be taken away")
-    limits = f"size={ROOM},nr_inodes={ENTRIES},mode=1777".encode()
-    if libc.mount(b"scratch", SCRATCH.encode(), b"tmpfs", ctypes.c_ulong(MS_NOSUID | MS_NODEV), limits):
-        raise OSError(ctypes.get_errno(), "no scratch can be made")
+    mount(SCRATCH.encode(), MS_NOSUID | MS_NODEV, f"size={ROOM},nr_inodes={ENTRIES},mode=1777".encode())
+
+
+def mount(place: bytes, flags: int, limits: bytes | None = None) -> None:
+    """A new file system in memory, or the one that is there under other flags."""
+    if libc.mount(b"scratch", place, b"tmpfs", ctypes.c_ulong(flags), limits):
+        raise OSError(ctypes.get_errno(), f"{place.decode()} cannot be mounted")
 
 
 def built_program() -> int | None:
@@ -207,7 +224,7 @@ def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
     memory = order["memory_bytes"]
     stack = memory // 2 if order["kind"] == "native" else STACK  # half: a second thread gets as much
     wanted = {
-        resource.RLIMIT_CPU: order["cpu_s"],
+        resource.RLIMIT_CPU: math.ceil(2 * order["cpu_s"]) + 1,  # a backstop: the kernel counts its ticks here, and others' with them
         resource.RLIMIT_AS: memory + own_memory,
         resource.RLIMIT_STACK: stack,
         resource.RLIMIT_FSIZE: ROOM,
@@ -248,6 +265,11 @@ def reap_all() -> None:
             continue
     except ChildProcessError:
         return
+
+
+def processor_clock(pid: int) -> int:
+    """The kernel's name for the clock of another process: what its threads have run, without what the machine took meanwhile."""
+    return ~pid << 3 | 2
 
 
 def waited_for_a_processor() -> float:

@@ -34,12 +34,12 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """One run: `program` and `stdin` are files in memory; a compiler's program is its source. The limits are the kernel's."""
+    """One run: `program` and `stdin` are files in memory; a compiler's program is its source."""
 
     kind: Literal["python", "native", "compile"]
     program: int
     stdin: int
-    cpu_s: int
+    cpu_s: float
     wall_s: float
     memory_bytes: int
     output_bytes: int

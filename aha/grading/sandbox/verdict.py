@@ -9,7 +9,6 @@ from typing import Literal
 from aha.grading.sandbox.job import Limits, Outcome
 
 NEARLY = 0.9  # of the memory: a program that held so much failed for want of more
-MOST = 0.5  # of the time: the kernel stops a program by one clock and reports it by another, up to a tenth apart; nobody else kills it
 MEMORY_WORDS = (b"MemoryError", b"std::bad_alloc", b"out of memory")
 LINE = 200
 
@@ -23,7 +22,7 @@ class Facts:
     cpu_s: float
     wall_s: float
     memory_mb: float
-    stopped: Literal["", "asked", "wall"]
+    stopped: Literal["", "asked", "cpu", "wall"]
     entered: bool
 
 
@@ -43,12 +42,11 @@ def infrastructure(reason: str) -> Outcome:
 
 def judged(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
     """The outcome of a program's run. CPU time decides TLE; the clock only where a program does nothing."""
-    killed = facts.status in (-signal.SIGKILL, -signal.SIGXCPU)
     if not facts.entered:
         return infrastructure(f"the program was never started (status {facts.status})")
     if streams.flooded:
         return _outcome("OLE", facts, streams, f"more than {limits.output_bytes} bytes of output")
-    if facts.cpu_s > limits.cpu_s or (killed and not facts.stopped and facts.cpu_s > MOST * limits.cpu_s):
+    if facts.cpu_s > limits.cpu_s or facts.stopped == "cpu":
         return _outcome("TLE", facts, streams, f"{facts.cpu_s:.2f} s of CPU time, the limit is {limits.cpu_s:g} s")
     if facts.stopped:
         return _outcome("TLE", facts, streams, f"still there after {facts.wall_s:.2f} s by the clock")
@@ -63,7 +61,7 @@ def not_compiled(facts: Facts, streams: Streams) -> Outcome:
     """The outcome where the compiler made no program of the source."""
     if not facts.entered:
         return infrastructure(f"the compiler was never started (status {facts.status})")
-    why = "the compiler took too long" if facts.stopped == "wall" else f"the compiler ended with {_ending(facts.status)}"
+    why = "the compiler took too long" if facts.stopped in ("cpu", "wall") else f"the compiler ended with {_ending(facts.status)}"
     return _outcome("CE", facts, streams, why)
 
 

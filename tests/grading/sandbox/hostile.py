@@ -1,4 +1,4 @@
-"""The folder of hostile programs, the trap they are run in, and a judge of what came of it that shares nothing with the package's graders."""
+"""The folder of hostile programs, the trap they are run in, and a judge that shares nothing with the package's graders."""
 
 from __future__ import annotations
 
