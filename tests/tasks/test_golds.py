@@ -1,0 +1,97 @@
+"""A row's answer to a reference: choices, words, numbers to be combined, code."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from aha.tasks.golds import Bad, Kind, listed, reference_of
+from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
+
+ABC = ["red", "green", "blue"]
+
+
+def read(value: object, kind: Kind = "auto", **fields: object) -> Reference:
+    return reference_of("answer", value, fields, kind)
+
+
+def refusal(value: object, kind: Kind = "auto", **fields: object) -> str:
+    with pytest.raises(Bad) as raised:
+        read(value, kind, **fields)
+    return str(raised.value)
+
+
+BLUE = Choice("C", ("red", "green", "blue"))
+
+
+@pytest.mark.parametrize("answer", ["C", "(C)", "C.", 2, "2", "blue"])
+def test_a_choice_is_said_by_letter_by_place_from_0_or_by_text(answer: object) -> None:
+    assert read(answer, options=ABC) == BLUE == read(answer, choices=ABC)
+
+
+def test_options_may_come_with_letters_or_labels_of_their_own() -> None:
+    assert read("C", options={"A": "red", "B": "green", "C": "blue"}) == BLUE
+    assert read("3", choices={"text": ABC, "label": ["1", "2", "3"]}) == BLUE
+    assert read("4", options=["2", "4"]) == Choice("B", ("2", "4"))
+    assert read(1, options=[Decimal("2.5"), 4]) == Choice("B", ("2.5", "4"))
+
+
+def test_a_choice_that_contradicts_itself_is_refused() -> None:
+    assert "neither a letter" in refusal("D", options=ABC)
+    assert "neither a letter" in refusal("pink", options=ABC)
+    assert "neither a letter" in refusal("red", options=["red", "red"])
+    assert "answer_index is 1" in refusal("C", options=ABC, answer_index=1)
+    assert "no list of 2 to 26" in refusal("A", options=["red"])
+    assert "no list of 2 to 26" in refusal("A", options=["red", None])
+
+
+def test_without_options_a_choice_has_to_be_asked_for() -> None:
+    assert read("C") == Latex("C")
+    assert read("C", options=None) == Latex("C")
+    assert read("C", "choice") == Choice("C")
+
+
+OTHERS: list[tuple[Reference, Reference]] = [
+    (read("New York", "text"), Text(("New York",))),
+    (read(["NYC", "New York"], "text", exact=True), Text(("NYC", "New York"), exact=True)),
+    (read(24, "countdown", numbers=[1, 3, 4, 6]), Countdown((1, 3, 4, 6), 24)),
+    (read(None, "countdown", nums=[1, 2], target=3), Countdown((1, 2), 3)),
+    (read("a poem", "judged"), Judged("a poem")),
+    (read(None, "open"), Open()),
+    (read("1,234", "number"), Number("1,234")),
+    (read(Decimal("0.50")), Number("0.50")),
+    (read(None, "stdio", tests=[["1\n", "2\n"]], seconds=1), Stdio((("1\n", "2\n"),), seconds=1.0)),
+    (read(None, "stdio", tests=[{"input": "1", "output": "2"}], tolerance=0.1), Stdio((("1", "2"),), tolerance=0.1)),
+    (read(None, "calls", tests=[[[1, 2], 3]], entry="add"), Calls("add", (("[1, 2]", "3"),))),
+    (read(None, "asserts", test="assert f(1) == 1", entry_point="f"), Asserts("f", "assert f(1) == 1")),
+    (read(None, "asserts", tests=["assert 1", "assert 2"]), Asserts("", "assert 1\nassert 2")),
+]
+
+
+@pytest.mark.parametrize(("found", "reference"), OTHERS)
+def test_every_kind_has_a_form_in_rows(found: Reference, reference: Reference) -> None:
+    assert found == reference
+
+
+REFUSED: list[tuple[object, Kind, dict[str, object], str]] = [
+    ("many", "number", {}, "does not parse: a number such as 72"),
+    ("\\frac{1}{", "latex", {}, "does not parse: LaTeX with balanced braces"),
+    ("  ", "text", {}, "it is blank"),
+    (5, "countdown", {}, "needs `numbers`"),
+    ("five", "countdown", {"numbers": [5]}, "target is a whole number"),
+    (None, "stdio", {}, "needs `tests`"),
+    (None, "calls", {"tests": [[1]]}, "a test is a pair"),
+    (None, "stdio", {"tests": [["1", "2"]], "seconds": -1}, "a number above 0"),
+]
+
+
+@pytest.mark.parametrize(("value", "kind", "fields", "says"), REFUSED)
+def test_what_no_answer_could_match_is_refused(value: object, kind: Kind, fields: dict[str, object], says: str) -> None:
+    assert says in refusal(value, kind, **fields)
+
+
+def test_options_are_asked_with_the_question_once() -> None:
+    assert listed("Which colour?", BLUE) == "Which colour?\n\nA) red\nB) green\nC) blue"
+    assert listed("red, green or blue?", BLUE) == "red, green or blue?"
+    assert listed("1 + 1?", Number("2")) == "1 + 1?"
