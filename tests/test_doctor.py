@@ -190,6 +190,35 @@ def test_few_replies_are_no_evidence() -> None:
     assert isinstance(answers[3], Stop)  # 256
 
 
+def unsaid(some: int, of: int) -> list[Group]:
+    """One group, of whose replies the grader could not judge some."""
+    asked = group([RIGHT, WRONG] * (of // 2))
+    scores = [Score(Abstained("accuracy: no worker"), ()) if i < some else score for i, score in enumerate(asked.scores)]
+    return [replace(asked, scores=tuple(scores))]
+
+
+def test_a_rising_share_of_abstentions_stops_the_run_with_the_reason_and_a_sample() -> None:
+    answers, _ = watched([unsaid(some, 100) for some in (1, 2, 6, 8, 12)])
+    assert answers[:4] == [Continue()] * 4
+    assert isinstance(answers[4], Stop)
+    assert answers[4].reason.startswith(
+        "The grader can judge less and less: it abstained on 6 %, 8 %, 12 % of the last rollouts' replies up to rollout 4, and on 2 %"
+    )
+    assert "most often because: accuracy: no worker" in answers[4].reason and RIGHT in answers[4].reason
+
+
+@pytest.mark.parametrize("shares", [(30, 30, 30, 30, 30, 30), (0, 4, 4, 4, 4), (0, 20, 20, 3, 20, 20), (5, 9, 9, 9)])
+def test_abstentions_that_are_steady_few_or_passing_stop_nothing(shares: tuple[int, ...]) -> None:
+    answers, _ = watched([unsaid(some, 100) for some in shares])
+    assert answers == [Continue()] * len(shares)
+
+
+def test_three_rollouts_of_which_half_cannot_be_judged_are_enough_however_small_they_are() -> None:
+    answers, _ = watched([unsaid(8, 16)] * 3)
+    assert answers[:2] == [Continue()] * 2
+    assert isinstance(answers[2], Stop) and "The grader cannot judge 8 of 16 (50 %) replies" in answers[2].reason
+
+
 @pytest.mark.parametrize("bad", [{"skipped": 0.25}, {"loss": math.nan}, {"grad_norm": math.inf}])
 def test_updates_that_are_not_finite_stop_the_run_after_three_rollouts(bad: dict[str, float]) -> None:
     answers, told = watched([HEALTHY] * 3, [bad] * 3)

@@ -1,0 +1,55 @@
+"""Before a run: a few prompts, asked and judged as the run would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aha.doctor.signals import Doctor, Signal
+from aha.protocols import Backend
+from aha.stages.ask import Asker
+from aha.stages.rl import Rl
+from aha.stages.summary import summarise
+from aha.types import Group
+
+BEFORE = -1  # the rollout that the preflight's seeds belong to: none that trains
+HOUSE_DOCTOR = Doctor()
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a few prompts showed."""
+
+    groups: tuple[Group, ...]
+    signals: tuple[Signal, ...]
+
+    @property
+    def hopeless(self) -> bool:
+        return any(signal.severity == "hopeless" for signal in self.signals)
+
+    def lines(self) -> list[str]:
+        """The verdict in words, one thought a line."""
+        verdict = "As it stands, this cannot learn." if self.hopeless else "This can learn."
+        return [*self._measured(), *(f"{signal.severity}: {signal.line()}" for signal in self.signals), verdict]
+
+    def _measured(self) -> list[str]:
+        if not self.groups:
+            return []
+        metrics = summarise(self.groups)
+        replies = sum(len(group.replies) for group in self.groups)
+        names = ("accuracy", "format", "length", "truncated", "dead_groups")
+        said = ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in names if name in metrics)
+        return [f"Asked {len(self.groups)} questions, {replies} replies: {said}."]
+
+
+def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8) -> Examination:
+    """Asks the untrained model `prompts` of the stage's own questions, with its own sampling."""
+    problems = stage.problems.at(0, 0, min(prompts, stage.questions), stage.seed)
+    if unread := doctor.gold(problems):
+        return Examination((), tuple(unread))
+    beat(f"loading {stage.model}")
+    engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
+    with stage.rewards.open(backend) as live:
+        asker = Asker(engine, tokenizer, stage.template, live, stage.sampling, stage.samples, beat)
+        groups = asker.groups(problems, (stage.seed, BEFORE))
+    return Examination(tuple(groups), tuple(doctor.examine(groups)))
