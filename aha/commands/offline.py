@@ -1,0 +1,166 @@
+"""Benchmarks that `aha eval` scores from files: no model is asked."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+if TYPE_CHECKING:
+    from aha.evals.arena import Battle, Controlled, Version
+
+
+def flags(parser: ArgumentParser) -> None:
+    """Those of every benchmark here; each says which of them it needs."""
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="alpaca_eval: one model's published annotations")
+    parser.add_argument("--judgments", type=Path, nargs="+", metavar="FILE", help="arena_hard: judgments or battles, as published")
+    parser.add_argument("--answers", type=Path, nargs="+", metavar="FILE", help="arena_hard: all answers, to control for style")
+    parser.add_argument(
+        "--protocol", choices=("v0.1", "v2.0"), help="arena_hard: of which version (by its questions in the data, else v0.1)"
+    )
+    parser.add_argument("--baseline", metavar="NAME", help="arena_hard: the model that every other one fights")
+    parser.add_argument("--rating", type=float, metavar="N", help="codeforces: the percentile of a rating")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="codeforces: judged samples of problems such as 1971A, in order of trying"
+    )
+    parser.add_argument("--standings", type=Path, nargs="+", metavar="FILE", help="codeforces: contest.standings of the API, one a contest")
+    parser.add_argument("--changes", type=Path, nargs="+", metavar="FILE", help="codeforces: contest.ratingChanges, in the same order")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where a benchmark's own files are (AHA_DATA)")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Prints one line of JSON, or a few lines for a person; what was read is said on stderr."""
+    if arguments.model is not None:
+        raise BadInput(f"{arguments.benchmark}: it is scored from files, and --model names none of them; see aha eval --help")
+    if rest:
+        raise BadInput(f"{rest[0]}: {arguments.benchmark} takes no such setting")
+    return OFFLINE[arguments.benchmark](arguments, terminal)
+
+
+def _tell(terminal: Terminal, result: dict[str, object]) -> None:
+    if terminal.json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for name, value in result.items():
+        numbers = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in (value if isinstance(value, list) else [value])]
+        terminal.say(f"{name:24}{' to '.join(numbers)}")
+
+
+def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
+    from aha.evals.alpaca import calibration_in, read_annotations, recomputed, win_rates
+    from aha.evals.files import data_folder
+
+    if arguments.annotations is None:
+        raise BadInput("alpaca_eval: give one model's annotations with --annotations FILE")
+    annotations = read_annotations(arguments.annotations)
+    calibration = calibration_in(data_folder(arguments.data))
+    rates = win_rates(annotations, calibration)
+    rows, apart = recomputed(annotations)
+    matched = "rows matched by instruction" if calibration.positions else "rows taken in order"
+    terminal.note(f"alpaca_eval: {', '.join(calibration.files)}; {matched}; fit without penalty, within 0.1 points of the published one")
+    terminal.note(f"alpaca_eval: {rows} preferences recomputed from the judge's log-probabilities, at most {apart:.1g} apart")
+    _tell(
+        terminal,
+        {
+            "win_rate": rates.win_rate,
+            "lc_win_rate": rates.lc_win_rate,
+            "lc_standard_error": rates.lc_standard_error,
+            "discrete_win_rate": rates.discrete_win_rate,
+            "n": rates.n,
+        },
+    )
+    return 0
+
+
+def _arena(arguments: Namespace, terminal: Terminal) -> int:
+    from aha.evals.arena import controlled_ratings, ratings, read_battles, read_styles
+    from aha.evals.files import data_folder
+
+    if arguments.judgments is None:
+        raise BadInput("arena_hard: give judgments or battles with --judgments FILE…")
+    folder = data_folder(arguments.data)
+    version = arguments.protocol or _version(arguments.judgments, folder)
+    battles = read_battles(arguments.judgments, version, arguments.baseline)
+    controlled: dict[tuple[str, str], Controlled] = {}
+    parts = _parts(battles, version, folder)
+    if arguments.answers:
+        styles = read_styles(arguments.answers)
+        for part, fought in parts.items():
+            found = controlled_ratings(fought, styles, version, arguments.baseline)
+            controlled |= {(part, each.model): each for each in found}
+        if not all(style.counted for style in styles.values()):
+            terminal.note("arena_hard: protocol: unverified: the answers hold no token counts, so their length is in words and signs")
+    terminal.note(
+        f"arena_hard: {version}; ci95 resamples battles, as published; ci95_questions whole questions, whose battles hang together"
+    )
+    rated = [(part, rating) for part, fought in parts.items() for rating in ratings(fought)]
+    for part, rating in rated:
+        result: dict[str, object] = {"model": rating.model} if len({rating.model for _, rating in rated}) > 1 else {}
+        result |= {"category": part} if len(parts) > 1 else {}
+        result |= {"score": rating.score, "ci95": list(rating.ci95), "n": rating.n, "ci95_questions": list(rating.ci95_questions)}
+        result |= {"ci90": list(rating.ci90)} if version == "v2.0" else {}
+        if style := controlled.get((part, rating.model)):
+            result |= {"score_style_control": style.score, f"ci{style.level}_style_control": list(style.interval)}
+        _tell(terminal, result)
+    return 0
+
+
+def _version(judgments: Sequence[Path], folder: Path | None) -> Version:
+    """v2.0 where the first question of the file is one of v2.0's; v0.1, the paper's, for any other."""
+    from aha.evals.files import find_file, read_rows
+
+    path = find_file(folder, "question.jsonl", within="v2.0")
+    first = read_rows(judgments[0])[0]
+    known = {row.get("uid") for row in read_rows(path)} if path is not None and "v2.0" in path.parts else set()
+    return "v2.0" if first.get("question_id", first.get("uid")) in known else "v0.1"
+
+
+def _parts(battles: Sequence[Battle], version: Version, folder: Path | None) -> dict[str, list[Battle]]:
+    """v2.0 scores its hard prompts and its creative writing apart, as far as the data says which question is which."""
+    from aha.evals.files import find_file, read_rows
+
+    path = find_file(folder, "question.jsonl", within="v2.0") if version == "v2.0" else None
+    of = {str(row.get("uid")): str(row.get("category")) for row in read_rows(path)} if path is not None else {}
+    parts: dict[str, list[Battle]] = {}
+    for battle in battles:
+        parts.setdefault(of.get(battle.question, "all"), []).append(battle)
+    return parts
+
+
+def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
+    from aha.evals.codeforces import HISTOGRAM, percentile, place_in, read_contest, read_histogram
+    from aha.evals.files import data_folder, find_file
+
+    path = find_file(data_folder(arguments.data), HISTOGRAM)
+    if path is None:
+        raise BadInput(f"codeforces: {HISTOGRAM}, users by rating, is not in the data; name its folder with --data DIR or AHA_DATA")
+    histogram = read_histogram(path)
+    if arguments.rating is not None:
+        _tell(terminal, {"rating": arguments.rating, "percentile": round(percentile(arguments.rating, histogram), 1)})
+        return 0
+    if arguments.results is None or not arguments.standings or len(arguments.standings) != len(arguments.changes or ()):
+        raise BadInput("codeforces: give --rating N, or --results FILE with --standings FILE… and as many --changes FILE…")
+    from aha.evals.attempts import read_attempts
+
+    tries = {tried.problem: [attempt.right for attempt in tried.attempts] for tried in read_attempts(arguments.results).problems}
+    contests = [read_contest(*files) for files in zip(arguments.standings, arguments.changes, strict=True)]
+    if strangers := sorted(tries.keys() - {problem for contest in contests for problem in contest.problems}):
+        raise BadInput(
+            f"{arguments.results}: {strangers[0]} is a problem of none of the contests; a name is contest and letter, as in 1971A"
+        )
+    places = [place_in(contest, tries) for contest in contests]
+    for place in places:
+        terminal.note(
+            f"contest {place.contest}: {place.points:g} points, place {place.rank} of {place.contestants}, rating {place.rating:.0f}"
+        )
+    rating = sum(place.rating for place in places) / len(places)
+    _tell(terminal, {"rating": round(rating), "percentile": round(percentile(rating, histogram), 1), "n": len(places)})
+    return 0
+
+
+OFFLINE: dict[str, Callable[[Namespace, Terminal], int]] = {"alpaca_eval": _alpaca, "arena_hard": _arena, "codeforces": _codeforces}

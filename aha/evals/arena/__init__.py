@@ -1,0 +1,22 @@
+"""Arena-Hard: battles against one baseline, judged twice each with the answers in both orders."""
+
+from aha.evals.arena.battles import Battle, Version, read_battles
+from aha.evals.arena.judge import verdict
+from aha.evals.arena.ratings import Rating, bradley_terry, ratings
+from aha.evals.arena.style import Controlled, controlled_ratings
+from aha.evals.arena.writing import Style, read_styles, style_of
+
+__all__ = [
+    "Battle",
+    "Controlled",
+    "Rating",
+    "Style",
+    "Version",
+    "bradley_terry",
+    "controlled_ratings",
+    "ratings",
+    "read_battles",
+    "read_styles",
+    "style_of",
+    "verdict",
+]

@@ -1,0 +1,120 @@
+"""Files of judgments or of battles, as published, to battles of a model against the baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aha.errors import BadInput
+from aha.evals.arena.judge import wins_of_a
+from aha.evals.files import read_rows
+
+Version = Literal["v0.1", "v2.0"]
+BASELINES: dict[Version, str] = {"v0.1": "gpt-4-0314", "v2.0": "o3-mini-2025-01-31"}
+TIES = ("tie", "tie (bothbad)")
+FORMS = "question_id, model, judge, games (judgments) or question_id, model_a, model_b, winner (battles)"
+
+
+@dataclass(frozen=True)
+class Battle:
+    """`wins`: 1 where the model beat the baseline, 1/2 for a tie, 0. A verdict that weighs three is three battles."""
+
+    question: str
+    model: str
+    wins: float
+
+
+def read_battles(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> list[Battle]:
+    """Every battle of the files, judgments and battles alike. BadInput for other columns, more than one judge, a judgment given twice.
+
+    A game without a verdict does not count; in v2.0 the other game of its question does not either."""
+    battles: list[Battle] = []
+    judged: Counter[tuple[str, str]] = Counter()
+    judges: set[str] = set()
+    for path in paths:
+        rows = read_rows(path)
+        if "games" in rows[0]:
+            for where, row in _numbered(path, rows):
+                judged[_question(where, row), str(row.get("model"))] += 1
+                judges.add(str(row.get("judge")))
+                battles += _judged(where, row, version)
+        else:
+            battles += _fought(path, rows, baseline or BASELINES[version])
+    if twice := [key for key, count in judged.items() if count > 1]:
+        raise BadInput(f"question {twice[0][0]} of {twice[0][1]} is judged {judged[twice[0]]} times: each counts once; leave a file out")
+    if len(judges) > 1:
+        raise BadInput(
+            f"{len(judges)} judges ({', '.join(sorted(judges))}): scores of different judges are not one score; name one's files"
+        )
+    if not battles:
+        raise BadInput(f"{', '.join(map(str, paths))}: no game has a verdict")
+    return battles
+
+
+def _numbered(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, row in enumerate(rows, start=1):
+        yield f"{path}, record {number}", row
+
+
+def _question(where: str, row: Mapping[str, Any]) -> str:
+    for name in ("question_id", "uid"):
+        if name in row:
+            return str(row[name])
+    raise _other_columns(where, row)
+
+
+def _other_columns(where: str, row: Mapping[str, Any]) -> BadInput:
+    return BadInput(f"{where}: a record has {FORMS}; this one has {', '.join(row)}")
+
+
+def _judged(where: str, row: Mapping[str, Any], version: Version) -> list[Battle]:
+    """The baseline is A in the first game and B in the second."""
+    games = row.get("games")
+    if not isinstance(games, list) or "model" not in row:
+        raise _other_columns(where, row)
+    if len(games) != 2 or not all(isinstance(game, dict) and "score" in game for game in games):
+        raise BadInput(f"{where}: games are two, each with a score; the baseline's answer stands first in one and second in the other")
+    first, second = (_label(where, game["score"]) for game in games)
+    if version == "v2.0" and (first is None or second is None):
+        return []
+    wins = [1.0 - win for win in first or ()] + list(second or ())
+    return [Battle(_question(where, row), str(row["model"]), win) for win in wins]
+
+
+def _label(where: str, score: object) -> tuple[float, ...] | None:
+    if score is None:
+        return None
+    wins = wins_of_a(str(score).strip().upper())
+    if wins is None:
+        raise BadInput(f"{where}: the score is {str(score)[:40]!r}; it is one of A>>B, A>B, A=B, B>A, B>>A, or null")
+    return wins
+
+
+def _fought(path: Path, rows: Sequence[dict[str, Any]], baseline: str) -> list[Battle]:
+    for where, row in _numbered(path, rows):
+        if not {"model_a", "model_b", "winner"} <= row.keys():
+            raise _other_columns(where, row)
+        if row["winner"] not in ("model_a", "model_b", *TIES):
+            raise BadInput(f"{where}: winner is {str(row['winner'])[:40]!r}; it is model_a, model_b or tie")
+    base = _baseline(path, rows, baseline)
+    return [_battle(_question(where, row), row, base) for where, row in _numbered(path, rows)]
+
+
+def _baseline(path: Path, rows: Sequence[dict[str, Any]], usual: str) -> str:
+    """The model that fights in every battle: the usual one where it does, else the one that is always model_a."""
+    always = set.intersection(*({str(row["model_a"]), str(row["model_b"])} for row in rows))
+    first = {str(row["model_a"]) for row in rows}
+    for each in (usual, *(first if len(first) == 1 else ()), *(always if len(always) == 1 else ())):
+        if each in always:
+            return each
+    raise BadInput(f"{path}: no one model fights in every battle, so there is no baseline; name it with --baseline MODEL")
+
+
+def _battle(question: str, row: Mapping[str, Any], baseline: str) -> Battle:
+    won_by_a = 0.5 if row["winner"] in TIES else float(row["winner"] == "model_a")
+    if row["model_a"] == baseline:
+        return Battle(question, str(row["model_b"]), 1.0 - won_by_a)
+    return Battle(question, str(row["model_a"]), won_by_a)
