@@ -15,13 +15,16 @@ from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.doctor import Signal, Ward, preflight
+from aha.grading import Graders
 from aha.protocols import Backend, Observer
 from aha.recipes import Recipe
 from aha.recipes.derived import derived
 from aha.reports import write_report
+from aha.rewards import Accuracy
 from aha.rundir import Manifest, RunDir, Setting, describe
 from aha.settings import flatten
 from aha.stages.rl import Rl
+from aha.types import Code
 from aha.watchdog import Watchdog
 
 FREE = frozenset({"compute"})  # a run may go on with another use of the machine
@@ -64,7 +67,19 @@ def manifest(chosen: Chosen, argv: Sequence[str]) -> Manifest:
     recipe = chosen.recipe
     settings = {path: Setting(cast(Any, value), recipe.source(path)) for path, value in flatten(recipe.tree).items()}
     seeds = {path: value for path, value in flatten(recipe.tree).items() if path.endswith(".seed") and isinstance(value, int)}
-    return describe(recipe.name, settings, seeds=seeds, argv=argv, source=chosen.source)
+    return describe(recipe.name, settings, seeds=seeds, argv=argv, source=chosen.source, sandbox=sandbox_of(recipe))
+
+
+def sandbox_of(recipe: Recipe) -> str | None:
+    """The tier that programs of the model will run in, opened once to see that it works; None where no problem asks for one."""
+    for _, stage in recipe.stages:
+        if isinstance(stage, Rl):
+            coding = [each for each in stage.problems.at(0, 0, stage.questions, stage.seed) if isinstance(each.reference, Code)]
+            for part in stage.rewards.parts:
+                if isinstance(part.reward, Accuracy) and any(map(part.covers, coding)):
+                    with Graders(sandbox=part.reward.sandbox) as graders:
+                        return graders.sandbox().tier
+    return None
 
 
 def _check(recipe: Recipe, backend: Backend) -> None:

@@ -27,7 +27,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`settings` by their path, flat. `source` is the text of a user's own recipe file. `created` is information only."""
+    """`settings` by their path, flat. `source` is the text of a user's own recipe file. `created` is information only. `sandbox`: the tier
+    that programs of the model run in, where the problems ask for programs."""
 
     recipe: str
     settings: Mapping[str, Setting]
@@ -37,13 +38,15 @@ class Manifest:
     argv: tuple[str, ...]
     created: str
     source: str | None = None
+    sandbox: str | None = None
 
     def differences(self, new: Manifest, free: frozenset[str] = frozenset()) -> list[str]:
         """`path: old -> new` for each setting whose value differs; those at or below a path in `free` may."""
         paths = [*self.settings, *(path for path in new.settings if path not in self.settings)]
         lines = [_difference(path, self.settings.get(path), new.settings.get(path)) for path in paths if not _is_free(path, free)]
         recipe_file = _difference("recipe file", _hashed(self.source), _hashed(new.source))
-        return [line for line in [*lines, recipe_file] if line]
+        sandbox = _difference("sandbox", _named(self.sandbox), _named(new.sandbox))
+        return [line for line in [*lines, recipe_file, sandbox] if line]
 
 
 def describe(
@@ -53,11 +56,12 @@ def describe(
     seeds: Mapping[str, int],
     argv: Sequence[str],
     source: str | None = None,
+    sandbox: str | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Manifest:
     """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory."""
     created = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
-    return Manifest(recipe, dict(settings), dict(seeds), versions(), git_commit(Path.cwd()), tuple(argv), created, source)
+    return Manifest(recipe, dict(settings), dict(seeds), versions(), git_commit(Path.cwd()), tuple(argv), created, source, sandbox)
 
 
 def versions() -> dict[str, str]:
@@ -88,6 +92,10 @@ def _is_free(path: str, free: frozenset[str]) -> bool:
 
 def _hashed(source: str | None) -> Setting | None:
     return None if source is None else Setting(f"sha256 {hashlib.sha256(source.encode()).hexdigest()[:12]}")
+
+
+def _named(tier: str | None) -> Setting | None:
+    return None if tier is None else Setting(tier)
 
 
 def _difference(path: str, old: Setting | None, new: Setting | None) -> str:
