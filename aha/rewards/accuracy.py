@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from aha.grading import Graders, grade
+from aha.grading import Graders, fraction, grade
 from aha.grading.sandbox import Tier
 from aha.protocols import Backend, Reward
 from aha.types import Abstained, Grade, Problem, Reply, Right, Wrong
@@ -15,27 +15,31 @@ from aha.types import Abstained, Grade, Problem, Reply, Right, Wrong
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Binary, as in the paper; sees the answer only. `sandbox`: where programs run; "auto" is the strongest tier that works here."""
+    """Binary, as in the paper; sees the answer only. `sandbox`: where programs run; "auto" is the strongest tier that works here.
+    `partial`: code earns the share of its tests that it passes, all of which are run."""
 
     sandbox: Tier | Literal["auto"] = "auto"
+    partial: bool = False
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         """By the graders that the process shares; a stage opens some of its own."""
-        return [price(grade(problem.reference, reply.answer)) for reply in replies]
+        ask = fraction if self.partial else grade
+        return [price(ask(problem.reference, reply.answer)) for reply in replies]
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Reward]:
         """With graders of its own, closed at the end."""
         with Graders(sandbox=self.sandbox) as graders:
-            yield lambda problem, replies: [price(graders.grade(problem.reference, reply.answer)) for reply in replies]
+            ask = graders.fraction if self.partial else graders.grade
+            yield lambda problem, replies: [price(ask(problem.reference, reply.answer)) for reply in replies]
 
 
-def price(grade: Grade) -> float | Abstained:
-    """What a grade pays."""
+def price(grade: Grade | float) -> float | Abstained:
+    """What a grade, or a share, pays."""
     match grade:
         case Right():
             return 1.0
         case Wrong():
             return 0.0
-        case Abstained():
+        case _:
             return grade

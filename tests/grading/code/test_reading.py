@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from aha.grading.code.reading import LONGEST_CODE, between_last_fences, blocks, code_of, defines, sources, usual_imports, with_function
+from aha.types import Asserts, Calls, Stdio
+
+TWO = "First:\n```python\ndef f(): return 1\n```\nBetter:\n```python\ndef f(): return 2\n```\nDone."
+
+
+def test_livecodebench_reads_between_the_last_two_lines_with_a_fence() -> None:
+    assert between_last_fences(TWO) == "def f(): return 2"
+
+
+def test_fewer_than_two_fences_hold_nothing_for_livecodebench() -> None:
+    assert between_last_fences("```python\nprint(1)") == ""
+    assert between_last_fences("print(1)") == ""
+
+
+def test_a_block_that_is_never_closed_is_no_block() -> None:
+    assert blocks("```python\na = 1\n```\n```python\nb = 2") == ["a = 1\n"]
+
+
+def test_a_fence_may_follow_words_on_its_line() -> None:
+    assert blocks("Here: ```py\na = 1```") == ["a = 1\n"]
+
+
+def test_the_last_block_that_defines_the_function_counts_not_the_example_after_it() -> None:
+    assert with_function(f"{TWO}\n```python\nprint(f())\n```", "f") == "def f(): return 2\n"
+
+
+def test_without_a_definition_the_first_block_counts() -> None:
+    assert with_function("```\n    return 1\n```\n```\nf()\n```", "f") == "    return 1\n"
+
+
+def test_an_answer_without_fences_is_code_as_it_stands() -> None:
+    for reference in (Stdio((("1", "1"),)), Calls("f", (("[]", "1"),)), Asserts("f", "assert f() == 1")):
+        assert code_of(reference, "    return 1\n") == "    return 1\n"
+
+
+def test_an_answer_that_was_cut_off_inside_its_block_holds_no_code() -> None:
+    for reference in (Stdio((("1", "1"),)), Asserts("f", "assert f() == 1")):
+        assert code_of(reference, "Sure:\n```python\ndef f():\n    return") == ""
+
+
+def test_half_a_surrogate_pair_does_not_break_the_reading() -> None:
+    assert code_of(Stdio((("1", "1"),)), "print('\ud800')") == "print('?')"
+
+
+@pytest.mark.parametrize("line", ["def f(x):", "async  def f(x):", "class f:", "f = lambda x: x", "f: int = 3"])
+def test_a_name_is_defined_at_the_margin(line: str) -> None:
+    assert defines(f"import os\n{line}\n", "f")
+
+
+@pytest.mark.parametrize("line", ["    def f(x):", "def ff(x):", "print(f)", "f(3)", "# def f(x):"])
+def test_a_name_that_is_used_or_nested_is_not_defined(line: str) -> None:
+    assert not defines(f"import os\n{line}\n", "f")
+
+
+def test_a_whole_function_comes_after_the_prompt_whose_helpers_stay() -> None:
+    prompt = "def helper(): return 1\n\ndef f():\n    '''Docs.'''\n"
+    assert sources(prompt, "f", "def f(): return helper()") == [prompt + "\n    pass\n", "def f(): return helper()"]
+
+
+def test_a_completion_continues_the_prompt_and_is_indented_where_it_was_not() -> None:
+    assert sources("def f():\n", "f", "    return 1") == ["def f():\n    return 1"]
+    assert sources("def f():\n", "f", "return 1") == ["def f():\n    return 1"]
+
+
+def test_without_a_prompt_the_code_stands_alone() -> None:
+    assert sources("", "f", "def f(): pass") == ["def f(): pass"]
+
+
+def test_only_what_the_code_names_is_imported_for_it() -> None:
+    lines = usual_imports("class Solution:\n    def f(self, a: List[int]) -> int:\n        return gcd(*a) + math.floor(2.5)").split("\n")
+    assert "from typing import List" in lines and "from math import floor, gcd" in lines and "import math" in lines
+    assert not any("heapq" in line for line in lines)
+
+
+def test_reading_is_linear_in_the_answer() -> None:
+    for text in ("```" * LONGEST_CODE, "``` " * LONGEST_CODE + "x", "```a" * LONGEST_CODE, "\n```\n" * LONGEST_CODE):
+        blocks(text)
+        between_last_fences(text)
