@@ -1,0 +1,114 @@
+"""The paper's published numbers: Figures 1 and 2 and Tables 2, 4, 5 and 6 of arXiv 2501.12948, as printed, each with its page.
+
+Others' results, not measured here. Per cent, but for ratings; `None` where the paper prints a dash. Models are named as each table prints them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SOURCE = "DeepSeek-R1, arXiv 2501.12948"
+SAME_MODEL = {  # Figure 1's names and the tables' spellings -> one name
+    "DeepSeek R1": "DeepSeek-R1",
+    "DeepSeek V3": "DeepSeek-V3",
+    "DeepSeek-R1-32B": "DeepSeek-R1-Distill-Qwen-32B",
+    "GPT-4o 0513": "GPT-4o-0513",
+    "OpenAI o1-mini": "OpenAI-o1-mini",
+    "OpenAI o1-1217": "OpenAI-o1-1217",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is measured, and by which metric, both as printed; `group`: English, Code, Math or Chinese, in Table 4."""
+
+    benchmark: str
+    metric: str
+    group: str = ""
+
+    @property
+    def is_rating(self) -> bool:
+        """Whether its numbers are a rating and not per cent."""
+        return self.metric.lower() == "rating"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's numbers, a value a column."""
+
+    model: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or figure: `key` as `table4`, `name` as "Table 4", its page in the PDF of 22 pages."""
+
+    key: str
+    name: str
+    page: int
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    def value(self, model: str, benchmark: str, metric: str) -> float | None:
+        """What is printed for a model, by its name in this table. KeyError for a cell that is not there."""
+        for row in self.rows:
+            for column, value in zip(self.columns, row.values, strict=True):
+                if (row.model, column.benchmark, column.metric) == (model, benchmark, metric):
+                    return value
+        raise KeyError(f"{self.name} has no {benchmark} ({metric}) of {model}")
+
+
+@dataclass(frozen=True)
+class Published:
+    """One printed number and where it stands."""
+
+    model: str
+    value: float
+    table: str
+    page: int
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """By key: figure1, figure2, table2, table4, table5, table6."""
+    found = json.loads((Path(__file__).parent / "numbers.json").read_text(encoding="utf-8"))
+    return {each["key"]: _table(each) for each in found}
+
+
+def published(benchmark: str, metric: str) -> list[Published]:
+    """Every model's number for a benchmark and metric, one a model, however the tables spell them: case, blanks and signs do not count.
+    Figure 1 comes last, as it repeats the tables."""
+    found: dict[str, Published] = {}
+    for table, row, column, value in _cells():
+        if value is not None and _plain(column.benchmark) == _plain(benchmark) and _plain(column.metric) == _plain(metric):
+            model = SAME_MODEL.get(row.model, row.model)
+            found.setdefault(model, Published(model, value, table.name, table.page))
+    return list(found.values())
+
+
+def _cells() -> Iterator[tuple[Table, Row, Column, float | None]]:
+    for table in sorted(tables().values(), key=lambda table: table.key.startswith("figure")):
+        for row in table.rows:
+            for column, value in zip(table.columns, row.values, strict=True):
+                yield table, row, column, value
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _table(data: dict[str, object]) -> Table:
+    columns, models = data["columns"], data["models"]
+    assert isinstance(columns, list) and isinstance(models, dict)
+    return Table(
+        key=str(data["key"]),
+        name=str(data["name"]),
+        page=int(str(data["page"])),
+        columns=tuple(Column(**column) for column in columns),
+        rows=tuple(Row(model, tuple(values)) for model, values in models.items()),
+    )
