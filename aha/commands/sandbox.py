@@ -108,6 +108,7 @@ def shown(ended: Outcome, tier: Tier) -> list[str]:
 
 
 def plain(text: str) -> str:
+    """The text with every character spelled out that a terminal would obey and not show."""
     return "".join(each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text)
 
 

@@ -147,6 +147,7 @@ class Programs:
 
 
 def surroundings(meter: Meter, stdin: bytes) -> WasiConfig:
+    """Its input and its two outputs; no argument, no variable, no folder."""
     wasi = WasiConfig()
     held = _bindings.wasm_byte_vec_t()
     _bindings.wasm_byte_vec_new(byref(held), len(stdin), (c_uint8 * len(stdin)).from_buffer_copy(stdin))
@@ -157,6 +158,7 @@ def surroundings(meter: Meter, stdin: bytes) -> WasiConfig:
 
 
 def date(nanoseconds: int) -> Record:
+    """A date as WASI has it, so long after the first."""
     moment = Record()
     vars(moment).update(seconds=LAUNCH_S + nanoseconds // 1_000_000_000, nanoseconds=nanoseconds % 1_000_000_000)
     return moment
@@ -209,6 +211,7 @@ def serve(component: Path) -> None:
 
 
 def compile_to(portable: Path, compiled: Path) -> None:
+    """Machine code for this processor."""
     compiled.write_bytes(Component.from_file(engine(), portable).serialize())
 
 

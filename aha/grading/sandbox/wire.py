@@ -192,6 +192,7 @@ def outcome(
 
 
 def only_text(job: Job) -> None:
+    """A fault where the input did not go over the wire as it is."""
     try:
         job.stdin.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -199,6 +200,7 @@ def only_text(job: Job) -> None:
 
 
 def record(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object, which has to be there."""
     value = values.get(name)
     if not isinstance(value, dict):
         raise Fault(f"the answer's {name} is no object")
@@ -206,6 +208,7 @@ def record(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def text(values: dict[str, Any], name: str) -> str:
+    """A text; none is an empty one."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise Fault(f"{name} is no text")
@@ -213,6 +216,7 @@ def text(values: dict[str, Any], name: str) -> str:
 
 
 def whole(values: dict[str, Any], name: str) -> int | None:
+    """A whole number, which true is not."""
     value = values.get(name)
     if value is not None and type(value) is not int:
         raise Fault(f"{name} is no whole number")
@@ -230,6 +234,7 @@ def seconds(values: dict[str, Any], name: str, otherwise: float) -> float:
 
 
 def coded(values: dict[str, Any], name: str) -> bytes:
+    """Bytes that came as base64."""
     try:
         return b64decode(text(values, name), validate=True)
     except ValueError as error:
