@@ -76,7 +76,8 @@ CHAINS: dict[str, Chain] = {"gpqa": gpqa, "mmlu": mmlu, "mmlu-pro": mmlu_pro}
 
 # --- our own ----------------------------------------------------------------------------------------------------------
 
-LONGEST_OPTION = 2_000
+LONGEST_STATEMENT = 2_000
+LAST = 20  # announcements that are looked at, from the end
 SEVERAL = Wrong("several options")
 NONE = Wrong("no option is named")
 
@@ -125,10 +126,14 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10) -> str | W
 
 
 def _announced(text: str) -> Iterator[str]:
-    """What follows an announcement, to the end of its line or on the next, and what "is correct"; the last first."""
-    after = [(match.end(), text[match.end() :].strip().partition("\n")[0][:2000]) for match in _SAID.finditer(text)]
-    before = [(match.end(), match[1] or match[2] or "") for match in _CORRECT.finditer(text)]
-    yield from (statement for _, statement in sorted(after + before, reverse=True))
+    """What follows an announcement, to the end of its line or on the next, and what "is correct"; the last first, and not all of them."""
+    after = list(_SAID.finditer(text))[-LAST:]
+    before = list(_CORRECT.finditer(text))[-LAST:]
+    for match in sorted(after + before, key=re.Match.end, reverse=True)[:LAST]:
+        if match.re is _CORRECT:
+            yield match[1] or match[2] or ""
+        else:
+            yield text[match.end() : match.end() + LONGEST_STATEMENT].strip().partition("\n")[0]
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ class _Reader:
 
     letters: str
     texts: tuple[Mapping[object, str], ...]
+    longest: int
 
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
         """The letter of one statement; an announced one may stand among words, another only at its start or as "option C", "(C)"."""
@@ -157,7 +163,7 @@ class _Reader:
 
     def named(self, text: str) -> str | Wrong:
         """The letter of the option whose text this is, where exactly one has it."""
-        for texts, key in zip(self.texts, _keys(text) if self.texts and len(text) <= LONGEST_OPTION else (), strict=False):
+        for texts, key in zip(self.texts, _keys(text) if self.texts and len(text) <= self.longest else (), strict=False):
             if hits := texts.get(key):
                 return hits if len(hits) == 1 else Wrong("a text that several options share")
         return NONE
@@ -208,7 +214,8 @@ def _reader(options: tuple[str, ...], count: int) -> _Reader:
         for known, key in zip(texts, _keys(bare(option)), strict=True):
             if key:
                 known[key] = known.get(key, "") + letter
-    return _Reader(letters, texts)
+    longest = 2 * max(map(len, options), default=0) + 100  # no longer text says the same
+    return _Reader(letters, texts, longest)
 
 
 def _keys(text: str) -> Iterator[object]:
