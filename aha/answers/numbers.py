@@ -15,7 +15,7 @@ from aha.answers.symbols import arithmetic
 from aha.types import Wrong
 
 SEVERAL, SEVERAL_BOXES = Wrong("several different numbers"), Wrong("several boxes with different content")
-TWO_AT_ONCE = Wrong("stands for two numbers at once")
+TWO_AT_ONCE, BOUND = Wrong("stands for two numbers at once"), Wrong("a bound or a denial, not a number")
 
 _WHOLE = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,40}(?![0-9])|[0-9]{1,400})"
 _DECIMAL = rf"(?:{_WHOLE}(?:\.[0-9]{{1,400}})?|\.[0-9]{{1,400}})"
@@ -28,6 +28,11 @@ _UNDONE = re.compile(r"\s*[-+*/^]+\s*\(?\s*\$?|\s*\)\s*[-+*/^]*\s*\(?\s*")
 _FUNCTION = r"\\(?:sqrt|[dtc]?frac|d?binom|log|ln|sin|cos|tan|exp|pi|sum)(?![A-Za-z])"
 _GOES_ON = re.compile(rf"\s*(?:[*/^]|[-+]\s*(?:[(\\]|[A-Za-z]\b)|{_FUNCTION})|[nxyz](?![A-Za-z])|\s*\}}\s*(?:\{{|{_FUNCTION})")
 _GOES_BEFORE = re.compile(rf"(?:{_FUNCTION}|\^)[^=≈\n$A-Za-z]*$")
+_BOUND = re.compile(  # "at least 3", "not 3"
+    r"(?i)(?:\b(?:not|at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other) than|(?:any|every|no)thing but|except|above|below)|n't(?: be)?"
+    r"|\\(?:geq?|leq?|neq?|geqslant|leqslant|gt|lt|not)|[<>≤≥≠]=?|!=|不是|不等于|大于|小于|至少|至多|不)\s*[$(]?\s*$"
+)
+_OR_MORE = re.compile(r"(?i)\s*(?:[$)}]\s*)?(?:or (?:more|less|fewer|above|below|greater|larger|smaller)\b|\+\s*(?:[.。$]|$)|以上|以下)")
 _BOLD = re.compile(r"(?<![0-9A-Za-z)])\*\*([^*\n]{1,200})\*\*")
 
 
@@ -106,6 +111,8 @@ def _alone(text: str, found: list[re.Match[str]], last: Value) -> Value | Wrong:
     first = found[-1].start()
     if _GOES_ON.match(text, found[-1].end()) or _GOES_BEFORE.search(text[max(0, first - 30) : first]):
         return Wrong("a calculation, not a number")
+    if _BOUND.search(text[max(0, first - 30) : first]) or _OR_MORE.match(text, found[-1].end()):
+        return BOUND
     return last
 
 
