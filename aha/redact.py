@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote
 
 HIDDEN = "[hidden]"
 SHORTEST = 8  # what is shorter stands in innocent text as well
+LONG = 12
 LARGEST_FILE = 65_536
 
 NAMED = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
@@ -71,7 +72,9 @@ def _spelled(value: str) -> Iterator[str]:
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield quote(value, safe="")
-    for start in range(3):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
+    for start in (
+        range(3) if len(value) >= LONG else ()
+    ):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
         coded = base64.b64encode(b"\0" * start + value.encode("utf-8", "replace")).decode()
         yield coded[(0, 2, 3)[start] :].rstrip("=")[:-1]
 
@@ -106,7 +109,7 @@ def _user_parts(text: str) -> Iterator[str]:
 
 def _is_secret(value: str) -> bool:
     """Whether it can be told from a word, a number, a path or a name that anybody may write."""
-    plain = value.isalpha() and (value.islower() or value.isupper() or value.istitle()) and len(value) < 2 * SHORTEST
+    plain = value.isalpha() and (value.islower() or value.isupper() or value.istitle()) and len(value) < LONG
     return len(value) >= SHORTEST and not plain and not value.replace(".", "").isdigit() and not value.startswith(("/", "~", "./"))
 
 
@@ -122,17 +125,30 @@ _learned: set[str] = set()
 _known: list[Secrets] = []
 
 
-def look(environ: Mapping[str, str] | None = None, folder: Path | None = None, home: Path | None = None) -> Secrets:
-    """Looks again for what this process has to keep to itself; a command does so when it starts."""
+def look(
+    words: Iterable[str] = (), environ: Mapping[str, str] | None = None, folder: Path | None = None, home: Path | None = None
+) -> Secrets:
+    """Looks again for what this process has to keep to itself, as a command does when it starts; `words` are its own."""
     here = found(os.environ if environ is None else environ, folder or Path(), home or Path(os.path.expanduser("~")))
-    _known[:] = [here.and_also(_learned)]
+    _known[:] = [here.and_also({*_learned, *(value for word in words for value in _formed(word))})]
     return _known[0]
 
 
 def learn(*values: str) -> None:
-    """These are secret too, whatever they look like and wherever they came from."""
-    _learned.update(value for value in values if len(value) >= 4)
+    """These are secret too, wherever they came from. What is shorter than a key (`EMPTY`, `none`) is none."""
+    _learned.update(value for value in values if len(value) >= SHORTEST)
     _known[:] = [known().and_also(_learned)]
+
+
+def learn_from(text: str) -> None:
+    """Whatever in it has the form of a key is secret: a recipe's source, a command line."""
+    learn(*_formed(text))
+
+
+def _formed(text: str) -> Iterator[str]:
+    yield from _user_parts(text)
+    yield from FORMS.findall(text)
+    yield from (given for _, _, _, given in GIVEN.findall(text))
 
 
 def known() -> Secrets:
@@ -156,12 +172,14 @@ def mask(text: str) -> str:
 def mask_words(words: Iterable[str]) -> tuple[str, ...]:
     """A command line, the value after a flag such as `--api-key` hidden."""
     masked: list[str] = []
-    secret = False
+    follows = False  # whether the word before is a flag whose value is a key
     for word in words:
         flag = FLAG.match(word)
-        given = flag is not None and flag[1] == "="
-        masked.append(HIDDEN if secret and not flag else f"{word.partition('=')[0]}={HIDDEN}" if given else mask(word))
-        secret = flag is not None and not given
+        if flag and flag[1]:
+            masked.append(f"{word.partition('=')[0]}={HIDDEN}")
+        else:
+            masked.append(HIDDEN if follows and not word.startswith("--") else mask(word))
+        follows = flag is not None and not flag[1]
     return tuple(masked)
 
 
@@ -187,14 +205,14 @@ def hide_tree(value: Any) -> Any:
     return value
 
 
-class _Masked:
-    """A stream that masks each text it is given; in all else the stream it stands for."""
+class _Guarded:
+    """A stream that rids each text it is given of what is secret; in all else the stream it stands for."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, rid: Callable[[str], str]) -> None:
+        self._stream, self._rid = stream, rid
 
     def write(self, text: str) -> int:
-        self._stream.write(mask(text))
+        self._stream.write(self._rid(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -206,11 +224,12 @@ class _Masked:
 
 
 @contextmanager
-def masked_output() -> Iterator[None]:
-    """While it lasts, nothing secret leaves through stdout or stderr, whoever prints it."""
-    look()
+def guarded_output(words: Iterable[str]) -> Iterator[None]:
+    """While it lasts, nothing secret leaves through stdout or stderr, whoever prints it. Results, on stdout, are changed by nothing but
+    known values."""
+    look(words)
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = cast(TextIO, _Masked(out)), cast(TextIO, _Masked(err))
+    sys.stdout, sys.stderr = cast(TextIO, _Guarded(out, hide)), cast(TextIO, _Guarded(err, mask))
     try:
         yield
     finally:

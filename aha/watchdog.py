@@ -13,6 +13,7 @@ from types import TracebackType
 
 from aha.errors import Stalled
 from aha.protocols import Continue
+from aha.redact import mask
 from aha.types import Group
 
 CHECKS = 4  # quiet checks in a row before the end
@@ -60,7 +61,7 @@ class Watchdog:
 
     def _end(self) -> None:
         """The stacks to a file, one line to the person, and out: nobody is left who could unwind."""
-        line = f"no progress for {self.limit_s:g} s while: {self.doing}"
+        line = mask(f"no progress for {self.limit_s:g} s while: {self.doing}")
         try:
             where = f"every thread's stack is in {self._write(line)}"
         except OSError as error:

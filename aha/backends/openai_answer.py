@@ -6,7 +6,7 @@ import json
 from typing import Any, NoReturn
 
 from aha.backends.openai_budget import Spent
-from aha.redact import HIDDEN
+from aha.redact import hide, mask
 from aha.template import apart
 from aha.types import Finished, Said
 
@@ -33,8 +33,8 @@ class Failed(Exception):
         self.reason, self.again, self.after_s, self.billed, self.hopeless = reason, again, after_s, billed, hopeless
 
 
-def read(data: bytes, key: str) -> tuple[Said, Spent]:
-    """The one reply in a response's body, and its cost. Failed where it is anything else. A server may echo its key: it is hidden."""
+def read(data: bytes) -> tuple[Said, Spent]:
+    """The one reply in a response's body, and its cost. Failed where it is anything else. A server may echo its key: that is hidden."""
     body = _json(data)
     match body:
         case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in ENDED:
@@ -42,19 +42,17 @@ def read(data: bytes, key: str) -> tuple[Said, Spent]:
         case {"choices": [{"finish_reason": str(reason)}]}:
             raise Failed(f"a reply that ended with {reason[:40]!r}", billed=True)
         case {"error": error}:
-            raise Failed(f"an error in place of a reply: {str(error)[:200]}", billed=True)
+            raise Failed(f"an error in place of a reply: {mask(str(error))[:200]}", billed=True)
         case _:
             raise Failed("a body that is no reply of a chat", billed=True)
     if text is None and thought is None:
         raise Failed("a reply without content", billed=True)
     if thought is None:
         text, thought = apart(text or "")
-    if key:
-        text, thought = (text or "").replace(key, HIDDEN), thought and thought.replace(key, HIDDEN)
     prompt, completion = _usage(body, "prompt_tokens"), _usage(body, "completion_tokens")
     if completion is None:
         completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
-    return Said(text or "", thought, completion, ENDED[reason]), Spent(1, prompt or 0, completion)
+    return Said(hide(text or ""), thought and hide(thought), completion, ENDED[reason]), Spent(1, prompt or 0, completion)
 
 
 def _json(data: bytes) -> Any:

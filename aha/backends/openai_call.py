@@ -15,7 +15,7 @@ from aha.backends.openai_answer import Failed, read
 from aha.backends.openai_budget import Spent
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking
-from aha.redact import HIDDEN, mask
+from aha.redact import mask
 from aha.types import Said
 
 LARGEST = 4 * 1024 * 1024  # bytes of a response: 32,768 tokens take less than a tenth of it
@@ -51,7 +51,7 @@ class Server:
 
     async def call(self, body: Mapping[str, Any]) -> tuple[Said, Spent]:
         """A reply and its cost, or Failed."""
-        return read(await self._fetch("POST", body), self._key)
+        return read(await self._fetch("POST", body))
 
     async def models(self) -> bytes:
         """The server's list of its models, as it sent it."""
@@ -80,7 +80,7 @@ class Server:
 
     def _refused(self, error: APIStatusError) -> Failed:
         status = error.status_code
-        said = " ".join(mask(error.message.replace(self._key, HIDDEN) if self._key else error.message).split())[:200]
+        said = " ".join(mask(error.message).split())[:200]
         again = status in TRANSIENT or status >= 500
         after = retry_after(error.response.headers) if again else None
         return Failed(f"HTTP {status} ({said})", again=again, after_s=after, hopeless=status in HOPELESS)

@@ -23,6 +23,7 @@ from aha.backends.openai_call import Server
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import AhaError, BadInput, EndpointDown
 from aha.protocols import ASK_ONCE, Asking, Sampling
+from aha.redact import hide
 from aha.types import Conversation, Said
 
 HOPELESS_AFTER = 16  # failures without one success between them: the server is down for everybody
@@ -263,8 +264,8 @@ class OpenAiChat:
 
 
 def _letters(text: str) -> str:
-    """What JSON can carry and every server can read."""
-    return text.encode("utf-8", "replace").decode()
+    """What JSON can carry and every server can read, without the secrets that a model may have seen."""
+    return hide(text).encode("utf-8", "replace").decode()
 
 
 def open_chat(name: str, asking: Asking) -> OpenAiChat:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from aha import pipeline
 from aha.backends.laptop import Laptop
+from aha.backends.openai_endpoint import Endpoint, is_endpoint
 from aha.commands.choose import Chosen, complete, main_rl
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
@@ -83,13 +84,13 @@ def sandbox_of(recipe: Recipe) -> str | None:
 
 
 def _check(recipe: Recipe, backend: Backend) -> None:
-    """The models' tokenizers and the first rollout's problems: cheap to open, and most of what can be wrong."""
+    """The models' tokenizers, the servers' addresses and the first rollout's problems: cheap to open, and most of what can be wrong."""
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
             stage.problems.at(0, 0, stage.questions, stage.seed)
     values = flatten(recipe.tree)
     for model in dict.fromkeys(str(values[path]) for path in values if path.endswith(".model")):
-        backend.tokenizer(model)
+        _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
 
 
 def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: Terminal) -> list[str]:

@@ -6,14 +6,16 @@ import json
 
 from aha.commands.choose import Chosen
 from aha.commands.terminal import Terminal
+from aha.recipes import Recipe
 from aha.recipes.derived import derived
+from aha.redact import mask_setting
 from aha.settings import flatten
 
 
 def show(chosen: Chosen, terminal: Terminal) -> int:
     """Each setting in one line: path, value, source; then what follows from them."""
     recipe = chosen.recipe
-    values = flatten(recipe.tree)
+    values = shown(recipe)
     if terminal.json:
         settings = {path: {"value": value, "source": recipe.source(path)} for path, value in values.items()}
         print(
@@ -35,7 +37,7 @@ def show(chosen: Chosen, terminal: Terminal) -> int:
 
 def diff(one: Chosen, other: Chosen, terminal: Terminal) -> int:
     """The settings that differ, each with both sources. Exit code 0 also where there are some: it is an answer."""
-    before, after = flatten(one.recipe.tree), flatten(other.recipe.tree)
+    before, after = shown(one.recipe), shown(other.recipe)
     paths = [path for path in dict.fromkeys([*before, *after]) if path not in before or path not in after or before[path] != after[path]]
     if terminal.json:
         print(json.dumps({path: [before.get(path), after.get(path)] for path in paths}, ensure_ascii=False, indent=1))
@@ -48,6 +50,11 @@ def diff(one: Chosen, other: Chosen, terminal: Terminal) -> int:
     if not paths:
         terminal.say(f"{one.recipe.name} and {other.recipe.name} have the same settings")
     return 0
+
+
+def shown(recipe: Recipe) -> dict[str, object]:
+    """Every setting, without the keys that a person put into one."""
+    return {path: mask_setting(path, value) for path, value in flatten(recipe.tree).items()}
 
 
 def _said(value: object) -> str:

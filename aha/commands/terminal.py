@@ -12,6 +12,7 @@ from types import TracebackType
 from rich.console import Console
 
 from aha.progress import JsonLines, Lines, Panelled
+from aha.redact import mask
 
 
 @dataclass
@@ -45,8 +46,8 @@ class Terminal:
 
     def crashed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """For `sys.excepthook`: the traceback to a file of the run and one line here; without a run, the traceback here."""
-        text = "".join(traceback.format_exception(kind, error, trace))
-        summary = traceback.format_exception_only(kind, error)[-1].strip()
+        text = mask("".join(traceback.format_exception(kind, error, trace)))
+        summary = mask(traceback.format_exception_only(kind, error)[-1].strip())
         try:
             if self.folder is None:
                 raise FileNotFoundError

@@ -11,6 +11,7 @@ from aha.codec import decode, encode
 from aha.durable import Disk, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.measurement import Sample
+from aha.redact import hide
 
 
 def write_samples(path: Path, samples: Sequence[Sample]) -> None:
@@ -18,7 +19,7 @@ def write_samples(path: Path, samples: Sequence[Sample]) -> None:
     lines = "".join(json.dumps(encode(sample, Sample), ensure_ascii=False) + "\n" for sample in samples)
     with trouble(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(Disk(), path, gzip.compress(lines.encode("utf-8", "backslashreplace"), mtime=0))
+    replace_file(Disk(), path, gzip.compress(hide(lines).encode("utf-8", "backslashreplace"), mtime=0))
 
 
 def read_samples(path: Path) -> list[Sample]:

@@ -6,16 +6,18 @@ import gzip
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aha.codec import decode, encode
-from aha.types import Group
+from aha.redact import hide
+from aha.types import Completion, Group
 
 LEVEL = 1  # 7 % larger than zlib's default, in a quarter of the time: a rollout waits for it
 
 
 def pack(groups: Sequence[Group]) -> bytes:
-    """No name and no time stand in the header."""
-    lines = [json.dumps(encode(group, Group), ensure_ascii=False, allow_nan=False, separators=(",", ":")) for group in groups]
+    """No name and no time stand in the header. Secrets that a model was shown or wrote are not recorded."""
+    lines = [_line(group) for group in groups]
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=buffer, mtime=0) as file:
         file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
@@ -26,3 +28,21 @@ def unpack(data: bytes) -> list[Group]:
     """Equal to what was packed, to the bit."""
     lines = gzip.decompress(data).splitlines()  # of bytes: text has other line ends
     return [decode(json.loads(line), Group) for line in lines]
+
+
+def _line(group: Group) -> str:
+    """A group as JSON. Where a text holds a known secret, that is hidden, and the tokens that spell it are zeros."""
+    line = _plainly(group)
+    if hide(line) == line:
+        return line
+    completions = tuple(_unspelled(completion, reply.text) for completion, reply in zip(group.completions, group.replies, strict=True))
+    asked = hide(group.problem.question) == group.problem.question
+    return hide(_plainly(replace(group, prompt=group.prompt if asked else (0,) * len(group.prompt), completions=completions)))
+
+
+def _plainly(group: Group) -> str:
+    return json.dumps(encode(group, Group), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _unspelled(completion: Completion, text: str) -> Completion:
+    return completion if hide(text) == text else replace(completion, tokens=(0,) * len(completion.tokens))

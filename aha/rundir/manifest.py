@@ -7,10 +7,12 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+
+from aha.redact import learn_from, mask, mask_setting, mask_words
 
 Scalar = str | bool | int | float | None
 Plain = Scalar | list[Scalar]
@@ -59,9 +61,23 @@ def describe(
     sandbox: str | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Manifest:
-    """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory."""
+    """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory, and without
+    keys, wherever a person put them."""
+    for text in (source or "", *(str(setting.value) for setting in settings.values())):
+        learn_from(text)
     created = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
-    return Manifest(recipe, dict(settings), dict(seeds), versions(), git_commit(Path.cwd()), tuple(argv), created, source, sandbox)
+    shown = {path: replace(setting, value=mask_setting(path, setting.value)) for path, setting in settings.items()}
+    return Manifest(
+        recipe,
+        shown,
+        dict(seeds),
+        versions(),
+        git_commit(Path.cwd()),
+        mask_words(argv),
+        created,
+        None if source is None else mask(source),
+        sandbox,
+    )
 
 
 def versions() -> dict[str, str]:

@@ -27,6 +27,7 @@ from aha.durable import (
     trouble,
 )
 from aha.errors import BadInput, DiskTrouble
+from aha.redact import hide_tree
 from aha.rundir.groups import pack
 from aha.rundir.manifest import Manifest
 from aha.rundir.record import GROUPS_KEY, JOURNALS, METRICS, TIMINGS, Checkpoint, Record, read_manifest
@@ -165,7 +166,7 @@ class RunDir(Record):
     def finish(self, result: Mapping[str, Any]) -> None:
         """The run is done, and this is what it came to."""
         self._lock.check()
-        replace_file(self._disk, self.root / "result.json", seal(result or {"finished": True}, indent=2))
+        replace_file(self._disk, self.root / "result.json", seal(hide_tree(result or {"finished": True}), indent=2))
 
     def close(self) -> None:
         """Another process may own it."""

@@ -17,7 +17,7 @@ from aha.protocols import Asking, Budget, Sampling
 from aha.types import Conversation, Message, Said
 from tests.servers import Answer, Request, Server, said, talk
 
-QUICK = Asking(pause_s=0.01, attempt_s=5.0, deadline_s=20.0)
+QUICK = Asking(pause_s=0.01, attempt_s=60.0, deadline_s=300.0)
 SAMPLING = Sampling(temperature=0.6, top_p=0.95, max_tokens=50)
 
 
