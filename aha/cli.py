@@ -16,6 +16,7 @@ from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
+from aha.redact import guarded_output
 from aha.settings import nearest
 
 COMMANDS = {
@@ -49,6 +50,11 @@ class Parser(ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code; see docs for what each means."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with guarded_output(words):
+        return _main(words)
+
+
+def _main(words: list[str]) -> int:
     terminal = Terminal(json="--json" in words)
     sys.excepthook = terminal.crashed
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of libraries would tear our own lines
