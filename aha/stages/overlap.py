@@ -79,7 +79,7 @@ class Overlap(Generic[T]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """After an exception nothing is waited for: what is being judged ends by itself, the rest never begins."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=error is None, cancel_futures=True)
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:
