@@ -46,7 +46,7 @@ class Answer:
 
 def limits(seconds: float, memory_mb: int, expected: int = 0) -> Limits:
     """The clock is a backstop far beyond the CPU limit; output may be several times as long as the expected one."""
-    return Limits(cpu_s=seconds, wall_s=max(15.0, 5 * seconds), memory_mb=memory_mb, output_bytes=max(1_000_000, 4 * expected))
+    return Limits(cpu_s=seconds, wall_s=5 * max(1.0, seconds), memory_mb=memory_mb, output_bytes=max(1 << 20, 4 * expected))
 
 
 def run(sandbox: Sandbox, job: Job) -> Outcome:
