@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.tasks.golds import Bad, Kind, reference_of
 from aha.tasks.pairs import answer_of, pair_of
 from aha.tasks.reading import Refused, Row, rows_of
-from aha.types import Abstained, Asserts, Latex, Number, Reference, Text
+from aha.types import Abstained, Latex, Number, Reference, Text
 
 Expected = Literal["right", "wrong", "abstained", "unpaid"]  # unpaid: wrong or abstained, as long as it is not right
 
@@ -170,10 +170,7 @@ def _bench(path: Path) -> dict[str, Mapping[str, object]]:
 
 def _asked(name: str, row: Mapping[str, object]) -> Reference:
     kinds: dict[str, Kind] = {"mmlu": "choice", "mgsm": "number", "math": "latex"}
-    if name in kinds:
-        return reference_of("target", row["target"], row, kinds[name])
-    entry, prompt = str(row.get("entry_point", "")), str(row["prompt"]) if "entry_point" in row else ""
-    return Asserts(entry, str(row["test"]), prompt)
+    return reference_of("target", row.get("target"), row, kinds.get(name, "asserts"))
 
 
 FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[Row], Iterator[Case | Refused]]], ...] = (

@@ -22,6 +22,7 @@ LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
 CODE_S = Stdio.seconds
 
 _UNSOUND = re.compile("[\0\ud800-\udfff]")
+_ASSERTED = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
 
 
@@ -180,11 +181,12 @@ def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countd
 
 def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
     """Tests: pairs for stdio and calls, a program of assertions (or a list of them) for asserts."""
-    tests, entry = fields.get("tests", fields.get("test", value)), str(fields.get("entry", fields.get("entry_point", "")))
+    tests, entry = fields.get("tests", fields.get("test", value)), str(fields.get("entry") or fields.get("entry_point") or "")
     seconds, close = _positive(fields, "seconds"), _positive(fields, "tolerance")
     if kind == "asserts":
         text = "\n".join(map(str, tests)) if isinstance(tests, list) else text_of("tests", tests, LONGEST_TEXT)
-        return Asserts(entry, text, str(fields.get("prompt", "")), seconds=seconds or CODE_S)
+        prompt = str(fields.get("prompt", "")) if entry else ""  # without an entry point it is a task in words
+        return Asserts(entry or _called(text, str(fields.get("signature", ""))), text, prompt, seconds=seconds or CODE_S)
     if not isinstance(tests, list) or not tests:
         raise Bad(f"code of kind {kind} needs `tests`: pairs of input and output, or of arguments and value")
     pairs = tuple(_pair(test, as_json=kind == "calls") for test in tests)
@@ -193,6 +195,14 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
     checker = fields.get("checker")
     language: Literal["cpp", "python"] = "cpp" if fields.get("language") == "cpp" else "python"
     return Stdio(pairs, language, close, str(checker) if checker else None, seconds or CODE_S)
+
+
+def _called(tests: str, signature: str) -> str:
+    """The function under test: what the assertions call first of what the signature defines, else what they call first."""
+    defined = re.findall(r"\bdef (\w+)\(", signature)
+    asserted = _ASSERTED.search(tests)
+    first = asserted[1] if asserted else ""
+    return next((name for name in re.findall(r"(\w+)\(", tests) if name in defined), first)
 
 
 def _positive(fields: Mapping[str, object], name: str) -> float | None:

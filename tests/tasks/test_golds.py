@@ -65,7 +65,8 @@ OTHERS: list[tuple[Reference, Reference]] = [
     (read(None, "stdio", tests=[{"input": "1", "output": "2"}], tolerance=0.1), Stdio((("1", "2"),), tolerance=0.1)),
     (read(None, "calls", tests=[[[1, 2], 3]], entry="add"), Calls("add", (("[1, 2]", "3"),))),
     (read(None, "asserts", test="assert f(1) == 1", entry_point="f"), Asserts("f", "assert f(1) == 1")),
-    (read(None, "asserts", tests=["assert 1", "assert 2"]), Asserts("", "assert 1\nassert 2")),
+    (read(None, "asserts", tests=["assert set(f(1)) == {1}", "assert 2"]), Asserts("f", "assert set(f(1)) == {1}\nassert 2")),
+    (read(None, "asserts", test="assert isclose(f(1), 1)", signature="def f(x): "), Asserts("f", "assert isclose(f(1), 1)")),
 ]
 
 
