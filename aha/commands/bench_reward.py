@@ -59,6 +59,7 @@ def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]
         "judge": name,
         "cases": len(findings.counted),
         "agreed": findings.agreed,
+        **{f"graded_{word}": sum(each.word == word for each in findings.counted) for word in ("right", "wrong")},
         "false_positives": len(findings.false_positives),
         "false_negatives": len(findings.false_negatives),
         "abstained": len(findings.abstained),
@@ -92,8 +93,8 @@ def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
     numbers = _summary(name, corpus, findings)
     lines = [
         f"{numbers['corpus']}: {name} agrees on {findings.agreed:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
-        f"false positives {numbers['false_positives']}, misses {numbers['misses']} ({allowed} let pass)",
-        f"right answers called wrong {numbers['false_negatives']}, abstentions {numbers['abstained']}",
+        f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
+        f"false positives {numbers['false_positives']}, misses {numbers['misses']} ({allowed} let pass), of them right answers called wrong {numbers['false_negatives']}",
         f"time per answer: median {numbers['median_ms']} ms, 95 % within {numbers['p95_ms']} ms, at most {numbers['max_ms']} ms",
     ]
     if numbers["not_counted"]:
