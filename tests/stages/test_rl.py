@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from aha.backends.laptop import Laptop, write_fresh
+from aha.batch import collate
+from aha.doctor import Ward
 from aha.errors import BarFailed
+from aha.grading.pool import Pool
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
-from aha.protocols import Adam, Compute, Continue, Sampling, Stop
+from aha.protocols import Adam, Backend, Compute, Continue, Reward, Sampling, Stop
 from aha.rewards import Rewards, Weighted
 from aha.rundir import RunDir, describe
+from aha.stages.ask import seed_for
 from aha.stages.rl import Rl
 from aha.tasks import vocabulary
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
-from aha.types import Abstained, Group, Problem, Reply
+from aha.types import Abstained, Group, Latex, Problem, Reply, Score
 
 SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 
@@ -163,6 +169,95 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(model: str, tmp_path: Path) -> 
 def test_recomputed_old_logprobs_equal_the_sampled_ones_up_to_rounding(model: str, tmp_path: Path) -> None:
     seen, _ = ran(replace(stage(model), old="recomputed"), tmp_path / "run")
     assert all(metrics["mismatch_kl"] < 1e-9 for metrics in seen)
+
+
+# --- what nobody could judge ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Pays as `Odd` does, but every third reply is graded by worker processes that are gone."""
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        with Pool(workers=1) as pool:
+            pool.close()
+
+            def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+                failed = [pool.grade(Latex("x"), reply.text) if len(reply.text) % 3 == 0 else None for reply in replies]
+                paid = Odd()(problem, replies)
+                return [said if isinstance(said, Abstained) else value for said, value in zip(failed, paid, strict=True)]
+
+            yield pay
+
+
+def relearned(stage: Rl, groups: Sequence[Group], folder: Path) -> bytes:
+    """The weights after the groups' one rollout, learned outside of the loop."""
+    learner = Laptop(Compute(device="cpu", threads=1)).learner(stage.model, stage.optim, reference=False)
+    batch = collate(groups, stage.advantages, stage.sampling.temperature, stage.truncation)
+    for minibatch in batch.split(stage.minibatches, seed_for(stage.seed, 0), stage.loss.aggregate):
+        learner.update(minibatch, stage.loss)
+    folder.mkdir()
+    learner.save(folder)
+    return (folder / "model.safetensors").read_bytes()
+
+
+def only_judged(group: Group) -> Group:
+    kept = [i for i, score in enumerate(group.scores) if not isinstance(score.total, Abstained)]
+    completions, replies, scores = (tuple(each[i] for i in kept) for each in (group.completions, group.replies, group.scores))
+    return replace(group, completions=completions, replies=replies, scores=scores)  # type: ignore[arg-type]
+
+
+def as_wrong(group: Group) -> Group:
+    return replace(group, scores=tuple(Score(0.0, ()) if isinstance(score.total, Abstained) else score for score in group.scores))
+
+
+def test_a_grader_that_fails_never_trains_as_wrong(model: str, tmp_path: Path) -> None:
+    rl = replace(stage(model), rewards=Rewards((Weighted("failing", Failing()),)), loss=Grpo(kl=0.0), steps=2, samples=8)
+    seen, rundir = ran(rl, tmp_path / "run")
+    groups = rundir.groups(0)
+    reasons = {score.total.reason for group in groups for score in group.scores if isinstance(score.total, Abstained)}
+    unsaid = sum(isinstance(score.total, Abstained) for group in groups for score in group.scores)
+    assert reasons == {"failing: could not be graded: the pool is closed"}
+    assert 0 < unsaid < 32 and seen[0]["abstained"] == unsaid / 32
+    learned = (rundir.checkpoints()[-1].folder / "model.safetensors").read_bytes()
+    assert relearned(rl, [only_judged(group) for group in groups], tmp_path / "judged") == learned
+    assert relearned(rl, [as_wrong(group) for group in groups], tmp_path / "wrong") != learned
+
+
+def test_a_grader_that_always_fails_moves_no_weight(model: str, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Gone:
+        def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+            return [Abstained("INFRA: no sandbox answered") for _ in replies]
+
+    seen, rundir = ran(replace(stage(model), rewards=Rewards((Weighted("gone", Gone()),)), loss=Grpo(kl=0.0)), tmp_path / "run")
+    assert all(metrics["abstained"] == 1.0 and metrics["updates"] == 0.0 and "reward" not in metrics for metrics in seen)
+    before, after = (load_file(Path(folder) / "model.safetensors") for folder in (model, rundir.checkpoints()[-1].folder))
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_a_rising_share_of_abstentions_ends_the_run_with_everything_on_disk(model: str, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    @dataclass(frozen=True)
+    class Failing:
+        """Can judge less and less: 0, 1, 2, 3 ... of four replies."""
+
+        def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+            asked.append(1)
+            unsaid = (len(asked) - 1) // 4
+            return [Abstained("no worker") if i < unsaid else float(i % 2) for i in range(len(replies))]
+
+    rl = replace(stage(model), rewards=Rewards((Weighted("failing", Failing()),)), steps=40, samples=12, save_every=100)
+    rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
+    try:
+        with pytest.raises(BarFailed, match="The grader can judge less and less: it abstained on 8 %, 17 %, 25 %") as stopped:
+            rl.run(Laptop(Compute(device="cpu", threads=1)), rundir, Ward(lambda signal: None))
+    finally:
+        rundir.close()
+    assert stopped.value.exit_code == 1 and "no worker" in str(stopped.value) and "The first reply not judged" in str(stopped.value)
+    assert [checkpoint.rollout for checkpoint in rundir.checkpoints()] == [3] and len(rundir.groups(3)) == 4
 
 
 @pytest.mark.parametrize(
