@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +17,12 @@ import psutil
 import pytest
 import wasmtime
 
-from aha.grading.sandbox.job import Job
+from aha.grading.sandbox.job import Job, Limits
 from aha.grading.sandbox.wasm import WasmSandbox, why_not
 from aha.grading.sandbox.wasm_component import component
 from tests.grading.sandbox import hostile
 from tests.grading.sandbox.hostile import ATTACKS, CANARY, Attack, Trap, needs_hostile
+from tests.grading.sandbox.test_hostile_bwrap import MUTANTS, mutant
 from tests.house import ROOT
 
 REASON = why_not()
@@ -94,3 +98,25 @@ def runs_wasmtime(python: str) -> bool:
 def _passable(path: Path) -> bool:
     """Whether everybody may go through every folder on the way."""
     return all(each.stat().st_mode & 0o001 for each in (path, *path.parents))
+
+
+@pytest.mark.long
+def test_ten_thousand_mutants_leave_nothing_behind(sandbox: WasmSandbox, made: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    chance, limits = random.Random(7), Limits(cpu_s=0.05, wall_s=1.0, memory_mb=256, output_bytes=100_000)
+    judge = psutil.Process()
+    sandbox.run(Job("print(1)"))
+    gc.collect()
+    before, inside = (judge.memory_info().rss, judge.num_fds(), len(workers())), sum(each.memory_info().rss for each in workers())
+    outcomes = Counter[str]()
+    for _ in range(MUTANTS):
+        outcome = sandbox.run(Job(mutant(chance.choice(ATTACKS), chance), f"1 2\n{made.secret}\n".encode(), limits=limits))
+        assert outcome.verdict != "INFRA" or outcome.reason.startswith("it needs what the wasm tier does not have"), outcome.reason
+        outcomes[outcome.verdict] += 1
+    gc.collect()
+    grown = (judge.memory_info().rss - before[0]) / 2**20
+    grown_inside = (sum(each.memory_info().rss for each in workers()) - inside) / 2**20
+    print(f"{MUTANTS} mutants: {dict(outcomes)}; the judge grew by {grown:.1f} MiB, the workers by {grown_inside:.1f} MiB")
+    assert made.untouched() and list(tmp_path.iterdir()) == []
+    assert grown < 20 and grown_inside < 20
+    assert (judge.num_fds(), len(workers())) == before[1:]
