@@ -17,23 +17,14 @@ from aha.tasks.corpus import documents
 
 
 @dataclass(frozen=True)
-class Cycle:
-    """So many chunks whose rate holds at `peak`, a multiple of `optim.lr`, and then falls."""
-
-    chunks: int
-    peak: float = 1.0
-
-
-@dataclass(frozen=True)
 class Pretrain:
     """Again and again: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
-    learn them in a drawn order. In each of the `cycles` the rate is its peak for the share
-    `decay_from` of its chunks and then falls linearly to `decay_to`; a second cycle goes on where a base turned out to be too weak.
+    learn them in a drawn order. The rate is `optim.lr` for the share `decay_from` of the chunks and then falls linearly to `decay_to` of it.
 
     `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
 
     model: str
-    cycles: tuple[Cycle, ...] = (Cycle(190),)
+    chunks: int = 190
     chunk_documents: int = 4_000
     step_tokens: int = 2_500
     longest: int = 400
@@ -82,17 +73,7 @@ class Pretrain:
         observer.beat(f"chunk {int(done)}")
         return metrics["loss"]
 
-    @property
-    def chunks(self) -> int:
-        """How many there are in all cycles."""
-        return sum(cycle.chunks for cycle in self.cycles)
-
     def rate_at(self, done: float) -> float:
         """The multiple of the learning rate when so many chunks are done."""
-        for cycle in self.cycles:
-            if done < cycle.chunks:
-                share = done / cycle.chunks
-                fallen = min(1.0, (1 - share) / (1 - self.decay_from))
-                return max(self.decay_to, cycle.peak * fallen)
-            done -= cycle.chunks
-        return self.decay_to
+        fallen = min(1.0, (1 - done / self.chunks) / (1 - self.decay_from))
+        return max(self.decay_to, fallen)

@@ -40,12 +40,12 @@ def recipe():
 PRETRAIN = """
 from aha.protocols import Adam, Compute
 from aha.recipes import Recipe
-from aha.stages.pretrain import Cycle, Pretrain
+from aha.stages.pretrain import Pretrain
 
 recipe = Recipe(
     "reading", "documents to be disturbed",
     (("pretrain", Pretrain(
-        {model!r}, cycles=(Cycle(24),), chunk_documents=40, step_tokens=800, longest=120, optim=Adam(lr=3e-3), save_every=3
+        {model!r}, chunks=24, chunk_documents=40, step_tokens=800, longest=120, optim=Adam(lr=3e-3), save_every=3
     )),),
     compute=Compute(device="cpu", threads=1),
 )

@@ -1,24 +1,18 @@
-"""Pretraining: the rate over its cycles, and steps that are a function of their place."""
+"""Pretraining: the rate over its chunks, and steps that are a function of their place."""
 
 from __future__ import annotations
 
 import pytest
 
 from aha.backends.hf import HFTokenizer, load_tokenizer
-from aha.stages.pretrain import Cycle, Pretrain
+from aha.stages.pretrain import Pretrain
 
-STAGE = Pretrain("nowhere", cycles=(Cycle(10), Cycle(4, 0.5)), decay_from=0.5, decay_to=0.01, chunk_documents=60, step_tokens=500)
+STAGE = Pretrain("nowhere", chunks=10, decay_from=0.5, decay_to=0.01, chunk_documents=60, step_tokens=500)
 
 
-@pytest.mark.parametrize(
-    ("done", "rate"), [(0.0, 1.0), (4.9, 1.0), (7.5, 0.5), (9.99, 0.01), (10.0, 0.5), (11.9, 0.5), (13.0, 0.25), (14.0, 0.01)]
-)
-def test_each_cycle_holds_its_peak_and_then_falls(done: float, rate: float) -> None:
+@pytest.mark.parametrize(("done", "rate"), [(0.0, 1.0), (4.9, 1.0), (7.5, 0.5), (9.0, 0.2), (9.99, 0.01), (10.0, 0.01)])
+def test_the_rate_holds_and_then_falls(done: float, rate: float) -> None:
     assert STAGE.rate_at(done) == pytest.approx(rate, abs=1e-9)
-
-
-def test_chunks_are_those_of_all_cycles() -> None:
-    assert STAGE.chunks == 14
 
 
 @pytest.fixture(scope="module")
