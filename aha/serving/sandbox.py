@@ -27,9 +27,10 @@ class SandboxServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, sandbox: Sandbox, host: str, port: int, workers: int, key: str | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, host: str, port: int, workers: int, key: str | None = None, wait_s: float = WAIT_S) -> None:
         self.sandbox = sandbox
         self.key = key
+        self.wait_s = wait_s
         self.places = threading.BoundedSemaphore(workers)
         try:
             super().__init__((host, port), Handler)
@@ -77,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._run(replace(job, limits=bounded(job.limits)))
 
     def _run(self, job: Job) -> None:
-        if not self.server.places.acquire(timeout=WAIT_S):
+        if not self.server.places.acquire(timeout=self.server.wait_s):
             return self._say(429, {"message": "every place is taken"}, {"Retry-After": "1"})
         try:
             ended = self.server.sandbox.run(job)

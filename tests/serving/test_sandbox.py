@@ -36,8 +36,8 @@ class Echo:
 
 
 @contextmanager
-def served(sandbox: Echo, workers: int = 2, key: str | None = None) -> Iterator[SandboxServer]:
-    with SandboxServer(sandbox, "127.0.0.1", 0, workers, key) as server:
+def served(sandbox: Echo, workers: int = 2, key: str | None = None, wait_s: float = 10.0) -> Iterator[SandboxServer]:
+    with SandboxServer(sandbox, "127.0.0.1", 0, workers, key, wait_s) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
@@ -157,11 +157,10 @@ def test_only_who_has_the_key_is_served():
     assert "HTTP 401" in refused.reason and "another" not in refused.reason
 
 
-def test_who_finds_every_place_taken_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("aha.serving.sandbox.WAIT_S", 0.05)
+def test_who_finds_every_place_taken_is_told_to_come_back():
     sandbox = Echo()
     sandbox.holding.clear()
-    with served(sandbox, workers=1) as server:
+    with served(sandbox, workers=1, wait_s=0.05) as server:
         question = json.dumps({"code": "x", "language": "python"}).encode()
         first = threading.Thread(target=said, args=(server,), kwargs={"body": question})
         first.start()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -24,13 +25,13 @@ BUILD_S = 1800.0  # a busy machine takes minutes for what an idle one does in 25
 COMPONENTIZE = "import sys, componentize_py; componentize_py.script()"
 
 
-def why_not() -> str | None:
+def why_not(needs: Mapping[str, str] = NEEDS) -> str | None:
     """Why no component can be had here; None where one can."""
     if sys.platform == "win32":
         return "runs on Linux and macOS only"
-    needed = ("wasmtime",) if kept().exists() else tuple(NEEDS)
-    for name in needed:
-        if (wrong := _wrong(name)) is not None:
+    for name, version in needs.items():
+        unused = name == "componentize-py" and kept().exists()
+        if not unused and (wrong := _wrong(name, version)) is not None:
             return f"{wrong}: {INSTALL}"
     if kept().exists() or _writable(kept().parent):
         return None
@@ -77,11 +78,11 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _wrong(name: str) -> str | None:
+def _wrong(name: str, version: str) -> str | None:
     found = _version(name)
     if found is None:
         return f"{name} is not installed"
-    return None if f"{found}.".startswith(f"{NEEDS[name]}.") else f"{name} {found} is installed, where {NEEDS[name]} is needed"
+    return None if f"{found}.".startswith(f"{version}.") else f"{name} {found} is installed, where {version} is needed"
 
 
 def _writable(folder: Path) -> bool:
