@@ -135,8 +135,7 @@ def judged(head: dict[str, object], limits: Limits, budget: Budget, stderr: byte
     last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
     if code == NEEDS_MORE:
         return "INFRA", f"it needs what the wasm tier does not have: {last}"
-    full = int(str(head["memory"])) > 0.8 * (limits.memory_mb << 20)
-    if code == OUT_OF_MEMORY or (code is None and full and "fuel" not in reason):
+    if code == OUT_OF_MEMORY or (code is None and b"memory allocation of " in stderr):  # never by what the host measures, which wavers
         return "MLE", f"more than {limits.memory_mb} MiB"
     if code is None:
         return ("TLE", f"more than {budget.by}") if "fuel" in reason else ("RE", reason)

@@ -55,8 +55,9 @@ class Meter:
         kept = self.streams[stream]
 
         def take(data: bytes) -> int | None:
-            kept.extend(data[: self.output_bytes - len(kept)])
-            if len(kept) < self.output_bytes or not data:
+            room = self.output_bytes - len(kept)
+            kept.extend(data[:room])
+            if len(data) <= room:
                 return None
             self.over = f"wrote more than {self.output_bytes} bytes to {stream}"
             return -EFBIG

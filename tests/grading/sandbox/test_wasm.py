@@ -127,6 +127,11 @@ def test_output_beyond_the_cap_is_cut(sandbox: WasmSandbox, stream: str):
     assert len(getattr(outcome, stream)) == LIMITS.output_bytes
 
 
+def test_output_up_to_the_cap_is_whole(sandbox: WasmSandbox):
+    outcome = ended(sandbox, f"import sys\nsys.stdout.write('y' * {LIMITS.output_bytes})")
+    assert (outcome.verdict, len(outcome.stdout)) == ("OK", LIMITS.output_bytes)
+
+
 def test_a_recursion_that_never_ends_harms_nobody(sandbox: WasmSandbox):
     assert ended(sandbox, "def f(n): return f(n + 1)\nf(0)").reason == "RecursionError: maximum recursion depth exceeded"
     assert ended(sandbox, "import json\njson.loads('[' * 10**6)").verdict == "RE"
@@ -183,6 +188,13 @@ def test_a_cpu_verdict_does_not_waver_at_its_limit(sandbox: WasmSandbox):
     need_s = ended(sandbox, source).cpu_s
     for share, verdict in ((1 - 1e-5, "TLE"), (1 + 1e-5, "OK")):
         assert {ended(sandbox, source, limits=Limits(cpu_s=need_s * share, wall_s=30.0)).verdict for _ in range(25)} == {verdict}
+
+
+def test_a_crash_with_memory_all_but_full_ends_the_same_way(sandbox: WasmSandbox):
+    """The stack overflows while a million frames are taken down: what the host measures of memory wavers, the verdict may not."""
+    source = "import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)"
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(lambda _: ended(sandbox, source).verdict, range(12)))) == 1
 
 
 def test_nothing_of_one_program_reaches_the_next(sandbox: WasmSandbox):
