@@ -30,7 +30,7 @@ _GOES_ON = re.compile(rf"\s*(?:[*/^]|[-+]\s*(?:[(\\]|[A-Za-z]\b)|{_FUNCTION})|[n
 _GOES_BEFORE = re.compile(rf"(?:{_FUNCTION}|\^)[^=≈\n$A-Za-z]*$")
 _BOUND = re.compile(  # "at least 3", "not 3"
     r"(?i)(?:\b(?:not|at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other) than|(?:any|every|no)thing but|except|above|below)"
-    r"|n't(?: be)?|\\(?:geq?|leq?|neq?|geqslant|leqslant|gt|lt|not)|[<>≤≥≠]=?|!=|不是|不等于|大于|小于|至少|至多|不)\s*[$(]?\s*$"
+    r"|n't(?: be)?|\\(?:geq?|leq?|neq?|geqslant|leqslant|gt|lt|not)|(?<![<>])[<>≤≥≠]=?|!=|不是|不等于|大于|小于|至少|至多|不)\s*[$(]?\s*$"
 )
 _OR_MORE = re.compile(r"(?i)\s*(?:[$)}]\s*)?(?:or (?:more|less|fewer|above|below|greater|larger|smaller)\b|\+\s*(?:[.。$]|$)|以上|以下)")
 _BOLD = re.compile(r"(?<![0-9A-Za-z)])\*\*([^*\n]{1,200})\*\*")

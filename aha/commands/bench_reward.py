@@ -94,7 +94,8 @@ def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
     lines = [
         f"{numbers['corpus']}: {name} agrees on {findings.agreed:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
         f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
-        f"false positives {numbers['false_positives']}, misses {numbers['misses']} ({allowed} let pass), of them right answers called wrong {numbers['false_negatives']}",
+        f"false positives {len(findings.false_positives)}, false negatives {len(findings.false_negatives)}",
+        f"misses {len(findings.misses)}, of which {allowed} are let pass",
         f"time per answer: median {numbers['median_ms']} ms, 95 % within {numbers['p95_ms']} ms, at most {numbers['max_ms']} ms",
     ]
     if numbers["not_counted"]:

@@ -39,6 +39,7 @@ CLIPS = [
     "\\boxed 72",
     "\\fbox{72}",
     "72 or 72",
+    "8 * 9 = <<8*9=72>>72 clips",
     "\\boxed{\\frac{144}{2}}",
 ]
 NOT_CLIPS = {
