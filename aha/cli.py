@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, code, grade, sandbox, score
+from aha.commands import bench_reward, code, compare, grade, offline, sandbox, score
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -31,6 +31,7 @@ COMMANDS = {
 OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a line here
     "bench-reward": bench_reward.COMMAND,
     "code": code.COMMAND,
+    "compare": compare.COMMAND,
     "grade": grade.COMMAND,
     "sandbox": sandbox.COMMAND,
     "score": score.COMMAND,
@@ -127,8 +128,9 @@ def parser() -> ArgumentParser:
     made["run"].add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
     made["doctor"].add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
     made["eval"].add_argument("benchmark", metavar="BENCHMARK")
-    made["eval"].add_argument("--model", required=True, metavar="DIR")
+    made["eval"].add_argument("--model", metavar="DIR")
     made["eval"].add_argument("--record", type=Path, metavar="FILE.jsonl.gz", help="keep every sample here")
+    offline.flags(made["eval"])
     made["report"].add_argument("run", type=Path, metavar="RUN_DIR")
     made["pretrain"].add_argument("model", metavar="tiny")
     made["pretrain"].add_argument("--out", type=Path, metavar="DIR")
@@ -180,6 +182,13 @@ def _show(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
 
 
 def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
+    if arguments.benchmark in offline.OFFLINE:
+        return offline.run(arguments, rest, terminal)
+    from aha.evals.benchmarks import benchmark
+
+    benchmark(arguments.benchmark)
+    if arguments.model is None:
+        raise BadInput(f"{arguments.benchmark}: it asks a model; give one with --model FOLDER")
     check_model(arguments.model)
     from aha.commands.evaluate import Asked, evaluate
 

@@ -22,7 +22,8 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with."""
+    """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with.
+    `joined`: a line through points that have intervals."""
 
     key: str
     title: str
@@ -32,6 +33,7 @@ class Chart:
     series: tuple[Series, ...]
     level: float | None = None
     stacked: bool = False
+    joined: bool = False
 
     @property
     def change(self) -> tuple[str, str] | None:

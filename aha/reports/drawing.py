@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aha.errors import BadInput
@@ -50,6 +51,63 @@ def svg(chart: Chart, width: float, height: float) -> str:
     return _cleaned(buffer.getvalue(), chart.title)
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One model's values, a group each, `None` where it has none; and their 95 % intervals."""
+
+    name: str
+    values: tuple[float | None, ...]
+    intervals: tuple[tuple[float, float] | None, ...]
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Groups of bars in per cent, ours and published ones side by side."""
+
+    groups: tuple[str, ...]
+    bars: tuple[Bar, ...]
+
+    def colour(self, at: int) -> int:
+        """The number of a bar's colour: ours share the first, and are told apart by how strong it is."""
+        published = sum(not bar.ours for bar in self.bars[:at])
+        return 1 if self.bars[at].ours else 2 + published % (len(CURVES) - 1)
+
+    def strength(self, at: int) -> float:
+        """How strong its colour is, from 1 down."""
+        ours = sum(bar.ours for bar in self.bars[:at])
+        return 0.8 if not self.bars[at].ours else max(0.3, 1.0 - 0.22 * ours)
+
+
+def bar_svg(bars: Bars, width: float, height: float) -> str:
+    """The bars, in inches, without title and legend, which the page writes."""
+    with _styled("bars", INK, GRID):
+        figure = _figure(width, height)
+        axes = figure.add_axes((0.06, 0.14, 0.93, 0.82))
+        for group in range(len(bars.groups)):
+            _draw_group(axes, bars, group)
+        axes.set_xticks(range(len(bars.groups)), labels=bars.groups)
+        axes.set_ylim(0, 112)
+        axes.margins(x=0.01)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True)
+    return _cleaned(buffer.getvalue(), "Benchmarks")
+
+
+def _draw_group(axes: Axes, bars: Bars, group: int) -> None:
+    """The bars that have a value, side by side around the middle."""
+    present = [(at, bar, value) for at, bar in enumerate(bars.bars) if (value := bar.values[group]) is not None]
+    step = 0.86 / max(len(bars.bars), 5)
+    for place, (at, bar, value) in enumerate(present):
+        x, interval = group + step * (place - (len(present) - 1) / 2), bar.intervals[group]
+        axes.bar(x, value, width=0.88 * step, color=CURVES[bars.colour(at) - 1], alpha=bars.strength(at), linewidth=0)
+        if interval is not None:
+            axes.vlines(x, *interval, color=INK, linewidth=1.4)
+        top = max(value, interval[1]) if interval is not None else value
+        turned = 90 if step < 0.15 else 0
+        axes.text(x, top + 1.5, f"{value:.1f}", ha="center", va="bottom", fontsize=7.5, color=INK, rotation=turned)
+
+
 def picture(charts: Sequence[Chart]) -> bytes:
     """The charts side by side with their titles and legends, as a PNG on white."""
     with _styled("picture", LIGHT[INK], LIGHT[GRID]):
@@ -87,16 +145,16 @@ def _draw(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
         )
     else:
         for one, colour in zip(chart.series, _cycle(colours, len(chart.series)), strict=True):
-            _draw_series(axes, one, colour)
+            _draw_series(axes, one, colour, "o-" if chart.joined else "o")
     if chart.level is not None:
         axes.axhline(chart.level, color=colours[0], linewidth=1, linestyle=(0, (3, 3)), alpha=0.6)
     _scale(axes, chart)
 
 
-def _draw_series(axes: Axes, one: Series, colour: str) -> None:
+def _draw_series(axes: Axes, one: Series, colour: str, marks: str) -> None:
     if one.interval:
         spread = [[max(0.0, y - low) for y, (low, _) in _pairs(one)], [max(0.0, high - y) for y, (_, high) in _pairs(one)]]
-        axes.errorbar(one.x, one.y, yerr=spread, color=colour, fmt="o", markersize=7, elinewidth=1.6, capsize=0, label=one.name, zorder=3)
+        axes.errorbar(one.x, one.y, yerr=spread, color=colour, fmt=marks, markersize=7, elinewidth=1.6, capsize=0, label=one.name, zorder=3)
     else:
         axes.plot(one.x, one.y, color=colour, linewidth=2, marker="o", markersize=3.5 if len(one.x) < 40 else 0, label=one.name)
 

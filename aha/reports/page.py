@@ -59,22 +59,11 @@ def write_report(root: Path) -> Path:
 
 
 def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) -> str:
-    try:
-        import jinja2
-        from markupsafe import Markup
-    except ModuleNotFoundError as error:
-        raise BadInput("the report needs jinja2, which is not installed: pip install 'aha[report]'") from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pictures = [(chart, Markup(svg(chart, *WIDE if chart.key == "accuracy" else NARROW))) for chart in drawn]
+    pictures = [(chart, svg(chart, *WIDE if chart.key == "accuracy" else NARROW)) for chart in drawn]
     metrics = record.metrics()
     rollouts = [int(row["rollout"]) for row in metrics]
-    return environment.get_template(TEMPLATE).render(
+    return rendered(
+        TEMPLATE,
         name=record.root.resolve().name,
         manifest=record.manifest(),
         finished=record.finished,
@@ -92,6 +81,22 @@ def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) 
         columns=sorted({key for row in metrics for key in row} - {"rollout"}),
         metrics=metrics,
     )
+
+
+def rendered(template: str, **values: object) -> str:
+    """A template of this folder, filled. It marks the drawings as safe itself; all else is escaped."""
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise BadInput("the report needs jinja2, which is not installed: pip install 'aha[report]'") from error
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
 
 
 def _headline(result: Mapping[str, Any] | None) -> list[Row]:

@@ -58,7 +58,7 @@ def test_arena_hard_with_answers_says_the_score_without_style(data, capsys):
 
 
 def test_the_second_version_is_known_by_its_questions_and_scores_its_parts_apart(data, tmp_path, capsys):
-    questions = [json.loads(line) for line in (data / "arena_hard/v2.0/question.jsonl").read_text().splitlines()]
+    questions = [json.loads(row) for row in (data / "arena_hard/v2.0/question.jsonl").read_text().split("\n") if row]
     games = [{"score": "B>A"}, {"score": "A>B"}]
     rows = [{"question_id": row["uid"], "model": "mine", "judge": "gpt-4.1", "games": games} for row in questions]
     path = tmp_path / "judgments.jsonl"
@@ -82,12 +82,16 @@ def test_codeforces_rating_from_results_and_the_apis_files(tmp_path, capsys):
     problems = [{"contestId": 7, "index": "A", "points": 500}]
     (tmp_path / "standings.json").write_text(json.dumps({"problems": problems, "rows": rows}))
     (tmp_path / "changes.json").write_text(json.dumps([{"handle": str(n), "oldRating": 1500} for n in range(3)]))
-    (tmp_path / "samples.jsonl").write_text('{"problem": "7A", "right": true}')
+    (tmp_path / "samples.jsonl").write_text('{"problem": "7A", "right": false}')
     (tmp_path / "ratings_2024.json").write_text('{"1000": 60, "1500": 30, "2000": 10}')
     files = ("--results", tmp_path / "samples.jsonl", "--standings", tmp_path / "standings.json", "--changes", tmp_path / "changes.json")
     _, (result,), err = said(capsys, "eval", "codeforces", *files, "--data", tmp_path)
-    assert result == {"rating": 1500 + round(120.41), "percentile": 90.0, "n": 1}  # second of three equals: each wins one time in three
-    assert "place 2 of 3" in err
+    assert result == {
+        "rating": 1500 - round(120.41),
+        "percentile": 60.0,
+        "n": 1,
+    }  # behind two of three equals: each wins two times in three
+    assert "place 3 of 3" in err
 
 
 @pytest.mark.parametrize(

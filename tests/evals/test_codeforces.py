@@ -21,8 +21,8 @@ def test_half_a_place_ahead_of_one_opponent_is_that_opponents_rating():
     assert solve_rating([1200.0, 1800.0], 2) == pytest.approx(1500.0)
 
 
-def test_one_of_eleven_equals_ahead_is_four_hundred_points_above():
-    assert solve_rating([1500.0] * 11, 2) == pytest.approx(1900.0)  # each wins with 1/11
+def test_one_of_eleven_equals_and_a_champion_ahead_is_four_hundred_points_above():
+    assert solve_rating([1500.0] * 11 + [4000.0], 3) == pytest.approx(1900.0, abs=0.01)  # each of the eleven wins with 1/11
 
 
 def test_the_winner_is_as_high_as_the_search_goes_and_the_last_at_zero():

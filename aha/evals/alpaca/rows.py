@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,8 @@ def read_annotations(path: Path) -> list[Annotation]:
     if len(models := sorted({str(row["generator_2"]) for row in rows})) > 1:
         raise BadInput(f"{path}: {len(models)} models in it ({', '.join(models[:3])} …); a file of annotations is about one")
     annotations = [_annotation(f"{path}, record {number}", row) for number, row in enumerate(rows, start=1)]
-    if len({each.instruction for each in annotations}) < len(annotations):
-        seen: set[str] = set()
-        twice = next(each.instruction for each in annotations if each.instruction in seen or seen.add(each.instruction))
-        raise BadInput(f"{path}: an instruction stands twice: {twice[:60]!r}")
+    if twice := [text for text, count in Counter(each.instruction for each in annotations).items() if count > 1]:
+        raise BadInput(f"{path}: an instruction stands twice: {twice[0][:60]!r}")
     return annotations
 
 

@@ -105,7 +105,7 @@ def _fought(path: Path, rows: Sequence[dict[str, Any]], baseline: str) -> list[B
 
 def _baseline(path: Path, rows: Sequence[dict[str, Any]], usual: str) -> str:
     """The model that fights in every battle: the usual one where it does, else the one that is always model_a."""
-    always = set.intersection(*({str(row["model_a"]), str(row["model_b"])} for row in rows))
+    always: set[str] = set.intersection(*({str(row["model_a"]), str(row["model_b"])} for row in rows))
     first = {str(row["model_a"]) for row in rows}
     for each in (usual, *(first if len(first) == 1 else ()), *(always if len(always) == 1 else ())):
         if each in always:

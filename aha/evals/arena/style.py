@@ -78,7 +78,8 @@ def _differences(battles: Sequence[Battle], styles: Mapping[tuple[str, str], Sty
         _compared(_style(styles, battle.model, battle.question), _style(styles, baseline, battle.question), version) for battle in battles
     ]
     values = np.asarray(compared)
-    return (values - values.mean(axis=0)) / np.where((spread := values.std(axis=0)) > 0, spread, 1.0)
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
 def _style(styles: Mapping[tuple[str, str], Style], model: str, question: str) -> Style:

@@ -45,8 +45,8 @@ def read_styles(paths: Sequence[Path]) -> dict[tuple[str, str], Style]:
 def style_of(text: str) -> Style:
     """Counted here, code blocks left out of the Markdown."""
     prose = _CODE.sub("", text)
-    counts = (len(found.findall(prose)) for found in (_HEADER, _LIST, _BOLD))
-    return Style(len(_PIECE.findall(text)), *counts, counted=False)
+    headers, lists, bold = (len(found.findall(prose)) for found in (_HEADER, _LIST, _BOLD))
+    return Style(len(_PIECE.findall(text)), headers, lists, bold, counted=False)
 
 
 def _recorded(row: Mapping[str, Any]) -> Style | None:

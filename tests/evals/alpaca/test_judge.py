@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -37,8 +36,10 @@ def test_published_preferences_follow_from_the_published_log_probabilities(publi
 
 def test_the_order_shown_is_the_one_that_the_published_tokens_tell(published):
     """The judge's likelier token and the preference on file say together which answer stood where."""
-    rows = json.loads(published("alpaca_eval/annotations/claude.json").read_text())
-    clear = [row for row in rows if abs(row["preference"] - 1.5) > 0.01]
-    told = [(row["raw_completion"]["text"] == "M") != (row["preference"] > 1.5) for row in clear]
+    annotations = read_annotations(published("alpaca_eval/annotations/claude.json"))
+    clear = [each for each in annotations if abs(each.wins - 0.5) > 0.01]
+    likelier = [max(each.top, key=lambda token: token["logprob"])["token"] for each in clear]
+    told = [(token == "M") != (each.wins > 0.5) for token, each in zip(likelier, clear, strict=True)]
     assert len(clear) > 750
-    assert told == [shown_in_reverse(row["instruction"]) for row in clear]
+    assert sum(told) > 300
+    assert sum(t != shown_in_reverse(each.instruction) for t, each in zip(told, clear, strict=True)) == 0

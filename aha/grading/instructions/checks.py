@@ -1,0 +1,190 @@
+"""One rule a kind of instruction: the reply and the instruction's settings in, kept or not out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aha.grading.instructions.counting import count_capitals, count_sentences, count_words
+from aha.grading.instructions.languages import is_in_language
+
+Settings = Mapping[str, Any]
+Check = Callable[[str, Settings], bool]
+ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
+
+
+def _enough(count: int, relation: str, bound: int) -> bool:
+    if relation not in ("at least", "less than"):
+        raise ValueError(f"relation {relation!r} is neither `at least` nor `less than`")
+    return count >= bound if relation == "at least" else count < bound
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _keywords(reply: str, settings: Settings) -> bool:
+    return all(re.search(word, reply, re.IGNORECASE) for word in map(re.escape, settings["keywords"]))
+
+
+def _keyword_frequency(reply: str, settings: Settings) -> bool:
+    found = re.findall(re.escape(settings["keyword"].strip()), reply, re.IGNORECASE)
+    return _enough(len(found), settings["relation"], int(settings["frequency"]))
+
+
+def _forbidden(reply: str, settings: Settings) -> bool:
+    return not any(re.search(rf"\b{re.escape(word)}\b", reply, re.IGNORECASE) for word in settings["forbidden_words"])
+
+
+def _letters(reply: str, settings: Settings) -> bool:
+    count = reply.lower().count(settings["letter"].strip().lower())
+    return _enough(count, settings["let_relation"], int(settings["let_frequency"]))
+
+
+def _language(reply: str, settings: Settings) -> bool:
+    return is_in_language(reply, settings["language"])
+
+
+# --- length -----------------------------------------------------------------------------------------------------------
+
+
+def _sentences(reply: str, settings: Settings) -> bool:
+    return _enough(count_sentences(reply), settings["relation"], int(settings["num_sentences"]))
+
+
+def _words(reply: str, settings: Settings) -> bool:
+    return _enough(count_words(reply), settings["relation"], int(settings["num_words"]))
+
+
+def _paragraphs(reply: str, settings: Settings) -> bool:
+    """Divided by `***`; an empty one is let by at either end alone."""
+    parts = [part.strip() for part in re.split(r"\s?\*\*\*\s?", reply)]
+    if not all(parts[1:-1]):
+        return False
+    return sum(map(bool, parts)) == int(settings["num_paragraphs"])
+
+
+def _paragraph_begins(reply: str, settings: Settings) -> bool:
+    """Divided by empty lines; the n-th has to begin with the word, and empty ones do not count to their number."""
+    parts = reply.split("\n\n")
+    full, place = sum(bool(part.strip()) for part in parts), int(settings["nth_paragraph"])
+    if place > full or not parts[place - 1].strip():
+        return False
+    begins = re.split(r"[.,?!'\"]", parts[place - 1].split()[0].lstrip("'").lstrip('"'), maxsplit=1)[0]
+    return full == int(settings["num_paragraphs"]) and begins.lower() == settings["first_word"].lower()
+
+
+# --- what has to be in it -----------------------------------------------------------------------------------------------
+
+
+def _placeholders(reply: str, settings: Settings) -> bool:
+    return len(re.findall(r"\[.*?\]", reply)) >= int(settings["num_placeholders"])
+
+
+def _postscript(reply: str, settings: Settings) -> bool:
+    marker = settings["postscript_marker"].strip()
+    spaced = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}.get(marker, re.escape(marker.lower()))
+    return bool(re.search(spaced, reply.lower()))
+
+
+def _bullets(reply: str, settings: Settings) -> bool:
+    stars = re.findall(r"^\s*\*[^\*].*$", reply, re.MULTILINE)
+    dashes = re.findall(r"^\s*-.*$", reply, re.MULTILINE)
+    return len(stars) + len(dashes) == int(settings["num_bullets"])
+
+
+def _one_of_three(reply: str, settings: Settings) -> bool:
+    return any(answer in reply for answer in ANSWERS)
+
+
+def _highlights(reply: str, settings: Settings) -> bool:
+    single = [part for part in re.findall(r"\*[^\n\*]*\*", reply) if part.strip("*").strip()]
+    double = [part for part in re.findall(r"\*\*[^\n\*]*\*\*", reply) if part.strip("*").strip()]
+    return len(single) + len(double) >= int(settings["num_highlights"])
+
+
+def _sections(reply: str, settings: Settings) -> bool:
+    found = re.findall(rf"\s?{re.escape(settings['section_spliter'].strip())}\s?\d+\s?", reply)
+    return len(found) >= int(settings["num_sections"])
+
+
+def _json(reply: str, settings: Settings) -> bool:
+    bare = re.sub(r"^```(?:json|Json|JSON)?", "", reply.strip()).removesuffix("```")
+    try:
+        json.loads(bare.strip())
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _title(reply: str, settings: Settings) -> bool:
+    return any(title.strip("<>").strip() for title in re.findall(r"<<[^\n]+>>", reply))
+
+
+# --- its form as a whole ------------------------------------------------------------------------------------------------
+
+
+def _two_replies(reply: str, settings: Settings) -> bool:
+    """Divided by six asterisks, and different; an empty one is let by at either end alone."""
+    parts = [part.strip() for part in reply.split("******")]
+    full = [part for part in parts if part]
+    return all(parts[1:-1]) and len(full) == 2 and full[0] != full[1]
+
+
+def _repeats(reply: str, settings: Settings) -> bool:
+    return reply.strip().lower().startswith(settings["prompt_to_repeat"].strip().lower())
+
+
+def _ends(reply: str, settings: Settings) -> bool:
+    return reply.strip().strip('"').lower().endswith(settings["end_phrase"].strip().lower())
+
+
+def _quoted(reply: str, settings: Settings) -> bool:
+    bare = reply.strip()
+    return len(bare) > 1 and bare[0] == bare[-1] == '"'
+
+
+def _capital_words(reply: str, settings: Settings) -> bool:
+    return _enough(count_capitals(reply), settings["capital_relation"], int(settings["capital_frequency"]))
+
+
+def _capitals(reply: str, settings: Settings) -> bool:
+    return reply.isupper() and is_in_language(reply, "en")
+
+
+def _small_letters(reply: str, settings: Settings) -> bool:
+    return reply.islower() and is_in_language(reply, "en")
+
+
+def _no_comma(reply: str, settings: Settings) -> bool:
+    return "," not in reply
+
+
+CHECKS: dict[str, Check] = {
+    "keywords:existence": _keywords,
+    "keywords:frequency": _keyword_frequency,
+    "keywords:forbidden_words": _forbidden,
+    "keywords:letter_frequency": _letters,
+    "language:response_language": _language,
+    "length_constraints:number_sentences": _sentences,
+    "length_constraints:number_paragraphs": _paragraphs,
+    "length_constraints:number_words": _words,
+    "length_constraints:nth_paragraph_first_word": _paragraph_begins,
+    "detectable_content:number_placeholders": _placeholders,
+    "detectable_content:postscript": _postscript,
+    "detectable_format:number_bullet_lists": _bullets,
+    "detectable_format:constrained_response": _one_of_three,
+    "detectable_format:number_highlighted_sections": _highlights,
+    "detectable_format:multiple_sections": _sections,
+    "detectable_format:json_format": _json,
+    "detectable_format:title": _title,
+    "combination:two_responses": _two_replies,
+    "combination:repeat_prompt": _repeats,
+    "startend:end_checker": _ends,
+    "change_case:capital_word_frequency": _capital_words,
+    "change_case:english_capital": _capitals,
+    "change_case:english_lowercase": _small_letters,
+    "punctuation:no_comma": _no_comma,
+    "startend:quotation": _quoted,
+}

@@ -1,0 +1,103 @@
+"""Runs in, one page out: the paper's Figure 1 with our bars, its tables with our rows, our training curves as in its Figure 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aha.paper import SOURCE, tables
+from aha.reports.charts import Chart, Series
+from aha.reports.drawing import Bar, Bars, bar_svg, svg
+from aha.reports.grids import Grid, Line, curve_grid, markdown, measured_grid, models_of, paper_grids, value_of
+from aha.reports.page import rendered
+from aha.reports.results import Measured, Run
+
+TEMPLATE = "compare.html.jinja"
+WIDE = (11, 4.2)
+
+
+def compare_html(runs: Sequence[Run]) -> str:
+    """The whole page, nothing to load from elsewhere."""
+    figure, curves = figure_1(runs), figure_2(runs)
+    return rendered(
+        TEMPLATE,
+        names=list(models_of(runs)),
+        source=SOURCE,
+        figure=figure,
+        figure_drawing=bar_svg(figure, *WIDE),
+        curves=curves,
+        curves_drawing=svg(curves, *WIDE) if curves.series else "",
+        training=published_training(),
+        measured=measured_grid(runs),
+        tables=paper_grids(runs),
+        missing=_missing(runs),
+    )
+
+
+def compare_markdown(runs: Sequence[Run]) -> str:
+    """The same without pictures."""
+    curves = [curve_grid(run) for run in runs if run.curve]
+    return f"# {' · '.join(models_of(runs))}\n\nPublished numbers: {SOURCE}. Bold: measured here.\n\n" + markdown(
+        [measured_grid(runs), _figure_grid(runs), *paper_grids(runs), *curves]
+    )
+
+
+def figure_1(runs: Sequence[Run]) -> Bars:
+    """Six benchmarks, the paper's five models and ours; ours first, so that they stand out."""
+    table = tables()["figure1"]
+    ours = [_bar(model, measured) for model, measured in models_of(runs).items()]
+    theirs = [Bar(row.model, row.values, (None,) * len(row.values), ours=False) for row in table.rows]
+    shown = [bar for bar in ours if any(value is not None for value in bar.values)]
+    return Bars(tuple(f"{column.benchmark}\n({column.metric})" for column in table.columns), (*shown, *theirs))
+
+
+def figure_2(runs: Sequence[Run]) -> Chart:
+    """Held-out pass@1 over each run's checkpoints."""
+    series = [
+        Series(
+            run.name,
+            tuple(float(point.rollouts) for point in run.curve),
+            tuple(point.value.value / 100 for point in run.curve),
+            tuple((_or(point.value.low, point.value.value) / 100, _or(point.value.high, point.value.value) / 100) for point in run.curve),
+        )
+        for run in runs
+        if run.curve
+    ]
+    means = "The share of right replies to problems that no training has seen, at each checkpoint, with 95 % intervals over problems."
+    look = "In the paper R1-Zero climbs steadily; a curve that rises and falls again has been trained too long or too hard."
+    return Chart("pass_at_1", "Held-out pass@1 during training", "share", means, look, tuple(series), joined=True)
+
+
+def published_training() -> str:
+    """What the paper states of its Figure 2; the curve itself is not published as numbers."""
+    figure = tables()["figure2"]
+    (row,) = figure.rows
+    first, last, voted = row.values
+    return f"{row.model} in the paper ({figure.name}, page {figure.page}): AIME 2024 from {first} to {last}, {voted} by majority vote."
+
+
+def _bar(model: str, measured: Sequence[Measured]) -> Bar:
+    found = [value_of(measured, column) for column in tables()["figure1"].columns]
+    intervals = tuple(
+        (value.low, value.high) if value is not None and value.low is not None and value.high is not None else None for value in found
+    )
+    return Bar(model, tuple(value.value if value is not None else None for value in found), intervals, ours=True)
+
+
+def _figure_grid(runs: Sequence[Run]) -> Grid:
+    bars = figure_1(runs)
+    head = ("model", *(name.replace("\n", " ") for name in bars.groups))
+    every = frozenset(range(len(bars.groups)))
+    lines = [
+        Line(bar.name, tuple("" if value is None else f"{value:.1f}" for value in bar.values), every if bar.ours else frozenset())
+        for bar in bars.bars
+    ]
+    return Grid("benchmark performance", "Figure 1, page 1", head, tuple(lines))
+
+
+def _missing(runs: Sequence[Run]) -> str:
+    absent = [model for model, measured in models_of(runs).items() if not any(value is not None for value in _bar(model, measured).values)]
+    return f"Not measured on any of these: {', '.join(absent)}." if absent else ""
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value

@@ -1,0 +1,153 @@
+"""What runs measured: result files and run directories, as `aha eval` and `aha run` wrote them, under the paper's names of benchmarks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aha.durable import trouble
+from aha.errors import BadInput
+from aha.paper import Column
+
+ALIASES = {  # what a benchmark may be called -> what the paper's column comes to
+    "aime24": "aime2024",
+    "aime": "aime2024",
+    "gpqa": "gpqadiamond",
+    "lcb": "livecodebench",
+    "alpacaeval": "alpacaeval20",
+    "alpacaeval2": "alpacaeval20",
+    "arenahardv01": "arenahard",
+    "swebenchverified": "sweverified",
+    "swebench": "sweverified",
+    "aider": "aiderpolyglot",
+    "cnmo": "cnmo2024",
+    "chinesesimpleqa": "csimpleqa",
+}
+TELLING = {"lc_win_rate": "alpaca_eval", "percentile": "codeforces", "score": "arena_hard"}  # results that name no benchmark
+PER_CENT = {"LC-winrate": "lc_win_rate", "GPT-4-1106": "score", "Percentile": "percentile", "rating": "rating", "Rating": "rating"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """Per cent, or a rating; with its 95 % interval where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A checkpoint after so many rollouts, 0 for the base."""
+
+    rollouts: int
+    value: Value
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model on one benchmark; `fields` is the result as it was written."""
+
+    model: str
+    benchmark: str
+    fields: Mapping[str, Any]
+
+    def value(self, column: Column) -> Value | None:
+        """What stands for a column of the paper; `None` where this is another benchmark or has no such number."""
+        if same_benchmark(self.benchmark) != same_benchmark(column.benchmark):
+            return None
+        metric = column.metric
+        if metric in PER_CENT:
+            return _value(self.fields, PER_CENT[metric], 1.0)
+        if metric.startswith("cons@"):
+            name = metric if metric in self.fields else "cons@k" if self.fields.get("k") == int(metric[5:]) else ""
+            return _value({name: self.fields.get(name)}, name, 100.0)
+        return _value(self.fields, "pass@1", 100.0)
+
+    @property
+    def headline(self) -> Value | None:
+        """pass@1, or what the benchmark has in its place."""
+        shares, rates = ("pass@1",), ("lc_win_rate", "score", "rating")
+        return next((found for name in shares if (found := _value(self.fields, name, 100.0))), None) or next(
+            (found for name in rates if (found := _value(self.fields, name, 1.0))), None
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a RUN of the command line holds, and pass@1 over its checkpoints where it was measured."""
+
+    name: str
+    measured: tuple[Measured, ...]
+    curve: tuple[Point, ...] = ()
+
+
+def read_run(word: str) -> Run:
+    """`PATH` or `NAME=PATH`: a result file, a folder of them, or a run directory. BadInput where there is no result in it."""
+    name, given, place = word.partition("=")
+    path = Path(place if given else word).expanduser()
+    name = name if given else path.resolve().name.removesuffix(path.suffix)
+    if path.is_dir() and (path / "manifest.json").exists() and not (path / "result.json").exists():
+        raise BadInput(f"{path}: the run has no result yet; it is compared when it is finished")
+    if not path.exists():
+        raise BadInput(f"{path}: there is no such file or run directory")
+    files = [path] if path.is_file() else [path / "result.json"] if (path / "result.json").exists() else sorted(path.glob("*.json*"))
+    results = [(file, fields) for file in files for fields in _results(file)]
+    measured = tuple(each for file, fields in results for each in _measured(name, file, fields))
+    if not measured:
+        raise BadInput(f"{path}: no result in it; `aha eval … --json` writes one, and so does a finished run")
+    return Run(name, measured, tuple(point for _, fields in results for point in _curve(fields)))
+
+
+def same_benchmark(name: str) -> str:
+    """One spelling for all: case, blanks and signs do not count."""
+    plain = "".join(character for character in name.lower() if character.isalnum())
+    return ALIASES.get(plain, plain)
+
+
+def _results(path: Path) -> Iterator[Mapping[str, Any]]:
+    with trouble(path):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        try:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError as error:
+            raise BadInput(f"{path}: not a result in JSON: {error}") from None
+    for fields in found if isinstance(found, list) else [found]:
+        if not isinstance(fields, dict):
+            raise BadInput(f"{path}: {str(fields)[:40]!r} where a result should stand")
+        yield fields
+
+
+def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Measured]:
+    if isinstance(fields.get("base"), dict) and isinstance(fields.get("zero"), dict):
+        benchmark = str(fields.get("benchmark", "countdown"))
+        yield Measured(f"{name}, base", benchmark, fields["base"])
+        yield Measured(f"{name}, trained", benchmark, fields["zero"])
+        return
+    told = fields.get("benchmark") or next((each for key, each in TELLING.items() if key in fields), None)
+    one = Measured(str(fields.get("name") or name), str(told), fields)
+    if told is None or one.headline is None:
+        raise BadInput(f"{path}: a result has a benchmark and its score (pass@1); this one has {', '.join(fields) or 'nothing'}")
+    yield one
+
+
+def _curve(fields: Mapping[str, Any]) -> Iterator[Point]:
+    for point in fields.get("curve") or ():
+        if (value := _value(point, "pass@1", 100.0)) is not None:
+            yield Point(0 if point.get("rollout") is None else int(point["rollout"]) + 1, value)
+
+
+def _value(fields: Mapping[str, Any], name: str, times: float) -> Value | None:
+    found = fields.get(name)
+    if not isinstance(found, float | int) or isinstance(found, bool):
+        return None
+    interval: Sequence[Any] = fields.get("ci95") or ()
+    if len(interval) == 2 and name in ("pass@1", "score") and all(isinstance(end, float | int) for end in interval):
+        return Value(times * found, times * interval[0], times * interval[1])
+    return Value(times * found)

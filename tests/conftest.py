@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # a machine that others load is no failure
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def published() -> Callable[[str], Path]:
+    """A published file by its place in $AHA_DATA; the test is skipped where it is not there."""
+
+    def find(place: str) -> Path:
+        if "AHA_DATA" not in os.environ:
+            pytest.skip(f"AHA_DATA is not set: the folder with {place}")
+        path = Path(os.environ["AHA_DATA"]) / place
+        if not path.exists():
+            pytest.skip(f"{path} is not there")
+        return path
+
+    return find
