@@ -16,7 +16,7 @@ from pathlib import Path
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox, Verdict
 
-LIMITS = Limits(cpu_s=0.2, wall_s=1.2, memory_mb=256, output_bytes=100_000)
+LIMITS = Limits(cpu_s=0.1, wall_s=0.9, memory_mb=256, output_bytes=100_000)
 BREACH = b"BREACH"
 CANARY = "AHA_ATTACK_CANARY_TOKEN"  # a variable of ours, with a secret in it, while the attacks run
 ANY: tuple[Verdict, ...] = ("OK", "RE", "TLE", "MLE", "OLE")
