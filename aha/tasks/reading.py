@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -50,7 +52,7 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refus
 
 def _from_file(path: Path) -> Iterator[Row | Refused]:
     try:
-        with path.open("rb") as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             start = file.read(4096).removeprefix(_BOM).lstrip()
             file.seek(0)
             if start.startswith(b"["):
@@ -60,8 +62,8 @@ def _from_file(path: Path) -> Iterator[Row | Refused]:
                 bare = line.removeprefix(_BOM) if number == 1 else line
                 if bare.strip():
                     yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _line(line: bytes, place: str, name: str) -> Row | Refused:
