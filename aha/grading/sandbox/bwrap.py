@@ -21,6 +21,7 @@ from aha.grading.sandbox.slot import Broken, Order, Slot, memory_file
 from aha.grading.sandbox.verdict import Facts, Streams, infrastructure, judged, not_compiled
 
 MIB = 1 << 20
+STARVED = 3  # times the clock's limit, at the most, for a program that waits for a processor
 PATIENCE_S = 600.0  # for a slot, while others' programs run
 COMPILING = Limits(cpu_s=20.0, wall_s=40.0, memory_mb=2048, output_bytes=100_000)
 COMPILERS = ("/usr/bin/g++", "/usr/local/bin/g++", "/usr/bin/clang++")
@@ -84,12 +85,15 @@ class BwrapSandbox:
         self._closed = True
         for slot in list(self._live):
             slot.kill()
+        places: list[tuple[int, Slot | None]] = []
         with suppress(queue.Empty):
-            for _ in range(self.workers):
-                _, slot_or_none = self._free.get(timeout=CLOSING_S)
-                self._end(slot_or_none)
+            while len(places) < self.workers:
+                places.append(self._free.get(timeout=CLOSING_S))
+        for number, slot_or_none in places:
+            self._end(slot_or_none)
+            self._free.put((number, None))  # for those who wait, to be told
         self._compiled.close()
-        self._keeper.shutdown(wait=False)
+        self._keeper.shutdown()
 
     # --- one program --------------------------------------------------------------------------------------------------
 
@@ -208,7 +212,8 @@ def _file(content: bytes) -> Iterator[int]:
 
 
 def _order(kind: Literal["python", "native", "compile"], program: int, stdin: int, limits: Limits) -> Order:
-    return Order(kind, program, stdin, limits.cpu_s, limits.wall_s, limits.memory_mb * MIB, limits.output_bytes)
+    longest_s = STARVED * limits.wall_s
+    return Order(kind, program, stdin, limits.cpu_s, limits.wall_s, longest_s, limits.memory_mb * MIB, limits.output_bytes)
 
 
 def _bwrap() -> str:

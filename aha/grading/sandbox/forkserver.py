@@ -33,7 +33,6 @@ DESCRIPTORS = 256
 STACK = 64 * MIB
 SHORTEST_S = 0.002  # between two looks at a clock
 PROCESSORS = len(os.sched_getaffinity(0))  # by which a program of many threads may be faster than the clock
-STARVED = 3  # times the limit by the clock, at the most, where others keep the processors busy
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 2, 4, 8, 32, 4096, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 38, 47
@@ -115,7 +114,7 @@ class Server:
         while True:
             late = started + wall_s - time.monotonic()
             if late <= 0:
-                late = min(wall_s * STARVED, wall_s + waited_for_a_processor()) + started - time.monotonic()
+                late = min(order["longest_s"], wall_s + waited_for_a_processor()) + started - time.monotonic()
             left = cpu_s - time.clock_gettime(processor_clock(child))
             if late <= 0 or left <= 0:
                 return "wall" if late <= 0 else "cpu"

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from aha.errors import BadInput
+
 PACKAGES = ("numpy", "scipy", "pandas", "sympy", "mpmath", "networkx", "sortedcontainers")  # those installed beside us are seen inside
 LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 FILES = ("/etc/alternatives", "/etc/ld.so.cache")
@@ -91,7 +93,10 @@ def interpreter(python: Path | None) -> Interpreter:
     if python is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return Interpreter(os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix), version, _packages())
-    said = subprocess.run([python, "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
+    try:
+        said = subprocess.run([python, "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BadInput(f"the interpreter for programs is {python}: it does not run ({error})") from error
     file, prefix, version = json.loads(said)
     return Interpreter(os.path.realpath(file), os.path.realpath(prefix), version)
 
