@@ -7,7 +7,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -68,8 +68,8 @@ def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
         raise BadInput(f"--reference {arguments.reference}: {pair.reference.reason}")
     word, reason = _words(_graded(pair))
     if terminal.json:
-        print(json.dumps({"grade": word, "reason": reason}, ensure_ascii=False), flush=True)
-    terminal.say(f"{word}: {reason}" if reason else word)
+        print(_json({"grade": word, "reason": reason}), flush=True)
+    terminal.say(_sound(f"{word}: {reason}" if reason else word))
     return Counter([word])
 
 
@@ -87,9 +87,9 @@ def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
         word, reason = _words(grade)
         found[word] += 1
         if terminal.json:
-            print(json.dumps({**pair.fields, "grade": word, "reason": reason}, ensure_ascii=False, default=_plain))
+            print(_json({**pair.fields, "grade": word, "reason": reason}))
         else:
-            print(f"{pair.place.rpartition(', ')[2]}: {word}{': ' if reason else ''}{reason}")
+            print(_sound(f"{pair.place.rpartition(', ')[2]}: {word}{': ' if reason else ''}{reason}"))
     sys.stdout.flush()
     terminal.note(
         f"{len(pairs)} answers: {found['right']} right, {found['wrong']} wrong, {found['abstained']} abstained"
@@ -117,9 +117,15 @@ def _words(grade: Grade) -> tuple[str, str]:
     return type(grade).__name__.lower(), getattr(grade, "reason", "")
 
 
-def _plain(value: object) -> float:
-    """A decimal of a row, as JSON writes numbers."""
-    return float(value) if isinstance(value, Decimal) else 0.0
+def _json(fields: Mapping[str, object]) -> str:
+    """One line; decimals of a row as JSON writes numbers, half a surrogate pair as the escape that it was."""
+    line = json.dumps(fields, ensure_ascii=False, default=lambda value: float(value) if isinstance(value, Decimal) else str(value))
+    return line if _sound(line) == line else json.dumps(json.loads(line))
+
+
+def _sound(text: str) -> str:
+    """The text with a question mark for what no UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 COMMAND = Command("grade answers: one, or a file of pairs", flags, run, dashed=("--reference", "--answer", "--option"))

@@ -80,6 +80,16 @@ def test_rows_say_their_own_kind_and_what_it_needs(aha: Aha, tmp_path: Path) -> 
     assert [json.loads(line)["grade"] for line in said.out.splitlines()] == ["right"] * 5 + ["wrong"]
 
 
+def test_nothing_that_a_model_writes_breaks_a_line(aha: Aha, tmp_path: Path) -> None:
+    preds = ["\ud800x^2", "\0", "x" * 100_000, "{" * 50_000, "\\frac" * 10_000, "\u202e4\u2028", "9^{9^{9^9}}", "\\boxed{5}\udfff"]
+    lines = [json.dumps({"gold": gold, "pred": pred}) for pred in preds for gold in ("5", "x^2+1")]
+    said = aha("grade", "--file", rows(tmp_path, *lines), "--json")
+    graded = [json.loads(line) for line in said.out.removesuffix("\n").split("\n")]
+    assert (said.code, [row["pred"] for row in graded]) == (0, [pred for pred in preds for _ in range(2)])
+    assert all(row["grade"] in ("wrong", "abstained") for row in graded[:-2])
+    assert "\ud800" not in aha("grade", "--file", rows(tmp_path, *lines)).out
+
+
 def test_a_gold_that_cannot_be_graded_is_reported_and_never_paid(aha: Aha, tmp_path: Path) -> None:
     source = rows(tmp_path, {"gold": "\\frac{1}{", "pred": "\\frac{1}{"}, {"pred": "5"}, {"gold": "5", "pred": "5"})
     said = aha("grade", "--file", source, "--json")
