@@ -38,12 +38,12 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     if arguments.threads < 1 or arguments.at_most_misses < 0:
         raise BadInput("--threads is 1 or more, --at-most-misses 0 or more")
-    from aha.commands.judges import judge_of
+    from aha.commands.judges import judge_of, runnable
     from aha.rewards.bench import measure
     from aha.tasks.corpora import corpus_of
 
     name, choose = judge_of(arguments.reward, arguments.grader, arguments.chain)
-    corpus = corpus_of(arguments.corpus)
+    corpus = runnable(corpus_of(arguments.corpus))
     findings = measure(corpus.cases, choose(corpus), arguments.threads)
     failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses
     name = f"chain {corpus.chain}" if corpus.chain and name == "grade" else name
@@ -100,7 +100,8 @@ def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
     ]
     if numbers["not_counted"]:
         lines.append(f"not counted (flags, labels of another name): {numbers['not_counted_agreed']} of {numbers['not_counted']} agree")
-    lines += [f"left out: {row}" for row in corpus.left_out[:SHOWN]]
+    lines += [f"left out: {row}" for row in corpus.left_out[:3]]
+    lines += [f"... and {len(corpus.left_out) - 3} more are left out"] * (len(corpus.left_out) > 3)
     tags = findings.tags()
     if 1 < len(tags) <= 60:
         lines += [f"  {tag or '(no tag)':<28} {agreed:>6,} of {cases:,}" for tag, (agreed, cases) in tags.items()]

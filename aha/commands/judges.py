@@ -16,13 +16,15 @@ from aha.answers.choices import CHAINS, Chain
 from aha.errors import BadInput
 from aha.grading import grade
 from aha.grading.maths.settings import DEFAULT, Settings
+from aha.grading.sandbox import tiers
 from aha.protocols import Reward
 from aha.rewards import Accuracy
 from aha.rewards.bench import Judge
 from aha.settings import nearest
 from aha.tasks.corpora import NO_LETTER, Case, Corpus
+from aha.tasks.reading import Refused
 from aha.template import END_THINK
-from aha.types import Abstained, Choice, Grade, Problem, Reply, Right, Text, Wrong
+from aha.types import Abstained, Asserts, Calls, Choice, Grade, Problem, Reply, Right, Stdio, Text, Wrong
 
 PAYS_FROM = 0.5
 Chooses = Callable[[Corpus], Judge]
@@ -41,6 +43,17 @@ def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple
     if chain is not None and chain not in CHAINS:
         raise BadInput(f"--chain {chain}: there are {', '.join(CHAINS)}{nearest(chain, list(CHAINS))}")
     return f"chain {chain}" if chain else "grade", lambda corpus: _chained(name) if (name := chain or corpus.chain) else _graded
+
+
+def runnable(corpus: Corpus) -> Corpus:
+    """The corpus without programs where no sandbox works here; each of them is then left out with what to install."""
+    programs = [case for case in corpus.cases if isinstance(case.reference, Stdio | Calls | Asserts)]
+    reasons = {tier: reason for tier, reason in tiers().items() if tier != "unsafe"} if programs else {}
+    if not programs or None in reasons.values():
+        return corpus
+    why = "; ".join(f"{tier}: {reason}" for tier, reason in reasons.items())
+    left_out = (*corpus.left_out, *(Refused(case.place, f"a program, and no sandbox works here ({why})") for case in programs))
+    return replace(corpus, cases=tuple(case for case in corpus.cases if case not in programs), left_out=left_out)
 
 
 def settings_of(flags: Mapping[str, object]) -> Settings:
