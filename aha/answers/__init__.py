@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from aha.answers.latex import parses
+from aha.answers.claims import claim
 from aha.answers.numbers import rational
+from aha.answers.reading import read
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
 
@@ -12,8 +13,8 @@ def gradable(reference: Reference) -> bool:
     match reference:
         case Number(value):
             return rational(value) is not None
-        case Latex():
-            return parses(reference)
+        case Latex(value):
+            return read(claim(value).text).readable
         case Countdown(numbers, _):
             return len(numbers) > 0
         case Choice(letter, options):

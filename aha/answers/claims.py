@@ -13,15 +13,20 @@ _BOX = re.compile(r"\\{1,2}f?boxed(?![A-Za-z])[ \t]*|\\{1,2}fbox(?![A-Za-z])[ \t
 _BARE = re.compile(r"-?[0-9]+|[A-Za-z]")  # the 2 of `\boxed 2`
 _HASHES = "####"
 _SAID = re.compile(
-    r"(?i)(?:\banswer\b(?:[ \t]+is\b)?|(?:答案|答)(?:是|为)?)(?:[ \t]*(?:\*\*)?[:：](?:[ \t]*\*\*)?|(?<=is)|(?<=[是为]))[ \t]*(?:that[ \t]+)?"
+    r"(?i)(?:\banswer\b(?:[ \t]+is\b)?|(?:答案|答)(?:是|为)?)"
+    r"(?:[ \t]*(?:\*\*)?[:：](?:[ \t]*\*\*)?|(?<=is)|(?<=[是为]))[ \t]*(?:that[ \t]+)?"
 )
 _TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|end)\|>|</s>|<｜end▁of▁sentence｜>")
 _SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff]|\s*$)|。")
 
-_PART = r"(?:for\s+)?(?:(?:part|case|question)\s*)?\((?:[a-h]|[ivx]{1,4}|[1-9])\)\s*:?|(?:for\s+)?(?:part|case)\s+(?:[a-h]|[1-9])\b:?|第[一二三四1-4][问题][:：]?"
+_PART = (
+    r"(?:for\s+)?(?:(?:part|case|question)\s*)?\((?:[a-h]|[ivx]{1,4}|[1-9])\)\s*:?"
+    r"|(?:for\s+)?(?:part|case)\s+(?:[a-h]|[1-9])\b:?|第[一二三四1-4][问题][:：]?"
+)
 _NAME = r"[A-Za-z](?:_\{?[0-9A-Za-z]\}?)?\s*=(?!=)"
 _JOINT = re.compile(
-    rf"(?i)(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{{|\}}|\b(?:and|or|respectively)\b|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
+    r"(?i)(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
+    rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _LONGEST_JOINT = 120
 _SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
@@ -92,7 +97,7 @@ def _joins(between: str) -> bool:
 
 def answer_part(text: str) -> str:
     """What follows the thinking, without the turns after it; nothing where the thinking never ends."""
-    thought, closed, rest = text.rpartition("</think>")
+    _, closed, rest = text.rpartition("</think>")
     text = rest if closed else "" if "<think>" in text else text
     if turn := _TURN.search(text, len(text) - len(text.lstrip()) + 1):
         text = text[: turn.start()]
@@ -100,7 +105,7 @@ def answer_part(text: str) -> str:
 
 
 def claim(text: str, how: How = "auto") -> Claim:
-    """The final claim of an answer: wherever it stands, or only where a protocol wants it (in a box, on an `Answer:` line, the last number)."""
+    """The final claim of an answer: wherever it stands, or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
     text = answer_part(text)

@@ -55,13 +55,13 @@ def is_call(node: Node, *names: str) -> bool:
 
 
 def nodes(node: Node) -> Iterator[Node]:
-    """The node and all below it."""
+    """The node and all below it that has a value: no names of units, no digits of other bases."""
     waiting = [node]
     while waiting:
         now = waiting.pop()
         yield now
-        if isinstance(now, Call):
-            waiting.extend(now.args)
+        if isinstance(now, Call) and now.name != "base":
+            waiting.extend(now.args[:1] if now.name == "unit" else now.args)
 
 
 def symbols(node: Node) -> set[str]:

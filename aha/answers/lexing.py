@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
 from aha.answers.signs import latex
-from aha.answers.units import FUNCTION_WORDS, known_unit
+from aha.answers.units import FUNCTION_WORDS, LETTER_UNITS, known_unit
 
 MOST_TOKENS = 400
 
@@ -80,28 +80,18 @@ _WORDS = {
     "percent": "%",
 }
 _PROSE = frozenset(
-    "is are was were be the our that which so we it this these thus therefore hence for when where if then with has have had not to as at by on"
-    " from there here all no only least most than more less about let since because can must will would should gives get answer answers".split()
+    (
+        "is are was were be the our that which so we it this these thus therefore hence for when where if then with has have had not to as "
+        "at by on from there here all no only least most than more less about let since because can must will would should gives get "
+        "answer answers"
+    ).split()
 )
 _JOINED = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
-_EXOTIC = (
-    "int",
-    "iint",
-    "oint",
-    "sum",
-    "prod",
-    "lim",
-    "partial",
-    "nabla",
-    "bmod",
-    "pmod",
-    "ldots",
-    "forall",
-    "exists",
-    "Rightarrow",
-    "implies",
-    "iff",
-)
+_EXOTIC = "int iint oint sum prod lim partial nabla bmod pmod ldots forall exists Rightarrow implies iff".split()
+_BETWEEN = (
+    "frac binom sqrt * / : cup cap setminus pm mp row begin end choose le ge ne < > approx in notin equiv cong sim mid to "
+    "set{ lfloor lceil langle | circ angle triangle and or"
+).split()
 _CLOSE = (")", "]", "}", "set}", "|", "!", "%", "°", "'", "rfloor", "rceil", "rangle")
 
 
@@ -197,7 +187,9 @@ class _Lexer:
 
     def _after_operand(self) -> bool:
         last = self.found[-1] if self.found else None
-        return last is not None and (last.kind in ("number", "symbol", "unit") or last.text in _CLOSE)
+        return last is not None and (
+            last.kind in ("number", "symbol", "unit") or last.text in _CLOSE or (last.kind == "command" and last.text not in _BETWEEN)
+        )
 
     def _text(self, text: str) -> None:
         words = text.strip().strip("~").strip()
@@ -207,7 +199,8 @@ class _Lexer:
             self._text(joined[3] or "")
             self._add("sign", joined[1] or joined[4])
             return self._text(joined[2] or "")
-        if re.fullmatch(r"-?[0-9][0-9.,]*|[A-Za-z]'?", words) or words in FUNCTION_WORDS:
+        measures = self._after_operand() and (known_unit(words) or words in LETTER_UNITS)
+        if not measures and (re.fullmatch(r"-?[0-9][0-9.,]*|[A-Za-z]'?", words) or words in FUNCTION_WORDS):
             for inner in tokens(words):
                 self._add(inner.kind, inner.text)
             return None

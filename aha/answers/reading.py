@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aha.answers.formulas import Call, Exotic, Node, Unreadable
+from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
 from aha.answers.lexing import clean
 from aha.answers.numerals import in_digits
 from aha.answers.parsing import parse
-from aha.answers.units import without_letter_unit
+from aha.answers.units import with_letter_unit
 from aha.answers.words import bare, folded
 
 LONGEST_CLAIM = 2_000
 
-_CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([ap])\.?\s?m\b\.?")
+_CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
 _WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}")
 _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
+_CAPITAL = re.compile("[A-Z]")
+_LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
+_BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
 _LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
 
 
@@ -41,10 +44,11 @@ class Reading:
     clock: Clock | None = None
     exotic: bool = False
     why: str = ""
+    phrase: str = ""  # words and figures, as in October 30
 
     @property
     def readable(self) -> bool:
-        return self.node is not None or bool(self.words) or self.clock is not None or self.exotic
+        return self.node is not None or bool(self.words or self.phrase) or self.clock is not None or self.exotic
 
 
 def read(text: str) -> Reading:
@@ -57,22 +61,26 @@ def read(text: str) -> Reading:
     words = _words(text)
     if found := _CLOCK.fullmatch(bare(text).strip()):
         hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
-        return Reading(text, clock=Clock(hour, minute, second, found[4]))
+        return Reading(text, clock=Clock(hour, minute, second, found[4].lower()))
+    if based := _BASED.fullmatch(bare(text).replace(" ", "")):
+        return Reading(text, Call("base", (Sym(based[1].upper()), Sym(based[2]))))
     try:
-        return Reading(text, parse(in_digits(cleaned)), words)
+        node = parse(in_digits(cleaned))
+        figures = isinstance(node, Sym) and node.name.startswith("text:") and not words
+        return Reading(text, node, words, phrase=_phrase(text) if figures else "")
     except Exotic as exotic:
         return Reading(text, None, words, exotic=True, why=str(exotic))
     except Unreadable as unreadable:
-        return Reading(text, None, words or _spoken(text), why=str(unreadable))
+        return Reading(text, None, words, why=str(unreadable), phrase=_phrase(text))
 
 
-def other_readings(reading: Reading, *, decimal_comma: bool) -> list[Node]:
-    """How else a claim may be meant: `2,74` as a decimal, the m of `5 m` as a unit."""
+def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
+    """How else a claim may be meant: `2,74` as a decimal, if so many digits as the pattern says follow; the m of `5 m` as a unit."""
     cleaned = _tidy(reading.text)
     found = list[str]()
-    if decimal_comma and re.fullmatch(r"[^0-9,]*[0-9]+,[0-9]+[^0-9,]*", cleaned):
+    if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
         found.append(cleaned.replace(",", "."))
-    if (shorter := without_letter_unit(cleaned)) is not None:
+    if (shorter := with_letter_unit(cleaned)) is not None:
         found.append(shorter)
     nodes = list[Node]()
     for each in found:
@@ -102,10 +110,10 @@ def _words(text: str) -> str:
     return ""
 
 
-def _spoken(text: str) -> str:
-    """Words of a sentence without a sign of mathematics."""
+def _phrase(text: str) -> str:
+    """Words without a sign of mathematics, figures among them."""
     plain = bare(text).strip()
-    return folded(plain) if re.search(r"[A-Za-z\u3400-\u9fff]{2}", plain) and not re.search(r"[0-9=+*/^<>_\\|{}]", plain) else ""
+    return folded(plain) if re.search(r"[A-Za-z\u3400-\u9fff]{2}", plain) and not re.search(r"[=+*/^<>_\\|{}]", plain) else ""
 
 
 def same_words(gold: Reading, said: Reading) -> bool:
@@ -113,13 +121,12 @@ def same_words(gold: Reading, said: Reading) -> bool:
     one, other = bare(gold.text).strip(), bare(said.text).strip()
     letter, claimed = _LETTER.match(one), _LETTER.match(other)
     if letter and letter.end() == len(one):
-        return bool(claimed) and (letter[1] or letter[2]) == (claimed[1] or claimed[2])
+        return claimed is not None and (letter[1] or letter[2]) == (claimed[1] or claimed[2])
     if len(one) == 1:
         return one == other.strip("().")
-    one, other = folded(one), folded(other)
-    if re.fullmatch(r"[a-z](?: [a-z])+", one) and re.fullmatch(r"[a-z](?: [a-z])+", other):
-        return sorted(one) == sorted(other)
-    return one == other
+    if _LETTERS.fullmatch(one) or _LETTERS.fullmatch(other):
+        return bool(_LETTERS.fullmatch(one) and _LETTERS.fullmatch(other)) and set(_CAPITAL.findall(one)) == set(_CAPITAL.findall(other))
+    return folded(one) == folded(other)
 
 
 def is_degrees(node: Node) -> bool:

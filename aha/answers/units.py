@@ -1,4 +1,4 @@
-"""Units of measure: which words are one unit, and how many of another it is. Words that are no unit here count things and are not compared."""
+"""Units of measure: which words name one, and how many of another it is. Words that are no unit here count things and are not compared."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ amount 1 mol mole moles
 temperature 1 K kelvin kelvins
 dozen 1 dozen
 """
-_SINGLE_LETTERS = frozenset("mgshlLNJWVKC")
+LETTER_UNITS = frozenset("mgshlLNJWVKC")
 _KNOWN = {name: (line.split()[0], Fraction(line.split()[1])) for line in _TABLE.split("\n") if line for name in line.split(" ")[2:]}
 _POWERS = {"square": 2, "sq": 2, "sq.": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3, "平方": 2, "立方": 3}
 _LETTER_UNIT = re.compile(r"(?<=[0-9.)}])\s*([mgshlLNJWVKC])(?:\^\{?([23])\}?)?\s*[.]?$")
@@ -95,15 +95,15 @@ def known_unit(word: str) -> bool:
     return word in _KNOWN or (len(word) > 1 and (word.lower() in _KNOWN or word.lower() in _POWERS))
 
 
-def without_letter_unit(text: str) -> str | None:
-    """`5 m` and `3.2m^2` without their last letter, where that may be a unit."""
+def with_letter_unit(text: str) -> str | None:
+    """`5 m` and `3.2m^2` with their last letter as a unit, where it may be one."""
     found = _LETTER_UNIT.search(text)
-    return text[: found.start()] if found else None
+    return f"{text[: found.start()]}\\text{{ {found[1]}}}" + (f"^{found[2]}" if found[2] else "") if found else None
 
 
 def unit(text: str) -> Unit | None:
     """The unit a phrase names: `square centimeters`, `cm^2`, `km per hour`, `千米/时`; `None` where any of it is no unit known here."""
-    text = text.strip().strip(".,").replace("每", "/").replace(" per ", " / ")
+    text = re.sub(r"\^\s*\{?\s*(-?[0-9])\s*\}?", r"^\1", text.strip().strip(".,")).replace("每", "/").replace(" per ", " / ")
     kinds, size, sign, power = dict[str, int](), Fraction(1), 1, 1
     last: tuple[str, Fraction, int] | None = None
     for word in re.findall(r"平方|立方|[\u3400-\u9fff]+|sq\.|[A-Za-z¤€£%¢]+|/|\^?-?[0-9]|[^\s{}.]", text):

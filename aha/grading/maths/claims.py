@@ -1,7 +1,8 @@
-"""What a claim comes down to: `x = 5 + 1 = 6` says 6 of x, `x ∈ S` says S, `± 2` says two things, products of matrices are multiplied out."""
+"""What a claim comes down to: `x = 5 + 1 = 6` says 6 of x, `x ∈ S` says S, `± 2` says two things, a product of matrices is one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
@@ -108,8 +109,8 @@ def _shape(matrix: Node) -> tuple[int, int]:
     return len(rows), len(rows[0])
 
 
-def _each(matrix: Node, change: object) -> Node:
-    return Call("matrix", tuple(Call("row", tuple(change(cell) for cell in row)) for row in cells(matrix)))  # type: ignore[operator]
+def _each(matrix: Node, change: Callable[[Node], Node]) -> Node:
+    return Call("matrix", tuple(Call("row", tuple(change(cell) for cell in row)) for row in cells(matrix)))
 
 
 def _product(one: Node, other: Node) -> Node | None:

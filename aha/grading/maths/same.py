@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
-from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, Sym, is_call, symbols
-from aha.answers.units import Unit, unit
+from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, symbols
 from aha.grading.maths.claims import Said, cells, items, multiplied, said
-from aha.grading.maths.scalars import equal, proportion
+from aha.grading.maths.quantities import quantities
+from aha.grading.maths.relations import relations
+from aha.grading.maths.scalars import equal
 from aha.grading.maths.sets import is_set, same_spans, spans
 from aha.grading.maths.settings import Settings
-from aha.grading.maths.values import numbers
 
 MOST_PAIRS = 900
 
@@ -50,10 +49,10 @@ def _one(gold: Said, claim: Said, settings: Settings) -> Verdict:
     if _relation(one) or _relation(other):
         if not (_relation(one) and _relation(other)):
             return _equation_of(gold, claim, settings)
-        return _relations(one, other, settings)
+        return relations(one, other, settings)
     if is_call(one, "matrix", *BRACKETS) or is_call(other, "matrix", *BRACKETS):
         return _tuples(one, other, settings)
-    return _quantities(one, other, settings)
+    return quantities(one, other, settings)
 
 
 def _several(node: Node) -> bool:
@@ -74,13 +73,13 @@ def _labels_differ(gold: Said, claim: Said, settings: Settings) -> Verdict:
         return same(gold.value, claim.value, settings)
     if not symbols(gold.value) and not symbols(claim.value) and isinstance(gold.label, Sym) and isinstance(claim.label, Sym):
         return False
-    return _relations(Call("=", (gold.label, gold.value)), Call("=", (claim.label, claim.value)), settings)
+    return relations(Call("=", (gold.label, gold.value)), Call("=", (claim.label, claim.value)), settings)
 
 
 def _equation_of(gold: Said, claim: Said, settings: Settings) -> Verdict:
     """An equation against a value is wrong, against `y = ...` it may be the same line."""
     one, other = (Call("=", (each.label, each.value)) if each.label and not _relation(each.value) else each.value for each in (gold, claim))
-    return _relations(one, other, settings) if _relation(one) and _relation(other) else False
+    return relations(one, other, settings) if _relation(one) and _relation(other) else False
 
 
 def _relation(node: Node) -> bool:
@@ -102,10 +101,22 @@ def _sets(gold: Node, claim: Node, settings: Settings) -> Verdict:
         case Call(name, ends), Call(other_name, others) if name == other_name and name in (*BRACKETS, "cup", "setminus"):
             return _matched(ends, others, settings) if name == "cup" else _in_order(ends, others, settings)
     if _relation(gold) and _relation(claim):
-        return _relations(gold, claim, settings)
-    if (one is None) != (other is None) and not symbols(gold) and not symbols(claim):
-        return False
-    return None
+        return relations(gold, claim, settings)
+    return None if _may_be_set(gold) and _may_be_set(claim) else False
+
+
+def _may_be_set(node: Node) -> bool:
+    return (
+        is_set(node)
+        or _relation(node)
+        or is_call(node, *LISTS, "set")
+        or _pair(node)
+        or (isinstance(node, Sym) and node.name.startswith("math"))
+    )
+
+
+def _pair(node: Node) -> bool:
+    return isinstance(node, Call) and node.name in BRACKETS and len(node.args) == 2 and (spans(node) is not None or bool(symbols(node)))
 
 
 def _near(gold: Node, claim: Node, settings: Settings) -> Verdict:
@@ -120,27 +131,6 @@ def _inequalities(node: Node) -> bool:
     return is_set(node) and (
         _relation(node) or (is_call(node, *LISTS) and isinstance(node, Call) and all(_relation(each) for each in node.args))
     )
-
-
-def _relations(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """The same signs between the same sides, or one difference a constant times the other."""
-    assert isinstance(gold, Call) and isinstance(claim, Call)
-    if gold.name == claim.name and _in_order(gold.args, claim.args, settings):
-        return True
-    if len(gold.args) != 2 or len(claim.args) != 2:
-        return None
-    names = sorted(symbols(gold) | symbols(claim))
-    if not names or (settings.strict and symbols(gold) != symbols(claim)):
-        return False if settings.strict else None
-    ratio = proportion(_difference(gold), _difference(claim), names)
-    if ratio is None or isinstance(ratio, numbers().mpc):
-        return None
-    flipped = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
-    return claim.name == (flipped.get(gold.name, gold.name) if ratio < 0 else gold.name)
-
-
-def _difference(relation: Call) -> Node:
-    return Call("+", (relation.args[0], Call("neg", (relation.args[1],))))
 
 
 # --- several things ---------------------------------------------------------------------------------------------------
@@ -223,69 +213,6 @@ def _components(node: Node) -> Sequence[Node]:
         rows = cells(node)
         return [row[0] for row in rows] if len(rows[0]) == 1 else rows[0] if len(rows) == 1 else ()
     return node.args if isinstance(node, Call) and node.name in ("()", "[]") else ()
-
-
-# --- quantities -------------------------------------------------------------------------------------------------------
-
-
-def _quantities(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
-    (gold, gold_unit), (claim, claim_unit) = _measured(gold), _measured(claim)
-    if gold_unit and claim_unit:
-        if gold_unit.kinds != claim_unit.kinds:
-            return False
-        if gold_unit.size != claim_unit.size:
-            gold, claim = _times(gold, gold_unit), _times(claim, claim_unit)
-    if is_call(gold, "base") or is_call(claim, "base"):
-        return _based(gold, claim)
-    if is_call(gold, ":") and is_call(claim, ":"):
-        return _ratios(gold, claim, settings)
-    readings: list[tuple[Node, Node]] = [(gold, claim)]
-    match gold, claim:
-        case Call("%", (number,)), _ if not is_call(claim, "%"):
-            readings.append((number, claim))
-        case _, Call("°", (number,)) if not is_call(gold, "°"):
-            readings.append((gold, number))
-    found = [equal(one, other, settings) for one, other in readings]
-    return True if True in found else None if None in found else False
-
-
-def _measured(node: Node) -> tuple[Node, Unit | None]:
-    """The number apart from its unit; percent and degrees in words as the signs."""
-    words = list[str]()
-    while isinstance(node, Call) and node.name == "unit" and isinstance(node.args[1], Sym):
-        words.insert(0, node.args[1].name)
-        node = node.args[0]
-    found = unit(" ".join(words)) if words else None
-    for name, sign in (("percent", "%"), ("degree", "°")):
-        if found and found.kinds == ((name, 1),):
-            return Call(sign, (node,)), None
-    return node, found
-
-
-def _times(node: Node, measure: Unit) -> Node:
-    return Call("*", (node, Num(measure.size)))
-
-
-def _based(gold: Node, claim: Node) -> bool:
-    def plain(node: Node) -> Node:
-        if isinstance(node, Call) and node.name == "base" and node.args[1] == Sym("10"):
-            return node.args[0]
-        return Sym(str(getattr(node, "value", node))) if not is_call(node, "base") else node
-
-    return plain(gold) == plain(claim)
-
-
-def _ratios(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """a : b : c and its multiples."""
-    assert isinstance(gold, Call) and isinstance(claim, Call)
-    if len(gold.args) != len(claim.args) or Num(Fraction(0)) in (*gold.args, *claim.args):
-        return _in_order(gold.args, claim.args, settings)
-    crossed = [
-        equal(Call("*", (one, claim.args[0])), Call("*", (other, gold.args[0])), settings)
-        for one, other in zip(gold.args[1:], claim.args[1:], strict=True)
-    ]
-    return False if False in crossed else None if None in crossed else True
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Whether two expressions are one: exactly where their values are fractions, else at eighty digits, at several points where they have variables."""
+"""Whether two expressions are one: exactly where they come to fractions, else at eighty digits; with variables, at several points."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.grading.maths.functions import DIGITS, Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.settings import Settings
-from aha.grading.maths.values import DIGITS, At, Beyond, Opaque, Undefined, Value, inexact, numbers
+from aha.grading.maths.values import At
 
 POINTS, TRIES = 4, 10
+LARGEST = 200  # binary exponent up to which a difference of one is seen
 MOST_SYMBOLS = 24
 _ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
 
@@ -28,6 +30,10 @@ def equal(gold: Node, said: Node, settings: Settings) -> bool | None:
     ):
         return _equal(gold, said, names, settings, 10) or verdict
     return verdict
+
+
+def _bare_logarithm(node: Node) -> bool:
+    return isinstance(node, Call) and node.name == "log" and len(node.args) == 1
 
 
 def _equal(gold: Node, said: Node, names: list[str], settings: Settings, log_base: int | None) -> bool | None:
@@ -53,9 +59,9 @@ def pairs(gold: Node, said: Node, names: list[str], log_base: int | None = None)
     found = 0
     for real in (True, False) if not imaginary else (False,):
         for place in range(TRIES):
-            point = {name: _at(name, place, whole) for name in names}
+            point = {name: sample(name, place, whole=whole) for name in names}
             try:
-                yield tuple(At(point, real=real, log_base=log_base).of(tree) for tree in trees)  # type: ignore[misc]
+                yield At(point, real=real, log_base=log_base).of(gold), At(point, real=real, log_base=log_base).of(said)
             except Undefined:
                 continue
             found += 1
@@ -65,8 +71,8 @@ def pairs(gold: Node, said: Node, names: list[str], log_base: int | None = None)
             return
 
 
-def _at(name: str, place: int, whole: bool) -> Fraction:
-    """A value for a variable at the place-th point: the same for every formula. The first points are positive, the others of either sign."""
+def sample(name: str, place: int, *, whole: bool = False) -> Fraction:
+    """A variable's value at the place-th point, the same in every formula; the first points are positive, the others of either sign."""
     drawn = crc32(f"{name}/{place}".encode())
     if whole:
         return Fraction(drawn % 17 + 2)
@@ -94,7 +100,7 @@ def same_value(one: Value, other: Value) -> bool | None:
     if size < ctx.mpf(10) ** (15 - DIGITS):
         return True if zero else None
     if apart <= size * ctx.mpf(10) ** (20 - DIGITS):
-        return True
+        return True if ctx.mag(size) < LARGEST else None
     return None if apart < size * ctx.mpf(10) ** -30 else False
 
 
@@ -104,8 +110,9 @@ def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Setti
     if same is not False:
         return same
     if settings.precision is not None:
-        return _rounded(one, settings.precision) == _rounded(other, settings.precision)
-    return _decimal_of(gold, one, said, other, settings.places) or _decimal_of(said, other, gold, one, settings.places)
+        return bool(_rounded(one, settings.precision) == _rounded(other, settings.precision))
+    places = settings.places
+    return _decimal_of(gold, one, said, other, places) or _decimal_of(said, other, gold, one, places)
 
 
 def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: int) -> bool:
@@ -113,8 +120,10 @@ def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: 
     written = decimal.args[0] if isinstance(decimal, Call) and decimal.name in ("neg", "%") else decimal
     if not isinstance(written, Num) or written.places < places or _is_decimal(other) or isinstance(exact, numbers().mpc):
         return False
-    last = Fraction(1, 10**written.places)
-    return bool(abs(inexact(value) - inexact(exact)) < inexact(last if written is decimal or not is_call(decimal, "%") else last / 100))
+    last = inexact(Fraction(1, 10**written.places) / (100 if is_call(decimal, "%") else 1))
+    value, exact = inexact(value), inexact(exact)
+    cut_off = abs(value) <= abs(exact) < abs(value) + last
+    return bool(abs(value - exact) <= last / 2 or (cut_off and value * exact > 0))
 
 
 def _is_decimal(node: Node) -> bool:
@@ -138,17 +147,3 @@ def value_of(node: Node) -> Value | None:
     except (Beyond, Opaque, Undefined):
         return None
     return None if isinstance(value, numbers().mpc) else value
-
-
-def proportion(gold: Node, said: Node, names: list[str]) -> Value | None:
-    """The constant that said is of gold times everywhere; `None` where there is none but zero."""
-    ratios = []
-    try:
-        for one, other in pairs(gold, said, names):
-            if one == 0 or other == 0:
-                return None
-            ratios.append(other / one if isinstance(one, Fraction) and isinstance(other, Fraction) else inexact(other) / inexact(one))
-    except (Beyond, Opaque):
-        return None
-    constant = len(ratios) >= 2 and all(same_value(ratios[0], each) for each in ratios[1:])
-    return ratios[0] if constant else None

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from aha.answers.formulas import BRACKETS, Call, Node, Sym, bare, is_call, symbols
+from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.scalars import same_value, value_of
-from aha.grading.maths.values import At, Beyond, Opaque, Undefined, Value, inexact, numbers
+from aha.grading.maths.values import At
 
 _FLIPPED = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
 _ORDER = tuple(_FLIPPED)
@@ -141,11 +142,12 @@ def _half_line(left: Node, sign: str, right: Node) -> Spans | None:
         return None
     name = names.pop()
     try:
-        at = [_difference(left, right, name, place) for place in (0, 1, 5)]
+        at = [_difference(left, right, name, place) for place in (0, 1, 8, -5)]
     except (Undefined, Beyond, Opaque):
         return None
     slope = at[1] - at[0]
-    if same_value(slope, Fraction(0)) is not False or not same_value(at[2] - at[0], slope * 5):
+    linear = same_value(at[2] - at[0], slope * 8) and same_value(at[3] - at[0], slope * -5)
+    if same_value(slope, Fraction(0)) is not False or not linear:
         return None
     root = -at[0] / slope
     if isinstance(root, numbers().mpc) or isinstance(slope, numbers().mpc):

@@ -6,45 +6,33 @@ Every operation is bounded: a number that would grow beyond reach raises instead
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, cast
+from typing import cast
 from zlib import crc32
 
 from aha.answers.formulas import Call, Node, Num, Sym
+from aha.grading.maths.functions import (
+    ARITHMETIC,
+    DIGITS,
+    FACTORIALS,
+    FUNCTIONS,
+    HIGHEST,
+    WHOLE,
+    Beyond,
+    Opaque,
+    Undefined,
+    Value,
+    both,
+    inexact,
+    laplace,
+    numbers,
+    reals,
+)
 
-Value = Any  # Fraction, or a real or complex number of mpmath
-
-DIGITS = 80
 MOST_BITS = 20_000  # of an exact number
 MOST_WORK = 2_000_000  # bits handled in one evaluation
-HIGHEST = 10**9  # binary exponent of an inexact number
-FACTORIALS = 1_000
-
-_here = threading.local()
-
-
-class Beyond(Exception):
-    """A number too large to be computed."""
-
-
-class Undefined(Exception):
-    """No value at this point: a division by zero, the logarithm of a negative number where only reals are meant."""
-
-
-class Opaque(Exception):
-    """An operation that has no value here."""
-
-
-def numbers() -> Any:
-    """mpmath's arithmetic at eighty digits, this thread's own."""
-    if not hasattr(_here, "context"):
-        import mpmath
-
-        _here.context = mpmath.MPContext()
-        _here.context.dps = DIGITS
-    return _here.context
 
 
 class At:
@@ -89,12 +77,16 @@ class At:
 
     def _call(self, node: Call) -> Value:
         name = node.name
-        if name in ("+", "*"):
+        if name in ARITHMETIC:
             total = self.of(node.args[0])
             for each in node.args[1:]:
-                total = self._checked(_both(_ARITHMETIC[name], total, self.of(each)))
+                total = self._checked(both(ARITHMETIC[name], total, self.of(each)))
             return total
-        args = [self.of(each) for each in node.args] if name != "determinant" else []
+        if name == "determinant":
+            return self._determinant(cast(Call, node.args[0]))
+        return self._applied(name, [self.of(each) for each in node.args])
+
+    def _applied(self, name: str, args: list[Value]) -> Value:
         match name, args:
             case "neg", [value]:
                 return -value
@@ -104,26 +96,20 @@ class At:
                 return self._power(base, exponent)
             case "root", [value, index]:
                 return self._root(value, index)
-            case "sqrt", [value]:
-                return self._root(value, Fraction(2))
-            case "cbrt", [value]:
-                return self._root(value, Fraction(3))
+            case (("sqrt" | "cbrt"), [value]):
+                return self._root(value, Fraction(2 if name == "sqrt" else 3))
             case "%", [value]:
-                return _both(lambda one, other: one / other, value, Fraction(100))
+                return both(operator.truediv, value, Fraction(100))
             case "°", [value]:
                 return inexact(value) * numbers().pi / 180
-            case "determinant", []:
-                return self._determinant(cast(Call, node.args[0]))
-        if name in _WHOLE and (len(args) == _PLACES.get(name, len(args)) > 0):
-            return _WHOLE[name](*args)
-        if name.startswith("apply:"):
-            return self._unknown(name, args)
-        return self._function(name, args)
+        if name in WHOLE and args and WHOLE[name][0] in (0, len(args)):
+            return WHOLE[name][1](*args)
+        return self._unknown(name, args) if name.startswith("apply:") else self._function(name, args)
 
     def _divided(self, top: Value, under: Value) -> Value:
         if under == 0 or (not isinstance(under, Fraction) and abs(under) < numbers().mpf(10) ** (10 - DIGITS)):
             raise Undefined
-        return _both(lambda one, other: one / other, top, under)
+        return both(operator.truediv, top, under)
 
     def _power(self, base: Value, exponent: Value) -> Value:
         if isinstance(exponent, Fraction) and exponent.denominator == 1:
@@ -159,7 +145,7 @@ class At:
         if not isinstance(index, Fraction) or index.denominator != 1 or not 1 <= index <= FACTORIALS:
             if index == 0:
                 raise Undefined
-            return self._power(value, _both(lambda one, other: one / other, Fraction(1), index))
+            return self._power(value, both(operator.truediv, Fraction(1), index))
         degree = index.numerator
         if isinstance(value, Fraction) and degree == 2 and value >= 0:
             top, under = math.isqrt(value.numerator), math.isqrt(value.denominator)
@@ -180,18 +166,18 @@ class At:
         if name in ("log", "ln", "lg"):
             return self._logarithm(name, args)
         if name in ("max", "min") and args:
-            return _reals(max if name == "max" else min, args)
+            return reals(max if name == "max" else min, args)
         if len(args) != 1:
             raise Opaque(name)
         value = inexact(args[0])
         if name == "abs":
             return abs(args[0])
-        if (function := _FUNCTIONS.get(name)) is None:
+        if (function := FUNCTIONS.get(name)) is None:
             raise Opaque(name)
         if value != 0 and ctx.mag(value) > (30 if name in ("exp", "sinh", "cosh", "tanh", "coth") else 200):
             raise Beyond
         try:
-            found = function(ctx, value)
+            found = getattr(ctx, function)(value)
         except (ZeroDivisionError, ValueError):
             raise Undefined from None
         if self.real and isinstance(found, ctx.mpc) and not isinstance(value, ctx.mpc):
@@ -220,92 +206,4 @@ class At:
         rows = [[self.of(cell) for cell in cast(Call, row).args] for row in matrix.args]
         if len(rows) != len(rows[0]) or len(rows) > 4:
             raise Opaque("determinant")
-        return _laplace(rows)
-
-
-def inexact(value: Value) -> Value:
-    """A fraction at eighty digits; anything else as it is."""
-    return numbers().mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
-
-
-def _both(operation: Callable[[Any, Any], Any], one: Value, other: Value) -> Value:
-    if isinstance(one, Fraction) and isinstance(other, Fraction):
-        return operation(one, other)
-    return operation(inexact(one), inexact(other))
-
-
-def _laplace(rows: list[list[Value]]) -> Value:
-    if len(rows) == 1:
-        return rows[0][0]
-    total: Value = Fraction(0)
-    for place, head in enumerate(rows[0]):
-        minor = _laplace([row[:place] + row[place + 1 :] for row in rows[1:]])
-        term = _both(_ARITHMETIC["*"], head, minor)
-        total = _both(_ARITHMETIC["+"], total, -term if place % 2 else term)
-    return total
-
-
-def _reals(choose: Callable[[Any], Any], args: list[Value]) -> Value:
-    if any(isinstance(each, numbers().mpc) for each in args):
-        raise Undefined
-    return choose(args)
-
-
-def _whole(value: Value) -> int:
-    if not isinstance(value, Fraction) or value.denominator != 1:
-        raise Undefined
-    return value.numerator
-
-
-def _factorial(value: Value) -> Value:
-    number = _whole(value)
-    if number < 0:
-        raise Undefined
-    if number > HIGHEST // 100:
-        raise Beyond
-    return Fraction(math.factorial(number)) if number <= FACTORIALS else numbers().factorial(number)
-
-
-def _binomial(top: Value, under: Value) -> Value:
-    n, k = _whole(top), _whole(under)
-    if n < 0 or k < 0:
-        raise Undefined
-    if n > 10 * FACTORIALS:
-        raise Beyond
-    return Fraction(math.comb(n, k))
-
-
-def _floor(value: Value) -> Value:
-    if isinstance(value, Fraction):
-        return Fraction(math.floor(value))
-    ctx = numbers()
-    if isinstance(value, ctx.mpc) or ctx.isinf(value) or ctx.mag(value) > 200:
-        raise Undefined
-    near = ctx.nint(value)
-    return Fraction(int(near if abs(value - near) < ctx.mpf(10) ** (20 - DIGITS) else ctx.floor(value)))
-
-
-def _common(function: Callable[..., int]) -> Callable[..., Value]:
-    return lambda *args: Fraction(function(*(_whole(each) for each in args)))
-
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": lambda one, other: one + other, "*": lambda one, other: one * other}
-_WHOLE: dict[str, Callable[..., Value]] = {
-    "!": _factorial,
-    "factorial": _factorial,
-    "binom": _binomial,
-    "floor": _floor,
-    "ceil": lambda value: -_floor(-value),
-    "gcd": _common(math.gcd),
-    "lcm": _common(math.lcm),
-}
-_PLACES = {"!": 1, "factorial": 1, "floor": 1, "ceil": 1, "binom": 2}
-_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
-    **{name: lambda ctx, value, name=name: getattr(ctx, name)(value) for name in ("sin", "cos", "tan", "cot", "sec", "csc", "exp")},
-    **{name: lambda ctx, value, name=name: getattr(ctx, name)(value) for name in ("sinh", "cosh", "tanh", "coth", "erf")},
-    **{f"arc{name}": lambda ctx, value, name=f"a{name}": getattr(ctx, name)(value) for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
-    "Re": lambda ctx, value: ctx.re(value),
-    "Im": lambda ctx, value: ctx.im(value),
-    "arg": lambda ctx, value: ctx.arg(value),
-    "sgn": lambda ctx, value: ctx.sign(value),
-}
+        return laplace(rows)

@@ -7,19 +7,22 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.claims import Claim, answer_part, first_sentence, last_formulas
-from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, Sym, symbols
+from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, symbols
 from aha.answers.lexing import clean
 from aha.answers.numbers import Value, one_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
+from aha.answers.words import bare, folded
+from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import same
 from aha.grading.maths.scalars import value_of
 from aha.grading.maths.settings import Settings
-from aha.grading.maths.values import At, Beyond, Opaque, Undefined
+from aha.grading.maths.values import At
 
 LONGEST_FORMULA = 300
 _DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
+_AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
 
@@ -42,25 +45,27 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     found = _compared(gold, node, settings)
     if found is True or (found is not None and symbols(gold.node)):
         return found
-    for other in (*_others(gold, said), *_others(said, gold)):
-        pair = (gold.node, other[1]) if other[0] is said else (other[1], node)
-        if same(*pair, settings):
-            return True
-    return found
+    pairs = [(other, node) for other in _others(gold, said, of_reference=True)]
+    pairs += [(gold.node, other) for other in _others(said, gold, of_reference=False)]
+    return True if any(same(*pair, settings) for pair in pairs) else found
 
 
-def _others(reading: Reading, against: Reading) -> list[tuple[Reading, Node]]:
+def _others(reading: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
     """Other readings of one side: a decimal comma where the other side is a decimal, a unit of one letter where the answer adds one."""
-    decimal = isinstance(against.node, Num) and against.node.places > 0
-    return [(reading, node) for node in other_readings(reading, decimal_comma=decimal)] if not symbols(against.node or Sym("?")) else []
+    if against.node is None or symbols(against.node):
+        return []
+    digits = _AFTER_COMMA[of_reference] if isinstance(against.node, Num) and against.node.places else ""
+    return other_readings(reading, digits)
 
 
 def _without_algebra(gold: Reading, said: Reading) -> bool | None:
     """The verdict on times and words."""
     if gold.clock or said.clock:
         return _clocks(gold, said)
-    if (gold.words or _LETTERS.fullmatch(gold.text.strip())) and same_words(gold, said):
+    if (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, said):
         return True
+    if gold.phrase:
+        return folded(bare(said.text)) == gold.phrase
     if gold.words:
         numeral = gold.node is not None and not symbols(gold.node)
         return None if numeral else False

@@ -1,0 +1,132 @@
+"""Numbers and functions for formulas: exact fractions where they stay exact, else eighty digits."""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+Value = Any  # Fraction, or a real or complex number of mpmath
+
+DIGITS = 80
+HIGHEST = 10**9  # binary exponent of an inexact number
+FACTORIALS = 1_000
+
+_here = threading.local()
+
+
+class Beyond(Exception):
+    """A number too large to be computed."""
+
+
+class Undefined(Exception):
+    """No value at this point: a division by zero, the logarithm of a negative number where only reals are meant."""
+
+
+class Opaque(Exception):
+    """An operation that has no value here."""
+
+
+def numbers() -> Any:
+    """mpmath's arithmetic at eighty digits, this thread's own."""
+    if not hasattr(_here, "context"):
+        import mpmath
+
+        _here.context = mpmath.MPContext()
+        _here.context.dps = DIGITS
+    return _here.context
+
+
+def inexact(value: Value) -> Value:
+    """A fraction at eighty digits; anything else as it is."""
+    return numbers().mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+
+
+def both(operation: Callable[[Any, Any], Any], one: Value, other: Value) -> Value:
+    """The operation on two values, exactly where both are exact."""
+    if isinstance(one, Fraction) and isinstance(other, Fraction):
+        return operation(one, other)
+    return operation(inexact(one), inexact(other))
+
+
+def laplace(rows: list[list[Value]]) -> Value:
+    """A determinant by its first row."""
+    if len(rows) == 1:
+        return rows[0][0]
+    total: Value = Fraction(0)
+    for place, head in enumerate(rows[0]):
+        minor = laplace([row[:place] + row[place + 1 :] for row in rows[1:]])
+        term = both(ARITHMETIC["*"], head, minor)
+        total = both(ARITHMETIC["+"], total, -term if place % 2 else term)
+    return total
+
+
+def reals(choose: Callable[[Any], Any], args: list[Value]) -> Value:
+    """The largest or least of values that have an order."""
+    if any(isinstance(each, numbers().mpc) for each in args):
+        raise Undefined
+    return choose(args)
+
+
+def _whole(value: Value) -> int:
+    if not isinstance(value, Fraction) or value.denominator != 1:
+        raise Undefined
+    return value.numerator
+
+
+def _factorial(value: Value) -> Value:
+    number = _whole(value)
+    if number < 0:
+        raise Undefined
+    if number > HIGHEST // 100:
+        raise Beyond
+    return Fraction(math.factorial(number)) if number <= FACTORIALS else numbers().factorial(number)
+
+
+def _binomial(top: Value, under: Value) -> Value:
+    n, k = _whole(top), _whole(under)
+    if n < 0 or k < 0:
+        raise Undefined
+    if n > 10 * FACTORIALS:
+        raise Beyond
+    return Fraction(math.comb(n, k))
+
+
+def _floor(value: Value) -> Value:
+    if isinstance(value, Fraction):
+        return Fraction(math.floor(value))
+    ctx = numbers()
+    if isinstance(value, ctx.mpc) or ctx.isinf(value) or ctx.mag(value) > 200:
+        raise Undefined
+    near = ctx.nint(value)
+    return Fraction(int(near if abs(value - near) < ctx.mpf(10) ** (20 - DIGITS) else ctx.floor(value)))
+
+
+def _common(function: Callable[..., int]) -> Callable[..., Value]:
+    return lambda *args: Fraction(function(*(_whole(each) for each in args)))
+
+
+_PLAIN = "sin cos tan cot sec csc exp sinh cosh tanh coth erf".split()
+_INVERSE = "sin cos tan cot sec csc".split()
+
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "*": operator.mul}
+WHOLE: dict[str, tuple[int, Callable[..., Value]]] = {  # functions of whole numbers, with how many they take (0: any)
+    "!": (1, _factorial),
+    "factorial": (1, _factorial),
+    "binom": (2, _binomial),
+    "floor": (1, _floor),
+    "ceil": (1, lambda value: -_floor(-value)),
+    "gcd": (0, _common(math.gcd)),
+    "lcm": (0, _common(math.lcm)),
+}
+FUNCTIONS: dict[str, str] = {  # functions of one number, by mpmath's name
+    **{name: name for name in _PLAIN},
+    **{f"arc{name}": f"a{name}" for name in _INVERSE},
+    "Re": "re",
+    "Im": "im",
+    "arg": "arg",
+    "sgn": "sign",
+}

@@ -1,0 +1,74 @@
+"""Numbers with what they are numbers of: units, percent, degrees, a base, a ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aha.answers.formulas import Call, Node, Num, Sym, is_call
+from aha.answers.units import Unit, unit
+from aha.grading.maths.scalars import equal
+from aha.grading.maths.settings import Settings
+
+
+def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
+    """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
+    (gold, gold_unit), (claim, claim_unit) = _measured(gold), _measured(claim)
+    if (gold_unit and is_call(claim, "%", "°")) or (claim_unit and is_call(gold, "%", "°")):
+        return False
+    if gold_unit and claim_unit:
+        if gold_unit.kinds != claim_unit.kinds:
+            return False
+        if gold_unit.size != claim_unit.size:
+            gold, claim = _times(gold, gold_unit), _times(claim, claim_unit)
+    if is_call(gold, "base") or is_call(claim, "base"):
+        return _based(gold, claim)
+    if isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == ":":
+        return _ratios(gold.args, claim.args, settings)
+    readings: list[tuple[Node, Node]] = [(gold, claim)]
+    match gold, claim:
+        case Call("%", (number,)), _ if not is_call(claim, "%"):
+            readings.append((number, claim))
+        case _, Call("°", (number,)) if not is_call(gold, "°"):
+            readings.append((gold, number))
+    found = [equal(one, other, settings) for one, other in readings]
+    return True if True in found else None if None in found else False
+
+
+def _measured(node: Node) -> tuple[Node, Unit | None]:
+    """The number apart from its unit; percent and degrees in words as the signs."""
+    words = list[str]()
+    while isinstance(node, Call) and node.name == "unit" and isinstance(node.args[1], Sym):
+        words.insert(0, node.args[1].name)
+        node = node.args[0]
+    found = unit(" ".join(words)) if words else None
+    for name, sign in (("percent", "%"), ("degree", "°")):
+        if found and found.kinds == ((name, 1),):
+            return Call(sign, (node,)), None
+    return node, found
+
+
+def _times(node: Node, measure: Unit) -> Node:
+    return Call("*", (node, Num(measure.size)))
+
+
+def _based(gold: Node, claim: Node) -> bool:
+    def plain(node: Node) -> Node:
+        if isinstance(node, Call) and node.name == "base" and node.args[1] == Sym("10"):
+            return node.args[0]
+        return Sym(str(getattr(node, "value", node))) if not is_call(node, "base") else node
+
+    return plain(gold) == plain(claim)
+
+
+def _ratios(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> bool | None:
+    """a : b : c and its multiples; term by term where one is nothing, as in times."""
+    if len(golds) != len(claims):
+        return False
+    if any(isinstance(each, Num) and each.value == 0 for each in (*golds, *claims)):
+        found = [equal(one, other, settings) for one, other in zip(golds, claims, strict=True)]
+    else:
+        found = [
+            equal(Call("*", (one, claims[0])), Call("*", (other, golds[0])), settings)
+            for one, other in zip(golds[1:], claims[1:], strict=True)
+        ]
+    return False if False in found else None if None in found else True
