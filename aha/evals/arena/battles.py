@@ -107,9 +107,10 @@ def _baseline(path: Path, rows: Sequence[dict[str, Any]], usual: str) -> str:
     """The model that fights in every battle: the usual one where it does, else the one that is always model_a."""
     always: set[str] = set.intersection(*({str(row["model_a"]), str(row["model_b"])} for row in rows))
     first = {str(row["model_a"]) for row in rows}
-    for each in (usual, *(first if len(first) == 1 else ()), *(always if len(always) == 1 else ())):
-        if each in always:
-            return each
+    candidates = [usual, *(first if len(first) == 1 else set()), *(always if len(always) == 1 else set())]
+    for candidate in candidates:
+        if candidate in always:
+            return candidate
     raise BadInput(f"{path}: no one model fights in every battle, so there is no baseline; name it with --baseline MODEL")
 
 
