@@ -53,7 +53,7 @@ def rows(tmp_path: Path) -> str:
         ("eval countdown", "countdown: it asks a model; give one with --model"),
         ("eval countdown --model ./nowhere", "model ./nowhere: there is no such folder"),
         ("eval count --model tiny", "count: no such benchmark; there are countdown, countdown4, alpaca_eval, arena_hard, codeforces; did you mean count"),
-        ("eval alpaca_evl", "did you mean alpaca_eval?"),
+        ("eval alpaca_evl", "alpaca_evl: no such benchmark"),
         ("eval alpaca_eval", "alpaca_eval: give one model's annotations with --annotations FILE"),
         ("eval arena_hard", "arena_hard: give judgments or battles with --judgments FILE"),
         ("eval arena_hard --model tiny", "arena_hard: it is scored from files"),
