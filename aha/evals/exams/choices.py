@@ -1,0 +1,202 @@
+"""Questions with options: MMLU and its kin, GPQA, and the Chinese ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import lru_cache, partial
+from random import Random
+
+from aha.answers.choices import chosen, gpqa, mmlu, mmlu_pro
+from aha.evals.exams.exam import Exam, Fields, Item, Source, WrongColumns, by_chain, choice_of, lettered, named, pick, said
+from aha.types import Choice
+
+SIMPLE = (
+    "Answer the following multiple choice question. The last line of your response should be of the following format: "
+    "'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think step by step before answering.\n\n{question}\n\n{options}"
+)
+PRO = (
+    "The following are multiple choice questions (with answers) about {category}. Think step by step and then output the answer in the "
+    'format of "The answer is (X)" at the end.\n\nQuestion: {question}\nOptions: {options}\nAnswer: Let\'s think step by step.'
+)
+LAST_LINE = "请先逐步思考，最后一行写成“答案：X”，X 为选项字母。"
+CHINESE = "以下是中国关于{category}考试的单项选择题，请选出其中的正确答案。{last_line}\n\n{question}\n{options}"
+ENCRYPTED = "it is still encrypted: unpack it with the password that stands beside the data set, and give the file gpqa_diamond.csv"
+_CIPHER = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
+FOUR = (("choice0", "choice1", "choice2", "choice3"), ("A", "B", "C", "D"))
+
+
+def _options(fields: Fields) -> list[str]:
+    """From a list, or from four columns."""
+    for name in ("options", "choices"):
+        if isinstance(fields.get(name), dict):
+            return [str(each) for each in fields[name].get("text", fields[name].values())]
+        if fields.get(name) is not None and not isinstance(fields[name], str):
+            return [str(each) for each in fields[name]]
+    for names in FOUR:
+        if all(fields.get(name) is not None for name in names):
+            return [str(fields[name]) for name in names]
+    raise WrongColumns("options, choices, choice0 to choice3, or A to D")
+
+
+def _subject(fields: Fields, stem: str) -> str:
+    named_here = fields.get("subject") or fields.get("Subject") or fields.get("category")
+    return str(named_here) if named_here else stem.removesuffix("_test").removesuffix("_val").removesuffix("_dev")
+
+
+def _mmlu(fields: Fields, stem: str, number: int) -> Item:
+    options, question = _options(fields), said(fields, "question", "Question")
+    prompt = SIMPLE.format(question=question, options=lettered(options))
+    name = named(fields, stem, number, "id", "question_id")
+    reference = choice_of(pick(fields, "answer", "Answer", "target"), options)
+    return Item(name, prompt, "en", reference, _subject(fields, stem), len(options))
+
+
+def _redux(fields: Fields, stem: str, number: int) -> Item:
+    """The answer as it was corrected; where there are several or none, the question is left out."""
+    options = _options(fields)
+    kind, corrected = str(fields.get("error_type") or "ok"), fields.get("correct_answer")
+    answer = corrected if kind == "wrong_groundtruth" and corrected not in (None, "") else pick(fields, "answer")
+    item = _mmlu({**fields, "answer": fields.get("answer", 0)}, stem, number)
+    try:
+        return replace(item, reference=choice_of(answer, options), about={"error_type": kind})
+    except WrongColumns:
+        return replace(item, about={"error_type": "unusable"})
+
+
+def _redux_usable(item: Item) -> bool:
+    return item.about.get("error_type") in ("ok", "wrong_groundtruth")
+
+
+def _pro(fields: Fields, stem: str, number: int) -> Item:
+    options = [option for option in _options(fields) if option != "N/A"]
+    category = str(fields.get("category") or "other")
+    shown = lettered(options, "{letter}. {option}")
+    prompt = PRO.format(category=category, question=said(fields, "question"), options=shown)
+    reference = choice_of(pick(fields, "answer", "answer_index"), options)
+    return Item(named(fields, stem, number, "question_id", "id"), prompt, "en", reference, category, len(options))
+
+
+def gpqa_item(fields: Fields, stem: str, number: int) -> Item:
+    """The options stand in simple-evals' order for the row's place, which is stored with the item; all samples see the same."""
+    texts = [said(fields, name) for name in ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")]
+    question, drawn = said(fields, "Question"), permutation(number)
+    if _CIPHER.fullmatch(question):
+        raise WrongColumns(f"Question in plain text: {ENCRYPTED}")
+    options = [texts[place] for place in drawn]
+    prompt = SIMPLE.format(question=question, options=lettered(options))
+    reference = Choice("ABCD"[drawn.index(0)], tuple(options))
+    name = named(fields, stem, number, "Record ID")
+    return Item(name, prompt, "en", reference, str(fields.get("High-level domain") or ""), 4, {"permutation": list(drawn)})
+
+
+@lru_cache(maxsize=4_096)
+def permutation(number: int) -> tuple[int, ...]:
+    """The `number`-th draw, from 1 on, of one generator that goes on from row to row."""
+    order, drawn = Random(0), tuple[int, ...]()
+    for _ in range(number):
+        drawn = tuple(order.sample(range(4), 4))
+    return drawn
+
+
+def _chinese(fields: Fields, stem: str, number: int) -> Item:
+    options, category = _options(fields), _subject(fields, stem)
+    shown = lettered(options, "{letter}. {option}")
+    prompt = CHINESE.format(category=category, last_line=LAST_LINE, question=said(fields, "question", "Question"), options=shown)
+    name = f"{category}/{named(fields, stem, number, 'id', '')}"
+    return Item(name, prompt, "zh", choice_of(pick(fields, "answer", "Answer"), options), category, len(options))
+
+
+def _cluewsc(fields: Fields, stem: str, number: int) -> Item:
+    target = pick(fields, "target") if "span1_text" not in fields else fields
+    if not isinstance(target, dict):
+        raise WrongColumns("target with span1_text and span2_text")
+    noun, pronoun = said(target, "span1_text"), said(target, "span2_text")
+    prompt = f"{said(fields, 'text')}\n\n上文中的“{pronoun}”指的是“{noun}”吗？\nA. 是\nB. 不是\n{LAST_LINE}"
+    right = str(pick(fields, "label")).lower() in ("true", "1")
+    return Item(named(fields, stem, number, "idx", "id"), prompt, "zh", Choice("A" if right else "B", ("是", "不是")), "", 2)
+
+
+def _chinese_letter(count: int, text: str) -> str | None:
+    found = chosen(text, (), count)
+    return found if isinstance(found, str) else None
+
+
+MMLU = Exam(
+    name="mmlu",
+    what="MMLU: 14,042 questions of 57 subjects with four options",
+    licence="MIT",
+    source=Source(("mmlu/test/*.csv", "*_test.csv"), "question, choice0 to choice3 (or choices), answer", ("cais/mmlu", "all", "test")),
+    read=_mmlu,
+    judge=by_chain(mmlu),
+    published=("MMLU", "Pass@1"),
+    verified=True,
+)
+REDUX = replace(
+    MMLU,
+    name="mmlu_redux",
+    what="MMLU-Redux: questions of MMLU whose answers were checked; those without one right answer are left out",
+    licence="CC-BY-4.0",
+    source=Source(("mmlu_redux/*.jsonl", "mmlu_redux/*.json", "mmlu_redux/*.csv"), "question, choices, answer, error_type, correct_answer"),
+    read=_redux,
+    published=("MMLU-Redux", "EM"),
+    verified=False,
+    keep=_redux_usable,
+)
+MMLU_PRO = replace(
+    MMLU,
+    name="mmlu_pro",
+    what="MMLU-Pro: 12,032 questions of 14 categories with up to ten options",
+    source=Source(
+        ("mmlu_pro/*.jsonl", "mmlu_pro/*.json", "mmlu_pro/*.zip"),
+        "question, options, answer, category",
+        ("TIGER-Lab/MMLU-Pro", None, "test"),
+    ),
+    read=_pro,
+    judge=by_chain(mmlu_pro),
+    published=("MMLU-Pro", "EM"),
+)
+GPQA = replace(
+    MMLU,
+    name="gpqa_diamond",
+    what="GPQA Diamond: 198 questions of biology, physics and chemistry that a search does not answer",
+    licence="CC-BY-4.0, with the request not to show it in plain text on line",
+    source=Source(
+        ("gpqa/gpqa_diamond.csv", "gpqa/*.zip", "gpqa*.csv"),
+        "Question, Correct Answer, Incorrect Answer 1, Incorrect Answer 2, Incorrect Answer 3",
+    ),
+    read=gpqa_item,
+    judge=by_chain(gpqa),
+    k=64,
+    published=("GPQA Diamond", "pass@1"),
+)
+C_EVAL = replace(
+    MMLU,
+    name="c_eval",
+    what="C-Eval: Chinese questions of 52 subjects with four options",
+    licence="CC-BY-NC-SA-4.0",
+    source=Source(("ceval/val/*.csv", "c_eval/val/*.csv", "ceval/*.jsonl", "*_val.csv"), "question, A, B, C, D, answer"),
+    read=_chinese,
+    judge=by_chain(partial(_chinese_letter, 4)),
+    published=("C-Eval", "EM"),
+    verified=False,
+)
+CMMLU = replace(
+    C_EVAL,
+    name="cmmlu",
+    what="CMMLU: Chinese questions of 67 subjects with four options",
+    licence="CC-BY-NC-4.0",
+    source=Source(("cmmlu/test/*.csv", "cmmlu/*.jsonl"), "Question, A, B, C, D, Answer"),
+    published=None,
+)
+CLUEWSC = replace(
+    C_EVAL,
+    name="cluewsc",
+    what="CLUEWSC 2020: which noun a Chinese pronoun stands for",
+    licence="research use, by CLUE",
+    source=Source(("cluewsc/dev.json", "cluewsc/*.json*", "cluewsc*.json*"), "text, target (span1_text, span2_text), label"),
+    read=_cluewsc,
+    judge=by_chain(partial(_chinese_letter, 2)),
+    published=("CLUEWSC", "EM"),
+)
+EXAMS = (MMLU, REDUX, MMLU_PRO, GPQA, C_EVAL, CMMLU, CLUEWSC)

@@ -1,0 +1,163 @@
+"""Programming problems, whose answers are run against tests in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+from aha.errors import BadInput
+from aha.evals.exams.exam import Exam, Fields, Item, Judged, Read, Source, WrongColumns, named, said
+from aha.grading import grade
+from aha.grading.code.reading import FENCE, code_of
+from aha.tasks.code import coded_of
+from aha.tasks.reading import Refused, Row
+from aha.types import Abstained, Asserts, Calls, Open, Stdio, Wrong
+
+FIRST, LAST = date(2024, 8, 1), date(2025, 1, 31)
+PROGRAM = (
+    "You will be given a question (problem specification) and will generate a correct Python program that matches the specification and "
+    "passes all tests.\n\n### Question:\n{question}\n\n### Format: {form}\n\n### Answer: (use the provided format with backticks)\n\n"
+)
+STARTER = (
+    "You will use the following starter code to write the solution to the problem and enclose your code within delimiters.\n"
+    "```python\n{starter}\n```"
+)
+FROM_STDIN = (
+    "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample inputs). Enclose your "
+    "code within delimiters as follows.\n```python\n# YOUR CODE HERE\n```"
+)
+COMPLETE = "Complete this function. Put the whole function in one ```python block at the end.\n\n```python\n{prompt}```"
+MBPP_FORM = "{question}\n\nYour code should pass these tests:\n\n{tests}\n\nPut the code in one ```python block at the end."
+PYTHON = ("python", "py", "python3")
+
+
+def coded(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *categories: str) -> Read:
+    """Rows that hold tests, in the forms that `tasks.code` reads."""
+
+    def read(fields: Fields, stem: str, number: int) -> Item:
+        language = str(fields.get("language") or "python").lower()
+        category = next((str(fields[name]) for name in categories if fields.get(name)), "")
+        name = named(fields, stem, number, "task_id", "question_id", "id", "name")
+        if language not in PYTHON:
+            return Item(f"{language}/{name}", said(fields, "prompt"), "en", Open(), language)
+        if "test" not in fields and isinstance(fields.get("tests"), str) and "prompt" in fields:  # the many-language form of HumanEval
+            fields = {**fields, "test": fields["tests"], "entry_point": fields.get("entry_point") or _entry(str(fields["prompt"]))}
+        found = coded_of(Row(name, name, fields))
+        if isinstance(found, Refused):
+            raise WrongColumns(f"tests that can be run ({found.reason})")
+        about = {key: str(fields[key]) for key in ("contest_date", "contest_id", "platform") if fields.get(key)}
+        text = prompt(fields, found.reference, found.problem.question)
+        return Item(name, text, "en", found.reference, category, about=about)
+
+    return read
+
+
+def run_it(item: Item, text: str) -> Judged:
+    """The program in the reply against the row's tests; nothing to run is wrong."""
+    if isinstance(item.reference, Open):
+        return Judged(Abstained(f"programs in {item.category} are not run here"), text.strip()[:200] or None)
+    assert isinstance(item.reference, Asserts | Calls | Stdio)
+    program = code_of(item.reference, text).strip()
+    if not program or (FENCE not in text and not _looks_like_code(text)):
+        return Judged(Wrong("no program in the reply"), None)
+    return Judged(grade(item.reference, text), program[:200])
+
+
+def _looks_like_code(text: str) -> bool:
+    return any(line.startswith(("def ", "import ", "from ", "class ", "    ", "print", "for ", "n ", "n=")) for line in text.split("\n"))
+
+
+def _entry(prompt: str) -> str:
+    lines = [line for line in prompt.split("\n") if line.startswith("def ")]
+    if not lines:
+        raise WrongColumns("entry_point, nor a function in its prompt")
+    return lines[-1].removeprefix("def ").partition("(")[0].strip()
+
+
+def _humaneval(fields: Fields, reference: Asserts | Calls | Stdio, question: str) -> str:
+    return COMPLETE.format(prompt=said(fields, "prompt") + "\n")
+
+
+def _mbpp(fields: Fields, reference: Asserts | Calls | Stdio, question: str) -> str:
+    tests = fields.get("test_list")
+    if not isinstance(tests, list):
+        return question
+    return MBPP_FORM.format(question=said(fields, "text", "prompt"), tests="\n".join(map(str, tests)))
+
+
+def _program(fields: Fields, reference: Asserts | Calls | Stdio, question: str) -> str:
+    starter = str(fields.get("starter_code") or "")
+    form = STARTER.format(starter=starter) if starter.strip() else FROM_STDIN
+    return PROGRAM.format(question=said(fields, "question_content", "problem", "question", "description", "prompt"), form=form)
+
+
+def _mbpp_test(item: Item) -> bool:
+    """Tasks 11 to 510 of the full file; a file with other names is taken whole."""
+    return not item.id.isdecimal() or 11 <= int(item.id) <= 510
+
+
+def _in_the_papers_time(item: Item) -> bool:
+    """Contests from August 2024 to January 2025, where the row says when it was."""
+    told = item.about.get("contest_date")
+    try:
+        return told is None or FIRST <= date.fromisoformat(str(told)[:10]) <= LAST
+    except ValueError:
+        raise BadInput(f"{item.id}: its contest_date is {told!r}; a date is written 2024-08-01") from None
+
+
+HUMANEVAL = Exam(
+    name="humaneval",
+    what="HumanEval: 164 functions to complete",
+    licence="MIT",
+    source=Source(
+        ("code/humaneval/HumanEval.jsonl.gz", "HumanEval*.jsonl*", "humaneval*.jsonl*"),
+        "task_id, prompt, entry_point, test",
+        ("openai/openai_humaneval", None, "test"),
+    ),
+    read=coded(_humaneval),
+    judge=run_it,
+)
+HUMANEVAL_MUL = replace(
+    HUMANEVAL,
+    name="humaneval_mul",
+    what="HumanEval-Mul: HumanEval's functions in several languages, of which Python is run here",
+    source=Source(("code/humaneval_mul/*.jsonl*", "humaneval*mul*.jsonl*"), "name, language, prompt, tests"),
+    read=coded(_humaneval, "language"),
+)
+MBPP = replace(
+    HUMANEVAL,
+    name="mbpp",
+    what="MBPP: the 500 tasks of its test split",
+    licence="CC-BY-4.0",
+    source=Source(
+        ("code/mbpp/mbpp.jsonl", "mbpp*.jsonl*"), "task_id, text (or prompt), test_list", ("google-research-datasets/mbpp", "full", "test")
+    ),
+    read=coded(_mbpp),
+    keep=_mbpp_test,
+)
+LIVECODEBENCH = replace(
+    HUMANEVAL,
+    name="livecodebench",
+    what="LiveCodeBench: contest problems from August 2024 to January 2025",
+    licence="code MIT; statements (c) contest sites",
+    source=Source(
+        ("code/livecodebench/test*.jsonl", "livecodebench/test*.jsonl", "test*.jsonl"),
+        "question_content, starter_code, public_test_cases, private_test_cases, contest_date, difficulty",
+    ),
+    read=coded(_program, "difficulty"),
+    k=8,
+    published=("LiveCodeBench", "Pass@1-COT"),
+    keep=_in_the_papers_time,
+)
+CODEFORCES = replace(
+    HUMANEVAL,
+    name="codeforces",
+    what="Codeforces: contest problems with tests; the rating comes from aha eval codeforces --results",
+    licence="MIT collection; statements (c) Codeforces",
+    source=Source(("code/codeforces/codeforces_problems.json", "codeforces*.json*"), "problem, tests"),
+    read=coded(_program),
+    k=16,
+    published=("Codeforces", "Rating"),
+)
+EXAMS = (HUMANEVAL, HUMANEVAL_MUL, MBPP, LIVECODEBENCH, CODEFORCES)

@@ -1,0 +1,110 @@
+"""Problems with one number or formula as their answer, asked as DeepSeek-R1's release notes say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from aha.answers.claims import boxed
+from aha.evals.exams.exam import Exam, Fields, Item, Read, Source, WrongColumns, by_rule, named, said
+from aha.template import BOXED
+from aha.types import Language, Latex, Number, Reference
+
+HASHES = "####"
+
+
+def problems(language: Language, reference: Callable[[Fields], Reference], *categories: str) -> Read:
+    """Rows with a problem and an answer."""
+
+    def read(fields: Fields, stem: str, number: int) -> Item:
+        question = said(fields, "problem", "question", "Problem", "Question")
+        category = next((str(fields[name]) for name in categories if fields.get(name) is not None), "")
+        name = named(fields, stem, number, "unique_id", "id", "ID", "problem_idx", "idx")
+        return Item(name, f"{question}\n{BOXED}", language, reference(fields), category)
+
+    return read
+
+
+def _number(fields: Fields) -> Number:
+    text = said(fields, "answer", "Answer", "final_answer")
+    return Number(text.rpartition(HASHES)[2].strip())
+
+
+def _formula(fields: Fields) -> Latex:
+    if fields.get("answer") is None and fields.get("Answer") is None and fields.get("final_answer") is None:
+        found = boxed(said(fields, "solution"))
+        if found is None:
+            raise WrongColumns("answer, nor a box in its solution")
+        return Latex(found)
+    return Latex(said(fields, "answer", "Answer", "final_answer"))
+
+
+AIME = Exam(
+    name="aime_2024",
+    what="AIME 2024, I and II: 30 problems with whole numbers as answers",
+    licence="problems (c) Mathematical Association of America; collections MIT or Apache-2.0",
+    source=Source(
+        ("math/aime24/test.jsonl", "aime24/*.jsonl", "aime*24*.jsonl"), "problem, answer", ("HuggingFaceH4/aime_2024", None, "train")
+    ),
+    read=problems("en", _number),
+    judge=by_rule,
+    k=64,
+    published=("AIME 2024", "pass@1"),
+    verified=True,
+)
+MATH_500 = replace(
+    AIME,
+    name="math_500",
+    what="MATH-500: the 500 problems of MATH's test set that PRM800K holds out",
+    licence="MIT",
+    source=Source(("math/math500/test.jsonl", "math*500*.jsonl"), "problem, answer", ("HuggingFaceH4/MATH-500", None, "test")),
+    read=problems("en", _formula, "subject", "type"),
+    k=16,
+    published=("MATH-500", "pass@1"),
+)
+GSM8K = replace(
+    AIME,
+    name="gsm8k",
+    what="GSM8K: 1,319 word problems of grade school; the answer follows ####",
+    licence="MIT",
+    source=Source(("math/gsm8k/test.jsonl", "gsm8k*.jsonl"), "question, answer", ("openai/gsm8k", "main", "test")),
+    k=4,
+    published=None,
+)
+AMC = replace(
+    AIME,
+    name="amc_2023",
+    what="AMC 12 2023, A and B: 40 problems whose answers are numbers",
+    licence="problems (c) Mathematical Association of America; collection MIT",
+    source=Source(("math/amc23/test.jsonl", "amc*.jsonl"), "problem, answer", ("math-ai/amc23", None, "test")),
+    k=4,
+    published=None,
+)
+CNMO = replace(
+    AIME,
+    name="cnmo_2024",
+    what="CNMO 2024: the Chinese National High School Mathematics Olympiad",
+    licence="problems (c) Chinese Mathematical Society; no open collection is known",
+    source=Source(("math/cnmo24/test.jsonl", "cnmo*.jsonl"), "problem, answer"),
+    read=problems("zh", _formula),
+    k=4,
+    published=("CNMO 2024", "Pass@1"),
+)
+GAOKAO = replace(
+    CNMO,
+    name="gaokao_math_cloze",
+    what="GaoKao: 118 questions of the Chinese entrance examination with a gap to fill",
+    licence="MIT",
+    source=Source(("math/gaokao_math_cloze/test.jsonl", "gaokao*.jsonl"), "question, answer"),
+    published=None,
+    verified=False,
+)
+CMATH = replace(
+    GAOKAO,
+    name="cmath",
+    what="CMATH: word problems of Chinese elementary schools by grade",
+    licence="CC-BY-4.0",
+    source=Source(("math/cmath/test.jsonl", "cmath*.jsonl"), "question, answer", ("weitianwen/cmath", None, "test")),
+    read=problems("zh", _number, "grade"),
+)
+EXAMS = (AIME, MATH_500, GSM8K, AMC, CNMO, GAOKAO, CMATH)

@@ -1,0 +1,218 @@
+"""Questions whose answers are words: spans of a passage, short facts that a model judges, instructions to keep, and open ones."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from aha.answers.claims import claim
+from aha.evals.exams.exam import Exam, Fields, Item, Judged, Source, WrongColumns, by_model, named, pick, said
+from aha.grading.instructions import ifeval_scores
+from aha.grading.instructions import judge as judge_instructions
+from aha.types import Judged as JudgedReference
+from aha.types import Language, Open, Right, Text, Wrong
+
+DROP_PROMPT = (
+    "You will be asked to read a passage and answer a question.\n\n# Your Task\n\n---\n{passage}\n\n"
+    'Think step by step, then write a line of the form "Answer: $ANSWER" at the end of your response.'
+)
+_ANSWER = re.compile(r"(?i)Answer\s*:\s*([^\n]+)")
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+# --- DROP ---------------------------------------------------------------------------------------------------------------
+
+
+def _drop(fields: Fields, stem: str, number: int) -> Item:
+    """The form of simple-evals (context, ref_text with bars between) or the hub's (passage, question, answers_spans)."""
+    if "context" in fields:
+        passage, values = said(fields, "context"), said(fields, "ref_text").split("|")
+    else:
+        passage = f"{said(fields, 'passage')}\n\nQuestion: {said(fields, 'question')}"
+        spans = pick(fields, "answers_spans", "answers")
+        values = [str(each) for each in (spans.get("spans", []) if isinstance(spans, Mapping) else spans)]
+    if not any(value.strip() for value in values):
+        raise WrongColumns("an answer with a letter or a digit in it")
+    return Item(
+        named(fields, stem, number, "query_id", "id"), DROP_PROMPT.format(passage=passage), "en", Text(tuple(dict.fromkeys(values)))
+    )
+
+
+def _judge_drop(item: Item, text: str) -> Judged:
+    """Exact match and the F1 of words against each reference, of which the best counts."""
+    assert isinstance(item.reference, Text)
+    found = _ANSWER.findall(text)
+    answer = (found[-1] if found else claim(text).text).strip().strip("*$ .")
+    if not answer:
+        return Judged(Wrong("no answer could be read"), None, {"em": 0.0, "f1": 0.0})
+    f1 = max(_f1(answer, value) for value in item.reference.values)
+    same = any(_plain(answer) == _plain(value) for value in item.reference.values)
+    grade = Right() if same else Wrong(f"is not {item.reference.values[0]!r}"[:200])
+    return Judged(grade, " ".join(_plain(answer)), {"em": float(same), "f1": f1})
+
+
+def _plain(text: str) -> list[str]:
+    """Words without case, articles and punctuation; numbers by their value."""
+    words = _ARTICLES.sub(" ", text.lower().replace("-", " ")).split()
+    kept = [_numeral(word) or word.translate(str.maketrans("", "", string.punctuation)) for word in words]
+    return [word for word in kept if word]
+
+
+def _numeral(word: str) -> str | None:
+    try:
+        return str(float(word.strip("$%,.").replace(",", "")))
+    except ValueError:
+        return None
+
+
+def _f1(answer: str, value: str) -> float:
+    """Of the two bags of words; 0 where the reference's numbers are not among the answer's."""
+    said_words, gold = Counter(_plain(answer)), Counter(_plain(value))
+    numbers = {word for word in gold if _numeral(word)}
+    common = (said_words & gold).total()
+    if not common or (numbers and not numbers & said_words.keys()):
+        return 0.0
+    precision, recall = common / said_words.total(), common / gold.total()
+    return round(2 * precision * recall / (precision + recall), 2)
+
+
+# --- IFEval -------------------------------------------------------------------------------------------------------------
+
+
+def _ifeval(fields: Fields, stem: str, number: int) -> Item:
+    kinds, settings = pick(fields, "instruction_id_list"), pick(fields, "kwargs")
+    about = {"kinds": [str(kind) for kind in kinds], "settings": [_given(each) for each in settings]}
+    return Item(named(fields, stem, number, "key"), said(fields, "prompt"), "en", Open(), about=about)
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _judge_ifeval(item: Item, text: str) -> Judged:
+    followed = judge_instructions(item.about["kinds"], item.about["settings"], text)
+    measures = ifeval_scores([followed])
+    broken = [kind for kind, kept in zip(item.about["kinds"], followed.strict, strict=True) if not kept]
+    grade = Wrong(f"breaks {', '.join(broken)}"[:200]) if broken else Right()
+    return Judged(grade, text.strip()[:200] or None, {**measures, "instructions": float(len(followed.strict))})
+
+
+# --- judged by a model --------------------------------------------------------------------------------------------------
+
+
+def _fact(language: Language) -> Any:
+    def read(fields: Fields, stem: str, number: int) -> Item:
+        question = said(fields, "problem", "question", "Prompt", "prompt")
+        answer = said(fields, "answer", "Answer")
+        category = str(fields.get("primary_category") or fields.get("topic") or fields.get("reasoning_types") or "")
+        return Item(named(fields, stem, number, "id", ""), question, language, JudgedReference(answer), category)
+
+    return read
+
+
+def _open(fields: Fields, stem: str, number: int) -> Item:
+    name = named(fields, stem, number, "uid", "question_id", "id")
+    category = str(fields.get("category") or fields.get("dataset") or "")
+    return Item(name, said(fields, "prompt", "instruction"), "en", Open(), category)
+
+
+DROP = Exam(
+    name="drop",
+    what="DROP: questions on passages that need counting and sums",
+    licence="CC-BY-SA-4.0",
+    source=Source(
+        ("drop/drop_v0_dev.jsonl*", "drop/*.jsonl*", "drop*.jsonl*"),
+        "context and ref_text, or passage, question and answers_spans",
+        ("ucinlp/drop", None, "validation"),
+    ),
+    read=_drop,
+    judge=_judge_drop,
+    headline="f1",
+    published=("DROP", "3-shot F1"),
+)
+IFEVAL = Exam(
+    name="ifeval",
+    what="IFEval: 541 prompts with instructions that a rule can check",
+    licence="Apache-2.0",
+    source=Source(
+        ("ifeval/input_data.jsonl", "input_data.jsonl", "ifeval*.jsonl"),
+        "key, prompt, instruction_id_list, kwargs",
+        ("google/IFEval", None, "train"),
+    ),
+    read=_ifeval,
+    judge=_judge_ifeval,
+    headline="prompt_strict",
+    published=("IF-Eval", "Prompt Strict"),
+    verified=True,
+)
+SIMPLE_QA = Exam(
+    name="simpleqa",
+    what="SimpleQA: 4,326 short questions of fact, one right answer each",
+    licence="MIT",
+    source=Source(("simpleqa/simple_qa_test_set.csv", "simple*qa*.csv"), "problem, answer", ("basicv8vc/SimpleQA", None, "test")),
+    read=_fact("en"),
+    judge=by_model,
+    published=("SimpleQA", "Correct"),
+    verified=True,
+    needs_judge=True,
+)
+C_SIMPLE_QA = replace(
+    SIMPLE_QA,
+    name="c_simpleqa",
+    what="C-SimpleQA: 3,000 short Chinese questions of fact",
+    licence="CC-BY-NC-SA-4.0",
+    source=Source(
+        ("c_simpleqa/*.jsonl", "c_simpleqa/*.csv", "chinese*simpleqa*.jsonl"),
+        "question, answer",
+        ("OpenStellarTeam/Chinese-SimpleQA", None, "train"),
+    ),
+    read=_fact("zh"),
+    published=("C-SimpleQA", "Correct"),
+    verified=False,
+)
+FRAMES = replace(
+    SIMPLE_QA,
+    name="frames",
+    what="FRAMES: 824 questions that need several facts together",
+    licence="Apache-2.0",
+    source=Source(
+        ("frames/*.tsv", "frames/*.csv", "frames/*.jsonl", "frames*.csv"), "Prompt, Answer", ("google/frames-benchmark", None, "test")
+    ),
+    published=("FRAMES", "Acc."),
+    verified=False,
+)
+ALPACA_EVAL = Exam(
+    name="alpaca_eval",
+    what="AlpacaEval 2: 805 instructions; a judge compares with gpt4_1106_preview",
+    licence="CC-BY-NC-4.0",
+    source=Source(
+        ("alpaca_eval/reference_outputs_gpt4_1106_preview.json", "reference_outputs*.json", "alpaca_eval*.json*"),
+        "instruction, output, generator",
+    ),
+    read=_open,
+    judge=by_model,
+    k=1,
+    published=("AlpacaEval2.0", "LC-winrate"),
+    verified=True,
+    needs_judge=True,
+)
+ARENA_HARD = replace(
+    ALPACA_EVAL,
+    name="arena_hard",
+    what="Arena-Hard v0.1: 500 prompts; a judge compares with gpt-4-0314",
+    licence="Apache-2.0",
+    source=Source(("arena_hard/v0.1/question.jsonl", "question.jsonl"), "uid, prompt, category"),
+    published=("ArenaHard", "GPT-4-1106"),
+)
+ARENA_HARD_2 = replace(
+    ARENA_HARD,
+    name="arena_hard_v2",
+    what="Arena-Hard v2.0: 500 hard prompts and 250 of creative writing",
+    source=Source(("arena_hard/v2.0/question.jsonl", "question.jsonl"), "uid, prompt, category"),
+    published=None,
+)
+EXAMS = (DROP, IFEVAL, SIMPLE_QA, C_SIMPLE_QA, FRAMES, ALPACA_EVAL, ARENA_HARD, ARENA_HARD_2)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from aha.errors import BadInput
+from aha.evals.exams import EXAMS, exam, items_of
+from aha.evals.exams.choices import permutation
+from aha.types import Choice, Open, Right, Stdio
+
+
+def written(path: Path, *rows: dict) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def graded(name: str, path: str, reply: str):
+    (item,), _ = items_of(exam(name), path)
+    return exam(name).judge(item, reply)
+
+
+def test_aime_is_asked_as_the_release_notes_say(tmp_path):
+    (item,), _ = items_of(exam("aime_2024"), written(tmp_path / "a.jsonl", {"problem": "1 + 1?", "answer": "002"}))
+    assert item.prompt == "1 + 1?\nPlease reason step by step, and put your final answer within \\boxed{}."
+    assert isinstance(exam("aime_2024").judge(item, "So \\boxed{2}.").grade, Right)
+    assert not isinstance(exam("aime_2024").judge(item, "So \\boxed{3}.").grade, Right)
+
+
+def test_a_folder_is_searched_for_the_benchmarks_layout(tmp_path):
+    written(tmp_path / "math/gsm8k/test.jsonl", {"question": "?", "answer": "2 + 3 = <<2+3=5>>5\n#### 5"})
+    for folder in (tmp_path, tmp_path / "math", tmp_path / "math/gsm8k"):
+        assert items_of(exam("gsm8k"), str(folder))[0][0].reference.value == "5"
+
+
+def test_the_mmlu_prompt_is_the_one_of_simple_evals_to_the_letter(tmp_path):
+    (tmp_path / "anatomy_test.csv").write_text("question,choice0,choice1,choice2,choice3,answer\nWhich?,w,x,y,z,3\n")
+    (item,), _ = items_of(exam("mmlu"), str(tmp_path))
+    assert item.prompt.startswith(
+        "Answer the following multiple choice question. The last line of your response should be of the following"
+    )
+    assert item.prompt.endswith("before answering.\n\nWhich?\n\nA) w\nB) x\nC) y\nD) z")
+    assert (item.category, item.options, item.reference.letter) == ("anatomy", 4, "D")
+    assert exam("mmlu").judge(item, "Hm.\n**Answer: D**").vote == "D"
+    assert exam("mmlu").judge(item, "no idea").vote is None
+
+
+def test_mmlu_pro_is_asked_without_examples(tmp_path):
+    row = {"question_id": 7, "question": "Which?", "options": ["w", "x"], "answer": "B", "answer_index": 1, "category": "law"}
+    (item,), _ = items_of(exam("mmlu_pro"), written(tmp_path / "p.jsonl", row))
+    assert item.prompt.endswith("Question: Which?\nOptions: A. w\nB. x\nAnswer: Let's think step by step.")
+    assert "about law. Think" in item.prompt
+    assert isinstance(exam("mmlu_pro").judge(item, "The answer is (B).").grade, Right)
+
+
+def test_gpqa_keeps_the_order_in_which_its_options_stand(tmp_path):
+    head = "Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3\n"
+    (tmp_path / "gpqa_diamond.csv").write_text(head + "Which one?,right,w1,w2,w3\n" * 2)
+    items, _ = items_of(exam("gpqa_diamond"), str(tmp_path))
+    assert len({item.id for item in items}) == 2
+    for number, item in enumerate(items, start=1):
+        assert tuple(item.about["permutation"]) == permutation(number)
+        assert isinstance(item.reference, Choice)
+        assert item.reference.options[ord(item.reference.letter) - ord("A")] == "right"
+
+
+@pytest.mark.parametrize("content", [b"Salted__\x01\x02\xff\xfe", b"\x93\xfa\x00\x81" * 50, b"Question\n\xff\xfe\x81\n"])
+def test_a_gpqa_file_that_is_encrypted_is_told_apart(tmp_path, content):
+    (tmp_path / "gpqa_diamond.csv").write_bytes(content)
+    with pytest.raises(BadInput, match="still encrypted"):
+        items_of(exam("gpqa_diamond"), str(tmp_path / "gpqa_diamond.csv"))
+
+
+def test_a_gpqa_archive_with_a_password_is_told_apart(tmp_path):
+    path = tmp_path / "dataset.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("gpqa_diamond.csv", "Question\n")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x03\x04") + 6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(BadInput, match="still encrypted"):
+        items_of(exam("gpqa_diamond"), str(path))
+
+
+@pytest.mark.parametrize("name", sorted(EXAMS))
+def test_wrong_columns_are_one_line_with_those_that_are_there(tmp_path, name):
+    with pytest.raises(BadInput, match=r"record 1: no .*; a row of .* has .*, this one has foo"):
+        items_of(exam(name), written(tmp_path / "x.jsonl", {"foo": 1}, {"foo": 2}))
+
+
+def test_the_nearest_name_is_offered():
+    with pytest.raises(BadInput, match="did you mean.*aime_2024"):
+        exam("aime2024")
+    assert exam("MATH-500").name == "math_500"
+
+
+def test_ceval_and_cluewsc_are_read_in_chinese(tmp_path):
+    (tmp_path / "law_val.csv").write_text("id,question,A,B,C,D,answer\n0,哪个?,甲,乙,丙,丁,C\n", encoding="utf-8")
+    assert isinstance(graded("c_eval", str(tmp_path / "law_val.csv"), "因为丙。\n答案：C").grade, Right)
+    row = {"idx": 1, "text": "他来了", "label": "false", "target": {"span1_text": "小明", "span2_text": "他"}}
+    assert isinstance(graded("cluewsc", written(tmp_path / "dev.json", row), "答案：B").grade, Right)
+
+
+def test_drop_gives_half_of_the_words_their_share(tmp_path):
+    path = written(tmp_path / "d.jsonl", {"context": "P Q?", "ref_text": "the red house|a hut"})
+    assert graded("drop", path, "Answer: red house").measures == {"em": 1.0, "f1": 1.0}
+    assert graded("drop", path, "Answer: red").measures == {"em": 0.0, "f1": 0.67}
+
+
+def test_ifeval_counts_prompts_and_instructions(tmp_path):
+    row = {"key": 1, "prompt": "Hi", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    path = written(tmp_path / "i.jsonl", row)
+    assert graded("ifeval", path, "no such sign").measures["prompt_strict"] == 1.0
+    assert graded("ifeval", path, "one, two").measures["prompt_strict"] == 0.0
+
+
+def test_mmlu_redux_takes_the_corrected_answer_and_leaves_out_what_has_none(tmp_path):
+    row = {"question": "?", "choices": ["a", "b", "c", "d"], "answer": 0, "error_type": "ok", "correct_answer": None}
+    rows = [row, row | {"error_type": "wrong_groundtruth", "correct_answer": "C"}, row | {"error_type": "no_correct_answer"}]
+    items, _ = items_of(exam("mmlu_redux"), written(tmp_path / "r.jsonl", *rows))
+    assert [item.reference.letter for item in items] == ["A", "C"]
+
+
+def test_livecodebench_asks_the_papers_months_only(tmp_path):
+    row = {"question_content": "Add.", "public_test_cases": '[{"input": "1", "output": "2", "testtype": "stdin"}]', "starter_code": ""}
+    rows = [row | {"question_id": name, "contest_date": day} for name, day in (("a", "2024-07-31"), ("b", "2024-08-01T00:00:00"))]
+    (item,), _ = items_of(exam("livecodebench"), written(tmp_path / "l.jsonl", *rows))
+    assert item.id == "b"
+    assert isinstance(item.reference, Stdio)
+    assert "### Question:\nAdd." in item.prompt
+
+
+def test_another_language_of_humaneval_mul_is_not_graded_as_wrong(tmp_path):
+    row = {"name": "HumanEval_0", "language": "cpp", "prompt": "int f() {", "tests": "..."}
+    (item,), _ = items_of(exam("humaneval_mul"), written(tmp_path / "h.jsonl", row))
+    assert isinstance(item.reference, Open)
+    assert "cpp" in exam("humaneval_mul").judge(item, "int f() { return 1; }").grade.reason
