@@ -29,6 +29,7 @@ from aha.types import Conversation, Said
 HOPELESS_AFTER = 16  # failures without one success between them: the server is down for everybody
 LONGEST_PAUSE_S = 30.0
 SLACK_S = 10.0
+LOOK_S = 0.02  # between two looks at a budget that others are using
 OVERHEAD = 64  # tokens at most that a chat template puts around a message
 
 
@@ -73,7 +74,6 @@ class OpenAiChat:
         self._server: Server | None = None
         self._slots = asyncio.Semaphore(asking.in_flight)
         self._not_before = 0.0  # by the loop's clock: no call leaves earlier, since the server asked for a pause
-        self._settled = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"{self.endpoint.url}#{self.endpoint.model}"
@@ -230,7 +230,6 @@ class OpenAiChat:
             raise
         finally:
             self.ledger.correct(wanted.most, cost)
-            self._settled.set()
         self.cache.put(wanted.key, wanted.asked, said)
         return said
 
@@ -239,11 +238,7 @@ class OpenAiChat:
         while limit := self.ledger.book(most):
             if not self.ledger.open_calls:
                 raise self.ledger.refusal(limit, of)
-            self._settled.clear()
-            try:
-                await asyncio.wait_for(self._settled.wait(), timeout=self.asking.attempt_s * 1.1 + SLACK_S)
-            except TimeoutError:
-                raise Failed("no room in the budget while other calls hang", again=False) from None
+            await asyncio.sleep(LOOK_S)
 
     def _pause(self, wanted: Wanted, attempts: int, closed_s: float) -> float:
         """Twice as long each time, at least as long as the server asked for, and for each call another share more, so that they do not

@@ -29,6 +29,9 @@ from aha.types import Abstained, Said
 from tests.judges import blocks, honest, judged, reply, verdict
 from tests.servers import Answer, Request, Server, said, talk
 
+# A call that runs out of time while it connects leaves its socket to Python's collector, which closes it and says so.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 QUICK = Asking(pause_s=0.02, attempt_s=60.0, deadline_s=300.0)  # time enough for a machine that is busy
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 
