@@ -24,7 +24,7 @@ END_S = 5.0
 PATIENCE_S = 20.0  # with a worker that the machine keeps from working
 KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of our environment: no key and no token
 OTHERS_DOING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals that no answer can bring about
-STOPPED, WAITING = "TtZX", "RD"
+STOPPED, AT_WORK = "TtZX", "RD"
 HOUSE = Path(__file__).resolve().parents[3]
 
 
@@ -49,32 +49,32 @@ class Worker:
     nursery: Nursery
     spent_s: float = 0.0
 
-    def ask(self, question: dict[str, Any], within_s: float, fair_s: float) -> Any:
+    def ask(self, question: dict[str, Any], within_s: float) -> Any:
         """What it says. TimeoutError past the limit, Closed where it died or was stopped.
 
-        While it waits for a processor and has not had `fair_s` of one, it is given another `within_s`, up to PATIENCE_S."""
+        A worker that is still at it, or waits for a processor, is given more time, up to PATIENCE_S: the kernel ends it when it has used
+        its share, so only a machine that has more to do than it can is waited for."""
         over = time.monotonic() + PATIENCE_S
         self.wire.send(question, within_s)
         while True:
             try:
                 said = self.wire.receive(within_s)
             except TimeoutError:
-                state, cpu_s = self._looked_at()
+                state = self._state()
                 if state in STOPPED:
                     raise Closed("stopped") from None
-                if state not in WAITING or cpu_s >= fair_s or time.monotonic() > over:
+                if state not in AT_WORK or time.monotonic() > over:
                     raise
             else:
                 self.spent_s = said["cpu_s"]
                 return said
 
-    def _looked_at(self) -> tuple[str, float]:
-        """Its state in the kernel's letter and its processor time for this answer. Its number is its own until `Nursery.end`."""
+    def _state(self) -> str:
+        """The kernel's letter for what it does; "?" where there is none to read. Its number is its own until `Nursery.end`."""
         try:
-            fields = Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()
+            return Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:  # this is no Linux
-            return "", 0.0
-        return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") - self.spent_s
+            return "?"
 
 
 class Nursery:

@@ -22,7 +22,6 @@ from aha.types import Abstained, Grade
 DEADLINE_S = 2.0
 MEMORY_MB = 1024
 TRIES = 3
-FAIR = 0.25  # a worker that got less than this share of its processor time by the deadline is waited for
 LOOK_S = 1.0
 
 
@@ -45,9 +44,9 @@ class Counts:
 class Pool:
     """`workers` processes (None: one for each processor, at least two), each made when first needed and again when it is gone.
 
-    An answer has `deadline_s` by the clock and half of it in processor time. The latter decides as a rule, so that a verdict does not
-    depend on what else the machine does: a worker that has hardly had a processor by then is waited for, and an answer whose worker
-    was killed or stopped by others is asked again.
+    An answer has half of `deadline_s` in processor time, and that decides, so that a verdict does not depend on what else the machine
+    does. By the clock it has `deadline_s`, and more only while its worker waits for a processor. An answer whose worker was killed or
+    stopped by others is asked again.
     """
 
     def __init__(self, workers: int | None = None, deadline_s: float = DEADLINE_S, memory_mb: int = MEMORY_MB) -> None:
@@ -126,7 +125,7 @@ class Pool:
         """None where it was not the answer's fault that there is no grade."""
         began = time.monotonic()
         try:
-            said = worker.ask(question, self.deadline_s, FAIR * self.bounds.cpu_s)
+            said = worker.ask(question, self.deadline_s)
         except (TimeoutError, Closed) as error:
             return self._verdict(self._end(worker), late=isinstance(error, TimeoutError))
         except BaseException:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
@@ -46,3 +49,17 @@ def alone(pool: Pool | Graders) -> Iterator[None]:
     finally:
         pool.close()
     assert until(lambda: {process.pid for process in zygotes()} <= before, 5.0)
+
+
+class Waits:
+    """Seconds that this process and a pool's processes stood ready and had no processor; looked at now and then, for those that end."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def look(self) -> float:
+        own = [f"self/task/{thread}" for thread in os.listdir("/proc/self/task")]
+        for name in (*own, *(str(each.pid) for zygote in zygotes() for each in (zygote, *zygote.children()))):
+            with contextlib.suppress(OSError):
+                self._seen[name] = int(Path(f"/proc/{name}/schedstat").read_text().split()[1]) / 1e9
+        return sum(self._seen.values())
