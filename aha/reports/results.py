@@ -127,8 +127,8 @@ def _results(path: Path) -> Iterator[Mapping[str, Any]]:
 def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Measured]:
     if isinstance(fields.get("base"), dict) and isinstance(fields.get("zero"), dict):
         benchmark = str(fields.get("benchmark", "countdown"))
-        yield Measured(f"{name}, base", benchmark, fields["base"])
-        yield Measured(f"{name}, trained", benchmark, fields["zero"])
+        yield Measured(f"{name} (base)", benchmark, fields["base"])
+        yield Measured(f"{name} (trained)", benchmark, fields["zero"])
         return
     told = fields.get("benchmark") or next((each for key, each in TELLING.items() if key in fields), None)
     one = Measured(str(fields.get("name") or name), str(told), fields)

@@ -84,14 +84,14 @@ def test_the_page_loads_nothing_and_holds_every_published_number(results):
 
 def test_a_run_with_checkpoints_has_a_curve(finished_run):
     run = read_run(f"demo={finished_run}")
-    assert [each.model for each in run.measured] == ["demo, base", "demo, trained"]
+    assert [each.model for each in run.measured] == ["demo (base)", "demo (trained)"]
     assert [point.rollouts for point in run.curve] == [0, 1, 4, 7, 10]
     assert compare_html([run]).count("<svg") == 2
     assert "| rollouts | pass@1 | 95 % interval |" in compare_markdown([run])
 
 
 def test_a_model_that_the_paper_has_no_benchmark_for_is_said_to_be_missing(finished_run):
-    assert "Not measured on any of these: demo, base, demo, trained." in compare_html([read_run(f"demo={finished_run}")])
+    assert "Not measured on any of these: demo (base), demo (trained)." in compare_html([read_run(f"demo={finished_run}")])
 
 
 def test_a_name_cannot_break_the_page(tmp_path):
