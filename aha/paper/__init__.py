@@ -1,6 +1,7 @@
 """The paper's published numbers: Figures 1 and 2 and Tables 2, 4, 5 and 6 of arXiv 2501.12948, as printed, each with its page.
 
-Others' results, not measured here. Per cent, but for ratings; `None` where the paper prints a dash. Models are named as each table prints them.
+Others' results, not measured here. Per cent, but for ratings; `None` where the paper prints a dash. Models are named as each table
+prints them.
 """
 
 from __future__ import annotations

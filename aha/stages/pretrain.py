@@ -19,7 +19,8 @@ from aha.tasks.corpus import documents
 @dataclass(frozen=True)
 class Pretrain:
     """Again and again: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
-    learn them in a drawn order. The rate is `optim.lr` for the share `decay_from` of the chunks and then falls linearly to `decay_to` of it.
+    learn them in a drawn order. The rate is `optim.lr` for the share `decay_from` of the chunks and then falls linearly to `decay_to`
+    of it.
 
     `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
 
