@@ -192,6 +192,10 @@ MALFORMED: dict[str, str | bytes] = {
 }
 
 
+def test_there_are_more_than_forty_kinds_of_malformed_rows() -> None:
+    assert len(MALFORMED) >= 40
+
+
 @pytest.mark.parametrize("row", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_row_stops_with_its_line_and_nothing_else(tmp_path: Path, row: str | bytes) -> None:
     source = written(tmp_path, *[GSM8K] * 3, *[row] * 25)
@@ -199,10 +203,14 @@ def test_a_malformed_row_stops_with_its_line_and_nothing_else(tmp_path: Path, ro
 
 
 @pytest.mark.parametrize("row", MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_row_may_be_skipped_with_its_reason_where_it_is_rare(tmp_path: Path, row: str | bytes) -> None:
-    loaded = RowProblems(written(tmp_path, *[GSM8K] * 50, row, *[GSM8K] * 50), bad_rows="skip").loaded
-    assert len(loaded.problems) == 100
-    assert [refused.place.rpartition(", ")[2] for refused in loaded.skipped] == ["line 51"] and loaded.skipped[0].reason
+def test_25_malformed_rows_may_be_skipped_each_with_its_line_and_reason_where_they_are_one_in_a_hundred(
+    tmp_path: Path, row: str | bytes
+) -> None:
+    block = b"\n".join([as_json(GSM8K).encode()] * 99)
+    loaded = RowProblems(written(tmp_path, *[line for _ in range(25) for line in (block, row)]), bad_rows="skip").loaded
+    assert len(loaded.problems) == 2_475
+    assert [refused.place.rpartition(", ")[2] for refused in loaded.skipped] == [f"line {100 * n}" for n in range(1, 26)]
+    assert all(refused.reason for refused in loaded.skipped)
 
 
 def test_more_than_one_bad_row_in_a_hundred_stops_even_when_rows_are_skipped(tmp_path: Path) -> None:
