@@ -80,11 +80,18 @@ def last_boxes(text: str) -> list[str]:
     found, group = boxes(text), list[str]()
     for place in range(len(found) - 1, -1, -1):
         content, _, end = found[place]
+        content = _opened(content)
         suffix = _SUFFIX.match(text, end)
         group.insert(0, content + (suffix.group() if suffix else ""))
         if place == 0 or not _joins(text[found[place - 1][2] : found[place][1]]):
             break
     return list(dict.fromkeys(each.strip() for each in group))
+
+
+def _opened(content: str) -> str:
+    """What is in a box that is all there is in a box."""
+    inside = boxes(content)
+    return inside[0][0] if len(inside) == 1 and not (content[: inside[0][1]] + content[inside[0][2] :]).strip() else content
 
 
 def _joins(between: str) -> bool:
@@ -111,17 +118,22 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = answer_part(text)
     if how in ("auto", "box") and (found := last_boxes(text)):
         return Claim(", ".join(found), marked=True)
-    if how == "auto" and _HASHES in text:
-        return Claim(_first_line(text.rpartition(_HASHES)[2]), marked=True)
-    if how in ("auto", "line"):
-        said = list(_SAID.finditer(text))
-        if said and (line := _first_line(text[said[-1].end() :])):
-            return Claim(line, marked=True)
+    said = list(_SAID.finditer(text)) if how in ("auto", "line") else []
+    line = _first_line(text[said[-1].end() :]) if said else ""
+    if how == "auto" and (hashes := text.rfind(_HASHES)) > (said[-1].start() if line else -1):
+        return Claim(_first_line(text[hashes + len(_HASHES) :]), marked=True)
+    if line:
+        return Claim(line, marked=True)
     return Claim("" if how in ("box", "line") else text.strip(), marked=False)
 
 
 def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0].strip()
+    """The line, or the formula that is set apart; a brace that closes `\\text{Answer: }` is none of it."""
+    text = text.lstrip().removeprefix("}").strip()
+    for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
+        if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
+            return text.removeprefix(opening).partition(closing)[0].strip()
+    return text.partition("\n")[0].strip()
 
 
 def first_sentence(text: str) -> str:

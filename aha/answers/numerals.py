@@ -9,6 +9,7 @@ _DIGITS = {letter: value for value, letter in enumerate("零一二三四五六�
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "亿": 10**8}
 _CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿点分之负又壹贰叁]{1,40}")
+_MINUS = re.compile(r"^负\s*(?=[0-9])")
 _COUNTED = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
 _ONES = (
@@ -21,6 +22,7 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 def in_digits(text: str) -> str:
     """The text with its numeral in digits, where it begins with one in Chinese (its measure word follows) or is one in English."""
+    text = _MINUS.sub("-", text)
     if counted := _COUNTED.match(text):
         return f"{Fraction(counted[1]) * _MYRIADS[counted[2]]}{text[counted.end() :]}"
     numeral = _CHINESE.match(text)

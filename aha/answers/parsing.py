@@ -193,7 +193,9 @@ def _negative(node: Node) -> Node:
 
 
 def _named_point(left: Node, right: Node) -> Node:
-    """P(2, 3) is the point, p(2, 3) a function's value; an interval beside something is nothing."""
+    """P(2, 3) is the point, p(2, 3) a function's value, t(0, 4] what t is in; another interval beside something is nothing."""
+    if isinstance(left, Sym) and is_call(right, "(]", "[)"):
+        return Call("in", (left, right))
     if is_call(right, "()") and isinstance(left, Sym) and isinstance(right, Call):
         return right if left.name[:1].isupper() else Call(f"apply:{left.name}", right.args)
     raise Unreadable("an interval beside something else")

@@ -12,12 +12,13 @@ from aha.answers.parsing import parse
 from aha.answers.units import with_letter_unit
 from aha.answers.words import bare, folded
 
-LONGEST_CLAIM = 2_000
+LONGEST_CLAIM = 1_000
 
 _CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
 _WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}")
 _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
+_CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
 _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
@@ -92,8 +93,11 @@ def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
 
 
 def _tidy(text: str) -> str:
+    """Clean, without marks around it and without the condition after it: `f(x) = 2x for all x` says f(x) = 2x."""
     cleaned = clean(text)
-    return re.sub(r"^(?:\*\*|[*_:>\s])+|(?:[\s.,;:*_]|\\\\)+$", "", cleaned)
+    if condition := _CONDITION.search(cleaned):
+        cleaned = cleaned[: condition.start()].rstrip(" ,;(").removesuffix("\\text{").removesuffix("\\mbox{")
+    return cleaned.lstrip("*_:> \n").rstrip(" .,;:*_\n").removesuffix("\\\\").rstrip(" .,;:*_\n")
 
 
 def _words(text: str) -> str:
@@ -123,7 +127,7 @@ def same_words(gold: Reading, said: Reading) -> bool:
     if letter and letter.end() == len(one):
         return claimed is not None and (letter[1] or letter[2]) == (claimed[1] or claimed[2])
     if len(one) == 1:
-        return one == other.strip("().")
+        return one == other.strip("().。")
     if _LETTERS.fullmatch(one) or _LETTERS.fullmatch(other):
         return bool(_LETTERS.fullmatch(one) and _LETTERS.fullmatch(other)) and set(_CAPITAL.findall(one)) == set(_CAPITAL.findall(other))
     return folded(one) == folded(other)

@@ -14,6 +14,8 @@ from aha.grading.maths.settings import Settings
 
 _TOWER = re.compile(r"\^\s*\{?\s*[0-9]{5,}|[0-9]{5,}\s*\)?\s*!|!\s*\)?\s*!|\^[^^]{0,30}\^[^^]{0,30}\^")
 
+_MINUTES = re.compile(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
+
 
 def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
     """Whether algebra finds the two equal, or why it has nothing to say: the reference is beyond it."""
@@ -22,6 +24,8 @@ def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it complains of having no time limit, which is ours
     from math_verify import verify
 
+    if _MINUTES.search(said) and not _MINUTES.search(gold):
+        return False  # math-verify drops the sign
     wanted, claimed = _expressions(gold), _expressions(said)
     if not wanted:
         return "the reference is mathematics of a kind that cannot be compared"

@@ -13,6 +13,7 @@ from aha.grading.maths.sets import is_set, same_spans, spans
 from aha.grading.maths.settings import Settings
 
 MOST_PAIRS = 900
+FULL = Call("set", (Sym("∅"),))  # a set with the empty set in it is not empty
 
 Verdict = bool | None
 
@@ -23,6 +24,8 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
         return True
     if not settings.strict:
         claim = _renamed(claim, gold)
+    if (gold == FULL) != (claim == FULL):
+        return False
     golds, claims = items(gold), items(claim)
     if _joined(gold, golds) or _joined(claim, claims):
         if is_set(gold) or is_set(claim):

@@ -18,9 +18,10 @@ from aha.grading.maths.scalars import value_of
 from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
-LONGEST_FORMULA = 300
+LONGEST_FORMULA, LONGEST_PROSE = 300, 4_000
 _DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
+_DENIED = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
@@ -116,9 +117,11 @@ def _reachable(node: Node) -> bool:
 
 def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
     """The last formula or number of a sentence; a box may hold prose around one number only."""
-    text = answer_part(claimed.text)
+    text = answer_part(claimed.text)[-LONGEST_PROSE:]
     if claimed.marked:
         text = first_sentence(text)
+    if denied := _DENIED.search(text, max(0, len(text) - 120)):
+        text = text[: denied.start()].rstrip(" ,;(")
     number = _number_of(gold)
     formula = last_formulas(text)
     if formula and not _NUMBERS.search(text, formula[1]):
