@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, code, compare, grade, offline, sandbox, score
+from aha.commands import bench_reward, code, compare, grade, offline, regrade, sandbox, score
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -33,6 +33,7 @@ OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a 
     "code": code.COMMAND,
     "compare": compare.COMMAND,
     "grade": grade.COMMAND,
+    "regrade": regrade.COMMAND,
     "sandbox": sandbox.COMMAND,
     "score": score.COMMAND,
 }
@@ -127,9 +128,11 @@ def parser() -> ArgumentParser:
     made["run"].add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
     made["run"].add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
     made["doctor"].add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
-    made["eval"].add_argument("benchmark", metavar="BENCHMARK")
-    made["eval"].add_argument("--model", metavar="DIR")
-    made["eval"].add_argument("--record", type=Path, metavar="FILE.jsonl.gz", help="keep every sample here")
+    made["eval"].add_argument("benchmark", metavar="BENCHMARK", nargs="+")
+    made["eval"].add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
+    made["eval"].add_argument("--record", type=Path, metavar="FILE.jsonl.gz", help="countdown: keep every sample here")
+    made["eval"].add_argument("--out", type=Path, metavar="DIR", help="keep generations and grades here, and go on from there")
+    made["eval"].add_argument("--lm-eval", type=Path, metavar="FILE", help="the results in lm-evaluation-harness's form too")
     offline.flags(made["eval"])
     made["report"].add_argument("run", type=Path, metavar="RUN_DIR")
     made["pretrain"].add_argument("model", metavar="tiny")
@@ -182,17 +185,33 @@ def _show(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
 
 
 def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
-    if arguments.benchmark in offline.OFFLINE:
+    names: list[str] = arguments.benchmark
+    if len(names) == 1 and offline.is_meant(names[0], arguments):
+        arguments.benchmark = names[0]
         return offline.run(arguments, rest, terminal)
-    from aha.evals.benchmarks import benchmark
+    from aha.evals.benchmarks import BENCHMARKS, check_names
 
-    benchmark(arguments.benchmark)
+    check_names(names)
     if arguments.model is None:
-        raise BadInput(f"{arguments.benchmark}: it asks a model; give one with --model FOLDER")
-    check_model(arguments.model)
+        raise BadInput(f"{names[0]}: it asks a model; give one with --model FOLDER")
+    if not arguments.model.startswith(("http://", "https://")):
+        check_model(arguments.model)
+    if names[0] in BENCHMARKS:
+        return _eval_ours(names[0], arguments, rest, terminal)
+    from aha.commands.examine import Wanted, examine
+    from aha.evals.exams import exam
+
+    data = None if arguments.data is None else str(arguments.data)
+    exams = tuple(exam(name) for name in names)
+    return examine(Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, tuple(settings(rest))), terminal)
+
+
+def _eval_ours(name: str, arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
+    if arguments.out or arguments.lm_eval or arguments.data:
+        raise BadInput(f"{name}: --out, --lm-eval and --data belong to published benchmarks; --record keeps its samples")
     from aha.commands.evaluate import Asked, evaluate
 
-    return evaluate(Asked(arguments.benchmark, arguments.model, tuple(settings(rest)), arguments.record), terminal)
+    return evaluate(Asked(name, arguments.model, tuple(settings(rest)), arguments.record), terminal)
 
 
 def _doctor(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:

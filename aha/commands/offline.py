@@ -26,11 +26,22 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--baseline", metavar="NAME", help="arena_hard: the model that every other one fights")
     parser.add_argument("--rating", type=float, metavar="N", help="codeforces: the percentile of a rating")
     parser.add_argument(
-        "--results", type=Path, metavar="FILE", help="codeforces: judged samples of problems such as 1971A, in order of trying"
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="codeforces: judged samples of problems as 1971A, in order of trying; swe_bench_verified, aider_polyglot: what they wrote",
     )
     parser.add_argument("--standings", type=Path, nargs="+", metavar="FILE", help="codeforces: contest.standings of the API, one a contest")
     parser.add_argument("--changes", type=Path, nargs="+", metavar="FILE", help="codeforces: contest.ratingChanges, in the same order")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="where a benchmark's own files are (AHA_DATA)")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
+
+
+GIVEN = ("annotations", "judgments", "rating", "results", "standings")
+
+
+def is_meant(name: str, arguments: Namespace) -> bool:
+    """Whether a benchmark is to be scored from files: no model is named, or files are."""
+    return name in OFFLINE and (arguments.model is None or any(getattr(arguments, each) is not None for each in GIVEN))
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -163,4 +174,19 @@ def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
     return 0
 
 
-OFFLINE: dict[str, Callable[[Namespace, Terminal], int]] = {"alpaca_eval": _alpaca, "arena_hard": _arena, "codeforces": _codeforces}
+def _outside(arguments: Namespace, terminal: Terminal) -> int:
+    from aha.evals.outside import READERS
+
+    if arguments.results is None:
+        raise BadInput(f"{arguments.benchmark}: it runs elsewhere; give what it wrote with --results PATH")
+    _tell(terminal, {"benchmark": arguments.benchmark, **READERS[arguments.benchmark](arguments.results)})
+    return 0
+
+
+OFFLINE: dict[str, Callable[[Namespace, Terminal], int]] = {
+    "alpaca_eval": _alpaca,
+    "arena_hard": _arena,
+    "codeforces": _codeforces,
+    "swe_bench_verified": _outside,
+    "aider_polyglot": _outside,
+}

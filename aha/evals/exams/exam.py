@@ -100,9 +100,10 @@ def named(fields: Fields, stem: str, number: int, *names: str) -> str:
 
 
 def by_rule(item: Item, text: str) -> Judged:
-    """The house's grader on the whole visible text; what it finally claims votes."""
-    claimed = claim(text).text.strip()[:LONGEST_VOTE]
-    return Judged(grade(item.reference, text), "".join(claimed.split()) or None)
+    """The house's grader on the whole visible text. What it marks as its answer votes, and what is right without a mark."""
+    claimed, found = claim(text), grade(item.reference, text)
+    vote = "".join(claimed.text.split())[:LONGEST_VOTE] if claimed.marked or isinstance(found, Right) else ""
+    return Judged(found, vote or None)
 
 
 def by_chain(chain: Callable[[str], str | None]) -> JudgeReply:

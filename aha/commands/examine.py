@@ -1,0 +1,188 @@
+"""`aha eval` of the published benchmarks: any model asked as the paper did, everything saved, every value said."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aha.backends.hf import context_of, load_config
+from aha.backends.identity import identity_of
+from aha.backends.laptop import Laptop
+from aha.backends.openai_cache import Cache
+from aha.backends.openai_endpoint import Endpoint, is_endpoint
+from aha.commands.interrupts import Interrupts
+from aha.commands.results import tell
+from aha.commands.terminal import Terminal
+from aha.durable import Disk, replace_file, trouble
+from aha.errors import BadInput
+from aha.evals.examined import lm_eval, result_of
+from aha.evals.exams import Exam, Item, items_of
+from aha.evals.saved import RESULT, SETTINGS, Saved, read_settings
+from aha.protocols import Asking, Compute, Sampling
+from aha.settings import override
+from aha.stages.examine import Form, Protocolled, ask_chat, ask_engine, capped, grade_all, prompts
+
+CACHE = "~/.cache/aha/eval"
+
+
+@dataclass(frozen=True)
+class Examine:
+    """The paper's protocol (§3): what a person may change. `k` 0: the benchmark's own; `problems` 0: all, else the first so many."""
+
+    k: int = 0
+    problems: int = 0
+    temperature: float = 0.6
+    top_p: float = 0.95
+    max_tokens: int = 32_768
+    template: Form = "chat"
+    seed: int = 0
+    cache: str | None = CACHE
+
+    def __post_init__(self) -> None:
+        if min(self.k, self.problems) < 0 or self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise BadInput(
+                f"k {self.k}, problems {self.problems}, max_tokens {self.max_tokens}, temperature {self.temperature}, top_p {self.top_p}: "
+                "0 or more, 0 or more, 1 or more, 0 or more, above 0 and at most 1"
+            )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line named."""
+
+    exams: tuple[Exam, ...]
+    model: str
+    data: str | None
+    out: Path | None
+    lm_eval: Path | None
+    settings: tuple[tuple[str, str], ...]
+
+
+def examine(wanted: Wanted, terminal: Terminal) -> int:
+    """One benchmark after another, each in a folder of its own below the run's; all results beside them in `result.json`."""
+    tree = {"evaluate": Examine(), "compute": Compute(), "asking": Asking()}
+    changed = override(tree, wanted.settings, main="evaluate")
+    chosen, compute, asking = changed["evaluate"], changed["compute"], changed["asking"]
+    assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking)
+    loaded = [(exam, *_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
+    out = wanted.out or Path("runs") / f"eval-{_short(wanted.model)}"
+    results = []
+    with Interrupts() as interrupts:
+        machine = Laptop(compute)
+        for exam, items, source in loaded:
+            results.append(_one(exam, items, source, chosen, asking, wanted, out / exam.name, machine, interrupts, terminal))
+    replace_file(Disk(), out / RESULT, (json.dumps(_merged(out, results), ensure_ascii=False, indent=2) + "\n").encode())
+    if wanted.lm_eval is not None:
+        sampling = {"temperature": chosen.temperature, "top_p": chosen.top_p, "max_gen_toks": chosen.max_tokens}
+        with trouble(wanted.lm_eval.parent):
+            wanted.lm_eval.parent.mkdir(parents=True, exist_ok=True)
+        form = lm_eval(results, wanted.model, sampling)
+        replace_file(Disk(), wanted.lm_eval, (json.dumps(form, ensure_ascii=False, indent=2) + "\n").encode())
+    return 0
+
+
+def _items(exam: Exam, data: str | None, most: int) -> tuple[list[Item], str]:
+    items, source = items_of(exam, data)
+    if most > len(items):
+        raise BadInput(f"problems is {most}: {exam.name} has {len(items)} in {source}")
+    return items[: most or None], source
+
+
+def _one(
+    exam: Exam,
+    items: list[Item],
+    source: str,
+    chosen: Examine,
+    asking: Asking,
+    wanted: Wanted,
+    folder: Path,
+    machine: Laptop,
+    interrupts: Interrupts,
+    terminal: Terminal,
+) -> dict[str, Any]:
+    served = is_endpoint(wanted.model)
+    asked = Protocolled(
+        k=chosen.k or exam.k,
+        sampling=Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens),
+        form=chosen.template,
+        seed=chosen.seed,
+        identity="" if served else identity_of(wanted.model),
+    )
+    if not served:
+        longest = max(map(len, prompts(asked, items, machine.tokenizer(wanted.model)).values()))
+        room = capped(asked.sampling, longest, context_of(load_config(wanted.model)))
+        if room < asked.sampling.max_tokens:
+            terminal.note(f"{exam.name}: max_tokens {asked.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
+        asked = replace(asked, sampling=replace(asked.sampling, max_tokens=room))
+    settings = _settings(exam, asked, wanted, source, len(items), folder)
+    saved = Saved(folder, settings)
+    _say_protocol(exam, settings, saved, terminal)
+    if served:
+        if chosen.cache is not None and asking.cache is None:
+            asking = replace(asking, cache=chosen.cache)
+        asking = replace(asking, seed=chosen.seed if asking.seed is not None else None, samples=1, dated=str(settings["begun"]))
+        with closing(machine.chat(wanted.model, asking)) as chat:
+            ask_chat(asked, items, saved, chat, interrupts.beat)
+    else:
+        kept = Cache(Path(chosen.cache).expanduser()) if chosen.cache is not None else None
+        ask_engine(asked, items, saved, lambda: machine.engine(wanted.model), machine.tokenizer(wanted.model), kept, interrupts.beat)
+    graded = grade_all(exam, items, saved.generations, asked.k, interrupts.beat)
+    result = {"model": wanted.model, **result_of(exam, graded, chosen.seed)}
+    saved.write_grades(graded, {item.id: item for item in items}, result)
+    tell(exam, result, terminal)
+    return result
+
+
+def _settings(exam: Exam, asked: Protocolled, wanted: Wanted, source: str, problems: int, folder: Path) -> dict[str, Any]:
+    """All that a generation follows from. The day is that of the first start."""
+    known = read_settings(folder) if (folder / SETTINGS).exists() else {}
+    named = Endpoint.read(wanted.model).url if is_endpoint(wanted.model) else asked.identity or wanted.model
+    data = str(Path(wanted.data).expanduser().resolve()) if wanted.data and Path(wanted.data).expanduser().exists() else wanted.data
+    return {
+        "benchmark": exam.name,
+        "model": wanted.model,
+        "weights": named,
+        "data": data,
+        "source": source,
+        "problems": problems,
+        "k": asked.k,
+        "temperature": asked.sampling.temperature,
+        "top_p": asked.sampling.top_p,
+        "max_tokens": asked.sampling.max_tokens,
+        "template": asked.form,
+        "seed": asked.seed,
+        "begun": known.get("begun") or time.strftime("%Y-%m-%d"),
+    }
+
+
+def _say_protocol(exam: Exam, settings: Mapping[str, Any], saved: Saved, terminal: Terminal) -> None:
+    terminal.note(f"{exam.name}: {exam.what}; licence: {exam.licence}")
+    told = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "seed")
+    terminal.note(f"{exam.name}: {', '.join(f'{name} {settings[name]}' for name in told)}; thinking is cut off, unfinished is wrong")
+    if not exam.verified:
+        terminal.note(f"{exam.name}: protocol: unverified")
+    if exam.needs_judge:
+        terminal.note(f"{exam.name}: only a language model can grade it: generations are saved, and abstained counts all of them")
+    if saved.generations:
+        terminal.note(f"{exam.name}: going on: {len(saved.generations):,} samples are in {saved.folder}")
+
+
+def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The folder's results of other benchmarks, and these."""
+    names = {str(each["benchmark"]) for each in results}
+    others = []
+    for path in sorted(out.glob(f"*/{RESULT}")):
+        if path.parent.name not in names:
+            with trouble(path):
+                others.append(json.loads(path.read_text(encoding="utf-8")))
+    return [*others, *results]
+
+
+def _short(model: str) -> str:
+    name = model.rstrip("/").rpartition("#")[2].rpartition("/")[2] or "model"
+    return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)

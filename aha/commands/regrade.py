@@ -1,0 +1,129 @@
+"""`aha regrade`: what was said before is graded again, and no model is asked."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aha.commands.command import Command
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+if TYPE_CHECKING:
+    from aha.evals.examined import Generation
+    from aha.evals.exams import Exam, Item
+
+REPLIES = ("model_outputs", "model_output", "response", "responses", "output", "completion", "reply", "generation", "text")
+
+
+def flags(parser: ArgumentParser) -> None:
+    """The folder or file, and what a file does not say of itself."""
+    parser.add_argument("saved", type=Path, metavar="DIR|FILE", help="a folder that `aha eval --out` wrote, or a published file of outputs")
+    parser.add_argument("--benchmark", metavar="NAME", help="of a file: which benchmark's rows these are")
+    parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, where they are no longer where they were")
+    parser.add_argument("--reply", metavar="FIELD", help=f"of a file: the field with the reply ({', '.join(REPLIES[:3])} …)")
+    parser.add_argument("--k", type=int, metavar="N", help="only the first so many samples of each problem")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="of a file: keep the grades here")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Prints the result of each benchmark as `aha eval` does."""
+    from aha.evals.saved import SETTINGS
+
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    saved: Path = arguments.saved.expanduser()
+    if saved.is_file():
+        return _file(saved, arguments, terminal)
+    folders = [saved] if (saved / SETTINGS).is_file() else sorted(path.parent for path in saved.glob(f"*/{SETTINGS}"))
+    if not folders:
+        raise BadInput(f"{saved}: nothing that was saved by `aha eval --out` is in it")
+    for folder in folders:
+        _folder(folder, arguments, terminal)
+    return 0
+
+
+def _folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
+    from aha.evals.exams import exam, items_of
+    from aha.evals.saved import Saved, read_settings
+
+    settings = read_settings(folder)
+    asked, k = exam(str(settings["benchmark"])), arguments.k or int(settings["k"])
+    items, _ = items_of(asked, arguments.data or settings.get("data"))
+    saved = Saved(folder, settings)
+    known = {name for name, _ in saved.generations}
+    items = items[: settings.get("problems") or None]
+    if strangers := sorted(known - {item.id for item in items}):
+        raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
+    _grade(asked, items, saved.generations, k, {"model": settings.get("model")}, folder, terminal)
+
+
+def _grade(
+    asked: Exam,
+    items: Sequence[Item],
+    generations: dict[tuple[str, int], Generation],
+    k: int,
+    about: dict[str, Any],
+    out: Path | None,
+    terminal: Terminal,
+) -> None:
+    from aha.commands.results import tell
+    from aha.evals.examined import result_of
+    from aha.evals.saved import write_grades
+    from aha.stages.examine import grade_all
+
+    graded = grade_all(asked, items, generations, k, lambda what: None)
+    result = {**about, **result_of(asked, graded)}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_grades(out, graded, {item.id: item for item in items}, result)
+    tell(asked, result, terminal)
+
+
+# --- a published file ---------------------------------------------------------------------------------------------------
+
+
+def _file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
+    """Rows with replies in them; the questions from the rows themselves, or by their names from --data."""
+    from aha.evals.exams import exam, items_of
+    from aha.evals.files import read_rows
+
+    if arguments.benchmark is None:
+        raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
+    asked, rows = exam(arguments.benchmark), read_rows(path)
+    field = arguments.reply or next((name for name in REPLIES if name in rows[0]), None)
+    if field is None or field not in rows[0]:
+        raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
+    items, _ = items_of(asked, arguments.data or str(path))
+    named = {item.id: item for item in items}
+    by_item = _replies(path, rows, field, items, named)
+    k = arguments.k or min(map(len, by_item.values()))
+    found = {(name, number): said for name, all_said in by_item.items() for number, said in enumerate(all_said)}
+    _grade(asked, [named[name] for name in by_item], found, k, {"file": str(path)}, arguments.out, terminal)
+    return 0
+
+
+def _replies(
+    path: Path, rows: Sequence[dict[str, Any]], field: str, items: Sequence[Item], named: dict[str, Item]
+) -> dict[str, list[Generation]]:
+    from aha.evals.examined import Generation
+    from aha.template import apart
+
+    in_order = len(rows) == len(items)
+    found: dict[str, list[Generation]] = {}
+    for number, row in enumerate(rows):
+        names = (row.get(each) for each in ("question_id", "task_id", "key", "id", "unique_id"))
+        name = items[number].id if in_order else next((str(each) for each in names if str(each) in named), None)
+        if name is None:
+            raise BadInput(f"{path}, record {number + 1}: it has no name that one of the benchmark's problems has")
+        said = row.get(field)
+        for text in said if isinstance(said, list) else [said]:
+            visible, thought = apart(str(text or ""))
+            of_item = found.setdefault(name, [])
+            of_item.append(Generation(name, len(of_item), visible, thought, 0, "stop"))
+    return found
+
+
+COMMAND = Command("grade again what a model said before, without asking it again", flags, run)

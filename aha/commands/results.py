@@ -1,0 +1,27 @@
+"""How a benchmark's result is told: to a program, or to a person beside the paper's numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aha.commands.terminal import Terminal
+from aha.evals.exams.exam import Exam
+from aha.paper import published
+
+
+def tell(exam: Exam, result: Mapping[str, Any], terminal: Terminal) -> None:
+    """One line of JSON, or a line a value and the paper's numbers."""
+    paper = {each.model: each.value for each in published(*exam.published)} if exam.published else {}
+    protocol = {"protocol": "verified" if exam.verified else "unverified"}
+    if terminal.json:
+        print(json.dumps({**result, **protocol, "published": paper}, ensure_ascii=False), flush=True)
+        return
+    for name, value in {**result, **protocol}.items():
+        if name != "categories":
+            terminal.say(f"{name:16}{f'{value:.4g}' if isinstance(value, float) else value}")
+    for name, value in result.get("categories", {}).items():
+        terminal.say(f"  {name:38}{100 * value:6.1f} %")
+    if paper:
+        terminal.say(f"published ({exam.published[1] if exam.published else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items()))

@@ -1,0 +1,88 @@
+"""What an evaluation keeps in its folder: how it was asked, every generation, every grade, and the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aha.codec import decode, encode
+from aha.durable import Disk, append_journal, read_journal, replace_file, trouble
+from aha.errors import BadInput, DiskTrouble
+from aha.evals.examined import Generation, Graded, line_of
+from aha.evals.exams.exam import Item
+from aha.redact import hide_tree
+from aha.settings import differences
+
+SETTINGS, GENERATIONS, GRADES, RESULT = "settings.json", "generations.jsonl", "grades.jsonl", "result.json"
+Key = tuple[str, int]
+
+
+class Saved:
+    """One benchmark's folder. Opening it drops what a crash left of a last line; every whole line stays, each sample once."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder, self.settings = folder, dict(settings)
+        with trouble(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        known = read_settings(folder) if (folder / SETTINGS).exists() else None
+        if known is not None and (apart := differences(known, self.settings)):
+            raise BadInput(
+                f"{folder}: it was begun with other settings ({'; '.join(apart[:3])}); choose another --out, or the same settings"
+            )
+        if known is None:
+            replace_file(Disk(), folder / SETTINGS, json.dumps(self.settings, ensure_ascii=False, indent=2).encode())
+        self.generations = self._read()
+
+    def _read(self) -> dict[Key, Generation]:
+        path = self.folder / GENERATIONS
+        journal = read_journal(path)
+        if journal.damaged:
+            raise DiskTrouble(f"{path}: line {journal.damaged[0]} is damaged; delete that line and its samples are asked again")
+        if journal.torn:
+            with trouble(path):
+                Disk().truncate(path, journal.end)
+        return keyed(decode({name: value for name, value in each.items() if name != "crc"}, Generation) for each in journal.records)
+
+    def add(self, said: Generation) -> None:
+        """On the device when this returns; a sample that is there already stays as it is."""
+        if (said.item, said.sample) not in self.generations:
+            append_journal(Disk(), self.folder / GENERATIONS, hide_tree(encode(said, Generation)))
+            self.generations[said.item, said.sample] = said
+
+    def write_grades(self, graded: Sequence[Graded], items: Mapping[str, Item], result: Mapping[str, Any]) -> None:
+        """Beside the generations, whole or not at all."""
+        write_grades(self.folder, graded, items, result)
+
+
+def keyed(generations: Iterable[Generation]) -> dict[Key, Generation]:
+    """By item and sample; the first of two counts."""
+    found: dict[Key, Generation] = {}
+    for each in generations:
+        found.setdefault((each.item, each.sample), each)
+    return found
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """How a folder's generations were asked. BadInput where it is no such folder."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
+    with trouble(path):
+        text = path.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{path}: not JSON: {error}") from None
+    if not isinstance(found, dict) or not {"benchmark", "k"} <= found.keys():
+        raise BadInput(f"{path}: it names no benchmark and k; `aha eval --out` writes both")
+    return found
+
+
+def write_grades(folder: Path, graded: Sequence[Graded], items: Mapping[str, Item], result: Mapping[str, Any]) -> None:
+    """`grades.jsonl`, which `aha score` reads, and `result.json`."""
+    lines = (line_of(each) | ({"about": items[each.item].about} if items[each.item].about else {}) for each in graded)
+    text = "".join(json.dumps(hide_tree(line), ensure_ascii=False) + "\n" for line in lines)
+    replace_file(Disk(), folder / GRADES, text.encode("utf-8", "backslashreplace"))
+    replace_file(Disk(), folder / RESULT, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))

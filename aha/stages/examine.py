@@ -1,0 +1,196 @@
+"""A published benchmark, asked: every sample is saved as it arrives, and what is saved is not asked again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from aha.errors import BadInput
+from aha.evals.examined import Generation, Graded, grade_one
+from aha.evals.exams.exam import Exam, Item
+from aha.evals.saved import Key, Saved
+from aha.protocols import Ask, Chat, Engine, Sampling, Tokenizer
+from aha.template import THINK, R1Zero, Short, apart
+from aha.types import Choice, Completion, Conversation, Message, Said
+
+Form = Literal["chat", "r1-zero", "short"]
+Beat = Callable[[str], None]
+GRADERS = 8  # answers that are graded at a time where grading waits for other processes
+
+
+class Kept(Protocol):
+    """What was said before, in any run, by the same model to the same prompt with the same settings and seed."""
+
+    def get(self, key: str) -> Said | None: ...
+
+    def put(self, key: str, request: dict[str, Any], said: Said) -> None: ...
+
+
+@dataclass(frozen=True)
+class Protocolled:
+    """How a benchmark is asked. `identity` says which weights and tokenizer it was, for the shared cache; empty: nothing is shared."""
+
+    k: int
+    sampling: Sampling
+    form: Form = "chat"
+    seed: int = 0
+    identity: str = ""
+
+    def missing(self, items: Sequence[Item], saved: Saved) -> dict[str, list[int]]:
+        """The samples of each item that are still to be asked."""
+        found = {item.id: [number for number in range(self.k) if (item.id, number) not in saved.generations] for item in items}
+        return {name: numbers for name, numbers in found.items() if numbers}
+
+
+def user_turn(item: Item) -> Conversation:
+    """No system message: all instructions stand in the user's turn."""
+    return Conversation((Message("user", item.prompt),))
+
+
+# --- a model here -------------------------------------------------------------------------------------------------------
+
+
+def prompts(asked: Protocolled, items: Sequence[Item], tokenizer: Tokenizer) -> dict[str, tuple[int, ...]]:
+    """The token ids that each item is asked with."""
+
+    def tokens(item: Item) -> tuple[int, ...]:
+        match asked.form:
+            case "chat":
+                return tuple(tokenizer.chat(user_turn(item)))
+            case "r1-zero":
+                return tuple(tokenizer.encode(R1Zero().prompt(item.prompt)))
+            case "short":
+                return tuple(tokenizer.encode(Short().prompt(item.prompt)))
+
+    return {item.id: tokens(item) for item in items}
+
+
+def capped(sampling: Sampling, longest: int, context: int | None) -> int:
+    """`max_tokens`, or what the context leaves after the longest prompt. BadInput where it leaves nothing."""
+    if context is None or longest + sampling.max_tokens <= context:
+        return sampling.max_tokens
+    if longest >= context:
+        raise BadInput(f"a prompt of {longest} tokens: the model's context of {context} leaves no room for an answer; take a longer one")
+    return context - longest
+
+
+def ask_engine(
+    asked: Protocolled,
+    items: Sequence[Item],
+    saved: Saved,
+    engine: Callable[[], Engine],
+    tokenizer: Tokenizer,
+    kept: Kept | None,
+    beat: Beat,
+) -> None:
+    """Sample j of an item is drawn with a seed of its own, so that it does not matter what was saved before."""
+    tokens = prompts(asked, items, tokenizer)
+    wanted: list[tuple[str, list[int]]] = []
+    for name, numbers in asked.missing(items, saved).items():
+        left = [number for number in numbers if not _known(asked, name, number, tokens[name], saved, kept)]
+        if left:
+            wanted.append((name, left))
+    if not wanted:
+        return
+    asks = [Ask(tokens[name], tuple(_seed(asked.seed, name, number) for number in numbers)) for name, numbers in wanted]
+    for index, completions in engine().generate(asks, asked.sampling):
+        name, numbers = wanted[index]
+        for number, completion in zip(numbers, completions, strict=True):
+            said = _read(asked, completion, tokens[name], tokenizer)
+            if kept is not None and asked.identity:
+                request = _request(asked, name, number, tokens[name])
+                kept.put(_key(request), request, said)
+            saved.add(_generation(name, number, said))
+        beat(f"{len(saved.generations)} of {len(items) * asked.k} samples")
+
+
+def _known(asked: Protocolled, name: str, number: int, prompt: tuple[int, ...], saved: Saved, kept: Kept | None) -> bool:
+    said = kept.get(_key(_request(asked, name, number, prompt))) if kept is not None and asked.identity else None
+    if said is not None:
+        saved.add(_generation(name, number, said))
+    return said is not None
+
+
+def _read(asked: Protocolled, completion: Completion, prompt: tuple[int, ...], tokenizer: Tokenizer) -> Said:
+    """Thinking apart from what is visible; a prompt may have opened the thought."""
+    text = tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)
+    if asked.form == "chat":
+        opened = tokenizer.decode(prompt).rstrip().endswith(THINK)
+        visible, thought = apart(THINK + text if opened else text)
+        return Said(visible, thought, len(completion.tokens), completion.finished)
+    reply = R1Zero().read(text, len(completion.tokens), completion.finished)
+    return Said(reply.answer or "", reply.thought if reply.answer else text, reply.tokens, completion.finished)
+
+
+def _request(asked: Protocolled, name: str, number: int, prompt: tuple[int, ...]) -> dict[str, Any]:
+    sampling = asked.sampling
+    return {
+        "weights": asked.identity,
+        "prompt": list(prompt),
+        "form": asked.form,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": _seed(asked.seed, name, number),
+    }
+
+
+def _key(request: dict[str, Any]) -> str:
+    return hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()
+
+
+def _seed(seed: int, item: str, sample: int) -> int:
+    """63 bits that depend on the three alone."""
+    return int.from_bytes(hashlib.sha256(f"examine {seed} {item} {sample}".encode()).digest()[:8], "big") >> 1
+
+
+def _generation(name: str, number: int, said: Said) -> Generation:
+    return Generation(name, number, said.text, said.thought, said.tokens, said.finished)
+
+
+# --- a server -----------------------------------------------------------------------------------------------------------
+
+
+def ask_chat(asked: Protocolled, items: Sequence[Item], saved: Saved, chat: Chat, beat: Beat) -> None:
+    """One call of `reply` for all that is missing. The server's seed follows the place of a sample among those of the same prompt, so
+    earlier ones of that prompt are named too; they come from the cache."""
+    slots = list(_slots(asked, items, set(saved.generations)))
+    if not slots:
+        return
+    turns = {item.id: user_turn(item) for item in items}
+    for index, said in chat.reply([turns[name] for name, _ in slots], asked.sampling):
+        name, number = slots[index]
+        saved.add(_generation(name, number, said[0]))
+        beat(f"{len(saved.generations)} of {len(items) * asked.k} samples")
+
+
+def _slots(asked: Protocolled, items: Sequence[Item], known: set[Key]) -> Iterator[Key]:
+    by_prompt: dict[str, list[Key]] = {}
+    for item in items:
+        by_prompt.setdefault(item.prompt, []).extend((item.id, number) for number in range(asked.k))
+    for keys in by_prompt.values():
+        last = max((place for place, key in enumerate(keys) if key not in known), default=-1)
+        yield from keys[: last + 1]
+
+
+# --- grading ------------------------------------------------------------------------------------------------------------
+
+
+def grade_all(exam: Exam, items: Sequence[Item], generations: dict[Key, Generation], k: int, beat: Beat) -> list[Graded]:
+    """Every item's samples, in order. BadInput where an item has fewer than k."""
+    work = [(item, generations.get((item.id, number)), number) for item in items for number in range(k)]
+    for item, said, number in work:
+        if said is None:
+            raise BadInput(f"{item.id}: {number} samples of it are saved, fewer than k = {k}; ask for the rest with the same aha eval")
+    pairs = [(item, said) for item, said, _ in work if said is not None]
+    if all(isinstance(item.reference, Choice) for item in items):
+        return [grade_one(exam, item, said) for item, said in pairs]
+    graded: list[Graded] = []
+    with ThreadPoolExecutor(GRADERS) as pool:
+        for one in pool.map(lambda pair: grade_one(exam, *pair), pairs):
+            graded.append(one)
+            beat(f"graded {len(graded)} of {len(pairs)}")
+    return graded

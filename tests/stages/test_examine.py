@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from aha.backends.openai_cache import Cache
+from aha.backends.scripted import Bytes, ScriptedEngine
+from aha.errors import BadInput
+from aha.evals.examined import result_of
+from aha.evals.exams import exam
+from aha.evals.exams.exam import Item
+from aha.evals.saved import GENERATIONS, Saved
+from aha.protocols import Sampling
+from aha.stages.examine import Protocolled, ask_engine, capped, grade_all
+from aha.types import Number
+
+GSM8K = exam("gsm8k")
+ITEMS = [Item(str(n), f"{n} + 1?", "en", Number(str(n + 1))) for n in range(3)]
+ASKED = Protocolled(k=2, sampling=Sampling(0.6, 0.95, 400), identity="these weights")
+SETTINGS = {"benchmark": "gsm8k", "k": 2}
+
+
+def quiet(what: str) -> None:
+    """No signal came."""
+
+
+class Counting(ScriptedEngine):
+    """Counts what it is asked; ends the process's work after `until` problems, as a kill does."""
+
+    asked = 0
+    until = 1_000
+
+    def generate(self, asks, sampling):
+        for number, found in enumerate(super().generate(asks, sampling)):
+            if number == self.until:
+                raise KeyboardInterrupt
+            self.asked += len(asks[found[0]].seeds)
+            yield found
+
+
+def solves(prompt: str, seed: int) -> str:
+    number = int(re.findall(r"(\d+) \+ 1", prompt)[-1])
+    return f"<think>hm \\boxed{{7}}</think>It is \\boxed{{{number + 1}}}."
+
+
+def graded(folder, say, asked=ASKED, kept=None, engine=None):
+    saved = Saved(folder, SETTINGS)
+    ask_engine(asked, ITEMS, saved, lambda: engine or ScriptedEngine(say), Bytes(), kept, quiet)
+    return grade_all(GSM8K, ITEMS, saved.generations, asked.k, quiet)
+
+
+def test_the_thinking_is_cut_off_before_the_answer_is_read(tmp_path):
+    found = graded(tmp_path, solves)
+    assert [(each.item, each.sample, each.right, each.vote) for each in found][:2] == [("0", 0, True, "1"), ("0", 1, True, "1")]
+    assert result_of(GSM8K, found)["pass@1"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("say", "reason", "rate"),
+    [
+        ("<think>\\boxed{1} and so on", "the thinking never ended", "pass@1"),
+        ("<think>so</think>\\boxed{1}" + "." * 400, "cut at the limit of tokens", "truncated"),
+        ("<think>so</think>", "the thinking never ended", "pass@1"),
+        ("I'm sorry, but I cannot answer that.", None, "refused"),
+        ("Well, who knows.", None, "unparsed"),
+    ],
+)
+def test_what_is_no_answer_is_wrong_and_counted_apart(tmp_path, say, reason, rate):
+    found = graded(tmp_path, lambda prompt, seed: say)
+    assert not any(each.right for each in found)
+    assert reason is None or {each.reason for each in found} == {reason}
+    result = result_of(GSM8K, found)
+    assert (result["pass@1"], result[rate]) == (0.0, 0.0 if rate == "pass@1" else 1.0)
+
+
+def test_a_kill_loses_and_doubles_no_sample(tmp_path):
+    whole = graded(tmp_path / "whole", solves)
+    engine = Counting(solves)
+    engine.until = 1
+    with pytest.raises(KeyboardInterrupt):
+        graded(tmp_path / "cut", solves, engine=engine)
+    with (tmp_path / "cut" / GENERATIONS).open("ab") as file:
+        file.write(b'{"item":"1","sam')  # a line that the kill cut
+    again = Counting(solves)
+    assert graded(tmp_path / "cut", solves, engine=again) == whole
+    assert (engine.asked, again.asked) == (2, 4)
+    lines = [json.loads(line) for line in (tmp_path / "cut" / GENERATIONS).read_text().splitlines()]
+    assert sorted((line["item"], line["sample"]) for line in lines) == [(item, sample) for item in "012" for sample in (0, 1)]
+
+
+def test_another_run_of_the_same_weights_asks_nothing(tmp_path):
+    kept = Cache(tmp_path / "cache")
+    first, second, other = Counting(solves), Counting(solves), Counting(solves)
+    assert graded(tmp_path / "a", solves, kept=kept, engine=first) == graded(tmp_path / "b", solves, kept=kept, engine=second)
+    graded(tmp_path / "c", solves, replace(ASKED, identity="other weights"), kept, other)
+    assert (first.asked, second.asked, other.asked) == (6, 0, 6)
+
+
+def test_more_samples_go_on_from_fewer(tmp_path):
+    kept = Cache(tmp_path / "cache")
+    more = Counting(solves)
+    graded(tmp_path / "a", solves, kept=kept)
+    graded(tmp_path / "b", solves, replace(ASKED, k=4), kept, more)
+    assert more.asked == 6
+
+
+def test_fewer_samples_than_k_are_refused(tmp_path):
+    saved = Saved(tmp_path, SETTINGS)
+    ask_engine(ASKED, ITEMS, saved, lambda: ScriptedEngine(solves), Bytes(), None, quiet)
+    with pytest.raises(BadInput, match="0: 2 samples of it are saved, fewer than k = 4"):
+        grade_all(GSM8K, ITEMS, saved.generations, 4, quiet)
+
+
+def test_a_folder_begun_with_other_settings_is_refused(tmp_path):
+    Saved(tmp_path, SETTINGS)
+    with pytest.raises(BadInput, match="begun with other settings .k: 2 -> 4"):
+        Saved(tmp_path, SETTINGS | {"k": 4})
+
+
+def test_the_context_caps_the_tokens():
+    assert capped(Sampling(max_tokens=32_768), 100, 4_096) == 3_996
+    assert capped(Sampling(max_tokens=50), 100, 4_096) == 50
+    with pytest.raises(BadInput, match="leaves no room"):
+        capped(Sampling(max_tokens=50), 4_096, 4_096)
