@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 
 from aha.answers.formulas import RELATIONS, Call, Exotic, Node, Num, Sym, Unreadable, is_call
@@ -75,13 +77,17 @@ class Operands(ABC):
                 return text not in _NOT_OPERANDS and text not in RELATIONS
         return False
 
-    def operand(self) -> Node:
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
         self.depth += 1
         if self.depth > DEEPEST:
             raise Unreadable(f"nested more than {DEEPEST} deep")
-        node = self._operand()
+        yield
         self.depth -= 1
-        return node
+
+    def operand(self) -> Node:
+        with self.deeper():
+            return self._operand()
 
     def _operand(self) -> Node:
         token = self.next()
@@ -173,7 +179,8 @@ class Operands(ABC):
             return self.operand()
         if self.sees("-"):
             self.next()
-            return Call("neg", (self.argument(),))
+            with self.deeper():
+                return Call("neg", (self.argument(),))
         if self.here.kind == "function":
             return self.power()
         node = self.power()

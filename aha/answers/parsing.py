@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from aha.answers.formulas import BRACKETS, RELATIONS, Call, Node, Num, Sym, Unreadable, is_call
 from aha.answers.lexing import tokens
-from aha.answers.operands import CIRC, CURRENCY, DEEPEST, END, Operands
+from aha.answers.operands import CIRC, CURRENCY, END, Operands
 
 _SEPARATORS = (",", ";", "and", "or")
 
@@ -39,16 +39,13 @@ class _Parser(Operands):
 
     def relation(self) -> Node:
         """Sides between signs of relation; `a < x < b` is one relation with three sides, its name the signs."""
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise Unreadable(f"nested more than {DEEPEST} deep")
-        while self.sees("approx"):  # ≈ 8.24
-            self.next()
-        sides, signs = [self.union()], list[str]()
-        while self.sees(*RELATIONS) and not (self.sees("mid") and self.in_bars):
-            signs.append(self.next().text)
-            sides.append(self.union())
-        self.depth -= 1
+        with self.deeper():
+            while self.sees("approx"):  # ≈ 8.24
+                self.next()
+            sides, signs = [self.union()], list[str]()
+            while self.sees(*RELATIONS) and not (self.sees("mid") and self.in_bars):
+                signs.append(self.next().text)
+                sides.append(self.union())
         return Call(" ".join(signs), tuple(sides)) if signs else sides[0]
 
     def union(self) -> Node:
@@ -162,10 +159,13 @@ class _Parser(Operands):
         return Call("^", (node, self.exponent()))
 
     def exponent(self) -> Node:
-        if self.sees("-", "+"):
-            negative = self.next().text == "-"
-            return Call("neg", (self.exponent(),)) if negative else self.exponent()
-        return self.operand()
+        """What a power is raised to; 2^3^2 is 2^(3^2)."""
+        with self.deeper():
+            if self.sees("-", "+"):
+                negative = self.next().text == "-"
+                return Call("neg", (self.exponent(),)) if negative else self.exponent()
+            node = self.operand()
+            return self.raised(node) if self.sees("^") and self.next() else node
 
 
 def _proper(node: Node) -> bool:
