@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from types import ModuleType
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 from aha.errors import BadInput
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Sandbox, Tier, Verdict
 
 __all__ = ["Job", "Language", "Limits", "Outcome", "Sandbox", "Tier", "Verdict", "open_sandbox", "tiers"]
 
+TIERS: tuple[Tier, ...] = ("bwrap", "wasm", "remote", "unsafe")
 AUTOMATIC: tuple[Tier, ...] = ("bwrap", "wasm")  # strongest first; a pool elsewhere and no protection at all are chosen by name only
-CLASSES: dict[Tier, str] = {"bwrap": "BwrapSandbox", "wasm": "WasmSandbox", "remote": "RemoteSandbox", "unsafe": "UnsafeSandbox"}
+
+
+class Opens(Protocol):
+    """A tier's class."""
+
+    def __call__(self, *, workers: int) -> Sandbox: ...
 
 
 def open_sandbox(tier: Tier | Literal["auto"] = "auto", workers: int = 2) -> Sandbox:
@@ -32,24 +37,35 @@ def open_sandbox(tier: Tier | Literal["auto"] = "auto", workers: int = 2) -> San
 
 def tiers() -> dict[Tier, str | None]:
     """Every tier, strongest first: `None` where it works here, else the reason why not."""
-    return {tier: _why_not(tier) for tier in CLASSES}
+    return {tier: _tier(tier)[0]() for tier in TIERS}
 
 
 def _opened(tier: Tier, workers: int) -> Sandbox:
-    reason = _why_not(tier)
+    why_not, opens = _tier(tier)
+    reason = why_not()
     if reason is not None:
         raise BadInput(f"sandbox {tier}: {reason}")
-    sandbox: Sandbox = getattr(_module(tier), CLASSES[tier])(workers=workers)
-    return sandbox
+    return opens(workers=workers)
 
 
-def _why_not(tier: Tier) -> str | None:
-    try:
-        reason: str | None = _module(tier).why_not()
-    except ModuleNotFoundError as error:
-        return f"not part of this installation ({error})"
-    return reason
+def _tier(tier: Tier) -> tuple[Callable[[], str | None], Opens]:
+    """Loaded only when it is asked for."""
+    match tier:
+        case "bwrap":
+            from aha.grading.sandbox import bwrap
 
+            return bwrap.why_not, bwrap.BwrapSandbox
+        case "wasm":
+            from aha.grading.sandbox import wasm
 
-def _module(tier: Tier) -> ModuleType:
-    return import_module(f"aha.grading.sandbox.{tier}")
+            return wasm.why_not, wasm.WasmSandbox
+        case "remote":
+            from aha.grading.sandbox import remote
+
+            return remote.why_not, remote.RemoteSandbox
+        case "unsafe":
+            from aha.grading.sandbox import unsafe
+
+            return unsafe.why_not, unsafe.UnsafeSandbox
+        case _:
+            raise BadInput(f"sandbox tier is {tier!r}: it is one of auto, {', '.join(TIERS)}")

@@ -23,7 +23,7 @@ class Compiled:
         self._busy: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, source: str, compile: Callable[[], int | Outcome], patience_s: float) -> int | Outcome | None:
+    def get(self, source: str, build: Callable[[], int | Outcome], patience_s: float) -> int | Outcome | None:
         """A descriptor for the caller to close, or why there is none; `None` when another's compilation took longer than `patience_s`."""
         source = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         with self._lock:
@@ -32,7 +32,7 @@ class Compiled:
             return None
         try:
             found = self._known(source)
-            return self._keep(source, compile()) if found is None else found
+            return self._keep(source, build()) if found is None else found
         finally:
             turn.release()
             with self._lock:

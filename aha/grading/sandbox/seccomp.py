@@ -53,6 +53,7 @@ class Rule(NamedTuple):
 
 
 def why_not() -> str | None:
+    """What this machine lacks to build filters."""
     if platform.system() != "Linux":
         return f"needs Linux, this is {platform.system()}"
     try:
@@ -63,6 +64,7 @@ def why_not() -> str | None:
 
 
 def library() -> ctypes.CDLL:
+    """libseccomp with the signatures used here; `OSError` where it is not installed."""
     found = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     found.seccomp_init.restype = ctypes.c_void_p
     found.seccomp_init.argtypes = [ctypes.c_uint32]
@@ -75,6 +77,7 @@ def library() -> ctypes.CDLL:
 
 
 def calls(profile: Profile) -> list[str]:
+    """Those allowed whatever their arguments are."""
     return f"{FILES} {MEMORY} {SELF} {CLOCKS} {'' if profile == 'python' else EXEC} {CHILDREN if profile == 'compile' else ''}".split()
 
 

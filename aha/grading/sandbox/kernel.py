@@ -1,0 +1,163 @@
+"""What the fork server asks of the kernel: file systems, limits, privileges, filters, clocks. Runs inside, and imports nothing of ours."""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import math
+import os
+import resource
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+SCRATCH = "/tmp"
+MIB = 1 << 20
+ROOM = 64 * MIB  # of scratch, and of a file
+ENTRIES = 4096  # files and folders in it
+TASKS = 64  # threads; and processes where a compiler runs
+DESCRIPTORS = 256
+STACK = 64 * MIB
+UNKNOWN = 64 * MIB  # of addresses that a process has of its own, where nothing tells how many
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 2, 4, 8, 32, 4096, 2
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 38, 47
+CLEAR_ALL, FILTER = 4, 2
+CAPABILITIES_3 = 0x20080522
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Program(ctypes.Structure):
+    """The kernel's struct sock_fprog."""
+
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+
+    @classmethod
+    def of(cls, encoded: str) -> Program:
+        instructions = base64.b64decode(encoded)
+        return cls(len(instructions) // 8, instructions)
+
+
+def fresh_scratch(*, again: bool) -> None:
+    """An empty scratch: a new file system in the place of the old, whatever lies in that."""
+    if again and libc.umount2(SCRATCH.encode(), MNT_DETACH):
+        raise OSError(ctypes.get_errno(), "the scratch cannot be taken away")
+    mount(SCRATCH.encode(), MS_NOSUID | MS_NODEV, f"size={ROOM},nr_inodes={ENTRIES},mode=1777".encode())
+
+
+def mount(place: bytes, flags: int, limits: bytes | None = None) -> None:
+    """A new file system in memory, or the one that is there under other flags."""
+    if libc.mount(b"scratch", place, b"tmpfs", ctypes.c_ulong(flags), limits):
+        raise OSError(ctypes.get_errno(), f"{place.decode()} cannot be mounted")
+
+
+def freeze_proc() -> None:
+    """Nothing under /proc can be written any more, where there is one."""
+    if os.path.isdir("/proc/self"):
+        mount(b"/proc", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
+    """For good. What a process has before its program starts does not count: `own_memory`."""
+    memory = order["memory_bytes"]
+    stack = memory // 2 if order["kind"] == "native" else STACK  # half: a second thread gets as much
+    wanted = {
+        resource.RLIMIT_CPU: math.ceil(2 * order["cpu_s"]) + 1,  # a backstop: the kernel counts its ticks here, and others' with them
+        resource.RLIMIT_AS: memory + own_memory,
+        resource.RLIMIT_STACK: stack,
+        resource.RLIMIT_FSIZE: ROOM,
+        resource.RLIMIT_NOFILE: DESCRIPTORS,
+        resource.RLIMIT_NPROC: TASKS,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    for which, value in wanted.items():
+        _, highest = resource.getrlimit(which)
+        least = value if highest == resource.RLIM_INFINITY else min(value, highest)
+        resource.setrlimit(which, (least, least))
+
+
+def lock(uid: int | None, program: Program) -> None:
+    """Becomes nobody, for good: another uid or no capability, killed with the server, and behind the filter."""
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    drop_capabilities()
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of uid, which forgets it
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_SECCOMP, FILTER, ctypes.addressof(program))
+
+
+def drop_capabilities() -> None:
+    """All, for good."""
+    header, nothing = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0), (ctypes.c_uint32 * 6)()
+    prctl(PR_CAP_AMBIENT, CLEAR_ALL)
+    if libc.capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "capabilities stay")
+
+
+def prctl(option: int, value: int, more: int = 0) -> None:
+    """As in prctl(2); what the kernel refuses raises."""
+    if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), ctypes.c_ulong(0), ctypes.c_ulong(0)):
+        raise OSError(ctypes.get_errno(), f"prctl {option} is refused")
+
+
+def hide_from_children() -> None:
+    """No process of the same uid may look into this one or hold it: what /proc shows of it is root's, and no debugger may attach."""
+    prctl(PR_SET_DUMPABLE, 0)
+
+
+def kill_all() -> None:
+    """Every process in this namespace but this one."""
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def reap_all() -> None:
+    """Orphans as well, which are the first process's to bury."""
+    try:
+        while os.wait4(-1, 0):
+            continue
+    except ChildProcessError:
+        return
+
+
+def processor_clock(pid: int) -> int:
+    """The kernel's name for the clock of another process: what its threads have run, without what the machine took meanwhile."""
+    return ~pid << 3 | 2
+
+
+def waited_for_a_processor() -> float:
+    """Seconds that the processes here were ready to run while others ran: a busy machine is no fault of theirs."""
+    waited = 0
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        if name.isdigit() and name != "1":
+            try:
+                with open(f"/proc/{name}/schedstat", encoding="ascii") as file:
+                    waited += int(file.read().split()[1])
+            except (OSError, IndexError):
+                continue
+    return waited / 1e9
+
+
+def address_space() -> int:
+    """Bytes of addresses this process has, which every child starts with."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return UNKNOWN
+
+
+def volunteer_for_the_oom_killer() -> None:
+    """With all its children: where memory runs out, the judge is not the one to go."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        return  # no /proc here: the memory limit has to do
