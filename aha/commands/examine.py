@@ -173,14 +173,14 @@ def _say_protocol(exam: Exam, settings: Mapping[str, Any], saved: Saved, termina
 
 
 def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The folder's results of other benchmarks, and these."""
+    """The folder's results of other benchmarks, and these; without those that wait for a judge."""
     names = {str(each["benchmark"]) for each in results}
     others = []
     for path in sorted(out.glob(f"*/{RESULT}")):
         if path.parent.name not in names:
             with trouble(path):
                 others.append(json.loads(path.read_text(encoding="utf-8")))
-    return [*others, *results]
+    return [each for each in (*others, *results) if each.get("value") is not None]
 
 
 def _short(model: str) -> str:

@@ -65,7 +65,7 @@ class Measured:
         if metric.startswith("cons@"):
             name = metric if metric in self.fields else "cons@k" if self.fields.get("k") == int(metric[5:]) else ""
             return _value({name: self.fields.get(name)}, name, 100.0)
-        return _value(self.fields, "pass@1", 100.0)
+        return _value(self.fields, "f1" if metric.endswith("F1") and "f1" in self.fields else "pass@1", 100.0)
 
     @property
     def headline(self) -> Value | None:

@@ -86,24 +86,20 @@ def ask_engine(
     kept: Kept | None,
     beat: Beat,
 ) -> None:
-    """Sample j of an item is drawn with a seed of its own, so that it does not matter what was saved before."""
+    """Each sample is asked with a seed of its own, so that it is saved as soon as it ends, and what was saved before does not matter."""
     tokens = prompts(asked, items, tokenizer)
-    wanted: list[tuple[str, list[int]]] = []
-    for name, numbers in asked.missing(items, saved).items():
-        left = [number for number in numbers if not _known(asked, name, number, tokens[name], saved, kept)]
-        if left:
-            wanted.append((name, left))
+    missing = ((name, number) for name, numbers in asked.missing(items, saved).items() for number in numbers)
+    wanted = [(name, number) for name, number in missing if not _known(asked, name, number, tokens[name], saved, kept)]
     if not wanted:
         return
-    asks = [Ask(tokens[name], tuple(_seed(asked.seed, name, number) for number in numbers)) for name, numbers in wanted]
-    for index, completions in engine().generate(asks, asked.sampling):
-        name, numbers = wanted[index]
-        for number, completion in zip(numbers, completions, strict=True):
-            said = _read(asked, completion, tokens[name], tokenizer)
-            if kept is not None and asked.identity:
-                request = _request(asked, name, number, tokens[name])
-                kept.put(_key(request), request, said)
-            saved.add(_generation(name, number, said))
+    asks = [Ask(tokens[name], (_seed(asked.seed, name, number),)) for name, number in wanted]
+    for index, (completion,) in engine().generate(asks, asked.sampling):
+        name, number = wanted[index]
+        said = _read(asked, completion, tokens[name], tokenizer)
+        if kept is not None and asked.identity:
+            request = _request(asked, name, number, tokens[name])
+            kept.put(_key(request), request, said)
+        saved.add(_generation(name, number, said))
         beat(f"{len(saved.generations)} of {len(items) * asked.k} samples")
 
 

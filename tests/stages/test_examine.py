@@ -28,7 +28,7 @@ def quiet(what: str) -> None:
 
 
 class Counting(ScriptedEngine):
-    """Counts what it is asked; ends the process's work after `until` problems, as a kill does."""
+    """Counts what it is asked; ends the work after `until` samples, as a kill does."""
 
     asked = 0
     until = 1_000
@@ -79,14 +79,14 @@ def test_what_is_no_answer_is_wrong_and_counted_apart(tmp_path, say, reason, rat
 def test_a_kill_loses_and_doubles_no_sample(tmp_path):
     whole = graded(tmp_path / "whole", solves)
     engine = Counting(solves)
-    engine.until = 1
+    engine.until = 3
     with pytest.raises(KeyboardInterrupt):
         graded(tmp_path / "cut", solves, engine=engine)
     with (tmp_path / "cut" / GENERATIONS).open("ab") as file:
         file.write(b'{"item":"1","sam')  # a line that the kill cut
     again = Counting(solves)
     assert graded(tmp_path / "cut", solves, engine=again) == whole
-    assert (engine.asked, again.asked) == (2, 4)
+    assert (engine.asked, again.asked) == (3, 3)
     lines = [json.loads(line) for line in (tmp_path / "cut" / GENERATIONS).read_text().splitlines()]
     assert sorted((line["item"], line["sample"]) for line in lines) == [(item, sample) for item in "012" for sample in (0, 1)]
 
