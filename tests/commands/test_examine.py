@@ -120,3 +120,37 @@ def test_swe_bench_and_aider_are_read_from_what_they_wrote(aha, tmp_path):
         (tmp_path / "aider" / name / ".aider.results.json").write_text(json.dumps({"tests_outcomes": tries}))
     result = json.loads(aha("eval", "aider_polyglot", "--results", "aider", "--json").out)
     assert (result["pass@1"], result["pass_rate_1"]) == (0.5, 0.0)
+
+
+def test_64_requests_are_in_flight_and_faults_lose_and_double_nothing(aha, tmp_path):
+    faults = {
+        0: Answer(status=500),
+        1: Answer(status=429, headers={"Retry-After": "0"}),
+        2: Answer(b'{"choices"', cut=5),
+        3: Answer(silent=True),
+    }
+    seen: dict[str, int] = {}
+
+    def troubled(request, turn) -> Answer:
+        key = f"{request.asked} {request.body['seed']}"
+        seen[key] = seen.get(key, 0) + 1
+        fault = faults.get(len(key) % 5 if seen[key] == 1 and turn > 100 else 9)
+        return fault or Answer(solves(request, turn).body, wait_s=0.3)
+
+    with Server(troubled) as server:
+        words = ("--model", f"{server.url}#m", "--data", rows(tmp_path / "g.jsonl", 40), "--k", 4, "--out", "o", "--cache", "c")
+        found = aha("eval", "gsm8k", *words, "--asking.pause_s", 0.01, "--json")
+    assert found.code == 0, found.err
+    assert server.most == 64
+    lines = [json.loads(line) for line in Path("o/gsm8k/generations.jsonl").read_text().splitlines()]
+    assert len(lines) == len({(line["item"], line["sample"]) for line in lines}) == 160
+    assert json.loads(found.out)["pass@1"] == pytest.approx(39 / 40)
+
+
+def test_a_question_for_a_judge_is_saved_and_not_scored(aha, tmp_path):
+    (tmp_path / "q.csv").write_text("metadata,problem,answer\n{},Who?,Me\n")
+    with Server(lambda request, turn: said("Me.")) as server:
+        found = aha("eval", "simpleqa", "--model", f"{server.url}#m", "--data", "q.csv", "--k", 1, "--out", "o", "--cache", "c", "--json")
+    result = json.loads(found.out)
+    assert (result["value"], result["abstained"], "pass@1" in result) == (None, 1.0, False)
+    assert json.loads(Path("o/simpleqa/generations.jsonl").read_text())["text"] == "Me."
