@@ -60,7 +60,7 @@ class Worker:
             try:
                 said = self.wire.receive(within_s)
             except TimeoutError:
-                state = self._state()
+                state = state_of(self.number)  # its own until `Nursery.end`
                 if state in STOPPED:
                     raise Closed("stopped") from None
                 if state not in AT_WORK or time.monotonic() > over:
@@ -69,19 +69,20 @@ class Worker:
                 self.spent_s = said["cpu_s"]
                 return said
 
-    def _state(self) -> str:
-        """The kernel's letter for what it does; "?" where there is none to read. Its number is its own until `Nursery.end`."""
-        try:
-            return Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:  # this is no Linux
-            return "?"
+
+def state_of(number: int) -> str:
+    """The kernel's letter for what a process does; "?" where there is none to read."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:  # this is no Linux
+        return "?"
 
 
 class Nursery:
     """A zygote: a process that forks workers. Several threads may ask; `lost` once it no longer answers."""
 
     def __init__(self, bounds: Bounds) -> None:
-        """Started, algebra loaded. BadInput where that fails, with what it said."""
+        """Started, algebra loaded. BadInput where that fails, with what it said; Closed where others ended it meanwhile."""
         self.bounds = bounds
         self.lost = False
         self._one = threading.Lock()
@@ -102,10 +103,15 @@ class Nursery:
             undo.pop_all()
 
     def _begin(self) -> None:
-        try:
-            said = self._wire.receive(START_S)
-        except (TimeoutError, Closed):
-            said = {"failed": f"{sys.executable} did not start it within {START_S:g} s"}
+        over, said = time.monotonic() + START_S, None
+        while said is None:
+            try:
+                said = self._wire.receive(REPLY_S)
+            except TimeoutError:
+                if state_of(self._process.pid) in STOPPED or time.monotonic() > over:
+                    raise Closed("the process that forks workers was stopped, or took too long, as it started") from None
+            except Closed:
+                raise Closed("the process that forks workers ended as it started") from None
         if "failed" in said:
             raise BadInput(f"the process that grades mathematics does not start ({said['failed']}): is aha installed with all it needs?")
 

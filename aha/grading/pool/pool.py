@@ -21,7 +21,7 @@ from aha.types import Abstained, Grade
 
 DEADLINE_S = 2.0
 MEMORY_MB = 1024
-TRIES = 3
+TRIES = 10  # of an answer whose workers others end
 LOOK_S = 1.0
 
 
@@ -75,8 +75,11 @@ class Pool:
         return grade
 
     def warm(self) -> None:
-        """A worker is ready, so that the first answer does not wait for it."""
-        self._give_back(self._take())
+        """A worker is ready, so that the first answer does not wait for it. BadInput where none can be had."""
+        try:
+            self._give_back(self._take())
+        except Closed as error:
+            raise BadInput(f"no answer can be graded: {error}") from error
 
     @property
     def counts(self) -> Counts:

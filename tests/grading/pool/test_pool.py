@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
@@ -72,6 +74,39 @@ def test_the_process_that_forks_is_made_again_when_it_is_killed_or_stopped(pool:
         graded(pool)
         (again,) = zygotes()
         assert again.pid != zygote.pid and not alive(zygote)
+
+
+def history(pool: Pool, steps: int) -> list[str]:
+    """What a run of so many steps, four answers each, has written down."""
+    with ThreadPoolExecutor(4) as threads:
+        golds = [(Latex(f"(x+{n})^2"), f"x^2 + {2 * n}x + {n * n + n % 2}") for n in range(1, 4 * steps + 1)]
+        return [f"{n} {type(grade).__name__}" for n, grade in enumerate(threads.map(lambda pair: pool.grade(*pair), golds))]
+
+
+@pytest.mark.parametrize("steps", [10, pytest.param(100, marks=pytest.mark.long)])
+def test_a_run_whose_workers_are_killed_and_stopped_at_every_step_writes_the_same_history(pool: Pool, steps: int) -> None:
+    draw, done, hurt = Random(steps), threading.Event(), list[str]()
+
+    def harm() -> None:
+        while len(hurt) < steps and not done.wait(draw.random() * 0.3):
+            victims = [*workers(), *(zygotes() if draw.random() < 0.1 else [])]
+            for victim in draw.sample(victims, min(1, len(victims))):
+                number = draw.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    victim.send_signal(number)
+                    hurt.append(number.name)
+
+    thread = threading.Thread(target=harm)
+    thread.start()
+    try:
+        seen = [history(pool, steps)]
+        while len(hurt) < steps:
+            seen.append(history(pool, steps))
+    finally:
+        done.set()
+        thread.join(timeout=60)
+    assert {tuple(each) for each in seen} == {tuple(f"{n - 1} {'Wrong' if n % 2 else 'Right'}" for n in range(1, 4 * steps + 1))}
+    print(f"{len(hurt)} kills and stops over {len(seen) * steps} steps of 4 answers: 0 grades differ; {pool.counts}")
 
 
 def test_many_threads_share_few_workers(pool: Pool) -> None:
