@@ -16,6 +16,7 @@ _DOUBLED = re.compile(
     r"|sin|cos|tan|log|ln|theta|alpha|binom|[(){}\[\]%])(?![a-z]))"
 )
 _GROUPED = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
+_OVER = re.compile(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
 _BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
 _REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})\\(?:overline|bar|dot)\s*\{([0-9]{1,30})\}")
 _MIXED = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
@@ -106,7 +107,7 @@ class Token:
 
 def clean(text: str) -> str:
     """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = _BOLD.sub(r"\1", latex(_DOUBLED.sub(r"\\", text)))
+    text = _OVER.sub(r"\\frac{\1}{\2}", _BOLD.sub(r"\1", latex(_DOUBLED.sub(r"\\", text))))
     text = _GROUPED.sub("", text).replace("{,}", ".")
     text = _DOLLAR.sub("¤", text).replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
     text = _REPEATING.sub(_repeated, _SIZES.sub("", text))

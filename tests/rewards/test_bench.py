@@ -12,7 +12,7 @@ from aha.rewards.bench import Findings, Judged, measure
 from aha.tasks.corpora import OWN, Case, Corpus, Expected, corpus_of
 from aha.types import Abstained, Asserts, Calls, Grade, Number, Right, Stdio, Wrong
 
-MOST_MISSES = 10
+MOST_MISSES = 3
 
 
 def judged(expected: Expected, grade: Grade, seconds: float = 0.0, *, counted: bool = True) -> Judged:
