@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aha.evals.exams import Exam, Item
 
 REPLIES = ("model_outputs", "model_output", "response", "responses", "output", "completion", "reply", "generation", "text")
+NAMES = ("question_id", "task_id", "key", "unique_id", "id", "prompt", "instruction", "question")
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -98,7 +99,7 @@ def _file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
         raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
     items, _ = items_of(asked, arguments.data or str(path))
     named = {item.id: item for item in items}
-    by_item = _replies(path, rows, field, items, named)
+    by_item = _replies(path, rows, field, items, arguments.data is not None)
     k = arguments.k or min(map(len, by_item.values()))
     found = {(name, number): said for name, all_said in by_item.items() for number, said in enumerate(all_said)}
     _grade(asked, [named[name] for name in by_item], found, k, {"file": str(path)}, arguments.out, terminal)
@@ -106,18 +107,21 @@ def _file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _replies(
-    path: Path, rows: Sequence[dict[str, Any]], field: str, items: Sequence[Item], named: dict[str, Item]
+    path: Path, rows: Sequence[dict[str, Any]], field: str, items: Sequence[Item], apart_from: bool
 ) -> dict[str, list[Generation]]:
+    """By item, in the order of the rows. `apart_from`: the questions stand in another file, so that names or questions have to match."""
     from aha.evals.examined import Generation
     from aha.template import apart
 
-    in_order = len(rows) == len(items)
+    if not apart_from and len(rows) != len(items):
+        raise BadInput(f"{path}: {len(rows)} rows and {len(items)} problems; name the benchmark's own rows with --data PATH")
+    known = {item.prompt: item.id for item in items} | {item.id: item.id for item in items}
     found: dict[str, list[Generation]] = {}
     for number, row in enumerate(rows):
-        names = (row.get(each) for each in ("question_id", "task_id", "key", "id", "unique_id"))
-        name = items[number].id if in_order else next((str(each) for each in names if str(each) in named), None)
+        names = (known.get(str(row.get(each))) for each in NAMES) if apart_from else (items[number].id,)
+        name = next((each for each in names if each is not None), None)
         if name is None:
-            raise BadInput(f"{path}, record {number + 1}: it has no name that one of the benchmark's problems has")
+            raise BadInput(f"{path}, record {number + 1}: none of its {', '.join(NAMES)} is that of one of the benchmark's problems")
         said = row.get(field)
         for text in said if isinstance(said, list) else [said]:
             visible, thought = apart(str(text or ""))

@@ -10,7 +10,11 @@ from aha.evals.attempts import Attempt, Sheet, Tried
 from aha.evals.exams.exam import Exam, Item, Judged
 from aha.evals.refusals import refuses
 from aha.evals.scored import Scored, score
+from aha.evals.scores import bootstrap
 from aha.types import Abstained, Finished, Right, Wrong
+
+
+LOWER = ("truncated", "unparsed", "refused", "abstained", "mean_tokens")  # rates that are better when low
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,7 @@ def sheet_of(graded: Sequence[Graded]) -> Sheet:
 
 
 def _attempt(graded: Graded) -> Attempt:
-    return Attempt(
-        right=graded.right, answer=graded.vote, truncated=graded.truncated, refused=graded.refused, abstained=graded.abstained
-    )
+    return Attempt(right=graded.right, answer=graded.vote, truncated=graded.truncated, refused=graded.refused, abstained=graded.abstained)
 
 
 def result_of(exam: Exam, graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
@@ -117,6 +119,8 @@ def result_of(exam: Exam, graded: Sequence[Graded], seed: int = 0) -> dict[str, 
     result |= {"problems": scored.problems, "samples": scored.samples, "k": scored.k}
     if not unjudged:
         result |= values | {"ci95": [scored.pass_at_1.low, scored.pass_at_1.high]}
+        if exam.headline in measures:
+            result["headline_ci95"] = _interval(graded, exam.headline, seed)
     result |= scored.shares | {"mean_tokens": sum(each.tokens for each in graded) / len(graded)}
     result |= {"sample_se": scored.sample_se, "problem_se": scored.problem_se, "recommended_k": scored.recommended_k}
     if (categories := _categories(graded)) and not unjudged:
@@ -142,6 +146,15 @@ def _measures(graded: Sequence[Graded]) -> dict[str, float]:
         found[name] = sum(values) / total
     found.pop("instructions", None)
     return found
+
+
+def _interval(graded: Sequence[Graded], name: str, seed: int) -> list[float]:
+    """Of the mean of a measure, over problems."""
+    by_item: dict[str, list[float]] = {}
+    for each in graded:
+        by_item.setdefault(each.item, []).append(each.measures.get(name, 0.0))
+    found = bootstrap([sum(values) / len(values) for values in by_item.values()], seed)
+    return [found.low, found.high]
 
 
 def _categories(graded: Sequence[Graded]) -> dict[str, float]:
@@ -172,15 +185,19 @@ def lm_eval(results: Sequence[Mapping[str, Any]], model: str, settings: Mapping[
         },
         "versions": {str(each["benchmark"]): 1 for each in results},
         "n-shot": {str(each["benchmark"]): 0 for each in results},
+        "higher_is_better": {str(each["benchmark"]): {name: name not in LOWER for name in _scores_in(each)} for each in results},
         "n-samples": {str(each["benchmark"]): {"original": each["problems"], "effective": each["problems"]} for each in results},
         "config": {"model": "aha", "model_args": model, "gen_kwargs": dict(settings)},
         "model_name": model,
     }
 
 
+def _scores_in(result: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in result.items() if isinstance(value, float) and name not in ("value", "sample_se", "problem_se")]
+
+
 def _metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float | str]]:
-    for name, value in result.items():
-        if isinstance(value, float):
-            yield f"{name},none", value
+    for name in _scores_in(result):
+        yield f"{name},none", result[name]
         if name == "pass@1":
             yield f"{name}_stderr,none", float(result["problem_se"])
