@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, code, compare, grade, offline, regrade, sandbox, score
+from aha.commands import bench_reward, code, compare, grade, offline, regrade, sandbox, score, serve
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -36,6 +36,7 @@ OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a 
     "regrade": regrade.COMMAND,
     "sandbox": sandbox.COMMAND,
     "score": score.COMMAND,
+    "serve": serve.COMMAND,
 }
 EVERY = COMMANDS | {name: command.what for name, command in OWN.items()}
 PIPE = 128 + signal.SIGPIPE

@@ -1,0 +1,124 @@
+"""`aha serve`: a model behind HTTP in OpenAI's form, for any client that speaks it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from aha.commands.command import Command
+from aha.commands.given import check_model
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput, Interrupted
+from aha.protocols import Compute
+
+KEY = "AHA_SERVE_KEY"
+HERE = ("127.0.0.1", "::1", "localhost")
+EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
+LOOK_S = 0.5
+FORMS = ("auto", "chat", "short", "r1-zero")
+
+
+def model_flags(parser: ArgumentParser) -> None:
+    """Which model, how it is asked, and where it runs."""
+    parser.add_argument("--template", choices=FORMS, default="auto", help="how the model is asked; auto: by its own chat template")
+    parser.add_argument("--max-tokens", type=int, default=32_768, metavar="N", help="of a reply whose asker names no limit (32768)")
+    parser.add_argument("--temperature", type=float, default=0.6, metavar="T", help="of who names none (0.6)")
+    parser.add_argument("--top-p", type=float, default=0.95, metavar="P", help="of who names none (0.95)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="what is computed in")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of replies whose asker names none (0)")
+
+
+def flags(parser: ArgumentParser) -> None:
+    """What is served, and where."""
+    parser.add_argument("--model", metavar="DIR", required=True, help="a folder with a Hugging Face model, a hub name, or tiny")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine only)")
+    parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
+    parser.add_argument("--rows", type=int, default=256, metavar="N", help="the most replies sampled at a time (256)")
+    parser.add_argument(
+        "--queue", type=int, default=256, metavar="N", help="the most requests that wait; others are told to come back (256)"
+    )
+    parser.add_argument("--drain-s", type=float, default=600.0, metavar="S", help="how long an end waits for replies under way (600)")
+    model_flags(parser)
+
+
+def check(arguments: Namespace) -> None:
+    """BadInput for what cannot work, before torch is loaded."""
+    check_model(arguments.model)
+    if not 0.0 <= arguments.temperature <= 2.0 or not 0.0 < arguments.top_p <= 1.0:
+        raise BadInput(f"--temperature {arguments.temperature:g} --top-p {arguments.top_p:g}: 0 to 2, and above 0 up to 1")
+    for flag in ("max_tokens", "rows", "queue"):
+        if getattr(arguments, flag, 1) < 1:
+            raise BadInput(f"--{flag.replace('_', '-')} {getattr(arguments, flag)}: 1 or more")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Serves until ctrl-C (130) or SIGTERM (143): then takes on nothing more and answers what it has."""
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    check(arguments)
+    if not 0 <= arguments.port <= 65_535 or not 0 <= arguments.drain_s < float("inf"):
+        raise BadInput(f"--port {arguments.port} --drain-s {arguments.drain_s:g}: 0 to 65535, and seconds")
+    from aha.protocols import Sampling
+    from aha.serving.chat_batch import Batcher
+    from aha.serving.chat_model import open_model
+    from aha.serving.chat_server import ChatServer
+
+    with _asked_to_end() as ends:
+        key = os.environ.get(KEY) or None
+        if key is None and arguments.host not in HERE:
+            terminal.note(f"aha: everybody who reaches {arguments.host} may ask this model; {KEY} sets a key")
+        compute = Compute(device=arguments.device, dtype=arguments.dtype, rows=arguments.rows)
+        usual = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
+        model = open_model(arguments.model, compute, arguments.template, usual)
+        batcher = Batcher(model.engine, arguments.queue)
+        with ChatServer(model, batcher, arguments.host, arguments.port, key, arguments.seed) as server:
+            threading.Thread(target=server.serve_forever, args=(0.05,), name="listener", daemon=True).start()
+            address = f"http://{arguments.host}:{server.port}/v1"
+            terminal.tell("serving", model=model.name, url=address, host=arguments.host, port=server.port, template=model.form)
+            terminal.say(f"{address}#{model.name} answers (template {model.form}); ctrl-C ends it")
+            number = _end(ends, lambda: batcher.alive)
+            terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
+            whole = server.drain(arguments.drain_s)
+            server.shutdown()
+        terminal.tell("served", requests=batcher.served, batches=batcher.batches, whole=whole)
+    lost = "every request that was taken on was answered" if whole else "some requests were not answered in time"
+    raise Interrupted(f"stopped serving; {lost} ({batcher.served} in {batcher.batches} batches)", EXIT[number])
+
+
+def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> signal.Signals:
+    while True:
+        try:
+            return ends.get(timeout=LOOK_S)
+        except queue.Empty:
+            if not alive():
+                raise Interrupted("the engine ended by itself; what it said stands above", 1) from None
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[queue.SimpleQueue[signal.Signals]]:
+    """The first signal is put here, the second ctrl-C stops at once."""
+    ends: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+    asked = list[signal.Signals]()
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        if asked:
+            os._exit(EXIT[signal.Signals(number)])
+        asked.append(signal.Signals(number))
+        ends.put(asked[0])
+
+    before = {number: signal.signal(number, caught) for number in EXIT}
+    try:
+        yield ends
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+COMMAND = Command("a model behind HTTP in OpenAI's form, its thinking apart from its answer", flags, run)
