@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,25 +10,27 @@ How = Literal["auto", "box", "line", "number", "whole"]
 
 _BOX = re.compile(r"\\{1,2}f?boxed(?![A-Za-z])[ \t]*|\\{1,2}fbox(?![A-Za-z])[ \t]*")
 _BARE = re.compile(r"-?[0-9]+|[A-Za-z]")  # the 2 of `\boxed 2`
+_BRACE = re.compile(r"\\[\\{}]|[{}]")  # an escaped brace is a letter
 _HASHES = "####"
 _SAID = re.compile(
     r"(?i)(?:\banswer\b(?:[ \t]+is\b)?|(?:答案|答)(?:是|为)?)"
     r"(?:[ \t]*(?:\*\*)?[:：](?:[ \t]*\*\*)?|(?<=is)|(?<=[是为]))[ \t]*(?:that[ \t]+)?"
 )
+_SHORT = re.compile(r"\A[ \t]*A:[ \t]*(?=\S)|(?<=\n)[ \t]*A:[ \t]*(?=\S)")
+_USUALLY = 400  # characters from the end in which the closing statement stands
 _TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|end)\|>|</s>|<｜end▁of▁sentence｜>")
-_SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff]|\s*$)|。")
 
 _PART = (
     r"(?:for\s+)?(?:(?:part|case|question)\s*)?\((?:[a-h]|[ivx]{1,4}|[1-9])\)\s*:?"
     r"|(?:for\s+)?(?:part|case)\s+(?:[a-h]|[1-9])\b:?|第[一二三四1-4][问题][:：]?"
 )
 _NAME = r"[A-Za-z](?:_\{?[0-9A-Za-z]\}?)?\s*=(?!=)"
-_JOINT = re.compile(
+JOINT = re.compile(
     r"(?i)(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _LONGEST_JOINT = 120
-_SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
+SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 _SUFFIX = re.compile(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?|°|[ \t]?\\?%")
 
 
@@ -49,23 +50,37 @@ def boxed(text: str) -> str | None:
 
 def boxes(text: str) -> list[tuple[str, int, int]]:
     """Content, start and end of every box that closes and stands in no other."""
+    if "box" not in text:
+        return []
     at, found = 0, list[tuple[str, int, int]]()
     closing: dict[int, int] | None = None
-    while match := _BOX.search(text, at):
-        closing = _closing(text) if closing is None else closing
+    while (near := text.find("box", at)) >= 0 and (match := _BOX.search(text, max(at, near - 3))):
         at = match.end()
-        if at in closing:
-            found.append((text[at + 1 : closing[at]], match.start(), closing[at] + 1))
+        end = (closing.get(at) if closing is not None else _close(text, at)) if text[at : at + 1] == "{" else None
+        if end is None and closing is None:  # from now on each brace is looked at once only
+            closing = _closing(text)
+        if end is not None:
+            found.append((text[at + 1 : end], match.start(), end + 1))
         elif bare := _BARE.match(text, at):
             found.append((bare.group(), match.start(), bare.end()))
         at = max(at, found[-1][2] if found else 0)
     return found
 
 
+def _close(text: str, at: int) -> int | None:
+    """The place of the brace that closes the one at a place."""
+    depth = 0
+    for brace in _BRACE.finditer(text, at):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return brace.start()
+    return None
+
+
 def _closing(text: str) -> dict[int, int]:
     """The place of the closing brace of every opening one that has it; escaped braces are letters."""
     closing, open_at = dict[int, int](), list[int]()
-    for brace in re.finditer(r"\\.|[{}]", text, re.S):
+    for brace in _BRACE.finditer(text):
         if brace.group() == "{":
             open_at.append(brace.start())
         elif brace.group() == "}" and open_at:
@@ -77,19 +92,30 @@ def last_boxes(text: str) -> list[str]:
     """The boxes of the closing statement, each different one once: those that only commas, "and", part labels or blanks join to the last.
 
     A base, a percent sign or degrees right after a box belong to it."""
+    if "box" not in text:
+        return []
+    group, begun = _closing_boxes(text[-_USUALLY:])
+    if not (group and begun) and len(text) > _USUALLY:
+        group, _ = _closing_boxes(text)
+    return list(dict.fromkeys(each.strip() for each in group))
+
+
+def _closing_boxes(text: str) -> tuple[list[str], bool]:
+    """The boxes, and whether what stands before them in the text shows that there are no more."""
     found, group = boxes(text), list[str]()
     for place in range(len(found) - 1, -1, -1):
-        content, _, end = found[place]
-        content = _opened(content)
+        content, start, end = found[place]
         suffix = _SUFFIX.match(text, end)
-        group.insert(0, content + (suffix.group() if suffix else ""))
-        if place == 0 or not _joins(text[found[place - 1][2] : found[place][1]]):
-            break
-    return list(dict.fromkeys(each.strip() for each in group))
+        group.insert(0, _opened(content) + (suffix.group() if suffix else ""))
+        if not _joins(text[found[place - 1][2] if place else 0 : start]):
+            return group, True
+    return group, False
 
 
 def _opened(content: str) -> str:
     """What is in a box that is all there is in a box."""
+    if "box" not in content:
+        return content
     inside = boxes(content)
     return inside[0][0] if len(inside) == 1 and not (content[: inside[0][1]] + content[inside[0][2] :]).strip() else content
 
@@ -97,13 +123,15 @@ def _opened(content: str) -> str:
 def _joins(between: str) -> bool:
     suffix = _SUFFIX.match(between)
     between = between[suffix.end() :] if suffix else between
-    if len(between) > _LONGEST_JOINT or not _JOINT.fullmatch(between):
+    if len(between) > _LONGEST_JOINT or not JOINT.fullmatch(between):
         return False
-    return bool(_SAYS_MORE.search(between)) or not re.search(r"\n\s*\n", between)
+    return bool(SAYS_MORE.search(between)) or not re.search(r"\n\s*\n", between)
 
 
 def answer_part(text: str) -> str:
     """What follows the thinking, without the turns after it; nothing where the thinking never ends."""
+    if "<" not in text:
+        return text
     _, closed, rest = text.rpartition("</think>")
     text = rest if closed else "" if "<think>" in text else text
     if turn := _TURN.search(text, len(text) - len(text.lstrip()) + 1):
@@ -118,13 +146,25 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = answer_part(text)
     if how in ("auto", "box") and (found := last_boxes(text)):
         return Claim(", ".join(found), marked=True)
-    said = list(_SAID.finditer(text)) if how in ("auto", "line") else []
-    line = _first_line(text[said[-1].end() :]) if said else ""
-    if how == "auto" and (hashes := text.rfind(_HASHES)) > (said[-1].start() if line else -1):
+    said = _announced(text) if how in ("auto", "line") else None
+    line = _first_line(text[said.end() :]) if said else ""
+    if how == "auto" and (hashes := text.rfind(_HASHES)) > (said.start() if said and line else -1):
         return Claim(_first_line(text[hashes + len(_HASHES) :]), marked=True)
     if line:
         return Claim(line, marked=True)
     return Claim("" if how in ("box", "line") else text.strip(), marked=False)
+
+
+def _announced(text: str) -> re.Match[str] | None:
+    """The last "answer:", "answer is", 答案是; or the `A:` that the last line begins with."""
+    if found := _SHORT.search(text, text.rstrip().rfind("\n") + 1):
+        return found
+    lowered, end = text.lower(), len(text)
+    while (at := max(lowered.rfind("answer", 0, end), lowered.rfind("答", 0, end))) >= 0:
+        if (at == 0 or not text[at - 1].isalnum()) and (found := _SAID.match(text, at)):
+            return found
+        end = at
+    return None
 
 
 def _first_line(text: str) -> str:
@@ -134,44 +174,3 @@ def _first_line(text: str) -> str:
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
             return text.removeprefix(opening).partition(closing)[0].strip()
     return text.partition("\n")[0].strip()
-
-
-def first_sentence(text: str) -> str:
-    """Up to the period that ends it; the whole text where none does."""
-    end = _SENTENCE.search(text)
-    return text[: end.start()] if end else text
-
-
-# --- formulas within prose --------------------------------------------------------------------------------------------
-
-_DELIMITER = re.compile(r"\\\$|\$\$|\$|\\[()\[\]]")
-_OPENS = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
-_WORDY = re.compile(r"(?:(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,.]+){3}")
-
-
-def last_formulas(text: str) -> tuple[str, int] | None:
-    """The last formula between dollars or brackets, with those before it that only commas, "and" or "or" join, and where it ends."""
-    found = list(_formulas(text))
-    if not found:
-        return None
-    group, end = [found[-1][0]], found[-1][2]
-    for earlier, later in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):
-        between = text[earlier[2] : later[1]]
-        if len(between) > 40 or not _SAYS_MORE.search(between) or not _JOINT.fullmatch(between):
-            break
-        group.insert(0, earlier[0])
-    return " , ".join(group), end
-
-
-def _formulas(text: str) -> Iterator[tuple[str, int, int]]:
-    """Content, start and end; a dollar before a price opens nothing."""
-    marks = [mark for mark in _DELIMITER.finditer(text) if mark.group() != "\\$"]
-    at = 0
-    while at + 1 < len(marks):
-        opening, closing = marks[at], marks[at + 1]
-        content = text[opening.end() : closing.start()]
-        if _OPENS.get(opening.group()) == closing.group() and not _WORDY.search(content[:500]):
-            yield content, opening.start(), closing.end()
-            at += 2
-        else:
-            at += 1

@@ -25,6 +25,7 @@ _SIZES = re.compile(
 )
 _BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
 _DOLLAR = re.compile(r"\\\$|\$(?=\s?[0-9.])(?![^$]{0,300}\$)")
+_MODULE = re.compile(r"\b(?:np|math)\.(?=[a-z])")
 _CIRCLED = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
 _TOKEN = re.compile(
     r"""(?P<blank>\s+)
@@ -107,12 +108,18 @@ class Token:
 
 def clean(text: str) -> str:
     """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = _OVER.sub(r"\\frac{\1}{\2}", _BOLD.sub(r"\1", latex(_DOUBLED.sub(r"\\", text))))
-    text = _GROUPED.sub("", text).replace("{,}", ".")
-    text = _DOLLAR.sub("¤", text).replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
-    text = _REPEATING.sub(_repeated, _SIZES.sub("", text))
-    text = _MIXED.sub(r"(\1+\2/\3)", _BLANK.sub(" ", text))
-    return re.sub(r"\b(?:np|math)\.(?=[a-z])", "", _CIRCLED.sub(r"\1,", text)).strip()
+    text = latex(text)
+    if "\\" in text:
+        text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
+        text = _GROUPED.sub("", text)
+    text = _BOLD.sub(r"\1", text) if "**" in text else text
+    text = _GROUPED.sub("", text).replace("{,}", ".") if "{" in text or "~" in text else text
+    text = _DOLLAR.sub("¤", text) if "$" in text else text
+    if "\\" in text or "$" in text:
+        text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
+        text = _CIRCLED.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))
+    text = _MIXED.sub(r"(\1+\2/\3)", text) if "/" in text else text
+    return (_MODULE.sub("", text) if "." in text else text).strip()
 
 
 def _repeated(found: re.Match[str]) -> str:

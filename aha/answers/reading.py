@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
 from aha.answers.lexing import clean
@@ -14,6 +14,7 @@ from aha.answers.words import bare, folded
 
 LONGEST_CLAIM = 1_000
 
+_MAY_BE_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]|[\u3400-\u9fff\uff00-\uffef]|\\(?:text|math|mbox|operatorname)")
 _CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
 _WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}")
 _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
@@ -40,8 +41,10 @@ class Reading:
     """`words` are words for sure, `letters` may be either; `exotic` where only computer algebra might read it."""
 
     text: str
+    cleaned: str = ""
     node: Node | None = None
     words: str = ""
+    spelled: bool = False  # has letters that are no commands
     clock: Clock | None = None
     exotic: bool = False
     why: str = ""
@@ -59,25 +62,33 @@ def read(text: str) -> Reading:
     cleaned = _tidy(text)
     if not cleaned:
         return Reading(text, why="nothing")
-    words = _words(text)
-    if found := _CLOCK.fullmatch(bare(text).strip()):
-        hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
-        return Reading(text, clock=Clock(hour, minute, second, found[4].lower()))
-    if based := _BASED.fullmatch(bare(text).replace(" ", "")):
-        return Reading(text, Call("base", (Sym(based[1].upper()), Sym(based[2]))))
+    reading = _lettered(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
+    if reading.clock or reading.node:
+        return reading
     try:
-        node = parse(in_digits(cleaned))
-        figures = isinstance(node, Sym) and node.name.startswith("text:") and not words
-        return Reading(text, node, words, phrase=_phrase(text) if figures else "")
+        node = parse(in_digits(cleaned) if reading.spelled else cleaned)
     except Exotic as exotic:
-        return Reading(text, None, words, exotic=True, why=str(exotic))
+        return replace(reading, exotic=True, why=str(exotic))
     except Unreadable as unreadable:
-        return Reading(text, None, words, why=str(unreadable), phrase=_phrase(text))
+        return replace(reading, why=str(unreadable), phrase=_phrase(text))
+    figures = isinstance(node, Sym) and node.name.startswith("text:") and not reading.words
+    return replace(reading, node=node, phrase=_phrase(text) if figures else "")
+
+
+def _lettered(text: str, cleaned: str) -> Reading:
+    """A claim with letters that are no commands: a time, a number with letters for digits, words, or still a formula."""
+    plain = bare(text).strip()
+    if found := _CLOCK.fullmatch(plain):
+        hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
+        return Reading(text, cleaned, clock=Clock(hour, minute, second, found[4].lower()))
+    if based := _BASED.fullmatch(plain.replace(" ", "")):
+        return Reading(text, cleaned, Call("base", (Sym(based[1].upper()), Sym(based[2]))))
+    return Reading(text, cleaned, words=_words(text, plain), spelled=True)
 
 
 def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
     """How else a claim may be meant: `2,74` as a decimal, if so many digits as the pattern says follow; the m of `5 m` as a unit."""
-    cleaned = _tidy(reading.text)
+    cleaned = reading.cleaned
     found = list[str]()
     if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
         found.append(cleaned.replace(",", "."))
@@ -100,9 +111,8 @@ def _tidy(text: str) -> str:
     return cleaned.lstrip("*_:> \n").rstrip(" .,;:*_\n").removesuffix("\\\\").rstrip(" .,;:*_\n")
 
 
-def _words(text: str) -> str:
+def _words(text: str, plain: str) -> str:
     """Letters that cannot be meant as variables: in a text box, several words, or one of four letters and more."""
-    plain = bare(text).strip()
     if not _WORDS.fullmatch(plain) or plain.lower() in _NAMES:
         return ""
     runs = re.findall(r"[A-Za-z]+|[\u3400-\u9fff]+", plain)

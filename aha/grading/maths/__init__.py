@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from aha.answers.claims import claim
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
+from aha.grading.maths.plain import plainly
 from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.maths.verdicts import verdict
 from aha.grading.numbers import grade_number
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
 __all__ = ["DEFAULT", "Settings", "quick", "slow"]
-
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
@@ -25,8 +22,8 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
     claimed = claim(answer, settings.how)
     if not claimed.text:
         return Wrong("no final answer where one is looked for")
-    if _WHOLE.fullmatch(reference.value) and _WHOLE.fullmatch(claimed.text):
-        return _graded(int(reference.value) == int(claimed.text), reference)
+    if settings.precision is None and (found := plainly(reference.value, claimed.text)) is not None:
+        return _graded(found, reference)
     gold = read(claim(reference.value).text)
     if not gold.readable:
         return Abstained(f"the reference {_shown(reference.value)} cannot be read as mathematics: {gold.why}")

@@ -125,7 +125,7 @@ class At:
         base, exponent = inexact(base), inexact(exponent)
         if ctx.isinf(base) or ctx.isinf(exponent) or ctx.mag(exponent) + ctx.mag(abs(ctx.log(base)) + 1) > HIGHEST.bit_length():
             raise Beyond
-        if self.real and base < 0:
+        if self.real and (isinstance(base, ctx.mpc) or base < 0):
             raise Undefined
         return ctx.power(base, exponent)
 

@@ -6,10 +6,10 @@ import re
 from fractions import Fraction
 from zlib import crc32
 
-from aha.answers.claims import Claim, answer_part, first_sentence, last_formulas
+from aha.answers.claims import Claim, answer_part
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, symbols
-from aha.answers.lexing import clean
 from aha.answers.numbers import Value, one_number
+from aha.answers.prose import ending, first_sentence, last_formulas
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.words import bare, folded
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
@@ -18,7 +18,7 @@ from aha.grading.maths.scalars import value_of
 from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
-LONGEST_FORMULA, LONGEST_PROSE = 300, 4_000
+LONGEST_FORMULA = 300
 _DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
 _DENIED = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
@@ -30,8 +30,8 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 
 def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
-    said = read(claimed.text)
-    if clean(gold.text) == clean(said.text):
+    said = read(claimed.text) if claimed.marked or len(claimed.text) <= LONGEST_FORMULA else Reading(claimed.text)
+    if gold.text == said.text or (gold.cleaned == said.cleaned and gold.cleaned):
         return True
     if (decided := _without_algebra(gold, said)) is not None:
         return decided
@@ -63,7 +63,7 @@ def _without_algebra(gold: Reading, said: Reading) -> bool | None:
     """The verdict on times and words."""
     if gold.clock or said.clock:
         return _clocks(gold, said)
-    if (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, said):
+    if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, said):
         return True
     if gold.phrase:
         return folded(bare(said.text)) == gold.phrase
@@ -117,9 +117,7 @@ def _reachable(node: Node) -> bool:
 
 def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
     """The last formula or number of a sentence; a box may hold prose around one number only."""
-    text = answer_part(claimed.text)[-LONGEST_PROSE:]
-    if claimed.marked:
-        text = first_sentence(text)
+    text = ending(first_sentence(claimed.text) if claimed.marked else claimed.text)
     if denied := _DENIED.search(text, max(0, len(text) - 120)):
         text = text[: denied.start()].rstrip(" ,;(")
     number = _number_of(gold)
