@@ -6,6 +6,7 @@ import threading
 from types import TracebackType
 from typing import Literal
 
+from aha.answers import gradable
 from aha.answers.symbols import LONGEST
 from aha.grading.choice import grade_choice
 from aha.grading.code import grade_code, try_answer
@@ -17,9 +18,13 @@ from aha.grading.sandbox import Sandbox, Tier, open_sandbox
 from aha.grading.text import grade_text
 from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Right, Stdio, Text, Wrong
 
+Checkable = Countdown | Number | Latex | Choice | Text | Stdio | Calls | Asserts
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)  # of our own
+
 
 class Graders:
-    """Worker processes for algebra and a sandbox for code. `grade` may be called from any thread, and in a forked child.
+    """Worker processes for algebra and a sandbox for code. `grade` may be called from any thread, and in a forked child; a fault of ours
+    that an answer brings to light is abstained from, and does not end a run of weeks.
 
     `workers` None: one for each processor. `sandbox` "auto": the strongest tier that works here, never "unsafe"."""
 
@@ -42,6 +47,14 @@ class Graders:
                 return Abstained("only a language model can compare this answer with its reference")
         if answer is None:
             return Wrong("no answer: the reply broke the template")
+        try:
+            return self._graded(reference, answer, maths)
+        except FAULTS as error:
+            if not gradable(reference):
+                raise
+            return Abstained(f"cannot be graded: {type(error).__name__}: {error}"[:300])
+
+    def _graded(self, reference: Checkable, answer: str, maths: Settings) -> Grade:
         match reference:
             case Stdio() | Calls() | Asserts():
                 return grade_code(reference, answer, self.sandbox())
