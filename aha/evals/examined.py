@@ -13,7 +13,6 @@ from aha.evals.scored import Scored, score
 from aha.evals.scores import bootstrap
 from aha.types import Abstained, Finished, Right, Wrong
 
-
 LOWER = ("truncated", "unparsed", "refused", "abstained", "mean_tokens")  # rates that are better when low
 
 

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from aha.answers import gradable
 from aha.errors import BadInput
 from aha.evals.exams.exam import Exam, Item, WrongColumns
 from aha.evals.files import data_folder, read_rows, read_table
@@ -86,10 +87,18 @@ def _items(exam: Exam, rows: Iterator[tuple[str, str, int, dict[str, Any]]]) -> 
             raise BadInput(f"{place}: no {missing}; a row of {exam.name} has {exam.source.columns}, this one has {has}") from None
         if exam.keep is not None and not exam.keep(item):
             continue
+        if not gradable(item.reference):
+            raise BadInput(
+                f"{place}: its answer is {_told(item)!r}, which no reply could be compared with; {exam.name} has {exam.source.columns}"
+            )
         items[_own_name(item.id, items)] = item
     if not items:
         raise BadInput(f"{exam.name}: no row of it is used; a row has {exam.source.columns}")
     return [item if item.id == name else _renamed(item, name) for name, item in items.items()]
+
+
+def _told(item: Item) -> str:
+    return str(getattr(item.reference, "value", item.reference))[:60]
 
 
 def _own_name(name: str, taken: dict[str, Item]) -> str:

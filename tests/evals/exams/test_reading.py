@@ -139,3 +139,10 @@ def test_another_language_of_humaneval_mul_is_not_graded_as_wrong(tmp_path):
     (item,), _ = items_of(exam("humaneval_mul"), written(tmp_path / "h.jsonl", row))
     assert isinstance(item.reference, Open)
     assert "cpp" in exam("humaneval_mul").judge(item, "int f() { return 1; }").grade.reason
+
+
+def test_an_answer_that_no_reply_could_match_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="record 2: its answer is 'Marie Curie', which no reply could be compared with"):
+        items_of(
+            exam("gsm8k"), written(tmp_path / "x.jsonl", {"problem": "1?", "answer": "1"}, {"problem": "Who?", "answer": "Marie Curie"})
+        )
