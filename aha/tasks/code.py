@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
+import builtins
 import json
 import math
 import pickletools
@@ -141,24 +142,28 @@ def _mbpp(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
     if not all(isinstance(part, str) for part in [*asserts, *before]):
         raise _Bad("its tests are not texts")
     tests = "\n".join(part for part in [*before, *asserts] if part.strip())
-    entry = _entry_in(tests, [*right, str(fields.get("signature", ""))])
+    try:
+        entry = _entry_in(tests, [*right, str(fields.get("signature", ""))])
+    except ValueError as error:
+        raise _Bad(f"its tests do not parse ({error})") from error
+    if entry is None:
+        raise _Bad("no assert calls a function by its name")
     signature = f"\n\n```python\n{fields['signature']}\n```" if fields.get("signature") else ""
     question = f"{_question(fields)}{signature}\n\nIt is to pass these tests:\n\n```python\n" + "\n".join(asserts) + f"\n```\n\n{FUNCTION}"
     return Asserts(entry, tests), question
 
 
-def _entry_in(tests: str, texts: Sequence[str]) -> str:
-    """The function under test: what the asserts call and a solution defines, else what they call first."""
+def _entry_in(tests: str, texts: Sequence[str] = ()) -> str | None:
+    """The function under test: what the asserts call and one of the texts defines, else what they call first that is not built in.
+    ValueError where they do not parse."""
     try:
         asserts = [node.test for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Assert)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _Bad(f"its tests do not parse ({type(error).__name__})") from error
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(type(error).__name__) from error
     called = [node.func.id for test in asserts for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     defined = {name for text in texts for name in _DEFINED.findall(text)}
-    found = [name for name in called if name in defined] or called
-    if not found:
-        raise _Bad("no assert calls a function by its name")
-    return found[0]
+    known = [name for name in called if name in defined] or [name for name in called if not hasattr(builtins, name)]
+    return next(iter([*known, *called]), None)
 
 
 # --- pairs --------------------------------------------------------------------------------------------------------------
