@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, code, compare, grade, offline, regrade, sandbox, score, serve
+from aha.commands import bench_reward, chat, code, compare, grade, offline, regrade, sandbox, score, serve
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.terminal import Terminal
@@ -30,6 +30,7 @@ COMMANDS = {
 }
 OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a line here
     "bench-reward": bench_reward.COMMAND,
+    "chat": chat.COMMAND,
     "code": code.COMMAND,
     "compare": compare.COMMAND,
     "grade": grade.COMMAND,

@@ -24,10 +24,10 @@ LOOK_S = 0.5
 FORMS = ("auto", "chat", "short", "r1-zero")
 
 
-def model_flags(parser: ArgumentParser) -> None:
+def model_flags(parser: ArgumentParser, most: int = 32_768) -> None:
     """Which model, how it is asked, and where it runs."""
     parser.add_argument("--template", choices=FORMS, default="auto", help="how the model is asked; auto: by its own chat template")
-    parser.add_argument("--max-tokens", type=int, default=32_768, metavar="N", help="of a reply whose asker names no limit (32768)")
+    parser.add_argument("--max-tokens", type=int, default=most, metavar="N", help=f"of a reply whose asker names no limit ({most})")
     parser.add_argument("--temperature", type=float, default=0.6, metavar="T", help="of who names none (0.6)")
     parser.add_argument("--top-p", type=float, default=0.95, metavar="P", help="of who names none (0.95)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

@@ -39,6 +39,10 @@ class Ended:
 Event = Token | Ended | Refused
 
 
+class Abandoned(Exception):
+    """Nobody waits for any reply of a batch."""
+
+
 @dataclass
 class Job:
     """One request. `live`: its tokens are wanted as they are drawn. `gone`: nobody waits for it any more."""
@@ -142,6 +146,8 @@ class Batcher:
 
         def hear(sample: int, token: int) -> None:
             job, number = places[sample]
+            if job.gone and all(job.gone for job in jobs):
+                raise Abandoned
             if job.live:
                 job.tell(Token(number, token))
 
@@ -149,6 +155,8 @@ class Batcher:
             for index, (completion,) in self.engine.heard(asks, jobs[0].sampling, hear if any(job.live for job in jobs) else None):
                 job, number = places[index]
                 job.tell(Ended(number, completion))
+        except Abandoned:
+            return
         except (AhaError, RuntimeError, ValueError) as error:  # out of memory is one of these; the next batch may fit
             for job in jobs:
                 job.tell(Refused(500, f"the engine failed: {error}", kind="server_error"))

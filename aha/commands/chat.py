@@ -1,0 +1,175 @@
+"""`aha chat`: a conversation in the terminal, what the model thinks dim and apart from what it says."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from aha.commands.command import Command
+from aha.commands.sandbox import plain
+from aha.commands.serve import check, model_flags
+from aha.commands.terminal import Terminal
+from aha.errors import AhaError, BadInput
+from aha.protocols import Asking, Chat, Compute, Sampling
+from aha.serving.chat_batch import Batcher, Ended, Job, Token
+from aha.serving.chat_model import Model
+from aha.serving.chat_reading import Kind, Piece, Reading
+from aha.types import Conversation, Message
+
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+NEW = "/new"
+END_S = 10.0
+Pieces = Generator[Piece, None, None]
+Talk = Callable[[Conversation, int], Pieces]
+
+
+def flags(parser: ArgumentParser) -> None:
+    """Who is talked to."""
+    parser.add_argument(
+        "--model", metavar="DIR|URL", required=True, help="a folder, a hub name, tiny, or http://host:port/v1#name-of-the-model"
+    )
+    parser.add_argument("--system", metavar="TEXT", help="what the model is told before the conversation")
+    model_flags(parser, 4096)  # a server may refuse more than its model has room for
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Talks until the input ends (ctrl-D); ctrl-C: 130."""
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
+    if arguments.model.startswith(("http://", "https://")):
+        from aha.backends.laptop import Laptop
+
+        chat = Laptop().chat(arguments.model, Asking(seed=arguments.seed))
+        try:
+            return _converse(lambda conversation, turn: _asked(chat, conversation, sampling), arguments.system, terminal)
+        finally:
+            chat.close()
+    check(arguments)
+    from aha.serving.chat_model import open_model
+
+    model = open_model(arguments.model, Compute(device=arguments.device, dtype=arguments.dtype), arguments.template, sampling)
+    batcher = Batcher(model.engine, gather_s=0.0)
+    try:
+        return _converse(lambda conversation, turn: heard(model, batcher, conversation, arguments.seed + turn), arguments.system, terminal)
+    finally:
+        batcher.close(END_S)
+
+
+def heard(model: Model, batcher: Batcher, conversation: Conversation, seed: int) -> Pieces:
+    """A reply of our own engine, token by token. Who stops listening stops the engine."""
+    from aha.serving.chat_asked import Refused
+
+    try:
+        prompt = model.prompt(conversation)
+        sampling = Sampling(model.usual.temperature, model.usual.top_p, model.room(prompt, None))
+        job = Job(prompt, sampling, (seed,), live=True)
+        batcher.put(job)
+        reading = Reading(model.tokenizer, prompt.opened)
+        try:
+            for event in job.events():
+                if isinstance(event, Token):
+                    yield from reading.take(event.token)
+                elif isinstance(event, Ended):
+                    yield from reading.end()
+        finally:
+            job.gone = True
+    except Refused as refused:
+        raise BadInput(refused.message) from refused
+
+
+def _asked(chat: Chat, conversation: Conversation, sampling: Sampling) -> Pieces:
+    """A server's reply, whole."""
+    for _, (said,) in chat.reply([conversation], sampling):
+        pieces: list[Piece] = [("thought", said.thought or ""), ("said", said.text)]
+        yield from [(kind, text) for kind, text in pieces if text]
+
+
+@dataclass
+class Shown:
+    """One reply as it comes: on a terminal the thought dim, elsewhere each part under its name."""
+
+    terminal: Terminal
+    coloured: bool
+    kind: Kind | None = None
+
+    def take(self, kind: Kind, text: str) -> None:
+        """One more piece."""
+        if self.terminal.json:
+            return
+        if kind != self.kind:
+            self._put(("" if self.kind is None else f"{PLAIN}\n\n" if self.coloured else "\n") + self._begun(kind))
+            self.kind = kind
+        self._put(plain(text))
+
+    def end(self) -> None:
+        """The reply is whole, or was broken off."""
+        if not self.terminal.json:
+            self._put(PLAIN * self.coloured + "\n")
+
+    def _begun(self, kind: Kind) -> str:
+        if self.coloured:
+            return DIM if kind == "thought" else ""
+        return "[thought]\n" if kind == "thought" else "[answer]\n"
+
+    def _put(self, text: str) -> None:
+        print(text, end="", flush=True)
+
+
+def _converse(talk: Talk, system: str | None, terminal: Terminal) -> int:
+    typed = sys.stdin.isatty()
+    begun = (Message("system", system),) if system else ()
+    messages, turn = begun, 0
+    for line in _lines(typed, terminal):
+        if line == NEW:
+            messages = begun
+            continue
+        asked = (*messages, Message("user", line))
+        try:
+            said = _reply(talk, Conversation(asked), turn, terminal)
+        except AhaError as error:
+            if not typed:
+                raise
+            terminal.note(f"aha: {' '.join(str(error).split())}; {NEW} begins a new conversation")
+            continue
+        messages, turn = (*asked, Message("assistant", said)), turn + 1
+    return 0
+
+
+def _reply(talk: Talk, conversation: Conversation, turn: int, terminal: Terminal) -> str:
+    """What was said; the thought is not kept, as the model was taught."""
+    texts: dict[Kind, str] = {"thought": "", "said": ""}
+    shown = Shown(terminal, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    with closing(talk(conversation, turn)) as pieces:
+        try:
+            for kind, text in pieces:
+                texts[kind] += text
+                shown.take(kind, text)
+        finally:
+            shown.end()
+    terminal.tell("reply", thought=texts["thought"], answer=texts["said"])
+    return texts["said"]
+
+
+def _lines(typed: bool, terminal: Terminal) -> Iterator[str]:
+    """What a person types, or the lines of the input, without the empty ones."""
+    if typed:
+        import readline  # noqa: F401  # arrows and history while a line is typed
+
+        terminal.note(f"aha: ctrl-D ends, {NEW} begins a new conversation")
+    while True:
+        try:
+            line = input("> " if typed and not terminal.json else "").strip()
+        except EOFError:
+            return
+        except UnicodeDecodeError as error:
+            raise BadInput(f"the input is not UTF-8 ({error.reason}): write it in UTF-8") from error
+        if line:
+            yield line
+
+
+COMMAND = Command("talk with a model in the terminal, its thinking apart from its answer", flags, run)
