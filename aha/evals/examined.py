@@ -49,10 +49,9 @@ class Graded:
 def grade_one(exam: Exam, item: Item, said: Generation) -> Graded:
     """What was cut at the limit is wrong, whatever stands in it; so is a thought that never ended. A refusal is not right."""
     cut = said.finished == "length"
-    if cut:
-        judged = Judged(Wrong("cut at the limit of tokens"), None)
-    elif not said.text.strip():
-        judged = Judged(Wrong("the thinking never ended" if said.thought else "an empty reply"), None)
+    if cut or not said.text.strip():
+        why = "cut at the limit of tokens" if cut else "the thinking never ended" if said.thought else "an empty reply"
+        judged = Judged(Wrong(why), None, {} if exam.headline == "pass@1" else exam.judge(item, "").measures)
     else:
         judged = exam.judge(item, said.text)
     grade = judged.grade

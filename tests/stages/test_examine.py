@@ -15,7 +15,7 @@ from aha.evals.exams.exam import Item
 from aha.evals.saved import GENERATIONS, Saved
 from aha.protocols import Sampling
 from aha.stages.examine import Protocolled, ask_engine, capped, grade_all
-from aha.types import Number
+from aha.types import Number, Open
 
 GSM8K = exam("gsm8k")
 ITEMS = [Item(str(n), f"{n} + 1?", "en", Number(str(n + 1))) for n in range(3)]
@@ -125,3 +125,14 @@ def test_the_context_caps_the_tokens():
     assert capped(Sampling(max_tokens=50), 100, 4_096) == 50
     with pytest.raises(BadInput, match="leaves no room"):
         capped(Sampling(max_tokens=50), 4_096, 4_096)
+
+
+def test_a_reply_that_was_cut_counts_in_every_measure_as_nothing(tmp_path):
+    ifeval = exam("ifeval")
+    about = {"kinds": ["punctuation:no_comma", "punctuation:no_comma"], "settings": [{}, {}]}
+    items = [Item("1", "Hi", "en", Open(), about=about), Item("2", "Ho", "en", Open(), about=about)]
+    saved = Saved(tmp_path, {"benchmark": "ifeval", "k": 1})
+    asked = replace(ASKED, k=1)
+    ask_engine(asked, items, saved, lambda: ScriptedEngine(lambda prompt, seed: "a" * (500 if "Hi" in prompt else 5)), Bytes(), None, quiet)
+    result = result_of(ifeval, grade_all(ifeval, items, saved.generations, 1, quiet))
+    assert (result["value"], result["prompt_strict"], result["instruction_strict"], result["truncated"]) == (0.5, 0.5, 0.5, 0.5)
