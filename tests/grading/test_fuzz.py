@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from aha.grading import Graders, gradable, grade
+from aha.grading.maths import quick
 from aha.types import Abstained, Grade, Latex, Number, Reference, Right, Wrong
 from tests.grading.fuzz import GOLDS, answer, formula
 from tests.grading.pool.processes import until, zygotes
@@ -58,6 +59,14 @@ def mebibytes() -> float:
 def test_every_answer_has_a_grade_and_some_of_each_kind(first: list[Grade]) -> None:
     assert {type(each) for each in first} == {Right, Wrong, Abstained}
     assert sum(map(late, first)) < 0.01 * CI
+
+
+@pytest.mark.parametrize("numbers", [range(CI), pytest.param(range(CI, LONG), marks=pytest.mark.long)], ids=len)
+def test_what_is_graded_in_this_process_raises_nothing(numbers: range) -> None:
+    for number in numbers:
+        reference, said = answer(number)
+        if isinstance(reference, Latex | Number):
+            assert isinstance(quick(reference, said), Right | Wrong | Abstained | None)
 
 
 @pytest.mark.slow
