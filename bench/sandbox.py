@@ -61,6 +61,18 @@ def memory_mb() -> tuple[float, float]:
     return psutil.Process().memory_info().rss / 2**20, inside / 2**20
 
 
+def respawned_ms(sandbox: Sandbox) -> float:
+    """For one program after all processes inside were killed, less what one takes anyway."""
+    took = []
+    for n in range(5):
+        family = psutil.Process().children(recursive=True)
+        for each in family:
+            each.kill()
+        psutil.wait_procs(family, timeout=5)
+        took.append(one(sandbox, n) - one(sandbox, n))
+    return median(took)
+
+
 def flat(sandbox: Sandbox, programs: int, workers: int) -> None:
     with ThreadPoolExecutor(workers) as pool:
         before = memory_mb()
@@ -96,7 +108,9 @@ def main() -> None:
                 f"{cpu_ms:5.2f} ms of processor a program: at most {1000 * chosen.workers / cpu_ms:,.0f}/s on {chosen.workers} free cores",
                 flush=True,
             )
-        for sandbox in opened.values():
+        for tier, sandbox in opened.items():
+            if tier in ("bwrap", "wasm"):
+                print(f"{tier:7} {respawned_ms(sandbox):6.0f} ms to replace what was killed", flush=True)
             if chosen.flat:
                 flat(sandbox, chosen.flat, chosen.workers)
     finally:

@@ -28,14 +28,14 @@ CHILDREN = "fork vfork setpgid"
 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 CLONE_THREAD = 0x10000
-F_SETPIPE_SZ = 1031  # a pipe may grow to a megabyte that no limit counts
+FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)  # copies, flags, locks; no leases on what others read, no pipe of a megabyte
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 PRCTLS = (15, 16, 0x53564D41)  # PR_SET_NAME PR_GET_NAME PR_SET_VMA: names of threads and of memory
 
 ALLOW = 0x7FFF0000
 MISSING = 0x00050000 | errno.ENOSYS  # as an older kernel answers: libraries then fall back, clone3 to clone
 OPTIMIZE = 8  # SCMP_FLTATR_CTL_OPTIMIZE
-NOT_EQUAL, EQUAL, MASKED_EQUAL = 1, 4, 7
+MASKED_EQUAL = 7  # SCMP_CMP_MASKED_EQ
 WORD = 0xFFFFFFFF
 
 
@@ -87,7 +87,7 @@ def rules(profile: Profile) -> list[Rule]:
     return [
         Rule("clone", Comparison(0, MASKED_EQUAL, *may_clone)),
         Rule("prlimit64", Comparison(0, MASKED_EQUAL, WORD, 0)),
-        Rule("fcntl", Comparison(1, NOT_EQUAL, F_SETPIPE_SZ, 0)),
+        *(Rule("fcntl", Comparison(1, MASKED_EQUAL, WORD, number)) for number in FCNTLS),
         *(Rule("ioctl", Comparison(1, MASKED_EQUAL, WORD, number)) for number in IOCTLS),
         *(Rule("prctl", Comparison(0, MASKED_EQUAL, WORD, number)) for number in PRCTLS),
     ]

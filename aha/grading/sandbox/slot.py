@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -24,6 +25,7 @@ from aha.grading.sandbox.verdict import Facts, Streams
 START_S = 20.0
 PATIENCE_S = 10.0
 CHUNK = 1 << 16
+SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 TOLD = ("kind", "cpu_s", "wall_s", "longest_s", "memory_bytes")
 SENT = {"program.txt": "program.txt"} | {f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "kernel.py", "guest.py")}
 
@@ -198,13 +200,14 @@ class Slot:
 
 
 def memory_file(content: bytes) -> int:
-    """A file without a name, read from its start; it is gone with its last descriptor."""
-    fd = os.memfd_create("program")
+    """A file without a name that nobody can change any more, read from its start; it is gone with its last descriptor."""
+    fd = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.truncate(fd, len(content))
         written = 0
         while written < len(content):
             written += os.pwrite(fd, content[written : written + (1 << 30)], written)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
     except BaseException:
         os.close(fd)
         raise
