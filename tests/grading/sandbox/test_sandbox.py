@@ -39,7 +39,7 @@ def test_a_sandbox_without_workers_is_bad_input() -> None:
 
 
 def test_a_tier_that_lacks_something_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AHA_SANDBOX_URL", raising=False)
+    monkeypatch.delenv("AHA_SANDBOX_URLS", raising=False)
     reason = tiers()["remote"]
     if reason is None:
         pytest.skip("a pool is configured here")
