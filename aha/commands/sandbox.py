@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from base64 import b64encode
@@ -193,6 +194,8 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
     key = os.environ.get(KEY) or None
     if key is None and arguments.host not in ("127.0.0.1", "::1", "localhost"):
         terminal.note(f"aha: everybody who reaches {arguments.host} may run programs here; {KEY} sets a key")
+    for number in (signal.SIGINT, signal.SIGTERM):  # ours even where a shell started us in the background, which ignores ctrl-C
+        signal.signal(number, signal.default_int_handler)
     sandbox = open_sandbox(arguments.tier, workers=arguments.workers)
     try:
         with SandboxServer(sandbox, arguments.host, arguments.port, arguments.workers, key) as server:

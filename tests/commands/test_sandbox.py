@@ -149,6 +149,10 @@ def test_a_server_runs_programs_for_others_until_ctrl_c():
             assert away.run(Job("import numpy")).verdict == "INFRA"
         finally:
             server.send_signal(signal.SIGINT)
-            rest = server.communicate(timeout=20)
+            try:
+                rest = server.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                raise
     assert server.returncode == 0
     assert "CANARY" not in "".join(rest)
