@@ -24,7 +24,7 @@ _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|hfill|hline|strut|rm|bf|it|tag\{[^{}]{0,20}\})(?![a-zA-Z])|\\!|\\[()\[\]]"
 )
 _BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
-_DOLLAR = re.compile(r"\\\$|\$(?=\s?[0-9.])(?![^$]{0,300}\$)")
+_PRICE = re.compile(r"\$(?=\s?\.?[0-9])(?![^$]{0,300}\$)")
 _MODULE = re.compile(r"\b(?:np|math)\.(?=[a-z])")
 _CIRCLED = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
 _TOKEN = re.compile(
@@ -114,7 +114,9 @@ def clean(text: str) -> str:
         text = _GROUPED.sub("", text)
     text = _BOLD.sub(r"\1", text) if "**" in text else text
     text = _GROUPED.sub("", text).replace("{,}", ".") if "{" in text or "~" in text else text
-    text = _DOLLAR.sub("¤", text) if "$" in text else text
+    if "$" in text:
+        text = text.replace("\\$", "¤")
+        text = _PRICE.sub("¤", text) if text.count("$") % 2 else text
     if "\\" in text or "$" in text:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
         text = _CIRCLED.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))

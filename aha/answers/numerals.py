@@ -72,8 +72,9 @@ def _whole(text: str) -> int | None:
             section += (digit or 1) * _UNITS[letter]
             digit = 0
         elif letter in _MYRIADS:
-            total = (total + section + digit) * _MYRIADS[letter]
-            section = digit = 0
+            section, digit = section + digit, 0
+            total = total + section * _MYRIADS[letter] if letter == "万" else (total + section) * _MYRIADS[letter]
+            section = 0
         else:
             return None
     return total + section + digit

@@ -87,7 +87,8 @@ class _Parser(Operands):
             sign = self.next().text
             term = self.product()
             if sign in ("pm", "mp"):
-                terms = [Call("±" if sign == "pm" else "∓", (Call("+", tuple(terms)), term))]
+                before = terms[0] if len(terms) == 1 else Call("+", tuple(terms))
+                terms = [Call("±" if sign == "pm" else "∓", (before, term))]
             else:
                 terms.append(term if sign == "+" else Call("neg", (term,)))
         return terms[0] if len(terms) == 1 else Call("+", tuple(terms))

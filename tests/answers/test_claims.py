@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.answers.claims import Claim, boxed, boxes, claim
+from aha.answers.claims import Claim, answer_part, boxed, boxes, claim, last_boxes
 
 BOXED = {
     "\\boxed{7}": "7",
@@ -54,3 +54,41 @@ CLAIMS = {
 @pytest.mark.parametrize(("text", "found"), CLAIMS.items())
 def test_a_box_goes_before_hashes_hashes_before_words_and_words_before_the_rest(text: str, found: Claim) -> None:
     assert claim(text) == found
+
+
+JOINED = {
+    "\\boxed{1}, \\boxed{2}": ["1", "2"],
+    "\\boxed{1} and \\boxed{2}": ["1", "2"],
+    "\\boxed{1} or \\boxed{2}": ["1", "2"],
+    "$\\boxed{1}$ and $\\boxed{2}$.": ["1", "2"],
+    "\\(\\boxed{1}\\), \\(\\boxed{2}\\), and \\(\\boxed{3}\\)": ["1", "2", "3"],
+    "\\boxed{1} \\quad \\text{and} \\quad \\boxed{2}": ["1", "2"],
+    "\\boxed{(3, 3)} \\text{ for part (a) and } \\boxed{(1, 1)}": ["(3, 3)", "(1, 1)"],
+    "(a) \\boxed{1}; (b) \\boxed{2}": ["1", "2"],
+    "x = \\boxed{1}, y = \\boxed{2}": ["1", "2"],
+    "\\boxed{1}和\\boxed{2}": ["1", "2"],
+    "\\boxed{1} \\boxed{1}": ["1"],
+    "\\boxed{1}. Then \\boxed{2}": ["2"],
+    "\\boxed{1}\n\n\\boxed{2}": ["2"],
+    "\\boxed{1} + \\boxed{2}": ["2"],
+    "\\boxed{1}, so we get \\boxed{2}": ["2"],
+    "\\boxed{40}_9": ["40_9"],
+    "\\boxed{40}_{9}": ["40_{9}"],
+    "\\boxed{25}\\%": ["25\\%"],
+    "\\boxed{30}^\\circ": ["30^\\circ"],
+    "\\\\boxed{7}": ["7"],
+}
+
+
+@pytest.mark.parametrize(("text", "found"), JOINED.items())
+def test_boxes_of_one_closing_statement_count_together_and_else_the_last_one(text: str, found: list[str]) -> None:
+    assert last_boxes(text) == found
+    assert last_boxes("word " * 200 + text) == found
+
+
+def test_what_stands_in_the_thinking_or_in_a_later_turn_is_no_answer() -> None:
+    assert answer_part("<think>7</think>8") == "8"
+    assert answer_part("<think>7") == ""
+    assert answer_part("8<|im_end|>9") == "8"
+    assert answer_part("1 < 2") == "1 < 2"
+    assert claim("so 7\nA: 8") == Claim("8", marked=True)

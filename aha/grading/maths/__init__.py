@@ -5,13 +5,16 @@ from __future__ import annotations
 from aha.answers.claims import claim
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
-from aha.grading.maths.plain import plainly
+from aha.grading.maths.functions import digits
+from aha.grading.maths.plain import PLACES, plainly
 from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.maths.verdicts import verdict
 from aha.grading.numbers import grade_number
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
 __all__ = ["DEFAULT", "Settings", "quick", "slow"]
+
+MANY = 2_000  # digits, where eighty do not tell two numbers apart
 
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
@@ -22,7 +25,7 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
     claimed = claim(answer, settings.how)
     if not claimed.text:
         return Wrong("no final answer where one is looked for")
-    if settings.precision is None and (found := plainly(reference.value, claimed.text)) is not None:
+    if settings.precision is None and settings.places > PLACES and (found := plainly(reference.value, claimed.text)) is not None:
         return _graded(found, reference)
     gold = read(claim(reference.value).text)
     if not gold.readable:
@@ -33,7 +36,11 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
 
 def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:
     """The grade, whatever it takes: this may run for ever or fill the memory, so it belongs into a process with limits."""
-    if (decided := quick(reference, answer, settings)) is not None:
+    decided = quick(reference, answer, settings)
+    if decided is None:
+        with digits(MANY):
+            decided = quick(reference, answer, settings)
+    if decided is not None:
         return decided
     from aha.grading.maths.algebra import equivalent
 

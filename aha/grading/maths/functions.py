@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -31,13 +32,30 @@ class Opaque(Exception):
 
 
 def numbers() -> Any:
-    """mpmath's arithmetic at eighty digits, this thread's own."""
+    """mpmath's arithmetic at eighty digits, or as many as `digits` says; this thread's own."""
     if not hasattr(_here, "context"):
         import mpmath
 
         _here.context = mpmath.MPContext()
         _here.context.dps = DIGITS
     return _here.context
+
+
+@contextmanager
+def digits(count: int) -> Iterator[None]:
+    """So many digits for a while."""
+    context = numbers()
+    context.dps = count
+    try:
+        yield
+    finally:
+        context.dps = DIGITS
+
+
+def tiny(spare: int) -> Any:
+    """What is lost in the last digits but so many."""
+    context = numbers()
+    return context.mpf(10) ** (spare - context.dps)
 
 
 def inexact(value: Value) -> Value:
@@ -72,6 +90,8 @@ def reals(choose: Callable[[Any], Any], args: list[Value]) -> Value:
 
 
 def _whole(value: Value) -> int:
+    if not isinstance(value, Fraction | numbers().mpc) and numbers().mag(value) > DIGITS:
+        raise Beyond
     if not isinstance(value, Fraction) or value.denominator != 1:
         raise Undefined
     return value.numerator
@@ -102,7 +122,7 @@ def _floor(value: Value) -> Value:
     if isinstance(value, ctx.mpc) or ctx.isinf(value) or ctx.mag(value) > 200:
         raise Undefined
     near = ctx.nint(value)
-    return Fraction(int(near if abs(value - near) < ctx.mpf(10) ** (20 - DIGITS) else ctx.floor(value)))
+    return Fraction(int(near if abs(value - near) < tiny(20) else ctx.floor(value)))
 
 
 def _common(function: Callable[..., int]) -> Callable[..., Value]:

@@ -10,6 +10,7 @@ _PLAIN = re.compile(
     r"|(?P<top>[0-9]{1,30})/(?P<under>[0-9]{1,30})"
     r"|(?P<mixed>[0-9]{1,30}(?= ?\\))? ?\\[dt]?frac\{(?P<above>-?[0-9]{1,30})\}\{(?P<below>[0-9]{1,30})\})\.?\$?"
 )
+PLACES = 5  # after the point; more may round a fraction
 _SEPARATORS = re.compile(r"[^0-9]+")
 _WELL_FORMED = re.compile(
     r"(?:[-+0-9A-Za-z()\[\],.^_/*=<> ]|\\[dt]?frac\{[^{}]{1,40}\}\{[^{}]{1,40}\}|\\(?:sqrt|text)\{[^{}]{1,40}\}|\\pi|\\circ){1,200}"
@@ -19,7 +20,7 @@ _WELL_FORMED = re.compile(
 def plainly(gold: str, said: str) -> bool | None:
     """Whether the two are one, where that needs no more than a look; `None` where they have to be read."""
     if gold == said and _WELL_FORMED.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
-        return True
+        return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
     one = _number(gold)
     other = _number(said) if one is not None else None
     if one is None or other is None:

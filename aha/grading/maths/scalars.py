@@ -7,12 +7,11 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
-from aha.grading.maths.functions import DIGITS, Beyond, Opaque, Undefined, Value, inexact, numbers
+from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers, tiny
 from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
 POINTS, TRIES = 4, 10
-LARGEST = 200  # binary exponent up to which a difference of one is seen
 MOST_SYMBOLS = 24
 _ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
 
@@ -97,11 +96,11 @@ def same_value(one: Value, other: Value) -> bool | None:
     if ctx.isinf(one) or ctx.isinf(other):
         return bool(one == other)
     apart, size = abs(one - other), max(abs(one), abs(other))
-    if size < ctx.mpf(10) ** (15 - DIGITS):
+    if size < tiny(15):
         return True if zero else None
-    if apart <= size * ctx.mpf(10) ** (20 - DIGITS):
-        return True if ctx.mag(size) < LARGEST else None
-    return None if apart < size * ctx.mpf(10) ** -30 else False
+    if apart <= size * tiny(20):
+        return True if ctx.mag(size) < ctx.prec - 66 else None  # beyond, a difference of one is not seen
+    return None if apart < size * tiny(ctx.dps * 5 // 8) else False
 
 
 def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Settings) -> bool | None:

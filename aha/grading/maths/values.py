@@ -15,7 +15,6 @@ from zlib import crc32
 from aha.answers.formulas import Call, Node, Num, Sym
 from aha.grading.maths.functions import (
     ARITHMETIC,
-    DIGITS,
     FACTORIALS,
     FUNCTIONS,
     HIGHEST,
@@ -29,6 +28,7 @@ from aha.grading.maths.functions import (
     laplace,
     numbers,
     reals,
+    tiny,
 )
 
 MOST_BITS = 20_000  # of an exact number
@@ -107,7 +107,7 @@ class At:
         return self._unknown(name, args) if name.startswith("apply:") else self._function(name, args)
 
     def _divided(self, top: Value, under: Value) -> Value:
-        if under == 0 or (not isinstance(under, Fraction) and abs(under) < numbers().mpf(10) ** (10 - DIGITS)):
+        if under == 0 or (not isinstance(under, Fraction) and abs(under) < tiny(10)):
             raise Undefined
         return both(operator.truediv, top, under)
 

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from aha.answers.claims import Claim, answer_part
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, symbols
-from aha.answers.numbers import Value, one_number
+from aha.answers.numbers import Value, last_number, rational
 from aha.answers.prose import ending, first_sentence, last_formulas
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.words import bare, folded
@@ -154,7 +154,7 @@ def _last_number(gold: tuple[Fraction, bool, bool], text: str, claimed: Claim) -
     text = _DECIMAL_COMMA.sub(r"\1.\2", text) if broken else text
     if claimed.marked and len(set(_NUMBERS.findall(text))) > 1 and "\\" in text:
         return False
-    said = one_number(text)
+    said = rational(text) or last_number(text)
     if not isinstance(said, Value):
         return False
     if said.percent:
