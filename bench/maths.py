@@ -77,7 +77,8 @@ def measured(side: str, folder: Path) -> dict[str, Any]:
         verdicts = [judge(gold, said) for (gold, said), _ in rows]
         seconds = time.process_time() - start
         counts = Counter(f"{verdict}, labelled {'right' if mark else 'wrong'}" for verdict, (_, mark) in zip(verdicts, rows, strict=True))
-        found[name] = {"pairs": len(rows), "seconds": seconds, "verdicts": dict(sorted(counts.items()))}
+        apart = [(gold, said[-60:]) for verdict, ((gold, said), mark) in zip(verdicts, rows, strict=True) if (verdict == "right") != mark]
+        found[name] = {"pairs": len(rows), "seconds": seconds, "verdicts": dict(sorted(counts.items())), "apart": apart}
     return found
 
 
@@ -112,6 +113,8 @@ def report(found: dict[str, list[dict[str, Any]]]) -> None:
             print(f"  {side:<12} {speeds[side]:9,.0f} answers/s of processor time   {rounds[0][name]['pairs']} distinct pairs")
             for verdict, count in rounds[0][name]["verdicts"].items():
                 print(f"      {verdict:<26} {count:6}")
+            for gold, said in rounds[0][name]["apart"][:20]:
+                print(f"      against the label: {gold!r} and ...{said!r}")
         print(f"  ratio {speeds['ours'] / speeds['math-verify']:.1f}")
 
 

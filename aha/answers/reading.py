@@ -23,6 +23,7 @@ _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
 _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
+_NOTHING = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
 _LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
 
 
@@ -83,7 +84,8 @@ def _lettered(text: str, cleaned: str) -> Reading:
         return Reading(text, cleaned, clock=Clock(hour, minute, second, found[4].lower()))
     if based := _BASED.fullmatch(plain.replace(" ", "")):
         return Reading(text, cleaned, Call("base", (Sym(based[1].upper()), Sym(based[2]))))
-    return Reading(text, cleaned, words=_words(text, plain), spelled=True)
+    words = _words(text, plain)
+    return Reading(text, cleaned, Sym("∅")) if words in _NOTHING else Reading(text, cleaned, words=words, spelled=True)
 
 
 def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:

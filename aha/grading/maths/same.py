@@ -26,6 +26,7 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
         claim = _renamed(claim, gold)
     if (gold == FULL) != (claim == FULL):
         return False
+    gold, claim = _named_set(gold), _named_set(claim)
     golds, claims = items(gold), items(claim)
     if _joined(gold, golds) or _joined(claim, claims):
         if is_set(gold) or is_set(claim):
@@ -34,6 +35,12 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
                 return found
         return _lists(gold, golds, claim, claims, settings)
     return _one(said(golds[0]), said(claims[0]), settings)
+
+
+def _named_set(node: Node) -> Node:
+    """S = {1, 2} and k ∈ {1, 2} as the set."""
+    found = said(node)
+    return found.value if found.label is not None and is_call(found.value, "set") else node
 
 
 def _joined(node: Node, found: list[Node]) -> bool:
@@ -105,6 +112,8 @@ def _sets(gold: Node, claim: Node, settings: Settings) -> Verdict:
             return _matched(ends, others, settings) if name == "cup" else _in_order(ends, others, settings)
     if _relation(gold) and _relation(claim):
         return relations(gold, claim, settings)
+    if isinstance(gold, Sym) and isinstance(claim, Sym):
+        return False
     return None if _may_be_set(gold) and _may_be_set(claim) else False
 
 

@@ -12,6 +12,7 @@ from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
 POINTS, TRIES = 4, 10
+FLOAT_DIGITS = 15  # a decimal of so many digits may be a float, rounded in its last ones
 MOST_SYMBOLS = 24
 _ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
 
@@ -121,6 +122,8 @@ def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: 
         return False
     last = inexact(Fraction(1, 10**written.places) / (100 if is_call(decimal, "%") else 1))
     value, exact = inexact(value), inexact(exact)
+    if len(str(written.value.numerator)) >= FLOAT_DIGITS:  # as a computer prints it
+        last = max(last, abs(exact) / 2**50)
     cut_off = abs(value) <= abs(exact) < abs(value) + last
     return bool(abs(value - exact) <= last / 2 or (cut_off and value * exact > 0))
 

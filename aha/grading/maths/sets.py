@@ -61,7 +61,8 @@ def is_set(node: Node) -> bool:
     if isinstance(node, Sym):
         return node.name in (*_REALS[:2], "∅")
     return isinstance(node, Call) and (
-        node.name in ("cup", "cap", "setminus", "such", "[]", "[)", "(]")
+        node.name in ("cup", "cap", "setminus", "such", "[)", "(]")
+        or (node.name == "[]" and len(node.args) == 2)
         or _ordered(node)
         or (node.name in ("or", "and", "list") and all(_ordered(each) for each in node.args))
         or (node.name == "()" and any(each in (_INFINITY, Call("neg", (_INFINITY,))) for each in node.args))
@@ -126,6 +127,10 @@ def _bracket(node: Call) -> Spans | None:
 def _inequality(node: Call) -> Spans | None:
     """Of one variable, linear, as `2x > 4`, `0 < f(x) < 1` or `x ≠ 5`."""
     signs = node.name.split(" ")
+    match node:
+        case Call("<" | "le", (Call("abs", (inside,)), limit)) | Call(">" | "ge", (limit, Call("abs", (inside,)))):
+            sign = _FLIPPED.get(signs[0], "") if signs[0] in (">", "ge") else signs[0]
+            return _inequality(Call(f"{sign} {sign}", (Call("neg", (limit,)), inside, limit)))
     if len(signs) == 1:
         return _half_line(node.args[0], signs[0], node.args[1])
     if len(signs) != 2 or "ne" in signs:

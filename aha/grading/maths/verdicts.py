@@ -24,6 +24,7 @@ _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9
 _DENIED = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
+_BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
 
@@ -35,6 +36,8 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
         return True
     if (decided := _without_algebra(gold, said)) is not None:
         return decided
+    if gold.exotic and said.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", said.cleaned):
+        return True
     if said.node is None:
         spoken = _in_prose(gold, claimed, settings)
         return None if said.exotic and not spoken and len(claimed.text) <= LONGEST_FORMULA else spoken
