@@ -111,11 +111,11 @@ def main() -> None:
                 f"{cpu_ms:5.2f} ms of processor a program: at most {1000 * chosen.workers / cpu_ms:,.0f}/s on {chosen.workers} free cores",
                 flush=True,
             )
-        for tier, sandbox in opened.items():
-            if tier in ("bwrap", "wasm"):
-                print(f"{tier:7} {respawned_ms(sandbox):6.0f} ms to replace what was killed", flush=True)
+        for sandbox in opened.values():
             if chosen.flat:
                 flat(sandbox, chosen.flat, chosen.workers)
+        if "bwrap" in opened:
+            print(f"bwrap   {respawned_ms(opened['bwrap']):6.0f} ms to replace what was killed", flush=True)
     finally:
         for sandbox in opened.values():
             sandbox.close()
