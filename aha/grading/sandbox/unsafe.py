@@ -54,7 +54,7 @@ class _Ended:
     def _verdict(self, limits: Limits) -> tuple[Verdict, str]:
         if self.stopped == "OLE":
             return "OLE", f"more than {limits.output_bytes:,} bytes of output"
-        if self.cpu_s > limits.cpu_s - LOOK_S:
+        if self.code == -signal.SIGXCPU or self.cpu_s > limits.cpu_s - LOOK_S:
             return "TLE", f"{limits.cpu_s:g} s of processor time are used up"
         if self.stopped == "TLE":
             return "TLE", f"not done after {limits.wall_s:g} s by the clock"

@@ -32,14 +32,24 @@ ADD = "print(sum(map(int, input().split())))"
 
 
 @pytest.fixture
-def sandbox() -> Iterator[BwrapSandbox]:
+def sandbox(_others: None) -> Iterator[BwrapSandbox]:
     opened = BwrapSandbox(workers=2)
     yield opened
     opened.close()
 
 
+BEFORE: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Graders that other tests of this process opened go on beside ours; what a test counts began after it."""
+    BEFORE.clear()
+    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    return [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
 
 
 def kill(processes: list[psutil.Process]) -> None:
