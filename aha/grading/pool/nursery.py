@@ -115,6 +115,11 @@ class Nursery:
         if "failed" in said:
             raise BadInput(f"the process that grades mathematics does not start ({said['failed']}): is aha installed with all it needs?")
 
+    @property
+    def number(self) -> int:
+        """The process's."""
+        return self._process.pid
+
     def born(self) -> Worker:
         """A new worker, a millisecond old. Closed where none can be had."""
         with ExitStack() as undo:

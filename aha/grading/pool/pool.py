@@ -85,6 +85,11 @@ class Pool:
     def counts(self) -> Counts:
         return self._counts
 
+    @property
+    def zygote(self) -> int | None:
+        """The number of the process that forks the workers, once there is one."""
+        return self._nursery.number if self._nursery is not None else None
+
     def close(self) -> None:
         """No process is left. What is being graded is abstained from."""
         with self._change:

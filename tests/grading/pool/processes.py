@@ -15,12 +15,13 @@ from aha.grading import Graders
 from aha.grading.pool import Pool
 
 
-def zygotes(of: psutil.Process | None = None) -> list[psutil.Process]:
-    found = (of or psutil.Process()).children()
-    return [each for each in found if alive(each) and "aha.grading.pool.zygote" in each.cmdline()]
+def zygotes(of: Pool | None = None) -> list[psutil.Process]:
+    """The processes that fork workers for this one: a pool's, or all."""
+    found = [each for each in psutil.Process().children() if alive(each) and "aha.grading.pool.zygote" in each.cmdline()]
+    return [each for each in found if of is None or each.pid == of.zygote]
 
 
-def workers(of: psutil.Process | None = None) -> list[psutil.Process]:
+def workers(of: Pool | None = None) -> list[psutil.Process]:
     return [worker for zygote in zygotes(of) for worker in zygote.children() if alive(worker)]
 
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[3]
 def pool() -> Iterator[Pool]:
     with Pool(workers=2) as opened:
         yield opened
-    assert until(lambda: not zygotes(), 5.0)
+    assert until(lambda: not zygotes(opened), 5.0)
 
 
 def graded(pool: Pool) -> None:
@@ -46,7 +46,7 @@ def test_a_worker_that_is_killed_costs_nobody_an_answer(pool: Pool) -> None:
     pool.warm()
     lost = pool.counts.lost
     for each in range(5):
-        (victim, *_) = workers()
+        (victim, *_) = workers(pool)
         victim.send_signal((signal.SIGKILL, signal.SIGTERM)[each % 2])
         assert until(lambda gone=victim: not alive(gone))  # type: ignore[misc]
         graded(pool)
@@ -55,7 +55,7 @@ def test_a_worker_that_is_killed_costs_nobody_an_answer(pool: Pool) -> None:
 
 def test_a_worker_that_is_stopped_is_noticed_at_the_deadline_and_its_answer_given_by_another(pool: Pool) -> None:
     pool.warm()
-    stopped = workers()
+    stopped = workers(pool)
     for worker in stopped:
         worker.suspend()
     began = time.monotonic()
@@ -67,12 +67,12 @@ def test_a_worker_that_is_stopped_is_noticed_at_the_deadline_and_its_answer_give
 def test_the_process_that_forks_is_made_again_when_it_is_killed_or_stopped(pool: Pool) -> None:
     for hurt in (psutil.Process.kill, psutil.Process.suspend):
         pool.warm()
-        (zygote,) = zygotes()
-        for worker in workers():
+        (zygote,) = zygotes(pool)
+        for worker in workers(pool):
             worker.kill()
         hurt(zygote)
         graded(pool)
-        (again,) = zygotes()
+        (again,) = zygotes(pool)
         assert again.pid != zygote.pid and not alive(zygote)
 
 
@@ -89,7 +89,7 @@ def test_a_run_whose_workers_are_killed_and_stopped_at_every_step_writes_the_sam
 
     def harm() -> None:
         while len(hurt) < steps and not done.wait(draw.random() * 0.3):
-            victims = [*workers(), *(zygotes() if draw.random() < 0.1 else [])]
+            victims = [*workers(pool), *(zygotes(pool) if draw.random() < 0.1 else [])]
             for victim in draw.sample(victims, min(1, len(victims))):
                 number = draw.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -114,19 +114,19 @@ def test_many_threads_share_few_workers(pool: Pool) -> None:
     with ThreadPoolExecutor(8) as threads:
         grades = list(threads.map(lambda pair: pool.grade(*pair), golds))
     assert [type(grade) for grade in grades] == [Wrong if n % 2 else Right for n in range(1, 41)]
-    assert len(workers()) <= 2
+    assert len(workers(pool)) <= 2
 
 
 def test_a_forked_child_has_processes_of_its_own_and_leaves_none(pool: Pool) -> None:
     graded(pool)
-    before = {process.pid for process in zygotes()}
+    before = {process.pid for process in zygotes(pool)}
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             graded(pool)
-            os.write(writing, b"%d" % zygotes()[0].pid)
+            os.write(writing, b"%d" % zygotes(pool)[0].pid)
             code = 0
         finally:
             os._exit(code)
@@ -136,7 +136,7 @@ def test_a_forked_child_has_processes_of_its_own_and_leaves_none(pool: Pool) -> 
     os.close(reading)
     assert os.waitstatus_to_exitcode(status) == 0
     assert theirs not in before and until(lambda: not psutil.pid_exists(theirs))
-    assert {process.pid for process in zygotes()} == before
+    assert {process.pid for process in zygotes(pool)} == before
     graded(pool)
 
 
@@ -165,15 +165,13 @@ def test_any_text_travels_and_comes_back_as_a_grade(pool: Pool, answer: str) -> 
     assert isinstance(pool.grade(GOLD, answer), Wrong | Abstained)
 
 
-def test_descriptors_threads_and_processes_stay_as_many(pool: Pool) -> None:
-    def owned() -> tuple[int, int, int]:
-        return psutil.Process().num_fds(), threading.active_count(), len(workers())
-
+def test_descriptors_threads_and_processes_stay_as_few(pool: Pool) -> None:
     graded(pool)
-    before = owned()
-    for n in range(300):
+    descriptors, threads = psutil.Process().num_fds() - len(workers(pool)), threading.active_count()
+    for n in range(700):  # more than a worker's life
         pool.grade(Latex(f"(x+{n})^2"), SAME)
-    assert owned() == before
+    assert psutil.Process().num_fds() - len(workers(pool)) == descriptors
+    assert threading.active_count() == threads and len(workers(pool)) <= 2
 
 
 # --- limits and secrets -----------------------------------------------------------------------------------------------
@@ -183,7 +181,7 @@ def test_a_worker_has_a_gibibyte_writes_no_file_and_knows_no_secret(monkeypatch:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-4f1d")
     with Pool(workers=1) as pool:
         pool.warm()
-        (worker,) = (each for zygote in zygotes() for each in zygote.children() if len(zygote.children()) == 1)
+        (worker,) = workers(pool)
         limits = Path(f"/proc/{worker.pid}/limits").read_text()
         assert "Max address space         1073741824           1073741824" in limits
         assert "Max file size             0                    0" in limits
@@ -202,17 +200,16 @@ def test_a_pool_that_cannot_be_is_refused(settings: dict[str, int]) -> None:
 def test_a_closed_pool_abstains_and_leaves_no_process() -> None:
     pool = Pool(workers=2)
     pool.warm()
-    mine = [each for each in zygotes() if each.create_time() == max(found.create_time() for found in zygotes())]
+    mine = [*zygotes(pool), *workers(pool)]
     pool.close()
-    assert not any(map(alive, mine))
+    assert len(mine) == 2 and until(lambda: not any(map(alive, mine)), 5.0)
     assert pool.grade(GOLD, SAME) == Abstained("could not be graded: the pool is closed")
 
 
 def test_closing_lets_go_of_who_waits() -> None:
     pool = Pool(workers=1)
     pool.warm()
-    newest = max(zygotes(), key=psutil.Process.create_time)
-    for worker in newest.children():
+    for worker in workers(pool):
         worker.suspend()
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(pool.grade, GOLD, SAME) for _ in range(3)]
