@@ -127,7 +127,8 @@ attempts = {
     'pidfd': lambda: os.pidfd_open(1), 'pipe size': lambda: fcntl.fcntl(os.pipe()[0], 1031, 1 << 20),
     'lease': lambda: fcntl.fcntl(os.open(os.__file__, 0), 1024, 1), 'stdin': lambda: os.write(0, b'x'),
     'growth': lambda: os.truncate(0, 10), 'terminal': lambda: fcntl.ioctl(0, 0x5412, b'x'),
-    'queue': lambda: libc.mq_open(b'/q', 0o100, 0o600, None), 'lock': lambda: libc.mlock(zero, 100), 'dumpable': lambda: libc.prctl(4, 1, 0, 0, 0),
+    'queue': lambda: libc.mq_open(b'/q', 0o100, 0o600, None), 'lock': lambda: libc.mlock(zero, 100),
+    'dumpable': lambda: libc.prctl(4, 1, 0, 0, 0),
     'filter': lambda: libc.prctl(22, 2, zero, 0, 0), 'limit': lambda: resource.setrlimit(7, (4096, 4096)) or 1,
 }
 for name, attempt in attempts.items():
