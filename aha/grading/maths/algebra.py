@@ -39,6 +39,7 @@ def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
             strict=settings.strict,
             allow_set_relation_comp=settings.relations,
             timeout_seconds=None,
+            raise_on_error=True,  # what runs out of memory has not said "wrong"
         )
     )
 
