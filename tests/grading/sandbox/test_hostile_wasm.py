@@ -26,12 +26,14 @@ from tests.grading.sandbox.test_hostile_bwrap import MUTANTS, mutant
 from tests.house import ROOT
 
 REASON = why_not()
+BEFORE: set[int] = set()  # graders that other tests of this process opened go on beside ours
 pytestmark = [needs_hostile, pytest.mark.skipif(REASON is not None, reason=f"wasm: {REASON}")]
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[WasmSandbox]:
     os.environ["AHA_TEST_API_KEY"] = CANARY
+    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
     opened = WasmSandbox(workers=2)
     yield opened
     opened.close()
@@ -58,7 +60,8 @@ def test_an_attack_is_contained(attack: Attack, sandbox: WasmSandbox, made: Trap
 
 
 def workers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if "wasm_worker.py" in " ".join(each.cmdline())]
+    began = [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
+    return [each for each in began if each.status() != psutil.STATUS_ZOMBIE and "wasm_worker.py" in " ".join(each.cmdline())]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else: the other tests ran as an ordinary user here")
