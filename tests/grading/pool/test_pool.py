@@ -182,9 +182,9 @@ def test_a_worker_has_a_gibibyte_writes_no_file_and_knows_no_secret(monkeypatch:
     with Pool(workers=1) as pool:
         pool.warm()
         (worker,) = workers(pool)
-        limits = Path(f"/proc/{worker.pid}/limits").read_text()
-        assert "Max address space         1073741824           1073741824" in limits
-        assert "Max file size             0                    0" in limits
+        limits = Path(f"/proc/{worker.pid}/limits")
+        assert until(lambda: "Max address space         1073741824           1073741824" in limits.read_text())  # its first act
+        assert until(lambda: "Max file size             0                    0" in limits.read_text())
         assert "canary-4f1d" not in Path(f"/proc/{worker.pid}/environ").read_bytes().decode()
 
 
