@@ -57,6 +57,11 @@ def apart(text: str) -> tuple[str, str | None]:
     return after.strip(), before.strip().removeprefix(THINK).strip()
 
 
+def _tagged(thought: str, answer: str, prefilled: bool) -> str:
+    opening = "" if prefilled else f" {THINK}"
+    return f"{opening} {thought} {END_THINK} {ANSWER} {answer} {END_ANSWER}"
+
+
 def _read(text: str, tokens: int, finished: Finished, tags: tuple[str, ...], prefilled: bool) -> Reply:
     whole = THINK + text if prefilled else text
     inside = _inside(whole, tags) if finished == "stop" else None
@@ -69,6 +74,10 @@ class R1Zero:
     """The paper's Table 1, to the letter, the period after the question included. `prefilled` appends ` <think>` to the prompt."""
 
     prefilled: bool = False
+
+    def write(self, thought: str, answer: str) -> str:
+        """The reply that `read` takes apart into these two."""
+        return _tagged(thought, answer, self.prefilled)
 
     def prompt(self, question: str) -> str:
         return TABLE_1.replace("{question}", question) + f" {THINK}" * self.prefilled
@@ -83,6 +92,10 @@ class Short:
     """The tiny world's prompt, as its corpus writes it; replies as in `R1Zero`."""
 
     prefilled: bool = False
+
+    def write(self, thought: str, answer: str) -> str:
+        """The reply that `read` takes apart into these two."""
+        return _tagged(thought, answer, self.prefilled)
 
     def prompt(self, question: str) -> str:
         return f"User: {question}\nAssistant:" + f" {THINK}" * self.prefilled
@@ -106,9 +119,36 @@ class Instruct:
         asked = Message("user", f"{question}\n{self.suffix}" if self.suffix else question)
         return Conversation((asked,) if self.system is None else (Message("system", self.system), asked))
 
+    def write(self, thought: str, answer: str) -> str:
+        """The reply that `read` takes apart into these two."""
+        opening = "" if self.prefilled else THINK
+        return f"{opening}\n{thought}\n{END_THINK}\n\n{answer}"
+
     def read(self, text: str, tokens: int, finished: Finished) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
         return _read(text, tokens, finished, SUMMARISED, self.prefilled)
 
 
-Template = R1Zero | Short | Instruct
+@dataclass(frozen=True)
+class Delimited:
+    """R1's own form from the cold start on (paper §2.3.1): `|special_token|<reasoning_process>|special_token|<summary>`, the prompt being
+    a conversation for the model's own chat template. An empty reasoning process is how a reply without a chain of thought is written."""
+
+    token: str = "<|reasoning|>"
+
+    def prompt(self, question: str) -> Conversation:
+        return Conversation((Message("user", question),))
+
+    def write(self, thought: str, answer: str) -> str:
+        """The reply that `read` takes apart into these two."""
+        return f"{self.token} {thought}{self.token} {answer}" if thought else f"{self.token}{self.token} {answer}"
+
+    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+        """The reply in `text`, which is what was sampled without the stop token."""
+        match text.split(self.token) if finished == "stop" else []:
+            case [before, thought, summary] if not before.strip() and summary.strip():
+                return Reply(text, thought.strip(), summary.strip(), tokens, finished)
+        return Reply(text, None, None, tokens, finished)
+
+
+Template = R1Zero | Short | Instruct | Delimited

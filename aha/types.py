@@ -205,10 +205,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation; `thought` is what the assistant thought before it said so, `None` where nothing is known of it."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    thought: str | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,49 @@ class Conversation:
     """Turns in the order in which they were said."""
 
     messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a row comes from: the stage that made it, the problem it answers, who was asked (a checkpoint's digest, or a server and its
+    model) with which seed, the versions of the grader and template that let it pass, and the rows it was made of."""
+
+    stage: str
+    problem: str
+    sampler: str
+    seed: int | None
+    grader: str
+    template: str
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Example:
+    """A conversation to be imitated: what the assistant said last, given all before it. `id` is unique in its set."""
+
+    id: str
+    domain: str
+    language: Language
+    conversation: Conversation
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to one problem, of which a judge preferred one: what a model of helpfulness learns from (nature B.3)."""
+
+    problem: Problem
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A whole reply, thought included, and whether it is safe: what a model of harmlessness learns from (nature B.3)."""
+
+    problem: Problem
+    text: str
+    safe: bool
 
 
 @dataclass(frozen=True)

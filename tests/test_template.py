@@ -9,7 +9,7 @@ import pytest
 
 from aha.tasks.corpus.voice import prompt
 from aha.tasks.countdown import question
-from aha.template import Instruct, R1Zero, Short, Template, apart
+from aha.template import Delimited, Instruct, R1Zero, Short, Template, apart
 from aha.types import Conversation, Message
 
 GOOD = "<think> 8 * 6 = 48 </think> <answer> 8 * 6 </answer>"
@@ -164,3 +164,24 @@ def test_a_megabyte_is_read_in_a_fifth_of_a_second(text: str, template: Template
 )
 def test_a_chats_thought_is_shown_apart(text: str, visible: str, thought: str | None) -> None:
     assert apart(text) == (visible, thought)
+
+
+@pytest.mark.parametrize(
+    "template", [R1Zero(), R1Zero(True), Short(), Short(True), Instruct(), Instruct(prefilled=True), Delimited()], ids=str
+)
+def test_what_a_template_writes_it_reads(template: Template) -> None:
+    reply = template.read(template.write("8 + 6 = 14", "6 + 8"), 9, "stop")
+    assert (reply.thought, reply.answer) == ("8 + 6 = 14", "6 + 8")
+
+
+def test_the_cold_starts_form_is_the_papers_and_an_empty_thought_is_no_chain_of_thought() -> None:
+    assert Delimited().write("8 + 6 = 14", "14") == "<|reasoning|> 8 + 6 = 14<|reasoning|> 14"
+    assert Delimited().read("<|reasoning|><|reasoning|> Hello", 3, "stop").thought == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["14", "<|reasoning|> 14", "so <|reasoning|> a<|reasoning|> 14", "<|reasoning|> a<|reasoning|> ", "<|reasoning|>" * 3]
+)
+def test_a_reply_without_exactly_two_delimiters_and_a_summary_breaks_the_cold_starts_form(text: str) -> None:
+    reply = Delimited().read(text, 9, "stop")
+    assert (reply.thought, reply.answer) == (None, None)
