@@ -1,6 +1,7 @@
 """What words a text is made of: reflection words and languages. One measure for rewards, filters, evals and reports.
 
-Code, formulas, numbers and tags are no words and are left out first. Chinese has no spaces, so its words are counted by rule: a listed
+Code, formulas, numbers and tags are no words and are left out first; what is quoted is somebody else's, and its language counts for nothing
+unless there is nothing else. Chinese has no spaces, so its words are counted by rule: a listed
 word is one, and whatever stands between listed words counts one word for every two characters begun.
 """
 
@@ -35,6 +36,11 @@ _NOT_PROSE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
+# Somebody else's words: between quotation marks in one line, and not long enough to think in. Apostrophes are none, and inches neither.
+_QUOTED = re.compile(
+    r"""“[^“”\n]{1,200}”|「[^「」\n]{1,200}」|『[^『』\n]{1,200}』|«[^«»\n]{1,200}»|(?<![A-Za-z0-9])"(?=\S)[^"\n]{0,199}[^"\s]"(?![A-Za-z0-9])"""
+)
+
 _HAN = "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _LATIN = "[A-Za-z\u00c0-\u024f]"
 _LISTED = "|".join(sorted({*REFLECTION_ZH, *_FREQUENT_ZH.split()}, key=lambda word: (-len(word), word)))
@@ -64,8 +70,14 @@ def prose(text: str) -> str:
 
 
 def count_words(text: str) -> Words:
-    """The words of the text's prose by language; numbers, symbols and single letters (variables) are none."""
+    """The words of the text's prose by language; numbers, symbols and single letters (variables) are none. Quotes count where there is
+    nothing else."""
     plain = prose(text)
+    own = _count(_QUOTED.sub(lambda match: " " * len(match[0]), plain))
+    return own if own.all else _count(plain)
+
+
+def _count(plain: str) -> Words:
     latin = sum(len(word) > 1 or word in _LONE_WORDS for word in _EN_WORD.findall(plain))
     other = sum(len(word) > 1 for word in _OTHER_WORD.findall(plain))
     return Words(latin, len(_ZH_WORD.findall(plain)), other)

@@ -122,3 +122,18 @@ def test_any_text_has_shares_that_sum_to_at_most_one(text):
     words = count_words(text)
     assert words.all == 0 or language_share(text, "en") + language_share(text, "zh") <= 1.0 + 1e-12
     assert reflects(text) == (reflection_count(text) > 0)
+
+
+@pytest.mark.parametrize("quoted", ["“hello there”", "「hello there」", "『hello there』", "«hello there»", '"hello there"', '说"hello"了'])
+def test_what_is_quoted_is_in_nobodys_language(quoted):
+    assert count_words(f"所以 {quoted}").en == 0
+    assert not mixes_languages(f"所以 {quoted}")
+
+
+@pytest.mark.parametrize("kept", ['5" wide and 6" high', "it’s the dog’s", 'a " b and " c', "“open and never closed", '"one\ntwo"'])
+def test_inches_apostrophes_and_marks_that_close_nothing_quote_nothing(kept):
+    assert count_words(kept) == count_words(kept.replace('"', " ").replace("“", " "))
+
+
+def test_a_quote_counts_where_there_is_nothing_else():
+    assert count_words("“所以” 12") == Words(0, 1, 0)

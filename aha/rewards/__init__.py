@@ -13,10 +13,11 @@ from aha.protocols import Backend, Opens, Reward
 from aha.rewards.accuracy import Accuracy
 from aha.rewards.form import Format
 from aha.rewards.judge import Judge
+from aha.rewards.language import LanguageConsistency
 from aha.rewards.length import SoftOverlong
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
-__all__ = ["Accuracy", "Format", "Judge", "Rewards", "SoftOverlong", "Weighted", "paper"]
+__all__ = ["Accuracy", "Format", "Judge", "LanguageConsistency", "Rewards", "SoftOverlong", "Weighted", "paper"]
 
 
 @dataclass(frozen=True)
