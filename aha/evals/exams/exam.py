@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aha.answers.claims import claim
@@ -75,6 +75,10 @@ class Exam:
     verified: bool = False
     needs_judge: bool = False
     keep: Callable[[Item], bool] | None = None
+
+    def kin(self, name: str, what: str, licence: str, source: Source, **changes: Any) -> Exam:
+        """Another benchmark, which differs in these and in what is named besides."""
+        return replace(self, name=name, what=what, licence=licence, source=source, **changes)
 
 
 # --- what most readers and judges share ---------------------------------------------------------------------------------

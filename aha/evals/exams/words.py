@@ -6,7 +6,6 @@ import re
 import string
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from aha.answers.claims import claim
@@ -134,11 +133,11 @@ DROP = Exam(
     headline="f1",
     published=("DROP", "3-shot F1"),
 )
-IFEVAL = Exam(
-    name="ifeval",
-    what="IFEval: 541 prompts with instructions that a rule can check",
-    licence="Apache-2.0",
-    source=Source(
+IFEVAL = DROP.kin(
+    "ifeval",
+    "IFEval: 541 prompts with instructions that a rule can check",
+    "Apache-2.0",
+    Source(
         ("ifeval/input_data.jsonl", "input_data.jsonl", "ifeval*.jsonl"),
         "key, prompt, instruction_id_list, kwargs",
         ("google/IFEval", None, "train"),
@@ -160,12 +159,11 @@ SIMPLE_QA = Exam(
     verified=True,
     needs_judge=True,
 )
-C_SIMPLE_QA = replace(
-    SIMPLE_QA,
-    name="c_simpleqa",
-    what="C-SimpleQA: 3,000 short Chinese questions of fact",
-    licence="CC-BY-NC-SA-4.0",
-    source=Source(
+C_SIMPLE_QA = SIMPLE_QA.kin(
+    "c_simpleqa",
+    "C-SimpleQA: 3,000 short Chinese questions of fact",
+    "CC-BY-NC-SA-4.0",
+    Source(
         ("c_simpleqa/*.jsonl", "c_simpleqa/*.csv", "chinese*simpleqa*.jsonl"),
         "question, answer",
         ("OpenStellarTeam/Chinese-SimpleQA", None, "train"),
@@ -174,14 +172,11 @@ C_SIMPLE_QA = replace(
     published=("C-SimpleQA", "Correct"),
     verified=False,
 )
-FRAMES = replace(
-    SIMPLE_QA,
-    name="frames",
-    what="FRAMES: 824 questions that need several facts together",
-    licence="Apache-2.0",
-    source=Source(
-        ("frames/*.tsv", "frames/*.csv", "frames/*.jsonl", "frames*.csv"), "Prompt, Answer", ("google/frames-benchmark", None, "test")
-    ),
+FRAMES = SIMPLE_QA.kin(
+    "frames",
+    "FRAMES: 824 questions that need several facts together",
+    "Apache-2.0",
+    Source(("frames/*.tsv", "frames/*.csv", "frames/*.jsonl", "frames*.csv"), "Prompt, Answer", ("google/frames-benchmark", None, "test")),
     published=("FRAMES", "Acc."),
     verified=False,
 )
@@ -200,19 +195,18 @@ ALPACA_EVAL = Exam(
     verified=True,
     needs_judge=True,
 )
-ARENA_HARD = replace(
-    ALPACA_EVAL,
-    name="arena_hard",
-    what="Arena-Hard v0.1: 500 prompts; a judge compares with gpt-4-0314",
-    licence="Apache-2.0",
-    source=Source(("arena_hard/v0.1/question.jsonl", "question.jsonl"), "uid, prompt, category"),
+ARENA_HARD = ALPACA_EVAL.kin(
+    "arena_hard",
+    "Arena-Hard v0.1: 500 prompts; a judge compares with gpt-4-0314",
+    "Apache-2.0",
+    Source(("arena_hard/v0.1/question.jsonl", "question.jsonl"), "uid, prompt, category"),
     published=("ArenaHard", "GPT-4-1106"),
 )
-ARENA_HARD_2 = replace(
-    ARENA_HARD,
-    name="arena_hard_v2",
-    what="Arena-Hard v2.0: 500 hard prompts and 250 of creative writing",
-    source=Source(("arena_hard/v2.0/question.jsonl", "question.jsonl"), "uid, prompt, category"),
+ARENA_HARD_2 = ARENA_HARD.kin(
+    "arena_hard_v2",
+    "Arena-Hard v2.0: 500 hard prompts and 250 of creative writing",
+    "Apache-2.0",
+    Source(("arena_hard/v2.0/question.jsonl", "question.jsonl"), "uid, prompt, category"),
     published=None,
 )
 EXAMS = (DROP, IFEVAL, SIMPLE_QA, C_SIMPLE_QA, FRAMES, ALPACA_EVAL, ARENA_HARD, ARENA_HARD_2)
