@@ -132,22 +132,21 @@ MMLU = Exam(
     published=("MMLU", "Pass@1"),
     verified=True,
 )
-REDUX = replace(
-    MMLU,
-    name="mmlu_redux",
-    what="MMLU-Redux: questions of MMLU whose answers were checked; those without one right answer are left out",
-    licence="CC-BY-4.0",
-    source=Source(("mmlu_redux/*.jsonl", "mmlu_redux/*.json", "mmlu_redux/*.csv"), "question, choices, answer, error_type, correct_answer"),
+REDUX = MMLU.kin(
+    "mmlu_redux",
+    "MMLU-Redux: questions of MMLU whose answers were checked; those without one right answer are left out",
+    "CC-BY-4.0",
+    Source(("mmlu_redux/*.jsonl", "mmlu_redux/*.json", "mmlu_redux/*.csv"), "question, choices, answer, error_type, correct_answer"),
     read=_redux,
     published=("MMLU-Redux", "EM"),
     verified=False,
     keep=_redux_usable,
 )
-MMLU_PRO = replace(
-    MMLU,
-    name="mmlu_pro",
-    what="MMLU-Pro: 12,032 questions of 14 categories with up to ten options",
-    source=Source(
+MMLU_PRO = MMLU.kin(
+    "mmlu_pro",
+    "MMLU-Pro: 12,032 questions of 14 categories with up to ten options",
+    "MIT",
+    Source(
         ("mmlu_pro/*.jsonl", "mmlu_pro/*.json", "mmlu_pro/*.zip"),
         "question, options, answer, category",
         ("TIGER-Lab/MMLU-Pro", None, "test"),
@@ -156,12 +155,11 @@ MMLU_PRO = replace(
     judge=by_chain(mmlu_pro),
     published=("MMLU-Pro", "EM"),
 )
-GPQA = replace(
-    MMLU,
-    name="gpqa_diamond",
-    what="GPQA Diamond: 198 questions of biology, physics and chemistry that a search does not answer",
-    licence="CC-BY-4.0, with the request not to show it in plain text on line",
-    source=Source(
+GPQA = MMLU.kin(
+    "gpqa_diamond",
+    "GPQA Diamond: 198 questions of biology, physics and chemistry that a search does not answer",
+    "CC-BY-4.0, with the request not to show it in plain text on line",
+    Source(
         ("gpqa/gpqa_diamond.csv", "gpqa/*.zip", "gpqa*.csv"),
         "Question, Correct Answer, Incorrect Answer 1, Incorrect Answer 2, Incorrect Answer 3",
     ),
@@ -170,31 +168,28 @@ GPQA = replace(
     k=64,
     published=("GPQA Diamond", "pass@1"),
 )
-C_EVAL = replace(
-    MMLU,
-    name="c_eval",
-    what="C-Eval: Chinese questions of 52 subjects with four options",
-    licence="CC-BY-NC-SA-4.0",
-    source=Source(("ceval/val/*.csv", "c_eval/val/*.csv", "ceval/*.jsonl", "*_val.csv"), "question, A, B, C, D, answer"),
+C_EVAL = MMLU.kin(
+    "c_eval",
+    "C-Eval: Chinese questions of 52 subjects with four options",
+    "CC-BY-NC-SA-4.0",
+    Source(("ceval/val/*.csv", "c_eval/val/*.csv", "ceval/*.jsonl", "*_val.csv"), "question, A, B, C, D, answer"),
     read=_chinese,
     judge=by_chain(partial(_chinese_letter, 4)),
     published=("C-Eval", "EM"),
     verified=False,
 )
-CMMLU = replace(
-    C_EVAL,
-    name="cmmlu",
-    what="CMMLU: Chinese questions of 67 subjects with four options",
-    licence="CC-BY-NC-4.0",
-    source=Source(("cmmlu/test/*.csv", "cmmlu/*.jsonl"), "Question, A, B, C, D, Answer"),
+CMMLU = C_EVAL.kin(
+    "cmmlu",
+    "CMMLU: Chinese questions of 67 subjects with four options",
+    "CC-BY-NC-4.0",
+    Source(("cmmlu/test/*.csv", "cmmlu/*.jsonl"), "Question, A, B, C, D, Answer"),
     published=None,
 )
-CLUEWSC = replace(
-    C_EVAL,
-    name="cluewsc",
-    what="CLUEWSC 2020: which noun a Chinese pronoun stands for",
-    licence="research use, by CLUE",
-    source=Source(("cluewsc/dev.json", "cluewsc/*.json*", "cluewsc*.json*"), "text, target (span1_text, span2_text), label"),
+CLUEWSC = C_EVAL.kin(
+    "cluewsc",
+    "CLUEWSC 2020: which noun a Chinese pronoun stands for",
+    "research use, by CLUE",
+    Source(("cluewsc/dev.json", "cluewsc/*.json*", "cluewsc*.json*"), "text, target (span1_text, span2_text), label"),
     read=_cluewsc,
     judge=by_chain(partial(_chinese_letter, 2)),
     published=("CLUEWSC", "EM"),

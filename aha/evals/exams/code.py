@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 
 from aha.errors import BadInput
@@ -118,30 +117,28 @@ HUMANEVAL = Exam(
     read=coded(_humaneval),
     judge=run_it,
 )
-HUMANEVAL_MUL = replace(
-    HUMANEVAL,
-    name="humaneval_mul",
-    what="HumanEval-Mul: HumanEval's functions in several languages, of which Python is run here",
-    source=Source(("code/humaneval_mul/*.jsonl*", "humaneval*mul*.jsonl*"), "name, language, prompt, tests"),
+HUMANEVAL_MUL = HUMANEVAL.kin(
+    "humaneval_mul",
+    "HumanEval-Mul: HumanEval's functions in several languages, of which Python is run here",
+    "MIT",
+    Source(("code/humaneval_mul/*.jsonl*", "humaneval*mul*.jsonl*"), "name, language, prompt, tests"),
     read=coded(_humaneval, "language"),
 )
-MBPP = replace(
-    HUMANEVAL,
-    name="mbpp",
-    what="MBPP: the 500 tasks of its test split",
-    licence="CC-BY-4.0",
-    source=Source(
+MBPP = HUMANEVAL.kin(
+    "mbpp",
+    "MBPP: the 500 tasks of its test split",
+    "CC-BY-4.0",
+    Source(
         ("code/mbpp/mbpp.jsonl", "mbpp*.jsonl*"), "task_id, text (or prompt), test_list", ("google-research-datasets/mbpp", "full", "test")
     ),
     read=coded(_mbpp),
     keep=_mbpp_test,
 )
-LIVECODEBENCH = replace(
-    HUMANEVAL,
-    name="livecodebench",
-    what="LiveCodeBench: contest problems from August 2024 to January 2025",
-    licence="code MIT; statements (c) contest sites",
-    source=Source(
+LIVECODEBENCH = HUMANEVAL.kin(
+    "livecodebench",
+    "LiveCodeBench: contest problems from August 2024 to January 2025",
+    "code MIT; statements (c) contest sites",
+    Source(
         ("code/livecodebench/test*.jsonl", "livecodebench/test*.jsonl", "test*.jsonl"),
         "question_content, starter_code, public_test_cases, private_test_cases, contest_date, difficulty",
     ),
@@ -150,12 +147,11 @@ LIVECODEBENCH = replace(
     published=("LiveCodeBench", "Pass@1-COT"),
     keep=_in_the_papers_time,
 )
-CODEFORCES = replace(
-    HUMANEVAL,
-    name="codeforces",
-    what="Codeforces: contest problems with tests; the rating comes from aha eval codeforces --results",
-    licence="MIT collection; statements (c) Codeforces",
-    source=Source(("code/codeforces/codeforces_problems.json", "codeforces*.json*"), "problem, tests"),
+CODEFORCES = HUMANEVAL.kin(
+    "codeforces",
+    "Codeforces: contest problems with tests; the rating comes from aha eval codeforces --results",
+    "MIT collection; statements (c) Codeforces",
+    Source(("code/codeforces/codeforces_problems.json", "codeforces*.json*"), "problem, tests"),
     read=coded(_program),
     k=16,
     published=("Codeforces", "Rating"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from aha.answers.claims import boxed
 from aha.evals.exams.exam import Exam, Fields, Item, Read, Source, WrongColumns, by_rule, named, said
@@ -52,59 +51,53 @@ AIME = Exam(
     published=("AIME 2024", "pass@1"),
     verified=True,
 )
-MATH_500 = replace(
-    AIME,
-    name="math_500",
-    what="MATH-500: the 500 problems of MATH's test set that PRM800K holds out",
-    licence="MIT",
-    source=Source(("math/math500/test.jsonl", "math*500*.jsonl"), "problem, answer", ("HuggingFaceH4/MATH-500", None, "test")),
+MATH_500 = AIME.kin(
+    "math_500",
+    "MATH-500: the 500 problems of MATH's test set that PRM800K holds out",
+    "MIT",
+    Source(("math/math500/test.jsonl", "math*500*.jsonl"), "problem, answer", ("HuggingFaceH4/MATH-500", None, "test")),
     read=problems("en", _formula, "subject", "type"),
     k=16,
     published=("MATH-500", "pass@1"),
 )
-GSM8K = replace(
-    AIME,
-    name="gsm8k",
-    what="GSM8K: 1,319 word problems of grade school; the answer follows ####",
-    licence="MIT",
-    source=Source(("math/gsm8k/test.jsonl", "gsm8k*.jsonl"), "question, answer", ("openai/gsm8k", "main", "test")),
+GSM8K = AIME.kin(
+    "gsm8k",
+    "GSM8K: 1,319 word problems of grade school; the answer follows ####",
+    "MIT",
+    Source(("math/gsm8k/test.jsonl", "gsm8k*.jsonl"), "question, answer", ("openai/gsm8k", "main", "test")),
     k=4,
     published=None,
 )
-AMC = replace(
-    AIME,
-    name="amc_2023",
-    what="AMC 12 2023, A and B: 40 problems whose answers are numbers",
-    licence="problems (c) Mathematical Association of America; collection MIT",
-    source=Source(("math/amc23/test.jsonl", "amc*.jsonl"), "problem, answer", ("math-ai/amc23", None, "test")),
+AMC = AIME.kin(
+    "amc_2023",
+    "AMC 12 2023, A and B: 40 problems whose answers are numbers",
+    "problems (c) Mathematical Association of America; collection MIT",
+    Source(("math/amc23/test.jsonl", "amc*.jsonl"), "problem, answer", ("math-ai/amc23", None, "test")),
     k=4,
     published=None,
 )
-CNMO = replace(
-    AIME,
-    name="cnmo_2024",
-    what="CNMO 2024: the Chinese National High School Mathematics Olympiad",
-    licence="problems (c) Chinese Mathematical Society; no open collection is known",
-    source=Source(("math/cnmo24/test.jsonl", "cnmo*.jsonl"), "problem, answer"),
+CNMO = AIME.kin(
+    "cnmo_2024",
+    "CNMO 2024: the Chinese National High School Mathematics Olympiad",
+    "problems (c) Chinese Mathematical Society; no open collection is known",
+    Source(("math/cnmo24/test.jsonl", "cnmo*.jsonl"), "problem, answer"),
     read=problems("zh", _formula),
     k=4,
     published=("CNMO 2024", "Pass@1"),
 )
-GAOKAO = replace(
-    CNMO,
-    name="gaokao_math_cloze",
-    what="GaoKao: 118 questions of the Chinese entrance examination with a gap to fill",
-    licence="MIT",
-    source=Source(("math/gaokao_math_cloze/test.jsonl", "gaokao*.jsonl"), "question, answer"),
+GAOKAO = CNMO.kin(
+    "gaokao_math_cloze",
+    "GaoKao: 118 questions of the Chinese entrance examination with a gap to fill",
+    "MIT",
+    Source(("math/gaokao_math_cloze/test.jsonl", "gaokao*.jsonl"), "question, answer"),
     published=None,
     verified=False,
 )
-CMATH = replace(
-    GAOKAO,
-    name="cmath",
-    what="CMATH: word problems of Chinese elementary schools by grade",
-    licence="CC-BY-4.0",
-    source=Source(("math/cmath/test.jsonl", "cmath*.jsonl"), "question, answer", ("weitianwen/cmath", None, "test")),
+CMATH = GAOKAO.kin(
+    "cmath",
+    "CMATH: word problems of Chinese elementary schools by grade",
+    "CC-BY-4.0",
+    Source(("math/cmath/test.jsonl", "cmath*.jsonl"), "question, answer", ("weitianwen/cmath", None, "test")),
     read=problems("zh", _number, "grade"),
 )
 EXAMS = (AIME, MATH_500, GSM8K, AMC, CNMO, GAOKAO, CMATH)
