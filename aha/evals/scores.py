@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import expm1, log
 from statistics import fmean
 
 import numpy as np
@@ -23,15 +24,15 @@ class Interval:
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
-    """The chance that one of `k` samples drawn from `samples`, `right` of them right, is right: 1 - C(n-c, k) / C(n, k), as a product
-    that no factorial overflows."""
+    """The chance that one of `k` samples drawn from `samples`, `right` of them right, is right: 1 - C(n-c, k) / C(n, k) =
+    1 - Π (1 - k/i) for i from n-c+1 to n. As a sum of logarithms nothing overflows, and the last bit is as good as that of 1 - p."""
     if not 1 <= k <= samples:
         raise BadInput(f"pass@{k} of {samples} samples a problem: undefined, k must be from 1 to {samples}")
     if not 0 <= right <= samples:
         raise BadInput(f"{right} right of {samples} samples: impossible, must be from 0 to {samples}")
     if samples - right < k:
         return 1.0
-    return 1.0 - float(np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
+    return -expm1(sum(log(1 - k / i) for i in range(samples - right + 1, samples + 1))) if right else 0.0
 
 
 def pass_at_1(right: Sequence[Sequence[bool]]) -> list[float]:

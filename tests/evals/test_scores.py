@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import combinations
+from math import comb
 from statistics import fmean
 
 import pytest
@@ -24,6 +26,12 @@ def test_pass_at_1_is_the_share_of_right_samples():
 def test_none_right_never_passes_and_fewer_wrong_than_k_always_does():
     assert pass_at_k(5, 0, 5) == 0.0
     assert pass_at_k(5, 3, 3) == 1.0
+
+
+def test_pass_at_k_is_right_to_the_last_bits():
+    cases = [(n, c, k) for n in (6, 10, 64) for c in range(n + 1) for k in range(1, n + 1)]
+    apart = [abs(pass_at_k(n, c, k) - float(1 - Fraction(comb(n - c, k), comb(n, k)))) for n, c, k in cases]
+    assert max(apart) < 3e-16
 
 
 def test_pass_at_k_of_fewer_samples_than_k_is_refused():
