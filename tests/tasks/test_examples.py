@@ -1,0 +1,155 @@
+"""Examples on disk: our own rows, the files of other people, and what a broken line is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aha.errors import BadInput
+from aha.tasks.examples import load_examples, read_examples, write_example
+from aha.types import Conversation, Example, Message, Origin
+
+ASKED = {"role": "user", "content": "use 1 2 3 make 6"}
+SAID = {"role": "assistant", "content": "1 + 2 + 3"}
+
+
+def wrote(path: Path, *rows: object) -> Path:
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def only(path: Path, row: object) -> Example:
+    (example,) = read_examples(wrote(path / "one.jsonl", row))
+    return example
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(lambda text: bool(text.strip()))
+ORIGIN = st.builds(Origin, *[TEXT] * 3, st.none() | st.integers(0, 2**62), *[TEXT] * 2, st.lists(TEXT, max_size=2).map(tuple))
+ANSWER = TEXT.filter(lambda text: not text.lstrip().startswith("<think>"))
+OURS = st.builds(
+    lambda name, asked, said, thought, origin: Example(
+        name, "chain", "zh", Conversation((Message("user", asked), Message("assistant", said, thought))), origin
+    ),
+    *(TEXT, TEXT, ANSWER),
+    st.none() | st.just("") | TEXT,
+    st.none() | ORIGIN,
+)
+
+
+@given(OURS)
+def test_what_is_written_is_one_line_and_is_read_again_as_it_was(tmp_path_factory: pytest.TempPathFactory, example: Example) -> None:
+    line = write_example(example)
+    path = tmp_path_factory.getbasetemp() / "example.jsonl"
+    path.write_bytes(line.encode() + b"\n")
+    assert "\n" not in line and read_examples(path) == [example]
+
+
+# --- the forms of other people ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [ASKED, SAID]},
+        {"conversations": [{"from": "human", "value": ASKED["content"]}, {"from": "gpt", "value": SAID["content"]}]},
+        {"prompt": ASKED["content"], "completion": SAID["content"]},
+        {"prompt": [ASKED], "completion": [SAID]},
+        {"question": ASKED["content"], "solution": SAID["content"]},
+        {"messages": [{"role": "system", "content": ""}, ASKED, SAID | {"content": [{"type": "text", "text": SAID["content"]}]}]},
+    ],
+)
+def test_a_chat_is_read_in_each_usual_form(tmp_path: Path, row: object) -> None:
+    example = only(tmp_path, row)
+    assert example.conversation == Conversation((Message("user", "use 1 2 3 make 6"), Message("assistant", "1 + 2 + 3")))
+    assert (example.id, example.domain, example.language, example.origin) == ("one.jsonl:1", "general", "en", None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [ASKED, SAID | {"reasoning_content": "try 1 + 2"}]},
+        {"messages": [ASKED, SAID | {"content": "<think>\ntry 1 + 2\n</think>\n\n1 + 2 + 3"}]},
+        {"question": ASKED["content"], "solution": SAID["content"], "reasoning": "try 1 + 2"},
+    ],
+)
+def test_a_thought_stands_in_its_own_field_or_in_tags_before_the_answer(tmp_path: Path, row: object) -> None:
+    assert only(tmp_path, row).conversation.messages[-1] == Message("assistant", "1 + 2 + 3", "try 1 + 2")
+
+
+def test_an_empty_thought_is_no_chain_of_thought_and_none_is_nothing_known(tmp_path: Path) -> None:
+    assert only(tmp_path, {"messages": [ASKED, SAID | {"reasoning_content": ""}]}).conversation.messages[-1].thought == ""
+    assert only(tmp_path, {"messages": [ASKED, SAID]}).conversation.messages[-1].thought is None
+
+
+def test_the_language_is_that_of_the_question_unless_the_row_says_so(tmp_path: Path) -> None:
+    chinese = {"messages": [{"role": "user", "content": "用 1 2 3 得到 6"}, SAID]}
+    assert only(tmp_path, chinese).language == "zh" and only(tmp_path, chinese | {"language": "en"}).language == "en"
+
+
+def test_a_folder_is_read_shard_after_shard_and_a_run_directory_by_its_rows(tmp_path: Path) -> None:
+    rows = tmp_path / "run" / "rows"
+    rows.mkdir(parents=True)
+    for name, answer in (("00001.jsonl", "b"), ("00000.jsonl", "a")):
+        wrote(rows / name, {"messages": [ASKED, SAID | {"content": answer}]})
+    (rows / "00002.jsonl.gz").write_bytes(gzip.compress(json.dumps({"messages": [ASKED, SAID | {"content": "c"}]}).encode()))
+    wrote(rows / ".00003.jsonl.aside", "half a ro")
+    said = [example.conversation.messages[-1].content for example in read_examples(rows)]
+    assert said == ["a", "b", "c"] and read_examples(rows.parent) == read_examples(rows)
+
+
+# --- what is broken ---------------------------------------------------------------------------------------------------
+
+GOOD = {"messages": [ASKED, SAID]}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('{"messages": [', "not JSON at character"),
+        ("[1]", "is a list, not an object"),
+        ("3", "is a number, not an object"),
+        ({}, "neither messages nor prompt or question"),
+        ({"messages": "hello"}, "no list of objects"),
+        ({"messages": [ASKED, 3]}, "no list of objects"),
+        ({"messages": []}, "its last message is not the assistant's"),
+        ({"messages": [SAID, ASKED]}, "its last message is not the assistant's"),
+        ({"messages": [SAID]}, "no message of the user stands before"),
+        ({"messages": [ASKED, {"role": "tool", "content": "6"}, SAID]}, "role is 'tool': it is one of system, user, assistant"),
+        ({"messages": [{"content": "hi"}, SAID]}, "role is 'None'"),
+        ({"messages": [ASKED, SAID | {"content": " "}]}, "without a text in field 'content'"),
+        ({"messages": [ASKED, SAID | {"content": None}]}, "'content' is of type NoneType"),
+        ({"messages": [ASKED, SAID | {"reasoning_content": 3}]}, "'reasoning_content' is of type int"),
+        ({"messages": [ASKED, SAID | {"content": "<think> for ever"}]}, "nothing stands after </think>"),
+        ({"messages": [ASKED, SAID | {"content": "a\ud800"}]}, "half a surrogate pair"),
+        ({"prompt": "p"}, "neither messages nor completion or solution"),
+        (GOOD | {"origin": {"stage": "rejection"}}, "field 'origin'"),
+        (GOOD | {"id": "0"}, "id '0' is that of"),
+    ],
+)
+def test_a_broken_line_is_named_with_its_file_and_place_in_one_line(tmp_path: Path, row: object, reason: str) -> None:
+    line = row if isinstance(row, str) else json.dumps(row)
+    path = wrote(tmp_path / "bad.jsonl", GOOD | {"id": "0"}, line, GOOD)
+    with pytest.raises(BadInput) as refused:
+        read_examples(path)
+    said = str(refused.value)
+    assert said.startswith(f"{path}, line 2: ") and reason in said and "\n" not in said
+
+
+def test_bad_rows_are_left_out_when_asked_and_more_than_one_in_a_hundred_stops(tmp_path: Path) -> None:
+    path = wrote(tmp_path / "few.jsonl", *[GOOD] * 99, "torn")
+    loaded = load_examples(str(path), "skip")
+    assert len(loaded.examples) == 99 and loaded.skipped[0].place == f"{path}, line 100"
+    with pytest.raises(BadInput, match="2 of 99 rows are bad, more than 1 %"):
+        load_examples(str(wrote(path, *[GOOD] * 97, "torn", "torn")), "skip")
+
+
+@pytest.mark.parametrize("name", ["nothing.jsonl", "empty.jsonl"])
+def test_a_file_that_is_missing_or_empty_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(BadInput, match="was not found|holds no example"):
+        read_examples(tmp_path / name)
