@@ -36,18 +36,17 @@ class Examine:
 
     k: int = 0
     problems: int = 0
-    temperature: float = 0.6
-    top_p: float = 0.95
-    max_tokens: int = 32_768
+    sampling: Sampling = Sampling(0.6, 0.95, 32_768)
     template: Form = "chat"
     seed: int = 0
     cache: str | None = CACHE
 
     def __post_init__(self) -> None:
-        if min(self.k, self.problems) < 0 or self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+        drawn = self.sampling
+        if min(self.k, self.problems) < 0 or drawn.max_tokens < 1 or drawn.temperature < 0 or not 0 < drawn.top_p <= 1:
             raise BadInput(
-                f"k {self.k}, problems {self.problems}, max_tokens {self.max_tokens}, temperature {self.temperature}, top_p {self.top_p}: "
-                "0 or more, 0 or more, 1 or more, 0 or more, above 0 and at most 1"
+                f"k {self.k}, problems {self.problems}, max_tokens {drawn.max_tokens}, temperature {drawn.temperature}, "
+                f"top_p {drawn.top_p}: 0 or more, 0 or more, 1 or more, 0 or more, above 0 and at most 1"
             )
 
 
@@ -78,7 +77,8 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
             results.append(_one(exam, items, source, chosen, asking, wanted, out / exam.name, machine, interrupts, terminal))
     replace_file(Disk(), out / RESULT, (json.dumps(_merged(out, results), ensure_ascii=False, indent=2) + "\n").encode())
     if wanted.lm_eval is not None:
-        sampling = {"temperature": chosen.temperature, "top_p": chosen.top_p, "max_gen_toks": chosen.max_tokens}
+        asked = chosen.sampling
+        sampling = {"temperature": asked.temperature, "top_p": asked.top_p, "max_gen_toks": asked.max_tokens}
         with trouble(wanted.lm_eval.parent):
             wanted.lm_eval.parent.mkdir(parents=True, exist_ok=True)
         form = lm_eval(results, wanted.model, sampling)
@@ -108,7 +108,7 @@ def _one(
     served = is_endpoint(wanted.model)
     asked = Protocolled(
         k=chosen.k or exam.k,
-        sampling=Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens),
+        sampling=chosen.sampling,
         form=chosen.template,
         seed=chosen.seed,
         identity="" if served else identity_of(wanted.model),
