@@ -16,7 +16,7 @@ from aha.evals.benchmarks import benchmark
 from aha.evals.measurement import Measurement, Sample, gain, measure_samples
 from aha.evals.records import read_samples, write_samples
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
-from aha.rundir import Checkpoint, RunDir
+from aha.rundir import Checkpoint, Record, RunDir
 from aha.stages.overlap import Overlap, Pace
 from aha.template import Short, Template
 from aha.text import mixes_languages, reflects
@@ -29,15 +29,18 @@ JUDGING = 16  # problems whose samples are judged at a time beside sampling, whe
 class Evaluate:
     """`model` is the base; `k` samples of each of `problems` held-out problems. `short`: the cut, in new tokens, of pass@1_short.
 
+    `of`: the run directory whose checkpoints are measured; its own where there is none.
+
     `curve_problems` and `curve_samples` are the cheap measure of the checkpoints between base and last; 0 problems leave them out."""
 
     model: str
+    of: str | None = None
     benchmark: str = "countdown"
-    template: Template = field(default_factory=Short)
-    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=1.0, max_tokens=300))
     k: int = 4
     problems: int = 500
     short: int = 32
+    template: Template = field(default_factory=Short)
+    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=1.0, max_tokens=300))
     curve_problems: int = 100
     curve_samples: int = 1
     seed: int = 0
@@ -47,10 +50,11 @@ class Evaluate:
             raise BadInput(f"k {self.k}, problems {self.problems}, curve_samples {self.curve_samples}: each must be 1 or more")
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """Measure what the run directory holds and finish it."""
-        training = sum(timings.get("seconds", 0.0) + timings.get("save_s", 0.0) for timings in rundir.timings())
+        """Measure what the run directory holds, or another one, and finish this one."""
+        measured = rundir if self.of is None else Record(Path(self.of))
+        training = sum(timings.get("seconds", 0.0) + timings.get("save_s", 0.0) for timings in measured.timings())
         started = time.monotonic()
-        result = self.over(backend, rundir.root / "evals", rundir.checkpoints(), observer)
+        result = self.over(backend, rundir.root / "evals", measured.checkpoints(), observer)
         rundir.finish({**result, "seconds": training + time.monotonic() - started})
 
     def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Checkpoint], observer: Observer) -> dict[str, object]:
