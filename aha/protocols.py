@@ -87,7 +87,7 @@ class Asking:
     All else concerns servers. One reply takes at most `retries` + 1 attempts of `attempt_s` and `deadline_s` in all; between them about
     `pause_s`, twice as long each time. `key_variable` names the environment variable that holds the key; empty: AHA_API_KEY, or the
     variable that a known host's own tools read. What was answered is kept in the folder `cache`; `dated` tells apart what a server of the
-    same name said at different times."""
+    same name said at different times. `top`: of how many tokens in the first place the server is to give log-probabilities."""
 
     samples: int = 1
     seed: int | None = 0
@@ -100,11 +100,14 @@ class Asking:
     key_variable: str = ""
     cache: str | None = None
     dated: str = ""
+    top: int = 0
     budget: Budget = Budget()
 
     def __post_init__(self) -> None:
         if min(self.samples, self.in_flight) < 1 or not 0 <= self.retries <= 5:
             raise BadInput(f"samples {self.samples}, in_flight {self.in_flight}, retries {self.retries}: 1 or more, 1 or more, 0 to 5")
+        if not 0 <= self.top <= 20:
+            raise BadInput(f"top {self.top}: 0 to 20 tokens, as servers give them")
         if min(self.attempt_s, self.deadline_s) <= 0 or self.pause_s < 0:
             raise BadInput(f"attempt_s {self.attempt_s}, deadline_s {self.deadline_s}, pause_s {self.pause_s}: seconds, above 0")
 
@@ -152,6 +155,11 @@ class Tokenizer(Protocol):
 
     @property
     def stop(self) -> tuple[int, ...]: ...
+
+    @property
+    def end(self) -> int:
+        """The one of `stop` that a reply is taught to end with."""
+        ...
 
     def encode(self, text: str) -> list[int]: ...
 
@@ -241,6 +249,14 @@ class Continue:
 class Stop:
     """End the run here, keep everything, and say why."""
 
+    reason: str
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """End the run here, make the checkpoint after `rollout` its last one, and say why."""
+
+    rollout: int
     reason: str
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 
 from aha.errors import BadInput
 from aha.protocols import DType
-from aha.types import Conversation
+from aha.types import Conversation, Message
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 
@@ -66,6 +67,17 @@ class HFTokenizer:
 
     inner: Any
     stop: tuple[int, ...]
+
+    @cached_property
+    def end(self) -> int:
+        """What closes the assistant's turn in the chat template, where that stops; else the tokenizer's own end token."""
+        said = "ok"
+        turns = Conversation((Message("user", said), Message("assistant", said)))
+        tokens = self.chat(turns) if self.inner.chat_template else []
+        opened = len(tokens) - tokens[::-1].index(spoken) if (spoken := self.encode(said)[-1]) in tokens else len(tokens)
+        closing = next((token for token in tokens[opened:] if token in self.stop), None)
+        own = self.inner.eos_token_id
+        return closing if closing is not None else own if own is not None else self.stop[0]
 
     def encode(self, text: str) -> list[int]:
         return list(self.inner.encode(text, add_special_tokens=False))

@@ -21,6 +21,7 @@ class Bytes:
     """One token a byte, and one, `<|end|>`, that ends a reply."""
 
     stop: tuple[int, ...] = (END,)
+    end = END
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())

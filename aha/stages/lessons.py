@@ -1,0 +1,63 @@
+"""Examples to token ids: what is asked, and what is learned. The boundary lies where the model begins to speak when it is asked."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from aha.batch import Batch, collate_documents
+from aha.errors import BadInput
+from aha.protocols import Tokenizer
+from aha.template import Template
+from aha.types import Conversation, Example, Message
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The tokens of an example: the prompt is read, the reply, which ends with the stop token unless it was cut, is learned."""
+
+    id: str
+    prompt: array[int]
+    reply: array[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.reply)
+
+
+def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson:
+    """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
+    asked = question(example.conversation, template)
+    prompt = tokenizer.encode(asked) if isinstance(asked, str) else tokenizer.chat(asked)
+    return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(written(example, template)), tokenizer.end]))
+
+
+def question(conversation: Conversation, template: Template) -> str | Conversation:
+    """All before the last message, its last question as the template asks it. Earlier thoughts are left out, as when a model is asked."""
+    before = conversation.messages[:-1]
+    place = max(index for index, message in enumerate(before) if message.role == "user")
+    asked = template.prompt(before[place].content)
+    if isinstance(asked, str):
+        if len(before) > 1:
+            raise BadInput(
+                f"it has {len(before)} messages before the reply: {type(template).__name__} asks one question and knows no roles"
+            )
+        return asked
+    own = [message for message in asked.messages if message.role != "system" or not any(each.role == "system" for each in before)]
+    system = [message for message in own if message.role == "system"]
+    said = [Message(message.role, message.content) for message in before]
+    return Conversation((*system, *said[:place], *(message for message in own if message.role != "system"), *said[place + 1 :]))
+
+
+def written(example: Example, template: Template) -> str:
+    """What the model is to say, thought and answer; without a chain of thought the thought is empty."""
+    said = example.conversation.messages[-1]
+    return template.write(said.thought or "", said.content)
+
+
+def collate_lessons(lessons: Sequence[Lesson]) -> Batch:
+    """One optimizer step with token-mean weights over all replies of it: prompts are read and not learned."""
+    rows = [[*each.prompt, *each.reply] for each in lessons]
+    marks = [list(chain((False for _ in each.prompt), (True for _ in each.reply))) for each in lessons]
+    return collate_documents(rows, marks)

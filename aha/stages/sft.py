@@ -1,0 +1,104 @@
+"""Supervised fine-tuning (paper §2.3.1, §2.3.3, §2.4): imitate what was said, token by token, replies only."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aha.errors import BadInput, BarFailed
+from aha.objectives.losses import CrossEntropy
+from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop
+from aha.rundir import Keep, RunDir
+from aha.stages.lessons import Lesson, collate_lessons, lesson
+from aha.tasks.examples import load_examples
+from aha.template import Delimited, Template
+
+
+@dataclass(frozen=True)
+class Sft:
+    """Every example of `data` (a file, a folder of shards; see `tasks.examples`) is imitated `epochs` times, `batch` an optimizer step.
+
+    The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it, which the last step takes."""
+
+    model: str
+    data: str
+    template: Template = Delimited()
+    optim: Adam = Adam(lr=5e-5)
+    epochs: float = 2.0
+    batch: int = 128
+    final_rate: float = 0.1
+    max_tokens: int = 32_768
+    seed: int = 0
+    save_every: int = 100
+    keep_last: int = 2
+    keep_every: int | None = None
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
+        observer.beat(f"reading {self.data}")
+        tokenizer = backend.tokenizer(self.model)
+        lessons = [lesson(example, self.template, tokenizer) for example in load_examples(self.data).examples]
+        learner = backend.learner(self.model, self.optim, reference=False)
+        steps, digest = self.steps(len(lessons)), digest_of(lessons)
+        for step in range(self._resume(rundir, learner, digest), steps):
+            began = time.monotonic()
+            picked = [lessons[index] for index in self.picks(step, len(lessons))]
+            metrics = self._update(learner, step, steps, picked)
+            metrics |= {"step": step + 1.0, "epoch": min(self.epochs, (step + 1) * self.batch / len(lessons))}
+            tokens, seconds = sum(map(len, picked)), time.monotonic() - began
+            timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
+            observer.beat(f"learned step {step + 1} of {steps}")
+            verdict = observer.rollout(step, metrics, timings, ())
+            last = step + 1 == steps or isinstance(verdict, Stop)
+            save = learner.save if last or (step + 1) % self.save_every == 0 else None
+            keep = Keep(self.keep_last, self.keep_every)
+            rundir.commit(step, metrics, timings, (), save=save, progress={"step": step + 1, "data": digest}, keep=keep)
+            if isinstance(verdict, Stop):
+                raise BarFailed(verdict.reason)
+
+    def steps(self, examples: int) -> int:
+        """Optimizer steps of the whole run; the last one may be smaller."""
+        return math.ceil(round(examples * self.epochs) / self.batch)
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """The multiple of the learning rate that step `step` (from 0) takes, warm-up apart: 1 at its end, `final_rate` at the last."""
+        first = min(self.optim.warmup_steps, steps - 1)
+        done = max(0, step - first) / max(1, steps - 1 - first)
+        return self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * done)) / 2
+
+    def picks(self, step: int, examples: int) -> list[int]:
+        """The examples of a step: every epoch is a new order of all, and a step may begin in one and end in the next."""
+        places = range(step * self.batch, min((step + 1) * self.batch, round(examples * self.epochs)))
+        orders = {epoch: self._order(epoch, examples) for epoch in {place // examples for place in places}}
+        return [orders[place // examples][place % examples] for place in places]
+
+    def _order(self, epoch: int, examples: int) -> list[int]:
+        return random.Random(f"sft {self.seed} epoch {epoch}").sample(range(examples), examples)
+
+    def _update(self, learner: Learner, step: int, steps: int, lessons: Sequence[Lesson]) -> Metrics:
+        learner.set_rate(self.rate_at(step, steps))
+        batch = collate_lessons(lessons)
+        return learner.update(batch, CrossEntropy()) | {"examples": float(len(lessons)), "trained_tokens": float(batch.M)}
+
+    def _resume(self, rundir: RunDir, learner: Learner, digest: str) -> int:
+        """The step to go on with."""
+        resumed = rundir.resume()
+        if resumed is None:
+            return 0
+        if resumed.progress["data"] != digest:
+            raise BadInput(f"{self.data}: its examples are not those that this run began with; bring them back, or begin another run")
+        learner.load(resumed.folder)
+        return int(resumed.progress["step"])
+
+
+def digest_of(lessons: Sequence[Lesson]) -> str:
+    """The sha256 of all tokens, in order."""
+    seen = hashlib.sha256()
+    for each in lessons:
+        seen.update(f"{len(each.prompt)} {len(each.reply)} ".encode())
+        seen.update(each.prompt.tobytes() + each.reply.tobytes())
+    return seen.hexdigest()
