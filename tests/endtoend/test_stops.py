@@ -144,6 +144,7 @@ def test_ten_stops_at_random_moments_are_prompt_and_change_no_bit(
 ) -> None:
     doing, took = campaign(warm, even, expected, tmp_path, stops=10, seed=5)
     tell(tell_of(doing, took, expected))
+    assert len(took) == 10 and sum(doing.values()) == 10
 
 
 @pytest.mark.long

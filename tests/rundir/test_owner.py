@@ -112,12 +112,14 @@ def race(starters: list[subprocess.Popen[str]], root: Path) -> None:
 def test_of_eight_starters_one_wins_ten_times(starters: list[subprocess.Popen[str]], tmp_path: Path) -> None:
     for number in range(10):
         race(starters, tmp_path / str(number % 3))  # new directories, and ones that were there
+    assert {folder.name for folder in tmp_path.iterdir()} == {"0", "1", "2"}
 
 
 @pytest.mark.long
 def test_of_eight_starters_one_wins_fifty_times(starters: list[subprocess.Popen[str]], tmp_path: Path) -> None:
     for number in range(50):
         race(starters, tmp_path / str(number % 20))
+    assert len(list(tmp_path.iterdir())) == 20
 
 
 def test_a_second_owner_is_refused_within_a_second_and_changes_no_byte(tmp_path: Path) -> None:
@@ -149,7 +151,9 @@ def test_a_dead_owner_is_followed_even_while_its_forked_worker_lives(tmp_path: P
     process.wait(timeout=10)
     try:
         os.kill(worker, 0)
-        RunDir.open(tmp_path / "run", MANIFEST).close()
+        run = RunDir.open(tmp_path / "run", MANIFEST)
+        assert run.metrics() == []
+        run.close()
     finally:
         os.kill(worker, signal.SIGKILL)
         end(process)
@@ -186,4 +190,5 @@ def test_killed_twenty_five_times_it_ends_with_the_bytes_of_a_run_never_killed(t
 @pytest.mark.long
 def test_killed_two_hundred_times_it_stays_whole(tmp_path: Path) -> None:
     kills(tmp_path / "run", 200)
+    assert Record(tmp_path / "run").problems() == []
     shutil.rmtree(tmp_path / "run")

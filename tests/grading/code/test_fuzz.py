@@ -41,7 +41,8 @@ def test_whatever_a_model_writes_has_a_grade_and_none_is_right_by_chance(sandbox
 @given(PROGRAMS)
 def test_reading_never_fails_and_what_is_read_can_be_sent(answer: str) -> None:
     for reference in REFERENCES:
-        code_of(reference, answer).encode()
+        code = code_of(reference, answer)
+        assert code.encode().decode() == code
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "", 10**1000, float("nan"), {(): ()}, [[[]]], b"", 1j, frozenset()])
