@@ -134,6 +134,7 @@ def parser() -> ArgumentParser:
     made["eval"].add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
     made["eval"].add_argument("--record", type=Path, metavar="FILE.jsonl.gz", help="countdown: keep every sample here")
     made["eval"].add_argument("--out", type=Path, metavar="DIR", help="keep generations and grades here, and go on from there")
+    made["eval"].add_argument("--against", metavar="MODEL|RESULT", help="another model, or what was saved of one: a paired comparison")
     made["eval"].add_argument("--lm-eval", type=Path, metavar="FILE", help="the results in lm-evaluation-harness's form too")
     offline.flags(made["eval"])
     made["report"].add_argument("run", type=Path, metavar="RUN_DIR")
@@ -198,6 +199,7 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
         raise BadInput(f"{names[0]}: it asks a model; give one with --model FOLDER")
     if not arguments.model.startswith(("http://", "https://")):
         check_model(arguments.model)
+    _check_against(arguments.against, names)
     if names[0] in BENCHMARKS:
         return _eval_ours(names[0], arguments, rest, terminal)
     from aha.commands.examine import Wanted, examine
@@ -205,7 +207,15 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
 
     data = None if arguments.data is None else str(arguments.data)
     exams = tuple(exam(name) for name in names)
-    return examine(Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, tuple(settings(rest))), terminal)
+    wanted = Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, tuple(settings(rest)), arguments.against)
+    return examine(wanted, terminal)
+
+
+def _check_against(word: str | None, names: Sequence[str]) -> None:
+    from aha.evals.rivals import saved_result
+
+    if word is not None and not word.startswith(("http://", "https://")) and any(saved_result(word, name) is None for name in names):
+        check_model(word)
 
 
 def _eval_ours(name: str, arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
@@ -213,7 +223,7 @@ def _eval_ours(name: str, arguments: Namespace, rest: list[str], terminal: Termi
         raise BadInput(f"{name}: --out, --lm-eval and --data belong to published benchmarks; --record keeps its samples")
     from aha.commands.evaluate import Asked, evaluate
 
-    return evaluate(Asked(name, arguments.model, tuple(settings(rest)), arguments.record), terminal)
+    return evaluate(Asked(name, arguments.model, tuple(settings(rest)), arguments.record, arguments.against), terminal)
 
 
 def _doctor(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,8 @@ from aha.durable import Disk, replace_file, trouble
 from aha.errors import BadInput
 from aha.evals.examined import lm_eval, result_of
 from aha.evals.exams import Exam, Item, items_of
-from aha.evals.saved import RESULT, SETTINGS, Saved, read_settings
+from aha.evals.rivals import against, measured_by, read_rival, saved_result
+from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, read_settings
 from aha.protocols import Asking, Compute, Sampling
 from aha.settings import override
 from aha.stages.examine import Form, Protocolled, ask_chat, ask_engine, capped, grade_all, prompts
@@ -52,7 +53,7 @@ class Examine:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line named."""
+    """What the command line named. `against`: a model, or what `aha eval` saved of one."""
 
     exams: tuple[Exam, ...]
     model: str
@@ -60,6 +61,7 @@ class Wanted:
     out: Path | None
     lm_eval: Path | None
     settings: tuple[tuple[str, str], ...]
+    against: str | None = None
 
 
 def examine(wanted: Wanted, terminal: Terminal) -> int:
@@ -70,11 +72,19 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
     assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking)
     loaded = [(exam, *_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
     out = wanted.out or Path("runs") / f"eval-{_short(wanted.model)}"
+    rivals = {exam.name: _rival(exam, items, wanted) for exam, items, _ in loaded}
     results = []
     with Interrupts() as interrupts:
         machine = Laptop(compute)
         for exam, items, source in loaded:
-            results.append(_one(exam, items, source, chosen, asking, wanted, out / exam.name, machine, interrupts, terminal))
+
+            def ask(wanted: Wanted, folder: Path, exam: Exam = exam, items: list[Item] = items, source: str = source) -> dict[str, Any]:
+                return _one(exam, items, source, chosen, asking, wanted, folder, machine, interrupts, terminal)
+
+            results.append(ask(wanted, out / exam.name))
+            comparable = wanted.against and results[-1]["value"] is not None
+            beside = _beside(exam, rivals[exam.name], wanted, out, ask, chosen.seed) if comparable else {}
+            tell(exam, results[-1] | beside, terminal)
     replace_file(Disk(), out / RESULT, (json.dumps(_merged(out, results), ensure_ascii=False, indent=2) + "\n").encode())
     if wanted.lm_eval is not None:
         asked = chosen.sampling
@@ -134,8 +144,30 @@ def _one(
     graded = grade_all(exam, items, saved.generations, asked.k, interrupts.beat)
     result = {"model": wanted.model, **result_of(exam, graded, chosen.seed)}
     saved.write_grades(graded, {item.id: item for item in items}, result)
-    tell(exam, result, terminal)
     return result
+
+
+def _rival(exam: Exam, items: Sequence[Item], wanted: Wanted) -> Path | None:
+    """The saved result that `--against` names, looked through before anything is asked; None where it names a model."""
+    path = saved_result(wanted.against, exam.name) if wanted.against else None
+    if path is not None:
+        read_rival(str(wanted.against), path).check(item.id for item in items)
+    return path
+
+
+def _beside(
+    exam: Exam, saved: Path | None, wanted: Wanted, out: Path, ask: Callable[[Wanted, Path], dict[str, Any]], seed: int
+) -> dict[str, Any]:
+    """How far the model is from the other, which is asked first where it has no saved result."""
+    other = str(wanted.against)
+    if saved is None:
+        own = Path("runs") / f"eval-{_short(other)}"
+        folder = out.with_name(f"{out.name}-against") if wanted.out or own == out else own
+        ask(replace(wanted, model=other), folder / exam.name)
+        saved = folder / exam.name / GRADES
+    mine = out / exam.name / GRADES
+    measure = measured_by(exam.headline, mine)
+    return {"against": against(read_rival(wanted.model, mine, measure).values, read_rival(other, saved, measure), measure, seed)}
 
 
 def _settings(exam: Exam, asked: Protocolled, wanted: Wanted, source: str, problems: int, folder: Path) -> dict[str, Any]:

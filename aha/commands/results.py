@@ -8,6 +8,7 @@ from typing import Any
 
 from aha.commands.terminal import Terminal
 from aha.evals.exams.exam import Exam
+from aha.evals.rivals import in_words
 from aha.paper import published
 
 
@@ -19,9 +20,11 @@ def tell(exam: Exam, result: Mapping[str, Any], terminal: Terminal) -> None:
         print(json.dumps({**result, **protocol, "published": paper}, ensure_ascii=False), flush=True)
         return
     for name, value in {**result, **protocol}.items():
-        if name != "categories":
+        if name not in ("categories", "against"):
             terminal.say(f"{name:16}{f'{value:.4g}' if isinstance(value, float) else value}")
     for name, value in result.get("categories", {}).items():
         terminal.say(f"  {name:38}{100 * value:6.1f} %")
+    if beside := result.get("against"):
+        terminal.say(in_words(str(result["model"]), beside))
     if paper:
         terminal.say(f"published ({exam.published[1] if exam.published else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items()))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from aha.evals.scores import Interval, paired_difference
 
 Verdict = Literal["better", "worse", "difference is noise"]
+NOISE: Final = "difference is noise"
 FLIPS = 10_000
 LEVEL = 0.05
+ROUNDING = 1e-12  # between one share counted in two ways
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Paired:
     def verdict(self) -> Verdict:
         """Of `after`. Interval and test have to agree before a difference is called one."""
         apart = self.p < LEVEL and not self.difference.low <= 0.0 <= self.difference.high
-        return "difference is noise" if not apart else "better" if self.difference.value > 0 else "worse"
+        return NOISE if not apart else "better" if self.difference.value > 0 else "worse"
 
 
 def compare_paired(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Paired:
@@ -50,7 +52,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 def random_signs(differences: Sequence[float], seed: int = 0, flips: int = FLIPS) -> float:
     """The share of sign patterns whose sum is at least as far from 0 as the observed one, which counts as a pattern itself."""
-    values = np.asarray([value for value in differences if value != 0.0])
+    values = np.asarray([value for value in differences if abs(value) > ROUNDING])
     if values.size == 0:
         return 1.0
     draw = np.random.default_rng(seed)

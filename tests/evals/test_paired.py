@@ -55,3 +55,7 @@ def test_shares_are_tested_by_random_signs():
 def test_other_problems_make_no_pairs():
     with pytest.raises(BadInput, match="2 problems against 1"):
         compare_paired([0.0, 1.0], [1.0])
+
+
+def test_rounding_is_no_difference():
+    assert random_signs([5e-17] * 40) == 1.0
