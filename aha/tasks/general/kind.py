@@ -1,0 +1,58 @@
+"""What the kinds of general prompts have in common."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aha.types import Language
+
+Key = tuple[int, ...]
+Said = dict[Language, str]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt in one language, and what is known of a good reply to it.
+
+    `core` answers it in one sentence. `needs`: what a reply has to say, each as wordings of which one is enough. `thought`: what is thought
+    first, empty where nothing has to be. `complies`: for a request to be refused, how one would go along with it; else empty."""
+
+    question: str
+    core: str
+    needs: tuple[tuple[str, ...], ...]
+    thought: str = ""
+    complies: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A domain of general prompts: a key is one place in each of its lists, whatever the language."""
+
+    domain: str
+    draw: Callable[[random.Random], Key]
+    prompt: Callable[[Key, Language], Prompt]
+
+
+def said(en: str, zh: str) -> Said:
+    """The same in both languages."""
+    return {"en": en, "zh": zh}
+
+
+def pairs(text: str) -> tuple[Said, ...]:
+    """`sea 海边, home 家里`: English and Chinese, a blank between them, blanks within English as `_`."""
+    found = (each.split() for each in text.replace("\n", " ").split(","))
+    return tuple(said(en.replace("_", " "), zh) for en, zh in found)
+
+
+QUALITIES = pairs("big 大, little 小, new 新, old 老, good 好, white 白, high 高, long 长, far 远, real 真, light 轻, hard 难")
+THINGS = pairs("car 车, mountain 山, book 书, horse 马, hand 手, head 头, eye 眼, door 门, letter 信, plant 花, word 字, name 名字")
+TEMPERS = pairs("little 小, new 新, old 老, good 好, real 真")
+PEOPLE = pairs("boy 男孩, man 男人, mother 母亲, father 父亲, friend 友人, children 孩子")
+OWNERS = pairs("my 我的, your 你的, his 他的, her 她的")
+
+
+def choose(key: Key, texts: tuple[Said, ...]) -> Said:
+    """One of several ways to say the same, which a key always takes alike."""
+    return texts[sum(place * weight for place, weight in zip(key, (3, 5, 7, 11), strict=False)) % len(texts)]

@@ -1,0 +1,46 @@
+"""Several sources of problems as one, each with its share of every round."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from math import floor
+
+from aha.errors import BadInput
+from aha.protocols import Problems
+from aha.types import Problem
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Problems of each part in proportion to its weight, in a drawn order. Shares are exact up to one problem a round, not drawn, so that a
+    small round has its part of every domain."""
+
+    parts: tuple[tuple[Problems, float], ...]
+
+    def __post_init__(self) -> None:
+        weights = [weight for _, weight in self.parts]
+        if not weights or not all(0 < weight < float("inf") for weight in weights):
+            raise BadInput(f"the weights of a mix are {weights}: one or more are needed, each above 0")
+
+    def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
+        """`count` problems for a round of a rollout; no problem stands in it twice as long as no part gives one that another gives."""
+        draw = random.Random(f"mixed {seed} {rollout} {round}")
+        shares = self.shares(count, draw)
+        found = [
+            each for (part, _), share in zip(self.parts, shares, strict=True) if share for each in part.at(rollout, round, share, seed)
+        ]
+        draw.shuffle(found)
+        return found
+
+    def shares(self, count: int, draw: random.Random) -> list[int]:
+        """How many of `count` each part gives: its share rounded down, and what is left over drawn by the remainders, so that a part too
+        small for one problem a round has its turn in some."""
+        total = sum(weight for _, weight in self.parts)
+        exact = [count * weight / total for _, weight in self.parts]
+        whole = [floor(share + 1e-9) for share in exact]
+        while (left := count - sum(whole)) > 0:
+            remainders = [max(0.0, share - floor_) for share, floor_ in zip(exact, whole, strict=True)]
+            (chosen,) = draw.choices(range(len(whole)), remainders if sum(remainders) > 1e-9 * left else None)
+            whole[chosen] += 1
+        return whole

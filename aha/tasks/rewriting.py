@@ -1,0 +1,129 @@
+"""The tiny world's rewriter: a raw chain of thought becomes a readable one and a summary (paper §2.3.1; nature B.3.2, Listing 1).
+
+By rule, as a person would do it who changes no reasoning: first person, the language of the question, every try, slip and false start
+kept in its place. A chain that this cannot be done to faithfully is no cold-start example, so there is nothing to be returned for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from aha.tasks.corpus.voice import WORDS
+from aha.text import language_share
+from aha.types import Calls, Countdown, Language, Number, Problem
+
+LEADS: dict[Language, str] = {"en": "I try", "zh": "我们试"}
+LEADING = re.compile(r"\s*(?:I try|我们试)\s*")
+SUMMARIES: dict[Language, str] = {
+    "en": "I get {result}. The answer is \\boxed{ {answer}}",
+    "zh": "所以我得到 {result}。答案是 \\boxed{ {answer}}",
+}
+MEANINGS = {word: name for name, words in WORDS.items() for word in words.values()}
+VERDICTS = ("yes", "no", "low", "high")
+
+_PIECE = re.compile(rf"\s*(\d+|[-+*/=()]|{'|'.join(sorted(MEANINGS, key=len, reverse=True))})(?![A-Za-z])")
+_WORD = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(MEANINGS, key=len, reverse=True)) + r")(?![A-Za-z])")
+_BOX = re.compile(r"\\boxed\{\s*(.*?)\s*\}")
+
+
+def rewrite(problem: Problem, thought: str, answer: str) -> tuple[str, str] | None:
+    """Thought and summary in the language of the problem, or `None` where the chain cannot be kept faithfully: it holds what is no word
+    of the tiny world, or what it arrives at is not the answer that was given. Whether the answer is right is for a grader to say."""
+    match problem.reference:
+        case Countdown(target=target):
+            return _search(thought, _unboxed(answer), str(target), problem.language)
+        case Number() | Calls():
+            kept = _one_language(thought, problem.language)
+            return None if kept is None else (kept, answer.strip())
+        case _:
+            kept = _one_language(thought, problem.language)
+            good = language_share(answer, problem.language) == 1.0
+            return (kept, answer.strip()) if kept is not None and good else None
+
+
+def summary(result: str, answer: str, language: Language) -> str:
+    """What is said at the end: what came out, and the answer in a box."""
+    return SUMMARIES[language].replace("{result}", result).replace("{answer}", answer)
+
+
+def _unboxed(answer: str) -> str:
+    """The answer itself, where it stands in a box."""
+    found = _BOX.findall(answer)
+    return str(found[-1]) if found else answer.strip()
+
+
+# --- a search -----------------------------------------------------------------------------------------------------------
+
+
+def _search(thought: str, answer: str, result: str, language: Language) -> tuple[str, str] | None:
+    pieces = _pieces(LEADING.sub(" ", thought, count=1))
+    if pieces is None or last_chain(pieces) != flat(answer):
+        return None
+    words = [WORDS[piece][language] if piece in WORDS else piece for piece in pieces]
+    return " ".join([LEADS[language], *words]), summary(result, answer, language)
+
+
+def _pieces(text: str) -> list[str] | None:
+    """Numbers, signs and the names of words in `WORDS`, whatever language they were said in; `None` where anything else stands."""
+    found, at = list[str](), 0
+    text = text.strip()
+    while at < len(text):
+        match = _PIECE.match(text, at)
+        if match is None:
+            return None
+        found.append(MEANINGS.get(match[1], match[1]))
+        at = match.end()
+    return found
+
+
+def flat(answer: str) -> list[str]:
+    """The numbers and operators of an answer in their order, without parentheses."""
+    return re.findall(r"\d+|[-+*/]", answer)
+
+
+@dataclass
+class _Try:
+    """A try as it is read: the numbers and operators so far, and how many of them stood before the last step."""
+
+    chain: list[str]
+    before: int = 0
+
+
+def last_chain(pieces: Sequence[str]) -> list[str]:
+    """The last try's numbers and operators in order, with noticed slips done again; empty where none was finished."""
+    last = list[str]()
+    for each in _tries(pieces):
+        last = each
+    return last
+
+
+def _tries(pieces: Sequence[str]) -> Iterator[list[str]]:
+    now, at = _Try([]), 0
+    while at < len(pieces):
+        piece = pieces[at]
+        if piece in VERDICTS or piece in ("so", "check"):
+            if len(now.chain) > 1 and piece in VERDICTS:
+                yield now.chain
+            now = _Try([])
+        elif piece == "wait" and now.chain:
+            del now.chain[now.before :]  # the step is done again; it begins with the value so far, which is no number of the question
+            at += 1 if now.before else 0
+        elif piece == "=":
+            at += 1  # what follows is a value
+        else:
+            now.before = len(now.chain) if piece in "+-*/" else now.before
+            now.chain.append(piece)
+        at += 1
+    if len(now.chain) > 1:
+        yield now.chain
+
+
+# --- other thoughts -----------------------------------------------------------------------------------------------------
+
+
+def _one_language(thought: str, language: Language) -> str | None:
+    """The thought with each word of the tiny world in `language`; `None` where a word of another language is left."""
+    told = _WORD.sub(lambda match: WORDS[MEANINGS[match[0]]][language], thought).strip()
+    return told if language_share(told, language) == 1.0 else None
