@@ -5,6 +5,7 @@ A name's last letter is its shape: N tokens, R rows, M trained tokens. The ids t
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -29,7 +30,8 @@ class Batch:
 
     `trained_N` marks tokens whose log-probability, given what stands before them in their row, enters the loss; never a row's first.
     Logits are divided by `temperature` before the log-softmax, as when they were sampled. `step_tokens` is the M of the whole
-    optimizer step that these rows are a piece of, so that metrics of pieces add up; `None` where the batch is the whole step."""
+    optimizer step that these rows are a piece of, so that metrics of pieces add up; `None` where the batch is the whole step. `packed`:
+    rows may lie side by side in one sequence, none seeing another, where the model can; it changes nothing beyond rounding."""
 
     tokens_N: Tensor
     length_R: Tensor
@@ -37,6 +39,7 @@ class Batch:
     weight_M: Tensor
     temperature: float
     step_tokens: int | None = field(default=None, kw_only=True)
+    packed: bool = field(default=False, kw_only=True)
 
     @property
     def R(self) -> int:
@@ -154,7 +157,11 @@ def collate(groups: Sequence[Group], advantages: Advantages, temperature: float,
 
 
 def collate_documents(
-    documents: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]] | None = None, temperature: float = 1.0
+    documents: Sequence[Sequence[int]],
+    trained: Sequence[Sequence[bool]] | None = None,
+    temperature: float = 1.0,
+    *,
+    packed: bool = False,
 ) -> Batch:
     """Token lists to be imitated as one optimizer step with token-mean weights; all tokens but each row's first are trained,
     or of these only the ones marked in `trained` (the assistant's words of a conversation)."""
@@ -167,13 +174,16 @@ def collate_documents(
         raise ValueError(f"{trained_N.numel()} marks for {tokens_N.numel()} tokens: each token needs exactly one")
     trained_N[length_R.cumsum(0) - length_R] = False
     count = int(trained_N.sum())
-    return Batch(tokens_N, length_R, trained_N, torch.full((count,), 1 / max(1, count)), temperature)
+    return Batch(tokens_N, length_R, trained_N, torch.full((count,), 1 / max(1, count)), temperature, packed=packed)
 
 
 def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
     """Row indices of each forward-backward pass: rows x longest row <= `micro_tokens`, or one row that is longer than that alone.
+    Where rows are packed, the sum of their lengths counts, and a row goes where it leaves the least room (Best-Fit, nature B.1).
 
     Longest first, so that a run that does not fit in memory fails at once."""
+    if batch.packed:
+        return [torch.tensor(rows, dtype=torch.long) for rows in best_fit(batch.length_R.tolist(), micro_tokens)]
     order = batch.length_R.argsort(descending=True, stable=True)
     lengths = batch.length_R[order].tolist()
     parts, start = [], 0
@@ -182,6 +192,21 @@ def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
         parts.append(order[start:end])
         start = end
     return parts
+
+
+def best_fit(lengths: Sequence[int], room: int) -> list[list[int]]:
+    """The indices of rows in bins of at most `room` tokens, longest first, each in the fullest bin that still takes it; what is longer
+    than a bin has one of its own."""
+    bins: list[list[int]] = []
+    left: list[tuple[int, int]] = []  # (room left, bin), in order
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        place = bisect_left(left, (lengths[row], 0))
+        free, number = left.pop(place) if place < len(left) else (room, len(bins))
+        if number == len(bins):
+            bins.append([])
+        bins[number].append(row)
+        insort(left, (max(0, free - lengths[row]), number))
+    return bins
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

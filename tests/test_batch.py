@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.batch import PolicyBatch, collate, collate_documents, micro_batches
+from aha.batch import PolicyBatch, best_fit, collate, collate_documents, micro_batches
 from aha.errors import BadInput
 from aha.objectives.advantages import Advantages
 from aha.objectives.aggregation import Aggregate
@@ -187,3 +187,26 @@ def test_an_empty_document_is_refused() -> None:
 def test_marks_that_do_not_match_the_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="1 marks for 2 tokens"):
         collate_documents([[1, 2]], trained=[[True]])
+
+
+# --- packing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_is_packed_where_it_leaves_the_least_room() -> None:
+    assert best_fit([3, 6, 5, 4, 2], 10) == [[1, 3], [2, 0, 4]]  # 6, 5 open bins; 4 fills the first; 3 and 2 fill the second
+    assert best_fit([12, 1], 10) == [[0], [1]]  # longer than a bin: one of its own
+
+
+@given(st.lists(st.integers(1, 12), max_size=30), st.integers(1, 12))
+def test_packs_hold_every_row_once_within_their_room_and_no_two_would_fit_in_one(lengths: list[int], room: int) -> None:
+    bins = best_fit(lengths, room)
+    sums = [sum(lengths[row] for row in rows) for rows in bins]
+    assert sorted(row for rows in bins for row in rows) == list(range(len(lengths)))
+    assert all(total <= room or len(rows) == 1 for total, rows in zip(sums, bins, strict=True))
+    assert all(one + other > room for one, other in zip(sorted(sums), sorted(sums)[1:], strict=False))
+
+
+def test_a_packed_batch_is_cut_by_its_tokens_and_not_by_its_longest_row() -> None:
+    rows = [[0] * length for length in (3, 6, 5, 4, 2)]
+    assert [part.tolist() for part in micro_batches(collate_documents(rows, packed=True), 10)] == [[1, 3], [2, 0, 4]]
+    assert [part.tolist() for part in micro_batches(collate_documents(rows), 10)] == [[1], [2, 3], [0, 4]]

@@ -16,6 +16,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from aha.backends.hf import context_of
 from aha.backends.logprobs import token_logprobs
+from aha.backends.packing import Layout, packed_hidden, prepare
 from aha.batch import Batch
 from aha.errors import BadInput
 
@@ -24,7 +25,9 @@ PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23))
 
 @dataclass(frozen=True)
 class Causal:
-    """A model taken apart at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is that of the products."""
+    """A model taken apart at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is that of the products.
+
+    `packs`: rows may lie side by side in one sequence without one seeing another."""
 
     model: PreTrainedModel
     decoder: nn.Module
@@ -32,6 +35,7 @@ class Causal:
     scale: float
     softcap: float | None
     dtype: torch.dtype
+    packs: bool = False
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
@@ -43,7 +47,7 @@ class Causal:
             raise BadInput(f"weight {strange} holds numbers that are not finite: the model is damaged; start from another one")
         causal = cls(model, decoder, head, *_scaling(model), dtype)
         causal._check()
-        return causal
+        return replace(causal, packs=prepare(model) and causal._keeps_apart())
 
     @property
     def device(self) -> torch.device:
@@ -62,13 +66,24 @@ class Causal:
         """The log-probability of each trained token, and the entropy where it was drawn. `batch` lies on the CPU; `accumulate`: see
         `token_logprobs`."""
         self._check_length(batch)
-        hidden_RTD = self.hidden(_padded(batch).to(self.device))
-        place_M = (batch.row_M * hidden_RTD.shape[1] + batch.column_M - 1).to(self.device)
-        hidden_MD = hidden_RTD.flatten(0, 1).index_select(0, place_M).to(self.dtype)
+        hidden_MD = (self._packed if batch.packed and self.packs else self._side_by_side)(batch).to(self.dtype)
         targets_M = batch.tokens_N[batch.trained_N].to(self.device)
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
         return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+
+    def _side_by_side(self, batch: Batch) -> Tensor:
+        """[M, D] where each trained token is predicted, rows padded to the longest."""
+        hidden_RTD = self.hidden(_padded(batch).to(self.device))
+        place_M = (batch.row_M * hidden_RTD.shape[1] + batch.column_M - 1).to(self.device)
+        return hidden_RTD.flatten(0, 1).index_select(0, place_M)
+
+    def _packed(self, batch: Batch) -> Tensor:
+        """The same, rows in one sequence without padding."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            layout = Layout.of(batch.length_R.tolist(), self.device)
+            hidden_ND = packed_hidden(self.decoder, batch.tokens_N.to(self.device), layout)
+        return hidden_ND.index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
         """[R, T, D] before the head. Padding stands on the right: no position before it looks at it, so it needs no mask."""
@@ -89,6 +104,19 @@ class Causal:
             apart = (torch.log_softmax(logits_TV, -1) - torch.log_softmax(whole_TV, -1)).abs().max().item()
             if not apart < 1e-2:
                 raise BadInput(_refusal(self.model, f"its own log-probabilities are up to {apart:.3g} away from those of decoder and head"))
+
+    @torch.inference_mode()
+    def _keeps_apart(self) -> bool:
+        """Whether two packed rows are what each is alone, as measured by how far they are from that where one follows the other."""
+        rows = [torch.tensor(row, device=self.device) % self.head.out_features for row in PROBE]
+        exact = replace(self, dtype=torch.float32)
+        alone_ND = torch.cat([exact.hidden(row[None])[0] for row in rows])
+        following_ND = exact.hidden(torch.cat(rows)[None])[0]
+        try:
+            packed_ND = packed_hidden(self.decoder, torch.cat(rows), Layout.of([len(row) for row in rows], self.device))
+        except (TypeError, ValueError, RuntimeError):  # a family that takes neither positions nor a layout
+            return False
+        return bool((packed_ND - alone_ND).abs().max() < 0.01 * (following_ND - alone_ND).abs().max())
 
     def _check_length(self, batch: Batch) -> None:
         context, longest = context_of(self.model.config), int(batch.length_R.max()) if batch.R else 0

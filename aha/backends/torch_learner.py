@@ -6,6 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,6 +118,7 @@ class TorchLearner:
 
     def _parts(self, batch: Batch) -> list[tuple[Tensor, Batch]]:
         """Micro-batches that train anything, with the rows they hold."""
+        batch = replace(batch, packed=batch.packed and self.policy.packs)
         parts = [(indices, batch.rows(indices)) for indices in micro_batches(batch, self.compute.micro_tokens)]
         return [(indices, part) for indices, part in parts if part.M]
 

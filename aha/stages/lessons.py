@@ -60,4 +60,4 @@ def collate_lessons(lessons: Sequence[Lesson]) -> Batch:
     """One optimizer step with token-mean weights over all replies of it: prompts are read and not learned."""
     rows = [[*each.prompt, *each.reply] for each in lessons]
     marks = [list(chain((False for _ in each.prompt), (True for _ in each.reply))) for each in lessons]
-    return collate_documents(rows, marks)
+    return collate_documents(rows, marks, packed=True)

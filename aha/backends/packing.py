@@ -1,0 +1,130 @@
+"""Rows side by side in one sequence without padding, and attention that never crosses from one to another.
+
+Every layer but attention sees the tokens alone; attention takes rows of like length together, each from its own first token on. So
+neither a mask of tokens by tokens nor a row of padding as long as the longest is ever made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+PACKED = "aha_packed"
+LIKE = 0.75  # rows at least this share of the longest are attended together: attention costs at most 1 / 0.75^2 of the least
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of like length: where their tokens stand in the sequence, and where in [rows, width]."""
+
+    rows: int
+    width: int
+    source_P: Tensor
+    place_P: Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How rows lie in a packed sequence of N tokens: the position of each token in its row, and the parts attended together."""
+
+    position_N: Tensor
+    parts: tuple[_Part, ...]
+    order_N: Tensor
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], device: torch.device) -> Self:
+        """Rows one after another."""
+        starts = [0]
+        for length in lengths:
+            starts.append(starts[-1] + length)
+        position_N = torch.cat([torch.arange(length) for length in lengths])
+        parts = [_part(rows, starts, lengths, device) for rows in _alike(lengths)]
+        where_N = torch.cat([part.source_P for part in parts]).argsort()
+        return cls(position_N.to(device), tuple(parts), where_N)
+
+
+def _alike(lengths: Sequence[int]) -> list[list[int]]:
+    """Row indices in groups of like length, longest first; empty rows in none."""
+    groups: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if groups and lengths[row] >= LIKE * lengths[groups[-1][0]]:
+            groups[-1].append(row)
+        elif lengths[row]:
+            groups.append([row])
+    return groups
+
+
+def _part(rows: Sequence[int], starts: Sequence[int], lengths: Sequence[int], device: torch.device) -> _Part:
+    width = max(lengths[row] for row in rows)
+    source_P = torch.cat([torch.arange(starts[row], starts[row] + lengths[row]) for row in rows])
+    place_P = torch.cat([torch.arange(number * width, number * width + lengths[row]) for number, row in enumerate(rows)])
+    return _Part(len(rows), width, source_P.to(device), place_P.to(device))
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    layout: Layout | None = None,
+    sliding_window: int | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """PyTorch's attention as Hugging Face calls it; with a layout, of each row by itself, `attention_mask` being of no account then."""
+    if layout is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **others)
+    attended = []
+    for part in layout.parts:
+        query_RHTD, key_RHTD, value_RHTD = _spread(query, part), _spread(key, part), _spread(value, part)
+        mask = _band(part.width, sliding_window, query.device)
+        out_RTHD, _ = sdpa_attention_forward(module, query_RHTD, key_RHTD, value_RHTD, mask, dropout, scaling, is_causal=True)
+        attended.append(out_RTHD.flatten(0, 1).index_select(0, part.place_P))
+    return torch.cat(attended).index_select(0, layout.order_N)[None], None
+
+
+def _spread(states_1HND: Tensor, part: _Part) -> Tensor:
+    """[rows, heads, width, D] of a part's tokens, zeros on the right."""
+    tokens_PHD = states_1HND[0].transpose(0, 1).index_select(0, part.source_P)
+    if len(part.source_P) < part.rows * part.width:
+        whole = tokens_PHD.new_zeros(part.rows * part.width, *tokens_PHD.shape[1:])
+        tokens_PHD = whole.index_copy(0, part.place_P, tokens_PHD)
+    return tokens_PHD.view(part.rows, part.width, *tokens_PHD.shape[1:]).transpose(1, 2)
+
+
+def _band(width: int, window: int | None, device: torch.device) -> Tensor | None:
+    """[1, 1, T, T]: who sees whom where a token sees only the last `window`; None where that is all that stand before it."""
+    if window is None or width <= window:
+        return None
+    place = torch.arange(width, device=device)
+    back = place[:, None] - place[None, :]
+    return ((back >= 0) & (back < window))[None, None]
+
+
+def prepare(model: PreTrainedModel) -> bool:
+    """Lets a model that takes PyTorch's attention take this one, which is the same until it is given a layout. Whether it does."""
+    settings = model.config.get_text_config()
+    if model.config._attn_implementation != "sdpa" or getattr(settings, "attention_chunk_size", None) is not None:
+        return False
+    ALL_ATTENTION_FUNCTIONS.register(PACKED, attend)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(PACKED, sdpa_mask)
+    model.set_attn_implementation(PACKED)
+    return bool(model.config._attn_implementation == PACKED)
+
+
+def packed_hidden(decoder: nn.Module, tokens_N: Tensor, layout: Layout) -> Tensor:
+    """[N, D] before the head. The mask is a token of its kind only: a ready-made one, so that none of tokens by tokens is made."""
+    ready = torch.zeros(1, 1, 1, 1, device=tokens_N.device)
+    made = decoder(input_ids=tokens_N[None], position_ids=layout.position_N[None], attention_mask=ready, layout=layout, use_cache=False)
+    hidden: Tensor = made.last_hidden_state[0]
+    return hidden
