@@ -128,6 +128,9 @@ def parser() -> ArgumentParser:
     made["diff"].add_argument("other", metavar="B")
     made["run"].add_argument("--out", type=Path, metavar="DIR", help="the run's directory (runs/RECIPE)")
     made["run"].add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
+    made["run"].add_argument("--until", metavar="STAGE", help="of a recipe of stages: up to this one")
+    made["run"].add_argument("--from", dest="first", metavar="STAGE", help="from this stage on; those before it are taken as they are")
+    made["run"].add_argument("--dry-run", action="store_true", help="what would be done, and at most at what cost; runs nothing")
     made["run"].add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
     made["doctor"].add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
     made["eval"].add_argument("benchmark", metavar="BENCHMARK", nargs="+")
@@ -168,6 +171,13 @@ def _run(arguments: Namespace, rest: list[str], words: list[str], terminal: Term
     from aha.commands.choose import choose
 
     chosen = choose(arguments.recipe, known)
+    if chosen.recipe.apart:
+        from aha.commands import graph
+
+        way = (arguments.until, arguments.first, arguments.dry_run, arguments.stall_s, not arguments.no_preflight)
+        return graph.run(chosen, graph.Wanted(arguments.out, *way, ("aha", *words)), terminal)
+    if arguments.until or arguments.first or arguments.dry_run:
+        raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
     from aha.commands.run import Way, run
 
     return run(chosen, Way(arguments.out, arguments.stall_s, not arguments.no_preflight, ("aha", *words)), terminal)

@@ -47,7 +47,7 @@ def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
     recipe = chosen.recipe
     complete(recipe)
     backend = Laptop(recipe.compute)
-    _check(recipe, backend)
+    check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
     rundir = RunDir.open(out, manifest(chosen, way.argv), free=FREE)
     try:
@@ -83,13 +83,14 @@ def sandbox_of(recipe: Recipe) -> str | None:
     return None
 
 
-def _check(recipe: Recipe, backend: Backend) -> None:
+def check_inputs(recipe: Recipe, backend: Backend) -> None:
     """The models' tokenizers, the servers' addresses and the first rollout's problems: cheap to open, and most of what can be wrong."""
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
             stage.problems.at(0, 0, stage.questions, stage.seed)
     values = flatten(recipe.tree)
-    for model in dict.fromkeys(str(values[path]) for path in values if path.endswith(".model")):
+    models = dict.fromkeys(str(value) for path, value in values.items() if path.endswith(".model"))
+    for model in (model for model in models if not model.startswith("@")):  # what another stage makes is not there yet
         _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
 
 
@@ -108,13 +109,14 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: 
             for line in preflight(rl, backend, quiet.beat).lines():
                 terminal.note(f"doctor: {line}")
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", rl.rollouts if rl else None))
-        ward = Ward(lambda signal: progress.say(f"doctor: {_told(signal)}"))
+        ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
         observer: Observer = Together(interrupts, watchdog, progress, ward)
         pipeline.run(recipe.stages, backend, rundir, observer)
     return rundir.notes
 
 
-def _told(signal: Signal) -> str:
+def told(signal: Signal) -> str:
+    """A sign of trouble, as it is said while the run is on."""
     return f"{signal.severity}: {signal.line()}"
 
 

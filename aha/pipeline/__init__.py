@@ -1,11 +1,14 @@
-"""Named stages in order, in one run directory. Knows no stage by name."""
+"""Named stages in order: in one run directory, or each in its own as a graph. Knows no stage by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aha.pipeline.graph import Graph, Step
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import RunDir
+
+__all__ = ["Graph", "Step", "run"]
 
 
 def run(stages: Sequence[tuple[str, Stage]], backend: Backend, rundir: RunDir, observer: Observer) -> None:

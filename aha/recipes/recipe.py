@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
@@ -22,7 +22,8 @@ class Recipe:
 
     `main` names the stage that a path without a stage means where several have it. `follows`: a setting that is a multiple of another
     (`None`: its copy) as long as nobody sets it. `model` and `problems` say whether the person who runs it has to give them. `compute` is
-    how the machine is used, the same for all stages."""
+    how the machine is used, the same for all stages. `apart`: each stage has a run directory of its own, and settings such as `@zero` name
+    what another left behind. `real`: what this recipe is where the person brings a model."""
 
     name: str
     about: str
@@ -33,6 +34,8 @@ class Recipe:
     model: Demand = "optional"
     problems: Demand = "optional"
     compute: Compute = field(default_factory=Compute)
+    apart: bool = False
+    real: Callable[[], Recipe] | None = None
 
     def __post_init__(self) -> None:
         names = [name for name, _ in self.stages]
@@ -60,7 +63,7 @@ class Recipe:
         chosen = {resolve(tree, path, self.main) for path, _ in given}
         values = flatten(tree)
         following = {
-            path: (values[leader] if factor is None else round(factor * float(str(values[leader]))))
+            path: _followed(values[path], factor, values[leader])
             for path, (leader, factor) in self.follows.items()
             if leader in chosen and path not in chosen
         }
@@ -95,6 +98,14 @@ class Recipe:
     def unsourced(self) -> list[str]:
         """The settings that nobody speaks for."""
         return [path for path in leaves(self.tree) if self.source(path) == DEFAULT]
+
+
+def _followed(value: object, factor: float | None, leader: object) -> object:
+    """What a setting becomes with the one that it follows; a change by step keeps its steps."""
+    if factor is None:
+        return leader
+    following = round(factor * float(str(leader)))
+    return [[step, following] for step, _ in value] if isinstance(value, list) else following
 
 
 def _factor(factor: float | None) -> str:

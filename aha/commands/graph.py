@@ -1,0 +1,170 @@
+"""`aha run` of a recipe whose stages build on each other: what is done is skipped, and when nothing is left this says so at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aha.codec import encode
+from aha.commands.choose import Chosen, complete
+from aha.commands.terminal import Terminal
+from aha.durable import Disk, Lock, replace_file, seal, trouble
+from aha.errors import BadInput
+from aha.pipeline import Graph, Step
+from aha.pipeline.makings import seconds
+from aha.recipes.costs import Costs, costs
+from aha.rundir import Manifest, Record, read_manifest
+
+SAID = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "changed": "again", "waits": "waits"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which stages of the graph, and how. `stages` False where the words named none: then all."""
+
+    out: Path | None = None
+    until: str | None = None
+    first: str | None = None
+    dry: bool = False
+    stall_s: float = 1800.0
+    preflight: bool = True
+    argv: tuple[str, ...] = ()
+
+
+def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:
+    """The stages that are not done yet, each from its settings to its result."""
+    recipe = chosen.recipe
+    complete(recipe)
+    root = wanted.out or Path("runs") / recipe.name
+    refuse_strangers(root, recipe.name)
+    graph = Graph(recipe.stages, root)
+    steps = list(graph.steps(wanted.until, wanted.first))
+    if wanted.dry:
+        return _show(chosen, graph, steps, terminal)
+    with trouble(root):
+        root.mkdir(parents=True, exist_ok=True)
+    lock = Lock(root / "lock")
+    try:
+        if not any(step.todo for step in steps):
+            terminal.note(f"nothing to do: {_counted(len(steps))} done, in {root}")
+            graph.digests.save()
+        else:
+            terminal.folder = root
+            _work(chosen, graph, wanted, root, terminal)
+        conclude(graph, wanted, root, terminal)
+    finally:
+        lock.release()
+    return 0
+
+
+def refuse_strangers(root: Path, recipe: str) -> None:
+    """BadInput for a directory that something else made."""
+    path = root / "manifest.json"
+    if root.exists() and not root.is_dir():
+        raise BadInput(f"{root}: it is a file; a graph needs a directory")
+    if path.is_file():
+        begun = read_manifest(path).recipe
+        if begun != recipe or (root / "metrics.jsonl").exists():
+            raise BadInput(f"{root}: it belongs to another recipe ({begun}, not {recipe}); choose another directory")
+    elif root.is_dir() and (others := sorted({each.name for each in root.iterdir()} - {"lock", "digests.json"})):
+        raise BadInput(f"{root}: it is not empty and holds no run ({others[0]!r} is in it); choose an empty or a new directory")
+
+
+def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Terminal) -> None:
+    from aha.commands.working import Worker  # brings transformers: seconds that a graph with nothing to do need not wait
+
+    worker = Worker(chosen, wanted, terminal)
+    whole = worker.manifest(chosen.recipe.name, chosen.recipe.stages)
+    replace_file(Disk(), root / "manifest.json", seal(encode(whole, Manifest), indent=2))
+    for step in graph.steps(wanted.until, wanted.first):
+        terminal.note(line(step))
+        if step.todo:
+            graph.do(step, worker.backend, worker.opened)
+        elif step.state == "done":
+            graph.settle(step)
+
+
+def line(step: Step) -> str:
+    """A stage and where it stands, in one line."""
+    return f"{step.name}: {SAID[step.state]}" + (f" ({step.why})" if step.why else "")
+
+
+def _counted(stages: int) -> str:
+    return f"all {stages} stages are" if stages > 1 else "the stage is"
+
+
+# --- afterwards and before --------------------------------------------------------------------------------------------
+
+
+def conclude(graph: Graph, wanted: Wanted, root: Path, terminal: Terminal) -> None:
+    """Where each stage's result is, and the result of the last that measures."""
+    steps = list(graph.steps(wanted.until, wanted.first))
+    told = [_told(step) for step in steps if step.folder is not None]
+    results = {step.name: Record(step.folder).result for step in steps if step.folder is not None and not step.todo}
+    terminal.tell("finished", stages=told, results=results, run=str(root))
+    wide = max(len(step.name) for step in steps)
+    for each in told:
+        terminal.say(f"{each['stage']:{wide}}  {_span(float(each['seconds'])):>9}  {each['folder']}")
+
+
+def _told(step: Step) -> dict[str, Any]:
+    assert step.folder is not None
+    return {"stage": step.name, "state": step.state, "seconds": seconds(step.folder), "folder": str(step.folder)}
+
+
+def _show(chosen: Chosen, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
+    """What would be done, and at most at what cost."""
+    known = costs([(step.name, step.stage) for step in steps], chosen.recipe.compute)
+    rows = [(step, known[step.name], _took(graph, step)) for step in steps]
+    if terminal.json:
+        stages = [
+            {"stage": step.name, "state": step.state, "why": step.why, **encode(cost, Costs), "seconds_before": took}
+            for step, cost, took in rows
+        ]
+        print(json.dumps({"recipe": chosen.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
+        return 0
+    wide = max(len(step.name) for step in steps)
+    terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")
+    for step, cost, took in rows:
+        tokens = f"{_number(cost.sampled):>14} {_number(cost.learned):>14} {_power(cost.flops):>9}"
+        room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {_span(took) if took else '':>9}"
+        terminal.say(f"{step.name:{wide}}  {SAID[step.state]:8} {tokens} {room}  {step.why}".rstrip())
+    todo = [cost for step, cost, _ in rows if step.todo]
+    largest = max((cost.memory or 0 for cost in todo), default=0)
+    disk = sum(cost.disk or 0 for cost in todo)
+    terminal.say(f"\n{len(todo)} of {len(rows)} stages to do, with at most {_size(disk)} of disk and {_size(largest)} of memory")
+    terminal.say("Tokens are the most that the settings allow; `took` is the stage's newest run here. Nothing was run or written.")
+    return 0
+
+
+def _took(graph: Graph, step: Step) -> float:
+    """Seconds of the same stage's newest run, of whatever settings."""
+    folder = step.folder if step.folder is not None and step.folder.exists() else None
+    found = [folder] if folder else sorted((graph.store / step.name).glob("*/timings.jsonl"), key=lambda path: path.stat().st_mtime)[-1:]
+    return next((seconds(path if path.is_dir() else path.parent) for path in found), 0.0)
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:,.0f}" if value else "-"
+
+
+def _power(value: float | None) -> str:
+    return "?" if value is None else f"{value:.1e}" if value else "-"
+
+
+def _size(value: float | None) -> str:
+    if value is None:
+        return "?"
+    for unit, one in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= one:
+            return f"{value / one:.1f} {unit}"
+    return f"{value:.0f} B" if value else "-"
+
+
+def _span(value: float) -> str:
+    minutes, left = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"

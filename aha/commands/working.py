@@ -1,0 +1,80 @@
+"""The machine and the eyes of a graph at work: its backend, and for each stage a run directory and whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from aha.backends.laptop import Laptop
+from aha.commands.choose import Chosen
+from aha.commands.interrupts import Interrupts
+from aha.commands.run import FREE, check_inputs, manifest, told
+from aha.commands.terminal import Terminal
+from aha.commands.together import Together
+from aha.doctor import Ward, preflight
+from aha.pipeline import Step
+from aha.protocols import Observer, Stage
+from aha.recipes.derived import derived
+from aha.rundir import Manifest, RunDir
+from aha.stages.rl import Rl
+from aha.watchdog import Watchdog
+
+
+class How(Protocol):
+    """What of the command line concerns a stage at work."""
+
+    @property
+    def stall_s(self) -> float: ...
+
+    @property
+    def preflight(self) -> bool: ...
+
+    @property
+    def argv(self) -> tuple[str, ...]: ...
+
+
+class Worker:
+    """All input of all stages is checked when it is made, before anything runs."""
+
+    def __init__(self, chosen: Chosen, how: How, terminal: Terminal) -> None:
+        self.chosen, self.how, self.terminal = chosen, how, terminal
+        self.backend = Laptop(chosen.recipe.compute)
+        check_inputs(chosen.recipe, self.backend)
+
+    def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:
+        """Settings as they were written: a reference stays one, so that a store that was moved is still the same."""
+        only = replace(self.chosen.recipe, name=recipe, stages=tuple(stages), main="", follows={})
+        return manifest(replace(self.chosen, recipe=only), self.how.argv)
+
+    @contextmanager
+    def opened(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
+        """The stage's run directory, which nobody else has, and who watches it at work."""
+        assert step.folder is not None and step.makings is not None, f"{step.name} waits"
+        written = dict(self.chosen.recipe.stages)[step.name]
+        inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.makings.inputs}
+        with ExitStack() as stack:
+            step.folder.parent.mkdir(parents=True, exist_ok=True)
+            made = self.manifest(f"stage {step.name}", [(step.name, written)])
+            rundir = RunDir.open(step.folder, made, free=frozenset({*FREE, *inputs}))
+            stack.callback(rundir.close)
+            self.terminal.folder = step.folder
+            yield rundir, self._watched(step, rundir, stack)
+            for note in rundir.notes:
+                self.terminal.note(f"note: {note}")
+
+    def _watched(self, step: Step, rundir: RunDir, stack: ExitStack) -> Observer:
+        rl = step.stage if isinstance(step.stage, Rl) else None
+        new = not rundir.metrics()
+        if new:
+            for line in derived(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})):
+                self.terminal.note(line)
+        interrupts = stack.enter_context(Interrupts())
+        watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
+        if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.leading:
+            for line in preflight(rl, self.backend, Together(interrupts, watchdog).beat).lines():
+                self.terminal.note(f"doctor: {line}")
+        progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", rl.rollouts if rl else None))
+        ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
+        return Together(interrupts, watchdog, progress, ward)

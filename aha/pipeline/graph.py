@@ -1,0 +1,172 @@
+"""Stages that build on each other, each in a run directory of its own: what is done is skipped, what changed is redone, with the reason.
+
+A run directory is named by a hash of all that its result follows from, so that going back to earlier settings costs nothing, nothing is
+ever overwritten, and several graphs share what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from aha.codec import decode
+from aha.durable import Disk, check_folder, replace_file, seal, trouble, unseal
+from aha.errors import BadInput, DiskTrouble
+from aha.pipeline.digests import SUMS, Digests
+from aha.pipeline.makings import Makings, makings
+from aha.pipeline.references import check_order, references
+from aha.protocols import Backend, Observer, Stage
+from aha.rundir import Record, RunDir
+from aha.settings import nearest
+
+State = Literal["done", "kept", "begun", "new", "changed", "waits"]
+LINEAGE = "lineage.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage and where it stands, and why. `stage` has folders in place of references, unless it waits for other stages: then nothing
+    more is known of it. `kept`: its newest result is taken as it is."""
+
+    name: str
+    stage: Stage
+    state: State
+    why: str
+    folder: Path | None = None
+    makings: Makings | None = None
+
+    @property
+    def todo(self) -> bool:
+        return self.state not in ("done", "kept")
+
+
+Opens = Callable[[Step], AbstractContextManager[tuple[RunDir, Observer]]]
+
+
+class Graph:
+    """Named stages in order. `store` holds a folder a stage, in it a run directory for each way it was ever made; `ledger` is the file that
+    says which of them this graph came by last."""
+
+    def __init__(self, stages: Sequence[tuple[str, Stage]], store: Path, ledger: Path | None = None) -> None:
+        check_order(stages)
+        self.stages, self.store = tuple(stages), store
+        self.ledger = ledger or store / "graph.json"
+        self.digests = Digests(store / "digests.json")
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.stages]
+
+    def check(self, *names: str | None) -> None:
+        """BadInput for a name that is no stage's."""
+        for name in names:
+            if name is not None and name not in self.names:
+                known = ", ".join(self.names)
+                raise BadInput(f"{name}: there is no such stage; there are {known}{nearest(name, self.names)}")
+
+    def steps(self, until: str | None = None, first: str | None = None) -> Iterator[Step]:
+        """Each stage up to `until` as it stands when it is reached: whoever does the one before the next is reached gets that one's key.
+        Those before `first` are kept as they are, whatever they were made of. Writes nothing."""
+        self.check(until, first)
+        places, left = {name: place for place, name in enumerate(self.names)}, dict[str, Path]()
+        begin = places[first] if first else 0
+        end = places[until] + 1 if until else len(places)
+        if begin >= end:
+            raise BadInput(f"--from {first} --until {until}: {first} comes after {until}, so nothing is between them")
+        for place, (name, stage) in enumerate(self.stages[:end]):
+            step = self._kept(name, stage, first) if first and place < begin else self._step(name, stage, left)
+            yield step
+            if step.folder is not None and _finished(step.folder):
+                left[name] = step.folder
+
+    def do(self, step: Step, backend: Backend, opens: Opens) -> None:
+        """Runs the stage in its directory, or goes on with it there."""
+        assert step.folder is not None and step.makings is not None, f"{step.name} waits"
+        for found in step.makings.inputs.values():
+            place = Path(found.place)
+            if found.stage is not None and (place / SUMS).exists() and (problem := check_folder(place)):
+                raise DiskTrouble(f"{problem}; remove {place.parents[1]} and run the same command again: {found.stage} is redone")
+        with opens(step) as (rundir, observer):
+            replace_file(Disk(), rundir.root / LINEAGE, seal({"stage": step.name, **step.makings.to_json()}, indent=2))
+            self._note(step.name, begun=step.makings.key)
+            observer.beat(f"stage {step.name}")
+            if not rundir.finished:
+                step.stage.run(backend, rundir, observer)
+            if not rundir.finished:
+                rundir.finish({"stage": step.name})
+        self.settle(step)
+
+    def settle(self, step: Step) -> None:
+        """The graph remembers that this is the newest result of its stage."""
+        assert step.makings is not None
+        if self._noted(step.name) != {"begun": step.makings.key, "done": step.makings.key}:
+            self._note(step.name, begun=step.makings.key, done=step.makings.key)
+        self.digests.save()
+
+    # --- one stage ---
+
+    def _step(self, name: str, stage: Stage, left: dict[str, Path]) -> Step:
+        if waiting := [asked.stage for asked in references(stage) if asked.stage not in left]:
+            return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(waiting))}")
+        made, ready = makings(stage, left, self.digests)
+        folder = self.store / name / made.key
+        if _finished(folder):
+            return Step(name, ready, "done", "", folder, made)
+        if (folder / "manifest.json").exists():
+            return Step(name, ready, "begun", "it was stopped, and goes on", folder, made)
+        before = self._last(name)
+        if before is None:
+            return Step(name, ready, "new", "", folder, made)
+        return Step(name, ready, "changed", "; ".join(made.changes(before)) or "its result is gone", folder, made)
+
+    def _kept(self, name: str, stage: Stage, first: str) -> Step:
+        key = self._noted(name).get("done")
+        folder = self.store / name / str(key)
+        if key is None or not _finished(folder):
+            needed = {asked.stage for later, each in self.stages[self.names.index(first) :] for asked in references(each)}
+            if name in needed:
+                raise BadInput(f"--from {first}: the stage {name} before it has no result yet in {self.store}; leave --from out")
+            return Step(name, stage, "kept", "it has no result, and nothing asks for it")
+        return Step(name, stage, "kept", "taken as it is", folder, read_lineage(folder)[1])
+
+    def _last(self, name: str) -> Makings | None:
+        key = self._noted(name).get("begun")
+        folder = self.store / name / str(key)
+        return read_lineage(folder)[1] if key is not None and (folder / LINEAGE).exists() else None
+
+    # --- the ledger ---
+
+    def _noted(self, name: str) -> dict[str, str]:
+        return self._all_noted().get(name, {})
+
+    def _all_noted(self) -> dict[str, dict[str, str]]:
+        if not self.ledger.exists():
+            return {}
+        with trouble(self.ledger):
+            record = unseal(self.ledger.read_bytes(), indent=2)
+        if record is None:
+            raise DiskTrouble(f"{self.ledger}: damaged: its checksum differs; delete it and run the same command again: no result is lost")
+        return cast(dict[str, dict[str, str]], record)
+
+    def _note(self, name: str, **keys: str) -> None:
+        noted = self._all_noted()
+        with trouble(self.ledger):
+            self.ledger.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(Disk(), self.ledger, seal({**noted, name: {**noted.get(name, {}), **keys}}, indent=2))
+
+
+def read_lineage(folder: Path) -> tuple[str, Makings]:
+    """The stage that the run directory belongs to, and what its result follows from."""
+    path = folder / LINEAGE
+    with trouble(path):
+        text = path.read_bytes()
+    record = unseal(text, indent=2)
+    if record is None:
+        raise DiskTrouble(f"{path}: damaged: its checksum differs; remove {folder} and run the same command again: the stage is redone")
+    return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Makings)
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "result.json").exists() and Record(folder).finished

@@ -1,0 +1,88 @@
+"""A setting `@zero` means what the stage named zero left behind: its rows where the setting is `data`, its run directory where it is `of`,
+else its last checkpoint; `@zero/review` a folder or file in its run directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from aha.errors import BadInput
+from aha.protocols import Stage
+from aha.rundir import Record
+from aha.settings import leaves, nearest, override
+
+S = TypeVar("S")
+FORM = re.compile(r"@([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/(.+))?")
+ROWS = "rows"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The setting at `path` asks for what `stage` left behind, or for what is at `below` in its run directory."""
+
+    path: str
+    stage: str
+    below: str = ""
+
+    def place(self, root: Path) -> Path:
+        """Where it is in the run directory of that stage. BadInput where the stage leaves nothing of the kind."""
+        name = setting_of(self.path).rpartition(".")[2]
+        if not self.below and name == "of":
+            return root
+        checkpoints = Record(root).checkpoints()
+        if not self.below and name != "data" and checkpoints:
+            return checkpoints[-1].folder
+        what = self.below or (ROWS if name == "data" else "checkpoints")
+        if not (root / what).exists() or what == "checkpoints":
+            asked = f"--{setting_of(self.path)} @{self.stage}"
+            raise BadInput(f"{asked}: the stage {self.stage} leaves no {what} ({root}); name a stage that does")
+        return root / what
+
+
+def setting_of(path: str) -> str:
+    """The setting, of a path that may end with a place in its list."""
+    return path.partition("#")[0]
+
+
+def texts(stage: object) -> dict[str, str]:
+    """Every text among the settings, by path; those of a list have their place at the end of the path."""
+    found = {}
+    for path, leaf in leaves(stage).items():
+        if isinstance(leaf.value, str):
+            found[path] = leaf.value
+        elif isinstance(leaf.value, Sequence):
+            found.update({f"{path}#{i}": item for i, item in enumerate(leaf.value) if isinstance(item, str)})
+    return found
+
+
+def with_texts(stage: S, new: Mapping[str, str]) -> S:
+    """The stage with other texts at those paths."""
+    values = {path: leaf.value for path, leaf in leaves(stage).items()}
+    changes: dict[str, object] = {}
+    for path, text in new.items():
+        at, listed, place = path.partition("#")
+        if listed:
+            items = changes.get(at, list(cast(Sequence[str], values[at])))
+            changes[at] = [text if i == int(place) else item for i, item in enumerate(cast(list[str], items))]
+        else:
+            changes[at] = text
+    return override(stage, changes.items())
+
+
+def references(stage: object) -> list[Reference]:
+    """All that the stage asks of others."""
+    matches = ((path, FORM.fullmatch(text)) for path, text in texts(stage).items())
+    return [Reference(path, match[1], match[2] or "") for path, match in matches if match]
+
+
+def check_order(stages: Sequence[tuple[str, Stage]]) -> None:
+    """BadInput where a stage asks for one that does not stand before it."""
+    names = [name for name, _ in stages]
+    for place, (name, stage) in enumerate(stages):
+        for asked in references(stage):
+            if asked.stage not in names[:place]:
+                known = f"it comes later than {name}" if asked.stage in names else f"there is no such stage{nearest(asked.stage, names)}"
+                raise BadInput(f"--{name}.{setting_of(asked.path)} @{asked.stage}: {known}")
