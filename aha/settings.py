@@ -245,7 +245,8 @@ def parse(path: str, leaf: Leaf, text: str) -> object:
         return _chosen(path, leaf, text)
     given: object = text
     if any(get_origin(member) is tuple for member in allowed):
-        given = [piece.strip() for piece in text.strip("()[] ").split(",") if piece.strip()]
+        pieces = [piece.strip() for piece in text.strip("()[] ").split(",") if piece.strip()]
+        given = [piece.split(":") for piece in pieces] if get_origin(_element(leaf.annotation)) is tuple else pieces
     return _checked(path, leaf.annotation, given, text)
 
 
@@ -280,9 +281,7 @@ def _chosen(path: str, leaf: Leaf, text: str) -> object:
 
 def _members(annotation: Any) -> tuple[Any, ...]:
     """The kinds a field may hold: those of a union, or the one."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return get_args(annotation)
-    return (annotation,)
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
 
 
 PLAIN_WORDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
@@ -295,5 +294,7 @@ def describe(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return f"one of {', '.join(map(str, get_args(annotation)))}"
     if get_origin(annotation) is tuple:
-        return f"{describe(get_args(annotation)[0])}, several separated by commas"
+        element = _element(annotation)
+        words = map(describe, get_args(element) if get_origin(element) is tuple else get_args(annotation)[:1])
+        return f"{':'.join(words)}, several separated by commas"
     return PLAIN_WORDS.get(annotation, str(getattr(annotation, "__name__", annotation)))

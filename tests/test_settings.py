@@ -183,3 +183,22 @@ def test_what_flatten_wrote_override_reads_back(kl: float, samples: int, mask: b
     source = {"zero": Learn(loss=Loss(kl, length), samples=samples, mask=mask, template=Long(3), betas=(kl, 0.5))}
     target: dict[str, object] = {"zero": Learn()}
     assert override(target, flatten(source).items()) == source
+
+
+@dataclass(frozen=True)
+class Changing:
+    longest: tuple[tuple[int, int], ...] = ()
+    weights: tuple[tuple[str, int, float], ...] = ()
+
+
+def test_values_by_step_are_typed_as_pairs():
+    tree = override({"rl": Changing()}, [("longest", "8200:65536, 9000:100"), ("weights", "helpful:3:0.5")])
+    assert (tree["rl"].longest, tree["rl"].weights) == (((8200, 65536), (9000, 100)), (("helpful", 3, 0.5),))
+    assert override(tree, [("longest", "()")])["rl"].longest == ()
+    assert override({"rl": Changing()}, [("longest", [[8200, 65536]])])["rl"].longest == ((8200, 65536),)
+
+
+@pytest.mark.parametrize("typed", ["8200", "8200:many", "8200:1:2"])
+def test_pairs_that_are_none_are_refused_with_their_form(typed):
+    with pytest.raises(BadInput, match="it takes a whole number:a whole number, several separated by commas"):
+        override({"rl": Changing()}, [("longest", typed)])

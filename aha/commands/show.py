@@ -58,4 +58,6 @@ def shown(recipe: Recipe) -> dict[str, object]:
 
 
 def _said(value: object) -> str:
-    return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(":".join(map(str, each)) if isinstance(each, list) else str(each) for each in value)
+    return "none" if value is None else str(value)

@@ -44,12 +44,13 @@ class Examination:
 
 def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8) -> Examination:
     """Asks the untrained model `prompts` of the stage's own questions, with its own sampling."""
-    problems = stage.problems.at(0, 0, min(prompts, stage.questions), stage.seed)
+    problems = stage.problems_at(0).at(0, 0, min(prompts, stage.questions), stage.seed)
     if unread := doctor.gold(problems):
         return Examination((), tuple(unread))
     beat(f"loading {stage.model}")
     engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
     with stage.rewards.open(backend) as live:
-        asker = Asker(engine, tokenizer, stage.template, live, stage.sampling, stage.samples, beat)
+        rewards, sampling = stage.rewards_at(live, 0), stage.schedule.sampling(stage.sampling, 0)
+        asker = Asker(engine, tokenizer, stage.template, rewards, sampling, stage.samples, beat)
         groups = asker.groups(problems, (stage.seed, BEFORE))
     return Examination(tuple(groups), tuple(doctor.examine(groups)))

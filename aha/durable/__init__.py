@@ -5,14 +5,18 @@ Every change goes through a `Disk`, one method a primitive, so that a test can f
 
 from aha.durable.disk import Disk, trouble
 from aha.durable.files import is_aside, replace_file, seal, unseal
-from aha.durable.folder import check_folder, folder_bytes, publish_folder, remove_folder
+from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder, remove_folder
 from aha.durable.journal import Journal, append_journal, read_journal
 from aha.durable.lock import Lock
+from aha.durable.shards import Place, Shards
 
 __all__ = [
+    "SUMS",
     "Disk",
     "Journal",
     "Lock",
+    "Place",
+    "Shards",
     "append_journal",
     "check_folder",
     "folder_bytes",

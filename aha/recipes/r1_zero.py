@@ -11,6 +11,7 @@ from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe
 from aha.rewards import Rewards, SoftOverlong, Weighted, paper
 from aha.stages.rl import Rl
+from aha.stages.schedule import Schedule
 from aha.template import R1Zero
 
 Follows = dict[str, tuple[str, float | None]]
@@ -36,7 +37,11 @@ SOURCES = {
     "rl.advantages": "[paper 2.2.1 eq. 3: (r - mean) / std; n - 1 as torch.std, which eq. 3 does not say]",
     "rl.sampling.temperature": "[nature: 1.0]",
     "rl.sampling.top_p": "[ours: none, so that recorded log-probabilities are those of the whole distribution]",
-    "rl.sampling.max_tokens": "[nature: 32,768 up to step 8,200; 65,536 from there on, a second run from the first one's checkpoint]",
+    "rl.sampling.max_tokens": "[nature: 32,768 up to step 8,200]",
+    "rl.schedule": "[nature: temperature and weights stay]",
+    "rl.schedule.max_tokens": "[nature: 65,536 from step 8,200 on]",
+    "rl.late": "[nature: nothing is kept for the last steps of R1-Zero]",
+    "rl.probe": "[ours: rules alone pay, so there is no preference to hack]",
     "rl.optim": "[ours: AdamW as is usual; nature names the rate only]",
     "rl.optim.lr": "[nature: 3e-6]",
     "rl.filter": "[ours: none; the paper names none]",
@@ -66,6 +71,7 @@ def r1_zero(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> 
         loss=Grpo(clip_low=1.0, clip_high=10.0, dual_clip=3.0, kl=0.001, aggregation="seq-mean"),
         advantages=Advantages("group_std"),
         sampling=Sampling(temperature=1.0, top_p=1.0, max_tokens=32_768),
+        schedule=Schedule(max_tokens=((8_200, 65_536),)),
         optim=Adam(lr=3e-6),
         questions=512,
         samples=16,
@@ -74,14 +80,17 @@ def r1_zero(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> 
         reference_every=400,
     )
     about = "pure RL on a base model of your own with accuracy and format rewards, as DeepSeek-R1-Zero was trained"
-    return Recipe("r1-zero", about, (("rl", rl),), SOURCES, main="rl", model="needed", problems="needed")
+    follows: Follows = {"rl.schedule.max_tokens": ("rl.sampling.max_tokens", 2.0)}
+    return Recipe("r1-zero", about, (("rl", rl),), SOURCES, main="rl", follows=follows, model="needed", problems="needed")
 
 
 def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
     """Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
     rl = _rl(r1_zero(model, problems))
     loss = Grpo(clip_low=0.2, clip_high=0.2, dual_clip=None, kl=0.0, aggregation="constant", constant_length=rl.sampling.max_tokens)
-    changed = replace(rl, loss=loss, advantages=Advantages("mean_only"), minibatches=1, questions=32, reference_every=None)
+    changed = replace(
+        rl, loss=loss, advantages=Advantages("mean_only"), schedule=Schedule(), minibatches=1, questions=32, reference_every=None
+    )
     sources = {
         "rl.loss": "[2503.20783]",
         "rl.loss.clip_low": "[2503.20783: 0.2]",
@@ -91,6 +100,8 @@ def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> R
         "rl.loss.aggregation": "[2503.20783: the sum over tokens by a constant, so that length has no weight]",
         "rl.loss.constant_length": "[derived: the longest reply allowed, sampling.max_tokens]",
         "rl.advantages": "[2503.20783: r - mean; no deviation]",
+        "rl.schedule": "[2503.20783: none]",
+        "rl.schedule.max_tokens": "[2503.20783: none]",
         "rl.minibatches": "[2503.20783: 1]",
         "rl.reference_every": "[2503.20783: no divergence, so no reference]",
         "rl.questions": "[ours: the preset leaves it to you; 32 x 16 is the paper's step of 512 replies]",
@@ -111,6 +122,7 @@ def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Rec
         loss=Grpo(clip_low=0.2, clip_high=0.28, dual_clip=None, kl=0.0, aggregation="token-mean"),
         rewards=Rewards((*rl.rewards.parts, soft)),
         sampling=replace(rl.sampling, max_tokens=longest),
+        schedule=Schedule(),
         optim=Adam(lr=1e-6),
         filter=Filter(drop_dead=True, rounds=4),
         reference_every=None,
@@ -124,6 +136,8 @@ def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Rec
         "rl.loss.aggregation": "[2503.14476: mean over all tokens of a step]",
         "rl.rewards.overlong": "[2503.14476: free up to 16,384 tokens, then a line down to -1 at 20,480]",
         "rl.sampling.max_tokens": "[2503.14476: 20,480]",
+        "rl.schedule": "[2503.14476: none]",
+        "rl.schedule.max_tokens": "[2503.14476: none]",
         "rl.optim.lr": f"[{UNVERIFIED}: 1e-6, constant]",
         "rl.filter": "[2503.14476: questions whose replies agree are left out and others asked]",
         "rl.filter.rounds": "[ours: asked at most 4 times, so that a rollout ends; what is there is trained on]",

@@ -115,6 +115,21 @@ PLANS = (
         "Steady is good. Spikes that come with a falling accuracy mean that the steps are too large.",
     ),
     _Plan(
+        "probe", "Preference against accuracy", "share", (("probe/accuracy", "accuracy"), ("probe/preference", "preference")),
+        "Held-out problems, the same each time, while a learned preference is paid: right answers, and what the preference model says.",
+        "Both should rise or stay. A preference that rises while accuracy falls is being hacked: the run ends and goes back.",
+    ),
+    _Plan(
+        "schedule", "Longest reply allowed", "tokens", (("max_tokens", "new tokens"),),
+        "The limit on new tokens, as the schedule changes it.",
+        "Length and accuracy may jump where it rises.",
+    ),
+    _Plan(
+        "temperature", "Temperature", "number", (("temperature", "of sampling"),),
+        "The temperature that replies are drawn with, as the schedule changes it.",
+        "Entropy changes with it.",
+    ),
+    _Plan(
         "speed", "Speed", "tokens", (("tokens_per_s", "tokens a second"),),
         "Tokens sampled and learned from a second, wall-clock.",
         "A slow decline follows the length of the replies; a sudden one means that something else uses the machine.",
@@ -131,7 +146,7 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
     at = sampled_at(metrics)
     joined = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
     planned = [_planned(plan, joined, at) for plan in PLANS]
-    found = [_accuracy(joined, at, result), *planned[:3], _rewards(joined, at), *planned[3:]]
+    found = [_accuracy(joined, at, result), *planned[:3], _rewards(joined, at), *planned[3:], _weights(joined, at)]
     return [chart for chart in found if chart.series]
 
 
@@ -165,6 +180,14 @@ def _rewards(rows: Rows, at: Sequence[float]) -> Chart:
     means = "The mean of each reward, before its weight."
     look = "A reward that rises while the held-out points above stand still is being gamed."
     return Chart("reward", "Reward by part", "number", means, look, curves)
+
+
+def _weights(rows: Rows, at: Sequence[float]) -> Chart:
+    names = sorted({key for row in rows for key in row if key.startswith("weight/")})
+    curves = _some([_curve(rows, at, name, name.removeprefix("weight/")) for name in names])
+    means = "What each reward counts, as the schedule changes it; 0 before it is asked at all."
+    look = "The mean reward jumps with them, and means something else after."
+    return Chart("weights", "Weights of the rewards", "number", means, look, curves)
 
 
 def _accuracy(rows: Rows, at: Sequence[float], result: Mapping[str, Any] | None) -> Chart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -73,6 +73,14 @@ class Rewards:
             raise BadInput(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
         columns = [part.values(problem, replies) for part in covering]
         return tuple(_score(covering, [column[i] for column in columns]) for i in range(len(replies)))
+
+    def weighing(self, weights: Mapping[str, float]) -> Rewards:
+        """The same rewards, of which these weigh something else."""
+        return replace(self, parts=tuple(replace(part, weight=weights.get(part.name, part.weight)) for part in self.parts))
+
+    def without(self, names: Collection[str]) -> Rewards:
+        """All but these, which are then not asked at all."""
+        return replace(self, parts=tuple(part for part in self.parts if part.name not in names))
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Rewards]:

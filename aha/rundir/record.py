@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aha.codec import decode
-from aha.durable import check_folder, read_journal, trouble, unseal
+from aha.durable import SUMS, check_folder, read_journal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.groups import unpack
 from aha.rundir.manifest import Manifest
 from aha.types import Group
 
 GROUPS_KEY = "groups_sha256"
-METRICS, TIMINGS = "metrics.jsonl", "timings.jsonl"
+METRICS, TIMINGS, PROGRESS = "metrics.jsonl", "timings.jsonl", "progress.json"
 JOURNALS = (METRICS, TIMINGS)
 
 
@@ -27,6 +28,12 @@ class Checkpoint:
 
     rollout: int
     folder: Path
+
+    def copy(self, folder: Path) -> None:
+        """The learner's files once more: a `save` for a commit that goes back to this checkpoint. DiskTrouble where it is damaged."""
+        if problem := check_folder(self.folder):
+            raise DiskTrouble(problem)
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SUMS, METRICS, PROGRESS))
 
 
 class Record:
@@ -60,6 +67,13 @@ class Record:
         """Oldest first; not yet checked (`durable.check_folder` does)."""
         folders = [path for path in (self.root / "checkpoints").glob("*") if path.name.isdecimal()]
         return sorted((Checkpoint(int(folder.name), folder) for folder in folders), key=lambda found: found.rollout)
+
+    def checkpoint(self, rollout: int) -> Checkpoint:
+        """The one after that rollout. DiskTrouble where it is gone."""
+        for found in self.checkpoints():
+            if found.rollout == rollout:
+                return found
+        raise DiskTrouble(f"{self.root}: there is no checkpoint after rollout {rollout}; bring it back")
 
     def problems(self) -> list[str]:
         """Every byte checked: one line for each file that is not as it was written. Empty for a sound run."""

@@ -30,7 +30,7 @@ from aha.errors import BadInput, DiskTrouble
 from aha.redact import hide_tree
 from aha.rundir.groups import pack
 from aha.rundir.manifest import Manifest
-from aha.rundir.record import GROUPS_KEY, JOURNALS, METRICS, TIMINGS, Checkpoint, Record, read_manifest
+from aha.rundir.record import GROUPS_KEY, JOURNALS, METRICS, PROGRESS, TIMINGS, Checkpoint, Record, read_manifest
 from aha.types import Group
 
 Progress = Mapping[str, int | float | str]
@@ -49,10 +49,11 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Keep:
-    """Which checkpoints stay: the last n, and those after every `every` rollouts (rollout 3, 7, … for 4: rollouts count from 0)."""
+    """Which checkpoints stay: the last n, those after every `every` rollouts (3, 7, … for 4: they count from 0), and those in `also`."""
 
     last: int = 2
     every: int | None = None
+    also: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.last < 1 or (self.every is not None and self.every < 1):
@@ -128,7 +129,7 @@ class RunDir(Record):
         sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal(METRICS) if GROUPS_KEY in line}
         self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
         with trouble(found.folder):
-            state = decode(json.loads((found.folder / "progress.json").read_bytes()), _State)
+            state = decode(json.loads((found.folder / PROGRESS).read_bytes()), _State)
         self._retain(state.keep)
         return Resumed(found.folder, rollout, dict(state.progress))
 
@@ -256,7 +257,7 @@ class RunDir(Record):
     def _checkpoint(self, rollout: int, save: Callable[[Path], None], state: _State) -> None:
         def fill(folder: Path) -> None:
             save(folder)
-            self._disk.write(folder / "progress.json", json.dumps(encode(state, _State)).encode())
+            self._disk.write(folder / PROGRESS, json.dumps(encode(state, _State)).encode())
             self._disk.write(folder / METRICS, (self.root / METRICS).read_bytes())
 
         size = self._checkpoint_bytes()
@@ -265,7 +266,7 @@ class RunDir(Record):
 
     def _retain(self, keep: Keep) -> None:
         for checkpoint in self.checkpoints()[: -keep.last]:
-            if keep.every is None or (checkpoint.rollout + 1) % keep.every:
+            if checkpoint.rollout not in keep.also and (keep.every is None or (checkpoint.rollout + 1) % keep.every):
                 remove_folder(self._disk, checkpoint.folder)
 
     def _checkpoint_bytes(self) -> int:

@@ -9,15 +9,17 @@ from statistics import fmean
 from typing import Literal
 
 from aha.batch import PolicyBatch, Truncation, collate
-from aha.errors import BarFailed
+from aha.errors import BadInput, BarFailed
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
-from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, Sampling, Stop
+from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Stop
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.stages.ask import Asker, seed_for
 from aha.stages.overlap import Pace
+from aha.stages.probe import ROLLED_BACK, Finding, Probe
+from aha.stages.schedule import Late, Schedule
 from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
 from aha.types import Group
@@ -33,7 +35,8 @@ class Rl:
     the policy (`None`: never). `old` says where the ratio's denominator comes from: "behaviour" is the log-probability as sampled (right
     where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
     From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
-    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts."""
+    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts.
+    `schedule`: what changes within the run; `late`: what only its last steps have; `probe`: what ends it when a preference is hacked."""
 
     model: str
     problems: Problems
@@ -52,6 +55,9 @@ class Rl:
     steps: int = 10_400
     reference_every: int | None = 400
     anneal_from: float = 1.0
+    schedule: Schedule = Schedule()
+    late: Late | None = None
+    probe: Probe | None = None
     seed: int = 0
     save_every: int = 1
     keep_last: int = 2
@@ -72,6 +78,16 @@ class Rl:
                 f"sampling is temperature {self.sampling.temperature}, top_p {self.sampling.top_p}: RL needs the log-probabilities of the "
                 "whole distribution, so a temperature above 0 and top_p 1"
             )
+        self._check_names()
+
+    def _check_names(self) -> None:
+        named = {"schedule": self.schedule.names, "late": self.late.rewards if self.late else ()}
+        named["probe"] = self.probe.preferences if self.probe else ()
+        known = [part.name for part in self.rewards.parts]
+        for where, names in named.items():
+            if unknown := [name for name in names if name not in known]:
+                raise BadInput(f"{where} names the reward '{unknown[0]}': the rewards are {', '.join(known)}")
+        self.rewards_at(self.rewards, 0)
 
     @property
     def rollouts(self) -> int:
@@ -82,6 +98,20 @@ class Rl:
         left = self.steps * (1 - self.anneal_from)
         return min(1.0, (self.steps - step) / left) if left > 0 else 1.0
 
+    def is_late(self, step: int) -> bool:
+        """Whether a rollout that begins with this step is one of those that `late` speaks of."""
+        return self.late is not None and step >= self.steps - self.late.steps
+
+    def problems_at(self, step: int) -> Problems:
+        """Where a rollout that begins with this step takes its problems from."""
+        late = self.late.problems if self.late is not None and self.is_late(step) else None
+        return self.problems if late is None else late
+
+    def rewards_at(self, rewards: Rewards, step: int) -> Rewards:
+        """These rewards, as they judge a rollout that begins with this step."""
+        early = self.late.rewards if self.late is not None and not self.is_late(step) else ()
+        return self.schedule.rewards(rewards.without(early), step)
+
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
         with self.rewards.open(backend) as live:
@@ -91,21 +121,29 @@ class Rl:
         start, step = self._resume(rundir, learner, asker.engine)
         for rollout in range(start, self.rollouts):
             clock = _Clock()
-            groups, kept, rounds = self._ask(asker, rollout)
+            now = replace(asker, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(asker.rewards, step))
+            groups, kept, rounds = self._ask(now, rollout, self.problems_at(step))
             clock.lap("ask_s")
-            step, learned = self._learn(learner, kept, rollout, step, observer)
+            step, learned = self._learn(learner, kept, now.sampling.temperature, rollout, step, observer)
             asker.engine.load(learner.weights(), version=rollout + 1)
             clock.lap("learn_s")
+            found = self._probe(asker, rollout, step, rundir)
             metrics = {"step": float(step), **summarise(groups), **learned, "rounds": float(rounds), **_staleness(groups, rollout)}
+            metrics |= {**self._scheduled(now), **found.metrics, **found.back_to}
             timings = clock.timings(sum(len(completion.tokens) for group in groups for completion in group.completions))
             timings |= _judging(asker.pace, sum(len(group.replies) for group in groups))
             verdict = observer.rollout(rollout, metrics, timings, groups)
             last = rollout + 1 == self.rollouts or isinstance(verdict, Stop)
-            save = learner.save if last or (rollout + 1) % self.save_every == 0 else None
-            keep = Keep(self.keep_last, self.keep_every)
-            rundir.commit(rollout, metrics, timings, groups, save=save, progress={"step": step}, keep=keep)
+            save = learner.save if last or found.metrics or (rollout + 1) % self.save_every == 0 else None
+            if isinstance(found.ruling, RollBack):
+                rundir.notes.append(found.ruling.reason)
+                save = rundir.checkpoint(found.ruling.rollout).copy
+            keep = Keep(self.keep_last, self.keep_every, found.best)
+            rundir.commit(rollout, metrics, timings, groups, save=save, progress={"step": step, **found.back_to}, keep=keep)
             if isinstance(verdict, Stop):
                 raise BarFailed(verdict.reason)
+            if found.back_to:
+                break
 
     def _open(self, backend: Backend, observer: Observer, live: Rewards) -> tuple[Asker, Learner]:
         observer.beat(f"loading {self.model}")
@@ -114,20 +152,22 @@ class Rl:
         return Asker(engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat), learner
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine) -> tuple[int, int]:
-        """The rollout to go on with and the optimizer steps done."""
+        """The rollout to go on with and the optimizer steps done; a run that was rolled back is over."""
         resumed = rundir.resume()
         if resumed is None:
             return 0, 0
+        if ROLLED_BACK in resumed.progress:
+            return self.rollouts, int(resumed.progress["step"])
         learner.load(resumed.folder)
         engine.load(learner.weights(), version=resumed.rollout + 1)
         return resumed.rollout + 1, int(resumed.progress["step"])
 
-    def _ask(self, asker: Asker, rollout: int) -> tuple[list[Group], list[Group], int]:
+    def _ask(self, asker: Asker, rollout: int, source: Problems) -> tuple[list[Group], list[Group], int]:
         """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
         groups: list[Group] = []
         kept: list[Group] = []
         for round in range(self.filter.rounds):
-            problems = self.problems.at(rollout, round, self.questions, self.seed)
+            problems = source.at(rollout, round, self.questions, self.seed)
             asked = asker.groups(problems, (self.seed, rollout, round))
             groups += asked
             kept += self.filter.keep(asked)[0]
@@ -135,9 +175,11 @@ class Rl:
                 break
         return groups, kept[: self.questions], round + 1
 
-    def _learn(self, learner: Learner, groups: Sequence[Group], rollout: int, step: int, observer: Observer) -> tuple[int, Metrics]:
+    def _learn(
+        self, learner: Learner, groups: Sequence[Group], temperature: float, rollout: int, step: int, observer: Observer
+    ) -> tuple[int, Metrics]:
         """One optimizer step a mini-batch; the step count after it and the means of what the steps reported."""
-        batch = collate(groups, self.advantages, self.sampling.temperature, self.truncation)
+        batch = collate(groups, self.advantages, temperature, self.truncation)
         if self.old == "recomputed" and batch.R:
             batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         reports: list[Metrics] = []
@@ -152,6 +194,27 @@ class Rl:
                 learner.reset_reference()
         skipped = sum(report.get("skipped", 0.0) for report in reports)
         return step, {**_means(reports), "skipped": skipped, "updates": float(len(reports))}
+
+    def _probe(self, asker: Asker, rollout: int, step: int, rundir: RunDir) -> Finding:
+        """Of the weights after a rollout, where the next one pays a preference."""
+        if self.probe is None:
+            return Finding()
+        points = self.probe.points(rundir.metrics())
+        paid = {part.name for part in self.rewards_at(self.rewards, step).parts if part.weight != 0}
+        if not self.probe.due(rollout) or paid.isdisjoint(self.probe.preferences):
+            return Finding(best=(self.probe.best(points).rollout,) if points else ())
+        return self.probe.look(replace(asker, sampling=self.schedule.sampling(self.sampling, step)), rollout, self.seed, points)
+
+    def _scheduled(self, asker: Asker) -> Metrics:
+        """What held in a rollout of all that changes within the run."""
+        weights = {part.name: part.weight for part in asker.rewards.parts}
+        changing = [*self.schedule.names, *(self.late.rewards if self.late else ())]
+        metrics = {f"weight/{name}": weights.get(name, 0.0) for name in changing}
+        if self.schedule.max_tokens:
+            metrics["max_tokens"] = float(asker.sampling.max_tokens)
+        if self.schedule.temperature:
+            metrics["temperature"] = asker.sampling.temperature
+        return metrics
 
     def _with_reference(self, batch: PolicyBatch, learner: Learner) -> PolicyBatch:
         """With the reference as it is at this step: a reset may fall between two mini-batches of a rollout."""

@@ -6,6 +6,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.recipes import RECIPES, dapo, drgrpo, r1_zero, zero
+from aha.recipes.derived import derived
 from aha.recipes.recipe import Recipe
 from aha.settings import flatten
 
@@ -24,6 +25,7 @@ TABLE: dict[str, dict[str, object]] = {
         "steps": 10_400,
         "sampling.temperature": 1.0,
         "sampling.max_tokens": 32_768,
+        "schedule.max_tokens": [[8_200, 65_536]],
         "optim.lr": 3e-6,
         "rewards.accuracy.weight": 1.0,
         "rewards.format.weight": 1.0,
@@ -38,6 +40,7 @@ TABLE: dict[str, dict[str, object]] = {
         "reference_every": None,
         "minibatches": 1,
         "sampling.temperature": 1.0,
+        "schedule.max_tokens": [],
     },
     "dapo": {
         "advantages.mode": "group_std",
@@ -55,6 +58,7 @@ TABLE: dict[str, dict[str, object]] = {
         "rewards.overlong.reward.buffer": 4_096,  # free up to 16,384
         "optim.lr": 1e-6,
         "optim.warmup_steps": 0,
+        "schedule.max_tokens": [],
         "filter.drop_dead": True,
     },
 }
@@ -99,6 +103,17 @@ def test_dapo_s_soft_limit_follows_the_length_limit() -> None:
     assert setting(recipe, "rl.rewards.overlong.reward.max_tokens") == 1000
     assert setting(recipe, "rl.rewards.overlong.reward.buffer") == 200
     assert recipe.source("rl.rewards.overlong.reward.buffer") == "[derived: 0.2 x rl.sampling.max_tokens]"
+
+
+def test_the_longer_limit_of_r1_zero_stays_twice_the_first() -> None:
+    shorter = r1_zero().change([("sampling.max_tokens", "100")])
+    assert setting(shorter, "rl.schedule.max_tokens") == [[8_200, 200]]
+    assert shorter.source("rl.schedule.max_tokens") == "[derived: 2 x rl.sampling.max_tokens]"
+
+
+def test_the_schedule_is_told_with_the_rollout_in_which_it_first_holds() -> None:
+    assert "rl: from step 8,200 on, max_tokens 65,536 (rollout 513)" in derived(r1_zero())  # 513 x 16 = 8,208
+    assert "rl: from step 8,200 on, max_tokens 65,536 (never: the run has 100 steps)" in derived(r1_zero().change([("steps", "100")]))
 
 
 def test_what_a_person_set_follows_nothing() -> None:

@@ -67,3 +67,14 @@ def test_without_step_a_rollout_counts_as_one():
 )
 def test_values_as_a_person_reads_them(value, unit, text):
     assert shown(value, unit) == text
+
+
+def test_what_a_schedule_changed_and_what_the_probe_saw_are_drawn():
+    changing = [
+        {**METRICS[0], "max_tokens": 8.0, "weight/odd": 0.0, "probe/accuracy": 0.5, "probe/preference": 0.4},
+        {**METRICS[1], "max_tokens": 12.0, "weight/odd": 2.0, "probe/accuracy": 0.4, "probe/preference": 0.9},
+    ]
+    drawn = by_key(changing)
+    assert [(one.name, one.y) for one in drawn["probe"].series] == [("accuracy", (0.5, 0.4)), ("preference", (0.4, 0.9))]
+    assert drawn["schedule"].series[0].y == (8.0, 12.0)
+    assert [(one.name, one.y) for one in drawn["weights"].series] == [("odd", (0.0, 2.0))]

@@ -2,98 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
 
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.laptop import Laptop
 from aha.batch import collate
 from aha.doctor import Ward
 from aha.errors import BarFailed
 from aha.grading.pool import Pool
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
-from aha.protocols import Adam, Backend, Compute, Continue, Reward, Sampling, Stop
+from aha.protocols import Backend, Compute, Reward, Sampling
 from aha.rewards import Rewards, Weighted
 from aha.rundir import RunDir, describe
 from aha.stages.ask import seed_for
 from aha.stages.rl import Rl
-from aha.tasks import vocabulary
-from aha.tasks.countdown import CountdownProblems
-from aha.template import Short
 from aha.types import Abstained, Group, Latex, Problem, Reply, Score
-
-SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("fresh")
-    vocabulary.save(folder, context=64)
-    size = {"vocab_size": vocabulary.build().get_vocab_size(), "max_position_embeddings": 64, "tie_word_embeddings": True}
-    write_fresh({**SHAPE, **size, "eos_token_id": 1, "pad_token_id": 0, "bos_token_id": None}, folder, seed=1)
-    return str(folder)
-
-
-@dataclass(frozen=True)
-class Odd:
-    """Pays a reply whose token count is odd: a random model is right about half of the time, so groups split."""
-
-    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        return [float(len(reply.text) % 2) for reply in replies]
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """Pays nobody: every group is dead."""
-
-    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        return [0.0 for _ in replies]
-
-
-@dataclass
-class Watching:
-    """Keeps what a run tells, and stops it after some rollouts."""
-
-    stop_after: int | None = None
-    seen: list[dict[str, float]] = field(default_factory=list)
-
-    def beat(self, what: str) -> None: ...
-
-    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
-        self.seen.append(dict(metrics))
-        return Stop("enough was seen") if number == self.stop_after else Continue()
-
-
-def stage(model: str, reward: Odd | Nothing = Odd()) -> Rl:
-    return Rl(
-        model=model,
-        problems=CountdownProblems(),
-        template=Short(),
-        rewards=Rewards((Weighted("odd", reward),)),
-        loss=Grpo(kl=0.01),
-        sampling=Sampling(max_tokens=8),
-        optim=Adam(lr=1e-2),
-        questions=4,
-        samples=4,
-        minibatches=2,
-        steps=6,
-        reference_every=3,
-    )
-
-
-def ran(stage: Rl, root: Path, observer: Watching | None = None) -> tuple[list[dict[str, float]], RunDir]:
-    watching = observer or Watching()
-    rundir = RunDir.open(root, describe("test", {}, seeds={}, argv=()))
-    try:
-        stage.run(Laptop(Compute(device="cpu", threads=1)), rundir, watching)
-    finally:
-        rundir.close()
-    return watching.seen, rundir
+from tests.stages.small import Nothing, Odd, Watching, ran, stage
 
 
 @pytest.fixture
