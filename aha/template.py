@@ -6,7 +6,7 @@ look-alike letter is ordinary text. A reply cut at the length limit has no answe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aha.types import Conversation, Finished, Message, Reply
 
@@ -151,4 +151,46 @@ class Delimited:
         return Reply(text, None, None, tokens, finished)
 
 
-Template = R1Zero | Short | Instruct | Delimited
+@dataclass(frozen=True)
+class Shot:
+    """One reply that a model is shown before it is asked."""
+
+    question: str
+    thought: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """The form `inner`, with long chains of thought shown before the question (paper §2.3.1). A base model may go on after its answer with
+    a question of its own: what stands after the last tag is cut off."""
+
+    inner: R1Zero | Short | Instruct = Short()
+    shots: tuple[Shot, ...] = ()
+
+    def prompt(self, question: str) -> str | Conversation:
+        match self.inner:
+            case Instruct() as inner:
+                *before, asked = inner.prompt(question).messages
+                return Conversation((*before, *(turn for shot in self.shots for turn in self._turns(inner, shot)), asked))
+            case inner:
+                shown = (inner.prompt(shot.question) + inner.write(shot.thought, shot.answer) for shot in self.shots)
+                return "\n\n".join([*shown, inner.prompt(question)])
+
+    def write(self, thought: str, answer: str) -> str:
+        """The reply that `read` takes apart into these two."""
+        return self.inner.write(thought, answer)
+
+    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+        """The reply in `text`, which is what was sampled without the stop token."""
+        said, ended, _ = text.partition(END_ANSWER)
+        if isinstance(self.inner, Instruct) or not ended:
+            return self.inner.read(text, tokens, finished)
+        return self.inner.read(said + ended, tokens, "stop")
+
+    def _turns(self, inner: Instruct, shot: Shot) -> tuple[Message, Message]:
+        asked = inner.prompt(shot.question).messages[-1]
+        return asked, Message("assistant", replace(inner, prefilled=False).write(shot.thought, shot.answer).strip())
+
+
+Template = R1Zero | Short | Instruct | Delimited | FewShot

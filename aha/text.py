@@ -8,6 +8,8 @@ word is one, and whatever stands between listed words counts one word for every 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aha.types import Language
@@ -114,3 +116,34 @@ def reflection_count(text: str) -> int:
 def reflects(text: str) -> bool:
     """Whether the text has a reflection word."""
     return _REFLECTION.search(prose(text)) is not None
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------------
+
+_PIECE = re.compile(rf"{_HAN}|\d+|(?:(?!{_HAN})[^\W\d_])+|[^\w\s]|_")
+
+
+def pieces(text: str, symbols: bool = True) -> list[str]:
+    """Words, whole numbers, single Chinese characters and, unless `symbols` is false, each other sign; case and width do not count."""
+    found = _PIECE.findall(unicodedata.normalize("NFKC", text).casefold())
+    return found if symbols else [piece for piece in found if piece[0].isalnum()]
+
+
+def ngrams(found: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+    """Every run of pieces that comes to `n` words, two Chinese characters counting as one word."""
+    sizes = [1 if re.match(_HAN, piece) else 2 for piece in found]
+    end = size = 0
+    for start in range(len(found)):
+        while end < len(found) and size < 2 * n:
+            size += sizes[end]
+            end += 1
+        if size < 2 * n:
+            return
+        yield tuple(found[start:end])
+        size -= sizes[start]
+
+
+def repeated_share(text: str, n: int) -> float:
+    """The share of the text's runs of `n` words that stood in it before; 0.0 for a text that is shorter."""
+    grams = list(ngrams(pieces(text), n))
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0

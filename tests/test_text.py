@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.tasks.corpus.voice import WORDS
-from aha.text import Words, count_words, language_share, mixes_languages, prose, reflection_count, reflections, reflects
+from aha.text import (
+    Words,
+    count_words,
+    language_share,
+    mixes_languages,
+    ngrams,
+    pieces,
+    prose,
+    reflection_count,
+    reflections,
+    reflects,
+    repeated_share,
+)
 
 
 @pytest.mark.parametrize("word", ["wait", "Mistake", "HOWEVER", "but", "retry", "error", "verify", "wrong", "evaluate", "check"])
@@ -137,3 +149,18 @@ def test_inches_apostrophes_and_marks_that_close_nothing_quote_nothing(kept):
 
 def test_a_quote_counts_where_there_is_nothing_else():
     assert count_words("“所以” 12") == Words(0, 1, 0)
+
+
+def test_pieces_are_words_numbers_signs_and_single_characters():
+    assert pieces("Ｆind x_1 + 12！你好") == ["find", "x", "_", "1", "+", "12", "!", "你", "好"]
+    assert pieces("Find x_1 + 12! 你好", symbols=False) == ["find", "x", "1", "12", "你", "好"]
+
+
+def test_two_chinese_characters_are_one_word_of_a_run():
+    assert list(ngrams(["a", "b", "你", "好", "c"], 2)) == [("a", "b"), ("b", "你", "好"), ("你", "好", "c")]
+    assert list(ngrams(["a"], 2)) == []
+
+
+def test_the_share_of_runs_that_stood_there_before():
+    assert repeated_share("a b c a b c a b c", 3) == pytest.approx(4 / 7)  # abc bca cab abc bca cab abc
+    assert repeated_share("a b", 3) == 0.0

@@ -21,20 +21,32 @@ TABLES = (".csv", ".tsv")
 def items_of(exam: Exam, data: str | None) -> tuple[list[Item], str]:
     """All items, each with a name of its own, and what was read, for people. `data`: a file, a folder, a hub's name, or None for
     $AHA_DATA and then the benchmark's own name on the hub. BadInput for what is not there or has other columns."""
+    rows, read = _source(exam, data)
+    return _items(exam, rows), read
+
+
+def raw_rows(exam: Exam, data: str | None) -> Iterator[dict[str, Any]]:
+    """Every row with all of its columns, as they were published."""
+    rows, _ = _source(exam, data)
+    return (fields for *_, fields in rows)
+
+
+def _source(exam: Exam, data: str | None) -> tuple[Iterator[tuple[str, str, int, dict[str, Any]]], str]:
+    """The rows and what is read, for people."""
     path = Path(data).expanduser() if data is not None else None
     if path is not None and path.is_file():
-        return _items(exam, _rows([path], exam)), str(path)
+        return _rows([path], exam), str(path)
     if path is not None and not path.is_dir() and _looks_like_a_path(str(data)):
         raise BadInput(f"{data}: there is no such file or folder; --data names {exam.name}'s rows: {exam.source.columns}")
     folder = path if path is not None and path.is_dir() else data_folder(None) if data is None else None
     if folder is not None and (files := _find(exam, folder)):
-        return _items(exam, _rows(files, exam)), f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+        return _rows(files, exam), f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
     if path is not None and path.is_dir():
         raise BadInput(f"{data}: nothing of {exam.name} in it; it should hold {' or '.join(exam.source.layouts)}")
     hub = (data, None, "test") if data is not None else exam.source.hub
     if hub is None:
         raise BadInput(f"{exam.name}: name its rows with --data PATH (or AHA_DATA); it should hold {' or '.join(exam.source.layouts)}")
-    return _items(exam, _from_hub(exam, *hub)), f"{hub[0]} ({hub[1] or 'default'}, {hub[2]}) of the hub"
+    return _from_hub(exam, *hub), f"{hub[0]} ({hub[1] or 'default'}, {hub[2]}) of the hub"
 
 
 def _looks_like_a_path(name: str) -> bool:

@@ -1,0 +1,181 @@
+"""Who is asked for replies to be imitated: a model here, token by token, or a server, which has to show what it thought."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from aha.errors import BadInput
+from aha.protocols import Ask, Asking, Backend, Chat, Engine, Sampling, Tokenizer
+from aha.stages.ask import prompt_tokens, read_reply, seed_for
+from aha.stages.patience import Asked, Patience
+from aha.template import Template
+from aha.types import Conversation, Message, Open, Problem, Reply, Said
+
+SHOWN = 8  # replies of a teacher, none of which has a thought, say that it shows none
+
+_GREETING = re.compile(
+    r"(?i)\W*(?:(?:hello|hi|hey|good (?:morning|afternoon|evening|night)|thanks|thank you|bye|goodbye|ok)(?: there| so much| very much)?"
+    r"|你好|您好|嗨|早上好|下午好|晚上好|晚安|谢谢(?:你|您)?|多谢|再见|好的)\W*"
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One reply and the seed it was drawn with; `None` where a server was told none."""
+
+    seed: int | None
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A problem that is to be answered `count` times more, of which sample `first` is the next. `place` is the problem's in its chunk;
+    `plain`: without a chain of thought."""
+
+    problem: Problem
+    place: int
+    first: int
+    count: int
+    plain: bool
+
+
+class Source(Protocol):
+    """Whoever answers. Draws depend on the place in the run alone."""
+
+    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+        """Each wish's index with its replies, as they come; one that a server gives no reply to is left out."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Nobody:
+    """Where no problem is left to be asked."""
+
+    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def is_server(model: str) -> bool:
+    """Whether a model's name is an address."""
+    return model.startswith(("http://", "https://"))
+
+
+def needs_no_thought(problem: Problem, domains: Sequence[str]) -> bool:
+    """Whether it is answered at once (paper §2.3.3: simple queries such as "hello" get no chain of thought): one of `domains`, or nothing
+    but a greeting."""
+    return problem.domain in domains or (isinstance(problem.reference, Open) and _GREETING.fullmatch(problem.question) is not None)
+
+
+@dataclass(frozen=True)
+class EngineSource:
+    """A model here. A reply without a chain of thought is drawn like any other, and its thought left out."""
+
+    engine: Engine
+    tokenizer: Tokenizer
+    template: Template
+    sampling: Sampling
+    seed: int
+    beat: Callable[[str], None]
+
+    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+        asks = [
+            Ask(
+                prompt_tokens(self.template, wish.problem.question, self.tokenizer),
+                tuple(seed_for(self.seed, chunk, wish.place, number) for number in range(wish.first, wish.first + wish.count)),
+            )
+            for wish in wishes
+        ]
+        for done, (index, completions) in enumerate(self.engine.generate(asks, self.sampling), start=1):
+            replies = [read_reply(self.template, completion, self.tokenizer) for completion in completions]
+            self.beat(f"sampled {done} of {len(wishes)} questions")
+            yield index, [Drawn(seed, reply) for seed, reply in zip(asks[index].seeds, replies, strict=True)]
+
+    def close(self) -> None:
+        """Nothing: the engine ends with whoever opened it."""
+
+
+@dataclass
+class ChatSource:
+    """A server. Samples of a later round are asked with later seeds, so that none comes from the cache twice."""
+
+    backend: Backend
+    model: str
+    template: Template
+    sampling: Sampling
+    asking: Asking
+    patience: Patience
+    beat: Callable[[str], None]
+    _chats: dict[tuple[int, int], Chat] = field(default_factory=dict)
+    _asked: dict[tuple[int, int], Asked] = field(default_factory=dict)
+    _replies: int = 0
+    _thoughts: int = 0
+
+    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+        for first, count in sorted({(wish.first, wish.count) for wish in wishes}):
+            places = [index for index, wish in enumerate(wishes) if (wish.first, wish.count) == (first, count)]
+            conversations = [self._conversation(wishes[index]) for index in places]
+            found = self._patient(first, count).replies(conversations, lambda at, said, places=places: self._look(wishes[places[at]], said))  # type: ignore[misc]
+            for at, index in enumerate(places):
+                if at in found:
+                    yield index, [self._drawn(said, wishes[index], number) for number, said in enumerate(found[at], start=first)]
+        if self._replies and not self._thoughts:
+            raise BadInput(no_reasoning(self.model, self._replies))
+
+    def close(self) -> None:
+        """Lets go of connections."""
+        for chat in self._chats.values():
+            chat.close()
+
+    def _patient(self, first: int, count: int) -> Asked:
+        key = (first, count)
+        if key not in self._asked:
+            seed = None if self.asking.seed is None else self.asking.seed + first
+            self._chats[key] = self.backend.chat(self.model, replace(self.asking, samples=count, seed=seed))
+            self._asked[key] = Asked(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.beat)
+        return self._asked[key]
+
+    def _conversation(self, wish: Wish) -> Conversation:
+        if wish.plain:
+            return Conversation((Message("user", wish.problem.question),))
+        match self.template.prompt(wish.problem.question):
+            case Conversation() as conversation:
+                return conversation
+            case _:
+                raise BadInput(
+                    f"template {type(self.template).__name__}: a server is asked in conversations; take Instruct, or FewShot around it"
+                )
+
+    def _look(self, wish: Wish, said: Sequence[Said]) -> None:
+        """BadInput once it is plain that the server shows no thought: its rows would teach a model not to think."""
+        if wish.plain:
+            return
+        self._replies += len(said)
+        self._thoughts += sum(bool(each.thought and each.thought.strip()) for each in said)
+        if self._replies >= SHOWN and not self._thoughts:
+            raise BadInput(no_reasoning(self.model, self._replies))
+
+    def _drawn(self, said: Said, wish: Wish, number: int) -> Drawn:
+        """A reply without the thought that was wanted breaks the form; so does one that was cut."""
+        thought = "" if wish.plain else (said.thought or "").strip()
+        whole = said.finished == "stop" and said.text.strip() and (thought or wish.plain)
+        seed = None if self.asking.seed is None else self.asking.seed + number
+        text = said.text if said.thought is None else f"{said.thought}\n\n{said.text}"
+        if not whole:
+            return Drawn(seed, Reply(text, None, None, said.tokens, said.finished))
+        return Drawn(seed, Reply(text, thought, said.text.strip(), said.tokens, said.finished))
+
+
+def no_reasoning(model: str, replies: int) -> str:
+    """The line that a teacher is refused with."""
+    return (
+        f"model {model}: none of its {replies} replies shows what it thought; a teacher has to return `reasoning_content` (or begin with "
+        "<think>...</think>): take a reasoning model, start its server with a reasoning parser, or name the domains that need no thought "
+        "in `plain`"
+    )

@@ -1,0 +1,289 @@
+"""From problems to rows, a chunk at a time: ask, judge, filter, rewrite, compare with what is there. The same chunk gives the same rows."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from aha.errors import BarFailed, EndpointDown
+from aha.protocols import Reward
+from aha.rewards.judge import Health
+from aha.stages.drawn import Drawn, Source, Wish, needs_no_thought
+from aha.stages.funnel import KEPT, PROMPTS, TOKENS, Tally
+from aha.stages.overlap import Overlap, Pace
+from aha.stages.patience import Patience
+from aha.stages.rewriters import Live, Raw, same_answer
+from aha.tasks.decontamination import Seen
+from aha.tasks.filters import Measure, Readable
+from aha.text import ngrams, pieces
+from aha.types import Abstained, Conversation, Example, Message, Open, Origin, Problem
+
+JUDGING = 16  # problems whose samples are judged at a time beside sampling, where judging takes time
+LIKE = 5  # words in the runs by which two replies to one problem are compared
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How often a problem is asked and what a row has to be."""
+
+    samples: int
+    at_once: int
+    cap: int
+    plain: tuple[str, ...]
+    readable: Readable
+    rewritten: Readable
+    near: float | None
+    unjudged: float
+    pause: Patience
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sample that is right and readable."""
+
+    wish: Wish
+    number: int
+    drawn: Drawn
+    thought: str
+    answer: str
+
+
+@dataclass
+class Made:
+    """What a chunk came to: rows, the samples they were rewritten from, and the end of every sample."""
+
+    rows: list[Example] = field(default_factory=list)
+    raws: list[Example] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+
+@dataclass
+class _Open:
+    """A problem that is being asked."""
+
+    problem: Problem
+    place: int
+    asked: int = 0
+    grams: list[set[tuple[str, ...]]] = field(default_factory=list)  # of each row that was kept
+
+
+@dataclass
+class Factory:
+    """All that is open while rows are made. `truth` says whether a reply is right; `rewrite` is `None` where rows stay as they are."""
+
+    name: str
+    limits: Limits
+    source: Source
+    truth: Reward
+    judge: str
+    rewrite: Live | None
+    seen: Seen
+    measure: Measure
+    origin: Origin
+    beat: Callable[[str], None]
+    known: set[bytes] = field(default_factory=set)
+    pace: Pace = field(default_factory=Pace)
+    health: Health = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.health = Health(self.limits.unjudged)
+
+    def chunk(self, number: int, problems: Sequence[Problem]) -> Made:
+        """Asks each problem until it has its rows or its samples are spent."""
+        made = Made()
+        asking = [_Open(problem, place) for place, problem in enumerate(problems)]
+        for each in asking:
+            made.tally.add(each.problem.domain, PROMPTS)
+        while wishes := [self._wish(each) for each in asking if len(each.grams) < self.limits.cap and each.asked < self.limits.samples]:
+            found = self._judged(wishes, number)
+            candidates: list[list[Candidate]] = []
+            for index, wish in enumerate(wishes):
+                asking[wish.place].asked += wish.count
+                candidates.append(self._sorted_out(wish, found.get(index, []), made.tally))
+            self._finish(candidates, asking, made)
+        return made
+
+    def _wish(self, each: _Open) -> Wish:
+        count = min(self.limits.at_once, self.limits.samples - each.asked)
+        return Wish(each.problem, each.place, each.asked, count, needs_no_thought(each.problem, self.limits.plain))
+
+    # --- right? ---
+
+    def _judged(self, wishes: Sequence[Wish], chunk: int) -> dict[int, list[tuple[Drawn, float | Abstained]]]:
+        """Replies with what they are worth, by wish. Judging goes on beside sampling."""
+        drawn: dict[int, list[Drawn]] = {}
+        with Overlap[list[float | Abstained]](JUDGING, self.pace) as overlap:
+            for index, replies in self.source.draw(wishes, chunk):
+                drawn[index] = replies
+                overlap.take(index, partial(self._worth, wishes[index].problem, replies))
+            worth = overlap.rest(lambda: self.beat(f"judged {len(overlap.done)} of {len(wishes)} questions"))
+        self._look_at(wishes, drawn, worth)
+        return {index: list(zip(drawn[index], worth[index], strict=True)) for index in sorted(drawn)}
+
+    def _worth(self, problem: Problem, replies: Sequence[Drawn]) -> list[float | Abstained]:
+        if isinstance(problem.reference, Open):
+            return [1.0] * len(replies)  # nothing to be right about; what is not wanted was never asked
+        return self.truth(problem, [each.reply for each in replies])
+
+    def _look_at(self, wishes: Sequence[Wish], drawn: dict[int, list[Drawn]], worth: dict[int, list[float | Abstained]]) -> None:
+        """Too many replies that cannot be judged: a pause, another try, and then the run ends. None of them counts as wrong."""
+        if not self.health.fails_with(*_said(drawn, worth)):
+            self.health.add(*_said(drawn, worth))
+            return
+        self.beat(f"waiting {self.limits.pause.pause_s:g} s: {_said(drawn, worth)[1]} replies could not be judged")
+        time.sleep(self.limits.pause.pause_s)
+        for index in [index for index, values in worth.items() if any(isinstance(value, Abstained) for value in values)]:
+            worth[index] = self._worth(wishes[index].problem, drawn[index])
+        judged, unjudged = _said(drawn, worth)
+        if self.health.fails_with(judged, unjudged):
+            reason = next(value.reason for values in worth.values() for value in values if isinstance(value, Abstained))
+            line = (
+                f"{unjudged} of {judged + unjudged} replies could not be judged, also after a pause of {self.limits.pause.pause_s:g} s; "
+                f"the first: {reason}. None of them was counted as wrong; all rows up to here are saved, and the same command goes on"
+            )
+            raise EndpointDown(f"judge {self.judge}: {line}") if self.judge else BarFailed(line)
+        self.health.add(judged, unjudged)
+
+    # --- readable? ---
+
+    def _sorted_out(self, wish: Wish, found: Sequence[tuple[Drawn, float | Abstained]], tally: Tally) -> list[Candidate]:
+        """Those that are right and readable; the others have met their end."""
+        domain = wish.problem.domain
+        if len(found) < wish.count:
+            tally.add(domain, "no reply", wish.count - len(found))
+        candidates = []
+        for number, (drawn, worth) in enumerate(found, start=wish.first):
+            if end := self._end(wish, drawn, worth):
+                tally.add(domain, end)
+            else:
+                thought = "" if wish.plain else drawn.reply.thought or ""
+                candidates.append(Candidate(wish, number, drawn, thought, drawn.reply.answer or ""))
+        return candidates
+
+    def _end(self, wish: Wish, drawn: Drawn, worth: float | Abstained) -> str:
+        reply = drawn.reply
+        if reply.finished == "length":
+            return "cut"
+        if reply.answer is None or not (wish.plain or reply.thought):
+            return "form"
+        if isinstance(worth, Abstained):
+            return "unjudged"
+        if worth < 1.0:
+            return "wrong"
+        thought = "" if wish.plain else reply.thought or ""
+        free = isinstance(wish.problem.reference, Open)
+        return self.limits.readable.refuses(thought, reply.answer, wish.problem.language, self.measure, free=free)
+
+    # --- rewritten, new? ---
+
+    def _finish(self, candidates: Sequence[Sequence[Candidate]], asking: Sequence[_Open], made: Made) -> None:
+        """One candidate of each problem after another, until the problem has its rows; those left over are over the cap."""
+        queues = [list(each) for each in candidates]
+        while batch := [queue.pop(0) for queue in queues if queue and len(asking[queue[0].wish.place].grams) < self.limits.cap]:
+            raws = [Raw(each.wish.problem, each.thought, each.answer) for each in batch]
+            done = self.rewrite(raws) if self.rewrite else [(raw.thought, raw.answer) for raw in raws]
+            for each, texts in zip(batch, done, strict=True):
+                end = self._row(each, texts, asking[each.wish.place], made)
+                made.tally.add(each.wish.problem.domain, end)
+        for queue in queues:
+            for each in queue:
+                made.tally.add(each.wish.problem.domain, "over the cap")
+
+    def _row(self, candidate: Candidate, texts: tuple[str, str] | None, asking: _Open, made: Made) -> str:
+        """How it ends; what is kept is put into `made`."""
+        problem = candidate.wish.problem
+        if texts is None:
+            return "not rewritten"
+        thought, answer = texts
+        if self.rewrite is not None and (end := self._faithless(candidate, thought, answer)):
+            return end
+        if self.seen.knows_any((thought, answer)):
+            return "contaminated"
+        key, grams = key_of(problem.question, thought, answer), set(ngrams(pieces(f"{thought}\n{answer}"), LIKE))
+        if key in self.known or any(_alike(grams, other, self.limits.near) for other in asking.grams):
+            return "duplicate"
+        self.known.add(key)
+        asking.grams.append(grams)
+        row = self._example(candidate, thought, answer)
+        if self.rewrite is not None:
+            raw = replace(self._example(candidate, candidate.thought, candidate.answer), id=f"{row.id}/raw")
+            made.raws.append(raw)
+            row = replace(row, origin=replace(row.origin or self.origin, parents=(raw.id,)))
+        made.rows.append(row)
+        made.tally.add(problem.domain, TOKENS, self.measure(thought) + self.measure(answer))
+        return KEPT
+
+    def _faithless(self, candidate: Candidate, thought: str, answer: str) -> str:
+        problem, reply = candidate.wish.problem, candidate.drawn.reply
+        told = replace(reply, text=f"{thought}\n\n{answer}", thought=thought, answer=answer)
+        (worth,) = self._worth(problem, [replace(candidate.drawn, reply=told)])
+        if isinstance(worth, Abstained):
+            return "unjudged"
+        if worth < 1.0 or not same_answer(problem.reference, candidate.answer, thought, answer):
+            return "unfaithful"
+        free = isinstance(problem.reference, Open)
+        unreadable = self.limits.rewritten.refuses(thought, answer, problem.language, self.measure, free=free)
+        return "rewritten unreadable" if unreadable else ""
+
+    def _example(self, candidate: Candidate, thought: str, answer: str) -> Example:
+        problem = candidate.wish.problem
+        origin = replace(self.origin, problem=problem.id, seed=candidate.drawn.seed)
+        said = Conversation((Message("user", problem.question), Message("assistant", answer, thought)))
+        return Example(f"{self.name}/{problem.id}/{candidate.number}", problem.domain, problem.language, said, origin)
+
+    # --- rows of others ---
+
+    def given(self, examples: Sequence[Example]) -> Made:
+        """Rows that were written elsewhere: readable, new, and no evaluation's."""
+        made = Made()
+        for example in examples:
+            made.tally.add(example.domain, PROMPTS)
+            made.tally.add(example.domain, self._given(example, made))
+        return made
+
+    def _given(self, example: Example, made: Made) -> str:
+        *before, last = example.conversation.messages
+        thought = last.thought or ""
+        if self.seen.knows_any([*(message.content for message in before), thought, last.content]):
+            return "contaminated"
+        if end := self.limits.rewritten.refuses(thought, last.content, example.language, self.measure, free=True):
+            return end
+        key = key_of("\n".join(message.content for message in before), thought, last.content)
+        if key in self.known:
+            return "duplicate"
+        self.known.add(key)
+        made.rows.append(example)
+        made.tally.add(example.domain, TOKENS, self.measure(thought) + self.measure(last.content))
+        return KEPT
+
+
+def key_of(question: str, thought: str, answer: str) -> bytes:
+    """Equal for rows that differ in case, width and blanks only."""
+    texts = "\x1e".join("\x1f".join(pieces(text)) for text in (question, thought, answer))
+    return hashlib.blake2b(texts.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def key_of_row(example: Example) -> bytes:
+    """The same, of a row that was kept."""
+    *before, last = example.conversation.messages
+    return key_of("\n".join(message.content for message in before), last.thought or "", last.content)
+
+
+def _alike(one: set[tuple[str, ...]], other: set[tuple[str, ...]], near: float | None) -> bool:
+    if near is None or not (one and other):
+        return False
+    return len(one & other) >= near * len(one | other)
+
+
+def _said(drawn: dict[int, list[Drawn]], worth: dict[int, list[float | Abstained]]) -> tuple[int, int]:
+    """Replies that have a verdict, and those that have none though they have an answer."""
+    pairs = [
+        isinstance(value, Abstained)
+        for index, replies in drawn.items()
+        for each, value in zip(replies, worth[index], strict=True)
+        if each.reply.answer is not None
+    ]
+    return pairs.count(False), pairs.count(True)

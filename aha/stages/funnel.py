@@ -1,0 +1,107 @@
+"""What became of every sample: each has exactly one end, and the ends add up to what was asked (the last line is the paper's Table 5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+PREFIX = "funnel"
+KEPT = "kept"
+PROMPTS = "prompts"
+TOKENS = "tokens"  # of the rows that were kept
+LEFT_OUT = ("repeated prompt", "contaminated prompt", "uncheckable prompt")  # ends of prompts, which are never asked
+NOT_FORMED = ("no reply", "cut", "form")
+NOT_RIGHT = ("unjudged", "wrong")
+NOT_READABLE = ("mixed language", "long paragraph", "code block", "repetition", "length")
+NOT_REWRITTEN = ("not rewritten", "unfaithful", "rewritten unreadable")
+NOT_NEW = ("over the cap", "duplicate", "contaminated")
+ENDS = (*NOT_FORMED, *NOT_RIGHT, *NOT_READABLE, *NOT_REWRITTEN, *NOT_NEW, KEPT)
+STEPS = (("formed", NOT_FORMED), ("right", NOT_RIGHT), ("readable", NOT_READABLE), ("rewritten", NOT_REWRITTEN), (KEPT, NOT_NEW))
+
+
+@dataclass
+class Tally:
+    """Counts by (domain, end)."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, domain: str, end: str, number: int = 1) -> None:
+        self.counts[domain, end] += number
+
+    def metrics(self) -> dict[str, float]:
+        """`funnel/domain/end`: how a chunk's counts are kept in the run's metrics."""
+        return {f"{PREFIX}/{domain}/{end}": float(number) for (domain, end), number in sorted(self.counts.items())}
+
+    def rates(self) -> dict[str, float]:
+        """What is worth a glance while the run is on: shares of all samples, and the rows kept."""
+        ends = Counter[str]()
+        for (_, end), number in self.counts.items():
+            ends[end] += number
+        asked = sum(ends[end] for end in ENDS)
+        if not asked:
+            return {"rows": float(ends[KEPT])}
+        formed = asked - sum(ends[end] for end in NOT_FORMED)
+        right = formed - sum(ends[end] for end in NOT_RIGHT)
+        return {"format": formed / asked, "accuracy": right / asked, "truncated": ends["cut"] / asked, "rows": float(ends[KEPT])}
+
+    @classmethod
+    def of(cls, metrics: Iterable[Mapping[str, float]]) -> Tally:
+        """The sum over chunks."""
+        tally = cls()
+        for line in metrics:
+            for name, number in line.items():
+                prefix, _, rest = name.partition("/")
+                if prefix == PREFIX:
+                    domain, _, end = rest.rpartition("/")
+                    tally.add(domain, end, int(number))
+        return tally
+
+    def kept(self) -> dict[str, int]:
+        """Rows by domain, in the domains' order."""
+        return {domain: number for domain in self.domains() if (number := self.counts[domain, KEPT])}
+
+    def domains(self) -> list[str]:
+        return sorted({domain for domain, _ in self.counts})
+
+    def asked(self, domain: str) -> int:
+        """Samples, all of which have an end."""
+        return sum(self.counts[domain, end] for end in ENDS)
+
+    def line(self, domain: str, rows: int) -> dict[str, float]:
+        """One line of the report: from prompts to the rows of the set."""
+        found: dict[str, float] = {PROMPTS: self.counts[domain, PROMPTS], "asked": self.asked(domain)}
+        left = self.asked(domain)
+        for name, ends in STEPS:
+            left -= sum(self.counts[domain, end] for end in ends)
+            found[name] = left
+        kept = self.counts[domain, KEPT]
+        return {**found, "rows": rows, "mean tokens": round(self.counts[domain, TOKENS] / kept, 1) if kept else 0.0}
+
+
+def report(tally: Tally, rows: Mapping[str, int]) -> dict[str, object]:
+    """The funnel by domain and in all, and why the others fell out. `rows`: what the mix left of each domain."""
+    lines = {domain: tally.line(domain, rows.get(domain, 0)) for domain in tally.domains()}
+    whole = Tally()
+    for (_, end), number in tally.counts.items():
+        whole.add("all", end, number)
+    lines["all"] = whole.line("all", sum(rows.values()))
+    dropped = {
+        domain: {end: tally.counts[domain, end] for end in (*LEFT_OUT, *ENDS[:-1]) if tally.counts[domain, end]}
+        for domain in tally.domains()
+    }
+    return {"domains": lines, "dropped": dropped}
+
+
+def table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """The report in lines for a terminal."""
+    names = [PROMPTS, "asked", *(name for name, _ in STEPS), "rows", "mean tokens"]
+    widths = [max(len(name), 8) + 2 for name in names]
+    wide = max(map(len, found["domains"]))
+    lines = [" " * wide + "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))]
+    for domain, line in found["domains"].items():
+        lines.append(f"{domain:{wide}}" + "".join(f"{line[name]:>{width},.6g}" for name, width in zip(names, widths, strict=True)))
+    for domain, ends in found["dropped"].items():
+        if ends:
+            lines.append(f"{domain}: {', '.join(f'{number:,.0f} {end}' for end, number in ends.items())}")
+    return lines

@@ -1,0 +1,76 @@
+"""A server that is asked for data: one that is away for a moment is waited for, one that stays away ends the run, and nothing is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from aha.errors import BadInput, EndpointDown
+from aha.protocols import Chat, Sampling
+from aha.redact import mask
+from aha.rewards.judge import Health
+from aha.types import Conversation, Said
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Where more than the share `missing` of the last conversations got no reply: a pause of `pause_s`, another try, and then the run stops
+    with what it has saved."""
+
+    missing: float = 0.05
+    pause_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.missing < 1 or not 0 <= self.pause_s <= 600:
+            raise BadInput(f"missing {self.missing}, pause_s {self.pause_s}: a share below 1, and 0 to 600 seconds, are needed")
+
+
+@dataclass
+class Asked:
+    """A chat, asked patiently. `who` names it in errors."""
+
+    who: str
+    chat: Chat
+    sampling: Sampling
+    patience: Patience
+    beat: Callable[[str], None]
+    health: Health = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.health = Health(self.patience.missing)
+
+    def replies(
+        self, conversations: Sequence[Conversation], each: Callable[[int, list[Said]], None] | None = None
+    ) -> dict[int, list[Said]]:
+        """What was said, by the conversation's index; a few may be missing. `each` hears of every one as it comes."""
+        found: dict[int, list[Said]] = {}
+        why = self._ask(conversations, found, each)
+        if self.health.fails_with(len(found), len(conversations) - len(found)):
+            self.beat(f"waiting {self.patience.pause_s:g} s for {self.who}")
+            time.sleep(self.patience.pause_s)
+            why = self._ask(conversations, found, each)
+            if self.health.fails_with(len(found), len(conversations) - len(found)):
+                raise EndpointDown(
+                    mask(
+                        f"{self.who}: {len(conversations) - len(found)} of {len(conversations)} conversations got no reply, also after a "
+                        f"pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is back"
+                    )
+                )
+        self.health.add(len(found), len(conversations) - len(found))
+        return found
+
+    def _ask(
+        self, conversations: Sequence[Conversation], found: dict[int, list[Said]], each: Callable[[int, list[Said]], None] | None
+    ) -> str:
+        """Why some of those not found yet have no reply."""
+        missing = [index for index in range(len(conversations)) if index not in found]
+        try:
+            for place, said in self.chat.reply([conversations[index] for index in missing], self.sampling):
+                found[missing[place]] = said
+                self.beat(f"{self.who}: {len(found)} of {len(conversations)} replies")
+                if each is not None:
+                    each(missing[place], said)
+        except EndpointDown as down:
+            return str(down)
+        return ""

@@ -1,0 +1,238 @@
+"""Rejection sampling and the cold start's set: ask often, keep what is right and readable, rewrite it where that is wanted (paper §2.3.1,
+§2.3.3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from aha.errors import BadInput, BarFailed
+from aha.protocols import Asking, Backend, Observer, Problems, Sampling, Stop
+from aha.rewards import Accuracy, Judge
+from aha.rundir import RunDir
+from aha.stages.against import seen_of
+from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, is_server
+from aha.stages.factory import Factory, Limits, key_of_row
+from aha.stages.funnel import Tally
+from aha.stages.origins import grader_version, sampler_of, template_version
+from aha.stages.patience import Patience
+from aha.stages.rewriters import Rewriter, Rules
+from aha.stages.store import ROWS, Store, publish
+from aha.tasks.examples import load_examples
+from aha.tasks.filters import Measure, Readable
+from aha.tasks.given import Examples
+from aha.tasks.mixture import Mix
+from aha.tasks.rows import RowProblems
+from aha.template import FewShot, Instruct, R1Zero, Short, Shot, Template
+from aha.text import pieces
+from aha.types import Example, Open, Origin, Problem
+
+GIVEN_AT_ONCE = 1_000
+Item = TypeVar("Item", Problem, Example)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Asks `questions` problems (`None`: all of a file's), each until `cap` rows of it are kept or `samples` replies are spent, `at_once`
+    of them at a time.
+
+    `model` is a folder, a hub name, or a server that shows what it thought (`http://host:port/v1#name`). `shots`: a file of examples, the
+    first `shot_count` of which stand before every question. `truth` says what is right: the rules, or a judge for what no rule can say; an
+    open question has no right answer and is asked only where `open_answers` is "keep". Questions of the domains `plain` are answered
+    without a chain of thought, as greetings are.
+
+    A reply must be `readable`; `rewriter` turns it into thought and summary, which must be right still, say the same, and be readable as
+    `rewritten` says. Rows that share a run of `words` words with the benchmarks or files `against` are left out, and so is what is `near`
+    (from that share of equal runs of five words on) another row of its problem. `also`: rows written elsewhere. `mix`: shares of domains.
+
+    `chunk` problems are asked between two saves. More than `unjudged` of the last replies without a verdict end the run, after a pause."""
+
+    model: str
+    problems: Problems
+    name: str = "sample"
+    questions: int | None = 512
+    template: Template = Short()
+    shots: str | None = None
+    shot_count: int = 2
+    sampling: Sampling = Sampling()
+    samples: int = 4
+    at_once: int = 2
+    cap: int = 1
+    truth: Accuracy | Judge = Accuracy()
+    plain: tuple[str, ...] = ()
+    open_answers: Literal["drop", "keep"] = "drop"
+    readable: Readable = Readable()
+    rewriter: Rules | Rewriter | None = None
+    rewritten: Readable = Readable()
+    against: tuple[str, ...] = ()
+    words: int = 10
+    near: float | None = 0.8
+    also: tuple[Examples, ...] = ()
+    mix: Mix = Mix()
+    asking: Asking = Asking(cache="~/.cache/aha/teacher")
+    patience: Patience = Patience()
+    unjudged: float = 0.2
+    chunk: int = 64
+    shard_rows: int = 1_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
+        if self.questions is not None and self.questions < 0:
+            raise BadInput(f"questions is {self.questions}: 0 or more, or none for all of a file's")
+        if self.cap > self.samples:
+            raise BadInput(f"cap is {self.cap}: no problem has more rows than its {self.samples} samples")
+        if self.near is not None and not 0 < self.near <= 1:
+            raise BadInput(f"near is {self.near}: a share above 0, up to 1, or none")
+        if not 0 <= self.unjudged < 1:
+            raise BadInput(f"unjudged is {self.unjudged}: a share below 1")
+        if self.shots is not None and not isinstance(self.template, R1Zero | Short | Instruct):
+            raise BadInput(f"shots: they are written in the form R1Zero, Short or Instruct, not in {type(self.template).__name__}")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """The loop. What is in `rows` at its end is whole; before that there is no such folder."""
+        if (rundir.root / ROWS).exists() and rundir.finished:
+            return
+        problems, left_out = self.asked()
+        given = [example for number, source in enumerate(self.also) for example in self._labelled(source, number)]
+        chunks: list[Chunk] = [*_slices(problems, self.chunk), *_slices(given, GIVEN_AT_ONCE)] or [[]]
+        resumed = rundir.resume()
+        start = resumed.rollout + 1 if resumed else 0
+        if start < len(chunks):
+            store = Store(rundir.root, self.shard_rows, resumed.progress if resumed else {})
+            with ExitStack() as stack:
+                factory = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
+                factory.known |= {key_of_row(example) for example in store.rows()}
+                for number in range(start, len(chunks)):
+                    tally = left_out if number == 0 else Tally()
+                    self._chunk(factory, number, chunks[number], store, observer, rundir, tally)
+        result = publish(rundir.root, self.mix, self.seed, self.shard_rows, Tally.of(rundir.metrics()))
+        if not rundir.finished:
+            rundir.finish(result)
+
+    # --- what is asked ---
+
+    def asked(self) -> tuple[list[Problem], Tally]:
+        """The problems, each once, without those that an evaluation asks or that nothing could be kept of; and how many fell out."""
+        tally, seen, known = Tally(), seen_of(self.against, self.words), set[str]()
+        found: list[Problem] = []
+        for problem in self._problems():
+            key = " ".join(pieces(problem.question))
+            end = ""
+            if key in known:
+                end = "repeated prompt"
+            elif seen.knows_any((problem.question,)):
+                end = "contaminated prompt"
+            elif self.open_answers == "drop" and isinstance(problem.reference, Open):
+                end = "uncheckable prompt"
+            known.add(key)
+            if end:
+                tally.add(problem.domain, end)
+            else:
+                found.append(problem)
+        if self.questions != 0 and not found:
+            fallen = ", ".join(f"{number} {end}s" for (_, end), number in tally.counts.items())
+            raise BadInput(f"none of the problems can be asked ({fallen}): give checkable ones, or --open-answers keep")
+        return found, tally
+
+    def _problems(self) -> list[Problem]:
+        if self.questions == 0:
+            return []
+        if self.questions is not None:
+            return self.problems.at(0, 0, self.questions, self.seed)
+        if isinstance(self.problems, RowProblems):
+            return self.problems.all()
+        raise BadInput("questions is none, which means all problems of a file: say how many of these")
+
+    def _labelled(self, source: Examples, number: int) -> Iterator[Example]:
+        """Under ids of this set, with the row that each comes from as its parent."""
+        for example in source.examples(self.seed):
+            named = getattr(source, "source", type(source).__name__)
+            origin = example.origin or Origin(self.name, example.id, str(named), None, "", "")
+            yield replace(
+                example,
+                id=f"{self.name}/given-{number}/{example.id}",
+                origin=replace(origin, stage=self.name, parents=(*origin.parents, example.id)),
+            )
+
+    # --- what is open ---
+
+    def _open(self, backend: Backend, observer: Observer, stack: ExitStack, asks: bool) -> Factory:
+        """All that a chunk needs; a model only where one is asked."""
+        source, measure = self._source(backend, observer) if asks else (NOBODY, _pieces)
+        stack.callback(source.close)
+        truth = stack.enter_context(self.truth.open(backend))
+        rewrite = stack.enter_context(self.rewriter.live(backend, observer.beat)) if self.rewriter is not None else None
+        template = self._template()
+        return Factory(
+            name=self.name,
+            limits=Limits(
+                *(self.samples, self.at_once, self.cap, self.plain, self.readable, self.rewritten, self.near, self.unjudged, self.patience)
+            ),
+            source=source,
+            truth=truth,
+            judge=self.truth.model if isinstance(self.truth, Judge) else "",
+            rewrite=rewrite,
+            seen=seen_of(self.against, self.words),
+            measure=measure,
+            origin=Origin(self.name, "", sampler_of(self.model), None, grader_version(self.truth), template_version(template)),
+            beat=observer.beat,
+        )
+
+    def _source(self, backend: Backend, observer: Observer) -> tuple[Source, Measure]:
+        """Who answers, and how tokens are counted: by pieces of text where the model's tokenizer is elsewhere."""
+        observer.beat(f"loading {self.model}")
+        template = self._template()
+        if is_server(self.model):
+            return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.beat), _pieces
+        tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
+        source = EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.beat)
+        return source, lambda text: len(tokenizer.encode(text))
+
+    def _template(self) -> Template:
+        """With the shots in it."""
+        if self.shots is None or not isinstance(self.template, R1Zero | Short | Instruct):
+            return self.template
+        return FewShot(self.template, tuple(_shot(example) for example in load_examples(self.shots).examples[: self.shot_count]))
+
+    # --- one chunk ---
+
+    def _chunk(self, factory: Factory, number: int, items: Chunk, store: Store, observer: Observer, rundir: RunDir, tally: Tally) -> None:
+        """Asked, kept, saved."""
+        began = time.monotonic()
+        problems = [item for item in items if isinstance(item, Problem)]
+        made = factory.chunk(number, problems) if problems else factory.given([item for item in items if isinstance(item, Example)])
+        tally.counts.update(made.tally.counts)
+        store.append(made.rows, made.raws)
+        metrics = {**tally.metrics(), **tally.rates()}
+        seconds = time.monotonic() - began
+        timings = {"seconds": seconds, "rows_per_s": len(made.rows) / seconds if seconds else 0.0}
+        verdict = observer.rollout(number, metrics, timings, ())
+        rundir.commit(number, metrics, timings, (), save=lambda folder: None, progress=store.places)
+        if isinstance(verdict, Stop):
+            raise BarFailed(verdict.reason)
+
+
+Chunk = Sequence[Problem] | Sequence[Example]
+NOBODY = Nobody()
+
+
+def _pieces(text: str) -> int:
+    return len(pieces(text))
+
+
+def _slices(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _shot(example: Example) -> Shot:
+    """BadInput for an example that shows no thinking."""
+    *before, last = example.conversation.messages
+    if not last.thought:
+        raise BadInput(f"shots: example {example.id} has no chain of thought to be shown")
+    return Shot(before[-1].content, last.thought, last.content)

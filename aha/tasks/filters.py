@@ -1,0 +1,92 @@
+"""What a chain of thought has to be to be imitated (paper §2.3.3: no mixed languages, no long paragraphs, no code blocks)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aha.errors import BadInput
+from aha.text import language_share, pieces, repeated_share
+from aha.types import Language
+
+Measure = Callable[[str], int]
+
+REASONS = ("mixed language", "long paragraph", "code block", "repetition", "length")
+
+_FENCED = re.compile(r"(?m)^[ \t]*(?:```|~~~)|<(?:code|pre)\b|\\begin\{(?:lstlisting|verbatim|minted)\*?\}")
+_STATEMENT = re.compile(
+    r"""[ \t]*(?:
+        (?:def|class)\s+\w+.*: | (?:for|while|if|elif|with|try|except)\b.*: | else:
+      | import\s+[\w.]+ | from\s+[\w.]+\s+import\s.* | (?:return|raise|yield|assert)\s.* | print\(.*\)
+      | \#\s*include\b.* | using\s+namespace\b.* | .*\{ | .*\); | [}\])]+;?
+    )[ \t]*""",
+    re.VERBOSE,
+)
+_BLOCK_LINES = 3
+
+
+@dataclass(frozen=True)
+class Readable:
+    """`language`: the least share of words of the question's language, in the thought, and in the answer where that is checkable.
+    `paragraph`: the most words in a paragraph of the thought. `code`: whether a block of code may stand in the thought. `repeated`: the
+    most of the thought's runs of `ngram` words that may have stood there before. `shortest` and `longest`: of thought and answer, in
+    tokens. `None` leaves one out."""
+
+    language: float | None = 0.95
+    paragraph: int | None = 250
+    code: bool = False
+    ngram: int = 10
+    repeated: float | None = 0.2
+    shortest: int | None = None
+    longest: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.ngram < 1:
+            raise BadInput(f"ngram is {self.ngram}: a run has 1 word or more")
+        for name in ("language", "repeated"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise BadInput(f"{name} is {share}: a share lies from 0 to 1")
+
+    def refuses(self, thought: str, answer: str, language: Language, measure: Measure, *, free: bool = False) -> str:
+        """The first of REASONS that holds; empty where the reply is readable. `measure` counts the tokens of a text; `free`: the answer may
+        be in any language, as a translation is."""
+        told = (thought,) if free else (thought, answer)
+        if self.language is not None and min(language_share(text, language) for text in told) < self.language:
+            return "mixed language"
+        if self.paragraph is not None and longest_paragraph(thought) > self.paragraph:
+            return "long paragraph"
+        if not self.code and has_code_block(thought):
+            return "code block"
+        if self.repeated is not None and repeated_share(thought, self.ngram) > self.repeated:
+            return "repetition"
+        if self.shortest is not None or self.longest is not None:
+            tokens = measure(thought) + measure(answer)
+            if tokens < (self.shortest or 0) or (self.longest is not None and tokens > self.longest):
+                return "length"
+        return ""
+
+
+def longest_paragraph(text: str) -> int:
+    """The words, numbers and, two for one, Chinese characters of the longest run of text without a line break."""
+    return max((_words(line) for line in text.splitlines()), default=0)
+
+
+def has_code_block(text: str) -> bool:
+    """Whether code is fenced off in the text, or three lines one after another are bare statements."""
+    if _FENCED.search(text):
+        return True
+    run = 0
+    for line in filter(str.strip, text.splitlines()):
+        inside = run > 0 and line[0] in " \t"
+        run = run + 1 if inside or _STATEMENT.fullmatch(line) else 0
+        if run == _BLOCK_LINES:
+            return True
+    return False
+
+
+def _words(line: str) -> int:
+    found = pieces(line, symbols=False)
+    chinese = sum(len(piece) == 1 and piece >= "\u3400" for piece in found)
+    return len(found) - chinese + (chinese + 1) // 2

@@ -1,0 +1,80 @@
+"""How many rows of each domain make a set of given shares, and which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, isfinite
+
+from aha.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Share:
+    """The domain `name` makes up `share` of the set."""
+
+    name: str
+    share: float
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.share) or self.share < 0:
+            raise BadInput(f"the share of {self.name} is {self.share}: 0 or more is needed")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The shares of the set, read relative to their sum, so that counts do as well; none: every row stays. `rows`: at most so many."""
+
+    shares: tuple[Share, ...] = ()
+    rows: int | None = None
+
+    def __post_init__(self) -> None:
+        names = [share.name for share in self.shares]
+        if len(set(names)) < len(names) or (self.shares and not sum(share.share for share in self.shares) > 0):
+            raise BadInput(f"mix of {', '.join(names)}: each domain once, at least one with a share above 0, is needed")
+        if self.rows is not None and self.rows < 1:
+            raise BadInput(f"rows is {self.rows}: a set has 1 row or more")
+
+    def quotas(self, present: Mapping[str, int]) -> dict[str, int]:
+        """Rows of each domain: as many as there are of the scarcest one allow. BadInput where rows or mix lack a domain."""
+        if not self.shares:
+            return _at_most(present, self.rows)
+        total = sum(share.share for share in self.shares)
+        wanted = {share.name: share.share / total for share in self.shares if share.share > 0}
+        if missing := [name for name in wanted if not present.get(name)]:
+            raise BadInput(f"the mix wants {wanted[missing[0]]:.0%} of {missing[0]}, and no row of it was kept: {_said(present)}")
+        if unnamed := [name for name in present if name not in {share.name for share in self.shares}]:
+            raise BadInput(f"the mix does not name {unnamed[0]}, of which there are rows: {_said(present)}; a share of 0 leaves them out")
+        size = min(present[name] / share for name, share in wanted.items())
+        size = min(size, float(self.rows)) if self.rows is not None else size
+        return {name: min(present[name], max(1, floor(size * share + 1e-9))) for name, share in wanted.items()}
+
+
+def chosen(ids: Iterable[tuple[str, str]], quotas: Mapping[str, int], seed: int) -> set[str]:
+    """Which of the (id, domain) fill the quotas: drawn by the seed, whatever their order."""
+    by_domain: dict[str, list[str]] = {}
+    for name, domain in ids:
+        by_domain.setdefault(domain, []).append(name)
+    return {
+        name for domain, names in by_domain.items() for name in sorted(names, key=lambda name: _rank(name, seed))[: quotas.get(domain, 0)]
+    }
+
+
+def _at_most(present: Mapping[str, int], rows: int | None) -> dict[str, int]:
+    """All of them, or the same share of each domain."""
+    total = sum(present.values())
+    if rows is None or rows >= total:
+        return dict(present)
+    exact = {name: count * rows / total for name, count in present.items()}
+    found = {name: floor(value) for name, value in exact.items()}
+    rest: Sequence[str] = sorted(exact, key=lambda name: (found[name] - exact[name], name))
+    return {name: found[name] + (name in rest[: rows - sum(found.values())]) for name in exact}
+
+
+def _said(present: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in present.items()) or "there are none"
+
+
+def _rank(name: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"mix {seed} {name}".encode("utf-8", "replace"), digest_size=16).digest()
