@@ -12,7 +12,7 @@ IS, EITHER, CANNOT, CAN = range(4)  # the first place of a key: what kind of que
 OPENINGS = (said("", ""), said("hello, ", "你好，"), said("Please tell me: ", "请说，"), said("hi, ", "请问，"))
 BODILY = pairs("eat 吃, see 看见, hear 听见, carry 带")
 ABLE = pairs("write 写, check 检查, think_of 想, know 知道, answer 回答")
-WORKS = pairs("number 数字, word 字, code 代码, program 程序, problem 问题, letter 信, answer 答案, text 文字, story 故事, question 题")
+WORKS = pairs("number 数字, word 字, code 代码, program 程序, problem 问题, letter 信, answer 答案, text 文字, idea 想法, question 题")
 
 
 def draw_key(draw: random.Random) -> Key:

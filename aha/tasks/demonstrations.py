@@ -1,0 +1,97 @@
+"""Replies written by rule: what people wrote for the paper's cold start, and what DeepSeek-V3's own data is to its second SFT (§2.3.3).
+
+Reasoning is shown as it should be done, slips and second thoughts included. Answers to general prompts are as good as whoever wrote them:
+with less `care` they are more often in the wrong language, blunt, long, beside the point or unfinished, and now and then go along with
+harm. So a model that imitates them has something left to learn from preferences.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aha.errors import BadInput
+from aha.protocols import Problems
+from aha.tasks import chain, program
+from aha.tasks.general import KINDS, prompt_of
+from aha.tasks.manners import reply
+from aha.tasks.rewriting import summary
+from aha.types import Conversation, Example, Language, Message, Origin, Problem
+
+ROUND = 100  # problems asked of the source at a time
+
+WORK: dict[Language, str] = {"en": "I work", "zh": "我们算"}
+WRITE: dict[Language, str] = {"en": "I write", "zh": "我们写"}
+THEN: dict[Language, str] = {"en": ", then ", "zh": "，然后 "}
+WAIT: dict[Language, str] = {"en": "wait", "zh": "等等"}
+CHECK: dict[Language, str] = {"en": "check", "zh": "检查"}
+YES: dict[Language, str] = {"en": "yes", "zh": "对"}
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """`count` examples for the problems of a source. `care`, from 0 to 1: how often each point of good manners is kept."""
+
+    problems: Problems
+    count: int
+    care: float = 0.7
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or not 0 <= self.care <= 1:
+            raise BadInput(f"count is {self.count} and care {self.care}: 1 or more, and a share from 0 to 1")
+
+    def __iter__(self) -> Iterator[Example]:
+        """Each depends on its place and the seed alone."""
+        for start in range(0, self.count, ROUND):
+            asked = self.problems.at(start // ROUND, 0, min(ROUND, self.count - start), self.seed)
+            for place, problem in enumerate(asked, start):
+                draw = random.Random(f"demonstration {self.seed} {place} {problem.id}")
+                yield self._example(place, problem, *demonstrate(problem, self.care, draw))
+
+    def _example(self, place: int, problem: Problem, thought: str, answer: str) -> Example:
+        said = Conversation((Message("user", problem.question), Message("assistant", answer, thought)))
+        origin = Origin("demonstrations", problem.id, f"by rule, care {self.care:g}", self.seed, "", "")
+        return Example(f"demonstration/{self.seed}/{place}/{problem.id}", problem.domain, problem.language, said, origin)
+
+
+def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
+    """Thought and answer for a problem of a domain that the base knows nothing of. BadInput for another."""
+    match problem.domain:
+        case chain.DOMAIN:
+            return _chain(problem, draw)
+        case program.DOMAIN:
+            return _program(problem, draw)
+        case name if name in KINDS:
+            return reply(prompt_of(problem), problem, care, draw)
+    raise BadInput(f"{problem.id}: nobody demonstrates domain {problem.domain}; there are chain, program, {', '.join(KINDS)}")
+
+
+def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:
+    """Every step written down; now and then a slip that is noticed, or the last step done again."""
+    asked, language = chain.chain_of(problem), problem.language
+    slips = draw.randrange(len(asked.steps)) if draw.random() < 0.15 else -1
+    words, again, value = [WORK[language], str(asked.first)], list[str](), asked.first
+    for place, ((operator, number), result) in enumerate(zip(asked.steps, asked.values(), strict=True)):
+        step = [operator, str(number), "="]
+        if place == slips:
+            words += [*step, str(min(199, result + draw.choice((1, 2, 10)))), WAIT[language], str(value)]
+        words += [*step, str(result)]
+        again, value = [CHECK[language], str(value), *step, str(result), YES[language]], result
+    if draw.random() < 0.2:
+        words += again
+    return " ".join(words), summary(str(value), str(value), language)
+
+
+def _program(problem: Problem, draw: random.Random) -> tuple[str, str]:
+    """The expression grown step by step; now and then the parentheses are forgotten first."""
+    asked, language = program.program_of(problem), problem.language
+    shown = list[str]()
+    before = ""
+    for (operator, operand), expression in zip((("", ""), *asked.steps), asked.expressions(), strict=True):
+        careless = f"{before} {operator} {operand}"
+        slip = f"`{careless}` {WAIT[language]} " if before and careless != expression and draw.random() < 0.2 else ""
+        shown.append(f"{slip}`{expression}`")
+        before = expression
+    return f"{WRITE[language]} {THEN[language].join(shown)}", f"```\n{asked.code}\n```"
