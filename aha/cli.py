@@ -14,6 +14,7 @@ from typing import NoReturn
 from aha.commands import bench_reward, chat, code, compare, grade, offline, regrade, sandbox, score, serve
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
+from aha.commands.memo import again
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
 from aha.redact import guarded_output
@@ -167,6 +168,8 @@ def _add_given(made: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, rest: list[str], words: list[str], terminal: Terminal) -> int:
+    if again(arguments.out, words, terminal):
+        return 0
     known = given(arguments, rest)
     from aha.commands.choose import choose
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from aha.codec import encode
 from aha.commands.choose import Chosen, complete
+from aha.commands.memo import counted, remember, span, tell
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, Lock, replace_file, seal, trouble
 from aha.errors import BadInput
-from aha.pipeline import Graph, Step
+from aha.pipeline import LINEAGE, Graph, Step
 from aha.pipeline.makings import seconds
 from aha.recipes.costs import Costs, costs
 from aha.rundir import Manifest, Record, read_manifest
@@ -23,7 +24,7 @@ SAID = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "chang
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which stages of the graph, and how. `stages` False where the words named none: then all."""
+    """Which stages of the graph, and how."""
 
     out: Path | None = None
     until: str | None = None
@@ -49,10 +50,9 @@ def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:
     lock = Lock(root / "lock")
     try:
         if not any(step.todo for step in steps):
-            terminal.note(f"nothing to do: {_counted(len(steps))} done, in {root}")
+            terminal.note(f"nothing to do: {counted(len(steps))} done, in {root}")
             graph.digests.save()
         else:
-            terminal.folder = root
             _work(chosen, graph, wanted, root, terminal)
         conclude(graph, wanted, root, terminal)
     finally:
@@ -79,6 +79,7 @@ def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Te
     worker = Worker(chosen, wanted, terminal)
     whole = worker.manifest(chosen.recipe.name, chosen.recipe.stages)
     replace_file(Disk(), root / "manifest.json", seal(encode(whole, Manifest), indent=2))
+    terminal.folder = root
     for step in graph.steps(wanted.until, wanted.first):
         terminal.note(line(step))
         if step.todo:
@@ -92,22 +93,21 @@ def line(step: Step) -> str:
     return f"{step.name}: {SAID[step.state]}" + (f" ({step.why})" if step.why else "")
 
 
-def _counted(stages: int) -> str:
-    return f"all {stages} stages are" if stages > 1 else "the stage is"
-
-
 # --- afterwards and before --------------------------------------------------------------------------------------------
 
 
 def conclude(graph: Graph, wanted: Wanted, root: Path, terminal: Terminal) -> None:
-    """Where each stage's result is, and the result of the last that measures."""
+    """Where each stage's result is, now and when the same words are said again."""
     steps = list(graph.steps(wanted.until, wanted.first))
-    told = [_told(step) for step in steps if step.folder is not None]
-    results = {step.name: Record(step.folder).result for step in steps if step.folder is not None and not step.todo}
-    terminal.tell("finished", stages=told, results=results, run=str(root))
-    wide = max(len(step.name) for step in steps)
-    for each in told:
-        terminal.say(f"{each['stage']:{wide}}  {_span(float(each['seconds'])):>9}  {each['folder']}")
+    told = {
+        "stages": [_told(step) for step in steps if step.folder is not None],
+        "results": {step.name: Record(step.folder).result for step in steps if step.folder is not None and not step.todo},
+        "run": str(root),
+    }
+    if all(step.state == "done" for step in steps):
+        ends = [step.folder / name for step in steps if step.folder is not None for name in ("result.json", LINEAGE)]
+        remember(root, wanted.argv[1:], [*graph.digests.looked_at, *ends], told)
+    tell(told, terminal)
 
 
 def _told(step: Step) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _show(chosen: Chosen, graph: Graph, steps: Sequence[Step], terminal: Termina
     terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")
     for step, cost, took in rows:
         tokens = f"{_number(cost.sampled):>14} {_number(cost.learned):>14} {_power(cost.flops):>9}"
-        room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {_span(took) if took else '':>9}"
+        room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {span(took) if took else '':>9}"
         terminal.say(f"{step.name:{wide}}  {SAID[step.state]:8} {tokens} {room}  {step.why}".rstrip())
     todo = [cost for step, cost, _ in rows if step.todo]
     largest = max((cost.memory or 0 for cost in todo), default=0)
@@ -162,9 +162,3 @@ def _size(value: float | None) -> str:
         if value >= one:
             return f"{value / one:.1f} {unit}"
     return f"{value:.0f} B" if value else "-"
-
-
-def _span(value: float) -> str:
-    minutes, left = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aha.pipeline.graph import Graph, Step
+from aha.pipeline.graph import LINEAGE, Graph, Step
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import RunDir
 
-__all__ = ["Graph", "Step", "run"]
+__all__ = ["LINEAGE", "Graph", "Step", "run"]
 
 
 def run(stages: Sequence[tuple[str, Stage]], backend: Backend, rundir: RunDir, observer: Observer) -> None:

@@ -115,7 +115,7 @@ class Graph:
         if _finished(folder):
             return Step(name, ready, "done", "", folder, made)
         if (folder / "manifest.json").exists():
-            return Step(name, ready, "begun", "it was stopped, and goes on", folder, made)
+            return Step(name, ready, "begun", "it was stopped", folder, made)
         before = self._last(name)
         if before is None:
             return Step(name, ready, "new", "", folder, made)

@@ -1,5 +1,5 @@
-"""A setting `@zero` means what the stage named zero left behind: its rows where the setting is `data`, its run directory where it is `of`,
-else its last checkpoint; `@zero/review` a folder or file in its run directory."""
+"""A setting `@zero` means what the stage named zero left behind: its last checkpoint where the setting is a model, its run directory
+where it is `of`, else its rows, where it has any; `@zero/review` a folder or file in its run directory."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ class Reference:
         if not self.below and name == "of":
             return root
         checkpoints = Record(root).checkpoints()
-        if not self.below and name != "data" and checkpoints:
+        rows = not name.endswith("model") and (name == "data" or (root / ROWS).exists())
+        if not self.below and not rows and checkpoints:
             return checkpoints[-1].folder
-        what = self.below or (ROWS if name == "data" else "checkpoints")
+        what = self.below or (ROWS if rows else "checkpoints")
         if not (root / what).exists() or what == "checkpoints":
             asked = f"--{setting_of(self.path)} @{self.stage}"
             raise BadInput(f"{asked}: the stage {self.stage} leaves no {what} ({root}); name a stage that does")

@@ -142,7 +142,7 @@ def test_a_stage_that_was_stopped_goes_on_and_ends_with_the_same_bytes(tmp_path:
     dying = changed(sft=replace(SFT, dies_after=1))
     with pytest.raises(KeyboardInterrupt):
         work(tmp_path, dying)
-    assert work(tmp_path, dying)[2:] == ["sft begun: it was stopped, and goes on", "look new"]
+    assert work(tmp_path, dying)[2:] == ["sft begun: it was stopped", "look new"]
     step = list(Graph(dying, tmp_path).steps())[3]
     assert step.folder is not None
     assert json.loads((step.folder / "result.json").read_text())["weights"] == [15, 20, 4, 20]

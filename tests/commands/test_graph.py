@@ -1,0 +1,119 @@
+"""A recipe of stages on the command line: run, skipped, changed, planned, refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Aha
+
+RECIPE = '''
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from aha.recipes import Recipe
+from aha.rundir import Keep
+
+@dataclass(frozen=True)
+class Counts:
+    """A number that grows stands for weights."""
+    by: int = 1
+    start: str = ""
+    def run(self, backend, rundir, observer):
+        resumed = rundir.resume()
+        folder = resumed.folder if resumed else Path(self.start) if self.start else None
+        number = json.loads((folder / "config.json").read_text())["number"] if folder else 0
+        for step in range(resumed.rollout + 1 if resumed else 0, 3):
+            number += self.by
+            observer.rollout(step, {"number": float(number)}, {"seconds": 1.0}, ())
+            def save(folder, number=number):
+                (folder / "config.json").write_text(json.dumps({"number": number}))
+            rundir.commit(step, {"number": float(number)}, {"seconds": 1.0}, (), save=save)
+        rundir.finish({"number": number})
+
+def recipe():
+    stages = (("one", Counts()), ("two", Counts(by=10, start="@one")))
+    return Recipe("counting", "a graph", stages, main="one", apart=True)
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "counting.py"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_stages_run_once_and_a_second_time_there_is_nothing_to_do(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    first = aha("run", recipe, "--out", "out")
+    assert first.code == 0, first.err
+    assert [line for line in first.err.splitlines() if ": new" in line] == ["one: new", "two: new"]
+    names = [line.split() for line in first.out.splitlines()]
+    assert [(name, *took) for name, *took, _ in names] == [("one", "3", "s"), ("two", "3", "s")]
+    assert json.loads((tmp_path / names[1][-1] / "result.json").read_text())["number"] == 33
+
+    again = aha("run", recipe, "--out", "out")
+    assert (again.code, again.err) == (0, "nothing to do: all 2 stages are done, in out\n")
+    assert again.out == first.out
+    told = json.loads(aha("run", recipe, "--out", "out", "--json").out)
+    assert (told["event"], told["results"]["two"]["number"]) == ("finished", 33)
+
+
+def test_what_the_memo_rests_on_is_looked_at(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    assert aha("run", recipe, "--out", "out").code == 0
+    next((tmp_path / "out/two").glob("*/result.json")).unlink()
+    again = aha("run", recipe, "--out", "out")
+    assert [line for line in again.err.splitlines() if line.startswith(("one: ", "two: "))] == [
+        "one: done",
+        "two: goes on (it was stopped)",
+    ]
+
+
+def test_what_changed_is_redone_with_the_reason(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    assert aha("run", recipe, "--out", "out").code == 0
+    changed = aha("run", recipe, "--out", "out", "--two.by", 5)
+    assert [line for line in changed.err.splitlines() if line.startswith(("one: ", "two: "))] == ["one: done", "two: again (by: 10 -> 5)"]
+    back = aha("run", recipe, "--out", "out")
+    assert back.err == "nothing to do: all 2 stages are done, in out\n"
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    done = aha("run", recipe, "--out", "out", "--dry-run")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert (lines[1].split()[:2], lines[2].split()[:2]) == (["one", "new"], ["two", "waits"])
+    assert lines[2].endswith("for one") and lines[4].startswith("2 of 2 stages to do")
+    planned = json.loads(aha("run", recipe, "--out", "out", "--dry-run", "--json").out)
+    assert [(each["stage"], each["state"], each["why"]) for each in planned["stages"]] == [("one", "new", ""), ("two", "waits", "for one")]
+    assert not (tmp_path / "out").exists()
+
+
+def test_until_and_from(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    assert [line.split()[0] for line in aha("run", recipe, "--out", "out", "--until", "one").out.splitlines()] == ["one"]
+    kept = aha("run", recipe, "--out", "out", "--from", "two", "--one.by", 7)
+    assert [line for line in kept.err.splitlines() if line.startswith(("one: ", "two: "))] == ["one: kept (taken as it is)", "two: new"]
+
+
+def test_an_unknown_stage_is_one_line_with_the_nearest_name(aha: Aha, recipe: Path) -> None:
+    refused = aha("run", recipe, "--until", "tow")
+    assert (refused.code, refused.err) == (2, "aha: tow: there is no such stage; there are one, two; did you mean two?\n")
+
+
+def test_another_recipe_s_directory_and_a_stranger_s_are_refused(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    assert aha("run", recipe, "--out", "out").code == 0
+    recipe.write_text(RECIPE.replace('"counting"', '"other"'))
+    refused = aha("run", recipe, "--out", "out")
+    assert (refused.code, refused.err) == (
+        2,
+        "aha: out: it belongs to another recipe (counting, not other); choose another directory\n",
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    assert "it is not empty and holds no run ('letter.txt' is in it)" in aha("run", recipe, "--out", "mine").err
+
+
+def test_a_recipe_of_one_directory_knows_no_stages_to_choose(aha: Aha) -> None:
+    refused = aha("run", "zero", "--until", "zero")
+    assert (refused.code, refused.err.startswith("aha: --until, --from and --dry-run are for recipes of stages")) == (2, True)
