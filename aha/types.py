@@ -264,12 +264,14 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Said:
-    """What a chat answered: the visible text, and the thinking apart from it where the server gives it."""
+    """What a chat answered: the visible text, and the thinking apart from it where the server gives it. `top`: the likeliest tokens in the
+    place of the first one and their log-probabilities, where they were asked for and given."""
 
     text: str
     thought: str | None
     tokens: int
     finished: Finished
+    top: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

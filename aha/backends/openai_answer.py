@@ -52,7 +52,8 @@ def read(data: bytes) -> tuple[Said, Spent]:
     prompt, completion = _usage(body, "prompt_tokens"), _usage(body, "completion_tokens")
     if completion is None:
         completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
-    return Said(hide(text or ""), thought and hide(thought), completion, ENDED[reason]), Spent(1, prompt or 0, completion)
+    said = Said(hide(text or ""), thought and hide(thought), completion, ENDED[reason], _top(body["choices"][0]))
+    return said, Spent(1, prompt or 0, completion)
 
 
 def _json(data: bytes) -> Any:
@@ -72,6 +73,21 @@ def _text(message: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise Failed(f"a message whose {name} is no text", billed=True)
     return None if value is None else value.encode("utf-8", "replace").decode()
+
+
+def _top(choice: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Nothing where the server gave none, or no numbers."""
+    match choice:
+        case {"logprobs": {"content": [{"top_logprobs": [*top]}, *_]}}:
+            return tuple(_likely(each) for each in top)
+    return ()
+
+
+def _likely(alternative: Any) -> tuple[str, float]:
+    match alternative:
+        case {"token": str(token), "logprob": float() | int() as logprob}:
+            return hide(token), float(logprob)
+    raise Failed("log-probabilities that are none", billed=True)
 
 
 def _usage(body: dict[str, Any], name: str) -> int | None:

@@ -124,6 +124,8 @@ class OpenAiChat:
         messages = [{"role": message.role, "content": _letters(message.content)} for message in conversation.messages]
         body = {"model": self.endpoint.model, "messages": messages, "temperature": sampling.temperature, "top_p": sampling.top_p}
         body[self.asking.limit] = sampling.max_tokens
+        if self.asking.top:
+            body |= {"logprobs": True, "top_logprobs": self.asking.top}
         if self.asking.seed is not None:
             body["seed"] = self.asking.seed + number
         asked = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}

@@ -16,6 +16,8 @@ from aha.backends.laptop import Laptop
 from aha.backends.openai_cache import Cache
 from aha.backends.openai_endpoint import Endpoint, is_endpoint
 from aha.commands.interrupts import Interrupts
+from aha.commands.judged import Judges
+from aha.commands.judging import Court, Judging, court
 from aha.commands.results import tell
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, replace_file, trouble
@@ -62,29 +64,33 @@ class Wanted:
     lm_eval: Path | None
     settings: tuple[tuple[str, str], ...]
     against: str | None = None
+    judges: Judges = Judges()
 
 
 def examine(wanted: Wanted, terminal: Terminal) -> int:
     """One benchmark after another, each in a folder of its own below the run's; all results beside them in `result.json`."""
-    tree = {"evaluate": Examine(), "compute": Compute(), "asking": Asking()}
+    tree = {"evaluate": Examine(), "compute": Compute(), "asking": Asking(), "judging": Judging()}
     changed = override(tree, wanted.settings, main="evaluate")
-    chosen, compute, asking = changed["evaluate"], changed["compute"], changed["asking"]
-    assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking)
+    chosen, compute, asking, judging = changed["evaluate"], changed["compute"], changed["asking"], changed["judging"]
+    assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
     loaded = [(exam, *_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
     out = wanted.out or Path("runs") / f"eval-{_short(wanted.model)}"
-    rivals = {exam.name: _rival(exam, items, wanted) for exam, items, _ in loaded}
-    results = []
-    with Interrupts() as interrupts:
-        machine = Laptop(compute)
+    results, machine = [], Laptop(compute)
+    with Interrupts() as interrupts, court(wanted.judges.judge, judging, machine, terminal, interrupts.beat) as judge:
+        loaded = judge.seat(loaded, wanted.data, wanted.judges.baseline, chosen.k)
+        rivals = {exam.name: _rival(exam, items, wanted) for exam, items, _ in loaded}
+        judge.estimate(out)
+        if wanted.judges.estimate:
+            return 0
         for exam, items, source in loaded:
 
             def ask(wanted: Wanted, folder: Path, exam: Exam = exam, items: list[Item] = items, source: str = source) -> dict[str, Any]:
-                return _one(exam, items, source, chosen, asking, wanted, folder, machine, interrupts, terminal)
+                return _one(exam, items, source, chosen, asking, wanted, folder, machine, judge, interrupts, terminal)
 
             results.append(ask(wanted, out / exam.name))
             comparable = wanted.against and results[-1]["value"] is not None
             beside = _beside(exam, rivals[exam.name], wanted, out, ask, chosen.seed) if comparable else {}
-            tell(exam, results[-1] | beside, terminal)
+            tell(judge.told(exam), results[-1] | beside, terminal)
     replace_file(Disk(), out / RESULT, (json.dumps(_merged(out, results), ensure_ascii=False, indent=2) + "\n").encode())
     if wanted.lm_eval is not None:
         asked = chosen.sampling
@@ -112,6 +118,7 @@ def _one(
     wanted: Wanted,
     folder: Path,
     machine: Laptop,
+    judge: Court,
     interrupts: Interrupts,
     terminal: Terminal,
 ) -> dict[str, Any]:
@@ -131,7 +138,7 @@ def _one(
         asked = replace(asked, sampling=replace(asked.sampling, max_tokens=room))
     settings = _settings(exam, asked, wanted, source, len(items), folder)
     saved = Saved(folder, settings)
-    _say_protocol(exam, settings, saved, terminal)
+    _say_protocol(judge.told(exam), settings, saved, terminal)
     if served:
         if chosen.cache is not None and asking.cache is None:
             asking = replace(asking, cache=chosen.cache)
@@ -141,8 +148,11 @@ def _one(
     else:
         kept = Cache(Path(chosen.cache).expanduser()) if chosen.cache is not None else None
         ask_engine(asked, items, saved, lambda: machine.engine(wanted.model), machine.tokenizer(wanted.model), kept, interrupts.beat)
-    graded = grade_all(exam, items, saved.generations, asked.k, interrupts.beat)
-    result = {"model": wanted.model, **result_of(exam, graded, chosen.seed)}
+    if exam.name in judge.cases:
+        graded, result = judge.result(exam.name, folder, saved.generations, wanted.model, chosen.seed)
+    else:
+        graded = grade_all(exam, items, saved.generations, asked.k, interrupts.beat)
+        result = {"model": wanted.model, **result_of(exam, graded, chosen.seed)}
     saved.write_grades(graded, {item.id: item for item in items}, result)
     return result
 

@@ -12,7 +12,7 @@ from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
-    from aha.evals.arena import Battle, Controlled, Version
+    from aha.evals.arena import Battle, Version
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _arena(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.arena import controlled_ratings, ratings, read_battles, read_styles
+    from aha.evals.arena import read_battles, read_styles, scores_of
     from aha.evals.files import data_folder
 
     if arguments.judgments is None:
@@ -97,27 +97,18 @@ def _arena(arguments: Namespace, terminal: Terminal) -> int:
     folder = data_folder(arguments.data)
     version = arguments.protocol or _version(arguments.judgments, folder)
     battles = read_battles(arguments.judgments, version, arguments.baseline)
-    controlled: dict[tuple[str, str], Controlled] = {}
     parts = _parts(battles, version, folder)
-    if arguments.answers:
-        styles = read_styles(arguments.answers)
-        for part, fought in parts.items():
-            found = controlled_ratings(fought, styles, version, arguments.baseline)
-            controlled |= {(part, each.model): each for each in found}
-        if not all(style.counted for style in styles.values()):
-            terminal.note("arena_hard: protocol: unverified: the answers hold no token counts, so their length is in words and signs")
+    styles = read_styles(arguments.answers) if arguments.answers else None
+    if styles and not all(style.counted for style in styles.values()):
+        terminal.note("arena_hard: protocol: unverified: the answers hold no token counts, so their length is in words and signs")
     terminal.note(
         f"arena_hard: {version}; ci95 resamples battles, as published; ci95_questions whole questions, whose battles hang together"
     )
-    rated = [(part, rating) for part, fought in parts.items() for rating in ratings(fought)]
-    for part, rating in rated:
-        result: dict[str, object] = {"model": rating.model} if len({rating.model for _, rating in rated}) > 1 else {}
-        result |= {"category": part} if len(parts) > 1 else {}
-        result |= {"score": rating.score, "ci95": list(rating.ci95), "n": rating.n, "ci95_questions": list(rating.ci95_questions)}
-        result |= {"ci90": list(rating.ci90)} if version == "v2.0" else {}
-        if style := controlled.get((part, rating.model)):
-            result |= {"score_style_control": style.score, f"ci{style.level}_style_control": list(style.interval)}
-        _tell(terminal, result)
+    scored = [(part, each) for part, fought in parts.items() for each in scores_of(fought, version, styles, arguments.baseline)]
+    several = len({each["model"] for _, each in scored}) > 1
+    for part, each in scored:
+        model = {"model": each.pop("model")}
+        _tell(terminal, (model if several else {}) | ({"category": part} if len(parts) > 1 else {}) | each)
     return 0
 
 

@@ -47,7 +47,9 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
+    from aha.commands.results import tell
     from aha.evals.exams import exam, items_of
+    from aha.evals.judged import Transcripts, read_case, scored
     from aha.evals.saved import Saved, read_settings
 
     settings = read_settings(folder)
@@ -58,7 +60,13 @@ def _folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
     items = items[: settings.get("problems") or None]
     if strangers := sorted(known - {item.id for item in items}):
         raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
-    _grade(asked, items, saved.generations, k, {"model": settings.get("model")}, folder, terminal)
+    about = {"model": settings.get("model")}
+    if asked.needs_judge and (case := read_case(folder, asked, items, arguments.data or settings.get("data"), k)):
+        graded, result = scored(case, saved.generations, Transcripts(folder), folder, str(about["model"]), int(settings.get("seed", 0)))
+        saved.write_grades(graded, {item.id: item for item in items}, result)
+        tell(case.told, result, terminal)
+        return
+    _grade(asked, items, saved.generations, k, about, folder, terminal)
 
 
 def _grade(

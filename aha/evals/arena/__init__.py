@@ -3,8 +3,9 @@
 from aha.evals.arena.battles import Battle, Version, read_battles
 from aha.evals.arena.judge import verdict
 from aha.evals.arena.ratings import Rating, bradley_terry, ratings
+from aha.evals.arena.scores import scores_of
 from aha.evals.arena.style import Controlled, controlled_ratings
-from aha.evals.arena.writing import Style, read_styles, style_of
+from aha.evals.arena.writing import Style, read_answers, read_styles, style_of
 
 __all__ = [
     "Battle",
@@ -15,8 +16,10 @@ __all__ = [
     "bradley_terry",
     "controlled_ratings",
     "ratings",
+    "read_answers",
     "read_battles",
     "read_styles",
+    "scores_of",
     "style_of",
     "verdict",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,26 @@ class Style:
 
 def read_styles(paths: Sequence[Path]) -> dict[tuple[str, str], Style]:
     """By (model, question). BadInput for a record that is no answer."""
-    styles = {}
+    return {(model, question): _recorded(row) or style_of(_answer(where, row)) for where, model, question, row in _rows(paths)}
+
+
+def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """The texts, by model and question."""
+    answers: dict[str, dict[str, str]] = {}
+    for where, model, question, row in _rows(paths):
+        answers.setdefault(model, {})[question] = _answer(where, row)
+    return answers
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """Place, model, question and the record."""
     for path in paths:
         for number, row in enumerate(read_rows(path), start=1):
             where = f"{path}, record {number}"
             question = row.get("uid", row.get("question_id"))
             if question is None or not isinstance(model := row.get("model", row.get("model_id")), str):
                 raise BadInput(f"{where}: an answer has uid, model and messages; this one has {', '.join(row)}")
-            styles[model, str(question)] = _recorded(row) or style_of(_answer(where, row))
-    return styles
+            yield where, model, str(question), row
 
 
 def style_of(text: str) -> Style:

@@ -1,0 +1,117 @@
+"""Short answers of fact against a reference: correct, incorrect or not attempted (SimpleQA, C-SimpleQA, FRAMES)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aha.evals.examined import Graded, result_of
+from aha.evals.exams.exam import LONGEST_VOTE, Exam, Item, Judged
+from aha.evals.judged.jury import About, Found, Verdict
+from aha.evals.judged.prompts import Prompt
+from aha.evals.scores import RESAMPLES
+from aha.protocols import Sampling
+from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
+from aha.types import Judged as Reference
+
+CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
+LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
+USUAL = "The answer is " + "x" * 120
+_BEFORE = re.compile(r"^\W*([ABC])(?=\W*$|\s*[:.)\-–—\]*])")
+_AT_END = re.compile(r"(?<![A-Za-z0-9])([ABC])\W*$")
+_NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One game a reply. A judge that says neither letter nor name of a verdict gave none, which is told apart from NOT_ATTEMPTED."""
+
+    prompt: Prompt
+    judges: tuple[str, ...] = ("gpt-4o", "gpt-4o-2024-08-06")
+    sampling: Sampling = Sampling(temperature=0.0, max_tokens=16)
+    top: int = 0
+    expected: int = 2
+    again: str = "That was no verdict. Reply with A (CORRECT), B (INCORRECT) or C (NOT_ATTEMPTED), one letter and nothing else."
+
+    def guess(self, item: Item) -> str:
+        return USUAL
+
+    def games(self, item: Item, text: str) -> list[Conversation]:
+        assert isinstance(item.reference, Reference)
+        filled = self.prompt.filled({"question": item.prompt, "target": item.reference.value, "predicted_answer": text.strip()})
+        return [Conversation((Message("user", filled),))]
+
+    def verdict(self, replies: Sequence[Said]) -> Verdict | None:
+        return read(replies[-1].text) if replies else None
+
+    def judged(self, item: Item, text: str, verdicts: Sequence[Verdict | None]) -> Judged:
+        vote = text.strip()[:LONGEST_VOTE] or None
+        match list(verdicts):
+            case ["CORRECT"]:
+                return Judged(Right(), vote, {"not_attempted": 0.0})
+            case ["INCORRECT"]:
+                return Judged(Wrong("the judge finds it incorrect"), vote, {"not_attempted": 0.0})
+            case ["NOT_ATTEMPTED"]:
+                return Judged(Wrong("the judge finds no attempt in it"), vote, {"not_attempted": 1.0})
+        return Judged(Abstained("the judge gave no verdict"), vote, {"not_attempted": 0.0})
+
+    def result(self, exam: Exam, found: Sequence[Found], folder: Path, about: About) -> dict[str, Any]:
+        graded = [each.graded for each in found]
+        return result_of(exam, graded, about.seed) | fact_scores(graded, about.seed)
+
+
+def read(text: str) -> str | None:
+    """A letter at the start or the end, else the one verdict that is named; None for anything else, also for two that differ."""
+    said = text.strip().replace("*", "")
+    letter = _BEFORE.search(said) or _AT_END.search(said)
+    named = {found.replace(" ", "_") for found in _NAMED.findall(said)}
+    if letter is not None:
+        meant = LETTERS[letter.group(1)]
+        return meant if not named or meant in named else None
+    return named.pop() if len(named) == 1 else None
+
+
+def fact_scores(graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
+    """Shares of all samples, and what is correct of those that were attempted; their harmonic mean is F. The two quotients with their
+    95 % intervals over problems. What was cut or empty is incorrect."""
+    by_item: dict[str, list[Graded]] = {}
+    for each in graded:
+        by_item.setdefault(each.item, []).append(each)
+    counts = np.asarray([_counts(samples) for samples in by_item.values()])
+    samples = len(graded)
+    correct, incorrect, skipped, unjudged = counts.sum(axis=0)
+    draw = np.random.default_rng(seed)
+    drawn = np.asarray([counts[draw.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(RESAMPLES)])
+    attempted, f_score = _quotients(counts.sum(axis=0)[None])
+    many = _quotients(drawn)
+    intervals = [[float(each) for each in np.percentile(values, [2.5, 97.5])] for values in many]
+    return {
+        "correct": float(correct / samples),
+        "incorrect": float(incorrect / samples),
+        "not_attempted": float(skipped / samples),
+        "unjudged": float(unjudged / samples),
+        "correct_given_attempted": float(attempted[0]),
+        "correct_given_attempted_ci95": intervals[0],
+        "f_score": float(f_score[0]),
+        "f_score_ci95": intervals[1],
+    }
+
+
+def _counts(samples: Sequence[Graded]) -> tuple[int, int, int, int]:
+    """Correct, incorrect, not attempted, and without a verdict."""
+    right = sum(each.right for each in samples)
+    skipped = sum(each.measures.get("not_attempted", 0.0) > 0 for each in samples)
+    unjudged = sum(each.abstained for each in samples)
+    return right, len(samples) - right - skipped - unjudged, skipped, unjudged
+
+
+def _quotients(counts: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[Any, Any]:
+    """Of each row: correct / (correct + incorrect), and its harmonic mean with correct / all; 0 where nothing was attempted."""
+    correct, tried, every = counts[:, 0].astype(float), (counts[:, 0] + counts[:, 1]).astype(float), counts.sum(axis=1).astype(float)
+    given = np.divide(correct, tried, out=np.zeros_like(correct), where=tried > 0)
+    return given, np.divide(2 * correct, tried + every, out=np.zeros_like(correct), where=tried + every > 0)
