@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, chat, code, compare, grade, offline, regrade, sandbox, score, serve
+from aha.commands import bench_reward, chat, code, compare, grade, judged, offline, regrade, sandbox, score, serve
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.memo import again
@@ -141,6 +141,7 @@ def parser() -> ArgumentParser:
     made["eval"].add_argument("--against", metavar="MODEL|RESULT", help="another model, or what was saved of one: a paired comparison")
     made["eval"].add_argument("--lm-eval", type=Path, metavar="FILE", help="the results in lm-evaluation-harness's form too")
     offline.flags(made["eval"])
+    judged.flags(made["eval"])
     made["report"].add_argument("run", type=Path, metavar="RUN_DIR")
     made["pretrain"].add_argument("model", metavar="tiny")
     made["pretrain"].add_argument("--out", type=Path, metavar="DIR")
@@ -213,6 +214,7 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     if not arguments.model.startswith(("http://", "https://")):
         check_model(arguments.model)
     _check_against(arguments.against, names)
+    judges = judged.given(arguments, names[0] in BENCHMARKS)
     if names[0] in BENCHMARKS:
         return _eval_ours(names[0], arguments, rest, terminal)
     from aha.commands.examine import Wanted, examine
@@ -220,7 +222,7 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
 
     data = None if arguments.data is None else str(arguments.data)
     exams = tuple(exam(name) for name in names)
-    wanted = Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, tuple(settings(rest)), arguments.against)
+    wanted = Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, tuple(settings(rest)), arguments.against, judges)
     return examine(wanted, terminal)
 
 
