@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Metrics = dict[str, float]
 Reward = Callable[[Problem, Sequence[Reply]], "list[float | Abstained]"]
 DType = Literal["float32", "bfloat16"]
+Head = Literal["lm", "score"]
 
 
 # --- settings that cross a seam ---------------------------------------------------------------------------------------
@@ -138,10 +139,12 @@ class Weights(Protocol):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a loss may look at, for the M trained tokens of a micro-batch, in `batch` order."""
+    """What a loss may look at, for the M trained tokens of a micro-batch, in `batch` order. A head that scores gives `score_M` and no
+    log-probabilities (an empty tensor)."""
 
     logp_M: Tensor
     entropy_M: Tensor | None = None
+    score_M: Tensor | None = None
 
 
 Loss = Callable[[Outputs, "Batch"], "tuple[Tensor, Metrics]"]
@@ -159,6 +162,11 @@ class Tokenizer(Protocol):
     @property
     def end(self) -> int:
         """The one of `stop` that a reply is taught to end with."""
+        ...
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens that the model it belongs to knows, prompt and reply together; None where it does not say."""
         ...
 
     def encode(self, text: str) -> list[int]: ...
@@ -199,7 +207,7 @@ class Learner(Protocol):
     """Owns the weights that change. Knows batches and losses; knows no stage and no reward."""
 
     def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
-        """The log-probability of every trained token, [M] float32 on the CPU, in `batch` order."""
+        """The log-probability of every trained token, or its score where the head scores, [M] float32 on the CPU, in `batch` order."""
         ...
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
@@ -226,6 +234,12 @@ class Learner(Protocol):
         ...
 
 
+class Scorer(Protocol):
+    """A learned preference: conversations to numbers, higher for better. Any thread may ask."""
+
+    def score(self, conversations: Sequence[Conversation]) -> list[float]: ...
+
+
 class Backend(Protocol):
     """A machine. `model` is "tiny", a folder or a hub name; loading is from safetensors only and runs no remote code."""
 
@@ -237,7 +251,13 @@ class Backend(Protocol):
         """`model` may also be a server that speaks OpenAI's protocol: `http://host:port/v1#name-of-the-model`."""
         ...
 
-    def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner: ...
+    def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
+        """With head "score" a number for each row takes the place of the next token: what preferences are learned with."""
+        ...
+
+    def scorer(self, model: str) -> Scorer:
+        """What a learner with a score head saved. BadInput where the model has none."""
+        ...
 
 
 @dataclass(frozen=True)

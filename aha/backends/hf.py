@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
@@ -17,6 +19,7 @@ from aha.errors import BadInput
 from aha.protocols import DType
 from aha.types import Conversation, Message
 
+SAID = Message("assistant", "ok")
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 
 
@@ -63,24 +66,30 @@ def context_of(config: Any) -> int | None:
 
 @dataclass(frozen=True)
 class HFTokenizer:
-    """A Hugging Face tokenizer behind the seam."""
+    """A Hugging Face tokenizer behind the seam. `size`: how many tokens the model has an embedding for, where that is known."""
 
     inner: Any
     stop: tuple[int, ...]
+    context: int | None = None
+    size: int | None = None
 
     @cached_property
     def end(self) -> int:
         """What closes the assistant's turn in the chat template, where that stops; else the tokenizer's own end token."""
-        said = "ok"
-        turns = Conversation((Message("user", said), Message("assistant", said)))
-        tokens = self.chat(turns) if self.inner.chat_template else []
-        opened = len(tokens) - tokens[::-1].index(spoken) if (spoken := self.encode(said)[-1]) in tokens else len(tokens)
-        closing = next((token for token in tokens[opened:] if token in self.stop), None)
+        asked = (Message("user", "?"),)
+        before, after = (self.chat(Conversation(turns)) if self.inner.chat_template else [] for turns in (asked, (*asked, SAID)))
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
+        said = after[sum(1 for _ in same) :]
         own = self.inner.eos_token_id
-        return closing if closing is not None else own if own is not None else self.stop[0]
+        return next((token for token in said if token in self.stop), self.stop[0] if own is None else own)
 
     def encode(self, text: str) -> list[int]:
-        return list(self.inner.encode(text, add_special_tokens=False))
+        """BadInput for a token that the model does not have."""
+        tokens = list(self.inner.encode(text, add_special_tokens=False))
+        if self.size is not None and tokens and max(tokens) >= self.size:
+            seen = f"{self.decode([max(tokens)])!r} is token {max(tokens)} of the tokenizer"
+            raise BadInput(f"{seen}, and the model has {self.size}: they do not belong together; give the model its own tokenizer")
+        return tokens
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self.inner.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False))
@@ -89,14 +98,17 @@ class HFTokenizer:
         if not self.inner.chat_template:
             raise BadInput("the tokenizer has no chat template: it belongs to a base model; use the r1-zero template, or an instruct model")
         messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
-        text = self.inner.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        try:
+            text = self.inner.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        except TemplateError as error:
+            raise BadInput(f"the chat template takes no such conversation ({' '.join(str(error).split())})") from error
         return self.encode(text)
 
 
 def load_tokenizer(model: str) -> HFTokenizer:
     """The tokenizer; it stops at its end token and at every end token the model's generation settings name."""
     where = located(model)
-    load_config(model)
+    config = load_config(model)
     try:
         inner = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as problem:
@@ -105,7 +117,7 @@ def load_tokenizer(model: str) -> HFTokenizer:
     stop = sorted({token for token in (inner.eos_token_id, *_generation_stops(where)) if token is not None})
     if not stop:
         raise BadInput(f"the tokenizer of {model!r} names no end token: a reply could never stop; set eos_token in tokenizer_config.json")
-    return HFTokenizer(inner, tuple(stop))
+    return HFTokenizer(inner, tuple(stop), context_of(config), getattr(config.get_text_config(), "vocab_size", None))
 
 
 def _generation_stops(where: str) -> list[int]:

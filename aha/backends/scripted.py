@@ -8,7 +8,7 @@ from functools import partial
 
 from aha.backends.engine_chat import EngineChat
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Ask, Asking, Chat, Learner, Sampling, Weights
+from aha.protocols import ASK_ONCE, Adam, Ask, Asking, Chat, Head, Learner, Sampling, Scorer, Weights
 from aha.types import Completion, Conversation
 
 Say = Callable[[str, int], str]
@@ -22,6 +22,7 @@ class Bytes:
 
     stop: tuple[int, ...] = (END,)
     end = END
+    context: int | None = None
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())
@@ -76,5 +77,8 @@ class ScriptedBackend:
     def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
         return EngineChat(self.engine(model), self.tokenizer(model), asking.seed or 0, asking.samples)
 
-    def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
+    def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the laptop backend")
+
+    def scorer(self, model: str) -> Scorer:
+        raise BadInput(f"{model}: the scripted backend says what it was told and prefers nothing; use a model on the laptop backend")

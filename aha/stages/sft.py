@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from aha.durable import Disk, replace_file
 from aha.errors import BadInput, BarFailed
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop
 from aha.rundir import Keep, RunDir
-from aha.stages.lessons import Lesson, collate_lessons, lesson
-from aha.tasks.examples import load_examples
+from aha.stages.audit import Audit, Rules, TooLong, audited
+from aha.stages.lessons import Lesson, collate_lessons
+from aha.stages.stopping import Stopping
+from aha.tasks.examples import BadRows, load_examples
 from aha.template import Delimited, Template
 
 
@@ -22,7 +26,9 @@ from aha.template import Delimited, Template
 class Sft:
     """Every example of `data` (a file, a folder of shards; see `tasks.examples`) is imitated `epochs` times, `batch` an optimizer step.
 
-    The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it, which the last step takes."""
+    The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it, which the last step takes. A row of more than
+    `max_tokens`, or of more than the model knows, stops the run before its start, is left out ("skip") or loses its end ("cut").
+    `bad_rows`: what a row that cannot be read or learned does. `stopping` looks after the first steps whether replies end."""
 
     model: str
     data: str
@@ -32,16 +38,28 @@ class Sft:
     batch: int = 128
     final_rate: float = 0.1
     max_tokens: int = 32_768
+    too_long: TooLong = "stop"
+    bad_rows: BadRows = "stop"
+    stopping: Stopping | None = Stopping()
     seed: int = 0
     save_every: int = 100
     keep_last: int = 2
     keep_every: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("batch", "max_tokens", "save_every", "keep_last"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)}: it counts something a run needs, so 1 or more")
+        if self.epochs <= 0:
+            raise BadInput(f"epochs is {self.epochs}: it says how often each example is imitated, so above 0; the paper has 2 to 3")
+        if not 0 <= self.final_rate <= 1:
+            raise BadInput(f"final_rate is {self.final_rate}: it is a share of optim.lr, so from 0 to 1")
+
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
         observer.beat(f"reading {self.data}")
-        tokenizer = backend.tokenizer(self.model)
-        lessons = [lesson(example, self.template, tokenizer) for example in load_examples(self.data).examples]
+        lessons, audit = self.prepared(backend)
+        replace_file(Disk(), rundir.root / "audit.json", json.dumps(asdict(audit), ensure_ascii=False, indent=1).encode())
         learner = backend.learner(self.model, self.optim, reference=False)
         steps, digest = self.steps(len(lessons)), digest_of(lessons)
         for step in range(self._resume(rundir, learner, digest), steps):
@@ -52,13 +70,26 @@ class Sft:
             tokens, seconds = sum(map(len, picked)), time.monotonic() - began
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.beat(f"learned step {step + 1} of {steps}")
+            unending = self._probe(step, steps, lessons, backend, learner, metrics)
             verdict = observer.rollout(step, metrics, timings, ())
-            last = step + 1 == steps or isinstance(verdict, Stop)
+            last = step + 1 == steps or isinstance(verdict, Stop) or bool(unending)
             save = learner.save if last or (step + 1) % self.save_every == 0 else None
             keep = Keep(self.keep_last, self.keep_every)
             rundir.commit(step, metrics, timings, (), save=save, progress={"step": step + 1, "data": digest}, keep=keep)
-            if isinstance(verdict, Stop):
-                raise BarFailed(verdict.reason)
+            if isinstance(verdict, Stop) or unending:
+                raise BarFailed(verdict.reason if isinstance(verdict, Stop) else unending)
+
+    def prepared(self, backend: Backend) -> tuple[list[Lesson], Audit]:
+        """The data as tokens and what the audit found, looked at once for this stage, however often it is asked for.
+
+        BadInput, in one line, for what would be learned wrong."""
+        if "_prepared" not in vars(self):
+            tokenizer = backend.tokenizer(self.model)
+            limit = min(self.max_tokens, tokenizer.context or self.max_tokens)
+            rules = Rules(limit, self.too_long, self.bad_rows)
+            vars(self)["_prepared"] = audited(self.data, load_examples(self.data, self.bad_rows), self.template, tokenizer, rules)
+        found: tuple[list[Lesson], Audit] = vars(self)["_prepared"]
+        return found
 
     def steps(self, examples: int) -> int:
         """Optimizer steps of the whole run; the last one may be smaller."""
@@ -83,6 +114,13 @@ class Sft:
         learner.set_rate(self.rate_at(step, steps))
         batch = collate_lessons(lessons)
         return learner.update(batch, CrossEntropy()) | {"examples": float(len(lessons)), "trained_tokens": float(batch.M)}
+
+    def _probe(self, step: int, steps: int, lessons: Sequence[Lesson], backend: Backend, learner: Learner, metrics: Metrics) -> str:
+        """Adds what the stop-rate probe saw where it is due; why the run should end, if it should."""
+        if self.stopping is None or step + 1 != min(self.stopping.after, steps):
+            return ""
+        metrics |= self.stopping.measure(self.model, self.template, lessons, self.seed, backend, learner)
+        return self.stopping.reason(metrics)
 
     def _resume(self, rundir: RunDir, learner: Learner, digest: str) -> int:
         """The step to go on with."""
