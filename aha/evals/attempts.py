@@ -18,7 +18,8 @@ VERDICTS = {"true": True, "false": False, "True": True, "False": False}
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sample of a problem, judged. `answer`: as it votes. `refused`: declined to answer, by the stated rule."""
+    """One sample of a problem, judged. `answer`: as it votes. `refused`: declined to answer, by the stated rule. `tokens`: all that it
+    said, its thinking included."""
 
     right: bool
     answer: str | None = None
@@ -26,6 +27,7 @@ class Attempt:
     truncated: bool = False
     refused: bool = False
     abstained: bool = False
+    tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "reward": ("reward", "rewards", "pred_score", "rm_score"),
     "text": ("text", "response", "responses", "reply", "cot_content"),
     "finished": ("finished", "finish_reason"),
+    "tokens": ("tokens", "completion_tokens", "num_tokens"),
 }
 Judge = Callable[[Mapping[str, Any]], Grade]
 
@@ -77,7 +80,7 @@ def read_attempts(path: Path, named: Fields | None = None, judge: Judge | None =
     BadInput, in one line, for a field that is not there or not what it should be."""
     named = named or Fields()
     records = _records(path, read_json(path))
-    found = {role: _found(path, role, getattr(named, role), records[0]) for role in KNOWN}
+    found = {role: _found(path, role, getattr(named, role, None), records[0]) for role in KNOWN}
     if found["problem"] is None and all(isinstance(record.get("question"), str) for record in records):
         found["problem"] = "question"
     if found["problem"] is None:
@@ -146,7 +149,9 @@ def _attempts(where: str, record: Mapping[str, Any], found: Mapping[str, str | N
     verdicts = _at(where, record, found["right"]) if found["right"] is not None else _judged(record, judge)
     many = isinstance(verdicts, list)
     grades = [_grade(where, verdict) for verdict in verdicts] if isinstance(verdicts, list) else [_grade(where, verdicts)]
-    columns = {role: _column(where, record, name, many, len(grades)) for role, name in found.items() if role not in ("problem", "right")}
+    apart = ("problem", "right", "tokens")
+    columns = {role: _column(where, record, name, many, len(grades)) for role, name in found.items() if role not in apart}
+    counts = _counts(record.get(str(found["tokens"])), len(grades))
     return [
         Attempt(
             right=isinstance(grade, Right),
@@ -155,6 +160,7 @@ def _attempts(where: str, record: Mapping[str, Any], found: Mapping[str, str | N
             truncated=columns["finished"][number] in ("length", "max_tokens", False, 0),
             refused=isinstance(text := columns["text"][number], str) and not isinstance(grade, Right) and refuses(_visible(text)),
             abstained=isinstance(grade, Abstained) or record.get("abstained") is True,
+            tokens=counts[number],
         )
         for number, grade in enumerate(grades)
     ]
@@ -195,6 +201,13 @@ def _reward(where: str, value: object) -> float | None:
     if value is None or (isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)):
         return None if value is None else float(value)
     raise BadInput(f"{where}: the reward is {str(value)[:40]!r}; it has to be one number")
+
+
+def _counts(value: object, count: int) -> list[int | None]:
+    """Numbers of tokens; other people's `tokens` may be anything else, which says nothing."""
+    values = value if isinstance(value, list) else [value]
+    known = [each if isinstance(each, int) and not isinstance(each, bool) and each >= 0 else None for each in values]
+    return known if len(known) == count else [None] * count
 
 
 def _visible(text: str) -> str:

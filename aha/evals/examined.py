@@ -103,7 +103,14 @@ def sheet_of(graded: Sequence[Graded]) -> Sheet:
 
 
 def _attempt(graded: Graded) -> Attempt:
-    return Attempt(right=graded.right, answer=graded.vote, truncated=graded.truncated, refused=graded.refused, abstained=graded.abstained)
+    return Attempt(
+        right=graded.right,
+        answer=graded.vote,
+        truncated=graded.truncated,
+        refused=graded.refused,
+        abstained=graded.abstained,
+        tokens=graded.tokens,
+    )
 
 
 def result_of(exam: Exam, graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:

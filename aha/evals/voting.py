@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from aha.errors import BadInput
 
+ORDERS = 200  # of the samples, drawn for each problem where no formula is exact
 MOST = 1_000  # samples a problem whose subsets a float can count
 Floats = npt.NDArray[np.float64]
 
@@ -70,6 +71,27 @@ def weighted_vote(answers: Sequence[Hashable | None], right: Sequence[bool], rew
         if answer is not None:
             votes[answer] = votes.get(answer, 0.0) + weight
     return _leaders(votes, answers, right)
+
+
+def weighted_curve(
+    answers: Sequence[Hashable | None], right: Sequence[bool], rewards: Sequence[float], orders: int = ORDERS, seed: int = 0
+) -> list[float]:
+    """`weighted_vote` of k of the samples for k = 1, 2, … all: its mean over random orders, of each the first k; exact for all.
+
+    There is no closed form that is quick; 200 orders leave a hundred problems' mean good to 0.3 points or better."""
+    groups = list(dict.fromkeys(answer for answer in answers if answer is not None))
+    if not groups:
+        return [0.0] * len(answers)
+    weights = np.asarray(rewards if weighs_as_it_is(rewards) else [exp(reward - max(rewards)) for reward in rewards])
+    member = np.asarray([[answer == group for group in groups] for answer in answers])
+    verdicts = np.asarray([_is_right(group, answers, right) for group in groups], dtype=np.float64)
+    draw, total = np.random.default_rng(seed), np.zeros(len(answers))
+    for _ in range(orders):
+        order = draw.permutation(len(answers))
+        votes = (member[order] * weights[order, None]).cumsum(axis=0)
+        leads = (votes >= votes.max(axis=1, keepdims=True) * (1 - 1e-12)) & (member[order].cumsum(axis=0) > 0)
+        total += (leads @ verdicts) / np.maximum(leads.sum(axis=1), 1)
+    return [float(value) for value in total / orders]
 
 
 def weighs_as_it_is(rewards: Sequence[float]) -> bool:

@@ -23,7 +23,7 @@ class Series:
 @dataclass(frozen=True)
 class Chart:
     """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with.
-    `joined`: a line through points that have intervals."""
+    `joined`: a line through points that have intervals. `log`: each step to the right doubles."""
 
     key: str
     title: str
@@ -34,6 +34,7 @@ class Chart:
     level: float | None = None
     stacked: bool = False
     joined: bool = False
+    log: bool = False
 
     @property
     def change(self) -> tuple[str, str] | None:

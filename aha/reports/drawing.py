@@ -172,12 +172,17 @@ def _cycle(colours: Sequence[str], count: int) -> list[str]:
 
 
 def _scale(axes: Axes, chart: Chart) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     unit: Unit = chart.unit
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %" if unit == "share" else shown(value, unit)))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    if chart.log:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.margins(x=0.02)
     low, high = axes.get_ylim()
     axes.set_ylim(min(0.0, low) if low < -1e-9 and not _is_positive(chart) else 0.0, _ceiling(chart, high))

@@ -119,12 +119,12 @@ class Evaluate:
         `live` is the benchmark, opened; None where its grader needs nothing."""
         judge = live or benchmark(self.benchmark)
         asks = [
-            Ask(_prompt(self.template, problem, tokenizer), tuple(_seed(self.seed, problem.id, number) for number in range(k)))
+            Ask(prompt_of(self.template, problem, tokenizer), tuple(seed_of(self.seed, problem.id, number) for number in range(k)))
             for problem in problems
         ]
 
         def judged(problem: Problem, completions: Sequence[Completion]) -> list[Sample]:
-            return [self._judged(judge, problem, number, completion, tokenizer) for number, completion in enumerate(completions)]
+            return [self.judged(judge, problem, number, completion, tokenizer) for number, completion in enumerate(completions)]
 
         def beat() -> None:
             if observer is not None:
@@ -147,8 +147,9 @@ class Evaluate:
         write_samples(path, samples)
         return samples
 
-    def _judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:
-        text, tokens = _text(completion, tokenizer), len(completion.tokens)
+    def judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:
+        """A completion, read by the template and judged."""
+        text, tokens = text_of(completion, tokenizer), len(completion.tokens)
         reply = self.template.read(text, tokens, completion.finished)
         grade = judge.judged(problem, reply.answer)
         right = isinstance(grade, Right)
@@ -172,12 +173,13 @@ class Evaluate:
         )
 
 
-def _seed(seed: int, problem: str, sample: int) -> int:
+def seed_of(seed: int, problem: str, sample: int) -> int:
     """63 bits that depend on the three alone."""
     return int.from_bytes(hashlib.sha256(f"evaluate {seed} {problem} {sample}".encode()).digest()[:8], "big") >> 1
 
 
-def _prompt(template: Template, problem: Problem, tokenizer: Tokenizer) -> tuple[int, ...]:
+def prompt_of(template: Template, problem: Problem, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The token ids that a problem is asked with."""
     match template.prompt(problem.question):
         case Conversation() as conversation:
             return tuple(tokenizer.chat(conversation))
@@ -185,6 +187,6 @@ def _prompt(template: Template, problem: Problem, tokenizer: Tokenizer) -> tuple
             return tuple(tokenizer.encode(text))
 
 
-def _text(completion: Completion, tokenizer: Tokenizer) -> str:
+def text_of(completion: Completion, tokenizer: Tokenizer) -> str:
     """What was said, without the stop token."""
     return tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)

@@ -92,10 +92,10 @@ def ask_engine(
     wanted = [(name, number) for name, number in missing if not _known(asked, name, number, tokens[name], saved, kept)]
     if not wanted:
         return
-    asks = [Ask(tokens[name], (_seed(asked.seed, name, number),)) for name, number in wanted]
+    asks = [Ask(tokens[name], (seed_of(asked.seed, name, number),)) for name, number in wanted]
     for index, (completion,) in engine().generate(asks, asked.sampling):
         name, number = wanted[index]
-        said = _read(asked, completion, tokens[name], tokenizer)
+        said = read(asked, completion, tokens[name], tokenizer)
         if kept is not None and asked.identity:
             request = _request(asked, name, number, tokens[name])
             kept.put(_key(request), request, said)
@@ -110,7 +110,7 @@ def _known(asked: Protocolled, name: str, number: int, prompt: tuple[int, ...], 
     return said is not None
 
 
-def _read(asked: Protocolled, completion: Completion, prompt: tuple[int, ...], tokenizer: Tokenizer) -> Said:
+def read(asked: Protocolled, completion: Completion, prompt: tuple[int, ...], tokenizer: Tokenizer) -> Said:
     """Thinking apart from what is visible; a prompt may have opened the thought."""
     text = tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)
     if asked.form == "chat":
@@ -130,7 +130,7 @@ def _request(asked: Protocolled, name: str, number: int, prompt: tuple[int, ...]
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
-        "seed": _seed(asked.seed, name, number),
+        "seed": seed_of(asked.seed, name, number),
     }
 
 
@@ -138,7 +138,7 @@ def _key(request: dict[str, Any]) -> str:
     return hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()
 
 
-def _seed(seed: int, item: str, sample: int) -> int:
+def seed_of(seed: int, item: str, sample: int) -> int:
     """63 bits that depend on the three alone."""
     return int.from_bytes(hashlib.sha256(f"examine {seed} {item} {sample}".encode()).digest()[:8], "big") >> 1
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, expected_cons_at_k, weighted_vote
+from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, expected_cons_at_k, weighted_curve, weighted_vote
 
 
 def test_the_majority_wins_the_vote():
@@ -104,3 +104,16 @@ def test_the_whole_vote_of_published_samples(math_cot):
 def test_the_best_of_eight_published_samples(math_cot):
     best = [best_of_curve([reward for (reward,) in row["pred_score"]], row["score"])[-1] for row in math_cot]
     assert 100 * fmean(best) == pytest.approx(94.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(-3, 3)), min_size=1, max_size=7))
+def test_the_whole_weighted_vote_ends_its_curve(samples):
+    answers, rewards = zip(*samples, strict=True)
+    right = [answer == "a" for answer in answers]
+    assert weighted_curve(answers, right, rewards)[-1] == pytest.approx(weighted_vote(answers, right, rewards))
+
+
+def test_weighted_votes_of_all_pairs_of_three():
+    """The right answer outweighs both others together, so two of the three pairs hold it and win; alone one of three does."""
+    alone, pairs, whole = weighted_curve("abb", [True, False, False], [3.0, 1.0, 1.0], orders=3_000)
+    assert (alone, pairs, whole) == (pytest.approx(1 / 3, abs=0.03), pytest.approx(2 / 3, abs=0.03), 1.0)

@@ -1,0 +1,265 @@
+"""What more thinking buys: accuracy by the samples that are drawn and by the tokens a thought may have, and what a solved problem costs.
+
+Judged samples in, curves out; nothing here asks a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aha.errors import BadInput
+from aha.evals.attempts import Attempt, Sheet, Tried
+from aha.evals.scores import Interval, bootstrap, pass_at_k
+from aha.evals.voting import best_of_curve, cons_curve, weighted_curve
+
+Floats = npt.NDArray[np.float64]
+LEVELS = (("solved 0 to 25 % of the time", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))
+STEPS = 9  # budgets between a sixteenth of the longest reply and all of it
+
+
+@dataclass(frozen=True)
+class Point:
+    """An accuracy with its interval over problems. `x`: samples, tokens of thinking, or times that it was told to go on; `tokens`: what
+    was said for it, a problem on average, where that is known."""
+
+    x: float
+    value: Interval
+    tokens: float | None
+
+    @property
+    def per_solved(self) -> float | None:
+        """Tokens for each problem that is solved, the failures' tokens included."""
+        return self.tokens / self.value.value if self.tokens is not None and self.value.value > 0 else None
+
+    def to_json(self, x: str) -> dict[str, Any]:
+        """The names that programs read."""
+        value = self.value
+        found = {x: self.x, "accuracy": value.value, "ci95": [value.low, value.high]}
+        return found | ({} if self.tokens is None else {"tokens": self.tokens, "tokens_per_solved": self.per_solved})
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A way to spend more, from its cheapest point to its dearest. `x` names what its points count."""
+
+    name: str
+    x: str
+    points: tuple[Point, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The names that programs read."""
+        return {"name": self.name, "points": [point.to_json(self.x) for point in self.points]}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The same problems answered under one budget. `x`: tokens of thinking, or times that it was told to go on."""
+
+    x: int
+    problems: tuple[Tried, ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Problems of one difficulty, which half of the samples decides; the curves are of the other half."""
+
+    name: str
+    problems: int
+    pass_at_1: float
+    tokens: float | None
+    tokens_right: float | None
+    curves: tuple[Curve, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The names that programs read."""
+        found = {"level": self.name, "problems": self.problems, "pass@1": self.pass_at_1}
+        return found | {"tokens": self.tokens, "tokens_right": self.tokens_right, "curves": [each.to_json() for each in self.curves]}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """All that is known of a model's scaling on a benchmark. `samples` by n; `budget` by the tokens of a thought; `longer` by how often it
+    was told to go on, the first point without."""
+
+    problems: int
+    k: int
+    samples: tuple[Curve, ...]
+    budget: tuple[Curve, ...]
+    longer: Curve | None
+    levels: tuple[Level, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The names that programs read; accuracies are shares."""
+        alone = self.samples[0].points[0]
+        return {
+            "problems": self.problems,
+            "k": self.k,
+            "pass@1": alone.value.value,
+            "ci95": [alone.value.low, alone.value.high],
+            "tokens": alone.tokens,
+            "samples": [curve.to_json() for curve in self.samples],
+            "budget": [curve.to_json() for curve in self.budget],
+            "longer": None if self.longer is None else self.longer.to_json(),
+            "levels": [level.to_json() for level in self.levels],
+        }
+
+
+def scaling(
+    sheet: Sheet,
+    scorers: Mapping[str, Sequence[Sequence[float]]],
+    cut: Sequence[Arm] = (),
+    longer: Sequence[Arm] = (),
+    seed: int = 0,
+) -> Scaling:
+    """The curves of judged samples, and of those that were cut or told to go on, where any were. Without tokens there are no budgets."""
+    counted = [attempt.tokens for tried in sheet.problems for attempt in tried.attempts]
+    known = [tokens for tokens in counted if tokens is not None]
+    limits = [arm.x for arm in cut if arm.x] or (budgets(max(known))[1:] if known and len(known) == len(counted) else [])
+    told = [arm_curve("told to answer", "budget", cut, seed)] if cut else []
+    return Scaling(
+        problems=len(sheet.problems),
+        k=min(len(tried.attempts) for tried in sheet.problems),
+        samples=tuple(sample_curves(sheet, scorers, seed)),
+        budget=(*told, *([cut_off(sheet.problems, limits, seed)] if limits else [])),
+        longer=arm_curve("told to go on", "times", longer, seed) if longer else None,
+        levels=tuple(by_level(sheet, cut, seed)),
+    )
+
+
+# --- by the number of samples -------------------------------------------------------------------------------------------
+
+
+def sample_curves(sheet: Sheet, scorers: Mapping[str, Sequence[Sequence[float]]], seed: int = 0) -> list[Curve]:
+    """pass@n; cons@n where answers can vote; and for each scorer, which gave every sample of every problem a number, the best of n and the
+    vote that weighs. n: the powers of two and the fewest samples of a problem."""
+    k = min(len(tried.attempts) for tried in sheet.problems)
+    counts = powers(k)
+    tokens = mean_tokens(sheet.problems)
+    found = {"pass@n": [_pass_curve(tried, k) for tried in sheet.problems]}
+    if sheet.answers:
+        found["cons@n"] = [cons_curve(_answers(tried), _verdicts(tried)) for tried in sheet.problems]
+    for name, scores in scorers.items():
+        pairs = list(zip(sheet.problems, scores, strict=True))
+        found[f"best of n by {name}"] = [best_of_curve(given, _verdicts(tried)) for tried, given in pairs]
+        if sheet.answers:
+            found[f"vote weighted by {name}"] = [weighted_curve(_answers(t), _verdicts(t), given, seed=seed) for t, given in pairs]
+    return [_by_count(name, [values[:k] for values in by_problem], counts, tokens, seed) for name, by_problem in found.items()]
+
+
+def powers(most: int) -> list[int]:
+    """1, 2, 4, … and `most`."""
+    return sorted({1 << power for power in range(most.bit_length()) if 1 << power <= most} | {most})
+
+
+def mean_tokens(problems: Sequence[Tried]) -> float | None:
+    """Of a sample, where every one was counted."""
+    counted = [attempt.tokens for tried in problems for attempt in tried.attempts]
+    known = [tokens for tokens in counted if tokens is not None]
+    return sum(known) / len(known) if known and len(known) == len(counted) else None
+
+
+def _by_count(name: str, by_problem: Sequence[Sequence[float]], counts: Sequence[int], tokens: float | None, seed: int) -> Curve:
+    values: Floats = np.asarray(by_problem, dtype=np.float64)
+    points = (Point(n, bootstrap(list(values[:, n - 1]), seed), None if tokens is None else n * tokens) for n in counts)
+    return Curve(name, "n", tuple(points))
+
+
+def _pass_curve(tried: Tried, k: int) -> list[float]:
+    right = sum(_verdicts(tried))
+    return [pass_at_k(len(tried.attempts), right, n) for n in range(1, k + 1)]
+
+
+def _verdicts(tried: Tried) -> list[bool]:
+    return [attempt.right for attempt in tried.attempts]
+
+
+def _answers(tried: Tried) -> list[str | None]:
+    return [attempt.answer for attempt in tried.attempts]
+
+
+# --- by the tokens of a thought -----------------------------------------------------------------------------------------
+
+
+def budgets(longest: int) -> tuple[int, ...]:
+    """No thinking at all, and from a sixteenth of the longest reply to all of it, each √2 times the one before."""
+    return tuple(sorted({0, *(round(longest * 2 ** (-step / 2)) for step in range(STEPS))}))
+
+
+def cut_off(problems: Sequence[Tried], limits: Sequence[int], seed: int = 0) -> Curve:
+    """What the samples are worth when a reply has so many tokens and no more: whoever has not finished by then is wrong."""
+
+    def cut(tried: Tried, limit: int) -> Tried:
+        said = [(attempt, _counted(attempt)) for attempt in tried.attempts]
+        return Tried(
+            tried.problem, tuple(Attempt(attempt.right and tokens <= limit, tokens=min(tokens, limit)) for attempt, tokens in said)
+        )
+
+    arms = [Arm(limit, tuple(cut(tried, limit) for tried in problems)) for limit in limits]
+    return arm_curve("stopped there", "budget", arms, seed)
+
+
+def arm_curve(name: str, x: str, arms: Sequence[Arm], seed: int = 0) -> Curve:
+    """pass@1 of each arm."""
+    points = (Point(arm.x, bootstrap([_share(tried) for tried in arm.problems], seed), mean_tokens(arm.problems)) for arm in arms)
+    return Curve(name, x, tuple(points))
+
+
+def _share(tried: Tried) -> float:
+    return sum(_verdicts(tried)) / len(tried.attempts)
+
+
+def _counted(attempt: Attempt) -> int:
+    if attempt.tokens is None:
+        raise BadInput("a sample without its number of tokens: what a budget would have cut is unknown")
+    return attempt.tokens
+
+
+# --- by difficulty ------------------------------------------------------------------------------------------------------
+
+
+def halves(sheet: Sheet) -> tuple[Sheet, Sheet]:
+    """The samples that are measured and those that say how hard a problem is: no sample does both, or luck would sort the problems."""
+
+    def part(first: bool) -> Sheet:
+        def cut(tried: Tried) -> Tried:
+            middle = len(tried.attempts) - len(tried.attempts) // 2
+            return Tried(tried.problem, tried.attempts[:middle] if first else tried.attempts[middle:], tried.options)
+
+        return Sheet(tuple(map(cut, sheet.problems)), sheet.answers, sheet.rewards, sheet.texts, sheet.ends)
+
+    return part(True), part(False)
+
+
+def by_level(sheet: Sheet, arms: Sequence[Arm] = (), seed: int = 0) -> list[Level]:
+    """Each level that has a problem, the hardest first. Nothing where a problem has one sample only. `arms` are cuts at a budget, of
+    samples of the measured half."""
+    if min(len(tried.attempts) for tried in sheet.problems) < 2:
+        return []
+    measured, telling = halves(sheet)
+    places: dict[str, list[int]] = {}
+    for place, tried in enumerate(telling.problems):
+        name = next(name for name, up_to in LEVELS if _share(tried) <= up_to)
+        places.setdefault(name, []).append(place)
+    return [_level(name, measured, arms, places[name], seed) for name, _ in LEVELS if name in places]
+
+
+def _level(name: str, sheet: Sheet, arms: Sequence[Arm], places: Sequence[int], seed: int) -> Level:
+    chosen = tuple(sheet.problems[place] for place in places)
+    part = Sheet(chosen, sheet.answers, sheet.rewards, sheet.texts, sheet.ends)
+    curves = sample_curves(part, {}, seed)
+    if arms:
+        cut = [Arm(arm.x, tuple(arm.problems[place] for place in places)) for arm in arms]
+        curves.append(arm_curve("told to answer", "budget", cut, seed))
+    right = [attempt.tokens for tried in chosen for attempt in tried.attempts if attempt.right and attempt.tokens is not None]
+    return Level(
+        name=name,
+        problems=len(chosen),
+        pass_at_1=curves[0].points[0].value.value,
+        tokens=mean_tokens(chosen),
+        tokens_right=sum(right) / len(right) if right else None,
+        curves=tuple(curves),
+    )
