@@ -85,7 +85,7 @@ class HFTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """BadInput for a token that the model does not have."""
-        tokens = list(self.inner.encode(text, add_special_tokens=False))
+        tokens = list(self.inner.encode(text, add_special_tokens=False, verbose=False))
         if self.size is not None and tokens and max(tokens) >= self.size:
             seen = f"{self.decode([max(tokens)])!r} is token {max(tokens)} of the tokenizer"
             raise BadInput(f"{seen}, and the model has {self.size}: they do not belong together; give the model its own tokenizer")
