@@ -73,13 +73,13 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
     changed = override(tree, wanted.settings, main="evaluate")
     chosen, compute, asking, judging = changed["evaluate"], changed["compute"], changed["asking"], changed["judging"]
     assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
-    loaded = [(exam, *_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
-    out = wanted.out or Path("runs") / f"eval-{_short(wanted.model)}"
+    loaded = [(exam, *chosen_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
+    out = wanted.out or Path("runs") / f"eval-{short_name(wanted.model)}"
     results, machine = [], Laptop(compute)
     with Interrupts() as interrupts, court(wanted.judges.judge, judging, machine, terminal, interrupts.beat) as judge:
         loaded = judge.seat(loaded, wanted.data, wanted.judges.baseline, chosen.k)
         rivals = {exam.name: _rival(exam, items, wanted) for exam, items, _ in loaded}
-        judge.estimate(out)
+        judge.estimate(out, wanted.judges.estimate)
         if wanted.judges.estimate:
             return 0
         for exam, items, source in loaded:
@@ -102,7 +102,8 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
     return 0
 
 
-def _items(exam: Exam, data: str | None, most: int) -> tuple[list[Item], str]:
+def chosen_items(exam: Exam, data: str | None, most: int) -> tuple[list[Item], str]:
+    """The items that are asked, and where they are from."""
     items, source = items_of(exam, data)
     if most > len(items):
         raise BadInput(f"problems is {most}: {exam.name} has {len(items)} in {source}")
@@ -123,19 +124,7 @@ def _one(
     terminal: Terminal,
 ) -> dict[str, Any]:
     served = is_endpoint(wanted.model)
-    asked = Protocolled(
-        k=chosen.k or exam.k,
-        sampling=chosen.sampling,
-        form=chosen.template,
-        seed=chosen.seed,
-        identity="" if served else identity_of(wanted.model),
-    )
-    if not served:
-        longest = max(map(len, prompts(asked, items, machine.tokenizer(wanted.model)).values()))
-        room = capped(asked.sampling, longest, context_of(load_config(wanted.model)))
-        if room < asked.sampling.max_tokens:
-            terminal.note(f"{exam.name}: max_tokens {asked.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
-        asked = replace(asked, sampling=replace(asked.sampling, max_tokens=room))
+    asked = protocolled(exam, items, chosen, wanted.model, machine, terminal)
     settings = _settings(exam, asked, wanted, source, len(items), folder)
     saved = Saved(folder, settings)
     _say_protocol(judge.told(exam), settings, saved, terminal)
@@ -157,6 +146,20 @@ def _one(
     return result
 
 
+def protocolled(exam: Exam, items: Sequence[Item], chosen: Examine, model: str, machine: Laptop, terminal: Terminal) -> Protocolled:
+    """How the benchmark is asked; a model here has no more tokens than its context leaves."""
+    served = is_endpoint(model)
+    identity = "" if served else identity_of(model)
+    asked = Protocolled(chosen.k or exam.k, chosen.sampling, chosen.template, chosen.seed, identity)
+    if served:
+        return asked
+    longest = max(map(len, prompts(asked, items, machine.tokenizer(model)).values()))
+    room = capped(asked.sampling, longest, context_of(load_config(model)))
+    if room < asked.sampling.max_tokens:
+        terminal.note(f"{exam.name}: max_tokens {asked.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
+    return replace(asked, sampling=replace(asked.sampling, max_tokens=room))
+
+
 def _rival(exam: Exam, items: Sequence[Item], wanted: Wanted) -> Path | None:
     """The saved result that `--against` names, looked through before anything is asked; None where it names a model."""
     path = saved_result(wanted.against, exam.name) if wanted.against else None
@@ -171,7 +174,7 @@ def _beside(
     """How far the model is from the other, which is asked first where it has no saved result."""
     other = str(wanted.against)
     if saved is None:
-        own = Path("runs") / f"eval-{_short(other)}"
+        own = Path("runs") / f"eval-{short_name(other)}"
         folder = out.with_name(f"{out.name}-against") if wanted.out or own == out else own
         ask(replace(wanted, model=other), folder / exam.name)
         saved = folder / exam.name / GRADES
@@ -225,6 +228,7 @@ def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return [each for each in (*others, *results) if each.get("value") is not None]
 
 
-def _short(model: str) -> str:
+def short_name(model: str) -> str:
+    """What a model's folder of results is called."""
     name = model.rstrip("/").rpartition("#")[2].rpartition("/")[2] or "model"
     return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)

@@ -14,7 +14,7 @@ from aha.backends.laptop import Laptop
 from aha.backends.openai_budget import Spent
 from aha.backends.openai_endpoint import Endpoint, is_endpoint
 from aha.commands.terminal import Terminal
-from aha.errors import BadInput
+from aha.errors import BadInput, EndpointDown
 from aha.evals.examined import Generation, Graded
 from aha.evals.exams import Exam, Item
 from aha.evals.judged import (
@@ -114,7 +114,7 @@ class Court:
         asked = Asked(who, sampling, found.jury.top, self.settings.asks)
         files = tuple(str(path.expanduser().resolve()) for path in baseline)
         case = Case(exam, found, How(self.model, asked, self.settings.orders, files, self.settings.unread), k)
-        for note in (*found.notes, f"the judge is {self.model}; published verdicts are of {case.jury.judges[0]}"):
+        for note in (*self._looked(), *found.notes, f"the judge is {self.model}; published verdicts are of {case.jury.judges[0]}"):
             self.terminal.note(f"{exam.name}: {note}")
         return case
 
@@ -122,18 +122,35 @@ class Court:
         """The benchmark as it is told of."""
         return self.cases[exam.name].told if exam.name in self.cases else exam
 
+    def _looked(self) -> list[str]:
+        """What is amiss with a server that is to judge hours later, once."""
+        if not self.served or self.cases:
+            return []
+        from aha.backends.openai_chat import OpenAiChat
+
+        chat = next(iter(self._chats.values()))
+        assert isinstance(chat, OpenAiChat)
+        try:
+            models = chat.models()
+        except EndpointDown as down:
+            return [f"the judge may not be there when it is needed: {down}"]
+        return [] if self.model in models else [f"the judge's server does not list {self.model} among its {len(models)} models"]
+
     # --- what it costs ---
 
-    def estimate(self, out: Path) -> None:
-        """Said, benchmark by benchmark and in all, before the model is asked anything. BadInput where the budget would not do."""
-        total = Cost()
+    def estimate(self, out: Path, alone: bool) -> None:
+        """Said, benchmark by benchmark and in all, before the model is asked anything. BadInput where the budget would not do. `alone`: it
+        is all that is wanted, so that a program reads it too."""
+        total, budget = Cost(), self.settings.asking.budget
         for name, case in self.cases.items():
             known = Transcripts(out / name).known
             cost = estimated(case.jury, case.asked, case.items, _generations(out / name), case.k, known)
-            self.terminal.note(f"{name}: judging will take {cost.told(self.settings.asking.budget)}")
+            self.terminal.note(f"{name}: judging will take {cost.told(budget)}")
+            if alone:
+                self.terminal.tell("estimate", benchmark=name, judge=self.model, **cost.to_json(budget))
             total += cost
         if len(self.cases) > 1:
-            self.terminal.note(f"judging in all: {total.told(self.settings.asking.budget)}")
+            self.terminal.note(f"judging in all: {total.told(budget)}")
         self._afford(total, "judging will take")
 
     def _afford(self, cost: Cost, what: str) -> None:

@@ -32,6 +32,17 @@ class Cost:
         asked = self.prompt * budget.prompt_price
         return (asked + self.completion * budget.completion_price) / 1e6, (asked + self.most * budget.completion_price) / 1e6
 
+    def to_json(self, budget: Budget) -> dict[str, float]:
+        """For programs."""
+        about, most = self.dollars(budget)
+        tokens = {
+            "calls": self.calls,
+            "prompt_tokens": self.prompt,
+            "completion_tokens": self.completion,
+            "most_completion_tokens": self.most,
+        }
+        return {**tokens, "dollars": about, "most_dollars": most}
+
     def told(self, budget: Budget) -> str:
         """In words."""
         text = f"{self.calls:,} calls, about {self.prompt:,} tokens asked and {self.completion:,} answered (at most {self.most:,})"

@@ -43,7 +43,7 @@ class Facts:
 
     def games(self, item: Item, text: str) -> list[Conversation]:
         assert isinstance(item.reference, Reference)
-        filled = self.prompt.filled({"question": item.prompt, "target": item.reference.value, "predicted_answer": text.strip()})
+        filled = self.prompt.filled({"question": item.prompt, "target": item.reference.value, "predicted_answer": text})
         return [Conversation((Message("user", filled),))]
 
     def verdict(self, replies: Sequence[Said]) -> Verdict | None:

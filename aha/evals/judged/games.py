@@ -55,9 +55,9 @@ class Games:
         return self.answers[item.id][1]
 
     def games(self, item: Item, text: str) -> list[Conversation]:
-        base, own = self.answers[item.id][1], text.strip()
+        base = self.answers[item.id][1]
         system = Message("system", self.prompts.get(item.category, self.prompt).text)
-        shown = (_SHOWN.filled({"QUESTION": item.prompt, "ANSWER_A": one, "ANSWER_B": two}) for one, two in ((base, own), (own, base)))
+        shown = (_SHOWN.filled({"QUESTION": item.prompt, "ANSWER_A": one, "ANSWER_B": two}) for one, two in ((base, text), (text, base)))
         return [Conversation((system, Message("user", each))) for each in shown]
 
     def verdict(self, replies: Sequence[Said]) -> Verdict | None:
@@ -118,7 +118,7 @@ def _games(found: Found) -> list[dict[str, Any]]:
 
 
 def _answer(question: str, model: str, asked: str, said: str) -> dict[str, Any]:
-    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": {"answer": said.strip()}}]
+    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": {"answer": said}}]
     return {"uid": question, "model": model, "messages": messages}
 
 

@@ -59,7 +59,7 @@ class Preferences:
         return str(self.baseline.rows[item.prompt]["output"])
 
     def games(self, item: Item, text: str) -> list[Conversation]:
-        return [self._shown(item, text.strip(), reverse) for reverse in self._orders(item)]
+        return [self._shown(item, text, reverse) for reverse in self._orders(item)]
 
     def verdict(self, replies: Sequence[Said]) -> Verdict | None:
         """How much of the judge's word goes to M."""
@@ -128,7 +128,7 @@ class Preferences:
             "instruction": base["instruction"],
             "output_1": base["output"],
             "generator_1": self.baseline.name,
-            "output_2": found.said.text.strip(),
+            "output_2": found.said.text,
             "generator_2": about.model,
             "annotator": about.judge,
             "preference": None if wins is None else 1.0 + wins,
