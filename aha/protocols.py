@@ -134,7 +134,6 @@ class Weights(Protocol):
 
     def digest(self) -> str:
         """The sha256 of names, shapes and bytes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -162,22 +161,18 @@ class Tokenizer(Protocol):
     @property
     def end(self) -> int:
         """The one of `stop` that a reply is taught to end with."""
-        ...
 
     @property
     def context(self) -> int | None:
         """The most tokens that the model it belongs to knows, prompt and reply together; None where it does not say."""
-        ...
 
     def encode(self, text: str) -> list[int]: ...
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the tokens, special tokens included."""
-        ...
 
     def chat(self, conversation: Conversation) -> list[int]:
         """The conversation in the model's own chat template, with the header of the assistant's next turn. BadInput if it has none."""
-        ...
 
 
 class Engine(Protocol):
@@ -185,7 +180,6 @@ class Engine(Protocol):
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Yields (index of the ask, its completions in seed order) as each group finishes, in any order."""
-        ...
 
     def load(self, weights: Weights, version: int) -> None: ...
 
@@ -196,11 +190,9 @@ class Chat(Protocol):
     def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
         """Yields (index of the conversation, its samples) as they arrive, in any order. A server's raises EndpointDown at the end for
         those it gave no reply to."""
-        ...
 
     def close(self) -> None:
         """Lets go of connections; more than once does no harm."""
-        ...
 
 
 class Learner(Protocol):
@@ -208,30 +200,24 @@ class Learner(Protocol):
 
     def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
         """The log-probability of every trained token, or its score where the head scores, [M] float32 on the CPU, in `batch` order."""
-        ...
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """One optimizer step over the whole batch in micro-batches. A loss or gradient that is not finite changes no weight and
         is reported as `skipped` 1.0."""
-        ...
 
     def set_rate(self, multiplier: float) -> None:
         """The next updates use this multiple of the learning rate, on top of warm-up: what a schedule calls."""
-        ...
 
     def reset_reference(self) -> None:
         """The reference becomes a copy of the policy."""
-        ...
 
     def weights(self) -> Weights: ...
 
     def save(self, folder: Path) -> None:
         """Write the policy in Hugging Face format, and as safetensors the optimizer's state and the reference, where it was ever reset."""
-        ...
 
     def load(self, folder: Path) -> None:
         """Go on from what `save` wrote, to the bit."""
-        ...
 
 
 class Scorer(Protocol):
@@ -249,15 +235,12 @@ class Backend(Protocol):
 
     def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
         """`model` may also be a server that speaks OpenAI's protocol: `http://host:port/v1#name-of-the-model`."""
-        ...
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         """With head "score" a number for each row takes the place of the next token: what preferences are learned with."""
-        ...
 
     def scorer(self, model: str) -> Scorer:
         """What a learner with a score head saved. BadInput where the model has none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -285,7 +268,6 @@ class Observer(Protocol):
 
     def beat(self, what: str) -> None:
         """Something moved; `what` says what is being done now."""
-        ...
 
     def rollout(
         self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]
