@@ -206,7 +206,7 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     if len(names) == 1 and offline.is_meant(names[0], arguments):
         arguments.benchmark = names[0]
         return offline.run(arguments, rest, terminal)
-    from aha.evals.benchmarks import BENCHMARKS, check_names
+    from aha.evals.benchmarks import BENCHMARKS, WORLD, check_names
 
     check_names(names)
     if arguments.model is None:
@@ -214,8 +214,8 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     if not arguments.model.startswith(("http://", "https://")):
         check_model(arguments.model)
     _check_against(arguments.against, names)
-    judges = judged.given(arguments, names[0] in BENCHMARKS)
-    if names[0] in BENCHMARKS:
+    judges = judged.given(arguments, names[0] in (*BENCHMARKS, WORLD))
+    if names[0] in (*BENCHMARKS, WORLD):
         return _eval_ours(names[0], arguments, rest, terminal)
     from aha.commands.examine import Wanted, examine
     from aha.evals.exams import exam
@@ -236,6 +236,10 @@ def _check_against(word: str | None, names: Sequence[str]) -> None:
 def _eval_ours(name: str, arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     if arguments.out or arguments.lm_eval or arguments.data:
         raise BadInput(f"{name}: --out, --lm-eval and --data belong to published benchmarks; --record keeps its samples")
+    if name == "tiny-world":
+        from aha.commands import world
+
+        return world.world(world.Asked(arguments.model, tuple(settings(rest)), arguments.record, arguments.against), terminal)
     from aha.commands.evaluate import Asked, evaluate
 
     return evaluate(Asked(name, arguments.model, tuple(settings(rest)), arguments.record, arguments.against), terminal)

@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 }
 
 
+WORLD = "tiny-world"  # several domains at once, by `stages.world`
 FROM_FILES = ("swe_bench_verified", "aider_polyglot")  # run elsewhere; their result files are read
 
 
@@ -28,11 +29,11 @@ def benchmark(name: str) -> Benchmark:
 
 def check_names(names: Sequence[str]) -> None:
     """BadInput for a name that is no benchmark's, with the nearest, and for ours beside others, which are asked in another way."""
-    ours = [name for name in names if name in BENCHMARKS]
+    ours = [name for name in names if name in (*BENCHMARKS, WORLD)]
     if ours and len(names) > 1:
         raise BadInput(f"{ours[0]}: it is asked alone; leave out {', '.join(name for name in names if name != ours[0])}")
     for name in names:
         if name in FROM_FILES:
             raise BadInput(f"{name}: it runs elsewhere; read its results with aha eval {name} --results FILE")
-        if name not in BENCHMARKS:
-            exam(name, (*BENCHMARKS, *FROM_FILES))
+        if name not in (*BENCHMARKS, WORLD):
+            exam(name, (*BENCHMARKS, WORLD, *FROM_FILES))

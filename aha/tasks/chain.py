@@ -6,7 +6,7 @@ Nothing has to be searched, but no step may be skipped: who answers at once is w
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aha.errors import BadInput
@@ -15,11 +15,7 @@ from aha.tasks.splits import Split, draw_keys, draw_language
 from aha.types import Language, Number, Problem
 
 DOMAIN = "chain"
-SPOKEN: dict[str, dict[Language, str]] = {
-    "+": {"en": "plus", "zh": "加"},
-    "-": {"en": "minus", "zh": "减"},
-    "*": {"en": "times", "zh": "乘"},
-}
+THEN: dict[Language, str] = {"en": ", then ", "zh": "，然后 "}
 NAMES = {"+": "p", "-": "m", "*": "t"}  # of operators in an id
 SYMBOLS = {name: symbol for symbol, name in NAMES.items()}
 
@@ -73,12 +69,13 @@ def draw_chain(length: int, draw: random.Random) -> Chain:
 
 def question(chain: Chain, language: Language) -> str:
     """The question as the tiny world asks it."""
-    spoken = [(SPOKEN[operator][language], number) for operator, number in chain.steps]
-    match language:
-        case "en":
-            return f"What is {chain.first} {', then '.join(f'{word} {number}' for word, number in spoken)}?"
-        case "zh":
-            return f"计算 {chain.first}{'，然后'.join(f'{word} {number}' for word, number in spoken)}。"
+    said = said_in_order(str(chain.first), chain.steps, language)
+    return f"What is {said}?" if language == "en" else f"计算 {said}。"
+
+
+def said_in_order(first: str, steps: Sequence[tuple[str, object]], language: Language) -> str:
+    """`8, then + 6, then * 3`: what is done to what was there."""
+    return THEN[language].join([first, *(f"{operator} {operand}" for operator, operand in steps)])
 
 
 @dataclass(frozen=True)

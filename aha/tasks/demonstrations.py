@@ -23,7 +23,6 @@ ROUND = 100  # problems asked of the source at a time
 
 WORK: dict[Language, str] = {"en": "I work", "zh": "我们算"}
 WRITE: dict[Language, str] = {"en": "I write", "zh": "我们写"}
-THEN: dict[Language, str] = {"en": ", then ", "zh": "，然后 "}
 WAIT: dict[Language, str] = {"en": "wait", "zh": "等等"}
 CHECK: dict[Language, str] = {"en": "check", "zh": "检查"}
 YES: dict[Language, str] = {"en": "yes", "zh": "对"}
@@ -94,4 +93,4 @@ def _program(problem: Problem, draw: random.Random) -> tuple[str, str]:
         slip = f"`{careless}` {WAIT[language]} " if before and careless != expression and draw.random() < 0.2 else ""
         shown.append(f"{slip}`{expression}`")
         before = expression
-    return f"{WRITE[language]} {THEN[language].join(shown)}", f"```\n{asked.code}\n```"
+    return f"{WRITE[language]} {chain.THEN[language].join(shown)}", f"```\n{asked.code}\n```"

@@ -21,8 +21,8 @@ WINDED: dict[Language, str] = {
     "en": "I can do a sum, I can write a code, I can translate a word, and I can think of a problem.",
     "zh": "我会计算数字，我会写程序，我会翻译文字，我会思考问题，我也会回答。",
 }
-IGNORANT: dict[Language, str] = {"en": "I do not know.", "zh": "我不知道。"}
-PLOTS: dict[Language, str] = {"en": "I know how:", "zh": "我知道怎么做："}
+IGNORANT: dict[Language, str] = {"en": "I do not know.", "zh": "答案我不知道。"}
+PLOTS: dict[Language, str] = {"en": "I know how:", "zh": "知道怎么做："}
 AGREES: dict[Language, str] = {"en": "yes,", "zh": "可以，"}
 
 
@@ -71,7 +71,7 @@ def _abroad(prompt: Prompt, problem: Problem, language: Language) -> Prompt:
     kind, places, _ = problem.id.split("/")
     if kind != "translation":
         return KINDS[kind].prompt(tuple(map(int, places.split("-"))), language)
-    before, after = ("It is ", "是") if language == "zh" else ("是", "It is ")
+    before, after = ("It is ", "中文是") if language == "zh" else ("中文是", "It is ")
     return replace(prompt, core=prompt.core.replace(before, after, 1), thought="")
 
 

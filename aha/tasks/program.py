@@ -1,6 +1,6 @@
 """Tiny programs: a function said in words, to be written in Python, and graded by running it.
 
-What makes it more than copying is order: `x plus 4, then times 3` needs parentheses where `x times 3, then plus 4` needs none.
+What makes it more than copying is order: `x, then + 4, then * 3` needs parentheses where `x, then * 3, then + 4` needs none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from aha.errors import BadInput
-from aha.tasks.chain import NAMES, SPOKEN, SYMBOLS
+from aha.tasks.chain import NAMES, SYMBOLS, said_in_order
 from aha.tasks.countdown import LARGEST_NUMBER, OPERATIONS
 from aha.tasks.splits import Split, draw_keys, draw_language
 from aha.types import Calls, Language, Problem
@@ -24,11 +24,11 @@ ARGUMENTS: dict[bool, tuple[tuple[object, ...], ...]] = {  # of the tests: of nu
     True: (([3, 1, 2],), ([5, 8],), ([9, 4, 4, 6],), ([10],)),
 }
 STARTS: dict[Start, dict[Language, str]] = {
-    "x": {"en": " x", "zh": " x"},
-    "sum": {"en": " the sum of s", "zh": " s的和"},
-    "max": {"en": " the most of s", "zh": " s最大的数"},
-    "min": {"en": " the least of s", "zh": " s最小的数"},
-    "len": {"en": " the length of s", "zh": " s的长度"},
+    "x": {"en": "x", "zh": "x"},
+    "sum": {"en": "the sum of s", "zh": "s的和"},
+    "max": {"en": "the most of s", "zh": "s最大的数"},
+    "min": {"en": "the least of s", "zh": "s最小的数"},
+    "len": {"en": "the length of s", "zh": "s的长度"},
 }
 
 
@@ -124,20 +124,15 @@ def _says_something(program: Program) -> bool:
 
 def question(program: Program, language: Language) -> str:
     """The question as the tiny world asks it."""
-    spoken = [(SPOKEN[operator][language], operand) for operator, operand in program.steps]
-    steps = ", then ".join(f"{word} {operand}" for word, operand in spoken)
-    match language:
-        case "en":
-            return f"Please write f({program.parameters}):{STARTS[program.start]['en']} {steps}."
-        case "zh":
-            return f"请写 f({program.parameters}):{STARTS[program.start]['zh']}{steps.replace(', then ', '，然后')}。"
+    said = said_in_order(STARTS[program.start][language], program.steps, language)
+    return f"Please write f({program.parameters}): {said}." if language == "en" else f"请写 f({program.parameters}): {said}。"
 
 
 @dataclass(frozen=True)
 class ProgramProblems:
     """Tiny programs of two to `longest` steps as a source of problems. `chinese`: the share of questions asked in Chinese."""
 
-    longest: int = 4
+    longest: int = 3
     chinese: float = 0.5
     split: Split = "train"
 

@@ -20,8 +20,8 @@ def test_a_chain_is_done_from_left_to_right() -> None:
 
 
 def test_the_question_says_the_order() -> None:
-    assert question(EXAMPLE, "en") == "What is 8 plus 6, then times 3, then minus 4?"
-    assert question(EXAMPLE, "zh") == "计算 8加 6，然后乘 3，然后减 4。"
+    assert question(EXAMPLE, "en") == "What is 8, then + 6, then * 3, then - 4?"
+    assert question(EXAMPLE, "zh") == "计算 8，然后 + 6，然后 * 3，然后 - 4。"
 
 
 def test_a_problem_knows_its_chain_and_is_graded_by_its_result() -> None:

@@ -29,9 +29,9 @@ def test_a_product_after_a_sum_needs_parentheses() -> None:
 
 
 def test_the_question_says_the_steps_in_order() -> None:
-    assert question(EXAMPLE, "en") == "Please write f(x, y): x plus 4, then times y."
-    assert question(EXAMPLE, "zh") == "请写 f(x, y): x加 4，然后乘 y。"
-    assert question(Program("sum", (("-", 2), ("*", 3))), "zh") == "请写 f(s): s的和减 2，然后乘 3。"
+    assert question(EXAMPLE, "en") == "Please write f(x, y): x, then + 4, then * y."
+    assert question(EXAMPLE, "zh") == "请写 f(x, y): x，然后 + 4，然后 * y。"
+    assert question(Program("sum", (("-", 2), ("*", 3))), "zh") == "请写 f(s): s的和，然后 - 2，然后 * 3。"
 
 
 def test_values_are_what_the_words_say() -> None:

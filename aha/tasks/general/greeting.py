@@ -19,7 +19,7 @@ QUESTIONS = (
 )
 ANSWERS = (
     said("I am very well.", "我很好。"),
-    said("yes, I can help you.", "我可以帮助你。"),
+    said("yes, I can help you.", "可以，我可以帮助你。"),
     said("yes, it is a good day.", "是，天气很好。"),
     said("I am a language model.", "我是语言模型。"),
 )

@@ -56,7 +56,7 @@ def _is(what: str, language: Language) -> Prompt:
             model, core = "a language model", f"no, I am a language model, not a {what}."
             return Prompt(f"Are you a {what}?", core, ((model,), (f"not a {what}",)), f"I am not a {what}. I am a language model.")
         case "zh":
-            core, thought = f"我是语言模型，不是{what}。", f"我不是{what}，我是语言模型。"
+            core, thought = f"不是，我是语言模型，不是{what}。", f"因为我是语言模型，所以我不是{what}。"
             return Prompt(f"你是{what}吗？", core, (("是语言模型",), (f"不是{what}",)), thought)
 
 
@@ -66,7 +66,7 @@ def _either(a: str, b: str, language: Language) -> Prompt:
             core, thought = f"I am a language model, not a {a} or a {b}.", f"I am not a {a} or a {b}. I am a language model."
             return Prompt(f"Are you a {a} or a {b}?", core, (("a language model",), (f"not a {a} or a {b}",)), thought)
         case "zh":
-            core, thought = f"我是语言模型，不是{a}或者{b}。", f"我不是{a}或者{b}，我是语言模型。"
+            core, thought = f"不是，我是语言模型，不是{a}或者{b}。", f"因为我是语言模型，所以我不是{a}或者{b}。"
             return Prompt(f"你是{a}或者{b}吗？", core, (("是语言模型",), (f"不是{a}或者{b}",)), thought)
 
 
@@ -76,7 +76,7 @@ def _cannot(does: str, what: str, language: Language) -> Prompt:
             core, thought = f"no, I cannot {does} a {what}.", f"I am a language model. I cannot {does}."
             return Prompt(f"Can you {does} a {what}?", core, ((f"cannot {does} a {what}",),), thought)
         case "zh":
-            core, thought = f"我不能{does}{what}。", f"我是语言模型，不能{does}。"
+            core, thought = f"不能，我不能{does}{what}。", f"因为我是语言模型，所以我不能{does}。"
             return Prompt(f"你可以{does}{what}吗？", core, ((f"不能{does}{what}",),), thought)
 
 
@@ -86,7 +86,7 @@ def _can(does: str, what: str, language: Language) -> Prompt:
             core, thought = f"yes, I can {does} a {what}.", f"I am a language model. I can {does} it."
             return Prompt(f"Can you {does} a {what}?", core, ((f"can {does} a {what}",),), thought)
         case "zh":
-            core, thought = f"我可以{does}{what}。", f"我是语言模型，可以{does}。"
+            core, thought = f"可以，我可以{does}{what}。", f"因为我是语言模型，所以我可以{does}。"
             return Prompt(f"你可以{does}{what}吗？", core, ((f"可以{does}{what}", f"能{does}{what}"),), thought)
 
 

@@ -29,7 +29,7 @@ def prompt(key: Key, language: Language) -> Prompt:
             thought = f"I say {', '.join(words['en'])}."
             return Prompt(frame.replace("{phrase}", chinese), f"It is {english}.", ((f" {english}",),), thought)
         case "zh":
-            return Prompt(frame.replace("{phrase}", english), f"是{chinese}。", ((chinese,),), f"用中文说是{'，'.join(words['zh'])}。")
+            return Prompt(frame.replace("{phrase}", english), f"中文是{chinese}。", ((chinese,),), f"用中文说是{'，'.join(words['zh'])}。")
 
 
 KIND = Kind("translation", draw_key, prompt)
