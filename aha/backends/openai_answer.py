@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from aha.backends.openai_budget import Spent
@@ -20,17 +21,35 @@ ENDED: dict[str, Finished] = {  # as servers say it
     "max_tokens": "length",
 }
 BYTES_A_TOKEN = 4  # where a server counts no tokens
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\w)")
+_ABOUT_TOKENS = re.compile(
+    r"(?i)max_(?:completion_|new_|output_)?tokens|context (?:length|window|size)|tokens of context|maximum \w+ tokens"
+)
+_CONTEXT = re.compile(
+    r"(?i)(?:context (?:length|window|size)|max_model_len)(?:\s+(?:is|of|=|limit)|\s*[=:(])*\s*(\d[\d,]*)|(\d[\d,]*) tokens of context"
+)
+_PROMPT = re.compile(
+    r"(?i)(?:prompt (?:contains|has|takes)(?: at least)?|messages take) (\d[\d,]*)|(\d[\d,]*) (?:input|prompt) tokens"
+    r"|(\d[\d,]*) (?:tokens )?(?:in|from) the (?:messages|prompt)"
+)
 
 
 class Failed(Exception):
     """A call without an answer. `again`: whether another try may help, after `after_s` where the server says so. `billed`: whether it may
-    have cost something. `hopeless`: no call to this server can succeed."""
+    have cost something. `hopeless`: no call to this server can succeed. `most`: so many new tokens it would have allowed."""
 
     def __init__(
-        self, reason: str, *, again: bool = True, after_s: float | None = None, billed: bool = False, hopeless: bool = False
+        self,
+        reason: str,
+        *,
+        again: bool = True,
+        after_s: float | None = None,
+        billed: bool = False,
+        hopeless: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason, self.again, self.after_s, self.billed, self.hopeless = reason, again, after_s, billed, hopeless
+        self.most: int | None = None
 
 
 def read(data: bytes) -> tuple[Said, Spent]:
@@ -54,6 +73,22 @@ def read(data: bytes) -> tuple[Said, Spent]:
         completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
     said = Said(hide(text or ""), thought and hide(thought), completion, ENDED[reason], _top(body["choices"][0]))
     return said, Spent(1, prompt or 0, completion)
+
+
+def allowed(refusal: str, asked: int) -> int | None:
+    """How many new tokens a server that refuses `asked` of them says it would allow; None where its words are about something else."""
+    if not _ABOUT_TOKENS.search(refusal):
+        return None
+    context, prompt = _CONTEXT.search(refusal), _PROMPT.search(refusal)
+    if context is not None:
+        found = [_count(context) - (_count(prompt) if prompt is not None else 0)]
+    else:
+        found = [int(each.replace(",", "")) for each in _NUMBER.findall(refusal)]
+    return max((each for each in found if 0 < each < asked), default=None)
+
+
+def _count(match: re.Match[str]) -> int:
+    return int(next(each for each in match.groups() if each).replace(",", ""))
 
 
 def _json(data: bytes) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from aha.backends.openai_answer import Failed, read
+from aha.backends.openai_answer import Failed, allowed, read
 from aha.backends.openai_budget import Spent
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking
@@ -30,8 +30,9 @@ class Server:
     """Makes calls, each one attempt. Lives in one event loop."""
 
     def __init__(self, endpoint: Endpoint, key: str, asking: Asking) -> None:
-        self.url, self._key = endpoint.url, key
-        http = DefaultAsyncHttpxClient(
+        self.url, self._key, self._root = endpoint.url, key, endpoint.root
+        self._limit = asking.limit
+        self._http = http = DefaultAsyncHttpxClient(
             limits=httpx2.Limits(max_connections=asking.in_flight, max_keepalive_connections=asking.in_flight),
             timeout=httpx2.Timeout(asking.attempt_s, connect=min(asking.attempt_s, CONNECT_S)),
             follow_redirects=False,  # a key goes where it was meant to go
@@ -50,12 +51,28 @@ class Server:
         return f"Server({self.url})"
 
     async def call(self, body: Mapping[str, Any]) -> tuple[Said, Spent]:
-        """A reply and its cost, or Failed."""
-        return read(await self._fetch("POST", body))
+        """A reply and its cost, or Failed, which knows what limit of tokens would have been allowed where the server says so."""
+        try:
+            return read(await self._fetch("POST", body))
+        except Failed as failed:
+            if not failed.again and not failed.hopeless:
+                failed.most = allowed(failed.reason.partition("(")[2], int(body[self._limit]))
+            raise
 
     async def models(self) -> bytes:
         """The server's list of its models, as it sent it."""
         return await self._fetch("GET", {})
+
+    async def tokens(self, messages: Sequence[Mapping[str, str]], model: str) -> bytes:
+        """What the server's own tokenizer makes of a conversation, where it tells; it stands beside the API, as vLLM has it."""
+        headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        try:
+            response = await self._http.post(f"{self._root}/tokenize", json={"model": model, "messages": messages}, headers=headers)
+        except httpx2.HTTPError as error:
+            raise Failed(f"no count of tokens ({type(error).__name__})") from None
+        if response.status_code != 200:
+            raise Failed(f"HTTP {response.status_code} for a count of tokens", again=False)
+        return response.content
 
     async def close(self) -> None:
         await self._client.close()

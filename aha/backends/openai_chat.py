@@ -29,6 +29,7 @@ from aha.types import Conversation, Said
 HOPELESS_AFTER = 16  # failures without one success between them: the server is down for everybody
 LONGEST_PAUSE_S = 30.0
 SLACK_S = 10.0
+LOWERED = 4  # times that one call asks for fewer tokens
 LOOK_S = 0.02  # between two looks at a budget that others are using
 OVERHEAD = 64  # tokens at most that a chat template puts around a message
 
@@ -73,6 +74,7 @@ class OpenAiChat:
         self._ended = weakref.finalize(self, self._loop.close)
         self._server: Server | None = None
         self._slots = asyncio.Semaphore(asking.in_flight)
+        self.lowered: int | None = None  # new tokens at most in the call that was allowed the fewest, where it was fewer than asked for
         self._not_before = 0.0  # by the loop's clock: no call leaves earlier, since the server asked for a pause
 
     def __repr__(self) -> str:
@@ -128,6 +130,8 @@ class OpenAiChat:
             body |= {"logprobs": True, "top_logprobs": self.asking.top}
         if self.asking.seed is not None:
             body["seed"] = self.asking.seed + number
+        if messages[-1]["role"] == "assistant":  # begun words are gone on with, in the form that vLLM and others know
+            body["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
         asked = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
         longest = sum(len(message["content"].encode()) + OVERHEAD for message in messages)  # no token is shorter than a byte
         return Wanted(index, number % self.asking.samples, asked, body, Spent(1, longest, sampling.max_tokens))
@@ -224,7 +228,7 @@ class OpenAiChat:
         cost = wanted.most
         try:
             async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self.asking.attempt_s)):
-                said, cost = await self._open().call(wanted.body)
+                said, cost = await self._called(wanted.body)
         except TimeoutError:
             raise Failed("no whole reply in time", billed=True) from None
         except Failed as failed:
@@ -234,6 +238,18 @@ class OpenAiChat:
             self.ledger.correct(wanted.most, cost)
         self.cache.put(wanted.key, wanted.asked, said)
         return said
+
+    async def _called(self, body: dict[str, Any]) -> tuple[Said, Spent]:
+        """With fewer new tokens, where the server refuses so many and says how many it allows."""
+        for _ in range(LOWERED):
+            try:
+                return await self._open().call(body)
+            except Failed as failed:
+                if failed.most is None:
+                    raise
+                self.lowered = min(failed.most, self.lowered or failed.most)
+                body = {**body, self.asking.limit: failed.most}
+        return await self._open().call(body)
 
     async def _book(self, most: Spent, of: int) -> None:
         """A call that might cost too much waits for those under way, which may turn out to have cost less."""

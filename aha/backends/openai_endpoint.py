@@ -44,6 +44,11 @@ class Endpoint:
         return cls(f"{parts.scheme}://{parts.netloc}{path or '/v1'}", model)
 
     @property
+    def root(self) -> str:
+        """Where what stands beside the API begins."""
+        return self.url.removesuffix("/v1")
+
+    @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from aha.backends.hf import context_of, load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_cache import Cache
@@ -18,7 +17,8 @@ from aha.backends.openai_endpoint import Endpoint, is_endpoint
 from aha.commands.interrupts import Interrupts
 from aha.commands.judged import Judges
 from aha.commands.judging import Court, Judging, court
-from aha.commands.results import tell
+from aha.commands.reach import Think, fitted, say_lowered
+from aha.commands.results import protocol, tell
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, replace_file, trouble
 from aha.errors import BadInput
@@ -26,21 +26,28 @@ from aha.evals.examined import lm_eval, result_of
 from aha.evals.exams import Exam, Item, items_of
 from aha.evals.rivals import against, measured_by, read_rival, saved_result
 from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, read_settings
-from aha.protocols import Asking, Compute, Sampling
+from aha.grading import run_programs_in
+from aha.grading.sandbox import Tier
+from aha.protocols import ASK_ONCE, Asking, Compute, Sampling
 from aha.settings import override
-from aha.stages.examine import Form, Protocolled, ask_chat, ask_engine, capped, grade_all, prompts
+from aha.stages.examine import Form, Protocolled, ask_chat, ask_engine, grade_all
 
 CACHE = "~/.cache/aha/eval"
 
 
 @dataclass(frozen=True)
 class Examine:
-    """The paper's protocol (§3): what a person may change. `k` 0: the benchmark's own; `problems` 0: all, else the first so many."""
+    """The paper's protocol (§3): what a person may change. `k` 0: the benchmark's own; `problems` 0: all, else the first so many.
+
+    `think`: whether replies are made to begin with `<think>`; "auto" where the model's own chat template knows it. `sandbox`: where the
+    programs of replies run."""
 
     k: int = 0
     problems: int = 0
     sampling: Sampling = Sampling(0.6, 0.95, 32_768)
     template: Form = "chat"
+    think: Think = "auto"
+    sandbox: Tier | Literal["auto"] = "auto"
     seed: int = 0
     cache: str | None = CACHE
 
@@ -74,6 +81,8 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
     chosen, compute, asking, judging = changed["evaluate"], changed["compute"], changed["asking"], changed["judging"]
     assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
     loaded = [(exam, *chosen_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
+    _check_asking(asking)
+    run_programs_in(chosen.sandbox)
     out = wanted.out or Path("runs") / f"eval-{short_name(wanted.model)}"
     results, machine = [], Laptop(compute)
     with Interrupts() as interrupts, court(wanted.judges.judge, judging, machine, terminal, interrupts.beat) as judge:
@@ -124,9 +133,10 @@ def _one(
     terminal: Terminal,
 ) -> dict[str, Any]:
     served = is_endpoint(wanted.model)
-    asked = protocolled(exam, items, chosen, wanted.model, machine, terminal)
-    settings = _settings(exam, asked, wanted, source, len(items), folder)
+    asked = protocolled(exam, items, chosen, wanted.model, machine, terminal, asking)
+    settings = _settings(exam, asked, wanted, source, len(items), folder) | (_of_server(asking, folder) if served else {})
     saved = Saved(folder, settings)
+    saved.keep(items)
     _say_protocol(judge.told(exam), settings, saved, terminal)
     if served:
         if chosen.cache is not None and asking.cache is None:
@@ -134,6 +144,7 @@ def _one(
         asking = replace(asking, seed=chosen.seed if asking.seed is not None else None, samples=1, dated=str(settings["begun"]))
         with closing(machine.chat(wanted.model, asking)) as chat:
             ask_chat(asked, items, saved, chat, interrupts.beat)
+            say_lowered(exam, chat, terminal)
     else:
         kept = Cache(Path(chosen.cache).expanduser()) if chosen.cache is not None else None
         ask_engine(asked, items, saved, lambda: machine.engine(wanted.model), machine.tokenizer(wanted.model), kept, interrupts.beat)
@@ -142,22 +153,18 @@ def _one(
     else:
         graded = grade_all(exam, items, saved.generations, asked.k, interrupts.beat)
         result = {"model": wanted.model, **result_of(exam, graded, chosen.seed)}
-    saved.write_grades(graded, {item.id: item for item in items}, result)
+    result |= protocol(judge.told(exam))
+    saved.write_grades(graded, result)
     return result
 
 
-def protocolled(exam: Exam, items: Sequence[Item], chosen: Examine, model: str, machine: Laptop, terminal: Terminal) -> Protocolled:
-    """How the benchmark is asked; a model here has no more tokens than its context leaves."""
-    served = is_endpoint(model)
-    identity = "" if served else identity_of(model)
-    asked = Protocolled(chosen.k or exam.k, chosen.sampling, chosen.template, chosen.seed, identity)
-    if served:
-        return asked
-    longest = max(map(len, prompts(asked, items, machine.tokenizer(model)).values()))
-    room = capped(asked.sampling, longest, context_of(load_config(model)))
-    if room < asked.sampling.max_tokens:
-        terminal.note(f"{exam.name}: max_tokens {asked.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
-    return replace(asked, sampling=replace(asked.sampling, max_tokens=room))
+def protocolled(
+    exam: Exam, items: Sequence[Item], chosen: Examine, model: str, machine: Laptop, terminal: Terminal, asking: Asking = ASK_ONCE
+) -> Protocolled:
+    """How the benchmark is asked: as was chosen, as far as the model lets it."""
+    identity = "" if is_endpoint(model) else identity_of(model)
+    asked = Protocolled(chosen.k or exam.k, chosen.sampling, chosen.template, chosen.seed, identity, exam.seen)
+    return fitted(exam, items, asked, model, machine, asking, chosen.think, terminal)
 
 
 def _rival(exam: Exam, items: Sequence[Item], wanted: Wanted) -> Path | None:
@@ -200,14 +207,31 @@ def _settings(exam: Exam, asked: Protocolled, wanted: Wanted, source: str, probl
         "top_p": asked.sampling.top_p,
         "max_tokens": asked.sampling.max_tokens,
         "template": asked.form,
+        "think": asked.think,
         "seed": asked.seed,
         "begun": known.get("begun") or time.strftime("%Y-%m-%d"),
     }
 
 
+def _of_server(asking: Asking, folder: Path) -> dict[str, Any]:
+    """What of a server's settings its answers follow from; a folder of another day is gone on with as of that day."""
+    known = read_settings(folder) if (folder / SETTINGS).exists() else {}
+    day = asking.dated or known.get("begun") or time.strftime("%Y-%m-%d")
+    return {"begun": day, "seeded": asking.seed is not None, "limit": asking.limit}
+
+
+def _check_asking(asking: Asking) -> None:
+    usual = Asking()
+    if asking.samples != usual.samples or asking.seed not in (usual.seed, None):
+        raise BadInput(
+            f"asking.samples {asking.samples}, asking.seed {asking.seed}: --k says how many samples there are, --seed how they are "
+            "drawn; --asking.seed none tells the server no seed"
+        )
+
+
 def _say_protocol(exam: Exam, settings: Mapping[str, Any], saved: Saved, terminal: Terminal) -> None:
     terminal.note(f"{exam.name}: {exam.what}; licence: {exam.licence}")
-    told = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "seed")
+    told = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "think", "seed")
     terminal.note(f"{exam.name}: {', '.join(f'{name} {settings[name]}' for name in told)}; thinking is cut off, unfinished is wrong")
     if not exam.verified:
         terminal.note(f"{exam.name}: protocol: unverified")

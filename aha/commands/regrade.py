@@ -47,23 +47,23 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
-    from aha.commands.results import tell
+    from aha.commands.results import protocol, tell
     from aha.evals.exams import exam, items_of
     from aha.evals.judged import Transcripts, read_case, scored
-    from aha.evals.saved import Saved, read_settings
+    from aha.evals.saved import Saved, kept_items, read_settings
 
     settings = read_settings(folder)
     asked, k = exam(str(settings["benchmark"])), arguments.k or int(settings["k"])
-    items, _ = items_of(asked, arguments.data or settings.get("data"))
+    kept = None if arguments.data else kept_items(folder)
+    items = kept or items_of(asked, arguments.data or settings.get("data"))[0][: settings.get("problems") or None]
     saved = Saved(folder, settings)
     known = {name for name, _ in saved.generations}
-    items = items[: settings.get("problems") or None]
     if strangers := sorted(known - {item.id for item in items}):
         raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
     about = {"model": settings.get("model")}
     if asked.needs_judge and (case := read_case(folder, asked, items, arguments.data or settings.get("data"), k)):
         graded, result = scored(case, saved.generations, Transcripts(folder), folder, str(about["model"]), int(settings.get("seed", 0)))
-        saved.write_grades(graded, {item.id: item for item in items}, result)
+        saved.write_grades(graded, result | protocol(case.told))
         tell(case.told, result, terminal)
         return
     _grade(asked, items, saved.generations, k, about, folder, terminal)
@@ -78,7 +78,7 @@ def _grade(
     out: Path | None,
     terminal: Terminal,
 ) -> None:
-    from aha.commands.results import tell
+    from aha.commands.results import protocol, tell
     from aha.evals.examined import result_of
     from aha.evals.saved import write_grades
     from aha.stages.examine import grade_all
@@ -87,7 +87,7 @@ def _grade(
     result = {**about, **result_of(asked, graded)}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write_grades(out, graded, {item.id: item for item in items}, result)
+        write_grades(out, graded, result | protocol(asked))
     tell(asked, result, terminal)
 
 

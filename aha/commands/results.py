@@ -12,14 +12,18 @@ from aha.evals.rivals import in_words
 from aha.paper import published
 
 
+def protocol(exam: Exam) -> dict[str, str]:
+    """Whether its prompt was checked against its source: part of every result."""
+    return {"protocol": "verified" if exam.verified else "unverified"}
+
+
 def tell(exam: Exam, result: Mapping[str, Any], terminal: Terminal) -> None:
     """One line of JSON, or a line a value and the paper's numbers."""
     paper = {each.model: each.value for each in published(*exam.published)} if exam.published else {}
-    protocol = {"protocol": "verified" if exam.verified else "unverified"}
     if terminal.json:
-        print(json.dumps({**result, **protocol, "published": paper}, ensure_ascii=False), flush=True)
+        print(json.dumps({**result, **protocol(exam), "published": paper}, ensure_ascii=False), flush=True)
         return
-    for name, value in {**result, **protocol}.items():
+    for name, value in {**result, **protocol(exam)}.items():
         if name not in ("categories", "against"):
             terminal.say(f"{name:16}{f'{value:.4g}' if isinstance(value, float) else value}")
     for name, value in result.get("categories", {}).items():

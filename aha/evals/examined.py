@@ -44,6 +44,7 @@ class Graded:
     options: int
     category: str
     measures: dict[str, float]
+    about: dict[str, Any]
 
 
 def grade_one(exam: Exam, item: Item, said: Generation) -> Graded:
@@ -69,6 +70,7 @@ def grade_one(exam: Exam, item: Item, said: Generation) -> Graded:
         options=item.options,
         category=item.category,
         measures=judged.measures,
+        about=item.about,
     )
 
 
@@ -87,7 +89,7 @@ def line_of(graded: Graded) -> dict[str, Any]:
         "options": [chr(ord("A") + place) for place in range(graded.options)] or None,
         "category": graded.category,
         "measures": graded.measures,
-    }
+    } | ({"about": graded.about} if graded.about else {})
 
 
 def sheet_of(graded: Sequence[Graded]) -> Sheet:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from aha.evals.examined import Generation, Graded, line_of
 from aha.evals.exams.exam import Item
 from aha.redact import hide_tree
 from aha.settings import differences
+from aha.types import Reference
 
-SETTINGS, GENERATIONS, GRADES, RESULT = "settings.json", "generations.jsonl", "grades.jsonl", "result.json"
+SETTINGS, ITEMS, GENERATIONS, GRADES, RESULT = "settings.json", "items.jsonl.gz", "generations.jsonl", "grades.jsonl", "result.json"
 Key = tuple[str, int]
 
 
@@ -51,9 +54,17 @@ class Saved:
             append_journal(Disk(), self.folder / GENERATIONS, hide_tree(encode(said, Generation)))
             self.generations[said.item, said.sample] = said
 
-    def write_grades(self, graded: Sequence[Graded], items: Mapping[str, Item], result: Mapping[str, Any]) -> None:
+    def keep(self, items: Sequence[Item]) -> None:
+        """The rows as they were asked, so that the folder can be graded again when they have moved; those of the first start stay."""
+        if not (self.folder / ITEMS).exists():
+            lines = (json.dumps({**vars(item), "reference": encode(item.reference, Reference)}, ensure_ascii=False) for item in items)
+            replace_file(
+                Disk(), self.folder / ITEMS, gzip.compress("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), 6, mtime=0)
+            )
+
+    def write_grades(self, graded: Sequence[Graded], result: Mapping[str, Any]) -> None:
         """Beside the generations, whole or not at all."""
-        write_grades(self.folder, graded, items, result)
+        write_grades(self.folder, graded, result)
 
 
 def keyed(generations: Iterable[Generation]) -> dict[Key, Generation]:
@@ -80,9 +91,22 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return found
 
 
-def write_grades(folder: Path, graded: Sequence[Graded], items: Mapping[str, Item], result: Mapping[str, Any]) -> None:
+def kept_items(folder: Path) -> list[Item] | None:
+    """The rows that were kept with the generations; None where none were."""
+    path = folder / ITEMS
+    if not path.is_file():
+        return None
+    with trouble(path):
+        packed = path.read_bytes()
+    try:
+        rows = [json.loads(line) for line in gzip.decompress(packed).decode().split("\n") if line]
+        return [Item(**{**row, "reference": decode(row["reference"], Reference)}) for row in rows]
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, BadInput) as error:
+        raise DiskTrouble(f"{path}: damaged ({type(error).__name__}); delete it and name the benchmark's rows with --data") from None
+
+
+def write_grades(folder: Path, graded: Sequence[Graded], result: Mapping[str, Any]) -> None:
     """`grades.jsonl`, which `aha score` reads, and `result.json`."""
-    lines = (line_of(each) | ({"about": items[each.item].about} if items[each.item].about else {}) for each in graded)
-    text = "".join(json.dumps(hide_tree(line), ensure_ascii=False) + "\n" for line in lines)
+    text = "".join(json.dumps(hide_tree(line_of(each)), ensure_ascii=False) + "\n" for each in graded)
     replace_file(Disk(), folder / GRADES, text.encode("utf-8", "backslashreplace"))
     replace_file(Disk(), folder / RESULT, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))

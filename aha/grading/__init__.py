@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import atexit
+from typing import Literal
 
 from aha.answers import gradable
 from aha.grading.countdown import last_expression
 from aha.grading.graders import Graders
 from aha.grading.maths import DEFAULT, Settings
+from aha.grading.sandbox import Tier
 from aha.types import Abstained, Grade, Reference
 
-__all__ = ["Graders", "fraction", "gradable", "grade", "last_expression"]
+__all__ = ["Graders", "fraction", "gradable", "grade", "last_expression", "run_programs_in"]
 
 
 _SHARED = Graders()
@@ -22,6 +24,11 @@ def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT) -
 
     By graders that the whole process shares; `with Graders(...) as graders: graders.grade(...)` for some of one's own."""
     return _SHARED.grade(reference, answer, maths)
+
+
+def run_programs_in(tier: Tier | Literal["auto"]) -> None:
+    """Where the shared graders run programs from now on."""
+    _SHARED.move(tier)
 
 
 def fraction(reference: Reference, answer: str | None) -> float | Abstained:

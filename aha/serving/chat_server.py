@@ -1,4 +1,4 @@
-"""A model behind HTTP in OpenAI's form: `/v1/chat/completions`, whole or streamed token by token, `/v1/models`, `/health`."""
+"""A model behind HTTP in OpenAI's form: `/v1/chat/completions`, whole or streamed token by token, `/v1/models`, `/tokenize`, `/health`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aha.protocols import Sampling
 from aha.serving.chat_answer import Answer, dated
 from aha.serving.chat_asked import Asked, Refused, asked
 from aha.serving.chat_batch import Batcher, Job
-from aha.serving.chat_model import Model
+from aha.serving.chat_model import Model, Prompt
 from aha.serving.chat_reading import Reading
 from aha.stages.ask import seed_for
 
@@ -22,7 +22,8 @@ LONGEST = 16 << 20  # bytes of a request
 IDLE_S = 30.0  # for a client to say something, or to take what is sent
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0
-PATHS = "/v1/chat/completions, /v1/models and /health"
+ASKED, COUNTED = "/v1/chat/completions", "/tokenize"
+PATHS = f"{ASKED}, /v1/models, {COUNTED} and /health"
 
 
 class ChatServer(ThreadingHTTPServer):
@@ -61,12 +62,21 @@ class ChatServer(ThreadingHTTPServer):
         with self._idle:
             return self._idle.wait_for(lambda: self._busy == 0, timeout=CLOSING_S) and ended
 
-    def job(self, request: Asked) -> Job:
-        """What the engine is asked. Without a seed of the client's, one of the request's number."""
+    def prompt(self, request: Asked) -> Prompt:
+        """What the engine is asked with. Refused where another model is meant."""
         if request.model != self.model.name:
             message = f"there is no model {request.model[:80]!r} here; there is {self.model.name!r}"
             raise Refused(404, message, "model", "model_not_found")
-        prompt = self.model.prompt(request.conversation)
+        return self.model.prompt(request.conversation)
+
+    def counted(self, request: Asked) -> dict[str, Any]:
+        """A conversation as the model reads it, in vLLM's form."""
+        tokens = list(self.prompt(request).tokens)
+        return {"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens}
+
+    def job(self, request: Asked) -> Job:
+        """What the engine is asked. Without a seed of the client's, one of the request's number."""
+        prompt = self.prompt(request)
         sampling = Sampling(request.temperature, request.top_p, self.model.room(prompt, request.max_tokens))
         first = seed_for(self.seed, next(self.numbers)) if request.seed is None else request.seed
         return Job(prompt, sampling, tuple((first + i) % (1 << 63) for i in range(request.samples)), live=request.stream)
@@ -84,7 +94,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """What is there?"""
         batcher = self.server.batcher
-        model = {"id": self.server.model.name, "object": "model", "created": self.server.begun, "owned_by": "aha"}
+        model: dict[str, Any] = {"id": self.server.model.name, "object": "model", "created": self.server.begun, "owned_by": "aha"}
+        model["max_model_len"] = self.server.model.engine.context
         match self.path.partition("?")[0]:
             case "/health":
                 self._say(200, {"status": "ok", "waiting": batcher.waiting, "served": batcher.served, "batches": batcher.batches})
@@ -101,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.answering(1)
         try:
             request = asked(self._body(), self.server.model.usual)
+            if self.path.partition("?")[0] == COUNTED:
+                return self._say(200, self.server.counted(request))
             job = self.server.job(request)
             readings = [Reading(self.server.model.tokenizer, job.prompt.opened) for _ in job.seeds]
             self.server.batcher.put(job)
@@ -120,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         kept, self.close_connection = self.close_connection, True
         if not self._may():
             raise _no_key()
-        if self.path.partition("?")[0] != "/v1/chat/completions":
+        if self.path.partition("?")[0] not in (ASKED, COUNTED):
             raise Refused(404, f"there is no {self.path[:80]}; there are {PATHS}", code="not_found")
         if not (length.isascii() and length.isdecimal()):
             raise Refused(411, "the request has to say its Content-Length")

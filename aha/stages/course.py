@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from aha.evals.benchmark import Benchmark
 from aha.evals.examined import Generation, grade_one
@@ -104,7 +104,7 @@ def course_of_benchmark(stage: Evaluate, live: Benchmark, tokenizer: Tokenizer) 
 
 def course_of_exam(exam: Exam, items: Sequence[Item], how: Protocolled, tokenizer: Tokenizer) -> Course:
     """A published one. Its samples are those that `aha eval` would draw."""
-    tokens: Mapping[str, tuple[int, ...]] = prompts(how, items, tokenizer)
+    tokens = {name: found for (name, _), found in prompts(replace(how, k=1), items, tokenizer).items()}
 
     def asked(item: Item) -> Asked:
         def judge(completion: Completion) -> Verdict:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from aha.errors import BadInput
@@ -18,6 +19,7 @@ from aha.types import Choice, Completion, Conversation, Message, Said
 
 Form = Literal["chat", "r1-zero", "short"]
 Beat = Callable[[str], None]
+BEGUN = f"{THINK}\n"  # what a reply is made to begin with, as R1's release notes advise
 GRADERS = 8  # answers that are graded at a time where grading waits for other processes
 
 
@@ -31,13 +33,16 @@ class Kept(Protocol):
 
 @dataclass(frozen=True)
 class Protocolled:
-    """How a benchmark is asked. `identity` says which weights and tokenizer it was, for the shared cache; empty: nothing is shared."""
+    """How a benchmark is asked. `identity` says which weights and tokenizer it was, for the shared cache; empty: nothing is shared.
+    `seen`: an item as its n-th sample is asked. `think`: a reply in the chat's form is made to begin with `<think>` and a new line."""
 
     k: int
     sampling: Sampling
     form: Form = "chat"
     seed: int = 0
     identity: str = ""
+    seen: Callable[[Item, int], Item] = lambda item, sample: item
+    think: bool = False
 
     def missing(self, items: Sequence[Item], saved: Saved) -> dict[str, list[int]]:
         """The samples of each item that are still to be asked."""
@@ -45,27 +50,34 @@ class Protocolled:
         return {name: numbers for name, numbers in found.items() if numbers}
 
 
-def user_turn(item: Item) -> Conversation:
+def user_turn(prompt: str) -> Conversation:
     """No system message: all instructions stand in the user's turn."""
-    return Conversation((Message("user", item.prompt),))
+    return Conversation((Message("user", prompt),))
 
 
 # --- a model here -------------------------------------------------------------------------------------------------------
 
 
-def prompts(asked: Protocolled, items: Sequence[Item], tokenizer: Tokenizer) -> dict[str, tuple[int, ...]]:
-    """The token ids that each item is asked with."""
+def prompts(asked: Protocolled, items: Sequence[Item], tokenizer: Tokenizer) -> dict[Key, tuple[int, ...]]:
+    """The token ids that each sample of each item is asked with."""
 
-    def tokens(item: Item) -> tuple[int, ...]:
+    @cache
+    def tokens(prompt: str) -> tuple[int, ...]:
         match asked.form:
             case "chat":
-                return tuple(tokenizer.chat(user_turn(item)))
+                own = tuple(tokenizer.chat(user_turn(prompt)))
+                return own + tuple(tokenizer.encode(BEGUN)) if asked.think and not opens(tokenizer, own) else own
             case "r1-zero":
-                return tuple(tokenizer.encode(R1Zero().prompt(item.prompt)))
+                return tuple(tokenizer.encode(R1Zero().prompt(prompt)))
             case "short":
-                return tuple(tokenizer.encode(Short().prompt(item.prompt)))
+                return tuple(tokenizer.encode(Short().prompt(prompt)))
 
-    return {item.id: tokens(item) for item in items}
+    return {(item.id, number): tokens(asked.seen(item, number).prompt) for item in items for number in range(asked.k)}
+
+
+def opens(tokenizer: Tokenizer, prompt: Sequence[int]) -> bool:
+    """Whether a prompt has opened the thought."""
+    return tokenizer.decode(prompt[-16:]).rstrip().endswith(THINK)
 
 
 def capped(sampling: Sampling, longest: int, context: int | None) -> int:
@@ -89,15 +101,15 @@ def ask_engine(
     """Each sample is asked with a seed of its own, so that it is saved as soon as it ends, and what was saved before does not matter."""
     tokens = prompts(asked, items, tokenizer)
     missing = ((name, number) for name, numbers in asked.missing(items, saved).items() for number in numbers)
-    wanted = [(name, number) for name, number in missing if not _known(asked, name, number, tokens[name], saved, kept)]
+    wanted = [key for key in missing if not _known(asked, *key, tokens[key], saved, kept)]
     if not wanted:
         return
-    asks = [Ask(tokens[name], (seed_of(asked.seed, name, number),)) for name, number in wanted]
+    asks = [Ask(tokens[key], (seed_of(asked.seed, *key),)) for key in wanted]
     for index, (completion,) in engine().generate(asks, asked.sampling):
         name, number = wanted[index]
-        said = read(asked, completion, tokens[name], tokenizer)
+        said = read(asked, completion, asks[index].prompt, tokenizer)
         if kept is not None and asked.identity:
-            request = _request(asked, name, number, tokens[name])
+            request = _request(asked, name, number, asks[index].prompt)
             kept.put(_key(request), request, said)
         saved.add(_generation(name, number, said))
         beat(f"{len(saved.generations)} of {len(items) * asked.k} samples")
@@ -114,8 +126,7 @@ def read(asked: Protocolled, completion: Completion, prompt: tuple[int, ...], to
     """Thinking apart from what is visible; a prompt may have opened the thought."""
     text = tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)
     if asked.form == "chat":
-        opened = tokenizer.decode(prompt).rstrip().endswith(THINK)
-        visible, thought = apart(THINK + text if opened else text)
+        visible, thought = apart(THINK + text if opens(tokenizer, prompt) else text)
         return Said(visible, thought, len(completion.tokens), completion.finished)
     reply = R1Zero().read(text, len(completion.tokens), completion.finished)
     return Said(reply.answer or "", reply.thought if reply.answer else text, reply.tokens, completion.finished)
@@ -156,17 +167,32 @@ def ask_chat(asked: Protocolled, items: Sequence[Item], saved: Saved, chat: Chat
     slots = list(_slots(asked, items, set(saved.generations)))
     if not slots:
         return
-    turns = {item.id: user_turn(item) for item in items}
-    for index, said in chat.reply([turns[name] for name, _ in slots], asked.sampling):
+    known = {item.id: item for item in items}
+    for index, said in chat.reply([turn(asked, known[name], number) for name, number in slots], asked.sampling):
         name, number = slots[index]
-        saved.add(_generation(name, number, said[0]))
+        saved.add(_generation(name, number, _begun(said[0]) if asked.think else said[0]))
         beat(f"{len(saved.generations)} of {len(items) * asked.k} samples")
+
+
+def turn(asked: Protocolled, item: Item, sample: int) -> Conversation:
+    """What a server is sent: with `think` it ends in words that the assistant is to go on with."""
+    conversation = user_turn(asked.seen(item, sample).prompt)
+    return Conversation((*conversation.messages, Message("assistant", BEGUN))) if asked.think else conversation
+
+
+def _begun(said: Said) -> Said:
+    """A reply that goes on with an opened thought, where the server did not take it apart itself."""
+    if said.thought is not None:
+        return said
+    visible, thought = apart(THINK + said.text)
+    return replace(said, text=visible, thought=thought)
 
 
 def _slots(asked: Protocolled, items: Sequence[Item], known: set[Key]) -> Iterator[Key]:
     by_prompt: dict[str, list[Key]] = {}
     for item in items:
-        by_prompt.setdefault(item.prompt, []).extend((item.id, number) for number in range(asked.k))
+        for number in range(asked.k):
+            by_prompt.setdefault(asked.seen(item, number).prompt, []).append((item.id, number))
     for keys in by_prompt.values():
         last = max((place for place, key in enumerate(keys) if key not in known), default=-1)
         yield from keys[: last + 1]
@@ -181,7 +207,7 @@ def grade_all(exam: Exam, items: Sequence[Item], generations: dict[Key, Generati
     for item, said, number in work:
         if said is None:
             raise BadInput(f"{item.id}: {number} samples of it are saved, fewer than k = {k}; ask for the rest with the same aha eval")
-    pairs = [(item, said) for item, said, _ in work if said is not None]
+    pairs = [(exam.seen(item, number), said) for item, said, number in work if said is not None]
     if all(isinstance(item.reference, Choice) for item in items):
         return [grade_one(exam, item, said) for item, said in pairs]
     graded: list[Graded] = []

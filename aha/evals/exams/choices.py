@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from random import Random
 
 from aha.answers.choices import chosen, gpqa, mmlu, mmlu_pro
-from aha.evals.exams.exam import Exam, Fields, Item, Source, WrongColumns, by_chain, choice_of, lettered, named, pick, said
+from aha.evals.exams.exam import Exam, Fields, Item, Judged, Source, WrongColumns, by_chain, choice_of, lettered, named, pick, said
 from aha.types import Choice
 
 SIMPLE = (
@@ -78,7 +78,7 @@ def _pro(fields: Fields, stem: str, number: int) -> Item:
 
 
 def gpqa_item(fields: Fields, stem: str, number: int) -> Item:
-    """The options stand in simple-evals' order for the row's place, which is stored with the item; all samples see the same."""
+    """The options stand in simple-evals' order for the row's place, which is stored with the item."""
     texts = [said(fields, name) for name in ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")]
     question, drawn = said(fields, "Question"), permutation(number)
     if _CIPHER.fullmatch(question):
@@ -87,16 +87,38 @@ def gpqa_item(fields: Fields, stem: str, number: int) -> Item:
     prompt = SIMPLE.format(question=question, options=lettered(options))
     reference = Choice("ABCD"[drawn.index(0)], tuple(options))
     name = named(fields, stem, number, "Record ID")
-    return Item(name, prompt, "en", reference, str(fields.get("High-level domain") or ""), 4, {"permutation": list(drawn)})
+    return Item(name, prompt, "en", reference, str(fields.get("High-level domain") or ""), 4, {"row": number, "permutation": list(drawn)})
 
 
-@lru_cache(maxsize=4_096)
+def gpqa_turn(item: Item, sample: int) -> Item:
+    """Each repeat of the test draws new orders, after those of the repeat before it: `rows` is how many each takes."""
+    assert isinstance(item.reference, Choice)
+    first, drawn = item.about["permutation"], permutation(item.about["row"] + sample * item.about["rows"])
+    shown = item.reference.options
+    options = tuple(shown[first.index(place)] for place in drawn)
+    prompt = item.prompt.removesuffix(lettered(shown)) + lettered(options)
+    about = {**item.about, "permutation": list(drawn), "first": first}
+    return replace(item, prompt=prompt, reference=Choice("ABCD"[drawn.index(0)], options), about=about)
+
+
+def _judge_gpqa(item: Item, text: str) -> Judged:
+    """The vote is the letter that the option has in the first repeat: samples that see other orders vote for the same options."""
+    judged = by_chain(gpqa)(item, text)
+    if judged.vote is None or "first" not in item.about:
+        return judged
+    place = item.about["permutation"]["ABCD".index(judged.vote)]
+    return replace(judged, vote="ABCD"[item.about["first"].index(place)])
+
+
 def permutation(number: int) -> tuple[int, ...]:
-    """The `number`-th draw, from 1 on, of one generator that goes on from row to row."""
-    order, drawn = Random(0), tuple[int, ...]()
-    for _ in range(number):
-        drawn = tuple(order.sample(range(4), 4))
-    return drawn
+    """The `number`-th draw, from 1 on, of one generator that goes on from row to row and from repeat to repeat."""
+    return _drawn(1 << number.bit_length())[number - 1]
+
+
+@lru_cache(maxsize=32)
+def _drawn(count: int) -> list[tuple[int, ...]]:
+    order = Random(0)
+    return [tuple(order.sample(range(4), 4)) for _ in range(count)]
 
 
 def _chinese(fields: Fields, stem: str, number: int) -> Item:
@@ -164,7 +186,8 @@ GPQA = MMLU.kin(
         "Question, Correct Answer, Incorrect Answer 1, Incorrect Answer 2, Incorrect Answer 3",
     ),
     read=gpqa_item,
-    judge=by_chain(gpqa),
+    judge=_judge_gpqa,
+    turn=gpqa_turn,
     k=64,
     published=("GPQA Diamond", "pass@1"),
 )

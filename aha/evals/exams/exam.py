@@ -58,7 +58,8 @@ JudgeReply = Callable[[Item, str], Judged]
 
 @dataclass(frozen=True)
 class Exam:
-    """`read` makes an item of a row, its file's stem and its number; `judge` gets the visible text of a finished reply.
+    """`read` makes an item of a row, its file's stem and its number; `judge` gets the visible text of a finished reply. `turn`: the item as
+    its n-th sample sees it, where samples see it in different forms.
 
     `headline` is the measure that is quoted, `published` the paper's names of benchmark and metric. `verified`: the prompt was checked
     against its source. `needs_judge`: only a language model can grade it."""
@@ -75,10 +76,15 @@ class Exam:
     verified: bool = False
     needs_judge: bool = False
     keep: Callable[[Item], bool] | None = None
+    turn: Callable[[Item, int], Item] | None = None
 
     def kin(self, name: str, what: str, licence: str, source: Source, **changes: Any) -> Exam:
         """Another benchmark, which differs in these and in what is named besides."""
         return replace(self, name=name, what=what, licence=licence, source=source, **changes)
+
+    def seen(self, item: Item, sample: int) -> Item:
+        """The item as this sample of it is asked and judged."""
+        return item if self.turn is None else self.turn(item, sample)
 
 
 # --- what most readers and judges share ---------------------------------------------------------------------------------

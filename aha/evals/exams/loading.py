@@ -91,6 +91,7 @@ def _from_hub(exam: Exam, name: str, subset: str | None, split: str) -> Iterator
 
 def _items(exam: Exam, rows: Iterator[tuple[str, str, int, dict[str, Any]]]) -> list[Item]:
     items: dict[str, Item] = {}
+    rows = list(rows)
     for place, stem, number, fields in rows:
         try:
             item = exam.read(fields, stem, number)
@@ -106,7 +107,8 @@ def _items(exam: Exam, rows: Iterator[tuple[str, str, int, dict[str, Any]]]) -> 
         items[_own_name(item.id, items)] = item
     if not items:
         raise BadInput(f"{exam.name}: no row of it is used; a row has {exam.source.columns}")
-    return [item if item.id == name else _renamed(item, name) for name, item in items.items()]
+    about = {"rows": len(rows)} if exam.turn is not None else {}
+    return [replace(item, id=name, about={**item.about, **about}) for name, item in items.items()]
 
 
 def _told(item: Item) -> str:
@@ -115,10 +117,6 @@ def _told(item: Item) -> str:
 
 def _own_name(name: str, taken: dict[str, Item]) -> str:
     return name if name not in taken else next(f"{name}#{turn}" for turn in count(2) if f"{name}#{turn}" not in taken)
-
-
-def _renamed(item: Item, name: str) -> Item:
-    return replace(item, id=name)
 
 
 def _refuse_encrypted(exam: Exam, path: Path) -> None:

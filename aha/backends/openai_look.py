@@ -1,0 +1,108 @@
+"""A look at a server before it is asked for anything: does it answer, which models has it, how much do they take in?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aha.backends.event_loop import EventLoop
+from aha.backends.openai_answer import Failed
+from aha.backends.openai_call import Server
+from aha.backends.openai_endpoint import FORM, Endpoint
+from aha.errors import BadInput, EndpointDown
+from aha.protocols import Asking
+from aha.types import Conversation
+
+WAIT_S = 30.0  # for a list of models, by a server that has nothing else to do
+TRIES, PAUSE_S = 3, 0.5
+COUNTED = 32  # conversations whose tokens the server counts
+CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_position_embeddings")  # as servers call it
+BYTES_A_TOKEN, OVERHEAD = 3, 64  # an estimate, where the server does not count
+
+
+@dataclass(frozen=True)
+class Look:
+    """`endpoint`: with the model's name. `context`: tokens of prompt and reply, where the server says. `longest`: those of the longest
+    prompt, at least where it was counted."""
+
+    endpoint: Endpoint
+    context: int | None
+    longest: int = 0
+
+
+def look(name: str, asking: Asking, conversations: Sequence[Conversation] = ()) -> Look:
+    """EndpointDown where nobody listens or nothing is said; BadInput where the name names no model and the server has several."""
+    endpoint = Endpoint.read(name)
+    server = Server(endpoint, endpoint.key(asking), replace(asking, attempt_s=min(asking.attempt_s, WAIT_S)))
+    loop = EventLoop(f"look at {endpoint.host}")
+    loop.at_end = server.close
+    try:
+        return loop.submit(_looked(server, endpoint, conversations)).result(timeout=(TRIES + 1) * WAIT_S + 2 * COUNTED)
+    finally:
+        loop.close()
+
+
+async def _looked(server: Server, endpoint: Endpoint, conversations: Sequence[Conversation]) -> Look:
+    models = await _models(server, endpoint)
+    if not endpoint.model and len(models) != 1:
+        has = f"it has {len(models)} models ({', '.join(map(str, list(models)[:8]))})" if models else "it does not say which models it has"
+        raise BadInput(f"{endpoint.url}: {has}; say which: {endpoint.url}#{next(iter(models), 'name')}")
+    named = endpoint if endpoint.model else Endpoint(endpoint.url, next(iter(models)))
+    context = next((value for key in CONTEXT if type(value := models.get(named.model, {}).get(key)) is int and value > 0), None)
+    return Look(named, context, await _longest(server, named.model, conversations) if context else 0)
+
+
+async def _models(server: Server, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
+    """By name; none, where the server says something else. Whoever asks it for a reply will hear what is wrong with a key."""
+    for turn in range(TRIES):
+        try:
+            async with asyncio.timeout(WAIT_S):
+                return _listed(await server.models())
+        except TimeoutError:
+            raise EndpointDown(
+                f"{endpoint.url}: it takes connections and says nothing for {WAIT_S:g} s; is it a server's address?"
+            ) from None
+        except Failed as failed:
+            if not failed.reason.startswith("no connection"):
+                return {}
+            if turn == TRIES - 1:
+                raise EndpointDown(f"{endpoint.url}: {failed.reason}: nobody answers there; {FORM}") from None
+        await asyncio.sleep(PAUSE_S)
+    return {}
+
+
+def _listed(data: bytes) -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    rows = found.get("data") if isinstance(found, dict) else None
+    return {str(each.get("id")): each for each in rows if isinstance(each, dict)} if isinstance(rows, list) else {}
+
+
+async def _longest(server: Server, model: str, conversations: Sequence[Conversation]) -> int:
+    """Of the conversations with the most bytes; estimated where the server does not count."""
+    sizes = [sum(len(message.content.encode()) + OVERHEAD for message in each.messages) for each in conversations]
+    largest = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)[:COUNTED]
+    if not largest:
+        return 0
+    try:
+        counts = await asyncio.gather(*(_count(server, model, conversations[place]) for place in largest))
+    except Failed:
+        return sizes[largest[0]] // BYTES_A_TOKEN
+    return max(counts)
+
+
+async def _count(server: Server, model: str, conversation: Conversation) -> int:
+    messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
+    try:
+        async with asyncio.timeout(WAIT_S):
+            match json.loads(await server.tokens(messages, model)):
+                case {"count": int(count)}:
+                    return count
+    except (TimeoutError, ValueError):
+        pass
+    raise Failed("no count of tokens")
