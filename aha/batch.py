@@ -124,6 +124,15 @@ class PolicyBatch(Batch):
         return [replace(part, weight_M=aggregate(part), step_tokens=None) for part in parts]
 
 
+@dataclass(frozen=True, eq=False)
+class ScoreBatch(Batch):
+    """Rows that are scored, each where it ends: its last token is the one that is trained. `label_M`: 1 for what was chosen or is safe,
+    else 0. `unit` rows stand together and are never divided: 2 where a row is compared with the next one."""
+
+    label_M: Tensor
+    unit: int = field(default=1, kw_only=True)
+
+
 def collate(groups: Sequence[Group], advantages: Advantages, temperature: float, truncation: Truncation) -> PolicyBatch:
     """Judged groups as one batch whose weights `split` fills (zero until then); `old_M` is as sampled and there is no reference yet.
 
@@ -177,6 +186,19 @@ def collate_documents(
     return Batch(tokens_N, length_R, trained_N, torch.full((count,), 1 / max(1, count)), temperature, packed=packed)
 
 
+def collate_scored(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int = 1) -> ScoreBatch:
+    """Token lists to be scored as one optimizer step, every `unit` of them with the same weight. Of a pair, the chosen one comes first."""
+    length_R = torch.tensor([len(row) for row in rows], dtype=torch.long)
+    if int(length_R.eq(0).sum()):
+        raise BadInput("a row has no tokens: nothing can be scored in it, so leave it out")
+    if len(labels) != len(rows) or len(rows) % unit:
+        raise ValueError(f"{len(labels)} labels and units of {unit} for {len(rows)} rows: one label a row and whole units are needed")
+    trained_N = torch.zeros(int(length_R.sum()), dtype=torch.bool)
+    trained_N[length_R.cumsum(0) - 1] = True
+    weight_M = torch.full((len(rows),), unit / max(1, len(rows)))
+    return ScoreBatch(_flat(rows, torch.long), length_R, trained_N, weight_M, 1.0, torch.tensor(labels, dtype=torch.float32), unit=unit)
+
+
 def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
     """Row indices of each forward-backward pass: rows x longest row <= `micro_tokens`, or one row that is longer than that alone.
     Where rows are packed, the sum of their lengths counts, and a row goes where it leaves the least room (Best-Fit, nature B.1).
@@ -184,12 +206,14 @@ def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
     Longest first, so that a run that does not fit in memory fails at once."""
     if batch.packed:
         return [torch.tensor(rows, dtype=torch.long) for rows in best_fit(batch.length_R.tolist(), micro_tokens)]
-    order = batch.length_R.argsort(descending=True, stable=True)
-    lengths = batch.length_R[order].tolist()
+    unit = batch.unit if isinstance(batch, ScoreBatch) else 1
+    length_U = batch.length_R.view(-1, unit).amax(1)
+    order = length_U.argsort(descending=True, stable=True)
+    lengths = length_U[order].tolist()
     parts, start = [], 0
     while start < len(lengths):
-        end = start + max(1, micro_tokens // max(1, lengths[start]))
-        parts.append(order[start:end])
+        end = start + max(1, micro_tokens // (unit * max(1, lengths[start])))
+        parts.append((order[start:end, None] * unit + torch.arange(unit)).flatten())
         start = end
     return parts
 

@@ -19,6 +19,7 @@ from aha.backends.logprobs import token_logprobs
 from aha.backends.packing import Layout, packed_hidden, prepare
 from aha.batch import Batch
 from aha.errors import BadInput
+from aha.protocols import Outputs
 
 PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23))
 
@@ -71,6 +72,14 @@ class Causal:
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
         return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+
+    def outputs(self, batch: Batch) -> Outputs:
+        """What a loss looks at, with the way back to the weights."""
+        return Outputs(*self.logprobs(batch, accumulate=True))
+
+    def numbers(self, batch: Batch) -> Tensor:
+        """[M], what each trained token comes to."""
+        return self.logprobs(batch)[0]
 
     def _side_by_side(self, batch: Batch) -> Tensor:
         """[M, D] where each trained token is predicted, rows padded to the longest."""

@@ -13,10 +13,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.openai_endpoint import is_endpoint
+from aha.backends.scoring import TorchScorer, load_scoring
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Learner, Tokenizer
+from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,21 @@ class Laptop:
             raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
         return open_chat(model, asking)
 
-    def learner(self, model: str, optim: Adam, *, reference: bool) -> Learner:
+    def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         """Trains in float32, computing in `compute.dtype`. What it saves loads with its tokenizer."""
+        beside = load_tokenizer(model).inner.save_pretrained
+        if head == "score":
+            scoring = load_scoring(model, self.device, torch.float32, fresh=True)
+            return TorchLearner(scoring, optim, self.compute, reference=reference, head=head, beside=beside)
         # On a CPU the backward pass of the fused kernel is up to 17 times slower in bfloat16 than plain products (60 rows of 40 tokens).
         plain = self.device.type == "cpu" and self.compute.dtype == "bfloat16"
         module = load_model(model, self.device, torch.float32, plain_attention=plain)
-        beside = load_tokenizer(model).inner.save_pretrained
         return TorchLearner(module, optim, self.compute, reference=reference, beside=beside)
+
+    def scorer(self, model: str) -> Scorer:
+        """Scores in `compute.dtype`."""
+        module = load_scoring(model, self.device, torch_dtype(self.compute.dtype), fresh=False)
+        return TorchScorer(module, load_tokenizer(model), torch_dtype(self.compute.dtype), self.compute.micro_tokens)
 
 
 def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:

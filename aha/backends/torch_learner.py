@@ -18,9 +18,10 @@ from transformers import PreTrainedModel
 
 from aha.backends.causal import Causal, still
 from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
+from aha.backends.scoring import Scoring
 from aha.batch import Batch, micro_batches
 from aha.errors import BadInput
-from aha.protocols import Adam, Compute, Loss, Metrics, Outputs, Weights
+from aha.protocols import Adam, Compute, Head, Loss, Metrics, Weights
 
 OPTIMIZER, REFERENCE, STATE = "optimizer.safetensors", "reference.safetensors", "learner.json"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -38,14 +39,15 @@ class TorchLearner:
         compute: Compute,
         *,
         reference: bool,
+        head: Head = "lm",
         beside: Callable[[Path], object] | None = None,
     ) -> None:
         self.optim, self.compute, self.beside = optim, compute, beside
         self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
         nn.Module.to(model, device=pick_device(compute.device), dtype=torch.float32)
         still(model, checkpointing=compute.checkpointing)
-        self.policy = Causal.of(model, torch_dtype(compute.dtype))
-        self.reference = self.policy.frozen() if reference else None
+        self.policy = (Scoring if head == "score" else Causal).of(model, torch_dtype(compute.dtype))
+        self.reference = self.policy.frozen() if reference and isinstance(self.policy, Causal) else None
         self.named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.adam = _adam(self.named, optim)
         _gather_sparsely(model)
@@ -57,7 +59,7 @@ class TorchLearner:
         logp_M = torch.zeros(batch.M)
         with torch.inference_mode():
             for indices, part in self._parts(batch):
-                logp_M[_places(batch, indices)] = causal.logprobs(part)[0].cpu()
+                logp_M[_places(batch, indices)] = causal.numbers(part).cpu()
         return logp_M
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
@@ -129,7 +131,7 @@ class TorchLearner:
             if number == 0:
                 for weight in self.named.values():
                     weight.grad = torch.zeros_like(weight)
-            value, seen = loss(Outputs(*self.policy.logprobs(part, accumulate=True)), part.to(self.policy.device))
+            value, seen = loss(self.policy.outputs(part), part.to(self.policy.device))
             value.backward()
             total += value.detach()
             for name, number_seen in seen.items():

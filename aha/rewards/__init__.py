@@ -15,9 +15,23 @@ from aha.rewards.form import Format
 from aha.rewards.judge import Judge
 from aha.rewards.language import LanguageConsistency
 from aha.rewards.length import SoftOverlong
+from aha.rewards.preference import Harmless, Helpful
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
-__all__ = ["Accuracy", "Format", "Judge", "LanguageConsistency", "Rewards", "SoftOverlong", "Weighted", "paper"]
+__all__ = [
+    "Accuracy",
+    "Format",
+    "Harmless",
+    "Helpful",
+    "Judge",
+    "LanguageConsistency",
+    "Rewards",
+    "SoftOverlong",
+    "Weighted",
+    "all_scenarios",
+    "paper",
+    "reasoning",
+]
 
 
 @dataclass(frozen=True)
@@ -110,3 +124,26 @@ def _score(weighted: Sequence[Weighted], values: Sequence[float | Abstained]) ->
 def paper() -> Rewards:
     """R1-Zero's rule rewards: accuracy and format with the same weight."""
     return Rewards((Weighted("accuracy", Accuracy(), 1.0, "summary"), Weighted("format", Format(), 1.0, "all")))
+
+
+def reasoning() -> Rewards:
+    """R1's first RL stage: the rules, and the language of the thought, summed directly (paper §2.3.2; nature keeps the format)."""
+    language = Weighted("language", LanguageConsistency(), 1.0, "thought")
+    return Rewards((*paper().parts, language))
+
+
+def all_scenarios(helpful: str, harmless: str, checked: tuple[str, ...], general: tuple[str, ...], safety: tuple[str, ...]) -> Rewards:
+    """R1's second RL stage (paper §2.3.4): rules where an answer can be checked, else the preference model of the prompt's kind, with the
+    form and the language everywhere. The first two are models, the others domains; each general prompt is of one kind (nature)."""
+    if twice := {*checked} & {*general} | {*checked} & {*safety} | {*general} & {*safety}:
+        raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is checked by rules, or helped, or kept from harm")
+    form, language = reasoning().parts[1:]
+    return Rewards(
+        (
+            Weighted("accuracy", Accuracy(), 1.0, "summary", checked),
+            form,
+            language,
+            Weighted("helpful", Helpful(helpful), 1.0, "summary", general),
+            Weighted("harmless", Harmless(harmless), 1.0, "all", safety),
+        )
+    )

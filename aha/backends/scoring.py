@@ -1,0 +1,119 @@
+"""A language model with a scalar head: one number for a whole conversation, read where it ends (nature B.3)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils import logging
+
+from aha.backends.hf import context_of, load_config, located
+from aha.batch import Batch, collate_scored, micro_batches
+from aha.errors import BadInput
+from aha.protocols import Outputs, Tokenizer
+from aha.tasks.preferences import scored_tokens
+from aha.types import Conversation
+
+HEADED = "ForSequenceClassification"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A model taken apart at its head: score = head(hidden at the row's last token); `dtype` is that of the products before it."""
+
+    model: PreTrainedModel
+    decoder: nn.Module
+    head: nn.Linear
+    dtype: torch.dtype
+    packs: bool = False
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
+        """The model's parts. BadInput where its head is not one number a token, or its weights are damaged."""
+        head = getattr(model, "score", None)
+        if not isinstance(head, nn.Linear) or head.out_features != 1:
+            raise BadInput(f"model type {model.config.model_type} cannot score: its head is no linear layer with one output")
+        if strange := next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), None):
+            raise BadInput(f"weight {strange} holds numbers that are not finite: the model is damaged; start from another one")
+        return cls(model, model.base_model, head, dtype)
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+    def outputs(self, batch: Batch) -> Outputs:
+        """What a loss looks at, with the way back to the weights."""
+        return Outputs(torch.empty(0, device=self.device), score_M=self.numbers(batch))
+
+    def numbers(self, batch: Batch) -> Tensor:
+        """[M], the score at each trained token. Padding stands on the right: no token before it looks at it."""
+        width = int(batch.column_M.max()) + 1
+        inside_N = batch.column_N < width
+        tokens_RT = torch.zeros(batch.R, width, dtype=torch.long)
+        tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            hidden_RTD = self.decoder(input_ids=tokens_RT.to(self.device), use_cache=False).last_hidden_state
+        place_M = (batch.row_M * width + batch.column_M).to(self.device)
+        hidden_MD = cast(Tensor, hidden_RTD).flatten(0, 1).index_select(0, place_M)
+        return cast(Tensor, self.head(hidden_MD.to(self.head.weight.dtype))).squeeze(1).float()
+
+
+class TorchScorer:
+    """Implements `protocols.Scorer` on what a learner with a score head saved. One asker at a time; the others wait."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, dtype: torch.dtype, micro_tokens: int) -> None:
+        self.scoring, self.tokenizer, self.micro_tokens = Scoring.of(model, dtype), tokenizer, micro_tokens
+        self._turn = threading.Lock()
+
+    def score(self, conversations: Sequence[Conversation]) -> list[float]:
+        """Of what is longer than the model's context, the end."""
+        context = context_of(self.scoring.model.config)
+        rows = [scored_tokens(conversation, self.tokenizer)[-context if context else 0 :] for conversation in conversations]
+        if not rows:
+            return []
+        batch = collate_scored(rows, [True] * len(rows))
+        scores_R = torch.zeros(len(rows))
+        with self._turn, torch.inference_mode():
+            for indices in micro_batches(batch, self.micro_tokens):
+                scores_R[indices] = self.scoring.numbers(batch.rows(indices)).cpu()
+        return cast("list[float]", scores_R.tolist())
+
+
+def load_scoring(model: str, device: torch.device, dtype: torch.dtype, *, fresh: bool) -> PreTrainedModel:
+    """The model with a head of one number. `fresh`: where it has none yet it is given one that says 0 to all; otherwise BadInput."""
+    config = load_config(model)
+    headed = any(str(name).endswith(HEADED) for name in config.architectures or ())
+    if not headed and not fresh:
+        raise BadInput(f"model {model!r} has no score head: it was trained to speak; give a model that a Prefer stage trained")
+    if headed and config.num_labels != 1:
+        raise BadInput(f"model {model!r} tells {config.num_labels} labels apart: a preference is one number")
+    config.num_labels = 1
+    try:
+        with _quietly(), torch.random.fork_rng(devices=[]):
+            loaded: Any = AutoModelForSequenceClassification.from_pretrained(
+                located(model), config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False
+            )
+    except (OSError, ValueError) as problem:
+        first = (str(problem).splitlines() or ["unreadable"])[0]
+        raise BadInput(f"model {model!r} cannot be loaded with a score head ({first})") from problem
+    if not headed and isinstance(head := getattr(loaded, "score", None), nn.Linear):
+        nn.init.zeros_(head.weight)
+    loaded.to(device).eval()
+    return cast(PreTrainedModel, loaded)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """A head that is new is no news."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

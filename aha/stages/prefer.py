@@ -1,0 +1,148 @@
+"""Learning a preference (nature B.3): a model with one number for a head, from pairs or from labelled replies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aha.batch import ScoreBatch, collate_scored
+from aha.errors import BadInput, BarFailed
+from aha.objectives.preference import Pairwise, Pointwise
+from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Outputs, Stop, Tokenizer
+from aha.rundir import Keep, RunDir
+from aha.tasks.preferences import read_labelled, read_pairs, scored_tokens, shown
+from aha.types import Problem
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Rows of tokens that are learned together, the chosen one first, and whether the only one is safe. `question` is what they answer."""
+
+    question: str
+    rows: tuple[list[int], ...]
+    label: bool = True
+
+    def __len__(self) -> int:
+        return max(map(len, self.rows))
+
+
+@dataclass(frozen=True)
+class Prefer:
+    """With the loss Pairwise, `data` holds pairs (`Pair`) and the model learns which answer was chosen; with Pointwise, labelled replies.
+
+    `model` lends its weights and is given a head that scores. Of the prompts, the share `held_out` is not learned from; how often the model
+    agrees with them stands in the metrics whenever a checkpoint is written. A row longer than `longest` tokens is left out."""
+
+    model: str
+    data: str
+    loss: Pairwise | Pointwise = Pairwise()
+    optim: Adam = Adam(lr=6e-6)
+    epochs: int = 1
+    batch: int = 256
+    longest: int = 8_192
+    held_out: float = 0.05
+    seed: int = 0
+    save_every: int = 50
+    keep_last: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "longest", "save_every", "keep_last"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
+        if not 0 <= self.held_out < 1:
+            raise BadInput(f"held_out is {self.held_out}: a share of the prompts, from 0 to below 1")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
+        observer.beat(f"reading {self.data}")
+        units = self.units(backend.tokenizer(self.model))
+        fitting = [unit for unit in units if len(unit) <= self.longest]
+        if len(fitting) < len(units):
+            rundir.notes.append(
+                f"{self.data}: {len(units) - len(fitting)} of {len(units)} rows have over {self.longest:,} tokens: left out"
+            )
+        kept, learned = ([unit for unit in fitting if self._holds_out(unit) is out] for out in (True, False))
+        if not learned:
+            raise BadInput(
+                f"{self.data}: none of its {len(units)} rows is left to learn from; give more, or a `longest` above {self.longest}"
+            )
+        learner = backend.learner(self.model, self.optim, reference=False, head="score")
+        steps, digest = math.ceil(len(learned) * self.epochs / self.batch), digest_of(learned)
+        for step in range(self._resume(rundir, learner, digest), steps):
+            began = time.monotonic()
+            batch = collated([learned[index] for index in self.picks(step, len(learned))])
+            metrics = learner.update(batch, self.loss) | {"step": step + 1.0}
+            last = step + 1 == steps
+            if last or (step + 1) % self.save_every == 0:
+                metrics |= self.measured(learner, kept)
+            seconds, tokens = time.monotonic() - began, batch.tokens_N.numel()
+            timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
+            observer.beat(f"learned step {step + 1} of {steps}")
+            verdict = observer.rollout(step, metrics, timings, ())
+            last = last or isinstance(verdict, Stop)
+            save = learner.save if last or (step + 1) % self.save_every == 0 else None
+            rundir.commit(step, metrics, timings, save=save, progress={"step": step + 1, "data": digest}, keep=Keep(self.keep_last))
+            if isinstance(verdict, Stop):
+                raise BarFailed(verdict.reason)
+
+    def units(self, tokenizer: Tokenizer) -> list[Unit]:
+        """Every row of `data` in tokens."""
+
+        def scored(problem: Problem, said: str) -> list[int]:
+            return scored_tokens(shown(problem, said), tokenizer)
+
+        if isinstance(self.loss, Pairwise):
+            pairs = read_pairs(self.data)
+            return [Unit(p.problem.question, (scored(p.problem, p.chosen), scored(p.problem, p.rejected))) for p in pairs]
+        return [Unit(each.problem.question, (scored(each.problem, each.text),), each.safe) for each in read_labelled(self.data)]
+
+    def picks(self, step: int, count: int) -> list[int]:
+        """The units of a step: every epoch is a new order of all, and a step may begin in one and end in the next."""
+        places = range(step * self.batch, min((step + 1) * self.batch, count * self.epochs))
+        orders = {epoch: self._order(epoch, count) for epoch in {place // count for place in places}}
+        return [orders[place // count][place % count] for place in places]
+
+    def measured(self, learner: Learner, units: Sequence[Unit]) -> Metrics:
+        """The loss and what goes with it on rows that are not learned from; nothing where there are none."""
+        if not units:
+            return {}
+        batch = collated(units)
+        scores_M = learner.logprobs(batch, "policy")
+        _, metrics = self.loss(Outputs(scores_M[:0], score_M=scores_M), batch)
+        return {f"held_out/{name}": value for name, value in metrics.items()}
+
+    def _order(self, epoch: int, count: int) -> list[int]:
+        return random.Random(f"prefer {self.seed} epoch {epoch}").sample(range(count), count)
+
+    def _holds_out(self, unit: Unit) -> bool:
+        digest = hashlib.sha256(f"prefer {self.seed} {unit.question}".encode("utf-8", "replace")).digest()
+        return int.from_bytes(digest[:8], "big") < self.held_out * 2**64
+
+    def _resume(self, rundir: RunDir, learner: Learner, digest: str) -> int:
+        """The step to go on with."""
+        resumed = rundir.resume()
+        if resumed is None:
+            return 0
+        if resumed.progress["data"] != digest:
+            raise BadInput(f"{self.data}: its rows are not those that this run began with; bring them back, or begin another run")
+        learner.load(resumed.folder)
+        return int(resumed.progress["step"])
+
+
+def collated(units: Sequence[Unit]) -> ScoreBatch:
+    """Units of one kind as one batch."""
+    rows = [row for unit in units for row in unit.rows]
+    return collate_scored(rows, [unit.label and row is unit.rows[0] for unit in units for row in unit.rows], len(units[0].rows))
+
+
+def digest_of(units: Sequence[Unit]) -> str:
+    """The sha256 of all tokens and labels, in order."""
+    seen = hashlib.sha256()
+    for unit in units:
+        seen.update(json.dumps([unit.rows, unit.label]).encode())
+    return seen.hexdigest()

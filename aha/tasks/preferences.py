@@ -1,0 +1,106 @@
+"""Preferences on disk, and how a preference model is shown them: pairs of answers, and replies that are safe or not (nature B.3).
+
+One JSON object a line. Ours: a `Pair` or a `Labelled` as they are. Others: `prompt` (or `question`) with `chosen` and `rejected`, or with
+`response` (or `text`, `completion`, `answer`) and `safe` (or `is_safe`, `label`); each text may be a list of messages, whose last counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from aha.codec import decode, encode
+from aha.errors import BadInput
+from aha.protocols import Tokenizer
+from aha.tasks.forms import language_of
+from aha.tasks.reading import Refused, Row, rows_of
+from aha.types import Conversation, Labelled, Message, Open, Pair, Problem
+
+ASKED = ("prompt", "question", "instruction")
+SAID = ("response", "text", "completion", "answer")
+SAFE = ("safe", "is_safe", "label")
+TRUTHS: Mapping[object, bool] = {True: True, False: False, "safe": True, "unsafe": False}  # 1 and 0 equal True and False
+Preference = TypeVar("Preference", Pair, Labelled)
+
+
+def shown(problem: Problem, said: str) -> Conversation:
+    """What a preference model sees: what was asked, and the part of the reply that it is to judge."""
+    return Conversation((Message("user", problem.question), Message("assistant", said)))
+
+
+def scored_tokens(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:
+    """The conversation as it was said, up to the token that ends it, at which the score is read."""
+    *before, last = conversation.messages
+    return [*tokenizer.chat(Conversation(tuple(before))), *tokenizer.encode(last.content), tokenizer.end]
+
+
+def write_preference(value: Pair | Labelled) -> str:
+    """One line of JSON without its newline; reading gives the same value again."""
+    return json.dumps(encode(value, type(value)), ensure_ascii=False)
+
+
+def read_pairs(source: str) -> list[Pair]:
+    """Every pair of a .jsonl file, a folder of such shards, a run directory with `rows`, or a data set. BadInput names file and line."""
+    return [_at(row, lambda row: _ours(row, Pair) or _pair(row)) for row in _rows(source)]
+
+
+def read_labelled(source: str) -> list[Labelled]:
+    """Every labelled reply of the same."""
+    return [_at(row, lambda row: _ours(row, Labelled) or _labelled(row)) for row in _rows(source)]
+
+
+def _rows(source: str) -> list[Row | Refused]:
+    folder = Path(source).expanduser()
+    folder = folder / "rows" if (folder / "rows").is_dir() else folder
+    shards = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    rows = [row for each in [str(path) for path in shards] or [source] for row in rows_of(each, "train", None)]
+    if not rows:
+        raise BadInput(f"{source} holds no row: one JSON object a line is needed")
+    return rows
+
+
+def _at(row: Row | Refused, read: Callable[[Row], Preference]) -> Preference:
+    if isinstance(row, Refused):
+        raise BadInput(str(row))
+    try:
+        return read(row)
+    except BadInput as error:
+        raise BadInput(f"{row.place}: {error}") from None
+
+
+def _ours(row: Row, kind: type[Preference]) -> Preference | None:
+    """None for a row that other people wrote."""
+    value: Preference | None = decode(dict(row.fields), kind) if isinstance(row.fields.get("problem"), dict) else None
+    return value
+
+
+def _pair(row: Row) -> Pair:
+    form = 'a pair is {"prompt": ..., "chosen": ..., "rejected": ...}'
+    chosen, rejected = (_text(row.fields, (name,), form) for name in ("chosen", "rejected"))
+    return Pair(_problem(row, form), chosen, rejected)
+
+
+def _labelled(row: Row) -> Labelled:
+    form = 'a labelled reply is {"prompt": ..., "response": ..., "safe": true or false}'
+    said = _text(row.fields, SAID, form)
+    safe = next((row.fields[name] for name in SAFE if name in row.fields), None)
+    if not isinstance(safe, bool | int | str) or safe not in TRUTHS:
+        raise BadInput(f"`safe` is {str(safe)[:40]!r}; {form}")
+    return Labelled(_problem(row, form), said, TRUTHS[safe])
+
+
+def _problem(row: Row, form: str) -> Problem:
+    question = _text(row.fields, ASKED, form)
+    return Problem(row.name, "general", question, language_of(question), Open())
+
+
+def _text(fields: Mapping[str, object], names: tuple[str, ...], form: str) -> str:
+    """A text, or what the last message of a conversation says."""
+    value = next((fields[name] for name in names if name in fields), None)
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        value = value[-1].get("content")
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f"`{names[0]}` is missing or no text; {form}")
+    return value
