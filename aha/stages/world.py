@@ -34,7 +34,7 @@ class World:
 
     model: str
     problems: int = 100
-    prompts: int = 60
+    prompts: int = 48
     samples: int = 2
     template: Template | None = None
     sampling: Sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)

@@ -22,14 +22,22 @@ def is_held_out(world: str, key: object) -> bool:
     return int.from_bytes(digest[:8], "big") % 100 < HELD_OUT_PER_CENT
 
 
-def draw_keys(world: str, split: Split, count: int, draw: random.Random, one: Callable[[random.Random], Key]) -> list[Key]:
-    """`count` different keys of one side of the split, as `one` draws them. BadInput where the world has fewer."""
+def draw_keys(
+    world: str,
+    split: Split,
+    count: int,
+    draw: random.Random,
+    one: Callable[[random.Random], Key],
+    known_by: Callable[[Key], object] = lambda key: key,
+) -> list[Key]:
+    """`count` different keys of one side of the split, as `one` draws them; the split knows a key by what `known_by` says. BadInput where
+    the world has fewer."""
     found = dict[Key, None]()
     for _ in range(count * MOST_DRAWS):
         if len(found) == count:
             break
         key = one(draw)
-        if is_held_out(world, key) == (split == "held-out"):
+        if is_held_out(world, known_by(key)) == (split == "held-out"):
             found[key] = None
     if len(found) < count:
         raise BadInput(f"{count} different problems of {world} ({split}) at once: it has no more than {len(found)}; ask for fewer")

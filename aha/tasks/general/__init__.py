@@ -52,9 +52,17 @@ class GeneralProblems:
         for place in range(len(self.kinds)):
             kind = KINDS[self.kinds[(first + place) % len(self.kinds)]]
             share = (count + len(self.kinds) - 1 - place) // len(self.kinds)
-            keys = draw_keys(kind.domain, self.split, share, draw, kind.draw) if share else []
-            found += [_ask(kind, key, draw_language(self.chinese, draw)) for key in keys]
+            found += self._asked(kind, share, draw) if share else []
         return found
+
+    def _asked(self, kind: Kind, count: int, draw: random.Random) -> list[Problem]:
+        """A prompt may be asked in both languages; it is held out in both or in neither."""
+
+        def one(draw: random.Random) -> tuple[Key, Language]:
+            return kind.draw(draw), draw_language(self.chinese, draw)
+
+        pairs = draw_keys(kind.domain, self.split, count, draw, one, known_by=lambda pair: pair[0])
+        return [_ask(kind, key, language) for key, language in pairs]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:
         """A fixed sample of `count` different problems of the split, for evaluation."""

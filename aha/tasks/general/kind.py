@@ -46,8 +46,8 @@ def pairs(text: str) -> tuple[Said, ...]:
     return tuple(said(en.replace("_", " "), zh) for en, zh in found)
 
 
-QUALITIES = pairs("big 大, little 小, new 新, old 老, good 好, white 白, high 高, long 长, far 远, real 真, light 轻, hard 难")
-THINGS = pairs("car 车, mountain 山, book 书, horse 马, hand 手, head 头, eye 眼, door 门, letter 信, plant 花, word 字, name 名字")
+QUALITIES = pairs("big 大, little 小, new 新, old 老, good 好, white 白, long 长, real 真")
+THINGS = pairs("car 车, mountain 山, book 书, horse 马, hand 手, door 门, plant 花, word 字")
 TEMPERS = pairs("little 小, new 新, old 老, good 好, real 真")
 PEOPLE = pairs("boy 男孩, man 男人, mother 母亲, father 父亲, friend 友人, children 孩子")
 OWNERS = pairs("my 我的, your 你的, his 他的, her 她的")

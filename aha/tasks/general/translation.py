@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import OWNERS, PEOPLE, QUALITIES, THINGS, Key, Kind, Prompt, choose, said
+from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, Key, Kind, Prompt, choose, said
 from aha.types import Language
 
-NOUNS = (*THINGS, *PEOPLE)
 FRAMES = (
     said("What is this in english?\n{phrase}", "用中文怎么说 {phrase}？"),
     said("Please translate this:\n{phrase}", "请翻译 {phrase}。"),
@@ -16,12 +15,12 @@ FRAMES = (
 
 def draw_key(draw: random.Random) -> Key:
     """Places in the lists: owner, quality, noun."""
-    return tuple(draw.randrange(len(each)) for each in (OWNERS, QUALITIES, NOUNS))
+    return tuple(draw.randrange(len(each)) for each in (OWNERS, QUALITIES, THINGS))
 
 
 def prompt(key: Key, language: Language) -> Prompt:
     """`用中文怎么说 my big book？`"""
-    words = {each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, NOUNS), key, strict=True)] for each in ("en", "zh")}
+    words = {each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for each in ("en", "zh")}
     english, chinese = " ".join(words["en"]), "".join(words["zh"])
     frame = choose(key, FRAMES)[language]
     match language:
