@@ -59,8 +59,9 @@ def time_left(seconds: Sequence[float], left: int) -> float | None:
 
 
 def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, left: float | None) -> str:
-    """A rollout in one line."""
-    place = f"rollout {number + 1}/{of}" if of else f"rollout {number + 1}"
+    """A rollout, or a step of imitation, in one line."""
+    kind = "step" if "epoch" in metrics else "rollout"
+    place = f"{kind} {number + 1}/{of}" if of else f"{kind} {number + 1}"
     said = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
     return " · ".join([place, *said, *speed, *([f"{span(left)} left"] if left is not None else [])])
@@ -69,8 +70,9 @@ def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, left: 
 def _headline(metrics: Metrics) -> dict[str, float]:
     """What is worth a glance, in reading order; what a stage does not report is left out."""
     parts = [name for name in metrics if name.startswith("reward/") and name != "reward/accuracy"]
-    names = ["step", "reward", "accuracy", *parts, "length", "truncated", "dead_groups", "entropy", "kl_ref", "loss"]
-    return {name: metrics[name] for name in names if name in metrics and not (name == "loss" and "reward" in metrics)}
+    names = ["epoch", "reward", "accuracy", *parts, "length", "truncated", "dead_groups", "entropy", "kl_ref", "loss", "lr", "stop_rate"]
+    plain = [name for name in names if name in metrics and not (name in ("loss", "lr") and "reward" in metrics)]
+    return {name: metrics[name] for name in (["step"] if "step" in metrics and "epoch" not in metrics else []) + plain}
 
 
 # --- the three forms --------------------------------------------------------------------------------------------------

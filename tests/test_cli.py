@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from aha.cli import main
-from aha.commands.given import OURS
+from aha.commands.given import OURS, Wants
 from aha.errors import BadInput
 from aha.recipes import RECIPES
 from aha.rundir import Manifest, RunDir
+from aha.settings import flatten
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -37,7 +38,13 @@ def rows(tmp_path: Path) -> str:
     ("words", "says"),
     [
         ("rnu zero", "rnu: there is no such command; there are run, show"),
-        ("run zerro", "zerro: no recipe has this name; there are zero, r1-zero, drgrpo, dapo; did you mean zero"),
+        ("run zerro", "zerro: no recipe has this name; there are zero, r1-zero, drgrpo, dapo, sft, "),
+        ("run sft --model tiny", "recipe sft needs examples: give them with --data FILE.jsonl"),
+        ("run sft --data README.md", "recipe sft needs a base model: give it with --model"),
+        ("run sft --model tiny --data nowhere.jsonl", "data nowhere.jsonl: there is no such file or folder; examples: give them with"),
+        ("run sft --model tiny --data README.md --problems x", "recipe sft imitates examples and asks no problems: give them with --data"),
+        ("run distill-qwen-7b", "recipe distill-qwen-7b needs examples: give them with --data"),
+        ("show sft --batch 0", "--sft.batch 0: batch is 0: it counts something a run needs, so 1 or more"),
         ("run zero --model x", "recipe zero brings its own model: leave --model out"),
         ("run zero --problems x", "recipe zero brings its own problems: leave --problems out"),
         ("run r1-zero", "recipe r1-zero needs a base model: give it with --model"),
@@ -97,8 +104,9 @@ def test_bad_input_is_found_before_torch_is_loaded(rows: str) -> None:
 
 
 def test_what_is_known_of_our_recipes_without_torch_is_what_they_say() -> None:
-    assert {name: make().model for name, make in RECIPES.items()} == OURS
-    assert {name: make().problems for name, make in RECIPES.items()} == OURS
+    made = {name: make() for name, make in RECIPES.items()}
+    data = {name: any(value == "(--data)" for value in flatten(recipe.tree).values()) for name, recipe in made.items()}
+    assert {name: Wants(recipe.model, recipe.problems, data[name]) for name, recipe in made.items()} == OURS
 
 
 def test_show_gives_every_value_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:

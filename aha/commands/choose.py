@@ -12,6 +12,7 @@ from pathlib import Path
 from aha.commands.given import NEEDS, Given
 from aha.errors import BadInput
 from aha.recipes import RECIPES, Recipe
+from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED
 from aha.rundir import Manifest, read_manifest
 from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
@@ -44,10 +45,11 @@ def choose(target: str, given: Given = NOTHING) -> Chosen:
 
 
 def complete(recipe: Recipe) -> None:
-    """BadInput where the recipe still waits for a model or problems."""
-    waiting = {name for name, value in flatten(recipe.tree).items() if value in ("(--model)", "ProblemsNeeded")}
-    if any(name.endswith(".model") for name in waiting):
-        raise BadInput(f"recipe {recipe.name} needs {NEEDS['model']}")
+    """BadInput where the recipe still waits for a model, examples or problems."""
+    waiting = {name for name, value in flatten(recipe.tree).items() if value in (MODEL_NEEDED, DATA_NEEDED, "ProblemsNeeded")}
+    for what in ("model", "data"):
+        if any(name.endswith(f".{what}") for name in waiting):
+            raise BadInput(f"recipe {recipe.name} needs {NEEDS[what]}")
     if waiting:
         raise BadInput(f"recipe {recipe.name} needs {NEEDS['problems']}")
 

@@ -11,6 +11,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.rundir import read_manifest
 from aha.settings import nearest
+from aha.tasks.reading import FILES as ENDINGS
 from aha.tasks.rows import RowProblems
 
 FIELDS = {  # flag -> field of RowProblems
@@ -23,8 +24,32 @@ FIELDS = {  # flag -> field of RowProblems
 }
 
 
-Demand = Literal["needed", "refused"]
-OURS: dict[str, Demand] = {"zero": "refused", "r1-zero": "needed", "drgrpo": "needed", "dapo": "needed"}  # known before torch is loaded
+Demand = Literal["needed", "optional", "refused"]
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What a recipe of ours asks a person for. `data`: examples to be imitated, which are a setting."""
+
+    model: Demand = "needed"
+    problems: Demand = "needed"
+    data: bool = False
+
+
+STUDENT = Wants("optional", "refused", data=True)
+OURS: dict[str, Wants] = {  # known before torch is loaded
+    "zero": Wants("refused", "refused"),
+    "r1-zero": Wants(),
+    "drgrpo": Wants(),
+    "dapo": Wants(),
+    "sft": Wants("needed", "refused", data=True),
+    "distill-qwen-1.5b": STUDENT,
+    "distill-qwen-7b": STUDENT,
+    "distill-qwen-14b": STUDENT,
+    "distill-qwen-32b": STUDENT,
+    "distill-llama-8b": STUDENT,
+    "distill-llama-70b": STUDENT,
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +66,11 @@ def given(arguments: Namespace, rest: Sequence[str]) -> Given:
     check_recipe(arguments.recipe, arguments.model, arguments.problems, arguments.command != "show")
     chosen = settings(rest)
     check_group(arguments.recipe, chosen)
+    if arguments.recipe in OURS and OURS[arguments.recipe].data:
+        check_data(arguments.recipe, chosen, arguments.command != "show")
+        if arguments.bad_rows is not None:
+            chosen.append(("bad_rows", arguments.bad_rows))
+            arguments.bad_rows = None
     if arguments.command == "run":
         check_out(arguments.recipe, arguments.out)
     fields = {field: value for flag, field in FIELDS.items() if (value := getattr(arguments, flag)) is not None}
@@ -62,17 +92,32 @@ def check_recipe(target: str, model: str | None, problems: str | None, running: 
         if not Path(target).expanduser().exists() and Path(target).suffix not in (".py", ".json"):
             raise BadInput(f"{target}: no recipe has this name; there are {', '.join(OURS)}{nearest(target, list(OURS))}")
         return
-    for name, value in (("model", model), ("problems", problems)):
-        if OURS[target] == "refused" and value is not None:
+    wants = OURS[target]
+    if wants.data and problems is not None:
+        raise BadInput(f"recipe {target} imitates examples and asks no problems: give them with --data FILE.jsonl")
+    for name, value, demand in (("model", model, wants.model), ("problems", problems, wants.problems)):
+        if demand == "refused" and value is not None:
             raise BadInput(f"recipe {target} brings its own {name}: leave --{name} out, or train with your own: aha run r1-zero")
-        if OURS[target] == "needed" and value is None and running:
+        if demand == "needed" and value is None and running:
             raise BadInput(f"recipe {target} needs {NEEDS[name]}")
 
 
 NEEDS = {
     "model": "a base model: give it with --model FOLDER_OR_HUB_NAME",
     "problems": "problems: give them with --problems FILE.jsonl, or the name of a Hugging Face data set",
+    "data": "examples: give them with --data FILE.jsonl, a folder of such files, or the run that made them",
 }
+
+
+def check_data(target: str, chosen: Sequence[tuple[str, str]], running: bool) -> None:
+    """BadInput for a recipe that imitates where no examples are named, or a file is named that is not there."""
+    named = [text for path, text in chosen if path in ("data", "sft.data")]
+    if not named and running:
+        raise BadInput(f"recipe {target} needs {NEEDS['data']}")
+    for text in named:
+        path = Path(text).expanduser()
+        if not path.exists() and (path.suffix in ENDINGS or text.startswith((".", "/", "~")) or text.count("/") > 1):
+            raise BadInput(f"data {text}: there is no such file or folder; {NEEDS['data']}")
 
 
 def check_group(target: str, chosen: Sequence[tuple[str, str]]) -> None:

@@ -17,7 +17,7 @@ from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.doctor import Signal, Ward, preflight
 from aha.grading import Graders
-from aha.protocols import Backend, Observer
+from aha.protocols import Backend, Observer, Stage
 from aha.recipes import Recipe
 from aha.recipes.derived import derived
 from aha.reports import write_report
@@ -25,6 +25,7 @@ from aha.rewards import Accuracy
 from aha.rundir import Manifest, RunDir, Setting, describe
 from aha.settings import flatten
 from aha.stages.rl import Rl
+from aha.stages.sft import Sft
 from aha.types import Code
 from aha.watchdog import Watchdog
 
@@ -88,6 +89,8 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
             stage.problems.at(0, 0, stage.questions, stage.seed)
+        if isinstance(stage, Sft) and not (stage.model + stage.data).count("@"):
+            stage.prepared(backend)
     values = flatten(recipe.tree)
     models = dict.fromkeys(str(value) for path, value in values.items() if path.endswith(".model"))
     for model in (model for model in models if not model.startswith("@")):  # what another stage makes is not there yet
@@ -108,11 +111,30 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: 
         if rl is not None and new and way.preflight:
             for line in preflight(rl, backend, quiet.beat).lines():
                 terminal.note(f"doctor: {line}")
-        progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", rl.rollouts if rl else None))
+        for _, stage in recipe.stages if new else ():
+            for line in audit_lines(stage, backend):
+                terminal.note(line)
+        progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
         ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
         observer: Observer = Together(interrupts, watchdog, progress, ward)
         pipeline.run(recipe.stages, backend, rundir, observer)
     return rundir.notes
+
+
+def audit_lines(stage: Stage, backend: Backend) -> list[str]:
+    """What was found in the examples of a stage that imitates."""
+    return [f"audit: {line}" for line in stage.prepared(backend)[1].lines()] if isinstance(stage, Sft) else []
+
+
+def length_of(stages: Sequence[tuple[str, Stage]], backend: Backend) -> int | None:
+    """Rollouts, or steps of imitation, of the first stage that has any; None where nobody can say."""
+    for _, stage in stages:
+        match stage:
+            case Rl():
+                return stage.rollouts
+            case Sft():
+                return stage.steps(len(stage.prepared(backend)[0]))
+    return None
 
 
 def told(signal: Signal) -> str:

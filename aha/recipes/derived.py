@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from aha.protocols import Stage
 from aha.recipes.recipe import Recipe
 from aha.stages.rl import Rl
+from aha.stages.sft import Sft
 
 
 def derived(recipe: Recipe) -> list[str]:
-    """Of each stage that asks and learns."""
-    return [f"{name}: {line}" for name, stage in recipe.stages if isinstance(stage, Rl) for line in (_batches(stage), *_changes(stage))]
+    """Of each stage that asks or imitates, and learns."""
+    return [f"{name}: {line}" for name, stage in recipe.stages for line in _lines(stage)]
+
+
+def _lines(stage: Stage) -> list[str]:
+    match stage:
+        case Rl():
+            return [_batches(stage), *_changes(stage)]
+        case Sft():
+            return [_imitated(stage)]
+    return []
+
+
+def _imitated(sft: Sft) -> str:
+    rates = f"the rate falls along a cosine from {sft.optim.lr:g} to {sft.optim.lr * sft.final_rate:g}"
+    return f"every example {sft.epochs:g} times, {sft.batch} a step, at most {sft.batch * sft.max_tokens:,} tokens; {rates}"
 
 
 def _batches(rl: Rl) -> str:

@@ -112,7 +112,7 @@ def _factor(factor: float | None) -> str:
     return "as " if factor in (None, 1.0) else f"{factor:g} x "
 
 
-MODEL_NEEDED = "(--model)"
+MODEL_NEEDED, DATA_NEEDED = "(--model)", "(--data)"
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,30 @@ TABLE: dict[str, dict[str, object]] = {
 }
 
 
+IMITATED: dict[str, object] = {"epochs": 2.0, "final_rate": 0.1, "max_tokens": 32_768}  # of 2 to 3 epochs
+STUDENTS: dict[str, tuple[str, float]] = {
+    "distill-qwen-1.5b": ("Qwen/Qwen2.5-Math-1.5B", 1e-4),
+    "distill-qwen-7b": ("Qwen/Qwen2.5-Math-7B", 8e-5),
+    "distill-qwen-14b": ("Qwen/Qwen2.5-14B", 7e-5),
+    "distill-qwen-32b": ("Qwen/Qwen2.5-32B", 6e-5),
+    "distill-llama-8b": ("meta-llama/Llama-3.1-8B", 5e-5),
+    "distill-llama-70b": ("meta-llama/Llama-3.3-70B-Instruct", 2e-5),
+}
+
+
+@pytest.mark.parametrize("name", ["sft", *STUDENTS])
+def test_imitation_holds_the_published_values(name: str) -> None:
+    model, lr = STUDENTS.get(name, ("(--model)", 5e-5))
+    wanted = {**IMITATED, "model": model, "optim.lr": lr, "batch": 128 if name == "sft" else 64}
+    assert {path: setting(RECIPES[name](), f"sft.{path}") for path in wanted} == wanted
+
+
+def test_what_imitation_comes_to_is_told() -> None:
+    words = "sft: every example 2 times, 64 a step, at most 2,097,152 tokens; the rate falls along a cosine from 0.0001 to 1e-05"
+    assert derived(RECIPES["distill-qwen-1.5b"]()) == [words]  # 64 x 32,768
+    assert "unverified" in RECIPES["distill-qwen-1.5b"]().source("sft.optim.lr")
+
+
 def setting(recipe: Recipe, path: str) -> object:
     return flatten(recipe.tree)[path]
 
