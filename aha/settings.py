@@ -98,8 +98,7 @@ def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]
         case Mapping():
             yield from ((str(key), child, type(child)) for key, child in node.items())
         case tuple():
-            element = _element(annotation)
-            yield from ((_key(index, child), child, element or type(child)) for index, child in enumerate(node))
+            yield from ((_key(index, child), child, _element(annotation, index) or type(child)) for index, child in enumerate(node))
         case _:
             hints = _hints(type(node))
             if only := _wrapped(node):
@@ -117,7 +116,7 @@ def _wrapped(node: object) -> str:
 
 
 def _is_branch(node: object) -> bool:
-    return _is_dataclass(node) or isinstance(node, Mapping) or (isinstance(node, tuple) and any(map(_is_dataclass, node)))
+    return _is_dataclass(node) or isinstance(node, Mapping) or (isinstance(node, tuple) and any(map(_is_branch, node)))
 
 
 def _is_dataclass(node: object) -> bool:
@@ -129,10 +128,10 @@ def _key(index: int, child: object) -> str:
     return name if isinstance(name, str) else str(index)
 
 
-def _element(annotation: Any) -> Any:
-    """The annotation of a `tuple[X, ...]`'s elements, where there is one."""
-    args = get_args(annotation)
-    return args[0] if len(args) == 2 and args[1] is Ellipsis else None
+def _element(annotation: Any, place: int = 0) -> Any:
+    """The annotation of an element of a tuple, where there is one."""
+    args = get_args(annotation) if get_origin(annotation) is tuple else ()
+    return args[0] if args[1:] == (Ellipsis,) else args[place] if place < len(args) else None
 
 
 def _hints(cls: type) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Graph:
         """Runs the stage in its directory, or goes on with it there."""
         assert step.folder is not None and step.makings is not None, f"{step.name} waits"
         for found in step.makings.inputs.values():
-            place = Path(found.place)
+            place = self.store / found.place
             if found.stage is not None and (place / SUMS).exists() and (problem := check_folder(place)):
                 raise DiskTrouble(f"{problem}; remove {place.parents[1]} and run the same command again: {found.stage} is redone")
         with opens(step) as (rundir, observer):
@@ -110,7 +110,7 @@ class Graph:
     def _step(self, name: str, stage: Stage, left: dict[str, Path]) -> Step:
         if waiting := [asked.stage for asked in references(stage) if asked.stage not in left]:
             return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(waiting))}")
-        made, ready = makings(stage, left, self.digests)
+        made, ready = makings(stage, left, self.digests, self.store)
         folder = self.store / name / made.key
         if _finished(folder):
             return Step(name, ready, "done", "", folder, made)

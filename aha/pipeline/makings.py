@@ -26,7 +26,8 @@ RELIES = {"grader": (grader_version, ("rewards", "evals", "grading")), "template
 
 @dataclass(frozen=True)
 class Input:
-    """What a setting names: as it was `given`, the `stage` that left it (none: it comes from outside), where it is, and what is in it."""
+    """What a setting names: as it was `given`, the `stage` that left it (none: it comes from outside), where it is (in the store, of what a
+    stage left), and what is in it."""
 
     given: str
     stage: str | None
@@ -73,15 +74,16 @@ class Makings:
         return cast(dict[str, Any], encode(self, Makings))
 
 
-def makings(stage: Stage, left: Mapping[str, Path], digests: Digests) -> tuple[Makings, Stage]:
-    """What the stage follows from, and the stage with folders where it names other stages. `left`: the run directories of those."""
+def makings(stage: Stage, left: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Makings, Stage]:
+    """What the stage follows from, and the stage with folders where it names other stages. `left`: the run directories of those, in
+    the folder `store`."""
     asked = {reference.path: reference for reference in references(stage)}
     inputs, folders = dict[str, Input](), dict[str, str]()
     for path, text in texts(stage).items():
         if path in asked:
             place = asked[path].place(left[asked[path].stage])
             folders[path] = str(place)
-            inputs[path] = Input(text, asked[path].stage, str(place), digests.of(place))
+            inputs[path] = Input(text, asked[path].stage, str(place.relative_to(store)), digests.of(place))
         elif (found := outside(setting_of(path), text)) is not None:
             inputs[path] = Input(text, None, str(found), digests.of(found))
     settings = {path: cast(Plain, mask_setting(path, value)) for path, value in flatten(stage).items()}
@@ -98,8 +100,10 @@ def relied_on(stage: Stage) -> dict[str, str]:
 
 
 def seconds(root: Path) -> float:
-    """How long a stage has worked, as far as its directory says."""
-    return sum(row.get("seconds", 0.0) + row.get("save_s", 0.0) for row in Record(root).timings())
+    """How long a stage has worked, as its directory says; where it kept no time, from its beginning to its end."""
+    known = sum(row.get("seconds", 0.0) + row.get("save_s", 0.0) for row in Record(root).timings())
+    ends = [root / name for name in ("manifest.json", "result.json")]
+    return known or (ends[1].stat().st_mtime - ends[0].stat().st_mtime if all(path.exists() for path in ends) else 0.0)
 
 
 def _origin(value: object) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from aha.redact import learn_from, mask, mask_setting, mask_words
 
 Scalar = str | bool | int | float | None
-Plain = Scalar | list[Scalar]
+Plain = Scalar | list[Scalar | list[Scalar]]
 PACKAGES = ("aha", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from aha.backends.scripted import ScriptedBackend
 from aha.protocols import Backend, Continue, Observer
 from aha.rundir import Keep, RunDir
-from aha.types import Group
+from aha.tasks.examples import read_examples, write_example
+from aha.types import Conversation, Example, Group, Message, Origin
+from aha.versions import grader_version
 
 BACKEND = ScriptedBackend(lambda model, prompt, seed: "")
 
@@ -79,3 +81,25 @@ class Looks:
 
 def read(folder: Path) -> int:
     return int(json.loads((folder / "config.json").read_text())["weights"])
+
+
+@dataclass(frozen=True)
+class Tells:
+    """Rows with their origins; each of them made of a row of `data`, where there is one, and of one in `raw`."""
+
+    model: str
+    name: str = "tells"
+    data: str | None = None
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        given = [example.id for example in read_examples(self.data)] if self.data else ["none"]
+        for folder, mark in (("raw", "/raw"), ("rows", "")):
+            (rundir.root / folder).mkdir(exist_ok=True)
+            rows = [self._row(number, mark, parent) for number, parent in enumerate(given)]
+            (rundir.root / folder / "00000.jsonl").write_text("".join(f"{write_example(row)}\n" for row in rows))
+
+    def _row(self, number: int, mark: str, parent: str) -> Example:
+        above = () if mark else (f"{self.name}/{number}/raw", *([parent] if self.data else []))
+        origin = Origin(self.name, f"sum-{number}", f"{Path(self.model).name}@abc", 7, grader_version(), "Short@1", above)
+        said = Conversation((Message("user", f"1 + {number} = ?"), Message("assistant", str(1 + number), "I add")))
+        return Example(f"{self.name}/{number}{mark}", "sums", "en", said, origin)
