@@ -6,8 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aha.errors import BadInput, EndpointDown
@@ -49,18 +49,23 @@ class Judge:
     @contextmanager
     def open(self, backend: Backend) -> Iterator[LiveJudge]:
         """The reward at work."""
-        chat = backend.chat(self.model, self.asking)
-        try:
-            yield LiveJudge(self, chat)
-        finally:
-            chat.close()
+        with ExitStack() as stack:
+            chats = [stack.enter_context(closing(backend.chat(self.model, asking))) for asking in turns(self.model, self.asking)]
+            yield LiveJudge(self, chats[0], chats[-1])
+
+
+def turns(model: str, asking: Asking) -> list[Asking]:
+    """How a server with a cache is asked first, and how again: never from the cache, where nonsense would stay nonsense."""
+    cached = asking.cache is not None and model.startswith(("http://", "https://"))
+    return [asking, replace(asking, dated=f"{asking.dated} again {time.monotonic_ns()}")] if cached else [asking]
 
 
 class LiveJudge:
     """A `protocols.Reward`; any thread may call it."""
 
-    def __init__(self, settings: Judge, chat: Chat) -> None:
-        self.settings, self.chat = settings, chat
+    def __init__(self, settings: Judge, chat: Chat, again: Chat | None = None) -> None:
+        """`again` is asked about what `chat` gave no verdict of."""
+        self.settings, self.chat, self.again = settings, chat, again or chat
         self.health = Health(settings.infra)
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
@@ -112,7 +117,8 @@ class LiveJudge:
         """What was said to each, and why some have no reply."""
         found: dict[Question, list[Said]] = {}
         try:
-            for index, said in self.chat.reply([each.conversation(again) for each in questions], self.settings.sampling):
+            chat = self.again if again else self.chat
+            for index, said in chat.reply([each.conversation(again) for each in questions], self.settings.sampling):
                 found[questions[index]] = said
         except EndpointDown as down:
             return found, str(down)

@@ -69,12 +69,12 @@ class _State:
 
 
 class RunDir(Record):
-    """The one owner of a run's directory. `notes`: what was found damaged, and what was done about it, one line each."""
+    """The one owner of a run's directory. `notes`: what was found damaged, and what was done. `disk`: for files beside a run's own."""
 
     def __init__(self, root: Path, lock: Lock, disk: Disk, clock: Callable[[], float]) -> None:
         super().__init__(root)
         self.notes: list[str] = []
-        self._lock, self._disk, self._clock = lock, disk, clock
+        self._lock, self.disk, self._clock = lock, disk, clock
         self._last = -1
         self._expected_bytes = 0
 
@@ -153,21 +153,21 @@ class RunDir(Record):
         line: dict[str, Any] = {"rollout": rollout, **encode(metrics, dict[str, float])}
         if groups:
             line[GROUPS_KEY] = self._write_groups(rollout, groups)
-        append_journal(self._disk, self.root / METRICS, line)
+        append_journal(self.disk, self.root / METRICS, line)
         self._last = rollout
         started = time.monotonic()
         if save is not None:
             self._checkpoint(rollout, save, _State(progress or {}, keep))
         saved = {"save_s": time.monotonic() - started} if save else {}
         timing = encode({"at": self._clock(), **timings, **saved}, dict[str, float])
-        append_journal(self._disk, self.root / TIMINGS, {"rollout": rollout, **timing})
+        append_journal(self.disk, self.root / TIMINGS, {"rollout": rollout, **timing})
         if save is not None:
             self._retain(keep)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """The run is done, and this is what it came to."""
         self._lock.check()
-        replace_file(self._disk, self.root / "result.json", seal(hide_tree(result or {"finished": True}), indent=2))
+        replace_file(self.disk, self.root / "result.json", seal(hide_tree(result or {"finished": True}), indent=2))
 
     def close(self) -> None:
         """Another process may own it."""
@@ -180,16 +180,16 @@ class RunDir(Record):
         if path.exists():
             _same_run(self.root, read_manifest(path), manifest, free)
         else:
-            replace_file(self._disk, path, seal(encode(manifest, Manifest), indent=2))
+            replace_file(self.disk, path, seal(encode(manifest, Manifest), indent=2))
         with trouble(self.root):
             for name in ("groups", "checkpoints"):
                 if not (self.root / name).exists():
-                    self._disk.mkdir(self.root / name)
-            self._disk.fsync(self.root)
-            self._disk.fsync(self.root.parent)
+                    self.disk.mkdir(self.root / name)
+            self.disk.fsync(self.root)
+            self.disk.fsync(self.root.parent)
             for folder in (self.root, self.root / "groups", self.root / "checkpoints"):
                 for path in filter(is_aside, list(folder.iterdir())):
-                    self._disk.remove(path)
+                    self.disk.remove(path)
         for name in JOURNALS:
             self._repair(self.root / name)
 
@@ -204,8 +204,8 @@ class RunDir(Record):
 
     def _truncate(self, path: Path, size: int) -> None:
         with trouble(path):
-            self._disk.truncate(path, size)
-            self._disk.fsync(path)
+            self.disk.truncate(path, size)
+            self.disk.fsync(path)
 
     # --- going on ---
 
@@ -222,10 +222,10 @@ class RunDir(Record):
         """Kept for who wants to know, under a name that is no checkpoint's."""
         grave = checkpoint.folder.with_name(f"{checkpoint.folder.name}.broken")
         if grave.exists():
-            remove_folder(self._disk, grave)
+            remove_folder(self.disk, grave)
         with trouble(checkpoint.folder):
-            self._disk.rename(checkpoint.folder, grave)
-            self._disk.fsync(grave.parent)
+            self.disk.rename(checkpoint.folder, grave)
+            self.disk.fsync(grave.parent)
 
     def _drop_after(self, rollout: int, checkpoint: Checkpoint | None) -> None:
         self._bring_back_metrics(checkpoint)
@@ -233,11 +233,11 @@ class RunDir(Record):
         journal = read_journal(timings)
         staying = [line for line in journal.records if line["rollout"] <= rollout]
         if len(staying) < len(journal.records) or journal.damaged:
-            replace_file(self._disk, timings, b"".join(map(seal, staying)))
+            replace_file(self.disk, timings, b"".join(map(seal, staying)))
         with trouble(self.root / "groups"):
             for path in (self.root / "groups").glob("*.jsonl.gz"):
                 if int(path.name.split(".")[0]) > rollout:
-                    self._disk.remove(path)
+                    self.disk.remove(path)
 
     def _bring_back_metrics(self, checkpoint: Checkpoint | None) -> None:
         path = self.root / METRICS
@@ -245,29 +245,29 @@ class RunDir(Record):
             kept = (checkpoint.folder / METRICS).read_bytes() if checkpoint else b""
             changed = (path.read_bytes() if path.exists() else b"") != kept
         if changed:
-            replace_file(self._disk, path, kept)
+            replace_file(self.disk, path, kept)
 
     # --- one rollout ---
 
     def _write_groups(self, rollout: int, groups: Sequence[Group]) -> str:
         data = pack(groups)
-        replace_file(self._disk, self._groups_path(rollout), data)
+        replace_file(self.disk, self._groups_path(rollout), data)
         return hashlib.sha256(data).hexdigest()
 
     def _checkpoint(self, rollout: int, save: Callable[[Path], None], state: _State) -> None:
         def fill(folder: Path) -> None:
             save(folder)
-            self._disk.write(folder / PROGRESS, json.dumps(encode(state, _State)).encode())
-            self._disk.write(folder / METRICS, (self.root / METRICS).read_bytes())
+            self.disk.write(folder / PROGRESS, json.dumps(encode(state, _State)).encode())
+            self.disk.write(folder / METRICS, (self.root / METRICS).read_bytes())
 
         size = self._checkpoint_bytes()
         self._need(size, "one checkpoint")
-        publish_folder(self._disk, self.root / "checkpoints" / f"{rollout:06d}", fill, needed=size)
+        publish_folder(self.disk, self.root / "checkpoints" / f"{rollout:06d}", fill, needed=size)
 
     def _retain(self, keep: Keep) -> None:
         for checkpoint in self.checkpoints()[: -keep.last]:
             if checkpoint.rollout not in keep.also and (keep.every is None or (checkpoint.rollout + 1) % keep.every):
-                remove_folder(self._disk, checkpoint.folder)
+                remove_folder(self.disk, checkpoint.folder)
 
     def _checkpoint_bytes(self) -> int:
         found = self.checkpoints()
@@ -275,7 +275,7 @@ class RunDir(Record):
 
     def _need(self, needed: int, what: str) -> None:
         with trouble(self.root):
-            free = self._disk.free(self.root)
+            free = self.disk.free(self.root)
         if free < needed:
             raise DiskTrouble(
                 f"{self.root}: {free:,} bytes are free and {needed:,} are needed ({what}); free some space or choose another disk"

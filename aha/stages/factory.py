@@ -22,6 +22,7 @@ from aha.text import ngrams, pieces
 from aha.types import Abstained, Conversation, Example, Message, Open, Origin, Problem
 
 JUDGING = 16  # problems whose samples are judged at a time beside sampling, where judging takes time
+LONGEST = 3_000_000  # bytes of a reply; a line with more is not read
 LIKE = 5  # words in the runs by which two replies to one problem are compared
 
 
@@ -164,10 +165,10 @@ class Factory:
         return candidates
 
     def _end(self, wish: Wish, drawn: Drawn, worth: float | Abstained) -> str:
-        reply = drawn.reply
+        reply, answer = drawn.reply, drawn.reply.answer or ""
         if reply.finished == "length":
             return "cut"
-        if reply.answer is None or not (wish.plain or reply.thought):
+        if not answer.strip() or not (wish.plain or reply.thought) or not is_text(reply.text):
             return "form"
         if isinstance(worth, Abstained):
             return "unjudged"
@@ -175,7 +176,7 @@ class Factory:
             return "wrong"
         thought = "" if wish.plain else reply.thought or ""
         free = isinstance(wish.problem.reference, Open)
-        return self.limits.readable.refuses(thought, reply.answer, wish.problem.language, self.measure, free=free)
+        return self.limits.readable.refuses(thought, answer, wish.problem.language, self.measure, free=free)
 
     # --- rewritten, new? ---
 
@@ -195,7 +196,7 @@ class Factory:
     def _row(self, candidate: Candidate, texts: tuple[str, str] | None, asking: _Open, made: Made) -> str:
         """How it ends; what is kept is put into `made`."""
         problem = candidate.wish.problem
-        if texts is None:
+        if texts is None or not all(map(is_text, texts)):
             return "not rewritten"
         thought, answer = texts
         if self.rewrite is not None and (end := self._faithless(candidate, thought, answer)):
@@ -260,16 +261,15 @@ class Factory:
         return KEPT
 
 
+def is_text(text: str) -> bool:
+    """Whether a row can hold it: a model may write a NUL, or half of a pair of surrogates."""
+    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text) and len(text.encode()) < LONGEST
+
+
 def key_of(question: str, thought: str, answer: str) -> bytes:
     """Equal for rows that differ in case, width and blanks only."""
     texts = "\x1e".join("\x1f".join(pieces(text)) for text in (question, thought, answer))
     return hashlib.blake2b(texts.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def key_of_row(example: Example) -> bytes:
-    """The same, of a row that was kept."""
-    *before, last = example.conversation.messages
-    return key_of("\n".join(message.content for message in before), last.thought or "", last.content)
 
 
 def _alike(one: set[tuple[str, ...]], other: set[tuple[str, ...]], near: float | None) -> bool:

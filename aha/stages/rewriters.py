@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from aha.answers.claims import claim
 from aha.errors import BadInput
 from aha.grading import grade, last_expression
 from aha.protocols import Asking, Backend, Sampling
+from aha.rewards.judge import turns
 from aha.rewards.verdict import quoted
 from aha.stages.patience import Asked, Patience
 from aha.tasks.rewriting import rewrite
@@ -86,26 +87,27 @@ class Rewriter:
     @contextmanager
     def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[Live]:
         """With the chat open."""
-        chat = backend.chat(self.model, replace(self.asking, samples=1))
-        try:
-            yield _ByModel(Asked(f"rewriter {self.model}", chat, self.sampling, self.patience, beat), self.asks)
-        finally:
-            chat.close()
+        who = f"rewriter {self.model}"
+        with ExitStack() as stack:
+            ways = turns(self.model, replace(self.asking, samples=1))
+            chats = [stack.enter_context(closing(backend.chat(self.model, asking))) for asking in ways]
+            first, *again = [Asked(who, chat, self.sampling, self.patience, beat) for chat in chats]
+            yield _ByModel([first, *([*again, first][:1] * (self.asks - 1))])
 
 
 @dataclass(frozen=True)
 class _ByModel:
-    asked: Asked
-    asks: int
+    """One of `asked` a turn."""
+
+    asked: Sequence[Asked]
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
         found: list[Rewritten | None] = [None] * len(raws)
-        for turn in range(self.asks):
+        for turn, asked in enumerate(self.asked):
             left = [index for index, each in enumerate(found) if each is None]
             if not left:
                 break
-            replies = self.asked.replies([asking(raws[index], again=turn > 0) for index in left])
-            for place, said in replies.items():
+            for place, said in asked.replies([asking(raws[index], again=turn > 0) for index in left]).items():
                 found[left[place]] = read(said[0].text)
         return found
 

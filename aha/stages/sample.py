@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -15,15 +15,14 @@ from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import seen_of
 from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, is_server
-from aha.stages.factory import Factory, Limits, key_of_row
+from aha.stages.factory import Factory, Limits, key_of
 from aha.stages.funnel import Tally
-from aha.stages.origins import grader_version, sampler_of, template_version
+from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
 from aha.stages.rewriters import Rewriter, Rules
 from aha.stages.store import ROWS, Store, publish
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable
-from aha.tasks.given import Examples
 from aha.tasks.mixture import Mix
 from aha.tasks.rows import RowProblems
 from aha.template import FewShot, Instruct, R1Zero, Short, Shot, Template
@@ -70,7 +69,7 @@ class Sample:
     against: tuple[str, ...] = ()
     words: int = 10
     near: float | None = 0.8
-    also: tuple[Examples, ...] = ()
+    also: tuple[Iterable[Example], ...] = ()
     mix: Mix = Mix()
     asking: Asking = Asking(cache="~/.cache/aha/teacher")
     patience: Patience = Patience()
@@ -104,14 +103,14 @@ class Sample:
         resumed = rundir.resume()
         start = resumed.rollout + 1 if resumed else 0
         if start < len(chunks):
-            store = Store(rundir.root, self.shard_rows, resumed.progress if resumed else {})
+            store = Store(rundir.root, self.shard_rows, resumed.progress if resumed else {}, rundir.disk)
             with ExitStack() as stack:
                 factory = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
-                factory.known |= {key_of_row(example) for example in store.rows()}
+                factory.known |= {key_of(*texts) for texts in store.texts()}
                 for number in range(start, len(chunks)):
                     tally = left_out if number == 0 else Tally()
                     self._chunk(factory, number, chunks[number], store, observer, rundir, tally)
-        result = publish(rundir.root, self.mix, self.seed, self.shard_rows, Tally.of(rundir.metrics()))
+        result = publish(rundir, self.mix, self.seed, self.shard_rows)
         if not rundir.finished:
             rundir.finish(result)
 
@@ -149,9 +148,9 @@ class Sample:
             return self.problems.all()
         raise BadInput("questions is none, which means all problems of a file: say how many of these")
 
-    def _labelled(self, source: Examples, number: int) -> Iterator[Example]:
+    def _labelled(self, source: Iterable[Example], number: int) -> Iterator[Example]:
         """Under ids of this set, with the row that each comes from as its parent."""
-        for example in source.examples(self.seed):
+        for example in source:
             named = getattr(source, "source", type(source).__name__)
             origin = example.origin or Origin(self.name, example.id, str(named), None, "", "")
             yield replace(
@@ -180,7 +179,7 @@ class Sample:
             rewrite=rewrite,
             seen=seen_of(self.against, self.words),
             measure=measure,
-            origin=Origin(self.name, "", sampler_of(self.model), None, grader_version(self.truth), template_version(template)),
+            origin=Origin(self.name, "", sampler_of(self.model), None, grader_of(self.truth), template_of(template)),
             beat=observer.beat,
         )
 

@@ -27,6 +27,8 @@ DOING = {
     "_resume": "resuming",
     "resume": "resuming",
     "_ask": "sampling",
+    "draw": "sampling",
+    "publish": "publishing",
     "_learn": "learning",
     "_steps": "writing documents",
     "_update": "learning",

@@ -89,9 +89,9 @@ def _from_hub(exam: Exam, name: str, subset: str | None, split: str) -> Iterator
         yield row.place, name.rpartition("/")[2], number, dict(row.fields)
 
 
-def _items(exam: Exam, rows: Iterator[tuple[str, str, int, dict[str, Any]]]) -> list[Item]:
+def _items(exam: Exam, source: Iterator[tuple[str, str, int, dict[str, Any]]]) -> list[Item]:
     items: dict[str, Item] = {}
-    rows = list(rows)
+    rows = list(source)
     for place, stem, number, fields in rows:
         try:
             item = exam.read(fields, stem, number)
