@@ -113,7 +113,7 @@ class Court:
         who = str(self.chat(found.jury.top)) if self.served else identity_of(str(self.name))
         asked = Asked(who, sampling, found.jury.top, self.settings.asks)
         files = tuple(str(path.expanduser().resolve()) for path in baseline)
-        case = Case(exam, found, How(self.model, asked, self.settings.orders, files, self.settings.unread), k)
+        case = Case(exam, found, How(self.model, asked, self.settings.orders, files, self.settings.unread, found.jury.prompt.digest), k)
         for note in (*self._looked(), *found.notes, f"the judge is {self.model}; published verdicts are of {case.jury.judges[0]}"):
             self.terminal.note(f"{exam.name}: {note}")
         return case

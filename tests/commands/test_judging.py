@@ -222,6 +222,28 @@ def test_a_judge_nobody_needs_and_flags_without_one_are_refused(aha, facts, tmp_
     assert aha("eval", "simpleqa", "--model", "http://127.0.0.1:9/v1#m", *judge, "--baseline-answers", "x.json").code == 2
 
 
+def test_a_judge_that_is_not_there_is_said_before_the_model_is_asked_and_its_replies_are_kept(aha, facts):
+    with Server(world(judges_facts), models=("m",)) as server:
+        unlisted = aha(*words(server, "simpleqa", facts, "--estimate"))
+        assert "does not list judge among its 1 models" in unlisted.err
+        quick = ("--k", 1, "--judging.asking.retries", 0, "--out", "o", "--cache", "c", "--judging.asking.cache", "none")
+        gone = aha("eval", "simpleqa", "--model", f"{server.url}#m", "--judge", "http://127.0.0.1:9/v1#judge", "--data", facts, *quick)
+    assert gone.code == 75
+    assert gone.err.index("may not be there when it is needed") < gone.err.index("judging will take")
+    assert len(Path("o/simpleqa/generations.jsonl").read_text().splitlines()) == 4
+
+
+def test_grading_again_with_another_question_to_the_judge_is_refused(aha, facts, tmp_path, monkeypatch):
+    with Server(world(judges_facts), models=("m", "judge")) as server:
+        assert aha(*words(server, "simpleqa", facts, "--k", 1)).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    template = "Q {question} T {target} P {predicted_answer}"
+    (tmp_path / "elsewhere" / "simpleqa_eval.py").write_text(f"GRADER_TEMPLATE = '{template}'\n")
+    monkeypatch.setenv("AHA_DATA", str(tmp_path / "elsewhere"))
+    again = aha("regrade", "o", "--json")
+    assert (again.code, "judged by another question" in again.err) == (2, True)
+
+
 # --- AlpacaEval ---------------------------------------------------------------------------------------------------------
 
 INSTRUCTIONS = [f"Write {n} words." for n in range(8)]

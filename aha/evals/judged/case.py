@@ -24,13 +24,15 @@ Generations = Mapping[tuple[str, int], Generation]
 
 @dataclass(frozen=True)
 class How:
-    """All that is to be known, beside the data, to read saved verdicts again. `name`: the judge's, without its address."""
+    """All that is to be known, beside the data, to read saved verdicts again. `name`: the judge's, without its address. `prompt`: the
+    digest of its question."""
 
     name: str
     asked: Asked
     orders: Orders
     baseline: tuple[str, ...]
     unread: float
+    prompt: str
 
 
 @dataclass(frozen=True)
@@ -92,4 +94,10 @@ def read_case(folder: Path, exam: Exam, items: Sequence[Item], data: str | None,
             how: How = decode(json.loads(path.read_text(encoding="utf-8")), How)
     except (ValueError, BadInput) as error:
         raise BadInput(f"{path}: it does not say who judged: {error}") from None
-    return Case(exam, seated(exam, items, data, [Path(each) for each in how.baseline], how.orders), how, k)
+    found = seated(exam, items, data, [Path(each) for each in how.baseline], how.orders)
+    if found.jury.prompt.digest != how.prompt:
+        raise BadInput(
+            f"{folder}: it was judged by another question than {found.jury.prompt.source}; name the data as it was with --data or AHA_DATA, "
+            "or let the judge be asked again by aha eval"
+        )
+    return Case(exam, found, how, k)

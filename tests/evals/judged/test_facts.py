@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aha.evals.examined import Graded
+from aha.evals.exams.exam import Item
+from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, Facts, fact_scores, read
+from aha.evals.judged.prompts import FACTS, Prompt
+from aha.types import Abstained, Judged, Right, Said, Wrong
+
+ITEM = Item("q", "Who?", "en", Judged("Ada"))
+
+
+def graded(item: str, *kinds: str) -> list[Graded]:
+    """One sample a letter: right, wrong, not attempted, without a verdict."""
+    return [
+        Graded(item, number, kind == "r", "x", "", False, kind == "?", False, 1, 0, "", {"not_attempted": float(kind == "n")}, {})
+        for number, kind in enumerate(kinds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("A", CORRECT),
+        (" b.", None),
+        ("B.", INCORRECT),
+        ("**C**", NOT_ATTEMPTED),
+        ("A: CORRECT", CORRECT),
+        ("B) INCORRECT", INCORRECT),
+        ("The grade is: C", NOT_ATTEMPTED),
+        ("CORRECT", CORRECT),
+        ("INCORRECT", INCORRECT),
+        ("NOT ATTEMPTED", NOT_ATTEMPTED),
+        ("NOT_ATTEMPTED.", NOT_ATTEMPTED),
+        ("It depends", None),
+        ("As a judge, I think so", None),
+        ("A good answer, but no.", None),
+        ("CORRECT or INCORRECT", None),
+        ("A: INCORRECT", None),
+        ("", None),
+    ],
+)
+def test_a_verdict_is_a_letter_or_its_name_and_nothing_else(text: str, meant: str | None):
+    assert read(text) == meant
+
+
+def test_what_the_judge_says_becomes_the_grade():
+    facts = Facts(Prompt(FACTS))
+    kinds = [type(facts.judged(ITEM, "Ada", [verdict]).grade) for verdict in (CORRECT, INCORRECT, NOT_ATTEMPTED, None)]
+    assert kinds == [Right, Wrong, Wrong, Abstained]
+    assert facts.verdict([Said("hm", None, 1, "stop"), Said("A", None, 1, "stop")]) == CORRECT
+    assert facts.verdict([]) is None
+
+
+def test_the_scores_are_those_of_the_counts():
+    found = fact_scores([*graded("1", "r", "r"), *graded("2", "w", "n"), *graded("3", "n", "?")])
+    assert (found["correct"], found["incorrect"]) == (pytest.approx(2 / 6), pytest.approx(1 / 6))
+    assert (found["not_attempted"], found["unjudged"]) == (pytest.approx(2 / 6), pytest.approx(1 / 6))
+    assert found["correct_given_attempted"] == pytest.approx(2 / 3)
+    assert found["f_score"] == pytest.approx(2 * (2 / 3) * (2 / 6) / (2 / 3 + 2 / 6))
+
+
+def test_nothing_attempted_is_worth_nothing():
+    found = fact_scores(graded("1", "n", "n"))
+    assert (found["correct_given_attempted"], found["f_score"], found["f_score_ci95"]) == (0.0, 0.0, [0.0, 0.0])
+
+
+@given(st.lists(st.lists(st.sampled_from("rwn?"), min_size=1, max_size=3), min_size=1, max_size=6))
+def test_the_four_shares_are_one_and_each_interval_holds_within_0_and_1(kinds: list[list[str]]):
+    found = fact_scores([each for number, said in enumerate(kinds) for each in graded(str(number), *said)])
+    assert sum(found[name] for name in ("correct", "incorrect", "not_attempted", "unjudged")) == pytest.approx(1)
+    for name in ("correct_given_attempted_ci95", "f_score_ci95"):
+        low, high = found[name]
+        assert 0 <= low <= high <= 1
