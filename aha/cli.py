@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, chat, code, compare, grade, judged, lineage, offline, regrade, sandbox, score, serve
+from aha.commands import bench_reward, chat, code, compare, grade, judged, lineage, offline, regrade, sandbox, scale, score, serve
 from aha.commands.command import Command
 from aha.commands.given import check_model, given, settings
 from aha.commands.memo import again
@@ -38,6 +38,7 @@ OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a 
     "lineage": lineage.COMMAND,
     "regrade": regrade.COMMAND,
     "sandbox": sandbox.COMMAND,
+    "scale": scale.COMMAND,
     "score": score.COMMAND,
     "serve": serve.COMMAND,
 }

@@ -17,7 +17,7 @@ from aha.evals.scores import Interval, bootstrap, pass_at_k
 from aha.evals.voting import best_of_curve, cons_curve, weighted_curve
 
 Floats = npt.NDArray[np.float64]
-LEVELS = (("solved 0 to 25 % of the time", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))
+LEVELS = (("0 to 25 %", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))
 STEPS = 9  # budgets between a sixteenth of the longest reply and all of it
 
 

@@ -23,7 +23,8 @@ class Series:
 @dataclass(frozen=True)
 class Chart:
     """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with.
-    `joined`: a line through points that have intervals. `log`: each step to the right doubles."""
+    `joined`: a line through points that have intervals. `log`: each step to the right doubles.
+    `near`: where every share is high the axis begins near the lowest."""
 
     key: str
     title: str
@@ -35,6 +36,7 @@ class Chart:
     stacked: bool = False
     joined: bool = False
     log: bool = False
+    near: bool = False
 
     @property
     def change(self) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -183,13 +184,19 @@ def _scale(axes: Axes, chart: Chart) -> None:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.margins(x=0.02)
+    axes.margins(x=0.035 if chart.log else 0.02)
     low, high = axes.get_ylim()
-    axes.set_ylim(min(0.0, low) if low < -1e-9 and not _is_positive(chart) else 0.0, _ceiling(chart, high))
+    floor = min(0.0, low) if low < -1e-9 and not _is_positive(chart) else _near(chart, low) if chart.near else 0.0
+    axes.set_ylim(floor, _ceiling(chart, high))
 
 
 def _is_positive(chart: Chart) -> bool:
     return all(value >= 0 for one in chart.series for value in one.y)
+
+
+def _near(chart: Chart, low: float) -> float:
+    """The ten per cent below the lowest share, or 0 where it is not above half."""
+    return math.floor(10 * low) / 10 if chart.unit == "share" and low > 0.5 else 0.0
 
 
 def _ceiling(chart: Chart, high: float) -> float:

@@ -18,7 +18,7 @@ from aha.stages.course import Asked, Course, Span, span_of
 from aha.stages.evaluate import text_of
 from aha.types import Completion, Language
 
-Beat = Callable[[str], None]
+Beat = Callable[[str, int, int], None]  # an arm, how many of its problems are done, and how many there are
 WAIT: dict[Language, str] = {"en": " Wait,", "zh": " 等等，"}
 LEAST = 16  # tokens that an answer needs: a reply so near the end of the context that they do not fit stays as it is
 Prefix = tuple[int, ...]
@@ -178,4 +178,4 @@ class Lab:
 
     def _tell(self, arm: str) -> None:
         done = sum((arm, asked.id) in self.trials.found for asked in self.course.problems)
-        self.beat(f"{arm}: {done} of {len(self.course.problems)} problems")
+        self.beat(arm, done, len(self.course.problems))

@@ -1,0 +1,115 @@
+"""`aha scale`: what more samples and longer thoughts buy a model at test time, as one page and as JSON."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aha.commands.command import Command
+from aha.commands.given import check_model, settings
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+if TYPE_CHECKING:
+    from aha.evals.scaling import Scaling
+    from aha.reports.scaling import Example
+
+PAGE, NUMBERS, GRADES = "scale.html", "scale.json", "grades.jsonl"
+UNITS = {"n": "samples", "budget": "tokens", "times": "times"}
+
+
+def flags(parser: ArgumentParser) -> None:
+    """What is measured and where it goes."""
+    parser.add_argument(
+        "target", metavar="BENCHMARK|RESULT", help="a benchmark, or judged samples: a file, or a folder of `aha eval --out`"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
+    parser.add_argument("--data", metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
+    parser.add_argument(
+        "--scorer", metavar="MODEL", action="append", default=[], help="a model with a score head that chooses among samples"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"{PAGE}, {NUMBERS} and every sample (runs/scale-…); goes on from there")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Writes the page and prints its name, or the numbers for a program."""
+    target, chosen = arguments.target, tuple(settings(rest))
+    if (result := _result(target)) is not None:
+        if arguments.model or arguments.scorer or arguments.data or chosen:
+            raise BadInput(f"{target}: these samples were judged before; --model, --scorer, --data and settings are for a benchmark")
+        return _offline(target, result, arguments.out or Path("runs") / f"scale-{Path(target).resolve().name.partition('.')[0]}", terminal)
+    from aha.evals.benchmarks import WORLD, check_names
+
+    check_names([target])
+    if target == WORLD:
+        raise BadInput(f"{target}: it is several domains, each asked in its own way; scale one, as countdown")
+    if arguments.model is None:
+        raise BadInput(f"{target}: it asks a model; give one with --model FOLDER")
+    served = arguments.model.startswith(("http://", "https://"))
+    for model in (*([] if served else [arguments.model]), *arguments.scorer):
+        check_model(model)
+    from aha.commands.scaling import Wanted, asked
+
+    return asked(Wanted(target, arguments.model, arguments.data, tuple(arguments.scorer), arguments.out, chosen), terminal)
+
+
+def _result(target: str) -> Path | None:
+    """The judged samples that the target names; None for a benchmark's name."""
+    path = Path(target).expanduser()
+    if path.is_file():
+        return path
+    found = sorted({*path.glob(GRADES), *path.glob(f"*/{GRADES}")}) if path.is_dir() else []
+    if len(found) > 1:
+        raise BadInput(f"{target}: results of {len(found)} benchmarks; name one of them: {', '.join(str(one.parent) for one in found)}")
+    if path.is_dir() and not found and not path.name.isidentifier():
+        raise BadInput(f"{target}: no {GRADES} in it; name a folder that `aha eval --out` wrote, a file of judged samples, or a benchmark")
+    return found[0] if found else None
+
+
+def _offline(target: str, path: Path, out: Path, terminal: Terminal) -> int:
+    from aha.evals.attempts import read_attempts
+    from aha.evals.scaling import scaling
+
+    sheet = read_attempts(path)
+    rewards = [[attempt.reward for attempt in tried.attempts] for tried in sheet.problems]
+    known = [[reward for reward in of_problem if reward is not None] for of_problem in rewards]
+    scorers = {"reward": known} if sheet.rewards and list(map(len, known)) == list(map(len, rewards)) else {}
+    found = scaling(sheet, scorers)
+    return tell(found, Told(target, {"judged samples": target}), out, terminal)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What stands beside the numbers: the page's title, what was asked and how, and one thought cut later and later."""
+
+    title: str
+    facts: dict[str, str]
+    example: Example | None = None
+
+
+def tell(found: Scaling, told: Told, out: Path, terminal: Terminal) -> int:
+    """Writes both files; says the page's name and the ends of each curve, or all numbers as one line of JSON."""
+    from aha.durable import Disk, replace_file, trouble
+    from aha.reports.scaling import scaling_html
+
+    facts = {**told.facts, "problems": f"{found.problems:,}", "samples of each": f"{found.k:,}"}
+    numbers = {"title": told.title, **told.facts, **found.to_json()}
+    with trouble(out):
+        out.mkdir(parents=True, exist_ok=True)
+    replace_file(Disk(), out / NUMBERS, (json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode())
+    replace_file(Disk(), out / PAGE, scaling_html(found, told.title, facts, told.example).encode("utf-8", "backslashreplace"))
+    if terminal.json:
+        print(json.dumps({**numbers, "page": str(out / PAGE)}, ensure_ascii=False))
+        return 0
+    for curve in (*found.samples, *found.budget, *([found.longer] if found.longer else [])):
+        ends = " -> ".join(f"{100 * point.value.value:.1f} % at {point.x:g}" for point in (curve.points[0], curve.points[-1]))
+        terminal.say(f"{curve.name:28}{ends} {UNITS[curve.x]}")
+    terminal.say(str(out / PAGE))
+    return 0
+
+
+COMMAND = Command("what more samples and longer thoughts buy a model: accuracy by n, by tokens of thinking, by difficulty", flags, run)

@@ -1,0 +1,223 @@
+"""A model's test-time scaling as one page: what more samples and longer thoughts buy, what a solved problem costs, who profits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aha.evals.scaling import Curve, Level, Point, Scaling
+from aha.reports.charts import Chart, Series, shown
+from aha.reports.drawing import svg
+from aha.reports.page import rendered
+from aha.reports.samples import Kind, pieces
+
+TEMPLATE = "scaling.html.jinja"
+WIDE, NARROW = (11, 3.8), (5.4, 3.0)
+TOLD = "told to answer"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One thought under one budget, as it went on from there."""
+
+    budget: str
+    right: bool
+    tokens: int
+    pieces: tuple[tuple[Kind, str], ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One problem, the same thought cut later and later."""
+
+    question: str
+    language: str
+    cuts: tuple[Cut, ...]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart with its drawing and the words below its axis."""
+
+    chart: Chart
+    drawing: str
+    axis: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row of the table of costs; `best`: no row below or above it pays less for a solved problem."""
+
+    way: str
+    accuracy: str
+    interval: str
+    spent: str
+    per_solved: str
+    best: bool
+
+
+def cut_example(question: str, language: str, texts: Sequence[tuple[str, bool, int, str]]) -> Example:
+    """From (budget, right, tokens, text), the shortest budget first."""
+    return Example(question, language, tuple(Cut(name, right, tokens, pieces(text)) for name, right, tokens, text in texts))
+
+
+def scaling_html(found: Scaling, title: str, facts: Mapping[str, str], example: Example | None = None) -> str:
+    """The whole page, nothing to load from elsewhere."""
+    return rendered(
+        TEMPLATE,
+        title=title,
+        facts=facts,
+        headline=_headline(found),
+        by_samples=_by_samples(found),
+        by_thought=_by_thought(found),
+        spent=_spent(found),
+        costs=costs(found),
+        levels=found.levels,
+        by_level=_by_level(found.levels),
+        example=example,
+        shown=shown,
+    )
+
+
+# --- charts -------------------------------------------------------------------------------------------------------------
+
+
+def _by_samples(found: Scaling) -> list[Drawn]:
+    series = [_series(curve, interval=curve.name in ("pass@n", "cons@n")) for curve in found.samples]
+    chart = Chart(
+        "samples",
+        "More samples",
+        "share",
+        "The share of problems that are solved with n samples of each. pass@n: one of them is right, which only someone who can check "
+        "knows. cons@n: the most frequent answer is right. The others choose, or weigh votes, by a score of every sample. Means over all "
+        "choices of n samples, weighted votes over 200 orders of them; the lines are 95 % intervals over problems.",
+        "Between cons@n and pass@n lies what a better way to choose could still win.",
+        tuple(series),
+        joined=True,
+        log=True,
+        near=True,
+    )
+    return [Drawn(chart, svg(chart, *WIDE), "samples a problem, n", wide=True)] if found.k > 1 else []
+
+
+def _by_thought(found: Scaling) -> list[Drawn]:
+    charts = []
+    if found.budget:
+        cut = Chart(
+            "budget",
+            "Shorter thoughts",
+            "share",
+            "pass@1 by the tokens that are allowed. Told to answer: after so many tokens of thinking the end of the thought is written "
+            "for it, and it answers. Stopped there: whoever has not finished the whole reply by then is wrong.",
+            "A curve that rises: the thinking does the work. Where it is flat, shorter thoughts would do.",
+            tuple(_series(curve) for curve in found.budget),
+            level=found.samples[0].points[0].value.value,
+            joined=True,
+        )
+        charts.append(Drawn(cut, svg(cut, *NARROW), "tokens allowed; dashed: as long as it likes"))
+    if found.longer is not None:
+        points = found.longer.points
+        longer = Chart(
+            "longer",
+            "Longer thoughts",
+            "share",
+            "pass@1 when the end of each thought is replaced by a word such as “wait”, and it thinks on: never, once, and so on.",
+            "Rising: it finds mistakes when it looks again. Falling: it talks itself out of right answers.",
+            (Series("told to go on", tuple(p.x for p in points), tuple(p.value.value for p in points), _intervals(points)),),
+            level=points[0].value.value,
+            joined=True,
+            near=True,
+        )
+        charts.append(Drawn(longer, svg(longer, *NARROW), "times that it was told to go on"))
+    return charts
+
+
+def _spent(found: Scaling) -> list[Drawn]:
+    told = [curve for curve in found.budget if curve.name == TOLD]
+    lines = [_spending(curve) for curve in (*found.samples, *told)]
+    series = tuple(one for one in lines if one is not None)
+    chart = Chart(
+        "spent",
+        "What the tokens buy",
+        "share",
+        "The share of problems that are solved, by all tokens that were sampled for one: many samples, or one thought that may grow.",
+        "For any number of tokens, the highest curve is the best way to spend them.",
+        series,
+        joined=True,
+        log=True,
+    )
+    return [Drawn(chart, svg(chart, *WIDE), "tokens a problem", wide=True)] if series else []
+
+
+def _by_level(levels: Sequence[Level]) -> list[Drawn]:
+    plans = (
+        ("pass@n", "Samples, by difficulty", "samples a problem, n: one of them is right", True),
+        ("cons@n", "Votes, by difficulty", "samples a problem, n: the most frequent answer is right", True),
+        (TOLD, "Thinking, by difficulty", "tokens of thinking, then told to answer", False),
+    )
+    drawn = []
+    for name, title, axis, log in plans:
+        found = [(level, curve) for level in levels for curve in level.curves if curve.name == name and len(curve.points) > 1]
+        if found:
+            series = tuple(_series(curve, level.name, interval=False) for level, curve in found)
+            chart = Chart(name, title, "share", "", "", series, joined=True, log=log, near=log)
+            drawn.append(Drawn(chart, svg(chart, *NARROW), axis))
+    return drawn
+
+
+def _series(curve: Curve, name: str = "", interval: bool = True) -> Series:
+    points = curve.points
+    return Series(
+        name or curve.name,
+        tuple(point.x for point in points),
+        tuple(point.value.value for point in points),
+        _intervals(points) if interval else (),
+    )
+
+
+def _spending(curve: Curve) -> Series | None:
+    known = [(point.tokens, point.value.value) for point in curve.points if point.tokens]
+    return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
+
+
+def _intervals(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
+    return tuple((point.value.low, point.value.high) for point in points)
+
+
+# --- tables -------------------------------------------------------------------------------------------------------------
+
+
+def _headline(found: Scaling) -> list[tuple[str, str, str]]:
+    """(name, value, what it means) of the numbers that stand first."""
+    alone = found.samples[0].points[0]
+    rows = [("pass@1", shown(alone.value.value, "share"), "one sample")]
+    means = {"pass@n": "one of {k} is right", "cons@n": "the most frequent of {k}"}
+    for curve in found.samples:
+        if curve.name in means and found.k > 1:
+            value = shown(curve.points[-1].value.value, "share")
+            rows.append((curve.name.replace("@n", f"@{found.k}"), value, means[curve.name].format(k=found.k)))
+    if alone.per_solved is not None:
+        rows.append(("tokens", shown(alone.per_solved, "tokens"), "for each solved problem, one sample a problem"))
+    return rows
+
+
+def costs(found: Scaling) -> list[Cost]:
+    """Every point that has tokens: what it solves, what was spent, and what a solved problem cost."""
+    curves = [*found.samples, *found.budget, *([found.longer] if found.longer else [])]
+    points = [(curve, point) for curve in curves for point in curve.points if point.tokens is not None]
+    known = [point.per_solved for _, point in points if point.per_solved is not None]
+    return [_cost(curve, point, min(known, default=0.0)) for curve, point in points]
+
+
+def _cost(curve: Curve, point: Point, least: float) -> Cost:
+    ways = {"n": f"n = {point.x:g}", "budget": f"{point.x:g} tokens", "times": f"{point.x:g} times"}
+    value = point.value
+    return Cost(
+        way=f"{curve.name}, {ways[curve.x]}",
+        accuracy=f"{100 * value.value:.1f} %",
+        interval=f"{100 * value.low:.1f} to {100 * value.high:.1f}",
+        spent=f"{point.tokens or 0:,.0f}",
+        per_solved="–" if point.per_solved is None else f"{point.per_solved:,.0f}",
+        best=point.per_solved is not None and point.per_solved <= least,
+    )

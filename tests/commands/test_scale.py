@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aha.protocols import Adam, Compute
+from tests.commands.test_examine import rows, solves
+from tests.servers import Server
+
+FEW = ("--k", 4, "--problems", 3, "--sampling.max_tokens", 24, "--scale.answer_tokens", 16)
+
+
+def test_a_model_of_ours_gets_a_page_and_numbers(aha, model):
+    found = aha("scale", "countdown", "--model", model, *FEW, "--out", "s", "--json")
+    assert found.code == 0, found.err
+    result = json.loads(found.out)
+    assert (result["problems"], result["k"], result["model"]) == (3, 4, model)
+    assert [curve["name"] for curve in result["samples"]][::2] == ["pass@n", "best of n by likelihood"]
+    assert [point["n"] for point in result["samples"][0]["points"]] == [1, 2, 4]
+    assert json.loads(Path("s/scale.json").read_text())["samples"] == result["samples"]
+    assert Path("s/scale.html").read_text().startswith("<!doctype html>")
+    again = aha("scale", "countdown", "--model", model, *FEW, "--out", "s", "--json")
+    assert (again.out, again.err) == (found.out, "")
+
+
+def test_its_free_samples_are_those_of_aha_eval(aha, model):
+    scaled = json.loads(aha("scale", "countdown", "--model", model, *FEW, "--out", "s", "--json").out)
+    measured = json.loads(aha("eval", "countdown", "--model", model, *FEW[:6], "--json").out)
+    assert (scaled["pass@1"], scaled["tokens"]) == (measured["pass@1"], measured["length"])
+
+
+def test_other_settings_do_not_mix_with_what_is_there(aha, model):
+    assert aha("scale", "countdown", "--model", model, *FEW, "--out", "s").code == 0
+    found = aha("scale", "countdown", "--model", model, *FEW, "--sampling.temperature", 0.5, "--out", "s")
+    assert (found.code, "begun with other settings" in found.err) == (2, True)
+
+
+def test_a_published_benchmark_is_scaled_as_it_is_asked(aha, model, tmp_path):
+    data = rows(tmp_path / "g.jsonl")
+    words = ("--data", data, "--template", "short", "--k", 2, "--sampling.max_tokens", 16, "--scale.answer_tokens", 8)
+    found = aha("scale", "gsm8k", "--model", model, *words, "--out", "s", "--json")
+    assert found.code == 0, found.err
+    assert json.loads(found.out)["problems"] == 3
+
+
+def test_a_server_is_asked_and_its_samples_are_judged_once(aha, tmp_path):
+    with Server(solves) as server:
+        words = ("--data", rows(tmp_path / "g.jsonl"), "--k", 4, "--cache", "c", "--out", "s", "--json")
+        found = aha("scale", "gsm8k", "--model", f"{server.url}#m", *words)
+        assert found.code == 0, found.err
+        assert len(server.requests) == 12
+    result = json.loads(found.out)  # one line
+    assert (result["pass@1"], result["k"]) == (pytest.approx(2 / 3), 4)
+    same = json.loads(aha("scale", "s", "--out", "t", "--json").out)
+    assert same["samples"] == result["samples"]
+
+
+def test_a_file_of_judged_samples_with_rewards_is_enough(aha, tmp_path):
+    lines = [{"problem": "a", "right": right, "vote": vote, "reward": reward} for right, vote, reward in ((1, "7", 0.9), (0, "8", 0.1))]
+    Path("judged.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = json.loads(aha("scale", "judged.jsonl", "--json").out)
+    curves = {curve["name"]: [point["accuracy"] for point in curve["points"]] for curve in result["samples"]}
+    assert curves["pass@n"] == curves["best of n by reward"] == [0.5, 1.0]
+    assert curves["cons@n"] == [0.5, 0.5]
+    assert Path("runs/scale-judged/scale.html").exists()
+
+
+def test_published_samples_have_their_published_figures(aha, published):
+    path = published("outputs/qwen25_math_cot_100/math_cot_100.jsonl")
+    result = json.loads(aha("scale", path, "--json").out)
+    last = {curve["name"]: round(100 * curve["points"][-1]["accuracy"], 3) for curve in result["samples"]}
+    assert last == {"pass@n": 96.0, "cons@n": 92.5, "best of n by reward": 94.0, "vote weighted by reward": 94.0}
+
+
+def test_a_model_with_a_score_head_chooses(aha, model):
+    from aha.backends.laptop import Laptop
+
+    learner = Laptop(Compute()).learner(model, Adam(), reference=False, head="score")
+    learner.save(Path("judge"))
+    found = aha("scale", "countdown", "--model", model, "--scorer", "judge", *FEW, "--out", "s", "--json")
+    assert found.code == 0, found.err
+    assert [curve["name"] for curve in json.loads(found.out)["samples"]][-2:] == [
+        "best of n by scorer judge",
+        "vote weighted by scorer judge",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("countdwon", "--model", "x"), "did you mean countdown"),
+        (("countdown",), "it asks a model; give one with --model FOLDER"),
+        (("countdown", "--model", "./none"), "there is no such folder"),
+        (("countdown", "--model", "http://127.0.0.1:9/v1#m"), "a server is asked published benchmarks"),
+        (("tiny-world", "--model", "MODEL"), "several domains"),
+        (("simpleqa", "--model", "MODEL", "--data", "q.csv"), "only a language model can grade it"),
+        (("judged.jsonl", "--model", "MODEL"), "these samples were judged before"),
+        (("empty",), "no such benchmark"),
+        (("countdown", "--model", "MODEL", "--scale.budgets", "-1"), "each must be 0 or more"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(aha, model, words, said):
+    Path("judged.jsonl").write_text('{"problem": "a", "right": 1}\n')
+    Path("empty").mkdir()
+    Path("q.csv").write_text("problem,answer\nq,a\n")
+    found = aha("scale", *(model if word == "MODEL" else word for word in words))
+    assert (found.code, len(found.err.splitlines())) == (2, 1), found.err
+    assert said in found.err
