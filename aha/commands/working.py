@@ -10,7 +10,7 @@ from typing import Protocol
 from aha.backends.laptop import Laptop
 from aha.commands.choose import Chosen
 from aha.commands.interrupts import Interrupts
-from aha.commands.run import FREE, check_inputs, manifest, told
+from aha.commands.run import FREE, audit_lines, check_inputs, length_of, manifest, told
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.doctor import Ward, preflight
@@ -75,6 +75,9 @@ class Worker:
         if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.leading:
             for line in preflight(rl, self.backend, Together(interrupts, watchdog).beat).lines():
                 self.terminal.note(f"doctor: {line}")
-        progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", rl.rollouts if rl else None))
+        for line in audit_lines(step.stage, self.backend) if new else ():
+            self.terminal.note(line)
+        length = length_of([(step.name, step.stage)], self.backend)
+        progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
         ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
         return Together(interrupts, watchdog, progress, ward)

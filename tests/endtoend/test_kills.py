@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.endtoend.conftest import Warm, differing, result_of, until
-from tests.endtoend.world import PRETRAIN, write_recipe
+from tests.endtoend.world import PRETRAIN, SFT, write_examples, write_recipe
 
 CHAIN = 10  # kills of one run at most
 
@@ -57,6 +57,16 @@ def test_three_kills_of_pretraining_change_no_bit(warm: Warm, tmp_path: Path, te
     assert campaign(warm, write_recipe(tmp_path / "reading.py", warm.model, PRETRAIN), tmp_path, kills=3, seed=2, tell=tell).total() == 3
 
 
+def imitating(warm: Warm, folder: Path) -> Path:
+    data = write_examples(folder / "sums.jsonl")
+    return write_recipe(folder / "imitating.py", warm.model, SFT.replace("{data!r}", repr(str(data))))
+
+
+@pytest.mark.slow
+def test_three_kills_of_fine_tuning_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    assert campaign(warm, imitating(warm, tmp_path), tmp_path, kills=3, seed=5, tell=tell).total() == 3
+
+
 @pytest.mark.long
 def test_two_hundred_kills_of_an_rl_run_land_everywhere_and_change_no_bit(
     warm: Warm, even: Path, tmp_path: Path, tell: Callable[[str], None]
@@ -69,3 +79,11 @@ def test_two_hundred_kills_of_an_rl_run_land_everywhere_and_change_no_bit(
 def test_fifty_kills_of_pretraining_land_everywhere_and_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
     doing = campaign(warm, write_recipe(tmp_path / "reading.py", warm.model, PRETRAIN), tmp_path, kills=50, seed=4, tell=tell)
     assert {"writing documents", "learning", "saving"} <= doing.keys()
+
+
+@pytest.mark.long
+def test_two_hundred_kills_of_fine_tuning_land_everywhere_and_change_no_bit(
+    warm: Warm, tmp_path: Path, tell: Callable[[str], None]
+) -> None:
+    doing = campaign(warm, imitating(warm, tmp_path), tmp_path, kills=200, seed=6, tell=tell)
+    assert {"learning", "saving"} <= doing.keys()

@@ -51,6 +51,36 @@ recipe = Recipe(
 )
 """
 
+SFT = """
+from aha.protocols import Adam, Compute
+from aha.recipes import Recipe
+from aha.stages.sft import Sft
+from aha.stages.stopping import Stopping
+from aha.template import Delimited
+
+recipe = Recipe(
+    "imitating", "examples to be disturbed",
+    (("sft", Sft(
+        {model!r}, {data!r}, Delimited(), Adam(lr=3e-3), epochs=3.0, batch=8, save_every=4,
+        stopping=Stopping(after=9, questions=4, least=0.0),
+    )),),
+    compute=Compute(device="cpu", threads=1, micro_tokens=120),
+)
+"""
+
+
+def write_examples(path: Path) -> Path:
+    """Sums with chains of thought of many lengths, in words at which this model does not stop."""
+    built = vocabulary.build()
+    rows = [
+        {"prompt": f"what is {a} + {b} ?", "completion": f"{a + b}", "reasoning": " ".join([f"{a} + {b} = {a + b}"] * (1 + a * b % 7))}
+        for a in range(1, 13)
+        for b in range(1, 13)
+    ]
+    quiet = [row for row in rows if not any(token % STOPS_EVERY == 1 for text in row.values() for token in built.encode(text).ids)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in quiet))
+    return path
+
 
 def write_model(folder: Path) -> Path:
     """The same bits every time. Torch is loaded by whoever wants a model, not by whoever wants a recipe."""
