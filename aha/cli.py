@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from aha.commands import bench_reward, chat, code, compare, grade, judged, lineage, offline, regrade, sandbox, scale, score, serve
 from aha.commands.command import Command
-from aha.commands.given import check_model, given, settings
+from aha.commands.given import check_asked, check_model, given, settings
 from aha.commands.memo import again
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
@@ -213,26 +213,27 @@ def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     check_names(names)
     if arguments.model is None:
         raise BadInput(f"{names[0]}: it asks a model; give one with --model FOLDER")
-    if not arguments.model.startswith(("http://", "https://")):
-        check_model(arguments.model)
+    check_asked(arguments.model)
     _check_against(arguments.against, names)
     judges = judged.given(arguments, names[0] in (*BENCHMARKS, WORLD))
     if names[0] in (*BENCHMARKS, WORLD):
         return _eval_ours(names[0], arguments, rest, terminal)
     from aha.commands.examine import Wanted, examine
+    from aha.commands.rating import rater
     from aha.evals.exams import exam
 
     data = None if arguments.data is None else str(arguments.data)
     exams = tuple(exam(name) for name in names)
-    wanted = Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, tuple(settings(rest)), arguments.against, judges)
-    return examine(wanted, terminal)
+    contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
+    given_too = tuple(settings(rest)), arguments.against, judges, contests
+    return examine(Wanted(exams, arguments.model, data, arguments.out, arguments.lm_eval, *given_too), terminal)
 
 
 def _check_against(word: str | None, names: Sequence[str]) -> None:
     from aha.evals.rivals import saved_result
 
-    if word is not None and not word.startswith(("http://", "https://")) and any(saved_result(word, name) is None for name in names):
-        check_model(word)
+    if word is not None and any(saved_result(word, name) is None for name in names):
+        check_asked(word)
 
 
 def _eval_ours(name: str, arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
@@ -242,6 +243,7 @@ def _eval_ours(name: str, arguments: Namespace, rest: list[str], terminal: Termi
         from aha.commands import world
 
         return world.world(world.Asked(arguments.model, tuple(settings(rest)), arguments.record, arguments.against), terminal)
+    check_model(arguments.model)
     from aha.commands.evaluate import Asked, evaluate
 
     return evaluate(Asked(name, arguments.model, tuple(settings(rest)), arguments.record, arguments.against), terminal)

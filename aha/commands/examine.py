@@ -17,12 +17,13 @@ from aha.backends.openai_endpoint import Endpoint, is_endpoint
 from aha.commands.interrupts import Interrupts
 from aha.commands.judged import Judges
 from aha.commands.judging import Court, Judging, court
+from aha.commands.rating import Rater
 from aha.commands.reach import Think, fitted, say_lowered
 from aha.commands.results import protocol, tell
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, replace_file, trouble
 from aha.errors import BadInput
-from aha.evals.examined import lm_eval, result_of
+from aha.evals.examined import Graded, lm_eval, result_of
 from aha.evals.exams import Exam, Item, items_of
 from aha.evals.rivals import against, measured_by, read_rival, saved_result
 from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, read_settings
@@ -72,6 +73,7 @@ class Wanted:
     settings: tuple[tuple[str, str], ...]
     against: str | None = None
     judges: Judges = Judges()
+    rater: Rater | None = None
 
 
 def examine(wanted: Wanted, terminal: Terminal) -> int:
@@ -153,7 +155,7 @@ def _one(
     else:
         graded = grade_all(exam, items, saved.generations, asked.k, interrupts.beat)
         result = {"model": wanted.model, **result_of(exam, graded, chosen.seed)}
-    result |= protocol(judge.told(exam))
+    result |= protocol(judge.told(exam)) | _rating(exam, graded, wanted.rater, terminal)
     saved.write_grades(graded, result)
     return result
 
@@ -211,6 +213,23 @@ def _settings(exam: Exam, asked: Protocolled, wanted: Wanted, source: str, probl
         "seed": asked.seed,
         "begun": known.get("begun") or time.strftime("%Y-%m-%d"),
     }
+
+
+def _rating(exam: Exam, graded: Sequence[Graded], rater: Rater | None, terminal: Terminal) -> dict[str, Any]:
+    """A problem's samples, in order, are the tries at it."""
+    if rater is None or exam.name != "codeforces":
+        return {}
+    tries: dict[str, list[bool]] = {}
+    for each in graded:
+        tries.setdefault(each.item, []).append(each.right)
+    known = {name: verdicts for name, verdicts in tries.items() if name in rater.problems()}
+    if not known:
+        terminal.note(f"{exam.name}: no rating: {next(iter(tries))} and the others are no problems of these contests; names are as 1971A")
+        return {}
+    if len(known) < len(tries):
+        terminal.note(f"{exam.name}: {len(tries) - len(known)} problems are of none of these contests and count for pass@1 alone")
+    found = rater.rate(known, terminal)
+    return {"rating": found["rating"], "percentile": found["percentile"], "contests": found["n"]}
 
 
 def _of_server(asking: Asking, folder: Path) -> dict[str, Any]:

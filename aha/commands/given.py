@@ -135,8 +135,20 @@ def check_out(target: str, out: Path | None) -> None:
         raise BadInput(f"{root}: it belongs to another recipe ({begun}, not {target}); choose another directory")
 
 
+def check_asked(model: str) -> None:
+    """The same for who is only asked, which may be a server: BadInput where its address is none."""
+    if model.startswith(("http://", "https://")):
+        from aha.backends.openai_endpoint import Endpoint
+
+        Endpoint.read(model)
+    else:
+        check_model(model)
+
+
 def check_model(model: str) -> None:
     """BadInput for what looks like a folder and is none. A hub's name is asked for later, by who can."""
+    if model.startswith(("http://", "https://")):
+        raise BadInput(f"model {model}: it is a server, which shows no weights; give a folder or a hub name (aha eval asks servers, too)")
     path = Path(model).expanduser()
     if (path / "manifest.json").is_file() and (path / "checkpoints").is_dir():
         found = sorted(folder for folder in (path / "checkpoints").iterdir() if folder.name.isdecimal())

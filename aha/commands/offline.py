@@ -36,7 +36,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
 
 
-GIVEN = ("annotations", "judgments", "rating", "results", "standings")
+GIVEN = ("annotations", "judgments", "rating", "results")  # with --model, contests rate what it says
 
 
 def is_meant(name: str, arguments: Namespace) -> bool:
@@ -135,33 +135,25 @@ def _parts(battles: Sequence[Battle], version: Version, folder: Path | None) -> 
 
 
 def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.codeforces import HISTOGRAM, percentile, place_in, read_contest, read_histogram
-    from aha.evals.files import data_folder, find_file
+    from aha.commands.rating import histogram_in, rater
+    from aha.evals.codeforces import percentile
 
-    path = find_file(data_folder(arguments.data), HISTOGRAM)
-    if path is None:
-        raise BadInput(f"codeforces: {HISTOGRAM}, users by rating, is not in the data; name its folder with --data DIR or AHA_DATA")
-    histogram = read_histogram(path)
     if arguments.rating is not None:
-        _tell(terminal, {"rating": arguments.rating, "percentile": round(percentile(arguments.rating, histogram), 1)})
+        found = percentile(arguments.rating, histogram_in(arguments.data))
+        _tell(terminal, {"rating": arguments.rating, "percentile": round(found, 1)})
         return 0
-    if arguments.results is None or not arguments.standings or len(arguments.standings) != len(arguments.changes or ()):
-        raise BadInput("codeforces: give --rating N, or --results FILE with --standings FILE… and as many --changes FILE…")
+    needed = "--rating N, or --results FILE with --standings FILE… and as many --changes FILE…"
+    if arguments.results is None:
+        raise BadInput(f"codeforces: give {needed}")
     from aha.evals.attempts import read_attempts
 
+    contests = rater(arguments, needed)
     tries = {tried.problem: [attempt.right for attempt in tried.attempts] for tried in read_attempts(arguments.results).problems}
-    contests = [read_contest(*files) for files in zip(arguments.standings, arguments.changes, strict=True)]
-    if strangers := sorted(tries.keys() - {problem for contest in contests for problem in contest.problems}):
+    if strangers := sorted(tries.keys() - contests.problems()):
         raise BadInput(
             f"{arguments.results}: {strangers[0]} is a problem of none of the contests; a name is contest and letter, as in 1971A"
         )
-    places = [place_in(contest, tries) for contest in contests]
-    for place in places:
-        terminal.note(
-            f"contest {place.contest}: {place.points:g} points, place {place.rank} of {place.contestants}, rating {place.rating:.0f}"
-        )
-    rating = sum(place.rating for place in places) / len(places)
-    _tell(terminal, {"rating": round(rating), "percentile": round(percentile(rating, histogram), 1), "n": len(places)})
+    _tell(terminal, {**contests.rate(tries, terminal)})
     return 0
 
 

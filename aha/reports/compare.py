@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from aha.paper import SOURCE, tables
 from aha.reports.charts import Chart, Series
 from aha.reports.drawing import Bar, Bars, bar_svg, svg
-from aha.reports.grids import Grid, Line, curve_grid, markdown, measured_grid, models_of, paper_grids, value_of
+from aha.reports.grids import MARK, Grid, Line, curve_grid, markdown, measured_grid, models_of, paper_grids, unverified_note, value_of
 from aha.reports.page import rendered
-from aha.reports.results import Measured, Run
+from aha.reports.results import Measured, Run, Value
 
 TEMPLATE = "compare.html.jinja"
 WIDE = (11, 4.2)
@@ -30,13 +30,15 @@ def compare_html(runs: Sequence[Run]) -> str:
         measured=measured_grid(runs),
         tables=paper_grids(runs),
         missing=_missing(runs),
+        unverified=unverified_note(runs),
     )
 
 
 def compare_markdown(runs: Sequence[Run]) -> str:
     """The same without pictures."""
     curves = [curve_grid(run) for run in runs if run.curve]
-    return f"# {' · '.join(models_of(runs))}\n\nPublished numbers: {SOURCE}. Bold: measured here.\n\n" + markdown(
+    note = f" {unverified_note(runs)}".rstrip()
+    return f"# {' · '.join(models_of(runs))}\n\nPublished numbers: {SOURCE}. Bold: measured here.{note}\n\n" + markdown(
         [measured_grid(runs), _figure_grid(runs), *paper_grids(runs), *curves]
     )
 
@@ -76,21 +78,27 @@ def published_training() -> str:
 
 
 def _bar(model: str, measured: Sequence[Measured]) -> Bar:
-    found = [value_of(measured, column) for column in tables()["figure1"].columns]
+    found = _values(measured)
     intervals = tuple(
         (value.low, value.high) if value is not None and value.low is not None and value.high is not None else None for value in found
     )
     return Bar(model, tuple(value.value if value is not None else None for value in found), intervals, ours=True)
 
 
+def _values(measured: Sequence[Measured]) -> list[Value | None]:
+    return [value_of(measured, column) for column in tables()["figure1"].columns]
+
+
 def _figure_grid(runs: Sequence[Run]) -> Grid:
     bars = figure_1(runs)
     head = ("model", *(name.replace("\n", " ") for name in bars.groups))
     every = frozenset(range(len(bars.groups)))
-    lines = [
-        Line(bar.name, tuple("" if value is None else f"{value:.1f}" for value in bar.values), every if bar.ours else frozenset())
-        for bar in bars.bars
-    ]
+    marked = {model: [value is not None and value.unverified for value in _values(measured)] for model, measured in models_of(runs).items()}
+    lines = []
+    for bar in bars.bars:
+        marks = marked.get(bar.name, []) if bar.ours else []
+        cells = ("" if value is None else f"{value:.1f}" + MARK * any(marks[at : at + 1]) for at, value in enumerate(bar.values))
+        lines.append(Line(bar.name, tuple(cells), every if bar.ours else frozenset()))
     return Grid("benchmark performance", "Figure 1, page 1", head, tuple(lines))
 
 

@@ -15,6 +15,7 @@ CAPTIONS = {
     "table5": "the distilled models on reasoning",
     "table6": "a distilled model and one trained by RL alone",
 }
+MARK = " †"
 RATES = (("truncated", "cut"), ("unparsed", "no answer read"), ("refused", "declined"), ("abstained", "not gradable"))
 
 
@@ -70,6 +71,12 @@ def measured_grid(runs: Sequence[Run]) -> Grid:
     return Grid("What was measured here", "per cent, but for ratings; the interval is over problems", head, tuple(lines))
 
 
+def unverified_note(runs: Sequence[Run]) -> str:
+    """What the mark says, and of which benchmarks; empty where none is marked."""
+    names = dict.fromkeys(each.benchmark for run in runs for each in run.measured if each.unverified)
+    return f"{MARK.strip()} protocol: unverified: asked with a prompt not checked against its source ({', '.join(names)})." if names else ""
+
+
 def curve_grid(run: Run) -> Grid:
     """pass@1 over a run's checkpoints, as in Figure 2."""
     lines = [Line(str(point.rollouts), (f"{point.value.value:.1f}", _interval(point.value))) for point in run.curve]
@@ -106,7 +113,7 @@ def _grid(table: Table, ours: dict[str, list[Measured]]) -> Grid:
 
 
 def _shown(value: Value | None, column: Column) -> str:
-    return "" if value is None else shown(value.value, column)
+    return "" if value is None else shown(value.value, column) + MARK * value.unverified
 
 
 def _own(each: Measured) -> Line:
@@ -116,7 +123,10 @@ def _own(each: Measured) -> Line:
     count = fields.get("problems", fields.get("n", ""))
     unit = f"{value.value:.0f}" if "rating" in fields else f"{value.value:.1f}"
     cons = fields.get("cons@k", fields.get(f"cons@{fields.get('k')}"))
-    return Line(each.model, (each.benchmark, unit, _interval(value), _share(cons), str(fields.get("k", "")), str(count), *rates))
+    return Line(
+        each.model,
+        (each.benchmark, unit + MARK * each.unverified, _interval(value), _share(cons), str(fields.get("k", "")), str(count), *rates),
+    )
 
 
 def _share(value: object) -> str:

@@ -32,11 +32,13 @@ PER_CENT = {"LC-winrate": "lc_win_rate", "GPT-4-1106": "score", "Percentile": "p
 
 @dataclass(frozen=True)
 class Value:
-    """Per cent, or a rating; with its 95 % interval where it has one."""
+    """Per cent, or a rating; with its 95 % interval where it has one. `unverified`: asked with a prompt that was not checked against its
+    source, so that it is no measurement of the published number."""
 
     value: float
     low: float | None = None
     high: float | None = None
+    unverified: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,13 @@ class Measured:
             return _value(self.fields, PER_CENT[metric], 1.0)
         if metric.startswith("cons@"):
             name = metric if metric in self.fields else "cons@k" if self.fields.get("k") == int(metric[5:]) else ""
-            return _value({name: self.fields.get(name)}, name, 100.0)
+            return _value({name: self.fields.get(name), "protocol": self.fields.get("protocol")}, name, 100.0)
         return _value(self.fields, "f1" if metric.endswith("F1") and "f1" in self.fields else "pass@1", 100.0)
+
+    @property
+    def unverified(self) -> bool:
+        """Whether its result says so of its protocol."""
+        return self.fields.get("protocol") == "unverified"
 
     @property
     def headline(self) -> Value | None:
@@ -147,7 +154,8 @@ def _value(fields: Mapping[str, Any], name: str, times: float) -> Value | None:
     found = fields.get(name)
     if not isinstance(found, float | int) or isinstance(found, bool):
         return None
+    unverified = fields.get("protocol") == "unverified"
     interval: Sequence[Any] = fields.get("ci95") or ()
     if len(interval) == 2 and name in ("pass@1", "score") and all(isinstance(end, float | int) for end in interval):
-        return Value(times * found, times * interval[0], times * interval[1])
-    return Value(times * found)
+        return Value(times * found, times * interval[0], times * interval[1], unverified)
+    return Value(times * found, unverified=unverified)

@@ -9,12 +9,15 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import benchmark
 from aha.evals.measurement import Measurement, Sample, gain, measure_samples
 from aha.evals.records import read_samples, write_samples
+from aha.grading import run_programs_in
+from aha.grading.sandbox import Tier
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
 from aha.stages.overlap import Overlap, Pace
@@ -29,7 +32,7 @@ JUDGING = 16  # problems whose samples are judged at a time beside sampling, whe
 class Evaluate:
     """`model` is the base; `k` samples of each of `problems` held-out problems. `short`: the cut, in new tokens, of pass@1_short.
 
-    `of`: the run directory whose checkpoints are measured; its own where there is none.
+    `of`: the run directory whose checkpoints are measured; its own where there is none. `sandbox`: where the programs of replies run.
 
     `curve_problems` and `curve_samples` are the cheap measure of the checkpoints between base and last; 0 problems leave them out."""
 
@@ -41,6 +44,7 @@ class Evaluate:
     short: int = 32
     template: Template = field(default_factory=Short)
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=1.0, max_tokens=300))
+    sandbox: Tier | Literal["auto"] = "auto"
     curve_problems: int = 100
     curve_samples: int = 1
     seed: int = 0
@@ -93,7 +97,8 @@ class Evaluate:
         return measure_samples(samples, self.seed)
 
     def live(self, backend: Backend) -> AbstractContextManager[Benchmark]:
-        """The benchmark with what its grader needs live."""
+        """The benchmark with what its grader needs live; programs run in the tier that was chosen."""
+        run_programs_in(self.sandbox)
         return benchmark(self.benchmark).open(backend)
 
     def held_out(self) -> list[Problem]:

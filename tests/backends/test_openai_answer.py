@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aha.backends.openai_answer import Failed, read
+from aha.backends.openai_answer import Failed, allowed, read
 from tests.servers import said
 
 
@@ -24,3 +24,24 @@ def test_log_probabilities_of_the_first_token_are_kept_in_their_order():
 def test_log_probabilities_that_are_none_make_the_reply_one_to_be_asked_for_again(top: object):
     with pytest.raises(Failed, match="log-probabilities"):
         read(with_top(top))
+
+
+@pytest.mark.parametrize(
+    ("words", "room"),
+    [
+        ("max_tokens=32768 cannot be greater than max_model_len=4096. Please request fewer output tokens.", 4096),
+        (
+            "This model's maximum context length is 4096 tokens. However, you requested 32968 tokens (200 in the messages, 32768 in the",
+            3896,
+        ),
+        ("This model's maximum context length is 4,096 tokens and your prompt contains at least 96 input tokens", 4000),
+        ("the model has 4096 tokens of context; the prompt takes 96 and the reply 32768 or more", 4000),
+        ("max_tokens is too large: 32768. This model supports at most 16384 completion tokens, whereas you provided 32768.", 16384),
+        ("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8192),
+        ("temperature is 7: it has to be at most 2", None),
+        ("This model's maximum context length is 256 tokens. However, your prompt contains at least 257 input tokens", None),
+        ("max_tokens has to be a number", None),
+    ],
+)
+def test_what_a_refusal_says_of_tokens(words: str, room: int | None) -> None:
+    assert allowed(words, 32_768) == room

@@ -129,3 +129,15 @@ def test_two_runs_of_one_name_and_a_run_that_is_not_there_are_refused(results, c
     assert "two runs have one name; write NAME=RUN" in capsys.readouterr().err
     assert main(["compare", "nowhere"]) == 2
     assert capsys.readouterr().err == "aha: nowhere: there is no such file or run directory\n"
+
+
+def test_a_number_whose_prompt_was_not_checked_is_marked_wherever_it_stands(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps(AIME | {"protocol": "verified"}) + "\n" + json.dumps(MATHS | {"protocol": "unverified"}))
+    run = read_run(f"ours={tmp_path / 'a.jsonl'}")
+    shown = compare_markdown([run])
+    assert shown.count("50.0 †") >= 3, "beside our results, in Figure 1 and in the tables"
+    assert "25.0 †" not in shown
+    assert "† protocol: unverified: asked with a prompt not checked against its source (MATH-500)." in shown
+    table2, *_ = paper_grids([run])
+    assert table2.lines[-1].cells[:3] == ("25.0", "40.0", "50.0 †")
+    assert "50.0 †" in compare_html([run])

@@ -35,10 +35,10 @@ SHAPE = {
 }
 
 
-def fresh(folder: Path) -> Path:
-    """The folder of a small model that talks at random."""
+def fresh(folder: Path, **shape: int) -> Path:
+    """The folder of a small model that talks at random; `shape` as its configuration has it."""
     vocabulary.save(folder, CONTEXT)
-    write_fresh({**SHAPE, "vocab_size": vocabulary.build().get_vocab_size()}, folder, seed=3)
+    write_fresh({**SHAPE, "vocab_size": vocabulary.build().get_vocab_size(), **shape}, folder, seed=3)
     return folder
 
 

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,72 +11,11 @@ from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking, Sampling
 from aha.serving.chat_model import Model
-from aha.serving.chat_server import ChatServer
 from tests.servers import talk
-from tests.serving.chats import fresh_model, heard, served, url
+from tests.serving.chats import fresh_model, served, url
+from tests.serving.ways import FAULTS, faulty
 
-FAULTS = ("429", "500", "slow", "cut", "silent", "no json", "")
 CALLS = 64
-
-
-class Way(BaseHTTPRequestHandler):
-    """Hands a request on to the server behind, after the first attempt at it went wrong in one way or another."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = 20
-    behind: ChatServer
-    attempts: Counter[str]
-    faults: Counter[str]
-    lock: threading.Lock
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with self.lock:
-            fault = FAULTS[len(self.attempts) % len(FAULTS)] if body.decode() not in self.attempts else ""
-            self.attempts[body.decode()] += 1
-            self.faults[fault] += 1
-        if fault in ("429", "500"):
-            return self._say(int(fault), b'{"error": {"message": "later"}}')
-        if fault == "silent":
-            self.close_connection = True
-            return None
-        status, answer, _ = heard(self.behind, body)  # a reply that is lost on the way was made all the same
-        if fault == "slow":
-            time.sleep(5.0)
-        if fault == "no json":
-            answer = b"<html>" + answer
-        return self._say(status, answer, cut=fault == "cut")
-
-    def _say(self, status: int, body: bytes, cut: bool = False) -> None:
-        try:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if cut else body)
-        except OSError:
-            self.close_connection = True
-        self.close_connection = self.close_connection or cut
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def faulty(behind: ChatServer) -> Iterator[tuple[str, type[Way]]]:
-    kind = type("This", (Way,), {"behind": behind, "attempts": Counter(), "faults": Counter(), "lock": threading.Lock()})
-
-    class Listener(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-    with Listener(("127.0.0.1", 0), kind) as listener:
-        thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.server_address[1]}/v1", kind
-        finally:
-            listener.shutdown()
-            thread.join(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +28,7 @@ def test_64_in_flight_through_a_way_that_fails_lose_nothing_and_count_nothing_tw
     talks = talk(*(f"{number} + {number}?" for number in range(CALLS)))
     sampling = Sampling(0.8, 0.95, 16)
     asking = Asking(seed=5, in_flight=CALLS, attempt_s=4.0, deadline_s=60.0, pause_s=0.05, cache=str(tmp_path))
-    with served(model) as server, faulty(server) as (address, way):
+    with served(model) as server, faulty(url(server)) as (address, way):
         with OpenAiChat(Endpoint(address, model.name), asking) as chat:
             found = list(chat.reply(talks, sampling))
         again = len(way.attempts), sum(way.attempts.values())

@@ -184,6 +184,7 @@ GPQA = MMLU.kin(
     Source(
         ("gpqa/gpqa_diamond.csv", "gpqa/*.zip", "gpqa*.csv"),
         "Question, Correct Answer, Incorrect Answer 1, Incorrect Answer 2, Incorrect Answer 3",
+        ("Idavidrein/gpqa", "gpqa_diamond", "train"),
     ),
     read=gpqa_item,
     judge=_judge_gpqa,

@@ -149,9 +149,9 @@ LIVECODEBENCH = HUMANEVAL.kin(
 )
 CODEFORCES = HUMANEVAL.kin(
     "codeforces",
-    "Codeforces: contest problems with tests; the rating comes from aha eval codeforces --results",
+    "Codeforces: contest problems with tests; a rating with --standings and --changes",
     "MIT collection; statements (c) Codeforces",
-    Source(("code/codeforces/codeforces_problems.json", "codeforces*.json*"), "problem, tests"),
+    Source(("code/codeforces/codeforces_problems.json", "codeforces*.json*"), "problem, tests", names="metadata_cf.json"),
     read=coded(_program),
     k=16,
     published=("Codeforces", "Rating"),

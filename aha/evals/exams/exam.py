@@ -50,6 +50,7 @@ class Source:
     columns: str
     hub: tuple[str, str | None, str] | None = None
     wrapped: bool = False  # whether one JSON object holds all rows by name
+    names: str = ""  # a file beside the rows with the list of their names
 
 
 Read = Callable[[Fields, str, int], Item]

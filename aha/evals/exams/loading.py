@@ -12,15 +12,16 @@ from typing import Any
 from aha.answers import gradable
 from aha.errors import BadInput
 from aha.evals.exams.exam import Exam, Item, WrongColumns
-from aha.evals.files import data_folder, read_rows, read_table
+from aha.evals.files import data_folder, read_json, read_rows, read_table
 from aha.tasks.reading import FILES, Refused, rows_of
 
 TABLES = (".csv", ".tsv")
 
 
 def items_of(exam: Exam, data: str | None) -> tuple[list[Item], str]:
-    """All items, each with a name of its own, and what was read, for people. `data`: a file, a folder, a hub's name, or None for
-    $AHA_DATA and then the benchmark's own name on the hub. BadInput for what is not there or has other columns."""
+    """All items, each with a name of its own, and what was read, for people. `data`: a file, a folder, a hub's name (with subset and
+    split, where they are not the usual ones, as `owner/name:subset:split`), or None for $AHA_DATA and then the benchmark's own name on
+    the hub. BadInput for what is not there or has other columns."""
     rows, read = _source(exam, data)
     return _items(exam, rows), read
 
@@ -41,12 +42,24 @@ def _source(exam: Exam, data: str | None) -> tuple[Iterator[tuple[str, str, int,
     folder = path if path is not None and path.is_dir() else data_folder(None) if data is None else None
     if folder is not None and (files := _find(exam, folder)):
         return _rows(files, exam), f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+    if path is not None and path.is_dir() and next(path.glob("**/*.parquet"), None) is not None:
+        split = exam.source.hub[2] if exam.source.hub is not None else "test"
+        return _items(exam, _from_hub(exam, str(path), None, split)), f"{path} ({split})"
     if path is not None and path.is_dir():
         raise BadInput(f"{data}: nothing of {exam.name} in it; it should hold {' or '.join(exam.source.layouts)}")
-    hub = (data, None, "test") if data is not None else exam.source.hub
+    hub = _hub(exam, data)
     if hub is None:
         raise BadInput(f"{exam.name}: name its rows with --data PATH (or AHA_DATA); it should hold {' or '.join(exam.source.layouts)}")
     return _from_hub(exam, *hub), f"{hub[0]} ({hub[1] or 'default'}, {hub[2]}) of the hub"
+
+
+def _hub(exam: Exam, data: str | None) -> tuple[str, str | None, str] | None:
+    """What is loaded of which data set: `owner/name:subset:split`, the last two as the benchmark has them where they are left out."""
+    if data is None:
+        return exam.source.hub
+    name, *parts = data.split(":")
+    _, subset, split = exam.source.hub if exam.source.hub is not None and exam.source.hub[0] == name else (name, None, "test")
+    return name, (parts[0] or None) if parts else subset, parts[1] if len(parts) > 1 and parts[1] else split
 
 
 def _looks_like_a_path(name: str) -> bool:
@@ -78,8 +91,18 @@ def _rows(files: Sequence[Path], exam: Exam) -> Iterator[tuple[str, str, int, di
                 rows = [{"key": key, **value} for key, value in rows[0].items()]
         if not rows:
             raise BadInput(f"{path}: no row in it")
+        if exam.source.names and (path.parent / exam.source.names).is_file():
+            rows = _called(rows, path.parent / exam.source.names)
         for number, row in enumerate(rows, start=1):
             yield f"{path}, record {number}", path.name.split(".")[0], number, row
+
+
+def _called(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+    """The rows with the names that stand in a file of their own; rows that it does not count are another set's."""
+    names = read_json(path)
+    if not isinstance(names, list) or len(names) != len(rows):
+        return rows
+    return [{"id": str(name), **row} for name, row in zip(names, rows, strict=True)]
 
 
 def _from_hub(exam: Exam, name: str, subset: str | None, split: str) -> Iterator[tuple[str, str, int, dict[str, Any]]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -65,6 +66,22 @@ def test_gpqa_keeps_the_order_in_which_its_options_stand(tmp_path):
         assert tuple(item.about["permutation"]) == permutation(number)
         assert isinstance(item.reference, Choice)
         assert item.reference.options[ord(item.reference.letter) - ord("A")] == "right"
+
+
+def test_each_repeat_of_gpqa_shows_its_options_in_a_new_order_from_one_generator_that_goes_on(tmp_path):
+    head = "Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3\n"
+    (tmp_path / "gpqa_diamond.csv").write_text(head + "".join(f"Which of {n}?,right,w1,w2,w3\n" for n in range(3)))
+    gpqa, order = exam("gpqa_diamond"), Random(0)
+    items, _ = items_of(gpqa, str(tmp_path))
+    for repeat in range(4):
+        for number, item in enumerate(items):
+            drawn, seen = order.sample(range(4), 4), gpqa.seen(item, repeat)
+            texts = [("right", "w1", "w2", "w3")[place] for place in drawn]
+            assert seen.about["permutation"] == drawn and list(seen.reference.options) == texts
+            shown = "\n".join(f"{letter}) {text}" for letter, text in zip("ABCD", texts, strict=True))
+            assert seen.prompt.endswith(f"Which of {number}?\n\n{shown}") and seen.id == item.id
+            judged = gpqa.judge(seen, f"Answer: {'ABCD'[drawn.index(0)]}")
+            assert isinstance(judged.grade, Right) and judged.vote == item.reference.letter, "votes are for options, not for places"
 
 
 @pytest.mark.parametrize("content", [b"Salted__\x01\x02\xff\xfe", b"\x93\xfa\x00\x81" * 50, b"Question\n\xff\xfe\x81\n"])
