@@ -1,0 +1,218 @@
+"""What preference models learn from (nature B.3): answers of a model, compared again and again, or labelled safe and unsafe."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TypeVar
+
+from aha.codec import decode
+from aha.durable import Disk, Place, Shards, publish_folder, remove_folder
+from aha.errors import BadInput, BarFailed
+from aha.protocols import Backend, Metrics, Observer, Problems, Sampling, Stop
+from aha.redact import hide
+from aha.rundir import RunDir
+from aha.stages.ask import seed_for
+from aha.stages.assessors import Assessor, Comparison, Live, Rubric
+from aha.stages.drawn import EngineSource, Wish
+from aha.tasks.preferences import write_preference
+from aha.template import Delimited, Template
+from aha.text import pieces
+from aha.types import Labelled, Pair, Problem, Reply
+
+ROWS, KEPT = "rows", "kept"
+Row = TypeVar("Row", Pair, Labelled)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two summaries at a time are compared `times` times, which of them is shown first drawn anew each time, and kept where the mean
+    difference is more than `margin` points (nature B.3: four times, 1). Pairs whose chosen answer is longer, or shorter, than the rejected
+    one are then left out, the most unequal first, until the mean lengths differ by no more than the share `apart` (`None`: none is), or
+    half of all pairs are left."""
+
+    times: int = 4
+    margin: float = 1.0
+    apart: float | None = 0.05
+
+    def __post_init__(self) -> None:
+        if self.times < 1 or self.margin < 0 or (self.apart is not None and self.apart < 0):
+            raise BadInput(f"times {self.times}, margin {self.margin}, apart {self.apart}: 1 or more, 0 or more, 0 or more or none")
+
+    def rows(self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: Live, place: tuple[int, ...]) -> tuple[list[Pair], Metrics]:
+        """The pairs of a chunk that are kept, and how many there were."""
+        couples = [(problem, *two) for problem, replies in asked for two in _couples(replies)]
+        swapped = [[bool(seed_for(*place, number, turn) & 1) for turn in range(self.times)] for number in range(len(couples))]
+        shown = [
+            Comparison(problem, other, one, turn) if swap else Comparison(problem, one, other, turn)
+            for (problem, one, other), swaps in zip(couples, swapped, strict=True)
+            for turn, swap in enumerate(swaps)
+        ]
+        said = iter(live.compare(shown))
+        means = [_mean([(-1.0 if swap else 1.0, next(said)) for swap in swaps]) for swaps in swapped]
+        kept = [
+            Pair(problem, *((one, other) if mean > 0 else (other, one)))
+            for (problem, one, other), mean in zip(couples, means, strict=True)
+            if mean is not None and abs(mean) > self.margin
+        ]
+        return kept, {"compared": float(len(couples)), "unjudged": float(means.count(None)), "kept": float(len(kept))}
+
+    def chosen(self, pairs: Sequence[Pair]) -> list[int]:
+        """Which of all pairs stay, so that length says little about which answer was chosen."""
+        if self.apart is None:
+            return list(range(len(pairs)))
+        return balanced([(len(pieces(pair.chosen)), len(pieces(pair.rejected))) for pair in pairs], self.apart)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Every reply as it stands, its thought included, is labelled safe or unsafe."""
+
+    def rows(self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: Live, place: tuple[int, ...]) -> tuple[list[Labelled], Metrics]:
+        """All replies of a chunk that have a label, each text once a problem."""
+        said = [
+            (problem, text) for problem, replies in asked for text in dict.fromkeys(reply.text for reply in replies if reply.text.strip())
+        ]
+        labels = live.safe(said)
+        kept = [Labelled(problem, text, safe) for (problem, text), safe in zip(said, labels, strict=True) if safe is not None]
+        unsafe = sum(not each.safe for each in kept)
+        return kept, {"unjudged": float(labels.count(None)), "kept": float(len(kept)), "unsafe": float(unsafe)}
+
+    def chosen(self, labelled: Sequence[Labelled]) -> list[int]:
+        """All."""
+        return list(range(len(labelled)))
+
+
+@dataclass(frozen=True)
+class Annotate:
+    """`questions` problems are answered by `model`, `samples` times each, and `by` says what `task` wants to know of the answers.
+
+    The rows are in the folder `rows` of the run, which appears whole. `chunk` problems are asked between two saves."""
+
+    model: str
+    problems: Problems
+    task: Pairs | Labels = Pairs()
+    by: Rubric | Assessor = Rubric()
+    questions: int = 512
+    samples: int = 4
+    template: Template = Delimited()
+    sampling: Sampling = Sampling()
+    chunk: int = 64
+    shard_rows: int = 1_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("questions", "samples", "chunk", "shard_rows"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
+        if isinstance(self.task, Pairs) and self.samples < 2:
+            raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """The loop; a stopped run goes on with the chunk after the last that was saved."""
+        if rundir.finished:
+            return
+        problems = self.problems.at(0, 0, self.questions, self.seed)
+        chunks = [problems[start : start + self.chunk] for start in range(0, len(problems), self.chunk)]
+        resumed = rundir.resume()
+        start = resumed.rollout + 1 if resumed else 0
+        if start < len(chunks):
+            place = Place(*(int(resumed.progress[name]) for name in ("lines", "size"))) if resumed else Place()
+            shards = Shards(rundir.root / KEPT, self.shard_rows, place)
+            observer.beat(f"loading {self.model}")
+            tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
+            source = EngineSource(engine, tokenizer, self.template, self.sampling, self.seed, observer.beat)
+            with self.by.live(backend, observer.beat) as live:
+                for number in range(start, len(chunks)):
+                    self._chunk(number, chunks[number], source, live, shards, rundir, observer)
+        rundir.finish(self._publish(rundir))
+
+    def _chunk(
+        self, number: int, problems: Sequence[Problem], source: EngineSource, live: Live, shards: Shards, rundir: RunDir, observer: Observer
+    ) -> None:
+        """Asked, judged, saved."""
+        began = time.monotonic()
+        wishes = [Wish(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
+        drawn = dict(source.draw(wishes, number))
+        asked = [(problem, [each.reply for each in drawn[place]]) for place, problem in enumerate(problems)]
+        rows, counts = self.task.rows(asked, live, (self.seed, number))
+        place = shards.append([hide(write_preference(row)) for row in rows])
+        replies = [reply for _, group in asked for reply in group]
+        metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in replies), **counts}
+        verdict = observer.rollout(number, metrics, {"seconds": time.monotonic() - began}, ())
+        progress = {"lines": place.lines, "size": place.size}
+        rundir.commit(number, metrics, {"seconds": time.monotonic() - began}, save=lambda folder: None, progress=progress)
+        if isinstance(verdict, Stop):
+            raise BarFailed(verdict.reason)
+
+    def _publish(self, rundir: RunDir) -> dict[str, object]:
+        """The folder that the next stage reads, and what the run came to."""
+        totals = {name: int(sum(line.get(name, 0.0) for line in rundir.metrics())) for name in ("asked", "compared", "unjudged", "unsafe")}
+        if not (rundir.root / ROWS).exists():
+            lines = list(Shards.read(rundir.root / KEPT))
+            chosen = [lines[index] for index in self._chosen(lines)]
+            if not chosen:
+                raise BarFailed(
+                    f"not one row was kept of {totals['asked']} prompts: the answers are too much alike for a difference above the margin; "
+                    "sample at a higher temperature, or lower --task.margin"
+                )
+            publish_folder(Disk(), rundir.root / ROWS, lambda folder: _fill(folder, chosen, self.shard_rows))
+        kept = sum(line["kept"] for line in rundir.metrics())
+        if (rundir.root / KEPT).exists():
+            remove_folder(Disk(), rundir.root / KEPT)
+        lines = list(Shards.read(rundir.root / ROWS))
+        return {"rows": len(lines), "before_balance": int(kept), **totals, **self._lengths(lines)}
+
+    def _lengths(self, lines: Sequence[str]) -> Metrics:
+        """Mean pieces of chosen and rejected answers, where rows are pairs."""
+        if not isinstance(self.task, Pairs):
+            return {}
+        pairs = [_decoded(line, Pair) for line in lines]
+        return {name: fmean(len(pieces(getattr(pair, name))) for pair in pairs) for name in ("chosen", "rejected")}
+
+    def _chosen(self, lines: Sequence[str]) -> list[int]:
+        match self.task:
+            case Pairs() as pairs:
+                return pairs.chosen([_decoded(line, Pair) for line in lines])
+            case Labels() as labels:
+                return labels.chosen([_decoded(line, Labelled) for line in lines])
+
+
+def balanced(lengths: Sequence[tuple[int, int]], apart: float) -> list[int]:
+    """The (chosen, rejected) lengths that stay, by index and in order: of the side that is longer in all, those that are longest by most
+    leave, until the two means differ by at most the share `apart` of their mean. Half of them stay, however unequal they are."""
+    gap, whole = sum(one - other for one, other in lengths), sum(one + other for one, other in lengths)
+    sign = 1 if gap > 0 else -1
+    staying = set(range(len(lengths)))
+    for index in sorted(staying, key=lambda index: (-sign * (lengths[index][0] - lengths[index][1]), index)):
+        if abs(gap) <= apart * whole / 2 or 2 * len(staying) <= len(lengths):
+            break
+        one, other = lengths[index]
+        staying.discard(index)
+        gap, whole = gap - (one - other), whole - (one + other)
+    return sorted(staying)
+
+
+def _couples(replies: Sequence[Reply]) -> Iterator[tuple[str, str]]:
+    """Different summaries, two by two; no reply stands in two of them."""
+    summaries = list(dict.fromkeys(reply.answer for reply in replies if reply.answer is not None))
+    yield from zip(summaries[0::2], summaries[1::2], strict=False)
+
+
+def _mean(said: Sequence[tuple[float, float | None]]) -> float | None:
+    """Of the verdicts that were given, each turned the way in which the two answers stand."""
+    given = [sign * value for sign, value in said if value is not None]
+    return fmean(given) if given else None
+
+
+def _fill(folder: Path, lines: Sequence[str], per_shard: int) -> None:
+    Shards(folder, per_shard).append(lines)
+
+
+def _decoded(line: str, kind: type[Row]) -> Row:
+    row: Row = decode(json.loads(line), kind)
+    return row
