@@ -90,7 +90,8 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
     with Interrupts() as interrupts, court(wanted.judges.judge, judging, machine, terminal, interrupts.beat) as judge:
         loaded = judge.seat(loaded, wanted.data, wanted.judges.baseline, chosen.k)
         rivals = {exam.name: _rival(exam, items, wanted) for exam, items, _ in loaded}
-        judge.estimate(out, wanted.judges.estimate)
+        asked_too = {} if wanted.against is None or any(rivals.values()) else {wanted.against: _folder_of_other(wanted, out)}
+        judge.estimate({wanted.model: out} | asked_too, chosen.sampling.max_tokens, asking.budget, wanted.judges.estimate)
         if wanted.judges.estimate:
             return 0
         for exam, items, source in loaded:
@@ -183,13 +184,18 @@ def _beside(
     """How far the model is from the other, which is asked first where it has no saved result."""
     other = str(wanted.against)
     if saved is None:
-        own = Path("runs") / f"eval-{short_name(other)}"
-        folder = out.with_name(f"{out.name}-against") if wanted.out or own == out else own
+        folder = _folder_of_other(wanted, out)
         ask(replace(wanted, model=other), folder / exam.name)
         saved = folder / exam.name / GRADES
     mine = out / exam.name / GRADES
     measure = measured_by(exam.headline, mine)
     return {"against": against(read_rival(wanted.model, mine, measure).values, read_rival(other, saved, measure), measure, seed)}
+
+
+def _folder_of_other(wanted: Wanted, out: Path) -> Path:
+    """Where the results of the model that `--against` names go."""
+    own = Path("runs") / f"eval-{short_name(str(wanted.against))}"
+    return out.with_name(f"{out.name}-against") if wanted.out or own == out else own
 
 
 def _settings(exam: Exam, asked: Protocolled, wanted: Wanted, source: str, problems: int, folder: Path) -> dict[str, Any]:
@@ -255,7 +261,7 @@ def _say_protocol(exam: Exam, settings: Mapping[str, Any], saved: Saved, termina
     if not exam.verified:
         terminal.note(f"{exam.name}: protocol: unverified")
     if exam.needs_judge:
-        terminal.note(f"{exam.name}: only a language model can grade it: generations are saved, and abstained counts all of them")
+        terminal.note(f"{exam.name}: only a language model can grade it, and --judge names none: generations are saved, not scored")
     if saved.generations:
         terminal.note(f"{exam.name}: going on: {len(saved.generations):,} samples are in {saved.folder}")
 

@@ -25,6 +25,7 @@ from aha.evals.judged import (
     How,
     Orders,
     Transcripts,
+    answering_cost,
     estimated,
     games_of,
     judging_cost,
@@ -34,7 +35,7 @@ from aha.evals.judged import (
     write_case,
 )
 from aha.evals.saved import SETTINGS, Saved, read_settings
-from aha.protocols import Asking, Chat
+from aha.protocols import Asking, Budget, Chat
 from aha.stages.judge import ask_judge
 
 Loaded = tuple[Exam, list[Item], str]
@@ -138,18 +139,22 @@ class Court:
 
     # --- what it costs ---
 
-    def estimate(self, out: Path, alone: bool) -> None:
-        """Said, benchmark by benchmark and in all, before the model is asked anything. BadInput where the budget would not do. `alone`: it
-        is all that is wanted, so that a program reads it too."""
+    def estimate(self, places: Mapping[str, Path], most: int, prices: Budget, alone: bool) -> None:
+        """Said, before any model is asked anything. `places`: the models, and where their results go; `most` and `prices`: of a reply of
+        theirs. BadInput where the judge's budget would not do. `alone`: it is all that is wanted, so that a program reads it too."""
         total, budget = Cost(), self.settings.asking.budget
-        for name, case in self.cases.items():
-            known = Transcripts(out / name).known
-            cost = estimated(case.jury, case.asked, case.items, _generations(out / name), case.k, known)
-            self.terminal.note(f"{name}: judging will take {cost.told(budget)}")
-            if alone:
-                self.terminal.tell("estimate", benchmark=name, judge=self.model, **cost.to_json(budget))
-            total += cost
-        if len(self.cases) > 1:
+        for model, out in places.items():
+            for name, case in self.cases.items():
+                generations = _generations(out / name)
+                if is_endpoint(model):
+                    asking = answering_cost(case.items, generations, case.k, most)
+                    self.terminal.note(f"{name}: {model} will be asked {asking.at_most(prices)}")
+                cost = estimated(case.jury, case.asked, case.items, generations, case.k, Transcripts(out / name).known)
+                self.terminal.note(f"{name}: judging will take {cost.told(budget)}")
+                if alone:
+                    self.terminal.tell("estimate", benchmark=name, model=model, judge=self.model, **cost.to_json(budget))
+                total += cost
+        if len(self.cases) * len(places) > 1:
             self.terminal.note(f"judging in all: {total.told(budget)}")
         self._afford(total, "judging will take")
 

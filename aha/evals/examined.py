@@ -13,7 +13,10 @@ from aha.evals.scored import Scored, score
 from aha.evals.scores import bootstrap
 from aha.types import Abstained, Finished, Right, Wrong
 
-LOWER = ("truncated", "unparsed", "refused", "abstained", "mean_tokens")  # rates that are better when low
+LOWER = (  # better when low
+    *("truncated", "unparsed", "refused", "abstained", "mean_tokens"),
+    *("incorrect", "not_attempted", "unjudged", "lc_standard_error"),
+)
 
 
 @dataclass(frozen=True)

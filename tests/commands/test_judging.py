@@ -244,6 +244,20 @@ def test_grading_again_with_another_question_to_the_judge_is_refused(aha, facts,
     assert (again.code, "judged by another question" in again.err) == (2, True)
 
 
+def test_the_other_model_of_a_comparison_is_judged_too_and_its_cost_is_said(aha, facts):
+    right = {question: f"It is {answer}." for question, answer in QUESTIONS.items()}
+
+    def script(request, turn) -> Answer:
+        return said(right[request.asked]) if request.body["model"] == "n" else world(judges_facts)(request, turn)
+
+    with Server(script, models=("m", "n", "judge")) as server:
+        found = aha(*words(server, "simpleqa", facts, "--k", 1, "--against", f"{server.url}#n"))
+        assert found.code == 0, found.err
+    assert json.loads(found.out)["against"]["difference"] == -0.5
+    assert re.search(r"#n will be asked 4 times, with about \d+ tokens; it may answer 131,072 tokens at most", found.err)
+    assert "judging in all: 8 calls" in found.err
+
+
 # --- AlpacaEval ---------------------------------------------------------------------------------------------------------
 
 INSTRUCTIONS = [f"Write {n} words." for n in range(8)]

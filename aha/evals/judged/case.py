@@ -97,7 +97,7 @@ def read_case(folder: Path, exam: Exam, items: Sequence[Item], data: str | None,
     found = seated(exam, items, data, [Path(each) for each in how.baseline], how.orders)
     if found.jury.prompt.digest != how.prompt:
         raise BadInput(
-            f"{folder}: it was judged by another question than {found.jury.prompt.source}; name the data as it was with --data or AHA_DATA, "
+            f"{folder}: it was judged by another question than {found.jury.prompt.source}; name the data as it was by --data or AHA_DATA, "
             "or let the judge be asked again by aha eval"
         )
     return Case(exam, found, how, k)

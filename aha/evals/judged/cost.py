@@ -9,7 +9,7 @@ from aha.evals.examined import Generation
 from aha.evals.exams.exam import Item
 from aha.evals.judged.jury import Asked, Game, Jury, games_of, heard, shown
 from aha.protocols import Budget
-from aha.types import Conversation, Said
+from aha.types import Conversation, Message, Said
 
 BYTES_A_TOKEN = 4
 OVERHEAD = 8  # tokens that a chat's form puts around a message
@@ -51,6 +51,11 @@ class Cost:
         about, most = self.dollars(budget)
         return text + f", about {about:,.2f} dollars (at most {most:,.2f})"
 
+    def at_most(self, budget: Budget) -> str:
+        """In words, where nobody knows how long a reply will be."""
+        text = f"{self.calls:,} times, with about {self.prompt:,} tokens; it may answer {self.most:,} tokens at most"
+        return text + (f", {self.dollars(budget)[1]:,.2f} dollars" if budget.prompt_price or budget.completion_price else "")
+
 
 def tokens_in(texts: Iterable[str]) -> int:
     """Roughly: four bytes a token, in English as in Chinese."""
@@ -83,6 +88,13 @@ def estimated(
             for _ in range(missing[item.id]):
                 guessed += one
     return judging_cost(jury, asked, there, known) + guessed
+
+
+def answering_cost(items: Sequence[Item], generations: Mapping[tuple[str, int], Generation], k: int, most: int) -> Cost:
+    """Of the replies that are still to be judged, before they are there."""
+    missing = ((item, sum((item.id, number) not in generations for number in range(k))) for item in items)
+    asked = [Conversation((Message("user", item.prompt),)) for item, count in missing for _ in range(count)]
+    return cost_of(asked, most, most)
 
 
 def unshown(items: Sequence[Item], generations: Mapping[tuple[str, int], Generation], k: int) -> int:

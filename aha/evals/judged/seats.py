@@ -39,6 +39,7 @@ def seated(exam: Exam, items: Sequence[Item], data: str | None, baseline: Sequen
         chosen, used, why = games(items, baseline, folder, "v0.1" if exam.name == "arena_hard" else "v2.0", prompts)
         jury, usual = chosen, chosen.usual
         notes += [why] if why else []
+        notes.append("style is controlled by words and signs, since nobody counts tokens here: unverified")
     elif exam.name == "alpaca_eval":
         against = preferences(items, baseline, folder, preference_prompt(folder), orders)
         jury, usual = against, against.usual
