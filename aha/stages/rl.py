@@ -98,6 +98,12 @@ class Rl:
         left = self.steps * (1 - self.anneal_from)
         return min(1.0, (self.steps - step) / left) if left > 0 else 1.0
 
+    @property
+    def sources(self) -> tuple[Problems, ...]:
+        """All that problems are taken from, the probe's left out."""
+        late = self.late.problems if self.late is not None else None
+        return (self.problems,) if late is None else (self.problems, late)
+
     def is_late(self, step: int) -> bool:
         """Whether a rollout that begins with this step is one of those that `late` speaks of."""
         return self.late is not None and step >= self.steps - self.late.steps
