@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, chat, code, compare, grade, judged, lineage, offline, regrade, sandbox, scale, score, serve
+from aha.commands import bench_reward, chat, code, compare, grade, judged, lineage, offline, regrade, review, sandbox, scale, score, serve
 from aha.commands.command import Command
 from aha.commands.given import check_asked, check_model, given, settings
 from aha.commands.memo import again
@@ -37,6 +37,7 @@ OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a 
     "grade": grade.COMMAND,
     "lineage": lineage.COMMAND,
     "regrade": regrade.COMMAND,
+    "review": review.COMMAND,
     "sandbox": sandbox.COMMAND,
     "scale": scale.COMMAND,
     "score": score.COMMAND,
@@ -124,7 +125,7 @@ def parser() -> ArgumentParser:
         command.flags(made[name])
     for name in ("run", "show", "doctor"):
         made[name].add_argument(
-            "recipe", metavar="RECIPE", help="zero, r1-zero, drgrpo, dapo, a recipe file (.py), or a run's manifest.json"
+            "recipe", metavar="RECIPE", help="zero, r1-zero, dapo, sft, distill-qwen-7b ..., a recipe file (.py), or a run's manifest.json"
         )
         _add_given(made[name])
     made["diff"].add_argument("one", metavar="A")

@@ -39,17 +39,27 @@ class Wants:
 STUDENT = Wants("optional", "refused", data=True)
 OURS: dict[str, Wants] = {  # known before torch is loaded
     "zero": Wants("refused", "refused"),
+    "r1": Wants("optional", "optional"),
+    "r1-real": Wants(),
     "r1-zero": Wants(),
+    "r1-stage1": Wants(),
+    "r1-stage2": Wants(),
+    "qwen32b-zero": Wants("optional", "needed"),
     "drgrpo": Wants(),
     "dapo": Wants(),
     "sft": Wants("needed", "refused", data=True),
+    "rm-helpful": Wants("needed", "refused", data=True),
+    "rm-safety": Wants("needed", "refused", data=True),
     "distill-qwen-1.5b": STUDENT,
     "distill-qwen-7b": STUDENT,
     "distill-qwen-14b": STUDENT,
     "distill-qwen-32b": STUDENT,
     "distill-llama-8b": STUDENT,
     "distill-llama-70b": STUDENT,
+    "sample": Wants(),
+    "cold-start": Wants(),
 }
+ASK_SERVERS = ("sample", "cold-start")  # their model may be an address
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,13 @@ def given(arguments: Namespace, rest: Sequence[str]) -> Given:
     if arguments.problems is not None:
         problems = RowProblems(arguments.problems, **fields)
         _ = problems.loaded
-    if arguments.model is not None:
+    if arguments.model is not None and not _asks_a_server(arguments.recipe, arguments.model):
         check_model(arguments.model)
     return Given(arguments.model, problems, tuple(chosen))
+
+
+def _asks_a_server(target: str, model: str) -> bool:
+    return model.startswith(("http://", "https://")) and (target not in OURS or target in ASK_SERVERS)
 
 
 def check_recipe(target: str, model: str | None, problems: str | None, running: bool) -> None:
@@ -111,7 +125,7 @@ NEEDS = {
 
 def check_data(target: str, chosen: Sequence[tuple[str, str]], running: bool) -> None:
     """BadInput for a recipe that imitates where no examples are named, or a file is named that is not there."""
-    named = [text for path, text in chosen if path in ("data", "sft.data")]
+    named = [text for path, text in chosen if path in ("data", "sft.data", "prefer.data")]
     if not named and running:
         raise BadInput(f"recipe {target} needs {NEEDS['data']}")
     for text in named:

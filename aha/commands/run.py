@@ -24,7 +24,9 @@ from aha.reports import write_report
 from aha.rewards import Accuracy
 from aha.rundir import Manifest, RunDir, Setting, describe
 from aha.settings import flatten
+from aha.stages.funnel import table as funnel_table
 from aha.stages.rl import Rl
+from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.types import Code
 from aha.watchdog import Watchdog
@@ -76,7 +78,12 @@ def sandbox_of(recipe: Recipe) -> str | None:
     """The tier that programs of the model will run in, opened once to see that it works; None where no problem asks for one."""
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
-            coding = [each for each in stage.problems.at(0, 0, stage.questions, stage.seed) if isinstance(each.reference, Code)]
+            coding = [
+                each
+                for source in stage.sources
+                for each in source.at(0, 0, stage.questions, stage.seed)
+                if isinstance(each.reference, Code)
+            ]
             for part in stage.rewards.parts:
                 if isinstance(part.reward, Accuracy) and any(map(part.covers, coding)):
                     with Graders(sandbox=part.reward.sandbox) as graders:
@@ -88,7 +95,10 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
     """The models' tokenizers, the servers' addresses and the first rollout's problems: cheap to open, and most of what can be wrong."""
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
-            stage.problems.at(0, 0, stage.questions, stage.seed)
+            for source in stage.sources:
+                source.at(0, 0, stage.questions, stage.seed)
+        if isinstance(stage, Sample):
+            stage.check()
         if isinstance(stage, Sft) and not (stage.model + stage.data).count("@"):
             stage.prepared(backend)
     values = flatten(recipe.tree)
@@ -132,6 +142,8 @@ def length_of(stages: Sequence[tuple[str, Stage]], backend: Backend) -> int | No
         match stage:
             case Rl():
                 return stage.rollouts
+            case Sample():
+                return stage.chunks
             case Sft():
                 return stage.steps(len(stage.prepared(backend)[0]))
     return None
@@ -152,7 +164,9 @@ def _conclude(rundir: RunDir, terminal: Terminal) -> None:
 
 
 def table(result: Mapping[str, Any]) -> list[str]:
-    """Base beside zero, where both were measured."""
+    """Base beside zero, where both were measured; what became of samples, where rows were made."""
+    if "funnel" in result:
+        return funnel_table(result["funnel"])
     if not {"base", "zero"} <= result.keys():
         return []
     rows = [f"{'':14}{'base':>10}{'zero':>10}"]

@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from aha.recipes.r1 import r1
+from aha.recipes.r1_real import real, r1_real
 from aha.recipes.r1_zero import dapo, drgrpo, r1_zero
 from aha.recipes.recipe import Recipe
+from aha.recipes.sample import cold_start, sample
 from aha.recipes.sft import STUDENTS, distilled, sft
+from aha.recipes.stages_of_r1 import qwen32b_zero, r1_stage1, r1_stage2, rm_helpful, rm_safety
 from aha.recipes.zero import zero
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "zero": zero,
+    "r1": r1,
+    "r1-real": real,
     "r1-zero": r1_zero,
+    "r1-stage1": r1_stage1,
+    "r1-stage2": r1_stage2,
+    "qwen32b-zero": qwen32b_zero,
     "drgrpo": drgrpo,
     "dapo": dapo,
     "sft": sft,
+    "rm-helpful": rm_helpful,
+    "rm-safety": rm_safety,
     **{name: partial(distilled, name) for name in STUDENTS},
+    "sample": sample,
+    "cold-start": cold_start,
 }
 
-__all__ = ["RECIPES", "Recipe", "dapo", "drgrpo", "r1_zero", "sft", "zero"]
+__all__ = ["RECIPES", "Recipe", "cold_start", "dapo", "drgrpo", "r1", "r1_real", "r1_zero", "sample", "sft", "zero"]

@@ -72,6 +72,7 @@ def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) 
         duration=_duration(result, record.timings()),
         headline=_headline(result),
         scope=_scope(result),
+        funnel=(result or {}).get("funnel"),
         sentence=_sentence(result),
         story=[one for one in pictures if one[0].key in STORY],
         hidden=[one for one in pictures if one[0].key not in STORY],

@@ -148,9 +148,7 @@ class ChatSource:
             case Conversation() as conversation:
                 return conversation
             case _:
-                raise BadInput(
-                    f"template {type(self.template).__name__}: a server is asked in conversations; take Instruct, or FewShot around it"
-                )
+                raise BadInput(asked_in_conversations(self.template))
 
     def _look(self, wish: Wish, said: Sequence[Said]) -> None:
         """BadInput once it is plain that the server shows no thought: its rows would teach a model not to think."""
@@ -170,6 +168,11 @@ class ChatSource:
         if not whole:
             return Drawn(seed, Reply(text, None, None, said.tokens, said.finished))
         return Drawn(seed, Reply(text, thought, said.text.strip(), said.tokens, said.finished))
+
+
+def asked_in_conversations(template: Template) -> str:
+    """The line that a form for base models is refused with."""
+    return f"template {type(template).__name__}: a server is asked in conversations; take instruct (--template instruct)"
 
 
 def no_reasoning(model: str, replies: int) -> str:

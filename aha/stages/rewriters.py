@@ -39,6 +39,7 @@ without the detours, and with exactly the answer that was given. {form}"""
 AGAIN = "\n\nAn earlier reply did not have these two parts. Write both, each between its own tags, and nothing else."
 
 Rewritten = tuple[str, str]
+REWRITER_NEEDED = "(--rewriter.model)"
 
 
 @dataclass(frozen=True)

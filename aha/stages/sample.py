@@ -14,12 +14,12 @@ from aha.protocols import Asking, Backend, Observer, Problems, Sampling, Stop
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import seen_of
-from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, is_server
+from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, asked_in_conversations, is_server
 from aha.stages.factory import Factory, Limits, key_of
 from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
-from aha.stages.rewriters import Rewriter, Rules
+from aha.stages.rewriters import REWRITER_NEEDED, Rewriter, Rules
 from aha.stages.store import ROWS, Store, publish
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable
@@ -27,7 +27,7 @@ from aha.tasks.mixture import Mix
 from aha.tasks.rows import RowProblems
 from aha.template import FewShot, Instruct, R1Zero, Short, Shot, Template
 from aha.text import pieces
-from aha.types import Example, Open, Origin, Problem
+from aha.types import Conversation, Example, Open, Origin, Problem
 
 GIVEN_AT_ONCE = 1_000
 Item = TypeVar("Item", Problem, Example)
@@ -92,6 +92,21 @@ class Sample:
             raise BadInput(f"unjudged is {self.unjudged}: a share below 1")
         if self.shots is not None and not isinstance(self.template, R1Zero | Short | Instruct):
             raise BadInput(f"shots: they are written in the form R1Zero, Short or Instruct, not in {type(self.template).__name__}")
+
+    @property
+    def chunks(self) -> int | None:
+        """How often a run saves; `None` where only the problems or the rows of others can say."""
+        return None if self.questions is None or self.also else -(-self.questions // self.chunk)
+
+    def check(self) -> None:
+        """BadInput for what can be seen to be wrong before a model is loaded. References to other stages are theirs to check."""
+        if isinstance(self.rewriter, Rewriter) and self.rewriter.model == REWRITER_NEEDED:
+            raise BadInput("a model that rewrites is needed: --rewriter.model http://host:port/v1#NAME, or --rewriter none")
+        self.asked()
+        if self.shots is not None and not self.shots.startswith("@"):
+            self._template()
+        if is_server(self.model) and not isinstance(self._template().prompt("?"), Conversation):
+            raise BadInput(asked_in_conversations(self.template))
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. What is in `rows` at its end is whole; before that there is no such folder."""

@@ -44,7 +44,7 @@ def _source(exam: Exam, data: str | None) -> tuple[Iterator[tuple[str, str, int,
         return _rows(files, exam), f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
     if path is not None and path.is_dir() and next(path.glob("**/*.parquet"), None) is not None:
         split = exam.source.hub[2] if exam.source.hub is not None else "test"
-        return _items(exam, _from_hub(exam, str(path), None, split)), f"{path} ({split})"
+        return _from_hub(exam, str(path), None, split), f"{path} ({split})"
     if path is not None and path.is_dir():
         raise BadInput(f"{data}: nothing of {exam.name} in it; it should hold {' or '.join(exam.source.layouts)}")
     hub = _hub(exam, data)

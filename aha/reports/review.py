@@ -1,0 +1,148 @@
+"""The rows of a set, for a person to read and correct: a page, and what it saves taken over into the set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aha.durable import Disk, Shards, replace_file, trouble
+from aha.errors import BadInput
+from aha.reports.page import rendered
+from aha.rundir import Record
+from aha.tasks.examples import read_examples, write_example
+from aha.tasks.reading import Refused, Row, rows_of
+from aha.text import language_share
+from aha.types import Conversation, Example
+
+TEMPLATE = "review.html.jinja"
+PAGE, ROWS, RAW, BEFORE = "review.html", "rows", "raw", "rows-before-review"
+LETTERS_A_LINE, MOST_LINES = 110, 18
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row as the page shows it; `raw`: what it was rewritten from."""
+
+    id: str
+    domain: str
+    language: str
+    question: str
+    thought: str | None
+    answer: str
+    share: float
+    lines: int
+    raw: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a person wants of a row; without an answer it goes."""
+
+    answer: str | None
+    thought: str | None
+
+
+def write_review(root: Path, most: int | None = 200) -> tuple[Path, int]:
+    """`review.html` in the run directory, with at most so many rows; and how many there are."""
+    examples = _rows(root)
+    raw = {example.id.removesuffix("/raw"): example for example in read_examples(root / RAW)} if (root / RAW).is_dir() else {}
+    record = Record(root)
+    funnel = record.result.get("funnel") if (root / "manifest.json").exists() and record.finished else None
+    shown = [_shown(example, raw.get(example.id)) for example in examples[:most]]
+    page = rendered(TEMPLATE, name=root.resolve().name, folder=str(root), rows=shown, total=len(examples), funnel=funnel)
+    replace_file(Disk(), root / PAGE, page.encode("utf-8", "backslashreplace"))
+    return root / PAGE, len(examples)
+
+
+def take(root: Path, file: Path) -> Counter[str]:
+    """The rows that a person changed or dropped stand in the set now, or do not; those before are kept in `rows-before-review`.
+
+    `file` has what the page saves (`id`, `content`, `reasoning_content`, or `drop`), or whole rows. BadInput, with file and line, where one
+    is none; nothing is changed then."""
+    edits, counts, rows = dict(_edits(file)), Counter[str](), []
+    examples = _rows(root)
+    if unknown := edits.keys() - {example.id for example in examples}:
+        raise BadInput(f"{file}: no row is called {sorted(unknown)[0]!r}; ids stay as they are, so that a row's origin can be told")
+    for example in examples:
+        edited = _edited(example, edits.get(example.id))
+        counts["kept" if edited == example else "dropped" if edited is None else "changed"] += 1
+        rows += [edited] if edited is not None else []
+    if not rows:
+        raise BadInput(f"{file}: it drops every row, and then there is no set")
+    _replace(root, [write_example(row) for row in rows])
+    return counts
+
+
+def _rows(root: Path) -> list[Example]:
+    if not (root / ROWS).is_dir():
+        raise BadInput(f"{root}: no folder {ROWS} in it; name the run directory of a stage that makes rows")
+    return read_examples(root / ROWS)
+
+
+def _shown(example: Example, raw: Example | None) -> Shown:
+    *before, last = example.conversation.messages
+    said = raw.conversation.messages[-1] if raw is not None else None
+    lines = sum(1 + len(line) // LETTERS_A_LINE for line in (last.thought or "").splitlines())
+    return Shown(
+        id=example.id,
+        domain=example.domain,
+        language=example.language,
+        question="\n\n".join(message.content for message in before),
+        thought=last.thought,
+        answer=last.content,
+        share=language_share(last.thought or "", example.language),
+        lines=min(MOST_LINES, max(2, lines)),
+        raw=f"{said.thought}\n\n{said.content}" if said is not None else "",
+    )
+
+
+def _edits(file: Path) -> Iterator[tuple[str, Edit]]:
+    for row in rows_of(str(file), "train", None):
+        if isinstance(row, Refused):
+            raise BadInput(str(row))
+        name = row.fields.get("id")
+        if not isinstance(name, str):
+            raise BadInput(f"{row.place}: no id: it says which row is meant")
+        yield name, Edit(None, None) if row.fields.get("drop") is True else _edit(row)
+
+
+def _edit(row: Row) -> Edit:
+    messages = row.fields.get("messages")
+    fields: Mapping[str, Any] = messages[-1] if isinstance(messages, list) and messages and isinstance(messages[-1], dict) else row.fields
+    answer, thought = fields.get("content"), fields.get("reasoning_content")
+    if not isinstance(answer, str) or not answer.strip() or not isinstance(thought, str | None):
+        raise BadInput(f'{row.place}: {{"id", "content", "reasoning_content"}}, a whole row, or {{"id", "drop": true}} is needed')
+    return Edit(answer.strip(), thought)
+
+
+def _edited(example: Example, edit: Edit | None) -> Example | None:
+    if edit is None:
+        return example
+    if edit.answer is None:
+        return None
+    *before, last = example.conversation.messages
+    thought = last.thought if edit.thought is None else edit.thought.strip()
+    return replace(example, conversation=Conversation((*before, replace(last, content=edit.answer, thought=thought))))
+
+
+def _replace(root: Path, lines: Sequence[str]) -> None:
+    """The old rows leave their name and the new ones take it; a crash between the two leaves both, under names that say which is which."""
+    disk, rows, before, beside = Disk(), root / ROWS, root / BEFORE, root / "rows-reviewed"
+    per_shard = max(1, max(_lines(path) for path in rows.glob("*.jsonl")))
+    with trouble(root):
+        for stale in (beside, before):
+            if stale.exists():
+                disk.remove(stale)
+    Shards(beside, per_shard, disk=disk).append(lines)
+    with trouble(root):
+        disk.rename(rows, before)
+        disk.rename(beside, rows)
+        disk.fsync(root)
+
+
+def _lines(path: Path) -> int:
+    with trouble(path):
+        return path.read_bytes().count(b"\n")
