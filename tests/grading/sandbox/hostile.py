@@ -7,17 +7,21 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import psutil
 import pytest
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox
 
 LIMITS = Limits(cpu_s=1.0, wall_s=2.5, memory_mb=256, output_bytes=1 << 20)
 CANARY = "CANARY-7f3a9c"
+BEFORE: set[int] = set()  # processes that are not the sandbox's
+Opened = TypeVar("Opened", bound=Sandbox)
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,37 @@ def _count(made: Trap, listeners: tuple[socket.socket, ...], over: threading.Eve
                 made.knocks += 1
             except BlockingIOError:
                 continue
+
+
+@contextmanager
+def opened(sandbox: Callable[..., Opened]) -> Iterator[Opened]:
+    """A sandbox with two workers, in a process whose environment holds a secret; what other tests of this process opened goes on beside
+    it, and is not ours."""
+    os.environ["AHA_TEST_API_KEY"] = CANARY
+    BEFORE.clear()
+    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
+    made = sandbox(workers=2)
+    try:
+        yield made
+    finally:
+        made.close()
+        del os.environ["AHA_TEST_API_KEY"]
+
+
+def ours() -> list[psutil.Process]:
+    """The processes that the sandbox of `opened` began."""
+    return [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
+
+
+def assert_contained(sandbox: Sandbox, attack: Attack, made: Trap, room_mb: int) -> None:
+    """Judged as it must be, within its limits (of memory with `room_mb` on top), and nothing of the trap touched or told."""
+    verdict, outcome = run(sandbox, attack, made)
+    assert verdict in attack.allowed, outcome.reason
+    said = outcome.stdout + outcome.stderr
+    assert b"PWNED" not in said and CANARY.encode() not in said
+    assert max(len(outcome.stdout), len(outcome.stderr)) <= LIMITS.output_bytes
+    assert outcome.memory_mb < LIMITS.memory_mb + room_mb
+    assert made.untouched()
 
 
 def run(sandbox: Sandbox, attack: Attack, made: Trap) -> tuple[str, Outcome]:

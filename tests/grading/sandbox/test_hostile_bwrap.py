@@ -27,34 +27,17 @@ REASON = why_not()
 pytestmark = [needs_hostile, pytest.mark.skipif(REASON is not None, reason=f"bwrap: {REASON}")]
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else: the other test runs as an ordinary user here")
 MUTANTS, BATCH = 10_000, 100
-BEFORE: set[int] = set()  # graders that other tests of this process opened go on beside ours
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[BwrapSandbox]:
-    os.environ["AHA_TEST_API_KEY"] = CANARY
-    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
-    opened = BwrapSandbox(workers=2)
-    yield opened
-    opened.close()
-    del os.environ["AHA_TEST_API_KEY"]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trap]:
-    with hostile.trap(tmp_path_factory.mktemp("trap")) as trap:
-        yield trap
+    with hostile.opened(BwrapSandbox) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_an_attack_is_contained(attack: Attack, sandbox: BwrapSandbox, made: Trap) -> None:
-    verdict, outcome = hostile.run(sandbox, attack, made)
-    said = outcome.stdout + outcome.stderr
-    assert verdict in attack.allowed, outcome.reason
-    assert b"PWNED" not in said and CANARY.encode() not in said
-    assert len(outcome.stdout) <= hostile.LIMITS.output_bytes and len(outcome.stderr) <= hostile.LIMITS.output_bytes
-    assert outcome.memory_mb < hostile.LIMITS.memory_mb + 64
-    assert made.untouched()
+    hostile.assert_contained(sandbox, attack, made, 64)
     assert len(living(sandbox)) <= 2 * sandbox.workers, "a process outlived the verdict"
     assert sandbox.run(Job("print(1 + 2)")).stdout == b"3\n", "the next program suffers"
 
@@ -62,13 +45,9 @@ def test_an_attack_is_contained(attack: Attack, sandbox: BwrapSandbox, made: Tra
 def living(sandbox: BwrapSandbox) -> list[psutil.Process]:
     """bubblewrap and a fork server for each slot that has started; a killed program may take a moment to be reaped."""
     deadline = time.monotonic() + 2
-    while len(found := ours()) > 2 * sandbox.workers and time.monotonic() < deadline:
+    while len(found := hostile.ours()) > 2 * sandbox.workers and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
-
-
-def ours() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
 
 
 @cache

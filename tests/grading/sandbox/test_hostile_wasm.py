@@ -26,42 +26,24 @@ from tests.grading.sandbox.test_hostile_bwrap import MUTANTS, mutant
 from tests.house import ROOT
 
 REASON = why_not()
-BEFORE: set[int] = set()  # graders that other tests of this process opened go on beside ours
 pytestmark = [needs_hostile, pytest.mark.skipif(REASON is not None, reason=f"wasm: {REASON}")]
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[WasmSandbox]:
-    os.environ["AHA_TEST_API_KEY"] = CANARY
-    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
-    opened = WasmSandbox(workers=2)
-    yield opened
-    opened.close()
-    del os.environ["AHA_TEST_API_KEY"]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trap]:
-    with hostile.trap(tmp_path_factory.mktemp("trap")) as trap:
-        yield trap
+    with hostile.opened(WasmSandbox) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_an_attack_is_contained(attack: Attack, sandbox: WasmSandbox, made: Trap):
-    verdict, outcome = hostile.run(sandbox, attack, made)
-    said = outcome.stdout + outcome.stderr
-    assert verdict in attack.allowed, outcome.reason
-    assert b"PWNED" not in said and CANARY.encode() not in said
-    assert max(len(outcome.stdout), len(outcome.stderr)) <= hostile.LIMITS.output_bytes
-    assert outcome.memory_mb < hostile.LIMITS.memory_mb + 32
-    assert made.untouched()
+    hostile.assert_contained(sandbox, attack, made, 32)
     assert len(workers()) <= 2, "a process outlived the verdict"
     assert sandbox.run(Job("print(1 + 2)")).stdout == b"3\n", "the next program suffers"
 
 
 def workers() -> list[psutil.Process]:
-    began = [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
-    return [each for each in began if each.status() != psutil.STATUS_ZOMBIE and "wasm_worker.py" in " ".join(each.cmdline())]
+    return [each for each in hostile.ours() if each.status() != psutil.STATUS_ZOMBIE and "wasm_worker.py" in " ".join(each.cmdline())]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else: the other tests ran as an ordinary user here")
