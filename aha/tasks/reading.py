@@ -42,7 +42,7 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refus
     """The rows of a file where `source` is or looks like one, else of a Hugging Face data set, from the hub or a folder."""
     path = Path(source).expanduser()
     if path.is_file():
-        return _from_file(path)
+        return _from_table(path) if path.suffix == ".parquet" else _from_file(path)
     if path.is_dir():
         return _from_data_set(str(path), split, subset)
     if path.suffix in FILES or source.startswith((".", "/", "~")) or source.count("/") > 1:
@@ -64,6 +64,17 @@ def _from_file(path: Path) -> Iterator[Row | Refused]:
                     yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _from_table(path: Path) -> Iterator[Row | Refused]:
+    from datasets import Dataset  # heavy, and only needed here
+
+    try:
+        rows = Dataset.from_parquet(str(path), keep_in_memory=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{path} cannot be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
+    for number, fields in enumerate(rows, start=1):
+        yield _row(fields, f"{path}, row {number}", f"{path.name}:{number}")
 
 
 def _line(line: bytes, place: str, name: str) -> Row | Refused:

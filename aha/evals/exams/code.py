@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 from aha.errors import BadInput
-from aha.evals.exams.exam import Exam, Fields, Item, Judged, Read, Source, WrongColumns, named, said
+from aha.evals.exams.exam import Exam, Fields, Item, Judged, Read, Source, WrongColumns, named, pick, said
 from aha.grading import grade
 from aha.grading.code.reading import FENCE, code_of
 from aha.tasks.code import coded_of
@@ -26,7 +26,10 @@ FROM_STDIN = (
     "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample inputs). Enclose your "
     "code within delimiters as follows.\n```python\n# YOUR CODE HERE\n```"
 )
-COMPLETE = "Complete this function. Put the whole function in one ```python block at the end.\n\n```python\n{prompt}```"
+COMPLETE = (
+    "Read the following function signature and docstring, and fully implement the function described. Your response should only contain "
+    "the code for this function.\n{prompt}"
+)
 MBPP_FORM = "{question}\n\nYour code should pass these tests:\n\n{tests}\n\nPut the code in one ```python block at the end."
 PYTHON = ("python", "py", "python3")
 
@@ -75,7 +78,7 @@ def _entry(prompt: str) -> str:
 
 
 def _humaneval(fields: Fields, reference: Asserts | Calls | Stdio, question: str) -> str:
-    return COMPLETE.format(prompt=said(fields, "prompt") + "\n")
+    return COMPLETE.format(prompt=pick(fields, "prompt"))
 
 
 def _mbpp(fields: Fields, reference: Asserts | Calls | Stdio, question: str) -> str:
@@ -116,6 +119,7 @@ HUMANEVAL = Exam(
     ),
     read=coded(_humaneval),
     judge=run_it,
+    verified=True,
 )
 HUMANEVAL_MUL = HUMANEVAL.kin(
     "humaneval_mul",
@@ -123,6 +127,7 @@ HUMANEVAL_MUL = HUMANEVAL.kin(
     "MIT",
     Source(("code/humaneval_mul/*.jsonl*", "humaneval*mul*.jsonl*"), "name, language, prompt, tests"),
     read=coded(_humaneval, "language"),
+    verified=False,
 )
 MBPP = HUMANEVAL.kin(
     "mbpp",
@@ -132,6 +137,7 @@ MBPP = HUMANEVAL.kin(
         ("code/mbpp/mbpp.jsonl", "mbpp*.jsonl*"), "task_id, text (or prompt), test_list", ("google-research-datasets/mbpp", "full", "test")
     ),
     read=coded(_mbpp),
+    verified=False,
     keep=_mbpp_test,
 )
 LIVECODEBENCH = HUMANEVAL.kin(
@@ -143,6 +149,7 @@ LIVECODEBENCH = HUMANEVAL.kin(
         "question_content, starter_code, public_test_cases, private_test_cases, contest_date, difficulty",
     ),
     read=coded(_program, "difficulty"),
+    verified=False,
     k=8,
     published=("LiveCodeBench", "Pass@1-COT"),
     keep=_in_the_papers_time,
@@ -153,6 +160,7 @@ CODEFORCES = HUMANEVAL.kin(
     "MIT collection; statements (c) Codeforces",
     Source(("code/codeforces/codeforces_problems.json", "codeforces*.json*"), "problem, tests", names="metadata_cf.json"),
     read=coded(_program),
+    verified=False,
     k=16,
     published=("Codeforces", "Rating"),
 )

@@ -42,9 +42,6 @@ def _source(exam: Exam, data: str | None) -> tuple[Iterator[tuple[str, str, int,
     folder = path if path is not None and path.is_dir() else data_folder(None) if data is None else None
     if folder is not None and (files := _find(exam, folder)):
         return _rows(files, exam), f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
-    if path is not None and path.is_dir() and next(path.glob("**/*.parquet"), None) is not None:
-        split = exam.source.hub[2] if exam.source.hub is not None else "test"
-        return _from_hub(exam, str(path), None, split), f"{path} ({split})"
     if path is not None and path.is_dir():
         raise BadInput(f"{data}: nothing of {exam.name} in it; it should hold {' or '.join(exam.source.layouts)}")
     hub = _hub(exam, data)
@@ -59,7 +56,7 @@ def _hub(exam: Exam, data: str | None) -> tuple[str, str | None, str] | None:
         return exam.source.hub
     name, *parts = data.split(":")
     _, subset, split = exam.source.hub if exam.source.hub is not None and exam.source.hub[0] == name else (name, None, "test")
-    return name, (parts[0] or None) if parts else subset, parts[1] if len(parts) > 1 and parts[1] else split
+    return name, (parts[0] if parts else "") or subset, (parts[1] if len(parts) > 1 else "") or split
 
 
 def _looks_like_a_path(name: str) -> bool:
@@ -73,7 +70,16 @@ def _find(exam: Exam, folder: Path) -> list[Path]:
         for start in range(len(parts)):
             if found := sorted(folder.glob("/".join(parts[start:]))):
                 return [path for path in found if path.is_file()]
-    return []
+    return _tables(exam, folder)
+
+
+def _tables(exam: Exam, folder: Path) -> list[Path]:
+    """A data set as a hub keeps it: the tables of the benchmark's subset and split, as far as the names of files tell them apart."""
+    found = sorted(folder.glob("**/*.parquet"))
+    _, subset, split = exam.source.hub if exam.source.hub is not None else ("", None, "test")
+    of_split = [path for path in found if split in path.stem or split in path.parent.name]
+    of_subset = [path for path in of_split if subset is not None and subset in path.relative_to(folder).as_posix()]
+    return of_subset or of_split or found
 
 
 def _rows(files: Sequence[Path], exam: Exam) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
@@ -84,7 +90,7 @@ def _rows(files: Sequence[Path], exam: Exam) -> Iterator[tuple[str, str, int, di
         if path.suffix in TABLES:
             rows = list(read_table(path))
         elif path.suffix == ".parquet":
-            rows = [dict(each.fields) for each in rows_of(str(path.parent), "test", None) if not isinstance(each, Refused)]
+            rows = [dict(each.fields) for each in rows_of(str(path), "train", None) if not isinstance(each, Refused)]
         else:
             rows = read_rows(path)
             if exam.source.wrapped and len(rows) == 1 and all(isinstance(value, dict) for value in rows[0].values()):

@@ -6,11 +6,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from datasets import Dataset
 
 from aha.errors import BadInput
 from aha.evals.exams import EXAMS, exam, items_of
 from aha.evals.exams.choices import permutation
-from aha.types import Choice, Open, Right, Stdio
+from aha.evals.exams.loading import _hub
+from aha.types import Choice, Number, Open, Right, Stdio
 
 
 def written(path: Path, *rows: dict) -> str:
@@ -163,3 +165,27 @@ def test_an_answer_that_no_reply_could_match_is_refused(tmp_path):
         items_of(
             exam("gsm8k"), written(tmp_path / "x.jsonl", {"problem": "1?", "answer": "1"}, {"problem": "Who?", "answer": "Marie Curie"})
         )
+
+
+def test_a_hub_name_may_say_its_subset_and_split_and_has_the_benchmarks_own_else():
+    assert _hub(exam("gsm8k"), None) == _hub(exam("gsm8k"), "openai/gsm8k") == ("openai/gsm8k", "main", "test")
+    assert _hub(exam("gsm8k"), "openai/gsm8k::train") == ("openai/gsm8k", "main", "train")
+    assert _hub(exam("gsm8k"), "me/copy") == ("me/copy", None, "test")
+    assert _hub(exam("c_eval"), "ceval/ceval-exam:law:val") == ("ceval/ceval-exam", "law", "val")
+
+
+def test_a_data_set_as_a_hub_keeps_it_is_read_from_its_folder(tmp_path):
+    for split, answer in (("train", "1"), ("test", "2")):
+        path = tmp_path / "main" / f"{split}-00000-of-00001.parquet"
+        path.parent.mkdir(exist_ok=True)
+        Dataset.from_list([{"question": "1 + 1?", "answer": f"#### {answer}"}]).to_parquet(str(path))
+    (item,), read = items_of(exam("gsm8k"), str(tmp_path))
+    assert item.reference == Number("2") and read.endswith("test-00000-of-00001.parquet")
+    (item,), _ = items_of(exam("gsm8k"), str(tmp_path / "main" / "train-00000-of-00001.parquet"))
+    assert item.reference == Number("1")
+
+
+def test_a_folder_that_is_no_data_set_says_what_should_be_in_it(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(BadInput, match="cannot be read"):
+        items_of(exam("gsm8k"), str(tmp_path))
