@@ -12,7 +12,7 @@ from pathlib import Path
 from aha.commands.given import NEEDS, Given
 from aha.errors import BadInput
 from aha.recipes import RECIPES, Recipe
-from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED
+from aha.recipes.recipe import waiting
 from aha.rundir import Manifest, read_manifest
 from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
@@ -34,24 +34,20 @@ class Chosen:
 def choose(target: str, given: Given = NOTHING) -> Chosen:
     """The recipe of that name or in that file, with what was given. BadInput where something is missing, refused or unknown."""
     chosen = _found(target)
-    recipe = chosen.recipe
+    recipe = chosen.recipe.real() if chosen.recipe.real is not None and given.model is not None else chosen.recipe
     _refuse(recipe, "model", given.model)
     _refuse(recipe, "problems", given.problems)
     if given.problems is not None:
-        recipe = recipe.put({f"{recipe.leading}.problems": given.problems})
+        recipe = recipe.supply(given.problems)
     if given.model is not None:
         recipe = recipe.put(dict.fromkeys(recipe.models or _no_model(recipe), given.model))
     return Chosen(recipe.change(given.settings), chosen.source)
 
 
 def complete(recipe: Recipe) -> None:
-    """BadInput where the recipe still waits for a model, examples or problems."""
-    waiting = {name for name, value in flatten(recipe.tree).items() if value in (MODEL_NEEDED, DATA_NEEDED, "ProblemsNeeded")}
-    for what in ("model", "data"):
-        if any(name.endswith(f".{what}") for name in waiting):
-            raise BadInput(f"recipe {recipe.name} needs {NEEDS[what]}")
-    if waiting:
-        raise BadInput(f"recipe {recipe.name} needs {NEEDS['problems']}")
+    """BadInput where the recipe still waits for a model, examples, problems or another value of the person's."""
+    for path, flag in waiting(flatten(recipe.tree)).items():
+        raise BadInput(f"recipe {recipe.name} needs {NEEDS.get(flag, f'a value for {path}: give it with --{flag} VALUE')}")
 
 
 def main_rl(recipe: Recipe) -> Rl | None:

@@ -40,13 +40,14 @@ def remembered(root: Path, words: Sequence[str]) -> dict[str, Any] | None:
 
 def again(out: Path | None, words: Sequence[str], terminal: Terminal) -> bool:
     """Whether the same words were said before and nothing has changed since; then what they came to is said, and nothing else is done."""
-    recipe = words[1] if len(words) > 1 else ""
-    root = out or Path("runs") / recipe
-    told = None if "--dry-run" in words or "--from" in words else remembered(root, words)
-    if told is not None:
-        terminal.note(f"nothing to do: {counted(len(told['stages']))} done, in {root}")
-        tell(told, terminal)
-    return told is not None
+    if "--dry-run" in words or "--from" in words:
+        return False
+    for root in [out] if out else sorted(path.parent for path in Path("runs").glob(f"*/{NAME}")):
+        if (told := remembered(root, words)) is not None:
+            terminal.note(f"nothing to do: {counted(len(told['stages']))} done, in {root}")
+            tell(told, terminal)
+            return True
+    return False
 
 
 def tell(told: Mapping[str, Any], terminal: Terminal) -> None:

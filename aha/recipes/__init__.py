@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from aha.recipes.r1 import r1
-from aha.recipes.r1_real import real, r1_real
+from aha.recipes.r1_real import r1_real, real
 from aha.recipes.r1_zero import dapo, drgrpo, r1_zero
 from aha.recipes.recipe import Recipe
 from aha.recipes.sample import cold_start, sample

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, cast
 
 from aha.errors import BadInput
-from aha.protocols import Compute, Stage
+from aha.protocols import Compute, Problems, Stage
 from aha.settings import flatten, leaves, override, resolve
 from aha.types import Problem
 
@@ -78,6 +79,16 @@ class Recipe:
             tree[name] = replace(cast(Any, tree[name]), **{setting: value})
         return self._planted(tree, dict.fromkeys(values, YOURS))
 
+    def supply(self, problems: Problems) -> Recipe:
+        """With problems wherever some are needed, and in the leading stage."""
+        waits = [path for path, value in flatten(self.tree).items() if value == ProblemsNeeded.__name__]
+        stages = {name: supplied(stage, problems) for name, stage in self.stages}
+        said = dict.fromkeys([*waits, f"{self.leading}.problems"], YOURS)
+        recipe = self._planted({**self.tree, **stages}, said)
+        return (
+            recipe if any(path.partition(".")[0] == self.leading for path in waits) else recipe.put({f"{self.leading}.problems": problems})
+        )
+
     def _planted(self, tree: Mapping[str, object], said: Mapping[str, str]) -> Recipe:
         stages = tuple((name, cast(Stage, tree[name])) for name, _ in self.stages)
         return replace(self, stages=stages, compute=cast(Compute, tree["compute"]), sources={**self.sources, **said})
@@ -113,6 +124,19 @@ def _factor(factor: float | None) -> str:
 
 
 MODEL_NEEDED, DATA_NEEDED = "(--model)", "(--data)"
+WAITS = re.compile(r"\(--([\w.-]+)\)")
+
+
+def needed(path: str) -> str:
+    """Stands where the person who runs the recipe puts a value, with `--path VALUE`."""
+    return f"(--{path})"
+
+
+def waiting(values: Mapping[str, object]) -> dict[str, str]:
+    """The settings that still wait for a person, by path: with which flag."""
+    found = {path: WAITS.fullmatch(value) for path, value in values.items() if isinstance(value, str)}
+    problems = {path: "problems" for path, value in values.items() if value == ProblemsNeeded.__name__}
+    return {path: match[1] for path, match in found.items() if match} | problems
 
 
 @dataclass(frozen=True)
@@ -126,3 +150,19 @@ class ProblemsNeeded:
 
 
 PROBLEMS_NEEDED = ProblemsNeeded()
+
+
+def supplied(node: object, problems: Problems) -> object:
+    """The same value with these problems in place of those that are needed."""
+    match node:
+        case ProblemsNeeded():
+            return problems
+        case tuple():
+            found = tuple(supplied(item, problems) for item in node)
+            return found if any(new is not old for new, old in zip(found, node, strict=True)) else node
+        case _ if is_dataclass(node) and not isinstance(node, type):
+            values = {each.name: getattr(node, each.name) for each in fields(node) if each.init}
+            new = {name: supplied(value, problems) for name, value in values.items()}
+            changed = {name: value for name, value in new.items() if value is not values[name]}
+            return replace(node, **changed) if changed else node
+    return node

@@ -1,0 +1,263 @@
+"""The whole of DeepSeek-R1 (paper §2.3, §2.4), on the tiny world: every stage on a laptop's CPU, in one go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aha.objectives.advantages import Advantages
+from aha.objectives.filters import Filter
+from aha.objectives.losses import Grpo
+from aha.objectives.preference import Pairwise, Pointwise
+from aha.protocols import Adam, Compute, Problems, Sampling, Stage
+from aha.recipes.r1_real import real
+from aha.recipes.recipe import Recipe
+from aha.recipes.zero import SAMPLING
+from aha.recipes.zero import SOURCES as ZERO
+from aha.recipes.zero import zero as zero_recipe
+from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted, paper
+from aha.stages.annotate import Annotate, Labels, Pairs
+from aha.stages.prefer import Prefer
+from aha.stages.pretrain import Pretrain
+from aha.stages.probe import Probe
+from aha.stages.rewriters import Rules
+from aha.stages.rl import Rl
+from aha.stages.sample import Sample
+from aha.stages.schedule import Late
+from aha.stages.sft import Sft
+from aha.stages.shrink import Shrink
+from aha.stages.waken import Waken
+from aha.stages.world import World
+from aha.tasks.chain import ChainProblems
+from aha.tasks.countdown import CountdownProblems
+from aha.tasks.demonstrations import Demonstrations
+from aha.tasks.filters import Readable
+from aha.tasks.general import GeneralProblems
+from aha.tasks.mixed import Mixed
+from aha.tasks.program import ProgramProblems
+from aha.template import Delimited, Short
+
+CONTEXT = 512
+REASONING = Mixed(((CountdownProblems(), 0.5), (ChainProblems(), 0.25), (ProgramProblems(), 0.25)))
+HELPFUL, HARMLESS = ("greeting", "self", "translation"), ("harm",)
+EVERYTHING = Mixed(((REASONING, 0.5), (GeneralProblems(), 0.5)))
+HELD_OUT = Mixed(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
+FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
+
+MEASURED = {
+    "base": "tiny",
+    "zero": "@zero",
+    "dev1": "@sft1",
+    "dev2": "@reason-rl",
+    "dev3": "@sft2",
+    "r1": "@align-rl",
+    "student": "@distill",
+}
+
+
+def zero() -> Rl:
+    """R1-Zero, as the recipe `zero` has it."""
+    stage = dict(zero_recipe().stages)["zero"]
+    assert isinstance(stage, Rl)  # zero_recipe made it
+    return stage
+
+
+def cold_start() -> Sample:
+    """Zero's right and readable chains, rewritten; and demonstrations of what Zero never met."""
+    return Sample(
+        model="@zero",
+        problems=CountdownProblems(),
+        name="cold-start",
+        questions=1_500,
+        template=Short(),
+        sampling=SAMPLING,
+        samples=2,
+        at_once=2,
+        readable=Readable(language=None, longest=240),
+        rewriter=Rules(),
+        rewritten=Readable(language=None, code=True),
+        against=("countdown",),
+        also=(
+            Demonstrations(ChainProblems(), 800, seed=FIRST_SEED),
+            Demonstrations(ProgramProblems(), 800, seed=FIRST_SEED),
+            Demonstrations(GeneralProblems(), 400, care=0.3, seed=FIRST_SEED),
+        ),
+        chunk=128,
+    )
+
+
+def sft(data: str, model: str = "@awake", epochs: float = 3.0) -> Sft:
+    """Imitation at the tiny world's size."""
+    return Sft(
+        model=model,
+        data=data,
+        template=Delimited(),
+        optim=Adam(lr=1e-3, betas=(0.9, 0.98), warmup_steps=10),
+        epochs=epochs,
+        batch=32,
+        max_tokens=CONTEXT,
+        too_long="skip",
+        save_every=40,
+    )
+
+
+def reason_rl() -> Rl:
+    """Accuracy, format and language consistency, on all three reasoning domains."""
+    parts = (*paper().parts, Weighted("language", LanguageConsistency(), 1.0, "thought"))
+    return rl("@sft1", REASONING, Rewards(parts), steps=128)
+
+
+def align_rl() -> Rl:
+    """Rules for reasoning prompts, learned preferences for general ones, in the last steps alone."""
+    parts = (
+        Weighted("accuracy", Accuracy(), 1.0, "summary", ("countdown", "chain", "program")),
+        Weighted("format", Format(), 1.0, "all"),
+        Weighted("language", LanguageConsistency(), 1.0, "thought"),
+        Weighted("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
+        Weighted("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
+    )
+    stage = rl("@sft2", REASONING, Rewards(parts), steps=120, temperature=0.7)
+    probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
+    return replace(stage, late=Late(72, ("helpful", "harmless"), EVERYTHING), probe=probe)
+
+
+def annotate(task: Pairs | Labels, kinds: tuple[str, ...], questions: int) -> Annotate:
+    """Replies of Dev3 to general prompts, and what the annotator says of them."""
+    return Annotate("@sft2", GeneralProblems(kinds), task, questions=questions, sampling=SAMPLING)
+
+
+def prefer(data: str, loss: Pairwise | Pointwise) -> Prefer:
+    """A preference model at the tiny world's size, out of Dev3."""
+    return Prefer("@sft2", data, loss, optim=Adam(lr=3e-4), epochs=3, batch=32, longest=CONTEXT, save_every=40)
+
+
+def rejection() -> Sample:
+    """Several samples a prompt of the converged RL checkpoint; non-reasoning data from elsewhere."""
+    return Sample(
+        model="@reason-rl",
+        problems=REASONING,
+        name="rejection",
+        questions=2_000,
+        template=Delimited(),
+        sampling=SAMPLING,
+        samples=2,
+        at_once=1,
+        readable=Readable(longest=300),
+        rewritten=Readable(language=None),
+        against=("countdown",),
+        also=(Demonstrations(GeneralProblems(), 1_000, care=0.7, seed=2 * FIRST_SEED),),
+        chunk=128,
+    )
+
+
+def student_base() -> Pretrain:
+    """Half of the tiny base's layers, reading again until it can do sums: a base for whoever is taught, or for RL of its own."""
+    return Pretrain(
+        model="@student",
+        chunks=10,
+        chunk_documents=2_000,
+        step_tokens=2_500,
+        optim=Adam(lr=2e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=50),
+        save_every=2,
+    )
+
+
+def rl(model: str, problems: Problems, rewards: Rewards, steps: int, temperature: float = 1.0) -> Rl:
+    """As `zero`, with the form of the cold start."""
+    return Rl(
+        model=model,
+        problems=problems,
+        template=Delimited(),
+        rewards=rewards,
+        loss=Grpo(clip_low=0.2, clip_high=0.28, kl=0.001, aggregation="token-mean"),
+        advantages=Advantages("group_std"),
+        sampling=Sampling(temperature, 1.0, 300),
+        optim=Adam(lr=5e-4, warmup_steps=8),
+        filter=Filter(drop_dead=True),
+        questions=64,
+        samples=8,
+        minibatches=8,
+        steps=steps,
+        reference_every=80,
+        anneal_from=0.3,
+        save_every=4,
+        keep_every=4,
+    )
+
+
+SOURCES = {
+    **{path: said for path, said in ZERO.items() if path.startswith("zero.")},
+    "compute": ZERO["compute"],
+    "compute.micro_tokens": ZERO["compute.micro_tokens"],
+    "cold-start": "[paper 2.3.1 and nature B.3.2: Zero sampled at T 1; what is right and readable is rewritten; sizes: ours]",
+    "cold-start.rewriter": "[ours: a rule in place of DeepSeek-V3]",
+    "cold-start.also": "[ours: the base knows countdown alone; chains, programs and manners are shown, as the paper reuses V3's data]",
+    "awake": "[ours: words that the base never read are all alike to it; this tells them apart]",
+    "sft1": "[paper 2.3.1: the base imitates the cold start's set; rate and size are ours, for a model this small]",
+    "sft1.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
+    "sft1.final_rate": "[nature B.4.2: to a tenth of the rate, along a cosine]",
+    "sft1.epochs": "[nature B.4.2: 2 to 3]",
+    "reason-rl": "[ours: as zero, with two more domains]",
+    "reason-rl.template": "[paper 2.3.1: the form of the cold start, so that the format reward is that form's]",
+    "reason-rl.rewards": "[paper 2.3.2 and nature: accuracy, format and language consistency, summed directly]",
+    "rejection": "[paper 2.3.3: several samples a prompt from the converged checkpoint, only the right and readable; sizes: ours]",
+    "rejection.also": "[paper 2.3.3: non-reasoning data reused from V3; here demonstrations by rule]",
+    "sft2": "[paper 2.3.3: the base again, not the RL checkpoint; rate and size are ours]",
+    "sft2.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
+    "sft2.epochs": "[nature B.4.2: 2 to 3]",
+    "pairs": "[nature B.3: each pair judged four times in drawn orders, kept if the mean differs by over 1, lengths balanced; sizes: ours]",
+    "pairs.by": "[ours: a hidden rubric with 10 % noise in place of DeepSeek-V3]",
+    "labels": "[nature B.3: replies labelled safe or unsafe; sizes: ours]",
+    "labels.by": "[ours: a hidden rubric with 10 % noise in place of DeepSeek-V3]",
+    "helpful": "[nature B.3: from the policy's own weights, with a scalar head; rate and size are ours]",
+    "helpful.loss": "[nature B.3: pairwise; centred by us]",
+    "harmless": "[nature B.3: from the policy's own weights, with a scalar head; rate and size are ours]",
+    "harmless.loss": "[nature B.3: pointwise]",
+    "align-rl": "[ours: as zero]",
+    "align-rl.template": "[paper 2.3.1: the form of the cold start]",
+    "align-rl.rewards": "[paper 2.3.4, nature: rules for reasoning; helpfulness of the summary, harmlessness of the whole; weights: ours]",
+    "align-rl.sampling.temperature": "[nature: 0.7]",
+    "align-rl.late": "[nature: general data and preferences in the last 400 of 1,700 steps; here a larger share of a shorter run]",
+    "align-rl.probe": "[nature B.5: stop where the preference rises and accuracy falls; held-out problems and bounds: ours]",
+    "student": "[ours: the paper's students are smaller bases; here half of the tiny base's layers]",
+    "student-base": "[ours: the tiny base's corpus read again, minutes of it, so that the layers fit together]",
+    "student-awake": "[ours: as for the base]",
+    "distill": "[paper 2.4: fine-tuning on the same samples, no RL; rate and size are ours]",
+    "distill.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
+    "distill.epochs": "[nature B.4.3: 2 to 3]",
+}
+
+
+def r1() -> Recipe:
+    """All stages on the tiny world."""
+    stages: list[tuple[str, Stage]] = [
+        ("zero", zero()),
+        ("awake", Waken("tiny")),
+        ("cold-start", cold_start()),
+        ("sft1", sft("@cold-start")),
+        ("reason-rl", reason_rl()),
+        ("rejection", rejection()),
+        ("sft2", sft("@rejection")),
+        ("pairs", annotate(Pairs(), HELPFUL, 600)),
+        ("labels", annotate(Labels(), HARMLESS, 300)),
+        ("helpful", prefer("@pairs", Pairwise())),
+        ("harmless", prefer("@labels", Pointwise())),
+        ("align-rl", align_rl()),
+        ("student", Shrink("tiny")),
+        ("student-base", student_base()),
+        ("student-awake", Waken("@student-base")),
+        ("distill", sft("@rejection", "@student-awake")),
+    ]
+    stages += [(f"measure-{name}", World(model)) for name, model in MEASURED.items()]
+    sources = SOURCES | dict.fromkeys((f"measure-{name}" for name in MEASURED), "[ours: held-out problems of every domain, as in training]")
+    return Recipe(
+        "r1",
+        "all stages of DeepSeek-R1 on the tiny world, or on a model of your own",
+        tuple(stages),
+        sources,
+        main="zero",
+        model="optional",
+        problems="refused",
+        compute=Compute(micro_tokens=1_024),
+        apart=True,
+        real=real,
+    )
