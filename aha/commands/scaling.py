@@ -24,6 +24,7 @@ from aha.evals.exams import exam
 from aha.evals.saved import GRADES, read_settings
 from aha.evals.scaling import Arm, scaling
 from aha.evals.trials import FREE, Trial, Trials
+from aha.grading import run_programs_in
 from aha.protocols import Compute, Sampling
 from aha.reports.scaling import Example, cut_example
 from aha.settings import flatten, override
@@ -35,7 +36,7 @@ from aha.types import Conversation, Message
 K, PROBLEMS = 64, 100
 ARMS = {FREE: "thinking as long as it likes"}
 TINY = Scale(wait_en=" wait", wait_zh=" 等等")  # words that its corpus has
-FREELY = ("scale.budgets", "scale.longer", "evaluate.model", "evaluate.cache")  # arms are told apart by them, or they say nothing
+DECIDING = ("template", "sampling", "k", "problems", "seed", "think", "forced", "answer_tokens", "more_tokens", "wait_en", "wait_zh")
 TELLING_TOKENS = 120  # a thought long enough to be cut, short enough to be read
 
 
@@ -93,13 +94,14 @@ def _course(wanted: Wanted, chosen: Evaluate | Examine, machine: Laptop, termina
     found = exam(wanted.benchmark)
     if found.needs_judge:
         raise BadInput(f"{found.name}: only a language model can grade it; aha eval --judge does, and aha scale takes the folder it writes")
+    run_programs_in(chosen.sandbox)
     items, _ = chosen_items(found, wanted.data, chosen.problems)
     yield course_of_exam(found, items, protocolled(found, items, chosen, wanted.model, machine, terminal), tokenizer)
 
 
 def _identity(wanted: Wanted, chosen: Evaluate | Examine, scale: Scale) -> dict[str, object]:
-    """All that a sample follows from."""
-    known = {path: value for path, value in flatten({"evaluate": chosen, "scale": scale}).items() if path not in FREELY}
+    """All that a sample follows from; what else is set says which arms there are, or nothing."""
+    known = {path: value for path, value in flatten({"evaluate": chosen, "scale": scale}).items() if path.split(".")[1] in DECIDING}
     return {"benchmark": wanted.benchmark, "weights": identity_of(wanted.model), "data": wanted.data, **known}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aha.evals.benchmark import Benchmark
 from aha.evals.examined import Generation, grade_one
@@ -30,13 +30,13 @@ class Marks:
 
 @dataclass(frozen=True)
 class Asked:
-    """One problem: its prompt, its language, and how a reply to it is judged."""
+    """One problem: the prompt of each sample, its language, how a sample's reply is judged, and the seed of an arm's sample."""
 
     id: str
     question: str
     language: Language
-    prompt: tuple[int, ...]
-    judge: Callable[[Completion], Verdict]
+    prompts: tuple[tuple[int, ...], ...]
+    judge: Callable[[int, Completion], Verdict]
     seed: Callable[[str, int], int]
 
 
@@ -86,7 +86,7 @@ def course_of_benchmark(stage: Evaluate, live: Benchmark, tokenizer: Tokenizer) 
     """One of ours. Its samples are those that `Evaluate` would draw."""
 
     def asked(problem: Problem) -> Asked:
-        def judge(completion: Completion) -> Verdict:
+        def judge(number: int, completion: Completion) -> Verdict:
             sample = stage.judged(live, problem, 0, completion, tokenizer)
             return sample.right, sample.vote
 
@@ -94,7 +94,7 @@ def course_of_benchmark(stage: Evaluate, live: Benchmark, tokenizer: Tokenizer) 
             problem.id,
             problem.question,
             problem.language,
-            prompt_of(stage.template, problem, tokenizer),
+            (prompt_of(stage.template, problem, tokenizer),) * stage.k,
             judge,
             lambda arm, number: evaluate.seed_of(stage.seed, problem.id + arm, number),
         )
@@ -104,18 +104,19 @@ def course_of_benchmark(stage: Evaluate, live: Benchmark, tokenizer: Tokenizer) 
 
 def course_of_exam(exam: Exam, items: Sequence[Item], how: Protocolled, tokenizer: Tokenizer) -> Course:
     """A published one. Its samples are those that `aha eval` would draw."""
-    tokens = {name: found for (name, _), found in prompts(replace(how, k=1), items, tokenizer).items()}
+    tokens = prompts(how, items, tokenizer)
 
     def asked(item: Item) -> Asked:
-        def judge(completion: Completion) -> Verdict:
-            said = examine.read(how, completion, tokens[item.id], tokenizer)
-            graded = grade_one(exam, item, Generation(item.id, 0, said.text, said.thought, said.tokens, said.finished))
+        def judge(number: int, completion: Completion) -> Verdict:
+            said = examine.read(how, completion, tokens[item.id, number], tokenizer)
+            generation = Generation(item.id, number, said.text, said.thought, said.tokens, said.finished)
+            graded = grade_one(exam, how.seen(item, number), generation)
             return graded.right, graded.vote
 
         def seed(arm: str, number: int) -> int:
             return examine.seed_of(how.seed, item.id + arm, number)
 
-        return Asked(item.id, item.prompt, item.language, tokens[item.id], judge, seed)
+        return Asked(item.id, item.prompt, item.language, tuple(tokens[item.id, number] for number in range(how.k)), judge, seed)
 
     marks = Marks(early=f"\n{END_THINK}\n\n") if how.form == "chat" else Marks()
     return Course(exam.name, tuple(map(asked, items)), how.k, how.sampling, marks)

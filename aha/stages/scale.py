@@ -97,13 +97,18 @@ class Lab:
         wanted = [asked for asked in self.course.problems if self.trials.lacks(FREE, asked.id)]
         if not wanted:
             return
-        asks = [Ask(asked.prompt, tuple(asked.seed("", number) for number in range(self.course.k))) for asked in wanted]
+        places = [(asked, _alike(asked, prompt)) for asked in wanted for prompt in dict.fromkeys(asked.prompts)]
+        asks = [Ask(asked.prompts[numbers[0]], tuple(asked.seed("", number) for number in numbers)) for asked, numbers in places]
+        found = {asked.id: dict[int, Trial]() for asked in wanted}
         for index, completions in self.engine().generate(asks, self.course.sampling):
-            asked = wanted[index]
-            self.trials.add(FREE, asked.id, [self._trial(asked, (), completion) for completion in completions])
-            self._tell(FREE)
+            asked, numbers = places[index]
+            said = zip(numbers, completions, strict=True)
+            found[asked.id] |= {number: self._trial(asked, number, (), completion) for number, completion in said}
+            if len(found[asked.id]) == self.course.k:
+                self.trials.add(FREE, asked.id, [found[asked.id][number] for number in range(self.course.k)])
+                self._tell(FREE)
 
-    def _forced(self, arm: str, x: int, before: str, planned: Callable[[Asked, Trial], Going | None]) -> Arm:
+    def _forced(self, arm: str, x: int, before: str, planned: Callable[[Asked, int, Trial], Going | None]) -> Arm:
         """An arm that goes on from samples of another: as `planned`, or, where that is None or does not fit, as they are."""
         wanted = [asked for asked in self.course.problems if self.trials.lacks(arm, asked.id)]
         found = {asked.id: dict(enumerate(self.trials.found[before, asked.id][: self.forced])) for asked in wanted}
@@ -111,7 +116,7 @@ class Lab:
             (asked, number, plan)
             for asked in wanted
             for number, trial in found[asked.id].items()
-            if (plan := planned(asked, trial)) is not None and self._room(asked, plan) >= plan.least
+            if (plan := planned(asked, number, trial)) is not None and self._room(asked, number, plan) >= plan.least
         ]
         left = Counter(asked.id for asked, _, _ in going)
         for asked in wanted:
@@ -119,7 +124,7 @@ class Lab:
                 self.trials.add(arm, asked.id, list(found[asked.id].values()))
         for at, completion in self._continued(arm, going):
             asked, number, plan = going[at]
-            found[asked.id][number] = self._trial(asked, plan.prefix, completion)
+            found[asked.id][number] = self._trial(asked, number, plan.prefix, completion)
             left[asked.id] -= 1
             if not left[asked.id]:
                 self.trials.add(arm, asked.id, list(found[asked.id].values()))
@@ -129,16 +134,16 @@ class Lab:
     def _continued(self, arm: str, going: Sequence[tuple[Asked, int, Going]]) -> Iterator[tuple[int, Completion]]:
         if not going:
             return
-        asks = [Ask(asked.prompt + plan.prefix, (asked.seed(f" {arm}", number),)) for asked, number, plan in going]
-        most = min(min(plan.most for _, _, plan in going), *(self._room(asked, plan) for asked, _, plan in going))
+        asks = [Ask(asked.prompts[number] + plan.prefix, (asked.seed(f" {arm}", number),)) for asked, number, plan in going]
+        most = min(min(plan.most for _, _, plan in going), *(self._room(*each) for each in going))
         for index, (completion,) in self.engine().generate(asks, replace(self.course.sampling, max_tokens=most)):
             yield index, completion
 
     # --- how a reply goes on --------------------------------------------------------------------------------------------
 
-    def _cut(self, budget: int, asked: Asked, trial: Trial) -> Going | None:
+    def _cut(self, budget: int, asked: Asked, number: int, trial: Trial) -> Going | None:
         """Its first `budget` tokens of thinking, told to answer. None where it was done by then, or thought nothing."""
-        span = self._span(asked, trial)
+        span = self._span(asked, number, trial)
         unfinished = span is not None and span.closed is None and trial.finished == "length"
         if span is None or (span.end - span.start <= budget and not unfinished):
             return None
@@ -146,9 +151,9 @@ class Lab:
         early = tuple(self.tokenizer.encode(self.course.marks.early))
         return Going(kept + early, self.scale.answer_tokens, min(LEAST, self.scale.answer_tokens))
 
-    def _longer(self, asked: Asked, trial: Trial) -> Going | None:
+    def _longer(self, asked: Asked, number: int, trial: Trial) -> Going | None:
         """Its thought without its end, told to go on. None where it did not end."""
-        span = self._span(asked, trial)
+        span = self._span(asked, number, trial)
         if span is None or span.closed is None:
             return None
         wait = self.scale.wait_zh if asked.language == "zh" else self.scale.wait_en
@@ -160,15 +165,15 @@ class Lab:
 
     # --- small things ---------------------------------------------------------------------------------------------------
 
-    def _span(self, asked: Asked, trial: Trial) -> Span | None:
-        return span_of(trial.tokens, asked.prompt, self.course.marks, self.tokenizer)
+    def _span(self, asked: Asked, number: int, trial: Trial) -> Span | None:
+        return span_of(trial.tokens, asked.prompts[number], self.course.marks, self.tokenizer)
 
-    def _room(self, asked: Asked, plan: Going) -> int:
-        return sys.maxsize if self.context is None else self.context - len(asked.prompt) - len(plan.prefix)
+    def _room(self, asked: Asked, number: int, plan: Going) -> int:
+        return sys.maxsize if self.context is None else self.context - len(asked.prompts[number]) - len(plan.prefix)
 
-    def _trial(self, asked: Asked, prefix: Prefix, completion: Completion) -> Trial:
+    def _trial(self, asked: Asked, number: int, prefix: Prefix, completion: Completion) -> Trial:
         whole = replace(completion, tokens=prefix + completion.tokens, logprobs=())
-        right, vote = asked.judge(whole)
+        right, vote = asked.judge(number, whole)
         logprob = fmean(completion.logprobs) if completion.logprobs and not prefix else None
         return Trial(whole.tokens, text_of(whole, self.tokenizer), whole.finished, right, vote, logprob)
 
@@ -179,3 +184,8 @@ class Lab:
     def _tell(self, arm: str) -> None:
         done = sum((arm, asked.id) in self.trials.found for asked in self.course.problems)
         self.beat(arm, done, len(self.course.problems))
+
+
+def _alike(asked: Asked, prompt: Prefix) -> list[int]:
+    """The samples that are asked with this prompt."""
+    return [number for number, own in enumerate(asked.prompts) if own == prompt]

@@ -8,10 +8,12 @@ import pytest
 from aha.backends.scripted import Bytes, ScriptedEngine
 from aha.errors import BadInput
 from aha.evals.benchmarks import benchmark
+from aha.evals.exams.exam import Exam, Item, Source, by_chain, choice_of, lettered
 from aha.evals.trials import FREE, Trials
 from aha.protocols import Sampling
-from aha.stages.course import Marks, Span, course_of_benchmark, span_of
+from aha.stages.course import Marks, Span, course_of_benchmark, course_of_exam, span_of
 from aha.stages.evaluate import Evaluate
+from aha.stages.examine import Protocolled
 from aha.stages.scale import Lab, Scale
 from aha.template import Delimited
 from tests.stages.test_evaluate import solution
@@ -121,7 +123,7 @@ def test_a_reply_without_a_thought_cannot_be_cut(tmp_path):
 
 
 def test_what_does_not_fit_in_the_context_stays_as_it_was(tmp_path):
-    prompt = max(len(asked.prompt) for asked in lab(tmp_path / "a", Scale())[0].course.problems)
+    prompt = max(len(asked.prompts[0]) for asked in lab(tmp_path / "a", Scale())[0].course.problems)
     room = prompt + len(f"<think>{LONG} Wait,") + 100  # what 200 / 2 more tokens need, in English
     found, _ = lab(tmp_path / "b", Scale(forced=1, longer=1, wait_en=" Wait,", wait_zh=" " * 200), context=room)
     found.run()
@@ -163,3 +165,28 @@ def test_one_mark_may_open_and_close_a_thought():
 def test_settings_that_cannot_be_are_refused(broken):
     with pytest.raises(BadInput, match="each must be 0 or more"):
         Scale(**broken)
+
+
+def test_options_in_a_new_order_are_asked_and_graded_in_that_order(tmp_path):
+    """A choice whose options turn with every sample; the model always takes the second."""
+    texts = ("red", "green", "blue", "grey")
+
+    def seen(item: Item, number: int) -> Item:
+        options = texts[number:] + texts[:number]
+        letter = "ABCD"[options.index("green")]
+        return replace(item, prompt="? " + lettered(options), reference=choice_of(letter, options))
+
+    exam = Exam("turning", "", "", Source((), ""), lambda *row: item, by_chain(lambda text: text.strip()[-1:] or None), turn=seen)
+    item = Item("q", "?", "en", choice_of("B", texts), options=4)
+    how = Protocolled(k=4, sampling=Sampling(max_tokens=40), form="r1-zero", seen=exam.seen)
+    course = course_of_exam(exam, [item], how, BYTES)
+    asked: list[str] = []
+
+    def second(prompt: str, seed: int) -> str:
+        asked.append(prompt)
+        return "<think>hm</think><answer>B</answer>"
+
+    trials = Trials(tmp_path, {})
+    Lab(Scale(forced=0), course, lambda: ScriptedEngine(second), BYTES, trials, None, lambda arm, done, of: None).run()
+    assert [trial.right for trial in trials.found[FREE, "q"]] == [True, False, False, False]
+    assert len(set(asked)) == 4
