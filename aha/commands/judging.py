@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from aha.backends.hf import context_of, load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_budget import Spent
@@ -24,6 +25,7 @@ from aha.evals.judged import (
     Facts,
     How,
     Orders,
+    Seated,
     Transcripts,
     answering_cost,
     estimated,
@@ -35,7 +37,8 @@ from aha.evals.judged import (
     write_case,
 )
 from aha.evals.saved import SETTINGS, Saved, read_settings
-from aha.protocols import Asking, Budget, Chat
+from aha.protocols import Asking, Budget, Chat, Sampling
+from aha.stages.examine import capped
 from aha.stages.judge import ask_judge
 
 Loaded = tuple[Exam, list[Item], str]
@@ -111,6 +114,8 @@ class Court:
         own = found.jury.sampling
         temperature = own.temperature if self.settings.temperature is None else self.settings.temperature
         sampling = replace(own, temperature=temperature, max_tokens=self.settings.max_tokens or own.max_tokens)
+        if not self.served:
+            sampling = replace(sampling, max_tokens=self._room(found, sampling))
         who = str(self.chat(found.jury.top)) if self.served else identity_of(str(self.name))
         asked = Asked(who, sampling, found.jury.top, self.settings.asks)
         files = tuple(str(path.expanduser().resolve()) for path in baseline)
@@ -118,6 +123,13 @@ class Court:
         for note in (*self._looked(), *found.notes, f"the judge is {self.model}; published verdicts are of {case.jury.judges[0]}"):
             self.terminal.note(f"{exam.name}: {note}")
         return case
+
+    def _room(self, found: Seated, sampling: Sampling) -> int:
+        """What the context of a judge here leaves for its replies. BadInput where that is nothing, or where it knows no chat."""
+        tokenizer = self.machine.tokenizer(str(self.name))
+        asked = (game for item in found.items for game in found.jury.games(item, found.jury.guess(item)))
+        longest = max(len(tokenizer.chat(conversation)) for conversation in asked)
+        return capped(sampling, longest, context_of(load_config(str(self.name))))
 
     def told(self, exam: Exam) -> Exam:
         """The benchmark as it is told of."""
@@ -148,7 +160,9 @@ class Court:
                 generations = _generations(out / name)
                 if is_endpoint(model):
                     asking = answering_cost(case.items, generations, case.k, most)
-                    self.terminal.note(f"{name}: {model} will be asked {asking.at_most(prices)}")
+                    self.terminal.note(
+                        f"{name}: {model} will be asked {asking.at_most(prices)}" if asking.calls else f"{name}: all is answered"
+                    )
                 cost = estimated(case.jury, case.asked, case.items, generations, case.k, Transcripts(out / name).known)
                 self.terminal.note(f"{name}: judging will take {cost.told(budget)}")
                 if alone:

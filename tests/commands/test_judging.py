@@ -10,9 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from aha.backends.laptop import write_fresh
+from aha.tasks import vocabulary
+from tests.commands.conftest import SHAPE
 from tests.servers import Answer, Server, said
 
 QUESTIONS = {"Who wrote it?": "Ada", "Where?": "Paris", "When?": "1815", "Which one?": "the first"}
@@ -211,6 +215,46 @@ def test_a_killed_judging_goes_on_where_it_was(aha, tmp_path):
     assert json.loads(found.out)["correct"] == 1.0
 
 
+@pytest.mark.long
+def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, tmp_path):
+    """400 questions, a fault in two of five first calls, the process killed eight times while it judges."""
+    path, draw = tmp_path / "q.csv", Random(0)
+    path.write_text("metadata,problem,answer\n" + "".join(f"{{}},Number {n}?,{n if n % 3 else 'none'}\n" for n in range(400)))
+    faults = [Answer(status=429, headers={"Retry-After": "0"}), Answer(status=503), Answer(silent=True), Answer(b'{"choices"', cut=5)]
+    met: set[str] = set()
+    answered: list[str] = []
+
+    def troubled(request) -> Answer:
+        asked = request.asked
+        if asked not in met and len(met) % 5 < 2:
+            met.add(asked)
+            return faults[len(met) % 4]
+        met.add(asked)
+        answered.append(asked)
+        return Answer(said(judges_facts(request)).body, wait_s=0.3)
+
+    replies = {f"Number {n}?": f"Surely {n}." for n in range(400)}
+    journal, kills = tmp_path / "o/simpleqa/transcripts.jsonl", 0
+    with Server(world(troubled, replies), models=("m", "judge")) as server:
+        line = words(server, "simpleqa", path, "--k", 1, "--judging.asking.in_flight", 8, "--judging.asking.cache", "none")
+        for _ in range(8):
+            process = subprocess.Popen([sys.executable, "-c", CLI, *map(str, line)], cwd=tmp_path, env=HERE, stderr=subprocess.DEVNULL)
+            wanted = (journal.read_bytes().count(b"\n") if journal.exists() else 0) + draw.randint(5, 40)
+            deadline = time.monotonic() + 90
+            while time.monotonic() < deadline and (not journal.exists() or journal.read_bytes().count(b"\n") < wanted):
+                time.sleep(draw.random() / 20)
+            kills += process.poll() is None
+            process.kill()
+            process.wait(timeout=10)
+        found = aha(*line)
+        assert found.code == 0, found.err
+    lines = [json.loads(each) for each in journal.read_text().splitlines()]
+    assert (kills, len(lines), len({each["asked"] for each in lines})) == (8, 400, 400)
+    assert json.loads(found.out)["correct"] == pytest.approx(266 / 400)
+    assert len(answered) <= 400 + 8 * kills  # a kill costs what was under way, and no more
+    print(f"{kills} kills, {len(server.requests)} calls, {len(answered)} answered for 400 verdicts")
+
+
 def test_a_judge_nobody_needs_and_flags_without_one_are_refused(aha, facts, tmp_path):
     (tmp_path / "g.jsonl").write_text(json.dumps({"question": "1 + 1?", "answer": "#### 2"}) + "\n")
     with Server(world(judges_facts), models=("m", "judge")) as server:
@@ -231,6 +275,19 @@ def test_a_judge_that_is_not_there_is_said_before_the_model_is_asked_and_its_rep
     assert gone.code == 75
     assert gone.err.index("may not be there when it is needed") < gone.err.index("judging will take")
     assert len(Path("o/simpleqa/generations.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_judge_here_needs_room_for_the_question_and_words_for_a_verdict(aha, facts, model, tmp_path):
+    with Server(world(judges_facts), models=("m",)) as server:
+        line = ("eval", "simpleqa", "--model", f"{server.url}#m", "--data", facts, "--k", 1, "--out", "o", "--cache", "c")
+        small = aha(*line, "--judge", model)
+        assert (small.code, server.requests) == (2, []) and "context of 256" in small.err.splitlines()[-1]
+        assert aha(*line, "--judge", "./nowhere").code == 2
+        shape = {**SHAPE, "vocab_size": vocabulary.build().get_vocab_size(), "max_position_embeddings": 4_096}
+        write_fresh({**shape, "eos_token_id": vocabulary.build().token_to_id(vocabulary.END)}, tmp_path / "large", seed=0)
+        vocabulary.save(tmp_path / "large", 4_096)
+        mumbles = aha(*line, "--judge", tmp_path / "large")
+        assert (mumbles.code, "gave no verdict in 4 of 4 games" in mumbles.err) == (1, True)
 
 
 def test_grading_again_with_another_question_to_the_judge_is_refused(aha, facts, tmp_path, monkeypatch):
