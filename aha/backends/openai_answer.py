@@ -20,6 +20,7 @@ ENDED: dict[str, Finished] = {  # as servers say it
     "length": "length",
     "max_tokens": "length",
 }
+LATE = "no whole reply in time"
 BYTES_A_TOKEN = 4  # where a server counts no tokens
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\w)")
 _ABOUT_TOKENS = re.compile(

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from aha.backends.openai_answer import Failed, allowed, read
+from aha.backends.openai_answer import LATE, Failed, allowed, read
 from aha.backends.openai_budget import Spent
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking
@@ -87,7 +87,7 @@ class Server:
         except APIStatusError as error:
             raise self._refused(error) from None
         except (APITimeoutError, httpx2.TimeoutException):
-            raise Failed("no whole reply in time", billed=True) from None
+            raise Failed(LATE, billed=True) from None
         except APIConnectionError as error:
             raise _unconnected(error.__cause__) from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import Failed
+from aha.backends.openai_answer import LATE, Failed
 from aha.backends.openai_budget import Ledger, Spent
 from aha.backends.openai_cache import Cache, key_of
 from aha.backends.openai_call import Server
@@ -230,7 +230,7 @@ class OpenAiChat:
             async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self.asking.attempt_s)):
                 said, cost = await self._called(wanted.body)
         except TimeoutError:
-            raise Failed("no whole reply in time", billed=True) from None
+            raise Failed(LATE, billed=True) from None
         except Failed as failed:
             cost = wanted.most if failed.billed else Spent(1)
             raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import Failed
+from aha.backends.openai_answer import LATE, Failed
 from aha.backends.openai_call import Server
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
@@ -62,16 +62,20 @@ async def _models(server: Server, endpoint: Endpoint) -> dict[str, dict[str, Any
             async with asyncio.timeout(WAIT_S):
                 return _listed(await server.models())
         except TimeoutError:
-            raise EndpointDown(
-                f"{endpoint.url}: it takes connections and says nothing for {WAIT_S:g} s; is it a server's address?"
-            ) from None
+            raise _mute(endpoint) from None
         except Failed as failed:
+            if failed.reason == LATE:
+                raise _mute(endpoint) from None
             if not failed.reason.startswith("no connection"):
                 return {}
             if turn == TRIES - 1:
                 raise EndpointDown(f"{endpoint.url}: {failed.reason}: nobody answers there; {FORM}") from None
         await asyncio.sleep(PAUSE_S)
     return {}
+
+
+def _mute(endpoint: Endpoint) -> EndpointDown:
+    return EndpointDown(f"{endpoint.url}: it does not say which models it has, nor anything else; is it a server's address? {FORM}")
 
 
 def _listed(data: bytes) -> dict[str, dict[str, Any]]:

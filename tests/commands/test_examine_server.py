@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -69,6 +70,15 @@ def test_an_address_where_nobody_listens_is_told_at_once(aha, tmp_path):
     assert found.code == 75 and time.monotonic() - began < 10
     assert "nobody answers there" in found.err.splitlines()[-1]
     assert not Path("o").exists()
+
+
+def test_an_address_that_takes_connections_and_says_nothing_is_told_after_the_time_of_one_attempt(aha, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}/v1"
+        began = time.monotonic()
+        found = aha(*words(address, rows(tmp_path / "g.jsonl"), "--asking.attempt_s", 1))
+    assert found.code == 75 and time.monotonic() - began < 10
+    assert "nor anything else" in found.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("address", ["http://", "http://host:port/v1#m", "https://me:secret@host/v1#m", "http://host/v1?x=1#m"])

@@ -110,3 +110,15 @@ def test_a_program_that_grades_and_leaves_says_nothing() -> None:
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "Wrong\n", "")
+
+
+def test_graders_move_to_another_tier_when_they_are_told_to() -> None:
+    reference, right, _ = CODE[0]
+    with Graders(workers=2, sandbox="unsafe") as graders:
+        assert graders.grade(reference, right) == Right() and graders.sandbox().tier == "unsafe"
+        before = graders.sandbox()
+        graders.move("unsafe")
+        assert graders.sandbox() is before
+        if tiers()["wasm"] is None:
+            graders.move("wasm")
+            assert graders.grade(reference, right) == Right() and graders.sandbox().tier == "wasm"

@@ -8,14 +8,14 @@ import pytest
 
 from aha.backends.openai_cache import Cache
 from aha.backends.scripted import Bytes, ScriptedEngine
-from aha.errors import BadInput
+from aha.errors import BadInput, DiskTrouble
 from aha.evals.examined import result_of
 from aha.evals.exams import exam
 from aha.evals.exams.exam import Item
-from aha.evals.saved import GENERATIONS, Saved
+from aha.evals.saved import GENERATIONS, Saved, kept_items
 from aha.protocols import Sampling
-from aha.stages.examine import Protocolled, ask_engine, capped, grade_all
-from aha.types import Number, Open
+from aha.stages.examine import Protocolled, ask_engine, capped, grade_all, prompts
+from aha.types import Number, Open, Stdio
 
 GSM8K = exam("gsm8k")
 ITEMS = [Item(str(n), f"{n} + 1?", "en", Number(str(n + 1))) for n in range(3)]
@@ -136,3 +136,42 @@ def test_a_reply_that_was_cut_counts_in_every_measure_as_nothing(tmp_path):
     ask_engine(asked, items, saved, lambda: ScriptedEngine(lambda prompt, seed: "a" * (500 if "Hi" in prompt else 5)), Bytes(), None, quiet)
     result = result_of(ifeval, grade_all(ifeval, items, saved.generations, 1, quiet))
     assert (result["value"], result["prompt_strict"], result["instruction_strict"], result["truncated"]) == (0.5, 0.5, 0.5, 0.5)
+
+
+class Talking(Bytes):
+    """Has a chat template, which may open the thought."""
+
+    opening = ""
+
+    def chat(self, conversation):
+        return self.encode(f"User: {conversation.messages[-1].content} Assistant: {self.opening}")
+
+
+def test_a_reply_is_made_to_begin_with_the_thought_once():
+    tokenizer, thinking = Talking(), replace(ASKED, think=True)
+    said = {number: tokenizer.decode(prompt) for (_, number), prompt in prompts(thinking, ITEMS[:1], tokenizer).items()}
+    assert said == dict.fromkeys((0, 1), "User: 0 + 1? Assistant: <think>\n")
+    tokenizer.opening = "<think>\n"
+    assert list(prompts(thinking, ITEMS[:1], tokenizer).values()) == list(prompts(ASKED, ITEMS[:1], tokenizer).values())
+
+
+def test_samples_that_see_an_item_in_other_forms_are_asked_and_graded_in_those(tmp_path):
+    turned = replace(ASKED, seen=lambda item, number: replace(item, prompt=f"{number + 5} + 1?", reference=Number(str(number + 6))))
+    exam_ = replace(GSM8K, turn=turned.seen)
+    saved = Saved(tmp_path, SETTINGS)
+    ask_engine(turned, ITEMS[:1], saved, lambda: ScriptedEngine(solves), Bytes(), None, quiet)
+    found = grade_all(exam_, ITEMS[:1], saved.generations, 2, quiet)
+    assert [(each.right, each.vote) for each in found] == [(True, "6"), (True, "7")]
+
+
+def test_kept_rows_are_the_rows(tmp_path):
+    saved = Saved(tmp_path, SETTINGS)
+    items = [replace(ITEMS[0], about={"permutation": [2, 0, 1, 3]}), Item("c", "é \ud800?", "zh", Stdio((("1", "2"),)), "k", 0)]
+    assert kept_items(tmp_path) is None
+    saved.keep(items)
+    saved.keep(ITEMS)
+    first, second = kept_items(tmp_path) or []
+    assert first == items[0] and second == replace(items[1], prompt="é ??")
+    (tmp_path / "items.jsonl.gz").write_bytes(b"\x1f\x8b and no more")
+    with pytest.raises(DiskTrouble, match="damaged"):
+        kept_items(tmp_path)
