@@ -41,6 +41,7 @@ OURS: dict[str, Wants] = {  # known before torch is loaded
     "zero": Wants("refused", "refused"),
     "r1": Wants("optional", "optional"),
     "r1-real": Wants(),
+    "distill-vs-rl": Wants("refused", "refused"),
     "r1-zero": Wants(),
     "r1-stage1": Wants(),
     "r1-stage2": Wants(),

@@ -1,5 +1,5 @@
 """A setting `@zero` means what the stage named zero left behind: its last checkpoint where the setting is a model, its run directory
-where it is `of`, else its rows, where it has any; `@zero/review` a folder or file in its run directory."""
+where it is `of` or `..._of`, else its rows, where it has any; `@zero/review` a folder or file in its run directory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reference:
     def place(self, root: Path) -> Path:
         """Where it is in the run directory of that stage. BadInput where the stage leaves nothing of the kind."""
         name = setting_of(self.path).rpartition(".")[2]
-        if not self.below and name == "of":
+        if not self.below and (name == "of" or name.endswith("_of")):
             return root
         checkpoints = Record(root).checkpoints()
         rows = not name.endswith("model") and (name == "data" or (root / ROWS).exists())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from aha.recipes.r1 import r1
+from aha.recipes.r1 import distill_vs_rl, r1
 from aha.recipes.r1_real import r1_real, real
 from aha.recipes.r1_zero import dapo, drgrpo, r1_zero
 from aha.recipes.recipe import Recipe
@@ -18,6 +18,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "zero": zero,
     "r1": r1,
     "r1-real": real,
+    "distill-vs-rl": distill_vs_rl,
     "r1-zero": r1_zero,
     "r1-stage1": r1_stage1,
     "r1-stage2": r1_stage2,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aha.protocols import Compute, Stage
 from aha.settings import flatten
+from aha.stages.compute import parameters
 from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl
 
@@ -36,31 +36,14 @@ def costs(stages: Sequence[tuple[str, Stage]], compute: Compute) -> dict[str, Co
     sizes, found = dict[str, int | None](), dict[str, Costs]()
     for name, stage in stages:
         model = str(flatten(stage).get("model", ""))
-        sizes[name] = sizes.get(model[1:].partition("/")[0]) if model.startswith("@") else parameters(model)
+        sizes[name] = sizes.get(model[1:].partition("/")[0]) if model.startswith("@") else size_of(model)
         found[name] = _of(stage, sizes[name], compute)
     return found
 
 
-def parameters(model: str) -> int | None:
-    """How many the model has, from the headers of its safetensors; None where it is not a folder here."""
-    folder = TINY if model == "tiny" else Path(model).expanduser()
-    files = sorted(folder.glob("model*.safetensors")) if model and folder.is_dir() else []
-    return sum(map(_counted, files)) or None
-
-
-def _counted(path: Path) -> int:
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header: Mapping[str, object] = json.loads(file.read(min(length, 1 << 26)))
-    shapes = (entry["shape"] for name, entry in header.items() if name != "__metadata__" and isinstance(entry, dict))
-    return sum(_product(shape) for shape in shapes)
-
-
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for side in shape:
-        total *= side
-    return total
+def size_of(model: str) -> int | None:
+    """How many parameters; None where the model is not a folder here."""
+    return parameters(TINY if model == "tiny" else Path(model).expanduser()) if model else None
 
 
 def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:

@@ -16,6 +16,7 @@ from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted, paper
 from aha.stages.annotate import Annotate, Labels, Pairs
+from aha.stages.equal import Equal
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.probe import Probe
@@ -225,6 +226,22 @@ SOURCES = {
     "distill.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
     "distill.epochs": "[nature B.4.3: 2 to 3]",
 }
+
+
+def distill_vs_rl() -> Recipe:
+    """The student taught and the student left to RL, at equal compute (paper 4.1, Table 6)."""
+    whole = r1()
+    needs = ("zero", "awake", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "student-awake", "distill")
+    stages = [(name, stage) for name, stage in whole.stages if name in needs]
+    alone = replace(zero(), model="@student-base", steps=320, save_every=1, keep_last=40, keep_every=1)
+    stages += [("student-rl", alone), ("equal", Equal("@distill", "@student-rl"))]
+    sources = {
+        **whole.sources,
+        "student-rl": "[paper 4.1: RL on the student's own base; settings as zero's]",
+        "equal": "[paper Table 6: the same base both ways; equal arithmetic is ours, the paper compares finished models]",
+    }
+    about = "distilling into a small base beside RL on it, at equal compute"
+    return replace(whole, name="distill-vs-rl", about=about, stages=tuple(stages), sources=sources, real=None, model="refused")
 
 
 def r1() -> Recipe:

@@ -1,0 +1,76 @@
+"""Distilling or RL (paper 4.1, Table 6): two ways to teach the same base, measured where both have cost the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from aha.errors import BadInput
+from aha.evals.paired import Paired, compare_paired
+from aha.evals.tiny_world import Shown, by_problem
+from aha.protocols import Backend, Observer
+from aha.rundir import Checkpoint, Record, RunDir
+from aha.stages.compute import Spent, imitating, parameters, reinforcing
+from aha.stages.world import World, read_shown, write_shown
+
+
+@dataclass(frozen=True)
+class Equal:
+    """`taught_of` and `rl_of` are the run directories of a fine-tuning and of RL on the same base. The RL is measured at its first
+    checkpoint that cost at least as much arithmetic as the whole fine-tuning, so that equal means not less for RL; `domains` are those
+    that both could learn. Teaching is charged for what the student did, and what the teacher's samples cost is not charged."""
+
+    taught_of: str
+    rl_of: str
+    domains: tuple[str, ...] = ("countdown",)
+    reference: bool = True
+    world: World = World("", samples=4)
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """Every reply is kept in `evals`, and is not asked for again."""
+        taught, other = Record(Path(self.taught_of)), Record(Path(self.rl_of))
+        last = taught.checkpoints()[-1]
+        size = parameters(last.folder) or 0
+        budget = sum(imitating(taught, size), Spent())
+        spent = list(accumulate(reinforcing(other, size, self.reference)))
+        chosen = self._chosen(other.checkpoints(), spent, budget)
+        distilled = self._asked(rundir, "distilled", last, backend, observer)
+        trained = self._asked(rundir, "rl", chosen, backend, observer)
+        paired = self.compared(trained, distilled)
+        rundir.finish(
+            {
+                "parameters": size,
+                "distilled": {"checkpoint": str(last.folder), **asdict(budget), "pass@1": _mean(distilled, self.domains)},
+                "rl": {"checkpoint": str(chosen.folder), **asdict(spent[chosen.rollout]), "pass@1": _mean(trained, self.domains)},
+                "difference": {**asdict(paired.difference), "p": paired.p, "verdict": paired.verdict},
+            }
+        )
+
+    def compared(self, trained: Sequence[Shown], distilled: Sequence[Shown]) -> Paired:
+        """Distilled - RL on the same problems of the domains."""
+        one, other = ([each for each in some if each.domain in self.domains] for some in (trained, distilled))
+        return compare_paired(by_problem(one), by_problem(other), self.world.seed)
+
+    def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[Spent], budget: Spent) -> Checkpoint:
+        for each in checkpoints:
+            if spent[each.rollout].flops >= budget.flops:
+                return each
+        most = spent[-1].flops if spent else 0.0
+        raise BadInput(
+            f"the RL cost {most:.2e} operations in all and the fine-tuning {budget.flops:.2e}: equal is at least as much; give the RL more "
+            "steps, or the fine-tuning fewer epochs"
+        )
+
+    def _asked(self, rundir: RunDir, name: str, at: Checkpoint, backend: Backend, observer: Observer) -> list[Shown]:
+        path = rundir.root / "evals" / f"{name}.jsonl.gz"
+        if not path.exists():
+            world = World(str(at.folder), self.world.problems, self.world.prompts, self.world.samples, seed=self.world.seed)
+            write_shown(path, world.ask(backend, observer))
+        return read_shown(path)
+
+
+def _mean(replies: Sequence[Shown], domains: Sequence[str]) -> float:
+    values = by_problem(each for each in replies if each.domain in domains)
+    return sum(values) / len(values)
