@@ -47,12 +47,13 @@ Generations = Mapping[tuple[str, int], Generation]
 
 @dataclass(frozen=True)
 class Judging:
-    """How a judge is asked. None: as the benchmark does. `orders` "both" shows AlpacaEval's pairs both ways round. What is no verdict
-    is asked for again, `asks` times in all; no score where more than the share `unread` of the games ends without one. More than the share
-    `missing` without any reply ends the run, to be gone on with."""
+    """How a judge is asked. None: as the benchmark does; `top` 0 asks for no log-probabilities, which some servers refuse. `orders` "both"
+    shows AlpacaEval's pairs both ways round. What is no verdict is asked for again, `asks` times in all; no score where more than the share
+    `unread` of the games ends without one. More than the share `missing` without any reply ends the run, to be gone on with."""
 
     temperature: float | None = None
     max_tokens: int | None = None
+    top: int | None = None
     orders: Orders = "published"
     asks: int = 2
     unread: float = 0.1
@@ -116,8 +117,9 @@ class Court:
         sampling = replace(own, temperature=temperature, max_tokens=self.settings.max_tokens or own.max_tokens)
         if not self.served:
             sampling = replace(sampling, max_tokens=self._room(found, sampling))
-        who = str(self.chat(found.jury.top)) if self.served else identity_of(str(self.name))
-        asked = Asked(who, sampling, found.jury.top, self.settings.asks)
+        top = found.jury.top if self.settings.top is None else self.settings.top
+        who = str(self.chat(top)) if self.served else identity_of(str(self.name))
+        asked = Asked(who, sampling, top, self.settings.asks)
         files = tuple(str(path.expanduser().resolve()) for path in baseline)
         case = Case(exam, found, How(self.model, asked, self.settings.orders, files, self.settings.unread, found.jury.prompt.digest), k)
         for note in (*self._looked(), *found.notes, f"the judge is {self.model}; published verdicts are of {case.jury.judges[0]}"):
@@ -209,7 +211,7 @@ class Court:
         write_case(folder, case)
         before = self._spent()
         if cost.calls:
-            why = ask_judge(case.jury, case.asked, games, saved, self.chat(case.jury.top), self.beat, self.settings.missing)
+            why = ask_judge(case.jury, case.asked, games, saved, self.chat(case.asked.top), self.beat, self.settings.missing)
             if why:
                 self.terminal.note(f"{case.exam.name}: {why}; those games have no verdict")
             self._say_spent(case, before)

@@ -375,6 +375,19 @@ def test_alpaca_eval_shows_the_published_order_or_both(aha, alpaca):
     assert (both["win_rate"], both["discrete_win_rate"]) == (50, 50)
 
 
+def test_a_server_that_refuses_log_probabilities_says_so_and_can_be_asked_without(aha, alpaca):
+    def letters(request) -> Answer | str:
+        refused = json.dumps({"error": {"message": "logprobs are not served here"}}).encode()
+        return Answer(refused, status=400) if "logprobs" in request.body else "m"
+
+    replies = dict.fromkeys(INSTRUCTIONS, "word mine")
+    with Server(world(letters, replies), models=("m", "judge")) as server:
+        first = aha(*words(server, "alpaca_eval", alpaca))
+        assert (first.code, "logprobs are not served here" in first.err) == (75, True)
+        second = aha(*words(server, "alpaca_eval", alpaca, "--judging.top", 0))
+    assert (second.code, json.loads(second.out)["weighed"]) == (0, 0.0)
+
+
 def test_an_output_that_was_cut_has_lost_against_the_baseline(aha, alpaca):
     def script(request, turn) -> Answer:
         if request.body["model"] == "judge":
