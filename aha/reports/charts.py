@@ -149,7 +149,7 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
     at = sampled_at(metrics)
     joined = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
     planned = [_planned(plan, joined, at) for plan in PLANS]
-    found = [_accuracy(joined, at, result), *planned[:3], _rewards(joined, at), *planned[3:], _weights(joined, at)]
+    found = [_imitation(joined, at), _accuracy(joined, at, result), *planned[:3], _rewards(joined, at), *planned[3:], _weights(joined, at)]
     return [chart for chart in found if chart.series]
 
 
@@ -175,6 +175,14 @@ def _some(curves: Sequence[Series | None]) -> tuple[Series, ...]:
 def _planned(plan: _Plan, rows: Rows, at: Sequence[float]) -> Chart:
     curves = _some([_curve(rows, at, metric, name) for metric, name in plan.curves])
     return Chart(plan.key, plan.title, plan.unit, plan.means, plan.look, curves, stacked=plan.stacked)
+
+
+def _imitation(rows: Rows, at: Sequence[float]) -> Chart:
+    """Of fine-tuning alone: what the loss of RL is says nothing to a person."""
+    curves = _some([_curve(rows, at, "loss", "a token")]) if all("epoch" in row for row in rows) else ()
+    means = "How surprised the model is by each token of the replies that it imitates, in nats."
+    look = "It falls fast and then slowly. A step down at the beginning of an epoch is memory: the model has seen these replies before."
+    return Chart("imitation", "Loss of imitation", "number", means, look, curves)
 
 
 def _rewards(rows: Rows, at: Sequence[float]) -> Chart:

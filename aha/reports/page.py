@@ -16,7 +16,7 @@ from aha.rundir import Record
 
 TEMPLATE = "page.html.jinja"
 PICTURED = ("accuracy", "length")
-STORY = ("accuracy", "length", "voice", "format", "reward", "probe")
+STORY = ("imitation", "accuracy", "length", "voice", "format", "reward", "probe")
 WIDE, NARROW = (11, 3.6), (5.4, 2.7)
 
 

@@ -78,3 +78,10 @@ def test_what_a_schedule_changed_and_what_the_probe_saw_are_drawn():
     assert [(one.name, one.y) for one in drawn["probe"].series] == [("accuracy", (0.5, 0.4)), ("preference", (0.4, 0.9))]
     assert drawn["schedule"].series[0].y == (8.0, 12.0)
     assert [(one.name, one.y) for one in drawn["weights"].series] == [("odd", (0.0, 2.0))]
+
+
+def test_the_loss_is_drawn_of_imitation_alone():
+    rows = [{"rollout": 0.0, "step": 1.0, "loss": 3.0, "epoch": 0.5}, {"rollout": 1.0, "step": 2.0, "loss": 2.0, "epoch": 1.0}]
+    [curve] = by_key(rows)["imitation"].series
+    assert (curve.x, curve.y) == ((0.0, 1.0), (3.0, 2.0))
+    assert "imitation" not in by_key([{**row, "loss": 0.1} for row in METRICS])
