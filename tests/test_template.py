@@ -9,7 +9,7 @@ import pytest
 
 from aha.tasks.corpus.voice import prompt
 from aha.tasks.countdown import question
-from aha.template import Delimited, Instruct, R1Zero, Short, Template, apart
+from aha.template import Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart
 from aha.types import Conversation, Message
 
 GOOD = "<think> 8 * 6 = 48 </think> <answer> 8 * 6 </answer>"
@@ -185,3 +185,30 @@ def test_the_cold_starts_form_is_the_papers_and_an_empty_thought_is_no_chain_of_
 def test_a_reply_without_exactly_two_delimiters_and_a_summary_breaks_the_cold_starts_form(text: str) -> None:
     reply = Delimited().read(text, 9, "stop")
     assert (reply.thought, reply.answer) == (None, None)
+
+
+SHOTS = (Shot("2 + 2?", "I add.", "4"), Shot("3 + 3?", "I add again.", "6"))
+
+
+def test_shots_stand_before_the_question_in_the_form_that_is_asked_for():
+    prompt = FewShot(Short(), SHOTS).prompt("4 + 4?")
+    shown = "User: 2 + 2?\nAssistant: <think> I add. </think> <answer> 4 </answer>\n\n"
+    assert prompt == shown + "User: 3 + 3?\nAssistant: <think> I add again. </think> <answer> 6 </answer>\n\nUser: 4 + 4?\nAssistant:"
+
+
+def test_shots_of_a_chat_are_turns():
+    asked = FewShot(Instruct(suffix="", system="Be brief."), SHOTS[:1]).prompt("4 + 4?")
+    assert asked == Conversation(
+        (
+            Message("system", "Be brief."),
+            Message("user", "2 + 2?"),
+            Message("assistant", "<think>\nI add.\n</think>\n\n4"),
+            Message("user", "4 + 4?"),
+        )
+    )
+
+
+def test_what_a_base_model_goes_on_with_after_its_answer_is_cut_off():
+    text = " <think> I add. </think> <answer> 8 </answer>\n\nUser: 5 + 5?\nAssistant: <think>"
+    assert FewShot(Short(), SHOTS).read(text, 40, "length").answer == "8"
+    assert FewShot(Short(), SHOTS).read(" <think> I add", 40, "length").answer is None

@@ -11,7 +11,7 @@ from aha.errors import BadInput
 from aha.protocols import Ask, Asking, Backend, Chat, Engine, Sampling, Tokenizer
 from aha.stages.ask import prompt_tokens, read_reply, seed_for
 from aha.stages.patience import Asked, Patience
-from aha.template import Template
+from aha.template import ANSWER, END_ANSWER, Template
 from aha.types import Conversation, Message, Open, Problem, Reply, Said
 
 SHOWN = 8  # replies of a teacher, none of which has a thought, say that it shows none
@@ -162,12 +162,20 @@ class ChatSource:
     def _drawn(self, said: Said, wish: Wish, number: int) -> Drawn:
         """A reply without the thought that was wanted breaks the form; so does one that was cut."""
         thought = "" if wish.plain else (said.thought or "").strip()
-        whole = said.finished == "stop" and said.text.strip() and (thought or wish.plain)
+        answer = unwrapped(said.text)
+        whole = said.finished == "stop" and answer and (thought or wish.plain)
         seed = None if self.asking.seed is None else self.asking.seed + number
         text = said.text if said.thought is None else f"{said.thought}\n\n{said.text}"
         if not whole:
             return Drawn(seed, Reply(text, None, None, said.tokens, said.finished))
-        return Drawn(seed, Reply(text, thought, said.text.strip(), said.tokens, said.finished))
+        return Drawn(seed, Reply(text, thought, answer, said.tokens, said.finished))
+
+
+def unwrapped(text: str) -> str:
+    """What is visible of a reply; R1-Zero's tags around the whole of it are left out."""
+    bare = text.strip()
+    inside = bare.removeprefix(ANSWER).removesuffix(END_ANSWER)
+    return inside.strip() if bare == f"{ANSWER}{inside}{END_ANSWER}" else bare
 
 
 def asked_in_conversations(template: Template) -> str:
