@@ -17,6 +17,7 @@ from aha.text import language_share, mixes_languages
 from aha.types import Language, Problem, Reply
 
 NAME = "tiny-world"
+PROBLEMS, PROMPTS = 100, 48  # of each reasoning domain, and of each kind of general prompts, that are asked unless somebody says otherwise
 REASONING: dict[str, ProblemSet] = {
     "countdown": CountdownProblems(split="held-out"),
     "chain": ChainProblems(split="held-out"),

@@ -6,9 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from aha.errors import BadInput
-from aha.evals.benchmarks import BENCHMARKS
+from aha.evals.benchmarks import BENCHMARKS, WORLD
 from aha.evals.exams import EXAMS, exam
 from aha.evals.exams.loading import raw_rows
+from aha.evals.tiny_world import PROBLEMS, PROMPTS, held_out
 from aha.settings import nearest
 from aha.tasks.decontamination import Seen
 from aha.tasks.reading import Refused, rows_of
@@ -26,6 +27,10 @@ def seen_of(names: tuple[str, ...], words: int) -> Seen:
 
 
 def _add(seen: Seen, name: str) -> None:
+    if name == WORLD:
+        for problem in held_out(PROBLEMS, PROMPTS, 0):
+            seen.add(problem.question, question=True)
+        return
     if name in BENCHMARKS:
         for problem in BENCHMARKS[name].problems.all(OURS, 0):
             seen.add(problem.question, question=True)
@@ -38,7 +43,7 @@ def _add(seen: Seen, name: str) -> None:
         return
     if name.startswith((".", "/", "~")) or Path(name).suffix:
         raise BadInput(f"against {name}: there is no such file")
-    known = [*BENCHMARKS, *EXAMS]
+    known = [*BENCHMARKS, WORLD, *EXAMS]
     if name.lower().replace("-", "_") not in known:
         raise BadInput(f"against {name}: no benchmark has this name, and no file is there{nearest(name, known)}")
     for fields in raw_rows(exam(name), None):

@@ -12,7 +12,7 @@ from pathlib import Path
 from aha.codec import decode, encode
 from aha.durable import Disk, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
-from aha.evals.tiny_world import NAME, Measured, Shown, held_out, measure, shown
+from aha.evals.tiny_world import NAME, PROBLEMS, PROMPTS, Measured, Shown, held_out, measure, shown
 from aha.grading import Graders
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import RunDir
@@ -33,8 +33,8 @@ class World:
     `template` None: that of `Short` and `Delimited` in which the model more often keeps the form."""
 
     model: str
-    problems: int = 100
-    prompts: int = 48
+    problems: int = PROBLEMS
+    prompts: int = PROMPTS
     samples: int = 2
     template: Template | None = None
     sampling: Sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
