@@ -27,7 +27,7 @@ from aha.evals.examined import Graded, lm_eval, result_of
 from aha.evals.exams import Exam, Item, items_of
 from aha.evals.rivals import against, measured_by, read_rival, saved_result
 from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, read_settings
-from aha.grading import run_programs_in
+from aha.grading import programs_in
 from aha.grading.sandbox import Tier
 from aha.protocols import ASK_ONCE, Asking, Compute, Sampling
 from aha.settings import override
@@ -84,10 +84,13 @@ def examine(wanted: Wanted, terminal: Terminal) -> int:
     assert isinstance(chosen, Examine) and isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
     loaded = [(exam, *chosen_items(exam, wanted.data, chosen.problems)) for exam in wanted.exams]
     _check_asking(asking)
-    run_programs_in(chosen.sandbox)
     out = wanted.out or Path("runs") / f"eval-{short_name(wanted.model)}"
     results, machine = [], Laptop(compute)
-    with Interrupts() as interrupts, court(wanted.judges.judge, judging, machine, terminal, interrupts.beat) as judge:
+    with (
+        programs_in(chosen.sandbox),
+        Interrupts() as interrupts,
+        court(wanted.judges.judge, judging, machine, terminal, interrupts.beat) as judge,
+    ):
         loaded = judge.seat(loaded, wanted.data, wanted.judges.baseline, chosen.k)
         rivals = {exam.name: _rival(exam, items, wanted) for exam, items, _ in loaded}
         asked_too = {} if wanted.against is None or any(rivals.values()) else {wanted.against: _folder_of_other(wanted, out)}

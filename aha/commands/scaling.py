@@ -24,7 +24,7 @@ from aha.evals.exams import exam
 from aha.evals.saved import GRADES, read_settings
 from aha.evals.scaling import Arm, scaling
 from aha.evals.trials import FREE, Trial, Trials
-from aha.grading import run_programs_in
+from aha.grading import programs_in
 from aha.protocols import Compute, Sampling
 from aha.reports.scaling import Example, cut_example
 from aha.settings import flatten, override
@@ -94,9 +94,9 @@ def _course(wanted: Wanted, chosen: Evaluate | Examine, machine: Laptop, termina
     found = exam(wanted.benchmark)
     if found.needs_judge:
         raise BadInput(f"{found.name}: only a language model can grade it; aha eval --judge does, and aha scale takes the folder it writes")
-    run_programs_in(chosen.sandbox)
     items, _ = chosen_items(found, wanted.data, chosen.problems)
-    yield course_of_exam(found, items, protocolled(found, items, chosen, wanted.model, machine, terminal), tokenizer)
+    with programs_in(chosen.sandbox):
+        yield course_of_exam(found, items, protocolled(found, items, chosen, wanted.model, machine, terminal), tokenizer)
 
 
 def _identity(wanted: Wanted, chosen: Evaluate | Examine, scale: Scale) -> dict[str, object]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from aha.answers import gradable
@@ -12,7 +14,7 @@ from aha.grading.maths import DEFAULT, Settings
 from aha.grading.sandbox import Tier
 from aha.types import Abstained, Grade, Reference
 
-__all__ = ["Graders", "fraction", "gradable", "grade", "last_expression", "run_programs_in"]
+__all__ = ["Graders", "fraction", "gradable", "grade", "last_expression", "programs_in"]
 
 
 _SHARED = Graders()
@@ -26,9 +28,15 @@ def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT) -
     return _SHARED.grade(reference, answer, maths)
 
 
-def run_programs_in(tier: Tier | Literal["auto"]) -> None:
-    """Where the shared graders run programs from now on."""
+@contextmanager
+def programs_in(tier: Tier | Literal["auto"]) -> Iterator[None]:
+    """Meanwhile the shared graders run programs in this tier."""
+    before = _SHARED.tier
     _SHARED.move(tier)
+    try:
+        yield
+    finally:
+        _SHARED.move(before)
 
 
 def fraction(reference: Reference, answer: str | None) -> float | Abstained:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import benchmark
 from aha.evals.measurement import Measurement, Sample, gain, measure_samples
 from aha.evals.records import read_samples, write_samples
-from aha.grading import run_programs_in
+from aha.grading import programs_in
 from aha.grading.sandbox import Tier
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
@@ -96,10 +96,11 @@ class Evaluate:
             write_samples(record, samples)
         return measure_samples(samples, self.seed)
 
-    def live(self, backend: Backend) -> AbstractContextManager[Benchmark]:
+    @contextmanager
+    def live(self, backend: Backend) -> Iterator[Benchmark]:
         """The benchmark with what its grader needs live; programs run in the tier that was chosen."""
-        run_programs_in(self.sandbox)
-        return benchmark(self.benchmark).open(backend)
+        with programs_in(self.sandbox), benchmark(self.benchmark).open(backend) as live:
+            yield live
 
     def held_out(self) -> list[Problem]:
         """The problems, in an order that is the same for every model. BadInput when there are not so many."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from aha import grading
 from aha.errors import BadInput
-from aha.grading import Graders, grade
+from aha.grading import Graders, grade, programs_in
 from aha.grading.maths import Settings
 from aha.grading.sandbox import tiers
 from aha.types import (
@@ -122,3 +123,16 @@ def test_graders_move_to_another_tier_when_they_are_told_to() -> None:
         if tiers()["wasm"] is None:
             graders.move("wasm")
             assert graders.grade(reference, right) == Right() and graders.sandbox().tier == "wasm"
+
+
+def test_programs_run_in_another_tier_for_a_while_and_in_the_old_one_again() -> None:
+    reference, right, _ = CODE[0]
+    before = shared_tier()
+    with pytest.raises(KeyError), programs_in("unsafe"):
+        assert grade(reference, right) == Right() and shared_tier() == "unsafe"
+        raise KeyError
+    assert shared_tier() == before != "unsafe"
+
+
+def shared_tier() -> str:
+    return grading._SHARED.tier
