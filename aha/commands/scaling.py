@@ -131,8 +131,8 @@ def _example(course: Course, trials: Trials, cut: Sequence[Arm]) -> Example | No
     if not turns:
         return None
 
-    def rank(turn: tuple[Asked, int, int]) -> tuple[int, str]:
-        return abs(len(trials.found[FREE, turn[0].id][turn[1]].tokens) - TELLING_TOKENS), turn[0].id
+    def rank(turn: tuple[Asked, int, int]) -> tuple[bool, int, str]:
+        return turn[0].language != "en", abs(len(trials.found[FREE, turn[0].id][turn[1]].tokens) - TELLING_TOKENS), turn[0].id
 
     problem, number, turn = min(turns, key=rank)
     arms = sorted({0, turn - 1, turn})

@@ -74,10 +74,16 @@ class Level:
     tokens_right: float | None
     curves: tuple[Curve, ...]
 
+    @property
+    def per_solved(self) -> float | None:
+        """Tokens for each problem that is solved by a sample of each."""
+        return self.curves[0].points[0].per_solved
+
     def to_json(self) -> dict[str, Any]:
         """The names that programs read."""
-        found = {"level": self.name, "problems": self.problems, "pass@1": self.pass_at_1}
-        return found | {"tokens": self.tokens, "tokens_right": self.tokens_right, "curves": [each.to_json() for each in self.curves]}
+        found: dict[str, Any] = {"level": self.name, "problems": self.problems, "pass@1": self.pass_at_1}
+        found |= {"tokens": self.tokens, "tokens_right": self.tokens_right, "tokens_per_solved": self.per_solved}
+        return found | {"curves": [each.to_json() for each in self.curves]}
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,27 @@ def _spent(found: Scaling) -> list[Drawn]:
         joined=True,
         log=True,
     )
-    return [Drawn(chart, svg(chart, *WIDE), "tokens a problem", wide=True)] if series else []
+    return [Drawn(chart, svg(chart, *WIDE), "tokens a problem", wide=True), *_prices(found)] if series else []
+
+
+def _prices(found: Scaling) -> list[Drawn]:
+    """Tokens for each solved problem, by the tokens of a thought and by the number of samples."""
+    plans = (
+        ("price-budget", "The price of a solved problem, by the thought", found.budget, "tokens allowed", False),
+        ("price-samples", "The price of a solved problem, by samples", found.samples, "samples a problem, n", True),
+    )
+    drawn = []
+    for key, title, curves, axis, log in plans:
+        series = tuple(one for curve in curves if (one := _price(curve)) is not None)
+        if series:
+            chart = Chart(key, title, "tokens", "", "", series, joined=True, log=log)
+            drawn.append(Drawn(chart, svg(chart, *NARROW), f"{axis}; upwards: tokens for each solved problem"))
+    return drawn
+
+
+def _price(curve: Curve) -> Series | None:
+    known = [(point.x, point.per_solved) for point in curve.points if point.per_solved is not None]
+    return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
 
 
 def _by_level(levels: Sequence[Level]) -> list[Drawn]:
@@ -162,7 +182,8 @@ def _by_level(levels: Sequence[Level]) -> list[Drawn]:
         if found:
             series = tuple(_series(curve, level.name, interval=False) for level, curve in found)
             chart = Chart(name, title, "share", "", "", series, joined=True, log=log, near=log)
-            drawn.append(Drawn(chart, svg(chart, *NARROW), axis))
+            last = len(drawn) == 2  # a third has the row to itself
+            drawn.append(Drawn(chart, svg(chart, *(WIDE if last else NARROW)), axis, wide=last))
     return drawn
 
 

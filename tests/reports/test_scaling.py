@@ -23,7 +23,7 @@ def found(tokens: int | None = 10) -> Scaling:
 def test_the_page_needs_nothing_from_elsewhere():
     page = scaling_html(found(), "countdown", {"model": "m"})
     assert not re.search(r"<script|src=|https?://|@import|<link", page)
-    assert page.count("<svg") == 7  # samples; cut and longer; what tokens buy; three by difficulty
+    assert page.count("<svg") == 9  # samples; cut and longer; what tokens buy, two prices; three by difficulty
     for name in ("pass@n", "cons@n", "best of n by likelihood", "vote weighted by likelihood", "told to answer", "stopped there"):
         assert name in page
 
