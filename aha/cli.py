@@ -11,7 +11,23 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from aha.commands import bench_reward, chat, code, compare, grade, judged, lineage, offline, regrade, review, sandbox, scale, score, serve
+from aha.commands import (
+    bench_reward,
+    chat,
+    code,
+    compare,
+    grade,
+    judged,
+    lineage,
+    offline,
+    regrade,
+    reproduce,
+    review,
+    sandbox,
+    scale,
+    score,
+    serve,
+)
 from aha.commands.command import Command
 from aha.commands.given import check_asked, check_model, given, settings
 from aha.commands.memo import again
@@ -37,6 +53,7 @@ OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a 
     "grade": grade.COMMAND,
     "lineage": lineage.COMMAND,
     "regrade": regrade.COMMAND,
+    "reproduce": reproduce.COMMAND,
     "review": review.COMMAND,
     "sandbox": sandbox.COMMAND,
     "scale": scale.COMMAND,

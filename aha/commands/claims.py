@@ -1,0 +1,163 @@
+"""The table of claims, from the run directories of one graph a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean
+
+from aha.evals.claims import Claim, claim, fewer_steps
+from aha.evals.measurement import Sample, by_problem
+from aha.evals.records import read_samples
+from aha.evals.scores import Interval
+from aha.evals.tiny_world import GENERAL, REASONING, Shown
+from aha.evals.tiny_world import by_problem as by_prompt
+from aha.evals.voting import cons_at_k
+from aha.rundir import Record
+from aha.stages.world import read_shown
+from aha.types import Abstained
+
+COUNTDOWN = ("countdown",)
+BAR = 0.6
+PATTERN = "nature Table 3: IF-Eval 46.6, 71.7, 72.0, 78.1, 83.3"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One seed's stages and where they are."""
+
+    folders: Mapping[str, Path]
+
+    def shown(self, stage: str, domains: Sequence[str], measure: str = "value") -> list[float]:
+        """A measure of the stage's model in the tiny world, by problem."""
+        path = self.folders[f"measure-{stage}"] / "evals" / "tiny-world.jsonl.gz"
+        return by_prompt([each for each in read_shown(path) if each.domain in domains], measure)
+
+    def curve(self, measure: Callable[[list[Sample]], float]) -> tuple[list[float], list[float]]:
+        """Of the base and of zero, by problem of countdown."""
+        evals = self.folders["curve"] / "evals"
+        files = (evals / "base.jsonl.gz", next(iter(evals.glob("*-zero.jsonl.gz"))))
+        base, zero = ([measure(group) for group in by_problem(read_samples(path))] for path in files)
+        return base, zero
+
+    def equal(self, which: str) -> list[float]:
+        """pass@1 by problem, of the student that was taught or of the one left to RL, where both had cost the same."""
+        replies: list[Shown] = read_shown(self.folders["equal"] / "evals" / f"{which}.jsonl.gz")
+        return by_prompt(each for each in replies if each.domain in COUNTDOWN)
+
+    def accuracy(self, stage: str) -> tuple[list[list[float]], int]:
+        """Of each rollout the shares of right replies by group; and the optimizer steps of a rollout."""
+        record = Record(self.folders[stage])
+        lines = record.metrics()
+        rollouts = [[_share(group.scores) for group in record.groups(int(line["rollout"]))] for line in lines]
+        return rollouts, max(1, round(lines[-1]["step"] / len(lines)))
+
+
+def claims(arms: Sequence[Arm]) -> list[Claim]:
+    """Every claim, in the paper's order."""
+    return [*_zero(arms), *_cold_start(arms), *_language(arms), *_stages(arms), _distilled(arms)]
+
+
+def _zero(arms: Sequence[Arm]) -> list[Claim]:
+    def risen(measure: Callable[[list[Sample]], float]) -> list[list[float]]:
+        return [_less(*arm.curve(measure)) for arm in arms]
+
+    votes = [_less(arm.curve(_right)[1], arm.curve(_cons)[1]) for arm in arms]
+    return [
+        claim("Zero: pass@1 rises", "AIME 15.6 to 71.0 (Fig. 2)", "zero - base, pass@1", risen(_right)),
+        claim("Zero: replies grow longer", "hundreds to thousands of tokens (Fig. 3)", "zero - base, tokens", risen(_length)),
+        claim("Zero: a vote beats one sample", "71.0 to 86.7 (Table 2)", "cons@16 - pass@1 of zero", votes),
+        claim("Zero: reflection rises", "5 to 7 times (nature C.2)", "zero - base, replies that reflect", risen(_reflection)),
+        claim("Zero: languages mix", "paper 2.2.4: language mixing", "zero - base, replies that mix", risen(_mixing)),
+    ]
+
+
+def _cold_start(arms: Sequence[Arm]) -> list[Claim]:
+    gaps = []
+    for arm in arms:
+        (slow, slow_steps), (fast, fast_steps) = arm.accuracy("zero"), arm.accuracy("cold-rl")
+        gaps.append(fewer_steps(slow, fast, BAR, (slow_steps, fast_steps)))
+    steps = Interval(*(fmean(getattr(gap, end) for gap in gaps) for end in ("value", "low", "high")))
+    sooner = Claim(
+        "Cold start: half the steps",
+        "faster convergence (2.3.1)",
+        f"half of zero's steps to {BAR} - those after the cold start",
+        steps,
+        tuple(gap.value for gap in gaps),
+    )
+    kept = [_less(arm.shown("zero", COUNTDOWN, "form"), arm.shown("dev1", COUNTDOWN, "form")) for arm in arms]
+    one = [_less(arm.shown("zero", COUNTDOWN, "consistency"), arm.shown("dev1", COUNTDOWN, "consistency")) for arm in arms]
+    return [
+        sooner,
+        claim("Cold start: the form is kept", "readable (2.3.1)", "Dev1 - zero, replies in form", kept),
+        claim("Cold start: one language", "readable (2.3.1)", "Dev1 - zero, language consistency", one),
+    ]
+
+
+def _language(arms: Sequence[Arm]) -> list[Claim]:
+    domains = tuple(REASONING)
+    consistent = [arm.shown("dev2", domains, "consistency") for arm in arms]
+    lost = [_less(arm.shown("no-language", domains), arm.shown("dev2", domains)) for arm in arms]
+    return [
+        claim("Language reward: consistent", "stays near 1 (nature B.6)", "Dev2's consistency - 0.97", consistent, -0.97),
+        claim("Language reward: little is lost", "slightly lower (2.3.2)", "Dev2 - without it, pass@1, + 0.03", lost, 0.03),
+    ]
+
+
+def _stages(arms: Sequence[Arm]) -> list[Claim]:
+    order = [("zero", "Zero"), ("dev1", "Dev1"), ("dev2", "Dev2"), ("dev3", "Dev3"), ("r1", "R1")]
+    general, reasoning = tuple(GENERAL), tuple(REASONING)
+    found = []
+    for (before, was), (after, now) in pairwise(order):
+        risen = [_less(arm.shown(before, general), arm.shown(after, general)) for arm in arms]
+        found.append(claim(f"Instructions: {now} above {was}", PATTERN, f"{now} - {was}, instruction score", risen))
+    fallen = [_less(arm.shown("dev1", COUNTDOWN), arm.shown("zero", COUNTDOWN)) for arm in arms]
+    regained = [_less(arm.shown("dev1", reasoning), arm.shown("dev2", reasoning)) for arm in arms]
+    whole = [_less(arm.shown("zero", COUNTDOWN), arm.shown("r1", COUNTDOWN)) for arm in arms]
+    return [
+        *found,
+        claim("Reasoning: Dev1 below Zero", "AIME 77.9, 59.0 (nature Table 3)", "Zero - Dev1, pass@1", fallen),
+        claim("Reasoning: Dev2 above Dev1", "AIME 59.0, 74.0 (nature Table 3)", "Dev2 - Dev1, pass@1", regained),
+        claim("Reasoning: R1 keeps Zero's", "AIME 77.9, 79.8 (nature Table 3)", "R1 - Zero, pass@1, + 0.03", whole, 0.03),
+    ]
+
+
+def _distilled(arms: Sequence[Arm]) -> Claim:
+    beaten = [_less(arm.equal("rl"), arm.equal("distilled")) for arm in arms]
+    return claim("Distilling beats RL on the student", "47.0 to 72.6 (Table 6)", "distilled - RL at equal compute, pass@1", beaten)
+
+
+def _less(before: Sequence[float], after: Sequence[float]) -> list[float]:
+    return [new - old for old, new in zip(before, after, strict=True)]
+
+
+def _share(scores: Sequence[object]) -> float:
+    values = [
+        part.value
+        for score in scores
+        for part in getattr(score, "parts", ())
+        if part.name == "accuracy" and not isinstance(part.value, Abstained)
+    ]
+    return fmean(values) if values else 0.0
+
+
+def _right(group: list[Sample]) -> float:
+    return fmean(each.right for each in group)
+
+
+def _cons(group: list[Sample]) -> float:
+    return float(cons_at_k([each.vote for each in group], [each.right for each in group]))
+
+
+def _length(group: list[Sample]) -> float:
+    return fmean(each.tokens for each in group)
+
+
+def _reflection(group: list[Sample]) -> float:
+    return fmean(each.reflection for each in group)
+
+
+def _mixing(group: list[Sample]) -> float:
+    return fmean(each.mixing for each in group)

@@ -1,0 +1,136 @@
+"""`aha reproduce`: the paper's claims on the tiny world, each with an interval; exit code 1 where one does not hold."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aha.commands.command import Command
+from aha.commands.given import settings
+from aha.commands.terminal import Terminal
+from aha.durable import Disk, Lock, replace_file, trouble
+from aha.errors import BadInput
+
+if TYPE_CHECKING:
+    from aha.evals.claims import Claim
+    from aha.recipes import Recipe
+
+STORE = "stages"
+
+
+@dataclass(frozen=True)
+class How:
+    """What of the command line concerns a stage at work."""
+
+    stall_s: float
+    argv: tuple[str, ...]
+    preflight: bool = False
+
+
+def flags(parser: ArgumentParser) -> None:
+    """How many seeds, and where."""
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs, from seed 0 (3)")
+    parser.add_argument("--out", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="where stages are kept (runs/reproduce)")
+    parser.add_argument("--stall-s", type=float, default=1800.0, help="end when nothing moves for so many seconds")
+    parser.add_argument("--dry-run", action="store_true", help="what would be done; runs nothing")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Every stage that is not done, then the table. The same command goes on where it was stopped."""
+    if arguments.seeds < 1:
+        raise BadInput(f"--seeds {arguments.seeds}: claims need a run, so 1 or more")
+    from aha.recipes.reproduce import arms, reproduce
+
+    recipe = reproduce().change(settings(rest))
+    out: Path = arguments.out
+    refuse_strangers(out)
+    if arguments.dry_run:
+        return _planned(arms(recipe, arguments.seeds), out, terminal)
+    with trouble(out):
+        out.mkdir(parents=True, exist_ok=True)
+    lock = Lock(out / "lock")
+    try:
+        how = How(arguments.stall_s, ("aha", "reproduce", *rest))
+        folders = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
+        return _concluded(folders, out, terminal)
+    finally:
+        lock.release()
+
+
+def refuse_strangers(out: Path) -> None:
+    """BadInput for a directory that something else made."""
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: it is a file; a directory is needed")
+    others = {each.name for each in out.iterdir()} - {"lock", "claims.json"} if out.is_dir() else set[str]()
+    if others and STORE not in others:
+        raise BadInput(f"{out}: it is not empty and holds no reproduction ({sorted(others)[0]!r} is in it); choose another directory")
+
+
+def _work(recipe: Recipe, seed: int, out: Path, how: How, terminal: Terminal) -> dict[str, Path]:
+    """One seed's stages; their run directories."""
+    from aha.commands.choose import Chosen
+    from aha.commands.graph import line
+    from aha.pipeline import Graph
+
+    graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
+    if any(step.todo for step in graph.steps()):
+        from aha.commands.working import Worker
+
+        worker = Worker(Chosen(recipe), how, terminal)
+        for step in graph.steps():
+            terminal.note(f"seed {seed}, {line(step)}")
+            if step.todo:
+                graph.do(step, worker.backend, worker.opened)
+            else:
+                graph.settle(step)
+    else:
+        terminal.note(f"seed {seed}: nothing to do")
+    return {step.name: step.folder for step in graph.steps() if step.folder is not None}
+
+
+def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
+    from aha.commands.graph import SAID
+    from aha.pipeline import Graph
+
+    for seed, recipe in enumerate(recipes):
+        steps = list(Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json").steps())
+        for step in steps:
+            terminal.tell("stage", seed=seed, stage=step.name, state=step.state, why=step.why)
+            terminal.say(f"seed {seed}  {step.name:20} {SAID[step.state]:8} {step.why}".rstrip())
+    return 0
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def _concluded(folders: Sequence[dict[str, Path]], out: Path, terminal: Terminal) -> int:
+    from aha.commands.claims import Arm, claims
+
+    found = claims([Arm(each) for each in folders])
+    record: dict[str, Any] = {"seeds": len(folders), "claims": [{**asdict(each), "holds": each.holds} for each in found]}
+    replace_file(Disk(), out / "claims.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+    terminal.tell("claims", **record)
+    for row in table(found):
+        terminal.say(row)
+    failed = [each.name for each in found if not each.holds]
+    if failed:
+        terminal.note(f"{len(failed)} of {len(found)} claims do not hold: {'; '.join(failed)}")
+    return 1 if failed else 0
+
+
+def table(found: Sequence[Claim]) -> list[str]:
+    """A claim a line: what the paper says, what is measured here with its 95 % interval, and whether that excludes 0."""
+    wide = [max(len(str(getattr(each, name))) for each in found) for name in ("name", "paper", "ours")]
+    rows = [f"{'claim':{wide[0]}}  {'the paper':{wide[1]}}  {'here':{wide[2]}}  {'':>8} {'95 % interval':>18}  holds"]
+    for each in found:
+        interval = f"[{each.measured.low:+.3f}, {each.measured.high:+.3f}]"
+        said = f"{each.name:{wide[0]}}  {each.paper:{wide[1]}}  {each.ours:{wide[2]}}"
+        rows.append(f"{said}  {each.measured.value:>+8.3f} {interval:>18}  {'yes' if each.holds else 'NO'}")
+    return rows
+
+
+COMMAND = Command("the paper's claims on the tiny world, with intervals; exit code 1 where one does not hold", flags, run)

@@ -1,0 +1,51 @@
+"""The paper's claims, in miniature: the stages of r1, and beside them what each claim is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aha.protocols import Stage
+from aha.recipes.r1 import REASONING, distill_vs_rl, r1, reason_rl, rl, zero
+from aha.recipes.recipe import Recipe
+from aha.recipes.zero import SAMPLING
+from aha.rewards import Rewards, paper
+from aha.stages.annotate import Annotate
+from aha.stages.evaluate import Evaluate
+from aha.stages.prefer import Prefer
+from aha.stages.rl import Rl
+from aha.stages.sample import Sample
+from aha.stages.sft import Sft
+from aha.stages.world import World
+from aha.tasks.countdown import CountdownProblems
+from aha.template import Short
+
+SEEDED = (Annotate, Prefer, Rl, Sample, Sft)  # what is measured, and the student's base, are the same for every seed
+OURS = "[ours: what a claim is compared with]"
+
+
+def reproduce() -> Recipe:
+    """One seed's stages. Arms share what they have in common, since a stage is known by what it is made of."""
+    whole, versus = r1(), dict(distill_vs_rl().stages)
+    sources = distill_vs_rl().sources
+    beside: list[tuple[str, Stage]] = [
+        ("curve", Evaluate("tiny", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
+        ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2)),
+        ("no-language", rl("@sft1", REASONING, Rewards(paper().parts), steps=reason_rl().steps)),
+        ("measure-no-language", World("@no-language")),
+        ("student-rl", versus["student-rl"]),
+        ("equal", versus["equal"]),
+    ]
+    about = "every stage of r1 on the tiny world, and the arms that the paper's claims are compared with"
+    told = {**sources, **dict.fromkeys((name for name, _ in beside[:4]), OURS)}
+    return replace(whole, name="reproduce", about=about, stages=(*whole.stages, *beside), sources=told, real=None, model="refused")
+
+
+def seeded(recipe: Recipe, seed: int) -> Recipe:
+    """With another seed wherever something is drawn that training depends on."""
+    return recipe.put({f"{name}.seed": seed for name, stage in recipe.stages if isinstance(stage, SEEDED)})
+
+
+def arms(recipe: Recipe, seeds: int) -> Sequence[Recipe]:
+    """One recipe a seed, from 0."""
+    return [seeded(recipe, seed) for seed in range(seeds)]

@@ -1,0 +1,129 @@
+"""The table of claims, from what the stages left, and what its exit code says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aha.commands.claims import Arm, claims
+from aha.commands.reproduce import table
+from aha.evals.measurement import Sample
+from aha.evals.records import write_samples
+from aha.evals.tiny_world import Shown
+from aha.pipeline import Graph
+from aha.recipes.reproduce import arms, reproduce
+from aha.rundir import Manifest, RunDir
+from aha.settings import flatten
+from aha.stages.world import write_shown
+from aha.tasks.rubric import Marks
+from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
+from tests.commands.conftest import Aha
+
+SAMPLE = Sample("", "", "en", 0, "", "1", "1", True, True, True, True, False, 10, "stop", False, False)
+SHOWN = Shown("", "", "", "en", 0, "", 0.0, True, 1.0, False, 10, False, None, None)
+DOMAINS = {"countdown": None, "chain": None, "program": None, "greeting": Marks(), "harm": Marks()}
+REPLY = Reply("", "1 + 1", "2", 2, "stop")
+GROUP = Group(
+    Problem("p", "countdown", "q", "en", Countdown((1, 1), 2)), (1,), (Completion((1,), (0.0,), "stop", 0),) * 2, (REPLY,) * 2, ()
+)
+
+
+def world(folder: Path, reasoning: float, general: float, form: bool = True, consistency: float = 1.0) -> Path:
+    replies = [
+        replace(
+            SHOWN,
+            problem=f"{domain}-{number}",
+            domain=domain,
+            value=reasoning if marks is None else general,
+            marks=marks,
+            form=form,
+            consistency=consistency,
+        )
+        for domain, marks in DOMAINS.items()
+        for number in range(10)
+    ]
+    write_shown(folder / "evals/tiny-world.jsonl.gz", replies)
+    return folder
+
+
+def curve(folder: Path) -> Path:
+    base = [replace(SAMPLE, problem=f"p{i}", sample=j, right=False, vote=None) for i in range(10) for j in range(4)]
+    zero = [
+        replace(SAMPLE, problem=f"p{i}", sample=j, right=j > 0, vote="1" if j else "2", tokens=50, reflection=True, mixing=True)
+        for i in range(10)
+        for j in range(4)
+    ]
+    write_samples(folder / "evals/base.jsonl.gz", base)
+    write_samples(folder / "evals/000001-zero.jsonl.gz", zero)
+    return folder
+
+
+def training(folder: Path, values: list[float]) -> Path:
+    run = RunDir.open(folder, Manifest("rl", {}, {}, {}, None, (), ""), reserve_bytes=0)
+    for rollout, value in enumerate(values):
+        scores = (Score(value, (Part("accuracy", value, 1.0, "summary"),)),) * 2
+        run.commit(rollout, {"step": 8.0 * (rollout + 1)}, {}, [replace(GROUP, scores=scores)] * 4)
+    run.close()
+    return folder
+
+
+@pytest.fixture
+def arm(tmp_path: Path) -> Arm:
+    """A run in which everything that the paper claims is so."""
+    stages = {"zero": (0.6, 0.0), "dev1": (0.4, 0.3), "dev2": (0.6, 0.4), "dev3": (0.65, 0.6), "r1": (0.7, 0.8), "no-language": (0.6, 0.4)}
+    found = {f"measure-{name}": world(tmp_path / name, *values) for name, values in stages.items()}
+    world(tmp_path / "zero", 0.6, 0.0, form=False, consistency=0.5)
+    equal = tmp_path / "equal/evals"
+    for name, value in (("rl", 0.2), ("distilled", 0.5)):
+        replies = [replace(SHOWN, problem=f"c{i}", domain="countdown", value=value) for i in range(10)]
+        write_shown(equal / f"{name}.jsonl.gz", replies)
+    trained = {"zero": training(tmp_path / "rl0", [0.0] * 5 + [1.0]), "cold-rl": training(tmp_path / "rl1", [0.0, 1.0])}
+    return Arm({**found, **trained, "curve": curve(tmp_path / "curve"), "equal": tmp_path / "equal"})
+
+
+def test_every_claim_is_tried_and_holds_where_it_is_so(arm: Arm) -> None:
+    found = {each.name: each for each in claims([arm])}
+    assert len(found) == 18
+    assert [name for name, each in found.items() if not each.holds] == []
+    assert found["Zero: pass@1 rises"].measured.value == 0.75
+    assert found["Zero: a vote beats one sample"].measured.value == 0.25
+    assert found["Cold start: half the steps"].measured.value == 8.0  # 48 / 2 - 16
+    assert found["Distilling beats RL on the student"].measured.value == pytest.approx(0.3)
+    assert [row.split()[-1] for row in table(list(found.values()))[1:]] == ["yes"] * 18
+
+
+def test_one_that_is_not_so_does_not_hold(arm: Arm, tmp_path: Path) -> None:
+    world(tmp_path / "r1", 0.5, 0.8)
+    failed = [each.name for each in claims([arm, arm]) if not each.holds]
+    assert failed == ["Reasoning: R1 keeps Zero's"]
+
+
+def test_every_stage_has_a_source_and_seeds_change_training_alone() -> None:
+    recipe = reproduce()
+    assert recipe.unsourced() == []
+    one, two = (flatten(each.tree) for each in arms(recipe, 2))
+    changed = {path for path in one if one[path] != two[path]}
+    assert {"zero.seed", "sft1.seed", "rejection.seed", "student-rl.seed"} <= changed
+    assert all(path.endswith(".seed") and not path.startswith(("measure", "curve", "equal", "student-base")) for path in changed)
+
+
+def test_arms_share_what_they_have_in_common(tmp_path: Path) -> None:
+    one, two = (
+        {step.name: step.makings.key for step in Graph(each.stages, tmp_path).steps() if step.makings is not None}
+        for each in arms(reproduce(), 2)
+    )
+    assert {name for name in one if one[name] == two[name]} == {"awake", "student", "measure-base"}
+
+
+def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
+    planned = aha("reproduce", "--seeds", 1, "--dry-run")
+    assert (planned.code, planned.out.splitlines()[0].split()) == (0, ["seed", "0", "zero", "new"])
+    assert not (tmp_path / "runs").exists()
+    assert aha("reproduce", "--seeds", 0).err == "aha: --seeds 0: claims need a run, so 1 or more\n"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    assert "it is not empty and holds no reproduction" in aha("reproduce", "--out", "mine").err
+    assert json.loads(aha("reproduce", "--seeds", 1, "--dry-run", "--json").out.splitlines()[0])["stage"] == "zero"
