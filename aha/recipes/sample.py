@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from aha.protocols import Problems, Sampling
 from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe
-from aha.stages.rewriters import REWRITER_NEEDED, Rewriter
+from aha.stages.rewriters import Rewriter
 from aha.stages.sample import Sample
 from aha.tasks.filters import Readable
 from aha.template import Instruct, R1Zero
@@ -90,7 +90,7 @@ def cold_start(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) 
     """The cold start's set (paper 2.3.1, nature B.3.2): R1-Zero's right and readable chains, rewritten by a language model."""
     stage = dict(sample(model, problems).stages)["sample"]
     assert isinstance(stage, Sample)  # the recipe above made it
-    cold = replace(stage, name="cold-start", template=R1Zero(), readable=Readable(language=None), rewriter=Rewriter(REWRITER_NEEDED))
+    cold = replace(stage, name="cold-start", template=R1Zero(), readable=Readable(language=None), rewriter=Rewriter())
     about = "R1-Zero's right and readable chains of thought, rewritten in the first person and one language, with a summary"
     sources = {**SOURCES, **COLD}
     return Recipe("cold-start", about, (("sample", cold),), sources, main="sample", model="needed", problems="needed")

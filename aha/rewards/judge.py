@@ -30,7 +30,7 @@ class Judge:
     that is no verdict is asked for again, `asks` times in all. An answer longer than `longest` letters is not shown. More than `infra` of
     the answers without a reply: a pause of `pause_s`, another try, then the run stops."""
 
-    model: str
+    model: str = ""
     rules: Literal["first", "never"] = "first"
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=1_024)
     asking: Asking = Asking(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
@@ -46,9 +46,15 @@ class Judge:
                 "1 or more, 1 or more, a share below 1, 0 to 600 seconds"
             )
 
+    def check(self) -> None:
+        """BadInput where nobody said who judges."""
+        if not self.model:
+            raise BadInput("a judge needs a model: name it with .model http://host:port/v1#NAME, where the judge is chosen")
+
     @contextmanager
     def open(self, backend: Backend) -> Iterator[LiveJudge]:
         """The reward at work."""
+        self.check()
         with ExitStack() as stack:
             chats = [stack.enter_context(closing(backend.chat(self.model, asking))) for asking in turns(self.model, self.asking)]
             yield LiveJudge(self, chats[0], chats[-1])

@@ -75,7 +75,7 @@ class Rewriter:
 
     A reply that does not have both parts is asked for again, `asks` times in all."""
 
-    model: str
+    model: str = REWRITER_NEEDED
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=16_384)
     asking: Asking = Asking(cache="~/.cache/aha/rewriter")
     patience: Patience = Patience()

@@ -102,6 +102,8 @@ class Sample:
         """BadInput for what can be seen to be wrong before a model is loaded. References to other stages are theirs to check."""
         if isinstance(self.rewriter, Rewriter) and self.rewriter.model == REWRITER_NEEDED:
             raise BadInput("a model that rewrites is needed: --rewriter.model http://host:port/v1#NAME, or --rewriter none")
+        if isinstance(self.truth, Judge):
+            self.truth.check()
         self.asked()
         if self.shots is not None and not self.shots.startswith("@"):
             self._template()
