@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aha.commands.command import Command
 from aha.commands.given import check_model, settings
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 
-if TYPE_CHECKING:
-    from aha.evals.scaling import Scaling
-    from aha.reports.scaling import Example
-
-PAGE, NUMBERS, GRADES = "scale.html", "scale.json", "grades.jsonl"
-UNITS = {"n": "samples", "budget": "tokens", "times": "times"}
+GRADES = "grades.jsonl"
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -32,7 +24,9 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--scorer", metavar="MODEL", action="append", default=[], help="a model with a score head that chooses among samples"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"{PAGE}, {NUMBERS} and every sample (runs/scale-…); goes on from there")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="page, numbers and every sample (runs/scale-…); goes on from there"
+    )
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -71,6 +65,7 @@ def _result(target: str) -> Path | None:
 
 
 def _offline(target: str, path: Path, out: Path, terminal: Terminal) -> int:
+    from aha.commands.scaled import Told, tell
     from aha.evals.attempts import read_attempts
     from aha.evals.scaling import scaling
 
@@ -80,36 +75,6 @@ def _offline(target: str, path: Path, out: Path, terminal: Terminal) -> int:
     scorers = {"reward": known} if sheet.rewards and list(map(len, known)) == list(map(len, rewards)) else {}
     found = scaling(sheet, scorers)
     return tell(found, Told(target, {"judged samples": target}), out, terminal)
-
-
-@dataclass(frozen=True)
-class Told:
-    """What stands beside the numbers: the page's title, what was asked and how, and one thought cut later and later."""
-
-    title: str
-    facts: dict[str, str]
-    example: Example | None = None
-
-
-def tell(found: Scaling, told: Told, out: Path, terminal: Terminal) -> int:
-    """Writes both files; says the page's name and the ends of each curve, or all numbers as one line of JSON."""
-    from aha.durable import Disk, replace_file, trouble
-    from aha.reports.scaling import scaling_html
-
-    facts = {**told.facts, "problems": f"{found.problems:,}", "samples of each": f"{found.k:,}"}
-    numbers = {"title": told.title, **told.facts, **found.to_json()}
-    with trouble(out):
-        out.mkdir(parents=True, exist_ok=True)
-    replace_file(Disk(), out / NUMBERS, (json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode())
-    replace_file(Disk(), out / PAGE, scaling_html(found, told.title, facts, told.example).encode("utf-8", "backslashreplace"))
-    if terminal.json:
-        print(json.dumps({**numbers, "page": str(out / PAGE)}, ensure_ascii=False))
-        return 0
-    for curve in (*found.samples, *found.budget, *([found.longer] if found.longer else [])):
-        ends = " -> ".join(f"{100 * point.value.value:.1f} % at {point.x:g}" for point in (curve.points[0], curve.points[-1]))
-        terminal.say(f"{curve.name:28}{ends} {UNITS[curve.x]}")
-    terminal.say(str(out / PAGE))
-    return 0
 
 
 COMMAND = Command("what more samples and longer thoughts buy a model: accuracy by n, by tokens of thinking, by difficulty", flags, run)

@@ -15,7 +15,7 @@ from aha.backends.openai_endpoint import is_endpoint
 from aha.commands.examine import Examine, chosen_items, examine, protocolled, short_name
 from aha.commands.examine import Wanted as Examined
 from aha.commands.interrupts import Interrupts
-from aha.commands.scale import Told, tell
+from aha.commands.scaled import Told, tell
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.evals.attempts import Sheet, read_attempts

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from aha.evals.scaling import Curve, Level, Point, Scaling
 from aha.reports.charts import Chart, Series, shown
 from aha.reports.drawing import svg
 from aha.reports.page import rendered
 from aha.reports.samples import Kind, pieces
+from aha.reports.scaled import TOLD, Curve, Found, Level, Point, read_numbers
 
 TEMPLATE = "scaling.html.jinja"
 WIDE, NARROW = (11, 3.8), (5.4, 3.0)
-TOLD = "told to answer"
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def cut_example(question: str, language: str, texts: Sequence[tuple[str, bool, i
     return Example(question, language, tuple(Cut(name, right, tokens, pieces(text)) for name, right, tokens, text in texts))
 
 
-def scaling_html(found: Scaling, title: str, facts: Mapping[str, str], example: Example | None = None) -> str:
-    """The whole page, nothing to load from elsewhere."""
+def scaling_html(numbers: Mapping[str, Any], title: str, facts: Mapping[str, str], example: Example | None = None) -> str:
+    """The whole page, nothing to load from elsewhere; `numbers` as `aha scale --json` has them."""
+    found = read_numbers(numbers)
     return rendered(
         TEMPLATE,
         title=title,
@@ -83,7 +84,7 @@ def scaling_html(found: Scaling, title: str, facts: Mapping[str, str], example: 
 # --- charts -------------------------------------------------------------------------------------------------------------
 
 
-def _by_samples(found: Scaling) -> list[Drawn]:
+def _by_samples(found: Found) -> list[Drawn]:
     series = [_series(curve, interval=curve.name in ("pass@n", "cons@n")) for curve in found.samples]
     chart = Chart(
         "samples",
@@ -101,7 +102,7 @@ def _by_samples(found: Scaling) -> list[Drawn]:
     return [Drawn(chart, svg(chart, *WIDE), "samples a problem, n", wide=True)] if found.k > 1 else []
 
 
-def _by_thought(found: Scaling) -> list[Drawn]:
+def _by_thought(found: Found) -> list[Drawn]:
     charts = []
     if found.budget:
         cut = Chart(
@@ -112,7 +113,7 @@ def _by_thought(found: Scaling) -> list[Drawn]:
             "for it, and it answers. Stopped there: whoever has not finished the whole reply by then is wrong.",
             "A curve that rises: the thinking does the work. Where it is flat, shorter thoughts would do.",
             tuple(_series(curve) for curve in found.budget),
-            level=found.samples[0].points[0].value.value,
+            level=found.samples[0].points[0].value,
             joined=True,
         )
         charts.append(Drawn(cut, svg(cut, *NARROW), "tokens allowed; dashed: as long as it likes"))
@@ -124,8 +125,8 @@ def _by_thought(found: Scaling) -> list[Drawn]:
             "share",
             "pass@1 when the end of each thought is replaced by a word such as “wait”, and it thinks on: never, once, and so on.",
             "Rising: it finds mistakes when it looks again. Falling: it talks itself out of right answers.",
-            (Series("told to go on", tuple(p.x for p in points), tuple(p.value.value for p in points), _intervals(points)),),
-            level=points[0].value.value,
+            (Series("told to go on", tuple(p.x for p in points), tuple(p.value for p in points), _intervals(points)),),
+            level=points[0].value,
             joined=True,
             near=True,
         )
@@ -133,7 +134,7 @@ def _by_thought(found: Scaling) -> list[Drawn]:
     return charts
 
 
-def _spent(found: Scaling) -> list[Drawn]:
+def _spent(found: Found) -> list[Drawn]:
     told = [curve for curve in found.budget if curve.name == TOLD]
     lines = [_spending(curve) for curve in (*found.samples, *told)]
     series = tuple(one for one in lines if one is not None)
@@ -150,7 +151,7 @@ def _spent(found: Scaling) -> list[Drawn]:
     return [Drawn(chart, svg(chart, *WIDE), "tokens a problem", wide=True), *_prices(found)] if series else []
 
 
-def _prices(found: Scaling) -> list[Drawn]:
+def _prices(found: Found) -> list[Drawn]:
     """Tokens for each solved problem, by the tokens of a thought and by the number of samples."""
     plans = (
         ("price-budget", "The price of a solved problem, by the thought", found.budget, "tokens allowed", False),
@@ -176,7 +177,7 @@ def _by_level(levels: Sequence[Level]) -> list[Drawn]:
         ("cons@n", "Votes, by difficulty", "samples a problem, n: the most frequent answer is right", True),
         (TOLD, "Thinking, by difficulty", "tokens of thinking, then told to answer", False),
     )
-    drawn = []
+    drawn: list[Drawn] = []
     for name, title, axis, log in plans:
         found = [(level, curve) for level in levels for curve in level.curves if curve.name == name and len(curve.points) > 1]
         if found:
@@ -192,38 +193,38 @@ def _series(curve: Curve, name: str = "", interval: bool = True) -> Series:
     return Series(
         name or curve.name,
         tuple(point.x for point in points),
-        tuple(point.value.value for point in points),
+        tuple(point.value for point in points),
         _intervals(points) if interval else (),
     )
 
 
 def _spending(curve: Curve) -> Series | None:
-    known = [(point.tokens, point.value.value) for point in curve.points if point.tokens]
+    known = [(point.tokens, point.value) for point in curve.points if point.tokens]
     return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
 
 
 def _intervals(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
-    return tuple((point.value.low, point.value.high) for point in points)
+    return tuple((point.low, point.high) for point in points)
 
 
 # --- tables -------------------------------------------------------------------------------------------------------------
 
 
-def _headline(found: Scaling) -> list[tuple[str, str, str]]:
+def _headline(found: Found) -> list[tuple[str, str, str]]:
     """(name, value, what it means) of the numbers that stand first."""
     alone = found.samples[0].points[0]
-    rows = [("pass@1", shown(alone.value.value, "share"), "one sample")]
+    rows = [("pass@1", shown(alone.value, "share"), "one sample")]
     means = {"pass@n": "one of {k} is right", "cons@n": "the most frequent of {k}"}
     for curve in found.samples:
         if curve.name in means and found.k > 1:
-            value = shown(curve.points[-1].value.value, "share")
+            value = shown(curve.points[-1].value, "share")
             rows.append((curve.name.replace("@n", f"@{found.k}"), value, means[curve.name].format(k=found.k)))
     if alone.per_solved is not None:
         rows.append(("tokens", shown(alone.per_solved, "tokens"), "for each solved problem, one sample a problem"))
     return rows
 
 
-def costs(found: Scaling) -> list[Cost]:
+def costs(found: Found) -> list[Cost]:
     """Every point that has tokens: what it solves, what was spent, and what a solved problem cost."""
     curves = [*found.samples, *found.budget, *([found.longer] if found.longer else [])]
     points = [(curve, point) for curve in curves for point in curve.points if point.tokens is not None]
@@ -233,11 +234,10 @@ def costs(found: Scaling) -> list[Cost]:
 
 def _cost(curve: Curve, point: Point, least: float) -> Cost:
     ways = {"n": f"n = {point.x:g}", "budget": f"{point.x:g} tokens", "times": f"{point.x:g} times"}
-    value = point.value
     return Cost(
         way=f"{curve.name}, {ways[curve.x]}",
-        accuracy=f"{100 * value.value:.1f} %",
-        interval=f"{100 * value.low:.1f} to {100 * value.high:.1f}",
+        accuracy=f"{100 * point.value:.1f} %",
+        interval=f"{100 * point.low:.1f} to {100 * point.high:.1f}",
         spent=f"{point.tokens or 0:,.0f}",
         per_solved="–" if point.per_solved is None else f"{point.per_solved:,.0f}",
         best=point.per_solved is not None and point.per_solved <= least,

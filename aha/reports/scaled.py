@@ -1,0 +1,80 @@
+"""The numbers of `aha scale`, read for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+TOLD = "told to answer"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A share of solved problems with its interval; `tokens` for each problem, `per_solved` for each solved one, where they are known."""
+
+    x: float
+    value: float
+    low: float
+    high: float
+    tokens: float | None
+    per_solved: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A way to spend more; `x` names what its points count."""
+
+    name: str
+    x: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Problems of one difficulty."""
+
+    name: str
+    problems: int
+    pass_at_1: float
+    tokens: float | None
+    tokens_right: float | None
+    per_solved: float | None
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the page is about, read from the numbers of `aha scale --json`."""
+
+    k: int
+    samples: tuple[Curve, ...]
+    budget: tuple[Curve, ...]
+    longer: Curve | None
+    levels: tuple[Level, ...]
+
+
+def read_numbers(numbers: Mapping[str, Any]) -> Found:
+    """The curves again."""
+    longer = numbers["longer"]
+    return Found(
+        k=numbers["k"],
+        samples=tuple(_curve(each, "n") for each in numbers["samples"]),
+        budget=tuple(_curve(each, "budget") for each in numbers["budget"]),
+        longer=None if longer is None else _curve(longer, "times"),
+        levels=tuple(_level(each) for each in numbers["levels"]),
+    )
+
+
+def _curve(curve: Mapping[str, Any], x: str) -> Curve:
+    def point(of: Mapping[str, Any]) -> Point:
+        low, high = of["ci95"]
+        return Point(of[x], of["accuracy"], low, high, of.get("tokens"), of.get("tokens_per_solved"))
+
+    return Curve(curve["name"], x, tuple(map(point, curve["points"])))
+
+
+def _level(level: Mapping[str, Any]) -> Level:
+    curves = (_curve(each, "budget" if each["name"] == TOLD else "n") for each in level["curves"])
+    told = (level["tokens"], level["tokens_right"], level["tokens_per_solved"])
+    return Level(level["level"], level["problems"], level["pass@1"], *told, tuple(curves))
