@@ -24,9 +24,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--scorer", metavar="MODEL", action="append", default=[], help="a model with a score head that chooses among samples"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="page, numbers and every sample (runs/scale-…); goes on from there"
-    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="page, numbers and every sample (runs/scale-…); goes on from there")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
