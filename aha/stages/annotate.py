@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from aha.rundir import RunDir
 from aha.stages.ask import seed_for
 from aha.stages.assessors import Assessor, Comparison, Live, Rubric
 from aha.stages.drawn import EngineSource, Wish
+from aha.tasks.demonstrations import demonstrate
 from aha.tasks.preferences import write_preference
 from aha.template import Delimited, Template
 from aha.text import pieces
@@ -88,8 +90,21 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Writer:
+    """Somebody of the tiny world who answers by rule, as well as the `care` that is taken, from 0 to 1."""
+
+    care: float = 0.7
+
+    def reply(self, problem: Problem, template: Template, draw: random.Random) -> Reply:
+        thought, answer = demonstrate(problem, self.care, draw)
+        return Reply(template.write(thought, answer), thought, answer, 0, "stop")
+
+
+@dataclass(frozen=True)
 class Annotate:
     """`questions` problems are answered by `model`, `samples` times each, and `by` says what `task` wants to know of the answers.
+
+    `writers` answer each of them too, so that there is more to prefer than what the model says by itself.
 
     The rows are in the folder `rows` of the run, which appears whole. `chunk` problems are asked between two saves."""
 
@@ -99,6 +114,7 @@ class Annotate:
     by: Rubric | Assessor = Rubric()
     questions: int = 512
     samples: int = 4
+    writers: tuple[Writer, ...] = ()
     template: Template = Delimited()
     sampling: Sampling = Sampling()
     chunk: int = 64
@@ -109,7 +125,7 @@ class Annotate:
         for name in ("questions", "samples", "chunk", "shard_rows"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
-        if isinstance(self.task, Pairs) and self.samples < 2:
+        if isinstance(self.task, Pairs) and self.samples + len(self.writers) < 2:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
@@ -138,16 +154,24 @@ class Annotate:
         began = time.monotonic()
         wishes = [Wish(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
         drawn = dict(source.draw(wishes, number))
-        asked = [(problem, [each.reply for each in drawn[place]]) for place, problem in enumerate(problems)]
+        asked = [(problem, self._joined([each.reply for each in drawn[place]], problem)) for place, problem in enumerate(problems)]
         rows, counts = self.task.rows(asked, live, (self.seed, number))
         place = shards.append([hide(write_preference(row)) for row in rows])
-        replies = [reply for _, group in asked for reply in group]
+        replies = [each.reply for group in drawn.values() for each in group]
         metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in replies), **counts}
         verdict = observer.rollout(number, metrics, {"seconds": time.monotonic() - began}, ())
         progress = {"lines": place.lines, "size": place.size}
         rundir.commit(number, metrics, {"seconds": time.monotonic() - began}, save=lambda folder: None, progress=progress)
         if isinstance(verdict, Stop):
             raise BarFailed(verdict.reason)
+
+    def _joined(self, replies: Sequence[Reply], problem: Problem) -> list[Reply]:
+        """With what the writers say, in a drawn order, so that who stands beside whom is chance."""
+        if not self.writers:
+            return list(replies)
+        draw = random.Random(f"annotate {self.seed} {problem.id}")
+        joined = [*replies, *(writer.reply(problem, self.template, draw) for writer in self.writers)]
+        return draw.sample(joined, len(joined))
 
     def _publish(self, rundir: RunDir) -> dict[str, object]:
         """The folder that the next stage reads, and what the run came to."""

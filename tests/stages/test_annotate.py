@@ -16,7 +16,7 @@ from aha.backends.scripted import Script, ScriptedBackend
 from aha.errors import BadInput, BarFailed
 from aha.protocols import Backend
 from aha.rundir import RunDir, describe
-from aha.stages.annotate import Annotate, Labels, Pairs, balanced
+from aha.stages.annotate import Annotate, Labels, Pairs, Writer, balanced
 from aha.stages.assessors import POINTS, Assessor, Comparison, Live, Rubric, asking, read
 from aha.stages.patience import Patience
 from aha.tasks.annotator import Annotator
@@ -175,6 +175,15 @@ def test_labels_are_learned_from_whole_replies(tmp_path: Path) -> None:
     rows = read_labelled(str(tmp_path / "run"))
     assert {(row.safe, "Sorry" in row.text) for row in rows} <= {(True, True), (False, False), (True, False)}
     assert {row.safe for row in rows} == {True, False} and all(row.text.startswith("<|reasoning|>") for row in rows)
+
+
+def test_writers_answer_beside_the_model(tmp_path: Path) -> None:
+    written = stage(samples=1, writers=(Writer(0.1), Writer(0.9)), task=Pairs(apart=None), by=Rubric(Annotator(noise=0.0)))
+    ran(written, tmp_path / "run", script=lambda model, prompt, seed: Delimited().write("", "no"))
+    pairs = read_pairs(str(tmp_path / "run"))
+    assert len(pairs) > 3 and sum(pair.rejected == "no" for pair in pairs) > 2 * sum(pair.chosen == "no" for pair in pairs)
+    ran(replace(written, chunk=12), tmp_path / "whole", script=lambda model, prompt, seed: Delimited().write("", "no"))
+    assert {pair.problem.id for pair in read_pairs(str(tmp_path / "whole"))} == {pair.problem.id for pair in pairs}
 
 
 def test_nothing_kept_is_said_with_what_would_help(tmp_path: Path) -> None:
