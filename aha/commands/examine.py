@@ -26,7 +26,7 @@ from aha.errors import BadInput
 from aha.evals.examined import Graded, lm_eval, result_of
 from aha.evals.exams import Exam, Item, items_of
 from aha.evals.rivals import against, measured_by, read_rival, saved_result
-from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, read_settings
+from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, asked_whole, read_settings
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
 from aha.protocols import ASK_ONCE, Asking, Compute, Sampling
@@ -139,19 +139,19 @@ def _one(
     terminal: Terminal,
 ) -> dict[str, Any]:
     served = is_endpoint(wanted.model)
-    asked = protocolled(exam, items, chosen, wanted.model, machine, terminal, asking)
+    asked = protocolled(exam, items, chosen, wanted.model, machine, terminal, asking, folder)
     settings = _settings(exam, asked, wanted, source, len(items), folder) | (_of_server(asking, folder) if served else {})
     saved = Saved(folder, settings)
     saved.keep(items)
     _say_protocol(judge.told(exam), settings, saved, terminal)
-    if served:
+    if served and asked.missing(items, saved):
         if chosen.cache is not None and asking.cache is None:
             asking = replace(asking, cache=chosen.cache)
         asking = replace(asking, seed=chosen.seed if asking.seed is not None else None, samples=1, dated=str(settings["begun"]))
         with closing(machine.chat(wanted.model, asking)) as chat:
             ask_chat(asked, items, saved, chat, interrupts.beat)
             say_lowered(exam, chat, terminal)
-    else:
+    elif not served:
         kept = Cache(Path(chosen.cache).expanduser()) if chosen.cache is not None else None
         ask_engine(asked, items, saved, lambda: machine.engine(wanted.model), machine.tokenizer(wanted.model), kept, interrupts.beat)
     if exam.name in judge.cases:
@@ -165,12 +165,20 @@ def _one(
 
 
 def protocolled(
-    exam: Exam, items: Sequence[Item], chosen: Examine, model: str, machine: Laptop, terminal: Terminal, asking: Asking = ASK_ONCE
+    exam: Exam,
+    items: Sequence[Item],
+    chosen: Examine,
+    model: str,
+    machine: Laptop,
+    terminal: Terminal,
+    asking: Asking = ASK_ONCE,
+    folder: Path | None = None,
 ) -> Protocolled:
-    """How the benchmark is asked: as was chosen, as far as the model lets it."""
+    """How the benchmark is asked: as was chosen, as far as the model lets it, or as `folder` has it, where nothing is left to be asked."""
     identity = "" if is_endpoint(model) else identity_of(model)
     asked = Protocolled(chosen.k or exam.k, chosen.sampling, chosen.template, chosen.seed, identity, exam.seen)
-    return fitted(exam, items, asked, model, machine, asking, chosen.think, terminal)
+    most = asked_whole(folder, items, asked.k) if folder is not None and is_endpoint(model) else None
+    return fitted(exam, items, asked, model, machine, asking, chosen.think, terminal, most)
 
 
 def _rival(exam: Exam, items: Sequence[Item], wanted: Wanted) -> Path | None:

@@ -20,10 +20,21 @@ Think = Literal["auto", "always", "never"]
 
 
 def fitted(
-    exam: Exam, items: Sequence[Item], asked: Protocolled, model: str, machine: Laptop, asking: Asking, think: Think, terminal: Terminal
+    exam: Exam,
+    items: Sequence[Item],
+    asked: Protocolled,
+    model: str,
+    machine: Laptop,
+    asking: Asking,
+    think: Think,
+    terminal: Terminal,
+    most: int | None = None,
 ) -> Protocolled:
-    """With `max_tokens` cut to what the model has room for, which is said, and `think` decided. EndpointDown where no server answers."""
+    """With `max_tokens` cut to what the model has room for, which is said, and `think` decided. EndpointDown where no server answers;
+    none is looked at where `most` is known."""
     asked = replace(asked, think=asked.form == "chat" and (think == "always" or (think == "auto" and begun_here(model))))
+    if most is not None:
+        return replace(asked, sampling=replace(asked.sampling, max_tokens=min(most, asked.sampling.max_tokens)))
     longest, context = _served(items, asked, model, asking) if is_endpoint(model) else _here(items, asked, model, machine)
     room = capped(asked.sampling, longest, context)
     if room < asked.sampling.max_tokens:

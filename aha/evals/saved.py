@@ -91,6 +91,16 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return found
 
 
+def asked_whole(folder: Path, items: Sequence[Item], k: int) -> int | None:
+    """The limit of tokens with which a folder was asked in which every sample stands; None for any other."""
+    if not (folder / SETTINGS).exists():
+        return None
+    keys = {(each.get("item"), each.get("sample")) for each in read_journal(folder / GENERATIONS).records}
+    whole = all((item.id, number) in keys for item in items for number in range(k))
+    most = read_settings(folder).get("max_tokens")
+    return most if whole and isinstance(most, int) else None
+
+
 def kept_items(folder: Path) -> list[Item] | None:
     """The rows that were kept with the generations; None where none were."""
     path = folder / ITEMS

@@ -123,6 +123,15 @@ def test_replies_can_be_made_to_begin_with_the_thought(aha, tmp_path):
     assert json.loads(Path("o/gsm8k/generations.jsonl").read_text())["thought"] == "hm \\boxed{7}"
 
 
+def test_a_folder_in_which_every_sample_stands_needs_no_server(aha, tmp_path):
+    engine = Scripted(lambda prompt, seed: "It is \\boxed{1}.", context=300)
+    with served(Model("m", engine, Bytes(), "chat")) as server:
+        address = url(server)
+        first = aha(*words(address, rows(tmp_path / "g.jsonl", 2), "--json"))
+    again = aha(*words(address, rows(tmp_path / "g.jsonl", 2), "--json"))
+    assert (again.code, again.out) == (0, first.out), again.err
+
+
 def test_a_folder_is_graded_again_when_its_rows_are_gone(aha, tmp_path):
     data = rows(tmp_path / "g.jsonl")
     with Server(lambda request, turn: said("\\boxed{1}")) as server:

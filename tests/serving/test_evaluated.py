@@ -36,8 +36,10 @@ def ours(model: Path, port: int) -> Sequence[str]:
 
 
 def vllm(model: Path, port: int) -> Sequence[str]:
+    """Without prefilling in chunks: its processor build ends when a request with a seed is cut into two of them."""
     words = f"--served-model-name small --host 127.0.0.1 --port {port} --max-model-len {CONTEXT} --dtype float32 --enforce-eager"
-    return str(VLLM), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *words.split()
+    whole = "--no-enable-chunked-prefill --max-num-batched-tokens 8192"
+    return str(VLLM), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *words.split(), *whole.split()
 
 
 @contextmanager
