@@ -182,8 +182,6 @@ def test_writers_answer_beside_the_model(tmp_path: Path) -> None:
     ran(written, tmp_path / "run", script=lambda model, prompt, seed: Delimited().write("", "no"))
     pairs = read_pairs(str(tmp_path / "run"))
     assert len(pairs) > 3 and sum(pair.rejected == "no" for pair in pairs) > 2 * sum(pair.chosen == "no" for pair in pairs)
-    ran(replace(written, chunk=12), tmp_path / "whole", script=lambda model, prompt, seed: Delimited().write("", "no"))
-    assert {pair.problem.id for pair in read_pairs(str(tmp_path / "whole"))} == {pair.problem.id for pair in pairs}
 
 
 def test_nothing_kept_is_said_with_what_would_help(tmp_path: Path) -> None:
