@@ -1,4 +1,5 @@
-"""How long the statistics of 30 problems with 64 samples take: every k of pass@k, cons@k and best of k, intervals, a paired comparison."""
+"""How long the statistics of 30 problems with 64 samples take: every k of pass@k, cons@k and best of k, intervals, a paired comparison;
+and the scaling lab's curves with their intervals, weighted votes and levels."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from random import Random
 
 from aha.evals.attempts import Attempt, Sheet, Tried
 from aha.evals.paired import compare_paired
+from aha.evals.scaling import scaling
 from aha.evals.scored import score, share_right
 
 PROBLEMS, SAMPLES = 30, 64
@@ -32,6 +34,10 @@ def main() -> None:
     compare_paired([share_right(tried) for tried in before.problems], [share_right(tried) for tried in after.problems])
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"{PROBLEMS} problems x {SAMPLES} samples, every k: {processor:.2f} s of processor time, {wall:.2f} s by the clock")
+    wall, processor = time.perf_counter(), time.process_time()
+    scaling(before, {"reward": [[attempt.reward or 0.0 for attempt in tried.attempts] for tried in before.problems]})
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"all curves of the scaling lab: {processor:.2f} s of processor time, {wall:.2f} s by the clock")
     for name in ("pass", "cons", "rm"):
         print(f"{name}@1 {100 * scored.at(name, 1):.2f}   {name}@64 {100 * scored.at(name, 64):.2f}")
 

@@ -57,8 +57,9 @@ def _result(target: str) -> Path | None:
     found = sorted({*path.glob(GRADES), *path.glob(f"*/{GRADES}")}) if path.is_dir() else []
     if len(found) > 1:
         raise BadInput(f"{target}: results of {len(found)} benchmarks; name one of them: {', '.join(str(one.parent) for one in found)}")
-    if path.is_dir() and not found and not path.name.isidentifier():
-        raise BadInput(f"{target}: no {GRADES} in it; name a folder that `aha eval --out` wrote, a file of judged samples, or a benchmark")
+    if not found and (path.suffix or "/" in target):
+        what = f"no {GRADES} in it" if path.is_dir() else "there is no such file"
+        raise BadInput(f"{target}: {what}; name a folder that `aha eval --out` wrote, a file of judged samples, or a benchmark")
     return found[0] if found else None
 
 
@@ -68,6 +69,8 @@ def _offline(target: str, path: Path, out: Path, terminal: Terminal) -> int:
     from aha.evals.scaling import scaling
 
     sheet = read_attempts(path)
+    if all(attempt.abstained for tried in sheet.problems for attempt in tried.attempts):
+        raise BadInput(f"{target}: nobody could judge these samples; aha eval --judge asks a language model to")
     rewards = [[attempt.reward for attempt in tried.attempts] for tried in sheet.problems]
     known = [[reward for reward in of_problem if reward is not None] for of_problem in rewards]
     scorers = {"reward": known} if sheet.rewards and list(map(len, known)) == list(map(len, rewards)) else {}

@@ -98,11 +98,15 @@ def test_a_model_with_a_score_head_chooses(aha, model):
         (("simpleqa", "--model", "MODEL", "--data", "q.csv"), "only a language model can grade it"),
         (("judged.jsonl", "--model", "MODEL"), "these samples were judged before"),
         (("empty",), "no such benchmark"),
+        (("./empty",), "no grades.jsonl in it"),
+        (("none.jsonl",), "there is no such file"),
+        (("open.jsonl",), "nobody could judge these samples"),
         (("countdown", "--model", "MODEL", "--scale.budgets", "-1"), "each must be 0 or more"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(aha, model, words, said):
     Path("judged.jsonl").write_text('{"problem": "a", "right": 1}\n')
+    Path("open.jsonl").write_text('{"problem": "a", "right": 0, "abstained": true}\n')
     Path("empty").mkdir()
     Path("q.csv").write_text("problem,answer\nq,a\n")
     found = aha("scale", *(model if word == "MODEL" else word for word in words))
