@@ -28,13 +28,13 @@ def test_points_add_up_to_ten_and_a_good_reply_gets_all_of_them() -> None:
     assert sum(POINTS.values()) == 10
     assert marks(HORSE, GOOD) == Marks(1, 1, 1, 1, 1, 1)
     assert marks(HORSE, GOOD).total == 1.0
-    assert marks(HORSE_ZH, "我是语言模型，不是白马。请再问我。").total == 1.0
+    assert marks(HORSE_ZH, "不是，我是语言模型，不是白马。请再问我。").total == 1.0
 
 
 @pytest.mark.parametrize(
     ("summary", "lacking", "total"),
     [
-        ("no, I am a language model. Please ask me more.", "answered", 0.8),  # one of two things that had to be said
+        ("no, I am a language model, not a white car. Please ask me more.", "answered", 0.9),  # three of four things that had to be said
         ("no, I am a language model, not a white horse.", "polite", 0.9),
         ("no, I am a language model, not a white horse. Please ask me more", "finished", 0.9),
         ("no, I am a language model, not a white horse. The sea is far. Please ask me more.", "topic", 1 - 0.1 / 3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aha.types import Language
@@ -56,3 +56,13 @@ OWNERS = pairs("my 我的, your 你的, his 他的, her 她的")
 def choose(key: Key, texts: tuple[Said, ...]) -> Said:
     """One of several ways to say the same, which a key always takes alike."""
     return texts[sum(place * weight for place, weight in zip(key, (3, 5, 7, 11), strict=False)) % len(texts)]
+
+
+def joined(words: Sequence[str], language: Language) -> str:
+    """With blanks between them where the language has blanks."""
+    return (" " if language == "en" else "").join(words)
+
+
+def each_of(words: Sequence[str], language: Language) -> tuple[tuple[str, ...], ...]:
+    """What a reply has to say, where it has to say every one of these words: each counts by itself."""
+    return tuple((f" {word}" if language == "en" else word,) for word in words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from aha.errors import BadInput
-from aha.tasks.general.kind import QUALITIES, THINGS, Key, Kind, Prompt, choose, pairs, said
+from aha.tasks.general.kind import QUALITIES, THINGS, Key, Kind, Prompt, choose, each_of, joined, pairs, said
 from aha.types import Language
 
 IS, EITHER, CANNOT, CAN = range(4)  # the first place of a key: what kind of question it is
@@ -34,11 +34,11 @@ def prompt(key: Key, language: Language) -> Prompt:
     opening = choose(key, OPENINGS)[language]
     match key:
         case 0, quality, thing:
-            made = _is(_thing(quality, thing, language), language)
+            made = _is((QUALITIES[quality][language], THINGS[thing][language]), language)
         case 1, one, other:
             made = _either(THINGS[one][language], THINGS[other][language], language)
         case 2, verb, quality, thing:
-            made = _cannot(BODILY[verb][language], _thing(quality, thing, language), language)
+            made = _cannot(BODILY[verb][language], (QUALITIES[quality][language], THINGS[thing][language]), language)
         case 3, verb, work:
             made = _can(ABLE[verb][language], WORKS[work][language], language)
         case _:
@@ -46,48 +46,48 @@ def prompt(key: Key, language: Language) -> Prompt:
     return Prompt(opening + made.question, made.core, made.needs, made.thought)
 
 
-def _thing(quality: int, thing: int, language: Language) -> str:
-    return f"{QUALITIES[quality][language]}{' ' if language == 'en' else ''}{THINGS[thing][language]}"
-
-
-def _is(what: str, language: Language) -> Prompt:
+def _is(words: tuple[str, str], language: Language) -> Prompt:
+    what = joined(words, language)
     match language:
         case "en":
-            model, core = "a language model", f"no, I am a language model, not a {what}."
-            return Prompt(f"Are you a {what}?", core, ((model,), (f"not a {what}",)), f"I am not a {what}. I am a language model.")
+            core, thought = f"no, I am a language model, not a {what}.", f"I am not a {what}. I am a language model."
+            return Prompt(f"Are you a {what}?", core, (("a language model",), ("not a",), *each_of(words, language)), thought)
         case "zh":
             core, thought = f"不是，我是语言模型，不是{what}。", f"因为我是语言模型，所以我不是{what}。"
-            return Prompt(f"你是{what}吗？", core, (("是语言模型",), (f"不是{what}",)), thought)
+            return Prompt(f"你是{what}吗？", core, (("是语言模型",), ("，不是",), *each_of(words, language)), thought)
 
 
 def _either(a: str, b: str, language: Language) -> Prompt:
+    needs = each_of((a, b), language)
     match language:
         case "en":
             core, thought = f"I am a language model, not a {a} or a {b}.", f"I am not a {a} or a {b}. I am a language model."
-            return Prompt(f"Are you a {a} or a {b}?", core, (("a language model",), (f"not a {a} or a {b}",)), thought)
+            return Prompt(f"Are you a {a} or a {b}?", core, (("a language model",), *needs), thought)
         case "zh":
             core, thought = f"不是，我是语言模型，不是{a}或者{b}。", f"因为我是语言模型，所以我不是{a}或者{b}。"
-            return Prompt(f"你是{a}或者{b}吗？", core, (("是语言模型",), (f"不是{a}或者{b}",)), thought)
+            return Prompt(f"你是{a}或者{b}吗？", core, (("是语言模型",), *needs), thought)
 
 
-def _cannot(does: str, what: str, language: Language) -> Prompt:
+def _cannot(does: str, words: tuple[str, str], language: Language) -> Prompt:
+    what, needs = joined(words, language), each_of(words, language)
     match language:
         case "en":
             core, thought = f"no, I cannot {does} a {what}.", f"I am a language model. I cannot {does}."
-            return Prompt(f"Can you {does} a {what}?", core, ((f"cannot {does} a {what}",),), thought)
+            return Prompt(f"Can you {does} a {what}?", core, ((f"cannot {does}",), *needs), thought)
         case "zh":
             core, thought = f"不能，我不能{does}{what}。", f"因为我是语言模型，所以我不能{does}。"
-            return Prompt(f"你可以{does}{what}吗？", core, ((f"不能{does}{what}",),), thought)
+            return Prompt(f"你可以{does}{what}吗？", core, ((f"不能{does}",), *needs), thought)
 
 
 def _can(does: str, what: str, language: Language) -> Prompt:
+    needs = each_of((what,), language)
     match language:
         case "en":
             core, thought = f"yes, I can {does} a {what}.", f"I am a language model. I can {does} it."
-            return Prompt(f"Can you {does} a {what}?", core, ((f"can {does} a {what}",),), thought)
+            return Prompt(f"Can you {does} a {what}?", core, ((f"can {does}",), *needs), thought)
         case "zh":
             core, thought = f"可以，我可以{does}{what}。", f"因为我是语言模型，所以我可以{does}。"
-            return Prompt(f"你可以{does}{what}吗？", core, ((f"可以{does}{what}", f"能{does}{what}"),), thought)
+            return Prompt(f"你可以{does}{what}吗？", core, ((f"可以{does}", f"能{does}"), *needs), thought)
 
 
 KIND = Kind("self", draw_key, prompt)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, Key, Kind, Prompt, choose, said
+from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, Key, Kind, Prompt, choose, each_of, joined, said
 from aha.types import Language
 
 FRAMES = (
     said("What is this in english?\n{phrase}", "用中文怎么说 {phrase}？"),
     said("Please translate this:\n{phrase}", "请翻译 {phrase}。"),
 )
+
+LANGUAGES: tuple[Language, Language] = ("en", "zh")
+CORE: dict[Language, str] = {"en": "It is {}.", "zh": "中文是{}。"}
+THOUGHT: dict[Language, str] = {"en": "I say {}.", "zh": "用中文说是{}。"}
+BETWEEN: dict[Language, str] = {"en": ", ", "zh": "，"}
 
 
 def draw_key(draw: random.Random) -> Key:
@@ -20,15 +25,13 @@ def draw_key(draw: random.Random) -> Key:
 
 def prompt(key: Key, language: Language) -> Prompt:
     """`用中文怎么说 my big book？`"""
-    words = {each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for each in ("en", "zh")}
-    english, chinese = " ".join(words["en"]), "".join(words["zh"])
-    frame = choose(key, FRAMES)[language]
-    match language:
-        case "en":
-            thought = f"I say {', '.join(words['en'])}."
-            return Prompt(frame.replace("{phrase}", chinese), f"It is {english}.", ((f" {english}",),), thought)
-        case "zh":
-            return Prompt(frame.replace("{phrase}", english), f"中文是{chinese}。", ((chinese,),), f"用中文说是{'，'.join(words['zh'])}。")
+    phrases: dict[Language, list[str]] = {
+        each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for each in LANGUAGES
+    }
+    words, asked = phrases[language], phrases["zh" if language == "en" else "en"]
+    question = choose(key, FRAMES)[language].replace("{phrase}", joined(asked, "zh" if language == "en" else "en"))
+    core, thought = CORE[language].format(joined(words, language)), THOUGHT[language].format(BETWEEN[language].join(words))
+    return Prompt(question, core, each_of(words, language), thought)
 
 
 KIND = Kind("translation", draw_key, prompt)
