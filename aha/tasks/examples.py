@@ -105,7 +105,7 @@ def _read(row: Row) -> Example | Refused:
         given = row.fields.get("language")
         return Example(
             id=_name(row),
-            domain=str(row.fields.get("domain") or "general"),
+            domain=_domain(row.fields.get("domain")),
             language="zh" if given == "zh" else "en" if given == "en" else language_of(question),
             conversation=Conversation(messages),
             origin=_origin(row.fields.get("origin")),
@@ -123,10 +123,15 @@ def _name(row: Row) -> str:
     return row.name
 
 
+def _domain(value: object) -> str:
+    return text_of("domain", value, LONGEST_LINE) if isinstance(value, str) and value.strip() else "general"
+
+
 def _origin(value: object) -> Origin | None:
     if not isinstance(value, dict):
         return None
     try:
+        text_of("origin", json.dumps(value, ensure_ascii=False, default=str), LONGEST_LINE)
         return cast(Origin, decode(value, Origin))
     except BadInput as error:
         raise Bad(f"field 'origin': {error}") from None

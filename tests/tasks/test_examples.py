@@ -153,3 +153,50 @@ def test_a_file_that_is_missing_or_empty_is_refused(tmp_path: Path, name: str) -
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(BadInput, match="was not found|holds no example"):
         read_examples(tmp_path / name)
+
+
+# --- anything at all --------------------------------------------------------------------------------------------------
+
+NAMES = (
+    "id",
+    "domain",
+    "language",
+    "messages",
+    "conversations",
+    "prompt",
+    "completion",
+    "question",
+    "solution",
+    "origin",
+    "reasoning_content",
+)
+WORDS = st.sampled_from(["user", "assistant", "system", "gpt", "", " ", "hi", "\0", "\ud800", "<think>", "<think> a </think>", "zh"])
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | WORDS | st.text(max_size=8)
+TURN = st.dictionaries(st.sampled_from(["role", "from", "content", "value", "thinking"]), SCALAR | st.lists(SCALAR, max_size=2), max_size=4)
+ORIGINS = st.dictionaries(st.sampled_from(["stage", "problem", "sampler", "seed", "grader", "template", "parents"]), SCALAR, max_size=7)
+FIELD = SCALAR | st.lists(TURN | SCALAR, max_size=4) | ORIGINS
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), FIELD, max_size=6))
+def test_whatever_a_row_holds_it_is_read_or_refused_in_one_line_and_what_is_read_can_be_written(
+    tmp_path_factory: pytest.TempPathFactory, row: dict[str, object]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(json.dumps(row).encode() + b"\n")
+    try:
+        (example,) = read_examples(path)
+    except BadInput as refused:
+        assert str(refused).startswith(f"{path}, line 1: ") and "\n" not in str(refused)
+    else:
+        path.write_bytes(write_example(example).encode() + b"\n")
+        assert read_examples(path) == [example]
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 10_000, '{"messages": "' + "x" * 5_000_000 + '"}', '{"a": 1, "a": 2}', '{"a": NaN}', "\ufeff\u2028"]
+)
+def test_a_line_that_no_json_reader_likes_is_refused_like_any_other(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text(f"{json.dumps(GOOD)}\n{line}\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"odd.jsonl, line 2: "):
+        read_examples(path)
