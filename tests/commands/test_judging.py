@@ -99,6 +99,15 @@ def test_what_was_judged_is_not_judged_again_and_the_cost_is_said_first(aha, fac
     assert "0 calls" in again.err
 
 
+def test_another_folder_finds_the_judges_words_in_the_cache(aha, facts):
+    with Server(world(judges_facts), models=("m", "judge")) as server:
+        first = aha(*words(server, "simpleqa", facts, "--k", 1))
+        second = aha(*words(server, "simpleqa", facts, "--k", 1, "--out", "p"))
+        assert len(server.requests) == 8
+    assert second.out == first.out
+    assert len(Path("p/simpleqa/transcripts.jsonl").read_text().splitlines()) == 4
+
+
 def test_an_estimate_asks_nobody(aha, facts):
     with Server(world(judges_facts), models=("m", "judge")) as server:
         found = aha(*words(server, "simpleqa", facts, "--estimate"))
@@ -359,6 +368,8 @@ def test_alpaca_eval_from_fresh_verdicts_is_what_its_file_of_annotations_says(ah
     offline = json.loads(aha("eval", "alpaca_eval", "--annotations", "o/alpaca_eval/annotations.json", "--data", alpaca, "--json").out)
     assert offline == {name: result[name] for name in offline}
     assert json.loads(aha("regrade", "o", "--json").out) == result
+    compared = aha("compare", "ours=o", "--markdown").out
+    assert f"{result['lc_win_rate']:.1f}" in compared
 
 
 def test_alpaca_eval_shows_the_published_order_or_both(aha, alpaca):

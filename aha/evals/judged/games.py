@@ -19,6 +19,7 @@ from aha.evals.files import find_file
 from aha.evals.judged.jury import About, Found, Verdict
 from aha.evals.judged.prompts import SHOWN, Prompt
 from aha.protocols import Sampling
+from aha.redact import hide_tree
 from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
 
 CREATIVE = "creative_writing"
@@ -98,7 +99,7 @@ class Games:
         judgments = [{"question_id": each.item.id, "model": about.model, "judge": about.judge, "games": _games(each)} for each in found]
         answers = [_answer(each.item.id, about.model, each.item.prompt, each.said.text) for each in found]
         for name, rows in ((JUDGMENTS, judgments), (ANSWERS, answers)):
-            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            text = "".join(json.dumps(hide_tree(row), ensure_ascii=False) + "\n" for row in rows)
             replace_file(Disk(), folder / name, text.encode("utf-8", "replace"))
 
 

@@ -17,6 +17,7 @@ from aha.evals.files import find_file, need_fields, read_rows
 from aha.evals.judged.jury import About, Found, Verdict
 from aha.evals.judged.prompts import Prompt
 from aha.protocols import Sampling
+from aha.redact import hide_tree
 from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
 
 BASELINE = "gpt4_1106_preview"
@@ -79,7 +80,7 @@ class Preferences:
 
     def result(self, exam: Exam, found: Sequence[Found], folder: Path, about: About) -> dict[str, Any]:
         """Through the file of annotations, in the published form, by the code that reads everybody's."""
-        rows = [self._row(each, about) for each in found]
+        rows = [hide_tree(self._row(each, about)) for each in found]
         replace_file(Disk(), folder / ANNOTATIONS, (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
         annotations = read_annotations(folder / ANNOTATIONS)
         rates = win_rates(annotations, self.calibration)
