@@ -50,7 +50,7 @@ def listening(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
             command, cwd=log.parent, env={**os.environ, **QUIET, "PYTHONPATH": str(ROOT)}, stdout=said, stderr=said, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600  # vLLM takes half a minute on a free machine
         while not answers(f"http://127.0.0.1:{port}/v1/models"):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(0.2)

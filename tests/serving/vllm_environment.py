@@ -29,7 +29,7 @@ def main() -> None:
     needs = folder / "needs.txt"
     needs.write_text("\n".join(_needs(folder)) + "\n")
     _pip(folder, told, "-r", str(needs))
-    subprocess.run([folder / "bin/vllm", "--version"], check=True, timeout=300)
+    subprocess.run([folder / "bin/python", "-c", "import vllm; print('vLLM', vllm.__version__)"], check=True, timeout=600)
     print(f"export AHA_VLLM={folder}")
 
 
