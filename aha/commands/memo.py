@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aha.commands.stage_table import stage_table
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, replace_file, seal, unseal
 
@@ -56,6 +57,8 @@ def tell(told: Mapping[str, Any], terminal: Terminal) -> None:
     wide = max(len(each["stage"]) for each in told["stages"])
     for each in told["stages"]:
         terminal.say(f"{each['stage']:{wide}}  {span(float(each['seconds'])):>12}  {each['folder']}")
+    for line in stage_table(told["results"]):
+        terminal.say(line)
 
 
 def counted(stages: int) -> str:

@@ -8,9 +8,14 @@ from pathlib import Path
 
 from aha.protocols import Compute, Stage
 from aha.settings import flatten
+from aha.stages.annotate import Annotate
 from aha.stages.compute import parameters
+from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl
+from aha.stages.sample import Sample
+from aha.stages.sft import Sft
+from aha.stages.world import World
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 WIDTH = {"float32": 4, "bfloat16": 2}
@@ -50,6 +55,19 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
     match stage:
         case Rl():
             return _rl(stage, size, compute)
+        case Sft() if (rows := _rows(stage.data)) is not None:
+            return _learning(round(rows * stage.epochs) * stage.max_tokens, size, stage.keep_last)
+        case Sft():
+            return _learning(None, size, stage.keep_last)
+        case Prefer():
+            return _learning(None, size, stage.keep_last)
+        case Sample():
+            return _asking((stage.questions or 0) * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
+        case Annotate():
+            return _asking(stage.questions * stage.samples * stage.sampling.max_tokens, size, compute)
+        case World():
+            asked = (3 * stage.problems + 4 * stage.prompts) * stage.samples
+            return _asking(asked * stage.sampling.max_tokens, size, compute)
         case Pretrain():
             return _learning(stage.chunks * stage.chunk_documents * stage.longest, size, 2)
     return UNKNOWN
@@ -69,7 +87,25 @@ def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
     return Costs(sampled, learned, flops, kept * (3 * 4 * size + reset), float(size * copies))
 
 
-def _learning(tokens: int, size: int | None, kept: int) -> Costs:
+def _learning(tokens: int | None, size: int | None, kept: int) -> Costs:
+    """Weights, gradient and two moments; a checkpoint holds all but the gradient."""
+    learned = None if tokens is None else float(tokens)
     if size is None:
-        return Costs(0.0, float(tokens), None, None, None)
-    return Costs(0.0, float(tokens), float(LEARNED * size * tokens), float(kept * 3 * 4 * size), float(4 * 4 * size))
+        return Costs(0.0, learned, None, None, None)
+    flops = None if learned is None else LEARNED * size * learned
+    return Costs(0.0, learned, flops, float(kept * 3 * 4 * size), float(4 * 4 * size))
+
+
+def _asking(tokens: int | None, size: int | None, compute: Compute) -> Costs:
+    """Rows are small beside weights: their disk is left out."""
+    sampled = None if tokens is None else float(tokens)
+    if size is None:
+        return Costs(sampled, 0.0, None, 0.0, None)
+    return Costs(sampled, 0.0, None if sampled is None else FORWARD * size * sampled, 0.0, float(WIDTH[compute.dtype] * size))
+
+
+def _rows(data: str) -> int | None:
+    """How many there are, where they are there."""
+    place = Path(data).expanduser()
+    files = [place] if place.is_file() else sorted(place.glob("*.jsonl")) if place.is_dir() else []
+    return sum(file.read_bytes().count(b"\n") for file in files) or None

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from aha.commands.stage_table import stage_table
 from tests.commands.conftest import Aha
 
 RECIPE = '''
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from aha.recipes import Recipe
@@ -117,3 +126,36 @@ def test_another_recipe_s_directory_and_a_stranger_s_are_refused(aha: Aha, recip
 def test_a_recipe_of_one_directory_knows_no_stages_to_choose(aha: Aha) -> None:
     refused = aha("run", "zero", "--until", "zero")
     assert (refused.code, refused.err.startswith("aha: --until, --from and --dry-run are for recipes of stages")) == (2, True)
+
+
+def test_kill_9_in_a_stage_loses_nothing(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+    """In a process of its own, which kills itself after the second step of the second stage."""
+    killed = RECIPE.replace("observer.rollout(step", "killed(self, step, resumed); observer.rollout(step").replace(
+        "@dataclass(frozen=True)",
+        "import os, signal\ndef killed(stage, step, resumed):\n"
+        "    if stage.start and step == 2 and 'DIES' in os.environ:\n        os.kill(os.getpid(), 9)\n\n@dataclass(frozen=True)",
+    )
+    recipe.write_text(killed)
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1", "DIES": "yes"}
+    command = [sys.executable, "-m", "aha", "run", str(recipe), "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    again = aha("run", recipe, "--out", "out")
+    assert [line for line in again.err.splitlines() if line.startswith(("one: ", "two: "))] == [
+        "one: done",
+        "two: goes on (it was stopped)",
+    ]
+    assert aha("run", recipe, "--out", "whole").code == 0
+    kept, whole = (
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("metrics.jsonl")} for root in map(Path, ("out", "whole"))
+    )
+    assert kept == whole and len(kept) == 6  # the stages' own, and those beside the two checkpoints that each keeps
+
+
+def test_stages_that_were_measured_stand_side_by_side() -> None:
+    mean = {"value": 0.5, "low": 0.4, "high": 0.6}
+    measured = {"pass@1": {"countdown": mean}, "reasoning": mean, "instruction": mean, "consistency": {"reasoning": mean}}
+    lines = stage_table({"sft1": {"stage": "sft1"}, "measure-dev1": {**measured, "form": {"reasoning": 0.25}}})
+    assert lines[0].split() == ["countdown", "reasoning", "instruction", "consistency", "form"]
+    assert lines[1].split() == ["measure-dev1", "0.500", "0.500", "0.500", "0.500", "0.250"]
+    assert stage_table({"sft1": {"stage": "sft1"}}) == []
