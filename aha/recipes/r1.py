@@ -92,12 +92,12 @@ def sft(data: str, model: str = "@awake", epochs: float = 3.0) -> Sft:
         model=model,
         data=data,
         template=Delimited(),
-        optim=Adam(lr=1e-3, betas=(0.9, 0.98), warmup_steps=10),
+        optim=Adam(lr=2e-3, betas=(0.9, 0.98), warmup_steps=60),
         epochs=epochs,
-        batch=32,
+        batch=8,  # as many examples teach more in more steps: docs/log.md
         max_tokens=CONTEXT,
         too_long="skip",
-        save_every=40,
+        save_every=200,
     )
 
 
