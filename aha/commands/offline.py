@@ -138,8 +138,9 @@ def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
     from aha.commands.rating import histogram_in, rater
     from aha.evals.codeforces import percentile
 
+    histogram = histogram_in(arguments.data)
     if arguments.rating is not None:
-        found = percentile(arguments.rating, histogram_in(arguments.data))
+        found = percentile(arguments.rating, histogram)
         _tell(terminal, {"rating": arguments.rating, "percentile": round(found, 1)})
         return 0
     needed = "--rating N, or --results FILE with --standings FILE… and as many --changes FILE…"
