@@ -26,7 +26,9 @@ class Equal:
     rl_of: str
     domains: tuple[str, ...] = ("countdown",)
     reference: bool = True
-    world: World = World("", samples=4)
+    problems: int = 100
+    samples: int = 4
+    seed: int = 0
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """Every reply is kept in `evals`, and is not asked for again."""
@@ -51,7 +53,7 @@ class Equal:
     def compared(self, trained: Sequence[Shown], distilled: Sequence[Shown]) -> Paired:
         """Distilled - RL on the same problems of the domains."""
         one, other = ([each for each in some if each.domain in self.domains] for some in (trained, distilled))
-        return compare_paired(by_problem(one), by_problem(other), self.world.seed)
+        return compare_paired(by_problem(one), by_problem(other), self.seed)
 
     def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[Spent], budget: Spent) -> Checkpoint:
         for each in checkpoints:
@@ -66,7 +68,7 @@ class Equal:
     def _asked(self, rundir: RunDir, name: str, at: Checkpoint, backend: Backend, observer: Observer) -> list[Shown]:
         path = rundir.root / "evals" / f"{name}.jsonl.gz"
         if not path.exists():
-            world = World(str(at.folder), self.world.problems, self.world.prompts, self.world.samples, seed=self.world.seed)
+            world = World(str(at.folder), self.problems, 1, self.samples, seed=self.seed)
             write_shown(path, world.ask(backend, observer))
         return read_shown(path)
 
