@@ -14,8 +14,8 @@ from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING
 from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
-from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted, paper
-from aha.stages.annotate import Annotate, Labels, Pairs
+from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted
+from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.equal import Equal
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
@@ -39,9 +39,11 @@ from aha.template import Delimited, Short
 
 CONTEXT = 512
 REASONING = Mixed(((CountdownProblems(), 0.5), (ChainProblems(), 0.25), (ProgramProblems(), 0.25)))
+CHECKED = ("countdown", "chain", "program")
 HELPFUL, HARMLESS = ("greeting", "self", "translation"), ("harm",)
 EVERYTHING = Mixed(((REASONING, 0.5), (GeneralProblems(), 0.5)))
 HELD_OUT = Mixed(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
+WRITERS = (Writer(0.2), Writer(0.5), Writer(0.9))
 FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
 
 MEASURED = {
@@ -78,15 +80,15 @@ def cold_start() -> Sample:
         rewritten=Readable(language=None, code=True),
         against=("countdown",),
         also=(
-            Demonstrations(ChainProblems(), 800, seed=FIRST_SEED),
-            Demonstrations(ProgramProblems(), 800, seed=FIRST_SEED),
-            Demonstrations(GeneralProblems(), 400, care=0.3, seed=FIRST_SEED),
+            Demonstrations(ChainProblems(), 2_000, seed=FIRST_SEED),
+            Demonstrations(ProgramProblems(), 1_500, seed=FIRST_SEED),
+            Demonstrations(GeneralProblems(), 1_000, care=0.3, seed=FIRST_SEED),
         ),
         chunk=128,
     )
 
 
-def sft(data: str, model: str = "@awake", epochs: float = 3.0) -> Sft:
+def sft(data: str, model: str = "@awake", epochs: float = 1.5) -> Sft:
     """Imitation at the tiny world's size."""
     return Sft(
         model=model,
@@ -102,33 +104,37 @@ def sft(data: str, model: str = "@awake", epochs: float = 3.0) -> Sft:
 
 
 def reason_rl() -> Rl:
-    """Accuracy, format and language consistency, on all three reasoning domains."""
-    parts = (*paper().parts, Weighted("language", LanguageConsistency(), 1.0, "thought"))
-    return rl("@sft1", REASONING, Rewards(parts), steps=128)
+    """Accuracy, format and language consistency, on all three reasoning domains; form and language alone on general prompts."""
+    parts = (
+        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKED),
+        Weighted("format", Format(), 1.0, "all"),
+        Weighted("language", LanguageConsistency(), 1.0, "thought"),
+    )
+    return rl("@sft1", Mixed(((REASONING, 0.8), (GeneralProblems(), 0.2))), Rewards(parts), steps=128, lr=3e-4)
 
 
 def align_rl() -> Rl:
     """Rules for reasoning prompts, learned preferences for general ones, in the last steps alone."""
     parts = (
-        Weighted("accuracy", Accuracy(), 1.0, "summary", ("countdown", "chain", "program")),
+        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKED),
         Weighted("format", Format(), 1.0, "all"),
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
         Weighted("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
         Weighted("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
     )
-    stage = rl("@sft2", REASONING, Rewards(parts), steps=120, temperature=0.7)
+    stage = rl("@sft2", REASONING, Rewards(parts), steps=120, lr=1.5e-4, temperature=0.7)
     probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
     return replace(stage, late=Late(72, ("helpful", "harmless"), EVERYTHING), probe=probe)
 
 
 def annotate(task: Pairs | Labels, kinds: tuple[str, ...], questions: int) -> Annotate:
     """Replies of Dev3 to general prompts, and what the annotator says of them."""
-    return Annotate("@sft2", GeneralProblems(kinds), task, questions=questions, sampling=SAMPLING)
+    return Annotate("@sft2", GeneralProblems(kinds), task, questions=questions, writers=WRITERS, sampling=SAMPLING)
 
 
 def prefer(data: str, loss: Pairwise | Pointwise) -> Prefer:
     """A preference model at the tiny world's size, out of Dev3."""
-    return Prefer("@sft2", data, loss, optim=Adam(lr=3e-4), epochs=3, batch=32, longest=CONTEXT, save_every=40)
+    return Prefer("@sft2", data, loss, optim=Adam(lr=5e-4), epochs=3, batch=32, longest=CONTEXT, save_every=40)
 
 
 def rejection() -> Sample:
@@ -137,7 +143,7 @@ def rejection() -> Sample:
         model="@reason-rl",
         problems=REASONING,
         name="rejection",
-        questions=2_000,
+        questions=5_000,
         template=Delimited(),
         sampling=SAMPLING,
         samples=2,
@@ -145,7 +151,7 @@ def rejection() -> Sample:
         readable=Readable(longest=300),
         rewritten=Readable(language=None),
         against=("countdown",),
-        also=(Demonstrations(GeneralProblems(), 1_000, care=0.7, seed=2 * FIRST_SEED),),
+        also=(Demonstrations(GeneralProblems(), 4_000, care=0.7, seed=2 * FIRST_SEED),),
         chunk=128,
     )
 
@@ -162,7 +168,7 @@ def student_base() -> Pretrain:
     )
 
 
-def rl(model: str, problems: Problems, rewards: Rewards, steps: int, temperature: float = 1.0) -> Rl:
+def rl(model: str, problems: Problems, rewards: Rewards, steps: int, lr: float, temperature: float = 1.0) -> Rl:
     """As `zero`, with the form of the cold start."""
     return Rl(
         model=model,
@@ -172,7 +178,7 @@ def rl(model: str, problems: Problems, rewards: Rewards, steps: int, temperature
         loss=Grpo(clip_low=0.2, clip_high=0.28, kl=0.001, aggregation="token-mean"),
         advantages=Advantages("group_std"),
         sampling=Sampling(temperature, 1.0, 300),
-        optim=Adam(lr=5e-4, warmup_steps=8),
+        optim=Adam(lr=lr, warmup_steps=8),
         filter=Filter(drop_dead=True),
         questions=64,
         samples=8,
@@ -197,7 +203,8 @@ SOURCES = {
     "sft1.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
     "sft1.final_rate": "[nature B.4.2: to a tenth of the rate, along a cosine]",
     "sft1.epochs": "[nature B.4.2: 2 to 3]",
-    "reason-rl": "[ours: as zero, with two more domains]",
+    "reason-rl": "[ours: as zero, with two more domains, and general prompts for form and language]",
+    "reason-rl.optim": "[ours: a model that has just imitated wants a gentler rate; 5e-4 took it apart]",
     "reason-rl.template": "[paper 2.3.1: the form of the cold start, so that the format reward is that form's]",
     "reason-rl.rewards": "[paper 2.3.2 and nature: accuracy, format and language consistency, summed directly]",
     "rejection": "[paper 2.3.3: several samples a prompt from the converged checkpoint, only the right and readable; sizes: ours]",
@@ -214,6 +221,7 @@ SOURCES = {
     "harmless": "[nature B.3: from the policy's own weights, with a scalar head; rate and size are ours]",
     "harmless.loss": "[nature B.3: pointwise]",
     "align-rl": "[ours: as zero]",
+    "align-rl.optim": "[ours: gentler yet; at 5e-4 preferences took the model apart]",
     "align-rl.template": "[paper 2.3.1: the form of the cold start]",
     "align-rl.rewards": "[paper 2.3.4, nature: rules for reasoning; helpfulness of the summary, harmlessness of the whole; weights: ours]",
     "align-rl.sampling.temperature": "[nature: 0.7]",

@@ -30,7 +30,7 @@ def reproduce() -> Recipe:
     sources = distill_vs_rl().sources
     beside: list[tuple[str, Stage]] = [
         ("curve", Evaluate("tiny", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
-        ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2)),
+        ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2, lr=5e-4)),
         ("no-language", rl("@sft1", REASONING, Rewards(paper().parts), steps=reason_rl().steps)),
         ("measure-no-language", World("@no-language")),
         ("student-rl", versus["student-rl"]),
