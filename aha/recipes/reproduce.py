@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aha.protocols import Stage
-from aha.recipes.r1 import REASONING, distill_vs_rl, r1, reason_rl, rl, zero
+from aha.recipes.r1 import distill_vs_rl, r1, reason_rl, rl, zero
 from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING
 from aha.rewards import Rewards, paper
@@ -31,7 +31,10 @@ def reproduce() -> Recipe:
     beside: list[tuple[str, Stage]] = [
         ("curve", Evaluate("tiny", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
         ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2, lr=5e-4)),
-        ("no-language", rl("@sft1", REASONING, Rewards(paper().parts), steps=reason_rl().steps)),
+        (
+            "no-language",
+            replace(reason_rl(), rewards=Rewards(tuple(part for part in reason_rl().rewards.parts if part.name != "language"))),
+        ),
         ("measure-no-language", World("@no-language")),
         ("student-rl", versus["student-rl"]),
         ("equal", versus["equal"]),
