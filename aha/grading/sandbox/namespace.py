@@ -92,13 +92,20 @@ def interpreter(python: Path | None) -> Interpreter:
     """The one named, alone; or the one that runs this, with the packages that it has."""
     if python is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return Interpreter(os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix), version, _packages())
+        prefix = os.path.realpath(sys.base_prefix)
+        return Interpreter(_own(sys.executable, prefix), prefix, version, _packages())
     try:
         said = subprocess.run([python, "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise BadInput(f"the interpreter for programs is {python}: it does not run ({error})") from error
     file, prefix, version = json.loads(said)
     return Interpreter(os.path.realpath(file), os.path.realpath(prefix), version)
+
+
+def _own(executable: str, prefix: str) -> str:
+    """The real file behind what runs this; where a virtual environment holds a copy, the file that was copied."""
+    file = os.path.realpath(executable)
+    return file if Path(file).is_relative_to(prefix) else os.path.realpath(getattr(sys, "_base_executable", file))
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,17 @@ def test_every_slot_has_a_uid_of_its_own_that_no_account_has() -> None:
     if None in uids:
         pytest.skip("only one user is mapped here")
     assert len(set(uids)) == 8 and not {each.pw_uid for each in pwd.getpwall()} & set(uids)
+
+
+def test_a_virtual_environment_of_copies_runs_programs_with_the_file_that_was_copied(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--copies", "--without-pip", tmp_path / "env"], check=True, timeout=60)
+    script = "from aha.grading.sandbox.namespace import interpreter; own = interpreter(None); print(own.inside, own.file, own.prefix)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [tmp_path / "env/bin/python", "-c", script], capture_output=True, text=True, timeout=60, env=environment, check=True
+    )
+    _, file, prefix = done.stdout.split()
+    assert Path(file).is_relative_to(prefix) and str(tmp_path) not in file
 
 
 def test_our_own_interpreter_is_the_real_file_under_the_prefix() -> None:
