@@ -149,7 +149,7 @@ def test_a_server_that_does_not_answer_is_given_up() -> None:
 def test_closing_leaves_no_process_and_no_descriptor() -> None:
     process = psutil.Process()
     BwrapSandbox(workers=1).close()  # what is loaded once is loaded now
-    before = (process.num_fds(), process.num_threads())
+    files_before, threads_before = process.num_fds(), process.num_threads()
     opened = BwrapSandbox(workers=2)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(opened.run, [Job(ADD, b"1 2")] * 4))
@@ -158,9 +158,9 @@ def test_closing_leaves_no_process_and_no_descriptor() -> None:
     opened.close()
     assert len(started) == 4 and gone(started)
     deadline = time.monotonic() + 2
-    while (process.num_fds(), process.num_threads()) != before and time.monotonic() < deadline:
+    while (process.num_fds() > files_before or process.num_threads() > threads_before) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert (process.num_fds(), process.num_threads()) == before
+    assert process.num_fds() <= files_before and process.num_threads() <= threads_before  # another test's thread may have ended meanwhile
 
 
 def test_closing_ends_what_runs_and_says_so() -> None:
