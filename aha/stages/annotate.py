@@ -19,6 +19,7 @@ from aha.redact import hide
 from aha.rundir import RunDir
 from aha.stages.ask import seed_for
 from aha.stages.assessors import Assessor, Comparison, Live, Rubric
+from aha.stages.counts import at_least_one
 from aha.stages.drawn import EngineSource, Wish
 from aha.tasks.demonstrations import demonstrate
 from aha.tasks.preferences import write_preference
@@ -122,9 +123,7 @@ class Annotate:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("questions", "samples", "chunk", "shard_rows"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
+        at_least_one(self, "questions", "samples", "chunk", "shard_rows")
         if isinstance(self.task, Pairs) and self.samples + len(self.writers) < 2:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from aha.errors import BadInput, BarFailed
 from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Outputs, Stop, Tokenizer
 from aha.rundir import Keep, RunDir
+from aha.stages.counts import at_least_one
+from aha.stages.epochs import Epochs, resumed_step
 from aha.tasks.preferences import read_labelled, read_pairs, scored_tokens, shown
 from aha.types import Problem
 
@@ -51,9 +52,7 @@ class Prefer:
     keep_last: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "longest", "save_every", "keep_last"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
+        at_least_one(self, "epochs", "batch", "longest", "save_every", "keep_last")
         if not 0 <= self.held_out < 1:
             raise BadInput(f"held_out is {self.held_out}: a share of the prompts, from 0 to below 1")
 
@@ -73,9 +72,10 @@ class Prefer:
             )
         learner = backend.learner(self.model, self.optim, reference=False, head="score")
         steps, digest = math.ceil(len(learned) * self.epochs / self.batch), digest_of(learned)
-        for step in range(self._resume(rundir, learner, digest), steps):
+        course = self.course(len(learned))
+        for step in range(resumed_step(rundir, learner, self.data, digest), steps):
             began = time.monotonic()
-            batch = collated([learned[index] for index in self.picks(step, len(learned))])
+            batch = collated([learned[index] for index in course.picks(step)])
             metrics = learner.update(batch, self.loss) | {"step": step + 1.0}
             last = step + 1 == steps
             if last or (step + 1) % self.save_every == 0:
@@ -101,11 +101,9 @@ class Prefer:
             return [Unit(p.problem.question, (scored(p.problem, p.chosen), scored(p.problem, p.rejected))) for p in pairs]
         return [Unit(each.problem.question, (scored(each.problem, each.text),), each.safe) for each in read_labelled(self.data)]
 
-    def picks(self, step: int, count: int) -> list[int]:
-        """The units of a step: every epoch is a new order of all, and a step may begin in one and end in the next."""
-        places = range(step * self.batch, min((step + 1) * self.batch, count * self.epochs))
-        orders = {epoch: self._order(epoch, count) for epoch in {place // count for place in places}}
-        return [orders[place // count][place % count] for place in places]
+    def course(self, units: int) -> Epochs:
+        """Which units each step has."""
+        return Epochs("prefer", self.seed, self.batch, units, units * self.epochs)
 
     def measured(self, learner: Learner, units: Sequence[Unit]) -> Metrics:
         """The loss and what goes with it on rows that are not learned from; nothing where there are none."""
@@ -116,22 +114,9 @@ class Prefer:
         _, metrics = self.loss(Outputs(scores_M[:0], score_M=scores_M), batch)
         return {f"held_out/{name}": value for name, value in metrics.items()}
 
-    def _order(self, epoch: int, count: int) -> list[int]:
-        return random.Random(f"prefer {self.seed} epoch {epoch}").sample(range(count), count)
-
     def _holds_out(self, unit: Unit) -> bool:
         digest = hashlib.sha256(f"prefer {self.seed} {unit.question}".encode("utf-8", "replace")).digest()
         return int.from_bytes(digest[:8], "big") < self.held_out * 2**64
-
-    def _resume(self, rundir: RunDir, learner: Learner, digest: str) -> int:
-        """The step to go on with."""
-        resumed = rundir.resume()
-        if resumed is None:
-            return 0
-        if resumed.progress["data"] != digest:
-            raise BadInput(f"{self.data}: its rows are not those that this run began with; bring them back, or begin another run")
-        learner.load(resumed.folder)
-        return int(resumed.progress["step"])
 
 
 def collated(units: Sequence[Unit]) -> ScoreBatch:

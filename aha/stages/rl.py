@@ -17,6 +17,7 @@ from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Pro
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.stages.ask import Asker, seed_for
+from aha.stages.counts import at_least_one
 from aha.stages.overlap import Pace
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.schedule import Late, Schedule
@@ -66,9 +67,7 @@ class Rl:
     def __post_init__(self) -> None:
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
-        for name in ("questions", "minibatches", "steps", "save_every", "keep_last"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it counts something a run needs, so 1 or more")
+        at_least_one(self, "questions", "minibatches", "steps", "save_every", "keep_last")
         if not 0 <= self.anneal_from <= 1:
             raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
         if self.minibatches > self.questions * self.samples:

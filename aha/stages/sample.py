@@ -14,6 +14,7 @@ from aha.protocols import Asking, Backend, Observer, Problems, Sampling, Stop
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import seen_of
+from aha.stages.counts import at_least_one
 from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, asked_in_conversations, is_server
 from aha.stages.factory import Factory, Limits, key_of
 from aha.stages.funnel import Tally
@@ -79,9 +80,7 @@ class Sample:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}: it counts something that is needed, so 1 or more")
+        at_least_one(self, "samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count")
         if self.questions is not None and self.questions < 0:
             raise BadInput(f"questions is {self.questions}: 0 or more, or none for all of a file's")
         if self.cap > self.samples:

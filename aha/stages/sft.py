@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,8 @@ from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop
 from aha.rundir import Keep, RunDir
 from aha.stages.audit import Audit, Rules, TooLong, audited
+from aha.stages.counts import at_least_one
+from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.lessons import Lesson, collate_lessons
 from aha.stages.stopping import Stopping
 from aha.tasks.examples import BadRows, load_examples
@@ -47,9 +48,7 @@ class Sft:
     keep_every: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch", "max_tokens", "save_every", "keep_last"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}: it counts something a run needs, so 1 or more")
+        at_least_one(self, "batch", "max_tokens", "save_every", "keep_last")
         if self.epochs <= 0:
             raise BadInput(f"epochs is {self.epochs}: it says how often each example is imitated, so above 0; the paper has 2 to 3")
         if not 0 <= self.final_rate <= 1:
@@ -61,10 +60,10 @@ class Sft:
         lessons, audit = self.prepared(backend)
         replace_file(Disk(), rundir.root / "audit.json", json.dumps(asdict(audit), ensure_ascii=False, indent=1).encode())
         learner = backend.learner(self.model, self.optim, reference=False)
-        steps, digest = self.steps(len(lessons)), digest_of(lessons)
-        for step in range(self._resume(rundir, learner, digest), steps):
+        steps, digest, course = self.steps(len(lessons)), digest_of(lessons), self.course(len(lessons))
+        for step in range(resumed_step(rundir, learner, self.data, digest), steps):
             began = time.monotonic()
-            picked = [lessons[index] for index in self.picks(step, len(lessons))]
+            picked = [lessons[index] for index in course.picks(step)]
             metrics = self._update(learner, step, steps, picked)
             metrics |= {"step": step + 1.0, "epoch": min(self.epochs, (step + 1) * self.batch / len(lessons))}
             tokens, seconds = sum(map(len, picked)), time.monotonic() - began
@@ -101,14 +100,9 @@ class Sft:
         done = max(0, step - first) / max(1, steps - 1 - first)
         return self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * done)) / 2
 
-    def picks(self, step: int, examples: int) -> list[int]:
-        """The examples of a step: every epoch is a new order of all, and a step may begin in one and end in the next."""
-        places = range(step * self.batch, min((step + 1) * self.batch, round(examples * self.epochs)))
-        orders = {epoch: self._order(epoch, examples) for epoch in {place // examples for place in places}}
-        return [orders[place // examples][place % examples] for place in places]
-
-    def _order(self, epoch: int, examples: int) -> list[int]:
-        return random.Random(f"sft {self.seed} epoch {epoch}").sample(range(examples), examples)
+    def course(self, examples: int) -> Epochs:
+        """Which examples each step has."""
+        return Epochs("sft", self.seed, self.batch, examples, round(examples * self.epochs))
 
     def _update(self, learner: Learner, step: int, steps: int, lessons: Sequence[Lesson]) -> Metrics:
         learner.set_rate(self.rate_at(step, steps))
@@ -121,16 +115,6 @@ class Sft:
             return ""
         metrics |= self.stopping.measure(self.model, self.template, lessons, self.seed, backend, learner)
         return self.stopping.reason(metrics)
-
-    def _resume(self, rundir: RunDir, learner: Learner, digest: str) -> int:
-        """The step to go on with."""
-        resumed = rundir.resume()
-        if resumed is None:
-            return 0
-        if resumed.progress["data"] != digest:
-            raise BadInput(f"{self.data}: its examples are not those that this run began with; bring them back, or begin another run")
-        learner.load(resumed.folder)
-        return int(resumed.progress["step"])
 
 
 def digest_of(lessons: Sequence[Lesson]) -> str:

@@ -1,30 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from aha.backends.scripted import ScriptedBackend
 from aha.errors import BarFailed
 from aha.pipeline import run
-from aha.protocols import Backend, Continue, Observer
+from aha.protocols import Backend, Observer
 from aha.rundir import Manifest, RunDir
-from aha.types import Group
-
-BACKEND = ScriptedBackend(lambda model, prompt, seed: "")
-
-
-class Listening:
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def beat(self, what: str) -> None:
-        self.heard.append(what)
-
-    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
-        return Continue()
+from tests.pipeline.toys import BACKEND, Listening
 
 
 @dataclass(frozen=True)

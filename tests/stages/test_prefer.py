@@ -103,7 +103,7 @@ def test_a_finished_stage_does_nothing_again(model: str, pairs: str, tmp_path: P
 
 def test_each_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
     prefer = Prefer("nowhere", "nothing", batch=4, epochs=2)
-    steps = [prefer.picks(step, 10) for step in range(5)]
+    steps = [prefer.course(10).picks(step) for step in range(5)]
     assert [len(step) for step in steps] == [4, 4, 4, 4, 4]
     rows = [row for step in steps for row in step]
     assert sorted(rows[:10]) == sorted(rows[10:]) == list(range(10)) and rows[:10] != rows[10:]

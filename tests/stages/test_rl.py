@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from aha.backends.laptop import Laptop
 from aha.batch import collate
 from aha.doctor import Ward
-from aha.errors import BarFailed
+from aha.errors import BadInput, BarFailed
 from aha.grading.pool import Pool
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
@@ -208,5 +208,5 @@ def test_the_rate_stays_and_then_falls_towards_zero(anneal_from: float, rates: l
     ],
 )
 def test_settings_that_cannot_work_are_refused(change: dict[str, object], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, BadInput), match=words):
         replace(stage("nowhere"), **change)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ def test_the_rate_never_rises_and_ends_at_its_final_share(steps: int, warmup: in
 @given(st.integers(1, 40), st.sampled_from([0.5, 1.0, 2.0, 2.5, 3.0]), st.integers(1, 50))
 def test_every_example_is_imitated_as_often_as_there_are_epochs(examples: int, epochs: float, batch: int) -> None:
     stage = replace(STAGE, epochs=epochs, batch=batch)
-    picked = [index for step in range(stage.steps(examples)) for index in stage.picks(step, examples)]
+    picked = [index for step in range(stage.steps(examples)) for index in stage.course(examples).picks(step)]
     counts = Counter(picked)
     assert len(picked) == round(examples * epochs)
     assert {counts[index] for index in range(examples)} <= {math.floor(epochs), math.ceil(epochs)}
@@ -69,14 +69,14 @@ def test_every_example_is_imitated_as_often_as_there_are_epochs(examples: int, e
 
 
 def test_each_epoch_has_an_order_of_its_own_which_the_seed_decides() -> None:
-    one, two = [[index for step in epoch for index in STAGE.picks(step, 40)] for epoch in (range(10), range(10, 20))]
+    one, two = [[index for step in epoch for index in STAGE.course(40).picks(step)] for epoch in (range(10), range(10, 20))]
     assert sorted(one) == sorted(two) == list(range(40)) and one != two
-    assert STAGE.picks(3, 40) == STAGE.picks(3, 40) != replace(STAGE, seed=1).picks(3, 40)
+    assert STAGE.course(40).picks(3) == STAGE.course(40).picks(3) != replace(STAGE, seed=1).course(40).picks(3)
 
 
 def test_a_step_may_begin_in_one_epoch_and_end_in_the_next() -> None:
-    assert len(STAGE.picks(1, 6)) == 4 and set(STAGE.picks(0, 6)) | set(STAGE.picks(1, 6)[:2]) == set(range(6))
-    assert [len(STAGE.picks(step, 5)) for step in range(STAGE.steps(5))] == [4, 4, 2]  # 10 = 2 epochs of 5
+    assert len(STAGE.course(6).picks(1)) == 4 and set(STAGE.course(6).picks(0)) | set(STAGE.course(6).picks(1)[:2]) == set(range(6))
+    assert [len(STAGE.course(5).picks(step)) for step in range(STAGE.steps(5))] == [4, 4, 2]  # 10 = 2 epochs of 5
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_run_goes_on_only_with_the_data_it_began_with(model: str, data: str, t
     with pytest.raises(BarFailed, match="enough was seen"):
         ran(small(model, str(copy)), tmp_path / "run", Watching(stop_after=3))
     copy.write_text(copy.read_text().replace("what is 1 + 1 ?", "what is 1 + 2 ?"))
-    with pytest.raises(BadInput, match="its examples are not those that this run began with"):
+    with pytest.raises(BadInput, match="its rows are not those that this run began with"):
         ran(small(model, str(copy)), tmp_path / "run")
 
 
