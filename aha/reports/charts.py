@@ -24,7 +24,8 @@ class Series:
 class Chart:
     """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with.
     `joined`: a line through points that have intervals. `log`: each step to the right doubles.
-    `near`: where every share is high the axis begins near the lowest."""
+    `near`: where every share is high the axis begins near the lowest. `steep`: each step upwards is ten times as much.
+    `marks`: upright lines with a word each. `ticks`: names for the places 0, 1, 2 ... in place of numbers."""
 
     key: str
     title: str
@@ -37,6 +38,9 @@ class Chart:
     joined: bool = False
     log: bool = False
     near: bool = False
+    steep: bool = False
+    marks: tuple[tuple[float, str], ...] = ()
+    ticks: tuple[str, ...] = ()
 
     @property
     def change(self) -> tuple[str, str] | None:
@@ -58,7 +62,7 @@ def shown(value: float, unit: Unit) -> str:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """A chart before its data: (metric, name of its curve) pairs."""
 
     key: str
@@ -71,68 +75,68 @@ class _Plan:
 
 
 PLANS = (
-    _Plan(
+    Plan(
         "length", "Length of the replies", "tokens", (("length", "all"), ("length_right", "right ones"), ("length_wrong", "wrong ones")),
         "Tokens in a reply, on average.",
         "In R1-Zero nothing rewards length. Right replies that grow longer mean that thinking pays; if only wrong ones grow, it rambles.",
     ),
-    _Plan(
+    Plan(
         "voice", "Reflection and mixed languages", "share", (("reflection", "reflect"), ("mixing", "mix languages")),
         "Replies with a word such as “wait”, “check” or 等等; replies whose thought holds both English and Chinese words.",
         "Both may rise by themselves. Reflection is the paper’s “aha”; mixing is the drawback that R1’s later stages repair.",
     ),
-    _Plan(
+    Plan(
         "format", "Format", "share", (("format", "keep the template"),),
         "Replies that are one thought and one answer, in their tags, and then end.",
         "It should rise first and stay near 100 %. Format alone earns no accuracy: compare with the first plot.",
     ),
-    _Plan(
+    Plan(
         "dead", "Groups that teach nothing", "share", (("dead_wrong", "all wrong"), ("dead_right", "all right")),
         "Questions whose replies all had the same reward: there is nothing to compare, so no gradient.",
         "All wrong: too hard. All right: too easy by now. When nearly every group is dead, the run cannot learn any more.",
         stacked=True,
     ),
-    _Plan(
+    Plan(
         "entropy", "Entropy", "number", (("entropy", "a token"),),
         "How undecided the policy is before each token, in nats.",
         "A slow fall is what learning looks like. A plunge to zero is collapse: every reply becomes the same, and exploration ends.",
     ),
-    _Plan(
+    Plan(
         "kl", "Distance from the reference", "number", (("kl_ref", "to the reference"), ("kl_old", "within a rollout")),
         "KL divergence of the policy from its reference, and from itself when it sampled the rollout; nats a token.",
         "The first grows steadily and drops to zero whenever the reference is renewed. A sudden jump usually comes before a breakdown.",
     ),
-    _Plan(
+    Plan(
         "truncated", "Cut at the length limit", "share", (("truncated", "cut"),),
         "Replies that ran into the limit before they ended; they have no answer.",
         "It should stay small. If it rises with the length, the limit is too tight or the model repeats itself.",
     ),
-    _Plan(
+    Plan(
         "clip", "Clipped tokens", "share", (("clip_high", "upper bound"), ("clip_low", "lower bound"), ("clip_dual", "dual")),
         "Tokens whose probability moved past the clip within one rollout, so that they stop pulling.",
         "A few per cent are normal. Much more: the learning rate or the number of updates a rollout is too high.",
     ),
-    _Plan(
+    Plan(
         "grad", "Gradient norm", "number", (("grad_norm", "before clipping"),),
         "The length of the gradient at an optimizer step, averaged over the rollout.",
         "Steady is good. Spikes that come with a falling accuracy mean that the steps are too large.",
     ),
-    _Plan(
+    Plan(
         "probe", "Preference against accuracy", "share", (("probe/accuracy", "accuracy"), ("probe/preference", "preference")),
         "Held-out problems, the same each time, while a learned preference is paid: right answers, and what the preference model says.",
         "Both should rise or stay. A preference that rises while accuracy falls is being hacked: the run ends and goes back.",
     ),
-    _Plan(
+    Plan(
         "schedule", "Longest reply allowed", "tokens", (("max_tokens", "new tokens"),),
         "The limit on new tokens, as the schedule changes it.",
         "Length and accuracy may jump where it rises.",
     ),
-    _Plan(
+    Plan(
         "temperature", "Temperature", "number", (("temperature", "of sampling"),),
         "The temperature that replies are drawn with, as the schedule changes it.",
         "Entropy changes with it.",
     ),
-    _Plan(
+    Plan(
         "speed", "Speed", "tokens", (("tokens_per_s", "tokens a second"),),
         "Tokens sampled and learned from a second, wall-clock.",
         "A slow decline follows the length of the replies; a sudden one means that something else uses the machine.",
@@ -148,8 +152,8 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
         return []
     at = sampled_at(metrics)
     joined = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
-    planned = [_planned(plan, joined, at) for plan in PLANS]
-    found = [_imitation(joined, at), _accuracy(joined, at, result), *planned[:3], _rewards(joined, at), *planned[3:], _weights(joined, at)]
+    plans = [planned(plan, joined, at) for plan in PLANS]
+    found = [_imitation(joined, at), _accuracy(joined, at, result), *plans[:3], _rewards(joined, at), *plans[3:], weights(joined, at)]
     return [chart for chart in found if chart.series]
 
 
@@ -163,23 +167,26 @@ def _by_rollout(timings: Rows, metrics: Rows) -> list[Mapping[str, float]]:
     return [found.get(row["rollout"], {}) for row in metrics]
 
 
-def _curve(rows: Rows, at: Sequence[float], metric: str, name: str) -> Series | None:
+def curve(rows: Rows, at: Sequence[float], metric: str, name: str) -> Series | None:
+    """A metric where it was recorded; None where it never was."""
     points = [(x, row[metric]) for x, row in zip(at, rows, strict=True) if metric in row]
     return Series(name, tuple(x for x, _ in points), tuple(y for _, y in points)) if points else None
 
 
-def _some(curves: Sequence[Series | None]) -> tuple[Series, ...]:
+def some(curves: Sequence[Series | None]) -> tuple[Series, ...]:
+    """Those that have a point that can be drawn."""
     return tuple(curve for curve in curves if curve is not None and any(map(math.isfinite, curve.y)))
 
 
-def _planned(plan: _Plan, rows: Rows, at: Sequence[float]) -> Chart:
-    curves = _some([_curve(rows, at, metric, name) for metric, name in plan.curves])
+def planned(plan: Plan, rows: Rows, at: Sequence[float]) -> Chart:
+    """The plan with its data."""
+    curves = some([curve(rows, at, metric, name) for metric, name in plan.curves])
     return Chart(plan.key, plan.title, plan.unit, plan.means, plan.look, curves, stacked=plan.stacked)
 
 
 def _imitation(rows: Rows, at: Sequence[float]) -> Chart:
     """Of fine-tuning alone: what the loss of RL is says nothing to a person."""
-    curves = _some([_curve(rows, at, "loss", "a token")]) if all("epoch" in row for row in rows) else ()
+    curves = some([curve(rows, at, "loss", "a token")]) if all("epoch" in row for row in rows) else ()
     means = "How surprised the model is by each token of the replies that it imitates, in nats."
     look = "It falls fast and then slowly. A step down at the beginning of an epoch is memory: the model has seen these replies before."
     return Chart("imitation", "Loss of imitation", "number", means, look, curves)
@@ -187,15 +194,16 @@ def _imitation(rows: Rows, at: Sequence[float]) -> Chart:
 
 def _rewards(rows: Rows, at: Sequence[float]) -> Chart:
     parts = sorted({key for row in rows for key in row if key.startswith("reward/")})
-    curves = _some([_curve(rows, at, part, part.removeprefix("reward/")) for part in parts])
+    curves = some([curve(rows, at, part, part.removeprefix("reward/")) for part in parts])
     means = "The mean of each reward, before its weight."
     look = "A reward that rises while the held-out points above stand still is being gamed."
     return Chart("reward", "Reward by part", "number", means, look, curves)
 
 
-def _weights(rows: Rows, at: Sequence[float]) -> Chart:
+def weights(rows: Rows, at: Sequence[float]) -> Chart:
+    """What each reward counts, where that changes."""
     names = sorted({key for row in rows for key in row if key.startswith("weight/")})
-    curves = _some([_curve(rows, at, name, name.removeprefix("weight/")) for name in names])
+    curves = some([curve(rows, at, name, name.removeprefix("weight/")) for name in names])
     means = "What each reward counts, as the schedule changes it; 0 before it is asked at all."
     look = "The mean reward jumps with them, and means something else after."
     return Chart("weights", "Weights of the rewards", "number", means, look, curves)
@@ -203,7 +211,7 @@ def _weights(rows: Rows, at: Sequence[float]) -> Chart:
 
 def _accuracy(rows: Rows, at: Sequence[float], result: Mapping[str, Any] | None) -> Chart:
     points = _held_out(rows, (result or {}).get("curve", []))
-    curves = _some([points, _curve(rows, at, "accuracy", "training problems, as they are sampled")])
+    curves = some([points, curve(rows, at, "accuracy", "training problems, as they are sampled")])
     means = (
         "The share of sampled replies that are right: on each rollout’s training problems (line), and on problems that no training has "
         "seen (points, with 95 % intervals over problems)."

@@ -114,7 +114,7 @@ def picture(charts: Sequence[Chart]) -> bytes:
     with _styled("picture", LIGHT[INK], LIGHT[GRID]):
         figure = _figure(5.6 * len(charts), 3.5)
         for axes, chart in zip(figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True):
-            _draw(axes, chart, [LIGHT[colour] for colour in CURVES])
+            _draw(axes, chart, [LIGHT[colour] for colour in CURVES], LIGHT[INK])
             axes.set_title(chart.title, loc="left", fontweight="bold", color="#1b1f24", pad=12)
             axes.set_xlabel("optimizer steps")
             axes.legend(frameon=False, fontsize=9, loc="best")
@@ -139,7 +139,7 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def _draw(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
+def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> None:
     if chart.stacked:
         axes.stackplot(
             chart.series[0].x, [one.y for one in chart.series], colors=list(colours), alpha=0.75, labels=_names(chart), linewidth=0
@@ -150,6 +150,12 @@ def _draw(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
     if chart.level is not None:
         axes.axhline(chart.level, color=colours[0], linewidth=1, linestyle=(0, (3, 3)), alpha=0.6)
     _scale(axes, chart)
+    for x, word in chart.marks:
+        left, right = axes.get_xlim()
+        share = (x - left) / (right - left)
+        side = "left" if share < 0.2 else "right" if share > 0.8 else "center"
+        axes.axvline(x, color=ink, linewidth=1, linestyle=(0, (2, 3)))
+        axes.annotate(word, (x, 1), xycoords=("data", "axes fraction"), fontsize=8.5, color=ink, ha=side, va="bottom")
 
 
 def _draw_series(axes: Axes, one: Series, colour: str, marks: str) -> None:
@@ -176,15 +182,23 @@ def _scale(axes: Axes, chart: Chart) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     unit: Unit = chart.unit
+    if chart.steep:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %" if unit == "share" else shown(value, unit)))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
     if chart.log:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.margins(x=0.035 if chart.log else 0.02)
+    if chart.ticks:
+        axes.set_xticks(range(len(chart.ticks)), labels=list(chart.ticks))
+    axes.margins(x=0.035 if chart.log or chart.ticks else 0.02)
+    if chart.steep:
+        return
     low, high = axes.get_ylim()
     floor = min(0.0, low) if low < -1e-9 and not _is_positive(chart) else _near(chart, low) if chart.near else 0.0
     axes.set_ylim(floor, _ceiling(chart, high))

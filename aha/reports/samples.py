@@ -18,7 +18,7 @@ from aha.text import reflection_count, reflections
 from aha.types import Group, Language, Reply, Right
 
 Kind = Literal["plain", "aha", "tag"]
-_TAG = re.compile(r"</?(?:think|answer)>")
+_TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 
 
 @dataclass(frozen=True)

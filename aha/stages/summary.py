@@ -30,7 +30,7 @@ def summarise(groups: Sequence[Group]) -> Metrics:
     }
     if totals:
         metrics |= {"reward": fmean(totals), "reward_std": pstdev(totals)}
-    return metrics | _parts(scores) | _lengths(pairs)
+    return metrics | _parts(scores) | _domains(groups) | _lengths(pairs)
 
 
 def _parts(scores: Sequence[Score]) -> Metrics:
@@ -42,6 +42,16 @@ def _parts(scores: Sequence[Score]) -> Metrics:
                 values.setdefault(part.name, []).append(part.value)
     means = {name: fmean(each) for name, each in values.items()}
     return {f"reward/{name}": mean for name, mean in means.items()} | {n: m for n, m in means.items() if n == "accuracy"}
+
+
+def _domains(groups: Sequence[Group]) -> Metrics:
+    """The accuracy of each domain, where there are several."""
+    values: dict[str, list[float]] = {}
+    for group in groups:
+        parts = [part for score in group.scores for part in score.parts if part.name == "accuracy"]
+        values.setdefault(group.problem.domain, []).extend(part.value for part in parts if not isinstance(part.value, Abstained))
+    known = {domain: each for domain, each in values.items() if each}
+    return {f"accuracy/{domain}": fmean(each) for domain, each in sorted(known.items())} if len(known) > 1 else {}
 
 
 def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:

@@ -1,0 +1,295 @@
+"""The page of a whole graph: what each stage left, gathered into values that `reports` draws."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+from urllib.parse import quote
+
+from aha.commands.memo import span
+from aha.commands.stage_table import COLUMNS
+from aha.commands.terminal import Terminal
+from aha.durable import Disk, replace_file, trouble, unseal
+from aha.errors import AhaError, DiskTrouble
+from aha.evals.tiny_world import NAME, Shown
+from aha.pipeline import LINEAGE, Graph, Step
+from aha.pipeline.graph import read_lineage
+from aha.pipeline.makings import Makings, seconds
+from aha.reports.graph import PAIRED, Answer, Asked, Claimed, Model, Stage, Value, Whole, graph_html
+from aha.reports.stage_charts import happened, kind_of, last
+from aha.rundir import Record, read_manifest
+from aha.stages.world import read_shown
+from aha.types import Abstained
+
+PAGE, LEDGER = "report.html", "graph.json"
+MEASURE = "measure-"  # what a measuring stage's name begins with, before the model's
+NUMBERS = 6  # of a result, beside its stage
+LAST = {"accuracy": "accuracy", "held_out/agreement": "held-out agreement", "loss": "loss", "step": "steps"}
+KINDS = {
+    "Rl": "reinforcement learning",
+    "Sft": "imitation",
+    "Sample": "rows from samples",
+    "Annotate": "annotation",
+    "Prefer": "preference model",
+    "Pretrain": "pre-training",
+    "Waken": "tokens told apart",
+    "Shrink": "smaller model",
+    "World": "measured",
+    "Evaluate": "measured",
+    "Equal": "compared at equal compute",
+}
+AFTER = {"new": ("done", ""), "changed": ("redone", ""), "begun": ("done", "went on where it was stopped")}
+MOST_ROLLOUTS, MOST_BYTES = 8, 16 << 20  # of replies that are read again for what the metrics leave out
+
+
+@dataclass(frozen=True)
+class Stood:
+    """A stage, what became of it this time and why, and its run directory."""
+
+    name: str
+    kind: str
+    state: str
+    why: str = ""
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands above and below the stages."""
+
+    title: str
+    recipe: str
+    argv: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[Claimed, ...] = ()
+
+
+def leave(graph: Graph, seen: Mapping[str, Step], head: Head, page: Path, terminal: Terminal) -> Path | None:
+    """The page of a graph, whether all of it is done or not; None where no stage is, or where it cannot be made, which is then said: what
+    was learned is not to fail with its picture. `seen`: each stage as it stood when this run came to it."""
+    try:
+        stages = [stood(step, seen.get(step.name)) for step in graph.steps()]
+        return write_page(stages, head, page) if any(each.folder and _finished(each.folder) for each in stages) else None
+    except AhaError as error:
+        terminal.note(f"note: {page} was not written: {' '.join(str(error).split())}")
+    except Exception as error:
+        terminal.note(f"note: {page} was not written; every stage that is done is safe")
+        terminal.crashed(type(error), error, error.__traceback__)
+    return None
+
+
+def stood(step: Step, before: Step | None) -> Stood:
+    """What became of a stage, by what it was when this run came to it."""
+    kind = type(step.stage).__name__
+    if step.state == "kept":
+        return Stood(step.name, kind, "kept", step.why, step.folder)
+    if step.state != "done":
+        state = "stopped" if step.state == "begun" else "not begun"
+        return Stood(step.name, kind, state, "" if state == "stopped" else step.why, step.folder if state == "stopped" else None)
+    if before is None or not before.todo:
+        return Stood(step.name, kind, "skipped", "it was done before", step.folder)
+    state, why = AFTER.get(before.state, ("done", ""))
+    return Stood(step.name, kind, state, before.why if state == "redone" else why, step.folder)
+
+
+def of_folder(root: Path) -> Path:
+    """The page of a graph's directory, from its files alone."""
+    with trouble(root / LEDGER):
+        noted = unseal((root / LEDGER).read_bytes(), indent=2)
+    if noted is None:
+        raise DiskTrouble(f"{root / LEDGER}: damaged: its checksum differs; delete it and run the same command again: no result is lost")
+    order = list(dict.fromkeys(path.partition(".")[0] for path in read_manifest(root / "manifest.json").settings))
+    places = {name: place for place, name in enumerate(order)}
+    stages = []
+    for name in sorted(noted, key=lambda name: places.get(name, len(places))):
+        folder = root / name / noted[name].get("done", noted[name]["begun"])
+        if (folder / LINEAGE).exists():
+            kind = read_lineage(folder)[1].kind.rpartition(".")[2]
+            stages.append(Stood(name, kind, "done" if _finished(folder) else "stopped", "", folder))
+    return write_page(stages, head_of(root), root / PAGE)
+
+
+def head_of(root: Path) -> Head:
+    """The name of the graph and the words that it was run with, from its manifest."""
+    found = read_manifest(root / "manifest.json")
+    begun = found.created.replace("T", " ").replace("+00:00", " UTC")
+    return Head(root.resolve().name, found.recipe, found.argv, {"begun": begun})
+
+
+def write_page(stages: Sequence[Stood], head: Head, page: Path) -> Path:
+    """Reads what the stages left, draws it, and writes the whole page or nothing."""
+    replace_file(Disk(), page, graph_html(gathered(stages, head, page.parent)).encode("utf-8", "backslashreplace"))
+    return page
+
+
+def gathered(stages: Sequence[Stood], head: Head, base: Path) -> Whole:
+    """All that the page shows; links are relative to `base`."""
+    results = {each.name: Record(each.folder).result for each in stages if each.folder and _finished(each.folder)}
+    measured = {name: result for name, result in results.items() if {"pass@1", "instruction"} <= result.keys()}
+    domains = tuple(dict.fromkeys(domain for result in measured.values() for domain in result["pass@1"]))
+    shown = tuple(_stage(each, results.get(each.name), base) for each in stages)
+    took = sum(seconds(each.folder) for each in stages if each.folder and each.folder.exists())
+    return Whole(
+        title=head.title,
+        recipe=head.recipe,
+        facts={"stages done": f"{len(results)} of {len(stages)}", "time": span(took), **head.facts},
+        stages=shown,
+        columns=(*domains, *COLUMNS),
+        models=tuple(Model(_model(name), _values(result, domains)) for name, result in measured.items()),
+        asked=tuple(_asked({each.name: each.folder for each in stages if each.folder and each.name in measured})),
+        claims=head.claims,
+        argv=head.argv,
+    )
+
+
+# --- a stage ------------------------------------------------------------------------------------------------------------
+
+
+def _stage(each: Stood, result: Mapping[str, Any] | None, base: Path) -> Stage:
+    kind = KINDS.get(each.kind, each.kind)
+    if each.folder is None or not each.folder.exists():
+        return Stage(each.name, kind, each.state, each.why)
+    place = os.path.relpath(each.folder, base)
+    metrics = _metrics(Record(each.folder))
+    made = read_lineage(each.folder)[1] if (each.folder / LINEAGE).exists() else None
+    marks, notes = _changes(made) if made else ([], [])
+    return Stage(
+        name=each.name,
+        kind=kind,
+        state=each.state,
+        why=each.why,
+        took=span(seconds(each.folder)),
+        key=each.folder.name,
+        place=quote(f"{place}/"),
+        report=quote(f"{place}/{PAGE}") if (each.folder / PAGE).exists() else "",
+        came=tuple(_came(result or {}, metrics)),
+        metrics=tuple(metrics),
+        marks=(*marks, *happened(metrics)),
+        notes=(*notes, *(f"At step {step:,.0f} the probe ended it: {word}." for step, word in happened(metrics))),
+        funnel=(result or {}).get("funnel"),
+    )
+
+
+def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> list[str]:
+    """The first numbers of a result, in words; of a stage that has none, what it learned last."""
+    if "funnel" in result:
+        return [f"{result['rows']:,} rows"]
+    shares = {name: found for name in PAIRED if (found := _value(result.get(name))) is not None}
+    if shares:
+        return [f"{name} {100 * found.value:.1f} %" for name, found in shares.items()]
+    plain = {name: value for name, value in _flat(result) if name != "seconds"} or _newest(metrics)
+    return [f"{name.replace('_', ' ')} {_said(value)}" for name, value in list(plain.items())[:NUMBERS]]
+
+
+def _newest(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {said: value for name, said in LAST.items() if (value := last(metrics, name)) is not None}
+
+
+def _flat(result: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
+    for name, value in result.items():
+        match value:
+            case bool():
+                continue
+            case int() | float():
+                yield f"{above}{name}", value
+            case {"value": float(mean), "low": _, "high": _}:
+                yield f"{above}{name}", mean
+            case dict() if not above:
+                yield from _flat(value, f"{name} ")
+
+
+def _said(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
+
+
+def _changes(made: Makings) -> tuple[list[tuple[float, str]], list[str]]:
+    """What changes within a stage, by its settings: where it is marked, and in words."""
+    settings = made.settings
+    marks, notes = list[tuple[float, str]](), list[str]()
+    for name, what in (("max_tokens", "tokens allowed"), ("temperature", "temperature"), ("weights", "weight of")):
+        for change in _listed(settings.get(f"schedule.{name}")):
+            *of, step, value = change
+            marks.append((float(step), f"{' '.join(map(str, of)) or what} {value:,}"))
+            notes.append(f"From step {step:,} on: {' '.join([what, *map(str, of)])} {value:,}.")
+    late, steps = settings.get("late.steps"), settings.get("steps")
+    if isinstance(late, int) and isinstance(steps, int):
+        begins = max(0, steps - late)
+        own = ["prompts of its own"] if settings.get("late.problems") else []
+        added = [str(name) for name in _listed(settings.get("late.rewards"))]
+        marks.append((float(begins), "late begins"))
+        notes.append(f"Only in the last {late:,} of {steps:,} steps, from step {begins:,} on: {', '.join([*added, *own])}.")
+    return marks, notes
+
+
+def _listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _metrics(record: Record) -> list[dict[str, float]]:
+    """The metrics, with the accuracy by domain from the replies themselves where a run of several domains did not record it."""
+    metrics = record.metrics()
+    if kind_of(metrics) != "reinforcement" or any(name.startswith("accuracy/") for row in metrics for name in row):
+        return metrics
+    chosen = {int(metrics[at]["rollout"]) for at in range(0, len(metrics), -(-len(metrics) // MOST_ROLLOUTS))}
+    paths = [record.root / "groups" / f"{rollout:06d}.jsonl.gz" for rollout in chosen]
+    if not all(path.exists() for path in paths) or sum(path.stat().st_size for path in paths) > MOST_BYTES:
+        return metrics
+    ends = (min(chosen), max(chosen))
+    if len({group.problem.domain for rollout in ends for group in record.groups(rollout)}) < 2:
+        return metrics
+    return [{**row, **(_by_domain(record, int(row["rollout"])) if row["rollout"] in chosen else {})} for row in metrics]
+
+
+def _by_domain(record: Record, rollout: int) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for group in record.groups(rollout):
+        parts = [part.value for score in group.scores for part in score.parts if part.name == "accuracy"]
+        values.setdefault(f"accuracy/{group.problem.domain}", []).extend(each for each in parts if not isinstance(each, Abstained))
+    return {name: fmean(each) for name, each in values.items() if each}
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "result.json").exists() and Record(folder).finished
+
+
+# --- models -------------------------------------------------------------------------------------------------------------
+
+
+def _model(stage: str) -> str:
+    return stage.removeprefix(MEASURE)
+
+
+def _values(result: Mapping[str, Any], domains: Sequence[str]) -> dict[str, Value]:
+    found = {**{domain: _value(result["pass@1"].get(domain)) for domain in domains}, **{name: _value(result.get(name)) for name in COLUMNS}}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(value: Any) -> Value | None:
+    """A share, an interval, or that of reasoning prompts where a result tells kinds of prompts apart."""
+    match value:
+        case {"reasoning": inner}:
+            return _value(inner)
+        case {"value": float(mean), "low": float(low), "high": float(high)}:
+            return Value(mean, low, high)
+        case float():
+            return Value(value)
+    return None
+
+
+def _asked(folders: Mapping[str, Path]) -> Iterator[Asked]:
+    """The first held-out prompt of each domain and language that every model was asked."""
+    paths = {name: folder / "evals" / f"{NAME}.jsonl.gz" for name, folder in folders.items()}
+    said = {name: {each.problem: each for each in read_shown(path) if each.sample == 0} for name, path in paths.items() if path.exists()}
+    seen = set[tuple[str, str]]()
+    for problem, first in next(iter(said.values()), {}).items():
+        if (first.domain, first.language) not in seen and all(problem in each for each in said.values()):
+            seen.add((first.domain, first.language))
+            yield Asked(first.domain, first.language, first.question, tuple(_answer(name, each[problem]) for name, each in said.items()))
+
+
+def _answer(stage: str, said: Shown) -> Answer:
+    return Answer(_model(stage), said.text, said.tokens, said.value, said.form, said.marks is not None)
