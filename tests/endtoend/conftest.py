@@ -90,8 +90,9 @@ class Command:
 
     @property
     def said(self) -> str:
-        """What it wrote to stderr."""
-        return self.base.with_suffix(".err").read_text()
+        """What it has written to stderr."""
+        path = self.base.with_suffix(".err")
+        return path.read_text() if path.exists() else ""
 
 
 class Warm:

@@ -30,10 +30,14 @@ DOING = {
     "resume": "resuming",
     "_ask": "sampling",
     "draw": "sampling",
+    "generate": "sampling",
     "publish": "publishing",
+    "_publish": "publishing",
     "_learn": "learning",
     "_steps": "writing documents",
     "_update": "learning",
+    "update": "learning",
+    "makings": "comparing",
     "open": "opening",
     "commit": "recording",
     "_checkpoint": "saving",
@@ -82,7 +86,12 @@ def load() -> None:
     import transformers.tokenization_utils_tokenizers  # noqa: F401
 
     import aha.backends.laptop
-    import aha.commands.run  # noqa: F401
+    import aha.commands.run
+    import aha.commands.working  # noqa: F401
+    from aha.tasks.countdown import all_keys
+
+    for numbers in (3, 4):  # seconds of counting, for whoever reads the corpus
+        all_keys(numbers)
 
 
 def become(base: str, argv: list[str], folder: str, tty: str | None) -> NoReturn:
