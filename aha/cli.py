@@ -42,7 +42,7 @@ COMMANDS = {
     "diff": "what differs between two recipes or runs",
     "eval": "a benchmark's numbers for a model",
     "doctor": "ask a few prompts and say in words whether this can learn",
-    "report": "write a run's report again",
+    "report": "write a run's report again, or that of a graph",
     "pretrain": "make the tiny base model anew",
 }
 OWN: dict[str, Command] = {  # each in a file of its own under commands/, and a line here
@@ -277,12 +277,20 @@ def _doctor(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
 
 def _report(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     _no_more(rest)
-    from aha.reports import write_report
-
-    path = write_report(arguments.run)
+    path = _page_of(arguments.run)
     terminal.tell("report", report=str(path))
     terminal.say(str(path))
     return 0
+
+
+def _page_of(run: Path) -> Path:
+    if (run / "graph.json").exists():
+        from aha.commands.graph_page import of_folder
+
+        return of_folder(run)
+    from aha.reports import write_report
+
+    return write_report(run)
 
 
 def _pretrain(arguments: Namespace, rest: list[str], words: list[str], terminal: Terminal) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,32 @@ def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:
         root.mkdir(parents=True, exist_ok=True)
     lock = Lock(root / "lock")
     try:
+        seen: dict[str, Step] = {}
         if not any(step.todo for step in steps):
             terminal.note(f"nothing to do: {counted(len(steps))} done, in {root}")
             graph.digests.save()
         else:
-            _work(chosen, graph, wanted, root, terminal)
-        conclude(graph, wanted, root, terminal)
+            _watched(chosen, graph, wanted, root, terminal, seen)
+        conclude(graph, wanted, root, terminal, _page(graph, seen, root, terminal))
     finally:
         lock.release()
     return 0
+
+
+def _watched(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, seen: dict[str, Step]) -> None:
+    """The stages at work; what is done when one of them ends it all has its page too."""
+    try:
+        _work(chosen, graph, wanted, root, terminal, seen)
+    except BaseException:
+        if seen and (page := _page(graph, seen, root, terminal)) is not None:
+            terminal.note(f"report so far: {page}")
+        raise
+
+
+def _page(graph: Graph, seen: Mapping[str, Step], root: Path, terminal: Terminal) -> Path | None:
+    from aha.commands.graph_page import PAGE, head_of, leave  # brings matplotlib, as late as can be
+
+    return leave(graph, seen, lambda: head_of(root), root / PAGE, terminal)
 
 
 def refuse_strangers(root: Path, recipe: str) -> None:
@@ -73,7 +90,7 @@ def refuse_strangers(root: Path, recipe: str) -> None:
         raise BadInput(f"{root}: it is not empty and holds no run ({others[0]!r} is in it); choose an empty or a new directory")
 
 
-def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Terminal) -> None:
+def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, seen: dict[str, Step]) -> None:
     from aha.commands.working import Worker  # brings transformers: seconds that a graph with nothing to do need not wait
 
     worker = Worker(chosen, wanted, terminal)
@@ -82,6 +99,7 @@ def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Te
     terminal.folder = root
     for step in graph.steps(wanted.until, wanted.first):
         terminal.note(line(step))
+        seen[step.name] = step
         if step.todo:
             graph.do(step, worker.backend, worker.opened)
         elif step.state == "done":
@@ -96,17 +114,18 @@ def line(step: Step) -> str:
 # --- afterwards and before --------------------------------------------------------------------------------------------
 
 
-def conclude(graph: Graph, wanted: Wanted, root: Path, terminal: Terminal) -> None:
+def conclude(graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, page: Path | None = None) -> None:
     """Where each stage's result is, now and when the same words are said again."""
     steps = list(graph.steps(wanted.until, wanted.first))
     told = {
         "stages": [_told(step) for step in steps if step.folder is not None],
         "results": {step.name: Record(step.folder).result for step in steps if step.folder is not None and not step.todo},
         "run": str(root),
+        **({"report": str(page)} if page else {}),
     }
     if all(step.state == "done" for step in steps):
         ends = [step.folder / name for step in steps if step.folder is not None for name in ("result.json", LINEAGE)]
-        remember(root, wanted.argv[1:], [*graph.digests.looked_at, *ends], told)
+        remember(root, wanted.argv[1:], [*graph.digests.looked_at, *ends, *([page] if page else [])], told)
     tell(told, terminal)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -68,16 +68,17 @@ class Head:
     claims: tuple[Claimed, ...] = ()
 
 
-def leave(graph: Graph, seen: Mapping[str, Step], head: Head, page: Path, terminal: Terminal) -> Path | None:
+def leave(graph: Graph, seen: Mapping[str, Step], head: Callable[[], Head], page: Path, terminal: Terminal) -> Path | None:
     """The page of a graph, whether all of it is done or not; None where no stage is, or where it cannot be made, which is then said: what
     was learned is not to fail with its picture. `seen`: each stage as it stood when this run came to it."""
     try:
         stages = [stood(step, seen.get(step.name)) for step in graph.steps()]
-        return write_page(stages, head, page) if any(each.folder and _finished(each.folder) for each in stages) else None
+        return write_page(stages, head(), page) if any(each.folder and _finished(each.folder) for each in stages) else None
     except AhaError as error:
         terminal.note(f"note: {page} was not written: {' '.join(str(error).split())}")
     except Exception as error:
         terminal.note(f"note: {page} was not written; every stage that is done is safe")
+        terminal.folder = page.parent
         terminal.crashed(type(error), error, error.__traceback__)
     return None
 

@@ -59,6 +59,8 @@ def tell(told: Mapping[str, Any], terminal: Terminal) -> None:
         terminal.say(f"{each['stage']:{wide}}  {span(float(each['seconds'])):>12}  {each['folder']}")
     for line in stage_table(told["results"]):
         terminal.say(line)
+    if "report" in told:
+        terminal.say(f"report: {told['report']}")
 
 
 def counted(stages: int) -> str:

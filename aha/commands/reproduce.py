@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from aha.errors import BadInput
 
 if TYPE_CHECKING:
     from aha.evals.claims import Claim
+    from aha.pipeline import Graph, Step
     from aha.recipes import Recipe
 
 STORE = "stages"
@@ -55,8 +57,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     lock = Lock(out / "lock")
     try:
         how = How(arguments.stall_s, ("aha", "reproduce", *rest))
-        folders = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
-        return _concluded(folders, out, terminal)
+        worked = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
+        return _concluded(worked, out, how, terminal)
     finally:
         lock.release()
 
@@ -70,26 +72,36 @@ def refuse_strangers(out: Path) -> None:
         raise BadInput(f"{out}: it is not empty and holds no reproduction ({sorted(others)[0]!r} is in it); choose another directory")
 
 
-def _work(recipe: Recipe, seed: int, out: Path, how: How, terminal: Terminal) -> dict[str, Path]:
-    """One seed's stages; their run directories."""
+@dataclass(frozen=True)
+class Worked:
+    """One seed's stages, as each stood when it was come to, and their run directories."""
+
+    graph: Graph
+    seen: Mapping[str, Step]
+    folders: Mapping[str, Path]
+
+
+def _work(recipe: Recipe, seed: int, out: Path, how: How, terminal: Terminal) -> Worked:
     from aha.commands.choose import Chosen
     from aha.commands.graph import line
     from aha.pipeline import Graph
 
     graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
+    seen: dict[str, Step] = {}
     if any(step.todo for step in graph.steps()):
         from aha.commands.working import Worker
 
         worker = Worker(Chosen(recipe), how, terminal)
         for step in graph.steps():
             terminal.note(f"seed {seed}, {line(step)}")
+            seen[step.name] = step
             if step.todo:
                 graph.do(step, worker.backend, worker.opened)
             else:
                 graph.settle(step)
     else:
         terminal.note(f"seed {seed}: nothing to do")
-    return {step.name: step.folder for step in graph.steps() if step.folder is not None}
+    return Worked(graph, seen, {step.name: step.folder for step in graph.steps() if step.folder is not None})
 
 
 def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
@@ -107,19 +119,34 @@ def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _concluded(folders: Sequence[dict[str, Path]], out: Path, terminal: Terminal) -> int:
+def _concluded(worked: Sequence[Worked], out: Path, how: How, terminal: Terminal) -> int:
     from aha.commands.claims import Arm, claims
 
-    found = claims([Arm(each) for each in folders])
-    record: dict[str, Any] = {"seeds": len(folders), "claims": [{**asdict(each), "holds": each.holds} for each in found]}
+    found = claims([Arm(each.folders) for each in worked])
+    record: dict[str, Any] = {"seeds": len(worked), "claims": [{**asdict(each), "holds": each.holds} for each in found]}
     replace_file(Disk(), out / "claims.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
     terminal.tell("claims", **record)
     for row in table(found):
         terminal.say(row)
+    _pages(worked, found, out, how, terminal)
     failed = [each.name for each in found if not each.holds]
     if failed:
         terminal.note(f"{len(failed)} of {len(found)} claims do not hold: {'; '.join(failed)}")
     return 1 if failed else 0
+
+
+def _pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How, terminal: Terminal) -> None:
+    """A page a seed, the claims at the top of the first."""
+    from aha.commands.graph_page import Head, leave
+    from aha.reports.graph import Claimed
+
+    claimed = tuple(
+        Claimed(each.name, each.paper, each.ours, each.measured.value, each.measured.low, each.measured.high, each.holds) for each in found
+    )
+    for seed, each in enumerate(worked):
+        head = partial(Head, f"seed {seed}", "reproduce", how.argv, claims=() if seed else claimed)
+        if (page := leave(each.graph, each.seen, head, out / f"seed-{seed}.html", terminal)) is not None:
+            terminal.note(f"report of seed {seed}: {page}")
 
 
 def table(found: Sequence[Claim]) -> list[str]:

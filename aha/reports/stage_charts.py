@@ -39,7 +39,7 @@ AGREEMENT = Plan(
 def kind_of(rows: Rows) -> Kind:
     """What the stage does, as its metrics tell."""
     names = {name for row in rows for name in row}
-    if any(name.startswith("funnel/") for name in names):
+    if "kept" in names or any(name.startswith("funnel/") for name in names):
         return "rows"
     if "reward" in names or "dead_groups" in names:
         return "reinforcement"
@@ -101,7 +101,7 @@ def _learning(rows: Rows, at: Sequence[float]) -> Iterator[Chart]:
 
 
 def _none(rows: Rows, at: Sequence[float]) -> Iterator[Chart]:
-    """A stage that makes rows is told by its funnel."""
+    """A stage that makes rows is told by its counts."""
     return iter(())
 
 

@@ -59,7 +59,9 @@ def test_stages_run_once_and_a_second_time_there_is_nothing_to_do(aha: Aha, reci
     first = aha("run", recipe, "--out", "out")
     assert first.code == 0, first.err
     assert [line for line in first.err.splitlines() if ": new" in line] == ["one: new", "two: new"]
-    names = [line.split() for line in first.out.splitlines()]
+    *lines, report = first.out.splitlines()
+    assert report == "report: out/report.html" and (tmp_path / "out/report.html").is_file()
+    names = [line.split() for line in lines]
     assert [(name, *took) for name, *took, _ in names] == [("one", "3", "s"), ("two", "3", "s")]
     assert json.loads((tmp_path / names[1][-1] / "result.json").read_text())["number"] == 33
 
@@ -100,7 +102,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(aha: Aha, recipe: 
 
 
 def test_until_and_from(aha: Aha, recipe: Path, tmp_path: Path) -> None:
-    assert [line.split()[0] for line in aha("run", recipe, "--out", "out", "--until", "one").out.splitlines()] == ["one"]
+    assert [line.split()[0] for line in aha("run", recipe, "--out", "out", "--until", "one").out.splitlines()] == ["one", "report:"]
     kept = aha("run", recipe, "--out", "out", "--from", "two", "--one.by", 7)
     assert [line for line in kept.err.splitlines() if line.startswith(("one: ", "two: "))] == ["one: kept (taken as it is)", "two: new"]
 
