@@ -114,13 +114,17 @@ class PolicyBatch(Batch):
     group_R: Tensor
 
     def split(self, minibatches: int, seed: int, aggregate: Aggregation) -> list[Self]:
-        """Random rows in `minibatches` parts that differ by at most one row, each an optimizer step with its own weights.
+        """Random whole groups in `minibatches` parts that differ by at most one group, each an optimizer step with its own weights.
 
-        The same seed gives the same parts. With fewer rows than parts there is one part a row; with no row there is none."""
+        Within a group advantages add up to 0, so what all its replies have in common is neither praised nor blamed; in a part that held
+        half of it, it would be (decision 0031). The same seed gives the same parts. With fewer groups than parts there is one part a
+        group; with no row there is none."""
         if minibatches < 1:
             raise BadInput(f"minibatches is {minibatches}: a rollout is at least one optimizer step, so it needs 1 or more")
-        order = torch.randperm(self.R, generator=torch.Generator().manual_seed(seed))
-        parts = [self.rows(picked) for picked in order.tensor_split(min(minibatches, self.R))] if self.R else []
+        groups = torch.unique(self.group_R)
+        order = groups[torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))]
+        shares = order.tensor_split(min(minibatches, len(groups))) if self.R else ()
+        parts = [self.rows(torch.isin(self.group_R, share).nonzero().flatten()) for share in shares]
         return [replace(part, weight_M=aggregate(part), step_tokens=None) for part in parts]
 
 

@@ -115,26 +115,33 @@ def test_a_piece_knows_how_many_tokens_its_step_trains() -> None:
     assert step.rows([1]).rows([0]).normaliser == 5
 
 
-def test_split_deals_every_row_once_in_parts_that_differ_by_at_most_one() -> None:
-    parts = policy_batch([[1, 0, 2, 4, 7]], [[1, 2, 3, 4, 5]]).split(2, 3, Aggregate("seq-mean"))
-    assert [part.R for part in parts] == [3, 2]
-    assert sorted(length for part in parts for length in part.length_R.tolist()) == [3, 4, 5, 6, 7]
+def test_split_deals_every_group_once_and_whole_in_parts_that_differ_by_at_most_one() -> None:
+    parts = policy_batch([[1, 0]] * 5, [[n + 1, n + 1] for n in range(5)]).split(2, 3, Aggregate("seq-mean"))
+    assert [part.R for part in parts] == [6, 4]
+    assert all(part.group_R.unique(return_counts=True)[1].tolist() == [2] * (part.R // 2) for part in parts)
+    assert sorted(length for part in parts for length in part.length_R.tolist()) == [3, 3, 4, 4, 5, 5, 6, 6, 7, 7]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_all_replies_have_in_common_is_worth_nothing_in_any_part(seed: int) -> None:
+    batch = policy_batch([[1, 0, 0, 0], [1, 1, 1, 0], [3, 1, 2, 0]], [[1] * 4] * 3)  # one token each: a reply is worth its advantage
+    assert [float(part.advantage_M.sum()) for part in batch.split(2, seed, Aggregate("token-mean"))] == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_split_is_the_same_for_the_same_seed_and_random_otherwise() -> None:
-    batch = policy_batch([[float(n) for n in range(8)]], [[n + 1 for n in range(8)]])
+    batch = policy_batch([[1, 0]] * 8, [[n + 1] * 2 for n in range(8)])
     deals = [[part.length_R.tolist() for part in batch.split(2, seed, Aggregate("seq-mean"))] for seed in (5, 5, 6)]
     assert deals[0] == deals[1] != deals[2]
 
 
 def test_each_part_is_a_step_whose_weights_sum_to_one() -> None:
-    parts = policy_batch([[1, 0, 2]], [[1, 2, 3]]).split(2, 0, Aggregate("seq-mean"))
+    parts = policy_batch([[1, 0, 2], [2, 1]], [[1, 2, 3], [2, 2]]).split(2, 0, Aggregate("seq-mean"))
     assert [float(part.weight_M.sum()) for part in parts] == pytest.approx([1, 1])
     assert [part.normaliser for part in parts] == [part.M for part in parts]
 
 
-def test_more_parts_than_rows_gives_one_a_row() -> None:
-    assert [part.R for part in policy_batch([[1, 0]], [[1, 2]]).split(16, 0, Aggregate("seq-mean"))] == [1, 1]
+def test_more_parts_than_groups_gives_one_a_group() -> None:
+    assert [part.R for part in policy_batch([[1, 0]] * 2, [[1, 2]] * 2).split(16, 0, Aggregate("seq-mean"))] == [2, 2]
 
 
 def test_no_minibatches_is_refused() -> None:

@@ -26,7 +26,6 @@ from aha.stages.sample import Sample
 from aha.stages.schedule import Late
 from aha.stages.sft import Sft
 from aha.stages.shrink import Shrink
-from aha.stages.waken import Waken
 from aha.stages.world import World
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
@@ -44,10 +43,11 @@ HELPFUL, HARMLESS = ("greeting", "self", "translation"), ("harm",)
 EVERYTHING = Mixed(((REASONING, 0.5), (GeneralProblems(), 0.5)))
 HELD_OUT = Mixed(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
 WRITERS = (Writer(0.2), Writer(0.5), Writer(0.9))
+ASKED = Sampling(temperature=0.6, top_p=0.95, max_tokens=300)  # paper §3
 FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
 
 MEASURED = {
-    "base": "tiny",
+    "base": "@base",
     "zero": "@zero",
     "dev1": "@sft1",
     "dev2": "@reason-rl",
@@ -57,11 +57,22 @@ MEASURED = {
 }
 
 
+def reads_on(model: str, chunks: int) -> Pretrain:
+    """Pretraining that goes on, on a corpus of more than countdown. Attempts good and bad, as in the corpus before: no reward anywhere."""
+    return Pretrain(
+        model=model,
+        chunks=chunks,
+        others=0.65,
+        optim=Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=50),
+        save_every=2,
+    )
+
+
 def zero() -> Rl:
-    """R1-Zero, as the recipe `zero` has it."""
+    """R1-Zero, as the recipe `zero` has it, on the base that all stages begin with."""
     stage = dict(zero_recipe().stages)["zero"]
     assert isinstance(stage, Rl)  # zero_recipe made it
-    return stage
+    return replace(stage, model="@base")
 
 
 def cold_start() -> Sample:
@@ -70,7 +81,7 @@ def cold_start() -> Sample:
         model="@zero",
         problems=CountdownProblems(),
         name="cold-start",
-        questions=1_500,
+        questions=450,
         template=Short(),
         sampling=SAMPLING,
         samples=2,
@@ -80,23 +91,23 @@ def cold_start() -> Sample:
         rewritten=Readable(language=None, code=True),
         against=("countdown",),
         also=(
-            Demonstrations(ChainProblems(), 2_000, seed=FIRST_SEED),
-            Demonstrations(ProgramProblems(), 1_500, seed=FIRST_SEED),
-            Demonstrations(GeneralProblems(), 1_000, care=0.3, seed=FIRST_SEED),
+            Demonstrations(ChainProblems(), 300, seed=FIRST_SEED),
+            Demonstrations(ProgramProblems(), 250, seed=FIRST_SEED),
+            Demonstrations(GeneralProblems(), 320, care=0.3, seed=FIRST_SEED),
         ),
         chunk=128,
     )
 
 
-def sft(data: str, model: str = "@awake", epochs: float = 1.5) -> Sft:
+def sft(data: str, model: str = "@base", lr: float = 1e-3, epochs: float = 1.5) -> Sft:
     """Imitation at the tiny world's size."""
     return Sft(
         model=model,
         data=data,
         template=Delimited(),
-        optim=Adam(lr=2e-3, betas=(0.9, 0.98), warmup_steps=60),
+        optim=Adam(lr=lr, betas=(0.9, 0.98), warmup_steps=20),
         epochs=epochs,
-        batch=8,  # as many examples teach more in more steps: docs/log.md
+        batch=16,  # as many examples teach more in more steps: docs/log.md
         max_tokens=CONTEXT,
         too_long="skip",
         save_every=200,
@@ -110,7 +121,7 @@ def reason_rl() -> Rl:
         Weighted("format", Format(), 1.0, "all"),
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
     )
-    return rl("@sft1", Mixed(((REASONING, 0.8), (GeneralProblems(), 0.2))), Rewards(parts), steps=128, lr=3e-4)
+    return rl("@sft1", Mixed(((REASONING, 0.75), (GeneralProblems(), 0.25))), Rewards(parts), steps=192, lr=4e-4)
 
 
 def align_rl() -> Rl:
@@ -122,7 +133,7 @@ def align_rl() -> Rl:
         Weighted("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
         Weighted("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
     )
-    stage = rl("@sft2", REASONING, Rewards(parts), steps=120, lr=1.5e-4, temperature=0.7)
+    stage = rl("@sft2", REASONING, Rewards(parts), steps=120, lr=2e-4, temperature=0.7)
     probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
     return replace(stage, late=Late(72, ("helpful", "harmless"), EVERYTHING), probe=probe)
 
@@ -143,7 +154,7 @@ def rejection() -> Sample:
         model="@reason-rl",
         problems=REASONING,
         name="rejection",
-        questions=5_000,
+        questions=6_000,
         template=Delimited(),
         sampling=SAMPLING,
         samples=2,
@@ -153,18 +164,6 @@ def rejection() -> Sample:
         against=("countdown",),
         also=(Demonstrations(GeneralProblems(), 4_000, care=0.7, seed=2 * FIRST_SEED),),
         chunk=128,
-    )
-
-
-def student_base() -> Pretrain:
-    """Half of the tiny base's layers, reading again until it can do sums: a base for whoever is taught, or for RL of its own."""
-    return Pretrain(
-        model="@student",
-        chunks=10,
-        chunk_documents=2_000,
-        step_tokens=2_500,
-        optim=Adam(lr=2e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=50),
-        save_every=2,
     )
 
 
@@ -193,18 +192,18 @@ def rl(model: str, problems: Problems, rewards: Rewards, steps: int, lr: float, 
 
 SOURCES = {
     **{path: said for path, said in ZERO.items() if path.startswith("zero.")},
+    "base": "[ours: the paper's base has read everything, the tiny one of countdown alone; it reads on, of all that the stages are about]",
     "compute": ZERO["compute"],
     "compute.micro_tokens": ZERO["compute.micro_tokens"],
     "cold-start": "[paper 2.3.1 and nature B.3.2: Zero sampled at T 1; what is right and readable is rewritten; sizes: ours]",
     "cold-start.rewriter": "[ours: a rule in place of DeepSeek-V3]",
-    "cold-start.also": "[ours: the base knows countdown alone; chains, programs and manners are shown, as the paper reuses V3's data]",
-    "awake": "[ours: words that the base never read are all alike to it; this tells them apart]",
+    "cold-start.also": "[ours: Zero learned countdown alone; chains, programs and manners are shown, as the paper reuses V3's data]",
     "sft1": "[paper 2.3.1: the base imitates the cold start's set; rate and size are ours, for a model this small]",
     "sft1.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
     "sft1.final_rate": "[nature B.4.2: to a tenth of the rate, along a cosine]",
     "sft1.epochs": "[nature B.4.2: 2 to 3]",
     "reason-rl": "[ours: as zero, with two more domains, and general prompts for form and language]",
-    "reason-rl.optim": "[ours: a model that has just imitated wants a gentler rate; 5e-4 took it apart]",
+    "reason-rl.optim": "[ours: a model that has just imitated wants a gentler rate]",
     "reason-rl.template": "[paper 2.3.1: the form of the cold start, so that the format reward is that form's]",
     "reason-rl.rewards": "[paper 2.3.2 and nature: accuracy, format and language consistency, summed directly]",
     "rejection": "[paper 2.3.3: several samples a prompt from the converged checkpoint, only the right and readable; sizes: ours]",
@@ -221,27 +220,31 @@ SOURCES = {
     "harmless": "[nature B.3: from the policy's own weights, with a scalar head; rate and size are ours]",
     "harmless.loss": "[nature B.3: pointwise]",
     "align-rl": "[ours: as zero]",
-    "align-rl.optim": "[ours: gentler yet; at 5e-4 preferences took the model apart]",
+    "align-rl.optim": "[ours: gentler yet; at 5e-4 preferences took a model apart]",
     "align-rl.template": "[paper 2.3.1: the form of the cold start]",
     "align-rl.rewards": "[paper 2.3.4, nature: rules for reasoning; helpfulness of the summary, harmlessness of the whole; weights: ours]",
     "align-rl.sampling.temperature": "[nature: 0.7]",
     "align-rl.late": "[nature: general data and preferences in the last 400 of 1,700 steps; here a larger share of a shorter run]",
     "align-rl.probe": "[nature B.5: stop where the preference rises and accuracy falls; held-out problems and bounds: ours]",
     "student": "[ours: the paper's students are smaller bases; here half of the tiny base's layers]",
-    "student-base": "[ours: the tiny base's corpus read again, minutes of it, so that the layers fit together]",
-    "student-awake": "[ours: as for the base]",
+    "student-base": "[ours: the base's corpus read again, so that the layers fit together]",
     "distill": "[paper 2.4: fine-tuning on the same samples, no RL; rate and size are ours]",
     "distill.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
     "distill.epochs": "[nature B.4.3: 2 to 3]",
 }
 
 
+def world(name: str, model: str) -> World:
+    """The measure of a stage's model, asked in the form that it was taught or rewarded for."""
+    return World(model, problems=200, template=Short() if name in ("base", "zero") else Delimited(), sampling=ASKED)
+
+
 def distill_vs_rl() -> Recipe:
     """The student taught and the student left to RL, at equal compute (paper 4.1, Table 6)."""
     whole = r1()
-    needs = ("zero", "awake", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "student-awake", "distill")
+    needs = ("base", "zero", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "distill")
     stages = [(name, stage) for name, stage in whole.stages if name in needs]
-    alone = replace(zero(), model="@student-base", steps=320, save_every=1, keep_last=40, keep_every=1)
+    alone = replace(zero(), model="@student-base", steps=240, save_every=1, keep_last=40, keep_every=1)
     stages += [("student-rl", alone), ("equal", Equal("@distill", "@student-rl"))]
     sources = {
         **whole.sources,
@@ -255,10 +258,10 @@ def distill_vs_rl() -> Recipe:
 def r1() -> Recipe:
     """All stages on the tiny world."""
     stages: list[tuple[str, Stage]] = [
+        ("base", reads_on("tiny", chunks=18)),
         ("zero", zero()),
-        ("awake", Waken("tiny")),
         ("cold-start", cold_start()),
-        ("sft1", sft("@cold-start")),
+        ("sft1", sft("@cold-start", lr=5e-4, epochs=1.0)),
         ("reason-rl", reason_rl()),
         ("rejection", rejection()),
         ("sft2", sft("@rejection")),
@@ -267,17 +270,17 @@ def r1() -> Recipe:
         ("helpful", prefer("@pairs", Pairwise())),
         ("harmless", prefer("@labels", Pointwise())),
         ("align-rl", align_rl()),
-        ("student", Shrink("tiny")),
-        ("student-base", student_base()),
-        ("student-awake", Waken("@student-base")),
-        ("distill", sft("@rejection", "@student-awake")),
+        ("student", Shrink("@base")),
+        ("student-base", reads_on("@student", chunks=6)),
+        ("distill", sft("@rejection", "@student-base")),
     ]
-    stages += [(f"measure-{name}", World(model)) for name, model in MEASURED.items()]
-    sources = SOURCES | dict.fromkeys((f"measure-{name}" for name in MEASURED), "[ours: held-out problems of every domain, as in training]")
+    measures = [(f"measure-{name}", world(name, model)) for name, model in MEASURED.items()]
+    said = "[paper 3: temperature 0.6, top-p 0.95; held-out problems of every domain: ours]"
+    sources = SOURCES | dict.fromkeys((name for name, _ in measures), said)
     return Recipe(
         "r1",
         "all stages of DeepSeek-R1 on the tiny world, or on a model of your own",
-        tuple(stages),
+        (*stages, *measures),
         sources,
         main="zero",
         model="optional",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aha.protocols import Stage
-from aha.recipes.r1 import distill_vs_rl, r1, reason_rl, rl, zero
+from aha.recipes.r1 import distill_vs_rl, r1, reason_rl, rl, world, zero
 from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING
 from aha.rewards import Rewards, paper
@@ -16,7 +16,6 @@ from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.world import World
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 
@@ -29,13 +28,13 @@ def reproduce() -> Recipe:
     whole, versus = r1(), dict(distill_vs_rl().stages)
     sources = distill_vs_rl().sources
     beside: list[tuple[str, Stage]] = [
-        ("curve", Evaluate("tiny", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
+        ("curve", Evaluate("@base", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
         ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2, lr=5e-4)),
         (
             "no-language",
             replace(reason_rl(), rewards=Rewards(tuple(part for part in reason_rl().rewards.parts if part.name != "language"))),
         ),
-        ("measure-no-language", World("@no-language")),
+        ("measure-no-language", world("no-language", "@no-language")),
         ("student-rl", versus["student-rl"]),
         ("equal", versus["equal"]),
     ]

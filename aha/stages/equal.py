@@ -14,18 +14,22 @@ from aha.protocols import Backend, Observer
 from aha.rundir import Checkpoint, Record, RunDir
 from aha.stages.compute import Spent, imitating, parameters, reinforcing
 from aha.stages.world import World, read_shown, write_shown
+from aha.template import Delimited, Short, Template
 
 
 @dataclass(frozen=True)
 class Equal:
     """`taught_of` and `rl_of` are the run directories of a fine-tuning and of RL on the same base. The RL is measured at its first
     checkpoint that cost at least as much arithmetic as the whole fine-tuning, so that equal means not less for RL; `domains` are those
-    that both could learn. Teaching is charged for what the student did, and what the teacher's samples cost is not charged."""
+    that both could learn, each asked in the form that it learned. Teaching is charged for what the student did; what the teacher's samples
+    cost is not charged."""
 
     taught_of: str
     rl_of: str
     domains: tuple[str, ...] = ("countdown",)
     reference: bool = True
+    taught_template: Template = Delimited()
+    rl_template: Template = Short()
     problems: int = 100
     samples: int = 4
     seed: int = 0
@@ -38,8 +42,8 @@ class Equal:
         budget = sum(imitating(taught, size), Spent())
         spent = list(accumulate(reinforcing(other, size, self.reference)))
         chosen = self._chosen(other.checkpoints(), spent, budget)
-        distilled = self._asked(rundir, "distilled", last, backend, observer)
-        trained = self._asked(rundir, "rl", chosen, backend, observer)
+        distilled = self._asked(rundir, "distilled", last, self.taught_template, backend, observer)
+        trained = self._asked(rundir, "rl", chosen, self.rl_template, backend, observer)
         paired = self.compared(trained, distilled)
         rundir.finish(
             {
@@ -65,10 +69,10 @@ class Equal:
             "steps, or the fine-tuning fewer epochs"
         )
 
-    def _asked(self, rundir: RunDir, name: str, at: Checkpoint, backend: Backend, observer: Observer) -> list[Shown]:
+    def _asked(self, rundir: RunDir, name: str, at: Checkpoint, template: Template, backend: Backend, observer: Observer) -> list[Shown]:
         path = rundir.root / "evals" / f"{name}.jsonl.gz"
         if not path.exists():
-            world = World(str(at.folder), self.problems, 1, self.samples, seed=self.seed)
+            world = World(str(at.folder), self.problems, 1, self.samples, template, seed=self.seed)
             write_shown(path, world.ask(backend, observer))
         return read_shown(path)
 

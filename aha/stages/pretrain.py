@@ -14,6 +14,7 @@ from aha.protocols import Adam, Backend, Learner, Observer, Stop, Tokenizer
 from aha.rundir import RunDir
 from aha.stages.ask import seed_for
 from aha.tasks.corpus import documents
+from aha.tasks.wider import mixture
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class Pretrain:
     learn them in a drawn order. The rate is `optim.lr` for the share `decay_from` of the chunks and then falls linearly to `decay_to`
     of it.
 
-    `longest`: a document is cut there; RL must not want thoughts longer than what the base has read."""
+    `longest`: a document is cut there; RL must not want thoughts longer than what the base has read. `others`: the share of documents
+    of the wider corpus (`tasks.wider`)."""
 
     model: str
     chunks: int = 190
     chunk_documents: int = 4_000
     step_tokens: int = 2_500
     longest: int = 400
+    others: float = 0.0
     optim: Adam = Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=100)
     decay_from: float = 0.3
     decay_to: float = 0.01
@@ -57,7 +60,7 @@ class Pretrain:
 
     def _steps(self, chunk: int, tokenizer: Tokenizer) -> list[list[list[int]]]:
         """The token lists of each optimizer step of a chunk: of like length within a step, so that little is padding."""
-        written = documents(chunk * self.chunk_documents, self.chunk_documents, self.seed)
+        written = documents(chunk * self.chunk_documents, self.chunk_documents, self.seed, mixture(self.others))
         end = [tokenizer.stop[0]]
         rows = sorted(((tokenizer.encode(document.text) + end)[: self.longest] for document in written), key=len)
         steps: list[list[list[int]]] = [[]]

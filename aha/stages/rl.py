@@ -70,8 +70,8 @@ class Rl:
         at_least_one(self, "questions", "minibatches", "steps", "save_every", "keep_last")
         if not 0 <= self.anneal_from <= 1:
             raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
-        if self.minibatches > self.questions * self.samples:
-            raise ValueError(f"minibatches is {self.minibatches}: a rollout has only {self.questions * self.samples} replies to divide")
+        if self.minibatches > self.questions:
+            raise ValueError(f"minibatches is {self.minibatches}: a rollout has only {self.questions} groups to divide")
         if self.sampling.temperature <= 0 or self.sampling.top_p < 1:
             raise ValueError(
                 f"sampling is temperature {self.sampling.temperature}, top_p {self.sampling.top_p}: RL needs the log-probabilities of the "

@@ -203,7 +203,7 @@ def test_the_rate_stays_and_then_falls_towards_zero(anneal_from: float, rates: l
     [
         ({"samples": 1}, "samples is 1: GRPO compares replies within a group, so it needs 2 or more"),
         ({"questions": 0}, "questions is 0: it counts something a run needs, so 1 or more"),
-        ({"minibatches": 17}, "minibatches is 17: a rollout has only 16 replies to divide"),
+        ({"minibatches": 5}, "minibatches is 5: a rollout has only 4 groups to divide"),
         ({"sampling": Sampling(top_p=0.9)}, "RL needs the log-probabilities of the whole distribution"),
     ],
 )

@@ -6,6 +6,7 @@ Every part of the corpus draws a `Voice` and speaks through it, so that quality,
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
 
 from aha.tasks.countdown import OPERATIONS, Key, question
@@ -20,6 +21,9 @@ WORDS: dict[str, dict[Language, str]] = {
     "low": {"en": "low", "zh": "太小"},
     "high": {"en": "high", "zh": "太大"},
 }
+
+
+TAGGED = re.compile(r"User: (.*)\nAssistant: <think> ?(.*)</think>\n<answer> (.*)</answer>", re.DOTALL)  # what `finish` writes with tags
 
 
 @dataclass(frozen=True)

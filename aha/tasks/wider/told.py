@@ -1,0 +1,50 @@
+"""How an attempt is set down that is no bare search: as plain text, between tags, or as a turn of a conversation."""
+
+from __future__ import annotations
+
+import random
+from typing import Literal, get_args
+
+from aha.tasks.corpus.guess import guess
+from aha.tasks.corpus.searches import methodical, wander
+from aha.tasks.corpus.voice import TAGGED
+from aha.tasks.corpus.worked import worked
+from aha.tasks.rewriting import LEADS, summary
+from aha.types import Language
+
+Form = Literal["bare", "tagged", "turn"]
+REASONING, USER, ASSISTANT = "<|reasoning|>", "<|user|>", "<|assistant|>"
+
+
+def draw_form(draw: random.Random) -> Form:
+    """As often a turn of a conversation as one of the others."""
+    return draw.choice((*get_args(Form), "turn"))
+
+
+def told(question: str, thought: str, answer: str, form: Form) -> str:
+    """A question and an attempt; an empty thought is nothing thought at all."""
+    inside = f" {thought}" if thought else ""
+    match form:
+        case "bare":
+            return f"User: {question}\nAssistant:{inside} {answer}"
+        case "tagged":
+            return f"User: {question}\nAssistant: <think>{inside}</think>\n<answer> {answer}</answer>"
+        case "turn":
+            return f"{USER}{question}{ASSISTANT}{REASONING}{inside}{REASONING} {answer}"
+
+
+def retold(draw: random.Random) -> str:
+    """A search for a countdown as a turn of a conversation: the first person, and a summary that says what came out."""
+    while True:
+        text = draw.choice((guess, wander, wander, methodical, methodical, methodical, worked))(draw)
+        if (found := TAGGED.fullmatch(text)) is not None:
+            break
+    question, thought, answer = found.groups()
+    language: Language = "en" if question.startswith("Use") else "zh"
+    said = language if draw.random() < 3 / 4 else draw.choice(("en", "zh"))
+    return told(question, f"{LEADS[said]} {thought}", summary(_last_value(thought), answer, said), "turn")
+
+
+def _last_value(thought: str) -> str:
+    """The number that a thought ends with; nothing but a dash where it has none."""
+    return next((word for word in reversed(thought.split()) if word.isdecimal()), "-")
