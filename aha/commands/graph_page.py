@@ -28,6 +28,7 @@ from aha.types import Abstained
 PAGE, LEDGER = "report.html", "graph.json"
 MEASURE = "measure-"  # what a measuring stage's name begins with, before the model's
 NUMBERS = 6  # of a result, beside its stage
+TELLING = ("pass@1", "difference")  # what is said first of a result
 LAST = {"accuracy": "accuracy", "held_out/agreement": "held-out agreement", "loss": "loss", "step": "steps"}
 KINDS = {
     "Rl": "reinforcement learning",
@@ -182,7 +183,8 @@ def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> 
     if shares:
         return [f"{name} {100 * found.value:.1f} %" for name, found in shares.items()]
     plain = {name: value for name, value in _flat(result) if name != "seconds"} or _newest(metrics)
-    return [f"{name.replace('_', ' ')} {_said(value)}" for name, value in list(plain.items())[:NUMBERS]]
+    chosen = sorted(plain.items(), key=lambda item: not item[0].endswith(TELLING))[:NUMBERS]
+    return [f"{name.replace('_', ' ')} {_said(value)}" for name, value in chosen]
 
 
 def _newest(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -128,14 +128,14 @@ def _concluded(worked: Sequence[Worked], out: Path, how: How, terminal: Terminal
     terminal.tell("claims", **record)
     for row in table(found):
         terminal.say(row)
-    _pages(worked, found, out, how, terminal)
+    pages(worked, found, out, how, terminal)
     failed = [each.name for each in found if not each.holds]
     if failed:
         terminal.note(f"{len(failed)} of {len(found)} claims do not hold: {'; '.join(failed)}")
     return 1 if failed else 0
 
 
-def _pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How, terminal: Terminal) -> None:
+def pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How, terminal: Terminal) -> None:
     """A page a seed, the claims at the top of the first."""
     from aha.commands.graph_page import Head, leave
     from aha.reports.graph import Claimed

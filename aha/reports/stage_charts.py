@@ -82,7 +82,7 @@ def _accuracy(rows: Rows, at: Sequence[float]) -> Chart:
     domains = sorted({name for row in rows for name in row if name.startswith("accuracy/")})
     named = [("accuracy", "all" if domains else "training prompts"), *((name, name.removeprefix("accuracy/")) for name in domains)]
     means = "The share of sampled replies that are right, of the prompts that can be checked" + (", and by domain." if domains else ".")
-    look = "These are training prompts; what carries over to held-out ones is in the table above."
+    look = "These are training prompts: only held-out ones say what carries over."
     return Chart("accuracy", "Accuracy", "share", means, look, some([curve(rows, at, name, said) for name, said in named]))
 
 

@@ -142,6 +142,23 @@ def test_a_reinforcement_stage_has_its_late_steps_and_its_end_marked_and_accurac
     assert (stage.took, stage.came) == ("6 s", ("accuracy 0.5", "steps 6"))
 
 
+@dataclass(frozen=True)
+class Compares:
+    """As comparing at equal compute ends: numbers within numbers, and an interval."""
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        one = {"checkpoint": "x", "flops": 1e12, "tokens": 1_000_000, "pass@1": 0.25}
+        gap = {"value": 0.125, "low": 0.1, "high": 0.2, "verdict": "better"}
+        rundir.finish({"parameters": 600_000, "distilled": one, "rl": one, "difference": gap})
+
+
+def test_a_result_of_its_own_is_said_in_numbers_the_telling_first(tmp_path: Path) -> None:
+    graph = Graph((("equal", Compares()),), tmp_path)
+    [stage] = whole_of(graph, tmp_path, done(graph)).stages
+    assert stage.came[:4] == ("distilled pass@1 0.25", "rl pass@1 0.25", "difference 0.125", "parameters 600,000")
+    assert whole_of(graph, tmp_path, {}).models == ()
+
+
 def test_what_was_done_skipped_redone_and_not_begun_is_told_apart(tmp_path: Path) -> None:
     def graph(rate: int) -> Graph:
         return Graph((("one", Trains("tiny")), ("two", Trains("@one", rate=rate)), ("three", Trains("@two", dies_after=1))), tmp_path)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from aha.commands.claims import Arm, claims
-from aha.commands.reproduce import table
+from aha.commands.reproduce import How, Worked, pages, table
+from aha.commands.terminal import Terminal
 from aha.evals.measurement import Sample
 from aha.evals.records import write_samples
 from aha.evals.tiny_world import Shown
@@ -21,6 +22,8 @@ from aha.stages.world import write_shown
 from aha.tasks.rubric import Marks
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
 from tests.commands.conftest import Aha
+from tests.commands.test_graph_page import done
+from tests.pipeline.toys import Trains
 
 SAMPLE = Sample("", "", "en", 0, "", "1", "1", True, True, True, True, False, 10, "stop", False, False)
 SHOWN = Shown("", "", "", "en", 0, "", 0.0, True, 1.0, False, 10, False, None, None)
@@ -127,3 +130,12 @@ def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
     (tmp_path / "mine/letter.txt").write_text("dear")
     assert "it is not empty and holds no reproduction" in aha("reproduce", "--out", "mine").err
     assert json.loads(aha("reproduce", "--seeds", 1, "--dry-run", "--json").out.splitlines()[0])["stage"] == "base"
+
+
+def test_each_seed_has_a_page_and_the_first_the_claims(arm: Arm, tmp_path: Path) -> None:
+    graph = Graph((("one", Trains("tiny", steps=2)),), tmp_path / "stages", tmp_path / "seed-0.json")
+    done(graph)
+    pages([Worked(graph, {}, {})] * 2, claims([arm]), tmp_path, How(60.0, ("aha", "reproduce")), Terminal())
+    first, second = ((tmp_path / f"seed-{seed}.html").read_text() for seed in range(2))
+    assert first.count('class="badge right">yes') == 18 and "The paper’s claims" not in second
+    assert "seed 1" in second and 'class="badge skipped"' in second
