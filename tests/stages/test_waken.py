@@ -1,0 +1,76 @@
+"""Words that were never read are told apart, and words that were read stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from aha.backends.laptop import Laptop
+from aha.errors import BadInput
+from aha.protocols import Compute
+from aha.rundir import RunDir, describe
+from aha.stages.waken import Waken, drawn, length_of, never_read, waken
+from tests.stages.small import Watching, fresh
+
+EMBEDDING = "model.embed_tokens.weight"
+TINY = Path(__file__).parents[2] / "aha" / "assets" / "tiny"
+
+
+def rows() -> torch.Tensor:
+    """Thirty rows of their own, and twenty that differ by less than a thousandth."""
+    return torch.cat((drawn(30, 32, seed=1), torch.full((20, 32), 0.5) + 0.0005 * drawn(20, 32, seed=2)))
+
+
+def test_rows_that_are_the_same_as_many_others_were_never_read() -> None:
+    assert never_read(rows()).nonzero().flatten().tolist() == list(range(30, 50))
+
+
+def test_a_pair_of_equal_rows_is_no_crowd() -> None:
+    assert not never_read(rows()[:31]).any()
+    assert not never_read(torch.cat((rows()[:30], rows()[:1]))).any()
+
+
+def test_the_shipped_base_has_read_few_of_its_words() -> None:
+    embedding = load_file(TINY / "model.safetensors")[EMBEDDING]
+    unread = never_read(embedding.float())
+    assert 1_300 < int(unread.sum()) < 1_450
+    assert length_of(embedding[~unread].float()) == pytest.approx(1.1, abs=0.3)
+
+
+def test_a_drawn_row_is_about_one_long_and_the_same_again() -> None:
+    assert drawn(100, 96, 0).norm(dim=1).mean() == pytest.approx(1.0, abs=0.05)
+    assert torch.equal(drawn(3, 4, 7), drawn(3, 4, 7))
+    assert not torch.equal(drawn(3, 4, 7), drawn(3, 4, 8))
+
+
+def test_a_run_of_it_is_one_checkpoint_in_which_only_unread_rows_differ(tmp_path: Path) -> None:
+    rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
+    watching = Watching()
+    Waken("tiny").run(Laptop(Compute(device="cpu")), rundir, watching)
+    (made,) = rundir.checkpoints()
+    before, after = (load_file(folder / "model.safetensors") for folder in (TINY, made.folder))
+    unread = never_read(before[EMBEDDING].float())
+    assert torch.equal(before[EMBEDDING][~unread], after[EMBEDDING][~unread])
+    assert not never_read(after[EMBEDDING].float()).any()
+    assert all(torch.equal(before[name], after[name]) for name in before if name != EMBEDDING)
+    assert watching.seen == [{"woken": float(unread.sum())}]
+    Waken("tiny").run(Laptop(Compute(device="cpu")), rundir, watching)
+    assert len(watching.seen) == 1
+    rundir.close()
+
+
+def test_a_model_that_has_read_everything_is_left_alone(tmp_path: Path) -> None:
+    folder = Path(fresh(tmp_path / "model"))
+    before = (folder / "model.safetensors").read_bytes()
+    assert waken(folder) == 0
+    assert (folder / "model.safetensors").read_bytes() == before
+
+
+def test_a_folder_without_one_file_of_weights_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="one file of weights"):
+        waken(tmp_path)
+    with pytest.raises(BadInput, match="above 0"):
+        Waken("tiny", strength=0)
