@@ -77,13 +77,13 @@ CLOCKS = {"done.json", "digests.json"}  # they hold when files were changed; wha
 
 @dataclass(frozen=True)
 class Whole:
-    """The graph never stopped: the words of its command but the directory, what it left, and the seconds of each stage."""
+    """The graph never stopped: the words of its command but the directory, what it left, and what it and each stage took of a processor."""
 
     words: tuple[object, ...]
     root: Path
     left: Mapping[str, bytes]
     took: Mapping[str, float]
-    seconds: float
+    cpu_s: float
 
 
 @dataclass
@@ -107,7 +107,8 @@ def whole(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     folder = tmp_path_factory.mktemp("graph")
     words, root = ("run", write_recipe(folder / "r1.py", warm.model, R1), "--no-preflight", "--out"), folder / "whole"
     command = warm.run(*words, root)
-    return Whole(words, root, left_by(root), {name: seconds_of(root / name) for name in KINDS}, command.seconds)
+    took = {name: seconds_of(root / name) * command.cpu_s / command.seconds for name in KINDS}
+    return Whole(words, root, left_by(root), took, command.cpu_s)
 
 
 def left_by(root: Path) -> dict[str, bytes]:
@@ -132,6 +133,20 @@ def rows(root: Path) -> dict[str, list[str]]:
         lines = path.read_text(encoding="utf-8").splitlines()
         found.setdefault(path.parts[-4], []).extend(str(json.loads(line).get("id", line)) for line in lines)
     return found
+
+
+def spend(command: Command, cpu_s: float) -> None:
+    """Waits until the command has used so much more of a processor, which means the same however many others want it; or is over."""
+
+    def used() -> float:
+        try:
+            times = psutil.Process(command.pid).cpu_times()
+        except psutil.NoSuchProcess:
+            return float("inf")
+        return float(times.user + times.system)
+
+    until_used = used() + cpu_s
+    until(lambda: command.over or used() >= until_used)
 
 
 def begun(command: Command) -> list[str]:
@@ -159,8 +174,9 @@ def killed_in(warm: Warm, whole: Whole, out: Path, stages: Sequence[str], draw: 
     for stage in stages:
         command = warm.start(*whole.words, out)
         until(lambda command=command, stage=stage: command.over or stage in begun(command))
-        until(lambda command=command: command.over, draw.uniform(0.0, whole.took[stage]))
-        kill(command, kills, orphans)
+        spend(command, draw.uniform(0.0, whole.took[stage]))
+        if not kill(command, kills, orphans):
+            break
         assert done.items() <= finished(out).items()
         done = finished(out)
     conclude(warm, whole, out, done, orphans)
@@ -171,7 +187,7 @@ def killed_at_random(warm: Warm, whole: Whole, out: Path, times: int, draw: rand
     done, orphans = dict[Path, int](), list[psutil.Process]()
     for _ in range(times):
         command = warm.start(*whole.words, out)
-        until(lambda command=command: command.over, draw.uniform(0.0, whole.seconds / 5))
+        spend(command, draw.uniform(0.0, whole.cpu_s / 5))
         if not kill(command, kills, orphans):
             break
         assert done.items() <= finished(out).items()
@@ -196,7 +212,7 @@ def one_of_each_kind(draw: random.Random) -> list[str]:
 def said_of(kills: Kills, whole: Whole, runs: int) -> str:
     left = f"0 of {len(whole.left)} files differ, rows { {stage: len(found) for stage, found in rows(whole.root).items()} }"
     where = f"{dict(kills.stages.most_common())}, {dict(kills.doings.most_common())}"
-    return f"{kills.stages.total()} kills in {runs} runs of {whole.seconds:.1f} s: {left}; {where}"
+    return f"{kills.stages.total()} kills in {runs} runs of {whole.cpu_s:.1f} s of processor time: {left}; {where}"
 
 
 @pytest.mark.slow
