@@ -277,20 +277,9 @@ def _doctor(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
 
 def _report(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     _no_more(rest)
-    path = _page_of(arguments.run)
-    terminal.tell("report", report=str(path))
-    terminal.say(str(path))
-    return 0
+    from aha.commands.report import report
 
-
-def _page_of(run: Path) -> Path:
-    if (run / "graph.json").exists():
-        from aha.commands.graph_page import of_folder
-
-        return of_folder(run)
-    from aha.reports import write_report
-
-    return write_report(run)
+    return report(arguments.run, terminal)
 
 
 def _pretrain(arguments: Namespace, rest: list[str], words: list[str], terminal: Terminal) -> int:
