@@ -11,6 +11,7 @@ from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Compute, Problems, Sampling, Stage
 from aha.recipes.r1_real import real
 from aha.recipes.recipe import Recipe
+from aha.recipes.tiny_base import wider
 from aha.recipes.zero import SAMPLING
 from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
@@ -18,7 +19,6 @@ from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.equal import Equal
 from aha.stages.prefer import Prefer
-from aha.stages.pretrain import Pretrain
 from aha.stages.probe import Probe
 from aha.stages.rewriters import Rules
 from aha.stages.rl import Rl
@@ -47,7 +47,7 @@ ASKED = Sampling(temperature=0.6, top_p=0.95, max_tokens=300)  # paper §3
 FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
 
 MEASURED = {
-    "base": "@base",
+    "base": "tiny",
     "zero": "@zero",
     "dev1": "@sft1",
     "dev2": "@reason-rl",
@@ -57,22 +57,11 @@ MEASURED = {
 }
 
 
-def reads_on(model: str, chunks: int) -> Pretrain:
-    """Pretraining that goes on, on a corpus of more than countdown. Attempts good and bad, as in the corpus before: no reward anywhere."""
-    return Pretrain(
-        model=model,
-        chunks=chunks,
-        others=0.65,
-        optim=Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=50),
-        save_every=2,
-    )
-
-
 def zero() -> Rl:
-    """R1-Zero, as the recipe `zero` has it, on the base that all stages begin with."""
+    """R1-Zero, as the recipe `zero` has it."""
     stage = dict(zero_recipe().stages)["zero"]
     assert isinstance(stage, Rl)  # zero_recipe made it
-    return replace(stage, model="@base")
+    return stage
 
 
 def cold_start() -> Sample:
@@ -99,7 +88,7 @@ def cold_start() -> Sample:
     )
 
 
-def sft(data: str, model: str = "@base", lr: float = 1e-3, epochs: float = 1.5) -> Sft:
+def sft(data: str, model: str = "tiny", lr: float = 1e-3, epochs: float = 1.5) -> Sft:
     """Imitation at the tiny world's size."""
     return Sft(
         model=model,
@@ -192,7 +181,6 @@ def rl(model: str, problems: Problems, rewards: Rewards, steps: int, lr: float, 
 
 SOURCES = {
     **{path: said for path, said in ZERO.items() if path.startswith("zero.")},
-    "base": "[ours: the paper's base has read everything, the tiny one of countdown alone; it reads on, of all that the stages are about]",
     "compute": ZERO["compute"],
     "compute.micro_tokens": ZERO["compute.micro_tokens"],
     "cold-start": "[paper 2.3.1 and nature B.3.2: Zero sampled at T 1; what is right and readable is rewritten; sizes: ours]",
@@ -242,7 +230,7 @@ def world(name: str, model: str) -> World:
 def distill_vs_rl() -> Recipe:
     """The student taught and the student left to RL, at equal compute (paper 4.1, Table 6)."""
     whole = r1()
-    needs = ("base", "zero", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "distill")
+    needs = ("zero", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "distill")
     stages = [(name, stage) for name, stage in whole.stages if name in needs]
     alone = replace(zero(), model="@student-base", steps=240, save_every=1, keep_last=40, keep_every=1)
     stages += [("student-rl", alone), ("equal", Equal("@distill", "@student-rl"))]
@@ -258,7 +246,6 @@ def distill_vs_rl() -> Recipe:
 def r1() -> Recipe:
     """All stages on the tiny world."""
     stages: list[tuple[str, Stage]] = [
-        ("base", reads_on("tiny", chunks=18)),
         ("zero", zero()),
         ("cold-start", cold_start()),
         ("sft1", sft("@cold-start", lr=5e-4, epochs=1.0)),
@@ -270,8 +257,8 @@ def r1() -> Recipe:
         ("helpful", prefer("@pairs", Pairwise())),
         ("harmless", prefer("@labels", Pointwise())),
         ("align-rl", align_rl()),
-        ("student", Shrink("@base")),
-        ("student-base", reads_on("@student", chunks=6)),
+        ("student", Shrink("tiny")),
+        ("student-base", wider("@student", chunks=5)),
         ("distill", sft("@rejection", "@student-base")),
     ]
     measures = [(f"measure-{name}", world(name, model)) for name, model in MEASURED.items()]

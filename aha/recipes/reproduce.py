@@ -28,7 +28,7 @@ def reproduce() -> Recipe:
     whole, versus = r1(), dict(distill_vs_rl().stages)
     sources = distill_vs_rl().sources
     beside: list[tuple[str, Stage]] = [
-        ("curve", Evaluate("@base", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
+        ("curve", Evaluate("tiny", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
         ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2, lr=5e-4)),
         (
             "no-language",

@@ -118,18 +118,18 @@ def test_arms_share_what_they_have_in_common(tmp_path: Path) -> None:
         {step.name: step.makings.key for step in Graph(each.stages, tmp_path).steps() if step.makings is not None}
         for each in arms(reproduce(), 2)
     )
-    assert {name for name in one if one[name] == two[name]} == {"base"}  # all others follow from it, and are known when it is done
+    assert {name for name in one if one[name] == two[name]} == {"student", "measure-base"}
 
 
 def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
     planned = aha("reproduce", "--seeds", 1, "--dry-run")
-    assert (planned.code, planned.out.splitlines()[0].split()) == (0, ["seed", "0", "base", "new"])
+    assert (planned.code, planned.out.splitlines()[0].split()) == (0, ["seed", "0", "zero", "new"])
     assert not (tmp_path / "runs").exists()
     assert aha("reproduce", "--seeds", 0).err == "aha: --seeds 0: claims need a run, so 1 or more\n"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
     assert "it is not empty and holds no reproduction" in aha("reproduce", "--out", "mine").err
-    assert json.loads(aha("reproduce", "--seeds", 1, "--dry-run", "--json").out.splitlines()[0])["stage"] == "base"
+    assert json.loads(aha("reproduce", "--seeds", 1, "--dry-run", "--json").out.splitlines()[0])["stage"] == "zero"
 
 
 def test_each_seed_has_a_page_and_the_first_the_claims(arm: Arm, tmp_path: Path) -> None:

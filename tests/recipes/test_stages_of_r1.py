@@ -62,7 +62,7 @@ def test_the_stages_of_the_paper_in_its_order() -> None:
     for name in ("r1", "r1-real"):
         assert [stage for stage, _ in RECIPES[name]().stages if stage in paper] == paper
     stages = dict(RECIPES["r1"]().stages)
-    assert {each.stage for each in references(stages["sft2"])} == {"base", "rejection"}  # the base again, not the RL checkpoint
+    assert {each.stage for each in references(stages["sft2"])} == {"rejection"}  # the base again, not the RL checkpoint
     assert {each.stage for each in references(stages["align-rl"])} == {"sft2", "helpful", "harmless"}
 
 
@@ -100,4 +100,4 @@ def test_stages_may_be_named_in_any_recipe(tiny_graph: Recipe) -> None:
 @pytest.fixture
 def tiny_graph() -> Recipe:
     stages = dict(RECIPES["r1"]().stages)
-    return Recipe("two", "", (("one", stages["base"]), ("two", stages["zero"])), apart=True)
+    return Recipe("two", "", (("one", stages["student"]), ("two", stages["zero"])), apart=True)
