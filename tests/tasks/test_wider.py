@@ -51,13 +51,9 @@ def test_half_of_the_documents_are_turns_of_a_conversation() -> None:
 
 
 def test_most_sums_of_a_chain_are_right_and_some_slip() -> None:
-    steps = [
-        (int(a), sign, int(b), int(c))
-        for text in written(chains)
-        for a, sign, b, c in re.findall(r"(?=\b(\d+) ([-+*]) (\d+) = (\d+))", text)
-    ]
-    right = sum(OPERATIONS[sign](a, b) == c for a, sign, b, c in steps)
-    assert 0.95 < right / len(steps) < 1
+    found = [sums for text in written(chains) for sums in re.findall(r"(?=\b(\d+) ([-+*]) (\d+) = (\d+))", text)]
+    right = sum(OPERATIONS[sign](int(a), int(b)) == int(c) for a, sign, b, c in found)
+    assert 0.95 < right / len(found) < 1
 
 
 def test_some_answer_at_once_and_all_others_end_with_what_they_worked_out() -> None:
