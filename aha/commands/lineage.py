@@ -19,7 +19,7 @@ SAMPLING = ("sampling.temperature", "sampling.top_p", "sampling.max_tokens")
 
 def flags(parser: ArgumentParser) -> None:
     """One row."""
-    parser.add_argument("row", metavar="FILE:ROW", help="a line's number, from 1, or a row's id")
+    parser.add_argument("row", metavar="FILE:ROW", help="a row of JSON lines or Parquet: its number, from 1, or its id")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

@@ -26,7 +26,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     if arguments.rows < 0:
         raise BadInput(f"--rows {arguments.rows}: 0 or more")
-    from aha.reports.review import take, write_review
+    from aha.reports.review import BEFORE, take, write_review
 
     root = arguments.run.expanduser()
     if arguments.take is None:
@@ -36,6 +36,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     counts = take(root, arguments.take.expanduser())
     terminal.tell("reviewed", **counts)
     terminal.say(f"{counts['changed']:,} rows changed, {counts['dropped']:,} dropped, {counts['kept']:,} as they were")
+    if any((root / BEFORE).glob("*.parquet")):
+        terminal.say(f"{root / 'rows'} holds JSON lines now, to be edited by hand; the Parquet files are in {root / BEFORE}")
     return 0
 
 

@@ -16,6 +16,8 @@ from aha.pipeline.graph import LINEAGE, read_lineage
 from aha.pipeline.makings import Input, Makings
 from aha.rundir import read_manifest
 from aha.settings import nearest
+from aha.tasks.reading import LINES, TABLE
+from aha.tasks.tables import read_table
 from aha.types import Origin
 
 DEEPEST = 20  # parents of parents; a chain of rows is as long as a graph has stages
@@ -38,7 +40,7 @@ class Ancestor:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a file, counted from 1, as it stands there."""
+    """A line of a file, or a row of a table, counted from 1, as it stands there."""
 
     path: Path
     number: int
@@ -81,7 +83,7 @@ class Trace:
 
 
 def trace(word: str) -> Trace:
-    """`FILE:ROW`: a line's number, from 1, or a row's id. BadInput where there is no such row."""
+    """`FILE:ROW`: a row's number, from 1, or a row's id. BadInput where there is no such row."""
     name, colon, which = word.rpartition(":")
     while colon and not Path(name).expanduser().is_file() and ":" in name:  # ids may have colons too
         name, _, more = name.rpartition(":")
@@ -148,9 +150,8 @@ def _shard_folders(root: Path) -> list[Path]:
 
 
 def _shards(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place] if place.name.endswith((".jsonl", ".jsonl.gz")) else []
-    return sorted(path for path in place.glob("*.jsonl*") if not path.name.startswith(".")) if place.is_dir() else []
+    files = [place] if place.is_file() else sorted(place.iterdir()) if place.is_dir() else []
+    return [path for path in files if path.name.endswith((*LINES, TABLE)) and not path.name.startswith(".")]
 
 
 def _row(path: Path, which: str) -> Row:
@@ -166,12 +167,22 @@ def _row(path: Path, which: str) -> Row:
 
 
 def _rows(path: Path, holding: str = "") -> Iterator[Row]:
-    """The rows of a file; only those with that text in them, so that a long file is not parsed for one row."""
+    """The rows of a file; only those with that text in them, so that a long file is not parsed for one row; of a table, that id's."""
+    if path.suffix == TABLE:
+        yield from (row for row in _table(path) if holding in ("", row.id))
+        return
     opened = gzip.open if path.name.endswith(".gz") else open
     with trouble(path), opened(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             if line.strip() and (holding in line or json.dumps(holding)[1:-1] in line):
                 yield Row(path, number, _fields(path, number, line))
+
+
+def _table(path: Path) -> Iterator[Row]:
+    for number, fields in read_table(path):
+        if isinstance(fields, str):
+            raise BadInput(f"{path}, row {number}: {fields}")
+        yield Row(path, number, fields)
 
 
 def _fields(path: Path, number: int, line: str) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.stages.world import World
+from aha.tasks.reading import count_rows, shards_of
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 WIDTH = {"float32": 4, "bfloat16": 2}
@@ -107,5 +108,4 @@ def _asking(tokens: int | None, size: int | None, compute: Compute) -> Costs:
 def _rows(data: str) -> int | None:
     """How many there are, where they are there."""
     place = Path(data).expanduser()
-    files = [place] if place.is_file() else sorted(place.glob("*.jsonl")) if place.is_dir() else []
-    return sum(file.read_bytes().count(b"\n") for file in files) or None
+    return sum(map(count_rows, [place] if place.is_file() else shards_of(data))) or None

@@ -49,6 +49,7 @@ SOURCES = {
     "sample.patience": "[ours: a pause, another try, then the run stops with what it has]",
     "sample.unjudged": "[ours: a fifth without a verdict is no accident]",
     "sample.chunk": "[ours: what a crash may cost]",
+    "sample.shards": "[ours: lines that a person can edit; parquet for large sets]",
     "sample.shard_rows": "[ours: files that a person can open]",
     "sample.seed": "[ours: 0; give another for other samples]",
     "compute": "[ours: all that the machine has; changes nothing that is sampled beyond rounding]",

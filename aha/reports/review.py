@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.reports.page import rendered
 from aha.rundir import Record
 from aha.tasks.examples import read_examples, write_example
-from aha.tasks.reading import Refused, Row, rows_of
+from aha.tasks.reading import Refused, Row, count_rows, rows_of, shards_of
 from aha.text import language_share
 from aha.types import Conversation, Example
 
@@ -59,6 +59,7 @@ def write_review(root: Path, most: int | None = 200) -> tuple[Path, int]:
 
 def take(root: Path, file: Path) -> Counter[str]:
     """The rows that a person changed or dropped stand in the set now, or do not; those before are kept in `rows-before-review`.
+    What a person corrected is JSON lines, whatever it was.
 
     `file` has what the page saves (`id`, `content`, `reasoning_content`, or `drop`), or whole rows. BadInput, with file and line, where one
     is none; nothing is changed then."""
@@ -131,7 +132,7 @@ def _edited(example: Example, edit: Edit | None) -> Example | None:
 def _replace(root: Path, lines: Sequence[str]) -> None:
     """The old rows leave their name and the new ones take it; a crash between the two leaves both, under names that say which is which."""
     disk, rows, before, beside = Disk(), root / ROWS, root / BEFORE, root / "rows-reviewed"
-    per_shard = max(1, max(_lines(path) for path in rows.glob("*.jsonl")))
+    per_shard = max(1, max(map(count_rows, shards_of(str(rows)))))
     with trouble(root):
         for stale in (beside, before):
             if stale.exists():
@@ -141,8 +142,3 @@ def _replace(root: Path, lines: Sequence[str]) -> None:
         disk.rename(rows, before)
         disk.rename(beside, rows)
         disk.fsync(root)
-
-
-def _lines(path: Path) -> int:
-    with trouble(path):
-        return path.read_bytes().count(b"\n")

@@ -21,7 +21,7 @@ from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
 from aha.stages.rewriters import REWRITER_NEEDED, Rewriter, Rules
-from aha.stages.store import ROWS, Store, publish
+from aha.stages.store import ROWS, Form, Store, publish
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable
 from aha.tasks.mixture import Mix
@@ -48,7 +48,8 @@ class Sample:
     `rewritten` says. Rows that share a run of `words` words with the benchmarks or files `against` are left out, and so is what is `near`
     (from that share of equal runs of five words on) another row of its problem. `also`: rows written elsewhere. `mix`: shares of domains.
 
-    `chunk` problems are asked between two saves. More than `unjudged` of the last replies without a verdict end the run, after a pause."""
+    `chunk` problems are asked between two saves; at the end the rows stand in `shards` of `shard_rows` each. More than `unjudged` of the
+    last replies without a verdict end the run, after a pause."""
 
     model: str
     problems: Problems
@@ -76,6 +77,7 @@ class Sample:
     patience: Patience = Patience()
     unjudged: float = 0.2
     chunk: int = 64
+    shards: Form = "jsonl"
     shard_rows: int = 1_000
     seed: int = 0
 
@@ -126,7 +128,7 @@ class Sample:
                 for number in range(start, len(chunks)):
                     tally = left_out if number == 0 else Tally()
                     self._chunk(factory, number, chunks[number], store, observer, rundir, tally)
-        result = publish(rundir, self.mix, self.seed, self.shard_rows)
+        result = publish(rundir, self.mix, self.seed, self.shard_rows, self.shards)
         if not rundir.finished:
             rundir.finish(result)
 

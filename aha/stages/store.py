@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aha.durable import Disk, Place, Shards, remove_folder, trouble
 from aha.errors import BadInput, BarFailed
@@ -16,11 +16,13 @@ from aha.rundir import RunDir
 from aha.stages.funnel import ENDS, KEPT, Tally, report
 from aha.tasks.examples import write_example
 from aha.tasks.mixture import Mix, chosen
+from aha.tasks.tables import write_table
 from aha.types import Example
 
 ROWS, RAW = "rows", "raw"
 BEFORE = {ROWS: "kept", RAW: "kept-raw"}  # where the rows are until the set is whole
 AT_ONCE = 1_000
+Form = Literal["jsonl", "parquet"]
 
 
 class Store:
@@ -52,8 +54,9 @@ class Store:
             yield "\n".join(message["content"] for message in before), last.get("reasoning_content", ""), last["content"]
 
 
-def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int) -> dict[str, Any]:
-    """The set, mixed, in the folder `rows`, which appears whole; what the run came to. BarFailed where there is no row, or no such mix."""
+def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "jsonl") -> dict[str, Any]:
+    """The set, mixed, in the folder `rows`, which appears whole; what the run came to. BarFailed where there is no row, or no such mix, or
+    a row that the form cannot hold."""
     root, disk, tally = rundir.root, rundir.disk, Tally.of(rundir.metrics())
     kept = tally.kept()
     if not kept:
@@ -65,8 +68,12 @@ def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int) -> dict[str, An
     if not (root / ROWS).exists():
         rows = _named(root / BEFORE[ROWS])
         picked = chosen(((name, domain) for name, domain, _ in rows), quotas, seed)
-        _write(root / RAW, (line for name, _, line in _named(root / BEFORE[RAW]) if name.removesuffix("/raw") in picked), per_shard, disk)
-        _write(root / ROWS, (line for name, _, line in _named(root / BEFORE[ROWS]) if name in picked), per_shard, disk)
+        for name in (RAW, ROWS):
+            lines = (line for each, _, line in _named(root / BEFORE[name]) if each.removesuffix("/raw" if name == RAW else "") in picked)
+            try:
+                _write(root / name, lines, per_shard, disk, form)
+            except BadInput as error:
+                raise BarFailed(f"{error}. All rows are in {root / BEFORE[ROWS]}") from error
     for folder in BEFORE.values():
         if (root / folder).exists():
             remove_folder(disk, root / folder)
@@ -80,24 +87,35 @@ def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield row["id"], row["domain"], line
 
 
-def _write(folder: Path, lines: Iterable[str], per_shard: int, disk: Disk) -> None:
+def _write(folder: Path, lines: Iterable[str], per_shard: int, disk: Disk, form: Form) -> None:
     """The folder appears whole, by one rename, and without checksums: a person may edit it. Nothing where there is no line."""
     waiting = iter(lines)
-    first = list(islice(waiting, AT_ONCE))
-    if not first or folder.exists():
+    first = next(waiting, None)
+    if first is None or folder.exists():
         return
-
     beside = folder.with_name(f".{folder.name}.aside")
     with trouble(folder):
         if beside.exists():
             disk.remove(beside)
-        shards, part = Shards(beside, per_shard, disk=disk), first
-        while part:
-            shards.append(part)
-            part = list(islice(waiting, AT_ONCE))
+        (_tables if form == "parquet" else _lines)(beside, chain([first], waiting), per_shard, disk)
         disk.fsync(beside)
         disk.rename(beside, folder)
         disk.fsync(folder.parent)
+
+
+def _lines(folder: Path, lines: Iterator[str], per_shard: int, disk: Disk) -> None:
+    shards = Shards(folder, per_shard, disk=disk)
+    while part := list(islice(lines, AT_ONCE)):
+        shards.append(part)
+
+
+def _tables(folder: Path, lines: Iterator[str], per_shard: int, disk: Disk) -> None:
+    disk.mkdir(folder)
+    for number, first in enumerate(lines):
+        path = folder / f"{number:05d}.parquet"
+        for piece in write_table(chain([first], islice(lines, per_shard - 1))):
+            disk.append(path, piece)
+        disk.fsync(path)
 
 
 def _why(tally: Tally) -> str:

@@ -1,8 +1,9 @@
 """Examples on disk: what `Sample` writes, a person edits and `Sft` imitates, and the plain chat files of other people.
 
-One JSON object a line. Ours: `{"id", "domain", "language", "messages": [{"role", "content", "reasoning_content"?}], "origin"?}`. Others:
-`messages` alone, `conversations` of `from` and `value`, or two fields, as `prompt` and `completion` or `question` and `solution`, each a
-text or a list of messages. A thought may stand in `reasoning_content`, or as `<think>...</think>` at the beginning of what was said.
+One JSON object a line, or a row of a Parquet file with such columns. Ours: `{"id", "domain", "language", "messages": [{"role", "content",
+"reasoning_content"?}], "origin"?}`. Others: `messages` alone, `conversations` of `from` and `value`, or two fields, as `prompt` and
+`completion` or `question` and `solution`, each a text or a list of messages. A thought may stand in `reasoning_content`, or as
+`<think>...</think>` at the beginning of what was said.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
-from aha.tasks.reading import LONGEST_LINE, Refused, Row, rows_of
+from aha.tasks.reading import LONGEST_LINE, Refused, Row, folder_of, rows_of, shards_of
 from aha.template import END_THINK, THINK, apart
 from aha.types import Conversation, Example, Message, Origin
 
 BadRows = Literal["stop", "skip"]
+TURNS = ("messages", "conversations")
 ASKED = ("prompt", "question", "problem", "instruction", "input")
 SAID = ("completion", "solution", "response", "answer", "output")
 THOUGHT = ("reasoning_content", "reasoning", "thinking")
 ROLES = {"system": "system", "user": "user", "assistant": "assistant", "human": "user", "gpt": "assistant"}
 MOST_SKIPPED = 0.01
-ENDINGS = (".jsonl", ".jsonl.gz")
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class LoadedExamples:
 
 
 def read_examples(path: Path | str) -> list[Example]:
-    """Every row of a .jsonl file, a folder of such shards, a run directory with `rows`, or a Hugging Face data set.
+    """Every row of a .jsonl or .parquet file, a folder of such shards, a run directory with `rows`, or a Hugging Face data set.
 
-    BadInput names file, line and what is wrong with the first row that is broken."""
+    BadInput names file, line or row, and what is wrong with the first row that is broken."""
     return list(load_examples(str(path)).examples)
 
 
@@ -86,13 +87,10 @@ def _written(message: Message) -> dict[str, str]:
 
 
 def _rows(source: str, split: str, subset: str | None) -> Iterator[Row | Refused]:
-    folder = Path(source).expanduser()
-    if (folder / "rows").is_dir():
-        folder = folder / "rows"
-    if not folder.is_dir():
-        return rows_of(source, split, subset)
-    shards = sorted(path for path in folder.iterdir() if path.name.endswith(ENDINGS) and not path.name.startswith("."))
-    return (row for shard in shards for row in rows_of(str(shard), split, subset)) if shards else rows_of(str(folder), split, subset)
+    if shards := shards_of(source):
+        return (row for shard in shards for row in rows_of(str(shard), split, subset))
+    folder = folder_of(source)
+    return rows_of(str(folder) if folder.is_dir() else source, split, subset)
 
 
 # --- one row ----------------------------------------------------------------------------------------------------------
@@ -139,7 +137,7 @@ def _origin(value: object) -> Origin | None:
 
 def _messages(fields: Mapping[str, object]) -> tuple[Message, ...]:
     """The turns, checked: somebody asks, and the assistant speaks last."""
-    turns = fields.get("messages", fields.get("conversations"))
+    turns = next((fields[name] for name in TURNS if fields.get(name) is not None), None)
     if turns is not None:
         said = [_message(turn) for turn in _listed(turns)]
     else:

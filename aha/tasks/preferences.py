@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.tasks.forms import language_of
-from aha.tasks.reading import Refused, Row, rows_of
+from aha.tasks.reading import Refused, Row, rows_of, shards_of
 from aha.types import Conversation, Labelled, Message, Open, Pair, Problem
 
 ASKED = ("prompt", "question", "instruction")
@@ -42,7 +41,7 @@ def write_preference(value: Pair | Labelled) -> str:
 
 
 def read_pairs(source: str) -> list[Pair]:
-    """Every pair of a .jsonl file, a folder of such shards, a run directory with `rows`, or a data set. BadInput names file and line."""
+    """Every pair of a file, a folder of shards, a run directory with `rows`, or a data set. BadInput names file and line or row."""
     return [_at(row, lambda row: _ours(row, Pair) or _pair(row)) for row in _rows(source)]
 
 
@@ -52,10 +51,7 @@ def read_labelled(source: str) -> list[Labelled]:
 
 
 def _rows(source: str) -> list[Row | Refused]:
-    folder = Path(source).expanduser()
-    folder = folder / "rows" if (folder / "rows").is_dir() else folder
-    shards = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
-    rows = [row for each in [str(path) for path in shards] or [source] for row in rows_of(each, "train", None)]
+    rows = [row for each in [str(path) for path in shards_of(source)] or [source] for row in rows_of(each, "train", None)]
     if not rows:
         raise BadInput(f"{source} holds no row: one JSON object a line is needed")
     return rows

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from aha.errors import BadInput
+from aha.tasks.tables import read_table, table_rows
 
 LONGEST_LINE = 4_000_000  # bytes
 FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
+LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -42,12 +44,41 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refus
     """The rows of a file where `source` is or looks like one, else of a Hugging Face data set, from the hub or a folder."""
     path = Path(source).expanduser()
     if path.is_file():
-        return _from_table(path) if path.suffix == ".parquet" else _from_file(path)
+        return _from_table(path) if path.suffix == TABLE else _from_file(path)
     if path.is_dir():
         return _from_data_set(str(path), split, subset)
     if path.suffix in FILES or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise BadInput(f"{source} was not found: name a .jsonl file, or a Hugging Face data set such as openai/gsm8k")
     return _from_data_set(source, split, subset)
+
+
+def folder_of(source: str) -> Path:
+    """Where the rows of a set lie: of a run directory, in its folder `rows`."""
+    place = Path(source).expanduser()
+    return place / "rows" if (place / "rows").is_dir() else place
+
+
+def shards_of(source: str) -> list[Path]:
+    """The files of a folder or run directory that are read one after another: JSON lines, or Parquet with a number for a name, since other
+    names tell splits apart. None where there are none. BadInput for a folder with both, whose rows might count twice."""
+    folder = folder_of(source)
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    lines = [path for path in files if path.name.endswith(LINES)]
+    tables = [path for path in files if path.suffix == TABLE and path.stem.isdecimal()]
+    if lines and tables:
+        raise BadInput(f"{folder} holds {lines[0].name} and {tables[0].name}: which of the two is the set? Move the other away")
+    return lines or tables
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file has: what a table says of itself, or its lines."""
+    if path.suffix == TABLE:
+        return table_rows(path)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return sum(1 for line in file if line.strip())
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _from_file(path: Path) -> Iterator[Row | Refused]:
@@ -67,14 +98,9 @@ def _from_file(path: Path) -> Iterator[Row | Refused]:
 
 
 def _from_table(path: Path) -> Iterator[Row | Refused]:
-    from datasets import Dataset  # heavy, and only needed here
-
-    try:
-        rows = Dataset.from_parquet(str(path), keep_in_memory=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BadInput(f"{path} cannot be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
-    for number, fields in enumerate(rows, start=1):
-        yield _row(fields, f"{path}, row {number}", f"{path.name}:{number}")
+    for number, fields in read_table(path):
+        place = f"{path}, row {number}"
+        yield Refused(place, fields) if isinstance(fields, str) else _row(fields, place, f"{path.name}:{number}")
 
 
 def _line(line: bytes, place: str, name: str) -> Row | Refused:

@@ -13,7 +13,7 @@ from aha.answers import gradable
 from aha.errors import BadInput
 from aha.evals.exams.exam import Exam, Item, WrongColumns
 from aha.evals.files import data_folder, read_json, read_rows, read_table
-from aha.tasks.reading import FILES, Refused, rows_of
+from aha.tasks.reading import FILES, Refused, Row, rows_of
 
 TABLES = (".csv", ".tsv")
 
@@ -90,7 +90,7 @@ def _rows(files: Sequence[Path], exam: Exam) -> Iterator[tuple[str, str, int, di
         if path.suffix in TABLES:
             rows = list(read_table(path))
         elif path.suffix == ".parquet":
-            rows = [dict(each.fields) for each in rows_of(str(path), "train", None) if not isinstance(each, Refused)]
+            rows = [_taken(each) for each in rows_of(str(path), "train", None)]
         else:
             rows = read_rows(path)
             if exam.source.wrapped and len(rows) == 1 and all(isinstance(value, dict) for value in rows[0].values()):
@@ -101,6 +101,13 @@ def _rows(files: Sequence[Path], exam: Exam) -> Iterator[tuple[str, str, int, di
             rows = _called(rows, path.parent / exam.source.names)
         for number, row in enumerate(rows, start=1):
             yield f"{path}, record {number}", path.name.split(".")[0], number, row
+
+
+def _taken(row: Row | Refused) -> dict[str, Any]:
+    """BadInput for a row that cannot be read: without it the benchmark would be another."""
+    if isinstance(row, Refused):
+        raise BadInput(str(row))
+    return dict(row.fields)
 
 
 def _called(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:

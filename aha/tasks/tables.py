@@ -1,0 +1,117 @@
+"""Rows in Parquet files: ours, where the same rows are the same bytes, and anybody's, a thousand at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from aha.errors import BadInput
+
+AT_ONCE = 1_000  # rows in memory, and in a row group
+TEXTS = ("id", "domain", "language")
+
+
+def write_table(lines: Iterable[str]) -> Iterator[bytes]:
+    """A file of examples, whose lines are those of `write_example`, in pieces to be appended. Nothing in it depends on when or how often it
+    is written. BadInput for a row that no column can hold."""
+    from pyarrow import parquet  # heavy, and only needed for tables
+
+    sink, waiting = io.BytesIO(), iter(lines)
+    with parquet.ParquetWriter(sink, _schema(), compression="zstd", compression_level=3, write_page_checksum=True) as writer:
+        while group := list(islice(waiting, AT_ONCE)):
+            writer.write_table(_table([json.loads(line) for line in group]))
+            yield _taken(sink)
+    yield _taken(sink)
+
+
+def read_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    """Every row with its number, from 1; in place of one that cannot be read, why. BadInput where the file is no Parquet, or is damaged."""
+    import pyarrow
+    from pyarrow import parquet
+
+    number, place = 0, f"{path}"
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            place = f"{path}, from row 1 on,"
+            for batch in file.iter_batches(AT_ONCE, use_threads=False):
+                for fields in _records(batch):
+                    number += 1
+                    yield number, fields
+                place = f"{path}, from row {number + 1:,} on,"
+    except (OSError, pyarrow.ArrowException) as error:
+        raise BadInput(f"{place} cannot be read: {_first_line(error)}") from error
+
+
+def table_rows(path: Path) -> int:
+    """How many rows a file says it has. BadInput where it is no Parquet."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise BadInput(f"{path} cannot be read: {_first_line(error)}") from error
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _schema() -> Any:
+    """The columns of an example."""
+    import pyarrow as pa
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    message = pa.struct([("role", text), ("content", text), ("reasoning_content", text)])
+    said = [(name, text) for name in ("stage", "problem", "sampler")]
+    origin = pa.struct([*said, ("seed", pa.int64()), ("grader", text), ("template", text), ("parents", texts)])
+    return pa.schema([*((name, text) for name in TEXTS), ("messages", pa.list_(message)), ("origin", origin)])
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pylist(rows, _schema())
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        if len(rows) == 1:
+            raise BadInput(f"row {rows[0].get('id')} does not fit into Parquet ({_first_line(error)}); --shards jsonl holds it") from error
+        for row in rows:
+            _table([row])
+        raise BadInput(f"the rows do not fit into Parquet together: {_first_line(error)}") from error
+
+
+def _taken(sink: io.BytesIO) -> bytes:
+    """What was written since the last time."""
+    piece = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return piece
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _records(batch: Any) -> list[Mapping[str, Any] | str]:
+    """Row by row where the whole cannot be read."""
+    try:
+        found: list[Mapping[str, Any] | str] = batch.to_pylist()
+    except ValueError:
+        return [_record(batch.slice(place, 1)) for place in range(batch.num_rows)]
+    return found
+
+
+def _record(batch: Any) -> Mapping[str, Any] | str:
+    try:
+        (found,) = batch.to_pylist()
+    except ValueError as error:
+        return f"cannot be read: {_first_line(error)}"
+    fields: Mapping[str, Any] = found
+    return fields
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
