@@ -104,11 +104,13 @@ def sft(data: str, model: str = "tiny", lr: float = 1e-3, epochs: float = 1.5) -
 
 
 def reason_rl() -> Rl:
-    """Accuracy, format and language consistency, on all three reasoning domains; form and language alone on general prompts."""
+    """Accuracy, format and language consistency, on all three reasoning domains; form and language alone on general prompts, where the
+    summary is most of what is said."""
     parts = (
         Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKED),
         Weighted("format", Format(), 1.0, "all"),
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
+        Weighted("summary-language", LanguageConsistency(), 1.0, "summary", (*HELPFUL, *HARMLESS)),
     )
     return rl("@sft1", Mixed(((REASONING, 0.75), (GeneralProblems(), 0.25))), Rewards(parts), steps=192, lr=4e-4)
 
@@ -122,7 +124,7 @@ def align_rl() -> Rl:
         Weighted("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
         Weighted("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
     )
-    stage = rl("@sft2", REASONING, Rewards(parts), steps=120, lr=2e-4, temperature=0.7)
+    stage = rl("@sft2", REASONING, Rewards(parts), steps=144, lr=2e-4, temperature=0.7)
     probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
     return replace(stage, late=Late(72, ("helpful", "harmless"), EVERYTHING), probe=probe)
 
@@ -143,7 +145,7 @@ def rejection() -> Sample:
         model="@reason-rl",
         problems=REASONING,
         name="rejection",
-        questions=6_000,
+        questions=8_000,
         template=Delimited(),
         sampling=SAMPLING,
         samples=2,
@@ -224,7 +226,7 @@ SOURCES = {
 
 def world(name: str, model: str) -> World:
     """The measure of a stage's model, asked in the form that it was taught or rewarded for."""
-    return World(model, problems=200, template=Short() if name in ("base", "zero") else Delimited(), sampling=ASKED)
+    return World(model, problems=200, samples=4, template=Short() if name in ("base", "zero") else Delimited(), sampling=ASKED)
 
 
 def distill_vs_rl() -> Recipe:

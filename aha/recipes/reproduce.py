@@ -9,7 +9,7 @@ from aha.protocols import Stage
 from aha.recipes.r1 import distill_vs_rl, r1, reason_rl, rl, world, zero
 from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING
-from aha.rewards import Rewards, paper
+from aha.rewards import LanguageConsistency, Rewards, paper
 from aha.stages.annotate import Annotate
 from aha.stages.evaluate import Evaluate
 from aha.stages.prefer import Prefer
@@ -32,7 +32,10 @@ def reproduce() -> Recipe:
         ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2, lr=5e-4)),
         (
             "no-language",
-            replace(reason_rl(), rewards=Rewards(tuple(part for part in reason_rl().rewards.parts if part.name != "language"))),
+            replace(
+                reason_rl(),
+                rewards=Rewards(tuple(part for part in reason_rl().rewards.parts if not isinstance(part.reward, LanguageConsistency))),
+            ),
         ),
         ("measure-no-language", world("no-language", "@no-language")),
         ("student-rl", versus["student-rl"]),
