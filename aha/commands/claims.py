@@ -87,12 +87,13 @@ def _cold_start(arms: Sequence[Arm]) -> list[Claim]:
         steps,
         tuple(gap.value for gap in gaps),
     )
-    kept = [_less(arm.shown("zero", COUNTDOWN, "form"), arm.shown("dev1", COUNTDOWN, "form")) for arm in arms]
-    one = [_less(arm.shown("zero", COUNTDOWN, "consistency"), arm.shown("dev1", COUNTDOWN, "consistency")) for arm in arms]
+    domains = tuple(REASONING)  # on countdown alone zero is paid for the form, and keeps it
+    kept = [_less(arm.shown("zero", domains, "form"), arm.shown("dev1", domains, "form")) for arm in arms]
+    one = [_less(arm.shown("zero", domains, "consistency"), arm.shown("dev1", domains, "consistency")) for arm in arms]
     return [
         sooner,
-        claim("Cold start: the form is kept", "readable (2.3.1)", "Dev1 - zero, replies in form", kept),
-        claim("Cold start: one language", "readable (2.3.1)", "Dev1 - zero, language consistency", one),
+        claim("Cold start: the form is kept", "readable (2.3.1)", "Dev1 - zero, replies in form, all reasoning", kept),
+        claim("Cold start: one language", "readable (2.3.1)", "Dev1 - zero, language consistency, all reasoning", one),
     ]
 
 
