@@ -42,7 +42,7 @@ def read_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                     number += 1
                     yield number, fields
                 place = f"{path}, from row {number + 1:,} on,"
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, pyarrow.ArrowException) as error:  # ValueError: the name of a column that is no UTF-8
         raise BadInput(f"{place} cannot be read: {_first_line(error)}") from error
 
 
@@ -53,7 +53,7 @@ def table_rows(path: Path) -> int:
 
     try:
         return int(parquet.read_metadata(path).num_rows)
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise BadInput(f"{path} cannot be read: {_first_line(error)}") from error
 
 

@@ -12,6 +12,7 @@ from aha.commands.lineage import said, told
 from aha.errors import BadInput
 from aha.pipeline.lineage import ancestors, trace
 from aha.protocols import Stage
+from aha.tasks.tables import write_table
 from aha.versions import grader_version
 from tests.pipeline.test_graph import work
 from tests.pipeline.toys import Tells, Trains
@@ -73,6 +74,26 @@ def test_a_file_from_outside_says_what_it_can(tmp_path: Path) -> None:
     file = tmp_path / "chats.jsonl"
     file.write_text(json.dumps({"messages": [{"role": "user", "content": "hello"}]}) + "\n")
     assert list(said(trace(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    the row does not say"]
+
+
+def as_tables(store: Path) -> None:
+    """Every shard of lines becomes one of Parquet."""
+    for shard in store.glob("*/*/r*/*.jsonl"):
+        shard.with_suffix(".parquet").write_bytes(b"".join(write_table(shard.read_text().splitlines())))
+        shard.unlink()
+
+
+def test_a_row_of_a_table_leads_back_as_that_of_a_line_does(row: str, tmp_path: Path) -> None:
+    lines = "\n".join(said(trace(row)))
+    as_tables(tmp_path / "store")
+    table = row.replace(".jsonl:", ".parquet:")
+    assert "\n".join(said(trace(table))) == lines.replace(".jsonl", ".parquet")
+    assert trace(f"{table.rpartition(':')[0]}:second/0").row == trace(table).row
+    with pytest.raises(BadInput, match=r"00000\.parquet: it has 1 rows; there is no row 2"):
+        trace(table[:-1] + "2")
+    Path(table[:-2]).write_bytes(b"PAR1")
+    with pytest.raises(BadInput, match=r"00000\.parquet cannot be read: "):
+        trace(table)
 
 
 @pytest.mark.parametrize(

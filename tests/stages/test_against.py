@@ -9,6 +9,7 @@ from aha.evals.tiny_world import held_out
 from aha.stages.against import seen_of
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
+from aha.tasks.tables import write_table
 from aha.text import pieces
 
 
@@ -23,6 +24,14 @@ def test_the_tiny_world_is_known_in_every_domain():
     seen = seen_of(("tiny-world",), 10)
     assert all(seen.knows(problem.question) for problem in held_out(100, 48, 0))
     assert not any(seen.knows(problem.question) for problem in ChainProblems().all(200))
+
+
+def test_a_parquet_file_is_known_to_the_last_turn_of_its_conversations(tmp_path):
+    said = {"role": "assistant", "content": "the quick brown fox jumps over the lazy dog near the river"}
+    row = {"id": "1", "domain": "d", "language": "en", "messages": [{"role": "user", "content": "tell me of the fox"}, said]}
+    (tmp_path / "held.parquet").write_bytes(b"".join(write_table([json.dumps(row)])))
+    seen = seen_of((str(tmp_path / "held.parquet"),), 10)
+    assert seen.knows("once the quick brown fox jumps over the lazy dog near it") and not seen.knows("a quick fox and a dog")
 
 
 def test_a_published_benchmarks_questions_and_solutions_are_known(published, monkeypatch):

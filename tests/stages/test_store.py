@@ -1,0 +1,143 @@
+"""What a sampling run publishes: the same rows as JSON lines and as Parquet, the same bytes after kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aha.durable import Disk
+from aha.errors import BarFailed
+from aha.stages.rewriters import Rules
+from aha.tasks.examples import read_examples
+from aha.tasks.given import Given
+from aha.tasks.mixture import Mix
+from aha.tasks.reading import count_rows
+from aha.types import Conversation, Countdown, Example, Message, Origin
+from tests.faults import FailingDisk, ForgetfulDisk, Killed, KillingDisk
+from tests.house import ROOT
+from tests.runs import snapshot
+from tests.sampling import EASY, Listed, changed, problem, run, sums, tagged
+
+LINES = changed(shard_rows=3, samples=3, at_once=1, cap=2, problems=Listed(sums(7)), questions=7, mix=Mix(rows=11))
+TABLES = replace(LINES, shards="parquet")
+
+
+class CountingDisk(Disk):
+    """Ends the whole process by kill -9 before the change number `at`."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def append(self, path: Path, data: bytes) -> None:
+        self.left -= 1
+        if self.left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().append(path, data)
+
+
+class Appends(Disk):
+    """Counts."""
+
+    count = 0
+
+    def append(self, path: Path, data: bytes) -> None:
+        self.count += 1
+        super().append(path, data)
+
+
+def test_the_rows_of_both_forms_are_the_same_in_the_same_shards(tmp_path: Path) -> None:
+    results = [run(tmp_path / stage.shards, stage) for stage in (LINES, TABLES)]
+    assert results[0] == results[1]
+    assert read_examples(tmp_path / "parquet") == read_examples(tmp_path / "jsonl")
+    tables = sorted((tmp_path / "parquet/rows").iterdir())
+    assert [path.name for path in tables] == ["00000.parquet", "00001.parquet", "00002.parquet", "00003.parquet"]
+    assert [count_rows(path) for path in tables] == [3, 3, 3, 2]
+    assert not list(tmp_path.glob("parquet/kept*"))
+
+
+def test_what_rows_were_rewritten_from_is_published_in_the_same_form(tmp_path: Path) -> None:
+    counted = Listed((problem("用 3 4 1 得到 11。", Countdown((3, 4, 1), 11), "zh", "countdown"),))
+    stage = changed(problems=counted, questions=1, rewriter=Rules(), rewritten=EASY, samples=1, at_once=1, shards="parquet")
+    run(tmp_path / "run", stage, lambda prompt, seed: tagged("3 + 4 = 7 + 1 = 8 low 3 * 4 = 12 - 1 = 11 yes", "( 3 * 4 ) - 1"))
+    (row,), (raw,) = read_examples(tmp_path / "run"), read_examples(tmp_path / "run/raw")
+    assert row.origin is not None and row.origin.parents == (raw.id,)
+    assert [path.name for path in (tmp_path / "run/raw").iterdir()] == ["00000.parquet"]
+
+
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory: pytest.TempPathFactory) -> int:
+    disk = ForgetfulDisk()
+    run(tmp_path_factory.mktemp("count") / "run", TABLES, disk=disk)
+    return disk.count
+
+
+@pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("power", [False, True])
+def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(tmp_path: Path, changes: int, step: int, power: bool) -> None:
+    run(tmp_path / "whole", TABLES, disk=ForgetfulDisk())
+    whole = snapshot(tmp_path / "whole")
+    assert changes > 60
+    for at in range(changes - 1, 0, -step):  # publishing is last
+        root = tmp_path / str(at)
+        disk = KillingDisk(at, torn=at % 2 == 1)
+        with pytest.raises(Killed):
+            run(root, TABLES, disk=disk)
+        if power:
+            disk.cut_power(root)
+        run(root, TABLES, disk=ForgetfulDisk())
+        assert snapshot(root) == whole, at
+
+
+def test_a_full_disk_loses_no_row(tmp_path: Path, changes: int) -> None:
+    from errno import ENOSPC
+
+    from aha.errors import DiskTrouble
+
+    run(tmp_path / "whole", TABLES, disk=ForgetfulDisk())
+    failed = 0
+    for at in range(changes - 1, 10, -11):
+        disk = FailingDisk(at, ENOSPC)
+        try:
+            run(tmp_path / str(at), TABLES, disk=disk)
+        except DiskTrouble:
+            failed += 1
+        run(tmp_path / str(at), TABLES)
+        assert snapshot(tmp_path / str(at)) == snapshot(tmp_path / "whole"), at
+    assert failed > 0
+
+
+KILLED = """
+from pathlib import Path
+from tests.stages.test_store import TABLES, CountingDisk, run
+run(Path({root!r}), TABLES, disk=CountingDisk({at}))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_gets_kill_9_while_it_publishes_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    counting = Appends()
+    run(tmp_path / "whole", TABLES, disk=counting)
+    words = [sys.executable, "-c", KILLED.format(root=str(tmp_path / "killed"), at=counting.count - 3)]
+    done = subprocess.run(words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list((tmp_path / "killed").glob(".rows.aside/*.parquet"))
+    run(tmp_path / "killed", TABLES)
+    assert snapshot(tmp_path / "killed") == snapshot(tmp_path / "whole")
+
+
+def test_a_row_that_no_column_holds_ends_the_run_and_says_where_the_rows_are(tmp_path: Path) -> None:
+    from aha.tasks.examples import write_example
+
+    said = Conversation((Message("user", "1 + 1?"), Message("assistant", "2", "one more")))
+    origin = Origin("theirs", "sum", "model", 2**64, "g", "t")
+    (tmp_path / "given.jsonl").write_text(write_example(Example("theirs/1", "sums", "en", said, origin)) + "\n")
+    stage = replace(TABLES, also=(Given(str(tmp_path / "given.jsonl")),), mix=Mix())
+    with pytest.raises(BarFailed, match=r"row sample/given-0/theirs/1 does not fit into Parquet .* All rows are in .*kept$"):
+        run(tmp_path / "run", stage)
+    assert sum(count_rows(path) for path in (tmp_path / "run/kept").glob("*.jsonl")) == 14 + 1

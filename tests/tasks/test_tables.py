@@ -1,0 +1,199 @@
+"""Rows as Parquet: the same values, the same bytes, columns for other people's tools, and what a damaged file is told."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from datasets import List, Value, load_dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from aha.errors import BadInput
+from aha.tasks.examples import load_examples, read_examples, write_example
+from aha.tasks.preferences import read_pairs
+from aha.tasks.reading import Refused, count_rows, rows_of, shards_of
+from aha.tasks.rows import RowProblems
+from aha.tasks.tables import read_table, table_rows, write_table
+from aha.types import Conversation, Example, Message, Origin
+from tests.tasks.test_examples import OURS
+
+ASKED, SAID = {"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2", "reasoning_content": "one more"}
+
+
+def example(number: int) -> Example:
+    said = Conversation((Message("user", f"{number} + 1?"), Message("assistant", str(number + 1), "one more")))
+    return Example(f"set/{number}", "sums", "en", said, Origin("set", f"sum-{number}", "model@abc", number, "g", "Short@1", ("raw",)))
+
+
+def wrote(path: Path, examples: Sequence[Example]) -> Path:
+    path.write_bytes(b"".join(write_table(map(write_example, examples))))
+    return path
+
+
+def foreign(path: Path, *rows: dict[str, Any]) -> Path:
+    parquet.write_table(pa.Table.from_pylist(list(rows)), path)
+    return path
+
+
+@settings(max_examples=40)
+@given(st.lists(OURS, min_size=1, max_size=4, unique_by=lambda example: example.id))
+def test_what_is_written_is_read_again_as_it_was(tmp_path_factory: pytest.TempPathFactory, examples: list[Example]) -> None:
+    path = wrote(tmp_path_factory.getbasetemp() / "examples.parquet", examples)
+    assert read_examples(path) == examples
+    assert table_rows(path) == count_rows(path) == len(examples)
+
+
+def test_every_field_of_an_example_has_its_column(tmp_path: Path) -> None:
+    schema = parquet.read_schema(wrote(tmp_path / "a.parquet", [example(1)]))
+    assert set(schema.names) == set(json.loads(write_example(example(1))))
+    assert {field.name for field in schema.field("origin").type} == {field.name for field in fields(Origin)}
+
+
+def test_the_same_rows_are_the_same_bytes_in_row_groups_of_a_thousand(tmp_path: Path) -> None:
+    rows = [example(number) for number in range(2_500)]
+    one, other = (wrote(tmp_path / f"{name}.parquet", rows) for name in ("one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    file = parquet.ParquetFile(one)
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [1_000, 1_000, 500]
+    assert read_examples(one) == rows
+
+
+def test_the_datasets_library_gives_messages_as_a_list_of_structs(tmp_path: Path) -> None:
+    path = wrote(tmp_path / "a.parquet", [example(1), example(2)])
+    loaded = load_dataset("parquet", data_files=str(path), cache_dir=str(tmp_path / "cache"))["train"]
+    text = Value("string")
+    assert loaded.features["messages"] == List({"role": text, "content": text, "reasoning_content": text})
+    assert loaded[1]["messages"][0] == {"role": "user", "content": "2 + 1?", "reasoning_content": None}
+    assert (loaded[1]["origin"]["seed"], loaded[1]["origin"]["parents"]) == (2, ["raw"])
+
+
+def test_a_row_that_no_column_holds_is_named(tmp_path: Path) -> None:
+    lines = [write_example(example(number)) for number in (1, 2**64, 3)]
+    with pytest.raises(BadInput, match=r"^row set/18446744073709551616 does not fit into Parquet \(.*\); --shards jsonl holds it$"):
+        list(write_table(lines))
+
+
+# --- other people's files ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [ASKED, SAID]},
+        {"messages": None, "conversations": None, "question": "1 + 1?", "solution": "2", "reasoning": "one more"},
+        {"prompt": [ASKED], "completion": [SAID], "id": None, "origin": None},
+    ],
+)
+def test_the_usual_forms_are_read_whatever_else_is_null(tmp_path: Path, row: dict[str, Any]) -> None:
+    (read,) = read_examples(foreign(tmp_path / "chats.parquet", row))
+    assert read.conversation == Conversation((Message("user", "1 + 1?"), Message("assistant", "2", "one more")))
+    assert read.id == "chats.parquet:1"
+
+
+def test_pairs_and_problems_stand_in_tables_too(tmp_path: Path) -> None:
+    (pair,) = read_pairs(str(foreign(tmp_path / "pairs.parquet", {"prompt": "hi", "chosen": "hello", "rejected": "no"})))
+    assert (pair.chosen, pair.rejected) == ("hello", "no")
+    (problem,) = RowProblems(str(foreign(tmp_path / "sums.parquet", {"question": "1 + 1?", "answer": "2"}))).all()
+    assert problem.question == "1 + 1?"
+
+
+def test_a_folder_of_numbered_tables_is_read_in_order_and_other_names_are_splits(tmp_path: Path) -> None:
+    rows = tmp_path / "run/rows"
+    rows.mkdir(parents=True)
+    for number in (1, 0):
+        wrote(rows / f"0000{number}.parquet", [example(number)])
+    assert [each.id for each in read_examples(tmp_path / "run")] == ["set/0", "set/1"]
+    wrote(tmp_path / "test-00000-of-00001.parquet", [example(2)])
+    assert shards_of(str(tmp_path)) == []
+
+
+def test_a_folder_in_two_forms_is_refused(tmp_path: Path) -> None:
+    wrote(tmp_path / "00000.parquet", [example(1)])
+    (tmp_path / "00000.jsonl").write_text(write_example(example(1)) + "\n")
+    with pytest.raises(BadInput, match=r"holds 00000\.jsonl and 00000\.parquet: which of the two is the set\?"):
+        read_examples(tmp_path)
+
+
+# --- what is broken ---------------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_no_example_is_named_with_its_file_and_number(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "odd.parquet", {"messages": [ASKED, SAID]}, {"messages": [ASKED]})
+    with pytest.raises(BadInput, match=r"odd\.parquet, row 2: its last message is not the assistant's") as refused:
+        read_examples(path)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(BadInput, match=r"odd\.parquet, row 1: it has neither messages nor prompt or question"):
+        read_examples(foreign(path, {"a": 1}))
+
+
+def test_a_row_whose_text_is_no_utf_8_is_left_out_alone_when_asked(tmp_path: Path) -> None:
+    texts = [b"1 + 1?"] * 200
+    texts[41] = b"\xff"
+    asked = pa.array(texts, pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"question": asked, "solution": ["2"] * 200}), tmp_path / "torn.parquet")
+    loaded = load_examples(str(tmp_path / "torn.parquet"), "skip")
+    assert len(loaded.examples) == 199
+    assert str(loaded.skipped[0]).startswith(f"{tmp_path / 'torn.parquet'}, row 42: cannot be read: 'utf-8' codec")
+    rows = list(rows_of(str(tmp_path / "torn.parquet"), "train", None))
+    assert [number for number, row in enumerate(rows, start=1) if isinstance(row, Refused)] == [42]
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1 and no more", b'{"messages": []}\n', b"PAR1" + b"x" * 100 + b"PAR1"])
+def test_what_is_no_parquet_is_refused_in_a_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "bad.parquet"
+    path.write_bytes(data)
+    for read in (read_examples, table_rows):
+        with pytest.raises(BadInput) as refused:
+            read(path)
+        assert str(refused.value).startswith(f"{path} cannot be read: ") and "\n" not in str(refused.value)
+
+
+def test_a_flipped_bit_is_found_and_said_to_lie_behind_the_last_good_row(tmp_path: Path) -> None:
+    path = wrote(tmp_path / "flipped.parquet", [example(number) for number in range(1_500)])
+    file = parquet.ParquetFile(path)
+    data = bytearray(path.read_bytes())
+    names = file.metadata.row_group(1).column(0)
+    data[names.dictionary_page_offset + names.total_compressed_size // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match=r"flipped\.parquet, from row 1,001 on, cannot be read: .*CRC"):
+        read_examples(path)
+
+
+def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = wrote(tmp_path / "named.parquet", [example(1)])
+    path.write_bytes(path.read_bytes().replace(b"domain", b"doma\xffn"))
+    with pytest.raises(BadInput, match=r"named\.parquet.* cannot be read: 'utf-8' codec"):
+        read_examples(path)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**9), st.integers(0, 7), st.booleans())
+def test_a_file_that_is_damaged_anywhere_is_read_as_it_was_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, place: int, bit: int, cut: bool
+) -> None:
+    rows = [example(number) for number in range(3)]
+    data = bytearray(b"".join(write_table(map(write_example, rows))))
+    data[place % len(data)] ^= 1 << bit
+    path = tmp_path_factory.getbasetemp() / "damaged.parquet"
+    path.write_bytes(data[: place % len(data)] if cut else data)
+    try:
+        found = [fields for _, fields in read_table(path)]
+    except BadInput as refused:
+        assert "\n" not in str(refused) and str(path) in str(refused)
+    else:
+        assert len(found) == 3
+
+
+def test_a_table_is_read_a_thousand_rows_at_a_time(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"n": list(range(5_000))}), sink)
+    (tmp_path / "long.parquet").write_bytes(sink.getvalue())
+    assert [fields["n"] for _, fields in read_table(tmp_path / "long.parquet") if isinstance(fields, dict)] == list(range(5_000))
