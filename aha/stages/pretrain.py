@@ -38,6 +38,9 @@ class Pretrain:
     seed: int = 0
     save_every: int = 4
 
+    def __post_init__(self) -> None:
+        mixture(self.others)  # refuses what is no share before anything runs
+
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         tokenizer = backend.tokenizer(self.model)
         learner = backend.learner(self.model, self.optim, reference=False)
