@@ -110,7 +110,7 @@ def reason_rl() -> Rl:
         Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKED),
         Weighted("format", Format(), 1.0, "all"),
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
-        Weighted("summary-language", LanguageConsistency(), 1.0, "summary", (*HELPFUL, *HARMLESS)),
+        Weighted("summary-language", LanguageConsistency("summary"), 1.0, "summary", (*HELPFUL, *HARMLESS)),
     )
     return rl("@sft1", Mixed(((REASONING, 0.75), (GeneralProblems(), 0.25))), Rewards(parts), steps=192, lr=4e-4)
 

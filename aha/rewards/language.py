@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from aha.text import language_share
 from aha.types import Abstained, Problem, Reply
@@ -11,8 +12,11 @@ from aha.types import Abstained, Problem, Reply
 
 @dataclass(frozen=True)
 class LanguageConsistency:
-    """From 0 to 1; sees the thought only. A thought without words has none that are foreign; a reply that broke the template has no thought
-    that could be read, and earns nothing, or breaking it would hide what it was written in."""
+    """From 0 to 1; sees the thought only, as in the paper, or the summary only. What has no words has none that are foreign; a reply that
+    broke the template has neither part that could be read, and earns nothing, or breaking it would hide what it was written in."""
+
+    of: Literal["thought", "summary"] = "thought"
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        return [0.0 if reply.thought is None else language_share(reply.thought, problem.language) for reply in replies]
+        parts = [reply.thought if self.of == "thought" else reply.answer for reply in replies]
+        return [0.0 if part is None else language_share(part, problem.language) for part in parts]

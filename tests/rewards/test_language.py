@@ -48,3 +48,11 @@ def test_a_reply_that_broke_the_template_earns_nothing() -> None:
 def test_a_thought_that_is_one_long_quote_is_still_a_thought() -> None:
     assert paid("“所以检查”", "en") == 0.0
     assert paid(f"“{'检查' * 150}” yes", "en") == pytest.approx(1 / 151)
+
+
+def test_of_a_summary_the_thought_does_not_count() -> None:
+    reply = Reply("…", "so yes", "所以 yes", 9, "stop")
+    broken = Reply("…", None, None, 9, "length")
+    problem = Problem("p", "maths", "?", "en", Number("6"))
+    assert LanguageConsistency("summary")(problem, [reply, broken]) == [0.5, 0.0]
+    assert LanguageConsistency()(problem, [reply, broken]) == [1.0, 0.0]
