@@ -234,7 +234,7 @@ def distill_vs_rl() -> Recipe:
     whole = r1()
     needs = ("zero", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "distill")
     stages = [(name, stage) for name, stage in whole.stages if name in needs]
-    alone = replace(zero(), model="@student-base", steps=240, save_every=1, keep_last=40, keep_every=1)
+    alone = replace(zero(), model="@student-base", steps=600, save_every=1, keep_last=40, keep_every=1)
     stages += [("student-rl", alone), ("equal", Equal("@distill", "@student-rl"))]
     sources = {
         **whole.sources,
@@ -261,7 +261,7 @@ def r1() -> Recipe:
         ("align-rl", align_rl()),
         ("student", Shrink("tiny")),
         ("student-base", wider("@student", chunks=5)),
-        ("distill", sft("@rejection", "@student-base")),
+        ("distill", sft("@rejection", "@student-base", epochs=1.0)),
     ]
     measures = [(f"measure-{name}", world(name, model)) for name, model in MEASURED.items()]
     said = "[paper 3: temperature 0.6, top-p 0.95; held-out problems of every domain: ours]"
