@@ -126,4 +126,5 @@ def half_done(name: str, path: Path, data: bytes) -> None:
         case "append":
             Disk().append(path, data[: len(data) // 2])
         case "remove" if path.is_dir():
-            next(child for child in sorted(path.rglob("*")) if child.is_file()).unlink()
+            for child in [child for child in sorted(path.rglob("*")) if child.is_file()][:1]:  # an empty folder has none
+                child.unlink()

@@ -70,7 +70,7 @@ def test_the_first_steps_loss_is_that_of_plain_hugging_face_on_replies_alone(tmp
     base, out = trained(tmp_path, OPENS if opened else CHAT, "--template.prefilled", str(opened).lower())
     metrics, data = Record(out).metrics(), rows()
     assert len(metrics) == 5  # 24 twice, ten a step
-    first = [data[index] for index in Sft(base, "x", batch=BATCH).picks(0, ROWS)]
+    first = [data[index] for index in Sft(base, "x", batch=BATCH).course(ROWS).picks(0)]
     assert metrics[0]["loss"] == pytest.approx(surprise(base, first, opened), rel=1e-5)
     assert metrics[-1]["loss"] < metrics[0]["loss"] and all(line["skipped"] == 0 for line in metrics)
 

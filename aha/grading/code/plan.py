@@ -10,13 +10,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 
 from aha.grading.code.judging import can_judge
 from aha.types import Asserts
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_PARSING = Lock()
 
 IMPORT = ast.Import | ast.ImportFrom
 
@@ -52,6 +55,16 @@ class _Draft:
     late: list[ast.stmt] = field(default_factory=list)
 
 
+def parsed(source: str) -> ast.Module:
+    """`ast.parse`, one thread at a time: CPython before 3.12 counts its depth for all threads together, and another compilation may spoil
+    the count (SystemError), so it is asked again."""
+    with _PARSING:
+        for _ in range(3):
+            with suppress(SystemError):
+                return ast.parse(source)
+        return ast.parse(source)
+
+
 @lru_cache(maxsize=4096)
 def planned(reference: Asserts) -> Plan | None:
     """The plan of straight-line asserts; `None` where the tests have loops, or compare in ways that are not understood."""
@@ -65,13 +78,13 @@ def planned(reference: Asserts) -> Plan | None:
 def asserts_in(reference: Asserts) -> int:
     """How many assert statements there are; 0 where the tests cannot be read."""
     try:
-        return sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(reference.tests)))
+        return sum(isinstance(node, ast.Assert) for node in ast.walk(parsed(reference.tests)))
     except UNREADABLE:
         return 0
 
 
 def _plan(reference: Asserts) -> Plan | None:
-    before, body = statements(ast.parse(reference.tests))
+    before, body = statements(parsed(reference.tests))
     draft = _Draft(frozenset({reference.entry, "candidate"}))
     draft.lines += before
     for statement in body:
@@ -144,7 +157,7 @@ class _Probes(ast.NodeTransformer):
 def _support(draft: _Draft) -> str | None:
     """Every import, which answers rely on, and the statements that the calls need, in order; `None` where a comparison needs one of these
     too, or one comes after the first assert."""
-    needed = {name for call in draft.calls for name in _names(ast.parse(call))} - draft.names
+    needed = {name for call in draft.calls for name in _names(parsed(call))} - draft.names
     kept = list[ast.stmt]()
     for statement in reversed(draft.lines):
         if isinstance(statement, IMPORT) or needed & set(_bound(statement)):

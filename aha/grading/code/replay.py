@@ -15,7 +15,7 @@ from typing import Any
 
 from aha.grading.code.caller import Answer, Failed, Returned, Said, call_all, limits, run
 from aha.grading.code.calls import up_to_failure
-from aha.grading.code.plan import UNREADABLE, asserts_in, statements
+from aha.grading.code.plan import UNREADABLE, asserts_in, parsed, statements
 from aha.grading.code.programs import program
 from aha.grading.code.reading import sources
 from aha.grading.code.trials import Trial, Trials, shown
@@ -106,7 +106,7 @@ def _told(said: Said) -> tuple[str, Any]:
 def _instrumented(reference: Asserts) -> tuple[str, str | None]:
     """The tests with each `assert X` as a check that goes on when X fails, and the function that holds them, if one does."""
     try:
-        module = ast.parse(reference.tests)
+        module = parsed(reference.tests)
         before, body = statements(module)
         function = next((node for node in module.body if isinstance(node, ast.FunctionDef) and node.body is body), None)
         whole = ast.Module([*before, function], []) if function else module
