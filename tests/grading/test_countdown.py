@@ -141,8 +141,8 @@ MEGABYTE = [
 
 
 @pytest.mark.parametrize("text", MEGABYTE, ids=lambda text: text[:8])
-def test_a_megabyte_is_judged_in_a_second(text: str) -> None:
-    start = time.process_time()  # of this process: others may have the processor
+def test_a_megabyte_is_judged_in_seconds(text: str) -> None:
+    start = time.thread_time()  # of this thread: others of the process have the collector and their own work
     assert isinstance(grade(REFERENCE, text), Wrong)
     last_expression(text)
-    assert time.process_time() - start < 1.0
+    assert time.thread_time() - start < 5.0  # 0.1 to 0.4 alone; a square of the length would take hours
