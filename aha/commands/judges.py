@@ -101,7 +101,7 @@ def _paying(reward: Reward) -> Judge:
         try:
             values: Sequence[object] = reward(problem, [reply])
             return _as_grade(values[0])
-        except Exception as error:
+        except Exception as error:  # whatever somebody's own code raises is its verdict on this case, and the next case is asked
             return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
 
     return judge
@@ -111,7 +111,7 @@ def _grading(grader: Callable[..., object]) -> Judge:
     def judge(case: Case) -> Grade:
         try:
             return _as_grade(grader(case.reference, case.answer or ""))
-        except Exception as error:
+        except Exception as error:  # whatever somebody's own code raises is its verdict on this case, and the next case is asked
             return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
 
     return judge
