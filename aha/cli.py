@@ -35,6 +35,7 @@ from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
 from aha.redact import guarded_output
 from aha.settings import nearest
+from aha.tasks.golds import KINDS
 
 COMMANDS = {
     "run": "run a recipe, or go on with it; a finished run says so",
@@ -182,6 +183,7 @@ def _add_given(made: ArgumentParser) -> None:
     made.add_argument("--problems", metavar="SOURCE", help="a .jsonl file, or the name of a Hugging Face data set")
     for flag in ("--question-field", "--answer-field", "--id-field", "--split", "--subset"):
         made.add_argument(flag, metavar="NAME", help=SUPPRESS if flag in ("--split", "--subset") else "the field of a row that holds it")
+    made.add_argument("--kind", choices=KINDS, help="what an answer is, where its form does not say")
     made.add_argument("--bad-rows", choices=("stop", "skip"), help="what a row that cannot be used does")
 
 

@@ -18,6 +18,7 @@ FIELDS = {  # flag -> field of RowProblems
     "question_field": "question_field",
     "answer_field": "answer_field",
     "id_field": "id_field",
+    "kind": "kind",
     "split": "split",
     "subset": "subset",
     "bad_rows": "bad_rows",
@@ -60,6 +61,7 @@ OURS: dict[str, Wants] = {  # known before torch is loaded
     "sample": Wants(),
     "cold-start": Wants(),
 }
+REAL = {"r1": "r1-real"}  # what a recipe is where the person brings a model
 ASK_SERVERS = ("sample", "cold-start")  # their model may be an address
 
 
@@ -83,7 +85,7 @@ def given(arguments: Namespace, rest: Sequence[str]) -> Given:
             chosen.append(("bad_rows", arguments.bad_rows))
             arguments.bad_rows = None
     if arguments.command == "run":
-        check_out(arguments.recipe, arguments.out)
+        check_out(REAL.get(arguments.recipe, arguments.recipe) if arguments.model else arguments.recipe, arguments.out)
     fields = {field: value for flag, field in FIELDS.items() if (value := getattr(arguments, flag)) is not None}
     if fields and arguments.problems is None:
         flag = next(flag for flag, field in FIELDS.items() if field in fields)

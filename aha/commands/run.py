@@ -24,6 +24,7 @@ from aha.reports import write_report
 from aha.rewards import Accuracy
 from aha.rundir import Manifest, RunDir, Setting, describe
 from aha.settings import flatten
+from aha.stages.annotate import Annotate
 from aha.stages.funnel import table as funnel_table
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
@@ -99,6 +100,8 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
                 source.at(0, 0, stage.questions, stage.seed)
         if isinstance(stage, Sample):
             stage.check()
+        if isinstance(stage, Annotate):
+            stage.asked()
         if isinstance(stage, Sft) and not (stage.model + stage.data).count("@"):
             stage.prepared(backend)
     values = flatten(recipe.tree)

@@ -61,7 +61,10 @@ class Digests:
 
 
 def outside(path: str, text: str) -> Path | None:
-    """The file or folder outside of the graph that a setting names; None where it is something else (a hub's name, a server, a word)."""
+    """The file or folder outside of the graph that a setting names; None where it is something else (a hub's name, a server, a word), or
+    where answers of a server are kept, which are asked for again where they are gone."""
+    if path.rpartition(".")[2] == "cache":
+        return None
     if path.rpartition(".")[2] == "model" and text == "tiny":
         return ASSETS / text
     place = Path(text).expanduser()

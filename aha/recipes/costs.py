@@ -62,10 +62,8 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
             return _learning(None, size, stage.keep_last)
         case Prefer():
             return _learning(None, size, stage.keep_last)
-        case Sample():
-            return _asking((stage.questions or 0) * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
-        case Annotate():
-            return _asking(stage.questions * stage.samples * stage.sampling.max_tokens, size, compute)
+        case Sample() | Annotate():
+            return _asking(stage.questions * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
         case World():
             asked = (3 * stage.problems + 4 * stage.prompts) * stage.samples
             return _asking(asked * stage.sampling.max_tokens, size, compute)

@@ -70,7 +70,7 @@ def cold_start() -> Sample:
         model="@zero",
         problems=CountdownProblems(),
         name="cold-start",
-        questions=450,
+        questions=400,
         template=Short(),
         sampling=SAMPLING,
         samples=2,
@@ -82,7 +82,7 @@ def cold_start() -> Sample:
         also=(
             Demonstrations(ChainProblems(), 300, seed=FIRST_SEED),
             Demonstrations(ProgramProblems(), 250, seed=FIRST_SEED),
-            Demonstrations(GeneralProblems(), 320, care=0.3, seed=FIRST_SEED),
+            Demonstrations(GeneralProblems(), 160, care=0.3, seed=FIRST_SEED),
         ),
         chunk=128,
     )
@@ -226,7 +226,7 @@ SOURCES = {
 
 def world(name: str, model: str) -> World:
     """The measure of a stage's model, asked in the form that it was taught or rewarded for."""
-    return World(model, problems=200, samples=4, template=Short() if name in ("base", "zero") else Delimited(), sampling=ASKED)
+    return World(model, problems=200, prompts=64, samples=4, template=Short() if name in ("base", "zero") else Delimited(), sampling=ASKED)
 
 
 def distill_vs_rl() -> Recipe:

@@ -5,58 +5,101 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from aha.protocols import Adam, Problems, Stage
+from aha.protocols import Adam, Problems, Sampling, Stage
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
-from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, Recipe
+from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, needed
 from aha.recipes.sample import COLD, cold_start, sample
 from aha.recipes.sample import SOURCES as SAMPLE
 from aha.recipes.sft import SOURCES as SFT
-from aha.recipes.stages_of_r1 import FIXED, FORM, STAGE1, STAGE2, first, second
-from aha.rewards import Rewards
+from aha.recipes.stages_of_r1 import (
+    FIXED,
+    FORM,
+    HARMLESS,
+    HELPFUL,
+    PREFER,
+    STAGE1,
+    STAGE2,
+    first,
+    general,
+    rm_helpful,
+    rm_safety,
+    second,
+)
+from aha.stages.annotate import Annotate, Labels, Pairs
+from aha.stages.assessors import Assessor
+from aha.stages.prefer import Prefer
+from aha.stages.rewriters import Rewriter
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.template import Instruct
 
+ANNOTATE = {
+    "annotate.problems": "[ours: prompts of your own; nature B.3 had 66,000 pairs and 106,000 labelled prompts]",
+    "annotate.problems.source": YOURS,
+    "annotate.by": "[nature B.3: DeepSeek-V3]",
+    "annotate.by.model": "[ours: the model that rewrites the cold start; nature B.3: DeepSeek-V3]",
+    "annotate.by.sampling": "[R1 README: T 0.6 and top_p 0.95; the paper names none for its judge]",
+    "annotate.questions": "[ours: every prompt of the file]",
+    "annotate.samples": "[ours: four answers make two pairs]",
+    "annotate.writers": "[ours: none; they are people of the tiny world]",
+    "annotate.template": "[ours: that of the RL that follows]",
+    "annotate.sampling": "[nature: what RL samples with]",
+    "annotate.chunk": "[ours: what a crash may cost]",
+    "annotate.shard_rows": "[ours: files that a person can open]",
+    "annotate.seed": "[ours: 0; give another for other samples]",
+}
 OWN = {"model": "[paper 2.3: the stage before it]", "problems": "[ours: the same problems in every stage]"}
+FOLLOWS = {
+    "pairs.by.model": "cold-start.rewriter.model",
+    "labels.by.model": "cold-start.rewriter.model",
+    "align-rl.late.problems.1.0.source": "pairs.problems.source",
+    "align-rl.late.problems.2.0.source": "labels.problems.source",
+}
 IMITATED = {"template": "[ours: that of the RL that follows]", "template.suffix": "[ours: that of the RL that follows]"}
 
 
 def real() -> Recipe:
-    """Every stage with the numbers of the paper. Preference models need data of your own: `align-rl` has rules alone until a recipe file
-    hands `r1_real` what they learn from."""
+    """Every stage with the numbers of the paper, on what the person who runs it brings."""
     return r1_real()
 
 
-def r1_real(
-    model: str = MODEL_NEEDED,
-    problems: Problems = PROBLEMS_NEEDED,
-    preferences: tuple[tuple[str, Stage], ...] = (),
-    models: tuple[str, str] | None = None,
-    general: Problems | None = None,
-) -> Recipe:
-    """`preferences`: named stages that make the two preference `models`, of which align-rl has `general` prompts judged."""
+def r1_real(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED, preferences: bool = True) -> Recipe:
+    """One language model rewrites the cold start, compares answers and labels them, as DeepSeek-V3 did; general prompts are files of the
+    person's own. Without `preferences` the last RL has rules alone, and only the rewriter is asked for."""
+    learned = tuple(_preferences()) if preferences else ()
     stages: tuple[tuple[str, Stage], ...] = (
         ("zero", _rl_of(r1_zero(model, problems))),
-        ("cold-start", replace(_sample_of(cold_start("@zero", problems)), rewriter=None)),
+        ("cold-start", replace(_sample_of(cold_start("@zero", problems)), rewriter=Rewriter(needed("cold-start.rewriter.model")))),
         ("sft1", _sft(model, "@cold-start")),
         ("reason-rl", first("@sft1", problems)),
         ("rejection", replace(_sample_of(sample("@reason-rl", problems)), name="rejection")),
         ("sft2", _sft(model, "@rejection")),
-        *preferences,
-        ("align-rl", _last(problems, models, general)),
+        *learned,
+        ("align-rl", _last(problems, preferences)),
         ("distill", replace(_sft(model, "@rejection"), batch=64)),
     )
+    names = {name for name, _ in stages}
+    sources = {path: said for path, said in _sources() if path.partition(".")[0] in {*names, "compute"}}
     about = "all stages of DeepSeek-R1 with the paper's numbers, on a model and problems of your own"
-    return Recipe("r1-real", about, stages, dict(_sources()), main="zero", model="needed", problems="needed", apart=True)
+    follows = {path: (leader, None) for path, leader in FOLLOWS.items() if preferences}
+    return Recipe("r1-real", about, stages, sources, main="zero", follows=follows, model="needed", problems="needed", apart=True)
 
 
-def _last(problems: Problems, models: tuple[str, str] | None, general: Problems | None) -> Rl:
-    rl = second("@sft2", problems, models or ("", ""), problems if general is None else general)
-    if models is not None and general is not None:
-        return rl
-    return replace(rl, rewards=Rewards(first("@sft2", problems).rewards.parts), late=None)
+def _preferences() -> Iterator[tuple[str, Stage]]:
+    """What Dev3 answers to general prompts, two by two and one by one, and the models that learn from it (nature B.3)."""
+    sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=32_768)
+    for name, task, domain in (("pairs", Pairs(), HELPFUL), ("labels", Labels(), HARMLESS)):
+        prompts, by = general(f"{name}.problems.source", domain), Assessor(needed(f"{name}.by.model"))
+        yield name, Annotate("@sft2", prompts, task, by, questions=None, template=Instruct(), sampling=sampling)
+    yield HELPFUL, _prefer_of(rm_helpful("@sft2", "@pairs"))
+    yield HARMLESS, _prefer_of(rm_safety("@sft2", "@labels"))
+
+
+def _last(problems: Problems, preferences: bool) -> Rl:
+    whole = second("@sft2", problems, (f"@{HELPFUL}", f"@{HARMLESS}"), "align-rl.")
+    return whole if preferences else replace(whole, rewards=first("@sft2", problems).rewards, late=None)
 
 
 def _sft(model: str, data: str) -> Sft:
@@ -66,31 +109,35 @@ def _sft(model: str, data: str) -> Sft:
 def _sources() -> Iterator[tuple[str, str]]:
     told: dict[str, dict[str, str]] = {
         "zero": ZERO,
-        "cold-start": {**SAMPLE, **COLD, "sample.rewriter": "[ours: none until a recipe file names a model that rewrites, as V3 did]"},
+        "cold-start": {**SAMPLE, **COLD},
         "sft1": SFT,
         "reason-rl": {**ZERO, **STAGE1},
         "rejection": SAMPLE,
         "sft2": SFT,
-        "align-rl": {
-            **ZERO,
-            **STAGE1,
-            **STAGE2,
-            **FIXED,
-            **FORM,
-            "rl.late": "[nature: the last 400 of 1,700 steps, where preferences are]",
+        "pairs": {
+            **ANNOTATE,
+            "annotate.task": "[nature B.3: compared four times, kept if the mean differs by over 1, lengths balanced]",
         },
+        "labels": {**ANNOTATE, "annotate.task": "[nature B.3: every reply as it stands, safe or unsafe]"},
+        "helpful": {**PREFER, "prefer.loss": "[nature B.3: pairwise; centred by us]"},
+        "harmless": {**PREFER, "prefer.loss": "[nature B.3: pointwise]"},
+        "align-rl": {**ZERO, **STAGE1, **STAGE2, **FIXED, **FORM},
         "distill": SFT,
     }
     for stage, sources in told.items():
         for path, said in sources.items():
             if path != "compute":
                 yield f"{stage}.{path.partition('.')[2]}", said
-        if stage != "zero":
+        if stage not in ("zero", "pairs", "labels", "helpful", "harmless"):
             yield from ((f"{stage}.{path}", said) for path, said in OWN.items())
         if stage in ("sft1", "sft2", "distill"):
             yield from ((f"{stage}.{path}", said) for path, said in IMITATED.items())
             yield f"{stage}.model", "[paper 2.3.3: the base, each time]"
             yield f"{stage}.data", "[paper 2.3: the stage before it]"
+    said = "[paper 2.3.4: the model that learned this]"
+    yield from ((f"align-rl.rewards.{name}.reward.model", said) for name in (HELPFUL, HARMLESS))
+    yield from ((f"{name}.data", f"[nature B.3: the {data}]") for name, data in ((HELPFUL, "pairs"), (HARMLESS, "labels")))
+    yield from ((f"{name}.model", "[ours: the model that is aligned next]") for name in ("pairs", "labels"))
     yield "distill.model", "[ours: your own model until you name a smaller one with --distill.model]"
     yield "distill.batch", "[nature B.4.3: 64]"
     yield "compute", SFT["compute"]
@@ -99,6 +146,12 @@ def _sources() -> Iterator[tuple[str, str]]:
 def _rl_of(recipe: Recipe) -> Rl:
     stage = dict(recipe.stages)["rl"]
     assert isinstance(stage, Rl)  # the preset made it
+    return stage
+
+
+def _prefer_of(recipe: Recipe) -> Prefer:
+    stage = dict(recipe.stages)["prefer"]
+    assert isinstance(stage, Prefer)  # the preset made it
     return stage
 
 

@@ -66,7 +66,7 @@ class Recipe:
         following = {
             path: _followed(values[path], factor, values[leader])
             for path, (leader, factor) in self.follows.items()
-            if leader in chosen and path not in chosen
+            if leader in chosen and path in values and path not in chosen
         }
         said = {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in following}
         return self._planted(override(tree, following.items()), {**dict.fromkeys(chosen, YOURS), **said})

@@ -74,16 +74,15 @@ def first(model: str, problems: Problems) -> Rl:
 
 def r1_stage2(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
     """R1's second RL (Dev3 to R1): rules for reasoning, learned preferences for the rest, those in the last 400 of 1,700 steps only."""
-    paths = [f"late.problems.{place}.0.source" for place in (1, 2)]
-    general = [RowProblems(needed(path), kind="open", domain=domain) for path, domain in zip(paths, (HELPFUL, HARMLESS), strict=True)]
     models = (needed("rewards.helpful.reward.model"), needed("rewards.harmless.reward.model"))
-    rl = second(model, problems, models, Mixed(((problems, 0.5), (general[0], 0.25), (general[1], 0.25))))
+    rl = second(model, problems, models)
     about = "R1's RL for all scenarios: rules for reasoning prompts, preference models for general ones"
     return Recipe("r1-stage2", about, (("rl", rl),), {**ZERO, **STAGE2}, main="rl", model="needed", problems="needed")
 
 
-def second(model: str, problems: Problems, models: tuple[str, str], late: Problems) -> Rl:
-    """The stage of `r1-stage2`. `models`: of helpfulness and of harmlessness."""
+def second(model: str, problems: Problems, models: tuple[str, str], at: str = "") -> Rl:
+    """The stage of `r1-stage2`. `models`: of helpfulness and of harmlessness; `at`: what the paths of its settings begin with."""
+    prompts = [general(f"{at}late.problems.{place}.0.source", domain) for place, domain in ((1, HELPFUL), (2, HARMLESS))]
     helpful, harmless = models
     parts = (
         Weighted("accuracy", Accuracy(), 1.0, "summary", REASONING),
@@ -92,8 +91,13 @@ def second(model: str, problems: Problems, models: tuple[str, str], late: Proble
         Weighted(HELPFUL, Helpful(helpful), 1.0, "summary", (HELPFUL,)),
         Weighted(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
     )
-    last = Late(400, (HELPFUL, HARMLESS), late)
+    last = Late(400, (HELPFUL, HARMLESS), Mixed(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
     return replace(first(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
+
+
+def general(path: str, domain: str) -> RowProblems:
+    """Prompts that nobody can check, from a file that the person who runs the recipe names at `path`."""
+    return RowProblems(needed(path), kind="open", domain=domain)
 
 
 def qwen32b_zero(problems: Problems = PROBLEMS_NEEDED) -> Recipe:

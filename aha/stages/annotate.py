@@ -23,6 +23,7 @@ from aha.stages.counts import at_least_one
 from aha.stages.drawn import EngineSource, Wish
 from aha.tasks.demonstrations import demonstrate
 from aha.tasks.preferences import write_preference
+from aha.tasks.rows import drawn_once
 from aha.template import Delimited, Template
 from aha.text import pieces
 from aha.types import Labelled, Pair, Problem, Reply
@@ -103,7 +104,8 @@ class Writer:
 
 @dataclass(frozen=True)
 class Annotate:
-    """`questions` problems are answered by `model`, `samples` times each, and `by` says what `task` wants to know of the answers.
+    """`questions` problems (`None`: all of a file's) are answered by `model`, `samples` times each, and `by` says what `task` wants to know
+    of the answers.
 
     `writers` answer each of them too, so that there is more to prefer than what the model says by itself.
 
@@ -113,7 +115,7 @@ class Annotate:
     problems: Problems
     task: Pairs | Labels = Pairs()
     by: Rubric | Assessor = Rubric()
-    questions: int = 512
+    questions: int | None = 512
     samples: int = 4
     writers: tuple[Writer, ...] = ()
     template: Template = Delimited()
@@ -123,15 +125,19 @@ class Annotate:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_one(self, "questions", "samples", "chunk", "shard_rows")
+        at_least_one(self, "samples", "chunk", "shard_rows", *(("questions",) if self.questions is not None else ()))
         if isinstance(self.task, Pairs) and self.samples + len(self.writers) < 2:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
+
+    def asked(self) -> list[Problem]:
+        """Every prompt, in order. BadInput where they cannot be read."""
+        return drawn_once(self.problems, self.questions, self.seed)
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop; a stopped run goes on with the chunk after the last that was saved."""
         if rundir.finished:
             return
-        problems = self.problems.at(0, 0, self.questions, self.seed)
+        problems = self.asked()
         chunks = [problems[start : start + self.chunk] for start in range(0, len(problems), self.chunk)]
         resumed = rundir.resume()
         start = resumed.rollout + 1 if resumed else 0

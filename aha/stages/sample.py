@@ -25,7 +25,7 @@ from aha.stages.store import ROWS, Form, Store, publish
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable
 from aha.tasks.mixture import Mix
-from aha.tasks.rows import RowProblems
+from aha.tasks.rows import drawn_once
 from aha.template import FewShot, Instruct, R1Zero, Short, Shot, Template
 from aha.text import pieces
 from aha.types import Conversation, Example, Open, Origin, Problem
@@ -158,13 +158,7 @@ class Sample:
         return found, tally
 
     def _problems(self) -> list[Problem]:
-        if self.questions == 0:
-            return []
-        if self.questions is not None:
-            return self.problems.at(0, 0, self.questions, self.seed)
-        if isinstance(self.problems, RowProblems):
-            return self.problems.all()
-        raise BadInput("questions is none, which means all problems of a file: say how many of these")
+        return [] if self.questions == 0 else drawn_once(self.problems, self.questions, self.seed)
 
     def _labelled(self, source: Iterable[Example], number: int) -> Iterator[Example]:
         """Under ids of this set, with the row that each comes from as its parent."""

@@ -8,6 +8,7 @@ from random import Random
 from typing import Literal
 
 from aha.errors import BadInput
+from aha.protocols import Problems
 from aha.tasks.code import code_problem, is_code
 from aha.tasks.forms import Form
 from aha.tasks.golds import Kind
@@ -91,6 +92,16 @@ class RowProblems:
     def _enough(self, count: int) -> None:
         if not 1 <= count <= len(self.loaded.problems):
             raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.loaded.problems)}, so 1 to that many")
+
+
+def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem]:
+    """So many problems for a stage that goes through them once; `None`: all rows of a file, in its order. BadInput for `None` where the
+    problems have no end."""
+    if count is not None:
+        return problems.at(0, 0, count, seed)
+    if isinstance(problems, RowProblems):
+        return problems.all()
+    raise BadInput("questions is none, which means all problems of a file: say how many of these")
 
 
 def _read(form: Form, row: Row) -> Problem | Refused:

@@ -16,6 +16,40 @@ from aha.tasks import vocabulary
 SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 
+COUNTING = '''
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from aha.recipes import Recipe
+from aha.rundir import Keep
+
+@dataclass(frozen=True)
+class Counts:
+    """A number that grows stands for weights."""
+    by: int = 1
+    start: str = ""
+    def run(self, backend, rundir, observer):
+        resumed = rundir.resume()
+        folder = resumed.folder if resumed else Path(self.start) if self.start else None
+        number = json.loads((folder / "config.json").read_text())["number"] if folder else 0
+        for step in range(resumed.rollout + 1 if resumed else 0, 3):
+            number += self.by
+            observer.rollout(step, {"number": float(number)}, {"seconds": 1.0}, ())
+            def save(folder, number=number):
+                (folder / "config.json").write_text(json.dumps({"number": number}))
+            rundir.commit(step, {"number": float(number)}, {"seconds": 1.0}, (), save=save)
+        rundir.finish({"number": number})
+
+def recipe():
+    stages = (("one", Counts()), ("two", Counts(by=10, start="@one")))
+    return Recipe("counting", "a graph", stages, main="one", apart=True)
+'''
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("model")
@@ -56,3 +90,11 @@ def aha(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
     yield run
     sys.excepthook = hook
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """The file of a graph of two stages that count."""
+    path = tmp_path / "counting.py"
+    path.write_text(COUNTING)
+    return path

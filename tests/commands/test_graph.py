@@ -9,50 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from aha.commands.stage_table import stage_table
-from tests.commands.conftest import Aha
-
-RECIPE = '''
-import json
-import os
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from aha.recipes import Recipe
-from aha.rundir import Keep
-
-@dataclass(frozen=True)
-class Counts:
-    """A number that grows stands for weights."""
-    by: int = 1
-    start: str = ""
-    def run(self, backend, rundir, observer):
-        resumed = rundir.resume()
-        folder = resumed.folder if resumed else Path(self.start) if self.start else None
-        number = json.loads((folder / "config.json").read_text())["number"] if folder else 0
-        for step in range(resumed.rollout + 1 if resumed else 0, 3):
-            number += self.by
-            observer.rollout(step, {"number": float(number)}, {"seconds": 1.0}, ())
-            def save(folder, number=number):
-                (folder / "config.json").write_text(json.dumps({"number": number}))
-            rundir.commit(step, {"number": float(number)}, {"seconds": 1.0}, (), save=save)
-        rundir.finish({"number": number})
-
-def recipe():
-    stages = (("one", Counts()), ("two", Counts(by=10, start="@one")))
-    return Recipe("counting", "a graph", stages, main="one", apart=True)
-'''
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "counting.py"
-    path.write_text(RECIPE)
-    return path
+from tests.commands.conftest import COUNTING, Aha
 
 
 def test_stages_run_once_and_a_second_time_there_is_nothing_to_do(aha: Aha, recipe: Path, tmp_path: Path) -> None:
@@ -114,7 +72,7 @@ def test_an_unknown_stage_is_one_line_with_the_nearest_name(aha: Aha, recipe: Pa
 
 def test_another_recipe_s_directory_and_a_stranger_s_are_refused(aha: Aha, recipe: Path, tmp_path: Path) -> None:
     assert aha("run", recipe, "--out", "out").code == 0
-    recipe.write_text(RECIPE.replace('"counting"', '"other"'))
+    recipe.write_text(COUNTING.replace('"counting"', '"other"'))
     refused = aha("run", recipe, "--out", "out")
     assert (refused.code, refused.err) == (
         2,
@@ -132,7 +90,7 @@ def test_a_recipe_of_one_directory_knows_no_stages_to_choose(aha: Aha) -> None:
 
 def test_kill_9_in_a_stage_loses_nothing(aha: Aha, recipe: Path, tmp_path: Path) -> None:
     """In a process of its own, which kills itself after the second step of the second stage."""
-    killed = RECIPE.replace("observer.rollout(step", "killed(self, step, resumed); observer.rollout(step").replace(
+    killed = COUNTING.replace("observer.rollout(step", "killed(self, step, resumed); observer.rollout(step").replace(
         "@dataclass(frozen=True)",
         "import os, signal\ndef killed(stage, step, resumed):\n"
         "    if stage.start and step == 2 and 'DIES' in os.environ:\n        os.kill(os.getpid(), 9)\n\n@dataclass(frozen=True)",

@@ -20,8 +20,7 @@ from aha.rundir import Manifest, RunDir
 from aha.stages.world import write_shown
 from aha.tasks.rubric import Marks
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
-from tests.commands.conftest import Aha
-from tests.commands.test_graph import RECIPE
+from tests.commands.conftest import COUNTING, Aha
 from tests.pipeline.toys import BACKEND, Listening, Trains
 
 HOSTILE = "<script>alert('等等')</script>"
@@ -183,13 +182,6 @@ def test_what_was_done_skipped_redone_and_not_begun_is_told_apart(tmp_path: Path
 # --- on the command line ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "counting.py"
-    path.write_text(RECIPE)
-    return path
-
-
 def test_a_graph_ends_with_its_page_which_report_writes_again(aha: Aha, recipe: Path, tmp_path: Path) -> None:
     said = aha("run", recipe, "--out", "out")
     assert said.code == 0 and said.out.splitlines()[-1] == "report: out/report.html"
@@ -208,7 +200,7 @@ def test_a_graph_ends_with_its_page_which_report_writes_again(aha: Aha, recipe: 
 
 
 def test_a_graph_that_ends_early_has_a_page_of_what_is_done(aha: Aha, recipe: Path, tmp_path: Path) -> None:
-    ends = "from aha.errors import BarFailed\n" + RECIPE.replace(
+    ends = "from aha.errors import BarFailed\n" + COUNTING.replace(
         "            number += self.by\n",
         "            number += self.by\n            if self.start and step == 2:\n                raise BarFailed('enough')\n",
     )
@@ -220,9 +212,8 @@ def test_a_graph_that_ends_early_has_a_page_of_what_is_done(aha: Aha, recipe: Pa
 
 
 def test_nothing_done_is_no_page(aha: Aha, recipe: Path, tmp_path: Path) -> None:
-    recipe.write_text(
-        "from aha.errors import BarFailed\n" + RECIPE.replace("            number += self.by\n", "            raise BarFailed('at once')\n")
-    )
+    fails = COUNTING.replace("            number += self.by\n", "            raise BarFailed('at once')\n")
+    recipe.write_text("from aha.errors import BarFailed\n" + fails)
     assert "report" not in aha("run", recipe, "--out", "out").err
     assert not (tmp_path / "out/report.html").exists()
 

@@ -12,6 +12,7 @@ import pytest
 
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
+from aha.pipeline.digests import outside
 from aha.pipeline.graph import read_lineage
 from aha.protocols import Observer, Stage
 from aha.rundir import Manifest, RunDir
@@ -179,3 +180,9 @@ def test_where_a_file_from_outside_lies_does_not_count_but_what_is_in_it_does(tm
     one = key(tmp_path / "a.jsonl", "row\n")
     assert key(tmp_path / "b/c.jsonl", "row\n") == one
     assert key(tmp_path / "a.jsonl", "row\nrow\n") != one
+
+
+def test_what_servers_said_before_is_no_input(tmp_path: Path) -> None:
+    (tmp_path / "said.jsonl").write_text("{}\n")
+    assert outside("data", str(tmp_path)) == tmp_path
+    assert outside("rewriter.asking.cache", str(tmp_path)) is None

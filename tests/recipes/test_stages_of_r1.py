@@ -6,9 +6,10 @@ import pytest
 
 from aha.errors import BadInput
 from aha.pipeline.references import check_order, references
-from aha.recipes import RECIPES
+from aha.recipes import RECIPES, r1_real
 from aha.recipes.recipe import Recipe, waiting
 from aha.settings import flatten
+from aha.stages.rl import Rl
 from aha.tasks.rows import RowProblems
 
 RL = {
@@ -71,14 +72,27 @@ def test_a_model_of_one_s_own_brings_the_paper_s_numbers_and_problems_go_to_ever
     assert real is not None
     recipe = real().supply(RowProblems("mine.jsonl"))
     recipe = recipe.put(dict.fromkeys(recipe.models, "my/model"))
+    recipe = recipe.change([("cold-start.rewriter.model", "http://v3/v1"), ("pairs.problems.source", "h"), ("labels.problems.source", "s")])
     values = flatten(recipe.tree)
     assert waiting(values) == {}
     assert {path for path, value in values.items() if value == "mine.jsonl"} == {
-        f"{name}.problems.source" for name in ("zero", "cold-start", "reason-rl", "rejection", "align-rl")
+        *(f"{name}.problems.source" for name in ("zero", "cold-start", "reason-rl", "rejection", "align-rl")),
+        "align-rl.late.problems.0.0.source",
     }
+    assert [values[f"align-rl.late.problems.{place}.0.source"] for place in (1, 2)] == ["h", "s"]
+    assert values["pairs.by.model"] == values["labels.by.model"] == "http://v3/v1"
+    assert recipe.change([("labels.by.model", "judge")]).change([("cold-start.rewriter", "none")]).unsourced() == []
     assert {path.partition(".")[0] for path, value in values.items() if value == "my/model"} == {"zero", "sft1", "sft2", "distill"}
     assert (values["zero.optim.lr"], values["sft2.optim.lr"], values["align-rl.steps"]) == (3e-6, 5e-5, 1_700)
     assert recipe.source("rejection.problems.source") == "user"
+
+
+def test_without_preferences_only_a_rewriter_is_asked_for() -> None:
+    recipe = r1_real("my/model", RowProblems("mine.jsonl"), preferences=False)
+    assert list(waiting(flatten(recipe.tree))) == ["cold-start.rewriter.model"] and recipe.unsourced() == []
+    last = dict(recipe.stages)["align-rl"]
+    assert isinstance(last, Rl) and last.late is None
+    assert [part.name for part in last.rewards.parts] == ["accuracy", "format", "language"]
 
 
 def test_what_a_preset_still_needs_is_said_with_its_flag() -> None:

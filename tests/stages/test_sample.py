@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from aha.durable import Disk
 from aha.errors import BadInput, BarFailed
 from aha.stages.factory import is_text
 from aha.stages.funnel import ENDS
@@ -15,8 +14,6 @@ from aha.tasks.filters import Readable
 from aha.tasks.given import Given
 from aha.tasks.mixture import Mix, Share
 from aha.types import Countdown, Message, Number, Open
-from tests.faults import FailingDisk, ForgetfulDisk, Killed, KillingDisk
-from tests.runs import snapshot
 from tests.sampling import EASY, STAGE, Listed, Machine, adds, asked_number, changed, problem, rows, run, sums, tagged
 
 
@@ -263,59 +260,7 @@ def test_rows_of_others_alone_need_no_model(tmp_path):
     assert run(tmp_path / "run", stage, backend=machine)["rows"] == 3
 
 
-# --- never stopped, or stopped anywhere -------------------------------------------------------------------------------
-
-SHARDED = changed(shard_rows=3, samples=3, at_once=1, cap=2, problems=Listed(sums(7)), questions=7, mix=Mix(rows=11))
-
-
-def test_shards_hold_so_many_rows_each_and_the_run_does_nothing_again(tmp_path):
-    run(tmp_path / "run", SHARDED)
-    assert [len(path.read_text().splitlines()) for path in sorted((tmp_path / "run/rows").iterdir())] == [3, 3, 3, 2]
-    before = snapshot(tmp_path / "run")
-    run(tmp_path / "run", SHARDED, backend=object())
-    assert snapshot(tmp_path / "run") == before
-    assert not list(tmp_path.glob("run/kept*"))
-
-
-@pytest.fixture(scope="module")
-def changes(tmp_path_factory: pytest.TempPathFactory) -> int:
-    disk = ForgetfulDisk()
-    run(tmp_path_factory.mktemp("count") / "run", SHARDED, disk=disk)
-    return disk.count
-
-
-@pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("power", [False, True])
-def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(tmp_path, changes, step, power):
-    run(tmp_path / "whole", SHARDED, disk=ForgetfulDisk())
-    whole = snapshot(tmp_path / "whole")
-    assert changes > 60
-    for at in range(0, changes, step):
-        root = tmp_path / str(at)
-        disk = KillingDisk(at, torn=at % 2 == 1)
-        with pytest.raises(Killed):
-            run(root, SHARDED, disk=disk)
-        if power:
-            disk.cut_power(root)
-        run(root, SHARDED, disk=ForgetfulDisk())
-        assert snapshot(root) == whole, at
-
-
-def test_a_full_disk_loses_no_row(tmp_path, changes):
-    from errno import ENOSPC
-
-    from aha.errors import DiskTrouble
-
-    run(tmp_path / "whole", SHARDED, disk=ForgetfulDisk())
-    for at in range(10, changes, 11):
-        root = tmp_path / str(at)
-        disk = FailingDisk(at, ENOSPC)
-        try:
-            run(root, SHARDED, disk=disk)
-        except DiskTrouble:
-            assert disk.failed
-        run(root, SHARDED, disk=Disk())
-        assert snapshot(root) == snapshot(tmp_path / "whole"), at
+# --- refused ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

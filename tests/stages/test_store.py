@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
 
 from aha.durable import Disk
-from aha.errors import BarFailed
+from aha.errors import BarFailed, DiskTrouble
 from aha.stages.rewriters import Rules
+from aha.stages.sample import Sample
 from aha.tasks.examples import read_examples
 from aha.tasks.given import Given
 from aha.tasks.mixture import Mix
@@ -58,7 +60,7 @@ def test_the_rows_of_both_forms_are_the_same_in_the_same_shards(tmp_path: Path) 
     tables = sorted((tmp_path / "parquet/rows").iterdir())
     assert [path.name for path in tables] == ["00000.parquet", "00001.parquet", "00002.parquet", "00003.parquet"]
     assert [count_rows(path) for path in tables] == [3, 3, 3, 2]
-    assert not list(tmp_path.glob("parquet/kept*"))
+    assert [len(path.read_text().splitlines()) for path in sorted((tmp_path / "jsonl/rows").iterdir())] == [3, 3, 3, 2]
 
 
 def test_what_rows_were_rewritten_from_is_published_in_the_same_form(tmp_path: Path) -> None:
@@ -70,45 +72,59 @@ def test_what_rows_were_rewritten_from_is_published_in_the_same_form(tmp_path: P
     assert [path.name for path in (tmp_path / "run/raw").iterdir()] == ["00000.parquet"]
 
 
+@pytest.fixture(scope="module", params=[LINES, TABLES], ids=["jsonl", "parquet"])
+def stage(request: pytest.FixtureRequest) -> Sample:
+    form: Sample = request.param
+    return form
+
+
+def test_what_is_published_is_not_made_again(tmp_path: Path, stage: Sample) -> None:
+    run(tmp_path / "run", stage)
+    before = snapshot(tmp_path / "run")
+    run(tmp_path / "run", stage, backend=object())
+    assert snapshot(tmp_path / "run") == before
+    assert not list(tmp_path.glob("run/kept*"))
+
+
 @pytest.fixture(scope="module")
-def changes(tmp_path_factory: pytest.TempPathFactory) -> int:
+def changes(stage: Sample, tmp_path_factory: pytest.TempPathFactory) -> int:
     disk = ForgetfulDisk()
-    run(tmp_path_factory.mktemp("count") / "run", TABLES, disk=disk)
+    run(tmp_path_factory.mktemp("count") / "run", stage, disk=disk)
     return disk.count
 
 
 @pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("power", [False, True])
-def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(tmp_path: Path, changes: int, step: int, power: bool) -> None:
-    run(tmp_path / "whole", TABLES, disk=ForgetfulDisk())
+def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(
+    tmp_path: Path, stage: Sample, changes: int, step: int, power: bool
+) -> None:
+    run(tmp_path / "whole", stage, disk=ForgetfulDisk())
     whole = snapshot(tmp_path / "whole")
     assert changes > 60
-    for at in range(changes - 1, 0, -step):  # publishing is last
+    for at in range(changes - 1, -1, -step):  # publishing is last
         root = tmp_path / str(at)
         disk = KillingDisk(at, torn=at % 2 == 1)
         with pytest.raises(Killed):
-            run(root, TABLES, disk=disk)
+            run(root, stage, disk=disk)
         if power:
             disk.cut_power(root)
-        run(root, TABLES, disk=ForgetfulDisk())
+        run(root, stage, disk=ForgetfulDisk())
         assert snapshot(root) == whole, at
 
 
-def test_a_full_disk_loses_no_row(tmp_path: Path, changes: int) -> None:
-    from errno import ENOSPC
-
-    from aha.errors import DiskTrouble
-
-    run(tmp_path / "whole", TABLES, disk=ForgetfulDisk())
+def test_a_full_disk_loses_no_row(tmp_path: Path, stage: Sample, changes: int) -> None:
+    run(tmp_path / "whole", stage, disk=ForgetfulDisk())
     failed = 0
-    for at in range(changes - 1, 10, -11):
+    for at in range(changes - 1, 9, -11):
+        root = tmp_path / str(at)
         disk = FailingDisk(at, ENOSPC)
         try:
-            run(tmp_path / str(at), TABLES, disk=disk)
+            run(root, stage, disk=disk)
         except DiskTrouble:
+            assert disk.failed
             failed += 1
-        run(tmp_path / str(at), TABLES)
-        assert snapshot(tmp_path / str(at)) == snapshot(tmp_path / "whole"), at
+        run(root, stage)
+        assert snapshot(root) == snapshot(tmp_path / "whole"), at
     assert failed > 0
 
 
