@@ -171,11 +171,11 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
 
 
 def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countdown:
-    numbers, target = fields.get("numbers", fields.get("nums")), fields.get("target", fields.get("answer"))
+    numbers, target = fields.get("numbers", fields.get("nums")), fields.get("target", fields.get("answer") if value is None else value)
     if not isinstance(numbers, list) or not all(isinstance(each, int) for each in numbers) or not numbers:
         raise Bad(f"a countdown needs `numbers`, a list of whole numbers: there is {str(numbers)[:60]}")
     if not re.fullmatch("-?[0-9]{1,12}", str(target)):
-        raise Bad(f"a countdown needs `target`, a whole number: there is {str(target)[:60]}")
+        raise Bad(f"a countdown's target is a whole number: `target` is {str(target)[:60]}")
     return Countdown(tuple(numbers), int(str(target)))
 
 
