@@ -175,7 +175,7 @@ class Sample:
 
     def _open(self, backend: Backend, observer: Observer, stack: ExitStack, asks: bool) -> Factory:
         """All that a chunk needs; a model only where one is asked."""
-        source, measure = self._source(backend, observer) if asks else (NOBODY, _pieces)
+        source = self._source(backend, observer) if asks else NOBODY
         stack.callback(source.close)
         truth = stack.enter_context(self.truth.open(backend))
         rewrite = stack.enter_context(self.rewriter.live(backend, observer.beat)) if self.rewriter is not None else None
@@ -190,20 +190,27 @@ class Sample:
             judge=self.truth.model if isinstance(self.truth, Judge) else "",
             rewrite=rewrite,
             seen=seen_of(self.against, self.words),
-            measure=measure,
+            measure=self._measure(backend),
             origin=Origin(self.name, "", sampler_of(self.model), None, grader_of(self.truth), template_of(template)),
             beat=observer.beat,
         )
 
-    def _source(self, backend: Backend, observer: Observer) -> tuple[Source, Measure]:
-        """Who answers, and how tokens are counted: by pieces of text where the model's tokenizer is elsewhere."""
+    def _measure(self, backend: Backend) -> Measure:
+        """How tokens are counted: by pieces of text where nobody is asked, or the tokenizer is elsewhere. The settings alone decide,
+        so that a run that goes on after its last question counts as before."""
+        if self.questions == 0 or is_server(self.model):
+            return _pieces
+        tokenizer = backend.tokenizer(self.model)
+        return lambda text: len(tokenizer.encode(text))
+
+    def _source(self, backend: Backend, observer: Observer) -> Source:
+        """Who answers."""
         observer.beat(f"loading {self.model}")
         template = self._template()
         if is_server(self.model):
-            return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.beat), _pieces
+            return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.beat)
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
-        source = EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.beat)
-        return source, lambda text: len(tokenizer.encode(text))
+        return EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.beat)
 
     def _template(self) -> Template:
         """With the shots in it."""

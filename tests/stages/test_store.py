@@ -16,7 +16,7 @@ from aha.durable import Disk
 from aha.errors import BarFailed, DiskTrouble
 from aha.stages.rewriters import Rules
 from aha.stages.sample import Sample
-from aha.tasks.examples import read_examples
+from aha.tasks.examples import read_examples, write_example
 from aha.tasks.given import Given
 from aha.tasks.mixture import Mix
 from aha.tasks.reading import count_rows
@@ -112,6 +112,20 @@ def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(
         assert snapshot(root) == whole, at
 
 
+def test_rows_of_others_count_as_many_tokens_where_a_run_goes_on_after_its_last_question(tmp_path: Path) -> None:
+    said = Conversation((Message("user", "1 + 1?"), Message("assistant", "It is two.", "one more")))
+    row = write_example(Example("theirs/1", "sums", "en", said, Origin("theirs", "sum", "model", 0, "g", "t")))
+    (tmp_path / "given.jsonl").write_text(row + "\n")
+    stage = replace(LINES, also=(Given(str(tmp_path / "given.jsonl")),), mix=Mix(), chunk=64)
+    counting = ForgetfulDisk()
+    run(tmp_path / "whole", stage, disk=counting)
+    for at in range(0, counting.count, 2):
+        with pytest.raises(Killed):
+            run(tmp_path / str(at), stage, disk=KillingDisk(at, torn=False))
+        run(tmp_path / str(at), stage)
+        assert snapshot(tmp_path / str(at)) == snapshot(tmp_path / "whole"), at
+
+
 def test_a_full_disk_loses_no_row(tmp_path: Path, stage: Sample, changes: int) -> None:
     run(tmp_path / "whole", stage, disk=ForgetfulDisk())
     failed = 0
@@ -148,8 +162,6 @@ def test_a_process_that_gets_kill_9_while_it_publishes_ends_with_the_same_bytes(
 
 
 def test_a_row_that_no_column_holds_ends_the_run_and_says_where_the_rows_are(tmp_path: Path) -> None:
-    from aha.tasks.examples import write_example
-
     said = Conversation((Message("user", "1 + 1?"), Message("assistant", "2", "one more")))
     origin = Origin("theirs", "sum", "model", 2**64, "g", "t")
     (tmp_path / "given.jsonl").write_text(write_example(Example("theirs/1", "sums", "en", said, origin)) + "\n")
