@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import chain
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from aha.errors import BadInput
-from aha.types import Abstained, Completion, Group
+from aha.types import Abstained, Completion, Group, Truncation
 
-Truncation = Literal["penalise", "mask"]
 Rewards = Sequence[Sequence[float | None]]
 Advantages = Callable[[Rewards], "list[list[float | None]]"]
 Aggregation = Callable[["PolicyBatch"], Tensor]

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from aha.errors import BadInput
-from aha.types import Abstained, Completion, Conversation, Group, Problem, Reply, Said
+from aha.types import Abstained, Completion, Conversation, Group, Problem, Reply, Said, Truncation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from aha.batch import Batch
+    from aha.batch import Advantages, Batch, PolicyBatch, ScoreBatch
+    from aha.objectives.aggregation import Aggregate
     from aha.rundir import RunDir
 
 Metrics = dict[str, float]
@@ -146,7 +147,14 @@ class Outputs:
     score_M: Tensor | None = None
 
 
-Loss = Callable[[Outputs, "Batch"], "tuple[Tensor, Metrics]"]
+LossFunction = Callable[[Outputs, "Batch"], "tuple[Tensor, Metrics]"]
+
+
+class Loss(Protocol):
+    """The settings of a loss, a frozen dataclass. `aha.learning.loss_function` computes ours; a loss of a user's own is also a
+    `LossFunction`: it returns the sum over M of weight * l, and metrics, when it is called."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 # --- seams ------------------------------------------------------------------------------------------------------------
@@ -204,6 +212,21 @@ class Learner(Protocol):
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """One optimizer step over the whole batch in micro-batches. A loss or gradient that is not finite changes no weight and
         is reported as `skipped` 1.0."""
+
+    def measure(self, batch: Batch, loss: Loss) -> Metrics:
+        """The metrics of a loss on a batch, without learning from it."""
+
+    def policy_batch(self, groups: Sequence[Group], advantages: Advantages, temperature: float, truncation: Truncation) -> PolicyBatch:
+        """Judged groups as one batch, on policy; see `batch.collate`."""
+
+    def minibatches(self, batch: PolicyBatch, count: int, seed: int, aggregate: Aggregate) -> list[PolicyBatch]:
+        """Random whole groups in `count` optimizer steps, each with its tokens weighed; see `PolicyBatch.split`."""
+
+    def text_batch(self, rows: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]] | None = None, *, packed: bool = False) -> Batch:
+        """Token lists to be imitated as one optimizer step; see `batch.collate_documents`."""
+
+    def score_batch(self, rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int) -> ScoreBatch:
+        """Token lists to be scored as one optimizer step; see `batch.collate_scored`."""
 
     def set_rate(self, multiplier: float) -> None:
         """The next updates use this multiple of the learning rate, on top of warm-up: what a schedule calls."""

@@ -11,6 +11,7 @@ from typing import Literal
 Language = Literal["en", "zh"]
 Finished = Literal["stop", "length"]
 Sees = Literal["summary", "thought", "all"]
+Truncation = Literal["penalise", "mask"]  # of replies that were cut at the length limit
 
 
 # --- what a right answer is -------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from aha.batch import PolicyBatch, collate
+from aha.learning import loss_function
+from aha.learning.aggregation import token_weights
+from aha.learning.correction import correct
 from aha.objectives.advantages import Advantages
-from aha.objectives.correction import correct
 from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.protocols import Outputs
 from aha.types import Completion, Group, Number, Problem, Score
@@ -126,7 +128,7 @@ def step(model: Recurrent, case: Case) -> PolicyBatch:
     here = flat(model, batch).detach()
     old, mu, reference = (here + case.drift * torch.randn(batch.M, generator=dice) for _ in range(3))
     batch = replace(batch, old_M=old, behaviour_M=mu, reference_M=reference)
-    return replace(batch, weight_M=case.ours.aggregate(batch))
+    return replace(batch, weight_M=token_weights(case.ours.aggregate, batch))
 
 
 def gradient_of(model: Recurrent) -> Tensor:
@@ -139,7 +141,7 @@ def ours(model: Recurrent, case: Case, whole: PolicyBatch, pieces: list[list[int
     total = 0.0
     for piece in pieces:
         batch = whole.rows(piece)
-        loss, _ = case.ours(Outputs(flat(model, batch)), batch)
+        loss, _ = loss_function(case.ours)(Outputs(flat(model, batch)), batch)
         loss.backward()
         total += loss.item()
     return total, gradient_of(model)

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOR_THE_TYPE_CHECKER = ("torch", "aha.batch", "aha.rundir")  # what `protocols` may name under TYPE_CHECKING
+FOR_THE_TYPE_CHECKER = ("torch", "aha.batch", "aha.objectives", "aha.rundir")  # what `protocols` may name under TYPE_CHECKING
 
 
 @dataclass(frozen=True)

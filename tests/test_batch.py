@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 
 from aha.batch import PolicyBatch, best_fit, collate, collate_documents, micro_batches
 from aha.errors import BadInput
+from aha.learning.aggregation import token_weights
 from aha.objectives.advantages import Advantages
 from aha.objectives.aggregation import Aggregate
 from tests.objectives.samples import group, policy_batch
 
 MEAN = Advantages("mean_only")
+
+SEQ_MEAN, TOKEN_MEAN = (partial(token_weights, Aggregate(mode)) for mode in ("seq-mean", "token-mean"))
 
 
 def collated(*groups: object, truncation: str = "penalise") -> PolicyBatch:
@@ -79,7 +83,7 @@ def test_truncation_mask_leaves_the_reply_out_but_its_reward_in_the_mean() -> No
 def test_a_batch_of_which_everything_is_masked_has_no_step() -> None:
     batch = collated(group([1, 0], [2, 3], cut=[0, 1]), truncation="mask")
     assert (batch.R, batch.M) == (0, 0)
-    assert batch.split(4, 0, Aggregate("seq-mean")) == []
+    assert batch.split(4, 0, SEQ_MEAN) == []
 
 
 def test_an_empty_completion_is_no_row() -> None:
@@ -116,7 +120,7 @@ def test_a_piece_knows_how_many_tokens_its_step_trains() -> None:
 
 
 def test_split_deals_every_group_once_and_whole_in_parts_that_differ_by_at_most_one() -> None:
-    parts = policy_batch([[1, 0]] * 5, [[n + 1, n + 1] for n in range(5)]).split(2, 3, Aggregate("seq-mean"))
+    parts = policy_batch([[1, 0]] * 5, [[n + 1, n + 1] for n in range(5)]).split(2, 3, SEQ_MEAN)
     assert [part.R for part in parts] == [6, 4]
     assert all(part.group_R.unique(return_counts=True)[1].tolist() == [2] * (part.R // 2) for part in parts)
     assert sorted(length for part in parts for length in part.length_R.tolist()) == [3, 3, 4, 4, 5, 5, 6, 6, 7, 7]
@@ -125,28 +129,31 @@ def test_split_deals_every_group_once_and_whole_in_parts_that_differ_by_at_most_
 @pytest.mark.parametrize("seed", range(5))
 def test_what_all_replies_have_in_common_is_worth_nothing_in_any_part(seed: int) -> None:
     batch = policy_batch([[1, 0, 0, 0], [1, 1, 1, 0], [3, 1, 2, 0]], [[1] * 4] * 3)  # one token each: a reply is worth its advantage
-    assert [float(part.advantage_M.sum()) for part in batch.split(2, seed, Aggregate("token-mean"))] == pytest.approx([0, 0], abs=1e-5)
+    assert [float(part.advantage_M.sum()) for part in batch.split(2, seed, TOKEN_MEAN)] == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_split_is_the_same_for_the_same_seed_and_random_otherwise() -> None:
     batch = policy_batch([[1, 0]] * 8, [[n + 1] * 2 for n in range(8)])
-    deals = [[part.length_R.tolist() for part in batch.split(2, seed, Aggregate("seq-mean"))] for seed in (5, 5, 6)]
+    deals = [[part.length_R.tolist() for part in batch.split(2, seed, SEQ_MEAN)] for seed in (5, 5, 6)]
     assert deals[0] == deals[1] != deals[2]
 
 
 def test_each_part_is_a_step_whose_weights_sum_to_one() -> None:
-    parts = policy_batch([[1, 0, 2], [2, 1]], [[1, 2, 3], [2, 2]]).split(2, 0, Aggregate("seq-mean"))
+    parts = policy_batch([[1, 0, 2], [2, 1]], [[1, 2, 3], [2, 2]]).split(2, 0, SEQ_MEAN)
     assert [float(part.weight_M.sum()) for part in parts] == pytest.approx([1, 1])
     assert [part.normaliser for part in parts] == [part.M for part in parts]
 
 
 def test_more_parts_than_groups_gives_one_a_group() -> None:
-    assert [part.R for part in policy_batch([[1, 0]] * 2, [[1, 2]] * 2).split(16, 0, Aggregate("seq-mean"))] == [2, 2]
+    assert [part.R for part in policy_batch([[1, 0]] * 2, [[1, 2]] * 2).split(16, 0, SEQ_MEAN)] == [
+        2,
+        2,
+    ]
 
 
 def test_no_minibatches_is_refused() -> None:
     with pytest.raises(BadInput, match="minibatches is 0"):
-        policy_batch([[1, 0]], [[1, 1]]).split(0, 0, Aggregate("seq-mean"))
+        policy_batch([[1, 0]], [[1, 1]]).split(0, 0, SEQ_MEAN)
 
 
 def test_to_moves_every_tensor() -> None:

@@ -36,7 +36,7 @@ def replayed() -> list[Metrics]:
     learner = Laptop(COMPUTE).learner(rl.model, rl.optim, reference=rl.loss.needs_reference)
     batch = collate(unpack(GROUPS.read_bytes()), rl.advantages, rl.sampling.temperature, rl.truncation)
     steps = []
-    for part in batch.split(4, seed_for(rl.seed, 0), rl.loss.aggregate):
+    for part in learner.minibatches(batch, 4, seed_for(rl.seed, 0), rl.loss.aggregate):
         known = replace(part, reference_M=learner.logprobs(part, "reference")) if rl.loss.needs_reference else part
         metrics = learner.update(known, rl.loss)
         steps.append({name: metrics[name] for name in KEPT if name in metrics})

@@ -105,7 +105,7 @@ def test_an_import_by_name_at_run_time_is_caught_too() -> None:
     assert climbing(a_house({"aha.text": "import importlib\nimportlib.import_module('aha.cli')"})) == ["aha.text.py:2: imports aha.cli"]
 
 
-def test_type_checking_excuses_only_the_three_names_that_protocols_needs() -> None:
+def test_type_checking_excuses_only_the_four_names_that_protocols_needs() -> None:
     text = "if TYPE_CHECKING:\n    from aha.batch import Batch\n    from aha.stages import rl"
     assert climbing(a_house({"aha.protocols": text})) == ["aha.protocols.py:3: imports aha.stages"]
     assert climbing(a_house({"aha.template": text})) == ["aha.template.py:2: imports aha.batch", "aha.template.py:3: imports aha.stages"]

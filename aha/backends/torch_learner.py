@@ -21,13 +21,15 @@ from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
 from aha.backends.scoring import Scoring
 from aha.batch import Batch, micro_batches
 from aha.errors import BadInput
-from aha.protocols import Adam, Compute, Head, Loss, Metrics, Weights
+from aha.learning import loss_function
+from aha.learning.batching import Batching
+from aha.protocols import Adam, Compute, Head, Loss, Metrics, Outputs, Weights
 
 OPTIMIZER, REFERENCE, STATE = "optimizer.safetensors", "reference.safetensors", "learner.json"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-class TorchLearner:
+class TorchLearner(Batching):
     """Implements `protocols.Learner`. Takes the model over: moves it to the device, makes it float32, turns its dropout off.
 
     `beside` writes what belongs to the model but is not learned (its tokenizer) into a folder that `save` fills."""
@@ -79,6 +81,12 @@ class TorchLearner:
         self.adam.zero_grad(set_to_none=True)  # the memory is free while the engine samples
         return metrics | {"loss": total, "grad_norm": grad_norm, "lr": rate, "skipped": float(skipped)}
 
+    def measure(self, batch: Batch, loss: Loss) -> Metrics:
+        """See the protocol."""
+        number_M = self.logprobs(batch, "policy")
+        outputs = Outputs(number_M[:0], score_M=number_M) if isinstance(self.policy, Scoring) else Outputs(number_M)
+        return loss_function(loss)(outputs, batch)[1]
+
     def set_rate(self, multiplier: float) -> None:
         """The next updates use this multiple of the learning rate, on top of warm-up: a schedule's hook."""
         self.multiplier = multiplier
@@ -127,11 +135,12 @@ class TorchLearner:
     def _gradient(self, batch: Batch, loss: Loss) -> tuple[float, Metrics]:
         """Leaves the gradient of the whole step in `.grad` (none where nothing is trained), and returns the loss and its metrics."""
         total, metrics = torch.zeros((), device=self.policy.device), defaultdict[str, float](float)
+        compute_loss = loss_function(loss)
         for number, (_, part) in enumerate(self._parts(batch)):
             if number == 0:
                 for weight in self.named.values():
                     weight.grad = torch.zeros_like(weight)
-            value, seen = loss(self.policy.outputs(part), part.to(self.policy.device))
+            value, seen = compute_loss(self.policy.outputs(part), part.to(self.policy.device))
             value.backward()
             total += value.detach()
             for name, number_seen in seen.items():

@@ -37,7 +37,7 @@ KINDS = {
     "Annotate": "annotation",
     "Prefer": "preference model",
     "Pretrain": "pre-training",
-    "Waken": "tokens told apart",
+    "ReinitUnusedEmbeddings": "tokens told apart",
     "Shrink": "smaller model",
     "World": "measured",
     "Evaluate": "measured",

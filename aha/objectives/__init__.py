@@ -1,1 +1,1 @@
-"""The mathematics: advantages, aggregation, losses, importance correction, filters."""
+"""The objective as settings and plain lists: advantages, aggregation, losses, importance correction, filters. No tensor."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from aha.protocols import Adam, Compute
 from aha.recipes.recipe import Recipe
 from aha.stages.pretrain import Pretrain
-from aha.stages.waken import Waken
+from aha.stages.reinit_unused import ReinitUnusedEmbeddings
 
 CONTEXT = 512
 SHAPE: dict[str, object] = {
@@ -42,5 +42,5 @@ def tiny_base(fresh: str) -> Recipe:
     """Pretraining from the model with random weights in the folder `fresh`."""
     about = "the base model of the tiny world, from random weights and a corpus that is written as it is read"
     compute = Compute(device="cpu", dtype="bfloat16", threads=1, micro_tokens=8_000)
-    stages = (("narrow", Pretrain(fresh)), ("awake", Waken("@narrow")), ("wide", wider("@awake", 16)))
+    stages = (("narrow", Pretrain(fresh)), ("awake", ReinitUnusedEmbeddings("@narrow")), ("wide", wider("@awake", 16)))
     return Recipe("tiny-base", about, stages, SOURCES, main="narrow", problems="refused", compute=compute, apart=True)

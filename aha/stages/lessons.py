@@ -5,9 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
-from aha.batch import Batch, collate_documents
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.template import Template
@@ -56,8 +54,8 @@ def written(example: Example, template: Template) -> str:
     return template.write(said.thought or "", said.content)
 
 
-def collate_lessons(lessons: Sequence[Lesson]) -> Batch:
-    """One optimizer step with token-mean weights over all replies of it: prompts are read and not learned."""
-    rows = [[*each.prompt, *each.reply] for each in lessons]
-    marks = [list(chain((False for _ in each.prompt), (True for _ in each.reply))) for each in lessons]
-    return collate_documents(rows, marks, packed=True)
+def rows_and_marks(lessons: Sequence[Lesson]) -> tuple[list[list[int]], list[list[bool]]]:
+    """The tokens of each lesson, and which of them are learned: those of the reply, none of the prompt."""
+    rows = [[*lesson.prompt, *lesson.reply] for lesson in lessons]
+    marks = [[False] * len(lesson.prompt) + [True] * len(lesson.reply) for lesson in lessons]
+    return rows, marks

@@ -9,10 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aha.batch import ScoreBatch, collate_scored
 from aha.errors import BadInput, BarFailed
 from aha.objectives.preference import Pairwise, Pointwise
-from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Outputs, Stop, Tokenizer
+from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop, Tokenizer
 from aha.rundir import Keep, RunDir
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
@@ -75,7 +74,7 @@ class Prefer:
         course = self.course(len(learned))
         for step in range(resumed_step(rundir, learner, self.data, digest), steps):
             began = time.monotonic()
-            batch = collated([learned[index] for index in course.picks(step)])
+            batch = learner.score_batch(*labelled_rows([learned[index] for index in course.picks(step)]))
             metrics = learner.update(batch, self.loss) | {"step": step + 1.0}
             last = step + 1 == steps
             if last or (step + 1) % self.save_every == 0:
@@ -109,9 +108,7 @@ class Prefer:
         """The loss and what goes with it on rows that are not learned from; nothing where there are none."""
         if not units:
             return {}
-        batch = collated(units)
-        scores_M = learner.logprobs(batch, "policy")
-        _, metrics = self.loss(Outputs(scores_M[:0], score_M=scores_M), batch)
+        metrics = learner.measure(learner.score_batch(*labelled_rows(units)), self.loss)
         return {f"held_out/{name}": value for name, value in metrics.items()}
 
     def _holds_out(self, unit: Unit) -> bool:
@@ -119,10 +116,10 @@ class Prefer:
         return int.from_bytes(digest[:8], "big") < self.held_out * 2**64
 
 
-def collated(units: Sequence[Unit]) -> ScoreBatch:
-    """Units of one kind as one batch."""
+def labelled_rows(units: Sequence[Unit]) -> tuple[list[list[int]], list[bool], int]:
+    """The rows of units of one kind, whether each is the chosen or safe one, and the rows of a unit: what `Learner.score_batch` takes."""
     rows = [row for unit in units for row in unit.rows]
-    return collate_scored(rows, [unit.label and row is unit.rows[0] for unit in units for row in unit.rows], len(units[0].rows))
+    return rows, [unit.label and row is unit.rows[0] for unit in units for row in unit.rows], len(units[0].rows)
 
 
 def digest_of(units: Sequence[Unit]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from aha.batch import collate_documents
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Observer, Stop, Tokenizer
 from aha.rundir import RunDir
@@ -76,7 +75,7 @@ class Pretrain:
 
     def _update(self, learner: Learner, rows: Sequence[Sequence[int]], done: float, observer: Observer) -> float:
         learner.set_rate(self.rate_at(done))
-        metrics = learner.update(collate_documents(rows), CrossEntropy())
+        metrics = learner.update(learner.text_batch(rows), CrossEntropy())
         observer.beat(f"chunk {int(done)}")
         return metrics["loss"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
-from aha.batch import PolicyBatch, Truncation, collate
 from aha.errors import BadInput, BarFailed
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
@@ -23,7 +22,7 @@ from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.schedule import Late, Schedule
 from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
-from aha.types import Group
+from aha.types import Group, Truncation
 
 _ADDED = ("loss", "kl_ref", "kl_old", "kl_old_k1", "mismatch_kl", "ess", "entropy", "clip_low", "clip_high", "clip_dual", "grad_norm", "lr")
 
@@ -184,15 +183,17 @@ class Rl:
         self, learner: Learner, groups: Sequence[Group], temperature: float, rollout: int, step: int, observer: Observer
     ) -> tuple[int, Metrics]:
         """One optimizer step a mini-batch; the step count after it and the means of what the steps reported."""
-        batch = collate(groups, self.advantages, temperature, self.truncation)
+        batch = learner.policy_batch(groups, self.advantages, temperature, self.truncation)
         if self.old == "recomputed" and batch.R:
             batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         reports: list[Metrics] = []
-        for minibatch in batch.split(self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
+        for minibatch in learner.minibatches(batch, self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
             if step == self.steps:
                 break
             learner.set_rate(self.rate_at(step))
-            reports.append(learner.update(self._with_reference(minibatch, learner), self.loss))
+            if self.loss.needs_reference:  # as it is at this step: a reset may fall between two mini-batches of a rollout
+                minibatch = replace(minibatch, reference_M=learner.logprobs(minibatch, "reference"))
+            reports.append(learner.update(minibatch, self.loss))
             step += 1
             observer.beat(f"learned step {step}")
             if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
@@ -220,10 +221,6 @@ class Rl:
         if self.schedule.temperature:
             metrics["temperature"] = asker.sampling.temperature
         return metrics
-
-    def _with_reference(self, batch: PolicyBatch, learner: Learner) -> PolicyBatch:
-        """With the reference as it is at this step: a reset may fall between two mini-batches of a rollout."""
-        return replace(batch, reference_M=learner.logprobs(batch, "reference")) if self.loss.needs_reference else batch
 
 
 class _Clock:

@@ -17,7 +17,7 @@ from aha.rundir import Keep, RunDir
 from aha.stages.audit import Audit, Rules, TooLong, audited
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
-from aha.stages.lessons import Lesson, collate_lessons
+from aha.stages.lessons import Lesson, rows_and_marks
 from aha.stages.stopping import Stopping
 from aha.tasks.examples import BadRows, load_examples
 from aha.template import Delimited, Template
@@ -106,7 +106,7 @@ class Sft:
 
     def _update(self, learner: Learner, step: int, steps: int, lessons: Sequence[Lesson]) -> Metrics:
         learner.set_rate(self.rate_at(step, steps))
-        batch = collate_lessons(lessons)
+        batch = learner.text_batch(*rows_and_marks(lessons), packed=True)
         return learner.update(batch, CrossEntropy()) | {"examples": float(len(lessons)), "trained_tokens": float(batch.M)}
 
     def _probe(self, step: int, steps: int, lessons: Sequence[Lesson], backend: Backend, learner: Learner, metrics: Metrics) -> str:

@@ -29,6 +29,7 @@ from transformers import (
 
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
+from aha.learning import loss_function
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Compute
 
@@ -139,7 +140,7 @@ def test_dropout_is_off_so_that_the_policy_that_learns_is_the_one_that_is_asked(
 
     def watching(outputs: Any, batch: Batch) -> Any:
         seen.append(outputs.logp_M.detach())
-        return CrossEntropy()(outputs, batch)
+        return loss_function(CrossEntropy())(outputs, batch)
 
     row = documents().rows([2])
     asked = made.logprobs(row, "policy")

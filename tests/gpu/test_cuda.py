@@ -55,7 +55,7 @@ def test_the_learner_computes_what_the_engine_recorded(dtype: DType) -> None:
 def test_an_update_moves_every_weight_as_on_the_cpu(dtype: DType) -> None:
     batch = collate(sampled("cpu", "float32"), Advantages(), 1.0, "penalise")
     loss = Grpo(kl=0.0)
-    (step,) = batch.split(1, 0, loss.aggregate)
+    (step,) = learner.minibatches(batch, 1, 0, loss.aggregate)
     here, there = learner("cuda", dtype), learner("cpu")
     before = {name: weight.clone() for name, weight in here.weights()}
     seen, wanted = here.update(step, loss), there.update(step, loss)

@@ -9,10 +9,13 @@ import torch
 
 from aha.backends.hf import HFTokenizer, load_tokenizer
 from aha.backends.scripted import END, Bytes
+from aha.batch import Batch
 from aha.errors import BadInput
+from aha.learning import loss_function
+from aha.learning.batching import Batching
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Outputs
-from aha.stages.lessons import Lesson, collate_lessons, lesson, question
+from aha.stages.lessons import Lesson, lesson, question, rows_and_marks
 from aha.template import Delimited, Instruct, R1Zero, Short, Template
 from aha.types import Conversation, Example, Message
 
@@ -77,6 +80,10 @@ def test_a_template_without_roles_asks_one_question() -> None:
 # --- the loss, by hand ------------------------------------------------------------------------------------------------
 
 
+def collate_lessons(lessons: list[Lesson]) -> Batch:
+    return Batching().text_batch(*rows_and_marks(lessons), packed=True)
+
+
 def row(prompt: list[int], reply: list[int]) -> Lesson:
     return Lesson("x", array("i", prompt), array("i", reply))
 
@@ -91,7 +98,7 @@ def test_replies_alone_are_learned_and_every_learned_token_of_the_step_counts_al
 def test_the_loss_is_the_mean_surprise_of_the_replies_tokens() -> None:
     batch = collate_lessons([row([5, 6, 7], [8, END]), row([5], [9, END])])
     logp_M = torch.tensor([0.5, 0.25, 0.125, 0.5]).log()
-    loss, metrics = CrossEntropy()(Outputs(logp_M), batch)
+    loss, metrics = loss_function(CrossEntropy())(Outputs(logp_M), batch)
     assert loss.item() == pytest.approx((1 + 2 + 3 + 1) / 4 * 0.6931472)  # in bits: 7 of 4 tokens
     assert metrics["loss"] == pytest.approx(loss.item())
 
@@ -99,7 +106,7 @@ def test_the_loss_is_the_mean_surprise_of_the_replies_tokens() -> None:
 def test_pieces_of_a_step_add_up_to_its_loss() -> None:
     batch = collate_lessons([row([5, 6, 7], [8, END]), row([5], [9, 4, 3, END]), row([5, 6], [1])])
     logp_M = torch.linspace(-3, -0.1, batch.M)
-    whole = CrossEntropy()(Outputs(logp_M), batch)[0].item()
+    whole = loss_function(CrossEntropy())(Outputs(logp_M), batch)[0].item()
     pieces = [batch.rows([rows]) for rows in range(3)]
-    parts = [CrossEntropy()(Outputs(logp_M[batch.row_M == number]), piece)[0].item() for number, piece in enumerate(pieces)]
+    parts = [loss_function(CrossEntropy())(Outputs(logp_M[batch.row_M == number]), piece)[0].item() for number, piece in enumerate(pieces)]
     assert sum(parts) == pytest.approx(whole) and batch.packed and all(piece.packed for piece in pieces)

@@ -10,10 +10,11 @@ import pytest
 
 from aha.backends.laptop import Laptop
 from aha.errors import BadInput, BarFailed
+from aha.learning.batching import Batching
 from aha.objectives.preference import Pointwise
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
-from aha.stages.prefer import Prefer, Unit, collated
+from aha.stages.prefer import Prefer, Unit, labelled_rows
 from aha.tasks.preferences import shown, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 from tests.stages.small import Watching
@@ -109,11 +110,11 @@ def test_each_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
     assert sorted(rows[:10]) == sorted(rows[10:]) == list(range(10)) and rows[:10] != rows[10:]
 
 
-def test_pairs_are_collated_with_the_chosen_answer_first() -> None:
-    batch = collated([Unit("a", ([1, 2], [3])), Unit("b", ([4], [5, 6, 7]))])
+def test_pairs_are_labelled_rows_with_the_chosen_answer_first() -> None:
+    batch = Batching().score_batch(*labelled_rows([Unit("a", ([1, 2], [3])), Unit("b", ([4], [5, 6, 7]))]))
     assert (batch.unit, batch.R, batch.label_M.tolist(), batch.weight_M.tolist()) == (2, 4, [1.0, 0.0, 1.0, 0.0], [0.5] * 4)
     assert batch.tokens_N[batch.trained_N].tolist() == [2, 3, 4, 7]  # where each row ends
-    single = collated([Unit("a", ([1, 2],), True), Unit("b", ([4],), False)])
+    single = Batching().score_batch(*labelled_rows([Unit("a", ([1, 2],), True), Unit("b", ([4],), False)]))
     assert (single.unit, single.label_M.tolist(), single.weight_M.tolist()) == (1, [1.0, 0.0], [0.5, 0.5])
 
 

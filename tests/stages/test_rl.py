@@ -125,7 +125,7 @@ def relearned(stage: Rl, groups: Sequence[Group], folder: Path) -> bytes:
     """The weights after the groups' one rollout, learned outside of the loop."""
     learner = Laptop(Compute(device="cpu", threads=1)).learner(stage.model, stage.optim, reference=False)
     batch = collate(groups, stage.advantages, stage.sampling.temperature, stage.truncation)
-    for minibatch in batch.split(stage.minibatches, seed_for(stage.seed, 0), stage.loss.aggregate):
+    for minibatch in learner.minibatches(batch, stage.minibatches, seed_for(stage.seed, 0), stage.loss.aggregate):
         learner.update(minibatch, stage.loss)
     folder.mkdir()
     learner.save(folder)

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 
 from aha.backends.laptop import Laptop, write_fresh
 from aha.errors import BadInput
+from aha.learning.layers import keep_layers
 from aha.protocols import Adam, Ask, Compute, Sampling
 from aha.rundir import Manifest, RunDir
-from aha.stages.shrink import Shrink, keep_layers
+from aha.stages.shrink import Shrink
 from aha.tasks import vocabulary
 from tests.pipeline.toys import Listening
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aha.batch import ScoreBatch, collate_scored
 from aha.errors import BadInput
+from aha.learning import loss_function
 from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Outputs
 
@@ -29,7 +30,7 @@ def sigmoid(x: float) -> float:
 
 def test_equal_scores_cost_ln_2_and_pull_the_two_apart() -> None:
     said, score_M = outputs(3.0, 3.0)
-    loss, metrics = Pairwise(center=0.0)(said, rows([True, False], unit=2))
+    loss, metrics = loss_function(Pairwise(center=0.0))(said, rows([True, False], unit=2))
     loss.backward()
     assert loss.item() == pytest.approx(log(2))
     assert score_M.grad is not None and score_M.grad.tolist() == pytest.approx([-1 / 2, 1 / 2])
@@ -38,7 +39,7 @@ def test_equal_scores_cost_ln_2_and_pull_the_two_apart() -> None:
 
 def test_the_pairwise_loss_is_the_mean_over_pairs() -> None:
     said, score_M = outputs(2.0, 0.0, -1.0, 0.0)
-    loss, metrics = Pairwise(center=0.0)(said, rows([True, False] * 2, unit=2))
+    loss, metrics = loss_function(Pairwise(center=0.0))(said, rows([True, False] * 2, unit=2))
     loss.backward()
     assert loss.item() == pytest.approx((-log(sigmoid(2)) - log(sigmoid(-1))) / 2)
     one, other = (sigmoid(2) - 1) / 2, (sigmoid(-1) - 1) / 2  # of each pair's chosen score; the rejected one's is the opposite
@@ -47,15 +48,15 @@ def test_the_pairwise_loss_is_the_mean_over_pairs() -> None:
 
 
 def test_the_centre_pulls_sums_to_zero_and_leaves_differences_alone() -> None:
-    apart, _ = Pairwise(center=0.1)(outputs(2.0, -2.0)[0], rows([True, False], unit=2))
-    lifted, _ = Pairwise(center=0.1)(outputs(3.0, -1.0)[0], rows([True, False], unit=2))
+    apart, _ = loss_function(Pairwise(center=0.1))(outputs(2.0, -2.0)[0], rows([True, False], unit=2))
+    lifted, _ = loss_function(Pairwise(center=0.1))(outputs(3.0, -1.0)[0], rows([True, False], unit=2))
     assert apart.item() == pytest.approx(-log(sigmoid(4)))
     assert lifted.item() - apart.item() == pytest.approx(0.1 * (3 - 1) ** 2)
 
 
 def test_the_pointwise_loss_asks_each_reply_alone() -> None:
     said, score_M = outputs(2.0, 1.0)
-    loss, metrics = Pointwise()(said, rows([True, False]))
+    loss, metrics = loss_function(Pointwise())(said, rows([True, False]))
     loss.backward()
     assert loss.item() == pytest.approx((-log(sigmoid(2)) - log(1 - sigmoid(1))) / 2)
     assert score_M.grad is not None and score_M.grad.tolist() == pytest.approx([(sigmoid(2) - 1) / 2, sigmoid(1) / 2])
@@ -63,7 +64,7 @@ def test_the_pointwise_loss_asks_each_reply_alone() -> None:
 
 
 def test_scores_beyond_what_an_exponential_holds_cost_what_they_should() -> None:
-    loss, _ = Pairwise(center=0.0)(outputs(-1e4, 1e4)[0], rows([True, False], unit=2))
+    loss, _ = loss_function(Pairwise(center=0.0))(outputs(-1e4, 1e4)[0], rows([True, False], unit=2))
     assert loss.item() == pytest.approx(2e4)
 
 
@@ -71,16 +72,16 @@ def test_scores_beyond_what_an_exponential_holds_cost_what_they_should() -> None
 def test_pieces_of_a_step_add_up_to_it(loss: Pairwise | Pointwise) -> None:
     labels, scores = [True, False, True, False], (0.5, -1.0, 2.0, 3.0)
     batch = rows(labels, unit=2 if isinstance(loss, Pairwise) else 1)
-    whole, metrics = loss(outputs(*scores)[0], batch)
-    parts = [loss(outputs(*scores[at : at + 2])[0], batch.rows([at, at + 1])) for at in (0, 2)]
+    whole, metrics = loss_function(loss)(outputs(*scores)[0], batch)
+    parts = [loss_function(loss)(outputs(*scores[at : at + 2])[0], batch.rows([at, at + 1])) for at in (0, 2)]
     assert sum(part.item() for part, _ in parts) == pytest.approx(whole.item())
     assert {name: sum(each[name] for _, each in parts) for name in metrics} == pytest.approx(metrics)
 
 
 def test_what_is_no_pair_has_no_better_one() -> None:
     with pytest.raises(TypeError, match="units of 1: a pairwise loss takes pairs"):
-        Pairwise()(outputs(1.0, 2.0)[0], rows([True, False]))
+        loss_function(Pairwise())(outputs(1.0, 2.0)[0], rows([True, False]))
     with pytest.raises(TypeError, match="no scores"):
-        Pointwise()(Outputs(torch.empty(0)), rows([True]))
+        loss_function(Pointwise())(Outputs(torch.empty(0)), rows([True]))
     with pytest.raises(BadInput, match="center is -1"):
         Pairwise(center=-1)

@@ -13,8 +13,11 @@ from torch import Tensor
 
 from aha.batch import Batch, PolicyBatch, collate_documents
 from aha.errors import BadInput
+from aha.learning import loss_function
+from aha.learning.aggregation import token_weights
+from aha.learning.losses import k3, surrogate
 from aha.objectives.advantages import Advantages
-from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo, k3, surrogate
+from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo
 from aha.protocols import Loss, Metrics, Outputs
 from tests.objectives.samples import four_tokens, policy_batch
 
@@ -24,7 +27,7 @@ FREE = Grpo(kl=0.0)
 def learn(loss: Loss, batch: Batch, logp: Tensor) -> tuple[float, list[float], Metrics]:
     """(loss, its gradient in each log-probability, metrics)."""
     logp_M = logp.clone().requires_grad_()
-    value, metrics = loss(Outputs(logp_M), batch)
+    value, metrics = loss_function(loss)(Outputs(logp_M), batch)
     value.backward()
     assert logp_M.grad is not None
     return value.item(), logp_M.grad.tolist(), metrics
@@ -41,7 +44,7 @@ def at_ratio(batch: PolicyBatch, *r: float) -> Tensor:
 def test_on_policy_the_loss_of_a_group_is_0_and_the_gradient_is_the_policy_gradient() -> None:
     batch = policy_batch([[1, 0, 0, 1]], [[3, 1, 2, 4]])
     (worth,) = Advantages("group_std", eps=0.0)([[1, 0, 0, 1]])
-    batch = replace(batch, advantage_M=torch.tensor(worth, dtype=torch.float32)[batch.row_M], weight_M=FREE.aggregate(batch))
+    batch = replace(batch, advantage_M=torch.tensor(worth, dtype=torch.float32)[batch.row_M], weight_M=token_weights(FREE.aggregate, batch))
     value, gradient, _ = learn(FREE, batch, batch.old_M)
     assert value == pytest.approx(0, abs=1e-7)
     assert gradient == pytest.approx((-batch.advantage_M / (4 * batch.count_R[batch.row_M])).tolist())
@@ -148,7 +151,7 @@ def test_the_unbiased_divergence_has_the_gradient_of_the_divergence_itself() -> 
     """Over all of a distribution's tokens, weighed by old = pi: d/dlogp of r k3 sums to d KL(pi | ref)."""
     pi, reference = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64), torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
     logits = pi.log().requires_grad_()
-    ours, _ = Grpo(kl=1.0, kl_unbiased=True)(
+    ours, _ = loss_function(Grpo(kl=1.0, kl_unbiased=True))(
         Outputs(logits.log_softmax(0)), replace(four_tokens(0.0, old=pi.log()), weight_M=pi, reference_M=reference.log())
     )
     (gradient,) = torch.autograd.grad(ours, logits)
@@ -189,7 +192,7 @@ def test_a_batch_without_a_trained_token_has_loss_0(loss: Loss) -> None:
 
 def test_a_policy_loss_refuses_documents() -> None:
     with pytest.raises(TypeError, match="a policy loss was handed a plain Batch"):
-        Grpo()(Outputs(torch.zeros(1)), collate_documents([[1, 2]]))
+        loss_function(Grpo())(Outputs(torch.zeros(1)), collate_documents([[1, 2]]))
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,8 @@ def test_cross_entropy_is_the_mean_of_minus_log_p() -> None:
 
 
 def test_entropy_is_reported_where_the_learner_gives_it() -> None:
-    _, metrics = CrossEntropy()(Outputs(torch.zeros(3), entropy_M=torch.tensor([1.0, 2.0, 3.0])), collate_documents([[1, 2, 3], [4, 5]]))
+    outputs = Outputs(torch.zeros(3), entropy_M=torch.tensor([1.0, 2.0, 3.0]))
+    _, metrics = loss_function(CrossEntropy())(outputs, collate_documents([[1, 2, 3], [4, 5]]))
     assert metrics["entropy"] == 2
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from aha.batch import PolicyBatch
 from aha.errors import BadInput
+from aha.learning import loss_function
+from aha.learning.aggregation import token_weights
 from aha.objectives.aggregation import Aggregate
 from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.protocols import Loss, Outputs
@@ -21,7 +23,7 @@ ALL = (Aggregate("seq-mean"), Aggregate("token-mean"), Aggregate("constant", 10)
 
 
 def weights(aggregate: Aggregate, batch: PolicyBatch = BATCH) -> list[float]:
-    return aggregate(batch).tolist()
+    return token_weights(aggregate, batch).tolist()
 
 
 def test_seq_mean_gives_each_of_4_rows_a_quarter() -> None:
@@ -79,7 +81,7 @@ def gradient(loss: Loss, step: PolicyBatch, pieces: list[list[int]]) -> tuple[to
         batch = step.rows(piece)
         before = batch.tokens_N[batch.trained_N.nonzero().flatten() - 1]
         logp_M = model[before].log_softmax(-1).gather(1, batch.tokens_N[batch.trained_N][:, None]).squeeze(1)
-        value, metrics = loss(Outputs(logp_M, entropy_M=-logp_M), batch)
+        value, metrics = loss_function(loss)(Outputs(logp_M, entropy_M=-logp_M), batch)
         value.backward()
         total = {name: total.get(name, 0.0) + number for name, number in metrics.items()}
     assert model.grad is not None
@@ -101,7 +103,7 @@ def steps(draw: st.DrawFn) -> tuple[PolicyBatch, list[list[int]]]:
 def test_every_division_into_micro_batches_gives_the_same_gradient_and_metrics(drawn: tuple[PolicyBatch, list[list[int]]]) -> None:
     batch, pieces = drawn
     for loss, aggregate in losses():
-        step = replace(batch, weight_M=aggregate(batch))
+        step = replace(batch, weight_M=token_weights(aggregate, batch))
         whole, metrics = gradient(loss, step, [list(range(batch.R))])
         divided, summed = gradient(loss, step, pieces)
         torch.testing.assert_close(divided, whole, rtol=1e-9, atol=1e-12)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from aha.batch import PolicyBatch
+from aha.objectives.losses import CorrectionMode
 
-CorrectionMode = Literal["none", "token-tis", "icepop", "seq-geo"]
 EXPONENT = 20.0  # e^20 is 5e8: beyond it a ratio says "impossible", and float32 must not overflow into inf * 0
 
 
