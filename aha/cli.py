@@ -30,7 +30,6 @@ from aha.commands import (
 )
 from aha.commands.command import Command
 from aha.commands.given import check_asked, check_model, given, settings
-from aha.commands.memo import again
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
 from aha.redact import guarded_output
@@ -191,8 +190,6 @@ def _add_given(made: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, rest: list[str], words: list[str], terminal: Terminal) -> int:
-    if again(arguments.out, words, terminal):
-        return 0
     known = given(arguments, rest)
     from aha.commands.choose import choose
 

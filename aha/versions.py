@@ -1,10 +1,11 @@
 """The versions of what decides what a row is worth: hashes of its code, so that nobody has to remember to count them up.
 
-Blank lines and lines that are comments do not count. The processes and walls that grading runs in are left out: they decide when and where
-an answer is judged, not how."""
+What is hashed is the syntax tree without docstrings: a comment, a docstring or the layout does not count, and every Python gives the same
+hash. The processes and walls that grading runs in are left out: they decide when and where an answer is graded, not how."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache
@@ -16,31 +17,56 @@ LENGTH = 12
 
 @cache
 def grader_version() -> str:
-    """Of everything that says whether an answer is right."""
+    """The version of everything that decides whether an answer is right."""
     return _version("grading", "answers")
 
 
 @cache
 def template_version() -> str:
-    """Of the grammar of a reply."""
+    """The version of the grammar of a reply."""
     return _version("template")
 
 
+def code_of(text: str) -> str:
+    """The syntax tree of a module as text, without docstrings and positions: equal for texts that do the same."""
+    return _node(_without_docstrings(ast.parse(text)))
+
+
 def _version(*rooms: str) -> str:
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     for room in rooms:
         for path in _files(room):
-            lines = (line.rstrip() for line in path.read_text(encoding="utf-8").splitlines())
-            code = [line for line in lines if line and not line.lstrip().startswith("#")]
-            seen.update("\n".join([str(path.relative_to(PACKAGE)), *code, ""]).encode())
-    return seen.hexdigest()[:LENGTH]
+            digest.update(f"{path.relative_to(PACKAGE)}\n{code_of(path.read_text(encoding='utf-8'))}\n".encode())
+    return digest.hexdigest()[:LENGTH]
 
 
 def _files(room: str) -> Iterator[Path]:
-    alone = PACKAGE / f"{room}.py"
-    if alone.is_file():
-        yield alone
+    module = PACKAGE / f"{room}.py"
+    if module.is_file():
+        yield module
         return
     for path in sorted((PACKAGE / room).rglob("*")):
         if path.suffix in (".py", ".txt") and not {"pool", "sandbox"} & set(path.relative_to(PACKAGE).parts):
             yield path
+
+
+def _without_docstrings(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return tree
+
+
+def _node(value: object) -> str:
+    """A node with its fields; absent and empty ones are left out, since versions of Python differ in which they have."""
+    if isinstance(value, ast.AST):
+        fields = ((name, getattr(value, name, None)) for name in value._fields)
+        inner = ",".join(f"{name}={_node(field)}" for name, field in fields if field not in (None, []) or _is_constant(value, name))
+        return f"{type(value).__name__}({inner})"
+    if isinstance(value, list):
+        return f"[{','.join(map(_node, value))}]"
+    return repr(value)
+
+
+def _is_constant(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Constant) and name == "value"

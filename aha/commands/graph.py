@@ -10,11 +10,11 @@ from typing import Any
 
 from aha.codec import encode
 from aha.commands.choose import Chosen, complete
-from aha.commands.memo import counted, remember, span, tell
-from aha.commands.terminal import Terminal
+from aha.commands.stage_table import stage_table
+from aha.commands.terminal import Terminal, duration
 from aha.durable import Disk, Lock, replace_file, seal, trouble
 from aha.errors import BadInput
-from aha.pipeline import LINEAGE, Graph, Step
+from aha.pipeline import Graph, Step
 from aha.pipeline.makings import seconds
 from aha.recipes.costs import Costs, costs
 from aha.rundir import Manifest, Record, read_manifest
@@ -51,7 +51,7 @@ def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:
     try:
         seen: dict[str, Step] = {}
         if not any(step.todo for step in steps):
-            terminal.note(f"nothing to do: {counted(len(steps))} done, in {root}")
+            terminal.note(f"nothing to do: {_all_of(len(steps))} done, in {root}")
             graph.digests.save()
         else:
             _watched(chosen, graph, wanted, root, terminal, seen)
@@ -117,21 +117,34 @@ def line(step: Step) -> str:
 def conclude(graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, page: Path | None = None) -> None:
     """Where each stage's result is, now and when the same words are said again."""
     steps = list(graph.steps(wanted.until, wanted.first))
-    told = {
-        "stages": [_told(step) for step in steps if step.folder is not None],
+    outcome: dict[str, Any] = {
+        "stages": [_outcome(step) for step in steps if step.folder is not None],
         "results": {step.name: Record(step.folder).result for step in steps if step.folder is not None and not step.todo},
         "run": str(root),
         **({"report": str(page)} if page else {}),
     }
-    if all(step.state == "done" for step in steps):
-        ends = [step.folder / name for step in steps if step.folder is not None for name in ("result.json", LINEAGE)]
-        remember(root, wanted.argv[1:], [*graph.digests.looked_at, *ends, *([page] if page else [])], told)
-    tell(told, terminal)
+    report_outcome(outcome, terminal)
 
 
-def _told(step: Step) -> dict[str, Any]:
+def report_outcome(outcome: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print the result of each stage, for a person or for a program."""
+    terminal.tell("finished", **outcome)
+    wide = max(len(stage["stage"]) for stage in outcome["stages"])
+    for stage in outcome["stages"]:
+        terminal.say(f"{stage['stage']:{wide}}  {duration(float(stage['seconds'])):>12}  {stage['folder']}")
+    for row in stage_table(outcome["results"]):
+        terminal.say(row)
+    if "report" in outcome:
+        terminal.say(f"report: {outcome['report']}")
+
+
+def _outcome(step: Step) -> dict[str, Any]:
     assert step.folder is not None
     return {"stage": step.name, "state": step.state, "seconds": seconds(step.folder), "folder": str(step.folder)}
+
+
+def _all_of(stages: int) -> str:
+    return f"all {stages} stages are" if stages > 1 else "the stage is"
 
 
 def _show(chosen: Chosen, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
@@ -149,7 +162,7 @@ def _show(chosen: Chosen, graph: Graph, steps: Sequence[Step], terminal: Termina
     terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")
     for step, cost, took in rows:
         tokens = f"{_number(cost.sampled):>14} {_number(cost.learned):>14} {_power(cost.flops):>9}"
-        room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {span(took) if took else '':>9}"
+        room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {duration(took) if took else '':>9}"
         terminal.say(f"{step.name:{wide}}  {SAID[step.state]:8} {tokens} {room}  {step.why}".rstrip())
     todo = [cost for step, cost, _ in rows if step.todo]
     largest = max((cost.memory or 0 for cost in todo), default=0)

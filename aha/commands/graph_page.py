@@ -10,9 +10,8 @@ from statistics import fmean
 from typing import Any
 from urllib.parse import quote
 
-from aha.commands.memo import span
 from aha.commands.stage_table import COLUMNS
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Terminal, duration
 from aha.durable import Disk, replace_file, trouble, unseal
 from aha.errors import AhaError, DiskTrouble
 from aha.evals.tiny_world import NAME, Shown
@@ -138,7 +137,7 @@ def gathered(stages: Sequence[Stood], head: Head, base: Path) -> Whole:
     return Whole(
         title=head.title,
         recipe=head.recipe,
-        facts={"stages done": f"{len(results)} of {len(stages)}", "time": span(took), **head.facts},
+        facts={"stages done": f"{len(results)} of {len(stages)}", "time": duration(took), **head.facts},
         stages=shown,
         columns=(*domains, *COLUMNS),
         models=tuple(Model(_model(name), _values(result, domains)) for name, result in measured.items()),
@@ -164,7 +163,7 @@ def _stage(each: Stood, result: Mapping[str, Any] | None, base: Path) -> Stage:
         kind=kind,
         state=each.state,
         why=each.why,
-        took=span(seconds(each.folder)),
+        took=duration(seconds(each.folder)),
         key=each.folder.name,
         place=quote(f"{place}/"),
         report=quote(f"{place}/{PAGE}") if (each.folder / PAGE).exists() else "",

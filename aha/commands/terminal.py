@@ -57,3 +57,10 @@ class Terminal:
             self.note(text)
             return
         self.note(f"aha: a mistake of ours: {summary}; the traceback is in {path}. Nothing that was saved is lost.")
+
+
+def duration(value: float) -> str:
+    """Seconds, for a person."""
+    minutes, seconds_left = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds_left} s" if minutes else f"{seconds_left} s"

@@ -24,7 +24,6 @@ class Digests:
         self.kept = kept
         self._known: dict[str, list[int | str]] = _read(kept)
         self._changed = False
-        self.looked_at: set[Path] = set()
 
     def of(self, place: Path) -> str:
         """Of a file, a run directory, a model's folder or any other folder."""
@@ -39,7 +38,6 @@ class Digests:
         """The sha256; of a file that is not there, of nothing."""
         if not path.exists():
             return hashlib.sha256().hexdigest()
-        self.looked_at.add(path)
         with trouble(path):
             status = path.stat()
             key, seen = str(path.resolve()), [status.st_size, status.st_mtime_ns]

@@ -30,7 +30,7 @@ def test_stages_run_once_and_a_second_time_there_is_nothing_to_do(aha: Aha, reci
     assert (told["event"], told["results"]["two"]["number"]) == ("finished", 33)
 
 
-def test_what_the_memo_rests_on_is_looked_at(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+def test_a_result_that_was_removed_is_made_again(aha: Aha, recipe: Path, tmp_path: Path) -> None:
     assert aha("run", recipe, "--out", "out").code == 0
     next((tmp_path / "out/two").glob("*/result.json")).unlink()
     again = aha("run", recipe, "--out", "out")
