@@ -15,7 +15,8 @@ from aha.batch import collate
 from aha.protocols import Compute, Metrics
 from aha.recipes.zero import zero
 from aha.rundir.groups import pack, unpack
-from aha.stages.ask import Asker, seed_for
+from aha.sampling.seeds import seed_for
+from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
 
 FOLDER = Path(__file__).parent / "golden"
@@ -51,7 +52,7 @@ def test_stored_groups_give_the_stored_loss_and_gradient(step: int) -> None:
 def write() -> None:
     rl, backend = recipe(), Laptop(COMPUTE)
     engine, tokenizer = backend.engine(rl.model), backend.tokenizer(rl.model)
-    asker = Asker(engine, tokenizer, rl.template, rl.rewards, rl.sampling, rl.samples, lambda what: None)
+    asker = GroupSampler(engine, tokenizer, rl.template, rl.rewards, rl.sampling, rl.samples, lambda what: None)
     GROUPS.write_bytes(pack(asker.groups(rl.problems.at(0, 0, 12, rl.seed), (rl.seed, 0, 0))))
     FOLDER.mkdir(exist_ok=True)
     NUMBERS.write_text(json.dumps(replayed(), indent=1) + "\n")

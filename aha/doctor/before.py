@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aha.doctor.signals import Doctor, Signal
 from aha.protocols import Backend
-from aha.stages.ask import Asker
+from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
 from aha.stages.summary import summarise
 from aha.types import Group
@@ -51,6 +51,6 @@ def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: 
     engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
     with stage.rewards.open(backend) as live:
         rewards, sampling = stage.rewards_at(live, 0), stage.schedule.sampling(stage.sampling, 0)
-        asker = Asker(engine, tokenizer, stage.template, rewards, sampling, stage.samples, beat)
-        groups = asker.groups(problems, (stage.seed, BEFORE))
+        sampler = GroupSampler(engine, tokenizer, stage.template, rewards, sampling, stage.samples, beat)
+        groups = sampler.groups(problems, (stage.seed, BEFORE))
     return Examination(tuple(groups), tuple(doctor.examine(groups)))

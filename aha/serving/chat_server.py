@@ -11,12 +11,12 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.protocols import Sampling
+from aha.sampling.seeds import seed_for
 from aha.serving.chat_answer import Answer, dated
 from aha.serving.chat_asked import Asked, Refused, asked
 from aha.serving.chat_batch import Batcher, Job
 from aha.serving.chat_model import Model, Prompt
 from aha.serving.chat_reading import Reading
-from aha.stages.ask import seed_for
 
 LONGEST = 16 << 20  # bytes of a request
 IDLE_S = 30.0  # for a client to say something, or to take what is sent

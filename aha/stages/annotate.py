@@ -17,7 +17,7 @@ from aha.errors import BadInput, BarFailed
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling, Stop
 from aha.redact import hide
 from aha.rundir import RunDir
-from aha.stages.ask import seed_for
+from aha.sampling.seeds import seed_for
 from aha.stages.assessors import Assessor, Comparison, Live, Rubric
 from aha.stages.counts import at_least_one
 from aha.stages.drawn import EngineSource, Wish

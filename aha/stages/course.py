@@ -10,8 +10,9 @@ from aha.evals.benchmark import Benchmark
 from aha.evals.examined import Generation, grade_one
 from aha.evals.exams.exam import Exam, Item
 from aha.protocols import Sampling, Tokenizer
+from aha.sampling.prompts import prompt_tokens
 from aha.stages import evaluate, examine
-from aha.stages.evaluate import Evaluate, prompt_of
+from aha.stages.evaluate import Evaluate
 from aha.stages.examine import Protocolled, prompts
 from aha.template import END_THINK, THINK, Delimited, FewShot, Template
 from aha.types import Completion, Language, Problem
@@ -94,7 +95,7 @@ def course_of_benchmark(stage: Evaluate, live: Benchmark, tokenizer: Tokenizer) 
             problem.id,
             problem.question,
             problem.language,
-            (prompt_of(stage.template, problem, tokenizer),) * stage.k,
+            (prompt_tokens(stage.template, problem.question, tokenizer),) * stage.k,
             judge,
             lambda arm, number: evaluate.seed_of(stage.seed, problem.id + arm, number),
         )

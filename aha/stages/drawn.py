@@ -9,7 +9,8 @@ from typing import Protocol
 
 from aha.errors import BadInput
 from aha.protocols import Ask, Asking, Backend, Chat, Engine, Sampling, Tokenizer
-from aha.stages.ask import prompt_tokens, read_reply, seed_for
+from aha.sampling.prompts import prompt_tokens, read_reply
+from aha.sampling.seeds import seed_for
 from aha.stages.patience import Asked, Patience
 from aha.template import ANSWER, END_ANSWER, Template
 from aha.types import Conversation, Message, Open, Problem, Reply, Said

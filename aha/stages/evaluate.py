@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -20,12 +20,11 @@ from aha.grading import programs_in
 from aha.grading.sandbox import Tier
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
-from aha.stages.overlap import Overlap, Pace
+from aha.sampling.prompts import completion_text, prompt_tokens
+from aha.sampling.rollouts import RolloutSampler
 from aha.template import Short, Template
 from aha.text import mixes_languages, reflects
-from aha.types import Abstained, Completion, Conversation, Problem, Right
-
-JUDGING = 16  # problems whose samples are judged at a time beside sampling, where judging takes time
+from aha.types import Abstained, Completion, Problem, Right
 
 
 @dataclass(frozen=True)
@@ -125,23 +124,18 @@ class Evaluate:
         `live` is the benchmark, opened; None where its grader needs nothing."""
         judge = live or benchmark(self.benchmark)
         asks = [
-            Ask(prompt_of(self.template, problem, tokenizer), tuple(seed_of(self.seed, problem.id, number) for number in range(k)))
+            Ask(prompt_tokens(self.template, problem.question, tokenizer), tuple(seed_of(self.seed, problem.id, n) for n in range(k)))
             for problem in problems
         ]
 
-        def judged(problem: Problem, completions: Sequence[Completion]) -> list[Sample]:
-            return [self.judged(judge, problem, number, completion, tokenizer) for number, completion in enumerate(completions)]
+        def score(index: int, completions: Sequence[Completion]) -> list[Sample]:
+            return [self.judged(judge, problems[index], number, completion, tokenizer) for number, completion in enumerate(completions)]
 
-        def beat() -> None:
+        def progress(_: int, scored: int) -> None:
             if observer is not None:
-                observer.beat(f"evaluate {name}: {len(overlap.done)} of {len(asks)} problems")
+                observer.beat(f"evaluate {name}: {scored} of {len(asks)} problems")
 
-        with Overlap[list[Sample]](JUDGING, Pace()) as overlap:
-            for index, completions in engine.generate(asks, self.sampling):
-                overlap.take(index, partial(judged, problems[index], completions))
-                beat()
-            found = overlap.rest(beat)
-        return [sample for index in range(len(problems)) for sample in found[index]]
+        return list(chain.from_iterable(RolloutSampler(engine, self.sampling).sample(asks, score, progress)))
 
     def _recorded(self, path: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[Sample]:
         if path.exists():
@@ -155,7 +149,7 @@ class Evaluate:
 
     def judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:
         """A completion, read by the template and judged."""
-        text, tokens = text_of(completion, tokenizer), len(completion.tokens)
+        text, tokens = completion_text(completion, tokenizer), len(completion.tokens)
         reply = self.template.read(text, tokens, completion.finished)
         grade = judge.judged(problem, reply.answer)
         right = isinstance(grade, Right)
@@ -182,17 +176,3 @@ class Evaluate:
 def seed_of(seed: int, problem: str, sample: int) -> int:
     """63 bits that depend on the three alone."""
     return int.from_bytes(hashlib.sha256(f"evaluate {seed} {problem} {sample}".encode()).digest()[:8], "big") >> 1
-
-
-def prompt_of(template: Template, problem: Problem, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """The token ids that a problem is asked with."""
-    match template.prompt(problem.question):
-        case Conversation() as conversation:
-            return tuple(tokenizer.chat(conversation))
-        case text:
-            return tuple(tokenizer.encode(text))
-
-
-def text_of(completion: Completion, tokenizer: Tokenizer) -> str:
-    """What was said, without the stop token."""
-    return tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)

@@ -14,6 +14,7 @@ from aha.evals.examined import Generation, Graded, grade_one
 from aha.evals.exams.exam import Exam, Item
 from aha.evals.saved import Key, Saved
 from aha.protocols import Ask, Chat, Engine, Sampling, Tokenizer
+from aha.sampling.prompts import completion_text
 from aha.template import THINK, R1Zero, Short, apart
 from aha.types import Choice, Completion, Conversation, Message, Said
 
@@ -124,7 +125,7 @@ def _known(asked: Protocolled, name: str, number: int, prompt: tuple[int, ...], 
 
 def read(asked: Protocolled, completion: Completion, prompt: tuple[int, ...], tokenizer: Tokenizer) -> Said:
     """Thinking apart from what is visible; a prompt may have opened the thought."""
-    text = tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)
+    text = completion_text(completion, tokenizer)
     if asked.form == "chat":
         visible, thought = apart(THINK + text if opens(tokenizer, prompt) else text)
         return Said(visible, thought, len(completion.tokens), completion.finished)

@@ -11,9 +11,9 @@ from functools import partial
 from aha.errors import BarFailed, EndpointDown
 from aha.protocols import Reward
 from aha.rewards.judge import Health
+from aha.sampling.executor import ScoringExecutor, ScoringStats
 from aha.stages.drawn import Drawn, Source, Wish, needs_no_thought
 from aha.stages.funnel import KEPT, PROMPTS, TOKENS, Tally
-from aha.stages.overlap import Overlap, Pace
 from aha.stages.patience import Patience
 from aha.stages.rewriters import Live, Raw, same_answer
 from aha.tasks.decontamination import Seen
@@ -86,7 +86,7 @@ class Factory:
     origin: Origin
     beat: Callable[[str], None]
     known: set[bytes] = field(default_factory=set)
-    pace: Pace = field(default_factory=Pace)
+    stats: ScoringStats = field(default_factory=ScoringStats)
     health: Health = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,11 +116,11 @@ class Factory:
     def _judged(self, wishes: Sequence[Wish], chunk: int) -> dict[int, list[tuple[Drawn, float | Abstained]]]:
         """Replies with what they are worth, by wish. Judging goes on beside sampling."""
         drawn: dict[int, list[Drawn]] = {}
-        with Overlap[list[float | Abstained]](JUDGING, self.pace) as overlap:
+        with ScoringExecutor[list[float | Abstained]](JUDGING, self.stats) as executor:
             for index, replies in self.source.draw(wishes, chunk):
                 drawn[index] = replies
-                overlap.take(index, partial(self._worth, wishes[index].problem, replies))
-            worth = overlap.rest(lambda: self.beat(f"judged {len(overlap.done)} of {len(wishes)} questions"))
+                executor.submit(index, partial(self._worth, wishes[index].problem, replies))
+            worth = executor.wait(lambda: self.beat(f"judged {len(executor.results)} of {len(wishes)} questions"))
         self._look_at(wishes, drawn, worth)
         return {index: list(zip(drawn[index], worth[index], strict=True)) for index in sorted(drawn)}
 

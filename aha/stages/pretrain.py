@@ -11,7 +11,7 @@ from statistics import fmean
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Observer, Stop, Tokenizer
 from aha.rundir import RunDir
-from aha.stages.ask import seed_for
+from aha.sampling.seeds import seed_for
 from aha.tasks.corpus import documents
 from aha.tasks.wider import mixture
 

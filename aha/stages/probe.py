@@ -8,7 +8,7 @@ from statistics import fmean
 
 from aha.errors import BadInput
 from aha.protocols import Continue, Metrics, Problems, RollBack
-from aha.stages.ask import Asker
+from aha.stages.ask import GroupSampler
 from aha.types import Abstained, Group
 
 ROLLOUT = -2  # the rollout that a probe's seeds belong to: none that trains, nor the doctor's
@@ -67,9 +67,9 @@ class Probe:
     def due(self, rollout: int) -> bool:
         return (rollout + 1) % self.every == 0
 
-    def look(self, asker: Asker, rollout: int, seed: int, before: Sequence[Point]) -> Finding:
+    def look(self, sampler: GroupSampler, rollout: int, seed: int, before: Sequence[Point]) -> Finding:
         """At the weights that the engine holds, after what the points before showed."""
-        groups = replace(asker, samples=self.samples).groups(self.problems.at(0, 0, self.questions, seed), (seed, ROLLOUT, 0))
+        groups = replace(sampler, samples=self.samples).groups(self.problems.at(0, 0, self.questions, seed), (seed, ROLLOUT, 0))
         metrics = {ACCURACY: _mean(groups, ("accuracy",)), PREFERENCE: _mean(groups, self.preferences)}
         points = [*before, Point(rollout, metrics[ACCURACY], metrics[PREFERENCE])]
         return Finding(metrics, self.verdict(points), (self.best(points).rollout,))

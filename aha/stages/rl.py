@@ -15,9 +15,10 @@ from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Stop
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
-from aha.stages.ask import Asker, seed_for
+from aha.sampling.executor import ScoringStats
+from aha.sampling.seeds import seed_for
+from aha.stages.ask import GroupSampler
 from aha.stages.counts import at_least_one
-from aha.stages.overlap import Pace
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.schedule import Late, Schedule
 from aha.stages.summary import summarise
@@ -121,21 +122,21 @@ class Rl:
         with self.rewards.open(backend) as live:
             self._run(*self._open(backend, observer, live), rundir, observer)
 
-    def _run(self, asker: Asker, learner: Learner, rundir: RunDir, observer: Observer) -> None:
-        start, step = self._resume(rundir, learner, asker.engine)
+    def _run(self, sampler: GroupSampler, learner: Learner, rundir: RunDir, observer: Observer) -> None:
+        start, step = self._resume(rundir, learner, sampler.engine)
         for rollout in range(start, self.rollouts):
             clock = _Clock()
-            now = replace(asker, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(asker.rewards, step))
+            now = replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
             groups, kept, rounds = self._ask(now, rollout, self.problems_at(step))
             clock.lap("ask_s")
             step, learned = self._learn(learner, kept, now.sampling.temperature, rollout, step, observer)
-            asker.engine.load(learner.weights(), version=rollout + 1)
+            sampler.engine.load(learner.weights(), version=rollout + 1)
             clock.lap("learn_s")
-            found = self._probe(asker, rollout, step, rundir)
+            found = self._probe(sampler, rollout, step, rundir)
             metrics = {"step": float(step), **summarise(groups), **learned, "rounds": float(rounds), **_staleness(groups, rollout)}
             metrics |= {**self._scheduled(now), **found.metrics, **found.back_to}
             timings = clock.timings(sum(len(completion.tokens) for group in groups for completion in group.completions))
-            timings |= _judging(asker.pace, sum(len(group.replies) for group in groups))
+            timings |= _judging(sampler.stats, sum(len(group.replies) for group in groups))
             verdict = observer.rollout(rollout, metrics, timings, groups)
             last = rollout + 1 == self.rollouts or isinstance(verdict, Stop)
             save = learner.save if last or found.metrics or (rollout + 1) % self.save_every == 0 else None
@@ -149,11 +150,11 @@ class Rl:
             if found.back_to:
                 break
 
-    def _open(self, backend: Backend, observer: Observer, live: Rewards) -> tuple[Asker, Learner]:
+    def _open(self, backend: Backend, observer: Observer, live: Rewards) -> tuple[GroupSampler, Learner]:
         observer.beat(f"loading {self.model}")
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
         learner = backend.learner(self.model, self.optim, reference=self.loss.needs_reference)
-        return Asker(engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat), learner
+        return GroupSampler(engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat), learner
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine) -> tuple[int, int]:
         """The rollout to go on with and the optimizer steps done; a run that was rolled back is over."""
@@ -166,13 +167,13 @@ class Rl:
         engine.load(learner.weights(), version=resumed.rollout + 1)
         return resumed.rollout + 1, int(resumed.progress["step"])
 
-    def _ask(self, asker: Asker, rollout: int, source: Problems) -> tuple[list[Group], list[Group], int]:
+    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> tuple[list[Group], list[Group], int]:
         """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
         groups: list[Group] = []
         kept: list[Group] = []
         for round in range(self.filter.rounds):
             problems = source.at(rollout, round, self.questions, self.seed)
-            asked = asker.groups(problems, (self.seed, rollout, round))
+            asked = sampler.groups(problems, (self.seed, rollout, round))
             groups += asked
             kept += self.filter.keep(asked)[0]
             if len(kept) >= self.questions:
@@ -201,7 +202,7 @@ class Rl:
         skipped = sum(report.get("skipped", 0.0) for report in reports)
         return step, {**_means(reports), "skipped": skipped, "updates": float(len(reports))}
 
-    def _probe(self, asker: Asker, rollout: int, step: int, rundir: RunDir) -> Finding:
+    def _probe(self, sampler: GroupSampler, rollout: int, step: int, rundir: RunDir) -> Finding:
         """Of the weights after a rollout, where the next one pays a preference."""
         if self.probe is None:
             return Finding()
@@ -209,17 +210,17 @@ class Rl:
         paid = {part.name for part in self.rewards_at(self.rewards, step).parts if part.weight != 0}
         if not self.probe.due(rollout) or paid.isdisjoint(self.probe.preferences):
             return Finding(best=(self.probe.best(points).rollout,) if points else ())
-        return self.probe.look(replace(asker, sampling=self.schedule.sampling(self.sampling, step)), rollout, self.seed, points)
+        return self.probe.look(replace(sampler, sampling=self.schedule.sampling(self.sampling, step)), rollout, self.seed, points)
 
-    def _scheduled(self, asker: Asker) -> Metrics:
+    def _scheduled(self, sampler: GroupSampler) -> Metrics:
         """What held in a rollout of all that changes within the run."""
-        weights = {part.name: part.weight for part in asker.rewards.parts}
+        weights = {part.name: part.weight for part in sampler.rewards.parts}
         changing = [*self.schedule.names, *(self.late.rewards if self.late else ())]
         metrics = {f"weight/{name}": weights.get(name, 0.0) for name in changing}
         if self.schedule.max_tokens:
-            metrics["max_tokens"] = float(asker.sampling.max_tokens)
+            metrics["max_tokens"] = float(sampler.sampling.max_tokens)
         if self.schedule.temperature:
-            metrics["temperature"] = asker.sampling.temperature
+            metrics["temperature"] = sampler.sampling.temperature
         return metrics
 
 
@@ -239,9 +240,9 @@ class _Clock:
         return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
 
 
-def _judging(pace: Pace, replies: int) -> dict[str, float]:
+def _judging(stats: ScoringStats, replies: int) -> dict[str, float]:
     """Seconds of judging in all, seconds in which the run waited for nothing else, and replies judged in a second of the former."""
-    judging_s, alone_s = pace.taken()
+    judging_s, alone_s = stats.reset()
     return {"judge_s": judging_s, "judge_alone_s": alone_s, "judged_per_s": replies / judging_s if judging_s else 0.0}
 
 

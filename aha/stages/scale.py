@@ -14,8 +14,8 @@ from aha.evals.attempts import Tried
 from aha.evals.scaling import Arm, budgets
 from aha.evals.trials import FREE, Trial, Trials
 from aha.protocols import Ask, Engine, Tokenizer
+from aha.sampling.prompts import completion_text
 from aha.stages.course import Asked, Course, Span, span_of
-from aha.stages.evaluate import text_of
 from aha.types import Completion, Language
 
 Beat = Callable[[str, int, int], None]  # an arm, how many of its problems are done, and how many there are
@@ -175,7 +175,7 @@ class Lab:
         whole = replace(completion, tokens=prefix + completion.tokens, logprobs=())
         right, vote = asked.judge(number, whole)
         logprob = fmean(completion.logprobs) if completion.logprobs and not prefix else None
-        return Trial(whole.tokens, text_of(whole, self.tokenizer), whole.finished, right, vote, logprob)
+        return Trial(whole.tokens, completion_text(whole, self.tokenizer), whole.finished, right, vote, logprob)
 
     def _tried(self, arm: str) -> tuple[Tried, ...]:
         found = self.trials.tried(arm, [asked.id for asked in self.course.problems])

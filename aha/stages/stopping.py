@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
 from aha.protocols import Ask, Backend, Learner, Metrics, Sampling
-from aha.stages.ask import seed_for
+from aha.sampling.seeds import seed_for
 from aha.stages.lessons import Lesson
 from aha.template import Template
 

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from aha.codec import decode, encode
@@ -16,12 +16,13 @@ from aha.evals.tiny_world import NAME, PROBLEMS, PROMPTS, Measured, Shown, held_
 from aha.grading import Graders
 from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import RunDir
-from aha.stages.ask import prompt_tokens, read_reply, seed_for
-from aha.stages.overlap import Overlap, Pace
+from aha.sampling.prompts import prompt_tokens, read_reply
+from aha.sampling.rollouts import RolloutSampler
+from aha.sampling.seeds import seed_for
 from aha.template import Delimited, Short, Template
 from aha.types import Completion, Open, Problem, Right
 
-JUDGING = 4
+THREADS = 4
 PROBE = 4  # problems of each domain that tell which form a model speaks
 PLACE = -3  # the rollout that this measure's seeds belong to: none that trains, is probed or examined
 
@@ -92,12 +93,14 @@ class _Asker:
             Ask(prompt_tokens(template, problem.question, self.tokenizer), tuple(seed_for(*place, number) for number in range(samples)))
             for problem, place in zip(problems, places, strict=True)
         ]
-        with Overlap[list[Shown]](JUDGING, Pace()) as overlap:
-            for index, completions in self.engine.generate(asks, self.sampling):
-                overlap.take(index, partial(self._judged, problems[index], template, completions))
-                self.observer.beat(f"{NAME}: {len(overlap.done)} of {len(asks)} problems")
-            found = overlap.rest(lambda: self.observer.beat(f"{NAME}: judged {len(overlap.done)} of {len(asks)} problems"))
-        return [each for index in range(len(problems)) for each in found[index]]
+
+        def score(index: int, completions: Sequence[Completion]) -> list[Shown]:
+            return self._judged(problems[index], template, completions)
+
+        def progress(_: int, scored: int) -> None:
+            self.observer.beat(f"{NAME}: {scored} of {len(asks)} problems")
+
+        return list(chain.from_iterable(RolloutSampler(self.engine, self.sampling, THREADS).sample(asks, score, progress)))
 
     def _judged(self, problem: Problem, template: Template, completions: Sequence[Completion]) -> list[Shown]:
         replies = [read_reply(template, completion, self.tokenizer) for completion in completions]

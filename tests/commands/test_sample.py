@@ -9,7 +9,7 @@ import pytest
 
 from aha.cli import main
 from tests.judges import honest
-from tests.sampling import asked_number
+from tests.sample_runs import asked_number
 from tests.servers import Answer, Request, Server, said
 
 QUICK = ("--asking.retries", "0", "--patience.pause_s", "0", "--asking.cache", "none")

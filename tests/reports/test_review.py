@@ -12,7 +12,7 @@ from aha.reports.review import take, write_review
 from aha.stages.rewriters import Rules
 from aha.tasks.examples import read_examples
 from aha.types import Countdown
-from tests.sampling import EASY, Listed, changed, problem, rows, run, tagged
+from tests.sample_runs import EASY, Listed, changed, problem, rows, run, tagged
 
 COUNTED = Listed(tuple(problem(f"用 {n} 4 1 得到 {4 * n - 1}。", Countdown((n, 4, 1), 4 * n - 1), "zh", "countdown") for n in (3, 5, 6)))
 

@@ -7,7 +7,9 @@ import random
 from aha.backends.scripted import Bytes, ScriptedEngine
 from aha.protocols import Sampling
 from aha.rewards import paper
-from aha.stages.ask import Asker, prompt_tokens, read_reply, seed_for
+from aha.sampling.prompts import prompt_tokens, read_reply
+from aha.sampling.seeds import seed_for
+from aha.stages.ask import GroupSampler
 from aha.stages.summary import summarise
 from aha.tasks.countdown import problem
 from aha.template import Short
@@ -22,7 +24,7 @@ BARE = " so ( 8 * 6 ) + 10"
 def groups_of(*texts: str) -> list:  # type: ignore[type-arg]
     said = iter(texts)
     engine = ScriptedEngine(lambda prompt, seed: next(said))
-    asker = Asker(engine, Bytes(), Short(), paper(), Sampling(max_tokens=200), len(texts), lambda what: None)
+    asker = GroupSampler(engine, Bytes(), Short(), paper(), Sampling(max_tokens=200), len(texts), lambda what: None)
     return asker.groups([ASKED], (0, 0, 0))
 
 

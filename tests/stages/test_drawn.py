@@ -4,7 +4,7 @@ import pytest
 
 from aha.stages.drawn import is_server, needs_no_thought, unwrapped
 from aha.types import Number, Open
-from tests.sampling import problem
+from tests.sample_runs import problem
 
 
 @pytest.mark.parametrize("said", ["Hello", "hi!", "Good morning.", "Thank you so much!", "你好", "你好！", "谢谢你。", " Hey there "])

@@ -4,7 +4,7 @@ import pytest
 
 from aha.stages.rewriters import Raw, asking, read, same_answer
 from aha.types import Calls, Choice, Countdown, Latex, Number, Open
-from tests.sampling import problem
+from tests.sample_runs import problem
 
 BOTH = "<chain>I add.</chain>\n<summary>It is 4.</summary>"
 

@@ -20,7 +20,7 @@ from aha.objectives.losses import Grpo
 from aha.protocols import Backend, Compute, Reward, Sampling
 from aha.rewards import Rewards, Weighted
 from aha.rundir import RunDir, describe
-from aha.stages.ask import seed_for
+from aha.sampling.seeds import seed_for
 from aha.stages.rl import Rl
 from aha.types import Abstained, Group, Latex, Problem, Reply, Score
 from tests.stages.small import Nothing, Odd, Watching, ran, stage

@@ -14,7 +14,7 @@ from aha.tasks.filters import Readable
 from aha.tasks.given import Given
 from aha.tasks.mixture import Mix, Share
 from aha.types import Countdown, Message, Number, Open
-from tests.sampling import EASY, STAGE, Listed, Machine, adds, asked_number, changed, problem, rows, run, sums, tagged
+from tests.sample_runs import EASY, STAGE, Listed, Machine, adds, asked_number, changed, problem, rows, run, sums, tagged
 
 
 def test_a_row_is_the_question_and_what_was_thought_and_said(tmp_path):

@@ -16,7 +16,7 @@ from aha.stages.rewriters import Rewriter
 from aha.template import Instruct
 from aha.types import Countdown, Judged, Open
 from tests.judges import honest
-from tests.sampling import ROOM, Listed, asked_number, changed, problem, rows, run, sums, tagged
+from tests.sample_runs import ROOM, Listed, asked_number, changed, problem, rows, run, sums, tagged
 from tests.servers import Answer, Request, Server, said
 
 SOON = Asking(retries=0, attempt_s=5.0, deadline_s=5.0, pause_s=0.0)

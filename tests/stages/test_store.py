@@ -24,7 +24,7 @@ from aha.types import Conversation, Countdown, Example, Message, Origin
 from tests.faults import FailingDisk, ForgetfulDisk, Killed, KillingDisk
 from tests.house import ROOT
 from tests.runs import snapshot
-from tests.sampling import EASY, Listed, changed, problem, run, sums, tagged
+from tests.sample_runs import EASY, Listed, changed, problem, run, sums, tagged
 
 LINES = changed(shard_rows=3, samples=3, at_once=1, cap=2, problems=Listed(sums(7)), questions=7, mix=Mix(rows=11))
 TABLES = replace(LINES, shards="parquet")

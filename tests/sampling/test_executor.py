@@ -15,8 +15,8 @@ from aha.errors import BadInput
 from aha.protocols import Ask, Sampling
 from aha.rewards import Format, Rewards, Weighted
 from aha.rundir.groups import pack
-from aha.stages.ask import Asker
-from aha.stages.overlap import SLOW_S, Overlap, Pace
+from aha.sampling.executor import SLOW_S, ScoringExecutor, ScoringStats
+from aha.stages.ask import GroupSampler
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.types import Abstained, Completion, Problem, Reply
@@ -49,11 +49,11 @@ class Shuffled(ScriptedEngine):
         yield from found
 
 
-def asker(reward: Slow | Format, judging: int = 16, order: int = 0) -> Asker:
-    return Asker(Shuffled(order), Bytes(), Short(), Rewards((Weighted("r", reward),)), Sampling(), 4, lambda what: None, judging)
+def asker(reward: Slow | Format, judging: int = 16, order: int = 0) -> GroupSampler:
+    return GroupSampler(Shuffled(order), Bytes(), Short(), Rewards((Weighted("r", reward),)), Sampling(), 4, lambda what: None, judging)
 
 
-def test_one_two_or_many_judging_threads_and_any_order_of_arrival_give_the_same_bytes() -> None:
+def test_one_two_or_many_scoring_threads_and_any_order_of_arrival_give_the_same_bytes() -> None:
     found = {pack(asker(Slow(), judging, order).groups(PROBLEMS, (0, 0))) for judging, order in ((1, 0), (2, 1), (4, 2), (16, 3))}
     assert len(found) == 1
 
@@ -61,36 +61,36 @@ def test_one_two_or_many_judging_threads_and_any_order_of_arrival_give_the_same_
 def test_what_is_quick_is_judged_where_it_arrives() -> None:
     quick = asker(Format())
     quick.groups(PROBLEMS, (0, 0))
-    assert not quick.pace.slow and threading.active_count() == len([t for t in threading.enumerate() if "judging" not in t.name])
+    assert not quick.stats.slow and threading.active_count() == len([t for t in threading.enumerate() if "scoring" not in t.name])
 
 
 def test_after_the_first_slow_group_the_rest_is_judged_by_threads_in_this_rollout_and_the_next() -> None:
     reward = Slow()
     slow = asker(reward)
     slow.groups(PROBLEMS, (0, 0))
-    assert reward.where[0] == "MainThread" and all(name.startswith("judging") for name in reward.where[1:])
+    assert reward.where[0] == "MainThread" and all(name.startswith("scoring") for name in reward.where[1:])
     slow.groups(PROBLEMS[:2], (0, 1))
-    assert all(name.startswith("judging") for name in reward.where[1:])
+    assert all(name.startswith("scoring") for name in reward.where[1:])
 
 
 def test_sampling_goes_on_while_groups_are_judged() -> None:
-    pace = Pace(slow=True)
+    stats = ScoringStats(slow=True)
     began = time.monotonic()
-    with Overlap[int](8, pace) as overlap:
+    with ScoringExecutor[int](8, stats) as executor:
         for index in range(8):
             time.sleep(0.1)  # sampling
-            overlap.take(index, lambda index=index: time.sleep(0.4) or index)  # type: ignore[misc]
-        assert overlap.rest(lambda: None) == {index: index for index in range(8)}
-    assert pace.judging_s > 3.2 and pace.alone_s < 1.6 and time.monotonic() - began < 3.2
+            executor.submit(index, lambda index=index: time.sleep(0.4) or index)  # type: ignore[misc]
+        assert executor.wait(lambda: None) == {index: index for index in range(8)}
+    assert stats.scoring_s > 3.2 and stats.alone_s < 1.6 and time.monotonic() - began < 3.2
 
 
 def test_a_reward_that_raises_in_a_thread_raises_in_the_loop() -> None:
     def fails() -> int:
         raise BadInput("a broken reward")
 
-    with pytest.raises(BadInput, match="a broken reward"), Overlap[int](2, Pace(slow=True)) as overlap:
-        overlap.take(0, fails)
-        overlap.rest(lambda: None)
+    with pytest.raises(BadInput, match="a broken reward"), ScoringExecutor[int](2, ScoringStats(slow=True)) as executor:
+        executor.submit(0, fails)
+        executor.wait(lambda: None)
 
 
 def test_after_an_error_nothing_is_waited_for_and_nothing_new_begins() -> None:
@@ -103,9 +103,9 @@ def test_after_an_error_nothing_is_waited_for_and_nothing_new_begins() -> None:
         return index
 
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), Overlap[int](1, Pace(slow=True)) as overlap:
+    with pytest.raises(KeyboardInterrupt), ScoringExecutor[int](1, ScoringStats(slow=True)) as executor:
         for index in range(5):
-            overlap.take(index, lambda index=index: stands(index))  # type: ignore[misc]
+            executor.submit(index, lambda index=index: stands(index))  # type: ignore[misc]
         raise KeyboardInterrupt
     over.set()
     assert time.monotonic() - began < 5 and len(begun) <= 2

@@ -1,0 +1,23 @@
+"""Prompts as tokens, and tokens as replies."""
+
+from __future__ import annotations
+
+from aha.protocols import Tokenizer
+from aha.template import Template
+from aha.types import Completion, Reply
+
+
+def prompt_tokens(template: Template, question: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Return the token ids of a prompt: text as it is, a conversation through the model's own chat template."""
+    prompt = template.prompt(question)
+    return tuple(tokenizer.encode(prompt) if isinstance(prompt, str) else tokenizer.chat(prompt))
+
+
+def completion_text(completion: Completion, tokenizer: Tokenizer) -> str:
+    """Return the text of a completion without its stop token."""
+    return tokenizer.decode(completion.tokens[:-1] if completion.finished == "stop" else completion.tokens)
+
+
+def read_reply(template: Template, completion: Completion, tokenizer: Tokenizer) -> Reply:
+    """Return the reply that the template reads in a completion."""
+    return template.read(completion_text(completion, tokenizer), len(completion.tokens), completion.finished)
