@@ -1,11 +1,11 @@
-"""The first process inside the namespaces: it forks one locked child per program. Of the package it has `kernel` and nothing else.
+"""The first process inside the namespaces: it forks one locked child per program. Of the package it has `kernel` and `channel`, no more.
 
-It hands descriptors on and reads no byte of a program or of what one reads or writes, so nothing of one can be found by the next.
+It hands descriptors on and reads no byte of a program or of what one reads or writes, so nothing of one can be found by the next. All its
+own descriptors are closed by an exec from their birth, and a child closes them besides before anything of a program runs in it.
 """
 
 from __future__ import annotations
 
-import array
 import fcntl
 import gc
 import importlib
@@ -20,9 +20,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aha.grading.sandbox import kernel
+from aha.grading.sandbox import channel, kernel
 
-MESSAGE = 1 << 20  # bytes, at the most
 ANY_PROGRAM = 32 << 20  # of addresses that a compiled program has before it asks for any
 SHORTEST_S = 0.002  # between two looks at a clock
 PROCESSORS = len(os.sched_getaffinity(0))  # by which a program of many threads may be faster than the clock
@@ -36,7 +35,7 @@ class Server:
     """What the judge asked for once: the uid to become, or `None` to stay; the filters; the compiler's command."""
 
     def __init__(self, control: socket.socket) -> None:
-        settings = json.loads(control.recv(MESSAGE))
+        settings = json.loads(channel.receive(control).content)
         self.control = control
         self.uid: int | None = settings["uid"]
         self.filters = {name: kernel.Program.of(encoded) for name, encoded in settings["filters"].items()}
@@ -57,13 +56,13 @@ class Server:
             self.report(order, self.watch(child, started, order))
             kernel.fresh_scratch(again=True)
 
-    def receive(self) -> tuple[dict[str, Any], list[int]]:
+    def receive(self) -> tuple[dict[str, Any], Sequence[int]]:
         while True:
-            message, fds, _, _ = socket.recv_fds(self.control, MESSAGE, 4, socket.MSG_CMSG_CLOEXEC)
-            if not message:
+            message = channel.receive(self.control)
+            if not message.content:
                 os._exit(0)  # the judge is gone, and with this process all in its namespace
-            if fds:
-                return json.loads(message), fds
+            if message.descriptors:
+                return json.loads(message.content), message.descriptors
 
     def watch(self, child: int, started: float, order: Mapping[str, Any]) -> dict[str, Any]:
         """Waits for the child, the end of its time or a word from the judge; then nothing of it is left alive."""
@@ -96,22 +95,21 @@ class Server:
             if late <= 0 or left <= 0:
                 return "wall" if late <= 0 else "cpu"
             ready = dict(waiting.poll(1000 * max(SHORTEST_S, min(late, left / PROCESSORS))))
-            if self.control.fileno() in ready and not self.control.recv(MESSAGE):
+            if self.control.fileno() in ready and not channel.receive(self.control).content:
                 os._exit(0)
             if ready:
                 return "" if handle in ready else "asked"
 
     def was_entered(self) -> bool:
         try:
-            return os.eventfd_read(self.entered) == 1
+            return os.eventfd_read(self.entered) > 0
         except BlockingIOError:
             return False
 
     def report(self, order: Mapping[str, Any], facts: dict[str, Any]) -> None:
         """What happened, and the compiled program where there is one."""
         built = built_program() if order["kind"] == "compile" and facts["status"] == 0 else None
-        rights = [] if built is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [built]))]
-        self.control.sendmsg([json.dumps(facts).encode()], rights)
+        channel.send(self.control, json.dumps(facts | {"number": order["number"]}).encode(), [] if built is None else [built])
         if built is not None:
             os.close(built)
 
@@ -130,16 +128,21 @@ class Server:
         kernel.lock(self.uid, self.filters[kind])
         os.eventfd_write(self.entered, 1)
         if kind == "native":
+            os.set_inheritable(program, False)
+            close_all_but(program)
             os.execve(program, ["main"], dict(os.environ))
+        close_all_but()
         if kind == "compile":
             os.execv("/bin/sh", ["sh", "-c", self.compiler])
-        os.closerange(3, kernel.DESCRIPTORS)
         return source
 
 
 def open_server() -> Server:
     """Warm, with a scratch of its own, out of its children's reach."""
-    server = Server(socket.socket(fileno=int(sys.argv[1])))  # the judge's
+    control = int(sys.argv[1])  # the judge's
+    os.set_inheritable(control, False)  # the only one that had to outlive an exec so far: ours
+    close_all_but(control)
+    server = Server(socket.socket(fileno=control))
     for name in WARM:
         importlib.import_module(name)
     kernel.volunteer_for_the_oom_killer()
@@ -151,6 +154,15 @@ def open_server() -> Server:
     gc.freeze()
     server.control.send(b"ready")
     return server
+
+
+def close_all_but(*kept: int) -> None:
+    """Of all descriptors the three standard streams stay open, and those named."""
+    first = 3
+    for fd in sorted(kept):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, kernel.DESCRIPTORS)
 
 
 def built_program() -> int | None:

@@ -18,6 +18,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from aha.grading.sandbox import channel
 from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, Way, command
 from aha.grading.sandbox.seccomp import filter_of
 from aha.grading.sandbox.verdict import Facts, Streams
@@ -27,7 +28,9 @@ PATIENCE_S = 10.0
 CHUNK = 1 << 16
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 TOLD = ("kind", "cpu_s", "wall_s", "longest_s", "memory_bytes")
-SENT = {"program.txt": "program.txt"} | {f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "kernel.py", "guest.py")}
+SENT = {"program.txt": "program.txt"} | {
+    f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "channel.py", "kernel.py", "guest.py")
+}
 
 
 class Broken(Exception):
@@ -78,14 +81,16 @@ class Slot:
         self.way = way
         self._complaints = os.memfd_create("stderr")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        channel.demand_sender(self._control)
+        self._server = 0
+        self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = threading.Lock()
         try:
             with theirs:
                 self._process = keeper.submit(self._spawn, bwrap, python, theirs).result(timeout=START_S)
             self._tell({"uid": way.inside, "compiler": compiler, "filters": _filters()})
-            if not self._readable(START_S) or self._control.recv(CHUNK) != b"ready":
-                raise Broken("bubblewrap did not start")
+            self._server = self._introduced()
         except (OSError, RuntimeError, TimeoutError, Broken) as error:
             complaint = self._complaint()
             self.close()
@@ -96,14 +101,16 @@ class Slot:
         with ExitStack() as stack:
             out, writes = self._pipe(stack, order.output_bytes)
             err, complains = self._pipe(stack, order.output_bytes)
-            self._tell({name: getattr(order, name) for name in TOLD}, [order.program, order.stdin, writes, complains])
+            self._number += 1
+            told = {name: getattr(order, name) for name in TOLD} | {"number": self._number}
+            self._tell(told, [order.program, order.stdin, writes, complains])
             os.close(writes)
             os.close(complains)
-            answer, built = self._listen([out, err], time.monotonic() + order.longest_s + patience_s)
+            facts, built = self._listen([out, err], time.monotonic() + order.longest_s + patience_s)
             for stream in (out, err):
                 while stream.read():
                     continue
-            return Facts(**json.loads(answer)), Streams(bytes(out.kept), bytes(err.kept), out.flooded or err.flooded), built
+            return facts, Streams(bytes(out.kept), bytes(err.kept), out.flooded or err.flooded), built
 
     def kill(self) -> None:
         """Ends bubblewrap, and with it all inside; whoever is in `run` finds it broken."""
@@ -156,7 +163,7 @@ class Slot:
             os.fchown(writes, self.way.owner, self.way.owner)
         return Stream(reads, limit), writes
 
-    def _listen(self, streams: list[Stream], deadline: float) -> tuple[bytes, int | None]:
+    def _listen(self, streams: list[Stream], deadline: float) -> tuple[Facts, int | None]:
         """Drains the pipes until the server has answered; a flood ends the program."""
         waiting = select.poll()
         waiting.register(self._control, select.POLLIN)
@@ -175,18 +182,43 @@ class Slot:
                     self._tell({"kind": "end"})
         raise Broken("the fork server gives no answer, and the program's time is long over")
 
-    def _answer(self) -> tuple[bytes, int | None]:
+    def _introduced(self) -> int:
+        """The fork server's process, learnt from its first message: no program has run there yet."""
+        if not self._readable(START_S):
+            raise Broken("bubblewrap did not start")
+        message = self._received()
+        if message.content != b"ready" or message.descriptors:
+            message.refuse()
+            raise Broken("bubblewrap did not start")
+        return message.sender
+
+    def _answer(self) -> tuple[Facts, int | None]:
+        """The report on the program that runs, which only the fork server can give: the kernel says who wrote it, whoever has the
+        socket. A slot where another wrote has a leak and is of no more use."""
+        message = self._received()
         try:
-            answer, fds, _, _ = socket.recv_fds(self._control, CHUNK, 1, socket.MSG_CMSG_CLOEXEC)
+            if message.sender != self._server:
+                raise Broken("a report came from a process that is not the fork server")
+            facts = json.loads(message.content)
+            if facts.pop("number") != self._number:
+                raise Broken("a report came for another program")
+            return Facts(**facts), next(iter(message.descriptors), None)
+        except BaseException:
+            message.refuse()
+            raise
+
+    def _received(self) -> channel.Message:
+        try:
+            message = channel.receive(self._control)
         except OSError as error:
             raise Broken(f"the fork server is gone ({error})") from error
-        if not answer:
+        if not message.content:
             raise Broken("the fork server is gone")
-        return answer, fds[0] if fds else None
+        return message
 
     def _tell(self, message: object, fds: list[int] | None = None) -> None:
         try:
-            socket.send_fds(self._control, [json.dumps(message).encode()], fds or [])
+            channel.send(self._control, json.dumps(message).encode(), fds or [])
         except OSError as error:
             raise Broken(f"the fork server is gone ({error})") from error
 
