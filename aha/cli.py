@@ -29,7 +29,7 @@ from aha.commands import (
     serve,
 )
 from aha.commands.command import Command
-from aha.commands.given import check_asked, check_model, given, settings
+from aha.commands.given import Given, check_asked, check_model, given, settings
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
 from aha.redact import guarded_output
@@ -147,6 +147,11 @@ def parser() -> ArgumentParser:
         _add_given(made[name])
     made["diff"].add_argument("one", metavar="A")
     made["diff"].add_argument("other", metavar="B")
+    for name in ("run", "show", "doctor", "diff"):
+        made[name].add_argument(
+            "--recipe", dest="file", metavar="FILE.py", help="the recipe file that a manifest asks for, where one of its settings is code"
+        )
+        made[name].add_argument("--changed-recipe", action="store_true", help="take that file although it is not as it was")
     made["run"].add_argument("--out", type=Path, metavar="DIR", help="the run's directory (runs/RECIPE)")
     made["run"].add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
     made["run"].add_argument("--until", metavar="STAGE", help="of a recipe of stages: up to this one")
@@ -217,7 +222,11 @@ def _show(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:
     from aha.commands import show
     from aha.commands.choose import choose
 
-    return show.diff(choose(arguments.one), choose(arguments.other), terminal)
+    file = Given(file=arguments.file, changed_file=arguments.changed_recipe)
+    one, other = (
+        choose(each, file if each.endswith(".json") or Path(each).is_dir() else Given()) for each in (arguments.one, arguments.other)
+    )
+    return show.diff(one, other, terminal)
 
 
 def _eval(arguments: Namespace, rest: list[str], terminal: Terminal) -> int:

@@ -185,7 +185,7 @@ def _changed(tree: Tree, changes: Iterable[tuple[str, object]], main: str) -> Tr
 
 
 def _read(path: str, leaf: Leaf, value: object) -> object:
-    return parse(path, leaf, value) if isinstance(value, str) else _checked(path, leaf.annotation, value, repr(value))
+    return parse(path, leaf, value) if isinstance(value, str) else checked(path, leaf.annotation, value, repr(value))
 
 
 def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> object:
@@ -246,10 +246,11 @@ def parse(path: str, leaf: Leaf, text: str) -> object:
     if any(get_origin(member) is tuple for member in allowed):
         pieces = [piece.strip() for piece in text.strip("()[] ").split(",") if piece.strip()]
         given = [piece.split(":") for piece in pieces] if get_origin(_element(leaf.annotation)) is tuple else pieces
-    return _checked(path, leaf.annotation, given, text)
+    return checked(path, leaf.annotation, given, text)
 
 
-def _checked(path: str, annotation: Any, given: object, text: str) -> object:
+def checked(path: str, annotation: Any, given: object, text: str) -> object:
+    """A leaf's value as its field holds it. BadInput, with the `text` that a person sees, for what the field does not take."""
     if annotation is Any or get_origin(annotation) is Callable:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     try:

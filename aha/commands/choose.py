@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.util
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from aha.commands.given import NEEDS, Given
+from aha.commands.recipe_file import File
 from aha.errors import BadInput
+from aha.protocols import Compute, Stage
 from aha.recipes import RECIPES, Recipe
+from aha.recipes.assembly import assembled, own_code
 from aha.recipes.recipe import waiting
-from aha.rundir import Manifest, read_manifest
+from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
 from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
-from aha.tasks.countdown import CountdownProblems
-from aha.tasks.rows import RowProblems
 
 NOTHING = Given()
-KINDS = {kind.__name__: kind for kind in (CountdownProblems, RowProblems)}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A recipe with a person's settings in it, and the text of the file that defined it, where it is their own."""
+    """A recipe with a person's settings in it; where it is their own, the file that defined it and its text."""
 
     recipe: Recipe
+    file: RecipeFile | None = None
     source: str | None = None
 
 
 def choose(target: str, given: Given = NOTHING) -> Chosen:
     """The recipe of that name or in that file, with what was given. BadInput where something is missing, refused or unknown."""
-    chosen = _found(target)
+    chosen = _found(target, given)
     recipe = chosen.recipe.real() if chosen.recipe.real is not None and given.model is not None else chosen.recipe
     _refuse(recipe, "model", given.model)
     _refuse(recipe, "problems", given.problems)
@@ -41,7 +39,7 @@ def choose(target: str, given: Given = NOTHING) -> Chosen:
         recipe = recipe.supply(given.problems)
     if given.model is not None:
         recipe = recipe.put(dict.fromkeys(recipe.models or _no_model(recipe), given.model))
-    return Chosen(recipe.change(given.settings), chosen.source)
+    return replace(chosen, recipe=recipe.change(given.settings))
 
 
 def complete(recipe: Recipe) -> None:
@@ -67,83 +65,78 @@ def _no_model(recipe: Recipe) -> list[str]:
     raise BadInput(f"--model: no stage of recipe {recipe.name} has a model")
 
 
-def _found(target: str) -> Chosen:
-    if target in RECIPES:
+def _found(target: str, given: Given) -> Chosen:
+    if target in RECIPES and given.file is None:
         return Chosen(RECIPES[target]())
     path = Path(target).expanduser()
     path = path / "manifest.json" if path.is_dir() else path
+    if path.suffix != ".json" and (given.file is not None or given.changed_file):
+        raise BadInput(f"--recipe: it goes with a run's manifest.json, and {target} is none")
     if path.suffix not in (".py", ".json"):
         raise BadInput(f"{target}: no recipe has this name; there are {', '.join(RECIPES)}{nearest(target, list(RECIPES))}")
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file; give a recipe's name, a recipe file, or a run's manifest.json")
     if path.suffix == ".py":
-        text = path.read_text(encoding="utf-8")
-        return Chosen(written(text, str(path)), text)
-    return repeated(read_manifest(path), str(path))
+        file = File.read(str(path))
+        return Chosen(file.recipe(), file.named, file.text)
+    return repeated(read_manifest(path), str(path), given)
 
 
-# --- a recipe file ----------------------------------------------------------------------------------------------------
+# --- a manifest: data, of which nothing is ever run -----------------------------------------------------------------------
 
 
-class _Text(importlib.abc.ExecutionLoader):
-    """A module from its text: the file of today, or the one that a manifest kept."""
-
-    def __init__(self, text: str, path: str) -> None:
-        self.text, self.path = text, path
-
-    def get_source(self, fullname: str) -> str:
-        return self.text
-
-    def get_filename(self, fullname: str) -> str:
-        return self.path
-
-    def is_package(self, fullname: str) -> bool:
-        return False
-
-
-def written(text: str, path: str) -> Recipe:
-    """What the file's `recipe` is: a Recipe, or a function that returns one."""
-    name = f"aha_recipe_{Path(path).stem}"
-    loader = _Text(text, path)
-    spec = importlib.util.spec_from_loader(name, loader)
-    assert spec is not None  # a loader that is no package has one
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    try:
-        loader.exec_module(module)
-    except SyntaxError as error:
-        raise BadInput(f"{path}, line {error.lineno}: {error.msg}") from error
-    made = getattr(module, "recipe", None)
-    made = made() if callable(made) else made
-    if not isinstance(made, Recipe):
-        raise BadInput(f"{path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(made).__name__}")
-    return made
-
-
-# --- a manifest -------------------------------------------------------------------------------------------------------
-
-
-def repeated(manifest: Manifest, path: str) -> Chosen:
-    """The recipe as that run had it, sources included."""
-    if manifest.source is not None:
-        recipe = written(manifest.source, path)
-    elif manifest.recipe in RECIPES:
-        recipe = RECIPES[manifest.recipe]()
-    else:
+def repeated(manifest: Manifest, path: str, given: Given = NOTHING) -> Chosen:
+    """The recipe as that run had it, sources included, from its settings. BadInput where one is code and its file is not named."""
+    file = None if given.file is None else File.read(given.file)
+    if file is not None:
+        file.check(manifest, path, given.changed_file)
+    base = file.recipe() if file is not None else _same_name(manifest)
+    frame = manifest.frame or (None if base is None else frame_of(base))
+    if file is None and manifest.recipe_sha256 is not None and (frame is None or frame.code):
+        raise BadInput(_wants_file(manifest, path))
+    if frame is None:
         raise BadInput(f"{path}: it is a run of recipe {manifest.recipe}, which this version does not have; it has {', '.join(RECIPES)}")
+    _check_keys(manifest, given)
+    if base is not None and frame_of(base).stages != frame.stages:
+        base = None
     values = {name: setting.value for name, setting in manifest.settings.items()}
-    recipe = _with_problems(recipe, values).change(values.items())
-    return Chosen(replace(recipe, sources={name: setting.source for name, setting in manifest.settings.items()}), manifest.source)
+    try:
+        tree = assembled(values, frame.stages, base)
+    except BadInput as error:
+        raise BadInput(f"{path}: {str(error).removeprefix('--')}") from None
+    compute = cast(Compute, tree.pop("compute"))
+    stages = tuple(cast(dict[str, Stage], tree).items())
+    if base is None:
+        about = f"repeated from {path}"
+        base = Recipe(manifest.recipe, about, stages, main=frame.main, follows=frame.follows, apart=frame.apart)
+    sources = {name: setting.source for name, setting in manifest.settings.items()}
+    recipe = replace(base, stages=stages, compute=compute, sources=sources)
+    return Chosen(recipe, manifest.recipe_file if file is None else file.named, manifest.source if file is None else file.text)
 
 
-def _with_problems(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
-    """Problems stand in a field of any kind, so that the kind is looked up by its name, and its settings follow."""
-    before = flatten(recipe.tree)
-    for name, _ in recipe.stages:
-        path = f"{name}.problems"
-        kind = KINDS.get(str(values.get(path)))
-        if kind is RowProblems and before.get(path) != "RowProblems":
-            recipe = recipe.put({path: RowProblems(str(values[f"{path}.source"]))})
-        elif kind is CountdownProblems and before.get(path) != "CountdownProblems":
-            recipe = recipe.put({path: CountdownProblems()})
-    return recipe
+def frame_of(recipe: Recipe) -> Frame:
+    """What of a recipe is no setting, for its manifest."""
+    kinds = {name: type(stage).__name__ for name, stage in recipe.stages}
+    return Frame(kinds, recipe.main, dict(recipe.follows), recipe.apart, own_code(recipe))
+
+
+def _same_name(manifest: Manifest) -> Recipe | None:
+    return RECIPES[manifest.recipe]() if manifest.recipe_sha256 is None and manifest.recipe in RECIPES else None
+
+
+def _wants_file(manifest: Manifest, path: str) -> str:
+    code = f"setting {manifest.frame.code[0]} is code of" if manifest.frame is not None else "it was written by 0.1 from"
+    name = "its recipe file" if manifest.recipe_file is None else f"the recipe file {manifest.recipe_file.path}"
+    return (
+        f"{path}: {code} {name} (sha256 {str(manifest.recipe_sha256)[:12]}), and a manifest runs nothing: name that file with --recipe FILE"
+    )
+
+
+def _check_keys(manifest: Manifest, given: Given) -> None:
+    """A stranger's settings must not say which variable is sent to a server of theirs."""
+    own = {path.replace("-", "_") for path, _ in given.settings}
+    for path, setting in manifest.settings.items():
+        plain = path.replace("-", "_")
+        if path.rpartition(".")[2] == "key_variable" and setting.value and not {plain, plain.partition(".")[2]} & own:
+            flag = f"--{path} {setting.value}"
+            raise BadInput(f"{path}: a manifest cannot choose which key is sent to a server; where it shall be, say so yourself: {flag}")

@@ -67,11 +67,13 @@ ASK_SERVERS = ("sample", "cold-start")  # their model may be an address
 
 @dataclass(frozen=True)
 class Given:
-    """`settings`: (path, text) as typed, in order."""
+    """`settings`: (path, text) as typed, in order. `file`: the recipe file of a run that is repeated, which may have `changed_file`."""
 
     model: str | None = None
     problems: RowProblems | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    file: str | None = None
+    changed_file: bool = False
 
 
 def given(arguments: Namespace, rest: Sequence[str]) -> Given:
@@ -96,7 +98,7 @@ def given(arguments: Namespace, rest: Sequence[str]) -> Given:
         _ = problems.loaded
     if arguments.model is not None and not _asks_a_server(arguments.recipe, arguments.model):
         check_model(arguments.model)
-    return Given(arguments.model, problems, tuple(chosen))
+    return Given(arguments.model, problems, tuple(chosen), arguments.file, arguments.changed_recipe)
 
 
 def _asks_a_server(target: str, model: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from aha import pipeline
 from aha.backends.laptop import Laptop
 from aha.backends.openai_endpoint import Endpoint, is_endpoint
-from aha.commands.choose import Chosen, complete, main_rl
+from aha.commands.choose import Chosen, complete, frame_of, main_rl
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
@@ -72,7 +72,16 @@ def manifest(chosen: Chosen, argv: Sequence[str]) -> Manifest:
     recipe = chosen.recipe
     settings = {path: Setting(cast(Any, value), recipe.source(path)) for path, value in flatten(recipe.tree).items()}
     seeds = {path: value for path, value in flatten(recipe.tree).items() if path.endswith(".seed") and isinstance(value, int)}
-    return describe(recipe.name, settings, seeds=seeds, argv=argv, source=chosen.source, sandbox=sandbox_of(recipe))
+    return describe(
+        recipe.name,
+        settings,
+        seeds=seeds,
+        argv=argv,
+        source=chosen.source,
+        sandbox=sandbox_of(recipe),
+        recipe_file=chosen.file,
+        frame=frame_of(recipe),
+    )
 
 
 def sandbox_of(recipe: Recipe) -> str | None:

@@ -13,6 +13,7 @@ from aha.settings import flatten, leaves, override, resolve
 from aha.types import Problem
 
 Demand = Literal["needed", "optional", "refused"]
+FOLDER = re.compile(r"\w[\w .-]{0,99}")  # runs/NAME, and a stage's part of a store
 DEFAULT = "default"
 YOURS = "user"
 
@@ -43,6 +44,10 @@ class Recipe:
         if not names or len({*names, "compute"}) != len(names) + 1:
             raise BadInput(
                 f"recipe {self.name}: its stages are named {names}; it needs one or more, each with a name of its own, none `compute`"
+            )
+        if unfit := [name for name in (self.name, *names) if not FOLDER.fullmatch(name)]:
+            raise BadInput(
+                f"recipe {self.name[:100]!r}: {unfit[0][:100]!r} cannot name a folder: letters, digits, spaces and ._- are needed"
             )
         if self.main and self.main not in names:
             raise BadInput(f"recipe {self.name}: its main stage is {self.main!r}, which is none of {names}")

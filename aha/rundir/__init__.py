@@ -5,8 +5,8 @@ all that is later. So a run that was stopped at any moment ends with the same by
 `timings.jsonl` and the manifest's `created` know a clock.
 """
 
-from aha.rundir.manifest import Manifest, Setting, describe
+from aha.rundir.manifest import Frame, Manifest, RecipeFile, Setting, describe
 from aha.rundir.record import Checkpoint, Record, read_manifest
 from aha.rundir.run import Keep, Resumed, RunDir
 
-__all__ = ["Checkpoint", "Keep", "Manifest", "Record", "Resumed", "RunDir", "Setting", "describe", "read_manifest"]
+__all__ = ["Checkpoint", "Frame", "Keep", "Manifest", "RecipeFile", "Record", "Resumed", "RunDir", "Setting", "describe", "read_manifest"]

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,9 +28,30 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class RecipeFile:
+    """A person's own recipe file, as they named it, and the sha256 of its bytes. A manifest holds no code that anything would run."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What of a recipe is no setting: each stage's kind, the main one, what follows what, whether stages have directories of their own, and
+    the paths of settings that are code of the recipe file."""
+
+    stages: Mapping[str, str]
+    main: str = ""
+    follows: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
+    apart: bool = False
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """`settings` by their path, flat. `source` is the text of a user's own recipe file. `created` is information only. `sandbox`: the tier
-    that programs of the model run in, where the problems ask for programs."""
+    """`settings` by their path, flat. `source` is the text of a user's own recipe file, to be read and never run. `created` is information
+    only. `sandbox`: the tier that programs of the model run in, where the problems ask for programs. Runs of 0.1 have no `recipe_file` and
+    no `frame`."""
 
     recipe: str
     settings: Mapping[str, Setting]
@@ -41,12 +62,21 @@ class Manifest:
     created: str
     source: str | None = None
     sandbox: str | None = None
+    recipe_file: RecipeFile | None = None
+    frame: Frame | None = None
+
+    @property
+    def recipe_sha256(self) -> str | None:
+        """Of the recipe file that the run was made from; None for a recipe of ours."""
+        if self.recipe_file is not None:
+            return self.recipe_file.sha256
+        return None if self.source is None else hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()
 
     def differences(self, new: Manifest, free: frozenset[str] = frozenset()) -> list[str]:
         """`path: old -> new` for each setting whose value differs; those at or below a path in `free` may."""
         paths = [*self.settings, *(path for path in new.settings if path not in self.settings)]
         lines = [_difference(path, self.settings.get(path), new.settings.get(path)) for path in paths if not _is_free(path, free)]
-        recipe_file = _difference("recipe file", _hashed(self.source), _hashed(new.source))
+        recipe_file = _difference("recipe file", _hashed(self.recipe_sha256), _hashed(new.recipe_sha256))
         sandbox = _difference("sandbox", _named(self.sandbox), _named(new.sandbox))
         return [line for line in [*lines, recipe_file, sandbox] if line]
 
@@ -59,6 +89,8 @@ def describe(
     argv: Sequence[str],
     source: str | None = None,
     sandbox: str | None = None,
+    recipe_file: RecipeFile | None = None,
+    frame: Frame | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Manifest:
     """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory, and without
@@ -77,6 +109,8 @@ def describe(
         created,
         None if source is None else mask(source),
         sandbox,
+        None if recipe_file is None else replace(recipe_file, path=mask(recipe_file.path)),
+        frame,
     )
 
 
@@ -106,8 +140,8 @@ def _is_free(path: str, free: frozenset[str]) -> bool:
     return any(path == name or path.startswith(f"{name}.") for name in free)
 
 
-def _hashed(source: str | None) -> Setting | None:
-    return None if source is None else Setting(f"sha256 {hashlib.sha256(source.encode()).hexdigest()[:12]}")
+def _hashed(sha256: str | None) -> Setting | None:
+    return None if sha256 is None else Setting(f"sha256 {sha256[:12]}")
 
 
 def _named(tier: str | None) -> Setting | None:

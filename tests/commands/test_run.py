@@ -77,11 +77,12 @@ def test_a_recipe_of_one_s_own_runs_is_repeated_and_cannot_be_changed(
     other = aha("run", "r1-zero", "--model", model, "--problems", problems, *SMALL, "--out", "runs/even")
     assert (other.code, "it belongs to another recipe (even, not r1-zero)" in other.err) == (2, True)
 
-    recipe.unlink()  # the manifest holds its text
-    repeated = aha("run", first / "manifest.json", "--out", "again", "--no-preflight")
+    alone = aha("run", first / "manifest.json", "--out", "again", "--no-preflight")
+    assert (alone.code, alone.err.count("\n"), "setting rl.rewards.even.reward is code of the recipe file" in alone.err) == (2, 1, True)
+    repeated = aha("run", first / "manifest.json", "--recipe", recipe, "--out", "again", "--no-preflight")
     assert repeated.code == 0, repeated.err
     assert (tmp_path / "again/metrics.jsonl").read_bytes() == (first / "metrics.jsonl").read_bytes()
-    assert aha("diff", "runs/even", "again").out == "even and even have the same settings\n"
+    assert aha("diff", "runs/even", "again", "--recipe", recipe).out == "even and even have the same settings\n"
 
 
 def test_json_lines_only_on_stdout(aha: Aha, recipe: Path, model: str, problems: str) -> None:

@@ -1,0 +1,95 @@
+"""Python files that a person names on the command line: the only code, but the package's own, that a command runs.
+
+The bytes are read once; what is hashed is what is run, and no cached byte code beside the file is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.abc
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from aha.errors import BadInput
+from aha.recipes.recipe import Recipe
+from aha.rundir import Manifest, RecipeFile
+
+
+@dataclass(frozen=True)
+class File:
+    """A recipe file as it was read."""
+
+    path: str
+    data: bytes
+
+    @classmethod
+    def read(cls, path: str) -> File:
+        """BadInput where there is none."""
+        try:
+            return cls(path, Path(path).expanduser().read_bytes())
+        except OSError as error:
+            raise BadInput(f"{path}: {error.strerror}; a recipe file is Python that defines `recipe`") from None
+
+    @property
+    def text(self) -> str:
+        return importlib.util.decode_source(self.data)
+
+    @property
+    def named(self) -> RecipeFile:
+        """How a manifest names it."""
+        return RecipeFile(self.path, hashlib.sha256(self.data).hexdigest())
+
+    def recipe(self) -> Recipe:
+        """What the file's `recipe` is: a Recipe, or a function that returns one."""
+        try:
+            made = getattr(loaded("recipe", self.path, self.data), "recipe", None)
+        except (SyntaxError, UnicodeDecodeError) as error:
+            raise BadInput(_place(self.path, error)) from error
+        made = made() if callable(made) else made
+        if not isinstance(made, Recipe):
+            raise BadInput(f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(made).__name__}")
+        return made
+
+    def check(self, manifest: Manifest, path: str, changed: bool) -> None:
+        """BadInput where the run at `path` was made from another file, unless that is meant."""
+        sha256 = self.named.sha256
+        if manifest.recipe_sha256 is None:
+            raise BadInput(f"--recipe {self.path}: {path} is a run of {manifest.recipe}, a recipe of ours: leave --recipe out")
+        if sha256 != manifest.recipe_sha256 and not changed:
+            raise BadInput(
+                f"--recipe {self.path}: its sha256 is {sha256[:12]} and {path} was made from {manifest.recipe_sha256[:12]}: "
+                "give the file as it was, or --changed-recipe to take this one"
+            )
+
+
+def loaded(what: str, path: str, data: bytes) -> ModuleType:
+    """The module that a Python file of a person's own defines, run now."""
+    name = f"aha_{what}_{Path(path).stem}"
+    spec = importlib.util.spec_from_loader(name, _Loader(path, data))
+    assert spec is not None  # a loader that is no package has one
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    assert spec.loader is not None
+    spec.loader.exec_module(module)
+    return module
+
+
+def _place(path: str, error: SyntaxError | UnicodeDecodeError) -> str:
+    return f"{path}: {error}" if isinstance(error, UnicodeDecodeError) else f"{path}, line {error.lineno}: {error.msg}"
+
+
+class _Loader(importlib.abc.ExecutionLoader):
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path, self.data = path, data
+
+    def get_source(self, fullname: str) -> str:
+        return importlib.util.decode_source(self.data)
+
+    def get_filename(self, fullname: str) -> str:
+        return self.path
+
+    def is_package(self, fullname: str) -> bool:
+        return False

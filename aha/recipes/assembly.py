@@ -1,0 +1,140 @@
+"""A recipe's stages from the flat settings of a manifest: the inverse of `flatten`. Nothing is looked up but names of a fixed table.
+
+What a setting does not say is as in `base`, the same recipe of this version, or else as the kind's own default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from aha.errors import BadInput
+from aha.protocols import Compute
+from aha.recipes.kinds import ROLES, STAGES
+from aha.recipes.recipe import Recipe
+from aha.settings import checked, describe, flatten, leaves, nearest
+
+NOTHING: Any = object()  # where there is neither a value nor a base
+
+
+def own_code(recipe: Recipe) -> tuple[str, ...]:
+    """The paths of the settings that are code of the person's own: a function, or a class that no version of ours knows."""
+    stages = [name for name, stage in recipe.stages if STAGES.get(type(stage).__name__) is not type(stage)]
+    return (*stages, *(path for path, leaf in leaves(recipe.tree).items() if _is_code(leaf.value)))
+
+
+def _is_code(value: object) -> bool:
+    match value:
+        case None | bool() | int() | float() | str():
+            return False
+        case list() | tuple():
+            return any(map(_is_code, value))
+        case type():
+            return not value.__module__.startswith("aha.")
+    return True
+
+
+@dataclass(frozen=True)
+class Node:
+    """A place in the tree: its path, its value where it has one, and all that lies below it."""
+
+    path: str
+    value: Any = NOTHING
+    below: dict[str, Node] = field(default_factory=dict)
+
+    def flat(self) -> Iterator[tuple[str, object]]:
+        """Every value at or below, by path."""
+        if self.value is not NOTHING:
+            yield self.path, self.value
+        for node in self.below.values():
+            yield from node.flat()
+
+
+def assembled(values: Mapping[str, object], kinds: Mapping[str, str], base: Recipe | None = None) -> dict[str, object]:
+    """The stages by name, and `compute`. BadInput names the setting that is unknown, missing, or not what its field takes."""
+    tree = _tree(values)
+    made = _Assembly({} if base is None else flatten(base.tree))
+    before = {} if base is None else base.tree
+    hints = {**{name: _stage(name, kind) for name, kind in kinds.items()}, "compute": Compute}
+    if unknown := [name for name in tree.below if name not in hints]:
+        raise BadInput(f"{unknown[0]}: there is no such stage; there are {', '.join(kinds)}")
+    return {name: made.value(tree.below.get(name, Node(name)), hint, before.get(name, NOTHING)) for name, hint in hints.items()}
+
+
+def _stage(name: str, kind: str) -> type:
+    if kind not in STAGES:
+        raise BadInput(f"{name}: there is no stage of the kind {kind}; there are {', '.join(STAGES)}")
+    return STAGES[kind]
+
+
+def _tree(values: Mapping[str, object]) -> Node:
+    root = Node("")
+    for path, value in values.items():
+        node, names = root, path.split(".")
+        for end, name in enumerate(names, 1):
+            node = node.below.setdefault(name, Node(".".join(names[:end])))
+        object.__setattr__(node, "value", value)  # made two lines above, and nobody else has it yet
+    return root
+
+
+@dataclass(frozen=True)
+class _Assembly:
+    """`known`: the flat settings of the base; what equals them there is the base's own value."""
+
+    known: Mapping[str, object]
+
+    def value(self, node: Node, hint: Any, base: Any) -> Any:
+        if base is not NOTHING and all(path in self.known and self.known[path] == value for path, value in node.flat()):
+            return base
+        members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+        kinds = {kind.__name__: kind for member in members for kind in _kinds(member)}
+        tuples = [get_args(member) for member in members if get_origin(member) is tuple]
+        if node.value is NOTHING and tuples:
+            return self._elements(node, tuples[0], base)
+        if node.value is NOTHING and len(kinds) == 1:
+            return self._instance(node, next(iter(kinds.values())), base)
+        if isinstance(node.value, str) and node.value in kinds:
+            return self._instance(node, kinds[node.value], base)
+        rest = tuple(member for member in members if not _kinds(member))
+        if node.value is not NOTHING and kinds and (not rest or (isinstance(node.value, str) and rest == (type(None),))):
+            raise BadInput(f"{node.path} {str(node.value)[:80]}: it takes one of {', '.join(kinds)}")
+        if node.value is NOTHING or node.below:
+            raise BadInput(f"{node.path}: {describe(hint)} is needed, and there is {'more' if node.below else 'none'}")
+        return checked(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
+
+    def _instance(self, node: Node, kind: Any, base: Any) -> Any:
+        hints, named = get_type_hints(kind), {each.name: each for each in dataclasses.fields(kind) if each.init}
+        below = dict(node.below)
+        if len(named) == 1 and not below.keys() <= named.keys():  # it only wraps a tuple, whose elements stand as if they were its own
+            (only,) = named
+            below = {only: Node(node.path, below=below)}
+        if unknown := [name for name in below if name not in named]:
+            raise BadInput(f"{node.path}.{unknown[0]}: there is no such setting{nearest(unknown[0], list(named))}")
+        old = base if type(base) is kind else NOTHING
+        new = {name: self.value(child, hints[name], getattr(old, name, NOTHING)) for name, child in below.items()}
+        if old is not NOTHING:
+            return dataclasses.replace(old, **new)
+        missing = [name for name, each in named.items() if name not in new and each.default is each.default_factory is dataclasses.MISSING]
+        if missing:
+            raise BadInput(f"{node.path}.{missing[0]}: it is missing, and {kind.__name__} needs it")
+        return kind(**new)
+
+    def _elements(self, node: Node, hints: tuple[Any, ...], base: Any) -> tuple[Any, ...]:
+        """The elements in the order in which they stand; those of a tuple of fixed length by their place."""
+        if hints[1:] != (Ellipsis,) and len(hints) != len(node.below):
+            raise BadInput(f"{node.path}: it has {len(node.below)} elements where {len(hints)} are needed")
+        old = base if isinstance(base, tuple) and len(base) == len(node.below) else (NOTHING,) * len(node.below)
+        each = hints[:1] * len(node.below) if hints[1:] == (Ellipsis,) else hints
+        return tuple(map(self.value, node.below.values(), each, old))
+
+
+def _role(member: Any) -> Any:
+    return get_origin(member) or member
+
+
+def _kinds(member: Any) -> tuple[type, ...]:
+    """The kinds that a field of this type may hold: those of its role, or the one dataclass that it names."""
+    return ROLES.get(_role(member), (member,) if isinstance(member, type) and dataclasses.is_dataclass(member) else ())
