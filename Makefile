@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: help install demo test check formatted linted typed tested format long bench clean
+.PHONY: help install demo test check formatted linted typed tested format long real bench clean
 
 help:
 	@echo "make demo    a base model discovers reasoning on this machine's CPU, in minutes: runs/demo"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   format, lint, strict types, fast tests"
 	@echo "make format  rewrite the files as 'make check' wants them"
 	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes"
+	@echo "make real    what a real pre-trained model does, SmolLM2-135M-Instruct: downloads 93 MB once"
 	@echo "make bench   side by side with peers, where they are installed"
 	@echo "make clean   remove .venv and caches; runs/ stays"
 
@@ -29,7 +30,7 @@ demo: $(READY)
 	$(BIN)/aha run zero --out runs/demo
 
 check: formatted linted typed
-	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not gpu"
+	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not gpu and not real"
 
 test: formatted linted typed tested
 
@@ -51,6 +52,9 @@ format: $(READY)
 
 long: $(READY)
 	$(PYTEST) -m long --durations 0 -raP
+
+real: $(READY)
+	$(PYTEST) -m "real and not long" --durations 0 -raP
 
 bench: $(READY)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done

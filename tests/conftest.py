@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import smollm2 as real_model
+
 settings.register_profile("unhurried", deadline=None)  # a machine that others load is no failure
 settings.load_profile("unhurried")
 
@@ -24,3 +26,12 @@ def published() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of a real model, SmolLM2-135M-Instruct; the test is skipped where it cannot be had. Mark the test `real`."""
+    try:
+        return real_model.folder()
+    except real_model.NotHere as reason:
+        pytest.skip(str(reason))
