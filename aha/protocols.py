@@ -157,6 +157,11 @@ class Loss(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
+def is_endpoint(model: str) -> bool:
+    """Whether a model's name is a server's address."""
+    return model.startswith(("http://", "https://"))
+
+
 # --- seams ------------------------------------------------------------------------------------------------------------
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from aha.cli import main
-from aha.commands.given import OURS, Wants
+from aha.commands.catalog import COMMANDS
+from aha.commands.command import GROUPS
 from aha.errors import BadInput
 from aha.recipes import RECIPES
 from aha.rundir import Manifest, RunDir
-from aha.settings import flatten
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -49,7 +49,8 @@ def rows(tmp_path: Path) -> str:
         ("run zero --problems x", "recipe zero brings its own problems: leave --problems out"),
         ("run r1-zero", "recipe r1-zero needs a base model: give it with --model"),
         ("run r1-zero --model x", "recipe r1-zero needs problems: give them with --problems"),
-        ("run r1-zero --model ./nowhere --problems nowhere.jsonl", "nowhere.jsonl was not found"),
+        ("run r1-zero --model ./nowhere --problems nowhere.jsonl", "model ./nowhere: there is no such folder"),
+        ("run r1-zero --model tiny --problems nowhere.jsonl", "nowhere.jsonl was not found"),
         ("run mine.py", "mine.py: there is no such file"),
         ("run runs/none/manifest.json", "runs/none/manifest.json: there is no such file"),
         ("show zero --loss.kk 1", "--loss.kk: there is no such setting; did you mean --loss.kl"),
@@ -81,11 +82,11 @@ def test_bad_input_is_one_line_and_exit_code_2(words: str, says: str, capsys: py
     assert err.startswith(f"aha: {says}") and err.count("\n") == 1
 
 
-def test_rows_are_checked_before_anything_else(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = said(capsys, "run", "r1-zero", "--model", "./nowhere", "--problems", rows)
+def test_rows_are_checked_before_a_model_is_loaded(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "run", "r1-zero", "--model", "owner/name", "--problems", rows)
     assert code == 2
     assert err.startswith(f"aha: {rows}, line 2: no answer field")
-    code, _, err = said(capsys, "run", "r1-zero", "--model", "./nowhere", "--problems", rows, "--answer-field", "gold")
+    code, _, err = said(capsys, "run", "r1-zero", "--model", "owner/name", "--problems", rows, "--answer-field", "gold")
     assert (code, err.startswith(f"aha: {rows}, line 1: no field 'gold' for the answer")) == (2, True)
 
 
@@ -98,16 +99,34 @@ def test_an_empty_file_of_problems_says_so(tmp_path: Path, capsys: pytest.Captur
 
 def test_bad_input_is_found_before_torch_is_loaded(rows: str) -> None:
     script = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules)"
-    for words in (["run", "zero", "--model", "x"], ["run", "r1-zero", "--model", "./nowhere", "--problems", rows], ["run", "zerro"]):
+    for words in (
+        ["run", "zero", "--model", "x"],
+        ["run", "r1-zero", "--model", "./nowhere", "--problems", rows],
+        ["run", "r1-zero", "--model", "owner/name", "--problems", rows],
+        ["run", "zerro"],
+        ["run", "zero", "--samples", "1"],
+        ["eval", "gsm8k", "--model", "tiny", "--data", "nowhere.jsonl"],
+    ):
         done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60, check=True)
-        assert done.stdout == "2 False\n"
+        assert done.stdout == "2 False\n", words
 
 
-def test_what_is_known_of_our_recipes_without_torch_is_what_they_say() -> None:
-    made = {name: make() for name, make in RECIPES.items()}
-    data = {name: any(value == "(--data)" for value in flatten(recipe.tree).values()) for name, recipe in made.items()}
-    problems = {name: "optional" if recipe.real else recipe.problems for name, recipe in made.items()}  # beside a model of one's own
-    assert {name: Wants(recipe.model, problems[name], data[name]) for name, recipe in made.items()} == OURS
+@pytest.mark.parametrize("line", ["show zero", "diff zero r1-zero", "--help", "run --help", "run r1 --dry-run"])
+def test_settings_load_no_torch(line: str) -> None:
+    script = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script, *line.split()], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == "0 False\n"
+
+
+def test_help_lists_every_command_in_its_group(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = said(capsys, "--help")
+    groups = {block.split(":")[0]: [line.split()[0] for line in block.splitlines()[1:]] for block in out.split("\n\n")[2:-1]}
+    assert groups == {group: [name for name, command in COMMANDS.items() if command.group == group] for group in GROUPS}
+
+
+def test_a_shell_completes_commands_and_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "completion", "bash")
+    assert code == 0 and "bench-reward" in out and "--question-field" in out
 
 
 def test_show_gives_every_value_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,12 +12,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
-from aha.backends.openai_endpoint import is_endpoint
 from aha.backends.scoring import TorchScorer, load_scoring
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer
+from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,3 @@ class Endpoint:
             raise BadInput(f"${variable}: what it holds is no key: it has letters that no header can carry")
         learn(key)
         return key
-
-
-def is_endpoint(model: str) -> bool:
-    """Whether a model's name is a server's address."""
-    return model.startswith(("http://", "https://"))

@@ -119,4 +119,4 @@ def _told(each: Judged) -> str:
     return f"{each.case.place}: expected {each.case.expected}, got {each.word}{f' ({reason})' if reason else ''}: {said}"
 
 
-COMMAND = Command("run a grader or a reward over answers whose grade is known", flags, run)
+COMMAND = Command("run a grader or a reward over answers whose grade is known", "data", flags, run)

@@ -14,7 +14,7 @@ from aha.commands.sandbox import plain
 from aha.commands.serve import check, model_flags
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
-from aha.protocols import Asking, Chat, Compute, Sampling
+from aha.protocols import Asking, Chat, Compute, Sampling, is_endpoint
 from aha.serving.chat_batch import Batcher, Ended, Job, Token
 from aha.serving.chat_model import Model
 from aha.serving.chat_reading import Kind, Piece, Reading
@@ -41,7 +41,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
-    if arguments.model.startswith(("http://", "https://")):
+    if is_endpoint(arguments.model):
         from aha.backends.laptop import Laptop
 
         chat = Laptop().chat(arguments.model, Asking(seed=arguments.seed))
@@ -172,4 +172,4 @@ def _lines(typed: bool, terminal: Terminal) -> Iterator[str]:
             yield line
 
 
-COMMAND = Command("talk with a model in the terminal, its thinking apart from its answer", flags, run)
+COMMAND = Command("talk with a model in the terminal, its thinking apart from its answer", "serve", flags, run)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from aha.commands.given import NEEDS, Given
+from aha.commands.arguments import NEEDS, CliArgs
 from aha.commands.recipe_file import File
 from aha.errors import BadInput
 from aha.protocols import Compute, Stage
@@ -17,7 +17,7 @@ from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
 from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
 
-NOTHING = Given()
+NOTHING = CliArgs()
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,22 @@ class Chosen:
     source: str | None = None
 
 
-def choose(target: str, given: Given = NOTHING) -> Chosen:
-    """The recipe of that name or in that file, with what was given. BadInput where something is missing, refused or unknown."""
-    chosen = _found(target, given)
-    recipe = chosen.recipe.real() if chosen.recipe.real is not None and given.model is not None else chosen.recipe
-    _refuse(recipe, "model", given.model)
-    _refuse(recipe, "problems", given.problems)
-    if given.problems is not None:
-        recipe = recipe.supply(given.problems)
-    if given.model is not None:
-        recipe = recipe.put(dict.fromkeys(recipe.models or _no_model(recipe), given.model))
-    return replace(chosen, recipe=recipe.change(given.settings))
+def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
+    """Return the recipe of that name or in that file, with what the command line says. BadInput where something is missing, refused or
+    unknown."""
+    chosen = _found(target, args)
+    recipe = chosen.recipe.real() if chosen.recipe.real is not None and args.model is not None else chosen.recipe
+    _refuse(recipe, "model", args.model)
+    _refuse(recipe, "problems", args.problems)
+    if args.problems is not None:
+        recipe = recipe.supply(args.problems)
+    if args.model is not None:
+        recipe = recipe.put(dict.fromkeys(recipe.models or _no_model(recipe), args.model))
+    if args.bad_rows is not None:
+        if not _imitates(recipe):
+            raise BadInput("--bad-rows: it says how to read problems, and there are none; give them with --problems")
+        recipe = recipe.change([("bad_rows", args.bad_rows)])
+    return replace(chosen, recipe=recipe.change(args.settings))
 
 
 def complete(recipe: Recipe) -> None:
@@ -55,22 +60,30 @@ def main_rl(recipe: Recipe) -> Rl | None:
     return next((stage for stage in ordered if isinstance(stage, Rl)), None)
 
 
-def _refuse(recipe: Recipe, what: str, value: object) -> None:
-    demand = recipe.model if what == "model" else recipe.problems
-    if value is not None and demand == "refused":
-        raise BadInput(f"recipe {recipe.name} brings its own {what}: leave --{what} out, or train with your own: aha run r1-zero")
+def _refuse(recipe: Recipe, kind: str, value: object) -> None:
+    demand = recipe.model if kind == "model" else recipe.problems
+    if value is None or demand != "refused":
+        return
+    if kind == "problems" and _imitates(recipe):
+        raise BadInput(f"recipe {recipe.name} imitates examples and asks no problems: give them with --data FILE.jsonl")
+    raise BadInput(f"recipe {recipe.name} brings its own {kind}: leave --{kind} out, or train with your own: aha run r1-zero")
+
+
+def _imitates(recipe: Recipe) -> bool:
+    """Whether the recipe learns from examples that a person brings."""
+    return recipe.problems == "refused" and any(path.endswith(".data") for path in flatten(recipe.tree)) and not recipe.apart
 
 
 def _no_model(recipe: Recipe) -> list[str]:
     raise BadInput(f"--model: no stage of recipe {recipe.name} has a model")
 
 
-def _found(target: str, given: Given) -> Chosen:
-    if target in RECIPES and given.file is None:
+def _found(target: str, args: CliArgs) -> Chosen:
+    if target in RECIPES and args.file is None:
         return Chosen(RECIPES[target]())
     path = Path(target).expanduser()
     path = path / "manifest.json" if path.is_dir() else path
-    if path.suffix != ".json" and (given.file is not None or given.changed_file):
+    if path.suffix != ".json" and (args.file is not None or args.changed_file):
         raise BadInput(f"--recipe: it goes with a run's manifest.json, and {target} is none")
     if path.suffix not in (".py", ".json"):
         raise BadInput(f"{target}: no recipe has this name; there are {', '.join(RECIPES)}{nearest(target, list(RECIPES))}")
@@ -79,24 +92,24 @@ def _found(target: str, given: Given) -> Chosen:
     if path.suffix == ".py":
         file = File.read(str(path))
         return Chosen(file.recipe(), file.named, file.text)
-    return repeated(read_manifest(path), str(path), given)
+    return repeated(read_manifest(path), str(path), args)
 
 
 # --- a manifest: data, of which nothing is ever run -----------------------------------------------------------------------
 
 
-def repeated(manifest: Manifest, path: str, given: Given = NOTHING) -> Chosen:
+def repeated(manifest: Manifest, path: str, args: CliArgs = NOTHING) -> Chosen:
     """The recipe as that run had it, sources included, from its settings. BadInput where one is code and its file is not named."""
-    file = None if given.file is None else File.read(given.file)
+    file = None if args.file is None else File.read(args.file)
     if file is not None:
-        file.check(manifest, path, given.changed_file)
+        file.check(manifest, path, args.changed_file)
     base = file.recipe() if file is not None else _same_name(manifest)
     frame = manifest.frame or (None if base is None else frame_of(base))
     if file is None and manifest.recipe_sha256 is not None and (frame is None or frame.code):
         raise BadInput(_wants_file(manifest, path))
     if frame is None:
         raise BadInput(f"{path}: it is a run of recipe {manifest.recipe}, which this version does not have; it has {', '.join(RECIPES)}")
-    _check_keys(manifest, given)
+    _check_keys(manifest, args)
     if base is not None and frame_of(base).stages != frame.stages:
         base = None
     values = {name: setting.value for name, setting in manifest.settings.items()}
@@ -132,9 +145,9 @@ def _wants_file(manifest: Manifest, path: str) -> str:
     )
 
 
-def _check_keys(manifest: Manifest, given: Given) -> None:
+def _check_keys(manifest: Manifest, args: CliArgs) -> None:
     """A stranger's settings must not say which variable is sent to a server of theirs."""
-    own = {path.replace("-", "_") for path, _ in given.settings}
+    own = {path.replace("-", "_") for path, _ in args.settings}
     for path, setting in manifest.settings.items():
         plain = path.replace("-", "_")
         if path.rpartition(".")[2] == "key_variable" and setting.value and not {plain, plain.partition(".")[2]} & own:

@@ -205,4 +205,4 @@ DO: dict[str, Callable[[Sequence[Coded], Sandbox, Namespace, Terminal], int]] = 
     "score": _score,
     "write": _write,
 }
-COMMAND = Command("problems with tests: check them, score them, write them", flags, run)
+COMMAND = Command("problems with tests: check them, score them, write them", "data", flags, run, settings=True)

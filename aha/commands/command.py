@@ -1,28 +1,42 @@
-"""A command as a value: its line of help, its flags and what it does. Its module loads nothing heavy before `run` is called."""
+"""A command as a value: its line of help, its group, its flags and what it does. Its module loads nothing heavy before `run` is called."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+Group = Literal["train", "evaluate", "data", "serve", "inspect"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 @dataclass(frozen=True)
 class Command:
     """`run` gets the flags, the words that are none of them (settings by their path) and the terminal, and returns the exit code.
-    `dashed`: flags whose value may start with a dash, as -x does."""
 
-    what: str
+    `settings`: whether words of the form `--path value` may follow. `dashed`: flags whose value may start with a dash, as -x does."""
+
+    help: str
+    group: Group
     flags: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, Sequence[str], Terminal], int]
+    settings: bool = False
     dashed: tuple[str, ...] = ()
 
-    def joined(self, words: Sequence[str]) -> list[str]:
-        """The words with `--flag=value` for a dashed `--flag value`."""
-        found, rest = list[str](), list(words)
+    def join_dashed(self, words: Sequence[str]) -> list[str]:
+        """Return the words with `--flag=value` for a dashed `--flag value`."""
+        result, rest = list[str](), list(words)
         while rest:
             word = rest.pop(0)
-            found.append(f"{word}={rest.pop(0)}" if word in self.dashed and rest else word)
-        return found
+            result.append(f"{word}={rest.pop(0)}" if word in self.dashed and rest else word)
+        return result
+
+
+def refuse_rest(rest: Sequence[str]) -> None:
+    """BadInput for words that a command without settings does not take."""
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")

@@ -42,4 +42,4 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     return 0
 
 
-COMMAND = Command("our results beside the paper's figures and tables", flags, run)
+COMMAND = Command("our results beside the paper's figures and tables", "evaluate", flags, run)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_cache import Cache
-from aha.backends.openai_endpoint import Endpoint, is_endpoint
+from aha.backends.openai_endpoint import Endpoint
 from aha.commands.interrupts import Interrupts
 from aha.commands.judged import Judges
 from aha.commands.judging import Court, Judging, court
@@ -29,7 +29,7 @@ from aha.evals.rivals import against, measured_by, read_rival, saved_result
 from aha.evals.saved import GRADES, RESULT, SETTINGS, Saved, asked_whole, read_settings
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
-from aha.protocols import ASK_ONCE, Asking, Compute, Sampling
+from aha.protocols import ASK_ONCE, Asking, Compute, Sampling, is_endpoint
 from aha.settings import override
 from aha.stages.examine import Form, Protocolled, ask_chat, ask_engine, grade_all
 

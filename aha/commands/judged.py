@@ -6,8 +6,9 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-from aha.commands.given import check_model
+from aha.commands.arguments import check_model
 from aha.errors import BadInput
+from aha.protocols import is_endpoint
 
 FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
 
@@ -38,6 +39,6 @@ def given(arguments: Namespace, ours: bool) -> Judges:
         raise BadInput(f"{said[0]}: {'a rule grades this benchmark' if ours else 'it needs --judge, and says nothing without one'}")
     if said and arguments.baseline is not None:
         raise BadInput(f"--baseline {arguments.baseline}: with --judge, the baseline is who wrote the file of --baseline-answers")
-    if arguments.judge is not None and not arguments.judge.startswith(("http://", "https://")):
+    if arguments.judge is not None and not is_endpoint(arguments.judge):
         check_model(arguments.judge)
     return Judges(arguments.judge, tuple(arguments.baseline_answers or ()), arguments.estimate)

@@ -13,7 +13,7 @@ from aha.backends.hf import context_of, load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_budget import Spent
-from aha.backends.openai_endpoint import Endpoint, is_endpoint
+from aha.backends.openai_endpoint import Endpoint
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.examined import Generation, Graded
@@ -37,7 +37,7 @@ from aha.evals.judged import (
     write_case,
 )
 from aha.evals.saved import SETTINGS, Saved, read_settings
-from aha.protocols import Asking, Budget, Chat, Sampling
+from aha.protocols import Asking, Budget, Chat, Sampling, is_endpoint
 from aha.stages.examine import capped
 from aha.stages.judge import ask_judge
 

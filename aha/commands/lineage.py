@@ -123,4 +123,4 @@ def _maker(each: Ancestor) -> dict[str, Any]:
     return {"stage": each.stage, "run": str(each.root), "key": each.makings.key, "versions": dict(each.makings.versions), "inputs": inputs}
 
 
-COMMAND = Command("which prompt, sampler, grader and checkpoint made a row", flags, run)
+COMMAND = Command("which prompt, sampler, grader and checkpoint made a row", "inspect", flags, run)

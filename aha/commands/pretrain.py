@@ -8,17 +8,14 @@ from aha.backends.laptop import write_fresh
 from aha.commands.choose import Chosen
 from aha.commands.graph import Wanted, run
 from aha.commands.terminal import Terminal
-from aha.errors import BadInput
 from aha.recipes.tiny_base import CONTEXT, SHAPE, tiny_base
 from aha.stages.pretrain import Pretrain
 from aha.tasks import vocabulary
 
 
-def pretrain(name: str, out: Path | None, settings: tuple[tuple[str, str], ...], argv: tuple[str, ...], terminal: Terminal) -> int:
+def pretrain(out: Path | None, settings: tuple[tuple[str, str], ...], argv: tuple[str, ...], terminal: Terminal) -> int:
     """Writes a model with random weights beside `out`, trains it stage by stage, and says where it is. The same command goes on with a
     run that was stopped."""
-    if name != "tiny":
-        raise BadInput(f"{name}: only the tiny world's base is made here: aha pretrain tiny")
     folder = out or Path("runs/tiny-base")
     fresh = folder.with_name(f"{folder.name}-fresh")
     recipe = tiny_base(str(fresh)).change(settings)

@@ -8,11 +8,10 @@ from typing import Literal
 
 from aha.backends.hf import context_of, load_config, load_tokenizer
 from aha.backends.laptop import Laptop
-from aha.backends.openai_endpoint import is_endpoint
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.evals.exams import Exam, Item
-from aha.protocols import Asking, Chat
+from aha.protocols import Asking, Chat, is_endpoint
 from aha.stages.examine import Protocolled, capped, prompts, turn
 from aha.template import END_THINK
 

@@ -138,4 +138,4 @@ def _replies(
     return found
 
 
-COMMAND = Command("grade again what a model said before, without asking it again", flags, run)
+COMMAND = Command("grade again what a model said before, without asking it again", "evaluate", flags, run)

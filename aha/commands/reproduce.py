@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aha.commands.arguments import read_settings
 from aha.commands.command import Command
-from aha.commands.given import settings
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, Lock, replace_file, trouble
 from aha.errors import BadInput
@@ -47,7 +47,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"--seeds {arguments.seeds}: claims need a run, so 1 or more")
     from aha.recipes.reproduce import arms, reproduce
 
-    recipe = reproduce().change(settings(rest))
+    recipe = reproduce().change(read_settings(rest))
     out: Path = arguments.out
     refuse_strangers(out)
     if arguments.dry_run:
@@ -160,4 +160,4 @@ def table(found: Sequence[Claim]) -> list[str]:
     return rows
 
 
-COMMAND = Command("the paper's claims on the tiny world, with intervals; exit code 1 where one does not hold", flags, run)
+COMMAND = Command("try the paper's claims on the tiny world, with intervals; exit 1 where one fails", "train", flags, run, settings=True)

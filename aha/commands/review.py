@@ -41,4 +41,4 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     return 0
 
 
-COMMAND = Command("read and correct the rows of a set before they are imitated", flags, run)
+COMMAND = Command("read and correct the rows of a set before they are imitated", "data", flags, run)

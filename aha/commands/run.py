@@ -10,14 +10,14 @@ from typing import Any, cast
 
 from aha import pipeline
 from aha.backends.laptop import Laptop
-from aha.backends.openai_endpoint import Endpoint, is_endpoint
+from aha.backends.openai_endpoint import Endpoint
 from aha.commands.choose import Chosen, complete, frame_of, main_rl
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.doctor import Signal, Ward, preflight
 from aha.grading import Graders
-from aha.protocols import Backend, Observer, Stage
+from aha.protocols import Backend, Observer, Stage, is_endpoint
 from aha.recipes import Recipe
 from aha.recipes.derived import derived
 from aha.reports import write_report

@@ -209,4 +209,4 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
     return 0
 
 
-COMMAND = Command("run a stranger's program safely, attack the sandbox tiers found here, or serve them", flags, run, dashed=("--stdin",))
+COMMAND = Command("run a program safely, attack the sandbox tiers of this machine, or serve them", "serve", flags, run, dashed=("--stdin",))

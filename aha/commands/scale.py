@@ -6,10 +6,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from aha.commands.arguments import check_model, read_settings
 from aha.commands.command import Command
-from aha.commands.given import check_model, settings
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
+from aha.protocols import is_endpoint
 
 GRADES = "grades.jsonl"
 
@@ -29,7 +30,7 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Writes the page and prints its name, or the numbers for a program."""
-    target, chosen = arguments.target, tuple(settings(rest))
+    target, chosen = arguments.target, tuple(read_settings(rest))
     if (result := _result(target)) is not None:
         if arguments.model or arguments.scorer or arguments.data or chosen:
             raise BadInput(f"{target}: these samples were judged before; --model, --scorer, --data and settings are for a benchmark")
@@ -41,7 +42,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"{target}: it is several domains, each asked in its own way; scale one, as countdown")
     if arguments.model is None:
         raise BadInput(f"{target}: it asks a model; give one with --model FOLDER")
-    served = arguments.model.startswith(("http://", "https://"))
+    served = is_endpoint(arguments.model)
     for model in (*([] if served else [arguments.model]), *arguments.scorer):
         check_model(model)
     from aha.commands.scaling import Wanted, asked
@@ -78,4 +79,10 @@ def _offline(target: str, path: Path, out: Path, terminal: Terminal) -> int:
     return tell(found, Told(target, {"judged samples": target}), out, terminal)
 
 
-COMMAND = Command("what more samples and longer thoughts buy a model: accuracy by n, by tokens of thinking, by difficulty", flags, run)
+COMMAND = Command(
+    "what more samples and longer thoughts buy: accuracy by n, by tokens, by difficulty",
+    "evaluate",
+    flags,
+    run,
+    settings=True,
+)

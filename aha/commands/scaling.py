@@ -11,7 +11,6 @@ from pathlib import Path
 from aha.backends.hf import context_of, load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
-from aha.backends.openai_endpoint import is_endpoint
 from aha.commands.examine import Examine, chosen_items, examine, protocolled, short_name
 from aha.commands.examine import Wanted as Examined
 from aha.commands.interrupts import Interrupts
@@ -25,7 +24,7 @@ from aha.evals.saved import GRADES, read_settings
 from aha.evals.scaling import Arm, scaling
 from aha.evals.trials import FREE, Trial, Trials
 from aha.grading import programs_in
-from aha.protocols import Compute, Sampling
+from aha.protocols import Compute, Sampling, is_endpoint
 from aha.reports.scaling import Example, cut_example
 from aha.settings import flatten, override
 from aha.stages.course import Asked, Course, course_of_benchmark, course_of_exam

@@ -137,4 +137,4 @@ def _difference(sheets: Sequence[Sheet], arguments: Namespace, terminal: Termina
     return 0
 
 
-COMMAND = Command("what a file of judged samples is worth: pass@k, majority votes, best of k, intervals, rates", flags, run)
+COMMAND = Command("what a file of judged samples is worth: pass@k, majority votes, best of k, intervals, rates", "evaluate", flags, run)

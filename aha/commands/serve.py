@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from aha.commands.arguments import check_model
 from aha.commands.command import Command
-from aha.commands.given import check_model
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, Interrupted
 from aha.protocols import Compute
@@ -121,4 +121,4 @@ def _asked_to_end() -> Iterator[queue.SimpleQueue[signal.Signals]]:
             signal.signal(number, handler)
 
 
-COMMAND = Command("a model behind HTTP in OpenAI's form, its thinking apart from its answer", flags, run)
+COMMAND = Command("a model behind HTTP in OpenAI's form, its thinking apart from its answer", "serve", flags, run)

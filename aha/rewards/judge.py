@@ -12,7 +12,7 @@ from typing import Literal
 
 from aha.errors import BadInput, EndpointDown
 from aha.grading import grade
-from aha.protocols import Asking, Backend, Chat, Sampling
+from aha.protocols import Asking, Backend, Chat, Sampling, is_endpoint
 from aha.redact import mask
 from aha.rewards.verdict import asked, read, spoken
 from aha.types import Abstained, Conversation, Grade, Judged, Problem, Reference, Reply, Right, Said, Wrong
@@ -62,7 +62,7 @@ class Judge:
 
 def turns(model: str, asking: Asking) -> list[Asking]:
     """How a server with a cache is asked first, and how again: never from the cache, where nonsense would stay nonsense."""
-    cached = asking.cache is not None and model.startswith(("http://", "https://"))
+    cached = asking.cache is not None and is_endpoint(model)
     return [asking, replace(asking, dated=f"{asking.dated} again {time.monotonic_ns()}")] if cached else [asking]
 
 

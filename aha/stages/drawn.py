@@ -63,11 +63,6 @@ class Nobody:
         """Nothing is open."""
 
 
-def is_server(model: str) -> bool:
-    """Whether a model's name is an address."""
-    return model.startswith(("http://", "https://"))
-
-
 def needs_no_thought(problem: Problem, domains: Sequence[str]) -> bool:
     """Whether it is answered at once (paper §2.3.3: simple queries such as "hello" get no chain of thought): one of `domains`, or nothing
     but a greeting."""

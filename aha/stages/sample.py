@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from aha.errors import BadInput, BarFailed
-from aha.protocols import Asking, Backend, Observer, Problems, Sampling, Stop
+from aha.protocols import Asking, Backend, Observer, Problems, Sampling, Stop, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import seen_of
 from aha.stages.counts import at_least_one
-from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, asked_in_conversations, is_server
+from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, asked_in_conversations
 from aha.stages.factory import Factory, Limits, key_of
 from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
@@ -108,7 +108,7 @@ class Sample:
         self.asked()
         if self.shots is not None and not self.shots.startswith("@"):
             self._template()
-        if is_server(self.model) and not isinstance(self._template().prompt("?"), Conversation):
+        if is_endpoint(self.model) and not isinstance(self._template().prompt("?"), Conversation):
             raise BadInput(asked_in_conversations(self.template))
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
@@ -198,7 +198,7 @@ class Sample:
     def _measure(self, backend: Backend) -> Measure:
         """How tokens are counted: by pieces of text where nobody is asked, or the tokenizer is elsewhere. The settings alone decide,
         so that a run that goes on after its last question counts as before."""
-        if self.questions == 0 or is_server(self.model):
+        if self.questions == 0 or is_endpoint(self.model):
             return _pieces
         tokenizer = backend.tokenizer(self.model)
         return lambda text: len(tokenizer.encode(text))
@@ -207,7 +207,7 @@ class Sample:
         """Who answers."""
         observer.beat(f"loading {self.model}")
         template = self._template()
-        if is_server(self.model):
+        if is_endpoint(self.model):
             return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.beat)
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
         return EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.beat)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from aha.codec import decode, encode
+from aha.commands.arguments import CliArgs
 from aha.commands.choose import choose, frame_of, repeated
-from aha.commands.given import Given
 from aha.commands.run import manifest
 from aha.errors import BadInput
 from aha.recipes import RECIPES, Recipe
@@ -86,7 +86,7 @@ def test_code_needs_its_file_even_where_ours_has_the_same_name(tmp_path: Path) -
     found = written(CODE, tmp_path / "code.py")
     with pytest.raises(BadInput, match=r"setting zero\.rewards\.mine\.reward is code of the recipe file .*code\.py \(sha256 "):
         repeated(found, "m.json")
-    again = repeated(found, "m.json", Given(file=str(tmp_path / "code.py")))
+    again = repeated(found, "m.json", CliArgs(file=str(tmp_path / "code.py")))
     assert type(dict(again.recipe.stages)["zero"].rewards.parts[0].reward).__module__ == "aha_recipe_code"  # type: ignore[attr-defined]
 
 
@@ -94,8 +94,8 @@ def test_a_changed_file_is_refused_unless_it_is_meant(tmp_path: Path) -> None:
     found = written(CODE, tmp_path / "code.py")
     (tmp_path / "code.py").write_text(CODE + "\nwitness = 1\n")
     with pytest.raises(BadInput, match="give the file as it was, or --changed-recipe to take this one"):
-        repeated(found, "m.json", Given(file=str(tmp_path / "code.py")))
-    again = repeated(found, "m.json", Given(file=str(tmp_path / "code.py"), changed_file=True))
+        repeated(found, "m.json", CliArgs(file=str(tmp_path / "code.py")))
+    again = repeated(found, "m.json", CliArgs(file=str(tmp_path / "code.py"), changed_file=True))
     assert again.file is not None and again.file.sha256 != found.recipe_sha256
 
 

@@ -95,11 +95,11 @@ def test_every_stage_of_the_paper_runs_on_what_a_person_brings(
 
 def test_what_is_missing_is_said_before_anything_runs(tmp_path: Path, files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    from aha.commands.arguments import CliArgs
     from aha.commands.choose import choose, complete
-    from aha.commands.given import Given
     from aha.tasks.rows import RowProblems
 
-    recipe = choose("r1", Given(str(TINY), RowProblems(files[1]), ())).recipe
+    recipe = choose("r1", CliArgs(str(TINY), RowProblems(files[1]), ())).recipe
     with pytest.raises(BadInput, match=r"needs a value for cold-start.rewriter.model: give it with --cold-start.rewriter.model VALUE"):
         complete(recipe)
     recipe = recipe.change([("cold-start.rewriter.model", "http://127.0.0.1:9/v1")])

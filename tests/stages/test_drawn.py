@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from aha.stages.drawn import is_server, needs_no_thought, unwrapped
+from aha.protocols import is_endpoint
+from aha.stages.drawn import needs_no_thought, unwrapped
 from aha.types import Number, Open
 from tests.sample_runs import problem
 
@@ -36,5 +37,5 @@ def test_tags_around_the_whole_answer_are_left_out(text, answer):
 
 
 def test_an_address_is_a_server():
-    assert is_server("https://api.example.org/v1#r1")
-    assert not is_server("owner/model")
+    assert is_endpoint("https://api.example.org/v1#r1")
+    assert not is_endpoint("owner/model")

@@ -26,6 +26,11 @@ def items_of(exam: Exam, data: str | None) -> tuple[list[Item], str]:
     return _items(exam, rows), read
 
 
+def check_source(exam: Exam, data: str | None) -> None:
+    """BadInput for a place that is not there; no row is read."""
+    _source(exam, data)
+
+
 def raw_rows(exam: Exam, data: str | None) -> Iterator[dict[str, Any]]:
     """Every row with all of its columns, as they were published."""
     rows, _ = _source(exam, data)

@@ -1,0 +1,156 @@
+"""Words of the command line as values, checked before anything heavy is loaded."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aha.errors import BadInput
+from aha.protocols import is_endpoint
+from aha.recipes import Recipe
+from aha.rundir import read_manifest
+from aha.settings import flatten
+from aha.stages.sample import Sample
+from aha.tasks.golds import KINDS
+from aha.tasks.reading import FILES as ENDINGS
+from aha.tasks.rows import RowProblems
+
+ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows")  # each a field of RowProblems
+NEEDS = {
+    "model": "a base model: give it with --model FOLDER_OR_HUB_NAME",
+    "problems": "problems: give them with --problems FILE.jsonl, or the name of a Hugging Face data set",
+    "data": "examples: give them with --data FILE.jsonl, a folder of such files, or the run that made them",
+}
+
+
+@dataclass(frozen=True)
+class CliArgs:
+    """What the command line says of a recipe. `settings`: (path, text) as typed, in order. `bad_rows`: what a row of the examples that
+    cannot be used does; that of problems stands in `problems`. `file`: the recipe file of a run that is repeated, which may have changed
+    since where `changed_file`."""
+
+    model: str | None = None
+    problems: RowProblems | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    bad_rows: str | None = None
+    file: str | None = None
+    changed_file: bool = False
+
+
+def recipe_flags(parser: ArgumentParser) -> None:
+    """The recipe, and what a person brings to it."""
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help="zero, r1-zero, dapo, sft, distill-qwen-7b ..., a recipe file (.py), or a run's manifest.json"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="a folder with a Hugging Face model, or a hub name")
+    parser.add_argument("--problems", metavar="SOURCE", help="a .jsonl file, or the name of a Hugging Face data set")
+    for flag in ("--question-field", "--answer-field", "--id-field", "--split", "--subset"):
+        hidden = flag in ("--split", "--subset")
+        parser.add_argument(flag, metavar="NAME", help=SUPPRESS if hidden else "the field of a row that holds it")
+    parser.add_argument("--kind", choices=KINDS, help="what an answer is, where its form does not say")
+    parser.add_argument("--bad-rows", choices=("stop", "skip"), help="what a row that cannot be used does")
+    recipe_file_flags(parser)
+
+
+def recipe_file_flags(parser: ArgumentParser) -> None:
+    """The recipe file that a manifest asks for."""
+    parser.add_argument(
+        "--recipe", dest="file", metavar="FILE.py", help="the recipe file that a manifest asks for, where one of its settings is code"
+    )
+    parser.add_argument("--changed-recipe", action="store_true", help="take that file although it is not as it was")
+
+
+def read_args(arguments: Namespace, rest: Sequence[str]) -> CliArgs:
+    """Return what the words say. BadInput for flags that nothing would heed; no file is read."""
+    fields = {flag: value for flag in ROW_FLAGS if (value := getattr(arguments, flag)) is not None}
+    if arguments.problems is not None:
+        problems = RowProblems(arguments.problems, **fields)
+        return CliArgs(arguments.model, problems, tuple(read_settings(rest)), None, arguments.file, arguments.changed_recipe)
+    bad_rows = fields.pop("bad_rows", None)
+    if fields:
+        flag = next(iter(fields))
+        raise BadInput(f"--{flag.replace('_', '-')}: it says how to read problems, and there are none; give them with --problems")
+    return CliArgs(arguments.model, None, tuple(read_settings(rest)), bad_rows, arguments.file, arguments.changed_recipe)
+
+
+def read_settings(rest: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (path, text) of words of the form `--path value` and `--path=value`."""
+    settings, words = [], list(rest)
+    while words:
+        word = words.pop(0)
+        path, joined, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not path:
+            raise BadInput(f"{word}: a setting is written --path value, as in --loss.kl 0.01")
+        if not joined:
+            if not words:
+                raise BadInput(f"--{path}: a value has to follow, as in --{path} 1")
+            value = words.pop(0)
+        settings.append((path, value))
+    return settings
+
+
+# --- what the words name ------------------------------------------------------------------------------------------------
+
+
+def check_files(recipe: Recipe, args: CliArgs) -> None:
+    """BadInput for a model, examples or problems that are not there, so that a wrong path costs a second and no more."""
+    for path, value in flatten(recipe.tree).items():
+        if path.endswith(".data") and isinstance(value, str):
+            check_data(value)
+    if args.model is not None and not (is_endpoint(args.model) and may_be_server(recipe, args.model)):
+        check_model(args.model)
+    if args.problems is not None:
+        _ = args.problems.loaded
+
+
+def may_be_server(recipe: Recipe, model: str) -> bool:
+    """Whether every stage that uses the model only asks it, so that it may be a server's address."""
+    users = [stage for _, stage in recipe.stages if getattr(stage, "model", None) == model]
+    return all(isinstance(stage, Sample) for stage in users)
+
+
+def check_data(data: str) -> None:
+    """BadInput where the examples' source looks like a file or folder and is none."""
+    path = Path(data).expanduser()
+    looks_like_path = path.suffix in ENDINGS or data.startswith((".", "/", "~")) or data.count("/") > 1
+    if looks_like_path and not data.startswith(("@", "(")) and not path.exists():
+        raise BadInput(f"data {data}: there is no such file or folder; {NEEDS['data']}")
+
+
+def check_out(recipe: str, out: Path | None) -> None:
+    """BadInput for the directory of another recipe's run."""
+    manifest = (out or Path("runs") / recipe) / "manifest.json"
+    if manifest.is_file() and (owner := read_manifest(manifest).recipe) != recipe:
+        raise BadInput(f"{manifest.parent}: it belongs to another recipe ({owner}, not {recipe}); choose another directory")
+
+
+def check_model_or_server(model: str) -> None:
+    """BadInput for a model's folder or a server's address that is none; for a model that is only asked."""
+    if is_endpoint(model):
+        from aha.backends.openai_endpoint import Endpoint
+
+        Endpoint.read(model)
+    else:
+        check_model(model)
+
+
+def check_model(model: str) -> None:
+    """BadInput for what looks like a folder and is none. Whether a hub has a model of this name is found out by whoever loads it."""
+    if is_endpoint(model):
+        raise BadInput(f"model {model}: it is a server, which shows no weights; give a folder or a hub name (aha eval asks servers, too)")
+    path = Path(model).expanduser()
+    if (path / "manifest.json").is_file() and (path / "checkpoints").is_dir():
+        newest = max(_checkpoints(path), default="not there yet")
+        raise BadInput(f"model {model}: it is a run, not a model; its newest checkpoint is {newest}")
+    if path.is_file():
+        raise BadInput(f"model {model}: it is a file; give the folder of a Hugging Face model, or a hub name")
+    if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/")):
+        raise BadInput(
+            f"model {model}: there is no such folder; give the folder of a Hugging Face model, or a hub name such as Qwen/Qwen3-0.6B-Base"
+        )
+
+
+def _checkpoints(run: Path) -> Iterator[str]:
+    return (str(folder) for folder in (run / "checkpoints").iterdir() if folder.name.isdecimal())

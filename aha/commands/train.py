@@ -1,0 +1,110 @@
+"""`aha run`, `show`, `diff`, `doctor` and `pretrain`: recipes on the command line. What is heavy is loaded when a command runs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from aha.commands.arguments import CliArgs, check_files, check_out, read_args, read_settings, recipe_file_flags, recipe_flags
+from aha.commands.choose import Chosen, choose, complete
+from aha.commands.command import Command, refuse_rest
+from aha.commands.show import diff, show
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+
+
+def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> Chosen:
+    """Return the recipe with what the command line says. BadInput for what can be known before anything heavy is loaded."""
+    args = read_args(arguments, rest)
+    chosen = choose(arguments.recipe, args)
+    if runs:
+        complete(chosen.recipe)
+    check_files(chosen.recipe, args)
+    return chosen
+
+
+def run_flags(parser: ArgumentParser) -> None:
+    """The flags of `aha run`."""
+    recipe_flags(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run's directory (runs/RECIPE)")
+    parser.add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
+    parser.add_argument("--until", metavar="STAGE", help="of a recipe of stages: up to this one")
+    parser.add_argument("--from", dest="first", metavar="STAGE", help="from this stage on; those before it are taken as they are")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and at most at what cost; run nothing")
+    parser.add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Run the recipe, or go on with it."""
+    chosen = chosen_recipe(arguments, rest)
+    if chosen.recipe.apart:
+        from aha.commands import graph
+
+        way = (arguments.until, arguments.first, arguments.dry_run, arguments.stall_s, not arguments.no_preflight)
+        return graph.run(chosen, graph.Wanted(arguments.out, *way, arguments.argv), terminal)
+    if arguments.until or arguments.first or arguments.dry_run:
+        raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
+    check_out(chosen.recipe.name, arguments.out)
+    from aha.commands.run import Way
+    from aha.commands.run import run as run_stages
+
+    return run_stages(chosen, Way(arguments.out, arguments.stall_s, not arguments.no_preflight, arguments.argv), terminal)
+
+
+def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print every setting."""
+    return show(chosen_recipe(arguments, rest, runs=False), terminal)
+
+
+def diff_flags(parser: ArgumentParser) -> None:
+    """The two recipes, recipe files or manifests."""
+    parser.add_argument("one", metavar="A")
+    parser.add_argument("other", metavar="B")
+    recipe_file_flags(parser)
+
+
+def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print the settings that differ."""
+    refuse_rest(rest)
+    file = CliArgs(file=arguments.file, changed_file=arguments.changed_recipe)
+    one, other = (
+        choose(name, file if name.endswith(".json") or Path(name).is_dir() else CliArgs()) for name in (arguments.one, arguments.other)
+    )
+    return diff(one, other, terminal)
+
+
+def doctor_flags(parser: ArgumentParser) -> None:
+    """The flags of `aha doctor`."""
+    recipe_flags(parser)
+    parser.add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
+
+
+def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Ask a few prompts and say what they show."""
+    chosen = chosen_recipe(arguments, rest)
+    from aha.commands.doctor import examine
+
+    return examine(chosen, arguments.prompts, terminal)
+
+
+def pretrain_flags(parser: ArgumentParser) -> None:
+    """The flags of `aha pretrain`."""
+    parser.add_argument("model", metavar="tiny")
+    parser.add_argument("--out", type=Path, metavar="DIR")
+
+
+def run_pretrain(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Make the tiny base model anew."""
+    if arguments.model != "tiny":
+        raise BadInput(f"{arguments.model}: only the tiny world's base is made here: aha pretrain tiny")
+    from aha.commands.pretrain import pretrain
+
+    return pretrain(arguments.out, tuple(read_settings(rest)), arguments.argv, terminal)
+
+
+RUN = Command("run a recipe, or go on with it; a finished run says so", "train", run_flags, run, settings=True)
+SHOW = Command("every setting of a recipe, its value and where it comes from", "train", recipe_flags, run_show, settings=True)
+DIFF = Command("what differs between two recipes or runs", "train", diff_flags, run_diff)
+DOCTOR = Command("ask a few prompts and say in words whether this can learn", "train", doctor_flags, run_doctor, settings=True)
+PRETRAIN = Command("make the tiny base model anew", "train", pretrain_flags, run_pretrain, settings=True)
