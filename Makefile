@@ -1,9 +1,10 @@
-# Every target makes .venv and installs everything first, if that is not done or has gone stale.
+# Every target makes .venv and installs what it needs first, if that is not done or has gone stale.
 PYTHON ?= python3
 WORKERS ?= 2
 
 BIN := .venv/bin
-READY := .venv/.ready
+SMALL := .venv/.small# what the demo needs
+READY := .venv/.ready# what the tests need
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
 .PHONY: help install demo test check formatted linted typed tested format long real bench clean
@@ -18,15 +19,19 @@ help:
 	@echo "make bench   side by side with peers, where they are installed"
 	@echo "make clean   remove .venv and caches; runs/ stays"
 
-$(READY): pyproject.toml constraints.txt
+$(SMALL): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is " + sys.version.split()[0] + ": Aha needs 3.11 or newer; say which with PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[report]"
+	@touch $@
+
+$(READY): $(SMALL)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[report,test]"
 	@touch $@
 
 install: $(READY)
 
-demo: $(READY)
+demo: $(SMALL)
 	$(BIN)/aha run zero --out runs/demo
 
 check: formatted linted typed

@@ -18,6 +18,7 @@ from aha.redact import guarded_output
 from aha.settings import nearest
 
 PIPE = 128 + signal.SIGPIPE
+EXTRAS = {"datasets": "data", "pyarrow": "data", "matplotlib": "report", "jinja2": "report", "openai": "api", "httpx2": "api"}
 ABOUT = "Trains a language model to reason the way DeepSeek-R1 was trained."
 SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 --questions 32; `aha show RECIPE` lists them."
 
@@ -57,6 +58,12 @@ def _main(words: list[str]) -> int:
     except AhaError as error:
         terminal.note(f"aha: {' '.join(str(error).split())}")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        terminal.note(f"aha: this needs the package {package}, which is not installed: pip install 'aha[{EXTRAS[package]}]'")
+        return BadInput.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         return PIPE

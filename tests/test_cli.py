@@ -227,3 +227,11 @@ def test_fields_of_another_name_are_mapped_by_flags(folder: Path, capsys: pytest
     code, out, _ = said(capsys, *words)
     shown = json.loads(out)["settings"]
     assert (code, shown["rl.problems.question_field"]["value"], shown["rl.problems.answer_field"]["value"]) == (0, "asked", "gold")
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(rows: str) -> None:
+    script = "import sys; sys.modules['datasets'] = None; from aha.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ["show", "r1-zero", "--model", "tiny", "--problems", "owner/name"]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60)
+    told = "aha: this needs the package datasets, which is not installed: pip install 'aha[data]'\n"
+    assert (done.returncode, done.stderr) == (2, told)
