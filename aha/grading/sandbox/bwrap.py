@@ -10,22 +10,18 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
 from aha.errors import BadInput
 from aha.grading.sandbox import seccomp
-from aha.grading.sandbox.compiled import Compiled
+from aha.grading.sandbox.compiled import BUILD, COMPILERS, COMPILING, Compiled
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier
 from aha.grading.sandbox.namespace import Way, interpreter, ways
-from aha.grading.sandbox.slot import Broken, Order, Slot, memory_file
+from aha.grading.sandbox.slot import Broken, Kind, Order, Slot, memory_file
 from aha.grading.sandbox.verdict import Facts, Streams, infrastructure, judged, not_compiled
 
 MIB = 1 << 20
 STARVED = 3  # times the clock's limit, at the most, for a program that waits for a processor
 PATIENCE_S = 600.0  # for a slot, while others' programs run
-COMPILING = Limits(cpu_s=20.0, wall_s=40.0, memory_mb=2048, output_bytes=100_000)
-COMPILERS = ("/usr/bin/g++", "/usr/local/bin/g++", "/usr/bin/clang++")
-BUILD = "{0} -std=gnu++17 -O2 -pipe -o main main.cpp 2>/dev/null || exec {0} -std=gnu++20 -O2 -pipe -o main main.cpp"
 CLOSING_S = 10.0
 EIGHT_THREADS = """import threading
 threads = [threading.Thread(target=int) for _ in range(8)]
@@ -98,8 +94,8 @@ class BwrapSandbox:
     # --- one program --------------------------------------------------------------------------------------------------
 
     def _run_python(self, job: Job) -> Outcome:
-        with _file(job.source.encode("utf-8", "surrogatepass")) as program, _file(job.stdin) as stdin:
-            facts, streams, _ = self._ask(_order("python", program, stdin, job.limits))
+        with _file(job.source.encode("utf-8", "surrogatepass")) as program:
+            facts, streams, _ = self._ask("python", program, job.stdin, job.limits)
         return judged(facts, streams, job.limits)
 
     def _run_native(self, job: Job) -> Outcome:
@@ -109,24 +105,30 @@ class BwrapSandbox:
         if not isinstance(found, int):
             return found or infrastructure("another thread compiles this program and does not come to an end")
         try:
-            with _file(job.stdin) as stdin:
-                facts, streams, _ = self._ask(_order("native", found, stdin, job.limits))
+            facts, streams, _ = self._ask("native", found, job.stdin, job.limits)
         finally:
             os.close(found)
         return judged(facts, streams, job.limits)
 
     def _compile(self, source: str) -> int | Outcome:
-        with _file(source.encode("utf-8", "surrogatepass")) as program, _file(b"") as stdin:
-            facts, streams, built = self._ask(_order("compile", program, stdin, COMPILING))
-        return not_compiled(facts, streams) if built is None else built
+        with _file(source.encode("utf-8", "surrogatepass")) as program:
+            facts, streams, built = self._ask("compile", program, b"", COMPILING)
+        if built is not None and not facts.stopped:
+            return built
+        if built is not None:
+            os.close(built)
+        return not_compiled(facts, streams, COMPILING)
 
-    def _ask(self, order: Order) -> tuple[Facts, Streams, int | None]:
+    def _ask(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[Facts, Streams, int | None]:
         try:
-            with self._slot() as slot:
-                return slot.run(order)
+            return self._once(kind, program, stdin, limits)
         except Broken:
-            with self._slot() as slot:
-                return slot.run(order)
+            return self._once(kind, program, stdin, limits)
+
+    def _once(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[Facts, Streams, int | None]:
+        """Its input is a file of its own each time: whoever reads from one moves on in it for all who hold it."""
+        with self._slot() as slot, _file(stdin) as reads:
+            return slot.run(_order(kind, program, reads, limits))
 
     # --- the slots ----------------------------------------------------------------------------------------------------
 
@@ -211,7 +213,7 @@ def _file(content: bytes) -> Iterator[int]:
         os.close(fd)
 
 
-def _order(kind: Literal["python", "native", "compile"], program: int, stdin: int, limits: Limits) -> Order:
+def _order(kind: Kind, program: int, stdin: int, limits: Limits) -> Order:
     longest_s = STARVED * limits.wall_s
     return Order(kind, program, stdin, limits.cpu_s, limits.wall_s, longest_s, limits.memory_mb * MIB, limits.output_bytes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import fcntl
 import json
+import math
 import os
 import select
 import socket
@@ -13,7 +14,7 @@ import threading
 import time
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -21,6 +22,7 @@ from typing import Literal
 from aha.grading.sandbox import channel
 from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, Way, command
 from aha.grading.sandbox.seccomp import filter_of
+from aha.grading.sandbox.tree import LOOK_S, Excess, Tree, Use
 from aha.grading.sandbox.verdict import Facts, Streams
 
 START_S = 20.0
@@ -32,6 +34,8 @@ SENT = {"program.txt": "program.txt"} | {
     f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "channel.py", "kernel.py", "guest.py")
 }
 
+Kind = Literal["python", "native", "compile"]
+
 
 class Broken(Exception):
     """The slot is of no more use, through no fault of a program. The message says what was seen."""
@@ -42,7 +46,7 @@ class Order:
     """One run: `program` and `stdin` are files in memory; a compiler's program is its source. Where others keep the processors busy,
     the clock's limit grows by the time spent waiting for one, up to `longest_s`."""
 
-    kind: Literal["python", "native", "compile"]
+    kind: Kind
     program: int
     stdin: int
     cpu_s: float
@@ -99,14 +103,14 @@ class Slot:
     def run(self, order: Order, patience_s: float = PATIENCE_S) -> tuple[Facts, Streams, int | None]:
         """What happened, what it wrote, and the compiled program. `patience_s` goes beyond all that the server may give a program."""
         with ExitStack() as stack:
-            out, writes = self._pipe(stack, order.output_bytes)
-            err, complains = self._pipe(stack, order.output_bytes)
+            out, writes = self._pipe(stack, order)
+            err, complains = self._pipe(stack, order)
             self._number += 1
             told = {name: getattr(order, name) for name in TOLD} | {"number": self._number}
             self._tell(told, [order.program, order.stdin, writes, complains])
             os.close(writes)
             os.close(complains)
-            facts, built = self._listen([out, err], time.monotonic() + order.longest_s + patience_s)
+            facts, built = self._listen(order, [out, err], time.monotonic() + order.longest_s + patience_s)
             for stream in (out, err):
                 while stream.read():
                     continue
@@ -154,32 +158,37 @@ class Slot:
                 extra_groups=None if who is None else [],
             )
 
-    def _pipe(self, stack: ExitStack, limit: int) -> tuple[Stream, int]:
-        """A pipe that belongs to the program, so that it may open /dev/stdout."""
+    def _pipe(self, stack: ExitStack, order: Order) -> tuple[Stream, int]:
+        """A pipe that belongs to the program, so that it may open /dev/stdout, for writing. A compiler may not open it: told to include
+        it, it would wait for its own words."""
         reads, writes = os.pipe()
         stack.callback(os.close, reads)
         os.set_blocking(reads, False)
         if self.way.owner is not None:
             os.fchown(writes, self.way.owner, self.way.owner)
-        return Stream(reads, limit), writes
+        os.fchmod(writes, 0 if order.kind == "compile" else 0o200)
+        return Stream(reads, order.output_bytes), writes
 
-    def _listen(self, streams: list[Stream], deadline: float) -> tuple[Facts, int | None]:
-        """Drains the pipes until the server has answered; a flood ends the program."""
+    def _listen(self, order: Order, streams: list[Stream], deadline: float) -> tuple[Facts, int | None]:
+        """Drains the pipes until the server has answered. A flood ends the program, and so does a compiler all of whose processes
+        together use more than they may."""
         waiting = select.poll()
         waiting.register(self._control, select.POLLIN)
         open_streams = {stream.fd: stream for stream in streams}
         for fd in open_streams:
             waiting.register(fd, select.POLLIN)
+        watch = _Watch(self._server, order)
         asked = False
         while (left := deadline - time.monotonic()) > 0:
-            for fd, _ in waiting.poll(left * 1000):
+            for fd, _ in waiting.poll(1000 * min(left, watch.next_s())):
                 if fd == self._control.fileno():
-                    return self._answer()
+                    facts, built = self._answer()
+                    return watch.added_to(facts), built
                 if not open_streams[fd].read():
                     waiting.unregister(fd)
-                if open_streams[fd].flooded and not asked:
-                    asked = True
-                    self._tell({"kind": "end"})
+            if not asked and (watch.look() or any(stream.flooded for stream in streams)):
+                asked = True
+                self._tell({"kind": "end"})
         raise Broken("the fork server gives no answer, and the program's time is long over")
 
     def _introduced(self) -> int:
@@ -229,6 +238,33 @@ class Slot:
         """The last line that bubblewrap or the server wrote before it ended."""
         said = os.pread(self._complaints, CHUNK, 0).decode("utf-8", "replace").strip()
         return said.rpartition("\n")[2]
+
+
+class _Watch:
+    """Over all processes of a compiler. A program is one process, whose own limits hold."""
+
+    def __init__(self, server: int, order: Order) -> None:
+        self._excess: Excess = ""
+        self._use = Use(0.0, 0)
+        self._order = order
+        self._tree = Tree(server, itself=False) if order.kind == "compile" else None
+        self._due = time.monotonic() + LOOK_S
+
+    def next_s(self) -> float:
+        """Seconds until the next look."""
+        return math.inf if self._tree is None else max(0.0, self._due - time.monotonic())
+
+    def look(self) -> bool:
+        """Whether they use too much; looks where it is time to."""
+        if self._tree is not None and time.monotonic() >= self._due:
+            self._use = self._tree.look()
+            self._excess = self._excess or self._use.excess(self._order.cpu_s, self._order.memory_bytes)
+            self._due = time.monotonic() + LOOK_S
+        return bool(self._excess)
+
+    def added_to(self, facts: Facts) -> Facts:
+        """The facts of the first process, with what was seen of all."""
+        return replace(facts, stopped=self._excess or facts.stopped, cpu_s=max(facts.cpu_s, self._use.cpu_s))
 
 
 def memory_file(content: bytes) -> int:

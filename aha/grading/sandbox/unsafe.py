@@ -4,10 +4,10 @@ processes. It is never chosen by itself; a person who asks for it finds its name
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import os
 import selectors
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,10 +21,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
+from aha.grading.sandbox.compiled import BUILD, COMPILING, Compiled
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
+from aha.grading.sandbox.slot import memory_file
+from aha.grading.sandbox.tree import LOOK_S, Tree
 
-LOOK_S = 0.02
-COMPILING = Limits(cpu_s=30.0, wall_s=60.0, memory_mb=2048)
+PATIENCE_S = 600.0  # for another thread that compiles the same
 COOKIE = "AHA_PROGRAM"
 _LAUNCH = (files(__package__) / "unsafe.txt").read_text(encoding="utf-8")
 
@@ -42,9 +44,17 @@ class _Ended:
     stderr: bytearray = field(default_factory=bytearray)
     code: int | None = None
     cpu_s: float = 0.0
+    together_s: float = 0.0  # of processor time, with all that descends from it
     wall_s: float = 0.0
     memory_mb: float = 0.0
     stopped: Verdict | None = None
+
+    def look(self, tree: Tree, limits: Limits) -> None:
+        """At what it uses with all below it; what is too much ends it."""
+        use = tree.look()
+        self.together_s = use.cpu_s
+        if excess := use.excess(limits.cpu_s, limits.memory_mb << 20):
+            self.stopped = "MLE" if excess == "memory" else "TLE"
 
     def outcome(self, limits: Limits) -> Outcome:
         verdict, reason = self._verdict(limits)
@@ -54,10 +64,12 @@ class _Ended:
     def _verdict(self, limits: Limits) -> tuple[Verdict, str]:
         if self.stopped == "OLE":
             return "OLE", f"more than {limits.output_bytes:,} bytes of output"
-        if self.code == -signal.SIGXCPU or self.cpu_s > limits.cpu_s - LOOK_S:
+        if self.code == -signal.SIGXCPU or max(self.cpu_s, self.together_s) > limits.cpu_s - LOOK_S:
             return "TLE", f"{limits.cpu_s:g} s of processor time are used up"
         if self.stopped == "TLE":
             return "TLE", f"not done after {limits.wall_s:g} s by the clock"
+        if self.stopped == "MLE":
+            return "MLE", f"more than {limits.memory_mb} MiB of memory in all its processes"
         if self.code == 0:
             return "OK", ""
         if b"MemoryError" in self.stderr[-2000:] or b"bad_alloc" in self.stderr[-2000:]:
@@ -73,7 +85,7 @@ class UnsafeSandbox:
     def __init__(self, workers: int = 2) -> None:
         self._places = threading.BoundedSemaphore(workers)
         self._folder = Path(tempfile.mkdtemp(prefix="aha-unsafe-"))
-        self._compiling = threading.Lock()
+        self._compiled = Compiled()
 
     def run(self, job: Job) -> Outcome:
         """INFRA where this machine fails the program: no compiler, no process, no room."""
@@ -89,37 +101,52 @@ class UnsafeSandbox:
             path = folder / "program.py"
             path.write_bytes(source)
             return _execute(["python", str(path)], job.stdin, job.limits, folder).outcome(job.limits)
-        built = self._compiled(source)
-        return built if isinstance(built, Outcome) else _execute(["run", str(built)], job.stdin, job.limits, folder).outcome(job.limits)
-
-    def _compiled(self, source: bytes) -> Path | Outcome:
-        compiler = shutil.which("g++") or shutil.which("clang++")
-        if compiler is None:
-            return _infra("no C++ compiler: install g++")
-        program = self._folder / f"{hashlib.sha256(source).hexdigest()}.out"
-        with self._compiling:
-            if program.is_file():
-                return program
-            text, made = program.with_suffix(".cpp"), program.with_suffix(".new")
-            text.write_bytes(source)
-            words = [compiler, "-O2", "-std=c++17", "-o", str(made), str(text)]
-            ended = _execute(["run", compiler, *words], b"", COMPILING, self._folder)
-            if ended.code != 0 or not made.is_file():
-                return replace(ended.outcome(COMPILING), verdict="CE", reason="it does not compile")
-            made.replace(program)
-        return program
+        built = self._compiled.get(job.source, lambda: _compile(source, folder), PATIENCE_S)
+        if not isinstance(built, int):
+            return built or _infra("another thread compiles this program and does not come to an end")
+        try:
+            return _execute(["run", _start(built, folder)], job.stdin, job.limits, folder, (built,)).outcome(job.limits)
+        finally:
+            os.close(built)
 
     def close(self) -> None:
         """Removes the folder; programs have ended with their `run`."""
+        self._compiled.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _compile(source: bytes, folder: Path) -> int | Outcome:
+    """The program as a file in memory, where there are such files: no other program can put its own in its place."""
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        return _infra("no C++ compiler: install g++")
+    text, made = folder / "main.cpp", folder / "main"
+    text.write_bytes(source)
+    ended = _execute(["run", "/bin/sh", "sh", "-c", BUILD.format(shlex.quote(compiler))], b"", COMPILING, folder)
+    if ended.code == 0 and ended.stopped is None and made.is_file():
+        return memory_file(made.read_bytes()) if hasattr(os, "memfd_create") else os.open(made, os.O_RDONLY)
+    refused = ended.outcome(COMPILING)
+    return replace(refused, verdict="CE", reason="it does not compile" if ended.stopped is None else f"the compiler: {refused.reason}")
+
+
+def _start(program: int, folder: Path) -> str:
+    """A path that the program can be started by."""
+    held = f"/proc/self/fd/{program}"
+    if os.path.exists(held):
+        return held
+    copy = folder / "main"
+    copy.write_bytes(os.pread(program, os.fstat(program).st_size, 0))
+    copy.chmod(0o700)
+    return str(copy)
 
 
 def _infra(reason: str) -> Outcome:
     return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
-def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path) -> _Ended:
-    """Starts, feeds and drains a process, and ends all of its session before it returns."""
+def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, kept: Sequence[int] = ()) -> _Ended:
+    """Starts, feeds and drains a process, and ends all of its session before it returns. `kept`: what the launcher needs open, and
+    closes before the program is there."""
     numbers = [str(math.ceil(limits.cpu_s)), str(limits.memory_mb)]
     arguments = [sys.executable, "-P", "-s", "-B", "-c", _LAUNCH, *words[:2], *numbers, *words[2:]]
     cookie = f"{folder.name}-{os.getpid()}"
@@ -127,13 +154,16 @@ def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path) -
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "HOME": str(folder),
+        "TMPDIR": str(folder),
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",
         COOKIE: cookie,
     }
     began, ended = time.monotonic(), _Ended()
     pipe = subprocess.PIPE
-    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment, start_new_session=True) as process:
+    with subprocess.Popen(
+        arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment, start_new_session=True, pass_fds=kept
+    ) as process:
         try:
             _drain(process, stdin, limits, began, ended)
         finally:
@@ -143,7 +173,9 @@ def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path) -
 
 
 def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began: float, ended: _Ended) -> None:
-    """Feeds stdin and keeps what is written, until the process ends or has to be ended."""
+    """Feeds stdin and keeps what is written, until the process ends or has to be ended: it may fork, so that all below it is watched."""
+    tree = Tree(process.pid, itself=True)
+    due = began + 2 * LOOK_S
     with selectors.DefaultSelector() as selector:
         for pipe, work in ((process.stdout, ended.stdout), (process.stderr, ended.stderr), (process.stdin, memoryview(stdin))):
             if pipe is not None:
@@ -158,6 +190,9 @@ def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began
                 return
             elif not gone and time.monotonic() - began > limits.wall_s:
                 ended.stopped = "TLE"
+            elif time.monotonic() > due:
+                due = time.monotonic() + LOOK_S
+                ended.look(tree, limits)
 
 
 def _pump(selector: selectors.BaseSelector, patience_s: float) -> bool:

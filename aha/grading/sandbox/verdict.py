@@ -22,7 +22,7 @@ class Facts:
     cpu_s: float
     wall_s: float
     memory_mb: float
-    stopped: Literal["", "asked", "cpu", "wall"]
+    stopped: Literal["", "asked", "cpu", "wall", "memory"]
     entered: bool
 
 
@@ -57,11 +57,19 @@ def judged(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
     return _outcome("RE", facts, streams, f"{_ending(facts.status)}{_last_line(streams.stderr)}")
 
 
-def not_compiled(facts: Facts, streams: Streams) -> Outcome:
-    """The outcome where the compiler made no program of the source."""
+def not_compiled(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
+    """The outcome where the compiler made no program of the source within its limits."""
     if not facts.entered:
         return infrastructure(f"the compiler was never started (status {facts.status})")
-    why = "the compiler took too long" if facts.stopped in ("cpu", "wall") else f"the compiler ended with {_ending(facts.status)}"
+    match facts.stopped:
+        case "cpu":
+            why = f"the compiler took more than {limits.cpu_s:g} s of processor time"
+        case "memory":
+            why = f"the compiler took more than {limits.memory_mb} MiB of memory"
+        case "wall":
+            why = f"the compiler was still there after {facts.wall_s:.0f} s by the clock"
+        case _:
+            why = f"the compiler ended with {_ending(facts.status)}"
     return _outcome("CE", facts, streams, why)
 
 

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from aha.grading.sandbox.bwrap import COMPILERS, why_not
+from aha.grading.sandbox.bwrap import why_not
+from aha.grading.sandbox.compiled import COMPILERS
 
 REASON = why_not()
 needs_bwrap = pytest.mark.skipif(REASON is not None, reason=f"bwrap: {REASON}")

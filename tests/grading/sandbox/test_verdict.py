@@ -58,6 +58,8 @@ def test_the_last_line_of_stderr_is_shown_without_control_bytes_and_no_longer_th
 
 def test_a_compiler_that_fails_is_ce_and_one_that_never_ran_is_infra() -> None:
     refused = Streams(b"", b"main.cpp:1: error", flooded=False)
-    assert not_compiled(replace(WELL, status=1), refused).verdict == "CE"
-    assert not_compiled(replace(WELL, status=-9, stopped="wall"), refused).reason == "the compiler took too long"
-    assert not_compiled(replace(WELL, entered=False), refused).verdict == "INFRA"
+    limits = Limits(cpu_s=20, memory_mb=1024)
+    assert not_compiled(replace(WELL, status=1), refused, limits).verdict == "CE"
+    assert not_compiled(replace(WELL, status=-9, stopped="cpu"), refused, limits).reason.endswith("more than 20 s of processor time")
+    assert not_compiled(replace(WELL, status=-9, stopped="memory"), refused, limits).reason.endswith("more than 1024 MiB of memory")
+    assert not_compiled(replace(WELL, entered=False), refused, limits).verdict == "INFRA"

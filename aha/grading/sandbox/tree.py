@@ -1,0 +1,88 @@
+"""What a process and all that descend from it use together, read from /proc by the judge, whom none of them can reach.
+
+A limit that a process carries holds for it alone. A compiler is a handful of processes, and a program that may fork as many as it
+likes: what they use together has to be watched.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+LOOK_S = 0.025  # between two looks; what is taken meanwhile goes beyond the limit
+MIB = 1 << 20
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+Excess = Literal["", "cpu", "memory"]
+
+
+@dataclass(frozen=True)
+class Use:
+    """Of all together: seconds of processor time since they began, and bytes of memory that they hold now."""
+
+    cpu_s: float
+    memory_bytes: int
+
+    def excess(self, cpu_s: float, memory_bytes: int) -> Excess:
+        """Which limit it goes beyond."""
+        if self.memory_bytes > memory_bytes:
+            return "memory"
+        return "cpu" if self.cpu_s > cpu_s else ""
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A line of /proc/PID/stat (proc(5)), times in ticks; those of its dead children are its own as soon as it has buried them."""
+
+    parent: int
+    ticks: int
+    started: int
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, pid: int) -> _Process | None:
+        """None where it is gone, or not shown to us."""
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return None
+        return cls(int(fields[1]), sum(map(int, fields[11:15])), int(fields[19]), int(fields[21]) * PAGE)
+
+
+class Tree:
+    """The descendants of a process, which counts as one where `itself`. Whoever was seen to be one stays one, whoever its parent is by
+    then."""
+
+    def __init__(self, root: int, *, itself: bool) -> None:
+        self._root = root
+        self._itself = itself
+        self._began: dict[int, int] = {}
+        self._strangers: set[int] = set()
+        self._cpu_s = 0.0
+
+    def look(self) -> Use:
+        """What they use by now; processor time never falls, even where a process is gone that nobody waited for."""
+        members = self._members()
+        if not self._itself:
+            members.pop(self._root, None)
+        self._cpu_s = max(self._cpu_s, sum(each.ticks for each in members.values()) / TICKS)
+        return Use(self._cpu_s, sum(each.memory_bytes for each in members.values()))
+
+    def _members(self) -> dict[int, _Process]:
+        there = {int(name) for name in (os.listdir("/proc") if os.path.isdir("/proc") else ()) if name.isdigit()}
+        self._strangers &= there
+        candidates = {pid: each for pid in sorted(there - self._strangers) if (each := _Process.of(pid))}
+        members: dict[int, _Process] = {}
+        size = -1
+        while size < len(members):  # a child may have a smaller number than its parent, once the numbers have gone round
+            size = len(members)
+            members |= {pid: each for pid, each in candidates.items() if self._belongs(pid, each, members)}
+        self._began = {pid: each.started for pid, each in members.items()}
+        self._strangers |= candidates.keys() - members.keys()
+        return members
+
+    def _belongs(self, pid: int, process: _Process, members: dict[int, _Process]) -> bool:
+        return pid == self._root or process.parent in members or self._began.get(pid) == process.started

@@ -1,0 +1,3 @@
+// CE: includes another that never ends
+#include "/dev/urandom"
+int main() {}

@@ -1,0 +1,3 @@
+// CE: includes a file that never ends
+#include "/dev/zero"
+int main() {}
