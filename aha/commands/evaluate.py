@@ -9,7 +9,7 @@ from pathlib import Path
 from aha.backends.laptop import Laptop
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
-from aha.evals.measurement import Measurement, by_problem, measure_samples, pass_by_problem
+from aha.evals.measurement import Measurement, by_problem, measure_samples, verdicts_by_problem
 from aha.evals.records import write_samples
 from aha.evals.rivals import Rival, against, in_words, read_rival, saved_result
 from aha.protocols import Compute
@@ -41,11 +41,11 @@ def evaluate(asked: Asked, terminal: Terminal) -> int:
         rival.check(problems)
     backend = Laptop(compute)
     with Interrupts() as interrupts:
-        values, measured = _measured(stage, backend, interrupts, asked.record)
+        verdicts, measured = _measured(stage, backend, interrupts, asked.record)
         result = {"benchmark": stage.benchmark, "model": stage.model, **measured.to_json()}
         if asked.against and rival is None:
             rival = Rival(asked.against, _measured(replace(stage, model=asked.against), backend, interrupts, None)[0])
-    beside = against(values, rival, seed=stage.seed) if rival is not None else None
+    beside = against(verdicts, rival, seed=stage.seed) if rival is not None else None
     if terminal.json:
         print(json.dumps(result | ({"against": beside} if beside else {}), ensure_ascii=False))
         return 0
@@ -56,13 +56,13 @@ def evaluate(asked: Asked, terminal: Terminal) -> int:
     return 0
 
 
-def _measured(stage: Evaluate, backend: Laptop, interrupts: Interrupts, record: Path | None) -> tuple[dict[str, float], Measurement]:
-    """Each problem's share of right samples, and the measurement."""
+def _measured(stage: Evaluate, backend: Laptop, interrupts: Interrupts, record: Path | None) -> tuple[dict[str, list[bool]], Measurement]:
+    """The verdicts of each problem's samples, and the measurement."""
     tokenizer = backend.tokenizer(stage.model)
     with stage.live(backend) as live:
         samples = stage.ask(backend.engine(stage.model), tokenizer, stage.held_out(), stage.k, interrupts, live=live)
     if record is not None:
         write_samples(record, samples)
     groups = by_problem(samples)
-    values = {group[0].problem: value for group, value in zip(groups, pass_by_problem(samples), strict=True)}
-    return values, measure_samples(samples, stage.seed)
+    verdicts = {group[0].problem: of_problem for group, of_problem in zip(groups, verdicts_by_problem(samples), strict=True)}
+    return verdicts, measure_samples(samples, stage.seed)

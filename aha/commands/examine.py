@@ -200,7 +200,7 @@ def _beside(
         saved = folder / exam.name / GRADES
     mine = out / exam.name / GRADES
     measure = measured_by(exam.headline, mine)
-    return {"against": against(read_rival(wanted.model, mine, measure).values, read_rival(other, saved, measure), measure, seed)}
+    return {"against": against(read_rival(wanted.model, mine, measure).samples, read_rival(other, saved, measure), measure, seed)}
 
 
 def _folder_of_other(wanted: Wanted, out: Path) -> Path:

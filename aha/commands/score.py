@@ -117,9 +117,8 @@ def _say(scored: Scored, asked: Sequence[int], terminal: Terminal) -> None:
 
 def _difference(sheets: Sequence[Sheet], arguments: Namespace, terminal: Terminal) -> int:
     from aha.evals.paired import compare_paired
-    from aha.evals.scored import share_right
 
-    before, after = ({tried.problem: share_right(tried) for tried in sheet.problems} for sheet in sheets)
+    before, after = ({tried.problem: tried.verdicts for tried in sheet.problems} for sheet in sheets)
     if before.keys() != after.keys():
         apart = len(before.keys() ^ after.keys())
         raise BadInput(f"{arguments.file} and {arguments.other}: {apart} problems are in one and not in the other; pairs need the same")

@@ -13,7 +13,7 @@ from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.evals.paired import compare_paired
-from aha.evals.tiny_world import GENERAL, NAME, REASONING, Shown, by_problem, measure
+from aha.evals.tiny_world import GENERAL, NAME, REASONING, Shown, measure, samples_by_problem
 from aha.protocols import Compute
 from aha.settings import override
 from aha.stages.world import World, read_shown, write_shown
@@ -68,7 +68,7 @@ def beside(before: Sequence[Shown], after: Sequence[Shown], seed: int) -> dict[s
     parts = {name: (name,) for name in (*REASONING, *GENERAL)} | {"reasoning": tuple(REASONING), "instruction": tuple(GENERAL)}
     found: dict[str, object] = {}
     for name, domains in parts.items():
-        one, other = (by_problem(each for each in some if each.domain in domains) for some in (before, after))
+        one, other = (samples_by_problem(each for each in some if each.domain in domains) for some in (before, after))
         paired = compare_paired(one, other, seed)
         found[name] = {
             "difference": paired.difference.value,

@@ -38,6 +38,11 @@ class Tried:
     attempts: tuple[Attempt, ...]
     options: int | None = None
 
+    @property
+    def verdicts(self) -> list[bool]:
+        """Of its attempts, in their order."""
+        return [attempt.right for attempt in self.attempts]
+
 
 @dataclass(frozen=True)
 class Sheet:

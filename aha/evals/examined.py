@@ -10,7 +10,7 @@ from aha.evals.attempts import Attempt, Sheet, Tried
 from aha.evals.exams.exam import Exam, Item, Judged
 from aha.evals.refusals import refuses
 from aha.evals.scored import Scored, score
-from aha.evals.scores import bootstrap
+from aha.evals.scores import mean_interval
 from aha.types import Abstained, Finished, Right, Wrong
 
 LOWER = (  # better when low
@@ -163,7 +163,7 @@ def _interval(graded: Sequence[Graded], name: str, seed: int) -> list[float]:
     by_item: dict[str, list[float]] = {}
     for each in graded:
         by_item.setdefault(each.item, []).append(each.measures.get(name, 0.0))
-    found = bootstrap([sum(values) / len(values) for values in by_item.values()], seed)
+    found = mean_interval(list(by_item.values()), seed)
     return [found.low, found.high]
 
 

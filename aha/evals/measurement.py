@@ -8,7 +8,7 @@ from itertools import groupby
 from statistics import fmean
 
 from aha.errors import BadInput
-from aha.evals.scores import Interval, bootstrap, paired_difference
+from aha.evals.scores import Interval, mean_interval, paired_difference
 from aha.evals.voting import cons_at_k
 from aha.types import Finished, Language
 
@@ -78,7 +78,7 @@ def measure_samples(samples: Sequence[Sample], seed: int = 0) -> Measurement:
     if len(sizes := {len(group) for group in groups}) != 1:
         raise BadInput(f"samples a problem: {sorted(sizes) or 'none'}; a measurement needs the same number, at least one, for each")
     return Measurement(
-        pass_at_1=bootstrap(pass_by_problem(samples), seed),
+        pass_at_1=mean_interval(verdicts_by_problem(samples), seed),
         cons_at_k=fmean(cons_at_k([s.vote for s in group], [s.right for s in group]) for group in groups),
         k=sizes.pop(),
         problems=len(groups),
@@ -97,12 +97,12 @@ def gain(before: Sequence[Sample], after: Sequence[Sample], seed: int = 0) -> In
     """after - before in pass@1 on the same problems, with its interval."""
     if [group[0].problem for group in by_problem(before)] != [group[0].problem for group in by_problem(after)]:
         raise BadInput("the two measurements asked different problems: a paired difference needs the same, in the same order")
-    return paired_difference(pass_by_problem(before), pass_by_problem(after), seed)
+    return paired_difference(verdicts_by_problem(before), verdicts_by_problem(after), seed)
 
 
-def pass_by_problem(samples: Iterable[Sample]) -> list[float]:
-    """The share of right samples of each problem."""
-    return [fmean(s.right for s in group) for group in by_problem(samples)]
+def verdicts_by_problem(samples: Iterable[Sample]) -> list[list[bool]]:
+    """The verdicts of each problem's samples."""
+    return [[sample.right for sample in group] for group in by_problem(samples)]
 
 
 def by_problem(samples: Iterable[Sample]) -> list[list[Sample]]:

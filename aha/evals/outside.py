@@ -8,7 +8,7 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.evals.files import read_json
-from aha.evals.scores import bootstrap
+from aha.evals.scores import mean_interval
 
 ANSWERS = ".aider.results.json"
 
@@ -46,7 +46,7 @@ def _tries(path: Path, number: int, row: Any) -> list[bool]:
 
 
 def _scored(right: Sequence[bool]) -> dict[str, object]:
-    found = bootstrap([float(each) for each in right])
+    found = mean_interval([[verdict] for verdict in right])
     return {"pass@1": found.value, "ci95": [found.low, found.high], "problems": len(right)}
 
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from aha.evals.scores import Interval, paired_difference
+from aha.evals.scores import Interval, Samples, paired_difference
 
 Verdict = Literal["better", "worse", "difference is noise"]
 NOISE: Final = "difference is noise"
@@ -33,14 +33,15 @@ class Paired:
         return NOISE if not apart else "better" if self.difference.value > 0 else "worse"
 
 
-def compare_paired(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Paired:
-    """Values of the same problems in the same order. Where each is 0 or 1 the test is McNemar's, else random signs of the differences."""
+def compare_paired(before: Samples, after: Samples, seed: int = 0) -> Paired:
+    """Compare the samples of the same problems in the same order. Where every problem's mean is 0 or 1 the test is McNemar's, else random
+    signs of the differences."""
     difference = paired_difference(before, after, seed)
-    if all(value in (0.0, 1.0) for value in (*before, *after)):
-        gained = sum(a > b for b, a in zip(before, after, strict=True))
-        lost = sum(a < b for b, a in zip(before, after, strict=True))
-        return Paired(difference, mcnemar(gained, lost), "McNemar, exact")
-    return Paired(difference, random_signs([a - b for b, a in zip(before, after, strict=True)], seed), "random signs")
+    one, other = ([sum(values) / len(values) for values in samples] for samples in (before, after))
+    differences = [a - b for b, a in zip(one, other, strict=True)]
+    if all(value in (0.0, 1.0) for value in (*one, *other)):
+        return Paired(difference, mcnemar(differences.count(1.0), differences.count(-1.0)), "McNemar, exact")
+    return Paired(difference, random_signs(differences, seed), "random signs")
 
 
 def mcnemar(gained: int, lost: int) -> float:

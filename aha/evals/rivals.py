@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -19,15 +19,15 @@ RIGHT = "pass@1"
 
 @dataclass(frozen=True)
 class Rival:
-    """Values by problem, of the measure that is compared; `name` as the person gave it."""
+    """The measure that is compared, of each problem's samples; `name` as the person gave it."""
 
     name: str
-    values: Mapping[str, float]
+    samples: Mapping[str, Sequence[float]]
 
     def check(self, problems: Iterable[str]) -> None:
-        """BadInput, before anything is asked, unless it has a value for each problem."""
+        """BadInput, before anything is asked, unless it has a sample of each problem."""
         wanted = list(problems)
-        if missing := [problem for problem in wanted if problem not in self.values]:
+        if missing := [problem for problem in wanted if problem not in self.samples]:
             raise BadInput(
                 f"{self.name}: it lacks {len(missing)} of the {len(wanted)} problems ({missing[0]} …); a paired comparison needs the same "
                 "problems on both sides: the same benchmark, data and --problems"
@@ -45,14 +45,14 @@ def saved_result(word: str, benchmark: str) -> Path | None:
 def read_rival(word: str, path: Path, measure: str = RIGHT) -> Rival:
     """The values in a file of judged samples. BadInput where it has no such measure."""
     if measure == RIGHT:
-        return Rival(word, {tried.problem: fmean(each.right for each in tried.attempts) for tried in read_attempts(path).problems})
+        return Rival(word, {tried.problem: [each.right for each in tried.attempts] for tried in read_attempts(path).problems})
     found: dict[str, list[float]] = {}
     for number, row in enumerate(read_rows(path), start=1):
         measures = row.get("measures")
         if not isinstance(measures, dict) or measure not in measures or "problem_id" not in row:
             raise BadInput(f"{path}, record {number}: no {measure} among its measures; name what `aha eval --out` wrote of this benchmark")
         found.setdefault(str(row["problem_id"]), []).append(float(measures[measure]))
-    return Rival(word, {problem: fmean(values) for problem, values in found.items()})
+    return Rival(word, found)
 
 
 def measured_by(headline: str, path: Path) -> str:
@@ -60,15 +60,15 @@ def measured_by(headline: str, path: Path) -> str:
     return headline if headline in (read_rows(path)[0].get("measures") or {}) else RIGHT
 
 
-def against(values: Mapping[str, float], rival: Rival, measure: str = RIGHT, seed: int = 0) -> dict[str, object]:
-    """How far `values` are from the rival's on the same problems, under the names that programs read."""
-    rival.check(values)
-    before, after = [rival.values[problem] for problem in values], list(values.values())
+def against(samples: Mapping[str, Sequence[float]], rival: Rival, measure: str = RIGHT, seed: int = 0) -> dict[str, object]:
+    """How far `samples` are from the rival's on the same problems, under the names that programs read."""
+    rival.check(samples)
+    before, after = [rival.samples[problem] for problem in samples], list(samples.values())
     paired = compare_paired(before, after, seed)
     return {
         "model": rival.name,
         "measure": measure,
-        "value": fmean(before),
+        "value": fmean(map(fmean, before)),
         "difference": paired.difference.value,
         "ci95": [paired.difference.low, paired.difference.high],
         "p": paired.p,

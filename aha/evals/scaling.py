@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aha.errors import BadInput
 from aha.evals.attempts import Attempt, Sheet, Tried
-from aha.evals.scores import Interval, bootstrap, pass_at_k
+from aha.evals.scores import Interval, Samples, mean_interval, pass_at_k
 from aha.evals.voting import best_of_curve, cons_curve, weighted_curve
 
 Floats = npt.NDArray[np.float64]
@@ -147,13 +147,17 @@ def sample_curves(sheet: Sheet, scorers: Mapping[str, Sequence[Sequence[float]]]
     tokens = mean_tokens(sheet.problems)
     found = {"pass@n": [_pass_curve(tried, k) for tried in sheet.problems]}
     if sheet.answers:
-        found["cons@n"] = [cons_curve(_answers(tried), _verdicts(tried)) for tried in sheet.problems]
+        found["cons@n"] = [cons_curve(_answers(tried), tried.verdicts) for tried in sheet.problems]
     for name, scores in scorers.items():
         pairs = list(zip(sheet.problems, scores, strict=True))
-        found[f"best of n by {name}"] = [best_of_curve(given, _verdicts(tried)) for tried, given in pairs]
+        found[f"best of n by {name}"] = [best_of_curve(given, tried.verdicts) for tried, given in pairs]
         if sheet.answers:
-            found[f"vote weighted by {name}"] = [weighted_curve(_answers(t), _verdicts(t), given, seed=seed) for t, given in pairs]
-    return [_by_count(name, [values[:k] for values in by_problem], counts, tokens, seed) for name, by_problem in found.items()]
+            found[f"vote weighted by {name}"] = [weighted_curve(_answers(t), t.verdicts, given, seed=seed) for t, given in pairs]
+    alone = [tried.verdicts for tried in sheet.problems]
+    return [
+        _by_count(name, [values[:k] for values in by_problem], alone if name == "pass@n" else None, counts, tokens, seed)
+        for name, by_problem in found.items()
+    ]
 
 
 def powers(most: int) -> list[int]:
@@ -168,19 +172,26 @@ def mean_tokens(problems: Sequence[Tried]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(counted) else None
 
 
-def _by_count(name: str, by_problem: Sequence[Sequence[float]], counts: Sequence[int], tokens: float | None, seed: int) -> Curve:
-    values: Floats = np.asarray(by_problem, dtype=np.float64)
-    points = (Point(n, bootstrap(list(values[:, n - 1]), seed), None if tokens is None else n * tokens) for n in counts)
-    return Curve(name, "n", tuple(points))
+def _by_count(
+    name: str,
+    by_problem: Sequence[Sequence[float]],
+    alone: Samples | None,
+    counts: Sequence[int],
+    tokens: float | None,
+    seed: int,
+) -> Curve:
+    """`alone`: every sample by itself, where that is what the curve says of one."""
+
+    def point(n: int) -> Point:
+        samples = alone if n == 1 and alone is not None else [[values[n - 1]] for values in by_problem]
+        return Point(n, mean_interval(samples, seed), None if tokens is None else n * tokens)
+
+    return Curve(name, "n", tuple(map(point, counts)))
 
 
 def _pass_curve(tried: Tried, k: int) -> list[float]:
-    right = sum(_verdicts(tried))
+    right = sum(tried.verdicts)
     return [pass_at_k(len(tried.attempts), right, n) for n in range(1, k + 1)]
-
-
-def _verdicts(tried: Tried) -> list[bool]:
-    return [attempt.right for attempt in tried.attempts]
 
 
 def _answers(tried: Tried) -> list[str | None]:
@@ -210,12 +221,12 @@ def cut_off(problems: Sequence[Tried], limits: Sequence[int], seed: int = 0) -> 
 
 def arm_curve(name: str, x: str, arms: Sequence[Arm], seed: int = 0) -> Curve:
     """pass@1 of each arm."""
-    points = (Point(arm.x, bootstrap([_share(tried) for tried in arm.problems], seed), mean_tokens(arm.problems)) for arm in arms)
+    points = (Point(arm.x, mean_interval([tried.verdicts for tried in arm.problems], seed), mean_tokens(arm.problems)) for arm in arms)
     return Curve(name, x, tuple(points))
 
 
 def _share(tried: Tried) -> float:
-    return sum(_verdicts(tried)) / len(tried.attempts)
+    return sum(tried.verdicts) / len(tried.attempts)
 
 
 def _counted(attempt: Attempt) -> int:

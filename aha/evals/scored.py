@@ -11,7 +11,7 @@ import numpy as np
 
 from aha.errors import BadInput
 from aha.evals.attempts import Attempt, Sheet, Tried
-from aha.evals.scores import Interval, bootstrap, pass_at_k
+from aha.evals.scores import Interval, mean_interval, pass_at_k
 from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, weighs_as_it_is, weighted_vote
 
 SAMPLES = 8_000  # a score is steady enough when problems times k reach this: gives the published 64, 16 and 4
@@ -60,7 +60,7 @@ def score(sheet: Sheet, seed: int = 0) -> Scored:
         problems=len(problems),
         samples=sum(len(tried.attempts) for tried in problems),
         k=k,
-        pass_at_1=bootstrap(shares, seed),
+        pass_at_1=mean_interval([tried.verdicts for tried in problems], seed),
         curves=tuple(_curves(sheet, k)),
         weighted=_mean([_weighted(tried) for tried in problems]) if weighted_by else None,
         weighted_by=weighted_by,
@@ -94,23 +94,23 @@ def _line(sheet: Sheet, tried: Tried) -> dict[str, object]:
     line: dict[str, object] = {"problem": tried.problem, "n": len(tried.attempts), "right": right}
     if sheet.answers:
         votes = Counter(attempt.answer for attempt in tried.attempts if attempt.answer is not None)
-        line |= {"cons": cons_at_k(_answers(tried), _verdicts(tried)), "votes": dict(votes.most_common(5))}
+        line |= {"cons": cons_at_k(_answers(tried), tried.verdicts), "votes": dict(votes.most_common(5))}
     if sheet.rewards:
-        line["rm"] = best_of_curve(_rewards(tried), _verdicts(tried))[-1]
+        line["rm"] = best_of_curve(_rewards(tried), tried.verdicts)[-1]
     return line
 
 
 def _curves(sheet: Sheet, k: int) -> list[Curve]:
     curves = [_curve("pass", [_pass_curve(tried, k) for tried in sheet.problems])]
     if sheet.answers:
-        curves.append(_curve("cons", [cons_curve(_answers(tried), _verdicts(tried))[:k] for tried in sheet.problems]))
+        curves.append(_curve("cons", [cons_curve(_answers(tried), tried.verdicts)[:k] for tried in sheet.problems]))
     if sheet.rewards:
-        curves.append(_curve("rm", [best_of_curve(_rewards(tried), _verdicts(tried))[:k] for tried in sheet.problems]))
+        curves.append(_curve("rm", [best_of_curve(_rewards(tried), tried.verdicts)[:k] for tried in sheet.problems]))
     return curves
 
 
 def _pass_curve(tried: Tried, k: int) -> list[float]:
-    right = sum(_verdicts(tried))
+    right = sum(tried.verdicts)
     return [pass_at_k(len(tried.attempts), right, drawn) for drawn in range(1, k + 1)]
 
 
@@ -120,10 +120,6 @@ def _curve(name: str, by_problem: Sequence[Sequence[float]]) -> Curve:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)  # in the order given, as published figures are made, and not `fmean`, which rounds once
-
-
-def _verdicts(tried: Tried) -> list[bool]:
-    return [attempt.right for attempt in tried.attempts]
 
 
 def _answers(tried: Tried) -> list[str | None]:
@@ -142,7 +138,7 @@ def _weighted_by(problems: Sequence[Tried]) -> str:
 
 
 def _weighted(tried: Tried) -> float:
-    return weighted_vote(_answers(tried), _verdicts(tried), _rewards(tried))
+    return weighted_vote(_answers(tried), tried.verdicts, _rewards(tried))
 
 
 def _shares(sheet: Sheet) -> dict[str, float]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import expm1, log
+from math import expm1, log, sqrt
 from statistics import fmean
 
 import numpy as np
+import numpy.typing as npt
 
 from aha.errors import BadInput
 
 RESAMPLES = 2_000
 BLOCK = 1_000_000  # numbers drawn at a time, so that fourteen thousand problems need no more memory than thirty
+Z = 1.959963984540054  # of a normal distribution's middle 95 %
+Samples = Sequence[Sequence[float]]  # for each problem the values of its samples
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over problems and its 95 % bootstrap interval."""
+    """A mean over problems, or a difference of two, and its 95 % interval."""
 
     value: float
     low: float
@@ -41,6 +45,42 @@ def pass_at_1(right: Sequence[Sequence[bool]]) -> list[float]:
     return [fmean(of_problem) for of_problem in right]
 
 
+# --- the interval of a mean ---------------------------------------------------------------------------------------------
+
+
+def mean_interval(samples: Samples, seed: int = 0) -> Interval:
+    """The mean over problems of their samples' means, and its 95 % interval over problems: Wilson's where every sample is 0 or 1, so that
+    none right of 24 is not certainly none, and the bootstrap's for any other values. BadInput without a problem."""
+    means = _means(samples)
+    if not _yes_or_no(samples):
+        return bootstrap(list(means), seed)
+    value = float(means.mean())
+    return Interval(value, *wilson(value, effective_size(samples)))
+
+
+def wilson(share: float, size: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of `size` independent trials (Wilson 1927): the shares p for which `share` is within 1.96
+    √(p(1-p)/size)."""
+    middle = share + Z**2 / (2 * size)
+    half = Z * sqrt(share * (1 - share) / size + Z**2 / (4 * size**2))
+    scale = 1 + Z**2 / size
+    return max(0.0, min(share, (middle - half) / scale)), min(1.0, max(share, (middle + half) / scale))
+
+
+def effective_size(samples: Samples) -> float:
+    """How many independent samples tell as much about other problems as these do: all of them over their design effect.
+
+    The effect (Kish 1965) is the variance of the mean over problems, over that which independent samples would have; it is at least 1, and
+    at most what makes a problem's samples count as one, as they do where all samples of all problems agree."""
+    means = _means(samples)
+    problems, share = len(means), float(means.mean())
+    independent = problems**2 / sum(1 / len(of_problem) for of_problem in samples)  # all samples, where problems have the same number
+    if problems == 1 or not 0.0 < share < 1.0:
+        return float(problems)
+    between = float(means.var(ddof=1))
+    return independent if between == 0.0 else min(independent, max(float(problems), problems * share * (1 - share) / between))
+
+
 def bootstrap(per_problem: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """The mean and its 95 % percentile interval over resampled *problems*: samples of one problem are not independent."""
     values = np.asarray(per_problem, dtype=np.float64)
@@ -53,8 +93,58 @@ def bootstrap(per_problem: Sequence[float], seed: int = 0, resamples: int = RESA
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def paired_difference(before: Sequence[float], after: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
-    """The mean of after - before on the same problems in the same order, and its 95 % interval over problems."""
+# --- the interval of a difference ---------------------------------------------------------------------------------------
+
+
+def paired_difference(before: Samples, after: Samples, seed: int = 0) -> Interval:
+    """The mean of after - before on the same problems in the same order, and its 95 % interval over problems: Newcombe's where every
+    sample is 0 or 1, the bootstrap's of the differences for any other values."""
     if len(before) != len(after):
         raise BadInput(f"{len(before)} problems against {len(after)}: a paired difference needs the same problems on both sides")
-    return bootstrap([b - a for a, b in zip(before, after, strict=True)], seed, resamples)
+    if _yes_or_no(before) and _yes_or_no(after):
+        return newcombe(before, after)
+    return bootstrap(list(_means(after) - _means(before)), seed)
+
+
+def newcombe(before: Samples, after: Samples) -> Interval:
+    """Square and add (Newcombe 1998, Statistics in Medicine 17:2635, method 10): the distances of both Wilson intervals, put together with
+    the correlation of the two. For one sample a problem this is the published interval of paired proportions."""
+    first, second = mean_interval(before), mean_interval(after)
+    correlation = _correlation(before, after)
+
+    def together(one: float, other: float) -> float:
+        return sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2))
+
+    value = second.value - first.value
+    low = value - together(second.value - second.low, first.high - first.value)
+    high = value + together(second.high - second.value, first.value - first.low)
+    return Interval(value, max(-1.0, low), min(1.0, high))
+
+
+def _correlation(before: Samples, after: Samples) -> float:
+    """Of two models' means over problems. Where these are all 0 or 1, Newcombe's own: a positive ad - bc loses half of n, down to 0."""
+    one, other = _means(before), _means(after)
+    spread = float(one.std() * other.std())
+    if spread == 0.0:
+        return 0.0
+    shared = float(((one - one.mean()) * (other - other.mean())).mean())  # (ad - bc) / n²
+    if np.isin(one, (0.0, 1.0)).all() and np.isin(other, (0.0, 1.0)).all() and shared > 0:
+        shared = max(0.0, shared - 1 / (2 * len(one)))
+    return shared / spread * _dispersion(before) * _dispersion(after)
+
+
+def _dispersion(samples: Samples) -> float:
+    """By how much a model's means spread less than its interval takes them to; 1 where the design effect is above 1."""
+    means = _means(samples)
+    share = float(means.mean())
+    return min(1.0, sqrt(float(means.var()) * effective_size(samples) / (len(means) * share * (1 - share))))
+
+
+def _means(samples: Samples) -> Floats:
+    if not samples:
+        raise BadInput("no problem was measured: an interval needs at least one")
+    return np.asarray([sum(values) / len(values) for values in samples], dtype=np.float64)
+
+
+def _yes_or_no(samples: Samples) -> bool:
+    return all(value in (0, 1) for values in samples for value in values)

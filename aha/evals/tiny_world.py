@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 
 from aha.evals.benchmark import ProblemSet
-from aha.evals.scores import Interval, bootstrap
+from aha.evals.scores import Interval, mean_interval
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.general import KINDS, GeneralProblems
@@ -107,14 +107,15 @@ def measure(replies: Sequence[Shown], seed: int = 0) -> Measured:
     general = [each for each in replies if each.marks is not None]
     names = list(asdict(Marks()))
     return Measured(
-        pass_at_1={name: bootstrap(by_problem(domains[name]), seed) for name in domains if name in REASONING},
-        reasoning=bootstrap(by_problem(reasoning), seed),
-        instruction=bootstrap(by_problem(general), seed),
+        pass_at_1={name: mean_interval(samples_by_problem(domains[name]), seed) for name in domains if name in REASONING},
+        reasoning=mean_interval(samples_by_problem(reasoning), seed),
+        instruction=mean_interval(samples_by_problem(general), seed),
         kinds={name: fmean(each.value for each in domains[name]) for name in domains if name in GENERAL},
         criteria={name: fmean(float(getattr(each.marks, name)) for each in general) for name in names},
         safe=fmean(each.safe for each in general if each.safe is not None),
         consistency={
-            name: bootstrap(by_problem(some, "consistency"), seed) for name, some in (("reasoning", reasoning), ("general", general))
+            name: mean_interval(samples_by_problem(some, "consistency"), seed)
+            for name, some in (("reasoning", reasoning), ("general", general))
         },
         mixing=fmean(each.mixing for each in replies),
         form={name: fmean(each.form for each in some) for name, some in (("reasoning", reasoning), ("general", general))},
@@ -123,9 +124,14 @@ def measure(replies: Sequence[Shown], seed: int = 0) -> Measured:
     )
 
 
+def samples_by_problem(replies: Iterable[Shown], measure: str = "value") -> list[list[float]]:
+    """A measure of each problem's samples, in the order of the problems: what two models are compared by, paired."""
+    samples: dict[str, list[float]] = {}
+    for reply in replies:
+        samples.setdefault(reply.problem, []).append(float(getattr(reply, measure)))
+    return list(samples.values())
+
+
 def by_problem(replies: Iterable[Shown], measure: str = "value") -> list[float]:
-    """The mean of a measure over each problem's samples, in the order of the problems: what two models are compared by, paired."""
-    found: dict[str, list[float]] = {}
-    for each in replies:
-        found.setdefault(each.problem, []).append(float(getattr(each, measure)))
-    return [fmean(values) for values in found.values()]
+    """The mean of a measure over each problem's samples, in the order of the problems."""
+    return [fmean(values) for values in samples_by_problem(replies, measure)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aha.errors import BadInput
 from aha.evals.paired import Paired, compare_paired
-from aha.evals.tiny_world import Shown, by_problem
+from aha.evals.tiny_world import Shown, by_problem, samples_by_problem
 from aha.protocols import Backend, Observer
 from aha.rundir import Checkpoint, Record, RunDir
 from aha.stages.compute import Spent, imitating, parameters, reinforcing
@@ -57,7 +57,7 @@ class Equal:
     def compared(self, trained: Sequence[Shown], distilled: Sequence[Shown]) -> Paired:
         """Distilled - RL on the same problems of the domains."""
         one, other = ([each for each in some if each.domain in self.domains] for some in (trained, distilled))
-        return compare_paired(by_problem(one), by_problem(other), self.seed)
+        return compare_paired(samples_by_problem(one), samples_by_problem(other), self.seed)
 
     def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[Spent], budget: Spent) -> Checkpoint:
         for each in checkpoints:

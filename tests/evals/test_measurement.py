@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.measurement import Sample, gain, measure_samples, pass_by_problem
+from aha.evals.measurement import Sample, gain, measure_samples, verdicts_by_problem
 
 WRONG = Sample("p1", "Use 1 2 3 to make 6.", "en", 0, "6", None, None, False, False, False, False, False, 10, "stop", False, False)
 
@@ -24,7 +24,7 @@ FOUR = [
 
 def test_two_problems_by_hand():
     measured = measure_samples(FOUR).to_json()
-    assert measured.pop("ci95") == [0.0, 1.0]
+    assert measured.pop("ci95") == pytest.approx([0.0945, 0.9055], abs=1e-4)  # Wilson for one of two
     assert measured == {
         "pass@1": 0.5,
         "cons@k": 0.5,  # p1: both candidates tied and right; p2: the only vote is wrong
@@ -41,8 +41,8 @@ def test_two_problems_by_hand():
     }
 
 
-def test_each_problem_has_its_own_share():
-    assert pass_by_problem(FOUR) == [1.0, 0.0]
+def test_each_problem_has_its_own_verdicts():
+    assert verdicts_by_problem(FOUR) == [[True, True], [False, False]]
 
 
 def test_problems_with_different_numbers_of_samples_are_refused():

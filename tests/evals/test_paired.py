@@ -28,8 +28,8 @@ def test_no_difference_anywhere_has_a_p_value_of_one():
 
 
 def test_two_problems_more_of_thirty_are_noise():
-    before = [1.0] * 10 + [0.0] * 20
-    after = [1.0] * 12 + [0.0] * 18
+    before = [[1.0]] * 10 + [[0.0]] * 20
+    after = [[1.0]] * 12 + [[0.0]] * 18
     paired = compare_paired(before, after)
     assert paired.test == "McNemar, exact"
     assert paired.p == pytest.approx(0.5)
@@ -37,15 +37,15 @@ def test_two_problems_more_of_thirty_are_noise():
 
 
 def test_twelve_problems_gained_of_thirty_are_better_and_lost_are_worse():
-    low, high = [0.0] * 30, [1.0] * 12 + [0.0] * 18
+    low, high = [[0.0]] * 30, [[1.0]] * 12 + [[0.0]] * 18
     assert compare_paired(low, high).verdict == "better"
     assert compare_paired(high, low).verdict == "worse"
     assert compare_paired(low, high).difference.value == pytest.approx(0.4)
 
 
 def test_shares_are_tested_by_random_signs():
-    before = [k / 8 for k in range(9)] * 4
-    after = [min(1.0, value + 0.125) for value in before]
+    before = [[1] * k + [0] * (8 - k) for k in range(9)] * 4
+    after = [[1] * min(8, k + 1) + [0] * (7 - k) for k in range(9)] * 4
     paired = compare_paired(before, after)
     assert paired.test == "random signs"
     assert paired.p < 0.001
@@ -54,7 +54,7 @@ def test_shares_are_tested_by_random_signs():
 
 def test_other_problems_make_no_pairs():
     with pytest.raises(BadInput, match="2 problems against 1"):
-        compare_paired([0.0, 1.0], [1.0])
+        compare_paired([[0.0], [1.0]], [[1.0]])
 
 
 def test_rounding_is_no_difference():

@@ -14,9 +14,9 @@ def lines(path, *rows):
     return path
 
 
-def test_a_problem_is_worth_the_share_of_its_right_samples(tmp_path):
+def test_a_problem_has_the_verdicts_of_its_samples(tmp_path):
     path = lines(tmp_path / "r.jsonl", *({"problem": "a", "right": right} for right in (True, False, False, True)))
-    assert read_rival("r", path).values == {"a": 0.5}
+    assert read_rival("r", path).samples == {"a": [True, False, False, True]}
 
 
 def test_a_measure_of_single_samples_is_compared_where_it_is_the_headline(tmp_path):
@@ -24,7 +24,7 @@ def test_a_measure_of_single_samples_is_compared_where_it_is_the_headline(tmp_pa
     path = lines(tmp_path / "g.jsonl", *rows)
     assert measured_by("f1", path) == "f1"
     assert measured_by("cons@64", path) == "pass@1"
-    assert read_rival("r", path, "f1").values == {"a": 0.75}
+    assert read_rival("r", path, "f1").samples == {"a": [0.5, 1.0]}
 
 
 def test_a_file_without_the_measure_is_named(tmp_path):
@@ -35,25 +35,25 @@ def test_a_file_without_the_measure_is_named(tmp_path):
 
 def test_a_rival_that_lacks_a_problem_is_refused_before_anything_is_asked():
     with pytest.raises(BadInput, match=r"old: it lacks 1 of the 2 problems \(b"):
-        Rival("old", {"a": 1.0}).check(["a", "b"])
+        Rival("old", {"a": [1.0]}).check(["a", "b"])
 
 
 def test_a_rival_with_more_problems_is_compared_on_those_that_were_asked():
-    found = against({"a": 1.0}, Rival("old", {"a": 0.0, "b": 1.0}))
+    found = against({"a": [1.0]}, Rival("old", {"a": [0.0], "b": [1.0]}))
     assert (found["problems"], found["difference"], found["value"]) == (1, 1.0, 0.0)
 
 
 def test_forty_gained_problems_of_forty_are_better_and_none_is_noise():
     names = [str(number) for number in range(40)]
-    worst, best = Rival("old", dict.fromkeys(names, 0.0)), dict.fromkeys(names, 1.0)
+    worst, best = Rival("old", dict.fromkeys(names, (0.0,))), dict.fromkeys(names, (1.0,))
     assert against(best, worst)["verdict"] == "better"
     assert against(best, Rival("old", best))["verdict"] == "difference is noise"
 
 
 def test_a_person_reads_who_is_better_by_how_much():
     names = [str(number) for number in range(40)]
-    said = in_words("new", against(dict.fromkeys(names, 1.0), Rival("old", dict.fromkeys(names, 0.0))))
-    assert said.startswith("pass@1 against old (0.00 %) on the same 40 problems: +100.00 points, 95 % interval +100.00 to +100.00, p = ")
+    said = in_words("new", against(dict.fromkeys(names, (1.0,)), Rival("old", dict.fromkeys(names, (0.0,)))))
+    assert said.startswith("pass@1 against old (0.00 %) on the same 40 problems: +100.00 points, 95 % interval +87.61 to +100.00, p = ")
     assert said.endswith("(McNemar, exact): new is better")
 
 

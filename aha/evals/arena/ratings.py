@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.evals.arena.battles import Battle
+from aha.evals.scores import wilson
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 1_000
@@ -20,8 +21,9 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Rating:
-    """Per cent. `ci95` resamples battles, as published intervals do; `ci95_questions` whole questions, whose battles are not independent.
-    `ci90` resamples battles too: the interval that v2.0 publishes. `n` battles."""
+    """Per cent. `ci95` resamples battles, as published intervals do; `ci95_questions` whole questions, whose battles are not independent,
+    and is Wilson's for a model that won every battle or none. `ci90` resamples battles too: the interval that v2.0 publishes. `n`
+    battles."""
 
     model: str
     score: float
@@ -47,7 +49,7 @@ def _rating(model: str, battles: Sequence[Battle], seed: int, resamples: int) ->
         model=model,
         score=float(100 * wins.mean()),
         ci95=_between(by_battle, 2.5),
-        ci95_questions=_between(by_question, 2.5),
+        ci95_questions=_between(by_question, 2.5) if 0 < wins.mean() < 1 else _at_an_edge(own),
         ci90=_between(by_battle, 5.0),
         n=len(wins),
     )
@@ -65,6 +67,11 @@ def _by_question(battles: Sequence[Battle], draw: np.random.Generator, resamples
         chosen = draw.integers(0, len(numbers), len(numbers))
         means.append(sums[chosen].sum() / counts[chosen].sum())
     return np.asarray(means)
+
+
+def _at_an_edge(battles: Sequence[Battle]) -> tuple[float, float]:
+    low, high = wilson(battles[0].wins, len({battle.question for battle in battles}))
+    return 100 * low, 100 * high
 
 
 def _between(values: Floats, tail: float) -> tuple[float, float]:

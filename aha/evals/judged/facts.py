@@ -14,7 +14,7 @@ from aha.evals.examined import Graded, result_of
 from aha.evals.exams.exam import LONGEST_VOTE, Exam, Item, Judged
 from aha.evals.judged.jury import About, Found, Verdict
 from aha.evals.judged.prompts import Prompt
-from aha.evals.scores import RESAMPLES
+from aha.evals.scores import RESAMPLES, wilson
 from aha.protocols import Sampling
 from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
 from aha.types import Judged as Reference
@@ -78,7 +78,7 @@ def read(text: str) -> str | None:
 
 def fact_scores(graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
     """Shares of all samples, and what is correct of those that were attempted; their harmonic mean is F. The two quotients with their
-    95 % intervals over problems. What was cut or empty is incorrect."""
+    95 % intervals over problems, of the bootstrap, or of Wilson where it never varies. What was cut or empty is incorrect."""
     by_item: dict[str, list[Graded]] = {}
     for each in graded:
         by_item.setdefault(each.item, []).append(each)
@@ -90,6 +90,12 @@ def fact_scores(graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
     attempted, f_score = _quotients(counts.sum(axis=0)[None])
     many = _quotients(drawn)
     intervals = [[float(each) for each in np.percentile(values, [2.5, 97.5])] for values in many]
+    if attempted[0] in (0.0, 1.0):
+        answered = int((counts[:, :2].sum(axis=1) > 0).sum())
+        intervals[0] = list(wilson(float(attempted[0]), answered)) if answered else [0.0, 1.0]
+    if f_score[0] in (0.0, 1.0):
+        tried = float((correct + incorrect) / samples)
+        intervals[1] = [2 * share / (1 + max(share, tried)) for share in wilson(float(f_score[0]), len(counts))]
     return {
         "correct": float(correct / samples),
         "incorrect": float(incorrect / samples),

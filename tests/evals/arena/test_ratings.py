@@ -39,6 +39,12 @@ def test_questions_that_agree_with_themselves_make_the_honest_interval_wider():
     assert wide == pytest.approx(2 * 1.96 * 50 / 100**0.5, rel=0.12)
 
 
+def test_ten_questions_won_twice_each_are_not_certainly_won_for_ever():
+    (rating,) = ratings([Battle(f"q{number}", "mine", 1.0) for number in range(10) for _ in range(2)])
+    assert rating.ci95 == (100.0, 100.0)  # as published ones are made
+    assert rating.ci95_questions == (pytest.approx(100 * 10 / 13.8415, abs=1e-2), 100.0)
+
+
 def test_published_battles_give_the_published_scores(published):
     strong, weak = ratings(read_battles([published(BATTLES)]))
     assert (strong.model, round(strong.score, 2), strong.n) == ("gpt-4-0613", 37.90, 1_244)
