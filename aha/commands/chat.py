@@ -18,6 +18,7 @@ from aha.protocols import Asking, Chat, Compute, Sampling, is_endpoint
 from aha.serving.chat_batch import Batcher, Ended, Job, Token
 from aha.serving.chat_model import Model
 from aha.serving.chat_reading import Kind, Piece, Reading
+from aha.serving.mailbox import QueueMailbox
 from aha.types import Conversation, Message
 
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
@@ -62,24 +63,25 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def heard(model: Model, batcher: Batcher, conversation: Conversation, seed: int) -> Pieces:
     """A reply of our own engine, token by token. Who stops listening stops the engine."""
-    from aha.serving.chat_asked import Refused
+    from aha.serving.refusal import Refusal
 
     try:
         prompt = model.prompt(conversation)
         sampling = Sampling(model.usual.temperature, model.usual.top_p, model.room(prompt, None))
-        job = Job(prompt, sampling, (seed,), live=True)
+        mailbox = QueueMailbox()
+        job = Job(prompt, sampling, (seed,), mailbox.put, live=True)
         batcher.put(job)
         reading = Reading(model.tokenizer, prompt.opened)
         try:
-            for event in job.events():
+            for event in mailbox.events(1):
                 if isinstance(event, Token):
                     yield from reading.take(event.token)
                 elif isinstance(event, Ended):
                     yield from reading.end()
         finally:
             job.gone = True
-    except Refused as refused:
-        raise BadInput(refused.message) from refused
+    except Refusal as refusal:
+        raise BadInput(refusal.message) from refusal
 
 
 def _asked(chat: Chat, conversation: Conversation, sampling: Sampling) -> Pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from base64 import b64encode
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from aha.commands.command import Command
+from aha.commands.serve import access_flags, access_rules
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, BarFailed, EndpointDown
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 
+LOOK_S = 1.0
 EXTENSIONS: dict[str, Language] = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c++": "cpp"}
 JSON = "JSON on stdout, for a program"
 TIERS = ("auto", *get_args(Tier))
@@ -48,6 +51,7 @@ def flags(parser: ArgumentParser) -> None:
     serve.add_argument(
         "--workers", type=int, default=os.cpu_count() or 2, metavar="N", help="programs at once (as many as there are cores)"
     )
+    access_flags(serve)
     for each in (run, test, serve):
         each.add_argument(
             "--tier", choices=TIERS, default="auto", help="where programs run; auto: the strongest here, or for test all of them"
@@ -187,21 +191,30 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
 def _serve(arguments: Namespace, terminal: Terminal) -> int:
     from aha.grading.sandbox import open_sandbox
     from aha.grading.sandbox.remote import KEY
-    from aha.serving.sandbox import SandboxServer
 
     if arguments.tier == "remote":
         raise BadInput("--tier remote: a server runs programs itself; choose bwrap, wasm or auto")
     key = os.environ.get(KEY) or None
-    if key is None and arguments.host not in ("127.0.0.1", "::1", "localhost"):
+    if arguments.tier == "unsafe" and key is None:
+        raise BadInput(
+            "--tier unsafe: it runs programs as you, with nothing around them, for every program and every web page that reaches the "
+            f"port; set a key in {KEY}, or choose bwrap or wasm"
+        )
+    rules = access_rules(arguments, key)
+    from aha.serving.sandbox import SandboxServer
+    from aha.serving.web.access import is_loopback
+
+    if key is None and not is_loopback(arguments.host):
         terminal.note(f"aha: everybody who reaches {arguments.host} may run programs here; {KEY} sets a key")
     for number in (signal.SIGINT, signal.SIGTERM):  # ours even where a shell started us in the background, which ignores ctrl-C
         signal.signal(number, signal.default_int_handler)
     sandbox = open_sandbox(arguments.tier, workers=arguments.workers)
     try:
-        with SandboxServer(sandbox, arguments.host, arguments.port, arguments.workers, key) as server:
+        with SandboxServer(sandbox, arguments.host, arguments.port, arguments.workers, rules) as server:
             terminal.tell("serving", tier=sandbox.tier, host=arguments.host, port=server.port)
             terminal.say(f"http://{arguments.host}:{server.port} runs programs in the tier {sandbox.tier}; ctrl-C ends it")
-            server.serve_forever(0.2)
+            while True:
+                time.sleep(LOOK_S)
     except KeyboardInterrupt:
         terminal.note("aha: stopped serving")
     finally:

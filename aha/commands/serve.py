@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model
 from aha.commands.command import Command
@@ -17,8 +17,10 @@ from aha.commands.terminal import Terminal
 from aha.errors import BadInput, Interrupted
 from aha.protocols import Compute
 
+if TYPE_CHECKING:
+    from aha.serving.web.access import AccessRules
+
 KEY = "AHA_SERVE_KEY"
-HERE = ("127.0.0.1", "::1", "localhost")
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LOOK_S = 0.5
 FORMS = ("auto", "chat", "short", "r1-zero")
@@ -45,7 +47,27 @@ def flags(parser: ArgumentParser) -> None:
         "--queue", type=int, default=256, metavar="N", help="the most requests that wait; others are told to come back (256)"
     )
     parser.add_argument("--drain-s", type=float, default=600.0, metavar="S", help="how long an end waits for replies under way (600)")
+    access_flags(parser)
     model_flags(parser)
+
+
+def access_flags(parser: ArgumentParser) -> None:
+    """Which pages and names a server answers to."""
+    parser.add_argument(
+        "--cors", metavar="ORIGIN", action="append", default=[], help="pages of http://host:port may ask, too; * lets all of them (none)"
+    )
+    parser.add_argument(
+        "--allowed-host", metavar="NAME", action="append", default=[], help="a name besides this machine's own that the server answers to"
+    )
+
+
+def access_rules(arguments: Namespace, key: str | None) -> AccessRules:
+    """Who may ask. BadInput for an origin that is none, or where the packages of a server are missing."""
+    try:
+        from aha.serving.web.access import AccessRules, own_names
+    except ModuleNotFoundError as error:
+        raise BadInput(f"a server needs the package {error.name}: pip install 'aha[serve]'") from None
+    return AccessRules(own_names(arguments.host, arguments.allowed_host), tuple(arguments.cors), key)
 
 
 def check(arguments: Namespace) -> None:
@@ -65,28 +87,28 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     check(arguments)
     if not 0 <= arguments.port <= 65_535 or not 0 <= arguments.drain_s < float("inf"):
         raise BadInput(f"--port {arguments.port} --drain-s {arguments.drain_s:g}: 0 to 65535, and seconds")
+    key = os.environ.get(KEY) or None
+    rules = access_rules(arguments, key)
     from aha.protocols import Sampling
     from aha.serving.chat_batch import Batcher
     from aha.serving.chat_model import open_model
     from aha.serving.chat_server import ChatServer
+    from aha.serving.web.access import is_loopback
 
     with _asked_to_end() as ends:
-        key = os.environ.get(KEY) or None
-        if key is None and arguments.host not in HERE:
+        if key is None and not is_loopback(arguments.host):
             terminal.note(f"aha: everybody who reaches {arguments.host} may ask this model; {KEY} sets a key")
         compute = Compute(device=arguments.device, dtype=arguments.dtype, rows=arguments.rows)
         usual = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
         model = open_model(arguments.model, compute, arguments.template, usual)
         batcher = Batcher(model.engine, arguments.queue)
-        with ChatServer(model, batcher, arguments.host, arguments.port, key, arguments.seed) as server:
-            threading.Thread(target=server.serve_forever, args=(0.05,), name="listener", daemon=True).start()
+        with ChatServer(model, batcher, arguments.host, arguments.port, rules, arguments.seed) as server:
             address = f"http://{arguments.host}:{server.port}/v1"
             terminal.tell("serving", model=model.name, url=address, host=arguments.host, port=server.port, template=model.form)
             terminal.say(f"{address}#{model.name} answers (template {model.form}); ctrl-C ends it")
             number = _end(ends, lambda: batcher.alive)
             terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)
-            server.shutdown()
         terminal.tell("served", requests=batcher.served, batches=batcher.batches, whole=whole)
     lost = "every request that was taken on was answered" if whole else "some requests were not answered in time"
     raise Interrupted(f"stopped serving; {lost} ({batcher.served} in {batcher.batches} batches)", EXIT[number])

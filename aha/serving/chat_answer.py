@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from aha.serving.chat_asked import Asked
 from aha.serving.chat_batch import Ended, Job, Token
 from aha.serving.chat_reading import Kind, Piece, Reading
+from aha.serving.mailbox import LoopMailbox
 
 NAMES: dict[Kind, str] = {"thought": "reasoning_content", "said": "content"}
 Chunk = dict[str, Any]
@@ -33,10 +34,10 @@ class Answer:
     begun: int = field(default_factory=dated)
     id: str = field(default_factory=lambda: f"chatcmpl-{next(_NUMBERS):08d}")
 
-    def whole(self) -> Chunk:
+    async def whole(self, mailbox: LoopMailbox) -> Chunk:
         """The one object for who asked for no stream."""
         ends = {}
-        for event in self.job.events():
+        async for event in mailbox.events(len(self.readings)):
             if isinstance(event, Ended):
                 ends[event.number] = event.completion.finished
                 for token in event.completion.tokens:
@@ -48,18 +49,20 @@ class Answer:
         ]
         return {**self._head("chat.completion"), "choices": choices, "usage": self._usage()}
 
-    def pieces(self, look_s: float) -> Iterator[Chunk | None]:
+    async def pieces(self, mailbox: LoopMailbox, look_s: float) -> AsyncIterator[Chunk | None]:
         """A stream's objects, token by token; None where nothing came for `look_s` seconds."""
         for index in range(len(self.readings)):
             yield self._chunk(index, {"role": "assistant", "content": None, "reasoning_content": None})
-        for event in self.job.events(look_s):
+        async for event in mailbox.events(len(self.readings), look_s):
             match event:
                 case None:
                     yield None
                 case Token(number, token):
-                    yield from self._told(number, self.readings[number].take(token))
+                    for chunk in self._told(number, self.readings[number].take(token)):
+                        yield chunk
                 case Ended(number, completion):
-                    yield from self._told(number, self.readings[number].end())
+                    for chunk in self._told(number, self.readings[number].end()):
+                        yield chunk
                     yield self._chunk(number, {}, completion.finished)
         if self.asked.usage:
             yield {**self._head("chat.completion.chunk"), "choices": [], "usage": self._usage()}

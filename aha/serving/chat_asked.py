@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from aha.protocols import Sampling
+from aha.serving.refusal import Refusal
 from aha.types import Conversation, Message
 
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
@@ -29,20 +30,6 @@ IDLE: dict[str, tuple[Any, ...]] = {  # what is not done here, and the values th
 }
 
 
-class Refused(Exception):
-    """A request that gets no reply, in OpenAI's words."""
-
-    def __init__(
-        self, status: int, message: str, param: str | None = None, code: str | None = None, kind: str = "invalid_request_error"
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.param, self.code, self.kind = status, message, param, code, kind
-
-    def body(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
-
-
 @dataclass(frozen=True)
 class Asked:
     """`max_tokens` and `seed` are None where the client leaves them to us."""
@@ -58,18 +45,12 @@ class Asked:
     usage: bool
 
 
-def asked(data: bytes, usual: Sampling) -> Asked:
+def asked(body: dict[str, Any], usual: Sampling) -> Asked:
     """The request in a body; `usual` holds the temperature and the top_p of who names none."""
-    try:
-        body = json.loads(data, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused(400, "the body is not a JSON object")
     body = {name: value for name, value in body.items() if value is not None}
     for name, idle in IDLE.items():
         if name in body and body[name] not in idle:
-            raise Refused(400, f"{name} is not supported here: leave it out", name, "unsupported_parameter")
+            raise Refusal(400, f"{name} is not supported here: leave it out", name, "unsupported_parameter")
     stream = _flag(body, "stream")
     return Asked(
         model=_model(body),
@@ -84,19 +65,15 @@ def asked(data: bytes, usual: Sampling) -> Asked:
     )
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _wrong(name: str, value: Any, right: str) -> Refused:
+def _wrong(name: str, value: Any, right: str) -> Refusal:
     shown = json.dumps(value)
-    return Refused(400, f"{name} is {shown if len(shown) <= 60 else shown[:60] + ' …'}: it has to be {right}", name, "invalid_value")
+    return Refusal(400, f"{name} is {shown if len(shown) <= 60 else shown[:60] + ' …'}: it has to be {right}", name, "invalid_value")
 
 
 def _model(body: dict[str, Any]) -> str:
     model = body.get("model")
     if not isinstance(model, str):
-        raise Refused(400, "model is missing: /v1/models lists what there is", "model", "missing_required_parameter")
+        raise Refusal(400, "model is missing: /v1/models lists what there is", "model", "missing_required_parameter")
     return model
 
 
@@ -137,10 +114,10 @@ def _count(body: dict[str, Any], name: str, low: int, high: int = (1 << 63) - 1)
 
 def _messages(value: Any) -> tuple[Message, ...]:
     if not isinstance(value, list) or not value:
-        raise Refused(400, "messages has to be a list of one message or more", "messages", "invalid_value")
+        raise Refusal(400, "messages has to be a list of one message or more", "messages", "invalid_value")
     messages = tuple(_message(each, f"messages[{i}]") for i, each in enumerate(value))
     if messages[-1].role != "user":
-        raise Refused(400, "the last message has to be the user's: a begun reply is not gone on with", "messages", "invalid_value")
+        raise Refusal(400, "the last message has to be the user's: a begun reply is not gone on with", "messages", "invalid_value")
     return messages
 
 
@@ -150,13 +127,13 @@ def _message(value: Any, where: str) -> Message:
         case {"role": str(role), "content": content} if role in ROLES:
             return Message(ROLES[role], _content(content, where))  # type: ignore[arg-type]  # ROLES has no others
         case {"role": str(role)} if role not in ROLES:
-            raise Refused(400, f"{where}: its role is {role[:40]!r}; there are {', '.join(ROLES)}", where, "invalid_value")
-    raise Refused(400, f"{where}: a message has a role and a content", where, "invalid_value")
+            raise Refusal(400, f"{where}: its role is {role[:40]!r}; there are {', '.join(ROLES)}", where, "invalid_value")
+    raise Refusal(400, f"{where}: a message has a role and a content", where, "invalid_value")
 
 
 def _content(value: Any, where: str) -> str:
     parts = value if isinstance(value, list) else [{"type": "text", "text": value}]
     texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts]
     if not all(isinstance(text, str) for text in texts):
-        raise Refused(400, f"{where}: its content has to be text", f"{where}.content", "invalid_value")
+        raise Refusal(400, f"{where}: its content has to be text", f"{where}.content", "invalid_value")
     return "".join(map(str, texts)).encode("utf-8", "replace").decode()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from aha.errors import AhaError
 from aha.protocols import Ask, Sampling
-from aha.serving.chat_asked import Refused
 from aha.serving.chat_model import Heard, Prompt
+from aha.serving.refusal import Refusal
 from aha.types import Completion
 
 GATHER_S = 0.005
 LOOK_S = 0.5
-ENGINE_ENDED = Refused(500, "the engine ended", kind="server_error")
+ENGINE_ENDED = Refusal(500, "the engine ended", kind="server_error")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Ended:
     completion: Completion
 
 
-Event = Token | Ended | Refused
+Event = Token | Ended | Refusal
 
 
 class Abandoned(Exception):
@@ -45,35 +44,15 @@ class Abandoned(Exception):
 
 @dataclass
 class Job:
-    """One request. `live`: its tokens are wanted as they are drawn. `gone`: nobody waits for it any more."""
+    """One request. `tell` is called in the batcher's thread with all that becomes of it. `live`: its tokens are wanted as they are drawn.
+    `gone`: nobody waits for it any more."""
 
     prompt: Prompt
     sampling: Sampling
     seeds: tuple[int, ...]
+    tell: Callable[[Event], None]
     live: bool = False
     gone: bool = False
-    _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
-    _left: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._left = len(self.seeds)
-
-    def tell(self, event: Event) -> None:
-        """From the batcher's thread."""
-        self._events.put(event)
-
-    def events(self, look_s: float = LOOK_S) -> Iterator[Token | Ended | None]:
-        """What comes until all samples are whole; None after each `look_s` in which nothing came. Raises what was refused."""
-        while self._left:
-            try:
-                event = self._events.get(timeout=look_s)
-            except queue.Empty:
-                yield None
-                continue
-            if isinstance(event, Refused):
-                raise event
-            self._left -= isinstance(event, Ended)
-            yield event
 
 
 class Batcher:
@@ -93,9 +72,9 @@ class Batcher:
         """Refused with 503 where the queue is full or the server is ending."""
         with self._changed:
             if self._closed:
-                raise Refused(503, "the server is ending", code="server_ending", kind="server_error")
+                raise Refusal(503, "the server is ending", code="server_ending", kind="server_error")
             if len(self._waiting) >= self.most:
-                raise Refused(503, f"{self.most} requests are waiting: come back later", code="queue_full", kind="server_error")
+                raise Refusal(503, f"{self.most} requests are waiting: come back later", code="queue_full", kind="server_error")
             self._waiting.append(job)
             self._changed.notify()
 
@@ -159,7 +138,7 @@ class Batcher:
             return
         except (AhaError, RuntimeError, ValueError) as error:  # out of memory is one of these; the next batch may fit
             for job in jobs:
-                job.tell(Refused(500, f"the engine failed: {error}", kind="server_error"))
+                job.tell(Refusal(500, f"the engine failed: {error}", kind="server_error"))
         except BaseException:
             for job in jobs:
                 job.tell(ENGINE_ENDED)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from aha.errors import BadInput
 from aha.protocols import Ask, Compute, Sampling, Tokenizer
-from aha.serving.chat_asked import Refused
+from aha.serving.refusal import Refusal
 from aha.template import THINK, R1Zero, Short
 from aha.types import Completion, Conversation
 
@@ -58,7 +58,7 @@ class Model:
         try:
             tokens = self.tokenizer.chat(conversation) if self.form == "chat" else self.tokenizer.encode(_base(conversation, self.form))
         except (TemplateError, BadInput) as error:
-            raise Refused(400, f"the model's chat template refuses this: {error}", "messages", "invalid_value") from error
+            raise Refusal(400, f"the model's chat template refuses this: {error}", "messages", "invalid_value") from error
         return Prompt(tuple(tokens), self.tokenizer.decode(tokens[-16:]).rstrip().endswith(THINK))
 
     def room(self, prompt: Prompt, wanted: int | None) -> int:
@@ -67,7 +67,7 @@ class Model:
         left = None if context is None else context - len(prompt.tokens)
         if left is not None and left < (wanted or 1):
             words = f"the model has {context} tokens of context; the prompt takes {len(prompt.tokens)} and the reply {wanted or 1} or more"
-            raise Refused(400, words, "messages" if left < 1 else "max_tokens", "context_length_exceeded")
+            raise Refusal(400, words, "messages" if left < 1 else "max_tokens", "context_length_exceeded")
         usual = self.usual.max_tokens if context is None else min(self.usual.max_tokens, max(1, context // 2))
         return wanted or (usual if left is None else min(usual, left))
 

@@ -2,59 +2,67 @@
 
 from __future__ import annotations
 
-import hmac
-import json
+import asyncio
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
 from itertools import count
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from aha.errors import BadInput
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from aha.protocols import Sampling
 from aha.sampling.seeds import seed_for
 from aha.serving.chat_answer import Answer, dated
-from aha.serving.chat_asked import Asked, Refused, asked
+from aha.serving.chat_asked import Asked, asked
 from aha.serving.chat_batch import Batcher, Job
 from aha.serving.chat_model import Model, Prompt
 from aha.serving.chat_reading import Reading
+from aha.serving.mailbox import LoopMailbox
+from aha.serving.refusal import Refusal
+from aha.serving.web.access import AccessRules
+from aha.serving.web.body import Bodies
+from aha.serving.web.connections import ConnectionLimits
+from aha.serving.web.listener import Listener
+from aha.serving.web.responses import GONE, EventStream, Json, event, handlers
 
-LONGEST = 16 << 20  # bytes of a request
-IDLE_S = 30.0  # for a client to say something, or to take what is sent
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0
-ASKED, COUNTED = "/v1/chat/completions", "/tokenize"
-PATHS = f"{ASKED}, /v1/models, {COUNTED} and /health"
+PATHS = "/v1/chat/completions, /v1/models, /tokenize and /health"
 
 
-class ChatServer(ThreadingHTTPServer):
-    """Clients' threads before one batcher. `seed`: of replies whose client names none. With a key, only who sends it is served."""
+class ChatServer:
+    """Clients before one batcher. `seed`: of replies whose client names none."""
 
-    daemon_threads = True
-    request_queue_size = 512
-
-    def __init__(self, model: Model, batcher: Batcher, host: str, port: int, key: str | None = None, seed: int = 0) -> None:
-        self.model, self.batcher, self.key, self.seed = model, batcher, key, seed
+    def __init__(
+        self,
+        model: Model,
+        batcher: Batcher,
+        host: str,
+        port: int,
+        rules: AccessRules | None = None,
+        seed: int = 0,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        self.model, self.batcher, self.seed = model, batcher, seed
         self.begun = dated()
         self.numbers = count()
         self._busy = 0
         self._idle = threading.Condition()
-        try:
-            super().__init__((host, port), Handler)
-        except OSError as error:
-            raise BadInput(f"{host}:{port}: cannot listen there ({error.strerror}); choose another --port or --host") from error
+        rules = rules or AccessRules()
+        self._bodies = Bodies(rules.largest)
+        self._listener = Listener(self._app(rules), host, port, limits)
+        self.port = self._listener.port
 
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    def __enter__(self) -> ChatServer:
+    def __enter__(self) -> Self:
+        self._listener.start()
         return self
 
-    def answering(self, more: int) -> None:
-        """A request is begun (1) or wholly answered (-1)."""
-        with self._idle:
-            self._busy += more
-            self._idle.notify_all()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._listener.stop()
 
     def drain(self, timeout_s: float) -> bool:
         """Takes on nothing more and waits for what was taken on; whether all of it was answered. Whoever comes meanwhile is told 503."""
@@ -62,143 +70,107 @@ class ChatServer(ThreadingHTTPServer):
         with self._idle:
             return self._idle.wait_for(lambda: self._busy == 0, timeout=CLOSING_S) and ended
 
+    # --- what is asked, without HTTP ----------------------------------------------------------------------------------
+
     def prompt(self, request: Asked) -> Prompt:
         """What the engine is asked with. Refused where another model is meant."""
         if request.model != self.model.name:
             message = f"there is no model {request.model[:80]!r} here; there is {self.model.name!r}"
-            raise Refused(404, message, "model", "model_not_found")
+            raise Refusal(404, message, "model", "model_not_found")
         return self.model.prompt(request.conversation)
 
-    def counted(self, request: Asked) -> dict[str, Any]:
-        """A conversation as the model reads it, in vLLM's form."""
-        tokens = list(self.prompt(request).tokens)
-        return {"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens}
-
-    def job(self, request: Asked) -> Job:
+    def job(self, request: Asked, mailbox: LoopMailbox) -> Job:
         """What the engine is asked. Without a seed of the client's, one of the request's number."""
         prompt = self.prompt(request)
         sampling = Sampling(request.temperature, request.top_p, self.model.room(prompt, request.max_tokens))
         first = seed_for(self.seed, next(self.numbers)) if request.seed is None else request.seed
-        return Job(prompt, sampling, tuple((first + i) % (1 << 63) for i in range(request.samples)), live=request.stream)
+        return Job(prompt, sampling, tuple((first + i) % (1 << 63) for i in range(request.samples)), mailbox.put, live=request.stream)
 
+    # --- HTTP ---------------------------------------------------------------------------------------------------------
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    def _app(self, rules: AccessRules) -> Starlette:
+        routes = [
+            Route("/health", self._health),
+            Route("/v1/models", self._models),
+            Route("/v1/models/{name:path}", self._one_model),
+            Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            Route("/tokenize", self._tokenize, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, middleware=rules.middleware(), exception_handlers=handlers(PATHS))
 
-    server: ChatServer
-    timeout = IDLE_S
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "aha", ""
-    disable_nagle_algorithm = True
+    async def _health(self, request: Request) -> Response:
+        batcher = self.batcher
+        return Json({"status": "ok", "waiting": batcher.waiting, "served": batcher.served, "batches": batcher.batches})
 
-    def do_GET(self) -> None:
-        """What is there?"""
-        batcher = self.server.batcher
-        model: dict[str, Any] = {"id": self.server.model.name, "object": "model", "created": self.server.begun, "owned_by": "aha"}
-        model["max_model_len"] = self.server.model.engine.context
-        match self.path.partition("?")[0]:
-            case "/health":
-                self._say(200, {"status": "ok", "waiting": batcher.waiting, "served": batcher.served, "batches": batcher.batches})
-            case "/v1/models" if self._may():
-                self._say(200, {"object": "list", "data": [model]})
-            case path if path == f"/v1/models/{self.server.model.name}" and self._may():
-                self._say(200, model)
-            case path:
-                known = path.startswith("/v1/models") and not self._may()
-                self._refuse(_no_key() if known else Refused(404, f"there is no {path[:80]}; there are {PATHS}", code="not_found"))
+    async def _models(self, request: Request) -> Response:
+        return Json({"object": "list", "data": [self._card()]})
 
-    def do_POST(self) -> None:
-        """A conversation to be gone on with."""
-        self.server.answering(1)
+    async def _one_model(self, request: Request) -> Response:
+        if (name := request.path_params["name"]) != self.model.name:
+            raise Refusal(404, f"there is no model {name[:80]!r} here; there is {self.model.name!r}", "model", "model_not_found")
+        return Json(self._card())
+
+    def _card(self) -> dict[str, Any]:
+        card = {"id": self.model.name, "object": "model", "created": self.begun, "owned_by": "aha"}
+        return {**card, "max_model_len": self.model.engine.context}
+
+    async def _tokenize(self, request: Request) -> Response:
+        """A conversation as the model reads it, in vLLM's form."""
+        async with self._bodies.of(request) as body:
+            tokens = list(self.prompt(asked(body, self.model.usual)).tokens)
+        return Json({"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens})
+
+    async def _chat(self, request: Request) -> Response:
+        self._answering(1)
         try:
-            request = asked(self._body(), self.server.model.usual)
-            if self.path.partition("?")[0] == COUNTED:
-                return self._say(200, self.server.counted(request))
-            job = self.server.job(request)
-            readings = [Reading(self.server.model.tokenizer, job.prompt.opened) for _ in job.seeds]
-            self.server.batcher.put(job)
-            answer = Answer(request, job, readings)
-            if request.stream:
-                self._stream(answer)
-            else:
-                self._say(200, answer.whole())
-        except Refused as refused:
-            self._refuse(refused)
+            async with self._bodies.of(request) as body:
+                wanted = asked(body, self.model.usual)
+            mailbox = LoopMailbox(asyncio.get_running_loop())
+            job = self.job(wanted, mailbox)
+            readings = [Reading(self.model.tokenizer, job.prompt.opened) for _ in job.seeds]
+            self.batcher.put(job)
+            answer = Answer(wanted, job, readings)
+        except BaseException:
+            self._answering(-1)
+            raise
+        if wanted.stream:
+            return EventStream(_streamed(answer, mailbox), lambda: self._ended(answer))
+        return await self._whole(request, answer, mailbox)
+
+    async def _whole(self, request: Request, answer: Answer, mailbox: LoopMailbox) -> Response:
+        """The reply in one piece; a client that leaves takes its work along."""
+        whole = asyncio.ensure_future(answer.whole(mailbox))
+        gone = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait((whole, gone), return_when=asyncio.FIRST_COMPLETED)
+            return Json(await whole) if whole.done() else Response(status_code=GONE)
         finally:
-            self.server.answering(-1)
+            whole.cancel()
+            gone.cancel()
+            self._ended(answer)
 
-    def _body(self) -> bytes:
-        """What was not read is no next request: the connection ends where a body is refused unread."""
-        length = self.headers.get("Content-Length", "")
-        kept, self.close_connection = self.close_connection, True
-        if not self._may():
-            raise _no_key()
-        if self.path.partition("?")[0] not in (ASKED, COUNTED):
-            raise Refused(404, f"there is no {self.path[:80]}; there are {PATHS}", code="not_found")
-        if not (length.isascii() and length.isdecimal()):
-            raise Refused(411, "the request has to say its Content-Length")
-        if len(length) > 12 or int(length) > LONGEST:
-            raise Refused(413, f"a request has at most {LONGEST} bytes")
-        try:
-            data = self.rfile.read(int(length))
-        except OSError:
-            raise Refused(408, "the rest of the request did not come") from None
-        if len(data) < int(length):
-            raise Refused(400, "the rest of the request did not come")
-        self.close_connection = kept
-        return data
+    def _ended(self, answer: Answer) -> None:
+        """Nobody waits for this answer any more, whether it is whole or not."""
+        answer.job.gone = True
+        self._answering(-1)
 
-    def _stream(self, answer: Answer) -> None:
-        """Server-sent events; an error after the first of them is an event, too."""
-        try:
-            chunked = self.request_version != "HTTP/1.0"
-            self.close_connection = self.close_connection or not chunked
-            coded = {"Transfer-Encoding": "chunked"} if chunked else {}
-            self._head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store", **coded})
-            try:
-                for chunk in answer.pieces(ALIVE_S):
-                    self._send(": keep-alive\n\n" if chunk is None else _event(chunk), chunked)
-                self._send("data: [DONE]\n\n", chunked)
-            except Refused as refused:
-                self._send(_event(refused.body()), chunked)
-            if chunked:
-                self.wfile.write(b"0\r\n\r\n")
-        except OSError:  # whoever asked has gone
-            answer.job.gone = self.close_connection = True
-
-    def _send(self, text: str, chunked: bool) -> None:
-        data = text.encode()
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
-
-    def _may(self) -> bool:
-        given = self.headers.get("Authorization", "")
-        return self.server.key is None or hmac.compare_digest(given.encode(), f"Bearer {self.server.key}".encode())
-
-    def _refuse(self, refused: Refused) -> None:
-        later = {"Retry-After": "1"} if refused.status == 503 else {}
-        self._say(refused.status, refused.body(), later)
-
-    def _say(self, status: int, answer: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
-        try:
-            self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})})
-            self.wfile.write(data)
-        except OSError:  # whoever asked has gone
-            self.close_connection = True
-
-    def _head(self, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in (headers | ({"Connection": "close"} if self.close_connection else {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what people ask is not ours to show."""
+    def _answering(self, more: int) -> None:
+        """A request is begun (1) or wholly answered (-1)."""
+        with self._idle:
+            self._busy += more
+            self._idle.notify_all()
 
 
-def _no_key() -> Refused:
-    return Refused(401, "the key is missing or wrong", code="invalid_api_key")
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode("utf-8", "replace").decode()
+async def _streamed(answer: Answer, mailbox: LoopMailbox) -> AsyncIterator[str]:
+    """Server-sent events; an error after the first of them is an event, too."""
+    try:
+        async for chunk in answer.pieces(mailbox, ALIVE_S):
+            yield ": keep-alive\n\n" if chunk is None else event(chunk)
+        yield "data: [DONE]\n\n"
+    except Refusal as refusal:
+        yield event(refusal.body())

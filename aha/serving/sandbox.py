@@ -2,107 +2,84 @@
 
 from __future__ import annotations
 
-import hmac
-import json
-import threading
-from collections.abc import Callable
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import TracebackType
+from typing import Self
 
-from aha.errors import BadInput
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Sandbox
 from aha.grading.sandbox.wire import answered, asked
+from aha.serving.refusal import Refusal
+from aha.serving.web.access import AccessRules
+from aha.serving.web.body import Bodies
+from aha.serving.web.connections import ConnectionLimits
+from aha.serving.web.listener import Listener
+from aha.serving.web.responses import GONE, Json, handlers
 
-LONGEST = 64 << 20  # bytes of a question
+LONGEST = 32 << 20  # bytes of a question
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # that a question may ask for
-IDLE_S = 30.0  # for a client to say something
 WAIT_S = 10.0  # for a place to run, before the client is told to come back
 
 
-class SandboxServer(ThreadingHTTPServer):
-    """`workers` programs at once, as many again waiting; the rest is told to come back. With a key, only who sends it is served."""
+class SandboxServer:
+    """`workers` programs at once; a client that finds no place within `wait_s` is told to come back."""
 
-    daemon_threads = True
-    request_queue_size = 128
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        host: str,
+        port: int,
+        workers: int,
+        rules: AccessRules | None = None,
+        wait_s: float = WAIT_S,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        self.sandbox, self.wait_s = sandbox, wait_s
+        rules = replace(rules or AccessRules(), largest=LONGEST)
+        self._bodies = Bodies(rules.largest)
+        self._places = asyncio.Semaphore(workers)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
+        routes = [Route("/health", self._health), Route("/run_code", self._run_code, methods=["POST"])]
+        app = Starlette(routes=routes, middleware=rules.middleware(), exception_handlers=handlers("/run_code"))
+        self._listener = Listener(app, host, port, limits)
+        self.port = self._listener.port
 
-    def __init__(self, sandbox: Sandbox, host: str, port: int, workers: int, key: str | None = None, wait_s: float = WAIT_S) -> None:
-        self.sandbox = sandbox
-        self.key = key
-        self.wait_s = wait_s
-        self.places = threading.BoundedSemaphore(workers)
-        try:
-            super().__init__((host, port), Handler)
-        except OSError as error:
-            raise BadInput(f"{host}:{port}: cannot listen there ({error.strerror}); choose another --port or --host") from error
+    def __enter__(self) -> Self:
+        self._listener.start()
+        return self
 
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._listener.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def _health(self, request: Request) -> Response:
+        return Json({"status": "ok", "tier": self.sandbox.tier})
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    async def _run_code(self, request: Request) -> Response:
+        async with self._bodies.of(request) as question:
+            try:
+                job = asked(question)
+            except Fault as fault:
+                raise Refusal(422, str(fault)) from None
+            job = replace(job, limits=bounded(job.limits))
+            try:
+                async with asyncio.timeout(self.wait_s) as waiting, self._places:
+                    waiting.reschedule(None)
+                    return await self._run(request, job)
+            except TimeoutError:
+                raise Refusal(429, "every place is taken", code="busy", kind="server_error") from None
 
-    server: SandboxServer
-    timeout = IDLE_S
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "aha", ""
-
-    def do_GET(self) -> None:
-        """Is it there, and what is it?"""
-        known = self.path == "/health"
-        self._say(200 if known else 404, {"status": "ok", "tier": self.server.sandbox.tier} if known else {"message": "there is /run_code"})
-
-    def do_POST(self) -> None:
-        """A program to run."""
-        length = self.headers.get("Content-Length", "")
-        refusals: list[tuple[Callable[[], bool], int, str]] = [
-            (lambda: not self._may(), 401, "the key is missing or wrong"),
-            (lambda: self.path != "/run_code", 404, "there is /run_code"),
-            (lambda: not length.isdecimal(), 411, "how long is it?"),
-            (lambda: int(length) > LONGEST, 413, f"a question has at most {LONGEST} bytes"),
-        ]
-        for refused, status, words in refusals:
-            if refused():
-                self.close_connection = True  # what was not read is no next question
-                return self._say(status, {"message": words})
-        try:
-            question = json.loads(self.rfile.read(int(length)))
-            job = asked(question if isinstance(question, dict) else {})
-        except (ValueError, RecursionError):
-            return self._say(400, {"message": "this is not JSON"})
-        except Fault as fault:
-            return self._say(422, {"message": str(fault)})
-        return self._run(replace(job, limits=bounded(job.limits)))
-
-    def _run(self, job: Job) -> None:
-        if not self.server.places.acquire(timeout=self.server.wait_s):
-            return self._say(429, {"message": "every place is taken"}, {"Retry-After": "1"})
-        try:
-            ended = self.server.sandbox.run(job)
-        finally:
-            self.server.places.release()
-        return self._say(200, answered(ended))
-
-    def _may(self) -> bool:
-        given = self.headers.get("Authorization", "")
-        return self.server.key is None or hmac.compare_digest(given.encode(), f"Bearer {self.server.key}".encode())
-
-    def _say(self, status: int, answer: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(answer).encode()
-        try:
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-        except OSError:  # whoever asked has gone
-            self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a line for each program helps nobody, and programs are not ours to show."""
+    async def _run(self, request: Request, job: Job) -> Response:
+        if await request.is_disconnected():
+            return Response(status_code=GONE)
+        return Json(answered(await asyncio.get_running_loop().run_in_executor(self._threads, self.sandbox.run, job)))
 
 
 def bounded(limits: Limits) -> Limits:

@@ -17,6 +17,8 @@ from aha.protocols import Ask, Compute, Sampling
 from aha.serving.chat_batch import Batcher
 from aha.serving.chat_model import Hear, Heard, Model, open_model
 from aha.serving.chat_server import ChatServer
+from aha.serving.web.access import AccessRules
+from aha.serving.web.connections import ConnectionLimits
 from aha.tasks import vocabulary
 from aha.types import Completion
 
@@ -87,17 +89,15 @@ def scripted(engine: Heard) -> Model:
 
 
 @contextmanager
-def served(model: Model, most: int = 256, key: str | None = None, gather_s: float = 0.005) -> Iterator[ChatServer]:
+def served(
+    model: Model, most: int = 256, rules: AccessRules | None = None, gather_s: float = 0.005, limits: ConnectionLimits | None = None
+) -> Iterator[ChatServer]:
     batcher = Batcher(model.engine, most, gather_s)
-    with ChatServer(model, batcher, "127.0.0.1", 0, key) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with ChatServer(model, batcher, "127.0.0.1", 0, rules, limits=limits) as server:
         try:
             yield server
         finally:
             assert server.drain(20)
-            server.shutdown()
-            thread.join(timeout=10)
 
 
 def url(server: ChatServer) -> str:
@@ -113,9 +113,10 @@ def said(server: ChatServer, body: Any = b"", path: str = "/v1/chat/completions"
 def heard(server: ChatServer, body: Any, path: str = "/v1/chat/completions", method: str = "POST", **headers: str):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     try:
-        connection.request(method, path, body if isinstance(body, bytes) else json.dumps(body).encode(), headers)
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, path, data, {"Content-Type": "application/json"} | headers)
         answer = connection.getresponse()
-        return answer.status, answer.read(), dict(answer.getheaders())
+        return answer.status, answer.read(), answer.headers
     finally:
         connection.close()
 

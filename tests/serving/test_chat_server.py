@@ -21,6 +21,7 @@ from aha.serving.chat_batch import Batcher
 from aha.serving.chat_model import Model
 from aha.serving.chat_reading import Reading
 from aha.serving.chat_server import ChatServer
+from aha.serving.web.access import AccessRules
 from aha.template import Short
 from tests.servers import talk
 from tests.serving.chats import CONTEXT, Counted, Scripted, fresh_model, heard, question, said, scripted, served, url
@@ -288,16 +289,21 @@ BAD: list[tuple[Any, int, str | None]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def strict() -> Iterator[ChatServer]:
+    with served(scripted(parrot())) as server:
+        yield server
+
+
 @pytest.mark.parametrize(("body", "status", "param"), BAD)
-def test_what_is_no_request_is_refused_in_openais_form(body: Any, status: int, param: str | None) -> None:
-    engine = parrot()
-    with served(scripted(engine)) as server:
-        code, answer = said(server, body)
-        assert said(server, question())[0] == 200
+def test_what_is_no_request_is_refused_in_openais_form(strict: ChatServer, body: Any, status: int, param: str | None) -> None:
+    before = strict.batcher.served
+    code, answer = said(strict, body)
+    assert said(strict, question())[0] == 200
     error = answer["error"]
     assert (code, error["type"], sorted(error)) == (status, "invalid_request_error", ["code", "message", "param", "type"])
     assert (error["param"] or "").startswith(param or "") and bool(error["param"]) == bool(param)
-    assert engine.asked == [1]
+    assert strict.batcher.served == before + 1
 
 
 def test_values_that_ask_for_nothing_are_let_by() -> None:
@@ -310,13 +316,14 @@ def test_values_that_ask_for_nothing_are_let_by() -> None:
 
 
 def test_addresses_keys_and_lengths() -> None:
-    with served(scripted(parrot()), key="a-secret") as server:
+    with served(scripted(parrot()), rules=AccessRules(key="a-secret")) as server:
         assert said(server, question(), Authorization="Bearer another")[0] == 401
         assert said(server, question(), Authorization="Bearer a-secret")[0] == 200
         assert said(server, method="GET", path="/v1/models")[0] == 401
         assert said(server, method="GET", path="/health")[0] == 200
-        assert said(server, question(), "/v1/completions", Authorization="Bearer a-secret")[0] == 404
-        assert said(server, b"", **{"Content-Length": str(1 << 40), "Authorization": "Bearer a-secret"})[0] == 413
+        assert said(server, question(), "/v1/embeddings", Authorization="Bearer a-secret")[0] == 404
+        assert said(server, method="GET", Authorization="Bearer a-secret")[0] == 405
+        assert said(server, b"", **{"Content-Length": str(1 << 40)})[0] == 413
 
 
 def test_a_port_that_is_taken_is_named() -> None:

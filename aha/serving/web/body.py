@@ -1,0 +1,103 @@
+"""A request's body: JSON, in time, within its limits, and read strictly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from aha.serving.refusal import Refusal
+
+READ_S = 10.0  # for a body, and a second more for each SLOWEST bytes
+SLOWEST = 256 << 10
+SMALL = 64 << 10  # bytes of a body that is always taken
+CONTAINERS = 100_000  # objects and lists in a body: each takes up to a hundred times the memory of its two bytes
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+@dataclass
+class Bodies:
+    """The bodies that one server holds at a time: each has at most `largest` bytes, and all that are not small have `together`."""
+
+    largest: int
+    together: int = 64 << 20
+    _bytes: int = field(default=0, init=False)
+
+    @asynccontextmanager
+    async def of(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        """The JSON object in a request's body; its bytes are counted until the end of the block.
+
+        Refusal where it is too long, too slow or no JSON object, or where others hold too many bytes."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Refusal(415, f"the Content-Type is {kind[:40] or 'missing'}: it has to be application/json", code="content_type")
+        data = bytearray()
+        try:
+            await self._read(request, data)
+            yield parsed(data)
+        finally:
+            self._bytes -= _counted(len(data))
+
+    async def _read(self, request: Request, data: bytearray) -> None:
+        promised = int(request.headers.get("content-length", self.largest))
+        try:
+            async with asyncio.timeout(READ_S + min(promised, self.largest) / SLOWEST):
+                async for chunk in request.stream():
+                    self._take(chunk, data)
+        except TimeoutError:
+            raise Refusal(408, "the rest of the request did not come in time", code="timeout") from None
+        except ClientDisconnect:
+            raise Refusal(400, "the rest of the request did not come", code="disconnected") from None
+
+    def _take(self, chunk: bytes, data: bytearray) -> None:
+        size = len(data) + len(chunk)
+        if size > self.largest:
+            raise Refusal(413, f"a request has at most {self.largest} bytes", code="body_too_large")
+        more = _counted(size) - _counted(len(data))
+        if more and self._bytes + more > self.together:
+            raise Refusal(503, "too many long requests at a time: come back later", code="busy", kind="server_error")
+        self._bytes += more
+        data += chunk
+
+
+def _counted(size: int) -> int:
+    return size if size > SMALL else 0
+
+
+def parsed(data: bytes | bytearray) -> dict[str, Any]:
+    """The JSON object in a body. Refusal where it is none, where a key stands in it twice, or where a number is no number."""
+    if _containers(data) > CONTAINERS and _containers(_STRING.sub(b"", data)) > CONTAINERS:
+        raise Refusal(400, f"the body has more than {CONTAINERS} lists and objects", code="too_many_values")
+    try:
+        body = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
+    except RecursionError:
+        raise Refusal(400, "the body is nested too deeply", code="too_deep") from None
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise Refusal(400, f"the body is not JSON ({reason})", code="not_json") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body is not a JSON object", code="not_an_object")
+    return body
+
+
+def _containers(data: bytes | bytearray) -> int:
+    return data.count(b"{") + data.count(b"[")
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise Refusal(400, f"{name[:40]!r} stands twice in one object", name[:40], "duplicate_key")
+        values[name] = value
+    return values
