@@ -65,7 +65,7 @@ def over(server: ChatServer, texts: list[str], tokens: int, at_once: int, stream
         body |= {"max_tokens": tokens, "stream": stream} | ({"stream_options": {"include_usage": True}} if stream else {})
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
         began = time.perf_counter()
-        connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         while (line := answer.readline()) and b"content" not in line.replace(b'"content": null', b"").replace(b"reasoning_content", b""):
             pass

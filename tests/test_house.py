@@ -14,7 +14,7 @@ from tests.house import ROOT, House, Import, Source, a_house, floors, imports, r
 FLOORS = floors()
 LIGHT = ("tasks", "grading", "rewards", "evals", "reports")
 BRINGS_TORCH = ("torch", "torchvision", "transformers", "accelerate", "peft", "vllm", "safetensors.torch")
-ONE_HOME = ("transformers", "vllm", "ray", "torch.distributed", "openai")
+HOMES = {"backends": ("transformers", "vllm", "ray", "torch.distributed", "openai"), "serving": ("starlette", "uvicorn", "h11")}
 COMMAND_LINE = ("cli", "commands", "__main__")
 
 
@@ -48,7 +48,14 @@ def uninvited(house: House, rooms: tuple[str, ...]) -> list[str]:
 
 
 def homeless(house: House) -> list[str]:
-    return [said(s, e) for s in house.values() if s.room != "backends" for e in imports(s, house) if under(e.module, *ONE_HOME)]
+    return [
+        said(source, each)
+        for home, libraries in HOMES.items()
+        for source in house.values()
+        if source.room != home
+        for each in imports(source, house)
+        if under(each.module, *libraries)
+    ]
 
 
 def cycle(house: House) -> list[str]:
@@ -169,6 +176,11 @@ def test_heavy_libraries_have_one_home() -> None:
 )
 def test_a_heavy_library_outside_its_home_is_caught(line: str) -> None:
     assert len(homeless(a_house({"aha.stages.rl": line, "aha.backends.hf": line}))) == 1
+
+
+def test_a_web_server_outside_serving_is_caught() -> None:
+    line = "from starlette.requests import Request"
+    assert len(homeless(a_house({"aha.commands.serve": line, "aha.serving.web.body": line}))) == 1
 
 
 # --- no torch in the light rooms --------------------------------------------------------------------------------------

@@ -119,6 +119,7 @@ def test_a_conversation_that_the_template_refuses_is_bad_input() -> None:
         ("serve --model ./nowhere", "model ./nowhere: there is no such folder"),
         ("serve --model tiny --rows 0", "--rows 0: 1 or more"),
         ("serve --model tiny --port 70000", "--port 70000"),
+        ("serve --model tiny --cors http://a/b", "--cors http://a/b: an origin is written http://host:port"),
         ("serve --model tiny --top-p 0", "--temperature 0.6 --top-p 0"),
         ("serve --model tiny more", "more: this command takes no more than that"),
     ],
@@ -152,7 +153,7 @@ def test_a_signal_ends_a_server_after_its_last_reply(folder: str, number: int, c
         address = json.loads(server.stdout.readline())
         connection = http.client.HTTPConnection("127.0.0.1", address["port"], timeout=60)
         body = {"model": address["model"], "messages": [{"role": "user", "content": "x"}], "max_tokens": 200, "n": 8}
-        connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
         wait_until_served(address["port"])
         server.send_signal(number)
         reply = json.loads(connection.getresponse().read())

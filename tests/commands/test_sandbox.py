@@ -102,6 +102,9 @@ def test_a_program_that_nothing_could_judge_ends_with_75(tmp_path: Path, capsys:
         (["run", __file__, "more"], "more: this command takes no more than that"),
         (["test", "--tier", "remote"], "set AHA_SANDBOX_URLS"),
         (["serve", "--tier", "remote"], "a server runs programs itself"),
+        (["serve", "--tier", "unsafe"], "--tier unsafe: it runs programs as you, with nothing around them"),
+        (["serve", "--cors", "example.org"], "--cors example.org: an origin is written http://host:port"),
+        (["serve", "--port", "70000"], "127.0.0.1:70000: a port is a number from 0 to 65535"),
         ([], "run | test | serve"),
     ],
 )

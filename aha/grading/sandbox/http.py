@@ -124,7 +124,8 @@ class Hurried:
         self._inner.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Bytes(self._inner, self._deadline), CHUNK)
+        # A descriptor of its own: http.client closes the connection before it reads an answer that announces its end.
+        return io.BufferedReader(_Bytes(self._inner.dup(), self._deadline), CHUNK)
 
     def close(self) -> None:
         self._inner.close()
@@ -141,3 +142,7 @@ class _Bytes(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._inner.settimeout(left_s(self._deadline))
         return self._inner.recv_into(buffer)
+
+    def close(self) -> None:
+        super().close()
+        self._inner.close()

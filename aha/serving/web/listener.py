@@ -70,6 +70,8 @@ class Listener:
 
 def _bound(host: str, port: int) -> socket.socket:
     """A socket that listens there. BadInput where it cannot."""
+    if not 0 <= port <= 65_535:  # the resolver would take another port, without a word
+        raise BadInput(f"{host}:{port}: a port is a number from 0 to 65535")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)

@@ -43,7 +43,9 @@ def test_a_name_that_a_stranger_can_give_this_machine_is_refused(host: str, code
         assert status(server.port, posted(b"{}", Host=host))[0] == code
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:8000", "https://good.example", "http://good.example:81"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:8000", "https://good.example", "http://good.example:81"]
+)
 def test_a_page_that_was_not_named_is_refused(origin: str) -> None:
     with echo(AccessRules(origins=("http://good.example",), largest=LARGEST)) as server:
         code, answer = status(server.port, posted(b"{}", Origin=origin))
@@ -62,7 +64,9 @@ def test_a_page_that_was_named_asks_first_and_is_answered(origins: tuple[str, ..
     assert answer.startswith(b"http/1.1 200") and b"access-control-allow-origin: " in answer
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/jsonx"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/jsonx"]
+)
 def test_only_json_is_read_which_no_page_can_send_unasked(kind: str) -> None:
     with echo() as server:
         assert status(server.port, posted(b"{}", Content_Type=kind))[0] == 415
