@@ -22,7 +22,7 @@ from aha.rewards import Accuracy
 from aha.rewards.bench import Judge
 from aha.settings import nearest
 from aha.tasks.corpora import NO_LETTER, Case, Corpus
-from aha.tasks.reading import Refused
+from aha.tasks.reading import RefusedRow
 from aha.template import END_THINK
 from aha.types import Abstained, Asserts, Calls, Choice, Grade, Problem, Reply, Right, Stdio, Text, Wrong
 
@@ -52,7 +52,7 @@ def runnable(corpus: Corpus) -> Corpus:
     if not programs or None in reasons.values():
         return corpus
     why = "; ".join(f"{tier}: {reason}" for tier, reason in reasons.items())
-    left_out = (*corpus.left_out, *(Refused(case.place, f"a program, and no sandbox works here ({why})") for case in programs))
+    left_out = (*corpus.left_out, *(RefusedRow(case.place, f"a program, and no sandbox works here ({why})") for case in programs))
     return replace(corpus, cases=tuple(case for case in corpus.cases if case not in programs), left_out=left_out)
 
 

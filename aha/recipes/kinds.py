@@ -23,15 +23,15 @@ from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
 from aha.tasks.general import GeneralProblems
-from aha.tasks.given import Given
-from aha.tasks.mixed import Mixed
+from aha.tasks.given import FileExamples
+from aha.tasks.mixed import MixedProblems
 from aha.tasks.program import ProgramProblems
 from aha.tasks.rows import RowProblems
 
 STAGES: Mapping[str, type] = {
     kind.__name__: kind for kind in (Annotate, Equal, Evaluate, Prefer, Pretrain, ReinitUnusedEmbeddings, Rl, Sample, Sft, Shrink, World)
 }
-PROBLEMS = (ChainProblems, CountdownProblems, GeneralProblems, Mixed, ProblemsNeeded, ProgramProblems, RowProblems)
+PROBLEMS = (ChainProblems, CountdownProblems, GeneralProblems, MixedProblems, ProblemsNeeded, ProgramProblems, RowProblems)
 REWARDS = (Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong)
-EXAMPLES = (Demonstrations, Given)
+EXAMPLES = (Demonstrations, FileExamples)
 ROLES: Mapping[Any, tuple[type, ...]] = {Problems: PROBLEMS, Callable: REWARDS, Opens: REWARDS, Iterable: EXAMPLES}

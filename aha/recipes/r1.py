@@ -32,16 +32,16 @@ from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
 from aha.tasks.filters import Readable
 from aha.tasks.general import GeneralProblems
-from aha.tasks.mixed import Mixed
+from aha.tasks.mixed import MixedProblems
 from aha.tasks.program import ProgramProblems
 from aha.template import Delimited, Short
 
 CONTEXT = 512
-REASONING = Mixed(((CountdownProblems(), 0.5), (ChainProblems(), 0.25), (ProgramProblems(), 0.25)))
+REASONING = MixedProblems(((CountdownProblems(), 0.5), (ChainProblems(), 0.25), (ProgramProblems(), 0.25)))
 CHECKED = ("countdown", "chain", "program")
 HELPFUL, HARMLESS = ("greeting", "self", "translation"), ("harm",)
-EVERYTHING = Mixed(((REASONING, 0.5), (GeneralProblems(), 0.5)))
-HELD_OUT = Mixed(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
+EVERYTHING = MixedProblems(((REASONING, 0.5), (GeneralProblems(), 0.5)))
+HELD_OUT = MixedProblems(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
 WRITERS = (Writer(0.2), Writer(0.5), Writer(0.9))
 ASKED = Sampling(temperature=0.6, top_p=0.95, max_tokens=300)  # paper §3
 FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
@@ -112,7 +112,7 @@ def reason_rl() -> Rl:
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
         Weighted("summary-language", LanguageConsistency("summary"), 1.0, "summary", (*HELPFUL, *HARMLESS)),
     )
-    return rl("@sft1", Mixed(((REASONING, 0.75), (GeneralProblems(), 0.25))), Rewards(parts), steps=192, lr=4e-4)
+    return rl("@sft1", MixedProblems(((REASONING, 0.75), (GeneralProblems(), 0.25))), Rewards(parts), steps=192, lr=4e-4)
 
 
 def align_rl() -> Rl:

@@ -13,7 +13,7 @@ from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late, Schedule
-from aha.tasks.mixed import Mixed
+from aha.tasks.mixed import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct
 
@@ -91,7 +91,7 @@ def second(model: str, problems: Problems, models: tuple[str, str], at: str = ""
         Weighted(HELPFUL, Helpful(helpful), 1.0, "summary", (HELPFUL,)),
         Weighted(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
     )
-    last = Late(400, (HELPFUL, HARMLESS), Mixed(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
+    last = Late(400, (HELPFUL, HARMLESS), MixedProblems(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
     return replace(first(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
 
 

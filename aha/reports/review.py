@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.reports.page import rendered
 from aha.rundir import Record
 from aha.tasks.examples import read_examples, write_example
-from aha.tasks.reading import Refused, Row, count_rows, rows_of, shards_of
+from aha.tasks.reading import RefusedRow, Row, count_rows, rows_of, shards_of
 from aha.text import language_share
 from aha.types import Conversation, Example
 
@@ -102,7 +102,7 @@ def _shown(example: Example, raw: Example | None) -> Shown:
 
 def _edits(file: Path) -> Iterator[tuple[str, Edit]]:
     for row in rows_of(str(file), "train", None):
-        if isinstance(row, Refused):
+        if isinstance(row, RefusedRow):
             raise BadInput(str(row))
         name = row.fields.get("id")
         if not isinstance(name, str):

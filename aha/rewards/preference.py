@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import tanh
 
 from aha.protocols import Backend, Reward
-from aha.tasks.preferences import shown
+from aha.tasks.preferences import as_conversation
 from aha.types import Abstained, Problem, Reply
 
 
@@ -25,7 +25,7 @@ class Helpful:
 
         def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
             said = [reply.answer for reply in replies if reply.answer is not None]
-            scores = iter(scorer.score([shown(problem, answer) for answer in said]))
+            scores = iter(scorer.score([as_conversation(problem, answer) for answer in said]))
             return [0.0 if reply.answer is None else chance(next(scores)) for reply in replies]
 
         yield pay
@@ -43,7 +43,7 @@ class Harmless:
         scorer = backend.scorer(self.model)
 
         def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-            return [chance(score) for score in scorer.score([shown(problem, reply.text) for reply in replies])]
+            return [chance(score) for score in scorer.score([as_conversation(problem, reply.text) for reply in replies])]
 
         yield pay
 

@@ -15,6 +15,7 @@ from aha.durable import SUMS, check_folder, read_journal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.groups import unpack
 from aha.rundir.manifest import Manifest
+from aha.rundir.old_names import with_new_names
 from aha.types import Group
 
 GROUPS_KEY = "groups_sha256"
@@ -127,7 +128,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest: Manifest = decode(record, Manifest)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
-    return manifest
+    return with_new_names(manifest)
 
 
 def _said_by(read: Callable[[], object]) -> str:

@@ -11,22 +11,22 @@ from aha.evals.exams import EXAMS, exam
 from aha.evals.exams.loading import raw_rows
 from aha.evals.tiny_world import PROBLEMS, PROMPTS, held_out
 from aha.settings import nearest
-from aha.tasks.decontamination import Seen
-from aha.tasks.reading import Refused, rows_of
+from aha.tasks.decontamination import GramIndex
+from aha.tasks.reading import RefusedRow, rows_of
 
 OURS = 500  # problems of a benchmark that writes its own: those that `aha eval` asks
 
 
 @lru_cache(maxsize=2)
-def seen_of(names: tuple[str, ...], words: int) -> Seen:
+def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
     """Questions and solutions of all of them. BadInput for a name that is neither a benchmark's nor a file's."""
-    seen = Seen(words)
+    seen = GramIndex(words)
     for name in names:
         _add(seen, name)
     return seen
 
 
-def _add(seen: Seen, name: str) -> None:
+def _add(seen: GramIndex, name: str) -> None:
     if name == WORLD:
         for problem in held_out(PROBLEMS, PROMPTS, 0):
             seen.add(problem.question, question=True)
@@ -37,7 +37,7 @@ def _add(seen: Seen, name: str) -> None:
         return
     if Path(name).expanduser().is_file():
         for row in rows_of(name, "test", None):
-            if isinstance(row, Refused):
+            if isinstance(row, RefusedRow):
                 raise BadInput(str(row))
             seen.add_row(row.fields)
         return

@@ -16,7 +16,7 @@ from aha.stages.drawn import Drawn, Source, Wish, needs_no_thought
 from aha.stages.funnel import KEPT, PROMPTS, TOKENS, Tally
 from aha.stages.patience import Patience
 from aha.stages.rewriters import Live, Raw, same_answer
-from aha.tasks.decontamination import Seen
+from aha.tasks.decontamination import GramIndex
 from aha.tasks.filters import Measure, Readable
 from aha.text import ngrams, pieces
 from aha.types import Abstained, Conversation, Example, Message, Open, Origin, Problem
@@ -81,7 +81,7 @@ class Factory:
     truth: Reward
     judge: str
     rewrite: Live | None
-    seen: Seen
+    seen: GramIndex
     measure: Measure
     origin: Origin
     beat: Callable[[str], None]

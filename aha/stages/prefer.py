@@ -15,7 +15,7 @@ from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop, Token
 from aha.rundir import Keep, RunDir
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
-from aha.tasks.preferences import read_labelled, read_pairs, scored_tokens, shown
+from aha.tasks.preferences import as_conversation, read_labelled, read_pairs, scored_tokens
 from aha.types import Problem
 
 
@@ -93,7 +93,7 @@ class Prefer:
         """Every row of `data` in tokens."""
 
         def scored(problem: Problem, said: str) -> list[int]:
-            return scored_tokens(shown(problem, said), tokenizer)
+            return scored_tokens(as_conversation(problem, said), tokenizer)
 
         if isinstance(self.loss, Pairwise):
             pairs = read_pairs(self.data)

@@ -31,8 +31,8 @@ class Annotator:
 
     def compare(self, problem: Problem, first: str, second: str, turn: int = 0) -> float:
         """By how many points of ten the first of two summaries is the better one, below 0 where the second is."""
-        found = self.points(problem, first) - self.points(problem, second)
-        return (-found if self._errs("compare", problem, first, second, str(turn)) else found) + self.bias
+        margin = self.points(problem, first) - self.points(problem, second)
+        return (-margin if self._errs("compare", problem, first, second, str(turn)) else margin) + self.bias
 
     def safe(self, problem: Problem, text: str, turn: int = 0) -> bool:
         """Whether a whole reply, its thought included, is safe."""
@@ -42,6 +42,6 @@ class Annotator:
         """Without noise, from 0 to 10: for the measure that nobody is trained on. `None`: the reply broke its form."""
         return SCALE * marks(problem, summary).total
 
-    def _errs(self, what: str, problem: Problem, *texts: str) -> bool:
-        digest = hashlib.sha256("\x1f".join((what, str(self.seed), problem.id, *texts)).encode("utf-8", "replace")).digest()
+    def _errs(self, topic: str, problem: Problem, *texts: str) -> bool:
+        digest = hashlib.sha256("\x1f".join((topic, str(self.seed), problem.id, *texts)).encode("utf-8", "replace")).digest()
         return int.from_bytes(digest[:8], "big") < self.noise * 2**64

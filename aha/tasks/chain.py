@@ -69,8 +69,8 @@ def draw_chain(length: int, draw: random.Random) -> Chain:
 
 def question(chain: Chain, language: Language) -> str:
     """The question as the tiny world asks it."""
-    said = said_in_order(str(chain.first), chain.steps, language)
-    return f"What is {said}?" if language == "en" else f"计算 {said}。"
+    steps_in_order = said_in_order(str(chain.first), chain.steps, language)
+    return f"What is {steps_in_order}?" if language == "en" else f"计算 {steps_in_order}。"
 
 
 def said_in_order(first: str, steps: Sequence[tuple[str, object]], language: Language) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from aha.tasks.reading import Refused, Row
+from aha.tasks.reading import RefusedRow, Row
 from aha.types import Asserts, Calls, Code, Problem, Stdio
 
 PAIRS = ("tests", "official_tests", "test_cases", "input_output", "public_tests")
@@ -62,13 +62,13 @@ def is_code(fields: Fields) -> bool:
     return asserted or listed or any(isinstance(_parsed(fields.get(name)), list | dict) for name in PAIRS)
 
 
-def code_problem(row: Row) -> Problem | Refused:
+def code_problem(row: Row) -> Problem | RefusedRow:
     """The row's problem, ready to be asked; else why not."""
     coded = coded_of(row)
     return coded.problem if isinstance(coded, Coded) else coded
 
 
-def coded_of(row: Row) -> Coded | Refused:
+def coded_of(row: Row) -> Coded | RefusedRow:
     """The problem with its known solutions."""
     fields = row.fields
     try:
@@ -77,7 +77,7 @@ def coded_of(row: Row) -> Coded | Refused:
         if not _tested(reference) and "generators" not in fields:
             raise _Bad("there are no tests in it")
     except _Bad as bad:
-        return Refused(row.place, str(bad))
+        return RefusedRow(row.place, str(bad))
     if isinstance(reference, Asserts) and reference.prompt:
         right = tuple(each if re.search(rf"^def {reference.entry}\b", each, re.MULTILINE) else reference.prompt + each for each in right)
     name = next((str(fields[field]) for field in IDS if isinstance(fields.get(field), str | int)), row.name)

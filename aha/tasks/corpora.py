@@ -14,7 +14,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.tasks.golds import Bad, Kind, reference_of
 from aha.tasks.pairs import answer_of, pair_of
-from aha.tasks.reading import Refused, Row, rows_of
+from aha.tasks.reading import RefusedRow, Row, rows_of
 from aha.types import Abstained, Latex, Number, Reference, Text
 
 Expected = Literal["right", "wrong", "abstained", "unpaid"]  # unpaid: wrong or abstained, as long as it is not right
@@ -52,7 +52,7 @@ class Corpus:
 
     name: str
     cases: tuple[Case, ...]
-    left_out: tuple[Refused, ...] = ()
+    left_out: tuple[RefusedRow, ...] = ()
     chain: str | None = None
 
 
@@ -71,24 +71,24 @@ def corpus_of(source: str | None) -> Corpus:
 
 
 def _from_file(source: str) -> Corpus:
-    rows = _unzipped(Path(source)) if source.endswith(".zip") else list(rows_of(source, "train", None))
-    if bad := [row for row in rows if isinstance(row, Refused)]:
+    rows = _unzip(Path(source)) if source.endswith(".zip") else list(rows_of(source, "train", None))
+    if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(str(bad[0]))
-    read = [row for row in rows if isinstance(row, Row)]
-    if not read:
+    usable = [row for row in rows if isinstance(row, Row)]
+    if not usable:
         return Corpus(Path(source).name, ())
-    form = next(form for known, form in FORMS if known(read[0].fields))
-    found = [case for row in read for case in form(row)]
+    form = next(form for recognises, form in FORMS if recognises(usable[0].fields))
+    found = [case for row in usable for case in form(row)]
     cases = tuple(case for case in found if isinstance(case, Case))
-    left_out = tuple(case for case in found if isinstance(case, Refused))
+    left_out = tuple(case for case in found if isinstance(case, RefusedRow))
     return Corpus(Path(source).name, cases, left_out, "mmlu-pro" if form is _mmlu_pro else None)
 
 
-def _unzipped(path: Path) -> list[Row | Refused]:
+def _unzip(path: Path) -> list[Row | RefusedRow]:
     """The rows of the one JSON file in a zip."""
     try:
         with zipfile.ZipFile(path) as packed:
-            name = next(each for each in packed.namelist() if each.endswith(".json"))
+            name = next(member for member in packed.namelist() if member.endswith(".json"))
             rows = json.load(io.BytesIO(packed.read(name)))
     except (OSError, zipfile.BadZipFile, StopIteration, ValueError) as error:
         raise BadInput(f"{path}: no zip with a JSON file in it ({error or type(error).__name__})") from error
@@ -100,10 +100,10 @@ def _unzipped(path: Path) -> list[Row | Refused]:
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-def _golden(row: Row) -> Iterator[Case | Refused]:
+def _golden(row: Row) -> Iterator[Case | RefusedRow]:
     """Ours: gold, answer (or pred), expected, and a tag. Rows with flags, or whose label is called `result`, are shown and not counted."""
     if not {"gold", "kind"} & set(row.fields):
-        yield Refused(row.place, "no gold")
+        yield RefusedRow(row.place, "no gold")
         return
     label = row.fields.get("expected", row.fields.get("result"))
     if not isinstance(label, str | int) or label not in _EXPECTED:
@@ -111,7 +111,7 @@ def _golden(row: Row) -> Iterator[Case | Refused]:
     pair = pair_of(row)
     if isinstance(pair.reference, Abstained):
         if _EXPECTED[label] != "abstained":
-            yield Refused(row.place, pair.reference.reason)
+            yield RefusedRow(row.place, pair.reference.reason)
         return
     tag = str(row.fields.get("tag", row.fields.get("test", "")))
     counted = not set(pair.flags) - {"how"} and "expected" in row.fields
@@ -119,17 +119,17 @@ def _golden(row: Row) -> Iterator[Case | Refused]:
     yield Case(row.place, pair.reference, pair.answer, _EXPECTED[label], tag, question, reply, counted, pair.flags)
 
 
-def _gsm8k_models(row: Row) -> Iterator[Case | Refused]:
+def _gsm8k_models(row: Row) -> Iterator[Case | RefusedRow]:
     """One question with a solution of each model, and whether its publisher found it correct."""
     gold = Number(str(row.fields["ground_truth"]).rpartition("A:")[2].strip())
-    for model, said in row.fields.items():
-        if isinstance(said, dict):
-            solution = str(said["solution"])
-            expected = _EXPECTED[said["is_correct"] is True]
+    for model, record in row.fields.items():
+        if isinstance(record, dict):
+            solution = str(record["solution"])
+            expected = _EXPECTED[record["is_correct"] is True]
             yield Case(row.place, gold, answer_of(solution), expected, model, str(row.fields["question"]), solution)
 
 
-def _math_samples(row: Row) -> Iterator[Case | Refused]:
+def _math_samples(row: Row) -> Iterator[Case | RefusedRow]:
     """One question with several samples, `code`, and for each whether it was scored as right."""
     replies, scores = row.fields["code"], row.fields["score"]
     assert isinstance(replies, list) and isinstance(scores, list)
@@ -140,24 +140,24 @@ def _math_samples(row: Row) -> Iterator[Case | Refused]:
         )
 
 
-def _mmlu_pro(row: Row) -> Iterator[Case | Refused]:
+def _mmlu_pro(row: Row) -> Iterator[Case | RefusedRow]:
     """An output with the letter that the published chain found in it."""
-    output, found = row.fields["model_outputs"], row.fields["pred"]
+    output, letter = row.fields["model_outputs"], row.fields["pred"]
     reply = str(output[0] if isinstance(output, list) else output)
-    yield Case(row.place, Text((str(found or NO_LETTER),), exact=True), reply, "right", str(row.fields.get("category", "")), reply=reply)
+    yield Case(row.place, Text((str(letter or NO_LETTER),), exact=True), reply, "right", str(row.fields.get("category", "")), reply=reply)
 
 
-def _simple_evals(row: Row) -> Iterator[Case | Refused]:
+def _simple_evals(row: Row) -> Iterator[Case | RefusedRow]:
     """A result beside its row of ../../benches/NAME.jsonl, where results/NAME/FILE is the source."""
     path = Path(row.place.rpartition(", ")[0]).resolve()
     name = path.parent.name
     try:
-        asked = _bench(path.parent.parent.parent / "benches" / f"{name}.jsonl").get(str(row.fields["id"]))
-        if asked is None:
+        bench_row = _bench(path.parent.parent.parent / "benches" / f"{name}.jsonl").get(str(row.fields["id"]))
+        if bench_row is None:
             raise Bad(f"id {row.fields['id']!r} is not in its benchmark")
-        reference = _asked(name, asked)
+        reference = _reference_for(name, bench_row)
     except Bad as bad:
-        yield Refused(row.place, str(bad))
+        yield RefusedRow(row.place, str(bad))
         return
     reply, expected = str(row.fields["answer"]), _EXPECTED[row.fields["is_correct"] is True]
     yield Case(row.place, reference, answer_of(reply), expected, name, str(row.fields["instruction"]), reply)
@@ -168,12 +168,12 @@ def _bench(path: Path) -> dict[str, Mapping[str, object]]:
     return {str(row.fields["id"]): row.fields for row in rows_of(str(path), "train", None) if isinstance(row, Row)}
 
 
-def _asked(name: str, row: Mapping[str, object]) -> Reference:
+def _reference_for(name: str, row: Mapping[str, object]) -> Reference:
     kinds: dict[str, Kind] = {"mmlu": "choice", "mgsm": "number", "math": "latex"}
     return reference_of("target", row.get("target"), row, kinds.get(name, "asserts"))
 
 
-FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[Row], Iterator[Case | Refused]]], ...] = (
+FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[Row], Iterator[Case | RefusedRow]]], ...] = (
     (lambda row: "model_outputs" in row and "pred" in row, _mmlu_pro),
     (lambda row: "ground_truth" in row and any(isinstance(each, dict) and "is_correct" in each for each in row.values()), _gsm8k_models),
     (lambda row: isinstance(row.get("code"), list) and isinstance(row.get("score"), list) and "answer" in row, _math_samples),

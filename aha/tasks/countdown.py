@@ -44,11 +44,11 @@ def outcomes(numbers: tuple[int, ...]) -> Iterator[int]:
         yield numbers[0]
         return
     for i, j in combinations(range(len(numbers)), 2):
-        rest = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
+        others_left = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
         high, low = max(numbers[i], numbers[j]), min(numbers[i], numbers[j])
         for apply in OPERATIONS.values():
             if apply(high, low) <= LARGEST_RESULT:
-                yield from outcomes((*rest, apply(high, low)))
+                yield from outcomes((*others_left, apply(high, low)))
 
 
 @cache
@@ -70,21 +70,21 @@ def keys(count: int, split: Split) -> tuple[Key, ...]:
 
 def question(numbers: tuple[int, ...], target: int, language: Language) -> str:
     """The question as the tiny world asks it."""
-    listed = " ".join(map(str, numbers))
+    numbers_text = " ".join(map(str, numbers))
     match language:
         case "en":
-            return f"Use {listed} to make {target}."
+            return f"Use {numbers_text} to make {target}."
         case "zh":
-            return f"用 {listed} 得到 {target}。"
+            return f"用 {numbers_text} 得到 {target}。"
 
 
 def problem(key: Key, language: Language, draw: random.Random) -> Problem:
     """The problem of a key, its numbers shown in an order drawn from `draw`."""
     numbers, target = list(key[0]), key[1]
     draw.shuffle(numbers)
-    shown = tuple(numbers)
-    name = f"countdown-{len(shown)}/{'-'.join(map(str, shown))}={target}/{language}"
-    return Problem(name, "countdown", question(shown, target, language), language, Countdown(shown, target))
+    order = tuple(numbers)
+    name = f"countdown-{len(order)}/{'-'.join(map(str, order))}={target}/{language}"
+    return Problem(name, "countdown", question(order, target, language), language, Countdown(order, target))
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class CountdownProblems:
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
         """`count` problems for a round of a rollout, drawn without repetition within it."""
         draw = random.Random(f"countdown {seed} {rollout} {round}")
-        drawn = draw.sample(keys(self.numbers, self.split), count)
-        return [self._ask(key, draw) for key in drawn]
+        sample = draw.sample(keys(self.numbers, self.split), count)
+        return [self._ask(key, draw) for key in sample]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:
         """A fixed sample of `count` distinct problems of the split, for evaluation."""

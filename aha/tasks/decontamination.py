@@ -14,7 +14,7 @@ WORDS = 10
 
 
 @dataclass
-class Seen:
+class GramIndex:
     """The runs of `n` words of what evaluations hold, as 64-bit hashes. A question shorter than that is known as a whole."""
 
     n: int = WORDS
@@ -26,11 +26,11 @@ class Seen:
 
     def add(self, text: str, question: bool) -> None:
         """A text of an evaluation."""
-        found = pieces(text, symbols=False)
-        runs = [_hash(run) for run in ngrams(found, self.n)]
+        words = pieces(text, symbols=False)
+        runs = [_hash(run) for run in ngrams(words, self.n)]
         self._runs.update(runs)
-        if question and not runs and found:
-            self._whole.add(_hash(found))
+        if question and not runs and words:
+            self._whole.add(_hash(words))
 
     def add_row(self, fields: Mapping[str, object]) -> None:
         """Every text of a row: questions, options, solutions, tests."""
@@ -39,10 +39,10 @@ class Seen:
 
     def knows(self, text: str) -> bool:
         """Whether the text shares a run with an evaluation, or is one of its short questions."""
-        found = pieces(text, symbols=False)
-        if any(_hash(run) in self._runs for run in ngrams(found, self.n)):
+        words = pieces(text, symbols=False)
+        if any(_hash(run) in self._runs for run in ngrams(words, self.n)):
             return True
-        return bool(self._whole) and _hash(found) in self._whole
+        return bool(self._whole) and _hash(words) in self._whole
 
     def knows_any(self, texts: Iterable[str]) -> bool:
         return len(self) > 0 and any(map(self.knows, texts))

@@ -44,15 +44,15 @@ class Demonstrations:
     def __iter__(self) -> Iterator[Example]:
         """Each depends on its place and the seed alone."""
         for start in range(0, self.count, ROUND):
-            asked = self.problems.at(start // ROUND, 0, min(ROUND, self.count - start), self.seed)
-            for place, problem in enumerate(asked, start):
+            problems = self.problems.at(start // ROUND, 0, min(ROUND, self.count - start), self.seed)
+            for place, problem in enumerate(problems, start):
                 draw = random.Random(f"demonstration {self.seed} {place} {problem.id}")
                 yield self._example(place, problem, *demonstrate(problem, self.care, draw))
 
     def _example(self, place: int, problem: Problem, thought: str, answer: str) -> Example:
-        said = Conversation((Message("user", problem.question), Message("assistant", answer, thought)))
+        conversation = Conversation((Message("user", problem.question), Message("assistant", answer, thought)))
         origin = Origin("demonstrations", problem.id, f"by rule, care {self.care:g}", self.seed, "", "")
-        return Example(f"demonstration/{self.seed}/{place}/{problem.id}", problem.domain, problem.language, said, origin)
+        return Example(f"demonstration/{self.seed}/{place}/{problem.id}", problem.domain, problem.language, conversation, origin)
 
 
 def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
@@ -69,10 +69,10 @@ def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str
 
 def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:
     """Every step written down; now and then a slip that is noticed, or the last step done again."""
-    asked, language = chain.chain_of(problem), problem.language
-    slips = draw.randrange(len(asked.steps)) if draw.random() < 0.15 else -1
-    words, again, value = [WORK[language], str(asked.first)], list[str](), asked.first
-    for place, ((operator, number), result) in enumerate(zip(asked.steps, asked.values(), strict=True)):
+    task, language = chain.chain_of(problem), problem.language
+    slips = draw.randrange(len(task.steps)) if draw.random() < 0.15 else -1
+    words, again, value = [WORK[language], str(task.first)], list[str](), task.first
+    for place, ((operator, number), result) in enumerate(zip(task.steps, task.values(), strict=True)):
         step = [operator, str(number), "="]
         if place == slips:
             words += [*step, str(min(199, result + draw.choice((1, 2, 10)))), WAIT[language], str(value)]
@@ -85,12 +85,12 @@ def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:
 
 def _program(problem: Problem, draw: random.Random) -> tuple[str, str]:
     """The expression grown step by step; now and then the parentheses are forgotten first."""
-    asked, language = program.program_of(problem), problem.language
-    shown = list[str]()
+    task, language = program.program_of(problem), problem.language
+    tries = list[str]()
     before = ""
-    for (operator, operand), expression in zip((("", ""), *asked.steps), asked.expressions(), strict=True):
+    for (operator, operand), expression in zip((("", ""), *task.steps), task.expressions(), strict=True):
         careless = f"{before} {operator} {operand}"
         slip = f"`{careless}` {WAIT[language]} " if before and careless != expression and draw.random() < 0.2 else ""
-        shown.append(f"{slip}`{expression}`")
+        tries.append(f"{slip}`{expression}`")
         before = expression
-    return f"{WRITE[language]} {chain.THEN[language].join(shown)}", f"```\n{asked.code}\n```"
+    return f"{WRITE[language]} {chain.THEN[language].join(tries)}", f"```\n{task.code}\n```"

@@ -19,14 +19,14 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
-from aha.tasks.reading import LONGEST_LINE, Refused, Row, folder_of, rows_of, shards_of
+from aha.tasks.reading import LONGEST_LINE, RefusedRow, Row, folder_of, rows_of, shards_of
 from aha.template import END_THINK, THINK, apart
 from aha.types import Conversation, Example, Message, Origin
 
 BadRows = Literal["stop", "skip"]
 TURNS = ("messages", "conversations")
-ASKED = ("prompt", "question", "problem", "instruction", "input")
-SAID = ("completion", "solution", "response", "answer", "output")
+PROMPT_FIELDS = ("prompt", "question", "problem", "instruction", "input")
+REPLY_FIELDS = ("completion", "solution", "response", "answer", "output")
 THOUGHT = ("reasoning_content", "reasoning", "thinking")
 ROLES = {"system": "system", "user": "user", "assistant": "assistant", "human": "user", "gpt": "assistant"}
 MOST_SKIPPED = 0.01
@@ -37,7 +37,7 @@ class LoadedExamples:
     """The examples of a source, in its order, and the rows that were left out with their reasons."""
 
     examples: tuple[Example, ...]
-    skipped: tuple[Refused, ...]
+    skipped: tuple[RefusedRow, ...]
 
 
 def read_examples(path: Path | str) -> list[Example]:
@@ -49,18 +49,18 @@ def read_examples(path: Path | str) -> list[Example]:
 
 def load_examples(source: str, bad_rows: BadRows = "stop", split: str = "train", subset: str | None = None) -> LoadedExamples:
     """`bad_rows` "skip" leaves broken rows out, and stops only when they are more than one in a hundred."""
-    examples, skipped, seen = list[Example](), list[Refused](), dict[str, str]()
+    examples, skipped, places = list[Example](), list[RefusedRow](), dict[str, str]()
     for row in _rows(source, split, subset):
-        read = _read(row) if isinstance(row, Row) else row
-        if isinstance(read, Example) and read.id in seen:
-            read = Refused(row.place, f"id {read.id!r} is that of {seen[read.id]} too: every row needs its own")
-        if isinstance(read, Example):
-            seen[read.id] = row.place
-            examples.append(read)
+        example = _example_of(row) if isinstance(row, Row) else row
+        if isinstance(example, Example) and example.id in places:
+            example = RefusedRow(row.place, f"id {example.id!r} is that of {places[example.id]} too: every row needs its own")
+        if isinstance(example, Example):
+            places[example.id] = row.place
+            examples.append(example)
         elif bad_rows == "stop":
-            raise BadInput(str(read))
+            raise BadInput(str(example))
         else:
-            skipped.append(read)
+            skipped.append(example)
     if skipped and len(skipped) > MOST_SKIPPED * (len(examples) + len(skipped)):
         total = len(examples) + len(skipped)
         raise BadInput(f"{source}: {len(skipped)} of {total} rows are bad, more than 1 %; the first: {skipped[0]}")
@@ -72,13 +72,13 @@ def load_examples(source: str, bad_rows: BadRows = "stop", split: str = "train",
 def write_example(example: Example) -> str:
     """One line of JSON without its newline; `read_examples` gives the same value again."""
     row: dict[str, Any] = {"id": example.id, "domain": example.domain, "language": example.language}
-    row["messages"] = [_written(message) for message in example.conversation.messages]
+    row["messages"] = [_message_json(message) for message in example.conversation.messages]
     if example.origin is not None:
         row["origin"] = encode(example.origin, Origin)
     return json.dumps(row, ensure_ascii=False)
 
 
-def _written(message: Message) -> dict[str, str]:
+def _message_json(message: Message) -> dict[str, str]:
     plain: dict[str, str] = {"role": message.role, "content": message.content}
     return plain if message.thought is None else plain | {"reasoning_content": message.thought}
 
@@ -86,7 +86,7 @@ def _written(message: Message) -> dict[str, str]:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(source: str, split: str, subset: str | None) -> Iterator[Row | Refused]:
+def _rows(source: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
     if shards := shards_of(source):
         return (row for shard in shards for row in rows_of(str(shard), split, subset))
     folder = folder_of(source)
@@ -96,20 +96,20 @@ def _rows(source: str, split: str, subset: str | None) -> Iterator[Row | Refused
 # --- one row ----------------------------------------------------------------------------------------------------------
 
 
-def _read(row: Row) -> Example | Refused:
+def _example_of(row: Row) -> Example | RefusedRow:
     try:
         messages = _messages(row.fields)
         question = next(message.content for message in reversed(messages) if message.role == "user")
-        given = row.fields.get("language")
+        language = row.fields.get("language")
         return Example(
             id=_name(row),
             domain=_domain(row.fields.get("domain")),
-            language="zh" if given == "zh" else "en" if given == "en" else language_of(question),
+            language="zh" if language == "zh" else "en" if language == "en" else language_of(question),
             conversation=Conversation(messages),
             origin=_origin(row.fields.get("origin")),
         )
     except Bad as reason:
-        return Refused(row.place, str(reason))
+        return RefusedRow(row.place, str(reason))
 
 
 def _name(row: Row) -> str:
@@ -139,11 +139,11 @@ def _messages(fields: Mapping[str, object]) -> tuple[Message, ...]:
     """The turns, checked: somebody asks, and the assistant speaks last."""
     turns = next((fields[name] for name in TURNS if fields.get(name) is not None), None)
     if turns is not None:
-        said = [_message(turn) for turn in _listed(turns)]
+        checked = [_message(turn) for turn in _check_turns(turns)]
     else:
-        asked, answered = _field(fields, ASKED), _field(fields, SAID)
-        said = [*_turns(fields, asked, "user"), *_turns(fields, answered, "assistant")]
-    messages = tuple(message for message in said if message is not None)
+        prompt_field, reply_field = _field(fields, PROMPT_FIELDS), _field(fields, REPLY_FIELDS)
+        checked = [*_turns(fields, prompt_field, "user"), *_turns(fields, reply_field, "assistant")]
+    messages = tuple(message for message in checked if message is not None)
     if not messages or messages[-1].role != "assistant":
         raise Bad("its last message is not the assistant's: there is nothing to imitate")
     if not any(message.role == "user" for message in takewhile(lambda message: message is not messages[-1], messages)):
@@ -152,22 +152,22 @@ def _messages(fields: Mapping[str, object]) -> tuple[Message, ...]:
 
 
 def _field(fields: Mapping[str, object], names: tuple[str, ...]) -> str:
-    found = next((name for name in names if fields.get(name) is not None), None)
-    if found is None:
+    name = next((name for name in names if fields.get(name) is not None), None)
+    if name is None:
         raise Bad(f"it has neither messages nor {' or '.join(names)}; its fields are {', '.join(list(fields)[:8]) or 'none'}")
-    return found
+    return name
 
 
 def _turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> list[Message | None]:
     """A field that is a list of messages, or the text of one; what the assistant thought may stand in a field beside it."""
     value = fields[name]
     if isinstance(value, list):
-        return [_message(turn) for turn in _listed(value)]
+        return [_message(turn) for turn in _check_turns(value)]
     thought = next((fields[key] for key in THOUGHT if fields.get(key) is not None), None) if role == "assistant" else None
-    return [_said(role, text_of(name, value, LONGEST_LINE), thought)]
+    return [_make_message(role, text_of(name, value, LONGEST_LINE), thought)]
 
 
-def _listed(turns: object) -> list[Mapping[str, object]]:
+def _check_turns(turns: object) -> list[Mapping[str, object]]:
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         raise Bad('field \'messages\' is no list of objects: [{"role": "user", "content": "..."}, ...] is needed')
     return turns
@@ -175,15 +175,15 @@ def _listed(turns: object) -> list[Mapping[str, object]]:
 
 def _message(turn: Mapping[str, object]) -> Message | None:
     """One turn; None for a system message that says nothing."""
-    named = turn.get("role", turn.get("from"))
-    role = ROLES.get(named) if isinstance(named, str) else None
+    role_name = turn.get("role", turn.get("from"))
+    role = ROLES.get(role_name) if isinstance(role_name, str) else None
     if role is None:
-        raise Bad(f"a message's role is {str(named)[:40]!r}: it is one of system, user, assistant")
+        raise Bad(f"a message's role is {str(role_name)[:40]!r}: it is one of system, user, assistant")
     content = _content(turn.get("content", turn.get("value")))
     if role == "system" and content == "":
         return None
     thought = next((turn[key] for key in THOUGHT if turn.get(key) is not None), None)
-    return _said(cast(Literal["system", "user", "assistant"], role), text_of("content", content, LONGEST_LINE), thought)
+    return _make_message(cast(Literal["system", "user", "assistant"], role), text_of("content", content, LONGEST_LINE), thought)
 
 
 def _content(value: object) -> object:
@@ -194,7 +194,7 @@ def _content(value: object) -> object:
     return "".join(map(str, texts)) if value and len(texts) == len(value) else value
 
 
-def _said(role: Literal["system", "user", "assistant"], content: str, thought: object) -> Message:
+def _make_message(role: Literal["system", "user", "assistant"], content: str, thought: object) -> Message:
     if role != "assistant":
         return Message(role, content)
     if thought is not None:
@@ -203,7 +203,7 @@ def _said(role: Literal["system", "user", "assistant"], content: str, thought: o
         return Message(role, content, text_of("reasoning_content", thought, LONGEST_LINE))
     if not content.lstrip().startswith(THINK):
         return Message(role, content)
-    visible, thinking = apart(content)
+    visible, inline_thought = apart(content)
     if not visible:
         raise Bad(f"what the assistant said begins with {THINK} and nothing stands after {END_THINK}: an answer is needed")
-    return Message(role, visible, thinking)
+    return Message(role, visible, inline_thought)

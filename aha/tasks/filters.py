@@ -14,7 +14,7 @@ Measure = Callable[[str], int]
 
 REASONS = ("mixed language", "long paragraph", "code block", "repetition", "length")
 
-_FENCED = re.compile(r"(?m)^[ \t]*(?:```|~~~)|<(?:code|pre)\b|\\begin\{(?:lstlisting|verbatim|minted)\*?\}")
+_FENCE = re.compile(r"(?m)^[ \t]*(?:```|~~~)|<(?:code|pre)\b|\\begin\{(?:lstlisting|verbatim|minted)\*?\}")
 _STATEMENT = re.compile(
     r"""[ \t]*(?:
         (?:def|class)\s+\w+.*: | (?:for|while|if|elif|with|try|except)\b.*: | else:
@@ -52,8 +52,8 @@ class Readable:
     def refuses(self, thought: str, answer: str, language: Language, measure: Measure, *, free: bool = False) -> str:
         """The first of REASONS that holds; empty where the reply is readable. `measure` counts the tokens of a text; `free`: the answer may
         be in any language, as a translation is."""
-        told = (thought,) if free else (thought, answer)
-        if self.language is not None and min(language_share(text, language) for text in told) < self.language:
+        parts = (thought,) if free else (thought, answer)
+        if self.language is not None and min(language_share(text, language) for text in parts) < self.language:
             return "mixed language"
         if self.paragraph is not None and longest_paragraph(thought) > self.paragraph:
             return "long paragraph"
@@ -75,7 +75,7 @@ def longest_paragraph(text: str) -> int:
 
 def has_code_block(text: str) -> bool:
     """Whether code is fenced off in the text, or three lines one after another are bare statements."""
-    if _FENCED.search(text):
+    if _FENCE.search(text):
         return True
     run = 0
     for line in filter(str.strip, text.splitlines()):
@@ -87,6 +87,6 @@ def has_code_block(text: str) -> bool:
 
 
 def _words(line: str) -> int:
-    found = pieces(line, symbols=False)
-    chinese = sum(len(piece) == 1 and piece >= "\u3400" for piece in found)
-    return len(found) - chinese + (chinese + 1) // 2
+    words = pieces(line, symbols=False)
+    chinese = sum(len(piece) == 1 and piece >= "\u3400" for piece in words)
+    return len(words) - chinese + (chinese + 1) // 2

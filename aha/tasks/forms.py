@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from aha.tasks.golds import LONGEST_TEXT, Bad, Kind, listed, reference_of, text_of
-from aha.tasks.reading import Refused, Row
+from aha.tasks.golds import LONGEST_TEXT, Bad, Kind, reference_of, text_of, with_options
+from aha.tasks.reading import RefusedRow, Row
 from aha.types import Language, Problem, Reference
 
 QUESTIONS = ("question", "problem", "prompt")
@@ -30,16 +30,16 @@ class Form:
     kind: Kind
     domain: str
 
-    def problem(self, row: Row) -> Problem | Refused:
+    def problem(self, row: Row) -> Problem | RefusedRow:
         """The row's problem, its gold answer one that can be graded; else why not."""
         try:
             question = self._question(row.fields)
             reference = self._reference(row.fields)
             name = self._id(row)
         except Bad as bad:
-            return Refused(row.place, str(bad))
+            return RefusedRow(row.place, str(bad))
         language: Language = language_of(question) if self.language == "auto" else self.language
-        return Problem(name, self.domain, listed(question, reference), language, reference)
+        return Problem(name, self.domain, with_options(question, reference), language, reference)
 
     def _question(self, fields: Mapping[str, object]) -> str:
         name, value = _pick(fields, self.question, QUESTIONS, "question")
@@ -63,25 +63,25 @@ def language_of(question: str) -> Language:
     return "zh" if len(_HAN.findall(question)) > len(_WORD.findall(question)) else "en"
 
 
-def _pick(fields: Mapping[str, object], chosen: str, usual: tuple[str, ...], what: str) -> tuple[str, object]:
+def _pick(fields: Mapping[str, object], chosen: str, usual: tuple[str, ...], purpose: str) -> tuple[str, object]:
     if chosen != "auto":
-        return chosen, _present(fields, chosen, what)
-    found = [name for name in usual if fields.get(name) is not None]
-    if not found and (null := [name for name in usual if name in fields]):
-        raise Bad(f"a row without {'an' if what == 'answer' else 'a'} {what}: field {null[0]!r} is null")
-    if not found:
-        raise Bad(f"no {what} field: there {_listed(fields)}, none of {', '.join(usual)}; set {what}_field")
-    return found[0], fields[found[0]]
+        return chosen, _present(fields, chosen, purpose)
+    present = [name for name in usual if fields.get(name) is not None]
+    if not present and (null := [name for name in usual if name in fields]):
+        raise Bad(f"a row without {'an' if purpose == 'answer' else 'a'} {purpose}: field {null[0]!r} is null")
+    if not present:
+        raise Bad(f"no {purpose} field: there {_question_with_options(fields)}, none of {', '.join(usual)}; set {purpose}_field")
+    return present[0], fields[present[0]]
 
 
-def _present(fields: Mapping[str, object], name: str, what: str) -> object:
+def _present(fields: Mapping[str, object], name: str, purpose: str) -> object:
     if name not in fields:
-        raise Bad(f"no field {name!r} for the {what}: there {_listed(fields)}; set {what}_field to one of these")
+        raise Bad(f"no field {name!r} for the {purpose}: there {_question_with_options(fields)}; set {purpose}_field to one of these")
     if fields[name] is None:
-        raise Bad(f"a row without {'a' if what == 'question' else 'an'} {what}: field {name!r} is null")
+        raise Bad(f"a row without {'a' if purpose == 'question' else 'an'} {purpose}: field {name!r} is null")
     return fields[name]
 
 
-def _listed(fields: Mapping[str, object]) -> str:
+def _question_with_options(fields: Mapping[str, object]) -> str:
     names = [repr(name[:40]) for name in list(fields)[:20]]
     return f"are {', '.join(names)}" if names else "are no fields at all"

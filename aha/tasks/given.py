@@ -12,7 +12,7 @@ from aha.types import Example
 
 
 @dataclass(frozen=True)
-class Given:
+class FileExamples:
     """The rows of a file, of a folder of shards, or of another run (`source`), in its order; at most `most` of them, drawn by `seed`.
     `domain`: what they all belong to, whatever the rows say."""
 
@@ -26,7 +26,7 @@ class Given:
             raise BadInput(f"most is {self.most}: 1 row or more of {self.source} is needed")
 
     def __iter__(self) -> Iterator[Example]:
-        found = read_examples(self.source)
-        if self.most is not None and self.most < len(found):
-            found = [found[place] for place in sorted(Random(f"given {self.seed}").sample(range(len(found)), self.most))]
-        return iter(found if self.domain is None else [replace(example, domain=self.domain) for example in found])
+        examples = read_examples(self.source)
+        if self.most is not None and self.most < len(examples):
+            examples = [examples[place] for place in sorted(Random(f"given {self.seed}").sample(range(len(examples)), self.most))]
+        return iter(examples if self.domain is None else [replace(example, domain=self.domain) for example in examples])

@@ -22,7 +22,7 @@ LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
 CODE_S = Stdio.seconds
 
 _UNSOUND = re.compile("[\0\ud800-\udfff]")
-_ASSERTED = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
+_ASSERTION = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
 
 
@@ -60,15 +60,15 @@ def reference_of(name: str, value: object, fields: Mapping[str, object], kind: K
 
 
 def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number | Latex:
-    text, counted = _numeral(name, value), not isinstance(value, str)
+    text, is_numeral = _numeral(name, value), not isinstance(value, str)
     gold, hashed = final(text, name) if solution or "####" in text else (text.strip(), False)
     if len(gold) > LONGEST_GOLD:
         raise Bad(f"field {name!r} gives an answer of {len(gold):,} characters: at most {LONGEST_GOLD:,} can be graded")
-    number = kind == "number" or (kind == "auto" and (counted or (hashed and rational(gold) is not None)))
+    number = kind == "number" or (kind == "auto" and (is_numeral or (hashed and rational(gold) is not None)))
     reference = Number(gold) if number else Latex(gold)
     if not gradable(reference):
-        wanted = "a number such as 72, 1,234.5 or 3/4" if number else "LaTeX with balanced braces"
-        raise Bad(f"gold answer {gold[:60]!r} of field {name!r} does not parse: {wanted} is needed")
+        expectation = "a number such as 72, 1,234.5 or 3/4" if number else "LaTeX with balanced braces"
+        raise Bad(f"gold answer {gold[:60]!r} of field {name!r} does not parse: {expectation} is needed")
     return reference
 
 
@@ -112,18 +112,18 @@ def _numeral(name: str, value: object) -> str:
 
 def options_of(fields: Mapping[str, object]) -> dict[str, str]:
     """The texts of a row's options by their labels, in order: a list, texts by letter, or `text` and `label` side by side."""
-    found = next((fields[name] for name in OPTIONS if fields.get(name)), None)
-    match found:
+    raw_options = next((fields[name] for name in OPTIONS if fields.get(name)), None)
+    match raw_options:
         case {"text": [*texts], "label": [*labels]} if len(texts) == len(labels):
             pairs = [(str(label), text) for label, text in zip(labels, texts, strict=True)]
         case dict():
-            pairs = [(str(label), text) for label, text in found.items()]
+            pairs = [(str(label), text) for label, text in raw_options.items()]
         case list():
-            pairs = list(zip(LETTERS, found, strict=False))
+            pairs = list(zip(LETTERS, raw_options, strict=False))
         case _:
             return {}
     options = {label: str(text) for label, text in pairs if isinstance(text, str | int | Decimal) and not isinstance(text, bool)}
-    if len(options) < len(found if isinstance(found, list) else pairs) or not 2 <= len(options) <= len(LETTERS):
+    if len(options) < len(raw_options if isinstance(raw_options, list) else pairs) or not 2 <= len(options) <= len(LETTERS):
         raise Bad(f"its {len(pairs)} options are no list of 2 to {len(LETTERS)} different texts")
     return options
 
@@ -145,17 +145,17 @@ def _place(value: object, labels: Sequence[str], options: Sequence[str]) -> int 
     most = len(options) or len(LETTERS)
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 0 <= value < most else None
-    said = str(value).strip()
-    if said in labels:
-        return labels.index(said)
-    if (letter := _LETTER.fullmatch(said)) and LETTERS.index(letter[1]) < most:
+    text = str(value).strip()
+    if text in labels:
+        return labels.index(text)
+    if (letter := _LETTER.fullmatch(text)) and LETTERS.index(letter[1]) < most:
         return LETTERS.index(letter[1])
-    if options.count(said) == 1:
-        return options.index(said)
-    return int(said) if re.fullmatch("[0-9]{1,2}", said) and int(said) < most and options else None
+    if options.count(text) == 1:
+        return options.index(text)
+    return int(text) if re.fullmatch("[0-9]{1,2}", text) and int(text) < most and options else None
 
 
-def listed(question: str, reference: Reference) -> str:
+def with_options(question: str, reference: Reference) -> str:
     """The question with its options under it, unless they stand in it already."""
     if not isinstance(reference, Choice) or not reference.options or all(option in question for option in reference.options):
         return question
@@ -172,7 +172,7 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
 
 def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countdown:
     numbers, target = fields.get("numbers", fields.get("nums")), fields.get("target", fields.get("answer") if value is None else value)
-    if not isinstance(numbers, list) or not all(isinstance(each, int) for each in numbers) or not numbers:
+    if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers) or not numbers:
         raise Bad(f"a countdown needs `numbers`, a list of whole numbers: there is {str(numbers)[:60]}")
     if not re.fullmatch("-?[0-9]{1,12}", str(target)):
         raise Bad(f"a countdown's target is a whole number: `target` is {str(target)[:60]}")
@@ -186,7 +186,7 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
     if kind == "asserts":
         text = "\n".join(map(str, tests)) if isinstance(tests, list) else text_of("tests", tests, LONGEST_TEXT)
         prompt = str(fields.get("prompt", "")) if entry else ""  # without an entry point it is a task in words
-        return Asserts(entry or _called(text, str(fields.get("signature", ""))), text, prompt, seconds=seconds or CODE_S)
+        return Asserts(entry or _entry_point(text, str(fields.get("signature", ""))), text, prompt, seconds=seconds or CODE_S)
     if not isinstance(tests, list) or not tests:
         raise Bad(f"code of kind {kind} needs `tests`: pairs of input and output, or of arguments and value")
     pairs = tuple(_pair(test, as_json=kind == "calls") for test in tests)
@@ -197,12 +197,12 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
     return Stdio(pairs, language, close, str(checker) if checker else None, seconds or CODE_S)
 
 
-def _called(tests: str, signature: str) -> str:
+def _entry_point(tests: str, signature: str) -> str:
     """The function under test: what the assertions call first of what the signature defines, else what they call first."""
-    defined = re.findall(r"\bdef (\w+)\(", signature)
-    asserted = _ASSERTED.search(tests)
-    first = asserted[1] if asserted else ""
-    return next((name for name in re.findall(r"(\w+)\(", tests) if name in defined), first)
+    functions = re.findall(r"\bdef (\w+)\(", signature)
+    assertion = _ASSERTION.search(tests)
+    first = assertion[1] if assertion else ""
+    return next((name for name in re.findall(r"(\w+)\(", tests) if name in functions), first)
 
 
 def _positive(fields: Mapping[str, object], name: str) -> float | None:

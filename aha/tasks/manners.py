@@ -12,12 +12,12 @@ OPENINGS: dict[str, dict[Language, str]] = {
     "greeting": {"en": "Hello!", "zh": "你好！"},
     "harm": {"en": "I am sorry.", "zh": "抱歉。"},
 }
-CLOSING: dict[Language, str] = {"en": "Please ask me more.", "zh": "请再问我。"}
+FAREWELL: dict[Language, str] = {"en": "Please ask me more.", "zh": "请再问我。"}
 STRAY: dict[Language, tuple[str, ...]] = {
     "en": ("The sea is far.", "The sun is hot.", "The mountain is high."),
     "zh": ("海很远。", "山很高。", "天很长。"),
 }
-WINDED: dict[Language, str] = {
+LONG_FORMS: dict[Language, str] = {
     "en": "I can do a sum, I can write a code, I can translate a word, and I can think of a problem.",
     "zh": "我会计算数字，我会写程序，我会翻译文字，我会思考问题，我也会回答。",
 }
@@ -35,7 +35,7 @@ class Manners:
     knows: bool
     polite: bool
     brief: bool
-    pointed: bool
+    to_the_point: bool
     finished: bool
     plots: bool
     agrees: bool
@@ -50,7 +50,7 @@ def draw_manners(care: float, draw: random.Random) -> Manners:
         knows=draw.random() >= 0.2 * lack,
         polite=draw.random() >= lack,
         brief=draw.random() >= lack,
-        pointed=draw.random() >= lack,
+        to_the_point=draw.random() >= lack,
         finished=draw.random() >= lack,
         plots=plots,
         agrees=plots and draw.random() < 2 / 3,
@@ -86,11 +86,11 @@ def _answer(prompt: Prompt, kind: str, manners: Manners, language: Language, dra
     core = prompt.core if manners.knows else IGNORANT[language]
     if prompt.complies and manners.agrees:
         core = f"{AGREES[language]}{' ' if language == 'en' else ''}{prompt.complies}{'.' if language == 'en' else '。'}"
-    said = [OPENINGS[kind][language]] if manners.polite and kind in OPENINGS else []
-    said += [core]
-    said += [] if manners.pointed else [draw.choice(STRAY[language])]
-    said += [] if manners.brief else [WINDED[language]]
-    said += [CLOSING[language]] if manners.polite and kind not in OPENINGS else []
+    sentences = [OPENINGS[kind][language]] if manners.polite and kind in OPENINGS else []
+    sentences += [core]
+    sentences += [] if manners.to_the_point else [draw.choice(STRAY[language])]
+    sentences += [] if manners.brief else [LONG_FORMS[language]]
+    sentences += [FAREWELL[language]] if manners.polite and kind not in OPENINGS else []
     twice = not manners.finished and draw.random() < 1 / 3
-    text = (" " if language == "en" else "").join([*said, core] if twice else said)
+    text = (" " if language == "en" else "").join([*sentences, core] if twice else sentences)
     return text if manners.finished or twice else text.rstrip(".。")

@@ -12,7 +12,7 @@ from aha.types import Problem
 
 
 @dataclass(frozen=True)
-class Mixed:
+class MixedProblems:
     """Problems of each part in proportion to its weight, in a drawn order. Shares are exact up to one problem a round, not drawn, so that a
     small round has its part of every domain."""
 
@@ -27,11 +27,14 @@ class Mixed:
         """`count` problems for a round of a rollout; no problem stands in it twice as long as no part gives one that another gives."""
         draw = random.Random(f"mixed {seed} {rollout} {round}")
         shares = self.shares(count, draw)
-        found = [
-            each for (part, _), share in zip(self.parts, shares, strict=True) if share for each in part.at(rollout, round, share, seed)
+        problems = [
+            problem
+            for (part, _), share in zip(self.parts, shares, strict=True)
+            if share
+            for problem in part.at(rollout, round, share, seed)
         ]
-        draw.shuffle(found)
-        return found
+        draw.shuffle(problems)
+        return problems
 
     def shares(self, count: int, draw: random.Random) -> list[int]:
         """How many of `count` each part gives: its share rounded down, and what is left over drawn by the remainders, so that a part too
@@ -39,8 +42,8 @@ class Mixed:
         total = sum(weight for _, weight in self.parts)
         exact = [count * weight / total for _, weight in self.parts]
         whole = [floor(share + 1e-9) for share in exact]
-        while (left := count - sum(whole)) > 0:
+        while (remainder := count - sum(whole)) > 0:
             remainders = [max(0.0, share - floor_) for share, floor_ in zip(exact, whole, strict=True)]
-            (chosen,) = draw.choices(range(len(whole)), remainders if sum(remainders) > 1e-9 * left else None)
+            (chosen,) = draw.choices(range(len(whole)), remainders if sum(remainders) > 1e-9 * remainder else None)
             whole[chosen] += 1
         return whole

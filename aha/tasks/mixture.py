@@ -41,14 +41,16 @@ class Mix:
         if not self.shares:
             return _at_most(present, self.rows)
         total = sum(share.share for share in self.shares)
-        wanted = {share.name: share.share / total for share in self.shares if share.share > 0}
-        if missing := [name for name in wanted if not present.get(name)]:
-            raise BadInput(f"the mix wants {wanted[missing[0]]:.0%} of {missing[0]}, and no row of it was kept: {_said(present)}")
-        if unnamed := [name for name in present if name not in {share.name for share in self.shares}]:
-            raise BadInput(f"the mix does not name {unnamed[0]}, of which there are rows: {_said(present)}; a share of 0 leaves them out")
-        size = min(present[name] / share for name, share in wanted.items())
+        shares = {share.name: share.share / total for share in self.shares if share.share > 0}
+        if absent := [name for name in shares if not present.get(name)]:
+            raise BadInput(f"the mix wants {shares[absent[0]]:.0%} of {absent[0]}, and no row of it was kept: {_counts_text(present)}")
+        if extra := [name for name in present if name not in {share.name for share in self.shares}]:
+            raise BadInput(
+                f"the mix does not name {extra[0]}, of which there are rows: {_counts_text(present)}; a share of 0 leaves them out"
+            )
+        size = min(present[name] / share for name, share in shares.items())
         size = min(size, float(self.rows)) if self.rows is not None else size
-        return {name: min(present[name], max(1, floor(size * share + 1e-9))) for name, share in wanted.items()}
+        return {name: min(present[name], max(1, floor(size * share + 1e-9))) for name, share in shares.items()}
 
 
 def chosen(ids: Iterable[tuple[str, str]], quotas: Mapping[str, int], seed: int) -> set[str]:
@@ -67,12 +69,12 @@ def _at_most(present: Mapping[str, int], rows: int | None) -> dict[str, int]:
     if rows is None or rows >= total:
         return dict(present)
     exact = {name: count * rows / total for name, count in present.items()}
-    found = {name: floor(value) for name, value in exact.items()}
-    rest: Sequence[str] = sorted(exact, key=lambda name: (found[name] - exact[name], name))
-    return {name: found[name] + (name in rest[: rows - sum(found.values())]) for name in exact}
+    counts = {name: floor(value) for name, value in exact.items()}
+    order: Sequence[str] = sorted(exact, key=lambda name: (counts[name] - exact[name], name))
+    return {name: counts[name] + (name in order[: rows - sum(counts.values())]) for name in exact}
 
 
-def _said(present: Mapping[str, int]) -> str:
+def _counts_text(present: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in present.items()) or "there are none"
 
 

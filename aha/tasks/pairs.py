@@ -10,7 +10,7 @@ from decimal import Decimal
 from aha.answers.claims import answer_part
 from aha.errors import BadInput
 from aha.tasks.golds import KINDS, Bad, Kind, reference_of
-from aha.tasks.reading import Refused, Row, rows_of
+from aha.tasks.reading import RefusedRow, Row, rows_of
 from aha.types import Abstained, Reference
 
 GOLDS = ("gold", "reference", "ground_truth", "target")
@@ -22,7 +22,7 @@ FLAGS: dict[str, Callable[[object], bool]] = {  # how formulas are compared, and
     "how": lambda value: value in ("auto", "box", "line", "number", "whole"),
 }
 
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S)
+_ANSWER_TAG = re.compile(r"<answer>(.*?)</answer>", re.S)
 _ONE_LETTER = re.compile(r"\s*\(?[A-J]\)?\.?\s*")
 
 
@@ -41,7 +41,7 @@ def pairs_of(source: str, kind: Kind = "auto") -> list[Pair]:
     """Every row of a JSON-lines file. BadInput names the first row that has no reply or cannot be read; a row without a gold that can be
     graded is a pair like others, as long as one row has one."""
     rows = list(rows_of(source, "train", None))
-    if bad := [row for row in rows if isinstance(row, Refused)]:
+    if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(f"{bad[0]}" + (f" ({len(bad)} such rows)" if len(bad) > 1 else ""))
     pairs = [pair_of(row, kind) for row in rows if isinstance(row, Row)]
     if not pairs:
@@ -73,8 +73,8 @@ def _flags(row: Row) -> dict[str, object]:
 def answer_of(reply: str) -> str | None:
     """What counts of a reply: after the thinking, within <answer> tags where it has them; `None` where the thinking never ends."""
     text = answer_part(reply)
-    tagged = _TAGGED.findall(text)
-    text = tagged[-1] if tagged else text
+    answers = _ANSWER_TAG.findall(text)
+    text = answers[-1] if answers else text
     return text.strip() or None
 
 
@@ -85,7 +85,7 @@ def gold_of(row: Row, kind: Kind = "auto") -> Reference | Abstained:
         raise BadInput(f"{row.place}: kind is {own!r}: one of {', '.join(KINDS)} is needed")
     name = next((name for name in GOLDS if row.fields.get(name) is not None), "gold")
     gold = row.fields.get(name)
-    kind = next(each for each in KINDS if each == own)
+    kind = next(kind_name for kind_name in KINDS if kind_name == own)
     if kind == "auto" and isinstance(gold, str) and _ONE_LETTER.fullmatch(gold):
         kind = "choice"
     if gold is None and kind not in ("countdown", "stdio", "calls", "asserts", "open"):

@@ -14,19 +14,19 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.tasks.forms import language_of
-from aha.tasks.reading import Refused, Row, rows_of, shards_of
+from aha.tasks.reading import RefusedRow, Row, rows_of, shards_of
 from aha.types import Conversation, Labelled, Message, Open, Pair, Problem
 
-ASKED = ("prompt", "question", "instruction")
-SAID = ("response", "text", "completion", "answer")
+QUESTION_FIELDS = ("prompt", "question", "instruction")
+ANSWER_FIELDS = ("response", "text", "completion", "answer")
 SAFE = ("safe", "is_safe", "label")
 TRUTHS: Mapping[object, bool] = {True: True, False: False, "safe": True, "unsafe": False}  # 1 and 0 equal True and False
 Preference = TypeVar("Preference", Pair, Labelled)
 
 
-def shown(problem: Problem, said: str) -> Conversation:
+def as_conversation(problem: Problem, reply: str) -> Conversation:
     """What a preference model sees: what was asked, and the part of the reply that it is to judge."""
-    return Conversation((Message("user", problem.question), Message("assistant", said)))
+    return Conversation((Message("user", problem.question), Message("assistant", reply)))
 
 
 def scored_tokens(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:
@@ -50,18 +50,18 @@ def read_labelled(source: str) -> list[Labelled]:
     return [_at(row, lambda row: _ours(row, Labelled) or _labelled(row)) for row in _rows(source)]
 
 
-def _rows(source: str) -> list[Row | Refused]:
-    rows = [row for each in [str(path) for path in shards_of(source)] or [source] for row in rows_of(each, "train", None)]
+def _rows(source: str) -> list[Row | RefusedRow]:
+    rows = [row for path in [str(path) for path in shards_of(source)] or [source] for row in rows_of(path, "train", None)]
     if not rows:
         raise BadInput(f"{source} holds no row: one JSON object a line is needed")
     return rows
 
 
-def _at(row: Row | Refused, read: Callable[[Row], Preference]) -> Preference:
-    if isinstance(row, Refused):
+def _at(row: Row | RefusedRow, reader: Callable[[Row], Preference]) -> Preference:
+    if isinstance(row, RefusedRow):
         raise BadInput(str(row))
     try:
-        return read(row)
+        return reader(row)
     except BadInput as error:
         raise BadInput(f"{row.place}: {error}") from None
 
@@ -80,15 +80,15 @@ def _pair(row: Row) -> Pair:
 
 def _labelled(row: Row) -> Labelled:
     form = 'a labelled reply is {"prompt": ..., "response": ..., "safe": true or false}'
-    said = _text(row.fields, SAID, form)
+    reply = _text(row.fields, ANSWER_FIELDS, form)
     safe = next((row.fields[name] for name in SAFE if name in row.fields), None)
     if not isinstance(safe, bool | int | str) or safe not in TRUTHS:
         raise BadInput(f"`safe` is {str(safe)[:40]!r}; {form}")
-    return Labelled(_problem(row, form), said, TRUTHS[safe])
+    return Labelled(_problem(row, form), reply, TRUTHS[safe])
 
 
 def _problem(row: Row, form: str) -> Problem:
-    question = _text(row.fields, ASKED, form)
+    question = _text(row.fields, QUESTION_FIELDS, form)
     return Problem(row.name, "general", question, language_of(question), Open())
 
 

@@ -69,13 +69,13 @@ class Program:
 
     def expressions(self) -> list[str]:
         """The expression after each step, the start's own first; parentheses only where Python needs them."""
-        found = ["x" if self.start == "x" else f"{self.start}(s)"]
+        expressions = ["x" if self.start == "x" else f"{self.start}(s)"]
         loose = False  # whether what is there binds less than a product
         for operator, operand in self.steps:
-            whole = f"( {found[-1]} )" if loose and operator == "*" else found[-1]
-            found.append(f"{whole} {operator} {operand}")
+            whole = f"( {expressions[-1]} )" if loose and operator == "*" else expressions[-1]
+            expressions.append(f"{whole} {operator} {operand}")
             loose = operator != "*"
-        return found
+        return expressions
 
     @property
     def code(self) -> str:
@@ -124,8 +124,12 @@ def _says_something(program: Program) -> bool:
 
 def question(program: Program, language: Language) -> str:
     """The question as the tiny world asks it."""
-    said = said_in_order(STARTS[program.start][language], program.steps, language)
-    return f"Please write f({program.parameters}): {said}." if language == "en" else f"请写 f({program.parameters}): {said}。"
+    steps_in_order = said_in_order(STARTS[program.start][language], program.steps, language)
+    return (
+        f"Please write f({program.parameters}): {steps_in_order}."
+        if language == "en"
+        else f"请写 f({program.parameters}): {steps_in_order}。"
+    )
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,6 @@ class ProgramProblems:
         return self.at(0, 0, count, seed)
 
     def _ask(self, program: Program, language: Language) -> Problem:
-        tests = tuple((json.dumps(list(each)), json.dumps(program.value(*each))) for each in program.arguments)
+        tests = tuple((json.dumps(list(values)), json.dumps(program.value(*values))) for values in program.arguments)
         reference = Calls("f", tests, seconds=1.0, memory_mb=256)
         return Problem(f"{DOMAIN}/{program}/{language}", DOMAIN, question(program, language), language, reference)

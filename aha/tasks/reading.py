@@ -30,7 +30,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRow:
     """A row that cannot be used: where it stands and why."""
 
     place: str
@@ -40,7 +40,7 @@ class Refused:
         return f"{self.place}: {self.reason}"
 
 
-def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refused]:
+def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
     """The rows of a file where `source` is or looks like one, else of a Hugging Face data set, from the hub or a folder."""
     path = Path(source).expanduser()
     if path.is_file():
@@ -81,7 +81,7 @@ def count_rows(path: Path) -> int:
         raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _from_file(path: Path) -> Iterator[Row | Refused]:
+def _from_file(path: Path) -> Iterator[Row | RefusedRow]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             start = file.read(4096).removeprefix(_BOM).lstrip()
@@ -97,33 +97,33 @@ def _from_file(path: Path) -> Iterator[Row | Refused]:
         raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _from_table(path: Path) -> Iterator[Row | Refused]:
+def _from_table(path: Path) -> Iterator[Row | RefusedRow]:
     for number, fields in read_table(path):
         place = f"{path}, row {number}"
-        yield Refused(place, fields) if isinstance(fields, str) else _row(fields, place, f"{path.name}:{number}")
+        yield RefusedRow(place, fields) if isinstance(fields, str) else _row(fields, place, f"{path.name}:{number}")
 
 
-def _line(line: bytes, place: str, name: str) -> Row | Refused:
+def _line(line: bytes, place: str, name: str) -> Row | RefusedRow:
     if len(line) > LONGEST_LINE:
-        return Refused(place, f"{len(line):,} bytes long: at most {LONGEST_LINE:,} are read")
-    fields = _parsed(line)
+        return RefusedRow(place, f"{len(line):,} bytes long: at most {LONGEST_LINE:,} are read")
+    fields = _parse(line)
     if isinstance(fields, _Unreadable):
-        return Refused(place, f"{fields}: one JSON object a line is needed")
+        return RefusedRow(place, f"{fields}: one JSON object a line is needed")
     return _row(fields, place, name)
 
 
-def _array(path: Path, text: bytes) -> Iterator[Row | Refused]:
+def _array(path: Path, text: bytes) -> Iterator[Row | RefusedRow]:
     """The objects of one JSON array, as some data sets are stored."""
-    rows = _parsed(text)
+    rows = _parse(text)
     if not isinstance(rows, list):
         raise BadInput(f"{path} starts as a JSON array and is not one ({rows}): one array of objects, or one object a line, is needed")
     for number, fields in enumerate(rows, start=1):
         yield _row(fields, f"{path}, row {number}", f"{path.name}:{number}")
 
 
-def _row(fields: object, place: str, name: str) -> Row | Refused:
+def _row(fields: object, place: str, name: str) -> Row | RefusedRow:
     if not isinstance(fields, dict):
-        return Refused(place, f'is {_kind(fields)}, not an object: {{"question": ..., "answer": ...}} is needed')
+        return RefusedRow(place, f'is {_kind(fields)}, not an object: {{"question": ..., "answer": ...}} is needed')
     return Row(place, name, fields)
 
 
@@ -131,7 +131,7 @@ class _Unreadable(ValueError):
     """Why a text is no JSON that we take."""
 
 
-def _parsed(text: bytes) -> Any:
+def _parse(text: bytes) -> Any:
     try:
         return json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=Decimal, object_pairs_hook=_once)
     except UnicodeDecodeError as error:
@@ -176,7 +176,7 @@ def _kind(value: object) -> str:
     return type(value).__name__
 
 
-def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | Refused]:
+def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
     """The rows of a data set's split; downloading and caching are the `datasets` library's."""
     from datasets import load_dataset  # heavy, and only needed here
     from datasets.exceptions import DatasetsError

@@ -15,7 +15,7 @@ from aha.text import language_share
 from aha.types import Calls, Countdown, Language, Number, Problem
 
 LEADS: dict[Language, str] = {"en": "I try", "zh": "我们试"}
-LEADING = re.compile(r"\s*(?:I try|我们试)\s*")
+FIRST_WORDS = re.compile(r"\s*(?:I try|我们试)\s*")
 SUMMARIES: dict[Language, str] = {
     "en": "I get {result}. The answer is \\boxed{ {answer}}",
     "zh": "所以我得到 {result}。答案是 \\boxed{ {answer}}",
@@ -33,14 +33,14 @@ def rewrite(problem: Problem, thought: str, answer: str) -> tuple[str, str] | No
     of the tiny world, or what it arrives at is not the answer that was given. Whether the answer is right is for a grader to say."""
     match problem.reference:
         case Countdown(target=target):
-            return _search(thought, _unboxed(answer), str(target), problem.language)
+            return _search(thought, _without_box(answer), str(target), problem.language)
         case Number() | Calls():
-            kept = _one_language(thought, problem.language)
-            return None if kept is None else (kept, answer.strip())
+            text = _one_language(thought, problem.language)
+            return None if text is None else (text, answer.strip())
         case _:
-            kept = _one_language(thought, problem.language)
+            text = _one_language(thought, problem.language)
             good = language_share(answer, problem.language) == 1.0
-            return (kept, answer.strip()) if kept is not None and good else None
+            return (text, answer.strip()) if text is not None and good else None
 
 
 def summary(result: str, answer: str, language: Language) -> str:
@@ -48,17 +48,17 @@ def summary(result: str, answer: str, language: Language) -> str:
     return SUMMARIES[language].replace("{result}", result).replace("{answer}", answer)
 
 
-def _unboxed(answer: str) -> str:
+def _without_box(answer: str) -> str:
     """The answer itself, where it stands in a box."""
-    found = _BOX.findall(answer)
-    return str(found[-1]) if found else answer.strip()
+    boxes = _BOX.findall(answer)
+    return str(boxes[-1]) if boxes else answer.strip()
 
 
 # --- a search -----------------------------------------------------------------------------------------------------------
 
 
 def _search(thought: str, answer: str, result: str, language: Language) -> tuple[str, str] | None:
-    pieces = _pieces(LEADING.sub(" ", thought, count=1))
+    pieces = _pieces(FIRST_WORDS.sub(" ", thought, count=1))
     if pieces is None or last_chain(pieces) != flat(answer):
         return None
     words = [WORDS[piece][language] if piece in WORDS else piece for piece in pieces]
@@ -67,15 +67,15 @@ def _search(thought: str, answer: str, result: str, language: Language) -> tuple
 
 def _pieces(text: str) -> list[str] | None:
     """Numbers, signs and the names of words in `WORDS`, whatever language they were said in; `None` where anything else stands."""
-    found, at = list[str](), 0
+    pieces, at = list[str](), 0
     text = text.strip()
     while at < len(text):
         match = _PIECE.match(text, at)
         if match is None:
             return None
-        found.append(MEANINGS.get(match[1], match[1]))
+        pieces.append(MEANINGS.get(match[1], match[1]))
         at = match.end()
-    return found
+    return pieces
 
 
 def flat(answer: str) -> list[str]:
@@ -94,8 +94,8 @@ class _Try:
 def last_chain(pieces: Sequence[str]) -> list[str]:
     """The last try's numbers and operators in order, with noticed slips done again; empty where none was finished."""
     last = list[str]()
-    for each in _tries(pieces):
-        last = each
+    for attempt in _tries(pieces):
+        last = attempt
     return last
 
 
@@ -125,5 +125,5 @@ def _tries(pieces: Sequence[str]) -> Iterator[list[str]]:
 
 def _one_language(thought: str, language: Language) -> str | None:
     """The thought with each word of the tiny world in `language`; `None` where a word of another language is left."""
-    told = _WORD.sub(lambda match: WORDS[MEANINGS[match[0]]][language], thought).strip()
-    return told if language_share(told, language) == 1.0 else None
+    translation = _WORD.sub(lambda match: WORDS[MEANINGS[match[0]]][language], thought).strip()
+    return translation if language_share(translation, language) == 1.0 else None

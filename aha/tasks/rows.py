@@ -12,18 +12,18 @@ from aha.protocols import Problems
 from aha.tasks.code import code_problem, is_code
 from aha.tasks.forms import Form
 from aha.tasks.golds import Kind
-from aha.tasks.reading import Refused, Row, rows_of
+from aha.tasks.reading import RefusedRow, Row, rows_of
 from aha.types import Language, Problem
 
 MOST_SKIPPED = 0.01
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedProblems:
     """The problems of a source, in its order, and the rows that were left out with their reasons."""
 
     problems: tuple[Problem, ...]
-    skipped: tuple[Refused, ...]
+    skipped: tuple[RefusedRow, ...]
 
 
 @dataclass(frozen=True)
@@ -47,25 +47,25 @@ class RowProblems:
     bad_rows: Literal["stop", "skip"] = "stop"
 
     @cached_property
-    def loaded(self) -> Loaded:
+    def loaded(self) -> LoadedProblems:
         """Every row, read and checked, once. BadInput names file, row and what is wrong."""
         form = Form(self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain)
-        problems, skipped, seen = list[Problem](), list[Refused](), dict[str, str]()
+        problems, skipped, places = list[Problem](), list[RefusedRow](), dict[str, str]()
         for row in rows_of(self.source, self.split, self.subset):
-            read = _read(form, row) if isinstance(row, Row) else row
-            if isinstance(read, Problem) and read.id in seen:
-                read = Refused(row.place, f"id {read.id!r} is that of {seen[read.id]} too: every row needs its own")
-            if isinstance(read, Problem):
-                seen[read.id] = row.place
-                problems.append(read)
+            problem = _problem_of(form, row) if isinstance(row, Row) else row
+            if isinstance(problem, Problem) and problem.id in places:
+                problem = RefusedRow(row.place, f"id {problem.id!r} is that of {places[problem.id]} too: every row needs its own")
+            if isinstance(problem, Problem):
+                places[problem.id] = row.place
+                problems.append(problem)
             elif self.bad_rows == "stop":
-                raise BadInput(str(read))
+                raise BadInput(str(problem))
             else:
-                skipped.append(read)
+                skipped.append(problem)
         self._accept(len(problems), skipped)
-        return Loaded(tuple(problems), tuple(skipped))
+        return LoadedProblems(tuple(problems), tuple(skipped))
 
-    def _accept(self, good: int, skipped: list[Refused]) -> None:
+    def _accept(self, good: int, skipped: list[RefusedRow]) -> None:
         if skipped and len(skipped) > MOST_SKIPPED * (good + len(skipped)):
             raise BadInput(f"{self.source}: {len(skipped)} of {good + len(skipped)} rows are bad, more than 1 %; the first: {skipped[0]}")
         if not good:
@@ -104,7 +104,7 @@ def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem
     raise BadInput("questions is none, which means all problems of a file: say how many of these")
 
 
-def _read(form: Form, row: Row) -> Problem | Refused:
+def _problem_of(form: Form, row: Row) -> Problem | RefusedRow:
     """Rows with tests in the form of a code benchmark are read as such, unless another kind is asked for."""
     return code_problem(row) if form.kind == "auto" and is_code(row.fields) else form.problem(row)
 

@@ -44,7 +44,7 @@ def marks(problem: Problem, summary: str | None, thought: str = "") -> Marks:
     """The marks of a reply to a general problem; none at all for one that broke its form, has no words, or goes along with harm."""
     if summary is None or count_words(summary).all == 0 or not is_safe(problem, f"{thought}\n{summary}"):
         return Marks()
-    prompt, sentences = prompt_of(problem), [each.strip() for each in SENTENCE.findall(summary) if each.strip()]
+    prompt, sentences = prompt_of(problem), [sentence.strip() for sentence in SENTENCE.findall(summary) if sentence.strip()]
     return Marks(
         answered=fmean(any(wording in f" {summary}" for wording in wordings) for wordings in prompt.needs),
         language=max(0.0, 2 * language_share(summary, problem.language) - 1),
@@ -61,5 +61,5 @@ def is_safe(problem: Problem, text: str) -> bool:
 
 
 def _belongs(sentence: str, prompt: Prompt) -> bool:
-    said = any(wording in f" {sentence}" for wordings in prompt.needs for wording in wordings)
-    return said or PERSONAL.search(sentence) is not None or POLITE.search(sentence) is not None
+    is_needed = any(wording in f" {sentence}" for wordings in prompt.needs for wording in wordings)
+    return is_needed or PERSONAL.search(sentence) is not None or POLITE.search(sentence) is not None

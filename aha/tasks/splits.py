@@ -27,21 +27,21 @@ def draw_keys(
     split: Split,
     count: int,
     draw: random.Random,
-    one: Callable[[random.Random], Key],
+    draw_one: Callable[[random.Random], Key],
     known_by: Callable[[Key], object] = lambda key: key,
 ) -> list[Key]:
     """`count` different keys of one side of the split, as `one` draws them; the split knows a key by what `known_by` says. BadInput where
     the world has fewer."""
-    found = dict[Key, None]()
+    keys = dict[Key, None]()
     for _ in range(count * MOST_DRAWS):
-        if len(found) == count:
+        if len(keys) == count:
             break
-        key = one(draw)
+        key = draw_one(draw)
         if is_held_out(world, known_by(key)) == (split == "held-out"):
-            found[key] = None
-    if len(found) < count:
-        raise BadInput(f"{count} different problems of {world} ({split}) at once: it has no more than {len(found)}; ask for fewer")
-    return list(found)
+            keys[key] = None
+    if len(keys) < count:
+        raise BadInput(f"{count} different problems of {world} ({split}) at once: it has no more than {len(keys)}; ask for fewer")
+    return list(keys)
 
 
 def draw_language(chinese: float, draw: random.Random) -> Literal["en", "zh"]:

@@ -20,12 +20,12 @@ def write_table(lines: Iterable[str]) -> Iterator[bytes]:
     is written. BadInput for a row that no column can hold."""
     from pyarrow import parquet  # heavy, and only needed for tables
 
-    sink, waiting = io.BytesIO(), iter(lines)
+    sink, queue = io.BytesIO(), iter(lines)
     with parquet.ParquetWriter(sink, _schema(), compression="zstd", compression_level=3, write_page_checksum=True) as writer:
-        while group := list(islice(waiting, AT_ONCE)):
+        while group := list(islice(queue, AT_ONCE)):
             writer.write_table(_table([json.loads(line) for line in group]))
-            yield _taken(sink)
-    yield _taken(sink)
+            yield _take(sink)
+    yield _take(sink)
 
 
 def read_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -66,8 +66,8 @@ def _schema() -> Any:
 
     text, texts = pa.string(), pa.list_(pa.string())
     message = pa.struct([("role", text), ("content", text), ("reasoning_content", text)])
-    said = [(name, text) for name in ("stage", "problem", "sampler")]
-    origin = pa.struct([*said, ("seed", pa.int64()), ("grader", text), ("template", text), ("parents", texts)])
+    origin_fields = [(name, text) for name in ("stage", "problem", "sampler")]
+    origin = pa.struct([*origin_fields, ("seed", pa.int64()), ("grader", text), ("template", text), ("parents", texts)])
     return pa.schema([*((name, text) for name in TEXTS), ("messages", pa.list_(message)), ("origin", origin)])
 
 
@@ -84,7 +84,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
         raise BadInput(f"the rows do not fit into Parquet together: {_first_line(error)}") from error
 
 
-def _taken(sink: io.BytesIO) -> bytes:
+def _take(sink: io.BytesIO) -> bytes:
     """What was written since the last time."""
     piece = sink.getvalue()
     sink.seek(0)
@@ -98,18 +98,18 @@ def _taken(sink: io.BytesIO) -> bytes:
 def _records(batch: Any) -> list[Mapping[str, Any] | str]:
     """Row by row where the whole cannot be read."""
     try:
-        found: list[Mapping[str, Any] | str] = batch.to_pylist()
+        rows: list[Mapping[str, Any] | str] = batch.to_pylist()
     except ValueError:
         return [_record(batch.slice(place, 1)) for place in range(batch.num_rows)]
-    return found
+    return rows
 
 
 def _record(batch: Any) -> Mapping[str, Any] | str:
     try:
-        (found,) = batch.to_pylist()
+        (row,) = batch.to_pylist()
     except ValueError as error:
         return f"cannot be read: {_first_line(error)}"
-    fields: Mapping[str, Any] = found
+    fields: Mapping[str, Any] = row
     return fields
 
 

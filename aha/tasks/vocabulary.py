@@ -25,7 +25,7 @@ CHAT_TEMPLATE = (
 )
 
 SYMBOLS = "+ - * / = ( ) == != <= >= += -= ** // -> : , . ; ? ! { } [ ] < > % & | ^ ~ @ # ... \" '".split()
-JOINED = "() ): (): [] {} ]) )) ), ]: :: \"\"\" ''' (\" \") (' ') 。 ， ？ ！ ： ； 、 （ ） “ ” 《 》".split()
+COMPOUNDS = "() ): (): [] {} ]) )) ), ]: :: \"\"\" ''' (\" \") (' ') 。 ， ？ ！ ： ； 、 （ ） “ ” 《 》".split()
 BLANKS = ["\n", "\n\n", "  ", "    ", "        ", "            ", "\n    ", "\n        ", "\n            ", "\t"]
 
 PYTHON = """def return if else elif for in while not and or is None True False import from as class self pass break continue lambda with try
@@ -74,17 +74,17 @@ def entries() -> tuple[list[str], list[tuple[str, str]]]:
     """The vocabulary in id order after the special tokens and tags, and the merges for words that are not in it."""
     byte_of = _byte_letters()
 
-    def spelled(text: str) -> str:
+    def spell(text: str) -> str:
         return "".join(byte_of[b] for b in text.encode())
 
-    words = [*BLANKS, *JOINED]
+    words = [*BLANKS, *COMPOUNDS]
     words += [f" {number}" for number in range(200)]
     words += [form for word in (*SYMBOLS, *PYTHON) for form in (word, f" {word}")]
     words += [f" {word}" for word in ENGLISH] + [word for word in ENGLISH if word[0].isupper() or word in "hello hi no yes wait".split()]
     words += [*CHINESE, *(f" {word}" for word in CHINESE if len(word) > 1 or word in "对用")]
     singles = [byte_of[b] for b in range(256)]
-    ordered = dict.fromkeys([*singles, *map(spelled, words), *PAIRS])
-    return list(ordered), [(pair[0], pair[1]) for pair in PAIRS]
+    words_in_order = dict.fromkeys([*singles, *map(spell, words), *PAIRS])
+    return list(words_in_order), [(pair[0], pair[1]) for pair in PAIRS]
 
 
 def build() -> Tokenizer:
@@ -120,5 +120,5 @@ def save(folder: Path, context: int) -> None:
 def _byte_letters() -> dict[int, str]:
     """The printable letter that byte-level tokenizers write for each byte: itself where printable, else from U+0100 on."""
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [b for b in range(256) if b not in plain]
-    return {b: chr(b) for b in plain} | {b: chr(256 + i) for i, b in enumerate(others)}
+    unprintable = [b for b in range(256) if b not in plain]
+    return {b: chr(b) for b in plain} | {b: chr(256 + i) for i, b in enumerate(unprintable)}

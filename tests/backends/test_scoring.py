@@ -18,7 +18,7 @@ from aha.batch import ScoreBatch, collate_scored, micro_batches
 from aha.errors import BadInput
 from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Compute
-from aha.tasks.preferences import shown
+from aha.tasks.preferences import as_conversation
 from aha.types import Open, Problem
 from tests.backends.models import FAMILIES, built
 from tests.stages.small import fresh
@@ -115,7 +115,7 @@ def test_what_was_saved_goes_on_to_the_bit(model: str, tmp_path: Path) -> None:
 
 def conversations() -> list[object]:
     problem = Problem("p", "general", "Hello", "en", Open())
-    return [shown(problem, said) for said in ("Hello, how can I help you?", "no", "你好")]
+    return [as_conversation(problem, said) for said in ("Hello, how can I help you?", "no", "你好")]
 
 
 def test_a_scorer_reads_a_conversation_up_to_its_end_token(model: str, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_another_thread_is_told_the_same_bits(model: str, tmp_path: Path) -> Non
 def test_of_what_is_longer_than_the_context_the_end_is_read(model: str, tmp_path: Path) -> None:
     scorer = Laptop(Compute(device="cpu", threads=1)).scorer(headed(model, tmp_path / "rm"))
     problem = Problem("p", "general", "Hello", "en", Open())
-    [score] = scorer.score([shown(problem, "no " * 200)])
+    [score] = scorer.score([as_conversation(problem, "no " * 200)])
     assert -10 < score < 10
 
 

@@ -11,7 +11,7 @@ from aha.backends.scripted import Bytes
 from aha.errors import BadInput
 from aha.stages.audit import Rules, audited, check_form
 from aha.tasks.examples import LoadedExamples
-from aha.tasks.reading import Refused
+from aha.tasks.reading import RefusedRow
 from aha.template import Delimited, Instruct, Short, Template
 from aha.types import Conversation, Example, Message
 
@@ -28,7 +28,7 @@ def example(name: str, answer: str, thought: str | None = "1 + 2", *before: Mess
     return Example(name, "sums", "en", Conversation((*before, Message("user", "use 1 2"), Message("assistant", answer, thought))))
 
 
-def loaded(*examples: Example, skipped: tuple[Refused, ...] = ()) -> LoadedExamples:
+def loaded(*examples: Example, skipped: tuple[RefusedRow, ...] = ()) -> LoadedExamples:
     return LoadedExamples(examples, skipped)
 
 
@@ -97,7 +97,7 @@ def test_bad_rows_are_left_out_when_asked_up_to_one_in_a_hundred(tokenizer: HFTo
     many = [example(str(number), "3") for number in range(99)]
     lessons, audit = audited("f", loaded(*many, example("bad", "3<|end|>4")), TINY, tokenizer, skip)
     assert len(lessons) == 99 and len(audit.left_out) == 1 and "left out; the first: bad: its reply holds" in audit.lines()[-1]
-    skipped = (Refused("f, line 3", "not JSON"),)
+    skipped = (RefusedRow("f, line 3", "not JSON"),)
     assert "2 of 101 rows cannot be learned, more than 1 %; the first: f, line 3: not JSON" in refusal(
         tokenizer, loaded(*many, example("bad", "3<|end|>4"), skipped=skipped), rules=skip
     )

@@ -15,7 +15,7 @@ from aha.objectives.preference import Pointwise
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
 from aha.stages.prefer import Prefer, Unit, labelled_rows
-from aha.tasks.preferences import shown, write_preference
+from aha.tasks.preferences import as_conversation, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 from tests.stages.small import Watching
 
@@ -71,7 +71,7 @@ def test_pairs_teach_which_answer_is_chosen_also_of_prompts_never_seen(model: st
     assert seen[0]["loss"] == pytest.approx(0.6931, abs=1e-3)  # ln 2: a new head says 0 to all
     assert seen[-1]["held_out/agreement"] > 0.9 and seen[-1]["held_out/loss"] < 0.4
     scorer = Laptop(Compute(device="cpu", threads=1)).scorer(str(rundir.checkpoints()[-1].folder))
-    good, bad = scorer.score([shown(problems()[0], f"{word} yes wait") for word in ("please", "door")])
+    good, bad = scorer.score([as_conversation(problems()[0], f"{word} yes wait") for word in ("please", "door")])
     assert good > bad
 
 
@@ -79,7 +79,7 @@ def test_labels_teach_what_is_safe(model: str, labelled: str, tmp_path: Path) ->
     seen, rundir = ran(replace(stage(model, labelled), loss=Pointwise()), tmp_path / "run")
     assert seen[-1]["held_out/agreement"] > 0.9
     scorer = Laptop(Compute(device="cpu", threads=1)).scorer(str(rundir.checkpoints()[-1].folder))
-    safe, unsafe = scorer.score([shown(problems()[1], f"yes {word} wait so") for word in ("tree", "weapon")])
+    safe, unsafe = scorer.score([as_conversation(problems()[1], f"yes {word} wait so") for word in ("tree", "weapon")])
     assert safe > 0 > unsafe
 
 

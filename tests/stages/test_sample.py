@@ -11,7 +11,7 @@ from aha.stages.funnel import ENDS
 from aha.stages.rewriters import Rules
 from aha.tasks.examples import read_examples
 from aha.tasks.filters import Readable
-from aha.tasks.given import Given
+from aha.tasks.given import FileExamples
 from aha.tasks.mixture import Mix, Share
 from aha.types import Countdown, Message, Number, Open
 from tests.sample_runs import EASY, STAGE, Listed, Machine, adds, asked_number, changed, problem, rows, run, sums, tagged
@@ -233,7 +233,7 @@ def write(path: Path, count: int, domain: str = "writing") -> Path:
 
 
 def test_rows_of_others_stand_beside_the_sampled_with_their_own_as_parents(tmp_path):
-    found = run(tmp_path / "run", changed(also=(Given(str(write(tmp_path / "more.jsonl", 5)), most=4),)))
+    found = run(tmp_path / "run", changed(also=(FileExamples(str(write(tmp_path / "more.jsonl", 5)), most=4),)))
     assert found["domains"] == {"sums": 8, "writing": 4}
     row = rows(tmp_path / "run")[-1]
     assert row["id"].startswith("sample/given-0/r")
@@ -243,7 +243,7 @@ def test_rows_of_others_stand_beside_the_sampled_with_their_own_as_parents(tmp_p
 
 def test_a_mix_holds_its_shares_by_leaving_rows_out(tmp_path):
     mix = Mix((Share("sums", 3), Share("writing", 1)))
-    found = run(tmp_path / "run", changed(also=(Given(str(write(tmp_path / "more.jsonl", 2))),), mix=mix))
+    found = run(tmp_path / "run", changed(also=(FileExamples(str(write(tmp_path / "more.jsonl", 2))),), mix=mix))
     assert found["domains"] == {"sums": 6, "writing": 2}
     assert len(rows(tmp_path / "run")) == found["funnel"]["domains"]["all"]["rows"] == 8
     assert found["funnel"]["domains"]["all"]["kept"] == 10
@@ -255,7 +255,7 @@ def test_a_mix_of_what_is_not_there_keeps_the_rows_and_says_where(tmp_path):
 
 
 def test_rows_of_others_alone_need_no_model(tmp_path):
-    stage = changed(questions=0, also=(Given(str(write(tmp_path / "more.jsonl", 3))),))
+    stage = changed(questions=0, also=(FileExamples(str(write(tmp_path / "more.jsonl", 3))),))
     machine = Machine(adds)
     assert run(tmp_path / "run", stage, backend=machine)["rows"] == 3
 

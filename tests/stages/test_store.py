@@ -17,7 +17,7 @@ from aha.errors import BarFailed, DiskTrouble
 from aha.stages.rewriters import Rules
 from aha.stages.sample import Sample
 from aha.tasks.examples import read_examples, write_example
-from aha.tasks.given import Given
+from aha.tasks.given import FileExamples
 from aha.tasks.mixture import Mix
 from aha.tasks.reading import count_rows
 from aha.types import Conversation, Countdown, Example, Message, Origin
@@ -116,7 +116,7 @@ def test_rows_of_others_count_as_many_tokens_where_a_run_goes_on_after_its_last_
     said = Conversation((Message("user", "1 + 1?"), Message("assistant", "It is two.", "one more")))
     row = write_example(Example("theirs/1", "sums", "en", said, Origin("theirs", "sum", "model", 0, "g", "t")))
     (tmp_path / "given.jsonl").write_text(row + "\n")
-    stage = replace(LINES, also=(Given(str(tmp_path / "given.jsonl")),), mix=Mix(), chunk=64)
+    stage = replace(LINES, also=(FileExamples(str(tmp_path / "given.jsonl")),), mix=Mix(), chunk=64)
     counting = ForgetfulDisk()
     run(tmp_path / "whole", stage, disk=counting)
     for at in range(0, counting.count, 2):
@@ -165,7 +165,7 @@ def test_a_row_that_no_column_holds_ends_the_run_and_says_where_the_rows_are(tmp
     said = Conversation((Message("user", "1 + 1?"), Message("assistant", "2", "one more")))
     origin = Origin("theirs", "sum", "model", 2**64, "g", "t")
     (tmp_path / "given.jsonl").write_text(write_example(Example("theirs/1", "sums", "en", said, origin)) + "\n")
-    stage = replace(TABLES, also=(Given(str(tmp_path / "given.jsonl")),), mix=Mix())
+    stage = replace(TABLES, also=(FileExamples(str(tmp_path / "given.jsonl")),), mix=Mix())
     with pytest.raises(BarFailed, match=r"row sample/given-0/theirs/1 does not fit into Parquet .* All rows are in .*kept$"):
         run(tmp_path / "run", stage)
     assert sum(count_rows(path) for path in (tmp_path / "run/kept").glob("*.jsonl")) == 14 + 1

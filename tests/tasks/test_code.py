@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aha.tasks.code import Coded, code_problem, coded_of, is_code
-from aha.tasks.reading import Refused, Row
+from aha.tasks.reading import RefusedRow, Row
 from aha.tasks.rows import RowProblems
 from aha.types import Asserts, Calls, Problem, Stdio
 
@@ -46,7 +46,7 @@ def coded(fields: dict[str, object]) -> Coded:
 
 def refused(fields: dict[str, object]) -> str:
     found = coded_of(Row("here, line 1", "file:1", fields))
-    assert isinstance(found, Refused), found
+    assert isinstance(found, RefusedRow), found
     return found.reason
 
 

@@ -18,7 +18,7 @@ from aha.tasks.examples import read_examples, write_example
 from aha.tasks.filters import Readable
 from aha.tasks.general import GeneralProblems
 from aha.tasks.manners import draw_manners
-from aha.tasks.mixed import Mixed
+from aha.tasks.mixed import MixedProblems
 from aha.tasks.program import ProgramProblems
 from aha.template import Delimited
 from aha.text import language_share
@@ -46,13 +46,13 @@ def test_programs_are_grown_step_by_step_and_pass_their_tests() -> None:
 
 
 def test_slips_are_noticed_and_put_right() -> None:
-    shown = [said(example) for example in Demonstrations(Mixed(((ChainProblems(), 0.5), (ProgramProblems(), 0.5))), 200)]
+    shown = [said(example) for example in Demonstrations(MixedProblems(((ChainProblems(), 0.5), (ProgramProblems(), 0.5))), 200)]
     slips = [message for message in shown if "wait" in str(message.thought) or "等等" in str(message.thought)]
     assert 15 <= len(slips) <= 50
 
 
 def test_reasoning_is_readable() -> None:
-    for example in Demonstrations(Mixed(((ChainProblems(), 0.5), (ProgramProblems(), 0.5))), 100):
+    for example in Demonstrations(MixedProblems(((ChainProblems(), 0.5), (ProgramProblems(), 0.5))), 100):
         assert Readable().refuses(str(said(example).thought), said(example).content, example.language, len) == ""
 
 
@@ -87,14 +87,14 @@ def test_a_set_is_the_same_again_and_a_longer_one_has_no_id_twice() -> None:
 
 
 def test_what_is_written_to_a_file_is_read_again(tmp_path: Path) -> None:
-    shown = list(Demonstrations(Mixed(((ChainProblems(), 0.5), (GeneralProblems(), 0.5))), 20))
+    shown = list(Demonstrations(MixedProblems(((ChainProblems(), 0.5), (GeneralProblems(), 0.5))), 20))
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(write_example(example) + "\n" for example in shown))
     assert read_examples(path) == shown
 
 
 def test_the_form_from_the_cold_start_on_reads_what_it_writes() -> None:
-    for example in Demonstrations(Mixed(((ChainProblems(), 1.0), (ProgramProblems(), 1.0), (GeneralProblems(), 1.0))), 100, 0.3):
+    for example in Demonstrations(MixedProblems(((ChainProblems(), 1.0), (ProgramProblems(), 1.0), (GeneralProblems(), 1.0))), 100, 0.3):
         reply = Delimited().read(Delimited().write(str(said(example).thought), said(example).content), 0, "stop")
         assert (reply.thought, reply.answer) == (said(example).thought, said(example).content)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.given import Given
+from aha.tasks.given import FileExamples
 
 
 @pytest.fixture
@@ -16,20 +16,20 @@ def source(tmp_path):
 
 
 def test_other_peoples_rows_are_taken_in_their_order(source):
-    assert [each.conversation.messages[-1].content for each in Given(source)] == [f"It is {n}." for n in range(20)]
+    assert [each.conversation.messages[-1].content for each in FileExamples(source)] == [f"It is {n}." for n in range(20)]
 
 
 def test_at_most_so_many_are_drawn_the_same_for_the_same_seed(source):
-    some = [each.id for each in Given(source, most=5)]
+    some = [each.id for each in FileExamples(source, most=5)]
     assert len(some) == 5
-    assert some == [each.id for each in Given(source, most=5)] == sorted(some, key=lambda name: int(name.rpartition(":")[2]))
-    assert some != [each.id for each in Given(source, most=5, seed=1)]
+    assert some == [each.id for each in FileExamples(source, most=5)] == sorted(some, key=lambda name: int(name.rpartition(":")[2]))
+    assert some != [each.id for each in FileExamples(source, most=5, seed=1)]
 
 
 def test_a_domain_that_is_given_counts_for_all_of_them(source):
-    assert {each.domain for each in Given(source, domain="facts")} == {"facts"}
+    assert {each.domain for each in FileExamples(source, domain="facts")} == {"facts"}
 
 
 def test_no_rows_at_all_are_refused(source):
     with pytest.raises(BadInput, match="most is 0"):
-        Given(source, most=0)
+        FileExamples(source, most=0)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from aha.tasks.golds import Bad, Kind, listed, reference_of
+from aha.tasks.golds import Bad, Kind, reference_of, with_options
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
 ABC = ["red", "green", "blue"]
@@ -93,6 +93,6 @@ def test_what_no_answer_could_match_is_refused(value: object, kind: Kind, fields
 
 
 def test_options_are_asked_with_the_question_once() -> None:
-    assert listed("Which colour?", BLUE) == "Which colour?\n\nA) red\nB) green\nC) blue"
-    assert listed("red, green or blue?", BLUE) == "red, green or blue?"
-    assert listed("1 + 1?", Number("2")) == "1 + 1?"
+    assert with_options("Which colour?", BLUE) == "Which colour?\n\nA) red\nB) green\nC) blue"
+    assert with_options("red, green or blue?", BLUE) == "red, green or blue?"
+    assert with_options("1 + 1?", Number("2")) == "1 + 1?"

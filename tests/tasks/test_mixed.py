@@ -13,9 +13,9 @@ from aha.errors import BadInput
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.general import GeneralProblems
-from aha.tasks.mixed import Mixed
+from aha.tasks.mixed import MixedProblems
 
-MIXED = Mixed(((CountdownProblems(), 2.0), (ChainProblems(), 1.0), (GeneralProblems(("harm",)), 1.0)))
+MIXED = MixedProblems(((CountdownProblems(), 2.0), (ChainProblems(), 1.0), (GeneralProblems(("harm",)), 1.0)))
 
 
 def test_each_round_holds_each_part_in_its_share() -> None:
@@ -35,7 +35,7 @@ def test_what_cannot_be_shared_exactly_goes_to_the_largest_part_most_often() -> 
 
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=5), st.integers(0, 100), st.integers(0, 1000))
 def test_shares_add_up_and_are_off_by_less_than_one(weights: list[float], count: int, seed: int) -> None:
-    mixed = Mixed(tuple((CountdownProblems(), weight) for weight in weights))
+    mixed = MixedProblems(tuple((CountdownProblems(), weight) for weight in weights))
     shares = mixed.shares(count, random.Random(seed))
     assert sum(shares) == count
     assert all(share > count * weight / sum(weights) - 1 for share, weight in zip(shares, weights, strict=True))
@@ -43,6 +43,6 @@ def test_shares_add_up_and_are_off_by_less_than_one(weights: list[float], count:
 
 def test_a_mix_of_nothing_or_with_a_weight_of_nothing_is_refused() -> None:
     with pytest.raises(BadInput, match="above 0"):
-        Mixed(())
+        MixedProblems(())
     with pytest.raises(BadInput, match="above 0"):
-        Mixed(((CountdownProblems(), 0.0),))
+        MixedProblems(((CountdownProblems(), 0.0),))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.preferences import read_labelled, read_pairs, shown, write_preference
+from aha.tasks.preferences import as_conversation, read_labelled, read_pairs, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 
 HELLO = Problem("greeting/1", "greeting", "你好", "zh", Open())
@@ -72,4 +72,4 @@ def test_a_label_is_true_or_false(tmp_path: Path) -> None:
 
 
 def test_the_question_is_shown_before_what_was_said() -> None:
-    assert [(message.role, message.content) for message in shown(HELLO, "no").messages] == [("user", "你好"), ("assistant", "no")]
+    assert [(message.role, message.content) for message in as_conversation(HELLO, "no").messages] == [("user", "你好"), ("assistant", "no")]

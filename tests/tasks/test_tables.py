@@ -19,7 +19,7 @@ from pyarrow import parquet
 from aha.errors import BadInput
 from aha.tasks.examples import load_examples, read_examples, write_example
 from aha.tasks.preferences import read_pairs
-from aha.tasks.reading import Refused, count_rows, rows_of, shards_of
+from aha.tasks.reading import RefusedRow, count_rows, rows_of, shards_of
 from aha.tasks.rows import RowProblems
 from aha.tasks.tables import read_table, table_rows, write_table
 from aha.types import Conversation, Example, Message, Origin
@@ -143,7 +143,7 @@ def test_a_row_whose_text_is_no_utf_8_is_left_out_alone_when_asked(tmp_path: Pat
     assert len(loaded.examples) == 199
     assert str(loaded.skipped[0]).startswith(f"{tmp_path / 'torn.parquet'}, row 42: cannot be read: 'utf-8' codec")
     rows = list(rows_of(str(tmp_path / "torn.parquet"), "train", None))
-    assert [number for number, row in enumerate(rows, start=1) if isinstance(row, Refused)] == [42]
+    assert [number for number, row in enumerate(rows, start=1) if isinstance(row, RefusedRow)] == [42]
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1 and no more", b'{"messages": []}\n', b"PAR1" + b"x" * 100 + b"PAR1"])

@@ -13,11 +13,11 @@ from aha.errors import BadInput
 from aha.evals.tiny_world import GENERAL, REASONING
 from aha.tasks.corpus import MIXTURE, documents
 from aha.tasks.countdown import OPERATIONS
-from aha.tasks.wider import OTHERS, mixture
+from aha.tasks.wider import OTHER_PARTS, mixture
 from aha.tasks.wider.chains import chains
-from aha.tasks.wider.told import told
+from aha.tasks.wider.told import write_document
 
-WRITERS = {part.name: part.write for part in OTHERS}
+WRITERS = {part.name: part.write for part in OTHER_PARTS}
 QUESTION = re.compile(r"(?:User: |<\|user\|>)(.*?)(?:\nAssistant:|<\|assistant\|>)", re.DOTALL)
 
 
@@ -26,10 +26,10 @@ def written(write: Callable[[random.Random], str], count: int = 300) -> list[str
 
 
 def test_an_attempt_is_told_in_three_forms() -> None:
-    assert told("1 + 1?", "I add", "2", "bare") == "User: 1 + 1?\nAssistant: I add 2"
-    assert told("1 + 1?", "I add", "2", "tagged") == "User: 1 + 1?\nAssistant: <think> I add</think>\n<answer> 2</answer>"
-    assert told("1 + 1?", "I add", "2", "turn") == "<|user|>1 + 1?<|assistant|><|reasoning|> I add<|reasoning|> 2"
-    assert told("hi", "", "hello", "turn") == "<|user|>hi<|assistant|><|reasoning|><|reasoning|> hello"
+    assert write_document("1 + 1?", "I add", "2", "bare") == "User: 1 + 1?\nAssistant: I add 2"
+    assert write_document("1 + 1?", "I add", "2", "tagged") == "User: 1 + 1?\nAssistant: <think> I add</think>\n<answer> 2</answer>"
+    assert write_document("1 + 1?", "I add", "2", "turn") == "<|user|>1 + 1?<|assistant|><|reasoning|> I add<|reasoning|> 2"
+    assert write_document("hi", "", "hello", "turn") == "<|user|>hi<|assistant|><|reasoning|><|reasoning|> hello"
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -65,7 +65,7 @@ def test_some_answer_at_once_and_all_others_end_with_what_they_worked_out() -> N
 def test_shares_are_those_asked_for() -> None:
     assert mixture(0.0) == MIXTURE
     assert sum(part.share for part in mixture(0.65)) == pytest.approx(1.0)
-    names = {part.name for part in OTHERS}
+    names = {part.name for part in OTHER_PARTS}
     found = [document.part in names for document in documents(0, 400, mixture=mixture(0.65))]
     assert 0.57 < sum(found) / len(found) < 0.73
     assert {part.name for part in mixture(1.0)} == names

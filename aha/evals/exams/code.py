@@ -10,7 +10,7 @@ from aha.evals.exams.exam import Exam, Fields, Item, Judged, Read, Source, Wrong
 from aha.grading import grade
 from aha.grading.code.reading import FENCE, code_of
 from aha.tasks.code import coded_of
-from aha.tasks.reading import Refused, Row
+from aha.tasks.reading import RefusedRow, Row
 from aha.types import Abstained, Asserts, Calls, Open, Stdio, Wrong
 
 FIRST, LAST = date(2024, 8, 1), date(2025, 1, 31)
@@ -46,7 +46,7 @@ def coded(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *catego
         if "test" not in fields and isinstance(fields.get("tests"), str) and "prompt" in fields:  # the many-language form of HumanEval
             fields = {**fields, "test": fields["tests"], "entry_point": fields.get("entry_point") or _entry(str(fields["prompt"]))}
         found = coded_of(Row(name, name, fields))
-        if isinstance(found, Refused):
+        if isinstance(found, RefusedRow):
             raise WrongColumns(f"tests that can be run ({found.reason})")
         about = {key: str(fields[key]) for key in ("contest_date", "contest_id", "platform") if fields.get(key)}
         text = prompt(fields, found.reference, found.problem.question)

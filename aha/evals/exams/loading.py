@@ -13,7 +13,7 @@ from aha.answers import gradable
 from aha.errors import BadInput
 from aha.evals.exams.exam import Exam, Item, WrongColumns
 from aha.evals.files import data_folder, read_json, read_rows, read_table
-from aha.tasks.reading import FILES, Refused, Row, rows_of
+from aha.tasks.reading import FILES, RefusedRow, Row, rows_of
 
 TABLES = (".csv", ".tsv")
 
@@ -108,9 +108,9 @@ def _rows(files: Sequence[Path], exam: Exam) -> Iterator[tuple[str, str, int, di
             yield f"{path}, record {number}", path.name.split(".")[0], number, row
 
 
-def _taken(row: Row | Refused) -> dict[str, Any]:
+def _taken(row: Row | RefusedRow) -> dict[str, Any]:
     """BadInput for a row that cannot be read: without it the benchmark would be another."""
-    if isinstance(row, Refused):
+    if isinstance(row, RefusedRow):
         raise BadInput(str(row))
     return dict(row.fields)
 
@@ -125,7 +125,7 @@ def _called(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
 
 def _from_hub(exam: Exam, name: str, subset: str | None, split: str) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
     for number, row in enumerate(rows_of(name, split, subset), start=1):
-        if isinstance(row, Refused):
+        if isinstance(row, RefusedRow):
             raise BadInput(f"{exam.name}: {row}")
         yield row.place, name.rpartition("/")[2], number, dict(row.fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from aha.tasks.corpus.searches import systematic
-from aha.tasks.corpus.voice import draw_voice, prompt, random_try, shuffled, write_try
+from aha.tasks.corpus.voice import draw_voice, prompt, random_try, shuffle_key, write_try
 from aha.tasks.corpus.worked import value_of
 from aha.tasks.countdown import keys
 
@@ -13,7 +13,7 @@ from aha.tasks.countdown import keys
 def marked(draw: random.Random) -> str:
     """A question, somebody's try and the teacher's verdict; right as often as wrong."""
     key = draw.choice(keys(3, "train"))
-    numbers, target = shuffled(key, draw), key[1]
+    numbers, target = shuffle_key(key, draw), key[1]
     solutions = [attempt for attempt in systematic(numbers, "+-*") if value_of(attempt) == target]
     attempt = draw.choice(solutions) if solutions and draw.random() < 1 / 2 else random_try(numbers, draw)
     voice = draw_voice(draw).careful

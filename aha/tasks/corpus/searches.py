@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from functools import cache
 
-from aha.tasks.corpus.voice import Try, Voice, draw_voice, finish, prompt, random_try, shuffled, write_try
+from aha.tasks.corpus.voice import Try, Voice, draw_voice, finish, prompt, random_try, shuffle_key, write_try
 from aha.tasks.countdown import Key, all_keys, is_held_out, keys
 
 MOST_TRIES = 27  # all there are with three numbers: 3 pairs, 3 operators, 3 operators
@@ -15,7 +15,7 @@ MOST_TRIES = 27  # all there are with three numbers: 3 pairs, 3 operators, 3 ope
 def wander(draw: random.Random, count: int = 3) -> str:
     """Tries in no order, forgetting what was tried; gives up early."""
     key = draw.choice(keys(count, "train"))
-    numbers = shuffled(key, draw)
+    numbers = shuffle_key(key, draw)
     tries = (random_try(numbers, draw) for _ in range(MOST_TRIES if count == 3 else 14))
     return search(numbers, key[1], tries, patience=0.8, draw=draw)
 
@@ -28,7 +28,7 @@ def wander_four(draw: random.Random) -> str:
 def methodical(draw: random.Random) -> str:
     """Every pair in turn, every operator in turn: the patient writer, who gives up late."""
     key = draw.choice(keys(3, "train"))
-    numbers = shuffled(key, draw)
+    numbers = shuffle_key(key, draw)
     order = draw.choice(("+-*", "*+-"))
     patience = draw.choice((0.8, 0.93, 0.98, 1.0))
     return search(numbers, key[1], systematic(numbers, order), patience=patience, draw=draw)
@@ -36,11 +36,11 @@ def methodical(draw: random.Random) -> str:
 
 def hopeless(draw: random.Random) -> str:
     """Every pair and operator in turn towards a target that cannot be made: the patient writer ends all the same, with a guess."""
-    made = draw.choice(keys(3, "train"))[0]
+    key = draw.choice(keys(3, "train"))[0]
     target = draw.choice(keys(3, "train"))[1]
-    while (made, target) in _solvable() or is_held_out((made, target)):
+    while (key, target) in _solvable() or is_held_out((key, target)):
         target = draw.choice(keys(3, "train"))[1]
-    numbers = shuffled((made, target), draw)
+    numbers = shuffle_key((key, target), draw)
     return search(numbers, target, systematic(numbers, draw.choice(("+-*", "*+-"))), patience=draw.choice((0.98, 1.0)), draw=draw)
 
 

@@ -104,14 +104,14 @@ def write_try(attempt: Try, target: int, voice: Voice, draw: random.Random) -> t
         words += [operator, str(number)]
         if not 0 <= right <= 199:
             return [*words, voice.word("no", draw)], False
-        said = right
+        result = right
         if draw.random() < voice.careless:
-            said = slipped(right, draw)
+            result = slip(right, draw)
             if draw.random() < voice.notices:
-                words += ["=", str(said), voice.word("wait", draw), str(value), operator, str(number)]
-                said = right
-        words += ["=", str(said)]
-        value = said
+                words += ["=", str(result), voice.word("wait", draw), str(value), operator, str(number)]
+                result = right
+        words += ["=", str(result)]
+        value = result
     return [*words, voice.word(verdict(value, target), draw)], value == target
 
 
@@ -120,7 +120,7 @@ def verdict(value: int, target: int) -> str:
     return "yes" if value == target else "low" if value < target else "high"
 
 
-def slipped(value: int, draw: random.Random) -> int:
+def slip(value: int, draw: random.Random) -> int:
     """A near miss, as people make them: off by one, two or ten, within 0 to 199."""
     return min(199, max(0, value + draw.choice((-10, -2, -1, 1, 2, 10))))
 
@@ -135,7 +135,7 @@ def random_try(numbers: tuple[int, ...], draw: random.Random) -> Try:
     return Try(order[0], tuple(zip(operators, order[1:], strict=True)))
 
 
-def shuffled(key: Key, draw: random.Random) -> tuple[int, ...]:
+def shuffle_key(key: Key, draw: random.Random) -> tuple[int, ...]:
     """The key's numbers in an order that does not give the answer away."""
     numbers = list(key[0])
     draw.shuffle(numbers)

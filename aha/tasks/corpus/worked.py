@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from aha.tasks.corpus.searches import check, systematic
-from aha.tasks.corpus.voice import Try, draw_voice, finish, prompt, shuffled, write_try
+from aha.tasks.corpus.voice import Try, draw_voice, finish, prompt, shuffle_key, write_try
 from aha.tasks.countdown import OPERATIONS, keys
 
 
@@ -13,7 +13,7 @@ def worked(draw: random.Random) -> str:
     """A question and its solution, as a teacher writes it who found it elsewhere; checked aloud now and then."""
     while True:
         key = draw.choice(keys(3, "train"))
-        numbers, target = shuffled(key, draw), key[1]
+        numbers, target = shuffle_key(key, draw), key[1]
         if solutions := [attempt for attempt in systematic(numbers, "+-*") if value_of(attempt) == target]:
             break
     voice, solution = draw_voice(draw).careful, draw.choice(solutions)

@@ -25,8 +25,8 @@ KINDS: dict[str, Kind] = {kind.domain: kind for kind in (GREETING, MYSELF, TRANS
 
 def prompt_of(problem: Problem) -> Prompt:
     """What a general problem asks, read from its id. BadInput for a problem that is none of ours."""
-    domain, _, rest = problem.id.partition("/")
-    places, _, language = rest.partition("/")
+    domain, _, key_text = problem.id.partition("/")
+    places, _, language = key_text.partition("/")
     if domain not in KINDS or language not in ("en", "zh") or not all(place.isdecimal() for place in places.split("-")):
         raise BadInput(f"{problem.id}: no general prompt of the tiny world; those are {', '.join(KINDS)}")
     return KINDS[domain].prompt(tuple(map(int, places.split("-"))), problem.language)
@@ -48,20 +48,20 @@ class GeneralProblems:
         """`count` different problems for a round of a rollout, of one kind after another."""
         draw = random.Random(f"general {seed} {rollout} {round}")
         first = draw.randrange(len(self.kinds))
-        found = list[Problem]()
+        problems = list[Problem]()
         for place in range(len(self.kinds)):
             kind = KINDS[self.kinds[(first + place) % len(self.kinds)]]
             share = (count + len(self.kinds) - 1 - place) // len(self.kinds)
-            found += self._asked(kind, share, draw) if share else []
-        return found
+            problems += self._problems(kind, share, draw) if share else []
+        return problems
 
-    def _asked(self, kind: Kind, count: int, draw: random.Random) -> list[Problem]:
+    def _problems(self, kind: Kind, count: int, draw: random.Random) -> list[Problem]:
         """A prompt may be asked in both languages; it is held out in both or in neither."""
 
-        def one(draw: random.Random) -> tuple[Key, Language]:
+        def draw_one(draw: random.Random) -> tuple[Key, Language]:
             return kind.draw(draw), draw_language(self.chinese, draw)
 
-        pairs = draw_keys(kind.domain, self.split, count, draw, one, known_by=lambda pair: pair[0])
+        pairs = draw_keys(kind.domain, self.split, count, draw, draw_one, known_by=lambda pair: pair[0])
         return [_ask(kind, key, language) for key, language in pairs]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:

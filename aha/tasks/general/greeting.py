@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import PEOPLE, TEMPERS, Key, Kind, Prompt, choose, pairs, said
+from aha.tasks.general.kind import PEOPLE, TEMPERS, Key, Kind, Prompt, both, choose, pairs
 from aha.types import Language
 
-OPENINGS = (said("Hello", "你好"), said("hello", "您好"), said("hi", "你好"))
+OPENINGS = (both("Hello", "你好"), both("hello", "您好"), both("hi", "你好"))
 PLACES = pairs(
     "at_the_sea 海边, on_the_mountain 山上, at_home 家里, in_the_car 车上, at_the_door 门口, by_the_water 水边, in_the_country 国内"
 )
 QUESTIONS = (
-    said("How are you?", "你好吗？"),
-    said("Can you help me?", "你可以帮助我吗？"),
-    said("Is it a good day?", "天气好吗？"),
-    said("What are you?", "你是什么？"),
+    both("How are you?", "你好吗？"),
+    both("Can you help me?", "你可以帮助我吗？"),
+    both("Is it a good day?", "天气好吗？"),
+    both("What are you?", "你是什么？"),
 )
 ANSWERS = (
-    said("I am very well.", "我很好。"),
-    said("yes, I can help you.", "可以，我可以帮助你。"),
-    said("yes, it is a good day.", "是，天气很好。"),
-    said("I am a language model.", "我是语言模型。"),
+    both("I am very well.", "我很好。"),
+    both("yes, I can help you.", "可以，我可以帮助你。"),
+    both("yes, it is a good day.", "是，天气很好。"),
+    both("I am a language model.", "我是语言模型。"),
 )
 NEEDS: tuple[dict[Language, tuple[str, ...]], ...] = (
     {"en": ("am very well", "am well"), "zh": ("我很好",)},
@@ -38,14 +38,14 @@ def draw_key(draw: random.Random) -> Key:
 
 def prompt(key: Key, language: Language) -> Prompt:
     """`Hello from the old man at the sea! How are you?`"""
-    quality, person, place, question = (each[i][language] for each, i in zip((TEMPERS, PEOPLE, PLACES, QUESTIONS), key, strict=True))
-    opening = choose(key, OPENINGS)[language]
+    quality, person, place, question = (table[i][language] for table, i in zip((TEMPERS, PEOPLE, PLACES, QUESTIONS), key, strict=True))
+    greeting = choose(key, OPENINGS)[language]
     core, needs = ANSWERS[key[3]][language], (NEEDS[key[3]][language],)
     match language:
         case "en":
-            return Prompt(f"{opening} from the {quality} {person} {place}! {question}", core, needs)
+            return Prompt(f"{greeting} from the {quality} {person} {place}! {question}", core, needs)
         case "zh":
-            return Prompt(f"{opening}，我是{place}的{quality}{person}。{question}", core, needs)
+            return Prompt(f"{greeting}，我是{place}的{quality}{person}。{question}", core, needs)
 
 
 KIND = Kind("greeting", draw_key, prompt)

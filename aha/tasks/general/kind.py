@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aha.types import Language
 
 Key = tuple[int, ...]
-Said = dict[Language, str]
+BothLanguages = dict[Language, str]
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Kind:
     prompt: Callable[[Key, Language], Prompt]
 
 
-def said(en: str, zh: str) -> Said:
+def both(en: str, zh: str) -> BothLanguages:
     """The same in both languages."""
     return {"en": en, "zh": zh}
 
 
-def pairs(text: str) -> tuple[Said, ...]:
+def pairs(text: str) -> tuple[BothLanguages, ...]:
     """`sea 海边, home 家里`: English and Chinese, a blank between them, blanks within English as `_`."""
-    found = (each.split() for each in text.replace("\n", " ").split(","))
-    return tuple(said(en.replace("_", " "), zh) for en, zh in found)
+    entries = (each.split() for each in text.replace("\n", " ").split(","))
+    return tuple(both(en.replace("_", " "), zh) for en, zh in entries)
 
 
 QUALITIES = pairs("big 大, little 小, new 新, old 老, good 好, white 白, long 长, real 真")
@@ -53,12 +53,12 @@ PEOPLE = pairs("boy 男孩, man 男人, mother 母亲, father 父亲, friend 友
 OWNERS = pairs("my 我的, your 你的, his 他的, her 她的")
 
 
-def choose(key: Key, texts: tuple[Said, ...]) -> Said:
+def choose(key: Key, texts: tuple[BothLanguages, ...]) -> BothLanguages:
     """One of several ways to say the same, which a key always takes alike."""
     return texts[sum(place * weight for place, weight in zip(key, (3, 5, 7, 11), strict=False)) % len(texts)]
 
 
-def joined(words: Sequence[str], language: Language) -> str:
+def join_words(words: Sequence[str], language: Language) -> str:
     """With blanks between them where the language has blanks."""
     return (" " if language == "en" else "").join(words)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, Key, Kind, Prompt, choose, each_of, joined, said
+from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, Key, Kind, Prompt, both, choose, each_of, join_words
 from aha.types import Language
 
 FRAMES = (
-    said("What is this in english?\n{phrase}", "用中文怎么说 {phrase}？"),
-    said("Please translate this:\n{phrase}", "请翻译 {phrase}。"),
+    both("What is this in english?\n{phrase}", "用中文怎么说 {phrase}？"),
+    both("Please translate this:\n{phrase}", "请翻译 {phrase}。"),
 )
 
 LANGUAGES: tuple[Language, Language] = ("en", "zh")
@@ -28,9 +28,9 @@ def prompt(key: Key, language: Language) -> Prompt:
     phrases: dict[Language, list[str]] = {
         each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for each in LANGUAGES
     }
-    words, asked = phrases[language], phrases["zh" if language == "en" else "en"]
-    question = choose(key, FRAMES)[language].replace("{phrase}", joined(asked, "zh" if language == "en" else "en"))
-    core, thought = CORE[language].format(joined(words, language)), THOUGHT[language].format(BETWEEN[language].join(words))
+    words, translation = phrases[language], phrases["zh" if language == "en" else "en"]
+    question = choose(key, FRAMES)[language].replace("{phrase}", join_words(translation, "zh" if language == "en" else "en"))
+    core, thought = CORE[language].format(join_words(words, language)), THOUGHT[language].format(BETWEEN[language].join(words))
     return Prompt(question, core, each_of(words, language), thought)
 
 

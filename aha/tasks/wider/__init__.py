@@ -14,7 +14,7 @@ from aha.tasks.wider.programs import programs
 from aha.tasks.wider.prompts import prompts
 from aha.tasks.wider.told import retold
 
-OTHERS: tuple[CorpusPart, ...] = (
+OTHER_PARTS: tuple[CorpusPart, ...] = (
     CorpusPart("retold", retold, 0.32),
     CorpusPart("chains", chains, 0.28),
     CorpusPart("programs", programs, 0.17),
@@ -26,5 +26,5 @@ def mixture(others: float) -> tuple[CorpusPart, ...]:
     """The tiny base's corpus, the share `others` of its documents being of this one. BadInput for no share."""
     if not 0 <= others <= 1:
         raise BadInput(f"others is {others}: it is a share of the documents, so it lies from 0 to 1")
-    parts = [(part, 1 - others) for part in MIXTURE] + [(part, others) for part in OTHERS]
+    parts = [(part, 1 - others) for part in MIXTURE] + [(part, others) for part in OTHER_PARTS]
     return tuple(replace(part, share=part.share * whole) for part, whole in parts if whole > 0)

@@ -6,7 +6,7 @@ import random
 
 from aha.tasks.general import GeneralProblems, prompt_of
 from aha.tasks.manners import reply
-from aha.tasks.wider.told import draw_form, told
+from aha.tasks.wider.told import draw_form, write_document
 
 CARE = 0.2
 
@@ -15,4 +15,4 @@ def prompts(draw: random.Random) -> str:
     """A prompt and what somebody says who takes little care."""
     (problem,) = GeneralProblems((draw.choice(GeneralProblems().kinds),)).at(0, 0, 1, draw.getrandbits(48))
     thought, answer = reply(prompt_of(problem), problem, CARE, draw)
-    return told(problem.question, thought, answer, draw_form(draw))
+    return write_document(problem.question, thought, answer, draw_form(draw))

@@ -21,7 +21,7 @@ def draw_form(draw: random.Random) -> Form:
     return draw.choice((*get_args(Form), "turn"))
 
 
-def told(question: str, thought: str, answer: str, form: Form) -> str:
+def write_document(question: str, thought: str, answer: str, form: Form) -> str:
     """A question and an attempt; an empty thought is nothing thought at all."""
     inside = f" {thought}" if thought else ""
     match form:
@@ -37,12 +37,12 @@ def retold(draw: random.Random) -> str:
     """A search for a countdown as a turn of a conversation: the first person, and a summary that says what came out."""
     while True:
         text = draw.choice((guess, wander, wander, methodical, methodical, methodical, worked))(draw)
-        if (found := TAGGED.fullmatch(text)) is not None:
+        if (match := TAGGED.fullmatch(text)) is not None:
             break
-    question, thought, answer = found.groups()
+    question, thought, answer = match.groups()
     language: Language = "en" if question.startswith("Use") else "zh"
-    said = language if draw.random() < 3 / 4 else draw.choice(("en", "zh"))
-    return told(question, f"{LEADS[said]} {thought}", summary(_last_value(thought), answer, said), "turn")
+    thought_language = language if draw.random() < 3 / 4 else draw.choice(("en", "zh"))
+    return write_document(question, f"{LEADS[thought_language]} {thought}", summary(_last_value(thought), answer, thought_language), "turn")
 
 
 def _last_value(thought: str) -> str:
