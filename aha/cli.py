@@ -7,14 +7,16 @@ import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from typing import NoReturn
 
 from aha.commands.catalog import COMMANDS
 from aha.commands.command import GROUPS
-from aha.commands.terminal import Terminal
-from aha.errors import AhaError, BadInput
+from aha.commands.terminal import Terminal, closed_streams, leave
+from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.redact import guarded_output
+from aha.redact.keys import name_hosts
 from aha.settings import nearest
 
 PIPE = 128 + signal.SIGPIPE
@@ -44,8 +46,17 @@ class TopParser(Parser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Return the exit code; the guide says what each means."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if closed := closed_streams():
+        with suppress(OSError):
+            print(f"aha: {closed}", file=sys.stderr, flush=True)
+        return DiskTrouble.exit_code
+    name_hosts(words)
     with guarded_output(words):
-        return _main(words)
+        try:
+            return _main(words)
+        finally:
+            leave(sys.stdout)
+            leave(sys.stderr)
 
 
 def _main(words: list[str]) -> int:
@@ -56,7 +67,7 @@ def _main(words: list[str]) -> int:
         code = run_command(words, terminal)
         sys.stdout.flush()
     except AhaError as error:
-        terminal.note(f"aha: {' '.join(str(error).split())}")
+        terminal.complain(error)
         return error.exit_code
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
@@ -65,8 +76,11 @@ def _main(words: list[str]) -> int:
         terminal.note(f"aha: this needs the package {package}, which is not installed: pip install 'aha[{EXTRAS[package]}]'")
         return BadInput.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         return PIPE
+    except OSError as error:  # the machine's, wherever it came up
+        trouble = DiskTrouble(f"{error.filename or 'the machine'}: {error.strerror or error}")
+        terminal.complain(trouble)
+        return trouble.exit_code
     except KeyboardInterrupt:
         terminal.note("aha: stopped")
         return 130

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aha import types
+from aha.plain import one_line, plain
 from aha.protocols import Continue
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -145,7 +146,7 @@ class Panelled(Lines):
         self.doing = what
 
     def say(self, text: str) -> None:
-        self._live.console.print(Text(text))
+        self._live.console.print(Text(plain(text)))
 
     def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
         self.history.append(dict(metrics))
@@ -157,8 +158,8 @@ class Panelled(Lines):
         rows: list[object] = [self._bar()]
         if self.history:
             rows.append(self._table())
-        rows.append(Text(self._footer(), style="dim"))
-        return Panel(Group(*rows), title=self.title, title_align="left", width=min(100, self.console.width))  # type: ignore[arg-type]
+        rows.append(Text(one_line(self._footer()), style="dim"))
+        return Panel(Group(*rows), title=Text(one_line(self.title)), title_align="left", width=min(100, self.console.width))  # type: ignore[arg-type]
 
     def _bar(self) -> Table:
         grid = Table.grid(padding=(0, 1), expand=True)
@@ -171,14 +172,16 @@ class Panelled(Lines):
         ]
         if self.rollouts and left is not None:
             words.append(f"{span(left)} left")
-        grid.add_row(ProgressBar(total=self.rollouts or 1, completed=self.done if self.rollouts else 0), " · ".join(words))
+        grid.add_row(ProgressBar(total=self.rollouts or 1, completed=self.done if self.rollouts else 0), Text(" · ".join(words)))
         return grid
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
         for name, value in _headline(self.history[-1]).items():
             curve = [metrics.get(name, math.nan) for metrics in self.history]
-            table.add_row(Text(name.replace("reward/", "  ")), Text(f"{value:,.4g}", style="bold"), Text(sparkline(curve), style="cyan"))
+            table.add_row(
+                Text(one_line(name).replace("reward/", "  ")), Text(f"{value:,.4g}", style="bold"), Text(sparkline(curve), style="cyan")
+            )
         return table
 
     def _footer(self) -> str:

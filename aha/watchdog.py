@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from aha.errors import Stalled
+from aha.plain import one_line
 from aha.protocols import Continue
 from aha.redact import mask
 from aha.types import Group
@@ -61,7 +62,7 @@ class Watchdog:
 
     def _end(self) -> None:
         """The stacks to a file, one line to the person, and out: nobody is left who could unwind."""
-        line = mask(f"no progress for {self.limit_s:g} s while: {self.doing}")
+        line = one_line(mask(f"no progress for {self.limit_s:g} s while: {self.doing}"))
         try:
             where = f"every thread's stack is in {self._write(line)}"
         except OSError as error:

@@ -35,7 +35,7 @@ def replayed() -> list[Metrics]:
     """Four optimizer steps on the stored groups, from the base that ships."""
     rl = recipe()
     learner = Laptop(COMPUTE).learner(rl.model, rl.optim, reference=rl.loss.needs_reference)
-    batch = collate(unpack(GROUPS.read_bytes()), rl.advantages, rl.sampling.temperature, rl.truncation)
+    batch = collate(unpack(GROUPS), rl.advantages, rl.sampling.temperature, rl.truncation)
     steps = []
     for part in learner.minibatches(batch, 4, seed_for(rl.seed, 0), rl.loss.aggregate):
         known = replace(part, reference_M=learner.logprobs(part, "reference")) if rl.loss.needs_reference else part

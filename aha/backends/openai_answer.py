@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from aha.backends.openai_budget import Spent
-from aha.redact import hide, mask
+from aha.json_text import NotJson, parse_json
+from aha.redact import clip, hide
 from aha.template import apart
 from aha.types import Finished, Said
 
@@ -21,6 +21,7 @@ ENDED: dict[str, Finished] = {  # as servers say it
     "max_tokens": "length",
 }
 LATE = "no whole reply in time"
+MOST_TOKENS = 1 << 40  # that any reply can have cost
 BYTES_A_TOKEN = 4  # where a server counts no tokens
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\w)")
 _ABOUT_TOKENS = re.compile(
@@ -60,9 +61,9 @@ def read(data: bytes) -> tuple[Said, Spent]:
         case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in ENDED:
             text, thought = _text(message, "content"), _text(message, "reasoning_content") or _text(message, "reasoning")
         case {"choices": [{"finish_reason": str(reason)}]}:
-            raise Failed(f"a reply that ended with {reason[:40]!r}", billed=True)
+            raise Failed(f"a reply that ended with '{clip(reason, 40)}'", billed=True)
         case {"error": error}:
-            raise Failed(f"an error in place of a reply: {mask(str(error))[:200]}", billed=True)
+            raise Failed(f"an error in place of a reply: {clip(str(error))}", billed=True)
         case _:
             raise Failed("a body that is no reply of a chat", billed=True)
     if text is None and thought is None:
@@ -94,13 +95,9 @@ def _count(match: re.Match[str]) -> int:
 
 def _json(data: bytes) -> Any:
     try:
-        return json.loads(data, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise Failed("a body that is no JSON", billed=True) from None
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(name)
+        return parse_json(data)
+    except NotJson as error:
+        raise Failed(f"a body that is no JSON ({clip(str(error), 100)})", billed=True) from None
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
@@ -127,7 +124,10 @@ def _likely(alternative: Any) -> tuple[str, float]:
 
 
 def _usage(body: dict[str, Any], name: str) -> int | None:
+    """None where the server counted nothing."""
     match body.get("usage"):
-        case {**usage} if type(count := usage.get(name)) is int and count >= 0:
-            return count
+        case {**usage} if type(count := usage.get(name)) is int:
+            if 0 <= count <= MOST_TOKENS:
+                return count
+            raise Failed(f"a usage of {clip(str(count), 40)} {name}", billed=True)
     return None

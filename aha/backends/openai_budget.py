@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aha.durable import trouble
 from aha.errors import BudgetSpent, DiskTrouble
+from aha.json_text import parse_json
 from aha.protocols import Budget
 
 PATIENCE_S = 5.0
@@ -112,7 +113,7 @@ def _read(descriptor: int, folder: Path) -> Spent:
     if not text:
         return Spent()
     try:
-        return Spent(**json.loads(text))
+        return Spent(**parse_json(text))
     except (ValueError, TypeError):
         raise DiskTrouble(f"{folder / 'spent.json'}: damaged; write into it what was spent, or delete it to count from nothing") from None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import decode, encode
-from aha.durable import seal, trouble, unseal
+from aha.durable import read_file, seal, trouble, unseal
 from aha.errors import BadInput
 from aha.redact import hide_tree
 from aha.types import Said
@@ -34,15 +34,12 @@ class Cache:
         """What was answered, or None."""
         if self.folder is None:
             return None
+        path = self._path(self.folder, key)
+        with trouble(self.folder):
+            if not path.exists():
+                return None
         try:
-            record = unseal(self._path(self.folder, key).read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            with trouble(self.folder):
-                raise error
-        try:
-            said: Said = decode((record or {}).get("said"), Said)
+            said: Said = decode((unseal(read_file(path)) or {}).get("said"), Said)
         except BadInput:
             return None
         return said

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -15,10 +16,12 @@ from aha.backends.openai_answer import LATE, Failed, allowed, read
 from aha.backends.openai_budget import Spent
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking
-from aha.redact import mask
+from aha.redact import clip
 from aha.types import Said
 
 LARGEST = 4 * 1024 * 1024  # bytes of a response: 32,768 tokens take less than a tenth of it
+LARGEST_REFUSAL = 64 * 1024  # bytes of any other answer; the rest is not read
+LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of all responses that are on their way at once
 CONNECT_S = 20.0
 TRANSIENT = (408, 409, 425, 429)  # and all from 500 on
 HOPELESS = (301, 302, 303, 307, 308, 401, 404, 405)
@@ -32,12 +35,13 @@ class Server:
     def __init__(self, endpoint: Endpoint, key: str, asking: Asking) -> None:
         self.url, self._key, self._root = endpoint.url, key, endpoint.root
         self._limit = asking.limit
+        self._under_way = _UnderWay()
         self._http = http = DefaultAsyncHttpxClient(
             limits=httpx2.Limits(max_connections=asking.in_flight, max_keepalive_connections=asking.in_flight),
             timeout=httpx2.Timeout(asking.attempt_s, connect=min(asking.attempt_s, CONNECT_S)),
             follow_redirects=False,  # a key goes where it was meant to go
             trust_env=not endpoint.is_here,
-            event_hooks={"request": [self._bare]},
+            event_hooks={"request": [self._bare], "response": [self._bounded]},
         )
         self._client = AsyncOpenAI(
             api_key=key or "none",
@@ -72,7 +76,7 @@ class Server:
             raise Failed(f"no count of tokens ({type(error).__name__})") from None
         if response.status_code != 200:
             raise Failed(f"HTTP {response.status_code} for a count of tokens", again=False)
-        return response.content
+        return bytes(response.content)
 
     async def close(self) -> None:
         await self._client.close()
@@ -81,9 +85,9 @@ class Server:
         try:
             if method == "GET":
                 async with self._client.models.with_streaming_response.list() as listed:
-                    return await _whole(listed.http_response)
+                    return bytes(await listed.http_response.aread())
             async with self._client.chat.completions.with_streaming_response.create(**body) as response:
-                return await _whole(response.http_response)
+                return bytes(await response.http_response.aread())
         except APIStatusError as error:
             raise self._refused(error) from None
         except (APITimeoutError, httpx2.TimeoutException):
@@ -97,7 +101,7 @@ class Server:
 
     def _refused(self, error: APIStatusError) -> Failed:
         status = error.status_code
-        said = " ".join(mask(error.message).split())[:200]
+        said = clip(error.message)
         again = status in TRANSIENT or status >= 500
         after = retry_after(error.response.headers) if again else None
         return Failed(f"HTTP {status} ({said})", again=again, after_s=after, hopeless=status in HOPELESS)
@@ -108,14 +112,45 @@ class Server:
             del request.headers[name]
         request.headers["accept-encoding"] = "identity"
 
+    async def _bounded(self, response: httpx2.Response) -> None:
+        """Whoever reads the body, of whatever status, reads no more than its limit, and nothing is unpacked that was not asked for."""
+        coding = response.headers.get("content-encoding", "identity")
+        if coding != "identity":
+            raise Failed(f"a body packed as '{clip(coding, 20)}', which was not asked for", billed=True)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Bounded(response.stream, response.is_success, self._under_way)
 
-async def _whole(response: httpx2.Response) -> bytes:
-    data = bytearray()
-    async for chunk in response.aiter_bytes():
-        data += chunk
-        if len(data) > LARGEST:
-            raise Failed(f"a body of more than {LARGEST:,} bytes", billed=True)
-    return bytes(data)
+
+@dataclass
+class _UnderWay:
+    """The bytes of all responses of a server that are in memory."""
+
+    size: int = 0
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body up to its limit: a reply that is longer is Failed; of any other answer the rest is not read."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream, whole: bool, together: _UnderWay) -> None:
+        self._inner, self._whole, self._together = inner, whole, together
+        self._size = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._inner:
+            self._size += len(chunk)
+            self._together.size += len(chunk)
+            if self._size > (LARGEST if self._whole else LARGEST_REFUSAL):
+                if self._whole:
+                    raise Failed(f"a body of more than {LARGEST:,} bytes", billed=True)
+                return
+            if self._together.size > LARGEST_TOGETHER:
+                raise Failed(f"bodies of more than {LARGEST_TOGETHER:,} bytes at once", billed=True)
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._together.size -= self._size
+        self._size = 0
+        await self._inner.aclose()
 
 
 def _unconnected(cause: BaseException | None) -> Failed:

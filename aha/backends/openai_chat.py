@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import queue
 import weakref
 from collections import Counter
@@ -22,6 +21,7 @@ from aha.backends.openai_cache import Cache, key_of
 from aha.backends.openai_call import Server
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import AhaError, BadInput, EndpointDown
+from aha.json_text import parse_json
 from aha.protocols import ASK_ONCE, Asking, Sampling
 from aha.redact import hide
 from aha.types import Conversation, Said
@@ -107,7 +107,7 @@ class OpenAiChat:
         """What the server says it has."""
         try:
             data = self._loop.submit(self._models()).result(timeout=self.asking.deadline_s + SLACK_S)
-            return [str(each["id"]) for each in json.loads(data)["data"]]
+            return [str(each["id"]) for each in parse_json(data)["data"]]
         except Failed as failed:
             raise EndpointDown(f"{self.endpoint.url}: it does not say which models it has: {failed.reason}; {FORM}") from None
         except (ValueError, KeyError, TypeError):

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aha.errors import BadInput
 from aha.protocols import Asking
-from aha.redact import learn, mask
+from aha.redact import mask
+from aha.redact.keys import host_of, is_here, key_for, own_variable
 
-OURS = "AHA_API_KEY"
-KEY_VARIABLES = {  # host -> what its own tools read
-    "api.openai.com": "OPENAI_API_KEY",
-    "api.deepseek.com": "DEEPSEEK_API_KEY",
-    "openrouter.ai": "OPENROUTER_API_KEY",
-}
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FORM = "a server is written http://host:port/v1#name-of-the-model"
 
 
@@ -37,7 +30,10 @@ class Endpoint:
         except ValueError as error:
             raise BadInput(f"{mask(address)}: {error}; {FORM}") from None
         if parts.username or parts.password:
-            raise BadInput(f"{mask(address)}: a name or a key stands in it, where logs and process lists show it; put the key into ${OURS}")
+            variable = own_variable(parts.hostname or "")
+            raise BadInput(
+                f"{mask(address)}: a name or a key stands in it, where logs and process lists show it; put the key into ${variable}"
+            )
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or port == 0:
             raise BadInput(f"{mask(address)}: no server's address; {FORM}")
         path = parts.path.rstrip("/").removesuffix("/chat/completions")
@@ -50,20 +46,13 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return host_of(self.url)
 
     @property
     def is_here(self) -> bool:
         """Whether it is this machine, so that no proxy can help."""
-        return self.host in LOOPBACK
+        return is_here(self.host)
 
     def key(self, asking: Asking) -> str:
-        """The server's key, from the environment only; empty where there is none. BadInput where one was named and is not there."""
-        variable = asking.key_variable or (OURS if OURS in os.environ else KEY_VARIABLES.get(self.host, OURS))
-        key = os.environ.get(variable, "").strip()
-        if asking.key_variable and not key:
-            raise BadInput(f"${variable} is not set: it should hold the key for {self.url}")
-        if not key.isascii() or not key.isprintable():
-            raise BadInput(f"${variable}: what it holds is no key: it has letters that no header can carry")
-        learn(key)
-        return key
+        """The server's key, from the environment only; empty where there is none. BadInput where one was meant and cannot be sent."""
+        return key_for(self.url, asking.key_variable)

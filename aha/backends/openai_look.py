@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from aha.backends.openai_answer import LATE, Failed
 from aha.backends.openai_call import Server
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
+from aha.json_text import NotJson, parse_json
 from aha.protocols import Asking
 from aha.types import Conversation
 
@@ -80,8 +80,8 @@ def _mute(endpoint: Endpoint) -> EndpointDown:
 
 def _listed(data: bytes) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
+        found = parse_json(data)
+    except NotJson:
         return {}
     rows = found.get("data") if isinstance(found, dict) else None
     return {str(each.get("id")): each for each in rows if isinstance(each, dict)} if isinstance(rows, list) else {}
@@ -104,8 +104,8 @@ async def _count(server: Server, model: str, conversation: Conversation) -> int:
     messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
     try:
         async with asyncio.timeout(WAIT_S):
-            match json.loads(await server.tokens(messages, model)):
-                case {"count": int(count)}:
+            match parse_json(await server.tokens(messages, model)):
+                case {"count": int(count)} if count >= 0:
                     return count
     except (TimeoutError, ValueError):
         pass

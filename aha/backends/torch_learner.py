@@ -20,6 +20,7 @@ from aha.backends.causal import Causal, still
 from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
 from aha.backends.scoring import Scoring
 from aha.batch import Batch, micro_batches
+from aha.durable import read_document
 from aha.errors import BadInput
 from aha.learning import loss_function
 from aha.learning.batching import Batching
@@ -116,7 +117,7 @@ class TorchLearner(Batching):
 
     def load(self, folder: Path) -> None:
         """See the protocol. A reference that was never reset is not in the folder: it is the model this learner was made with."""
-        state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        state: dict[str, Any] = read_document(folder / STATE)
         if self.reference_moved and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
         saved = type(self.policy.model).from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)

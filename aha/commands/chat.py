@@ -10,11 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from aha.commands.command import Command
-from aha.commands.sandbox import plain
 from aha.commands.serve import check, model_flags
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
+from aha.plain import plain
 from aha.protocols import Asking, Chat, Compute, Sampling, is_endpoint
+from aha.redact import with_styles
 from aha.serving.chat_batch import Batcher, Ended, Job, Token
 from aha.serving.chat_model import Model
 from aha.serving.chat_reading import Kind, Piece, Reading
@@ -119,7 +120,9 @@ class Shown:
         return "[thought]\n" if kind == "thought" else "[answer]\n"
 
     def _put(self, text: str) -> None:
-        print(text, end="", flush=True)
+        out = with_styles(sys.stdout)
+        out.write(text)
+        out.flush()
 
 
 def _converse(talk: Talk, system: str | None, terminal: Terminal) -> int:

@@ -21,7 +21,7 @@ from aha.commands.rating import Rater
 from aha.commands.reach import Think, fitted, say_lowered
 from aha.commands.results import protocol, tell
 from aha.commands.terminal import Terminal
-from aha.durable import Disk, replace_file, trouble
+from aha.durable import Disk, read_document, replace_file, trouble
 from aha.errors import BadInput
 from aha.evals.examined import Graded, lm_eval, result_of
 from aha.evals.exams import Exam, Item, items_of
@@ -283,8 +283,7 @@ def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     others = []
     for path in sorted(out.glob(f"*/{RESULT}")):
         if path.parent.name not in names:
-            with trouble(path):
-                others.append(json.loads(path.read_text(encoding="utf-8")))
+            others.append(read_document(path))
     return [each for each in (*others, *results) if each.get("value") is not None]
 
 

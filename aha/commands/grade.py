@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aha.commands.command import Command
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
+from aha.json_text import parse_json
 
 if TYPE_CHECKING:
     from aha.tasks.pairs import Pair
@@ -120,7 +121,7 @@ def _words(grade: Grade) -> tuple[str, str]:
 def _json(fields: Mapping[str, object]) -> str:
     """One line; decimals of a row as JSON writes numbers, half a surrogate pair as the escape that it was."""
     line = json.dumps(fields, ensure_ascii=False, default=lambda value: float(value) if isinstance(value, Decimal) else str(value))
-    return line if _sound(line) == line else json.dumps(json.loads(line))
+    return line if _sound(line) == line else json.dumps(parse_json(line))
 
 
 def _sound(text: str) -> str:

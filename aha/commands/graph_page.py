@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aha.commands.stage_table import COLUMNS
 from aha.commands.terminal import Terminal, duration
-from aha.durable import Disk, replace_file, trouble, unseal
+from aha.durable import DOCUMENT, Disk, read_file, replace_file, unseal
 from aha.errors import AhaError, DiskTrouble
 from aha.evals.tiny_world import NAME, Shown
 from aha.pipeline import LINEAGE, Graph, Step
@@ -99,8 +99,7 @@ def stood(step: Step, before: Step | None) -> Stood:
 
 def of_folder(root: Path) -> Path:
     """The page of a graph's directory, from its files alone."""
-    with trouble(root / LEDGER):
-        noted = unseal((root / LEDGER).read_bytes(), indent=2)
+    noted = unseal(read_file(root / LEDGER, DOCUMENT), indent=2)
     if noted is None:
         raise DiskTrouble(f"{root / LEDGER}: damaged: its checksum differs; delete it and run the same command again: no result is lost")
     order = list(dict.fromkeys(path.partition(".")[0] for path in read_manifest(root / "manifest.json").settings))

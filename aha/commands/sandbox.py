@@ -17,6 +17,7 @@ from aha.commands.serve import access_flags, access_rules
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, BarFailed, EndpointDown
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
+from aha.plain import plain
 
 LOOK_S = 1.0
 EXTENSIONS: dict[str, Language] = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c++": "cpp"}
@@ -110,11 +111,6 @@ def shown(ended: Outcome, tier: Tier) -> list[str]:
     for name, data in (("stdout", ended.stdout), ("stderr", ended.stderr)):
         lines += [f"--- {name} ({len(data)} bytes)", plain(data.decode("utf-8", "backslashreplace")).rstrip("\n")] if data else []
     return lines
-
-
-def plain(text: str) -> str:
-    """The text with every character spelled out that a terminal would obey and not show."""
-    return "".join(each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text)
 
 
 def _source(name: str) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from rich.console import Console
 
+from aha.errors import AhaError
+from aha.plain import one_line
 from aha.progress import JsonLines, Lines, Panelled
-from aha.redact import mask
+from aha.redact import mask, with_styles
 
 
 @dataclass
@@ -31,6 +36,11 @@ class Terminal:
         """About the work."""
         print(text, file=sys.stderr, flush=True)
 
+    def complain(self, error: AhaError) -> None:
+        """Why the command ends, in one line, whatever stands in it. Where nobody can be told, the exit code is all there is."""
+        with suppress(OSError, AhaError):
+            print(f"aha: {one_line(str(error))}", file=sys.stderr, flush=True)
+
     def tell(self, event: str, **values: object) -> None:
         """A result, for a program."""
         if self.json:
@@ -41,7 +51,7 @@ class Terminal:
         if self.json:
             return JsonLines(sys.stdout, rollouts)
         if sys.stderr.isatty():
-            return Panelled(Console(stderr=True), title, rollouts)
+            return Panelled(Console(file=with_styles(sys.stderr), markup=False, emoji=False, highlight=False), title, rollouts)
         return Lines(sys.stderr, rollouts)
 
     def crashed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -64,3 +74,21 @@ def duration(value: float) -> str:
     minutes, seconds_left = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds_left} s" if minutes else f"{seconds_left} s"
+
+
+def closed_streams() -> str:
+    """Which streams for results and messages nobody gave us. Their places are taken by nothing, so that no file of a run gets one."""
+    names = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    for name in names:
+        setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+    shut = [name for name in names if name != "stdin"]
+    return f"{' and '.join(shut)}: closed, so that nothing could be told there; send it to a file or to {os.devnull}" if shut else ""
+
+
+def leave(stream: TextIO) -> None:
+    """What is still buffered for a stream that cannot be written to goes nowhere."""
+    try:
+        stream.flush()
+    except (OSError, AhaError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

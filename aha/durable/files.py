@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.durable.disk import Disk, trouble
+from aha.json_text import NotJson, parse_json
 
 _LINE_END = b',"crc":"%08x"}\n'
 _INDENTED_END = b',\n  "crc": "%08x"\n}\n'
@@ -53,7 +54,7 @@ def unseal(data: bytes, indent: int | None = None) -> dict[str, Any] | None:
     if data != body + end % zlib.crc32(body):
         return None
     try:
-        record = json.loads(body + b"}")
-    except (ValueError, RecursionError):  # a checksum over something that never was ours
+        record = parse_json(body + b"}")
+    except NotJson:  # a checksum over something that never was ours
         return None
     return record if isinstance(record, dict) else None

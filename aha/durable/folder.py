@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from aha.durable.disk import Disk, trouble
 from aha.durable.files import aside, seal, unseal
+from aha.durable.reading import DOCUMENT, read_file
 from aha.errors import AhaError
 
 SUMS = "sha256.json"
@@ -114,7 +115,7 @@ def _refused(name: str) -> str:
 def _listed(path: Path) -> dict[str, tuple[int, str]] | None:
     if not path.is_file() or path.is_symlink():
         return None
-    match unseal(path.read_bytes(), indent=2):
+    match unseal(read_file(path, DOCUMENT), indent=2):
         case {"files": dict() as files}:
             pass
         case _:

@@ -10,6 +10,8 @@ from typing import Any
 
 from aha.durable.disk import Disk, trouble
 from aha.durable.files import seal, unseal
+from aha.durable.reading import LONGEST_LINE, read_lines
+from aha.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,18 @@ def read_journal(path: Path) -> Journal:
     """A line counts once its newline is there."""
     if not path.exists():
         return Journal((), (), 0, 0)
-    with trouble(path):
-        data = path.read_bytes()
-    *lines, tail = data.split(b"\n")
-    found = [unseal(line + b"\n") for line in lines]
+    found: list[dict[str, Any] | None] = []
+    end, torn = 0, 0
+    for number, line in read_lines(path):
+        if len(line) > LONGEST_LINE:
+            raise BadInput(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
+        if line.endswith(b"\n"):
+            found.append(unseal(line))
+            end += len(line)
+        else:
+            torn = len(line)
     damaged = tuple(number for number, record in enumerate(found, start=1) if record is None)
-    return Journal(tuple(filter(None, found)), damaged, len(data) - len(tail), len(tail))
+    return Journal(tuple(filter(None, found)), damaged, end, torn)
 
 
 def append_journal(disk: Disk, path: Path, record: Mapping[str, Any]) -> None:

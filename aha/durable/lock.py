@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from aha.errors import BadInput, DiskTrouble
+from aha.json_text import parse_json
 
 PATIENCE_S = 0.5
 _held: set[int] = set()
@@ -77,7 +78,7 @@ def _owner(path: Path) -> str:
 
 def _signature(path: Path) -> object:
     try:
-        return json.loads(path.read_text())
+        return parse_json(path.read_text())
     except (OSError, ValueError):
         return None
 

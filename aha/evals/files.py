@@ -3,51 +3,71 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import json
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from aha.durable.reading import LARGEST, LONGEST_LINE, Unpacks, open_file, open_unpacked, watch
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 
 DEEPEST = 4  # folders below the one that is named
-BIGGEST = 2_000_000_000  # bytes unpacked
+_BOM = b"\xef\xbb\xbf"
 
 
 def read_bytes(path: Path) -> bytes:
     """The content, unpacked by its first bytes: gzip, or a zip with one file in it. BadInput where there is none to read."""
-    try:
-        data = path.expanduser().read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            with gzip.open(io.BytesIO(data)) as packed:
-                data = packed.read(BIGGEST)
-        elif data.startswith(b"PK\x03\x04"):
-            data = _only_member(path, data)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: there is no such file") from None
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
-    return data.removeprefix(b"\xef\xbb\xbf")
+    with _plain(path) as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise BadInput(f"{path}: more than {LARGEST:,} bytes, the most that is read as a whole; JSON lines may be longer")
+    return data.removeprefix(_BOM)
 
 
 def read_json(path: Path) -> Any:
     """One JSON value, or the list of the values of JSON lines. BadInput names the line that is none."""
+    with _plain(path) as file:
+        first = file.readline(LONGEST_LINE + 1).removeprefix(_BOM)
+        second = file.readline(LONGEST_LINE + 1)
+        while second and not second.strip():
+            second = file.readline(LONGEST_LINE + 1)
+        if not second or not _is_json(first):
+            return _whole(path)
+    return [value for _, value in _records(path)]
+
+
+def _whole(path: Path) -> Any:
     try:
-        text = read_bytes(path).decode()
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8: {error}") from None
+        return parse_json(read_bytes(path))
+    except NotJson as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def _is_json(line: bytes) -> bool:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as whole:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-        if len(lines) < 2:
-            raise BadInput(f"{path}: not JSON: {whole or 'it is empty'}") from None
-    return [_line(path, number, line) for number, line in lines]
+        parse_json(line)
+    except NotJson:
+        return False
+    return True
+
+
+def _records(path: Path) -> Iterator[tuple[int, Any]]:
+    with _plain(path) as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise BadInput(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
+            if line.strip():
+                try:
+                    yield number, parse_json(line)
+                except NotJson as error:
+                    raise BadInput(f"{path}, line {number}: {error}") from None
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -108,16 +128,30 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(root) / name for name in names)
 
 
-def _only_member(path: Path, data: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX")]
-        if len(members) != 1 or members[0].file_size > BIGGEST:
-            raise BadInput(f"{path}: {len(members)} files in it; a zip is read where it holds one")
-        return archive.read(members[0])
+@contextmanager
+def _plain(path: Path) -> Iterator[io.BufferedReader]:
+    """The file as it was before somebody packed it."""
+    path = path.expanduser()
+    if not path.exists():
+        raise BadInput(f"{path}: there is no such file")
+    with open_file(path) as file:
+        start = file.peek(4)[:4]
+        if start.startswith(b"PK\x03\x04"):
+            with _only_member(path, file) as member:
+                yield member
+            return
+    with open_unpacked(path, packed=start.startswith(b"\x1f\x8b")) as file:
+        yield file
 
 
-def _line(path: Path, number: int, line: str) -> Any:
+@contextmanager
+def _only_member(path: Path, file: io.BufferedReader) -> Iterator[io.BufferedReader]:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}, line {number}: not JSON: {error}") from None
+        with zipfile.ZipFile(file) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX")]
+            if len(members) != 1:
+                raise BadInput(f"{path}: {len(members)} files in it; a zip is read where it holds one")
+            with archive.open(members[0]) as inner:
+                yield watch(cast(Unpacks, inner), path)  # a ZipExtFile
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aha.codec import decode, encode
-from aha.durable import Disk, replace_file, trouble
+from aha.durable import Disk, read_records, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.measurement import Sample
 from aha.redact import hide
@@ -24,9 +24,7 @@ def write_samples(path: Path, samples: Sequence[Sample]) -> None:
 
 def read_samples(path: Path) -> list[Sample]:
     """What `write_samples` wrote. DiskTrouble where it is damaged."""
-    with trouble(path):
-        data = path.read_bytes()
     try:
-        return [decode(json.loads(line), Sample) for line in gzip.decompress(data).decode().split("\n") if line]
-    except (EOFError, OSError, ValueError, BadInput) as error:
+        return [decode(line, Sample) for _, line in read_records(path)]
+    except BadInput as error:
         raise DiskTrouble(f"{path}: damaged ({error}); delete it and the model is asked again") from error

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aha.codec import decode, encode
-from aha.durable import Disk, append_journal, read_journal, replace_file, trouble
+from aha.durable import Disk, append_journal, read_document, read_journal, read_records, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.examined import Generation, Graded, line_of
 from aha.evals.exams.exam import Item
@@ -80,12 +79,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS
     if not path.is_file():
         raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
-    with trouble(path):
-        text = path.read_text(encoding="utf-8")
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise BadInput(f"{path}: not JSON: {error}") from None
+    found = read_document(path)
     if not isinstance(found, dict) or not {"benchmark", "k"} <= found.keys():
         raise BadInput(f"{path}: it names no benchmark and k; `aha eval --out` writes both")
     return found
@@ -106,12 +100,9 @@ def kept_items(folder: Path) -> list[Item] | None:
     path = folder / ITEMS
     if not path.is_file():
         return None
-    with trouble(path):
-        packed = path.read_bytes()
     try:
-        rows = [json.loads(line) for line in gzip.decompress(packed).decode().split("\n") if line]
-        return [Item(**{**row, "reference": decode(row["reference"], Reference)}) for row in rows]
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, BadInput) as error:
+        return [Item(**{**row, "reference": decode(row["reference"], Reference)}) for _, row in read_records(path)]
+    except (TypeError, KeyError, BadInput) as error:
         raise DiskTrouble(f"{path}: damaged ({type(error).__name__}); delete it and name the benchmark's rows with --data") from None
 
 

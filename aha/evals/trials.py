@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import decode, encode
-from aha.durable import Disk, append_journal, read_journal, replace_file, trouble
+from aha.durable import Disk, append_journal, read_document, read_journal, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.attempts import Attempt, Tried
 from aha.redact import hide_tree
@@ -57,8 +57,9 @@ class Trials:
         if not path.exists():
             replace_file(Disk(), path, json.dumps(settings, ensure_ascii=False, indent=2).encode())
             return
-        with trouble(path):
-            known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_document(path)
+        if not isinstance(known, dict):
+            raise BadInput(f"{path}: it names no settings; choose another --out")
         if apart := differences(known, settings):
             raise BadInput(
                 f"{path.parent}: it was begun with other settings ({'; '.join(apart[:3])}); choose another --out, or the same settings"

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from aha.durable import trouble
+from aha.durable import read_document, trouble
 from aha.errors import BadInput
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -21,7 +21,7 @@ def keep_layers(folder: Path, layers: Sequence[int]) -> None:
 
     BadInput where it has no such layers, or where its weights are in several files."""
     with trouble(folder):
-        config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config: dict[str, Any] = read_document(folder / CONFIG)
         layer_count = config.get("num_hidden_layers")
         if not isinstance(layer_count, int) or not (folder / WEIGHTS).is_file():
             raise BadInput(f"{folder}: its layers cannot be told apart: one file of weights and `num_hidden_layers` are needed")

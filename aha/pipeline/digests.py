@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from aha.durable import Disk, replace_file, trouble
+from aha.durable import Disk, read_document, replace_file, trouble
 from aha.errors import BadInput
 from aha.rundir import Record
 
@@ -93,7 +93,7 @@ def _read(path: Path | None) -> dict[str, list[int | str]]:
     if path is None or not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_bytes())
-    except ValueError:
+        found = read_document(path)
+    except BadInput:  # only a help
         return {}
     return {key: value for key, value in found.items() if isinstance(value, list) and len(value) == 3} if isinstance(found, dict) else {}

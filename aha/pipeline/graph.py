@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from aha.codec import decode
-from aha.durable import Disk, check_folder, replace_file, seal, trouble, unseal
+from aha.durable import DOCUMENT, Disk, check_folder, read_file, replace_file, seal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline.digests import SUMS, Digests
 from aha.pipeline.makings import Makings, makings
@@ -144,8 +144,7 @@ class Graph:
     def _all_noted(self) -> dict[str, dict[str, str]]:
         if not self.ledger.exists():
             return {}
-        with trouble(self.ledger):
-            record = unseal(self.ledger.read_bytes(), indent=2)
+        record = unseal(read_file(self.ledger, DOCUMENT), indent=2)
         if record is None:
             raise DiskTrouble(f"{self.ledger}: damaged: its checksum differs; delete it and run the same command again: no result is lost")
         return cast(dict[str, dict[str, str]], record)
@@ -160,9 +159,7 @@ class Graph:
 def read_lineage(folder: Path) -> tuple[str, Makings]:
     """The stage that the run directory belongs to, and what its result follows from."""
     path = folder / LINEAGE
-    with trouble(path):
-        text = path.read_bytes()
-    record = unseal(text, indent=2)
+    record = unseal(read_file(path, DOCUMENT), indent=2)
     if record is None:
         raise DiskTrouble(f"{path}: damaged: its checksum differs; remove {folder} and run the same command again: the stage is redone")
     return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Makings)

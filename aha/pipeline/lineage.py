@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import decode
-from aha.durable import trouble
+from aha.durable import read_lines
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 from aha.pipeline.graph import LINEAGE, read_lineage
 from aha.pipeline.makings import Input, Makings
 from aha.rundir import read_manifest
 from aha.settings import nearest
-from aha.tasks.reading import LINES, TABLE
+from aha.tasks.reading import LINES, LONGEST_LINE, TABLE
 from aha.tasks.tables import read_table
 from aha.types import Origin
 
@@ -171,11 +171,10 @@ def _rows(path: Path, holding: str = "") -> Iterator[Row]:
     if path.suffix == TABLE:
         yield from (row for row in _table(path) if holding in ("", row.id))
         return
-    opened = gzip.open if path.name.endswith(".gz") else open
-    with trouble(path), opened(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip() and (holding in line or json.dumps(holding)[1:-1] in line):
-                yield Row(path, number, _fields(path, number, line))
+    sought = {holding.encode("utf-8", "replace"), json.dumps(holding)[1:-1].encode()}
+    for number, line in read_lines(path, LONGEST_LINE):
+        if line.strip() and any(each in line for each in sought):
+            yield Row(path, number, _fields(path, number, line))
 
 
 def _table(path: Path) -> Iterator[Row]:
@@ -185,11 +184,11 @@ def _table(path: Path) -> Iterator[Row]:
         yield Row(path, number, fields)
 
 
-def _fields(path: Path, number: int, line: str) -> Mapping[str, Any]:
+def _fields(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise BadInput(f"{path}, line {number}: not JSON: {error}") from None
+        found = parse_json(line) if len(line) <= LONGEST_LINE else None
+    except NotJson as error:
+        raise BadInput(f"{path}, line {number}: {error}") from None
     if not isinstance(found, dict):
         raise BadInput(f"{path}, line {number}: {str(found)[:40]!r} where a row should stand")
     return found

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.durable import trouble
+from aha.durable import DOCUMENT, read_file, read_records
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 from aha.paper import Column
 
 ALIASES = {  # what a benchmark may be called -> what the paper's column comes to
@@ -116,15 +116,10 @@ def same_benchmark(name: str) -> str:
 
 
 def _results(path: Path) -> Iterator[Mapping[str, Any]]:
-    with trouble(path):
-        text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        found = json.loads(text)
-    except ValueError:
-        try:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
-            raise BadInput(f"{path}: not a result in JSON: {error}") from None
+        found = parse_json(read_file(path, DOCUMENT))
+    except NotJson:
+        found = [value for _, value in read_records(path)]
     for fields in found if isinstance(found, list) else [found]:
         if not isinstance(fields, dict):
             raise BadInput(f"{path}: {str(fields)[:40]!r} where a result should stand")

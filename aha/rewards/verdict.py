@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-from typing import Any, NoReturn
 from unicodedata import category
 
+from aha.json_text import NotJson, parse_json
 from aha.types import Abstained, Choice, Conversation, Grade, Judged, Latex, Message, Number, Reference, Right, Text, Wrong
 
 ASKED = """\
@@ -68,8 +68,8 @@ def quoted(text: str) -> str:
 def read(text: str) -> Grade:
     """The verdict of a judge's reply: one JSON object of exactly this form, a Markdown fence around it allowed. Anything else abstains."""
     try:
-        record = json.loads(_unfenced(text[:LONGEST_REPLY]), parse_constant=_refuse, object_pairs_hook=_once)
-    except (ValueError, RecursionError):
+        record = parse_json(_unfenced(text[:LONGEST_REPLY]))
+    except NotJson:
         return Abstained("its reply is not one JSON object")
     match record:
         case {"analysis": str(analysis), "correctness": "correct" | "incorrect" as correctness} if len(record) == 2:
@@ -81,14 +81,3 @@ def _unfenced(text: str) -> str:
     lines = text.strip().split("\n")
     fenced = len(lines) > 2 and lines[0].strip() in ("```", "```json") and lines[-1].strip() == "```"
     return "\n".join(lines[1:-1]) if fenced else text.strip()
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise ValueError("a name stands twice")
-    return record

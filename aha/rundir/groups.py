@@ -7,8 +7,11 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from aha.codec import decode, encode
+from aha.durable import read_records
+from aha.errors import BadInput
 from aha.redact import hide
 from aha.types import Completion, Group
 
@@ -24,10 +27,17 @@ def pack(groups: Sequence[Group]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(data: bytes) -> list[Group]:
-    """Equal to what was packed, to the bit."""
-    lines = gzip.decompress(data).splitlines()  # of bytes: text has other line ends
-    return [decode(json.loads(line), Group) for line in lines]
+def unpack(path: Path) -> list[Group]:
+    """Equal to what was packed, to the bit. BadInput names the line that is no group."""
+    return [_group(path, number, line) for number, line in read_records(path)]
+
+
+def _group(path: Path, number: int, line: object) -> Group:
+    try:
+        found: Group = decode(line, Group)
+    except BadInput as error:
+        raise BadInput(f"{path}, line {number}: {error}") from None
+    return found
 
 
 def _line(group: Group) -> str:

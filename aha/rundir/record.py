@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import decode
-from aha.durable import SUMS, check_folder, read_journal, trouble, unseal
+from aha.durable import DOCUMENT, SUMS, check_folder, open_file, read_file, read_journal, unseal
 from aha.errors import BadInput, DiskTrouble
+from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import unpack
 from aha.rundir.manifest import Manifest
 from aha.rundir.old_names import with_new_names
@@ -61,8 +61,7 @@ class Record:
         sums = {line["rollout"]: line.get(GROUPS_KEY) for line in self._journal(METRICS)}
         if problem := self._groups_problem(rollout, sums.get(rollout)):
             raise DiskTrouble(problem)
-        with trouble(path):
-            return unpack(path.read_bytes())
+        return unpack(path)
 
     def checkpoints(self) -> list[Checkpoint]:
         """Oldest first; not yet checked (`durable.check_folder` does)."""
@@ -95,8 +94,7 @@ class Record:
     def result(self) -> dict[str, Any]:
         """What `finish` was given."""
         path = self.root / "result.json"
-        with trouble(path):
-            record = unseal(path.read_bytes(), indent=2)
+        record = unseal(read_file(path, DOCUMENT), indent=2)
         if record is None:
             raise DiskTrouble(f"{path}: damaged: its checksum differs; delete it and run the same command again")
         return record
@@ -114,15 +112,14 @@ class Record:
         path = self._groups_path(rollout)
         if not path.exists():
             return f"{path}: missing"
-        with trouble(path):
-            same = hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        with open_file(path) as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
         return "" if same else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
 
 
 def read_manifest(path: Path) -> Manifest:
     """A run's manifest. One without its `crc` line, written by a person, is taken as it is."""
-    with trouble(path):
-        data = path.read_bytes()
+    data = read_file(path, DOCUMENT)
     record = unseal(data, indent=2) or _by_hand(path, data)
     try:
         manifest: Manifest = decode(record, Manifest)
@@ -141,9 +138,9 @@ def _said_by(read: Callable[[], object]) -> str:
 
 def _by_hand(path: Path, data: bytes) -> Any:
     try:
-        record = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: not JSON: {error}") from None
+        record = parse_json(data)
+    except NotJson as error:
+        raise BadInput(f"{path}: {error}") from None
     if isinstance(record, dict) and "crc" in record:
         raise BadInput(f'{path}: it was edited or damaged: its checksum differs; undo that, or delete its "crc" line to take it as it is')
     return record

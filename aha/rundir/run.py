@@ -20,6 +20,7 @@ from aha.durable import (
     folder_bytes,
     is_aside,
     publish_folder,
+    read_document,
     read_journal,
     remove_folder,
     replace_file,
@@ -128,8 +129,7 @@ class RunDir(Record):
             return None
         sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal(METRICS) if GROUPS_KEY in line}
         self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
-        with trouble(found.folder):
-            state = decode(json.loads((found.folder / PROGRESS).read_bytes()), _State)
+        state = decode(read_document(found.folder / PROGRESS), _State)
         self._retain(state.keep)
         return Resumed(found.folder, rollout, dict(state.progress))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import TypeVar
 from aha.codec import decode
 from aha.durable import Disk, Place, Shards, publish_folder, remove_folder
 from aha.errors import BadInput, BarFailed
+from aha.json_text import parse_json
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling, Stop
 from aha.redact import hide
 from aha.rundir import RunDir
@@ -243,5 +243,5 @@ def _fill(folder: Path, lines: Sequence[str], per_shard: int) -> None:
 
 
 def _decoded(line: str, kind: type[Row]) -> Row:
-    row: Row = decode(json.loads(line), kind)
+    row: Row = decode(parse_json(line), kind)
     return row

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 from aha.protocols import Asking, Backend, Sampling
 from aha.redact import hide
 from aha.rewards.verdict import quoted
@@ -166,8 +166,8 @@ def read(text: str, values: Mapping[str, float]) -> float | None:
     lines = text.strip().split("\n")
     fenced = len(lines) > 2 and lines[0].strip() in ("```", "```json") and lines[-1].strip() == "```"
     try:
-        record: Any = json.loads("\n".join(lines[1:-1]) if fenced else text)
-    except (ValueError, RecursionError):
+        record: Any = parse_json("\n".join(lines[1:-1]) if fenced else text)
+    except NotJson:
         return None
     match record:
         case {"analysis": str(), "verdict": str(verdict)} if len(record) == 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from aha.durable import Disk, Place, Shards, remove_folder, trouble
 from aha.errors import BadInput, BarFailed
+from aha.json_text import parse_json
 from aha.redact import hide
 from aha.rundir import RunDir
 from aha.stages.funnel import ENDS, KEPT, Tally, report
@@ -50,7 +50,7 @@ class Store:
     def texts(self) -> Iterator[tuple[str, str, str]]:
         """What was asked, thought and said, of every row that is there."""
         for line in Shards.read(self._shards[ROWS].folder):
-            *before, last = json.loads(line)["messages"]
+            *before, last = parse_json(line)["messages"]
             yield "\n".join(message["content"] for message in before), last.get("reasoning_content", ""), last["content"]
 
 
@@ -83,7 +83,7 @@ def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "j
 def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Id, domain and line of each row."""
     for line in Shards.read(folder):
-        row = json.loads(line)
+        row = parse_json(line)
         yield row["id"], row["domain"], line
 
 

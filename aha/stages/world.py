@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from aha.codec import decode, encode
-from aha.durable import Disk, replace_file, trouble
+from aha.durable import Disk, read_records, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.tiny_world import NAME, PROBLEMS, PROMPTS, Measured, Shown, held_out, measure, shown
 from aha.grading import Graders
@@ -120,9 +120,7 @@ def write_shown(path: Path, replies: Sequence[Shown]) -> None:
 
 def read_shown(path: Path) -> list[Shown]:
     """What `write_shown` wrote. DiskTrouble where it is damaged."""
-    with trouble(path):
-        data = path.read_bytes()
     try:
-        return [decode(json.loads(line), Shown) for line in gzip.decompress(data).decode().split("\n") if line]
-    except (EOFError, OSError, ValueError, BadInput) as error:
+        return [decode(line, Shown) for _, line in read_records(path)]
+    except BadInput as error:
         raise DiskTrouble(f"{path}: damaged ({error}); delete it and the model is asked again") from error

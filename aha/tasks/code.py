@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from aha.json_text import PYTHON_DIGITS, NotJson, parse_json
 from aha.tasks.reading import RefusedRow, Row
 from aha.types import Asserts, Calls, Code, Problem, Stdio
 
@@ -199,8 +200,8 @@ def _listed(value: object) -> list[Any]:
 def _parsed(value: object) -> Any:
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return parse_json(value, digits=PYTHON_DIGITS)
+        except NotJson:
             return value
     return value
 
@@ -243,9 +244,9 @@ def _json_pair(pair: Mapping[str, Any]) -> tuple[str, str]:
     """Arguments and value as JSON. LiveCodeBench writes one argument a line, others a list of them."""
     given, wanted = pair["input"], pair["output"]
     try:
-        args = [json.loads(line) for line in given.split("\n") if line.strip()] if isinstance(given, str) else given
-        value = json.loads(wanted) if isinstance(wanted, str) and pair.get("testtype") == "functional" else wanted
-    except (ValueError, RecursionError) as error:
+        args = [parse_json(line, digits=PYTHON_DIGITS) for line in given.split("\n") if line.strip()] if isinstance(given, str) else given
+        value = parse_json(wanted, digits=PYTHON_DIGITS) if isinstance(wanted, str) and pair.get("testtype") == "functional" else wanted
+    except NotJson as error:
         raise _Bad(f"a test's arguments or value are no JSON ({str(given)[:40]!r})") from error
     if not isinstance(args, list):
         args = [args]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
 
+from aha.durable import open_unpacked, read_lines, unpack_file
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 from aha.tasks.tables import read_table, table_rows
 
 LONGEST_LINE = 4_000_000  # bytes
@@ -74,27 +72,19 @@ def count_rows(path: Path) -> int:
     """How many rows a file has: what a table says of itself, or its lines."""
     if path.suffix == TABLE:
         return table_rows(path)
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return sum(1 for line in file if line.strip())
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return sum(1 for _, line in read_lines(path, LONGEST_LINE) if line.strip())
 
 
 def _from_file(path: Path) -> Iterator[Row | RefusedRow]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            start = file.read(4096).removeprefix(_BOM).lstrip()
-            file.seek(0)
-            if start.startswith(b"["):
-                yield from _array(path, file.read())
-                return
-            for number, line in enumerate(file, start=1):
-                bare = line.removeprefix(_BOM) if number == 1 else line
-                if bare.strip():
-                    yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    with open_unpacked(path) as file:
+        start = file.peek(4096)[:4096].removeprefix(_BOM).lstrip()
+    if start.startswith(b"["):
+        yield from _array(path, unpack_file(path))
+        return
+    for number, line in read_lines(path, LONGEST_LINE):
+        bare = line.removeprefix(_BOM) if number == 1 else line
+        if bare.strip():
+            yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
 
 
 def _from_table(path: Path) -> Iterator[Row | RefusedRow]:
@@ -105,18 +95,21 @@ def _from_table(path: Path) -> Iterator[Row | RefusedRow]:
 
 def _line(line: bytes, place: str, name: str) -> Row | RefusedRow:
     if len(line) > LONGEST_LINE:
-        return RefusedRow(place, f"{len(line):,} bytes long: at most {LONGEST_LINE:,} are read")
-    fields = _parse(line)
-    if isinstance(fields, _Unreadable):
-        return RefusedRow(place, f"{fields}: one JSON object a line is needed")
-    return _row(fields, place, name)
+        return RefusedRow(place, f"longer than the {LONGEST_LINE:,} bytes of a line that are read")
+    try:
+        return _row(parse_json(line, number=Decimal), place, name)
+    except NotJson as error:
+        return RefusedRow(place, f"{error}: one JSON object a line is needed")
 
 
 def _array(path: Path, text: bytes) -> Iterator[Row | RefusedRow]:
     """The objects of one JSON array, as some data sets are stored."""
-    rows = _parse(text)
-    if not isinstance(rows, list):
-        raise BadInput(f"{path} starts as a JSON array and is not one ({rows}): one array of objects, or one object a line, is needed")
+    try:
+        rows = parse_json(text, number=Decimal)
+    except NotJson as error:
+        raise BadInput(
+            f"{path} starts as a JSON array and is not one ({error}): one array of objects, or one object a line, is needed"
+        ) from None
     for number, fields in enumerate(rows, start=1):
         yield _row(fields, f"{path}, row {number}", f"{path.name}:{number}")
 
@@ -125,38 +118,6 @@ def _row(fields: object, place: str, name: str) -> Row | RefusedRow:
     if not isinstance(fields, dict):
         return RefusedRow(place, f'is {_kind(fields)}, not an object: {{"question": ..., "answer": ...}} is needed')
     return Row(place, name, fields)
-
-
-class _Unreadable(ValueError):
-    """Why a text is no JSON that we take."""
-
-
-def _parse(text: bytes) -> Any:
-    try:
-        return json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=Decimal, object_pairs_hook=_once)
-    except UnicodeDecodeError as error:
-        return _Unreadable(f"not UTF-8 at byte {error.start + 1}")
-    except json.JSONDecodeError as error:
-        return _Unreadable(f"not JSON at character {error.pos + 1} ({error.msg})")
-    except RecursionError:
-        return _Unreadable("JSON nested too deep")
-    except _Unreadable as error:
-        return error
-    except ValueError:
-        return _Unreadable("a number of more than 4,300 digits")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise _Unreadable(f"{name} is no JSON")
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Unreadable(f"field {twice[:40]!r} stands there twice")
-    return fields
 
 
 def _kind(value: object) -> str:

@@ -320,6 +320,14 @@ def test_a_body_of_another_form_is_no_reply(body: bytes):
 
 
 def test_a_usage_that_cannot_be_is_counted_from_the_text():
-    for usage in (None, 7, {"completion_tokens": -1}, {"completion_tokens": "7"}, {"completion_tokens": True}):
+    for usage in (None, 7, {"completion_tokens": None}, {"completion_tokens": "7"}, {"completion_tokens": True}):
         body = {"choices": [{"message": {"content": "12345678"}, "finish_reason": "stop"}], "usage": usage}
         assert read(json.dumps(body).encode())[0].tokens == 2
+
+
+@pytest.mark.parametrize("tokens", ["-5", "9" * 4_000, "1e999"])
+def test_a_count_that_no_reply_can_have_is_no_reply(tokens: str):
+    body = '{"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}], "usage": {"completion_tokens": N}}'.replace("N", tokens)
+    with pytest.raises(Failed) as failed:
+        read(body.encode())
+    assert len(failed.value.reason) < 200 and "\n" not in failed.value.reason

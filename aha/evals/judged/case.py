@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import decode, encode
-from aha.durable import Disk, replace_file, trouble
+from aha.durable import Disk, read_document, replace_file
 from aha.errors import BadInput, BarFailed
 from aha.evals.examined import Generation, Graded
 from aha.evals.exams.exam import Exam, Item
@@ -90,9 +90,8 @@ def read_case(folder: Path, exam: Exam, items: Sequence[Item], data: str | None,
     if not path.is_file():
         return None
     try:
-        with trouble(path):
-            how: How = decode(json.loads(path.read_text(encoding="utf-8")), How)
-    except (ValueError, BadInput) as error:
+        how: How = decode(read_document(path), How)
+    except BadInput as error:
         raise BadInput(f"{path}: it does not say who judged: {error}") from None
     found = seated(exam, items, data, [Path(each) for each in how.baseline], how.orders)
     if found.jury.prompt.digest != how.prompt:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from aha.json_text import NotJson, parse_json
+
 CONNECT_S = 10.0
 CHUNK = 1 << 16
 AGAIN = (408, 425, 429)  # and every 5xx: the server may answer later; any other refusal is of the question
@@ -37,7 +39,7 @@ class Place:
     credentials: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, url: str, key: str | None = None) -> Place | None:
+    def of(cls, url: str) -> Place | None:
         """The place that an address names; None where it names none. A user and a password in the address are credentials."""
         try:
             parts = urlsplit(url)
@@ -46,7 +48,7 @@ class Place:
             return None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return None
-        credentials = f"Bearer {key}" if key else None
+        credentials = None
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             credentials = f"Basic {b64encode(pair.encode()).decode()}"
@@ -69,9 +71,9 @@ def post(place: Place, path: str, question: dict[str, Any], deadline: float, lon
     if status != 200:
         raise Fault(f"HTTP {status}", final=status < 500 and status not in AGAIN, after_s=after_s)
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Fault(f"the answer is not JSON: {len(body)} bytes") from error
+        answer = parse_json(body)
+    except NotJson as error:
+        raise Fault(f"the answer is no JSON that is read ({error})") from error
     if not isinstance(answer, dict):
         raise Fault("the answer is not a JSON object")
     return answer

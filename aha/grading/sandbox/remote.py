@@ -13,13 +13,14 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
 from aha.grading.sandbox.http import Fault, Place, post
 from aha.grading.sandbox.job import Job, Outcome, Tier
 from aha.grading.sandbox.wire import Form, Fusion, Piston
+from aha.redact.keys import check_connection, host_of, key_for
 
 __all__ = ["RemoteSandbox", "why_not"]
 
@@ -40,14 +41,19 @@ class Server:
     form: Form
 
     @classmethod
-    def of(cls, url: str, key: str | None) -> Server:
+    def of(cls, url: str, key: str | None = None, among: Collection[str] = ()) -> Server:
+        """The server at an address, with a `key`, or with the environment's for it; `among`: all hosts that $AHA_SANDBOX_KEY may be for."""
         kind, _, rest = url.rpartition("+")
         forms: dict[str, Form] = {"": Fusion(), "fusion": Fusion(), "piston": Piston()}
         form = forms.get(kind)
-        place = Place.of(rest, key)
+        place = Place.of(rest)
         if form is None or place is None:
             shown = place.shown if place else "an address"
             raise BadInput(f"{URLS}: {shown} is not of the form http://host:port, https://host:port or piston+http://host:port")
+        if place.credentials is None and (found := key or key_for(place.shown, general=KEY, among=among)):
+            place = replace(place, credentials=f"Bearer {found}")
+        if place.credentials is not None:
+            check_connection(place.shown, "its key")
         return cls(place, form)
 
 
@@ -65,8 +71,12 @@ def why_not() -> str | None:
 
 def named() -> list[Server]:
     """The servers that the environment names."""
-    key = os.environ.get(KEY) or None
-    return [Server.of(url, key) for url in os.environ.get(URLS, "").replace(",", " ").split()]
+    return _all_of(os.environ.get(URLS, "").replace(",", " ").split())
+
+
+def _all_of(urls: Sequence[str], key: str | None = None) -> list[Server]:
+    hosts = {host_of(url.rpartition("+")[2]) for url in urls}
+    return [Server.of(url, key, hosts) for url in urls]
 
 
 def _answers(place: Place) -> bool:
@@ -82,7 +92,7 @@ class RemoteSandbox:
 
     def __init__(self, urls: Sequence[str] | str = (), workers: int = 8, key: str | None = None, deadline_s: float | None = None) -> None:
         given = [urls] if isinstance(urls, str) else list(urls)
-        self._servers = [Server.of(url, key or os.environ.get(KEY) or None) for url in given] or named()
+        self._servers = _all_of(given, key) or named()
         if not self._servers:
             raise BadInput(f"sandbox remote: {NONE_NAMED}")
         self._deadline_s = deadline_s

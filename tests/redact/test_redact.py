@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aha.redact import HIDDEN, Secrets, found, guarded_output, hide, learn, mask, mask_setting, mask_words
 from aha.rundir import Setting, describe
 from aha.rundir.groups import pack, unpack
-from aha.types import Completion, Problem, Reply, Text
+from aha.types import Completion, Group, Problem, Reply, Text
 from tests.runs import group
 
 CANARY = 'Can"ary-\\7f3a/é+='
@@ -172,25 +172,30 @@ def secret() -> str:
     return "c4nary-learned-77"
 
 
-def test_groups_without_secrets_are_recorded_to_the_bit(secret: str):
-    groups = [group(0), group(1)]
-    assert unpack(pack(groups)) == groups
+def kept(folder: Path, *groups: Group) -> list[Group]:
+    """As they are read again."""
+    (folder / "0.jsonl.gz").write_bytes(pack(groups))
+    return unpack(folder / "0.jsonl.gz")
 
 
-def test_of_what_a_model_wrote_the_secret_is_hidden_and_the_tokens_that_spell_it(secret: str):
+def test_groups_without_secrets_are_recorded_to_the_bit(secret: str, tmp_path: Path):
+    assert kept(tmp_path, group(0), group(1)) == [group(0), group(1)]
+
+
+def test_of_what_a_model_wrote_the_secret_is_hidden_and_the_tokens_that_spell_it(secret: str, tmp_path: Path):
     whole = group(0)
     leaking = Reply(f"<think>{secret}</think>x", secret, "x", 2, "stop")
-    [kept] = unpack(pack([replace(whole, replies=(leaking, whole.replies[1]))]))
-    assert kept.replies == (Reply(f"<think>{HIDDEN}</think>x", HIDDEN, "x", 2, "stop"), whole.replies[1])
-    assert kept.completions == (Completion((0, 0), whole.completions[0].logprobs, "stop", 0), whole.completions[1])
-    assert kept.prompt == whole.prompt
+    [found] = kept(tmp_path, replace(whole, replies=(leaking, whole.replies[1])))
+    assert found.replies == (Reply(f"<think>{HIDDEN}</think>x", HIDDEN, "x", 2, "stop"), whole.replies[1])
+    assert found.completions == (Completion((0, 0), whole.completions[0].logprobs, "stop", 0), whole.completions[1])
+    assert found.prompt == whole.prompt
 
 
-def test_of_a_question_as_well(secret: str):
+def test_of_a_question_as_well(secret: str, tmp_path: Path):
     problem = Problem("p", "d", f"What is {secret}?", "en", Text((secret,)))
-    [kept] = unpack(pack([replace(group(0), problem=problem)]))
-    assert kept.problem == Problem("p", "d", f"What is {HIDDEN}?", "en", Text((HIDDEN,)))
-    assert kept.prompt == (0, 0, 0) and kept.completions == group(0).completions
+    [found] = kept(tmp_path, replace(group(0), problem=problem))
+    assert found.problem == Problem("p", "d", f"What is {HIDDEN}?", "en", Text((HIDDEN,)))
+    assert found.prompt == (0, 0, 0) and found.completions == group(0).completions
 
 
 def test_a_manifest_holds_no_key_and_is_the_same_for_the_same_run():

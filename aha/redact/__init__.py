@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 from urllib.parse import quote, unquote
 
+from aha.errors import DiskTrouble
+from aha.plain import one_line, plain
+
 HIDDEN = "[hidden]"
 SHORTEST = 8  # what is shorter stands in innocent text as well
 LONG = 12
@@ -169,6 +172,11 @@ def mask(text: str) -> str:
     return GIVEN.sub(rf"\1\2\3{HIDDEN}\3", FORMS.sub(HIDDEN, hide(text)))
 
 
+def clip(text: str, most: int = 200) -> str:
+    """A text from outside as a message may hold it: rid of secrets before it is cut, so that no part of one is left; in one line."""
+    return one_line(mask(text), most)
+
+
 def mask_words(words: Iterable[str]) -> tuple[str, ...]:
     """A command line, the value after a flag such as `--api-key` hidden."""
     masked: list[str] = []
@@ -206,21 +214,45 @@ def hide_tree(value: Any) -> Any:
 
 
 class _Guarded:
-    """A stream that rids each text it is given of what is secret; in all else the stream it stands for."""
+    """A stream that rids each text of what is secret and spells out what a terminal would obey; in all else the stream it stands for.
+    DiskTrouble where nothing can be written to it, as on a full disk."""
 
-    def __init__(self, stream: TextIO, rid: Callable[[str], str]) -> None:
-        self._stream, self._rid = stream, rid
+    def __init__(self, stream: TextIO, rid: Callable[[str], str], name: str, styled: bool = False) -> None:
+        self._stream, self._rid, self._name, self._styled = stream, rid, name, styled
 
     def write(self, text: str) -> int:
-        self._stream.write(self._rid(text))
+        with self._failing():
+            self._stream.write(plain(self._rid(text), self._styled))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 
+    def flush(self) -> None:
+        with self._failing():
+            self._stream.flush()
+
+    def for_styles(self) -> _Guarded:
+        """The same for texts of our own, which may have colours."""
+        return _Guarded(self._stream, self._rid, self._name, styled=True)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise DiskTrouble(f"{self._name}: {error.strerror}; what was to be written there is lost, and nothing else") from None
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def with_styles(stream: TextIO) -> TextIO:
+    """The stream for what we colour ourselves."""
+    return cast(TextIO, stream.for_styles()) if isinstance(stream, _Guarded) else stream
 
 
 @contextmanager
@@ -229,7 +261,7 @@ def guarded_output(words: Iterable[str]) -> Iterator[None]:
     known values."""
     look(words)
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = cast(TextIO, _Guarded(out, hide)), cast(TextIO, _Guarded(err, mask))
+    sys.stdout, sys.stderr = cast(TextIO, _Guarded(out, hide, "stdout")), cast(TextIO, _Guarded(err, mask, "stderr"))
     try:
         yield
     finally:

@@ -1,0 +1,98 @@
+"""JSON from anywhere, read strictly and within a bound of memory: the one reader of the package.
+
+A name stands once in an object, numbers are finite and not longer than a float can say, nothing is nested deeper than any record is, and
+what a text would take in memory is known before it is parsed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+DEEPEST = 64  # levels: whoever walks a value may recurse
+LONGEST_NUMBER = 308  # digits: what is longer is no float
+PYTHON_DIGITS = 4_300  # of a whole number that Python reads
+MOST_MEMORY = 256 << 20  # bytes of the values, as they are estimated from the text
+A_BRACKET, A_COMMA = 216, 72  # bytes at most of an object or a list, and of what stands between two commas beyond its text
+_UNUSUAL = re.compile(rf"\d{{{LONGEST_NUMBER}}}|\d[eE]\+?\d{{3}}")
+
+
+class NotJson(ValueError):
+    """Why a text is no JSON that is taken, in words for a person."""
+
+
+def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[str], Any] = float, digits: int = LONGEST_NUMBER) -> Any:
+    """The value. NotJson where the text is none, or would take more than `most` bytes. `number` makes what has a point or an exponent; a
+    whole number has at most so many `digits`."""
+    letters = _letters(text)
+    brackets = letters.count("{") + letters.count("[")
+    if len(letters) + A_BRACKET * brackets + A_COMMA * letters.count(",") > most:
+        raise NotJson(f"JSON that would take more than {most >> 20:,} MiB of memory")
+    try:
+        value = _decoded(letters, number, digits)
+    except json.JSONDecodeError as error:
+        raise NotJson(f"not JSON at character {error.pos + 1:,} ({error.msg})") from None
+    except RecursionError:
+        raise NotJson(f"JSON nested deeper than {DEEPEST} levels") from None
+    if brackets > DEEPEST and _too_deep(value):
+        raise NotJson(f"JSON nested deeper than {DEEPEST} levels")
+    return value
+
+
+def _letters(text: str | bytes) -> str:
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotJson(f"not UTF-8 at byte {error.start + 1:,}") from None
+
+
+def _decoded(text: str, number: Callable[[str], Any], digits: int) -> Any:
+    """Numbers are looked at one by one only where some text in it might be one of the unusual ones."""
+    if _UNUSUAL.search(text) is None:
+        return json.loads(text, parse_constant=_no_constant, parse_float=number, object_pairs_hook=_once)
+    return json.loads(
+        text,
+        parse_constant=_no_constant,
+        parse_int=lambda found: _whole(found, digits),
+        parse_float=lambda found: _finite(found, number),
+        object_pairs_hook=_once,
+    )
+
+
+def _whole(text: str, digits: int) -> int:
+    if len(text) > digits:
+        raise NotJson(f"a number of {len(text):,} digits: at most {digits:,} are read")
+    return int(text)
+
+
+def _finite(digits: str, number: Callable[[str], Any]) -> Any:
+    if len(digits) > 2 * LONGEST_NUMBER or not math.isfinite(float(digits)):
+        raise NotJson(f"{digits[:20]}: a number that no float can hold")
+    return number(digits)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise NotJson(f"{name} is no JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotJson(f"field {twice[:40]!r} stands there twice")
+    return fields
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node) if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True

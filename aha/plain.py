@@ -1,0 +1,40 @@
+"""The one place that spells out what a terminal obeys, or no eye can see, in texts that come from outside.
+
+Escape sequences, bells, line breaks that are none, letters without width, and marks that turn the direction of writing can make a line say
+what it does not. Each is shown as `\\uXXXX`, which within JSON is the same letter again.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNSEEN = (  # Unicode's controls, formats, surrogates and separators of lines, and the letters that are blank
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+_JOINED = r"(?<=[^\x00-\u02ff])[\u200c\u200d](?=[^\x00-\u02ff])"  # in scripts and signs that are written with joiners
+_FIND = re.compile(rf"({_JOINED})|[{_UNSEEN}]")
+_FIND_STYLED = re.compile(rf"({_JOINED}|\r|\x1b\[[0-9;?]*[A-Za-z])|[{_UNSEEN}]")
+
+
+def plain(text: str, styled: bool = False) -> str:
+    """The text with all that is unseen spelled out, line breaks and tabs excepted. `styled`: the codes that colour and place a text of our
+    own stay as well."""
+    return text if text.isascii() and text.isprintable() else (_FIND_STYLED if styled else _FIND).sub(_spelled, text)
+
+
+def one_line(text: str, most: int | None = None) -> str:
+    """The same in one line, of at most so many letters."""
+    line = " ".join(plain(text).split())
+    return line if most is None or len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _spelled(found: re.Match[str]) -> str:
+    letter = found[0]
+    if found[1]:
+        return letter
+    code = ord(letter)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\u{0xD800 + ((code - 0x10000) >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,0 +1,113 @@
+"""Which key a server is sent: one that was meant for it, from the environment, and over a connection that nobody reads along.
+
+`AHA_KEY_<HOST>` is the key of one host (upper case, every other character `_`); set and empty, it says that the host gets none. Then come
+the variable that a seat names and, for hosts that have one, the variable that the host's own tools read. `AHA_API_KEY` names no host: it
+goes to the one remote host that a command names, or to this machine where it names none.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from aha.errors import BadInput
+from aha.redact import learn
+
+ANY = "AHA_API_KEY"
+ONE = "AHA_KEY_"
+PLAIN_HTTP = "AHA_PLAIN_HTTP"
+KNOWN = {  # host -> what its own tools read
+    "api.openai.com": "OPENAI_API_KEY",
+    "api.deepseek.com": "DEEPSEEK_API_KEY",
+    "openrouter.ai": "OPENROUTER_API_KEY",
+}
+_ADDRESS = re.compile(r"https?://[^\s,;'\"<>]+", re.IGNORECASE)
+_named: set[str] | None = None  # by the command at work; None where no command is
+_given: set[str] = set()  # the hosts that AHA_API_KEY went to, where no command says which one is meant
+
+
+def name_hosts(words: Iterable[str]) -> None:
+    """The remote hosts in a command's words are those that it names."""
+    global _named
+    hosts = (host_of(address) for word in words for address in _ADDRESS.findall(word))
+    _named = {host for host in hosts if host and not is_here(host)}
+
+
+def host_of(address: str) -> str:
+    """The host of an address in lower case; empty where it has none."""
+    try:
+        return (urlsplit(address).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def is_here(host: str) -> bool:
+    """Whether it is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def key_for(address: str, variable: str = "", general: str = ANY, among: Iterable[str] | None = None) -> str:
+    """The key for a server, empty where there is none. `variable`: the seat's own; `general`: the one that names no host, and `among` the
+    hosts that it may be meant for. BadInput, in one line, where a key was meant and cannot be sent."""
+    host = host_of(address)
+    name = _variable(address, host, variable, general, among)
+    key = os.environ.get(name, "").strip()
+    if variable and name == variable and not key:
+        raise BadInput(f"${variable} is not set: it should hold the key for {address}")
+    if not key.isascii() or not key.isprintable():
+        raise BadInput(f"${name}: what it holds is no key: it has letters that no header can carry")
+    learn(key)
+    if key:
+        check_connection(address, f"the key in ${name}")
+    return key
+
+
+def own_variable(host: str) -> str:
+    """The variable of one host's key."""
+    return ONE + re.sub(r"[^A-Z0-9]", "_", host.upper())
+
+
+def check_connection(address: str, what: str) -> None:
+    """BadInput where a secret would cross a network that anybody on it can read."""
+    host = host_of(address)
+    told = {each.strip().lower() for each in os.environ.get(PLAIN_HTTP, "").split(",")}
+    if address.lower().startswith("http://") and not is_here(host) and host not in told:
+        raise BadInput(
+            f"{address}: {what} would go there unencrypted; use https, or name the host in ${PLAIN_HTTP}; a server that wants no key: "
+            f"set ${own_variable(host)} to nothing"
+        )
+
+
+def _variable(address: str, host: str, variable: str, general: str, among: Iterable[str] | None) -> str:
+    if (own := own_variable(host)) in os.environ:
+        return own
+    if variable:
+        return variable
+    known = KNOWN.get(host, "")
+    if not os.environ.get(general):
+        return known or general
+    hosts = _meant(host) if among is None else {each for each in among if not is_here(each)}
+    if (hosts == {host}) or (is_here(host) and not hosts):
+        return general
+    if known in os.environ or is_here(host):
+        return known
+    count = f"{len(hosts)} ({', '.join(sorted(hosts))})" if hosts else "none"
+    raise BadInput(
+        f"{address}: ${general} goes to one remote host only, and {count} is named: put the key for this one into ${own}, "
+        "which may be empty where the server wants none"
+    )
+
+
+def _meant(host: str) -> set[str]:
+    """The remote hosts that `AHA_API_KEY` may be for: the command's, or, within a program, the first that asked for it."""
+    if _named is not None:
+        return _named
+    if not is_here(host):
+        _given.add(host)
+    return _given
