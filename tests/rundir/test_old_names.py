@@ -13,7 +13,16 @@ from aha.rundir.old_names import NEW_NAMES
 def test_an_old_name_of_a_class_is_read_as_todays(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     settings = {"rl.problems": {"value": "Mixed", "source": "user"}}
-    record = {"recipe": "r", "settings": settings, "seeds": {}, "versions": {}, "git": None, "argv": [], "created": ""}
+    record = {
+        "recipe": "r",
+        "settings": settings,
+        "seeds": {},
+        "versions": {},
+        "git_commit": None,
+        "source": None,
+        "argv": [],
+        "created": "",
+    }
     path.write_text(json.dumps(record))
     assert read_manifest(path).settings["rl.problems"].value == "MixedProblems"
 

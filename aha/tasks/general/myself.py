@@ -54,7 +54,7 @@ def _is(words: tuple[str, str], language: Language) -> Prompt:
             return Prompt(f"Are you a {phrase}?", core, (("a language model",), ("not a",), *each_of(words, language)), thought)
         case "zh":
             core, thought = f"不是，我是语言模型，不是{phrase}。", f"因为我是语言模型，所以我不是{phrase}。"
-            return Prompt(f"你是{phrase}？", core, (("是语言模型",), ("，不是",), *each_of(words, language)), thought)
+            return Prompt(f"你是{phrase}吗？", core, (("是语言模型",), ("，不是",), *each_of(words, language)), thought)
 
 
 def _either(a: str, b: str, language: Language) -> Prompt:
