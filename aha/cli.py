@@ -20,7 +20,14 @@ from aha.redact.keys import name_hosts
 from aha.settings import nearest
 
 PIPE = 128 + signal.SIGPIPE
-EXTRAS = {"datasets": "data", "pyarrow": "data", "matplotlib": "report", "jinja2": "report", "openai": "api", "httpx2": "api"}
+EXTRAS = {
+    "datasets": "data",
+    "pyarrow": "data",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "openai": "api",
+    "httpx2": "api",
+} | dict.fromkeys(("nltk", "punkt", "langdetect"), "ifeval")
 ABOUT = "Trains a language model to reason the way DeepSeek-R1 was trained."
 SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 --questions 32; `aha show RECIPE` lists them."
 

@@ -9,7 +9,7 @@ from random import Random
 from aha.evals.attempts import Attempt, Sheet, Tried
 from aha.evals.paired import compare_paired
 from aha.evals.scaling import scaling
-from aha.evals.scored import score, share_right
+from aha.evals.scored import score
 
 PROBLEMS, SAMPLES = 30, 64
 
@@ -31,7 +31,7 @@ def main() -> None:
     before, after = sheet(0), sheet(1)
     wall, processor = time.perf_counter(), time.process_time()
     scored = score(before)
-    compare_paired([share_right(tried) for tried in before.problems], [share_right(tried) for tried in after.problems])
+    compare_paired([tried.verdicts for tried in before.problems], [tried.verdicts for tried in after.problems])
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"{PROBLEMS} problems x {SAMPLES} samples, every k: {processor:.2f} s of processor time, {wall:.2f} s by the clock")
     wall, processor = time.perf_counter(), time.process_time()

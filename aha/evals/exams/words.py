@@ -10,7 +10,7 @@ from typing import Any
 
 from aha.answers.claims import claim
 from aha.evals.exams.exam import Exam, Fields, Item, Judged, Source, WrongColumns, by_model, named, pick, said
-from aha.grading.instructions import ifeval_scores
+from aha.grading.instructions import check_installed, ifeval_scores
 from aha.grading.instructions import judge as judge_instructions
 from aha.types import Judged as JudgedReference
 from aha.types import Language, Open, Right, Text, Wrong
@@ -83,6 +83,7 @@ def _f1(answer: str, value: str) -> float:
 
 
 def _ifeval(fields: Fields, stem: str, number: int) -> Item:
+    check_installed()
     kinds, settings = pick(fields, "instruction_id_list"), pick(fields, "kwargs")
     about = {"kinds": [str(kind) for kind in kinds], "settings": [_given(each) for each in settings]}
     return Item(named(fields, stem, number, "key"), said(fields, "prompt"), "en", Open(), about=about)

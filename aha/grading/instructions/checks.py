@@ -72,7 +72,7 @@ def _paragraph_begins(reply: str, settings: Settings) -> bool:
     if place > full or not parts[place - 1].strip():
         return False
     begins = re.split(r"[.,?!'\"]", parts[place - 1].split()[0].lstrip("'").lstrip('"'), maxsplit=1)[0]
-    return full == int(settings["num_paragraphs"]) and begins.lower() == settings["first_word"].lower()
+    return full == int(settings["num_paragraphs"]) and "".join(map(str.lower, begins)) == settings["first_word"].lower()
 
 
 # --- what has to be in it -----------------------------------------------------------------------------------------------
@@ -110,7 +110,10 @@ def _sections(reply: str, settings: Settings) -> bool:
 
 
 def _json(reply: str, settings: Settings) -> bool:
-    bare = re.sub(r"^```(?:json|Json|JSON)?", "", reply.strip()).removesuffix("```")
+    bare = reply.strip()
+    for fence in ("```json", "```Json", "```JSON", "```"):
+        bare = bare.removeprefix(fence)
+    bare = bare.removesuffix("```")
     try:
         json.loads(bare.strip())
     except (ValueError, RecursionError):
@@ -119,7 +122,7 @@ def _json(reply: str, settings: Settings) -> bool:
 
 
 def _title(reply: str, settings: Settings) -> bool:
-    return any(title.strip("<>").strip() for title in re.findall(r"<<[^\n]+>>", reply))
+    return any(title.lstrip("<").rstrip(">").strip() for title in re.findall(r"<<[^\n]+>>", reply))
 
 
 # --- its form as a whole ------------------------------------------------------------------------------------------------

@@ -1,44 +1,43 @@
-"""Words, sentences and capitals as IFEval counts them."""
+"""Words, sentences and capitals as IFEval's reference checker counts them: by NLTK, with Punkt's English parameters."""
 
 from __future__ import annotations
 
-import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-_WORD = re.compile(r"\w+")
-_TOKEN = re.compile(r"\w+(?:[-.'’&]\w+)*\.?")
-_END = re.compile(r"[.!?]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[”’」』）]*")
-_ABBREVIATED = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|etc|inc|ltd|co|corp|no|vol|fig|approx|dept|est|gen|gov|rep|sen|capt|lt|col|rev|hon"
-    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|ph\.d)|(?:^|[\s(\"'])(?:[a-hj-z]|\d{1,3}))\.$",
-    re.IGNORECASE,
-)
-_LOOKS_BACK = 16  # characters; longer than any abbreviation
+if TYPE_CHECKING:
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
 
 
 def count_words(text: str) -> int:
-    """Runs of letters, digits and underscores."""
-    return len(_WORD.findall(text))
+    """Return the number of runs of letters, digits and underscores, as far as NLTK's release takes marks above letters for letters."""
+    from nltk.tokenize import RegexpTokenizer
+
+    return len(RegexpTokenizer(r"\w+").tokenize(text))
 
 
 def count_sentences(text: str) -> int:
-    """Ends of sentences, and what follows the last one. An abbreviation, an initial or a list's number ends none where the text goes on in
-    the same line."""
-    text = text.strip()
-    sentences, begun = 0, 0
-    for end in _END.finditer(text):
-        if not _goes_on(text, end.start(), end.end()):
-            sentences, begun = sentences + 1, end.end()
-    return sentences + bool(_WORD.search(text, begun))
+    """Return the number of sentences that Punkt (Kiss and Strunk 2006) divides the text into."""
+    return len(_splitter().tokenize(text))
 
 
 def count_capitals(text: str) -> int:
-    """Words all of whose letters are capitals."""
-    return sum(token.isupper() for token in _TOKEN.findall(text))
+    """Return the number of tokens, of each sentence as NLTK's word tokenizer divides it, whose letters are all capitals."""
+    from nltk.tokenize import NLTKWordTokenizer
+
+    words = NLTKWordTokenizer()
+    return sum(token.isupper() for sentence in _splitter().tokenize(text) for token in words.tokenize(sentence))
 
 
-def _goes_on(text: str, stop: int, end: int) -> bool:
-    rest = text[end : end + 2]
-    if text[stop] != "." or not rest:
-        return False
-    follows = text[end:].lstrip()[:1]
-    return follows.islower() or bool(_ABBREVIATED.search(text[max(0, stop - _LOOKS_BACK) : stop + 1]) and "\n" not in rest)
+@lru_cache(maxsize=1)
+def _splitter() -> PunktSentenceTokenizer:
+    """NLTK's own algorithm. Its parameters come from a package that carries them: NLTK would download them."""
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+    from punkt import load_model
+
+    carried, parameters = load_model("english"), PunktParameters()
+    parameters.abbrev_types = set(carried.abbrev_types)
+    parameters.collocations = set(carried.collocations)
+    parameters.sent_starters = set(carried.sent_starters)
+    parameters.ortho_context.update({word: int(flags) for word, flags in carried.ortho_context.items()})
+    return PunktSentenceTokenizer(parameters)
