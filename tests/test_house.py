@@ -14,7 +14,11 @@ from tests.house import ROOT, House, Import, Source, a_house, floors, imports, r
 FLOORS = floors()
 LIGHT = ("tasks", "grading", "rewards", "evals", "reports")
 BRINGS_TORCH = ("torch", "torchvision", "transformers", "accelerate", "peft", "vllm", "safetensors.torch")
-HOMES = {"backends": ("transformers", "vllm", "ray", "torch.distributed", "openai"), "serving": ("starlette", "uvicorn", "h11")}
+HOMES = {
+    "backends": ("transformers", "vllm", "ray", "torch.distributed", "openai"),
+    "serving": ("starlette", "uvicorn", "h11"),
+    "grading": ("nltk", "punkt", "langdetect"),
+}
 COMMAND_LINE = ("cli", "commands", "__main__")
 
 

@@ -268,7 +268,8 @@ def _check_asking(asking: Asking) -> None:
 def _say_protocol(exam: Exam, settings: Mapping[str, Any], saved: Saved, terminal: Terminal) -> None:
     terminal.note(f"{exam.name}: {exam.what}; licence: {exam.licence}")
     told = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "think", "seed")
-    terminal.note(f"{exam.name}: {', '.join(f'{name} {settings[name]}' for name in told)}; thinking is cut off, unfinished is wrong")
+    cut = "a reply cut after its thought is graded as it stands" if exam.grades_cut else "unfinished is wrong"
+    terminal.note(f"{exam.name}: {', '.join(f'{name} {settings[name]}' for name in told)}; thinking is cut off, {cut}")
     if not exam.verified:
         terminal.note(f"{exam.name}: protocol: unverified")
     if exam.needs_judge:

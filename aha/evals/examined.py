@@ -51,9 +51,10 @@ class Graded:
 
 
 def grade_one(exam: Exam, item: Item, said: Generation) -> Graded:
-    """What was cut at the limit is wrong, whatever stands in it; so is a thought that never ended. A refusal is not right."""
+    """What was cut at the limit is wrong, whatever stands in it, unless the benchmark grades it as it stands; a thought that never ended is
+    always wrong. A refusal is not right."""
     cut = said.finished == "length"
-    if cut or not said.text.strip():
+    if (cut and not exam.grades_cut) or not said.text.strip():
         why = "cut at the limit of tokens" if cut else "the thinking never ended" if said.thought else "an empty reply"
         judged = Judged(Wrong(why), None, {} if exam.headline == "pass@1" else exam.judge(item, "").measures)
     else:
@@ -126,6 +127,7 @@ def result_of(exam: Exam, graded: Sequence[Graded], seed: int = 0) -> dict[str, 
     result: dict[str, Any] = {"benchmark": exam.name, "headline": exam.headline}
     unjudged = scored.shares.get("abstained", 0.0) == 1.0
     result["value"] = None if unjudged else values.get(exam.headline)
+    result["truncated"] = scored.shares["truncated"]
     result |= {"problems": scored.problems, "samples": scored.samples, "k": scored.k}
     if not unjudged:
         result |= values | {"ci95": [scored.pass_at_1.low, scored.pass_at_1.high]}

@@ -63,7 +63,8 @@ class Exam:
     its n-th sample sees it, where samples see it in different forms.
 
     `headline` is the measure that is quoted, `published` the paper's names of benchmark and metric. `verified`: the prompt was checked
-    against its source. `needs_judge`: only a language model can grade it."""
+    against its source. `needs_judge`: only a language model can grade it. `grades_cut`: a reply cut at the limit after its thought is
+    judged as it stands, as its official script does; elsewhere it is wrong."""
 
     name: str
     what: str
@@ -76,6 +77,7 @@ class Exam:
     published: tuple[str, str] | None = None
     verified: bool = False
     needs_judge: bool = False
+    grades_cut: bool = False
     keep: Callable[[Item], bool] | None = None
     turn: Callable[[Item, int], Item] | None = None
 

@@ -146,6 +146,7 @@ IFEVAL = DROP.kin(
     read=_ifeval,
     judge=_judge_ifeval,
     headline="prompt_strict",
+    grades_cut=True,
     published=("IF-Eval", "Prompt Strict"),
     verified=True,
 )

