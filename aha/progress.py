@@ -18,7 +18,7 @@ from rich.text import Text
 
 from aha import types
 from aha.plain import one_line, plain
-from aha.protocols import Continue
+from aha.protocols import Continue, Observer
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE = 40  # rollouts that a sparkline shows
@@ -79,7 +79,7 @@ def _headline(metrics: Metrics) -> dict[str, float]:
 # --- the three forms --------------------------------------------------------------------------------------------------
 
 
-class Lines:
+class Lines(Observer):
     """One plain line a rollout: for logs and pipes."""
 
     def __init__(self, out: IO[str], rollouts: int | None = None) -> None:

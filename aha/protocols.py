@@ -273,14 +273,28 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Continue:
-    """Go on."""
+    """Go on. `signs`: what the doctor sees in this rollout that may be the beginning of a collapse."""
+
+    signs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stop:
-    """End the run here, keep everything, and say why."""
+    """End the run here, keep everything, and say why. `signs`: as in `Continue`."""
 
     reason: str
+    signs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Save what is done and end here with `exit_code`: somebody pressed ctrl-C, and the same command goes on. `signs`: as in `Continue`."""
+
+    exit_code: int
+    signs: tuple[str, ...] = ()
+
+
+Verdict = Continue | Stop | Pause
 
 
 @dataclass(frozen=True)
@@ -292,14 +306,23 @@ class RollBack:
 
 
 class Observer(Protocol):
-    """Who watches a run: the terminal, the doctor and the stall watchdog, composed by the command line."""
+    """Who watches a run: the terminal, the doctor, the stall watchdog and ctrl-C, composed by the command line."""
 
     def beat(self, what: str) -> None:
         """Something moved; `what` says what is being done now."""
+        return
 
-    def rollout(
-        self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]
-    ) -> Continue | Stop: ...
+    def begin(self, kind: str, number: int) -> None:
+        """A rollout, step or chunk (`kind`) begins, the `number`th from 0. It is written down whole, or it is lost."""
+        return
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Verdict:
+        """It is done, and about to be written down."""
+        return Continue()
+
+    def end(self, saved: bool) -> None:
+        """It is written down. `saved`: a checkpoint is there, so that nothing up to here can be lost any more."""
+        return
 
 
 class Stage(Protocol):

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from aha.errors import Stalled
 from aha.plain import one_line
-from aha.protocols import Continue
+from aha.protocols import Continue, Observer
 from aha.redact import mask
 from aha.types import Group
 
@@ -21,7 +21,7 @@ CHECKS = 4  # quiet checks in a row before the end
 FOREVER_S = threading.TIMEOUT_MAX
 
 
-class Watchdog:
+class Watchdog(Observer):
     """An observer that ends the process with exit code 70 when nothing has moved for `limit_s` seconds.
 
     It counts quiet checks and reads no clock: a process that was stopped for an hour, or a machine that slept, makes one late check, not an

@@ -12,7 +12,7 @@ from typing import Any
 from aha.backends.laptop import Laptop
 from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.durable import Disk
-from aha.protocols import ASK_ONCE, Asking, Chat, Continue, Sampling
+from aha.protocols import ASK_ONCE, Asking, Chat, Continue, Observer, Sampling
 from aha.rundir import RunDir
 from aha.stages.patience import Patience
 from aha.stages.sample import Sample
@@ -35,7 +35,7 @@ class Listed:
         return list(self.problems[:count])
 
 
-class Watch:
+class Watch(Observer):
     """An observer that remembers what it was told."""
 
     def __init__(self) -> None:

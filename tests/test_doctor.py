@@ -17,7 +17,7 @@ from aha.rewards import paper
 from aha.stages.rl import Rl
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
-from aha.types import Abstained, Completion, Finished, Group, Number, Problem, Reference, Score
+from aha.types import Abstained, Completion, Finished, Group, Number, Part, Problem, Reference, Score
 
 RIGHT = "<think>72</think> <answer>72</answer>"
 WRONG = "<think>no idea</think> <answer>71</answer>"
@@ -171,7 +171,7 @@ HEALTHY = [group([RIGHT, WRONG] * 64)]
 
 def test_the_same_hopeless_signal_in_three_rollouts_stops_the_run_and_shows_the_sample() -> None:
     answers, told = watched([HOPELESS] * 3)
-    assert answers[:2] == [Continue(), Continue()]
+    assert answers[:2] == [Continue(("dead_wrong",))] * 2
     assert isinstance(answers[2], Stop)
     assert answers[2].reason.startswith("3 rollouts in a row up to rollout 2 cannot teach. All 1 groups are dead")
     assert WRONG in answers[2].reason
@@ -180,13 +180,14 @@ def test_the_same_hopeless_signal_in_three_rollouts_stops_the_run_and_shows_the_
 
 def test_a_healthy_rollout_in_between_starts_the_count_anew() -> None:
     answers, _ = watched([HOPELESS, HOPELESS, HEALTHY, HOPELESS, HOPELESS])
-    assert answers == [Continue()] * 5
+    assert [verdict.signs for verdict in answers] == [("dead_wrong",), ("dead_wrong",), (), ("dead_wrong",), ("dead_wrong",)]
+    assert not any(isinstance(verdict, Stop) for verdict in answers)
 
 
 def test_few_replies_are_no_evidence() -> None:
     few = [group([WRONG] * 64)]
     answers, _ = watched([few] * 4)
-    assert answers[:3] == [Continue()] * 3  # 192 replies
+    assert not any(isinstance(verdict, Stop) for verdict in answers[:3])  # 192 replies
     assert isinstance(answers[3], Stop)  # 256
 
 
@@ -199,8 +200,8 @@ def unsaid(some: int, of: int) -> list[Group]:
 
 def test_a_rising_share_of_abstentions_stops_the_run_with_the_reason_and_a_sample() -> None:
     answers, _ = watched([unsaid(some, 100) for some in (1, 2, 6, 8, 12)])
-    assert answers[:4] == [Continue()] * 4
-    assert isinstance(answers[4], Stop)
+    assert [verdict.signs for verdict in answers] == [(), *[("abstained",)] * 4]
+    assert [isinstance(verdict, Stop) for verdict in answers] == [False] * 4 + [True]
     assert answers[4].reason.startswith(
         "The grader can judge less and less: it abstained on 6 %, 8 %, 12 % of the last rollouts' replies up to rollout 4, and on 2 %"
     )
@@ -210,21 +211,28 @@ def test_a_rising_share_of_abstentions_stops_the_run_with_the_reason_and_a_sampl
 @pytest.mark.parametrize("shares", [(30, 30, 30, 30, 30, 30), (0, 4, 4, 4, 4), (0, 20, 20, 3, 20, 20), (5, 9, 9, 9)])
 def test_abstentions_that_are_steady_few_or_passing_stop_nothing(shares: tuple[int, ...]) -> None:
     answers, _ = watched([unsaid(some, 100) for some in shares])
-    assert answers == [Continue()] * len(shares)
+    assert not any(isinstance(verdict, Stop) for verdict in answers)
 
 
 def test_three_rollouts_of_which_half_cannot_be_judged_are_enough_however_small_they_are() -> None:
     answers, _ = watched([unsaid(8, 16)] * 3)
-    assert answers[:2] == [Continue()] * 2
+    assert answers[:2] == [Continue(("abstained",))] * 2
     assert isinstance(answers[2], Stop) and "The grader cannot judge 8 of 16 (50 %) replies" in answers[2].reason
 
 
 @pytest.mark.parametrize("bad", [{"skipped": 0.25}, {"loss": math.nan}, {"grad_norm": math.inf}])
 def test_updates_that_are_not_finite_stop_the_run_after_three_rollouts(bad: dict[str, float]) -> None:
     answers, told = watched([HEALTHY] * 3, [bad] * 3)
-    assert answers[:2] == [Continue(), Continue()]
+    assert answers[:2] == [Continue(("not_finite",))] * 2
     assert isinstance(answers[2], Stop)
     assert told == ["not_finite"]
+
+
+def test_a_reward_that_is_the_same_for_all_replies_is_told_and_no_sign_of_a_collapse() -> None:
+    language = Part("language", 1.0, 1.0, "thought")
+    scores = tuple(replace(score, parts=(*score.parts, language)) for score in HEALTHY[0].scores)
+    answers, told = watched([[replace(HEALTHY[0], scores=scores)]])
+    assert (answers, told) == ([Continue()], ["constant_language"])
 
 
 # --- before a run -----------------------------------------------------------------------------------------------------

@@ -1,68 +1,198 @@
-"""Ctrl-C and SIGTERM: the first stops at the next safe place, the second ctrl-C at once."""
+"""Ctrl-C and SIGTERM: the first finishes the step at work and saves it, however long it takes; ctrl-C once more stops at once.
+
+Python runs a signal's handler between two of its own instructions only, and one call of a library may take minutes. So a thread hears of
+signals as well, by the pipe that Python writes their numbers to at once: it tells the person what happens next, and it ends the process.
+"""
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from types import FrameType, TracebackType
 
-from aha.errors import Interrupted
-from aha.protocols import Continue
+from aha.errors import DiskTrouble, Interrupted
+from aha.plain import one_line
+from aha.progress import span
+from aha.protocols import Continue, Observer, Pause
+from aha.rundir import Record
 from aha.types import Group
 
-PATIENCE_S = 8.0  # a beat is due within a step; what stands longer is ended where it stands, which a run directory survives
+PATIENCE_S = 8.0  # between two steps nothing can be lost: what stands there longer is ended where it stands
+RECENT = 5  # steps that the time of this one is judged by
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SHOW_CURSOR = "\x1b[?25h"
 
 
-class Interrupts:
-    """An observer that raises `Interrupted` at the beat after a signal. Only in the main thread, as Python's signals are."""
+def _deafen() -> None:
+    """A forked worker gets the terminal's ctrl-C as well, and must not pass it on as a second one."""
+    signal.set_wakeup_fd(-1)
 
-    def __init__(self) -> None:
-        self._asked: signal.Signals | None = None
+
+os.register_at_fork(after_in_child=_deafen)
+
+
+class Steps:
+    """What a loop did so far: the step at work, the steps that no checkpoint holds, and how long steps take."""
+
+    def __init__(self, record: Record | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.record, self.clock = record, clock
+        self.kind, self.number, self.running = "", 0, False
+        self.began = clock()
+        self.unsaved: list[float] = []  # seconds of each step that no checkpoint holds
+        self.recent: deque[float] = deque(maxlen=RECENT)
+
+    def begin(self, kind: str, number: int) -> None:
+        if not self.kind:
+            self.recent.extend(self._before())
+        self.kind, self.number, self.running, self.began = kind, number, True, self.clock()
+
+    def end(self, saved: bool) -> None:
+        seconds = self.clock() - self.began
+        self.recent.append(seconds)
+        self.unsaved = [] if saved else [*self.unsaved, seconds]
+        self.running = False
+
+    def expected(self) -> str:
+        """How long the step will still take, judged by those before it."""
+        so_far = self.clock() - self.began
+        if not self.recent:
+            return f"it is the first one here, so nobody knows how long it takes: {span(so_far)} so far"
+        left = median(self.recent) - so_far
+        return f"about {span(left)}" if left > 0 else f"it has taken {span(so_far)}, and those before it {span(median(self.recent))}"
+
+    def lost(self) -> str:
+        """What ends with the process now; empty where everything is saved."""
+        seconds = sum(self.unsaved) + (self.clock() - self.began if self.running else 0.0)
+        count = len(self.unsaved) + self.running
+        first = self.number + 1 - len(self.unsaved) + (not self.running)
+        if not count:
+            return ""
+        if count == 1:
+            return f"{self.kind} {first}, {span(seconds)} of work"
+        return f"{self.kind}s {first} to {first + count - 1}, {span(seconds)} of work"
+
+    def balance(self) -> str:
+        """What is lost, and where the same command goes on from."""
+        if self.record is None:
+            return "the same command goes on with what is saved"
+        found = self.record.checkpoints()
+        way_on = f"goes on from {found[-1].folder}" if found else "begins again"
+        return f"lost: {self.lost() or 'nothing'}; the same command {way_on}"
+
+    def _before(self) -> list[float]:
+        """Seconds of the last steps of an earlier process."""
+        try:
+            timings = self.record.timings() if self.record is not None else []
+        except DiskTrouble:
+            return []
+        return [line["seconds"] for line in timings[-RECENT:] if "seconds" in line]
+
+
+class Interrupts(Observer):
+    """An observer that pauses a run after a signal: at the end of the step at work, else at the next beat.
+
+    `record` is the run's directory, where there is one. Only in the main thread, as Python's signals are."""
+
+    def __init__(self, record: Record | None = None, *, patience_s: float = PATIENCE_S) -> None:
+        self._steps, self._patience_s = Steps(record), patience_s
+        self._doing = "starting"
+        self._signal: signal.Signals | None = None
         self._before: dict[signal.Signals, signal._HANDLER] = {}
+        self._thread = threading.Thread(target=self._listen, name="interrupts", daemon=True)
 
     def beat(self, what: str) -> None:
-        if self._asked is not None:
-            self._raise(self._asked)
+        self._doing = what
+        if self._signal is not None and not self._steps.running:
+            self._raise(self._signal)
 
-    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
-        """A rollout that is learned is saved first."""
-        return Continue()
+    def begin(self, kind: str, number: int) -> None:
+        """A step that would only be the first one after the last checkpoint is not begun any more."""
+        if self._signal is not None and not self._steps.unsaved:
+            self._doing = f"{kind} {number + 1} was about to begin"
+            self._raise(self._signal)
+        self._steps.begin(kind, number)
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Pause:
+        """A step that is done is saved first."""
+        return Continue() if self._signal is None else Pause(EXIT[self._signal])
+
+    def end(self, saved: bool) -> None:
+        self._steps.end(saved)
 
     def __enter__(self) -> Interrupts:
         for number in (*EXIT, signal.SIGALRM):
             self._before[number] = signal.signal(number, self._caught)
+        self._ear, self._mouth = os.pipe()
+        os.set_blocking(self._mouth, False)
+        self._wakeup = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
+        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        """Interrupted where a signal came after the last beat: nothing that would come next begins."""
+        signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        os.close(self._mouth)
+        self._thread.join(timeout=1.0)
+        os.close(self._ear)
+        if error is None and self._signal is not None:
+            self._raise(self._signal)
+
+    # --- in the main thread ---
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
         caught = signal.Signals(number)
-        if caught is signal.SIGALRM:
-            if self._asked is not None:
-                self._raise(self._asked)
-        elif self._asked is None:
-            self._asked = caught
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
-            _write("aha: stopping at the next safe place; ctrl-C again stops at once\n")
-        elif caught is signal.SIGINT:
-            _write(
-                (SHOW_CURSOR if sys.stderr.isatty() else "") + "aha: stopped at once; the same command goes on from the last checkpoint\n"
-            )
-            os._exit(EXIT[caught])
+        if caught is not signal.SIGALRM:
+            self._signal = self._signal or caught
+        elif self._signal is not None and not self._steps.running:
+            self._raise(self._signal)
 
-    def _raise(self, asked: signal.Signals) -> None:
-        self._asked = None
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        raise Interrupted("stopped, and nothing that was saved is lost; the same command goes on", EXIT[asked])
+    def _raise(self, caught: signal.Signals) -> None:
+        self._signal = None
+        raise Interrupted(f"stopped while: {self._doing}; {self._steps.balance()}", EXIT[caught])
+
+    # --- in a thread of its own ---
+
+    def _listen(self) -> None:
+        first, patience = True, None
+        while True:
+            if not select.select([self._ear], [], [], patience)[0]:
+                patience = None
+                os.kill(os.getpid(), signal.SIGALRM)
+                continue
+            numbers = os.read(self._ear, 64)
+            if not numbers:
+                return
+            for number in numbers:
+                if number in EXIT and first:
+                    first, patience = False, self._patience_s
+                    _write(self._announced())
+                elif number == signal.SIGINT:
+                    os.write(2, (SHOW_CURSOR if sys.stderr.isatty() else "").encode())
+                    _write(self._last_words())
+                    os._exit(EXIT[signal.SIGINT])
+
+    def _announced(self) -> str:
+        steps = self._steps
+        if not steps.running:
+            return f"aha: stopping at the next safe place, at the moment: {self._doing}; ctrl-C again stops at once"
+        return (
+            f"aha: finishing {steps.kind} {steps.number + 1} and saving it: {steps.expected()}; "
+            f"ctrl-C again stops at once and loses {steps.lost()}"
+        )
+
+    def _last_words(self) -> str:
+        return f"aha: stopped at once while: {self._doing}; {self._steps.balance()}"
 
 
 def _write(text: str) -> None:
     """Past all buffers, which a signal may have caught half-way."""
-    os.write(2, text.encode())
+    os.write(2, f"{one_line(text)}\n".encode())

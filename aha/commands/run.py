@@ -19,6 +19,7 @@ from aha.doctor import Signal, Ward, preflight
 from aha.grading import Graders
 from aha.protocols import Backend, Observer, Stage, is_endpoint
 from aha.recipes import Recipe
+from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.derived import derived
 from aha.reports import write_report
 from aha.rewards import Accuracy
@@ -53,7 +54,7 @@ def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
     backend = Laptop(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
-    rundir = RunDir.open(out, manifest(chosen, way.argv), free=FREE)
+    rundir = RunDir.open(out, manifest(chosen, way.argv), free=FREE, checkpoint_bytes=checkpoint_bytes(recipe.stages))
     try:
         terminal.folder = out
         if rundir.finished:
@@ -127,7 +128,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: 
         for line in derived(recipe):
             terminal.note(line)
     with ExitStack() as stack:
-        interrupts = stack.enter_context(Interrupts())
+        interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, way.stall_s))
         quiet = Together(interrupts, watchdog)
         if rl is not None and new and way.preflight:

@@ -16,6 +16,7 @@ from aha.commands.together import Together
 from aha.doctor import Ward, preflight
 from aha.pipeline import Step
 from aha.protocols import Observer, Stage
+from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.derived import derived
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
@@ -57,7 +58,8 @@ class Worker:
         with ExitStack() as stack:
             step.folder.parent.mkdir(parents=True, exist_ok=True)
             made = self.manifest(f"stage {step.name}", [(step.name, written)])
-            rundir = RunDir.open(step.folder, made, free=frozenset({*FREE, *inputs}))
+            size = checkpoint_bytes([(step.name, step.stage)])
+            rundir = RunDir.open(step.folder, made, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
             stack.callback(rundir.close)
             self.terminal.folder = step.folder
             yield rundir, self._watched(step, rundir, stack)
@@ -70,7 +72,7 @@ class Worker:
         if new:
             for line in derived(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})):
                 self.terminal.note(line)
-        interrupts = stack.enter_context(Interrupts())
+        interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
         if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.leading:
             for line in preflight(rl, self.backend, Together(interrupts, watchdog).beat).lines():

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aha.doctor.signals import Doctor, Signal
-from aha.protocols import Continue, Stop
+from aha.protocols import Continue, Observer, Stop
 from aha.types import Abstained, Group
 
 FEWEST = 10  # abstentions that no chance explains
 
 
 @dataclass
-class Ward:
-    """An observer that ends a run whose rollouts show the same hopeless signal again and again; `tell` hears each new signal once."""
+class Ward(Observer):
+    """An observer that ends a run whose rollouts show the same hopeless signal again and again; `tell` hears each new signal once.
+
+    Signals that may be the beginning of a collapse stand in the verdict as `signs`: while there are any, the last checkpoint before them is
+    kept. A reward that is the same for all replies is none: it is so at the beginning of every run, and at the end of a good one."""
 
     tell: Callable[[Signal], None]
     doctor: Doctor = field(default_factory=Doctor)
@@ -24,9 +27,6 @@ class Ward:
     _replies: Counter[str] = field(default_factory=Counter)
     _told: set[tuple[str, str]] = field(default_factory=set)
     _unsaid: list[tuple[int, int]] = field(default_factory=list)
-
-    def beat(self, what: str) -> None:
-        """Nothing to examine yet."""
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
         signals = [*(self.doctor.examine(groups) if groups else []), *not_finite(metrics)]
@@ -37,8 +37,10 @@ class Ward:
                 self.tell(signal)
         for signal in signals:
             if signal.severity == "hopeless" and self._persists(signal.kind):
-                return Stop(f"{self._rows[signal.kind]} rollouts in a row up to rollout {number} cannot teach. {signal.line()}")
-        return self._rising(number, groups, [signal for signal in signals if signal.kind == "abstained"])
+                words = f"{self._rows[signal.kind]} rollouts in a row up to rollout {number} cannot teach. {signal.line()}"
+                return Stop(words, signs_of(signals))
+        verdict = self._rising(number, groups, [signal for signal in signals if signal.kind == "abstained"])
+        return replace(verdict, signs=signs_of(signals))
 
     def _rising(self, number: int, groups: Sequence[Group], said: Sequence[Signal]) -> Continue | Stop:
         """Ends a run whose grader can judge less and less: each of the last rollouts has more than twice the share of all before them."""
@@ -67,6 +69,11 @@ class Ward:
         if kind == "abstained":  # half of the replies are no chance, however few they are
             return self._rows[kind] >= self.doctor.patience
         return self._rows[kind] >= self.doctor.patience and self._replies[kind] >= self.doctor.evidence
+
+
+def signs_of(signals: Sequence[Signal]) -> tuple[str, ...]:
+    """The kinds of those that a collapse begins with."""
+    return tuple(signal.kind for signal in signals if not signal.kind.startswith("constant_"))
 
 
 def not_finite(metrics: Mapping[str, float]) -> list[Signal]:

@@ -52,6 +52,21 @@ def size_of(model: str) -> int | None:
     return parameters(TINY if model == "tiny" else Path(model).expanduser()) if model else None
 
 
+def checkpoint_bytes(stages: Sequence[tuple[str, Stage]]) -> int:
+    """Return what the largest checkpoint of these stages takes on disk, as far as their models are here; 0 where nobody can say."""
+    return max((checkpoint_of(stage, size_of(str(flatten(stage).get("model", ""))) or 0) for _, stage in stages), default=0)
+
+
+def checkpoint_of(stage: Stage, size: int) -> int:
+    """Return the bytes of weights and two moments, and of the reference where it is ever reset; 0 where a stage learns nothing."""
+    match stage:
+        case Rl():
+            return size * (12 + (4 if stage.reference_every is not None and stage.loss.needs_reference else 0))
+        case Sft() | Prefer() | Pretrain():
+            return size * 12
+    return 0
+
+
 def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
     match stage:
         case Rl():
@@ -80,10 +95,9 @@ def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
         return Costs(sampled, learned, None, None, None)
     reference = FORWARD if rl.loss.needs_reference else 0
     flops = size * (FORWARD * sampled + (LEARNED + reference) * learned)
-    kept = rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0)
-    reset = size * 4 if rl.reference_every is not None else 0
+    kept = rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0) + 1  # the last sound one, while there are signs
     copies = 4 * 4 + (4 if reference else 0) + WIDTH[compute.dtype]  # weights, gradient, two moments; reference; the engine's
-    return Costs(sampled, learned, flops, kept * (3 * 4 * size + reset), float(size * copies))
+    return Costs(sampled, learned, flops, float(kept * checkpoint_of(rl, size)), float(size * copies))
 
 
 def _learning(tokens: int | None, size: int | None, kept: int) -> Costs:
@@ -92,7 +106,7 @@ def _learning(tokens: int | None, size: int | None, kept: int) -> Costs:
     if size is None:
         return Costs(0.0, learned, None, None, None)
     flops = None if learned is None else LEARNED * size * learned
-    return Costs(0.0, learned, flops, float(kept * 3 * 4 * size), float(4 * 4 * size))
+    return Costs(0.0, learned, flops, float((kept + 1) * 12 * size), float(4 * 4 * size))
 
 
 def _asking(tokens: int | None, size: int | None, compute: Compute) -> Costs:

@@ -7,6 +7,19 @@ all that is later. So a run that was stopped at any moment ends with the same by
 
 from aha.rundir.manifest import Frame, Manifest, RecipeFile, Setting, describe
 from aha.rundir.record import Checkpoint, Record, read_manifest
-from aha.rundir.run import Keep, Resumed, RunDir
+from aha.rundir.run import Keep, Progress, Resumed, RunDir
 
-__all__ = ["Checkpoint", "Frame", "Keep", "Manifest", "RecipeFile", "Record", "Resumed", "RunDir", "Setting", "describe", "read_manifest"]
+__all__ = [
+    "Checkpoint",
+    "Frame",
+    "Keep",
+    "Manifest",
+    "Progress",
+    "RecipeFile",
+    "Record",
+    "Resumed",
+    "RunDir",
+    "Setting",
+    "describe",
+    "read_manifest",
+]

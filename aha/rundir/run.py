@@ -63,10 +63,15 @@ class Keep:
 
 @dataclass(frozen=True)
 class _State:
-    """What stands in a checkpoint's progress.json. It names what may be removed, so that a crash before the removal changes nothing."""
+    """What stands in a checkpoint's progress.json. It names what may be removed, so that a crash before the removal changes nothing.
+
+    `extra`: the checkpoint was not due, and leaves when the next one is there. `healthy`: the newest checkpoint known to be sound, which
+    stays while the doctor sees signs of a collapse; None where there is none to keep."""
 
     progress: Progress
     keep: Keep
+    extra: bool = False
+    healthy: int | None = None
 
 
 class RunDir(Record):
@@ -77,6 +82,8 @@ class RunDir(Record):
         self.notes: list[str] = []
         self._lock, self.disk, self._clock = lock, disk, clock
         self._last = -1
+        self._regular: int | None = None  # the newest checkpoint that was due
+        self._healthy: int | None = None
         self._expected_bytes = 0
 
     @classmethod
@@ -106,10 +113,11 @@ class RunDir(Record):
         return run
 
     def preflight(self, checkpoint_bytes: int = 0, reserve_bytes: int = RESERVE_BYTES) -> None:
-        """DiskTrouble where two more checkpoints and the reserve do not fit. The newest one's size counts where it is larger."""
+        """DiskTrouble where three more checkpoints (one of them kept because it is sound) and the reserve do not fit. The newest one's size
+        counts where it is larger."""
         self._expected_bytes = checkpoint_bytes
         size = self._checkpoint_bytes()
-        self._need(2 * size + reserve_bytes, f"two checkpoints of {size:,} and a reserve of {reserve_bytes:,}")
+        self._need(3 * size + reserve_bytes, f"three checkpoints of {size:,} and a reserve of {reserve_bytes:,}")
 
     def resume(self) -> Resumed | None:
         """The newest checkpoint that is whole, or None at a run's beginning; all that is later is dropped.
@@ -129,9 +137,16 @@ class RunDir(Record):
             return None
         sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal(METRICS) if GROUPS_KEY in line}
         self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
-        state = decode(read_document(found.folder / PROGRESS), _State)
-        self._retain(state.keep)
+        state = _state_of(found)
+        self._regular = max((each.rollout for each in self.checkpoints() if not _is_extra(each)), default=None)
+        self._healthy = state.healthy
+        self._retain(state)
         return Resumed(found.folder, rollout, dict(state.progress))
+
+    @property
+    def healthy(self) -> Checkpoint | None:
+        """The newest checkpoint that is known to be sound: the rollout after it showed no sign of a collapse."""
+        return next((each for each in self.checkpoints() if each.rollout == self._healthy), None)
 
     def commit(
         self,
@@ -143,9 +158,13 @@ class RunDir(Record):
         save: Callable[[Path], None] | None = None,
         progress: Progress | None = None,
         keep: Keep = Keep(),
+        extra: bool = False,
+        sick: bool | None = None,
     ) -> None:
         """The rollout is on disk: its groups, its line of metrics, then, when `save` is given, a checkpoint, then its timings.
 
+        `extra`: the checkpoint is not due; it is there until the next one is. `sick`: the rollout shows signs of a collapse, so that the
+        newest checkpoint before them stays whatever `keep` says; None: nobody looked, or nothing follows.
         After a failure or a crash in it the checkpoint before is whole, and `resume` drops the rest."""
         if rollout <= self._last:
             raise ValueError(f"rollout {rollout} is not after {self._last}, the last one done: `resume` says where to go on")
@@ -155,14 +174,18 @@ class RunDir(Record):
             line[GROUPS_KEY] = self._write_groups(rollout, groups)
         append_journal(self.disk, self.root / METRICS, line)
         self._last = rollout
+        if sick is False:
+            self._healthy = self._regular
         started = time.monotonic()
+        state = _State(progress or {}, keep, extra, None if sick is None else self._healthy)
         if save is not None:
-            self._checkpoint(rollout, save, _State(progress or {}, keep))
+            self._checkpoint(rollout, save, state)
+            self._regular = self._regular if extra else rollout
         saved = {"save_s": time.monotonic() - started} if save else {}
         timing = encode({"at": self._clock(), **timings, **saved}, dict[str, float])
         append_journal(self.disk, self.root / TIMINGS, {"rollout": rollout, **timing})
         if save is not None:
-            self._retain(keep)
+            self._retain(state)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """The run is done, and this is what it came to."""
@@ -264,10 +287,15 @@ class RunDir(Record):
         self._need(size, "one checkpoint")
         publish_folder(self.disk, self.root / "checkpoints" / f"{rollout:06d}", fill, needed=size)
 
-    def _retain(self, keep: Keep) -> None:
-        for checkpoint in self.checkpoints()[: -keep.last]:
-            if checkpoint.rollout not in keep.also and (keep.every is None or (checkpoint.rollout + 1) % keep.every):
-                remove_folder(self.disk, checkpoint.folder)
+    def _retain(self, state: _State) -> None:
+        """Remove what `state.keep` does not name; an extra checkpoint, once there is a newer one."""
+        checkpoints, keep = self.checkpoints(), state.keep
+        extra = [each for each in checkpoints if _is_extra(each)]
+        kept = {*keep.also, state.healthy}
+        old = [each for each in checkpoints if each not in extra][: -keep.last]
+        old = [each for each in old if each.rollout not in kept and (keep.every is None or (each.rollout + 1) % keep.every)]
+        for checkpoint in [*old, *(each for each in extra if each is not checkpoints[-1])]:
+            remove_folder(self.disk, checkpoint.folder)
 
     def _checkpoint_bytes(self) -> int:
         found = self.checkpoints()
@@ -280,6 +308,19 @@ class RunDir(Record):
             raise DiskTrouble(
                 f"{self.root}: {free:,} bytes are free and {needed:,} are needed ({what}); free some space or choose another disk"
             )
+
+
+def _state_of(checkpoint: Checkpoint) -> _State:
+    state: _State = decode(read_document(checkpoint.folder / PROGRESS), _State)
+    return state
+
+
+def _is_extra(checkpoint: Checkpoint) -> bool:
+    """Whether it was not due; one that cannot be read is taken for one that was."""
+    try:
+        return _state_of(checkpoint).extra
+    except (ValueError, BadInput, DiskTrouble):
+        return False
 
 
 def _refuse_strangers(root: Path) -> None:

@@ -14,13 +14,14 @@ from aha.codec import decode
 from aha.durable import Disk, Place, Shards, publish_folder, remove_folder
 from aha.errors import BadInput, BarFailed
 from aha.json_text import parse_json
-from aha.protocols import Backend, Metrics, Observer, Problems, Sampling, Stop
+from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.redact import hide
 from aha.rundir import RunDir
 from aha.sampling.seeds import seed_for
 from aha.stages.assessors import Assessor, Comparison, Live, Rubric
 from aha.stages.counts import at_least_one
 from aha.stages.drawn import EngineSource, Wish
+from aha.stages.steps import StepLog
 from aha.tasks.demonstrations import demonstrate
 from aha.tasks.preferences import write_preference
 from aha.tasks.rows import drawn_once
@@ -147,15 +148,15 @@ class Annotate:
             observer.beat(f"loading {self.model}")
             tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
             source = EngineSource(engine, tokenizer, self.template, self.sampling, self.seed, observer.beat)
+            log = StepLog(rundir, observer, "chunk", len(chunks))
             with self.by.live(backend, observer.beat) as live:
                 for number in range(start, len(chunks)):
-                    self._chunk(number, chunks[number], source, live, shards, rundir, observer)
+                    self._chunk(number, chunks[number], source, live, shards, log)
         rundir.finish(self._publish(rundir))
 
-    def _chunk(
-        self, number: int, problems: Sequence[Problem], source: EngineSource, live: Live, shards: Shards, rundir: RunDir, observer: Observer
-    ) -> None:
+    def _chunk(self, number: int, problems: Sequence[Problem], source: EngineSource, live: Live, shards: Shards, log: StepLog) -> None:
         """Asked, judged, saved."""
+        log.begin(number)
         began = time.monotonic()
         wishes = [Wish(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
         drawn = dict(source.draw(wishes, number))
@@ -164,11 +165,8 @@ class Annotate:
         place = shards.append([hide(write_preference(row)) for row in rows])
         replies = [each.reply for group in drawn.values() for each in group]
         metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in replies), **counts}
-        verdict = observer.rollout(number, metrics, {"seconds": time.monotonic() - began}, ())
-        progress = {"lines": place.lines, "size": place.size}
-        rundir.commit(number, metrics, {"seconds": time.monotonic() - began}, save=lambda folder: None, progress=progress)
-        if isinstance(verdict, Stop):
-            raise BarFailed(verdict.reason)
+        progress, timings = {"lines": place.lines, "size": place.size}, {"seconds": time.monotonic() - began}
+        log.end(number, metrics, timings, save=lambda folder: None, progress=progress)
 
     def _joined(self, replies: Sequence[Reply], problem: Problem) -> list[Reply]:
         """With what the writers say, in a drawn order, so that who stands beside whom is chance."""

@@ -141,10 +141,12 @@ class Evaluate:
         if path.exists():
             return read_samples(path)
         problems, k = (self.held_out()[: self.curve_problems], self.curve_samples) if cheap else (self.held_out(), self.k)
+        observer.begin("measurement", len(list(path.parent.glob("*.jsonl.gz"))))
         with self.live(backend) as live:
             name = path.name.split(".")[0]
             samples = self.ask(backend.engine(model), backend.tokenizer(model), problems, k, observer, name, live)
         write_samples(path, samples)
+        observer.end(saved=True)
         return samples
 
     def judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:

@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput
 from aha.objectives.preference import Pairwise, Pointwise
-from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop, Tokenizer
+from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Tokenizer
 from aha.rundir import Keep, RunDir
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
+from aha.stages.steps import StepLog
 from aha.tasks.preferences import as_conversation, read_labelled, read_pairs, scored_tokens
 from aha.types import Problem
 
@@ -72,22 +73,18 @@ class Prefer:
         learner = backend.learner(self.model, self.optim, reference=False, head="score")
         steps, digest = math.ceil(len(learned) * self.epochs / self.batch), digest_of(learned)
         course = self.course(len(learned))
+        log = StepLog(rundir, observer, "step", steps, self.save_every)
         for step in range(resumed_step(rundir, learner, self.data, digest), steps):
+            log.begin(step)
             began = time.monotonic()
             batch = learner.score_batch(*labelled_rows([learned[index] for index in course.picks(step)]))
             metrics = learner.update(batch, self.loss) | {"step": step + 1.0}
-            last = step + 1 == steps
-            if last or (step + 1) % self.save_every == 0:
+            if log.due(step):
                 metrics |= self.measured(learner, kept)
             seconds, tokens = time.monotonic() - began, batch.tokens_N.numel()
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.beat(f"learned step {step + 1} of {steps}")
-            verdict = observer.rollout(step, metrics, timings, ())
-            last = last or isinstance(verdict, Stop)
-            save = learner.save if last or (step + 1) % self.save_every == 0 else None
-            rundir.commit(step, metrics, timings, save=save, progress={"step": step + 1, "data": digest}, keep=Keep(self.keep_last))
-            if isinstance(verdict, Stop):
-                raise BarFailed(verdict.reason)
+            log.end(step, metrics, timings, save=learner.save, progress={"step": step + 1, "data": digest}, keep=Keep(self.keep_last))
 
     def units(self, tokenizer: Tokenizer) -> list[Unit]:
         """Every row of `data` in tokens."""

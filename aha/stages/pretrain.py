@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from aha.objectives.losses import CrossEntropy
-from aha.protocols import Adam, Backend, Learner, Observer, Stop, Tokenizer
+from aha.protocols import Adam, Backend, Learner, Observer, Tokenizer
 from aha.rundir import RunDir
 from aha.sampling.seeds import seed_for
+from aha.stages.steps import StepLog
 from aha.tasks.corpus import documents
 from aha.tasks.wider import mixture
 
@@ -47,7 +48,9 @@ class Pretrain:
         if (resumed := rundir.resume()) is not None:
             learner.load(resumed.folder)
             start, step = resumed.rollout + 1, int(resumed.progress["step"])
+        log = StepLog(rundir, observer, "chunk", self.chunks, self.save_every)
         for chunk in range(start, self.chunks):
+            log.begin(chunk)
             began = time.monotonic()
             steps = self._steps(chunk, tokenizer)
             losses = [self._update(learner, step, chunk + i / len(steps), observer) for i, step in enumerate(steps)]
@@ -55,10 +58,7 @@ class Pretrain:
             tokens, seconds = sum(len(row) for rows in steps for row in rows), time.monotonic() - began
             metrics = {"step": float(step), "loss": fmean(losses), "tokens": float(tokens)}
             timings = {"seconds": seconds, "tokens_per_s": tokens / seconds}
-            verdict = observer.rollout(chunk, metrics, timings, ())
-            last = chunk + 1 == self.chunks or isinstance(verdict, Stop)
-            save = learner.save if last or (chunk + 1) % self.save_every == 0 else None
-            rundir.commit(chunk, metrics, timings, (), save=save, progress={"step": step})
+            log.end(chunk, metrics, timings, save=learner.save, progress={"step": step})
 
     def _steps(self, chunk: int, tokenizer: Tokenizer) -> list[list[list[int]]]:
         """The token lists of each optimizer step of a chunk: of like length within a step, so that little is padding."""

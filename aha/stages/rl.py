@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
-from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Stop
+from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.executor import ScoringStats
@@ -21,6 +21,7 @@ from aha.stages.ask import GroupSampler
 from aha.stages.counts import at_least_one
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.schedule import Late, Schedule
+from aha.stages.steps import StepLog
 from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
 from aha.types import Group, Truncation
@@ -124,7 +125,9 @@ class Rl:
 
     def _run(self, sampler: GroupSampler, learner: Learner, rundir: RunDir, observer: Observer) -> None:
         start, step = self._resume(rundir, learner, sampler.engine)
+        log = StepLog(rundir, observer, "rollout", self.rollouts, self.save_every)
         for rollout in range(start, self.rollouts):
+            log.begin(rollout)
             clock = _Clock()
             now = replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
             groups, kept, rounds = self._ask(now, rollout, self.problems_at(step))
@@ -137,16 +140,13 @@ class Rl:
             metrics |= {**self._scheduled(now), **found.metrics, **found.back_to}
             timings = clock.timings(sum(len(completion.tokens) for group in groups for completion in group.completions))
             timings |= _judging(sampler.stats, sum(len(group.replies) for group in groups))
-            verdict = observer.rollout(rollout, metrics, timings, groups)
-            last = rollout + 1 == self.rollouts or isinstance(verdict, Stop)
-            save = learner.save if last or found.metrics or (rollout + 1) % self.save_every == 0 else None
+            save = learner.save
             if isinstance(found.ruling, RollBack):
                 rundir.notes.append(found.ruling.reason)
                 save = rundir.checkpoint(found.ruling.rollout).copy
-            keep = Keep(self.keep_last, self.keep_every, found.best)
-            rundir.commit(rollout, metrics, timings, groups, save=save, progress={"step": step, **found.back_to}, keep=keep)
-            if isinstance(verdict, Stop):
-                raise BarFailed(verdict.reason)
+            keep, progress = Keep(self.keep_last, self.keep_every, found.best), {"step": step, **found.back_to}
+            due, last = bool(found.metrics), bool(found.back_to)
+            log.end(rollout, metrics, timings, groups, save=save, progress=progress, keep=keep, due=due, last=last)
             if found.back_to:
                 break
 

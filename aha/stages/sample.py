@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from aha.errors import BadInput, BarFailed
-from aha.protocols import Asking, Backend, Observer, Problems, Sampling, Stop, is_endpoint
+from aha.errors import BadInput
+from aha.protocols import Asking, Backend, Observer, Problems, Sampling, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import seen_of
@@ -21,6 +21,7 @@ from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
 from aha.stages.rewriters import REWRITER_NEEDED, Rewriter, Rules
+from aha.stages.steps import StepLog
 from aha.stages.store import ROWS, Form, Store, publish
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable
@@ -125,9 +126,10 @@ class Sample:
             with ExitStack() as stack:
                 factory = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
                 factory.known |= {key_of(*texts) for texts in store.texts()}
+                log = StepLog(rundir, observer, "chunk", len(chunks))
                 for number in range(start, len(chunks)):
                     tally = left_out if number == 0 else Tally()
-                    self._chunk(factory, number, chunks[number], store, observer, rundir, tally)
+                    self._chunk(factory, number, chunks[number], store, log, tally)
         result = publish(rundir, self.mix, self.seed, self.shard_rows, self.shards)
         if not rundir.finished:
             rundir.finish(result)
@@ -220,8 +222,9 @@ class Sample:
 
     # --- one chunk ---
 
-    def _chunk(self, factory: Factory, number: int, items: Chunk, store: Store, observer: Observer, rundir: RunDir, tally: Tally) -> None:
+    def _chunk(self, factory: Factory, number: int, items: Chunk, store: Store, log: StepLog, tally: Tally) -> None:
         """Asked, kept, saved."""
+        log.begin(number)
         began = time.monotonic()
         problems = [item for item in items if isinstance(item, Problem)]
         made = factory.chunk(number, problems) if problems else factory.given([item for item in items if isinstance(item, Example)])
@@ -230,10 +233,7 @@ class Sample:
         metrics = {**tally.metrics(), **tally.rates()}
         seconds = time.monotonic() - began
         timings = {"seconds": seconds, "rows_per_s": len(made.rows) / seconds if seconds else 0.0}
-        verdict = observer.rollout(number, metrics, timings, ())
-        rundir.commit(number, metrics, timings, (), save=lambda folder: None, progress=store.places)
-        if isinstance(verdict, Stop):
-            raise BarFailed(verdict.reason)
+        log.end(number, metrics, timings, save=lambda folder: None, progress=store.places)
 
 
 Chunk = Sequence[Problem] | Sequence[Example]

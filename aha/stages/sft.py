@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from aha.durable import Disk, replace_file
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
-from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Stop
-from aha.rundir import Keep, RunDir
+from aha.protocols import Adam, Backend, Learner, Metrics, Observer
+from aha.rundir import Keep, Progress, RunDir
 from aha.stages.audit import Audit, Rules, TooLong, audited
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.lessons import Lesson, rows_and_marks
+from aha.stages.steps import StepLog
 from aha.stages.stopping import Stopping
 from aha.tasks.examples import BadRows, load_examples
 from aha.template import Delimited, Template
@@ -61,7 +62,9 @@ class Sft:
         replace_file(Disk(), rundir.root / "audit.json", json.dumps(asdict(audit), ensure_ascii=False, indent=1).encode())
         learner = backend.learner(self.model, self.optim, reference=False)
         steps, digest, course = self.steps(len(lessons)), digest_of(lessons), self.course(len(lessons))
+        log = StepLog(rundir, observer, "step", steps, self.save_every)
         for step in range(resumed_step(rundir, learner, self.data, digest), steps):
+            log.begin(step)
             began = time.monotonic()
             picked = [lessons[index] for index in course.picks(step)]
             metrics = self._update(learner, step, steps, picked)
@@ -70,13 +73,9 @@ class Sft:
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.beat(f"learned step {step + 1} of {steps}")
             unending = self._probe(step, steps, lessons, backend, learner, metrics)
-            verdict = observer.rollout(step, metrics, timings, ())
-            last = step + 1 == steps or isinstance(verdict, Stop) or bool(unending)
-            save = learner.save if last or (step + 1) % self.save_every == 0 else None
             keep = Keep(self.keep_last, self.keep_every)
-            rundir.commit(step, metrics, timings, (), save=save, progress={"step": step + 1, "data": digest}, keep=keep)
-            if isinstance(verdict, Stop) or unending:
-                raise BarFailed(verdict.reason if isinstance(verdict, Stop) else unending)
+            progress: Progress = {"step": step + 1, "data": digest}
+            log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=unending)
 
     def prepared(self, backend: Backend) -> tuple[list[Lesson], Audit]:
         """The data as tokens and what the audit found, looked at once for this stage, however often it is asked for.

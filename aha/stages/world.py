@@ -49,7 +49,9 @@ class World:
         """Measure the model and finish the run; every reply stays in `evals/tiny-world.jsonl.gz`, and is not asked for again."""
         path = rundir.root / "evals" / f"{NAME}.jsonl.gz"
         if not path.exists():
+            observer.begin("measurement", 0)
             write_shown(path, self.ask(backend, observer))
+            observer.end(saved=True)
         rundir.finish(measure(read_shown(path), self.seed).to_json())
 
     def measure(self, backend: Backend, observer: Observer, record: Path | None = None) -> Measured:

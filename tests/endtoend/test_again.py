@@ -16,7 +16,7 @@ from pathlib import Path
 from aha.backends.laptop import Laptop
 from aha.commands.choose import choose
 from aha.commands.run import manifest
-from aha.protocols import Continue
+from aha.protocols import Continue, Observer
 from aha.rundir import RunDir
 
 class Shuffled:
@@ -32,7 +32,7 @@ class Machine(Laptop):
     def engine(self, model):
         return Shuffled(super().engine(model), int(sys.argv[3]))
 
-class Quiet:
+class Quiet(Observer):
     def beat(self, what): pass
     def rollout(self, *said): return Continue()
 

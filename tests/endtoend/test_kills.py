@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.endtoend.conftest import Warm, differing, result_of, until
-from tests.endtoend.world import PRETRAIN, SFT, write_examples, write_recipe
+from tests.endtoend.world import ANNOTATE, PREFER, PRETRAIN, SFT, write_examples, write_pairs, write_recipe
 
 CHAIN = 10  # kills of one run at most
 
@@ -62,6 +62,11 @@ def imitating(warm: Warm, folder: Path) -> Path:
     return write_recipe(folder / "imitating.py", warm.model, SFT.replace("{data!r}", repr(str(data))))
 
 
+def preferring(warm: Warm, folder: Path) -> Path:
+    data = write_pairs(folder / "pairs.jsonl")
+    return write_recipe(folder / "preferring.py", warm.model, PREFER.replace("{data!r}", repr(str(data))))
+
+
 @pytest.mark.slow
 def test_three_kills_of_fine_tuning_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
     assert campaign(warm, imitating(warm, tmp_path), tmp_path, kills=3, seed=5, tell=tell).total() == 3
@@ -87,3 +92,17 @@ def test_two_hundred_kills_of_fine_tuning_land_everywhere_and_change_no_bit(
 ) -> None:
     doing = campaign(warm, imitating(warm, tmp_path), tmp_path, kills=200, seed=6, tell=tell)
     assert {"learning", "saving"} <= doing.keys()
+
+
+@pytest.mark.long
+def test_twenty_kills_of_annotating_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    recipe = write_recipe(tmp_path / "annotating.py", warm.model, ANNOTATE)
+    doing = campaign(warm, recipe, tmp_path, kills=20, seed=7, tell=tell)
+    assert "sampling" in doing
+    assert list((tmp_path / "whole/rows").glob("*.jsonl"))
+
+
+@pytest.mark.long
+def test_twenty_kills_of_learning_a_preference_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    doing = campaign(warm, preferring(warm, tmp_path), tmp_path, kills=20, seed=8, tell=tell)
+    assert "learning" in doing

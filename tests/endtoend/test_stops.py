@@ -18,7 +18,8 @@ import pytest
 from aha.durable import check_folder
 from aha.rundir import Record
 from tests.endtoend.conftest import Command, Warm, differing, result_of, until
-from tests.endtoend.world import write_recipe
+from tests.endtoend.test_sampling_kills import SAMPLE
+from tests.endtoend.world import ANNOTATE, PREFER, PRETRAIN, SFT, write_examples, write_pairs, write_recipe
 
 PROMPT_S = 10.0
 CTRL_C = b"\x03"
@@ -93,6 +94,12 @@ def whole(root: Path) -> bool:
     return not (root / "manifest.json").exists() or record.problems() in ([], [f"{root / 'result.json'}: gone"])
 
 
+def nothing_lost(root: Path) -> bool:
+    """Whether a checkpoint holds all that was done."""
+    record = Record(root)
+    return [line["rollout"] for line in record.metrics()[-1:]] == [each.rollout for each in record.checkpoints()[-1:]]
+
+
 def stopped(warm: Warm, words: tuple[object, ...], number: signal.Signals, after_s: float) -> tuple[str, float]:
     """What it was doing and how long it took to end, waits for a processor left out; empty where it was done before."""
     with terminal() as screen:
@@ -123,7 +130,7 @@ def campaign(warm: Warm, recipe: Path, expected: dict[str, bytes], folder: Path,
             doing, took = stopped(warm, words, draw.choice(list(CODES)), draw.uniform(0.0, run_s / 3))
             if not doing:
                 break
-            assert whole(folder / f"stopped-{runs}")
+            assert whole(folder / f"stopped-{runs}") and nothing_lost(folder / f"stopped-{runs}")
             all_doing[doing] += 1
             all_took.append(took)
             assert took <= PROMPT_S, doing
@@ -136,6 +143,39 @@ def campaign(warm: Warm, recipe: Path, expected: dict[str, bytes], folder: Path,
 def tell_of(doing: Counter[str], took: list[float], expected: dict[str, bytes]) -> str:
     longest, mean = max(took), sum(took) / len(took)
     return f"{len(took)} stops, longest {longest:.2f} s, mean {mean:.2f} s, 0 of {len(expected)} files differ; {dict(doing)}"
+
+
+def imitating(warm: Warm, folder: Path) -> Path:
+    data = write_examples(folder / "sums.jsonl")
+    return write_recipe(
+        folder / "imitating.py", warm.model, SFT.replace("{data!r}", repr(str(data))).replace("save_every=4", "save_every=100")
+    )
+
+
+def preferring(warm: Warm, folder: Path) -> Path:
+    data = write_pairs(folder / "pairs.jsonl")
+    text = PREFER.replace("{data!r}", repr(str(data))).replace("save_every=5", "save_every=100")
+    return write_recipe(folder / "preferring.py", warm.model, text)
+
+
+def stops_of_a_stage(warm: Warm, recipe: Path, folder: Path, stops: int, tell: Callable[[str], None]) -> None:
+    words = ("run", recipe, "--no-preflight", "--out", folder / "whole")
+    warm.run(*words)
+    expected = result_of(folder / "whole")
+    doing, took = campaign(warm, recipe, expected, folder, stops=stops, seed=7)
+    tell(tell_of(doing, took, expected))
+    assert len(took) == stops
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stage", ["fine-tuning", "preferring", "pretraining", "annotating", "sampling"])
+def test_twenty_stops_of_every_other_stage_lose_no_step(stage: str, warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    texts = {"pretraining": PRETRAIN.replace("save_every=3", "save_every=100"), "annotating": ANNOTATE, "sampling": SAMPLE}
+    if stage in texts:
+        recipe = write_recipe(tmp_path / "stage.py", warm.model, texts[stage])
+    else:
+        recipe = (imitating if stage == "fine-tuning" else preferring)(warm, tmp_path)
+    stops_of_a_stage(warm, recipe, tmp_path, 20, tell)
 
 
 @pytest.mark.slow
@@ -174,6 +214,7 @@ def test_a_second_ctrl_c_ends_a_run_that_stands_within_a_second_and_it_goes_on(
         screen.press(CTRL_C)
         took = command.end_s()
         assert command.code == 130
+        assert b"lost: rollouts 3 to 4, " in screen.shown and b"goes on from" in screen.shown
     tell(f"the second ctrl-C ended the run after {took:.3f} s")
     assert took <= 1.0
     assert whole(tmp_path / "run")

@@ -68,6 +68,39 @@ recipe = Recipe(
 )
 """
 
+ANNOTATE = """
+from aha.protocols import Compute, Sampling
+from aha.recipes import Recipe
+from aha.stages.annotate import Annotate, Pairs, Writer
+from aha.tasks.general import GeneralProblems
+
+STAGE = Annotate(
+    {model!r}, GeneralProblems(("greeting", "self")), Pairs(times=2, margin=0.1, apart=None), questions=60, samples=2,
+    writers=(Writer(0.2), Writer(0.9)), sampling=Sampling(max_tokens=30), chunk=3, shard_rows=7,
+)
+recipe = Recipe("annotating", "answers to be compared", (("annotate", STAGE),), compute=Compute(device="cpu", threads=1))
+"""
+
+PREFER = """
+from aha.protocols import Adam, Compute
+from aha.recipes import Recipe
+from aha.stages.prefer import Prefer
+
+STAGE = Prefer({model!r}, {data!r}, optim=Adam(lr=1e-2), epochs=2, batch=6, held_out=0.1, save_every=5)
+recipe = Recipe("preferring", "pairs to be disturbed", (("prefer", STAGE),), compute=Compute(device="cpu", threads=1))
+"""
+
+
+def write_pairs(path: Path) -> Path:
+    """Two answers to each of a hundred prompts."""
+    from aha.tasks.preferences import write_preference
+    from aha.types import Open, Pair, Problem
+
+    problems = [Problem(f"p{number}", "general", f"Use {number}", "en", Open()) for number in range(100)]
+    rows = [Pair(problem, f"please yes {place % 7}", f"door no {place % 5}") for place, problem in enumerate(problems)]
+    path.write_text("".join(f"{write_preference(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
 
 def write_examples(path: Path) -> Path:
     """Sums with chains of thought of many lengths, in words at which this model does not stop."""

@@ -17,7 +17,7 @@ from aha.versions import grader_version
 BACKEND = ScriptedBackend(lambda model, prompt, seed: "")
 
 
-class Listening:
+class Listening(Observer):
     def __init__(self) -> None:
         self.heard: list[str] = []
 

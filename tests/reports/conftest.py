@@ -12,7 +12,7 @@ import pytest
 
 from aha.backends.scripted import ScriptedBackend
 from aha.grading import grade
-from aha.protocols import Continue, Sampling
+from aha.protocols import Continue, Observer, Sampling
 from aha.rundir import Keep, Manifest, RunDir, Setting
 from aha.stages.evaluate import Evaluate
 from aha.tasks.corpus.searches import check, systematic
@@ -118,7 +118,7 @@ MANIFEST = Manifest(
 )
 
 
-class Silent:
+class Silent(Observer):
     """An observer that lets everything go on."""
 
     def beat(self, what: str) -> None:

@@ -198,15 +198,17 @@ class SmallDisk(ForgetfulDisk):
 
 def test_a_run_that_will_not_fit_is_refused_with_the_bytes_it_needs(tmp_path: Path) -> None:
     with pytest.raises(DiskTrouble) as error:
-        RunDir.open(tmp_path, MANIFEST, checkpoint_bytes=400, reserve_bytes=201, disk=SmallDisk())
-    told = "1,000 bytes are free and 1,001 are needed (two checkpoints of 400 and a reserve of 201); free some space or choose another disk"
+        RunDir.open(tmp_path, MANIFEST, checkpoint_bytes=300, reserve_bytes=101, disk=SmallDisk())
+    told = (
+        "1,000 bytes are free and 1,001 are needed (three checkpoints of 300 and a reserve of 101); free some space or choose another disk"
+    )
     assert str(error.value) == f"{tmp_path}: {told}"
-    RunDir.open(tmp_path, MANIFEST, checkpoint_bytes=400, reserve_bytes=200, disk=SmallDisk()).close()
+    RunDir.open(tmp_path, MANIFEST, checkpoint_bytes=300, reserve_bytes=100, disk=SmallDisk()).close()
 
 
 def test_a_stage_that_knows_its_checkpoint_may_ask_for_room(tmp_path: Path) -> None:
     run = RunDir.open(tmp_path, MANIFEST, reserve_bytes=0, disk=SmallDisk())
-    run.preflight(500, 0)
+    run.preflight(333, 0)
     with pytest.raises(DiskTrouble, match="1,002 are needed"):
-        run.preflight(501, 0)
+        run.preflight(334, 0)
     run.close()

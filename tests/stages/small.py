@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aha.backends.laptop import Laptop, write_fresh
 from aha.objectives.losses import Grpo
-from aha.protocols import Adam, Compute, Continue, Sampling, Stop
+from aha.protocols import Adam, Compute, Continue, Observer, Sampling, Stop
 from aha.rewards import Rewards, Weighted
 from aha.rundir import RunDir, describe
 from aha.stages.rl import Rl
@@ -45,7 +45,7 @@ class Nothing:
 
 
 @dataclass
-class Watching:
+class Watching(Observer):
     """Keeps what a run tells, and stops it after some rollouts."""
 
     stop_after: int | None = None

@@ -9,7 +9,7 @@ import pytest
 from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput
 from aha.evals.records import read_samples
-from aha.protocols import Continue, Sampling
+from aha.protocols import Continue, Observer, Sampling
 from aha.rundir import Checkpoint
 from aha.stages.evaluate import Evaluate
 from aha.tasks.countdown import question
@@ -40,7 +40,7 @@ def never_formatted(prompt: str, seed: int) -> str:
     return f"so {solution(prompt)}"
 
 
-class Watch:
+class Watch(Observer):
     """An observer that remembers what it was told."""
 
     def __init__(self) -> None:

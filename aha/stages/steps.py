@@ -1,0 +1,79 @@
+"""What the loops of all stages share: a step begins, is shown to the observers, is written down, and may be the last one here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aha.errors import BarFailed, Interrupted
+from aha.protocols import Metrics, Observer, Pause, Stop, Verdict
+from aha.rundir import Keep, Progress, RunDir
+from aha.types import Group
+
+USUAL = Keep()
+
+
+@dataclass(frozen=True)
+class StepLog:
+    """The steps of a loop. `kind` is what a person calls one (a rollout, a step, a chunk), `count` how many there are in all.
+
+    A checkpoint is due every `save_every` steps and after the last one. Whoever stops the loop in between gets one more, which leaves again
+    when the next one is there, so that a run that was stopped ends with the files of one that was not."""
+
+    rundir: RunDir
+    observer: Observer
+    kind: str
+    count: int
+    save_every: int = 1
+
+    def begin(self, number: int) -> None:
+        """From here on ctrl-C waits until the step is written down."""
+        self.observer.begin(self.kind, number)
+
+    def due(self, number: int) -> bool:
+        """Whether a checkpoint is written after this step, whatever happens in it."""
+        return number + 1 == self.count or (number + 1) % self.save_every == 0
+
+    def end(
+        self,
+        number: int,
+        metrics: Metrics,
+        timings: Metrics,
+        groups: Sequence[Group] = (),
+        *,
+        save: Callable[[Path], None],
+        progress: Progress,
+        keep: Keep = USUAL,
+        due: bool = False,
+        last: bool = False,
+        stop: str = "",
+    ) -> None:
+        """Write the step down. `due`: with a checkpoint in any case. `last`: no step follows. `stop`: the loop's own reason to end here.
+
+        BarFailed where somebody stops the run, Interrupted where somebody pressed ctrl-C; everything up to here is then saved."""
+        verdict: Verdict = self.observer.rollout(number, metrics, timings, groups)
+        if stop and not isinstance(verdict, Stop):
+            verdict = Stop(stop, verdict.signs)
+        last = last or number + 1 == self.count or isinstance(verdict, Stop)
+        due = due or last or self.due(number)
+        saves = due or isinstance(verdict, Pause)
+        sick = None if last and not verdict.signs else bool(verdict.signs)
+        self.rundir.commit(
+            number, metrics, timings, groups, save=save if saves else None, progress=progress, keep=keep, extra=not due, sick=sick
+        )
+        self.observer.end(saves)
+        match verdict:
+            case Stop(reason):
+                raise BarFailed(reason + self._way_back(verdict.signs))
+            case Pause(exit_code):
+                raise Interrupted(self._words(number), exit_code)
+
+    def _way_back(self, signs: Sequence[str]) -> str:
+        """Where a person may go on from after a collapse."""
+        found = self.rundir.healthy if signs else None
+        return "" if found is None else f" The last checkpoint before the first sign of it is {found.folder}: go on from there (--model)."
+
+    def _words(self, number: int) -> str:
+        step, folder = f"{self.kind} {number + 1} of {self.count}", self.rundir.checkpoints()[-1].folder
+        return f"stopped after {step}, which is saved: nothing is lost; the same command goes on from {folder}"
