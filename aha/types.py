@@ -41,7 +41,8 @@ class Latex:
 
 @dataclass(frozen=True)
 class Choice:
-    """One option of several: the letter that is right (A, B, C ...), and the options' texts in that order where they are known."""
+    """One option of several: the letter that is right (A, B, C ...), and the options' texts in that order where they are known. A question
+    with several right options has all their letters, in the order of the alphabet (AD); all of them have to be named."""
 
     letter: str
     options: tuple[str, ...] = ()

@@ -7,6 +7,8 @@ from aha.answers.numbers import rational
 from aha.answers.reading import read
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 
 def gradable(reference: Reference) -> bool:
     """Whether an answer to this reference can ever be graded: asked of every gold answer before any compute is spent."""
@@ -17,8 +19,9 @@ def gradable(reference: Reference) -> bool:
             return read(claim(value).text).readable
         case Countdown(numbers, _):
             return len(numbers) > 0
-        case Choice(letter, options):
-            return len(letter) == 1 and "A" <= letter <= "Z" and (not options or ord(letter) - ord("A") < len(options))
+        case Choice(letters, options):
+            known = LETTERS[: len(options)] if options else LETTERS
+            return bool(letters) and list(letters) == sorted({*letters}) and {*letters} <= {*known}
         case Text(values):
             return any(value.strip() for value in values)
         case Stdio(tests) | Calls(_, tests):

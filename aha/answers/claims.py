@@ -1,4 +1,6 @@
-"""Where an answer says what it finally claims: the last boxes, else after the last `####`, else after the last "answer:", else anywhere."""
+"""Where a reply says what it finally claims: the last boxes, else after the last `####` or announcement, else in its last words.
+
+What stands directly around a box within its formula belongs to the claim: the minus before it, the `^2` or `million` after it."""
 
 from __future__ import annotations
 
@@ -6,171 +8,167 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-How = Literal["auto", "box", "line", "number", "whole"]
+from aha.answers.announcing import announcements
+from aha.answers.boxes import boxed, boxes, is_mention
+from aha.answers.replies import answer_part
+from aha.answers.surroundings import DENIED, around, attached
 
-_BOX = re.compile(r"\\{1,2}f?boxed(?![A-Za-z])[ \t]*|\\{1,2}fbox(?![A-Za-z])[ \t]*")
-_BARE = re.compile(r"-?[0-9]+|[A-Za-z]")  # the 2 of `\boxed 2`
-_BRACE = re.compile(r"\\[\\{}]|[{}]")  # an escaped brace is a letter
-_HASHES = "####"
-_SAID = re.compile(
-    r"(?i)(?:\banswer\b(?:[ \t]+is\b)?|(?:答案|答)(?:是|为)?)"
-    r"(?:[ \t]*(?:\*\*)?[:：](?:[ \t]*\*\*)?|(?<=is)|(?<=[是为]))[ \t]*(?:that[ \t]+)?"
-)
-_SHORT = re.compile(r"\A[ \t]*A:[ \t]*(?=\S)|(?<=\n)[ \t]*A:[ \t]*(?=\S)")
+__all__ = ["Claim", "How", "boxed", "claim"]
+
+How = Literal["auto", "box", "line", "number", "whole"]
+HASHES = "####"
+SHORT = 30  # characters of a reply that is nothing but its claim
+
 _USUALLY = 400  # characters from the end in which the closing statement stands
-_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|end)\|>|</s>|<｜end▁of▁sentence｜>")
+_ROOM = 80  # characters before a box that say how it is meant
+_NEXT = ("Question", "Problem", "\nQ", "Human:", "User:", "Exercise", "Instruction", "Input", "Passage")
+_NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
+_STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
 
 _PART = (
     r"(?:for\s+)?(?:(?:part|case|question)\s*)?\((?:[a-h]|[ivx]{1,4}|[1-9])\)\s*:?"
     r"|(?:for\s+)?(?:part|case)\s+(?:[a-h]|[1-9])\b:?|第[一二三四1-4][问题][:：]?"
 )
 _NAME = r"[A-Za-z](?:_\{?[0-9A-Za-z]\}?)?\s*=(?!=)"
+_NOUN = r"(?!(?:is|are|was|were|be|not|so|we|then|but|than|to|if|as|it|that|which|gives?|get)\b)[A-Za-z]{2,20}"
 JOINT = re.compile(
-    r"(?i)(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
+    rf"(?i)(?:[\s$]*(?:{_NOUN}(?:\s+{_NOUN}){{0,2}}?)(?=[\s$,;，；]))?"
+    r"(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
-_SUFFIX = re.compile(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?|°|[ \t]?\\?%")
+
+_TURNED = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind)"
+_CORRECTION = re.compile(
+    rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.)[ \t*]*(?:(?:actually|wait|no|correction|sorry|oops|hmm+|on second thoughts?|rather"
+    rf"|{_TURNED})\b[,.:;!\s—–]*)+"
+    r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i mean|make (?:that|it)"
+    r"|the (?:\w+ )?answer (?:is|should be|must be))[: \t]+(?P<said>[^\n]{1,200})|(?P<bare>[-$\\(\d][^\n]{0,100}))"
+)
+_WITHDRAWN = re.compile(rf"(?i){_TURNED}\b|\b(?:is|was)(?: not|n't) (?:the )?(?:right|correct|answer|final answer)\b")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The text that holds the final answer, and whether it was marked as such (boxed, hashed, announced) or is merely all there is."""
+    """The text that holds the final answer; whether it was marked as such (boxed, hashed, announced) or is merely all there is; of how
+    many boxes it was joined."""
 
     text: str
     marked: bool
-
-
-def boxed(text: str) -> str | None:
-    """What stands in the last box, its braces balanced; `None` without a box or where it never closes."""
-    found = boxes(text)
-    return found[-1][0] if found else None
-
-
-def boxes(text: str) -> list[tuple[str, int, int]]:
-    """Content, start and end of every box that closes and stands in no other."""
-    if "box" not in text:
-        return []
-    at, found = 0, list[tuple[str, int, int]]()
-    closing: dict[int, int] | None = None
-    while (near := text.find("box", at)) >= 0 and (match := _BOX.search(text, max(at, near - 3))):
-        at = match.end()
-        end = (closing.get(at) if closing is not None else _close(text, at)) if text[at : at + 1] == "{" else None
-        if end is None and closing is None:  # from now on each brace is looked at once only
-            closing = _closing(text)
-        if end is not None:
-            found.append((text[at + 1 : end], match.start(), end + 1))
-        elif bare := _BARE.match(text, at):
-            found.append((bare.group(), match.start(), bare.end()))
-        at = max(at, found[-1][2] if found else 0)
-    return found
-
-
-def _close(text: str, at: int) -> int | None:
-    """The place of the brace that closes the one at a place."""
-    depth = 0
-    for brace in _BRACE.finditer(text, at):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.start()
-    return None
-
-
-def _closing(text: str) -> dict[int, int]:
-    """The place of the closing brace of every opening one that has it; escaped braces are letters."""
-    closing, open_at = dict[int, int](), list[int]()
-    for brace in _BRACE.finditer(text):
-        if brace.group() == "{":
-            open_at.append(brace.start())
-        elif brace.group() == "}" and open_at:
-            closing[open_at.pop()] = brace.start()
-    return closing
-
-
-def last_boxes(text: str) -> list[str]:
-    """The boxes of the closing statement, each different one once: those that only commas, "and", part labels or blanks join to the last.
-
-    A base, a percent sign or degrees right after a box belong to it."""
-    if "box" not in text:
-        return []
-    group, begun = _closing_boxes(text[-_USUALLY:])
-    if not (group and begun) and len(text) > _USUALLY:
-        group, _ = _closing_boxes(text)
-    return list(dict.fromkeys(each.strip() for each in group))
-
-
-def _closing_boxes(text: str) -> tuple[list[str], bool]:
-    """The boxes, and whether what stands before them in the text shows that there are no more."""
-    found, group = boxes(text), list[str]()
-    for place in range(len(found) - 1, -1, -1):
-        content, start, end = found[place]
-        suffix = _SUFFIX.match(text, end)
-        group.insert(0, _opened(content) + (suffix.group() if suffix else ""))
-        if not _joins(text[found[place - 1][2] if place else 0 : start]):
-            return group, True
-    return group, False
-
-
-def _opened(content: str) -> str:
-    """What is in a box that is all there is in a box."""
-    if "box" not in content:
-        return content
-    inside = boxes(content)
-    return inside[0][0] if len(inside) == 1 and not (content[: inside[0][1]] + content[inside[0][2] :]).strip() else content
-
-
-def _joins(between: str) -> bool:
-    suffix = _SUFFIX.match(between)
-    between = between[suffix.end() :] if suffix else between
-    if len(between) > _LONGEST_JOINT or not JOINT.fullmatch(between):
-        return False
-    return bool(SAYS_MORE.search(between)) or not re.search(r"\n\s*\n", between)
-
-
-def answer_part(text: str) -> str:
-    """What follows the thinking, without the turns after it; nothing where the thinking never ends."""
-    if "<" not in text:
-        return text
-    _, closed, rest = text.rpartition("</think>")
-    text = rest if closed else "" if "<think>" in text else text
-    if turn := _TURN.search(text, len(text) - len(text.lstrip()) + 1):
-        text = text[: turn.start()]
-    return text
+    boxes: int = 0
 
 
 def claim(text: str, how: How = "auto") -> Claim:
     """The final claim of an answer: wherever it stands, or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
-    text = answer_part(text)
-    if how in ("auto", "box") and (found := last_boxes(text)):
-        return Claim(", ".join(found), marked=True)
-    said = _announced(text) if how in ("auto", "line") else None
-    line = _first_line(text[said.end() :]) if said else ""
-    if how == "auto" and (hashes := text.rfind(_HASHES)) > (said.start() if said and line else -1):
-        return Claim(_first_line(text[hashes + len(_HASHES) :]), marked=True)
-    if line:
-        return Claim(line, marked=True)
-    return Claim("" if how in ("box", "line") else text.strip(), marked=False)
+    text = own_part(text)
+    found = _marked(text, how)
+    if found is None:
+        return Claim("" if how in ("box", "line") else text.strip(), marked=False)
+    said, ends = found
+    return _corrected(said, text[ends:]) if ends < len(text) else said
 
 
-def _announced(text: str) -> re.Match[str] | None:
-    """The last "answer:", "answer is", 答案是; or the `A:` that the last line begins with."""
-    if found := _SHORT.search(text, text.rstrip().rfind("\n") + 1):
-        return found
-    lowered, end = text.lower(), len(text)
-    while (at := max(lowered.rfind("answer", 0, end), lowered.rfind("答", 0, end))) >= 0:
-        if (at == 0 or not text[at - 1].isalnum()) and (found := _SAID.match(text, at)):
-            return found
-        end = at
+def _marked(text: str, how: How) -> tuple[Claim, int] | None:
+    """The claim that a mark holds, and from where on it may be taken back."""
+    boxed_here = closing_boxes(text) if how in ("auto", "box") and "ox" in text else None
+    if boxed_here is not None:
+        return boxed_here
+    hashes = text.rfind(HASHES) if how == "auto" else -1
+    since = hashes + len(HASHES) if hashes >= 0 else 0
+    if how in ("auto", "line"):
+        for _, begins in announcements(text[since:]):
+            if line := _first_line(text[since + begins :]):
+                return Claim(_opened_whole(line), marked=True), text.find(line, since + begins)
+    if hashes >= 0:
+        line = _first_line(text[since:])
+        return Claim(line, marked=True), text.find(line, since)
     return None
+
+
+def _corrected(said: Claim, rest: str) -> Claim:
+    """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
+    if len(rest) < 4:
+        return said
+    if corrections := list(_CORRECTION.finditer(rest)):
+        correction = corrections[-1]
+        return Claim((correction["said"] or correction["bare"]).strip(), marked=True)
+    return Claim("", marked=True) if _WITHDRAWN.search(rest) else said
+
+
+# --- boxes ------------------------------------------------------------------------------------------------------------
+
+
+def closing_boxes(text: str) -> tuple[Claim, int] | None:
+    """The claim of the closing statement's boxes, and where the last of them ends; `None` without a box that holds one.
+
+    Boxes count together that only commas, "and", part labels, names or a noun of up to three words join to the last one."""
+    skipped = max(0, len(text) - _USUALLY)
+    said, ends, begun = _group(text[skipped:])
+    if skipped and not begun:
+        skipped = 0
+        said, ends, _ = _group(text)
+    if not said:
+        return None
+    parts = list(dict.fromkeys(said))
+    return Claim(", ".join(parts), marked=True, boxes=len(parts)), skipped + ends
+
+
+def _group(text: str) -> tuple[list[str], int, bool]:
+    """What the last boxes hold, where they end, and whether what stands before them in the text shows that there are no more."""
+    found, said, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
+    for place in range(len(found) - 1, -1, -1):
+        held = around(text, found[place], last=not said)
+        if held is not DENIED:
+            said.insert(0, held.text)
+            ends = ends or held.end
+        elif said:
+            return said, ends, True
+        start = found[place][1]
+        if said and not _joins(text[found[place - 1][2] if place else 0 : start]):
+            return said, ends, place > 0 or start >= _ROOM
+    return said, ends, False
+
+
+def _joins(between: str) -> bool:
+    between = between[attached(between) :]
+    if len(between) > _LONGEST_JOINT or not JOINT.fullmatch(between):
+        return False
+    return bool(SAYS_MORE.search(between)) or not re.search(r"\n\s*\n", between)
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+def _opened_whole(line: str) -> str:
+    """What is in the box that a line begins with, where it is a line of an `Answer:`."""
+    if "ox" not in line or (group := closing_boxes(line)) is None:
+        return line
+    return group[0].text
 
 
 def _first_line(text: str) -> str:
     """The line, or the formula that is set apart; a brace that closes `\\text{Answer: }` is none of it."""
-    text = text.lstrip().removeprefix("}").strip()
+    text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
             return text.removeprefix(opening).partition(closing)[0].strip()
     return text.partition("\n")[0].strip()
+
+
+def own_part(text: str) -> str:
+    """The answer part of a reply up to where it runs on into another problem, which it does after a claim only."""
+    text = answer_part(text)
+    if not any(sign in text for sign in _NEXT):
+        return text
+    for start in _NEXT_PROBLEM.finditer(text):
+        head = text[: start.start()]
+        if (
+            head.strip()
+            and _STARTS.search(head, max(0, len(head) - 12))
+            and (len(head.strip()) <= SHORT or HASHES in head or _marked(head, "auto") is not None)
+        ):
+            return head
+    return text

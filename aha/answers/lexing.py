@@ -7,9 +7,24 @@ from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
 from aha.answers.signs import latex
-from aha.answers.units import FUNCTION_WORDS, LETTER_UNITS, known_unit
+from aha.answers.units import LETTER_UNITS, known_unit
 
 MOST_TOKENS = 400
+
+FUNCTION_WORDS = {
+    name: name for name in "sin cos tan cot sec csc sinh cosh tanh coth ln lg log exp max min gcd lcm arg det deg dim ker Re Im erf".split()
+} | {
+    **{f"arc{name}": f"arc{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
+    **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")},
+    "sqrt": "sqrt",
+    "cbrt": "cbrt",
+    "abs": "abs",
+    "floor": "floor",
+    "ceil": "ceil",
+    "factorial": "factorial",
+    "sign": "sgn",
+    "sgn": "sgn",
+}
 
 _DOUBLED = re.compile(
     r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aha.answers.claims import boxes, claim
+from aha.answers.boxes import boxes
+from aha.answers.claims import claim
 from aha.answers.symbols import arithmetic
 from aha.types import Wrong
 

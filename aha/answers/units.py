@@ -3,55 +3,47 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-
-FUNCTION_WORDS = {
-    name: name for name in "sin cos tan cot sec csc sinh cosh tanh coth ln lg log exp max min gcd lcm arg det deg dim ker Re Im erf".split()
-} | {
-    **{f"arc{name}": f"arc{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
-    **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")},
-    "sqrt": "sqrt",
-    "cbrt": "cbrt",
-    "abs": "abs",
-    "floor": "floor",
-    "ceil": "ceil",
-    "factorial": "factorial",
-    "sign": "sgn",
-    "sgn": "sgn",
-}
+from functools import lru_cache
 
 _TABLE = """
-length 1 m meter meters metre metres 米
-length 1/100 cm centimeter centimeters centimetre centimetres 厘米 公分
-length 1/1000 mm millimeter millimeters millimetre millimetres 毫米
-length 1/10 dm decimeter decimeters 分米
-length 1000 km kilometer kilometers kilometre kilometres 千米 公里
-length 127/5000 inch inches in
+length 1 metre metres 米
+length 1/100 厘米 公分
+length 1/1000 毫米
+length 1/10 分米
+length 1000 千米 公里
+length 127/5000 inch inches in 英寸
 length 381/1250 ft foot feet 英尺
 length 1143/1250 yd yard yards
 length 201168/125 mi mile miles 英里
+length 1/10000000000 Å AA angstrom angstroms
+length 201168/1000 furlong furlongs
+length 1852 nmi
 area 10000 hectare hectares ha 公顷
 area 316160658/78125 acre acres
-volume 1/1000 l L liter liters litre litres 升
-volume 1/1000000 ml mL milliliter milliliters 毫升
+volume 1/1000 litre litres 升
+volume 1/1000000 毫升
 volume 473176473/125000000000 gallon gallons gal
-mass 1 g gram grams gm 克
-mass 1000 kg kilogram kilograms kilo kilos 千克 公斤
-mass 1/1000 mg milligram milligrams 毫克
+volume 473176473/500000000000 quart quarts qt
+volume 473176473/1000000000000 pint pints pt
+mass 1 gramme grammes gm gms 克
+mass 1000 kilo kilos kilogramme kilogrammes 千克 公斤
+mass 1/1000 毫克
 mass 500 斤
 mass 1000000 tonne tonnes 吨
 mass 45359237/100000 lb lbs pound pounds 磅
 mass 45359237/1600000 oz ounce ounces
-time 1 s sec secs second seconds 秒 秒钟
+time 1 sec secs second seconds 秒 秒钟
 time 60 min mins minute minutes 分钟
-time 3600 h hr hrs hour hours 小时 时
+time 3600 hr hrs hour hours 小时 时
 time 86400 day days 天 日
-time 604800 week weeks 周 星期
+time 604800 week weeks wk wks 周 星期
 month 1 month months 月 个月
 month 12 year years yr yrs 年
 speed 1397/3125 mph
-speed 5/18 kph kmh
+speed 5/18 kph kmh kmph
 dollar 1 dollar dollars usd USD ¤ 美元
 dollar 1/100 cent cents ¢ 美分
 euro 1 euro euros EUR € 欧元
@@ -59,27 +51,77 @@ pound 1 £ GBP 英镑
 yuan 1 yuan rmb RMB CNY 元 人民币
 yuan 1/10 角
 yen 1 yen JPY 日元
+rupee 1 rupee rupees Rs INR ₹
 percent 1 percent pct percentage % per\u00a0cent 百分
-degree 1 degree degrees deg 度
+degree 1 degree degrees deg degs 度
 radian 1 radian radians rad rads 弧度
 celsius 1 celsius 摄氏度
 fahrenheit 1 fahrenheit 华氏度
+energy 1/10000000 erg ergs
+force 1/100000 dyne dynes
+molarity 1 M molar
+byte 1 byte bytes
+bit 1 bit bits
+"""
+_PREFIXED = """
+length 1 m meter meters
+volume 1/1000 l L liter liters
+mass 1 g gram grams
+time 1 s
+current 1 A amp amps ampere amperes
+temperature 1 K kelvin kelvins
+amount 1 mol mole moles
 energy 1 J joule joules
-energy 1000 kJ
-energy 8010883/50000000000000000000000000 eV
+energy 160217663/100000000000000000000000000 eV
+energy 523/125 cal calorie calories
 force 1 N newton newtons
 power 1 W watt watts
+pressure 1 Pa pascal pascals
 charge 1 C coulomb coulombs
 potential 1 V volt volts
+resistance 1 Ω Omega ohm ohms
+capacitance 1 F farad farads
 frequency 1 Hz hertz
-amount 1 mol mole moles
-temperature 1 K kelvin kelvins
-dozen 1 dozen
+field 1 T tesla teslas
+amu 1 amu u
+parsec 1 pc parsec parsecs
+pressure 100000 bar bars
 """
-LETTER_UNITS = frozenset("mgshlLNJWVKC")
-_KNOWN = {name: (line.split()[0], Fraction(line.split()[1])) for line in _TABLE.split("\n") if line for name in line.split(" ")[2:]}
+_SYMBOLS = {"n": -9, "μ": -6, "µ": -6, "mu": -6, "m": -3, "c": -2, "d": -1, "k": 3, "M": 6, "G": 9, "T": 12, "p": -12}
+_NAMES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "pico": -12}
+
+Known = tuple[str, Fraction]
+
+
+def _rows(table: str) -> Iterator[tuple[str, Known]]:
+    for kind, size, *names in (line.split(" ") for line in table.split("\n") if line):
+        for name in names:
+            yield name, (kind, Fraction(size))
+
+
+def _with_prefixes() -> Iterator[tuple[str, Known]]:
+    for name, (kind, size) in _rows(_PREFIXED):
+        yield name, (kind, size)
+        symbol = len(name) <= 3 and name not in ("amp", "ohm", "cal", "bar")
+        for prefix, power in (_SYMBOLS if symbol else _NAMES).items():
+            yield prefix + name, (kind, size * Fraction(10) ** power)
+    yield from (("kcal", ("energy", Fraction(4184))), ("Kg", ("mass", Fraction(1000))), ("KM", ("length", Fraction(1000))))
+
+
+_KNOWN: dict[str, Known] = {**dict(_with_prefixes()), **dict(_rows(_TABLE))}
+_LOWER = {name.lower(): known for name, known in reversed(_KNOWN.items()) if len(name) > 2}
+LETTER_UNITS = frozenset("mgshlLNJWVKCAFT")
+_LETTERS = {"h": ("time", Fraction(3600)), **{name: _KNOWN[name] for name in LETTER_UNITS - {"h"}}}
+_NO_UNITS = frozenset("pm dm cd pt pC nC cA Cal mal dal pal dl gal in am pl cl nl kl nu mu au".split()) - {
+    "in",
+    "gal",
+    "dm",
+    "pt",
+    "cl",
+    "dl",
+}
 _POWERS = {"square": 2, "sq": 2, "sq.": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3, "平方": 2, "立方": 3}
-_LETTER_UNIT = re.compile(r"(?<=[0-9.)}])\s*([mgshlLNJWVKC])(?:\^\{?([23])\}?)?\s*[.]?$")
+_PIECE = re.compile(r"平方|立方|[\u3400-\u9fff]+|sq\.|[A-Za-z¤€£₹%¢ΩµμÅ]+|/|\^?-?[0-9]|[^\s{}.()\[\]·*]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +134,17 @@ class Unit:
 
 def known_unit(word: str) -> bool:
     """Whether the word is a unit of measure; single letters are left to be variables."""
-    return word in _KNOWN or (len(word) > 1 and (word.lower() in _KNOWN or word.lower() in _POWERS))
+    return (
+        len(word) > 1 and word not in _NO_UNITS and (word in _KNOWN or word.lower() in _LOWER or word.lower() in _POWERS)
+    ) or word in "€£¤%¢₹Ω"
+
+
+def measures(word: str) -> bool:
+    """Whether the word, or the single letter, names a unit."""
+    return known_unit(word) or word in _LETTERS
+
+
+_LETTER_UNIT = re.compile(r"(?<=[0-9.)}])\s*([mgshlLNJWVKC])(?:\^\{?([23])\}?)?\s*[.]?$")
 
 
 def with_letter_unit(text: str) -> str | None:
@@ -101,12 +153,13 @@ def with_letter_unit(text: str) -> str | None:
     return f"{text[: found.start()]}\\text{{ {found[1]}}}" + (f"^{found[2]}" if found[2] else "") if found else None
 
 
+@lru_cache(maxsize=1024)
 def unit(text: str) -> Unit | None:
-    """The unit a phrase names: `square centimeters`, `cm^2`, `km per hour`, `千米/时`; `None` where any of it is no unit known here."""
-    text = re.sub(r"\^\s*\{?\s*(-?[0-9])\s*\}?", r"^\1", text.strip().strip(".,")).replace("每", "/").replace(" per ", " / ")
+    """The unit a phrase names: `square centimeters`, `cm ^2`, `km per hour`, `千米/时`; `None` where any of it is no unit known here."""
+    text = re.sub(r"\^\s*\{?\s*(-?)\s*([0-9])\s*\}?", r"^\1\2", text.strip().strip(".,")).replace("每", "/").replace(" per ", " / ")
     kinds, size, sign, power = dict[str, int](), Fraction(1), 1, 1
     last: tuple[str, Fraction, int] | None = None
-    for word in re.findall(r"平方|立方|[\u3400-\u9fff]+|sq\.|[A-Za-z¤€£%¢]+|/|\^?-?[0-9]|[^\s{}.]", text):
+    for word in _PIECE.findall(text):
         if word == "/":
             sign, last = -1, None
         elif (raised := re.fullmatch(r"\^?(-?[0-9])", word)) and last:
@@ -119,7 +172,7 @@ def unit(text: str) -> Unit | None:
                 size *= last[1] ** (sign * (value - 1))
             else:
                 power = value
-        elif (known := _KNOWN.get(word) or _KNOWN.get(word.lower())) is not None:
+        elif (known := _KNOWN.get(word) or _LETTERS.get(word) or _LOWER.get(word.lower())) is not None:
             kinds[known[0]] = kinds.get(known[0], 0) + sign * power
             size *= known[1] ** (sign * power)
             last, power = (*known, power), 1
@@ -128,10 +181,24 @@ def unit(text: str) -> Unit | None:
     return _simple(kinds, size)
 
 
+_DERIVED: tuple[tuple[str, dict[str, int], Fraction], ...] = (
+    ("pressure", {"force": 1, "length": -2}, Fraction(1)),
+    ("power", {"energy": 1, "time": -1}, Fraction(1)),
+    ("energy", {"force": 1, "length": 1}, Fraction(1)),
+    ("force", {"mass": 1, "length": 1, "time": -2}, Fraction(1000)),
+    ("frequency", {"time": -1}, Fraction(1)),
+    ("area", {"length": 2}, Fraction(1)),
+    ("volume", {"length": 3}, Fraction(1)),
+    ("speed", {"length": 1, "time": -1}, Fraction(1)),
+    ("charge", {"current": 1, "time": 1}, Fraction(1)),
+)
+
+
 def _simple(kinds: dict[str, int], size: Fraction) -> Unit | None:
-    """Areas, volumes and speeds as powers of lengths and times."""
-    for name, parts in (("area", {"length": 2}), ("volume", {"length": 3}), ("speed", {"length": 1, "time": -1})):
+    """What is derived in terms of lengths, masses and times."""
+    for name, parts, scale in _DERIVED:
         times = kinds.pop(name, 0)
+        size *= scale**times
         for kind, power in parts.items():
             kinds[kind] = kinds.get(kind, 0) + power * times
     found = tuple(sorted((kind, power) for kind, power in kinds.items() if power))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Literal, get_args
 
-from aha.answers import gradable
+from aha.answers import LETTERS, gradable
 from aha.answers.claims import boxed
 from aha.answers.numbers import rational
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
@@ -17,13 +17,14 @@ from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, 
 Kind = Literal["auto", "number", "latex", "choice", "text", "countdown", "stdio", "calls", "asserts", "judged", "open"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OPTIONS = ("options", "choices")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
 CODE_S = Stdio.seconds
 
 _UNSOUND = re.compile("[\0\ud800-\udfff]")
 _ASSERTION = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
+_LETTERS = re.compile("[A-Z]{2,10}")  # AD, of a question with two right options
+_SEVERAL = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
 class Bad(Exception):
@@ -131,6 +132,8 @@ def options_of(fields: Mapping[str, object]) -> dict[str, str]:
 def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object]) -> Choice:
     """By label or letter, by place counted from 0, or by the text of exactly one option."""
     labels, options = list(texts), tuple(texts.values())
+    if (places := _places(value, labels, options)) is not None:
+        return Choice("".join(LETTERS[place] for place in places), options)
     index = fields.get("answer_index")
     place = _place(value, labels, options)
     if place is None or (isinstance(index, int) and options and index != place):
@@ -139,6 +142,15 @@ def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object
         )
         raise Bad(f"answer {str(value)[:60]!r} of {len(options) or 'unknown'} options: {why}")
     return Choice(LETTERS[place], options)
+
+
+def _places(value: object, labels: Sequence[str], options: Sequence[str]) -> list[int] | None:
+    """The places of several right options: a list of them, or their letters (AD; A, D); `None` where it is no such thing."""
+    parts = value if isinstance(value, list) else _SEVERAL.split(value.strip()) if isinstance(value, str) and value not in options else []
+    if len(parts) == 1 and isinstance(parts[0], str) and _LETTERS.fullmatch(parts[0]):
+        parts = list(parts[0])
+    places = {_place(part, labels, options) for part in parts}
+    return sorted(place for place in places if place is not None) if len(places) > 1 and None not in places else None
 
 
 def _place(value: object, labels: Sequence[str], options: Sequence[str]) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from aha.answers.claims import answer_part
+from aha.answers.replies import answer_part
 from aha.errors import BadInput
 from aha.tasks.golds import KINDS, Bad, Kind, reference_of
 from aha.tasks.reading import RefusedRow, Row, rows_of

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aha.answers.claims import Claim, answer_part, boxed, boxes, claim, last_boxes
+from aha.answers.boxes import boxed, boxes
+from aha.answers.claims import Claim, claim, closing_boxes
+from aha.answers.replies import answer_part
 
 BOXED = {
     "\\boxed{7}": "7",
@@ -19,7 +21,9 @@ BOXED = {
     "\\boxed{}": "",
     "\\boxed{7": None,
     "\\boxedtext{7}": None,
-    "boxed{7}": None,
+    "boxed{7}": "7",
+    "\x08oxed{7}": "7",
+    "\\framebox{7}": "7",
     "": None,
 }
 
@@ -34,14 +38,14 @@ def test_boxes_know_where_they_stand() -> None:
 
 
 CLAIMS = {
-    "\\boxed{7} #### 8": Claim("7", marked=True),
+    "\\boxed{7} #### 8": Claim("7", marked=True, boxes=1),
     "1 + 1\n#### 2\nbye": Claim("2", marked=True),
     "#### 1\n#### 2": Claim("2", marked=True),
     "#### Step 2\n1 + 1\nAnswer: 2": Claim("2", marked=True),
     "Answer: 1, no\n#### 2": Claim("2", marked=True),
     "**Answer:**\n\\[\n8\n\\]\nDone": Claim("8", marked=True),
     "\\[\n\\text{Answer: } 8\n\\]": Claim("8", marked=True),
-    "\\boxed{\\boxed{7}}": Claim("7", marked=True),
+    "\\boxed{\\boxed{7}}": Claim("7", marked=True, boxes=1),
     "The answer is 7.": Claim("7.", marked=True),
     "Answer: 6\nAnswer: 7\nbye": Claim("7", marked=True),
     "**Answer:** 7": Claim("7", marked=True),
@@ -70,7 +74,8 @@ JOINED = {
     "\\boxed{1} \\boxed{1}": ["1"],
     "\\boxed{1}. Then \\boxed{2}": ["2"],
     "\\boxed{1}\n\n\\boxed{2}": ["2"],
-    "\\boxed{1} + \\boxed{2}": ["2"],
+    "\\boxed{1} papers and \\boxed{2} bins": ["1", "2"],
+    "\\boxed{1} is less and \\boxed{2}": ["2"],
     "\\boxed{1}, so we get \\boxed{2}": ["2"],
     "\\boxed{40}_9": ["40_9"],
     "\\boxed{40}_{9}": ["40_{9}"],
@@ -82,8 +87,9 @@ JOINED = {
 
 @pytest.mark.parametrize(("text", "found"), JOINED.items())
 def test_boxes_of_one_closing_statement_count_together_and_else_the_last_one(text: str, found: list[str]) -> None:
-    assert last_boxes(text) == found
-    assert last_boxes("word " * 200 + text) == found
+    for before in ("", "word " * 200):
+        claimed = closing_boxes(before + text)
+        assert claimed is not None and claimed[0] == Claim(", ".join(found), marked=True, boxes=len(found))
 
 
 def test_what_stands_in_the_thinking_or_in_a_later_turn_is_no_answer() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from random import Random
 
-from aha.answers.choices import chosen, gpqa, mmlu, mmlu_pro
+from aha.answers.choices import gpqa, mmlu, mmlu_pro
+from aha.answers.choosing import chosen
 from aha.evals.exams.exam import Exam, Fields, Item, Judged, Source, WrongColumns, by_chain, choice_of, lettered, named, pick, said
 from aha.types import Choice
 

@@ -6,11 +6,12 @@ import re
 from fractions import Fraction
 from zlib import crc32
 
-from aha.answers.claims import Claim, answer_part
+from aha.answers.claims import Claim
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, symbols
 from aha.answers.numbers import Value, last_number, rational
 from aha.answers.prose import ending, first_sentence, last_formulas
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
+from aha.answers.replies import answer_part
 from aha.answers.words import bare, folded
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import same

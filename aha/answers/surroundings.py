@@ -1,0 +1,202 @@
+"""What stands directly around a box and belongs to what it claims: a sign, a power, a unit of its formula, a scale word, a denial."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aha.answers.boxes import Box, boxes
+from aha.answers.lexicon import SCALE
+from aha.answers.units import measures
+
+_ROOM = 80
+
+_BLANKS = re.compile(
+    r"(?:\s|\\[,;:! ]|~|[{*_`\"“”'‘]|&|\\(?:left|right|displaystyle|textstyle|large|Large|LARGE|huge|Huge|bf|rm|bm"
+    r"|boldsymbol|mathbf|textbf|text|mbox"
+    r"|color\{[^{}]{0,20}\}|textcolor\{[^{}]{0,20}\}|underline|quad|qquad)(?![A-Za-z]))+\Z"
+)
+_OPENS = re.compile(r"(?:\$|\\[(\[])\Z")
+_COMMAND = re.compile(r"\\([A-Za-z]+)\Z")
+_WORD = re.compile(r"([A-Za-z'’]+)\Z")
+_TEXT_BEFORE = re.compile(r"\\(?:text\w{0,6}|mbox|mathrm)\s*\{([^{}]*)\}\Z")
+_QUOTED = re.compile(r"(?:(?:^|\n)[ \t]*|<[/A-Za-z][^<>\n]{0,20}|=)>\Z")
+_BULLET = re.compile(r"(?:^|\n)[ \t]*[-*•][ \t]+\Z")
+_ACCEPTS = frozenset(
+    "approx in to rightarrow longrightarrow Rightarrow Longrightarrow implies iff therefore because equiv cong simeq "
+    "doteq colon quad qquad "
+    "hfill text end".split()
+)
+_BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll gg nless ngtr".split())
+_OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
+_SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
+_DENIES = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
+_BOUNDED = re.compile(
+    r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also )?(?:at (?:least|most)|(?:more|less|fewer"
+    r"|greater|larger|smaller) than"
+    r"|above|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
+)
+_LAST_SIDE = re.compile(
+    r".*(?:=|≈|\\(?:approx|in|equiv|[rR]ightarrow|implies|to)(?![A-Za-z])|\$|\\[(\[]|&|\\\\|\n|:\s|,\s|;|\\end\{\w+\}|[A-Za-z]{3}\s)", re.S
+)
+ATTACHED = re.compile(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
+_ENDS = re.compile(
+    r"(?:\s|\\[,;:! ]|~)*(?:\Z|\$|\\[)\]]|(?:=|≈|\\(?:equiv|approx|cong)(?![A-Za-z]))(?!\s*-?[0-9.,]+\s*(?:[$.,;]|\\"
+    r"[)\]]|\Z))|[.,;:](?![0-9])|[&}\])*`\"”'’<。，；）？?]|\\\\|\\end\b|\\q?quad\b|\\tag\b|\\(?:checkmark|blacksquare|square|Box|qed)\b|\n"
+    r"|\(?\\[pb]?mod(?![A-Za-z]))"
+)
+_IN_TEXT = re.compile(r"\\(?:mathrm|text|textrm|mbox|operatorname|rm)\s*\{[^{}]{0,60}\}")
+_UNITS = re.compile(
+    r"(?:\s|\\[,;:! ]|~|[{}\[\]()/.,·]|\\(?:cdot|mu|Omega|AA|circ|degree|prime|frac)(?![A-Za-z])|\^|-?[0-9]|°|[A-Za-zµμΩÅ])*"
+)
+_GOES_ON = re.compile(
+    r"[ \t]+(?:[=+*/^<>≤≥≠±×·÷]|[-–−](?=\s?[0-9\\(])|\\(?:cdot|times|div|pm|leq?|geq?|neq?|approx|sqrt|pi|to|sim)(?![A-Za-z]))"
+)
+_QUICK_END = re.compile(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
+_UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
+_CLOSES = re.compile(r"\$|\\[)\](\[]")
+_SEGMENT = re.compile(r"[^$\n]{1,120}?(?=\$|=|≈|\\(?:approx|simeq|equiv)(?![A-Za-z])|\\[)\]]|\\\\|\\end\b|\n|[,;.。](?:\s|$|\$|\\)|\Z)")
+_LETTER = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?[A-Z]\)?\.?\s*\}?")  # of an option
+_CLOSERS = r"[\s$*)\]}\\]{0,8}?"
+_SCALED = re.compile(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
+_MORE = re.compile(
+    rf"(?i){_CLOSERS}\s*,?\s*\(?\b(or (?:more|less|fewer|above|below|greater|larger|smaller|higher|lower)|and (?:above"
+    rf"|below|up))\b|[\s$]*\+[\s$.]*$"
+)
+_OTHERWISE = re.compile(
+    rf"(?i){_CLOSERS}\s*,?\s*\(?\bor\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
+    rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
+)
+_REJECTED = re.compile(
+    rf"(?i){_CLOSERS}\s*(?:,?\s*which\s+)?(?:(?:is|was|are|would be)(?:\s+not\b|n['’]t\b|\s+(?:wrong|incorrect|false|too"
+    rf"|impossible|a mistake)\b)"
+    rf"|(?:cannot|can['’]t) be (?:right|correct|it|the answer|true)\b|不是|不对)"
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a box claims together with what stands around it, and where that ends in the text."""
+
+    text: str
+    end: int
+
+
+DENIED = Held("", -1)
+
+
+def around(text: str, box: Box, *, last: bool = True) -> Held:
+    """The box's content with what belongs to it; DENIED where the text around denies it or bounds it. Of boxes before the `last`, only
+    what is attached after them counts."""
+    content, start, end = box
+    content = _opened(content).strip()
+    before = _before(text[max(0, start - _ROOM) : start])
+    if before is None or (text[end : end + 8].count(" ") and _REJECTED.match(text, end)):
+        return DENIED
+    found = ATTACHED.match(text, end)
+    after, ends = (found.group(), found.end()) if found else ("", end)
+    if last and not found and not _QUICK_END.match(text, end) and not _LETTER.fullmatch(content):
+        after, ends = _after(text, end, inside=_inside(text, start, end))
+    if after[:1] in "=≈" and not content.replace(",", "").replace(".", "").isdigit():
+        after = ""
+    if before or (after and not ATTACHED.fullmatch(after) and after[0] not in " ,\\"):
+        content = f"{{{content}}}"
+    return Held(f"{before}{content}{after}".strip(), ends)
+
+
+def attached(text: str) -> int:
+    """How much of what follows a box is a base, a percent sign or degrees."""
+    found = ATTACHED.match(text)
+    return found.end() if found else 0
+
+
+def _opened(content: str) -> str:
+    """What is in a box that is all there is in a box."""
+    if "ox" not in content:
+        return content
+    found = boxes(content)
+    return found[0][0] if len(found) == 1 and not (content[: found[0][1]] + content[found[0][2] :]).strip() else content
+
+
+def _before(head: str) -> str | None:
+    """The operators before a box that belong to its formula, mostly none; `None` where it is denied or a bound."""
+    bare = head.rstrip()
+    if bare[-1:] == "=" and bare[-2:-1] != "!":
+        return ""
+    if bare[-1:] == "$" or bare[-2:] in ("\\(", "\\["):
+        last = bare.rstrip("$([\\ \n").rpartition(" ")[2]
+        if last.isascii() and last.rstrip(":").isalpha() and last.rstrip(":").lower() not in _SUSPECT:
+            return ""
+    return _looked_at(head)
+
+
+def _looked_at(head: str) -> str | None:
+    """The same for what is not the usual `is $` or `=`."""
+    if _DENIES.search(head) or _BOUNDED.search(head):
+        return None
+    bare = _BLANKS.sub("", head)
+    if words := _TEXT_BEFORE.search(bare):
+        bare = _BLANKS.sub("", words[1])
+    bare = _BLANKS.sub("", _OPENS.sub("", bare)) if _OPENS.search(bare) else bare
+    if not bare or bare[-1] in "=:.,;|$]≈。：，）、？?!…—\\":
+        return None if re.search(r"(?:^|\s)!=\Z", bare) else ""
+    if bare[-1] == "(":
+        return None if re.search(r"[A-Za-z0-9}]\(\Z", bare) else ""
+    if bare[-1] in "<>≤≥≠":
+        return "" if _QUOTED.search(bare) else None
+    if (command := _COMMAND.search(bare)) and command[1] != "n":
+        return None if command[1] in _BOUNDS else "" if command[1] in _ACCEPTS else _side(head)
+    if word := _WORD.search(bare):
+        low = word[1].lower()
+        return "-" if low in ("minus", "negative") else None if low in _OPERATIONS else ""
+    if bare[-1] in "-–−" and (_BULLET.search(head) or re.search(r"[A-Za-z:*]\s+[-–]\s+\Z", head)):
+        return ""
+    if bare.endswith(("++", "\\n")):
+        return ""
+    if bare[-1] in ")}" or (bare[-1].isdigit() and bare != head):
+        return "" if not _in_formula(head) else _side(head)
+    return _side(head) if bare[-1] in "-–−+*/^_±∓×·÷√" or bare[-1].isdigit() else ""
+
+
+def _in_formula(head: str) -> bool:
+    """Whether what stands before a box is a formula that goes on into it."""
+    return not re.search(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z", head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
+
+
+def _side(head: str) -> str:
+    """The formula's part before the box, from the last sign of equality on."""
+    found = _LAST_SIDE.match(head)
+    return head[found.end() :] if found else head
+
+
+def _measures(segment: str) -> bool:
+    """Whether a formula's rest is nothing but units."""
+    bare = _IN_TEXT.sub(" ", segment)
+    words = re.findall(r"(?<!\\)\b[A-Za-zµμΩÅ]+", bare)
+    return (bool(words) or bare != segment or "\\" in segment) and _UNITS.fullmatch(bare) is not None and all(map(measures, words))
+
+
+def _inside(text: str, start: int, end: int) -> bool:
+    """Whether the box stands within a formula: what closes next closes one."""
+    close = _CLOSES.search(text, end, end + 200)
+    if close is None:
+        return False
+    return close.group() in ("\\)", "\\]") or (close.group() == "$" and text.count("$", 0, start) % 2 == 1)
+
+
+def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
+    """What stands after a box and belongs to it, and where it ends."""
+    if (found := _UNIT.match(text, end)) and _ENDS.match(text, found.end()):
+        return found.group(), found.end()
+    if (found := _SEGMENT.match(text, end)) and _measures(found.group()):
+        return "", found.end()
+    if not _ENDS.match(text, end) and (inside or text[end : end + 1] not in (" ", "\t") or _GOES_ON.match(text, end)):
+        found = _SEGMENT.match(text, end)
+        return (found.group(), found.end()) if found else ("", end)
+    if found := _SCALED.match(text, end):
+        return f" {found[1]}", found.end()
+    if found := _MORE.match(text, end):
+        return f" {found[1] or '+'}", found.end()
+    if found := _OTHERWISE.match(text, end):
+        return f" or {found[1]}", found.end()
+    return "", end

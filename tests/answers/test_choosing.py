@@ -1,0 +1,255 @@
+"""Which option a reply chooses, in RL and where no benchmark says how to read it."""
+
+from __future__ import annotations
+
+import pytest
+
+from aha.answers.choosing import chosen
+from aha.types import Wrong
+
+COLOURS = ("red", "green", "blue", "grey")
+NUMBERS = ("12", "-3", "3", "0.5")
+TEN = tuple(f"o{place} x{place}" for place in range(10))
+VITAMINS = ("vitamin A", "vitamin B", "vitamin C", "vitamin D")
+
+
+def letter(answer: str, options: tuple[str, ...], *, several: bool = False) -> str | None:
+    found = chosen(answer, options, several=several)
+    return None if isinstance(found, Wrong) else found
+
+
+D = [
+    "The answer is C. Actually, it's D.",
+    "The answer is C. Wait, no, it's D.",
+    "The answer is D. B is incorrect because it's small.",
+    "The answer is D, because A and B are wrong.",
+    "Answer: D\n\nExplanation: A is wrong. B is wrong. C is wrong.",
+    "D is correct. A is wrong.",
+    "Option D is the right one.",
+    "The correct option is D) grey",
+    "The correct choice is **D**.",
+    "Answer: (D)",
+    "Answer: D)",
+    "Answer: <D>",
+    "Answer: {D}",
+    'Answer: "D"',
+    "Answer: “D”",
+    "Answer: `D`",
+    "Answer: _D_",
+    "Answer:D",
+    "answer is D",
+    "ANSWER: D",
+    "Final answer: D.",
+    "**Final Answer**\n\nD",
+    "### Answer\nD",
+    "Answer = D",
+    "My answer: D",
+    "So the answer would be D.",
+    "The answer should be D",
+    "I'd say D",
+    "I would choose D.",
+    "D.",
+    "D:",
+    "D) grey",
+    "d) grey",
+    "(d)",
+    "d",
+    '{"answer": "d"}',
+    "Die Antwort ist D.",
+    "Die korrekte Antwort lautet: D",
+    "Antwort D",
+    "Richtige Antwort: D",
+    "La bonne réponse est D.",
+    "Réponse : D",
+    "La réponse correcte est la D.",
+    "La respuesta correcta es D.",
+    "La respuesta es la opción D",
+    "Respuesta correcta: D",
+    "正解はDです。",
+    "答えはDです",
+    "答えは D",
+    "正解: D",
+    "정답은 D입니다.",
+    "답: D",
+    "답은 D이다",
+    "정답: (D)",
+    "A resposta correta é D.",
+    "Правильный ответ: D",
+    "Ответ: D",
+    "La risposta corretta è D",
+    "答案选D",
+    "因此答案是（D）",
+    "本题的答案是D。",
+    "所以选D",
+    "答案：D。A错误。",
+    "the answer is grey",
+    "grey",
+    "Grey.",
+    "\\boxed{\\text{grey}}",
+    "<think>C</think>D",
+    "[THINK]C[/THINK]D",
+    "The answer is D.\n\nQuestion: next?\nThe answer is A.",
+    "The answer is \\boxed{D}. Here \\boxed{} was asked.",
+    "A is incorrect, so the answer is D",
+    "We eliminate A, B and C, leaving D.",
+    "Option A is wrong. Option D is right.",
+    "The answer is $\\text{D}$",
+    "The answer is $\\mathbf{D}$.",
+    "$\\boxed{\\textbf{(D)}\\ grey}$",
+    "\\(\\boxed{D}\\)",
+    "The answer is \\textbf{D}.",
+    "Answer: D (grey)",
+    "Answer: D - grey",
+    "Answer: D, grey",
+    "The best option among these is D because B is larger.",
+    "Answer: Option D",
+    "Answer: option (D)",
+    "Choice D",
+    "I choose D over C.",
+    "D rather than C",
+    "D, not C",
+    "D instead of C",
+]
+
+
+@pytest.mark.parametrize("answer", D)
+def test_a_reply_that_commits_to_d_chooses_d(answer: str) -> None:
+    assert letter(answer, COLOURS) == "D"
+
+
+NONE = [
+    "C then D",
+    "C|D",
+    "C~D",
+    "\\boxed{C|D}",
+    "\\boxed{C then D}",
+    "C or maybe D",
+    "C/D",
+    "C & D",
+    "C; D",
+    "C -> D",
+    "Answer: C, D",
+    "Answer: C D",
+    "either C or D",
+    "\\boxed{C}/\\boxed{D}",
+    "\\boxed{C} then \\boxed{D}",
+    "\\boxed{AB}",
+    "\\boxed{3B}",
+    "\\boxed{C+D}",
+    "$D = 3$",
+    "The value is $C = 5$.",
+    "\\boxed{B(t)}",
+    "\\boxed{\\vec{B}}",
+    "\\boxed{|A|}",
+    "\\boxed{A'}",
+    "The answer is not D.",
+    "It is not D.",
+    "I don't know",
+    "None of the above",
+    "D is wrong",
+    "All of the above",
+    "The answer is A, B, C, D.",
+    "The answer is grey, not blue",
+    "grey or blue",
+    "<thinking>C",
+    "[THINK] the answer is C",
+    "analysisThe answer is C",
+    "<|channel|>analysis<|message|>The answer is C",
+    "Both C and D are right",
+    "C and also D",
+    "The answer is C, or possibly D",
+    "C (D is also possible)",
+    "C. D is also correct.",
+    "It could be C or D",
+    "Answer: C? D?",
+    "C D",
+    "C,D",
+    "CD",
+    "D. blue",
+    "Answer: D (blue)",
+]
+
+
+@pytest.mark.parametrize("answer", NONE)
+def test_a_reply_that_hedges_denies_or_names_none_chooses_none(answer: str) -> None:
+    assert letter(answer, COLOURS) is None
+
+
+FORMULAS = [
+    "\\boxed{E=mc^2}",
+    "\\boxed{C = 5}",
+    "\\boxed{C_1}",
+    "\\boxed{C^2}",
+    "\\boxed{37^\\circ C}",
+    "\\boxed{5 J}",
+    "\\boxed{2 \\text{ A}}",
+    "\\boxed{0.5 \\text{ G}}",
+]
+
+
+@pytest.mark.parametrize("answer", FORMULAS)
+def test_a_letter_within_a_formula_or_a_unit_is_no_option(answer: str) -> None:
+    assert letter(answer, TEN) is None
+
+
+SIGNS = {"- 3": "B", "-3": "B", "The answer is - 3": "B", "3": "C", "\\boxed{-3}": "B"}
+
+
+@pytest.mark.parametrize(("answer", "option"), SIGNS.items())
+def test_the_sign_before_a_number_among_options_counts(answer: str, option: str) -> None:
+    assert letter(answer, NUMBERS) == option
+
+
+def test_a_single_letter_is_no_pronoun_where_it_stands_alone() -> None:
+    assert [letter(answer, TEN) for answer in ("I", "Answer: I", "A", "The answer is A.")] == ["I", "I", "A", "A"]
+    assert letter("I think so", TEN) is letter("A good solution does not exist.", TEN) is None
+
+
+def test_an_option_is_named_by_its_text_and_a_bracketed_letter_is_a_letter_first() -> None:
+    assert letter("Vitamin C is the answer", VITAMINS) == "C"
+    assert letter("The answer is vitamin D", VITAMINS) == "D"
+    assert letter("The answer is (C).", ("4c", "c", "2c", "5c")) == "C"
+    assert letter("The answer is 1/2", ("0.25", "0.5", "5", "50")) == "B"
+
+
+SETS = {
+    "AD": "AD",
+    "A, D": "AD",
+    "A and D": "AD",
+    "D and A": "AD",
+    "\\boxed{A, D}": "AD",
+    "\\boxed{AD}": "AD",
+    "Answer: A,D": "AD",
+    "The answers are A and D.": "AD",
+    "答案：AD": "AD",
+    "选AD": "AD",
+    "A": "A",
+    "Answer: A": "A",
+    "A、D": "AD",
+    "(A) and (D)": "AD",
+    "The correct options are A and D because B is false.": "AD",
+    "\\boxed{\\text{A, D}}": "AD",
+    "ABD": "ABD",
+    "A; D": "AD",
+    "Options A and D": "AD",
+    "The answer is A, D.": "AD",
+    "A or D": None,
+    '{"answer": ["A", "D"]}': "AD",
+}
+
+
+@pytest.mark.parametrize(("answer", "letters"), SETS.items())
+def test_a_question_with_several_right_options_has_all_that_are_named(answer: str, letters: str | None) -> None:
+    assert letter(answer, COLOURS, several=True) == letters
+
+
+OTHER_LANGUAGES = (
+    "Antwort: {}|Die Antwort ist {}.|La bonne réponse est {}.|La respuesta correcta es {}.|正解は{}です。|정답은 "
+    "{}입니다.|答案是{}。|Ответ: {}"
+)
+
+
+@pytest.mark.parametrize("form", OTHER_LANGUAGES.split("|"))
+@pytest.mark.parametrize("option", "ABCD")
+def test_every_letter_is_announced_in_every_language(form: str, option: str) -> None:
+    assert letter(form.format(option), COLOURS) == letter(form.format(f"({option})"), COLOURS) == option
