@@ -12,7 +12,7 @@ from aha.errors import BadInput
 from aha.protocols import Compute, Stage
 from aha.recipes import RECIPES, Recipe
 from aha.recipes.assembly import assembled, own_code
-from aha.recipes.recipe import waiting
+from aha.recipes.recipe import placeholders
 from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
 from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
@@ -49,7 +49,7 @@ def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
 
 def complete(recipe: Recipe) -> None:
     """BadInput where the recipe still waits for a model, examples, problems or another value of the person's."""
-    for path, flag in waiting(flatten(recipe.tree)).items():
+    for path, flag in placeholders(flatten(recipe.tree)).items():
         raise BadInput(f"recipe {recipe.name} needs {NEEDS.get(flag, f'a value for {path}: give it with --{flag} VALUE')}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from aha.commands.terminal import Terminal
 from aha.evals.exams.exam import Exam
 from aha.evals.rivals import in_words
-from aha.paper import published
+from aha.paper import published_numbers
 
 
 def protocol(exam: Exam) -> dict[str, str]:
@@ -19,7 +19,7 @@ def protocol(exam: Exam) -> dict[str, str]:
 
 def tell(exam: Exam, result: Mapping[str, Any], terminal: Terminal) -> None:
     """One line of JSON, or a line a value and the paper's numbers."""
-    paper = {each.model: each.value for each in published(*exam.published)} if exam.published else {}
+    paper = {each.model: each.value for each in published_numbers(*exam.published)} if exam.published else {}
     if terminal.json:
         print(json.dumps({**result, **protocol(exam), "published": paper}, ensure_ascii=False), flush=True)
         return

@@ -27,21 +27,21 @@ def keep_layers(folder: Path, layers: Sequence[int]) -> None:
             raise BadInput(f"{folder}: its layers cannot be told apart: one file of weights and `num_hidden_layers` are needed")
         if not set(layers) <= set(range(layer_count)):
             raise BadInput(f"layers {tuple(layers)}: the model has {layer_count}, counted from 0 to {layer_count - 1}")
-        kept = _renamed(load_file(folder / WEIGHTS), layers)
-        save_file(kept, folder / WEIGHTS, metadata={"format": "pt"})
+        weights = _rename_layers(load_file(folder / WEIGHTS), layers)
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
         (folder / "optimizer.safetensors").unlink(missing_ok=True)
         per_layer = {name: value for name, value in config.items() if isinstance(value, list) and len(value) == layer_count}
         config |= {name: [value[layer] for layer in layers] for name, value in per_layer.items()}
         (folder / CONFIG).write_text(json.dumps(config | {"num_hidden_layers": len(layers)}, indent=2), encoding="utf-8")
 
 
-def _renamed(weights: dict[str, Any], layers: Sequence[int]) -> dict[str, Any]:
-    kept = {}
+def _rename_layers(weights: dict[str, Any], layers: Sequence[int]) -> dict[str, Any]:
+    result = {}
     for name, value in weights.items():
         before, inside, rest = name.partition(LAYERS)
         number, _, after = rest.partition(".")
         if not inside:
-            kept[name] = value
+            result[name] = value
         elif int(number) in layers:
-            kept[f"{before}{LAYERS}{list(layers).index(int(number))}.{after}"] = value
-    return kept
+            result[f"{before}{LAYERS}{list(layers).index(int(number))}.{after}"] = value
+    return result

@@ -13,7 +13,7 @@ from aha.protocols import Metrics, Outputs
 
 def pairwise(settings: Pairwise, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
     """The mean over pairs of -log sigmoid(s_chosen - s_rejected) + center (s_chosen + s_rejected)^2."""
-    scores_M, batch = _scored(outputs, batch, unit=2)
+    scores_M, batch = _check_scores(outputs, batch, unit=2)
     chosen_U, rejected_U = scores_M[0::2], scores_M[1::2]
     margin_U, weight_U = chosen_U - rejected_U, batch.weight_M[0::2]
     l_U = -logsigmoid(margin_U) + settings.center * (chosen_U + rejected_U).square()
@@ -23,13 +23,13 @@ def pairwise(settings: Pairwise, outputs: Outputs, batch: Batch) -> tuple[Tensor
 
 def pointwise(outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
     """The mean over replies of -log sigmoid(s) where the reply is safe and -log sigmoid(-s) where it is not."""
-    scores_M, batch = _scored(outputs, batch, unit=1)
+    scores_M, batch = _check_scores(outputs, batch, unit=1)
     towards_M = scores_M * (2 * batch.label_M - 1)
     loss = (batch.weight_M * -logsigmoid(towards_M)).sum()
     return loss, _metrics(loss, batch, {"agreement": towards_M > 0, "score": scores_M})
 
 
-def _scored(outputs: Outputs, batch: Batch, unit: int) -> tuple[Tensor, ScoreBatch]:
+def _check_scores(outputs: Outputs, batch: Batch, unit: int) -> tuple[Tensor, ScoreBatch]:
     if outputs.score_M is None or not isinstance(batch, ScoreBatch):
         raise TypeError("a preference loss was handed no scores: it needs a learner with head='score' and rows from collate_scored")
     if batch.unit != unit:

@@ -24,16 +24,18 @@ class Advantages:
     eps: float = 1e-6
 
     def __call__(self, groups: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
-        centred = [_centred(group) for group in groups]
-        divisors = self._divisors(groups, centred)
-        return [[None if value is None else value / divisor for value in group] for group, divisor in zip(centred, divisors, strict=True)]
+        differences = [_centre(group) for group in groups]
+        divisors = self._divisors(groups, differences)
+        return [
+            [None if value is None else value / divisor for value in group] for group, divisor in zip(differences, divisors, strict=True)
+        ]
 
     def _divisors(self, groups: Sequence[Sequence[float | None]], centred: Sequence[Sequence[float | None]]) -> list[float]:
         match self.mode:
             case "mean_only":
                 return [1.0] * len(groups)
             case "group_std":
-                return [_std(_left(group)) + self.eps for group in centred]
+                return [_std(_present(group)) + self.eps for group in centred]
             case "batch_std":
                 return [_std(_together(groups)) + self.eps] * len(groups)
             case "reinforce++-baseline":
@@ -42,23 +44,23 @@ class Advantages:
 
 def agrees(group: Sequence[float | None]) -> bool:
     """Whether the rewards left are all equal, or fewer than two: nothing can be learned by comparing them."""
-    left = _left(group)
-    return len(left) < 2 or max(left) - min(left) < AGREES
+    rewards = _present(group)
+    return len(rewards) < 2 or max(rewards) - min(rewards) < AGREES
 
 
-def _centred(group: Sequence[float | None]) -> list[float | None]:
+def _centre(group: Sequence[float | None]) -> list[float | None]:
     if agrees(group):
         return [None if reward is None else 0.0 for reward in group]
-    mean = _mean(_left(group))
+    mean = _mean(_present(group))
     return [None if reward is None else reward - mean for reward in group]
 
 
-def _left(group: Sequence[float | None]) -> list[float]:
+def _present(group: Sequence[float | None]) -> list[float]:
     return [reward for reward in group if reward is not None]
 
 
 def _together(groups: Sequence[Sequence[float | None]]) -> list[float]:
-    return [value for group in groups if len(_left(group)) > 1 for value in _left(group)]
+    return [value for group in groups if len(_present(group)) > 1 for value in _present(group)]
 
 
 def _mean(values: Sequence[float]) -> float:

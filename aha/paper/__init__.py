@@ -65,7 +65,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedNumber:
     """One printed number and where it stands."""
 
     model: str
@@ -77,19 +77,19 @@ class Published:
 @cache
 def tables() -> dict[str, Table]:
     """By key: figure1, figure2, table2, table4, table5, table6."""
-    found = json.loads((Path(__file__).parent / "numbers.json").read_text(encoding="utf-8"))
-    return {each["key"]: _table(each) for each in found}
+    records = json.loads((Path(__file__).parent / "numbers.json").read_text(encoding="utf-8"))
+    return {each["key"]: _table(each) for each in records}
 
 
-def published(benchmark: str, metric: str) -> list[Published]:
+def published_numbers(benchmark: str, metric: str) -> list[PublishedNumber]:
     """Every model's number for a benchmark and metric, one a model, however the tables spell them: case, blanks and signs do not count.
     Figure 1 comes last, as it repeats the tables."""
-    found: dict[str, Published] = {}
+    numbers: dict[str, PublishedNumber] = {}
     for table, row, column, value in _cells():
         if value is not None and _plain(column.benchmark) == _plain(benchmark) and _plain(column.metric) == _plain(metric):
             model = SAME_MODEL.get(row.model, row.model)
-            found.setdefault(model, Published(model, value, table.name, table.page))
-    return list(found.values())
+            numbers.setdefault(model, PublishedNumber(model, value, table.name, table.page))
+    return list(numbers.values())
 
 
 def _cells() -> Iterator[tuple[Table, Row, Column, float | None]]:

@@ -20,19 +20,19 @@ LENGTH = 16
 class Digests:
     """The hashes of files by their size and time of change, kept in the file `kept` where one is given."""
 
-    def __init__(self, kept: Path | None = None) -> None:
-        self.kept = kept
-        self._known: dict[str, list[int | str]] = _read(kept)
-        self._changed = False
+    def __init__(self, cache_file: Path | None = None) -> None:
+        self.kept = cache_file
+        self._digests: dict[str, list[int | str]] = _read_cache(cache_file)
+        self._dirty = False
 
     def of(self, place: Path) -> str:
         """Of a file, a run directory, a model's folder or any other folder."""
         if place.is_file():
             return self.file(place)[:LENGTH]
         if (place / "manifest.json").is_file() and (place / "checkpoints").is_dir():
-            return _joined([("metrics", self.file(place / "metrics.jsonl")), *self._checkpoints(place)])
-        names = _model(place) if (place / "config.json").is_file() else _all(place)
-        return _joined([(str(path.relative_to(place)), self.file(path)) for path in names])
+            return _combine([("metrics", self.file(place / "metrics.jsonl")), *self._checkpoints(place)])
+        names = _model(place) if (place / "config.json").is_file() else _all_files(place)
+        return _combine([(str(path.relative_to(place)), self.file(path)) for path in names])
 
     def file(self, path: Path) -> str:
         """The sha256; of a file that is not there, of nothing."""
@@ -40,18 +40,18 @@ class Digests:
             return hashlib.sha256().hexdigest()
         with trouble(path):
             status = path.stat()
-            key, seen = str(path.resolve()), [status.st_size, status.st_mtime_ns]
-            if self._known.get(key, [])[:2] != seen:
+            key, stamp = str(path.resolve()), [status.st_size, status.st_mtime_ns]
+            if self._digests.get(key, [])[:2] != stamp:
                 with path.open("rb") as file:
-                    self._known[key] = [*seen, hashlib.file_digest(file, "sha256").hexdigest()]
-                self._changed = True
-        return str(self._known[key][2])
+                    self._digests[key] = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
+                self._dirty = True
+        return str(self._digests[key][2])
 
     def save(self) -> None:
         """Only a help: what is lost is read again."""
-        if self.kept is not None and self._changed:
-            replace_file(Disk(), self.kept, json.dumps(self._known, indent=0).encode())
-            self._changed = False
+        if self.kept is not None and self._dirty:
+            replace_file(Disk(), self.kept, json.dumps(self._digests, indent=0).encode())
+            self._dirty = False
 
     def _checkpoints(self, root: Path) -> Iterator[tuple[str, str]]:
         for checkpoint in Record(root).checkpoints():
@@ -73,27 +73,27 @@ def outside(path: str, text: str) -> Path | None:
 def _model(folder: Path) -> list[Path]:
     """The optimizer's state and a reference that stand beside the weights do not count."""
     weights = [path for path in folder.glob("*.safetensors") if path.stem not in ("optimizer", "reference")]
-    others = [folder / name for name in MODEL if (folder / name).is_file()]
+    configs = [folder / name for name in MODEL if (folder / name).is_file()]
     tokens = [path for form in ("tokenizer*", "chat_template*", "vocab*", "merges*", "*.index.json") for path in folder.glob(form)]
-    return sorted({*weights, *others, *tokens})
+    return sorted({*weights, *configs, *tokens})
 
 
-def _all(folder: Path) -> list[Path]:
+def _all_files(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not found:
         raise BadInput(f"{folder}: it is empty, so nothing follows from it; name a folder with rows or a model")
     return found
 
 
-def _joined(parts: list[tuple[str, str]]) -> str:
+def _combine(parts: list[tuple[str, str]]) -> str:
     return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in parts).encode()).hexdigest()[:LENGTH]
 
 
-def _read(path: Path | None) -> dict[str, list[int | str]]:
+def _read_cache(path: Path | None) -> dict[str, list[int | str]]:
     if path is None or not path.is_file():
         return {}
     try:
-        found = read_document(path)
+        record = read_document(path)
     except BadInput:  # only a help
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, list) and len(value) == 3} if isinstance(found, dict) else {}
+    return {key: value for key, value in record.items() if isinstance(value, list) and len(value) == 3} if isinstance(record, dict) else {}

@@ -63,31 +63,31 @@ class Graph:
         """BadInput for a name that is no stage's."""
         for name in names:
             if name is not None and name not in self.names:
-                known = ", ".join(self.names)
-                raise BadInput(f"{name}: there is no such stage; there are {known}{nearest(name, self.names)}")
+                stage_names = ", ".join(self.names)
+                raise BadInput(f"{name}: there is no such stage; there are {stage_names}{nearest(name, self.names)}")
 
     def steps(self, until: str | None = None, first: str | None = None) -> Iterator[Step]:
         """Each stage up to `until` as it stands when it is reached: whoever does the one before the next is reached gets that one's key.
         Those before `first` are kept as they are, whatever they were made of. Writes nothing."""
         self.check(until, first)
-        places, left = {name: place for place, name in enumerate(self.names)}, dict[str, Path]()
+        places, results = {name: place for place, name in enumerate(self.names)}, dict[str, Path]()
         begin = places[first] if first else 0
         end = places[until] + 1 if until else len(places)
         if begin >= end:
             raise BadInput(f"--from {first} --until {until}: {first} comes after {until}, so nothing is between them")
         for place, (name, stage) in enumerate(self.stages[:end]):
-            step = self._kept(name, stage, first) if first and place < begin else self._step(name, stage, left)
+            step = self._keep(name, stage, first) if first and place < begin else self._step(name, stage, results)
             yield step
             if step.folder is not None and _finished(step.folder):
-                left[name] = step.folder
+                results[name] = step.folder
 
     def do(self, step: Step, backend: Backend, opens: Opens) -> None:
         """Runs the stage in its directory, or goes on with it there."""
         assert step.folder is not None and step.makings is not None, f"{step.name} waits"
-        for found in step.makings.inputs.values():
-            place = self.store / found.place
-            if found.stage is not None and (place / SUMS).exists() and (problem := check_folder(place)):
-                raise DiskTrouble(f"{problem}; remove {place.parents[1]} and run the same command again: {found.stage} is redone")
+        for source in step.makings.inputs.values():
+            place = self.store / source.place
+            if source.stage is not None and (place / SUMS).exists() and (problem := check_folder(place)):
+                raise DiskTrouble(f"{problem}; remove {place.parents[1]} and run the same command again: {source.stage} is redone")
         with opens(step) as (rundir, observer):
             replace_file(Disk(), rundir.root / LINEAGE, seal({"stage": step.name, **step.makings.to_json()}, indent=2))
             self._note(step.name, begun=step.makings.key)
@@ -101,28 +101,28 @@ class Graph:
     def settle(self, step: Step) -> None:
         """The graph remembers that this is the newest result of its stage."""
         assert step.makings is not None
-        if self._noted(step.name) != {"begun": step.makings.key, "done": step.makings.key}:
+        if self._notes_of(step.name) != {"begun": step.makings.key, "done": step.makings.key}:
             self._note(step.name, begun=step.makings.key, done=step.makings.key)
         self.digests.save()
 
     # --- one stage ---
 
-    def _step(self, name: str, stage: Stage, left: dict[str, Path]) -> Step:
-        if waiting := [asked.stage for asked in references(stage) if asked.stage not in left]:
-            return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(waiting))}")
-        made, ready = makings(stage, left, self.digests, self.store)
-        folder = self.store / name / made.key
+    def _step(self, name: str, stage: Stage, results: dict[str, Path]) -> Step:
+        if missing_stages := [reference.stage for reference in references(stage) if reference.stage not in results]:
+            return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(missing_stages))}")
+        origins, ready = makings(stage, results, self.digests, self.store)
+        folder = self.store / name / origins.key
         if _finished(folder):
-            return Step(name, ready, "done", "", folder, made)
+            return Step(name, ready, "done", "", folder, origins)
         if (folder / "manifest.json").exists():
-            return Step(name, ready, "begun", "it was stopped", folder, made)
+            return Step(name, ready, "begun", "it was stopped", folder, origins)
         before = self._last(name)
         if before is None:
-            return Step(name, ready, "new", "", folder, made)
-        return Step(name, ready, "changed", "; ".join(made.changes(before)) or "its result is gone", folder, made)
+            return Step(name, ready, "new", "", folder, origins)
+        return Step(name, ready, "changed", "; ".join(origins.changes(before)) or "its result is gone", folder, origins)
 
-    def _kept(self, name: str, stage: Stage, first: str) -> Step:
-        key = self._noted(name).get("done")
+    def _keep(self, name: str, stage: Stage, first: str) -> Step:
+        key = self._notes_of(name).get("done")
         folder = self.store / name / str(key)
         if key is None or not _finished(folder):
             needed = {asked.stage for later, each in self.stages[self.names.index(first) :] for asked in references(each)}
@@ -132,13 +132,13 @@ class Graph:
         return Step(name, stage, "kept", "taken as it is", folder, read_lineage(folder)[1])
 
     def _last(self, name: str) -> Makings | None:
-        key = self._noted(name).get("begun")
+        key = self._notes_of(name).get("begun")
         folder = self.store / name / str(key)
         return read_lineage(folder)[1] if key is not None and (folder / LINEAGE).exists() else None
 
     # --- the ledger ---
 
-    def _noted(self, name: str) -> dict[str, str]:
+    def _notes_of(self, name: str) -> dict[str, str]:
         return self._all_noted().get(name, {})
 
     def _all_noted(self) -> dict[str, dict[str, str]]:

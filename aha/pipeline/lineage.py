@@ -53,23 +53,23 @@ class Row:
     @property
     def origin(self) -> Origin | None:
         """BadInput where it is damaged."""
-        found = self.fields.get("origin")
-        return None if found is None else decode(found, Origin)
+        record = self.fields.get("origin")
+        return None if record is None else decode(record, Origin)
 
     @property
     def versions(self) -> list[int]:
         """Of a group of RL: the versions of the weights that its completions were sampled with."""
-        found = self.fields.get("completions")
-        said = [each.get("version") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        completions = self.fields.get("completions")
+        said = [each.get("version") for each in completions if isinstance(each, dict)] if isinstance(completions, list) else []
         return sorted({version for version in said if isinstance(version, int)})
 
     @property
     def question(self) -> str:
         """What was asked last, or the problem's question."""
         turns = self.fields.get("messages") or ()
-        asked = [turn.get("content") for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"]
+        questions = [turn.get("content") for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"]
         problem = self.fields.get("problem")
-        return str(asked[-1] if asked else problem.get("question", "") if isinstance(problem, dict) else "")
+        return str(questions[-1] if questions else problem.get("question", "") if isinstance(problem, dict) else "")
 
 
 @dataclass(frozen=True)
@@ -84,28 +84,28 @@ class Trace:
 
 def trace(word: str) -> Trace:
     """`FILE:ROW`: a row's number, from 1, or a row's id. BadInput where there is no such row."""
-    name, colon, which = word.rpartition(":")
+    name, colon, row_name = word.rpartition(":")
     while colon and not Path(name).expanduser().is_file() and ":" in name:  # ids may have colons too
         name, _, more = name.rpartition(":")
-        which = f"{more}:{which}"
+        row_name = f"{more}:{row_name}"
     path = Path(name).expanduser()
     if not colon or not path.is_file():
         raise BadInput(f"{word}: there is no such file; give FILE:ROW, such as runs/r1/rejection/KEY/rows/00000.jsonl:1")
-    row = _row(path, which)
-    return _traced(row, 0)
+    row = _row(path, row_name)
+    return _trace(row, 0)
 
 
 def ancestors(maker: Ancestor) -> list[Ancestor]:
     """All stages that it follows from, nearest first, each once."""
-    found: dict[Path, Ancestor] = {}
-    waiting = [maker]
-    while waiting:
-        for each, place in waiting.pop(0).inputs.values():
-            root = run_directory(place) if each.stage is not None else None
-            if root is not None and root not in found and (root / LINEAGE).exists():
-                found[root] = Ancestor(read_lineage(root)[0], root, read_lineage(root)[1])
-                waiting.append(found[root])
-    return list(found.values())
+    ancestors_by_place: dict[Path, Ancestor] = {}
+    queue = [maker]
+    while queue:
+        for source, place in queue.pop(0).inputs.values():
+            root = run_directory(place) if source.stage is not None else None
+            if root is not None and root not in ancestors_by_place and (root / LINEAGE).exists():
+                ancestors_by_place[root] = Ancestor(read_lineage(root)[0], root, read_lineage(root)[1])
+                queue.append(ancestors_by_place[root])
+    return list(ancestors_by_place.values())
 
 
 def run_directory(place: Path) -> Path | None:
@@ -124,12 +124,12 @@ def made_at(maker: Ancestor) -> str:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _traced(row: Row, depth: int) -> Trace:
+def _trace(row: Row, depth: int) -> Trace:
     root = run_directory(row.path.resolve())
     maker = None if root is None else Ancestor(read_lineage(root)[0], root, read_lineage(root)[1])
-    named = row.origin.parents if row.origin is not None and depth < DEEPEST else ()
-    found = {name: _parent(name, row, maker) for name in named}
-    parents = tuple(_traced(each, depth + 1) for each in found.values() if each is not None)
+    parent_names = row.origin.parents if row.origin is not None and depth < DEEPEST else ()
+    found = {name: _parent(name, row, maker) for name in parent_names}
+    parents = tuple(_trace(each, depth + 1) for each in found.values() if each is not None)
     return Trace(row, maker, parents, tuple(name for name, each in found.items() if each is None))
 
 
@@ -154,24 +154,24 @@ def _shards(place: Path) -> list[Path]:
     return [path for path in files if path.name.endswith((*LINES, TABLE)) and not path.name.startswith(".")]
 
 
-def _row(path: Path, which: str) -> Row:
-    if which.isdecimal():
+def _row(path: Path, row_name: str) -> Row:
+    if row_name.isdecimal():
         for row in _rows(path):
-            if row.number == int(which):
+            if row.number == int(row_name):
                 return row
-        raise BadInput(f"{path}: it has {sum(1 for _ in _rows(path))} rows; there is no row {which}, counted from 1")
-    found = [row for row in _rows(path, which) if row.id == which]
-    if not found:
-        raise BadInput(f"{path}: no row has the id {which!r}{nearest(which, [row.id for row in _rows(path)][:10_000])}")
-    return found[0]
+        raise BadInput(f"{path}: it has {sum(1 for _ in _rows(path))} rows; there is no row {row_name}, counted from 1")
+    matches = [row for row in _rows(path, row_name) if row.id == row_name]
+    if not matches:
+        raise BadInput(f"{path}: no row has the id {row_name!r}{nearest(row_name, [row.id for row in _rows(path)][:10_000])}")
+    return matches[0]
 
 
-def _rows(path: Path, holding: str = "") -> Iterator[Row]:
+def _rows(path: Path, row_name: str = "") -> Iterator[Row]:
     """The rows of a file; only those with that text in them, so that a long file is not parsed for one row; of a table, that id's."""
     if path.suffix == TABLE:
-        yield from (row for row in _table(path) if holding in ("", row.id))
+        yield from (row for row in _table(path) if row_name in ("", row.id))
         return
-    sought = {holding.encode("utf-8", "replace"), json.dumps(holding)[1:-1].encode()}
+    sought = {row_name.encode("utf-8", "replace"), json.dumps(row_name)[1:-1].encode()}
     for number, line in read_lines(path, LONGEST_LINE):
         if line.strip() and any(each in line for each in sought):
             yield Row(path, number, _fields(path, number, line))
@@ -186,9 +186,9 @@ def _table(path: Path) -> Iterator[Row]:
 
 def _fields(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     try:
-        found = parse_json(line) if len(line) <= LONGEST_LINE else None
+        fields = parse_json(line) if len(line) <= LONGEST_LINE else None
     except NotJson as error:
         raise BadInput(f"{path}, line {number}: {error}") from None
-    if not isinstance(found, dict):
-        raise BadInput(f"{path}, line {number}: {str(found)[:40]!r} where a row should stand")
-    return found
+    if not isinstance(fields, dict):
+        raise BadInput(f"{path}, line {number}: {str(fields)[:40]!r} where a row should stand")
+    return fields

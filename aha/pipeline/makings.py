@@ -59,11 +59,11 @@ class Makings:
         for path in dict.fromkeys([*before.settings, *self.settings]):
             old, new = before.settings.get(path), self.settings.get(path)
             if _repr(old) != _repr(new):
-                lines.append(f"{path}: {_said(path, old, before)} -> {_said(path, new, self)}")
-        for path, found in self.inputs.items():
+                lines.append(f"{path}: {_value_text(path, old, before)} -> {_value_text(path, new, self)}")
+        for path, source in self.inputs.items():
             earlier = before.inputs.get(path)
-            if earlier is not None and earlier.digest != found.digest and earlier.given == found.given:
-                lines.append(f"{setting_of(path)}: {found.given} holds something else now")
+            if earlier is not None and earlier.digest != source.digest and earlier.given == source.given:
+                lines.append(f"{setting_of(path)}: {source.given} holds something else now")
         for name, version in self.versions.items():
             if before.versions.get(name, version) != version:
                 lines.append(f"the {name} is another version ({before.versions[name]} -> {version})")
@@ -74,18 +74,18 @@ class Makings:
         return cast(dict[str, Any], encode(self, Makings))
 
 
-def makings(stage: Stage, left: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Makings, Stage]:
+def makings(stage: Stage, results: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Makings, Stage]:
     """What the stage follows from, and the stage with folders where it names other stages. `left`: the run directories of those, in
     the folder `store`."""
-    asked = {reference.path: reference for reference in references(stage)}
+    references_by_path = {reference.path: reference for reference in references(stage)}
     inputs, folders = dict[str, Input](), dict[str, str]()
     for path, text in texts(stage).items():
-        if path in asked:
-            place = asked[path].place(left[asked[path].stage])
+        if path in references_by_path:
+            place = references_by_path[path].place(results[references_by_path[path].stage])
             folders[path] = str(place)
-            inputs[path] = Input(text, asked[path].stage, str(place.relative_to(store)), digests.of(place))
-        elif (found := outside(setting_of(path), text)) is not None:
-            inputs[path] = Input(text, None, str(found), digests.of(found))
+            inputs[path] = Input(text, references_by_path[path].stage, str(place.relative_to(store)), digests.of(place))
+        elif (place_outside := outside(setting_of(path), text)) is not None:
+            inputs[path] = Input(text, None, str(place_outside), digests.of(place_outside))
     settings = {path: cast(Plain, mask_setting(path, value)) for path, value in flatten(stage).items()}
     kind = f"{type(stage).__module__}.{type(stage).__qualname__}"
     return Makings(kind, settings, inputs, relied_on(stage)), with_texts(stage, folders) if folders else stage
@@ -107,13 +107,13 @@ def seconds(root: Path) -> float:
 
 
 def _origin(value: object) -> str:
-    found = getattr(value, "__module__", None) or getattr(value, "__name__", "")
-    return found if isinstance(found, str) else ""
+    module = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+    return module if isinstance(module, str) else ""
 
 
 def _repr(value: Plain) -> str:
     return repr(float(value)) if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 
 
-def _said(path: str, value: Plain, within: Makings) -> str:
+def _value_text(path: str, value: Plain, within: Makings) -> str:
     return "nothing" if path not in within.settings else repr(value)

@@ -36,11 +36,11 @@ class Reference:
         rows = not name.endswith("model") and (name == "data" or (root / ROWS).exists())
         if not self.below and not rows and checkpoints:
             return checkpoints[-1].folder
-        what = self.below or (ROWS if rows else "checkpoints")
-        if not (root / what).exists() or what == "checkpoints":
-            asked = f"--{setting_of(self.path)} @{self.stage}"
-            raise BadInput(f"{asked}: the stage {self.stage} leaves no {what} ({root}); name a stage that does")
-        return root / what
+        part = self.below or (ROWS if rows else "checkpoints")
+        if not (root / part).exists() or part == "checkpoints":
+            flag = f"--{setting_of(self.path)} @{self.stage}"
+            raise BadInput(f"{flag}: the stage {self.stage} leaves no {part} ({root}); name a stage that does")
+        return root / part
 
 
 def setting_of(path: str) -> str:
@@ -50,13 +50,13 @@ def setting_of(path: str) -> str:
 
 def texts(stage: object) -> dict[str, str]:
     """Every text among the settings, by path; those of a list have their place at the end of the path."""
-    found = {}
+    result = {}
     for path, leaf in leaves(stage).items():
         if isinstance(leaf.value, str):
-            found[path] = leaf.value
+            result[path] = leaf.value
         elif isinstance(leaf.value, Sequence):
-            found.update({f"{path}#{i}": item for i, item in enumerate(leaf.value) if isinstance(item, str)})
-    return found
+            result.update({f"{path}#{i}": item for i, item in enumerate(leaf.value) if isinstance(item, str)})
+    return result
 
 
 def with_texts(stage: S, new: Mapping[str, str]) -> S:
@@ -85,5 +85,5 @@ def check_order(stages: Sequence[tuple[str, Stage]]) -> None:
     for place, (name, stage) in enumerate(stages):
         for asked in references(stage):
             if asked.stage not in names[:place]:
-                known = f"it comes later than {name}" if asked.stage in names else f"there is no such stage{nearest(asked.stage, names)}"
-                raise BadInput(f"--{name}.{setting_of(asked.path)} @{asked.stage}: {known}")
+                reason = f"it comes later than {name}" if asked.stage in names else f"there is no such stage{nearest(asked.stage, names)}"
+                raise BadInput(f"--{name}.{setting_of(asked.path)} @{asked.stage}: {reason}")

@@ -39,12 +39,12 @@ UNKNOWN = Costs(None, None, None, None, None)
 
 def costs(stages: Sequence[tuple[str, Stage]], compute: Compute) -> dict[str, Costs]:
     """By stage. A model that another stage will make is as large as the one that stage begins with."""
-    sizes, found = dict[str, int | None](), dict[str, Costs]()
+    sizes, result = dict[str, int | None](), dict[str, Costs]()
     for name, stage in stages:
         model = str(flatten(stage).get("model", ""))
         sizes[name] = sizes.get(model[1:].partition("/")[0]) if model.startswith("@") else size_of(model)
-        found[name] = _of(stage, sizes[name], compute)
-    return found
+        result[name] = _of(stage, sizes[name], compute)
+    return result
 
 
 def size_of(model: str) -> int | None:
@@ -80,8 +80,8 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
         case Sample() | Annotate():
             return _asking(stage.questions * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
         case World():
-            asked = (3 * stage.problems + 4 * stage.prompts) * stage.samples
-            return _asking(asked * stage.sampling.max_tokens, size, compute)
+            replies = (3 * stage.problems + 4 * stage.prompts) * stage.samples
+            return _asking(replies * stage.sampling.max_tokens, size, compute)
         case Pretrain():
             return _learning(stage.chunks * stage.chunk_documents * stage.longest, size, 2)
     return UNKNOWN
@@ -95,18 +95,18 @@ def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
         return Costs(sampled, learned, None, None, None)
     reference = FORWARD if rl.loss.needs_reference else 0
     flops = size * (FORWARD * sampled + (LEARNED + reference) * learned)
-    kept = rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0) + 1  # the last sound one, while there are signs
+    checkpoints = rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0) + 1  # the last sound one, while there are signs
     copies = 4 * 4 + (4 if reference else 0) + WIDTH[compute.dtype]  # weights, gradient, two moments; reference; the engine's
-    return Costs(sampled, learned, flops, float(kept * checkpoint_of(rl, size)), float(size * copies))
+    return Costs(sampled, learned, flops, float(checkpoints * checkpoint_of(rl, size)), float(size * copies))
 
 
-def _learning(tokens: int | None, size: int | None, kept: int) -> Costs:
+def _learning(tokens: int | None, size: int | None, checkpoints: int) -> Costs:
     """Weights, gradient and two moments; a checkpoint holds all but the gradient."""
     learned = None if tokens is None else float(tokens)
     if size is None:
         return Costs(0.0, learned, None, None, None)
     flops = None if learned is None else LEARNED * size * learned
-    return Costs(0.0, learned, flops, float((kept + 1) * 12 * size), float(4 * 4 * size))
+    return Costs(0.0, learned, flops, float((checkpoints + 1) * 12 * size), float(4 * 4 * size))
 
 
 def _asking(tokens: int | None, size: int | None, compute: Compute) -> Costs:

@@ -18,11 +18,11 @@ def _lines(stage: Stage) -> list[str]:
         case Rl():
             return [_batches(stage), *_changes(stage)]
         case Sft():
-            return [_imitated(stage)]
+            return [_sft_line(stage)]
     return []
 
 
-def _imitated(sft: Sft) -> str:
+def _sft_line(sft: Sft) -> str:
     rates = f"the rate falls along a cosine from {sft.optim.lr:g} to {sft.optim.lr * sft.final_rate:g}"
     return f"every example {sft.epochs:g} times, {sft.batch} a step, at most {sft.batch * sft.max_tokens:,} tokens; {rates}"
 
@@ -30,19 +30,19 @@ def _imitated(sft: Sft) -> str:
 def _batches(rl: Rl) -> str:
     replies = rl.questions * rl.samples
     step = f"{replies / rl.minibatches:g} replies a step"
-    asked = f"{rl.questions} questions x {rl.samples} samples = {replies:,} replies a rollout"
+    rollout_text = f"{rl.questions} questions x {rl.samples} samples = {replies:,} replies a rollout"
     longest = f"at most {replies * rl.sampling.max_tokens:,} new tokens a rollout"
-    return f"{asked}, in {rl.minibatches} mini-batches of {step}; {rl.steps:,} steps = {rl.rollouts:,} rollouts; {longest}"
+    return f"{rollout_text}, in {rl.minibatches} mini-batches of {step}; {rl.steps:,} steps = {rl.rollouts:,} rollouts; {longest}"
 
 
 def _changes(rl: Rl) -> list[str]:
     """What the schedule and the last steps come to, a line each."""
-    found = [f"{line}{_beyond(step, rl)}" for step, line in rl.schedule.lines()]
+    lines = [f"{line}{_beyond(step, rl)}" for step, line in rl.schedule.lines()]
     if rl.late is not None:
         step = max(0, rl.steps - rl.late.steps)
-        what = [*rl.late.rewards, *(["problems of their own"] if rl.late.problems is not None else [])]
-        found.append(f"from step {step:,} on, the last {rl.late.steps:,}: {', '.join(what) or 'nothing else'}")
-    return found
+        late_parts = [*rl.late.rewards, *(["problems of their own"] if rl.late.problems is not None else [])]
+        lines.append(f"from step {step:,} on, the last {rl.late.steps:,}: {', '.join(late_parts) or 'nothing else'}")
+    return lines
 
 
 def _beyond(step: int, rl: Rl) -> str:

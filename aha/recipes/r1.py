@@ -38,15 +38,15 @@ from aha.template import Delimited, Short
 
 CONTEXT = 512
 REASONING = MixedProblems(((CountdownProblems(), 0.5), (ChainProblems(), 0.25), (ProgramProblems(), 0.25)))
-CHECKED = ("countdown", "chain", "program")
+CHECKABLE = ("countdown", "chain", "program")
 HELPFUL, HARMLESS = ("greeting", "self", "translation"), ("harm",)
-EVERYTHING = MixedProblems(((REASONING, 0.5), (GeneralProblems(), 0.5)))
+ALL_PROBLEMS = MixedProblems(((REASONING, 0.5), (GeneralProblems(), 0.5)))
 HELD_OUT = MixedProblems(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
 WRITERS = (Writer(0.2), Writer(0.5), Writer(0.9))
-ASKED = Sampling(temperature=0.6, top_p=0.95, max_tokens=300)  # paper §3
+MEASURE_SAMPLING = Sampling(temperature=0.6, top_p=0.95, max_tokens=300)  # paper §3
 FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
 
-MEASURED = {
+MEASURE_SOURCES = {
     "base": "tiny",
     "zero": "@zero",
     "dev1": "@sft1",
@@ -107,7 +107,7 @@ def reason_rl() -> Rl:
     """Accuracy, format and language consistency, on all three reasoning domains; form and language alone on general prompts, where the
     summary is most of what is said."""
     parts = (
-        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKED),
+        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
         Weighted("format", Format(), 1.0, "all"),
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
         Weighted("summary-language", LanguageConsistency("summary"), 1.0, "summary", (*HELPFUL, *HARMLESS)),
@@ -118,7 +118,7 @@ def reason_rl() -> Rl:
 def align_rl() -> Rl:
     """Rules for reasoning prompts, learned preferences for general ones, in the last steps alone."""
     parts = (
-        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKED),
+        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
         Weighted("format", Format(), 1.0, "all"),
         Weighted("language", LanguageConsistency(), 1.0, "thought"),
         Weighted("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
@@ -126,7 +126,7 @@ def align_rl() -> Rl:
     )
     stage = rl("@sft2", REASONING, Rewards(parts), steps=144, lr=2e-4, temperature=0.7)
     probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
-    return replace(stage, late=Late(72, ("helpful", "harmless"), EVERYTHING), probe=probe)
+    return replace(stage, late=Late(72, ("helpful", "harmless"), ALL_PROBLEMS), probe=probe)
 
 
 def annotate(task: Pairs | Labels, kinds: tuple[str, ...], questions: int) -> Annotate:
@@ -226,7 +226,8 @@ SOURCES = {
 
 def world(name: str, model: str) -> World:
     """The measure of a stage's model, asked in the form that it was taught or rewarded for."""
-    return World(model, problems=200, prompts=64, samples=4, template=Short() if name in ("base", "zero") else Delimited(), sampling=ASKED)
+    template = Short() if name in ("base", "zero") else Delimited()
+    return World(model, problems=200, prompts=64, samples=4, template=template, sampling=MEASURE_SAMPLING)
 
 
 def distill_vs_rl() -> Recipe:
@@ -263,9 +264,9 @@ def r1() -> Recipe:
         ("student-base", wider("@student", chunks=5)),
         ("distill", sft("@rejection", "@student-base", epochs=1.0)),
     ]
-    measures = [(f"measure-{name}", world(name, model)) for name, model in MEASURED.items()]
-    said = "[paper 3: temperature 0.6, top-p 0.95; held-out problems of every domain: ours]"
-    sources = SOURCES | dict.fromkeys((name for name, _ in measures), said)
+    measures = [(f"measure-{name}", world(name, model)) for name, model in MEASURE_SOURCES.items()]
+    source = "[paper 3: temperature 0.6, top-p 0.95; held-out problems of every domain: ours]"
+    sources = SOURCES | dict.fromkeys((name for name, _ in measures), source)
     return Recipe(
         "r1",
         "all stages of DeepSeek-R1 on the tiny world, or on a model of your own",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from aha.protocols import Adam, Problems, Sampling, Stage
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
-from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, needed
+from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, placeholder
 from aha.recipes.sample import COLD, cold_start, sample
 from aha.recipes.sample import SOURCES as SAMPLE
 from aha.recipes.sft import SOURCES as SFT
@@ -57,7 +57,7 @@ FOLLOWS = {
     "align-rl.late.problems.1.0.source": "pairs.problems.source",
     "align-rl.late.problems.2.0.source": "labels.problems.source",
 }
-IMITATED = {"template": "[ours: that of the RL that follows]", "template.suffix": "[ours: that of the RL that follows]"}
+SFT_SOURCES = {"template": "[ours: that of the RL that follows]", "template.suffix": "[ours: that of the RL that follows]"}
 
 
 def real() -> Recipe:
@@ -68,15 +68,15 @@ def real() -> Recipe:
 def r1_real(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED, preferences: bool = True) -> Recipe:
     """One language model rewrites the cold start, compares answers and labels them, as DeepSeek-V3 did; general prompts are files of the
     person's own. Without `preferences` the last RL has rules alone, and only the rewriter is asked for."""
-    learned = tuple(_preferences()) if preferences else ()
+    preference_stages = tuple(_preferences()) if preferences else ()
     stages: tuple[tuple[str, Stage], ...] = (
         ("zero", _rl_of(r1_zero(model, problems))),
-        ("cold-start", replace(_sample_of(cold_start("@zero", problems)), rewriter=Rewriter(needed("cold-start.rewriter.model")))),
+        ("cold-start", replace(_sample_of(cold_start("@zero", problems)), rewriter=Rewriter(placeholder("cold-start.rewriter.model")))),
         ("sft1", _sft(model, "@cold-start")),
         ("reason-rl", first("@sft1", problems)),
         ("rejection", replace(_sample_of(sample("@reason-rl", problems)), name="rejection")),
         ("sft2", _sft(model, "@rejection")),
-        *learned,
+        *preference_stages,
         ("align-rl", _last(problems, preferences)),
         ("distill", replace(_sft(model, "@rejection"), batch=64)),
     )
@@ -91,7 +91,7 @@ def _preferences() -> Iterator[tuple[str, Stage]]:
     """What Dev3 answers to general prompts, two by two and one by one, and the models that learn from it (nature B.3)."""
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=32_768)
     for name, task, domain in (("pairs", Pairs(), HELPFUL), ("labels", Labels(), HARMLESS)):
-        prompts, by = general(f"{name}.problems.source", domain), Assessor(needed(f"{name}.by.model"))
+        prompts, by = general(f"{name}.problems.source", domain), Assessor(placeholder(f"{name}.by.model"))
         yield name, Annotate("@sft2", prompts, task, by, questions=None, template=Instruct(), sampling=sampling)
     yield HELPFUL, _prefer_of(rm_helpful("@sft2", "@pairs"))
     yield HARMLESS, _prefer_of(rm_safety("@sft2", "@labels"))
@@ -107,7 +107,7 @@ def _sft(model: str, data: str) -> Sft:
 
 
 def _sources() -> Iterator[tuple[str, str]]:
-    told: dict[str, dict[str, str]] = {
+    by_stage: dict[str, dict[str, str]] = {
         "zero": ZERO,
         "cold-start": {**SAMPLE, **COLD},
         "sft1": SFT,
@@ -124,14 +124,14 @@ def _sources() -> Iterator[tuple[str, str]]:
         "align-rl": {**ZERO, **STAGE1, **STAGE2, **FIXED, **FORM},
         "distill": SFT,
     }
-    for stage, sources in told.items():
+    for stage, sources in by_stage.items():
         for path, said in sources.items():
             if path != "compute":
                 yield f"{stage}.{path.partition('.')[2]}", said
         if stage not in ("zero", "pairs", "labels", "helpful", "harmless"):
             yield from ((f"{stage}.{path}", said) for path, said in OWN.items())
         if stage in ("sft1", "sft2", "distill"):
-            yield from ((f"{stage}.{path}", said) for path, said in IMITATED.items())
+            yield from ((f"{stage}.{path}", said) for path, said in SFT_SOURCES.items())
             yield f"{stage}.model", "[paper 2.3.3: the base, each time]"
             yield f"{stage}.data", "[paper 2.3: the stage before it]"
     said = "[paper 2.3.4: the model that learned this]"

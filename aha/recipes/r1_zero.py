@@ -88,7 +88,7 @@ def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> R
     """Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
     rl = _rl(r1_zero(model, problems))
     loss = Grpo(clip_low=0.2, clip_high=0.2, dual_clip=None, kl=0.0, aggregation="constant", constant_length=rl.sampling.max_tokens)
-    changed = replace(
+    recipe = replace(
         rl, loss=loss, advantages=Advantages("mean_only"), schedule=Schedule(), minibatches=1, questions=32, reference_every=None
     )
     sources = {
@@ -109,7 +109,7 @@ def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> R
         "rl.sampling.max_tokens": "[ours: the preset leaves it to you; as R1-Zero]",
     }
     follows: Follows = {"rl.loss.constant_length": ("rl.sampling.max_tokens", 1.0)}
-    return _variant("drgrpo", "R1-Zero with Dr. GRPO's objective: no bias towards length or easy questions", changed, sources, follows)
+    return _variant("drgrpo", "R1-Zero with Dr. GRPO's objective: no bias towards length or easy questions", recipe, sources, follows)
 
 
 def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
@@ -117,7 +117,7 @@ def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Rec
     longest, free = 20_480, 16_384
     rl = _rl(r1_zero(model, problems))
     soft = Weighted("overlong", SoftOverlong(max_tokens=longest, buffer=longest - free), 1.0, "all")
-    changed = replace(
+    recipe = replace(
         rl,
         loss=Grpo(clip_low=0.2, clip_high=0.28, dual_clip=None, kl=0.0, aggregation="token-mean"),
         rewards=Rewards((*rl.rewards.parts, soft)),
@@ -150,7 +150,7 @@ def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Rec
     limit = "rl.sampling.max_tokens"
     follows: Follows = {f"{overlong}.max_tokens": (limit, 1.0), f"{overlong}.buffer": (limit, (longest - free) / longest)}
     about = "R1-Zero with DAPO's objective: clip-higher, token-mean, dynamic sampling, a soft limit on length"
-    return _variant("dapo", about, changed, sources, follows)
+    return _variant("dapo", about, recipe, sources, follows)
 
 
 def _rl(recipe: Recipe) -> Rl:

@@ -64,17 +64,17 @@ class Recipe:
 
     def change(self, changes: Iterable[tuple[str, object]]) -> Recipe:
         """With settings that a person gave, as text or plain JSON, and those that follow them. BadInput where they cannot be."""
-        given = list(changes)
-        tree = override(self.tree, given, self.main)
-        chosen = {resolve(tree, path, self.main) for path, _ in given}
+        pairs = list(changes)
+        tree = override(self.tree, pairs, self.main)
+        chosen = {resolve(tree, path, self.main) for path, _ in pairs}
         values = flatten(tree)
-        following = {
-            path: _followed(values[path], factor, values[leader])
+        followers = {
+            path: _follow(values[path], factor, values[leader])
             for path, (leader, factor) in self.follows.items()
             if leader in chosen and path in values and path not in chosen
         }
-        said = {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in following}
-        return self._planted(override(tree, following.items()), {**dict.fromkeys(chosen, YOURS), **said})
+        said = {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in followers}
+        return self._with_tree(override(tree, followers.items()), {**dict.fromkeys(chosen, YOURS), **said})
 
     def put(self, values: Mapping[str, object]) -> Recipe:
         """With values at fields of stages that no text can say: another source of problems, another model."""
@@ -82,21 +82,21 @@ class Recipe:
         for path, value in values.items():
             name, _, setting = path.partition(".")
             tree[name] = replace(cast(Any, tree[name]), **{setting: value})
-        return self._planted(tree, dict.fromkeys(values, YOURS))
+        return self._with_tree(tree, dict.fromkeys(values, YOURS))
 
     def supply(self, problems: Problems) -> Recipe:
         """With problems wherever some are needed, and in the leading stage."""
         waits = [path for path, value in flatten(self.tree).items() if value == ProblemsNeeded.__name__]
-        stages = {name: supplied(stage, problems) for name, stage in self.stages}
+        stages = {name: supply_problems(stage, problems) for name, stage in self.stages}
         said = dict.fromkeys([*waits, f"{self.leading}.problems"], YOURS)
-        recipe = self._planted({**self.tree, **stages}, said)
+        recipe = self._with_tree({**self.tree, **stages}, said)
         return (
             recipe if any(path.partition(".")[0] == self.leading for path in waits) else recipe.put({f"{self.leading}.problems": problems})
         )
 
-    def _planted(self, tree: Mapping[str, object], said: Mapping[str, str]) -> Recipe:
+    def _with_tree(self, tree: Mapping[str, object], sources: Mapping[str, str]) -> Recipe:
         stages = tuple((name, cast(Stage, tree[name])) for name, _ in self.stages)
-        return replace(self, stages=stages, compute=cast(Compute, tree["compute"]), sources={**self.sources, **said})
+        return replace(self, stages=stages, compute=cast(Compute, tree["compute"]), sources={**self.sources, **sources})
 
     def source(self, path: str) -> str:
         """Who says so: the longest path that `sources` has at or above this one."""
@@ -111,17 +111,17 @@ class Recipe:
         first = values.get(f"{self.leading}.model")
         return [f"{name}.model" for name, _ in self.stages if first is not None and values.get(f"{name}.model") == first]
 
-    def unsourced(self) -> list[str]:
+    def paths_without_source(self) -> list[str]:
         """The settings that nobody speaks for."""
         return [path for path in leaves(self.tree) if self.source(path) == DEFAULT]
 
 
-def _followed(value: object, factor: float | None, leader: object) -> object:
+def _follow(value: object, factor: float | None, leader: object) -> object:
     """What a setting becomes with the one that it follows; a change by step keeps its steps."""
     if factor is None:
         return leader
-    following = round(factor * float(str(leader)))
-    return [[step, following] for step, _ in value] if isinstance(value, list) else following
+    value_after = round(factor * float(str(leader)))
+    return [[step, value_after] for step, _ in value] if isinstance(value, list) else value_after
 
 
 def _factor(factor: float | None) -> str:
@@ -132,16 +132,16 @@ MODEL_NEEDED, DATA_NEEDED = "(--model)", "(--data)"
 WAITS = re.compile(r"\(--([\w.-]+)\)")
 
 
-def needed(path: str) -> str:
+def placeholder(path: str) -> str:
     """Stands where the person who runs the recipe puts a value, with `--path VALUE`."""
     return f"(--{path})"
 
 
-def waiting(values: Mapping[str, object]) -> dict[str, str]:
+def placeholders(values: Mapping[str, object]) -> dict[str, str]:
     """The settings that still wait for a person, by path: with which flag."""
-    found = {path: WAITS.fullmatch(value) for path, value in values.items() if isinstance(value, str)}
+    matches = {path: WAITS.fullmatch(value) for path, value in values.items() if isinstance(value, str)}
     problems = {path: "problems" for path, value in values.items() if value == ProblemsNeeded.__name__}
-    return {path: match[1] for path, match in found.items() if match} | problems
+    return {path: match[1] for path, match in matches.items() if match} | problems
 
 
 @dataclass(frozen=True)
@@ -157,17 +157,17 @@ class ProblemsNeeded:
 PROBLEMS_NEEDED = ProblemsNeeded()
 
 
-def supplied(node: object, problems: Problems) -> object:
+def supply_problems(node: object, problems: Problems) -> object:
     """The same value with these problems in place of those that are needed."""
     match node:
         case ProblemsNeeded():
             return problems
         case tuple():
-            found = tuple(supplied(item, problems) for item in node)
+            found = tuple(supply_problems(item, problems) for item in node)
             return found if any(new is not old for new, old in zip(found, node, strict=True)) else node
         case _ if is_dataclass(node) and not isinstance(node, type):
             values = {each.name: getattr(node, each.name) for each in fields(node) if each.init}
-            new = {name: supplied(value, problems) for name, value in values.items()}
+            new = {name: supply_problems(value, problems) for name, value in values.items()}
             changed = {name: value for name, value in new.items() if value is not values[name]}
             return replace(node, **changed) if changed else node
     return node

@@ -19,7 +19,7 @@ from aha.stages.sft import Sft
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 
-SEEDED = (Annotate, Prefer, Rl, Sample, Sft)  # what is measured, and the student's base, are the same for every seed
+STAGES_WITH_SEED = (Annotate, Prefer, Rl, Sample, Sft)  # what is measured, and the student's base, are the same for every seed
 OURS = "[ours: what a claim is compared with]"
 
 
@@ -42,15 +42,15 @@ def reproduce() -> Recipe:
         ("equal", versus["equal"]),
     ]
     about = "every stage of r1 on the tiny world, and the arms that the paper's claims are compared with"
-    told = {**sources, **dict.fromkeys((name for name, _ in beside[:4]), OURS)}
-    return replace(whole, name="reproduce", about=about, stages=(*whole.stages, *beside), sources=told, real=None, model="refused")
+    all_sources = {**sources, **dict.fromkeys((name for name, _ in beside[:4]), OURS)}
+    return replace(whole, name="reproduce", about=about, stages=(*whole.stages, *beside), sources=all_sources, real=None, model="refused")
 
 
-def seeded(recipe: Recipe, seed: int) -> Recipe:
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
     """With another seed wherever something is drawn that training depends on."""
-    return recipe.put({f"{name}.seed": seed for name, stage in recipe.stages if isinstance(stage, SEEDED)})
+    return recipe.put({f"{name}.seed": seed for name, stage in recipe.stages if isinstance(stage, STAGES_WITH_SEED)})
 
 
 def arms(recipe: Recipe, seeds: int) -> Sequence[Recipe]:
     """One recipe a seed, from 0."""
-    return [seeded(recipe, seed) for seed in range(seeds)]
+    return [with_seed(recipe, seed) for seed in range(seeds)]

@@ -8,7 +8,7 @@ from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
-from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, needed
+from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, placeholder
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
@@ -74,7 +74,7 @@ def first(model: str, problems: Problems) -> Rl:
 
 def r1_stage2(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
     """R1's second RL (Dev3 to R1): rules for reasoning, learned preferences for the rest, those in the last 400 of 1,700 steps only."""
-    models = (needed("rewards.helpful.reward.model"), needed("rewards.harmless.reward.model"))
+    models = (placeholder("rewards.helpful.reward.model"), placeholder("rewards.harmless.reward.model"))
     rl = second(model, problems, models)
     about = "R1's RL for all scenarios: rules for reasoning prompts, preference models for general ones"
     return Recipe("r1-stage2", about, (("rl", rl),), {**ZERO, **STAGE2}, main="rl", model="needed", problems="needed")
@@ -97,7 +97,7 @@ def second(model: str, problems: Problems, models: tuple[str, str], at: str = ""
 
 def general(path: str, domain: str) -> RowProblems:
     """Prompts that nobody can check, from a file that the person who runs the recipe names at `path`."""
-    return RowProblems(needed(path), kind="open", domain=domain)
+    return RowProblems(placeholder(path), kind="open", domain=domain)
 
 
 def qwen32b_zero(problems: Problems = PROBLEMS_NEEDED) -> Recipe:

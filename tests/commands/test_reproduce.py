@@ -106,7 +106,7 @@ def test_one_that_is_not_so_does_not_hold(arm: Arm, tmp_path: Path) -> None:
 
 def test_every_stage_has_a_source_and_seeds_change_training_alone() -> None:
     recipe = reproduce()
-    assert recipe.unsourced() == []
+    assert recipe.paths_without_source() == []
     one, two = (flatten(each.tree) for each in arms(recipe, 2))
     changed = {path for path in one if one[path] != two[path]}
     assert {"zero.seed", "sft1.seed", "rejection.seed", "student-rl.seed"} <= changed

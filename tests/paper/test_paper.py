@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from aha.paper import published, tables
+from aha.paper import published_numbers, tables
 
 
 def test_r1_on_aime_is_in_table_4_on_page_13():
-    (r1,) = [each for each in published("AIME 2024", "Pass@1") if each.model == "DeepSeek-R1"]
+    (r1,) = [each for each in published_numbers("AIME 2024", "Pass@1") if each.model == "DeepSeek-R1"]
     assert (r1.value, r1.table, r1.page) == (79.8, "Table 4", 13)
 
 
 def test_spellings_of_one_benchmark_are_one():
-    assert {each.model for each in published("Codeforces", "rating")} >= {"DeepSeek-R1", "DeepSeek-R1-Zero", "QwQ-32B-Preview"}
+    assert {each.model for each in published_numbers("Codeforces", "rating")} >= {"DeepSeek-R1", "DeepSeek-R1-Zero", "QwQ-32B-Preview"}
 
 
 def test_a_dash_is_no_number():
     assert tables()["table4"].value("OpenAI o1-1217", "MMLU-Pro", "EM") is None
-    assert "OpenAI-o1-1217" not in {each.model for each in published("MMLU-Pro", "EM")}
+    assert "OpenAI-o1-1217" not in {each.model for each in published_numbers("MMLU-Pro", "EM")}
 
 
 def test_what_the_figure_alone_prints_is_found_there():
-    (small,) = [each for each in published("MMLU", "Pass@1") if each.model == "DeepSeek-R1-Distill-Qwen-32B"]
+    (small,) = [each for each in published_numbers("MMLU", "Pass@1") if each.model == "DeepSeek-R1-Distill-Qwen-32B"]
     assert (small.value, small.table, small.page) == (87.4, "Figure 1", 1)
 
 

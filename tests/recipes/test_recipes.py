@@ -99,7 +99,7 @@ def test_a_preset_holds_the_published_value(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_value_has_a_source(name: str) -> None:
-    assert RECIPES[name]().unsourced() == []
+    assert RECIPES[name]().paths_without_source() == []
     assert RECIPES[name]().name == name
 
 

@@ -7,7 +7,7 @@ import pytest
 from aha.errors import BadInput
 from aha.pipeline.references import check_order, references
 from aha.recipes import RECIPES, r1_real
-from aha.recipes.recipe import Recipe, waiting
+from aha.recipes.recipe import Recipe, placeholders
 from aha.settings import flatten
 from aha.stages.rl import Rl
 from aha.tasks.rows import RowProblems
@@ -55,7 +55,7 @@ def test_a_preset_holds_the_published_value(name: str, path: str) -> None:
 def test_every_stage_of_a_graph_names_stages_before_it(name: str) -> None:
     recipe = RECIPES[name]()
     check_order(recipe.stages)
-    assert recipe.apart and recipe.unsourced() == []
+    assert recipe.apart and recipe.paths_without_source() == []
 
 
 def test_the_stages_of_the_paper_in_its_order() -> None:
@@ -74,14 +74,14 @@ def test_a_model_of_one_s_own_brings_the_paper_s_numbers_and_problems_go_to_ever
     recipe = recipe.put(dict.fromkeys(recipe.models, "my/model"))
     recipe = recipe.change([("cold-start.rewriter.model", "http://v3/v1"), ("pairs.problems.source", "h"), ("labels.problems.source", "s")])
     values = flatten(recipe.tree)
-    assert waiting(values) == {}
+    assert placeholders(values) == {}
     assert {path for path, value in values.items() if value == "mine.jsonl"} == {
         *(f"{name}.problems.source" for name in ("zero", "cold-start", "reason-rl", "rejection", "align-rl")),
         "align-rl.late.problems.0.0.source",
     }
     assert [values[f"align-rl.late.problems.{place}.0.source"] for place in (1, 2)] == ["h", "s"]
     assert values["pairs.by.model"] == values["labels.by.model"] == "http://v3/v1"
-    assert recipe.change([("labels.by.model", "judge")]).change([("cold-start.rewriter", "none")]).unsourced() == []
+    assert recipe.change([("labels.by.model", "judge")]).change([("cold-start.rewriter", "none")]).paths_without_source() == []
     assert {path.partition(".")[0] for path, value in values.items() if value == "my/model"} == {"zero", "sft1", "sft2", "distill"}
     assert (values["zero.optim.lr"], values["sft2.optim.lr"], values["align-rl.steps"]) == (3e-6, 5e-5, 1_700)
     assert recipe.source("rejection.problems.source") == "user"
@@ -89,7 +89,7 @@ def test_a_model_of_one_s_own_brings_the_paper_s_numbers_and_problems_go_to_ever
 
 def test_without_preferences_only_a_rewriter_is_asked_for() -> None:
     recipe = r1_real("my/model", RowProblems("mine.jsonl"), preferences=False)
-    assert list(waiting(flatten(recipe.tree))) == ["cold-start.rewriter.model"] and recipe.unsourced() == []
+    assert list(placeholders(flatten(recipe.tree))) == ["cold-start.rewriter.model"] and recipe.paths_without_source() == []
     last = dict(recipe.stages)["align-rl"]
     assert isinstance(last, Rl) and last.late is None
     assert [part.name for part in last.rewards.parts] == ["accuracy", "format", "language"]
