@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import re
 from unicodedata import category
 
 from aha.json_text import NotJson, parse_json
+from aha.template import apart
 from aha.types import Abstained, Choice, Conversation, Grade, Judged, Latex, Message, Number, Reference, Right, Text, Wrong
 
 ASKED = """\
@@ -36,6 +38,9 @@ VERDICTS = ("correct", "incorrect")
 INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 MISSING = "\N{REPLACEMENT CHARACTER}"
 LONGEST_REPLY = 100_000
+_FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\|[\x00-\x1f]')
 
 
 def spoken(reference: Reference) -> str | None:
@@ -66,18 +71,28 @@ def quoted(text: str) -> str:
 
 
 def read(text: str) -> Grade:
-    """The verdict of a judge's reply: one JSON object of exactly this form, a Markdown fence around it allowed. Anything else abstains."""
+    """The verdict of a judge's reply: one JSON object of exactly this form, after its thought, a Markdown fence around it allowed. Its
+    strings may hold line breaks and backslashes as they are, as LaTeX does. Anything else abstains."""
+    visible, _ = apart(text[:LONGEST_REPLY])
     try:
-        record = parse_json(_unfenced(text[:LONGEST_REPLY]))
+        record = parse_json(_STRING.sub(_escaped, _unfenced(visible)))
     except NotJson:
         return Abstained("its reply is not one JSON object")
     match record:
-        case {"analysis": str(analysis), "correctness": "correct" | "incorrect" as correctness} if len(record) == 2:
-            return Right() if correctness == "correct" else Wrong(analysis[:200])
+        case {"analysis": str(analysis), "correctness": str(correctness)} if len(record) == 2:
+            match correctness.strip().lower():
+                case "correct":
+                    return Right()
+                case "incorrect":
+                    return Wrong(analysis[:200])
     return Abstained('its reply is not {"analysis": text, "correctness": "correct" or "incorrect"}')
 
 
 def _unfenced(text: str) -> str:
-    lines = text.strip().split("\n")
-    fenced = len(lines) > 2 and lines[0].strip() in ("```", "```json") and lines[-1].strip() == "```"
-    return "\n".join(lines[1:-1]) if fenced else text.strip()
+    fenced = _FENCED.fullmatch(text.strip())
+    return fenced[1] if fenced else text.strip()
+
+
+def _escaped(string: re.Match[str]) -> str:
+    """A JSON string in which every backslash that begins no escape, and every control character, is escaped."""
+    return _ESCAPE.sub(lambda found: found[0] if found[1] else json.dumps(found[0])[1:-1], string[0])

@@ -16,14 +16,18 @@ from aha.evals.judged.jury import About, Found, Verdict
 from aha.evals.judged.prompts import Prompt
 from aha.evals.scores import RESAMPLES, wilson
 from aha.protocols import Sampling
+from aha.template import apart
 from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
 from aha.types import Judged as Reference
 
 CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
 LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
 USUAL = "The answer is " + "x" * 120
-_BEFORE = re.compile(r"^\W*([ABC])(?=\W*$|\s*[:.)\-–—\]*])")
+_LABEL = r"(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)?"
+_LINE = re.compile(rf"{_LABEL}(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
+_BEFORE = re.compile(rf"^\W*(?i:{_LABEL})([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
 _AT_END = re.compile(r"(?<![A-Za-z0-9])([ABC])\W*$")
+_DRESS = re.compile(r"\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
 _NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
 
 
@@ -66,14 +70,24 @@ class Facts:
 
 
 def read(text: str) -> str | None:
-    """A letter at the start or the end, else the one verdict that is named; None for anything else, also for two that differ."""
-    said = text.strip().replace("*", "")
+    """The verdict that a line says and nothing besides; else that of a letter at the start or the end, else the one that is named. None
+    for anything else, also for two that differ. A thought says none."""
+    said = apart(text)[0].strip().replace("*", "")
+    if lines := set().union(*map(_line, said.split("\n"))):
+        return lines.pop() if len(lines) == 1 else None
     letter = _BEFORE.search(said) or _AT_END.search(said)
     named = {found.replace(" ", "_") for found in _NAMED.findall(said)}
     if letter is not None:
         meant = LETTERS[letter.group(1)]
         return meant if not named or meant in named else None
     return named.pop() if len(named) == 1 else None
+
+
+def _line(line: str) -> set[str]:
+    """What a line says that is a verdict, whatever its dress: a letter, its name, or both, which are two where they differ."""
+    found = _LINE.fullmatch(" ".join(_DRESS.sub(" ", line).split()))
+    letter, name = found.group("letter", "name") if found else (None, None)
+    return ({LETTERS[letter.upper()]} if letter else set()) | ({name.upper().replace(" ", "_")} if name else set())
 
 
 def fact_scores(graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
