@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import string
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 from aha.answers.claims import claim
 from aha.evals.exams.exam import Exam, Fields, Item, Judged, Source, WrongColumns, by_model, named, pick, said
@@ -21,6 +21,7 @@ DROP_PROMPT = (
 )
 _ANSWER = re.compile(r"(?i)Answer\s*:\s*([^\n]+)")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_DASHES = "‐‑‒–—―−-"
 
 
 # --- DROP ---------------------------------------------------------------------------------------------------------------
@@ -45,7 +46,7 @@ def _judge_drop(item: Item, text: str) -> Judged:
     """Exact match and the F1 of words against each reference, of which the best counts."""
     assert isinstance(item.reference, Text)
     found = _ANSWER.findall(text)
-    answer = (found[-1] if found else claim(text).text).strip().strip("*$ .")
+    answer = (found[-1] if found else claim(text).text).strip("*$ \n").rstrip(".*$ ")
     if not answer:
         return Judged(Wrong("no answer could be read"), None, {"em": 0.0, "f1": 0.0})
     f1 = max(_f1(answer, value) for value in item.reference.values)
@@ -55,27 +56,38 @@ def _judge_drop(item: Item, text: str) -> Judged:
 
 
 def _plain(text: str) -> list[str]:
-    """Words without case, articles and punctuation; numbers by their value."""
-    words = _ARTICLES.sub(" ", text.lower().replace("-", " ")).split()
-    kept = [_numeral(word) or word.translate(str.maketrans("", "", string.punctuation)) for word in words]
-    return [word for word in kept if word]
+    """Words without case, articles and punctuation; numbers by their value. Blanks and dashes of every kind divide words."""
+    tokens = re.split(rf"[\s{_DASHES}]+", text.lower())
+    kept = " ".join(_numeral(token) or _bare(token) for token in tokens)
+    return _ARTICLES.sub(" ", kept).split()
 
 
-def _numeral(word: str) -> str | None:
-    try:
-        return str(float(word.strip("$%,.").replace(",", "")))
-    except ValueError:
-        return None
+def _numeral(token: str) -> str | None:
+    """A number's value, without a currency or percent sign and commas, else without all punctuation; None for any other word."""
+    for spelling in (token.strip("$€£¥%,").rstrip(".").replace(",", ""), _bare(token)):
+        try:
+            return str(float(spelling))
+        except ValueError:
+            continue
+    return None
+
+
+def _bare(token: str) -> str:
+    return "".join(
+        letter for letter in token if letter not in string.punctuation and category(letter)[0] != "P" and category(letter) != "Sc"
+    )
 
 
 def _f1(answer: str, value: str) -> float:
-    """Of the two bags of words; 0 where the reference's numbers are not among the answer's."""
-    said_words, gold = Counter(_plain(answer)), Counter(_plain(value))
+    """Of the two sets of words; 0 where the reference's numbers are not among the answer's."""
+    words, gold = set(_plain(answer)), set(_plain(value))
+    if words == gold:
+        return 1.0
     numbers = {word for word in gold if _numeral(word)}
-    common = (said_words & gold).total()
-    if not common or (numbers and not numbers & said_words.keys()):
+    common = len(words & gold)
+    if not common or (numbers and not numbers & words):
         return 0.0
-    precision, recall = common / said_words.total(), common / gold.total()
+    precision, recall = common / len(words), common / len(gold)
     return round(2 * precision * recall / (precision + recall), 2)
 
 

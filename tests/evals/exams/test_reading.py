@@ -130,6 +130,31 @@ def test_drop_gives_half_of_the_words_their_share(tmp_path):
     assert graded("drop", path, "Answer: red").measures == {"em": 0.0, "f1": 0.67}
 
 
+@pytest.mark.parametrize(
+    ("gold", "said", "em", "f1"),
+    [
+        (".5", "Answer: .5", 1, 1.0),
+        ("0.5", "Answer: .5.", 1, 1.0),
+        (".5", "**Answer:** 0.50", 1, 1.0),
+        ("5", "Answer: .5", 0, 0.0),
+        ("12.25", "Answer: 12.25", 1, 1.0),
+        ("1,500", "Answer: $1500", 1, 1.0),
+        ("10", "Answer: (10)", 1, 1.0),
+        ("10", "Answer: 10%.", 1, 1.0),
+        ("2010-2015", "Answer: 2010–2015", 1, 1.0),
+        ("17th-century", "Answer: 17th\u2011century", 1, 1.0),
+        ("Denver's", "Answer: Denver’s", 1, 1.0),
+        ("10 yards", "Answer: 10", 0, 0.67),
+        ("10 yards", "Answer: 11 yards", 0, 0.0),
+        ("the Bears the Lions", "Answer: Bears, Lions", 1, 1.0),
+        ("very very cold", "Answer: very cold", 0, 1.0),  # F1 is of sets, as published
+    ],
+)
+def test_drop_compares_words_and_the_values_of_numbers(tmp_path, gold, said, em, f1):
+    path = written(tmp_path / "d.jsonl", {"context": "P Q?", "ref_text": gold})
+    assert graded("drop", path, said).measures == {"em": float(em), "f1": f1}
+
+
 def test_ifeval_counts_prompts_and_instructions(tmp_path):
     row = {"key": 1, "prompt": "Hi", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
     path = written(tmp_path / "i.jsonl", row)
