@@ -5,6 +5,7 @@ from __future__ import annotations
 from aha.commands import (
     bench_reward,
     chat,
+    check,
     code,
     compare,
     completion,
@@ -44,5 +45,6 @@ COMMANDS: dict[str, Command] = {
     "sandbox": sandbox.COMMAND,
     "report": report.COMMAND,
     "lineage": lineage.COMMAND,
+    "check": check.COMMAND,
     "completion": completion.COMMAND,
 }

@@ -29,6 +29,7 @@ from aha.durable import (
 )
 from aha.errors import BadInput, DiskTrouble
 from aha.redact import hide_tree
+from aha.rundir.check import write_checksums
 from aha.rundir.groups import pack
 from aha.rundir.manifest import Manifest
 from aha.rundir.record import GROUPS_KEY, JOURNALS, METRICS, PROGRESS, TIMINGS, Checkpoint, Record, read_manifest
@@ -188,8 +189,9 @@ class RunDir(Record):
             self._retain(state)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """The run is done, and this is what it came to."""
+        """The run is done, and this is what it came to. What has no checksum of its own is listed with one before."""
         self._lock.check()
+        write_checksums(self.root, self.disk)
         replace_file(self.disk, self.root / "result.json", seal(hide_tree(result or {"finished": True}), indent=2))
 
     def close(self) -> None:

@@ -1,0 +1,135 @@
+"""Every byte of a result compared with the checksum that was written with it.
+
+Most files carry their own: checkpoints a `sha256.json`, journals and documents a CRC in each line or at their end, groups a sha256 in the
+line of their rollout. What has none is listed in `checksums.json` when a run is finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aha.durable import SUMS, Disk, check_folder, is_aside, read_journal, replace_file, seal, trouble, unseal
+from aha.errors import BadInput
+
+LIST = "checksums.json"
+GROUPS_KEY = "groups_sha256"
+SEALED = ("manifest.json", "metrics.jsonl", "timings.jsonl", "result.json", "lineage.json", "graph.json")  # where they stand in a run
+DRAWN = (".html", ".png")  # pages, which are drawn anew from the rest
+PASSING = ("lock", "done.json", "digests.json")  # of use to the process at work only
+AFTER_A_FAULT = ("crash-", "stall-")
+TAIL = 64  # bytes, in which the CRC at a document's end stands
+DAMAGED = "damaged: its sha256 is not the one that was written"
+
+
+@dataclass
+class Checked:
+    """`sound` files are as they were written, `size` bytes in all; `problems` names those that are not; `bare` ones have no checksum."""
+
+    sound: int = 0
+    size: int = 0
+    problems: list[str] = field(default_factory=list)
+    bare: list[Path] = field(default_factory=list)
+
+    def note(self, path: Path, problem: str) -> None:
+        """Count a file that was compared."""
+        if problem:
+            self.problems.append(problem)
+        else:
+            self.sound, self.size = self.sound + 1, self.size + path.stat().st_size
+
+
+def check(root: Path) -> Checked:
+    """Compare every file below a run, a graph or a result. BadInput where there is no such directory."""
+    if not root.is_dir():
+        raise BadInput(f"{root}: there is no such directory; give that of a run, of a graph or of a result")
+    checked, listed = Checked(), dict[Path, Any]()
+    for folder in _published(root):
+        problem = check_folder(folder)
+        checked.problems += [problem] if problem else []
+        checked.sound += 0 if problem else sum(path.is_file() for path in folder.rglob("*"))
+        checked.size += 0 if problem else sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    for path in sorted(root.rglob(LIST)):
+        problem = _sealed_problem(path)
+        checked.note(path, problem)
+        listed |= {} if problem else {path.parent / name: entry for name, entry in _record(path)["files"].items()}
+    for journal in sorted(root.rglob("metrics.jsonl")):
+        lines = read_journal(journal).records if (journal.parent / "groups").is_dir() else ()
+        listed |= {_groups(journal.parent, line): line[GROUPS_KEY] for line in lines if GROUPS_KEY in line}
+    for path, entry in listed.items():
+        checked.note(path, _listed_problem(path, entry))
+    for path in (path for path in _loose(root) if path not in listed and path.name != LIST):
+        if path.parent.name == "groups":
+            checked.problems.append(f"{path}: no whole line of metrics.jsonl has its sha256")
+        elif _seals_itself(path):
+            checked.note(path, _sealed_problem(path))
+        else:
+            checked.bare.append(path)
+    return checked
+
+
+def write_checksums(root: Path, disk: Disk) -> None:
+    """List every file of a run that has no checksum of its own; no list where there is none."""
+    bare = [path for path in _loose(root) if path.name != LIST and path.parent.name != "groups" and not _seals_itself(path)]
+    files = {str(path.relative_to(root)): {"size": path.stat().st_size, "sha256": _sha256(path)} for path in bare}
+    if files:
+        replace_file(disk, root / LIST, seal({"files": files}, indent=2))
+
+
+def _published(root: Path) -> list[Path]:
+    """The folders that list all their files."""
+    return sorted(path.parent for path in root.rglob(SUMS))
+
+
+def _loose(root: Path) -> Iterator[Path]:
+    """The files outside of those folders that anybody might miss."""
+    published = set(_published(root))
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and published.isdisjoint(path.parents)):
+        if path.suffix not in DRAWN and path.name not in PASSING and not path.name.startswith(AFTER_A_FAULT) and not is_aside(path):
+            yield path
+
+
+def _groups(run: Path, line: dict[str, Any]) -> Path:
+    return run / "groups" / f"{int(line['rollout']):06d}.jsonl.gz"
+
+
+def _seals_itself(path: Path) -> bool:
+    """Whether it is a journal or a document with a CRC, by its name in a run or by what stands at its end."""
+    if path.name in SEALED and (path.parent / "manifest.json").exists():
+        return True
+    if path.suffix not in (".json", ".jsonl"):
+        return False
+    with trouble(path), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        return b'"crc":' in file.read()
+
+
+def _sealed_problem(path: Path) -> str:
+    if path.suffix == ".jsonl":
+        journal = read_journal(path)
+        if journal.damaged:
+            return f"{path}, line {journal.damaged[0]}: damaged: its checksum differs"
+        return f"{path}: its end is torn" if journal.torn else ""
+    return "" if _record(path) is not None else f"{path}: damaged: its checksum differs"
+
+
+def _record(path: Path) -> Any:
+    with trouble(path):
+        return unseal(path.read_bytes(), indent=2)
+
+
+def _listed_problem(path: Path, entry: Any) -> str:
+    """`entry`: the sha256, alone or with the size."""
+    if not path.is_file():
+        return f"{path}: missing"
+    sha256 = entry.get("sha256") if isinstance(entry, dict) else entry
+    edited = " (rows may be edited where they are; then this is no damage)" if path.parent.name in ("rows", "raw") else ""
+    return "" if _sha256(path) == sha256 else f"{path}: {DAMAGED}{edited}"
+
+
+def _sha256(path: Path) -> str:
+    with trouble(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
