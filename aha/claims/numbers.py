@@ -1,0 +1,446 @@
+"""One exact number on every surface, the mistakes people and models make with one, and what only looks like it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from random import Random
+
+from aha.claims.family import Mistake, Stands, Surface
+from aha.claims.numerals import chinese, cut, decimal, grouped, places, repeating, rounded, wide, words
+
+THINGS = "apples books students marbles ways people coins tickets pages minutes".split()
+NAMES = ("x", "n", "x_1", "a_{10}", "S", "m+n", "f(3)", "P(A)", r"\text{Area}", "|AB|", r"\angle ABC", "N", "k", r"\alpha", r"\text{total}")
+VULGAR = {Fraction(1, 2): "½", Fraction(1, 4): "¼", Fraction(3, 4): "¾", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 8): "⅛"}
+LOOK_ALIKE = {"0": "O", "1": "l", "3": "З", "5": "Ƽ", "6": "б", "8": "Ȣ"}
+
+Exact = Surface[Fraction]
+Writes = Callable[[Fraction, Random], str | None]
+
+
+def whole(value: Fraction) -> int | None:
+    return value.numerator if value.denominator == 1 else None
+
+
+def filled(text: str, **parts: object) -> str:
+    """The text with each <name> in it replaced."""
+    for name, part in parts.items():
+        text = text.replace(f"<{name}>", str(part))
+    return text
+
+
+# --- whole numbers ----------------------------------------------------------------------------------------------------
+
+
+def of_whole(name: str, stands: Stands, text: str, least: int | None = None, most: int | None = None) -> Exact:
+    """A surface of whole numbers within bounds: <n> the number, <a> its size, <t> a thing, <x> a name, <k> a small number, <m> n - k,
+    <p> n times k."""
+
+    def write(value: Fraction, rng: Random) -> str | None:
+        n = whole(value)
+        if n is None or (least is not None and n < least) or (most is not None and n > most):
+            return None
+        k = rng.randint(2, 9)
+        return filled(text, n=n, a=abs(n), t=rng.choice(THINGS), x=rng.choice(NAMES), k=k, m=n - k, p=n * k)
+
+    return Surface(name, stands, write)
+
+
+def if_whole(name: str, stands: Stands, write: Callable[[int], str | None], least: int | None = None, most: int | None = None) -> Exact:
+    def written(value: Fraction, rng: Random) -> str | None:
+        n = whole(value)
+        outside = n is None or (least is not None and n < least) or (most is not None and n > most)
+        return None if n is None or outside else write(n)
+
+    return Surface(name, stands, written)
+
+
+DIGITS = of_whole("digits", "any", "<n>")
+
+
+def _mantissa(number: int) -> tuple[str, int] | None:
+    """`3.2` and 4 for 32,000; `None` for what does not end in a zero."""
+    if number == 0 or number % 10:
+        return None
+    digits = str(abs(number)).rstrip("0")
+    sign = "-" if number < 0 else ""
+    return sign + digits[0] + (f".{digits[1:]}" if digits[1:] else ""), len(str(abs(number))) - 1
+
+
+def _power(text: str) -> Callable[[int], str | None]:
+    return lambda n: filled(text, m=parts[0], e=parts[1]) if (parts := _mantissa(n)) else None
+
+
+def _in(scale: int, text: str) -> Callable[[int], str | None]:
+    def write(n: int) -> str | None:
+        count = decimal(Fraction(n, scale))
+        return filled(text, m=count) if count and len(count) <= 6 else None
+
+    return write
+
+
+WHOLE: tuple[Exact, ...] = (
+    DIGITS,
+    of_whole("one decimal place", "any", "<n>.0"),
+    of_whole("two decimal places", "any", "<n>.00"),
+    of_whole("a plus sign", "any", "+<n>", 1),
+    of_whole("a leading zero", "any", "0<n>", 1),
+    of_whole("a trailing dot", "sealed", "<n>."),
+    of_whole("a minus sign of its own", "any", "−<a>", None, -1),
+    of_whole("a minus sign set apart", "sealed", "- <a>", None, -1),
+    of_whole("a spoken minus", "text", "minus <a>", None, -1),
+    of_whole("a spoken negative", "text", "negative <a>", None, -1),
+    of_whole("a negative in \\text", "sealed", r"\text{negative } <a>", None, -1),
+    of_whole("a Chinese minus", "text", "负<a>", None, -1),
+    of_whole("a name before", "tex", "<x> = <n>"),
+    of_whole("a name after", "tex", "<n> = x"),
+    of_whole("a calculation with a name", "tex", "<x> = <m> + <k> = <n>", 10),
+    of_whole("a true equation", "any", "<m> + <k> = <n>", 10),
+    of_whole("an unreduced fraction", "tex", r"\frac{<p>}{<k>}"),
+    of_whole("a thing", "text", "<n> <t>", 2),
+    of_whole("a thing in \\text", "tex", r"<n> \text{ <t>}", 2),
+    of_whole("centimetres", "tex", r"<n>\text{ cm}", 1),
+    of_whole("square metres", "tex", r"<n>\,\mathrm{m}^2", 1),
+    of_whole("square centimetres in words", "text", "<n> square centimeters", 2),
+    of_whole("dollars", "tex", r"\$<n>", 1),
+    of_whole("dollars in a sentence", "bare", "$<n>", 1),
+    of_whole("dollars in \\text", "tex", r"<n> \text{ dollars}", 2),
+    of_whole("euros", "any", "€<n>", 1),
+    of_whole("Chinese money", "text", "<n>元", 1),
+    of_whole("a Chinese measure word", "text", "<n>个", 1),
+    of_whole("degrees", "tex", r"<n>^\circ", 1),
+    of_whole("degrees in \\text", "tex", r"<n> \text{ degrees}", 1),
+    of_whole("an absolute value", "tex", "|-<n>|", 1),
+    of_whole("base ten", "tex", "<n>_{10}", 1),
+    of_whole("an answer in \\text", "sealed", r"\text{Answer: } <n>"),
+    of_whole("an equation with Answer", "sealed", "Answer = <n>"),
+    of_whole("in parentheses", "sealed", "(<n>)"),
+    of_whole("in braces", "tex", "{<n>}"),
+    of_whole("in \\left and \\right", "tex", r"\left( <n> \right)"),
+    if_whole("commas", "any", lambda n: grouped(n, ",") if abs(n) >= 1000 else None),
+    if_whole("braced commas", "tex", lambda n: grouped(n, "{,}") if abs(n) >= 1000 else None),
+    if_whole("thin spaces", "tex", lambda n: grouped(n, r"\,") if abs(n) >= 1000 else None),
+    if_whole("commas drawn close", "tex", lambda n: grouped(n, r",\!") if abs(n) >= 1000 else None),
+    if_whole("dollars with commas", "tex", lambda n: r"\$" + grouped(n, ",") if n >= 1000 else None),
+    if_whole("English words", "text", words, 0, 100),
+    if_whole("Chinese numerals", "text", chinese, 0, 9999),
+    if_whole("full width", "text", lambda n: wide(str(n)), 0),
+    if_whole("a power of ten", "tex", _power(r"<m> \times 10^{<e>}")),
+    if_whole("a power of ten with a dot", "tex", _power(r"<m>\cdot10^{<e>}")),
+    if_whole("an exponent", "any", _power("<m>e<e>")),
+    if_whole("millions", "text", _in(1_000_000, "<m> million"), 500_000),
+    if_whole("millions in \\text", "tex", _in(1_000_000, r"<m>\text{ million}"), 500_000),
+    if_whole("thousands", "text", _in(1000, "<m> thousand"), 1000, 999_000),
+    if_whole("Chinese ten thousands", "text", _in(10_000, "<m>万"), 10_000),
+)
+
+
+# --- fractions and decimals -------------------------------------------------------------------------------------------
+
+
+def of_fraction(name: str, stands: Stands, text: str, digits: int = 9, signed: bool = False) -> Exact:
+    """A surface of what is not whole: <s> its sign, <a> and <b> its parts (at most so many digits), <k> a factor, <i>, <c> the mixed
+    number's parts. `signed`: of negative values only."""
+
+    def write(value: Fraction, rng: Random) -> str | None:
+        a, b = abs(value.numerator), value.denominator
+        if b == 1 or len(str(max(a, b))) > digits or (signed and value >= 0) or ("<i>" in text and a < b):
+            return None
+        k = rng.randint(2, 9)
+        parts = {"s": "-" if value < 0 else "", "a": a, "b": b, "ka": a * k, "kb": b * k, "i": a // b, "c": a % b}
+        return filled(text, x=rng.choice(NAMES), t=rng.choice(THINGS), **parts)
+
+    return Surface(name, stands, write)
+
+
+def _sum(value: Fraction, rng: Random) -> str | None:
+    """Two fractions that add up to it."""
+    step = Fraction(1, rng.randint(2, 9))
+    first = value - step
+    if first <= 0 or value.denominator > 99:
+        return None
+    return rf"\frac{{{first.numerator}}}{{{first.denominator}}} + \frac{{{step.numerator}}}{{{step.denominator}}}"
+
+
+def _decimal(text: str, zeros: str = "") -> Writes:
+    def write(value: Fraction, rng: Random) -> str | None:
+        digits = decimal(value) if value.denominator > 1 else None
+        return (
+            None
+            if digits is None or len(digits) > 20
+            else filled(text, d=digits + zeros, f=digits.replace("0.", ".", 1), x=rng.choice(NAMES))
+        )
+
+    return write
+
+
+def _percent(text: str) -> Writes:
+    def write(value: Fraction, rng: Random) -> str | None:
+        digits = decimal(100 * value)
+        return None if digits is None or len(digits) > 8 or value.denominator == 1 else filled(text, d=digits)
+
+    return write
+
+
+def _period(text: str, longest: int = 6) -> Writes:
+    def write(value: Fraction, rng: Random) -> str | None:
+        parts = repeating(value)
+        if parts is None or len(parts[1]) > longest:
+            return None
+        start, period = parts
+        return filled(text, s=start, p=period, ppp=period * (6 // len(period) + 1), d="".join(rf"\dot{{{digit}}}" for digit in period))
+
+    return write
+
+
+def _long(rounds: bool) -> Writes:
+    def write(value: Fraction, rng: Random) -> str | None:
+        return None if places(value) is not None else (rounded if rounds else cut)(value, rng.randint(6, 14))
+
+    return write
+
+
+FRACTION: tuple[Exact, ...] = (
+    of_fraction("a fraction", "tex", r"<s>\frac{<a>}{<b>}"),
+    of_fraction("a display fraction", "tex", r"<s>\dfrac{<a>}{<b>}"),
+    of_fraction("a text fraction", "tex", r"<s>\tfrac{<a>}{<b>}"),
+    of_fraction("a slash", "any", "<s><a>/<b>"),
+    of_fraction("a slash set apart", "any", "<s><a> / <b>"),
+    of_fraction("an unbraced fraction", "tex", r"<s>\frac<a><b>", 1),
+    of_fraction("a half braced fraction", "tex", r"<s>\frac<a>{<b>}", 1),
+    of_fraction("\\over", "tex", r"<s>{<a> \over <b>}"),
+    of_fraction("an unreduced fraction", "tex", r"<s>\frac{<ka>}{<kb>}"),
+    of_fraction("an unreduced slash", "any", "<s><ka>/<kb>"),
+    of_fraction("a fraction in \\left and \\right", "tex", r"<s>\left(\frac{<a>}{<b>}\right)"),
+    of_fraction("a name before", "tex", r"<x> = <s>\frac{<a>}{<b>}"),
+    of_fraction("an answer in \\text", "sealed", r"\text{Answer: } <s>\frac{<a>}{<b>}"),
+    of_fraction("a unit", "tex", r"<s>\frac{<a>}{<b>} \text{ cm}"),
+    of_fraction("a mixed number", "tex", r"<s><i>\frac{<c>}{<b>}"),
+    of_fraction("a mixed number set apart", "tex", r"<s><i> \frac{<c>}{<b>}"),
+    of_fraction("a mixed number in text", "any", "<s><i> <c>/<b>"),
+    Surface(
+        "a Chinese fraction",
+        "text",
+        lambda value, rng: (
+            f"{chinese(value.denominator)}分之{chinese(value.numerator)}"
+            if value.denominator > 1 and 0 < value.numerator < 100 and value.denominator < 100
+            else None
+        ),
+    ),
+)
+
+NEGATIVE: tuple[Exact, ...] = (
+    of_fraction("a negative numerator", "tex", r"\frac{-<a>}{<b>}", signed=True),
+    of_fraction("a negative denominator", "tex", r"\frac{<a>}{-<b>}", signed=True),
+)
+
+SINGLE_SIGN: tuple[Exact, ...] = (Surface("a single sign", "any", lambda value, rng: VULGAR.get(value)),)
+
+DECIMAL: tuple[Exact, ...] = (
+    Surface("a decimal", "any", _decimal("<d>")),
+    Surface("a decimal with zeros", "any", _decimal("<d>", "00")),
+    Surface("a decimal without its zero", "any", _decimal("<f>")),
+    Surface("a decimal with a name", "tex", _decimal("<x> = <d>")),
+    Surface("a decimal with a unit", "tex", _decimal(r"<d>\text{ cm}")),
+    Surface("a decimal with a unit in words", "text", _decimal("<d> meters")),
+    Surface("a decimal in \\mathrm units", "tex", _decimal(r"<d>\,\mathrm{kg}")),
+)
+
+PERCENT: tuple[Exact, ...] = (
+    Surface("per cent", "any", _percent("<d>%")),
+    Surface("per cent in LaTeX", "tex", _percent(r"<d>\%")),
+    Surface("per cent set apart", "tex", _percent(r"<d> \%")),
+)
+
+SUM: tuple[Exact, ...] = (
+    Surface("a sum of fractions", "tex", _sum),
+    of_fraction("a division", "tex", r"<s><a> \div <b>"),
+)
+
+PERIODS: tuple[Exact, ...] = (
+    Surface("a bar over the period", "tex", _period(r"<s>\overline{<p>}")),
+    Surface("a bar over one digit", "tex", _period(r"<s>\bar{<p>}", 1)),
+    Surface("dots over the period", "tex", _period(r"<s><d>", 2)),
+    Surface("parentheses around the period", "any", _period("<s>(<p>)")),
+    Surface("three dots", "sealed", _period("<s><ppp>...", 2)),
+    Surface("\\ldots", "tex", _period(r"<s><ppp>\ldots", 2)),
+    Surface("\\dots", "tex", _period(r"<s><ppp>\dots", 2)),
+    Surface("\\cdots", "tex", _period(r"<s><ppp>\cdots", 2)),
+    Surface("one sign of three dots", "sealed", _period("<s><ppp>…", 2)),
+)
+
+LONG: tuple[Exact, ...] = (
+    Surface("six places or more, rounded", "any", _long(True), exact=False),
+    Surface("six places or more, cut off", "any", _long(False), exact=False),
+)
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+def number_mistake(name: str, change: Callable[[Fraction, Random], Fraction | None], tiny: bool = False) -> Mistake[Fraction]:
+    """A mistake that never ends at 0, 1, -1, the value itself or twice it, so that no template around both values comes true."""
+
+    def changed(value: Fraction, rng: Random) -> Fraction | None:
+        other = change(value, rng)
+        return None if other is None or other in (0, 1, -1, value, 2 * value) or abs(other) > 10**30 else other
+
+    return Mistake(name, changed, tiny)
+
+
+def _of_digits(change: Callable[[str, Random], str]) -> Callable[[Fraction, Random], Fraction | None]:
+    """A change of the decimal's digits."""
+
+    def changed(value: Fraction, rng: Random) -> Fraction | None:
+        digits = decimal(abs(value))
+        if digits is None or len(digits) > 30:
+            return None
+        other = change(digits, rng)
+        return Fraction(other) * (-1 if value < 0 else 1) if other.strip(".") else None
+
+    return changed
+
+
+def _swapped(digits: str, rng: Random) -> str:
+    pairs = [i for i in range(len(digits) - 1) if "." not in digits[i : i + 2] and digits[i] != digits[i + 1]]
+    if not pairs:
+        return digits
+    i = rng.choice(pairs)
+    return digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :]
+
+
+def _another_digit(digits: str, rng: Random) -> str:
+    i = rng.choice([i for i, digit in enumerate(digits) if digit != "."])
+    return digits[:i] + str((int(digits[i]) + rng.randint(1, 9)) % 10) + digits[i + 1 :]
+
+
+def _without_a_digit(digits: str, rng: Random) -> str:
+    i = rng.choice([i for i, digit in enumerate(digits) if digit != "."])
+    return digits[:i] + digits[i + 1 :]
+
+
+def _with_a_digit(digits: str, rng: Random) -> str:
+    i = rng.randint(0, len(digits))
+    return digits[:i] + str(rng.randint(1, 9)) + digits[i:]
+
+
+def _rounded(value: Fraction, rng: Random) -> Fraction:
+    return Fraction(rounded(value, rng.randint(0, 3)))
+
+
+DIGIT_MISTAKES: tuple[Mistake[Fraction], ...] = (
+    number_mistake("two digits swapped", _of_digits(_swapped)),
+    number_mistake("another digit", _of_digits(_another_digit)),
+    number_mistake("a digit missing", _of_digits(_without_a_digit)),
+    number_mistake("a digit too many", _of_digits(_with_a_digit)),
+)
+VALUE_MISTAKES: tuple[Mistake[Fraction], ...] = (
+    number_mistake("one more", lambda value, rng: value + 1),
+    number_mistake("one less", lambda value, rng: value - 1),
+    number_mistake("the other sign", lambda value, rng: -value),
+    number_mistake("ten times", lambda value, rng: value * 10),
+    number_mistake("a tenth", lambda value, rng: value / 10),
+    number_mistake("half", lambda value, rng: value / 2),
+    number_mistake("three times", lambda value, rng: value * 3),
+    number_mistake("the square", lambda value, rng: value * value),
+    number_mistake("some more", lambda value, rng: value + rng.randint(2, 90)),
+    number_mistake("another numerator", lambda value, rng: value + Fraction(rng.choice((1, -1, 2)), value.denominator)),
+    number_mistake("another denominator", lambda value, rng: Fraction(value.numerator, value.denominator + rng.randint(1, 3))),
+)
+TINY_MISTAKES: tuple[Mistake[Fraction], ...] = (
+    number_mistake("a tiny bit more", lambda value, rng: value + Fraction(1, 10 ** rng.randint(7, 17)), tiny=True),
+    number_mistake("a tiny bit less", lambda value, rng: value - Fraction(1, 10 ** rng.randint(7, 17)), tiny=True),
+)
+NUMBER_MISTAKES = (*VALUE_MISTAKES, *DIGIT_MISTAKES, *TINY_MISTAKES)
+RECIPROCAL = (number_mistake("the reciprocal", lambda value, rng: 1 / value if value and value.denominator < 1000 else None),)
+ROUNDED = (number_mistake("rounded", _rounded),)
+HUNDREDFOLD: tuple[Mistake[Fraction], ...] = (
+    number_mistake("a hundred times", lambda value, rng: value * 100),
+    number_mistake("a hundredth", lambda value, rng: value / 100),
+)
+
+
+# --- traps ------------------------------------------------------------------------------------------------------------
+
+
+def _longer(value: Fraction, rng: Random) -> str | None:
+    n = whole(value)
+    return None if n is None or n <= 0 else rng.choice((f"{rng.randint(1, 9)}{n}", f"{n}{rng.randint(0, 9)}", f"{n}{n}"))
+
+
+def _split(value: Fraction, rng: Random) -> str | None:
+    digits = str(whole(value) or "")
+    if len(digits) not in (2, 3) or digits.startswith("-"):
+        return None
+    i = rng.randint(1, len(digits) - 1)
+    return f"{digits[:i]} {digits[i:]}"
+
+
+def _badly_grouped(value: Fraction, rng: Random) -> str | None:
+    digits = str(whole(value) or "")
+    return f"{digits[:-2]},{digits[-2:]}" if len(digits) >= 3 and not digits.startswith("-") else None
+
+
+def _look_alike(value: Fraction, rng: Random) -> str | None:
+    digits = str(whole(value) or "")
+    spots = [i for i, digit in enumerate(digits) if digit in LOOK_ALIKE]
+    if not spots or digits.startswith("-"):
+        return None
+    i = rng.choice(spots)
+    return digits[:i] + LOOK_ALIKE[digits[i]] + digits[i + 1 :]
+
+
+def _raised(value: Fraction, rng: Random) -> str | None:
+    digits = str(whole(value) or "")
+    return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in digits) if digits.isdigit() else None
+
+
+def _neighbours(value: Fraction, rng: Random) -> str | None:
+    n = whole(value)
+    if n is None:
+        return None
+    start = n - rng.randint(0, 4)
+    return rng.choice((", ", "; ", " or ", " and ", "\n", " / ")).join(str(start + i) for i in range(5))
+
+
+def _counted(value: Fraction, rng: Random) -> str | None:
+    n = whole(value)
+    return rng.choice((rf"1,2,\ldots,{n}", rf"0,1,\dots,{n}", rf"\{{1,2,\ldots,{n}\}}", rf"{n}, {n + 1}, \ldots")) if n and n > 3 else None
+
+
+def _many_boxes(value: Fraction, rng: Random) -> str | None:
+    n = whole(value)
+    if n is None:
+        return None
+    start = n - rng.randint(1, 4)
+    return rng.choice((" ", ", ", " or ", "")).join(rf"\boxed{{{start + i}}}" for i in range(5))
+
+
+def _short(value: Fraction, rng: Random) -> str | None:
+    """A decimal of fewer than six places for what has none."""
+    return (cut if rng.random() < 0.5 else rounded)(value, rng.randint(1, 5)) if places(value) is None else None
+
+
+def _last_digit_off(value: Fraction, rng: Random) -> str | None:
+    if places(value) is not None:
+        return None
+    count = rng.randint(6, 12)
+    off = Fraction(rounded(value, count)) + Fraction(rng.choice((1, -1, 2, -2)), 10**count)
+    return None if cut(off, count) in (cut(value, count), rounded(value, count)) else cut(off, count)
+
+
+WHOLE_TRAPS: tuple[Exact, ...] = (
+    Surface("more digits", "any", _longer),
+    Surface("digits apart", "any", _split),
+    Surface("digits badly grouped", "any", _badly_grouped),
+    Surface("a letter for a digit", "any", _look_alike),
+    Surface("raised digits", "any", _raised),
+    Surface("neighbours too", "text", _neighbours),
+    Surface("all numbers up to it", "tex", _counted),
+    Surface("many boxes", "reply", _many_boxes),
+)
+
+ENDLESS_TRAPS: tuple[Exact, ...] = (
+    Surface("a short decimal", "any", _short),
+    Surface("a long decimal, off in its last place", "any", _last_digit_off),
+)

@@ -1,0 +1,211 @@
+"""Countdown puzzles, and products whose question must not be the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+from aha.claims.family import Family, Mistake, Stands, Surface, templates
+from aha.claims.numbers import filled
+from aha.claims.snares import RUNS_ON, THOUGHTS
+from aha.types import Countdown, Latex
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """Numbers, and an expression that uses each of them once."""
+
+    numbers: tuple[int, ...]
+    expression: str
+    target: int
+
+
+def _combined(numbers: list[int], rng: Random) -> tuple[str, Fraction]:
+    """A random expression of all numbers, every operation in parentheses of its own but the last."""
+    if len(numbers) == 1:
+        return str(numbers[0]), Fraction(numbers[0])
+    cut = rng.randint(1, len(numbers) - 1)
+    (left, a), (right, b) = _combined(numbers[:cut], rng), _combined(numbers[cut:], rng)
+    sign = rng.choice("+-*/" if b else "+-*")
+    value = {"+": a + b, "-": a - b, "*": a * b}[sign] if sign != "/" else a / b
+    return f"({left}{sign}{right})", value
+
+
+def a_puzzle(rng: Random) -> Puzzle:
+    while True:
+        numbers = [rng.randint(1, 50) for _ in range(rng.randint(3, 5))]
+        text, value = _combined(numbers, rng)
+        if value.denominator == 1 and 5 <= value <= 999 and value.numerator not in numbers:
+            return Puzzle(tuple(numbers), text[1:-1], value.numerator)
+
+
+def puzzle(name: str, stands: Stands, text: str) -> Surface[Puzzle]:
+    """<e> the expression, <s> with blanks, <t> with the signs of LaTeX, <n> the target, <o> one more, <l> the last number."""
+
+    def write(value: Puzzle, rng: Random) -> str:
+        spaced = "".join(f" {sign} " if sign in "+-*/" else sign for sign in value.expression)
+        latex = spaced.replace("*", r"\times").replace("/", r"\div")
+        signs = value.expression.replace("*", "×").replace("/", "÷")
+        row = ", ".join(map(str, value.numbers))
+        plus = "+".join(map(str, value.numbers[1:]))
+        return filled(
+            text, e=value.expression, s=spaced, t=latex, u=signs, n=value.target, o=value.target + 1, l=value.numbers[-1], r=row, p=plus
+        )
+
+    return Surface(name, stands, write)
+
+
+def _other(value: Puzzle, rng: Random) -> Puzzle | None:
+    """Another expression of the same numbers that comes to something else."""
+    numbers = list(value.numbers)
+    rng.shuffle(numbers)
+    text, number = _combined(numbers, rng)
+    return None if number == value.target else Puzzle(value.numbers, text[1:-1], number.numerator if number.denominator == 1 else 0)
+
+
+def _other_numbers(value: Puzzle, rng: Random) -> Puzzle | None:
+    """An expression with the right value of other numbers."""
+    first = rng.randint(1, value.target - 1)
+    numbers = (first, value.target - first)
+    return None if sorted(numbers) == sorted(value.numbers) else Puzzle(numbers, f"{first}+{value.target - first}", value.target)
+
+
+PUZZLE_REPLIES = templates(
+    r"""
+§
+$§$
+\(§\)
+\[§\]
+\boxed{§}
+$\boxed{§}$
+\[\boxed{§}\]
+<answer>§</answer>
+<answer>$§$</answer>
+<answer>\boxed{§}</answer>
+<think>◊</think>§
+<think>◊</think>\boxed{§}
+<think>◊</think><answer>§</answer>
+◊⏎⏎\boxed{§}
+◊ So it is $\boxed{§}$.
+The answer is $\boxed{§}$.
+◊⏎⏎$$\boxed{§}$$
+<think></think> <answer> § </answer>
+<think>◊ \boxed{¶}</think>\boxed{§}
+**Answer:** $\boxed{§}$
+\boxed{ § }
+[THINK]◊[/THINK]\boxed{§}
+\boxed{§}⏎⏎This completes the solution.
+◊◊◊⏎⏎\boxed{§}
+"""
+)
+
+PUZZLE: Family[Puzzle] = Family(
+    "countdown",
+    a_puzzle,
+    lambda value, rng: Countdown(value.numbers, value.target),
+    (
+        puzzle("close", "any", "<e>"),
+        puzzle("blanks", "any", "<s>"),
+        puzzle("signs of LaTeX", "tex", "<t>"),
+        puzzle("multiplication signs", "any", "<u>"),
+        puzzle("an equation", "any", "<e>=<n>"),
+        puzzle("an equation with blanks", "any", "<s> = <n>"),
+        puzzle("an equation in LaTeX", "tex", "<t> = <n>"),
+        puzzle("parentheses around", "any", "(<e>)"),
+        puzzle("an equation after parentheses", "any", "(<e>) = <n>"),
+    ),
+    (Mistake("another expression", _other), Mistake("other numbers", _other_numbers)),
+    traps=(
+        puzzle("the target alone", "any", "<n>"),
+        puzzle("the target's equation", "any", "<n> = <n>"),
+        puzzle("a number too many", "any", "<e>+0"),
+        puzzle("a number twice", "any", "<e>+<l>-<l>"),
+        puzzle("a false equation", "any", "<e>=<o>"),
+        puzzle("two results", "any", "<e>=<n>=<n>"),
+        puzzle("a call", "any", "eval('<e>')"),
+        puzzle("a statement after it", "any", "<e>; import os"),
+        puzzle("a comment after it", "any", "<e>#"),
+        puzzle("a parenthesis too many", "any", "(<e>"),
+        puzzle("a parenthesis too many at the end", "any", "<e>)"),
+        puzzle("the numbers alone", "any", "<r>"),
+        puzzle("a power of one", "any", "(<e>)**1"),
+        puzzle("the target multiplied", "any", "<n>*(<e>)/(<e>)"),
+        puzzle("a factorial", "any", "(<e>)!"),
+        puzzle("two of them", "any", "<e> or <e>"),
+        puzzle("a comma", "any", "<e>, <n>"),
+        puzzle("a name", "any", "x + <e> - x"),
+        puzzle("a decimal", "any", "<e>*1.0"),
+        puzzle("an exponent", "any", "<e>+0e0"),
+        puzzle("one number missing", "any", "<p>"),
+    ),
+    replies=PUZZLE_REPLIES,
+    snares=(*THOUGHTS, *RUNS_ON),
+)
+
+
+# --- products of a question -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Product:
+    """What the question asks to be multiplied or added up."""
+
+    a: int
+    b: int
+    sign: str  # as the question writes it
+    value: int
+
+
+SIGNS = {r"\cdot": lambda a, b: a * b, r"\times": lambda a, b: a * b, "+": lambda a, b: a + b, "-": lambda a, b: a - b}
+
+
+def a_product(rng: Random) -> Product:
+    sign = rng.choice(tuple(SIGNS))
+    a, b = rng.randint(100, 999), rng.randint(12, 99)
+    return Product(a, b, sign, SIGNS[sign](a, b))
+
+
+def product(name: str, stands: Stands, text: str) -> Surface[Product]:
+    return Surface(name, stands, lambda value, rng: filled(text, a=value.a, b=value.b, s=value.sign, n=value.value, o=value.value + 1))
+
+
+def _value_off(name: str, step: int) -> Mistake[Product]:
+    return Mistake(name, lambda value, rng: Product(value.a, value.b, value.sign, value.value + step))
+
+
+ASKED: Family[Product] = Family(
+    "question's own sum",
+    a_product,
+    lambda value, rng: Latex(str(value.value)),
+    (
+        product("digits", "any", "<n>"),
+        product("a name", "tex", "x = <n>"),
+        product("a true equation", "tex", "<a> <s> <b> = <n>"),
+        product("one decimal place", "any", "<n>.0"),
+        product("in braces", "tex", "{<n>}"),
+        product("a fraction", "tex", r"\frac{<n>}{1}"),
+    ),
+    (
+        _value_off("one more", 1),
+        _value_off("one less", -1),
+        _value_off("ten more", 10),
+        _value_off("a hundred less", -100),
+        Mistake("the other sign", lambda value, rng: Product(value.a, value.b, value.sign, -value.value)),
+    ),
+    traps=(
+        product("the question's sum", "tex", "<a> <s> <b>"),
+        product("the question's sum, in braces", "tex", "{<a> <s> <b>}"),
+        product("the question's sum without an end", "tex", "<a> <s> <b> ="),
+        product("the question's sum and a mark", "tex", "<a> <s> <b> = ?"),
+        product("the first alone", "any", "<a>"),
+        product("the second alone", "any", "<b>"),
+        product("a false equation", "tex", "<a> <s> <b> = <o>"),
+        product("a list", "any", "<a>, <b>"),
+    ),
+    snares=(*THOUGHTS, *RUNS_ON),
+    traits=lambda value: frozenset({"one", "number"}),
+    question=lambda value: f"What is ${value.a} {value.sign} {value.b}$?",
+)
+
+SUMS = (PUZZLE, ASKED)
