@@ -177,7 +177,7 @@ def _decimal(text: str, zeros: str = "") -> Writes:
 def _percent(text: str) -> Writes:
     def write(value: Fraction, rng: Random) -> str | None:
         digits = decimal(100 * value)
-        return None if digits is None or len(digits) > 8 or value.denominator == 1 else filled(text, d=digits)
+        return None if digits is None or len(digits) > 8 or value.denominator == 1 or abs(value) > 2 else filled(text, d=digits)
 
     return write
 

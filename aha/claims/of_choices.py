@@ -132,7 +132,6 @@ WITH_TEXT: tuple[Surface[Option], ...] = (
     option("a bold letter and its text", "tex", r"\textbf{(<L>)}~\text{<t>}"),
     option("its text", "text", "<t>"),
     option("its text in \\text", "tex", r"\text{<t>}"),
-    option("bold, letter and text", "bare", "**(<L>) <t>**"),
     option("a small letter and its text", "reply", "<l>. <t>"),
     option("a small letter, a parenthesis and its text", "reply", "<l>) <t>"),
     option("a small letter, a colon and its text", "reply", "<l>: <t>"),

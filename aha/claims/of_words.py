@@ -111,8 +111,6 @@ NAME: Family[Phrase] = Family(
         phrase("\\textbf", "tex", r"\textbf{<p>}"),
         phrase("\\mathrm", "tex", r"\mathrm{<p>}"),
         Surface("no article", "text", _article),
-        phrase("bold", "bare", "**<p>**"),
-        phrase("italics", "bare", "*<p>*"),
     ),
     (Mistake("another of its kind", _another), Mistake("another kind", _of_another_group)),
     traps=PHRASE_TRAPS,
@@ -133,7 +131,6 @@ WORD: Family[Phrase] = Family(
         phrase("\\textbf", "tex", r"\textbf{<p>}"),
         phrase("\\mathrm", "tex", r"\mathrm{<p>}"),
         phrase("\\text in capitals", "tex", r"\text{<u>}"),
-        phrase("bold", "bare", "**<p>**"),
     ),
     (Mistake("another of its kind", _another),),
     traps=(
@@ -179,7 +176,6 @@ DATE: Family[tuple[int, int]] = Family(
         date("lower case", "text", "<l> <d>"),
         date("\\text", "tex", r"\text{<m> <d>}"),
         date("\\textbf", "tex", r"\textbf{<m> <d>}"),
-        date("bold", "bare", "**<m> <d>**"),
         date("quotes", "text", '"<m> <d>"'),
     ),
     (
@@ -230,7 +226,6 @@ VERDICT: Family[str] = Family(
         verdict("\\text in lower case", "tex", r"\text{<l>}"),
         verdict("\\textbf", "tex", r"\textbf{<v>}"),
         verdict("\\mathrm", "tex", r"\mathrm{<v>}"),
-        verdict("bold", "bare", "**<v>**"),
         verdict("quotes", "text", '"<v>"'),
     ),
     (Mistake("the opposite", lambda value, rng: OPPOSITES[value]),),

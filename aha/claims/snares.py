@@ -124,7 +124,6 @@ The answers are § and ¶.
 §; ¶
 Answer: §; ¶
 §⏎¶
-¶⏎§
 Answer: §, ¶
 The answer is §, ¶.
 The answers are ¶, §.
