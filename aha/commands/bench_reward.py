@@ -1,21 +1,27 @@
-"""`aha bench-reward`: any grader or reward over a golden corpus, and where they disagree."""
+"""`aha bench-reward`: any grader or reward over a golden corpus and over claims made by rules, and where they disagree."""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aha.commands.command import Command
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
+from aha.types import Abstained
 
 if TYPE_CHECKING:
     from aha.rewards.bench import Findings, Judged
+    from aha.rewards.survey import Survey
     from aha.tasks.corpora import Corpus
 
 SHOWN = 20
+REPEATED = 3  # abstentions of one reason up to which each has a line of its own
+BY_RULES = 0  # claims where nothing is said
+MOST_MISSED = 0.01  # of the right claims made by rules
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -29,6 +35,10 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--grader", metavar="G", help="module:name or file.py:name: (reference, answer) -> a grade, a truth or a number")
     parser.add_argument("--chain", metavar="C", help="gpqa, mmlu or mmlu-pro: the letter that a benchmark's chain takes")
     parser.add_argument("--at-most-misses", type=int, default=0, metavar="N", help="so many disagreements that pay nobody are let pass (0)")
+    parser.add_argument(
+        "--generated", type=int, metavar="N", help=f"so many claims made by rules are judged too ({BY_RULES:,}; with FILE or --chain none)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the claims made by rules (0)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="answers judged at a time; with more than 1, times overlap")
 
 
@@ -38,19 +48,43 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     if arguments.threads < 1 or arguments.at_most_misses < 0:
         raise BadInput("--threads is 1 or more, --at-most-misses 0 or more")
+    count = _by_rules(arguments)
     from aha.commands.judges import judge_of, runnable
+    from aha.commands.surveys import page, summary
     from aha.rewards.bench import measure
+    from aha.rewards.survey import survey
+    from aha.specimens import specimens
     from aha.tasks.corpora import corpus_of
 
     name, choose = judge_of(arguments.reward, arguments.grader, arguments.chain)
     corpus = runnable(corpus_of(arguments.corpus))
-    findings = measure(corpus.cases, choose(corpus), arguments.threads)
-    failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses
+    judge = choose(corpus)
+    findings = measure(corpus.cases, judge, arguments.threads)
     name = f"chain {corpus.chain}" if corpus.chain and name == "grade" else name
-    terminal.tell("bench-reward", **_summary(name, corpus, findings), failed=failed)
     if not terminal.json:
         terminal.say(_page(name, corpus, findings, arguments.at_most_misses))
+    counts = survey(specimens(count, arguments.seed), judge, arguments.threads)
+    failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses or _fails(counts)
+    generated = {"generated": summary(counts, arguments.seed)} if count else {}
+    terminal.tell("bench-reward", **_summary(name, corpus, findings), **generated, failed=failed)
+    if count and not terminal.json:
+        terminal.say("\n".join(page(counts, arguments.seed, name, MOST_MISSED)))
     return 1 if failed else 0
+
+
+def _by_rules(arguments: Namespace) -> int:
+    """How many claims made by rules are judged."""
+    if arguments.generated is None:
+        return 0 if arguments.corpus or arguments.chain else BY_RULES
+    if arguments.generated < 0:
+        raise BadInput(f"--generated {arguments.generated}: a count of 0 or more is needed")
+    if arguments.generated and arguments.chain:
+        raise BadInput("--generated and --chain: a chain reads letters alone, and most claims made by rules are none")
+    return int(arguments.generated)
+
+
+def _fails(counts: Survey) -> bool:
+    return counts.paid_wrongly() > 0 or counts.share_missed > MOST_MISSED
 
 
 def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]:
@@ -106,11 +140,26 @@ def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
     if 1 < len(tags) <= 60:
         lines += [f"  {tag or '(no tag)':<28} {agreed:>6,} of {cases:,}" for tag, (agreed, cases) in tags.items()]
     for title, group in (("PAID WRONGLY", findings.false_positives), ("missed", findings.misses)):
-        lines += [f"{title}: {_told(each)}" for each in group[:SHOWN]]
-        lines += [f"... and {len(group) - SHOWN} more"] * (len(group) > SHOWN)
+        rows = [f"{title}: {row}" for row in _rows(group)]
+        lines += rows[:SHOWN]
+        lines += [f"... and {len(rows) - SHOWN} more"] * (len(rows) > SHOWN)
     slow = [each for each in findings.slowest(3) if each.seconds > 0.05]
     lines += [f"slow: {each.case.place}: {1000 * each.seconds:.0f} ms, {each.word}" for each in slow]
     return "\n".join(lines)
+
+
+def _rows(group: Sequence[Judged]) -> list[str]:
+    """A row for each answer, one alone for all that were abstained from for the same reason: a reward that always raises is one line."""
+    reasons = Counter(each.grade.reason for each in group if isinstance(each.grade, Abstained))
+    rows, repeated = list[str](), set[str]()
+    for each in group:
+        reason = each.grade.reason if isinstance(each.grade, Abstained) else ""
+        if reasons[reason] <= REPEATED:
+            rows.append(_told(each))
+        elif reason not in repeated:
+            repeated.add(reason)
+            rows.append(f"{reasons[reason]:,} times, first {_told(each)}")
+    return rows
 
 
 def _told(each: Judged) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import isfinite
 from numbers import Real
 from pathlib import Path
 from types import ModuleType
@@ -99,12 +100,23 @@ def _paying(reward: Reward) -> Judge:
         thought, closed, _ = case.reply.rpartition(END_THINK)
         reply = Reply(case.reply, thought if closed else None, case.answer, len(case.reply), "stop")
         try:
-            values: Sequence[object] = reward(problem, [reply])
-            return _as_grade(values[0])
+            return _as_grade(_only(reward(problem, [reply])))
         except Exception as error:  # whatever somebody's own code raises is its verdict on this case, and the next case is asked
             return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
 
     return judge
+
+
+def _only(values: Any) -> object:
+    """The one value of a reward for one reply."""
+    try:
+        return values[0] if len(values) == 1 and not isinstance(values, str) else _nonsense(values)
+    except TypeError:
+        return _nonsense(values)
+
+
+def _nonsense(values: object) -> Abstained:
+    return Abstained(f"returned {str(values)[:100]}: a list with one value for each reply is needed")
 
 
 def _grading(grader: Callable[..., object]) -> Judge:
@@ -121,9 +133,9 @@ def _as_grade(value: object) -> Grade:
     match value:
         case Right() | Wrong() | Abstained():
             return value
-        case Real():
+        case Real() if isfinite(value):
             return Right() if float(value) >= PAYS_FROM else Wrong(f"pays {value}")
-    return Abstained(f"returned {value!r}: a grade, a truth or a number is needed"[:200])
+    return Abstained(f"returned {str(value)[:100]}: a grade, a truth or a finite number is needed")
 
 
 def loaded(spec: str, flag: str) -> Any:
@@ -134,7 +146,10 @@ def loaded(spec: str, flag: str) -> Any:
     found = getattr(_module(place, flag), name, None)
     if not callable(found):
         raise BadInput(f"{flag} {spec}: there is nothing to call by the name {name} in {place}")
-    return found() if isinstance(found, type) else found
+    try:
+        return found() if isinstance(found, type) else found
+    except Exception as error:  # whatever somebody's own class raises is told in one line
+        raise BadInput(f"{flag} {spec}: {name} cannot be made without settings: {type(error).__name__}: {error}") from error
 
 
 def _module(place: str, flag: str) -> ModuleType:
@@ -150,5 +165,7 @@ def _module(place: str, flag: str) -> ModuleType:
         sys.modules[module.__name__] = module  # dataclasses look their module up
         spec.loader.exec_module(module)
         return module
-    except (ImportError, SyntaxError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # whatever somebody's own module raises is told in one line
         raise BadInput(f"{flag}: {place} cannot be loaded: {type(error).__name__}: {error}") from error

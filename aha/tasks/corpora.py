@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from aha.errors import BadInput
+from aha.specimens import Specimen
 from aha.tasks.golds import Bad, Kind, reference_of
 from aha.tasks.pairs import answer_of, pair_of
 from aha.tasks.reading import RefusedRow, Row, rows_of
@@ -54,6 +55,13 @@ class Corpus:
     cases: tuple[Case, ...]
     left_out: tuple[RefusedRow, ...] = ()
     chain: str | None = None
+
+
+def case_of(specimen: Specimen) -> Case:
+    """The case in a specimen; its rule is the tag."""
+    reply = specimen.reply
+    place = f"{specimen.family} {specimen.number}"
+    return Case(place, specimen.reference, answer_of(reply), specimen.side, specimen.rule, specimen.question, reply)
 
 
 def corpus_of(source: str | None) -> Corpus:

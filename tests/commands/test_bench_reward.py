@@ -80,6 +80,51 @@ def test_a_reward_of_ones_own_is_judged_like_ours(aha: Aha, tmp_path: Path) -> N
     assert "raised KeyError" in aha("bench-reward", cases, "--reward", f"{tmp_path}/mine.py:breaks").out
 
 
+NONSENSE = """
+def text(problem, replies):
+    return "right"
+
+def infinite(problem, replies):
+    return [float("inf")]
+
+def nothing(problem, replies):
+    return None
+
+def two(problem, replies):
+    return [1.0, 0.0]
+
+class Settings:
+    def __init__(self, scale):
+        self.scale = scale
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("text", "returned right: a list with one value for each reply is needed"),
+        ("infinite", "returned inf: a grade, a truth or a finite number is needed"),
+        ("nothing", "returned None: a list with one value for each reply is needed"),
+        ("two", "returned [1.0, 0.0]: a list with one value for each reply is needed"),
+    ],
+)
+def test_a_reward_that_returns_nonsense_is_one_line(aha: Aha, tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "mine.py").write_text(NONSENSE)
+    said = aha("bench-reward", corpus(tmp_path, *SUMS * 3), "--reward", f"{tmp_path}/mine.py:{name}")
+    assert (said.code, said.out.count(says), said.out.count("12 times, first")) == (1, 1, 1)
+
+
+def test_a_file_that_raises_and_a_class_that_needs_settings_are_one_line(aha: Aha, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(NONSENSE)
+    (tmp_path / "broken.py").write_text("scale = 1 / 0\n\ndef pays(problem, replies):\n    return [1.0]\n")
+    said = aha("bench-reward", corpus(tmp_path, *SUMS), "--reward", f"{tmp_path}/mine.py:Settings")
+    assert said.code == 2
+    assert "Settings cannot be made without settings: TypeError" in said.err
+    said = aha("bench-reward", corpus(tmp_path, *SUMS), "--reward", f"{tmp_path}/broken.py:pays")
+    assert said.code == 2
+    assert "broken.py cannot be loaded: ZeroDivisionError" in said.err
+
+
 WRONG = [
     (("--reward", "accuracy", "--chain", "gpqa"), "exclude each other"),
     (("--reward", "accurcy"), "module:name or file.py:name is needed"),
@@ -88,6 +133,8 @@ WRONG = [
     (("--grader", "aha.nothing:f"), "aha.nothing cannot be loaded"),
     (("--chain", "mmlu_pro"), "--chain mmlu_pro: there are gpqa, mmlu, mmlu-pro"),
     (("--threads", "0"), "--threads is 1 or more"),
+    (("--generated", "-1"), "--generated -1: a count of 0 or more is needed"),
+    (("--generated", "9", "--chain", "gpqa"), "a chain reads letters alone"),
 ]
 
 
@@ -124,6 +171,31 @@ def test_outputs_of_mmlu_pro_in_a_zip_are_held_against_their_stored_letters(aha:
     assert said.code == 1
     assert "outputs.zip: chain mmlu-pro agrees on 3 of 4 answers" in said.out
     assert "row 4: expected right, got wrong (takes A, not B)" in said.out
+
+
+def pays(aha: Aha, folder: Path, reward: str, *words: str) -> tuple[int, dict[str, int]]:
+    (folder / "mine.py").write_text(GENEROUS)
+    said = aha("bench-reward", corpus(folder, ("4", "4", "right")), "--reward", f"{folder}/mine.py:{reward}", *words, "--json")
+    return said.code, json.loads(said.out).get("generated", {})
+
+
+def test_claims_made_by_rules_show_where_a_reward_can_be_cheated(aha: Aha, tmp_path: Path) -> None:
+    code, told = pays(aha, tmp_path, "pays_all", "--generated", "820", "--seed", "3")
+    assert (code, told["seed"], told["right"] + told["wrong"], told["false_positives"]) == (1, 3, 820, told["wrong"])
+    assert told["missed"] == 0
+
+
+def test_a_file_is_run_alone_unless_a_count_is_given(aha: Aha, tmp_path: Path) -> None:
+    assert pays(aha, tmp_path, "pays_all") == (0, {})
+
+
+def test_what_is_paid_wrongly_is_shown_by_kind_and_rule(aha: Aha, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(GENEROUS)
+    said = aha("bench-reward", corpus(tmp_path, SUMS[0]), "--reward", f"{tmp_path}/mine.py:pays_all", "--generated", "410")
+    assert "made by rules (seed 0): reward" in said.out
+    assert "over 410 claims about golds of 41 kinds" in said.out
+    assert "PAID WRONGLY: whole number, " in said.out
+    assert "more rules" in said.out
 
 
 PUBLISHED = {

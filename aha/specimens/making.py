@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import gcd
 from random import Random
 from typing import Any, Literal
 
-from aha.claims.empties import FLOODS, LIKE_A_LETTER, LIKE_NOTHING, SHORT
-from aha.claims.family import LONG_TALK, OTHER, TALK, AnyFamily, Mistake, Stands, Surface, Template
-from aha.claims.of_choices import CHOICES
-from aha.claims.of_collections import COLLECTIONS
-from aha.claims.of_formulas import FORMULAS
-from aha.claims.of_numbers import NUMBERS
-from aha.claims.of_quantities import QUANTITIES
-from aha.claims.of_sums import SUMS
-from aha.claims.of_words import WORDED
-from aha.claims.replies import REPLIES
-from aha.claims.talk import long_talk, talk
+from aha.specimens.algebra import ALGEBRA
+from aha.specimens.clocks import CLOCKS
+from aha.specimens.empties import FLOODS, LIKE_A_LETTER, LIKE_NOTHING, SHORT
+from aha.specimens.family import LONG_TALK, RIVAL, TALK, AnyFamily, Mistake, Stands, Surface, Template
+from aha.specimens.intervals import INTERVALS
+from aha.specimens.irrationals import IRRATIONALS
+from aha.specimens.letters import CHOICES
+from aha.specimens.lists import LISTS
+from aha.specimens.matrices import MATRIX
+from aha.specimens.names import NAMES_AND_VALUES
+from aha.specimens.powers import POWER
+from aha.specimens.puzzles import SUMS
+from aha.specimens.replies import REPLIES
+from aha.specimens.shares import SHARES
+from aha.specimens.single import NUMBERS
+from aha.specimens.talk import long_talk, talk
+from aha.specimens.units import UNITS
+from aha.specimens.worded import WORDS_AND_NAMES
 from aha.types import Reference
 
-FAMILIES: tuple[AnyFamily, ...] = (*NUMBERS, *QUANTITIES, *FORMULAS, *COLLECTIONS, *WORDED, *CHOICES, *SUMS)
+GROUPS: tuple[tuple[AnyFamily, ...], ...] = (
+    *(NUMBERS, SHARES, UNITS, CLOCKS, IRRATIONALS, (POWER,), ALGEBRA),
+    *(LISTS, INTERVALS, (MATRIX,), NAMES_AND_VALUES, WORDS_AND_NAMES, CHOICES, SUMS),
+)
+FAMILIES: tuple[AnyFamily, ...] = tuple(family for group in GROUPS for family in group)
 BY_NAME: dict[str, AnyFamily] = {family.name: family for family in FAMILIES}
 ONE_RIGHT_IN = 3
-TRIES = 40  # draws of a value until a rule can be applied; then the next rule's turn comes
+TRIES = 100  # draws of a value until a rule can be applied; then the next rule's turn comes
 
 Side = Literal["right", "wrong"]
 By = Surface[Any] | Mistake[Any] | Template | tuple[str, ...]
@@ -72,6 +84,12 @@ def rules(family: str, side: Side) -> tuple[Rule, ...]:
 
 
 @cache
+def _stride(count: int) -> int:
+    """A step that comes by every rule, and far from the last ones, so that few specimens are of all sorts of rules."""
+    return next(step for step in range(count * 61 // 99 + 1, 2 * count + 1) if gcd(step, count) == 1)
+
+
+@cache
 def _traits(family: str) -> frozenset[str]:
     """All traits that values of the family have."""
     of, rng = BY_NAME[family], Random(family)
@@ -81,6 +99,21 @@ def _traits(family: str) -> frozenset[str]:
 def _joins(template: Template) -> bool:
     """Whether the template joins its claim to others, so that it takes plain ones only."""
     return "number" in template.needs
+
+
+def forms(family: str, side: Side) -> int:
+    """How many forms its claims take: rules times the templates around what they make."""
+    of, traits = BY_NAME[family], _traits(family)
+
+    def around(stands: Stands, with_rival: bool = True) -> int:
+        return 1 if stands == "reply" else len(_settings(family, stands, traits, with_rival))
+
+    if side == "right":
+        return sum(around(surface.stands) for surface in of.surfaces)
+    values = sum(around(surface.stands) for surface in _surfaces(family, None, False))
+    snares = [rule.by.gives for rule in rules(family, side) if isinstance(rule.by, Template)]
+    traps = [trap.stands for trap in of.traps]
+    return len(of.mistakes) * values + sum(around(stands, False) for stands in (*traps, *snares)) + len(SHORT) + len(FLOODS)
 
 
 def specimens(count: int, seed: int = 0) -> Iterator[Specimen]:
@@ -94,31 +127,31 @@ def of_every_rule(seed: int = 0) -> Iterator[Specimen]:
     for family in FAMILIES:
         for side in ("right", "wrong"):
             for number, rule in enumerate(rules(family.name, side)):
-                made = _apply(rule, family, number, Random(f"{seed} {family.name} {side} {number}"))
-                if made is not None:
-                    yield made
+                outcome = _apply(rule, family, number, Random(f"{seed} {family.name} {side} {number}"))
+                if outcome is not None:
+                    yield outcome
 
 
 def specimen(seed: int, family: str, number: int) -> Specimen:
     """The specimen of an address; a third of all are right, and rules take turns."""
     rng = Random(f"{seed} {family} {number}")
-    turn, rest = divmod(number, ONE_RIGHT_IN)
-    side: Side = "wrong" if rest else "right"
+    turn, tail = divmod(number, ONE_RIGHT_IN)
+    side: Side = "wrong" if tail else "right"
     row = rules(family, side)
-    start = turn if side == "right" else turn * (ONE_RIGHT_IN - 1) + rest - 1
+    start = (turn if side == "right" else turn * (ONE_RIGHT_IN - 1) + tail - 1) * _stride(len(row))
     for step in range(len(row)):
-        made = _apply(row[(start + step) % len(row)], BY_NAME[family], number, rng)
-        if made is not None:
-            return made
+        outcome = _apply(row[(start + step) % len(row)], BY_NAME[family], number, rng)
+        if outcome is not None:
+            return outcome
     raise AssertionError(f"no rule of {family} can be applied")
 
 
 def _apply(rule: Rule, family: AnyFamily, number: int, rng: Random) -> Specimen | None:
     for _ in range(TRIES):
         value = family.draw(rng)
-        made = _reply(rule, family, value, rng)
-        if made is not None:
-            reply, setting = made
+        outcome = _reply(rule, family, value, rng)
+        if outcome is not None:
+            reply, setting = outcome
             reference = family.reference(value, rng)
             return Specimen(family.name, number, rule.side, rule.name, setting, reference, family.question(value), reply)
     return None
@@ -130,17 +163,17 @@ def _reply(rule: Rule, family: AnyFamily, value: Any, rng: Random) -> tuple[str,
     if isinstance(by, tuple):
         return _empty(by, family.traits(value), rng)
     if isinstance(by, Template):
-        return _spoiled(by, family, value, rng)
+        return _spoil(by, family, value, rng)
     if isinstance(by, Mistake):
-        other = by.change(value, rng)
-        made = None if other is None else _written(family, other, None, rng, exact=by.tiny)
-        return None if made is None else _set(family, value, made[0], made[1], rng, value)
+        rival = by.change(value, rng)
+        outcome = None if rival is None else _write(family, rival, None, rng, exact=by.tiny)
+        return None if outcome is None else _set(family, value, outcome[0], outcome[1], rng, value)
     claim = by.write(value, rng)
     if claim is None:
         return None
     if rule.side == "wrong":
         return _set(family, value, claim, by.stands, rng)
-    return _set(family, value, claim, by.stands, rng, _mistaken(family, value, rng))
+    return _set(family, value, claim, by.stands, rng, _mistake(family, value, rng))
 
 
 def _empty(texts: tuple[str, ...], traits: frozenset[str], rng: Random) -> tuple[str, str] | None:
@@ -149,29 +182,29 @@ def _empty(texts: tuple[str, ...], traits: frozenset[str], rng: Random) -> tuple
     return None if unclear else (text, "")
 
 
-def _spoiled(template: Template, family: AnyFamily, value: Any, rng: Random) -> tuple[str, str] | None:
+def _spoil(template: Template, family: AnyFamily, value: Any, rng: Random) -> tuple[str, str] | None:
     """A right claim in a template that makes it wrong."""
     if not template.fits(family.traits(value)):
         return None
     plain = _joins(template)
-    claim = _written(family, value, template.takes, rng, plain=plain)
-    other = ""
-    if OTHER in template.text:
-        mistaken = _mistaken(family, value, rng)
-        found = None if mistaken is None else _written(family, mistaken, template.takes, rng, plain=plain)
-        if found is None:
+    claim = _write(family, value, template.takes, rng, plain=plain)
+    rival = ""
+    if RIVAL in template.text:
+        rival_value = _mistake(family, value, rng)
+        second = None if rival_value is None else _write(family, rival_value, template.takes, rng, plain=plain)
+        if second is None:
             return None
-        other = found[0]
-    return None if claim is None else _set(family, value, _filled(template, claim[0], other, rng), template.gives, rng)
+        rival = second[0]
+    return None if claim is None else _set(family, value, _fill(template, claim[0], rival, rng), template.gives, rng)
 
 
-def _mistaken(family: AnyFamily, value: Any, rng: Random) -> Any:
+def _mistake(family: AnyFamily, value: Any, rng: Random) -> Any:
     """Another value, by a mistake that is large enough to show on every surface; `None` where none was made."""
     for _ in range(8):
         mistake = rng.choice(family.mistakes)
-        other = None if mistake.tiny else mistake.change(value, rng)
-        if other is not None:
-            return other
+        rival = None if mistake.tiny else mistake.change(value, rng)
+        if rival is not None:
+            return rival
     return None
 
 
@@ -182,7 +215,7 @@ def _surfaces(family: str, takes: frozenset[str] | None, plain: bool) -> tuple[S
     return tuple(surface for surface in row if takes is None or surface.stands in takes)
 
 
-def _written(
+def _write(
     family: AnyFamily, value: Any, takes: frozenset[str] | None, rng: Random, plain: bool = False, exact: bool = False
 ) -> tuple[str, Stands] | None:
     """A value on some surface that can stand there."""
@@ -198,9 +231,11 @@ def _written(
 
 
 @cache
-def _settings(family: str, stands: Stands, traits: frozenset[str], with_other: bool) -> tuple[Template, ...]:
+def _settings(family: str, stands: Stands, traits: frozenset[str], with_rival: bool) -> tuple[Template, ...]:
     row = BY_NAME[family].replies or REPLIES
-    return tuple(each for each in row if stands in each.takes and each.fits(traits) and (with_other or OTHER not in each.text))
+    return tuple(
+        template for template in row if stands in template.takes and template.fits(traits) and (with_rival or RIVAL not in template.text)
+    )
 
 
 def _set(family: AnyFamily, value: Any, claim: str, stands: Stands, rng: Random, distraction: Any = None) -> tuple[str, str] | None:
@@ -208,17 +243,17 @@ def _set(family: AnyFamily, value: Any, claim: str, stands: Stands, rng: Random,
     if stands == "reply":
         return claim, ""
     template = rng.choice(_settings(family.name, stands, family.traits(value), distraction is not None))
-    other = ""
-    if OTHER in template.text:
-        found = _written(family, distraction, template.takes, rng)
-        if found is None:
+    rival = ""
+    if RIVAL in template.text:
+        second = _write(family, distraction, template.takes, rng)
+        if second is None:
             return None
-        other = found[0]
-    return _filled(template, claim, other, rng), template.text
+        rival = second[0]
+    return _fill(template, claim, rival, rng), template.text
 
 
-def _filled(template: Template, claim: str, other: str, rng: Random) -> str:
+def _fill(template: Template, claim: str, rival: str, rng: Random) -> str:
     text = template.text
     if LONG_TALK in text:
         text = text.replace(LONG_TALK, long_talk(rng))
-    return Template(text).fill(claim, other, talk(rng) if TALK in text else "")
+    return Template(text).fill(claim, rival, talk(rng) if TALK in text else "")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from aha.claims.family import Family, Mistake, Stands, Surface
-from aha.claims.numbers import filled
-from aha.claims.snares import SNARES
+from aha.specimens.family import SINGLE, Family, Mistake, Stands, Surface
+from aha.specimens.numbers import fill
+from aha.specimens.snares import SNARES
 from aha.types import Latex, Text
-
-ONE = frozenset({"one"})
 
 PEOPLE = "Marie Curie|Isaac Newton|Ada Lovelace|Alan Turing|Emmy Noether|Carl Gauss|Jane Austen|Charles Darwin|Rosa Parks|Frida Kahlo"
 PLACES = "Paris|London|Madrid|Lisbon|Vienna|Athens|Cairo|Tokyo|Beijing|Buenos Aires|New Delhi|San Marino"
@@ -32,6 +30,7 @@ GROUPS = tuple(tuple(group.split("|")) for group in (PEOPLE, PLACES, THINGS))
 
 
 def a_phrase(rng: Random) -> Phrase:
+    """A name, a place or a thing."""
     group = rng.choice(GROUPS)
     return Phrase(rng.choice(group), group)
 
@@ -44,7 +43,7 @@ def phrase(name: str, stands: Stands, text: str, words: int = 1) -> Surface[Phra
         parts = _bare(value).split()
         if len(parts) < words:
             return None
-        return filled(text, p=value.text, l=value.text.lower(), u=value.text.upper(), f=parts[0], z=parts[-1])
+        return fill(text, p=value.text, l=value.text.lower(), u=value.text.upper(), f=parts[0], z=parts[-1])
 
     return Surface(name, stands, write)
 
@@ -72,9 +71,9 @@ def _misspelt(value: Phrase, rng: Random) -> str:
     return value.text[:i] + rng.choice("qxz") + value.text[i:]
 
 
-def _another(value: Phrase, rng: Random) -> Phrase | None:
-    other = rng.choice(value.group)
-    return None if other == value.text else Phrase(other, value.group)
+def _rival_of(value: Phrase, rng: Random) -> Phrase | None:
+    rival = rng.choice(value.group)
+    return None if rival == value.text else Phrase(rival, value.group)
 
 
 def _of_another_group(value: Phrase, rng: Random) -> Phrase | None:
@@ -112,10 +111,10 @@ NAME: Family[Phrase] = Family(
         phrase("\\mathrm", "tex", r"\mathrm{<p>}"),
         Surface("no article", "text", _article),
     ),
-    (Mistake("another of its kind", _another), Mistake("another kind", _of_another_group)),
+    (Mistake("another of its kind", _rival_of), Mistake("another kind", _of_another_group)),
     traps=PHRASE_TRAPS,
     snares=SNARES,
-    traits=lambda value: ONE,
+    traits=lambda value: SINGLE,
 )
 
 WORD: Family[Phrase] = Family(
@@ -132,7 +131,7 @@ WORD: Family[Phrase] = Family(
         phrase("\\mathrm", "tex", r"\mathrm{<p>}"),
         phrase("\\text in capitals", "tex", r"\text{<u>}"),
     ),
-    (Mistake("another of its kind", _another),),
+    (Mistake("another of its kind", _rival_of),),
     traps=(
         *(trap for trap in PHRASE_TRAPS if trap.name not in ("a street", "a longer name", "the first word", "the last word")),
         phrase("neither", "text", "neither <p> nor something else"),
@@ -141,7 +140,7 @@ WORD: Family[Phrase] = Family(
         phrase("a number", "any", "2"),
     ),
     snares=SNARES,
-    traits=lambda value: ONE,
+    traits=lambda value: SINGLE,
 )
 
 
@@ -154,10 +153,11 @@ def a_date(rng: Random) -> tuple[int, int]:
 
 
 def date(name: str, stands: Stands, text: str) -> Surface[tuple[int, int]]:
+    """<m> the month, <l> in lower case, <d> the day, <n> the next month, <e> the next day."""
     return Surface(
         name,
         stands,
-        lambda value, rng: filled(
+        lambda value, rng: fill(
             text, m=MONTHS[value[0] - 1], l=MONTHS[value[0] - 1].lower(), d=value[1], n=MONTHS[value[0] % 12], e=value[1] + 1
         ),
     )
@@ -198,7 +198,7 @@ DATE: Family[tuple[int, int]] = Family(
         date("the year alone", "text", "in <m> of <d>00"),
     ),
     snares=SNARES,
-    traits=lambda value: ONE,
+    traits=lambda value: SINGLE,
 )
 
 
@@ -208,8 +208,10 @@ OPPOSITES = {"Yes": "No", "No": "Yes", "True": "False", "False": "True"}
 
 
 def verdict(name: str, stands: Stands, text: str, of: str = "Yes No True False") -> Surface[str]:
+    """<v> the word, <l> in lower and <u> in upper case, <o> the opposite; of the words `of` only."""
+
     def write(value: str, rng: Random) -> str | None:
-        return filled(text, v=value, l=value.lower(), u=value.upper(), o=OPPOSITES[value].lower()) if value in of.split() else None
+        return fill(text, v=value, l=value.lower(), u=value.upper(), o=OPPOSITES[value].lower()) if value in of.split() else None
 
     return Surface(name, stands, write)
 
@@ -243,7 +245,7 @@ VERDICT: Family[str] = Family(
         verdict("depends", "text", "it depends"),
     ),
     snares=SNARES,
-    traits=lambda value: ONE,
+    traits=lambda value: SINGLE,
 )
 
 
@@ -306,6 +308,7 @@ def constant(stands: Stands, i: int) -> Surface[Constant]:
 
 
 def not_of(name: str, stands: Stands, text: str) -> Surface[Constant]:
+    """A claim that no constant is."""
     return Surface(name, stands, lambda value, rng: text)
 
 
@@ -314,7 +317,7 @@ CONSTANT: Family[Constant] = Family(
     lambda rng: rng.choice(CONSTANTS),
     lambda value, rng: Latex(value.gold),
     (*(constant("tex", i) for i in range(8)), *(constant("text", i) for i in range(5))),
-    (Mistake("another", lambda value, rng: other if (other := rng.choice(CONSTANTS)) != value else None),),
+    (Mistake("another", lambda value, rng: rival if (rival := rng.choice(CONSTANTS)) != value else None),),
     traps=(
         not_of("zero", "any", "0"),
         not_of("one", "any", "1"),
@@ -339,4 +342,4 @@ CONSTANT: Family[Constant] = Family(
     traits=lambda value: frozenset({"one", "constant"}),
 )
 
-WORDED = (NAME, WORD, DATE, VERDICT, CONSTANT)
+WORDS_AND_NAMES = (NAME, WORD, DATE, VERDICT, CONSTANT)

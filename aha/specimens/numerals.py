@@ -18,8 +18,8 @@ def words(number: int) -> str:
     if number < 100:
         return tens[number // 10 - 2] + (f"-{units[number % 10]}" if number % 10 else "")
     size, name = (100, "hundred") if number < 1000 else (1000, "thousand")
-    rest = number % size
-    return f"{words(number // size)} {name}" + (f" {words(rest)}" if rest else "")
+    tail = number % size
+    return f"{words(number // size)} {name}" + (f" {words(tail)}" if tail else "")
 
 
 def chinese(number: int) -> str:
@@ -29,11 +29,11 @@ def chinese(number: int) -> str:
     if number < 20:
         return "十" + (_DIGITS[number % 10] if number % 10 else "")
     size, name = next((size, name) for size, name in ((1000, "千"), (100, "百"), (10, "十")) if number >= size)
-    rest = number % size
-    if not rest:
+    tail = number % size
+    if not tail:
         return _DIGITS[number // size] + name
-    gap = "零" if rest * 10 < size else ""
-    return _DIGITS[number // size] + name + gap + ("一" if 10 <= rest < 20 else "") + chinese(rest)
+    gap = "零" if tail * 10 < size else ""
+    return _DIGITS[number // size] + name + gap + ("一" if 10 <= tail < 20 else "") + chinese(tail)
 
 
 def wide(text: str) -> str:
@@ -41,7 +41,8 @@ def wide(text: str) -> str:
     return "".join(chr(ord(sign) + 0xFEE0) if sign in "0123456789.-" else sign for sign in text)
 
 
-def grouped(number: int, mark: str) -> str:
+def group_digits(number: int, mark: str) -> str:
+    """The mark between every three digits."""
     return f"{number:,}".replace(",", mark)
 
 
@@ -57,8 +58,8 @@ def _apart(denominator: int) -> tuple[int, int]:
 
 def places(value: Fraction) -> int | None:
     """How many decimal places a value has, `None` where they never end."""
-    count, rest = _apart(value.denominator)
-    return count if rest == 1 else None
+    count, tail = _apart(value.denominator)
+    return count if tail == 1 else None
 
 
 def cut(value: Fraction, count: int) -> str:
@@ -68,7 +69,7 @@ def cut(value: Fraction, count: int) -> str:
     return f"{sign}{digits[:-count]}.{digits[-count:]}" if count else sign + digits
 
 
-def rounded(value: Fraction, count: int) -> str:
+def round_to(value: Fraction, count: int) -> str:
     """The decimal with so many places, the last one rounded half away from zero."""
     half = Fraction(1, 2 * 10**count)
     return cut(value + (half if value >= 0 else -half), count)
@@ -80,11 +81,11 @@ def decimal(value: Fraction) -> str | None:
     return None if count is None else cut(value, count)
 
 
-def repeating(value: Fraction) -> tuple[str, str] | None:
+def period_of(value: Fraction) -> tuple[str, str] | None:
     """Digits up to the period (`0.1` of 1/6) and the period (`6`); `None` where it ends, or the period is longer than six."""
-    before, rest = _apart(value.denominator)
-    length = next((length for length in range(1, 7) if (10**length - 1) % rest == 0), None)
-    if rest == 1 or length is None:
+    before, tail = _apart(value.denominator)
+    length = next((length for length in range(1, 7) if (10**length - 1) % tail == 0), None)
+    if tail == 1 or length is None:
         return None
     digits = cut(abs(value), before + length)
     end = len(digits) - length
@@ -92,6 +93,7 @@ def repeating(value: Fraction) -> tuple[str, str] | None:
 
 
 def in_base(number: int, base: int) -> str:
+    """The digits of a number from 0 on in a base from 2 to 9."""
     digits = ""
     while number:
         digits = "0123456789"[number % base] + digits
@@ -102,4 +104,4 @@ def in_base(number: int, base: int) -> str:
 def root(value: Fraction, count: int, rounds: bool) -> str:
     """The square root of a value of at least 0 as a decimal of so many places, rounded or cut off."""
     digits = isqrt(value.numerator * 10 ** (2 * count + 4) // value.denominator)
-    return (rounded if rounds else cut)(Fraction(digits, 10 ** (count + 2)), count)
+    return (round_to if rounds else cut)(Fraction(digits, 10 ** (count + 2)), count)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from aha.claims.family import Family, Mistake, Stands, Surface
-from aha.claims.numbers import filled
-from aha.claims.snares import SNARES
+from aha.specimens.family import Family, Mistake, Stands, Surface
+from aha.specimens.numbers import fill
+from aha.specimens.snares import SNARES
 from aha.types import Choice
 
 TEXTS = (
@@ -39,16 +39,19 @@ def _letter(count: int, rng: Random) -> str:
 
 
 def an_option(rng: Random) -> Option:
+    """A letter among options with texts."""
     texts = rng.choice(TEXTS)
     return Option(_letter(len(texts), rng), texts, len(texts))
 
 
 def a_bare_option(rng: Random) -> Option:
+    """A letter among 4, 5 or 10."""
     count = rng.choice((4, 4, 5, 10))
     return Option(_letter(count, rng), (), count)
 
 
 def a_numbered_option(rng: Random) -> Option:
+    """A letter among options that are numbers."""
     texts = rng.choice(NUMBERS)
     return Option(_letter(len(texts), rng), texts, len(texts))
 
@@ -60,11 +63,11 @@ def option(name: str, stands: Stands, text: str, but: str = "") -> Surface[Optio
     def write(value: Option, rng: Random) -> str | None:
         if value.letter in but or ("<t>" in text and value.text is None) or ("<o>" in text and not value.texts):
             return None
-        other = rng.choice([letter for letter in LETTERS[: value.count] if letter != value.letter])
-        third = next(letter for letter in LETTERS if letter not in (value.letter, other))
+        rival = rng.choice([letter for letter in LETTERS[: value.count] if letter != value.letter])
+        third = next(letter for letter in LETTERS if letter not in (value.letter, rival))
         parts = {"L": value.letter, "l": value.letter.lower(), "w": chr(ord(value.letter) + 0xFEE0), "b": chr(ord(value.letter) + 0x1D3BF)}
-        texts = {"t": value.text, "o": Option(other, value.texts, value.count).text}
-        return filled(text, **parts, **texts, O=other, X=third)
+        texts = {"t": value.text, "o": Option(rival, value.texts, value.count).text}
+        return fill(text, **parts, **texts, O=rival, X=third)
 
     return Surface(name, stands, write)
 
@@ -147,7 +150,7 @@ WITH_NUMBER: tuple[Surface[Option], ...] = (
 )
 
 
-def _another(value: Option, rng: Random) -> Option:
+def _rival_of(value: Option, rng: Random) -> Option:
     return Option(rng.choice([letter for letter in LETTERS[: value.count] if letter != value.letter]), value.texts, value.count)
 
 
@@ -241,7 +244,7 @@ CHOICES: tuple[Family[Option], ...] = (
         an_option,
         _gold,
         (*LETTER, *WITH_TEXT),
-        (Mistake("another letter", _another),),
+        (Mistake("another letter", _rival_of),),
         traps=(*CHOICE_TRAPS, *CONTRADICTIONS),
         snares=SNARES,
         traits=_choice_traits,
@@ -251,7 +254,7 @@ CHOICES: tuple[Family[Option], ...] = (
         a_bare_option,
         _gold,
         LETTER,
-        (Mistake("another letter", _another),),
+        (Mistake("another letter", _rival_of),),
         traps=CHOICE_TRAPS,
         snares=SNARES,
         traits=_choice_traits,
@@ -261,7 +264,7 @@ CHOICES: tuple[Family[Option], ...] = (
         a_numbered_option,
         _gold,
         (*LETTER, *WITH_NUMBER),
-        (Mistake("another letter", _another),),
+        (Mistake("another letter", _rival_of),),
         traps=(*CHOICE_TRAPS, *CONTRADICTIONS[:4], Surface("the other sign", "reply", _signs)),
         snares=SNARES,
         traits=_choice_traits,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aha.claims.family import LINE
+from aha.specimens.family import LINE
 
 _SHORT = r"""
- 
+␠
 ⏎⏎
 \boxed{}
 \boxed{ }
@@ -20,7 +20,7 @@ Answer:
 The answer is
 The answer is .
 ####
-#### 
+####␠
 **Answer:**
 <answer></answer>
 <answer> </answer>
@@ -95,7 +95,7 @@ ${{<%[%'"}}%\
 
 SHORT: tuple[str, ...] = (
     "",
-    *(line.replace(LINE, "\n") for line in _SHORT.strip("\n").split("\n")),
+    *(line.replace(LINE, "\n").replace("␠", " ") for line in _SHORT.strip("\n").split("\n")),
     "\u200b",
     "\u00a0",
     "\ufeff",

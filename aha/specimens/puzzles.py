@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from aha.claims.family import Family, Mistake, Stands, Surface, templates
-from aha.claims.numbers import filled
-from aha.claims.snares import RUNS_ON, THOUGHTS
+from aha.specimens.family import Family, Mistake, Stands, Surface, templates
+from aha.specimens.numbers import fill
+from aha.specimens.snares import RUNS_ON, THOUGHTS
 from aha.types import Countdown, Latex
 
 
@@ -21,21 +21,22 @@ class Puzzle:
     target: int
 
 
-def _combined(numbers: list[int], rng: Random) -> tuple[str, Fraction]:
+def _combine(numbers: list[int], rng: Random) -> tuple[str, Fraction]:
     """A random expression of all numbers, every operation in parentheses of its own but the last."""
     if len(numbers) == 1:
         return str(numbers[0]), Fraction(numbers[0])
     cut = rng.randint(1, len(numbers) - 1)
-    (left, a), (right, b) = _combined(numbers[:cut], rng), _combined(numbers[cut:], rng)
+    (left, a), (right, b) = _combine(numbers[:cut], rng), _combine(numbers[cut:], rng)
     sign = rng.choice("+-*/" if b else "+-*")
     value = {"+": a + b, "-": a - b, "*": a * b}[sign] if sign != "/" else a / b
     return f"({left}{sign}{right})", value
 
 
 def a_puzzle(rng: Random) -> Puzzle:
+    """Three to five numbers and an expression of them that comes to a whole number from 5 to 999."""
     while True:
         numbers = [rng.randint(1, 50) for _ in range(rng.randint(3, 5))]
-        text, value = _combined(numbers, rng)
+        text, value = _combine(numbers, rng)
         if value.denominator == 1 and 5 <= value <= 999 and value.numerator not in numbers:
             return Puzzle(tuple(numbers), text[1:-1], value.numerator)
 
@@ -44,27 +45,36 @@ def puzzle(name: str, stands: Stands, text: str) -> Surface[Puzzle]:
     """<e> the expression, <s> with blanks, <t> with the signs of LaTeX, <n> the target, <o> one more, <l> the last number."""
 
     def write(value: Puzzle, rng: Random) -> str:
-        spaced = "".join(f" {sign} " if sign in "+-*/" else sign for sign in value.expression)
-        latex = spaced.replace("*", r"\times").replace("/", r"\div")
+        with_blanks = "".join(f" {sign} " if sign in "+-*/" else sign for sign in value.expression)
+        latex = with_blanks.replace("*", r"\times").replace("/", r"\div")
         signs = value.expression.replace("*", "×").replace("/", "÷")
         row = ", ".join(map(str, value.numbers))
         plus = "+".join(map(str, value.numbers[1:]))
-        return filled(
-            text, e=value.expression, s=spaced, t=latex, u=signs, n=value.target, o=value.target + 1, l=value.numbers[-1], r=row, p=plus
+        return fill(
+            text,
+            e=value.expression,
+            s=with_blanks,
+            t=latex,
+            u=signs,
+            n=value.target,
+            o=value.target + 1,
+            l=value.numbers[-1],
+            r=row,
+            p=plus,
         )
 
     return Surface(name, stands, write)
 
 
-def _other(value: Puzzle, rng: Random) -> Puzzle | None:
+def _rival(value: Puzzle, rng: Random) -> Puzzle | None:
     """Another expression of the same numbers that comes to something else."""
     numbers = list(value.numbers)
     rng.shuffle(numbers)
-    text, number = _combined(numbers, rng)
+    text, number = _combine(numbers, rng)
     return None if number == value.target else Puzzle(value.numbers, text[1:-1], number.numerator if number.denominator == 1 else 0)
 
 
-def _other_numbers(value: Puzzle, rng: Random) -> Puzzle | None:
+def _rival_numbers(value: Puzzle, rng: Random) -> Puzzle | None:
     """An expression with the right value of other numbers."""
     first = rng.randint(1, value.target - 1)
     numbers = (first, value.target - first)
@@ -115,7 +125,7 @@ PUZZLE: Family[Puzzle] = Family(
         puzzle("parentheses around", "any", "(<e>)"),
         puzzle("an equation after parentheses", "any", "(<e>) = <n>"),
     ),
-    (Mistake("another expression", _other), Mistake("other numbers", _other_numbers)),
+    (Mistake("another expression", _rival), Mistake("other numbers", _rival_numbers)),
     traps=(
         puzzle("the target alone", "any", "<n>"),
         puzzle("the target's equation", "any", "<n> = <n>"),
@@ -161,20 +171,22 @@ SIGNS = {r"\cdot": lambda a, b: a * b, r"\times": lambda a, b: a * b, "+": lambd
 
 
 def a_product(rng: Random) -> Product:
+    """Two numbers and what the question asks to do with them."""
     sign = rng.choice(tuple(SIGNS))
     a, b = rng.randint(100, 999), rng.randint(12, 99)
     return Product(a, b, sign, SIGNS[sign](a, b))
 
 
 def product(name: str, stands: Stands, text: str) -> Surface[Product]:
-    return Surface(name, stands, lambda value, rng: filled(text, a=value.a, b=value.b, s=value.sign, n=value.value, o=value.value + 1))
+    """<a>, <b> and <s> the numbers and the sign, <n> the value, <o> one more."""
+    return Surface(name, stands, lambda value, rng: fill(text, a=value.a, b=value.b, s=value.sign, n=value.value, o=value.value + 1))
 
 
 def _value_off(name: str, step: int) -> Mistake[Product]:
     return Mistake(name, lambda value, rng: Product(value.a, value.b, value.sign, value.value + step))
 
 
-ASKED: Family[Product] = Family(
+QUESTION: Family[Product] = Family(
     "question's own sum",
     a_product,
     lambda value, rng: Latex(str(value.value)),
@@ -208,4 +220,4 @@ ASKED: Family[Product] = Family(
     question=lambda value: f"What is ${value.a} {value.sign} {value.b}$?",
 )
 
-SUMS = (PUZZLE, ASKED)
+SUMS = (PUZZLE, QUESTION)

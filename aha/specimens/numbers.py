@@ -1,4 +1,4 @@
-"""One exact number on every surface, the mistakes people and models make with one, and what only looks like it."""
+"""One exact number on every surface."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from fractions import Fraction
 from random import Random
 
-from aha.claims.family import Mistake, Stands, Surface
-from aha.claims.numerals import chinese, cut, decimal, grouped, places, repeating, rounded, wide, words
+from aha.specimens.family import Stands, Surface
+from aha.specimens.numerals import chinese, cut, decimal, group_digits, period_of, places, round_to, wide, words
 
 THINGS = "apples books students marbles ways people coins tickets pages minutes".split()
 NAMES = ("x", "n", "x_1", "a_{10}", "S", "m+n", "f(3)", "P(A)", r"\text{Area}", "|AB|", r"\angle ABC", "N", "k", r"\alpha", r"\text{total}")
 VULGAR = {Fraction(1, 2): "½", Fraction(1, 4): "¼", Fraction(3, 4): "¾", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 8): "⅛"}
-LOOK_ALIKE = {"0": "O", "1": "l", "3": "З", "5": "Ƽ", "6": "б", "8": "Ȣ"}
 
 Exact = Surface[Fraction]
 Writes = Callable[[Fraction, Random], str | None]
 
 
 def whole(value: Fraction) -> int | None:
+    """The whole number that a value is, if it is one."""
     return value.numerator if value.denominator == 1 else None
 
 
-def filled(text: str, **parts: object) -> str:
+def fill(text: str, **parts: object) -> str:
     """The text with each <name> in it replaced."""
     for name, part in parts.items():
         text = text.replace(f"<{name}>", str(part))
@@ -41,18 +41,20 @@ def of_whole(name: str, stands: Stands, text: str, least: int | None = None, mos
         if n is None or (least is not None and n < least) or (most is not None and n > most):
             return None
         k = rng.randint(2, 9)
-        return filled(text, n=n, a=abs(n), t=rng.choice(THINGS), x=rng.choice(NAMES), k=k, m=n - k, p=n * k)
+        return fill(text, n=n, a=abs(n), t=rng.choice(THINGS), x=rng.choice(NAMES), k=k, m=n - k, p=n * k)
 
     return Surface(name, stands, write)
 
 
 def if_whole(name: str, stands: Stands, write: Callable[[int], str | None], least: int | None = None, most: int | None = None) -> Exact:
-    def written(value: Fraction, rng: Random) -> str | None:
+    """A surface of whole numbers within bounds that a function writes."""
+
+    def write_whole(value: Fraction, rng: Random) -> str | None:
         n = whole(value)
         outside = n is None or (least is not None and n < least) or (most is not None and n > most)
         return None if n is None or outside else write(n)
 
-    return Surface(name, stands, written)
+    return Surface(name, stands, write_whole)
 
 
 DIGITS = of_whole("digits", "any", "<n>")
@@ -68,13 +70,13 @@ def _mantissa(number: int) -> tuple[str, int] | None:
 
 
 def _power(text: str) -> Callable[[int], str | None]:
-    return lambda n: filled(text, m=parts[0], e=parts[1]) if (parts := _mantissa(n)) else None
+    return lambda n: fill(text, m=parts[0], e=parts[1]) if (parts := _mantissa(n)) else None
 
 
 def _in(scale: int, text: str) -> Callable[[int], str | None]:
     def write(n: int) -> str | None:
         count = decimal(Fraction(n, scale))
-        return filled(text, m=count) if count and len(count) <= 6 else None
+        return fill(text, m=count) if count and len(count) <= 6 else None
 
     return write
 
@@ -117,11 +119,11 @@ WHOLE: tuple[Exact, ...] = (
     of_whole("in parentheses", "sealed", "(<n>)"),
     of_whole("in braces", "tex", "{<n>}"),
     of_whole("in \\left and \\right", "tex", r"\left( <n> \right)"),
-    if_whole("commas", "any", lambda n: grouped(n, ",") if abs(n) >= 1000 else None),
-    if_whole("braced commas", "tex", lambda n: grouped(n, "{,}") if abs(n) >= 1000 else None),
-    if_whole("thin spaces", "tex", lambda n: grouped(n, r"\,") if abs(n) >= 1000 else None),
-    if_whole("commas drawn close", "tex", lambda n: grouped(n, r",\!") if abs(n) >= 1000 else None),
-    if_whole("dollars with commas", "tex", lambda n: r"\$" + grouped(n, ",") if n >= 1000 else None),
+    if_whole("commas", "any", lambda n: group_digits(n, ",") if abs(n) >= 1000 else None),
+    if_whole("braced commas", "tex", lambda n: group_digits(n, "{,}") if abs(n) >= 1000 else None),
+    if_whole("thin spaces", "tex", lambda n: group_digits(n, r"\,") if abs(n) >= 1000 else None),
+    if_whole("commas drawn close", "tex", lambda n: group_digits(n, r",\!") if abs(n) >= 1000 else None),
+    if_whole("dollars with commas", "tex", lambda n: r"\$" + group_digits(n, ",") if n >= 1000 else None),
     if_whole("English words", "text", words, 0, 100),
     if_whole("Chinese numerals", "text", chinese, 0, 9999),
     if_whole("full width", "text", lambda n: wide(str(n)), 0),
@@ -138,17 +140,17 @@ WHOLE: tuple[Exact, ...] = (
 # --- fractions and decimals -------------------------------------------------------------------------------------------
 
 
-def of_fraction(name: str, stands: Stands, text: str, digits: int = 9, signed: bool = False) -> Exact:
+def of_fraction(name: str, stands: Stands, text: str, digits: int = 9, only_negative: bool = False) -> Exact:
     """A surface of what is not whole: <s> its sign, <a> and <b> its parts (at most so many digits), <k> a factor, <i>, <c> the mixed
     number's parts. `signed`: of negative values only."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         a, b = abs(value.numerator), value.denominator
-        if b == 1 or len(str(max(a, b))) > digits or (signed and value >= 0) or ("<i>" in text and a < b):
+        if b == 1 or len(str(max(a, b))) > digits or (only_negative and value >= 0) or ("<i>" in text and a < b):
             return None
         k = rng.randint(2, 9)
         parts = {"s": "-" if value < 0 else "", "a": a, "b": b, "ka": a * k, "kb": b * k, "i": a // b, "c": a % b}
-        return filled(text, x=rng.choice(NAMES), t=rng.choice(THINGS), **parts)
+        return fill(text, x=rng.choice(NAMES), t=rng.choice(THINGS), **parts)
 
     return Surface(name, stands, write)
 
@@ -163,13 +165,13 @@ def _sum(value: Fraction, rng: Random) -> str | None:
 
 
 def _decimal(text: str, zeros: str = "") -> Writes:
+    """<d> the digits and some zeros, <f> the digits of a value below 1 without the zero before the dot."""
+
     def write(value: Fraction, rng: Random) -> str | None:
         digits = decimal(value) if value.denominator > 1 else None
-        return (
-            None
-            if digits is None or len(digits) > 20
-            else filled(text, d=digits + zeros, f=digits.replace("0.", ".", 1), x=rng.choice(NAMES))
-        )
+        if digits is None or len(digits) > 20 or ("<f>" in text and abs(value) > 1):
+            return None
+        return fill(text, d=digits + zeros, f=digits.replace("0.", ".", 1), x=rng.choice(NAMES))
 
     return write
 
@@ -177,25 +179,25 @@ def _decimal(text: str, zeros: str = "") -> Writes:
 def _percent(text: str) -> Writes:
     def write(value: Fraction, rng: Random) -> str | None:
         digits = decimal(100 * value)
-        return None if digits is None or len(digits) > 8 or value.denominator == 1 or abs(value) > 2 else filled(text, d=digits)
+        return None if digits is None or len(digits) > 8 or value.denominator == 1 or abs(value) > 2 else fill(text, d=digits)
 
     return write
 
 
 def _period(text: str, longest: int = 6) -> Writes:
     def write(value: Fraction, rng: Random) -> str | None:
-        parts = repeating(value)
+        parts = period_of(value)
         if parts is None or len(parts[1]) > longest:
             return None
         start, period = parts
-        return filled(text, s=start, p=period, ppp=period * (6 // len(period) + 1), d="".join(rf"\dot{{{digit}}}" for digit in period))
+        return fill(text, s=start, p=period, ppp=period * (6 // len(period) + 1), d="".join(rf"\dot{{{digit}}}" for digit in period))
 
     return write
 
 
 def _long(rounds: bool) -> Writes:
     def write(value: Fraction, rng: Random) -> str | None:
-        return None if places(value) is not None else (rounded if rounds else cut)(value, rng.randint(6, 14))
+        return None if places(value) is not None else (round_to if rounds else cut)(value, rng.randint(6, 14))
 
     return write
 
@@ -230,8 +232,8 @@ FRACTION: tuple[Exact, ...] = (
 )
 
 NEGATIVE: tuple[Exact, ...] = (
-    of_fraction("a negative numerator", "tex", r"\frac{-<a>}{<b>}", signed=True),
-    of_fraction("a negative denominator", "tex", r"\frac{<a>}{-<b>}", signed=True),
+    of_fraction("a negative numerator", "tex", r"\frac{-<a>}{<b>}", only_negative=True),
+    of_fraction("a negative denominator", "tex", r"\frac{<a>}{-<b>}", only_negative=True),
 )
 
 SINGLE_SIGN: tuple[Exact, ...] = (Surface("a single sign", "any", lambda value, rng: VULGAR.get(value)),)
@@ -239,12 +241,13 @@ SINGLE_SIGN: tuple[Exact, ...] = (Surface("a single sign", "any", lambda value, 
 DECIMAL: tuple[Exact, ...] = (
     Surface("a decimal", "any", _decimal("<d>")),
     Surface("a decimal with zeros", "any", _decimal("<d>", "00")),
-    Surface("a decimal without its zero", "any", _decimal("<f>")),
     Surface("a decimal with a name", "tex", _decimal("<x> = <d>")),
     Surface("a decimal with a unit", "tex", _decimal(r"<d>\text{ cm}")),
     Surface("a decimal with a unit in words", "text", _decimal("<d> meters")),
     Surface("a decimal in \\mathrm units", "tex", _decimal(r"<d>\,\mathrm{kg}")),
 )
+
+BELOW_ONE: tuple[Exact, ...] = (Surface("a decimal without its zero", "any", _decimal("<f>")),)
 
 PERCENT: tuple[Exact, ...] = (
     Surface("per cent", "any", _percent("<d>%")),
@@ -272,175 +275,4 @@ PERIODS: tuple[Exact, ...] = (
 LONG: tuple[Exact, ...] = (
     Surface("six places or more, rounded", "any", _long(True), exact=False),
     Surface("six places or more, cut off", "any", _long(False), exact=False),
-)
-
-
-# --- mistakes ---------------------------------------------------------------------------------------------------------
-
-
-def number_mistake(name: str, change: Callable[[Fraction, Random], Fraction | None], tiny: bool = False) -> Mistake[Fraction]:
-    """A mistake that never ends at 0, 1, -1, the value itself or twice it, so that no template around both values comes true."""
-
-    def changed(value: Fraction, rng: Random) -> Fraction | None:
-        other = change(value, rng)
-        return None if other is None or other in (0, 1, -1, value, 2 * value) or abs(other) > 10**30 else other
-
-    return Mistake(name, changed, tiny)
-
-
-def _of_digits(change: Callable[[str, Random], str]) -> Callable[[Fraction, Random], Fraction | None]:
-    """A change of the decimal's digits."""
-
-    def changed(value: Fraction, rng: Random) -> Fraction | None:
-        digits = decimal(abs(value))
-        if digits is None or len(digits) > 30:
-            return None
-        other = change(digits, rng)
-        return Fraction(other) * (-1 if value < 0 else 1) if other.strip(".") else None
-
-    return changed
-
-
-def _swapped(digits: str, rng: Random) -> str:
-    pairs = [i for i in range(len(digits) - 1) if "." not in digits[i : i + 2] and digits[i] != digits[i + 1]]
-    if not pairs:
-        return digits
-    i = rng.choice(pairs)
-    return digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :]
-
-
-def _another_digit(digits: str, rng: Random) -> str:
-    i = rng.choice([i for i, digit in enumerate(digits) if digit != "."])
-    return digits[:i] + str((int(digits[i]) + rng.randint(1, 9)) % 10) + digits[i + 1 :]
-
-
-def _without_a_digit(digits: str, rng: Random) -> str:
-    i = rng.choice([i for i, digit in enumerate(digits) if digit != "."])
-    return digits[:i] + digits[i + 1 :]
-
-
-def _with_a_digit(digits: str, rng: Random) -> str:
-    i = rng.randint(0, len(digits))
-    return digits[:i] + str(rng.randint(1, 9)) + digits[i:]
-
-
-def _rounded(value: Fraction, rng: Random) -> Fraction:
-    return Fraction(rounded(value, rng.randint(0, 3)))
-
-
-DIGIT_MISTAKES: tuple[Mistake[Fraction], ...] = (
-    number_mistake("two digits swapped", _of_digits(_swapped)),
-    number_mistake("another digit", _of_digits(_another_digit)),
-    number_mistake("a digit missing", _of_digits(_without_a_digit)),
-    number_mistake("a digit too many", _of_digits(_with_a_digit)),
-)
-VALUE_MISTAKES: tuple[Mistake[Fraction], ...] = (
-    number_mistake("one more", lambda value, rng: value + 1),
-    number_mistake("one less", lambda value, rng: value - 1),
-    number_mistake("the other sign", lambda value, rng: -value),
-    number_mistake("ten times", lambda value, rng: value * 10),
-    number_mistake("a tenth", lambda value, rng: value / 10),
-    number_mistake("half", lambda value, rng: value / 2),
-    number_mistake("three times", lambda value, rng: value * 3),
-    number_mistake("the square", lambda value, rng: value * value),
-    number_mistake("some more", lambda value, rng: value + rng.randint(2, 90)),
-    number_mistake("another numerator", lambda value, rng: value + Fraction(rng.choice((1, -1, 2)), value.denominator)),
-    number_mistake("another denominator", lambda value, rng: Fraction(value.numerator, value.denominator + rng.randint(1, 3))),
-)
-TINY_MISTAKES: tuple[Mistake[Fraction], ...] = (
-    number_mistake("a tiny bit more", lambda value, rng: value + Fraction(1, 10 ** rng.randint(7, 17)), tiny=True),
-    number_mistake("a tiny bit less", lambda value, rng: value - Fraction(1, 10 ** rng.randint(7, 17)), tiny=True),
-)
-NUMBER_MISTAKES = (*VALUE_MISTAKES, *DIGIT_MISTAKES, *TINY_MISTAKES)
-RECIPROCAL = (number_mistake("the reciprocal", lambda value, rng: 1 / value if value and value.denominator < 1000 else None),)
-ROUNDED = (number_mistake("rounded", _rounded),)
-HUNDREDFOLD: tuple[Mistake[Fraction], ...] = (
-    number_mistake("a hundred times", lambda value, rng: value * 100),
-    number_mistake("a hundredth", lambda value, rng: value / 100),
-)
-
-
-# --- traps ------------------------------------------------------------------------------------------------------------
-
-
-def _longer(value: Fraction, rng: Random) -> str | None:
-    n = whole(value)
-    return None if n is None or n <= 0 else rng.choice((f"{rng.randint(1, 9)}{n}", f"{n}{rng.randint(0, 9)}", f"{n}{n}"))
-
-
-def _split(value: Fraction, rng: Random) -> str | None:
-    digits = str(whole(value) or "")
-    if len(digits) not in (2, 3) or digits.startswith("-"):
-        return None
-    i = rng.randint(1, len(digits) - 1)
-    return f"{digits[:i]} {digits[i:]}"
-
-
-def _badly_grouped(value: Fraction, rng: Random) -> str | None:
-    digits = str(whole(value) or "")
-    return f"{digits[:-2]},{digits[-2:]}" if len(digits) >= 3 and not digits.startswith("-") else None
-
-
-def _look_alike(value: Fraction, rng: Random) -> str | None:
-    digits = str(whole(value) or "")
-    spots = [i for i, digit in enumerate(digits) if digit in LOOK_ALIKE]
-    if not spots or digits.startswith("-"):
-        return None
-    i = rng.choice(spots)
-    return digits[:i] + LOOK_ALIKE[digits[i]] + digits[i + 1 :]
-
-
-def _raised(value: Fraction, rng: Random) -> str | None:
-    digits = str(whole(value) or "")
-    return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in digits) if digits.isdigit() else None
-
-
-def _neighbours(value: Fraction, rng: Random) -> str | None:
-    n = whole(value)
-    if n is None:
-        return None
-    start = n - rng.randint(0, 4)
-    return rng.choice((", ", "; ", " or ", " and ", "\n", " / ")).join(str(start + i) for i in range(5))
-
-
-def _counted(value: Fraction, rng: Random) -> str | None:
-    n = whole(value)
-    return rng.choice((rf"1,2,\ldots,{n}", rf"0,1,\dots,{n}", rf"\{{1,2,\ldots,{n}\}}", rf"{n}, {n + 1}, \ldots")) if n and n > 3 else None
-
-
-def _many_boxes(value: Fraction, rng: Random) -> str | None:
-    n = whole(value)
-    if n is None:
-        return None
-    start = n - rng.randint(1, 4)
-    return rng.choice((" ", ", ", " or ", "")).join(rf"\boxed{{{start + i}}}" for i in range(5))
-
-
-def _short(value: Fraction, rng: Random) -> str | None:
-    """A decimal of fewer than six places for what has none."""
-    return (cut if rng.random() < 0.5 else rounded)(value, rng.randint(1, 5)) if places(value) is None else None
-
-
-def _last_digit_off(value: Fraction, rng: Random) -> str | None:
-    if places(value) is not None:
-        return None
-    count = rng.randint(6, 12)
-    off = Fraction(rounded(value, count)) + Fraction(rng.choice((1, -1, 2, -2)), 10**count)
-    return None if cut(off, count) in (cut(value, count), rounded(value, count)) else cut(off, count)
-
-
-WHOLE_TRAPS: tuple[Exact, ...] = (
-    Surface("more digits", "any", _longer),
-    Surface("digits apart", "any", _split),
-    Surface("digits badly grouped", "any", _badly_grouped),
-    Surface("a letter for a digit", "any", _look_alike),
-    Surface("raised digits", "any", _raised),
-    Surface("neighbours too", "text", _neighbours),
-    Surface("all numbers up to it", "tex", _counted),
-    Surface("many boxes", "reply", _many_boxes),
-)
-
-ENDLESS_TRAPS: tuple[Exact, ...] = (
-    Surface("a short decimal", "any", _short),
-    Surface("a long decimal, off in its last place", "any", _last_digit_off),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aha.claims.family import MATHS, Template, templates
+from aha.specimens.family import MATHS, Template, templates
 
 DENIALS = templates(
     r"""
@@ -116,7 +116,7 @@ $\boxed{§}$ or $\boxed{¶}$
     needs={"one"},
 )
 
-SEVERAL = templates(
+LISTS_OF_TWO = templates(
     r"""
 The answer is § and ¶.
 The answers are § and ¶.
@@ -240,4 +240,4 @@ The answer is $§ = ¶$.
     needs={"number"},
 )
 
-SNARES: tuple[Template, ...] = (*DENIALS, *HEDGES, *SEVERAL, *OTHER_LAST, *THOUGHTS, *RUNS_ON, *EQUATIONS)
+SNARES: tuple[Template, ...] = (*DENIALS, *HEDGES, *LISTS_OF_TWO, *OTHER_LAST, *THOUGHTS, *RUNS_ON, *EQUATIONS)

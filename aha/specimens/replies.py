@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aha.claims.family import MATHS, PHRASES, Template, templates
+from aha.specimens.family import ANYWHERE, MATHS, PHRASES, Template, templates
 
 SENTENCE = templates(
     r"""
@@ -179,7 +179,7 @@ STYLE = templates(
 \mathbf{§}
 \boxed{\text{§}}
 """,
-    frozenset({"any"}),
+    ANYWHERE,
     needs={"number"},
 )
 
@@ -333,7 +333,7 @@ La risposta è §.
     needs={"number"},
 )
 
-BRACKETED = templates(
+IN_BRACKETS = templates(
     r"""
 The answer is (§).
 The answer is [§]
@@ -345,7 +345,7 @@ The answer is § as the sketch shows
 #### §, in all
 #### §,
 """,
-    frozenset({"any"}),
+    ANYWHERE,
     needs={"number"},
 )
 
@@ -360,5 +360,5 @@ REPLIES: tuple[Template, ...] = (
     *RUNS_ON,
     *TONGUES,
     *LETTERS_OF_NUMBERS,
-    *BRACKETED,
+    *IN_BRACKETS,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Generic, Literal, TypeVar
@@ -11,7 +11,7 @@ from aha.types import Reference
 
 V = TypeVar("V")
 
-CLAIM, OTHER, TALK, LINE = "§", "¶", "◊", "⏎"  # what a template has for the claim, another value's claim, some reasoning, a line's end
+CLAIM, RIVAL, TALK, LINE = "§", "¶", "◊", "⏎"  # what a template has for the claim, another value's claim, some reasoning, a line's end
 LONG_TALK = TALK * 3
 
 Stands = Literal["sealed", "tex", "any", "text", "bare", "reply"]
@@ -21,8 +21,9 @@ mathematics and in a sentence. text: a phrase, in a box within \\text. bare: in 
 PROSE = frozenset({"tex", "any", "text", "bare"})
 MATHS = frozenset({"sealed", "tex", "any"})
 PHRASES = frozenset({"text"})
-SENTENCES = frozenset({"any", "text", "bare"})
-NOTHING: frozenset[str] = frozenset()
+ANYWHERE = frozenset({"any"})
+NO_TRAITS: frozenset[str] = frozenset()
+SINGLE = frozenset({"one"})  # what templates call a gold that is one value
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,23 @@ class Template:
     text: str
     takes: frozenset[str] = PROSE
     gives: Stands = "reply"
-    needs: frozenset[str] = NOTHING
-    unless: frozenset[str] = NOTHING
+    needs: frozenset[str] = NO_TRAITS
+    unless: frozenset[str] = NO_TRAITS
 
     def fits(self, traits: frozenset[str]) -> bool:
         return self.needs <= traits and not self.unless & traits
 
-    def fill(self, claim: str, other: str = "", talk: str = "") -> str:
-        return self.text.replace(TALK, talk).replace(OTHER, other).replace(CLAIM, claim)
+    def fill(self, claim: str, rival: str = "", talk: str = "") -> str:
+        return self.text.replace(TALK, talk).replace(RIVAL, rival).replace(CLAIM, claim)
 
 
 @dataclass(frozen=True)
 class Family(Generic[V]):
-    """A kind of gold: values are drawn, written as a reference, and claimed rightly (`surfaces`) or wrongly (`mistakes`, written on the
-    same surfaces and on `strays`, for values the family does not draw; `plain`: surfaces that templates of numbers may join to
-    anything; `traps`, claims in which the right value stands and that are not it;
-    `snares`, templates that turn a right claim into a wrong one). `replies` stand around either and change nothing."""
+    """A kind of gold: its values and how a reference, right claims and wrong claims of them are written.
+
+    Right claims are on `surfaces`. Wrong ones are other values by `mistakes`, on the same surfaces and on `strays`, which take values that
+    the family does not draw; `traps`, in which the right value stands and which are not it; and right claims within `snares`. `replies`
+    stand around either and change nothing (none: the common ones). `plain`: surfaces that may be joined to signs and words."""
 
     name: str
     draw: Callable[[Random], V]
@@ -78,7 +80,7 @@ class Family(Generic[V]):
     replies: tuple[Template, ...] = ()
     snares: tuple[Template, ...] = ()
     plain: tuple[Surface[V], ...] = ()
-    traits: Callable[[V], frozenset[str]] = lambda value: NOTHING
+    traits: Callable[[V], frozenset[str]] = lambda value: NO_TRAITS
     question: Callable[[V], str] = lambda value: ""
 
 
@@ -91,9 +93,3 @@ def templates(
     """One template a line of the text."""
     rows = [line.replace(LINE, "\n") for line in lines.strip("\n").split("\n") if line]
     return tuple(Template(row, takes, gives, frozenset(needs), frozenset(unless)) for row in rows)
-
-
-def surfaces_of(stands: Stands, **writes: Callable[[Any, Random], str | None]) -> Iterator[Surface[Any]]:
-    """Surfaces by name, underscores read as blanks."""
-    for name, write in writes.items():
-        yield Surface(name.replace("_", " "), stands, write)

@@ -6,36 +6,39 @@ from collections.abc import Callable
 from fractions import Fraction
 from random import Random
 
-from aha.claims.family import Family, Surface
-from aha.claims.near_numbers import NEAR_NUMBERS
-from aha.claims.numbers import (
-    DECIMAL,
-    DIGITS,
+from aha.specimens.family import Family, Surface
+from aha.specimens.near_numbers import NEAR_NUMBERS
+from aha.specimens.number_mistakes import (
     ENDLESS_TRAPS,
-    FRACTION,
     HUNDREDFOLD,
-    LONG,
-    NEGATIVE,
     NUMBER_MISTAKES,
-    PERCENT,
-    PERIODS,
     RECIPROCAL,
-    ROUNDED,
-    SINGLE_SIGN,
-    SUM,
+    ROUND,
     TINY_MISTAKES,
     VALUE_MISTAKES,
-    WHOLE,
     WHOLE_TRAPS,
+)
+from aha.specimens.numbers import (
+    BELOW_ONE,
+    DECIMAL,
+    DIGITS,
+    FRACTION,
+    LONG,
+    NEGATIVE,
+    PERCENT,
+    PERIODS,
+    SINGLE_SIGN,
+    SUM,
+    WHOLE,
     Exact,
     of_whole,
 )
-from aha.claims.numerals import decimal, grouped, places, repeating
-from aha.claims.snares import SNARES
+from aha.specimens.numerals import decimal, group_digits, period_of, places
+from aha.specimens.snares import SNARES
 from aha.types import Latex, Number, Reference
 
 Traits = Callable[[Fraction], frozenset[str]]
-SNARED = (*NEAR_NUMBERS, *SNARES)
+ALL_SNARES = (*NEAR_NUMBERS, *SNARES)
 
 
 def traits(*more: str) -> Traits:
@@ -62,6 +65,7 @@ def a_whole(rng: Random) -> Fraction:
 
 
 def a_fraction(rng: Random) -> Fraction:
+    """A fraction in its lowest terms, of either sign."""
     while True:
         value = Fraction(rng.randint(1, rng.choice((9, 40, 200))), rng.randint(2, rng.choice((9, 12, 99))))
         if value.denominator > 1:
@@ -69,6 +73,7 @@ def a_fraction(rng: Random) -> Fraction:
 
 
 def a_decimal(rng: Random) -> Fraction:
+    """A decimal of one to four places, of either sign."""
     count = rng.randint(1, 4)
     while True:
         value = Fraction(rng.randint(1, 10 ** (count + rng.randint(0, 2))), 10**count)
@@ -77,11 +82,13 @@ def a_decimal(rng: Random) -> Fraction:
 
 
 def a_mixed(rng: Random) -> Fraction:
+    """A whole number and a fraction below 1."""
     b = rng.randint(2, 12)
     return Fraction(rng.randint(1, 30)) + Fraction(rng.randint(1, b - 1), b)
 
 
 def a_repeating(rng: Random) -> Fraction:
+    """A fraction whose decimal repeats."""
     while True:
         value = Fraction(rng.randint(1, 99), rng.choice((3, 6, 7, 9, 11, 12, 15, 22, 33, 37, 99)))
         if places(value) is None:
@@ -89,6 +96,7 @@ def a_repeating(rng: Random) -> Fraction:
 
 
 def a_power_of_ten(rng: Random) -> Fraction:
+    """A mantissa of one or two digits times a power of ten."""
     mantissa = Fraction(rng.randint(11, 99), 10) if rng.random() < 0.6 else Fraction(rng.randint(2, 9))
     exponent = rng.choice([*range(-12, -1), *range(3, 13)])
     return mantissa * (Fraction(10**exponent) if exponent > 0 else Fraction(1, 10**-exponent))
@@ -104,7 +112,7 @@ def _tex(value: Fraction) -> str:
 
 def _whole_gold(value: Fraction, rng: Random) -> Reference:
     n = value.numerator
-    return Latex(grouped(n, rng.choice((",", r",\!"))) if abs(n) >= 1000 and rng.random() < 0.3 else str(n))
+    return Latex(group_digits(n, rng.choice((",", r",\!"))) if abs(n) >= 1000 and rng.random() < 0.3 else str(n))
 
 
 def _decimal_gold(value: Fraction, rng: Random) -> Reference:
@@ -112,12 +120,12 @@ def _decimal_gold(value: Fraction, rng: Random) -> Reference:
 
 
 def _mixed_gold(value: Fraction, rng: Random) -> Reference:
-    i, rest = divmod(value.numerator, value.denominator)
-    return Latex(rf"{i}\frac{{{rest}}}{{{value.denominator}}}")
+    i, tail = divmod(value.numerator, value.denominator)
+    return Latex(rf"{i}\frac{{{tail}}}{{{value.denominator}}}")
 
 
 def _repeating_gold(value: Fraction, rng: Random) -> Reference:
-    parts = repeating(value)
+    parts = period_of(value)
     return Latex(rf"{parts[0]}\overline{{{parts[1]}}}" if parts else _tex(value))
 
 
@@ -143,8 +151,8 @@ def _in_tens(text: str, shift: int = 0) -> Callable[[Fraction, Random], str | No
         if value == 0 or decimal(value) is None or len(str(decimal(value))) > 40:
             return None
         mantissa, exponent = _scientific(value)
-        moved = str(decimal(Fraction(mantissa) * Fraction(10) ** shift))
-        return text.replace("<m>", moved).replace("<e>", str(exponent - shift))
+        digits = str(decimal(Fraction(mantissa) * Fraction(10) ** shift))
+        return text.replace("<m>", digits).replace("<e>", str(exponent - shift))
 
     return write
 
@@ -163,7 +171,7 @@ POWERS: tuple[Exact, ...] = (
     Surface("a name", "tex", _in_tens(r"x = <m> \times 10^{<e>}")),
 )
 
-UNEVALUATED: tuple[Exact, ...] = (
+CALCULATIONS: tuple[Exact, ...] = (
     of_whole("a sum to be done", "any", "<m> + <k>"),
     of_whole("a sum to be done, boxed", "sealed", "<m>+<k>"),
     of_whole("a product to be done", "any", "<n> * <k> / <k>"),
@@ -202,7 +210,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         (*NUMBER_MISTAKES, *RECIPROCAL, *HUNDREDFOLD),
         (*FRACTION, *DECIMAL, *PERIODS),
         WHOLE_TRAPS,
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits("whole share"),
     ),
@@ -213,8 +221,8 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         (*WHOLE, Surface("per cent", "any", _right_percent), Surface("per cent in LaTeX", "tex", lambda value, rng: rf"{value}\%")),
         (*NUMBER_MISTAKES, *RECIPROCAL),
         (*FRACTION, *DECIMAL, *PERIODS),
-        (*WHOLE_TRAPS, *UNEVALUATED),
-        snares=SNARED,
+        (*WHOLE_TRAPS, *CALCULATIONS),
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits(),
     ),
@@ -222,11 +230,11 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "fraction",
         a_fraction,
         lambda value, rng: Latex(_tex(value)),
-        (*FRACTION, *NEGATIVE, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG, *SUM, *PERCENT),
-        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUNDED, *HUNDREDFOLD),
+        (*FRACTION, *NEGATIVE, *BELOW_ONE, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG, *SUM, *PERCENT),
+        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND, *HUNDREDFOLD),
         (DIGITS,),
         ENDLESS_TRAPS,
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits("whole share"),
     ),
@@ -234,11 +242,11 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "fraction as a number",
         a_fraction,
         lambda value, rng: Number(str(value)),
-        (*FRACTION, *NEGATIVE, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG),
-        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUNDED),
+        (*FRACTION, *NEGATIVE, *BELOW_ONE, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG),
+        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND),
         (DIGITS,),
         (*ENDLESS_TRAPS, *SUM[:1]),
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits(),
     ),
@@ -246,11 +254,11 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "decimal",
         a_decimal,
         _decimal_gold,
-        (*DECIMAL, *FRACTION, *NEGATIVE, *SUM, *PERCENT),
-        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUNDED, *HUNDREDFOLD),
+        (*DECIMAL, *FRACTION, *NEGATIVE, *BELOW_ONE, *SUM, *PERCENT),
+        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND, *HUNDREDFOLD),
         (DIGITS, *PERIODS),
         (),
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits("whole share"),
     ),
@@ -258,11 +266,11 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "decimal as a number",
         a_decimal,
         lambda value, rng: Number(str(decimal(value))),
-        (*DECIMAL, *FRACTION, *NEGATIVE, *PERCENT),
-        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUNDED),
+        (*DECIMAL, *FRACTION, *NEGATIVE, *BELOW_ONE, *PERCENT),
+        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND),
         (DIGITS, *PERIODS),
         SUM[:1],
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits(),
     ),
@@ -271,10 +279,10 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         a_mixed,
         _mixed_gold,
         (*FRACTION, *DECIMAL, *PERIODS, *LONG),
-        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUNDED, *HUNDREDFOLD),
+        (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND, *HUNDREDFOLD),
         (DIGITS,),
         ENDLESS_TRAPS,
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits("whole share"),
     ),
@@ -283,10 +291,10 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         a_repeating,
         _repeating_gold,
         (*PERIODS, *FRACTION, *LONG),
-        (*VALUE_MISTAKES, *TINY_MISTAKES, *ROUNDED, *HUNDREDFOLD),
+        (*VALUE_MISTAKES, *TINY_MISTAKES, *ROUND, *HUNDREDFOLD),
         (DIGITS, *DECIMAL),
         ENDLESS_TRAPS,
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=PLAIN,
         traits=traits("whole share"),
     ),
@@ -298,7 +306,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         (*VALUE_MISTAKES[:8], *HUNDREDFOLD),
         (),
         _power_traps(),
-        snares=SNARED,
+        snares=ALL_SNARES,
         plain=(*POWERS[:2], POWERS[5], POWERS[9]),
         traits=traits("whole share"),
     ),
