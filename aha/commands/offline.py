@@ -89,22 +89,36 @@ def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _arena(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.arena import read_battles, read_styles, scores_of
+    from aha.evals.arena import read_fought, read_styles, scores_of
+    from aha.evals.arena.battles import WRITERS
     from aha.evals.files import data_folder
 
     if arguments.judgments is None:
         raise BadInput("arena_hard: give judgments or battles with --judgments FILE…")
     folder = data_folder(arguments.data)
     version = arguments.protocol or _version(arguments.judgments, folder)
-    battles = read_battles(arguments.judgments, version, arguments.baseline)
-    parts = _parts(battles, version, folder)
+    fought = read_fought(arguments.judgments, version, arguments.baseline)
+    parts = _parts(fought.battles, version, folder)
     styles = read_styles(arguments.answers) if arguments.answers else None
     if styles and not all(style.counted for style in styles.values()):
         terminal.note("arena_hard: protocol: unverified: the answers hold no token counts, so their length is in words and signs")
     terminal.note(
         f"arena_hard: {version}; ci95 resamples battles, as published; ci95_questions whole questions, whose battles hang together"
     )
-    scored = [(part, each) for part, fought in parts.items() for each in scores_of(fought, version, styles, arguments.baseline)]
+    if fought.incomplete or fought.silent:
+        terminal.note(
+            f"arena_hard: left out: {fought.incomplete:,} records with other than two games, {fought.silent:,} games that have no verdict"
+            + (" or whose question has one without" if version == "v2.0" else "")
+        )
+
+    def heartbeat(done: int, of: int) -> None:
+        if done % 20 == 0:
+            terminal.note(f"arena_hard: style control: {done} of {of} resamples fitted")
+
+    scored = []
+    for part, battles in parts.items():
+        baseline = fought.baseline if arguments.baseline else WRITERS.get(part, fought.baseline)
+        scored += [(part, row) for row in scores_of(battles, version, styles, baseline, heartbeat)]
     several = len({each["model"] for _, each in scored}) > 1
     for part, each in scored:
         model = {"model": each.pop("model")}

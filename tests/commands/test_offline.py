@@ -40,6 +40,7 @@ def test_arena_hard_is_one_line_a_model(data, tmp_path, capsys):
     assert [(each["model"], round(each["score"], 2), each["n"]) for each in both] == [
         ("gpt-4-0613", 37.90, 1_244),
         ("gpt-3.5-turbo-0125", 23.34, 1_414),
+        ("gpt-4-0314", 50.0, 0),  # the baseline, by definition
     ]
     one = tmp_path / "one.jsonl"
     one.write_text("\n".join(line for line in battles.read_text().splitlines() if "gpt-4-0613" in line))
@@ -55,6 +56,16 @@ def test_arena_hard_with_answers_says_the_score_without_style(data, capsys):
     _, both, err = said(capsys, "eval", "arena_hard", "--judgments", battles, "--answers", *answers)
     assert all(abs(each["score_style_control"] - each["score"]) < 3 for each in both)
     assert "protocol: unverified" in err
+
+
+def test_a_record_with_one_game_and_a_game_without_verdict_are_left_out_and_counted(tmp_path, capsys):
+    games = [[{"score": "B>A"}, {"score": "A>B"}], [{"score": "B>A"}], [{"score": None}, {"score": "B>A"}], []]
+    rows = [{"question_id": f"q{place}", "model": "mine", "judge": "gpt-4", "games": each} for place, each in enumerate(games)]
+    path = tmp_path / "judgments.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    _, (result,), err = said(capsys, "eval", "arena_hard", "--judgments", path)
+    assert (result["score"], result["n"]) == (pytest.approx(200 / 3), 3)
+    assert "left out: 2 records with other than two games, 1 games that have no verdict" in err
 
 
 def test_the_second_version_is_known_by_its_questions_and_scores_its_parts_apart(data, tmp_path, capsys):

@@ -14,6 +14,7 @@ from aha.evals.files import read_rows
 
 Version = Literal["v0.1", "v2.0"]
 BASELINES: dict[Version, str] = {"v0.1": "gpt-4-0314", "v2.0": "o3-mini-2025-01-31"}
+WRITERS = {"creative_writing": "gemini-2.0-flash-001"}  # a category's own baseline
 TIES = ("tie", "tie (bothbad)")
 FORMS = "question_id, model, judge, games (judgments) or question_id, model_a, model_b, winner (battles)"
 
@@ -27,22 +28,45 @@ class Battle:
     wins: float
 
 
-def read_battles(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> list[Battle]:
-    """Every battle of the files, judgments and battles alike. BadInput for other columns, more than one judge, a judgment given twice.
+@dataclass(frozen=True)
+class Fought:
+    """What files hold: battles of models against the `baseline`, and what is left out of them. `incomplete`: records with other than two
+    games; `silent`: games without a verdict, and in v2.0 the other game of their question."""
 
-    A game without a verdict does not count; in v2.0 the other game of its question does not either."""
+    battles: list[Battle]
+    baseline: str
+    incomplete: int
+    silent: int
+
+
+def read_battles(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> list[Battle]:
+    """Every battle of the files, as `read_fought` has them."""
+    return read_fought(paths, version, baseline).battles
+
+
+def read_fought(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> Fought:
+    """Every battle of the files, judgments and battles alike. BadInput for other columns, more than one judge, a judgment given twice."""
     battles: list[Battle] = []
     judged: Counter[tuple[str, str]] = Counter()
     judges: set[str] = set()
+    incomplete, silent, base = 0, 0, baseline or BASELINES[version]
     for path in paths:
         rows = read_rows(path)
         if "games" in rows[0]:
             for where, row in _numbered(path, rows):
-                judged[_question(where, row), str(row.get("model"))] += 1
+                games = _games(where, row)
+                if len(games) != 2:
+                    incomplete += 1
+                    continue
+                judged[_question(where, row), str(row["model"])] += 1
                 judges.add(str(row.get("judge")))
-                battles += _judged(where, row, version)
+                fought = _judged(where, row, games, version)
+                silent += 2 - len(fought)
+                battles += [battle for game in fought for battle in game]
         else:
-            battles += _fought(path, rows, baseline or BASELINES[version])
+            _check_battles(path, rows)
+            base = _baseline(path, rows, base)
+            battles += [_battle(_question(where, row), row, base) for where, row in _numbered(path, rows)]
     if twice := [key for key, count in judged.items() if count > 1]:
         raise BadInput(f"question {twice[0][0]} of {twice[0][1]} is judged {judged[twice[0]]} times: each counts once; leave a file out")
     if len(judges) > 1:
@@ -50,8 +74,9 @@ def read_battles(paths: Sequence[Path], version: Version = "v0.1", baseline: str
             f"{len(judges)} judges ({', '.join(sorted(judges))}): scores of different judges are not one score; name one's files"
         )
     if not battles:
-        raise BadInput(f"{', '.join(map(str, paths))}: no game has a verdict")
-    return battles
+        left = f" ({incomplete} records have other than two games)" if incomplete else ""
+        raise BadInput(f"{', '.join(map(str, paths))}: no game has a verdict{left}")
+    return Fought(battles, base, incomplete, silent)
 
 
 def _numbered(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -70,18 +95,22 @@ def _other_columns(where: str, row: Mapping[str, Any]) -> BadInput:
     return BadInput(f"{where}: a record has {FORMS}; this one has {', '.join(row)}")
 
 
-def _judged(where: str, row: Mapping[str, Any], version: Version) -> list[Battle]:
-    """The baseline is A in the first game and B in the second."""
+def _games(where: str, row: Mapping[str, Any]) -> list[Any]:
     games = row.get("games")
     if not isinstance(games, list) or "model" not in row:
         raise _other_columns(where, row)
-    if len(games) != 2 or not all(isinstance(game, dict) and "score" in game for game in games):
+    if not all(isinstance(game, dict) and "score" in game for game in games):
         raise BadInput(f"{where}: games are two, each with a score; the baseline's answer stands first in one and second in the other")
+    return games
+
+
+def _judged(where: str, row: Mapping[str, Any], games: Sequence[Any], version: Version) -> list[list[Battle]]:
+    """The battles of each game that counts. The baseline is A in the first game and B in the second."""
     first, second = (_label(where, game["score"]) for game in games)
     if version == "v2.0" and (first is None or second is None):
         return []
-    wins = [1.0 - win for win in first or ()] + list(second or ())
-    return [Battle(_question(where, row), str(row["model"]), win) for win in wins]
+    wins = [None if first is None else [1.0 - win for win in first], second]
+    return [[Battle(_question(where, row), str(row["model"]), win) for win in game] for game in wins if game is not None]
 
 
 def _label(where: str, score: object) -> tuple[float, ...] | None:
@@ -93,14 +122,12 @@ def _label(where: str, score: object) -> tuple[float, ...] | None:
     return wins
 
 
-def _fought(path: Path, rows: Sequence[dict[str, Any]], baseline: str) -> list[Battle]:
+def _check_battles(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     for where, row in _numbered(path, rows):
         if not {"model_a", "model_b", "winner"} <= row.keys():
             raise _other_columns(where, row)
         if row["winner"] not in ("model_a", "model_b", *TIES):
             raise BadInput(f"{where}: winner is {str(row['winner'])[:40]!r}; it is model_a, model_b or tie")
-    base = _baseline(path, rows, baseline)
-    return [_battle(_question(where, row), row, base) for where, row in _numbered(path, rows)]
 
 
 def _baseline(path: Path, rows: Sequence[dict[str, Any]], usual: str) -> str:

@@ -84,10 +84,9 @@ def _between(values: Floats, tail: float) -> tuple[float, float]:
 
 def bradley_terry(battles: Sequence[Battle]) -> dict[str, float]:
     """The same scores by the published way: a logistic fit of Elo points without penalty, read as win rates against the baseline."""
-    models = [BASELINE, *dict.fromkeys(battle.model for battle in battles)]
-    design, wins = one_hot(battles, models)
-    points = ELO * fit(log(10) * design, wins, penalty=1e-9)
-    return {model: expected(points[number] - points[0]) for number, model in enumerate(models) if number}
+    table = Table.of(battles)
+    points = ELO * fit(table, penalty=1e-9, unit=log(10))
+    return {model: expected(points[number] - points[0]) for number, model in enumerate(table.models) if number}
 
 
 def expected(points: float) -> float:
@@ -95,25 +94,59 @@ def expected(points: float) -> float:
     return float(100 / (1 + 10 ** (-points / ELO)))
 
 
-def one_hot(battles: Sequence[Battle], models: Sequence[str]) -> tuple[Floats, Floats]:
-    """A row a battle: +1 for its model, -1 for the baseline, which is the first of `models`; and how much of it the model won."""
-    number = {model: place for place, model in enumerate(models)}
-    design = np.zeros((len(battles), len(models)))
-    design[:, 0] = -1.0
-    design[np.arange(len(battles)), [number[battle.model] for battle in battles]] = 1.0
-    return design, np.asarray([battle.wins for battle in battles])
+@dataclass(frozen=True)
+class Table:
+    """Battles as columns. `models`: the baseline first; `number`: of each battle's model; `wins`: how much of it the model won; `styles`: a
+    column for each difference in style that is controlled for, none without."""
+
+    models: tuple[str, ...]
+    number: npt.NDArray[np.int64]
+    wins: Floats
+    styles: Floats
+
+    @classmethod
+    def of(cls, battles: Sequence[Battle], baseline: str = BASELINE, styles: Floats | None = None) -> Table:
+        """Of battles and, a row each, their differences in style."""
+        models = {model: place for place, model in enumerate((baseline, *dict.fromkeys(battle.model for battle in battles)))}
+        number = np.asarray([models[battle.model] for battle in battles])
+        wins = np.asarray([battle.wins for battle in battles])
+        return cls(tuple(models), number, wins, np.zeros((len(battles), 0)) if styles is None else styles)
+
+    def by_model(self, values: Floats) -> Floats:
+        """The sums of the battles' values by model, and for the baseline, which loses what the others win, less all of them."""
+        sums: Floats = np.bincount(self.number, weights=values, minlength=len(self.models)).astype(np.float64)
+        sums[0] = -values.sum()
+        return sums
 
 
-def fit(design: Floats, wins: Floats, penalty: float, weight: float = 1.0) -> Floats:
-    """The coefficients that minimise weight · cross-entropy + penalty / 2 · |w|², by Newton's steps."""
-    found = np.zeros(design.shape[1])
+def fit(table: Table, penalty: float, unit: float = 1.0, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
+    """The strengths of the models, then the weights of the styles, that minimise Σ counts · cross-entropy + penalty / 2 · |w|² by Newton's
+    steps, where a battle's log-odds are unit · (its model's strength - the baseline's) + its styles · their weights.
+
+    Nothing here has a column for each model: sums over each model's battles are all that a step needs."""
+    models, styles = len(table.models), table.styles
+    weights = np.zeros(models + styles.shape[1]) if start is None else start
     for _ in range(STEPS):
-        chance = np.exp(-np.logaddexp(0.0, -design @ found))
-        slope = weight * design.T @ (chance - wins) + penalty * found
-        bend = weight * design.T @ (design * (chance * (1 - chance))[:, None]) + penalty * np.eye(len(found))
-        step = np.linalg.solve(bend, slope)
+        odds = unit * (weights[table.number] - weights[0]) + styles @ weights[models:]
+        chance = np.exp(-np.logaddexp(0.0, -odds))
+        missed = counts * (chance - table.wins)
+        slope = np.concatenate([unit * table.by_model(missed), styles.T @ missed]) + penalty * weights
+        step = np.linalg.solve(_bend(table, counts * chance * (1 - chance), unit) + penalty * np.eye(len(weights)), slope)
         step *= min(1.0, 5.0 / float(np.abs(step).max() or 1.0))
-        found = found - step
+        weights = weights - step
         if np.abs(step).max() < 1e-10:
             break
-    return found
+    return weights
+
+
+def _bend(table: Table, curves: Floats, unit: float) -> Floats:
+    """The second derivatives, from each battle's."""
+    models, styles = len(table.models), table.styles
+    bend = np.zeros((models + styles.shape[1],) * 2)
+    own = table.by_model(curves)
+    bend[range(models), range(models)] = unit**2 * np.abs(own)
+    bend[0, 1:models] = bend[1:models, 0] = -(unit**2) * own[1:]
+    for place, column in enumerate(styles.T, start=models):
+        bend[:models, place] = bend[place, :models] = unit * table.by_model(curves * column)
+    bend[models:, models:] = styles.T @ (styles * curves[:, None])
+    return bend

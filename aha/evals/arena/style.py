@@ -6,19 +6,20 @@ controlled together or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 from typing import Literal
 
 import numpy as np
 
 from aha.errors import BadInput
 from aha.evals.arena.battles import BASELINES, Battle, Version
-from aha.evals.arena.ratings import Floats, expected, fit, one_hot
+from aha.evals.arena.ratings import ELO, Floats, Table, expected, fit
 from aha.evals.arena.writing import Style
 
 RESAMPLES = 100
+Heartbeat = Callable[[int, int], None]  # fits that are done, and how many there will be
 
 
 @dataclass(frozen=True)
@@ -38,38 +39,39 @@ def controlled_ratings(
     baseline: str | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    heartbeat: Heartbeat = lambda done, of: None,
 ) -> list[Controlled]:
     """v0.1: one fit with an L2 penalty, its score and the 95 % interval of resampled battles. v2.0: the median and the 90 % interval of
-    fits without penalty. BadInput for an answer that is missing."""
+    fits without penalty. BadInput for an answer that is missing. `heartbeat` hears of every fit."""
     base = baseline or BASELINES[version]
-    models = [base, *dict.fromkeys(battle.model for battle in battles)]
-    design, wins = one_hot(battles, models)
-    rows = np.column_stack([design, _differences(battles, styles, base, version)])
-    draw = np.random.default_rng(seed)
-    drawn = np.asarray([_scores(rows[chosen], wins[chosen], len(models), version) for chosen in _resampled(draw, len(rows), resamples)])
-    whole = _scores(rows, wins, len(models), version) if version == "v0.1" else np.median(drawn, axis=0)
+    table = Table.of(battles, base, _differences(battles, styles, base, version))
+    first = _fit(table, version)
+    draw, drawn = np.random.default_rng(seed), []
+    for done in range(resamples):
+        chosen = np.bincount(draw.integers(0, len(battles), len(battles)), minlength=len(battles)).astype(np.float64)
+        drawn.append(_scores(_fit(table, version, chosen, first), len(table.models), version))
+        heartbeat(done + 1, resamples)
+    whole = _scores(first, len(table.models), version) if version == "v0.1" else np.median(drawn, axis=0)
     level: Literal[95, 90] = 95 if version == "v0.1" else 90
     low, high = np.percentile(drawn, [50 - level / 2, 50 + level / 2], axis=0)
     return [
         Controlled(model, float(whole[number]), (float(low[number]), float(high[number])), level)
-        for number, model in enumerate(models)
+        for number, model in enumerate(table.models)
         if number
     ]
 
 
-def _resampled(draw: np.random.Generator, battles: int, times: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    return [draw.integers(0, battles, battles) for _ in range(times)]
-
-
-def _scores(rows: Floats, wins: Floats, models: int, version: Version) -> Floats:
+def _fit(table: Table, version: Version, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
     """v0.1 counts every battle twice and works in units of ln 10, which the penalty feels."""
     if version == "v0.1":
-        scaled = rows.copy()
-        scaled[:, :models] *= log(10)
-        found = fit(scaled, wins, penalty=1.0, weight=2.0)
-        return np.asarray([expected(400 * (each - found[0])) for each in found[:models]])
-    found = fit(rows, wins, penalty=1e-6)
-    return np.asarray([100 / (1 + exp(found[0] - each)) for each in found[:models]])
+        return fit(table, penalty=1.0, unit=log(10), counts=2.0 * counts, start=start)
+    return fit(table, penalty=1e-6, counts=counts, start=start)
+
+
+def _scores(weights: Floats, models: int, version: Version) -> Floats:
+    """Win rates in per cent against the baseline, which comes first."""
+    elo = ELO if version == "v0.1" else ELO / log(10)
+    return np.asarray([expected(elo * (strength - weights[0])) for strength in weights[:models]])
 
 
 def _differences(battles: Sequence[Battle], styles: Mapping[tuple[str, str], Style], baseline: str, version: Version) -> Floats:

@@ -11,7 +11,7 @@ from typing import Any
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 from aha.evals.arena import Version, read_answers, read_battles, scores_of, style_of, verdict
-from aha.evals.arena.battles import BASELINES
+from aha.evals.arena.battles import BASELINES, WRITERS
 from aha.evals.arena.judge import wins_of_a
 from aha.evals.examined import result_of
 from aha.evals.exams.exam import LONGEST_VOTE, Exam, Item, Judged
@@ -22,8 +22,6 @@ from aha.protocols import Sampling
 from aha.redact import hide_tree
 from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
 
-CREATIVE = "creative_writing"
-WRITERS = {CREATIVE: "gemini-2.0-flash-001"}  # a category's own baseline
 JUDGMENTS, ANSWERS = "judgments.jsonl", "answers.jsonl"
 LOST = ("A>>B", "B>>A")  # by whom: the baseline is A, then B
 _SHOWN = Prompt(SHOWN, published=True)

@@ -72,7 +72,8 @@ def test_several_files_are_one_table(tmp_path):
     [
         ([{"question": "q", "answer": "a"}], "this one has question, answer"),
         ([judged("A", "A>B")], "the score is 'A'; it is one of A>>B"),
-        ([judged("A>B", "A>B") | {"games": [{"score": "A>B"}]}], "games are two, each with a score"),
+        ([judged("A>B", "A>B") | {"games": [{"label": "A>B"}]}], "games are two, each with a score"),
+        ([judged("A>B", "A>B") | {"games": [{"score": "A>B"}]}], "no game has a verdict (1 records have other than two games)"),
         ([judged("A>B", "A>B"), judged("A>B", "A>B")], "question q1 of mine is judged 2 times"),
         ([judged("A>B", "A>B"), judged("A>B", "A>B", "q2", judge="gpt-5")], "2 judges (gpt-4, gpt-5)"),
         ([judged(None, None)], "no game has a verdict"),

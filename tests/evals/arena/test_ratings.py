@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.arena import Battle, Style, bradley_terry, controlled_ratings, ratings, read_battles, read_styles, style_of
-from aha.evals.arena.ratings import expected
+from aha.evals.arena import Battle, Style, bradley_terry, controlled_ratings, ratings, read_battles, read_styles, scores_of, style_of
+from aha.evals.arena.ratings import Table, expected, fit
 
 BATTLES = "arena_hard/v0.1/arena_hard_battles_gpt-4-1106-preview.jsonl"
 
@@ -110,6 +112,61 @@ def test_published_answers_move_published_scores_a_little(published):
     scores = {each.model: each.score for each in controlled_ratings(read_battles([published(BATTLES)]), styles, resamples=5)}
     assert scores["gpt-4-0613"] == pytest.approx(37.9, abs=3)
     assert scores["gpt-3.5-turbo-0125"] == pytest.approx(23.3, abs=3)
+
+
+def crowd(models: int, battles: int, seed: int = 0) -> tuple[list[Battle], dict[tuple[str, str], Style]]:
+    """A made-up table: models of many strengths and styles, whose longer answers win more often than they should."""
+    draw = np.random.default_rng(seed)
+    questions = [f"q{number}" for number in range(battles // 2)]
+    styles = {("gpt-4-0314", question): Style(*map(float, draw.integers(1, 400, 4))) for question in questions}
+    fought = []
+    for number in range(models):
+        for question in questions:
+            own = styles[f"m{number}", question] = Style(*map(float, draw.integers(1, 200 + 10 * number, 4)))
+            longer = own.length > styles["gpt-4-0314", question].length
+            chance = 1 / (1 + np.exp(number / 20 - 2 + (0.5 if not longer else -0.5)))
+            fought += [
+                Battle(question, f"m{number}", win) for win in draw.choice((0.0, 0.5, 1.0), 2, p=(0.9 - 0.8 * chance, 0.1, 0.8 * chance))
+            ]
+    return fought, styles
+
+
+def test_sums_over_models_fit_what_a_column_for_each_model_fits():
+    fought, _ = crowd(5, 60)
+    table = Table.of(fought, "gpt-4-0314", np.random.default_rng(1).normal(size=(len(fought), 4)))
+    columns = np.zeros((len(fought), 6))
+    columns[:, 0], columns[np.arange(len(fought)), table.number] = -2.0, 2.0
+    rows = np.column_stack([columns, table.styles])
+    weights = fit(table, penalty=0.5, unit=2.0, counts=3.0)
+    missed = 3.0 * (1 / (1 + np.exp(-rows @ weights)) - table.wins)
+    assert np.abs(rows.T @ missed + 0.5 * weights).max() < 1e-8  # no slope in any direction
+
+
+def test_a_table_as_large_as_the_published_one_is_fitted_in_seconds():
+    fought, styles = crowd(72, 200)
+    beats: list[tuple[int, int]] = []
+    start = time.process_time()
+    rated = controlled_ratings(fought, styles, resamples=10, heartbeat=lambda done, of: beats.append((done, of)))
+    assert time.process_time() - start < 4  # with a column for each model it was 1 s a fit
+    assert len(rated) == 72
+    assert beats == [(done, 10) for done in range(1, 11)]
+
+
+def test_the_baselines_own_row_is_fifty_whatever_its_own_battles_say():
+    battles = [Battle(f"q{number}", model, 1.0) for number in range(4) for model in ("mine", "yours", "gpt-4-0314")]
+    styles = {
+        (model, battle.question): Style(number, 1, 2, 3)
+        for number, battle in enumerate(battles)
+        for model in ("mine", "yours", "gpt-4-0314")
+    }
+    for some in (battles, [battle for battle in battles if battle.model == "gpt-4-0314"]):
+        own = scores_of(some, "v0.1", styles)[-1]
+        assert (own["model"], own["score"], own["ci95"], own["n"]) == ("gpt-4-0314", 50.0, [50.0, 50.0], 4)
+        assert (own["score_style_control"], own["ci95_style_control"]) == (50.0, [50.0, 50.0])
+
+
+def test_one_model_has_one_row():
+    assert [row["model"] for row in scores_of([Battle("q", "mine", 1.0)], "v0.1")] == ["mine"]
 
 
 def test_an_answer_that_is_missing_is_named():
