@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from aha.backends.openai_budget import Ledger, Spent
 from aha.backends.openai_cache import Cache, key_of
 from aha.backends.openai_call import Server
 from aha.backends.openai_endpoint import FORM, Endpoint
+from aha.backends.openai_pulse import Pulse
 from aha.errors import AhaError, BadInput, EndpointDown
 from aha.json_text import parse_json
 from aha.protocols import ASK_ONCE, Asking, Sampling
@@ -73,6 +75,7 @@ class OpenAiChat:
         self._loop = EventLoop(f"chat with {endpoint.host}")
         self._ended = weakref.finalize(self, self._loop.close)
         self._server: Server | None = None
+        self._pulse = Pulse(self._loop, lambda: self._open().models())
         self._slots = asyncio.Semaphore(asking.in_flight)
         self.lowered: int | None = None  # new tokens at most in the call that was allowed the fewest, where it was fewer than asked for
         self._not_before = 0.0  # by the loop's clock: no call leaves earlier, since the server asked for a pause
@@ -163,21 +166,38 @@ class OpenAiChat:
         if ended_by:
             raise ended_by
         if failures:
-            kept = "; what was answered is in its cache" if self.cache.folder else ""
-            raise EndpointDown(f"{self}: {len(failures):,} of {len(wanted):,} replies did not come; the last: {failures[-1].reason}{kept}")
+            raise EndpointDown(
+                f"{self}: {len(failures):,} of {len(wanted):,} replies did not come; the last: {failures[-1].reason}{self._kept}"
+            )
 
     def _next(self, results: Results, left: int) -> Got:
-        longest = self.asking.deadline_s * 1.1 + SLACK_S
         try:
-            got = results.get(timeout=longest)
+            got = self._awaited(results, left)
             if isinstance(got, Got):
                 return got
             got.result(timeout=0)
-        except queue.Empty:
-            raise EndpointDown(f"{self}: nothing came for {longest:g} s, with {left:,} replies to come") from None
         except CancelledError:
             pass
         raise EndpointDown(f"{self}: it was closed with {left:,} replies to come")
+
+    def _awaited(self, results: Results, left: int) -> Got | Future[None]:
+        """The next result. EndpointDown where none comes in time, or the server no longer answers anything."""
+        began, longest = time.monotonic(), self.asking.deadline_s * 1.1 + SLACK_S
+        while (silent := time.monotonic() - began) < longest:
+            try:
+                return results.get(timeout=min(longest - silent, self._pulse.wait_s or longest))
+            except queue.Empty:
+                if self._pulse.wait_s is not None and self._pulse.is_gone():
+                    silent = time.monotonic() - began
+                    raise EndpointDown(
+                        f"{self}: nothing came for {silent:.0f} s, and it no longer answers anything else, as it did before: it hangs, "
+                        f"with {left:,} replies to come{self._kept}"
+                    ) from None
+        raise EndpointDown(f"{self}: nothing came for {longest:g} s, with {left:,} replies to come")
+
+    @property
+    def _kept(self) -> str:
+        return "; what was answered is in its cache" if self.cache.folder else ""
 
     # --- in the event loop ---
 
