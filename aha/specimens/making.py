@@ -77,7 +77,7 @@ def rules(family: str, side: Side) -> tuple[Rule, ...]:
     return (
         *(Rule(side, mistake.name, mistake) for mistake in of.mistakes),
         *(Rule(side, trap.name, trap) for trap in of.traps),
-        *(Rule(side, snare.text, snare) for snare in snares),
+        *(Rule(side, _name(snare), snare) for snare in snares),
         Rule(side, "nothing claimed", SHORT),
         Rule(side, "a flood", FLOODS),
     )
@@ -94,6 +94,11 @@ def _traits(family: str) -> frozenset[str]:
     """All traits that values of the family have."""
     of, rng = BY_NAME[family], Random(family)
     return frozenset().union(*(of.traits(of.draw(rng)) for _ in range(100)))
+
+
+def _name(template: Template) -> str:
+    """Its text, a long one in short."""
+    return template.text if len(template.text) <= 200 else f"{template.text[:20].rstrip()} ... {template.text[-20:].lstrip()}"
 
 
 def _joins(template: Template) -> bool:

@@ -35,6 +35,8 @@ from ¶ to §
 § to ¶
 ¶ to §
 somewhere from § up to ¶
+§, give or take one
+§ plus or minus ¶
 mindestens §
 höchstens §
 mehr als §

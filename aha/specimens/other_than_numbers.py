@@ -194,6 +194,11 @@ Table §
 Chapter §
 see Equation (§)
 I don't know (§ tries)
+I tried § times and failed.
+a multiple of §
+divisible by §
+a number that ends in §
+a number of § digits
 § §
 0.§
 §.§

@@ -25,6 +25,13 @@ The answer is:⏎⏎§
 Answer:⏎§
 ### Final Answer⏎**§**
 ### Final Answer⏎§
+## Answer⏎§
+**Answer**: §
+**Final Answer**: §
+**Final Answer**⏎⏎§
+Final Answer: **§**
+The answer is ***§***.
+Answer: §⏎⏎Explanation: we add the parts.
 <answer>§</answer>
 <answer>The answer is §.</answer>
 **§**
@@ -76,6 +83,8 @@ $\fbox{§}$
 ◊⏎⏎\boxed{§}
 ◊⏎⏎Therefore the answer is \boxed{§}.
 ◊⏎⏎$$\boxed{§}$$
+◊ So we get $\boxed{§}$.⏎⏎**Final Answer**⏎⏎$\boxed{§}$
+**Final Answer**⏎\boxed{§}
 ◊◊◊⏎⏎\boxed{§}
 ◊ So the answer is $\boxed{§}$, as was to be shown.
 \boxed{§}⏎⏎This completes the solution.

@@ -41,6 +41,7 @@ It would be § if we forgot the carry; the answer is ¶.
 If the answer were §, we would have a contradiction. The answer is ¶.
 The answer was thought to be §, but it is ¶.
 Answer: ¶⏎(Not §.)
+Somebody says that the answer is §. I disagree: it is ¶.
 ~~§~~
 The answer is ~~§~~ ¶.
 Die Antwort ist nicht §.
@@ -68,6 +69,10 @@ It is not $§$ but $¶$.
 \boxed{\xcancel{§}}
 \boxed{\cancel{§} ¶}
 \boxed{\phantom{§}}
+The answer is \boxed{¶} and not \boxed{§}.
+The answer is \boxed{¶}, not \boxed{§}.
+The answer is \boxed{¶}. (A wrong answer would be \boxed{§}.)
+The answer is \boxed{¶}, although some would say \boxed{§}.
 \boxed{\lnot §}
 """,
     MATHS,
@@ -89,6 +94,8 @@ The answer is § (or ¶).
 The answer is §, but it might be ¶.
 I am torn between § and ¶.
 One of § and ¶.
+The answer is § if n is even and ¶ if n is odd.
+If I had to choose between § and ¶, I could not.
 The answer is one of the following: §, ¶.
 Possible answers: § or ¶
 Die Antwort ist § oder ¶.
@@ -197,6 +204,7 @@ THOUGHTS = templates(
 ) + templates(
     r"""
 <think>◊⏎⏎\boxed{§}
+<think>◊◊◊⏎⏎\boxed{§}
 <think>\boxed{§}</think>
 <think>\boxed{§}</think>I do not know.
 <think>\boxed{§}</think>\boxed{¶}
@@ -240,4 +248,9 @@ The answer is $§ = ¶$.
     needs={"number"},
 )
 
-SNARES: tuple[Template, ...] = (*DENIALS, *HEDGES, *LISTS_OF_TWO, *OTHER_LAST, *THOUGHTS, *RUNS_ON, *EQUATIONS)
+FAR_APART = (
+    Template("The answer is not" + " " * 30_000 + "§."),
+    Template("It is anything but" + "\n" * 10_000 + "§."),
+)  # for who reads the end
+
+SNARES: tuple[Template, ...] = (*DENIALS, *FAR_APART, *HEDGES, *LISTS_OF_TWO, *OTHER_LAST, *THOUGHTS, *RUNS_ON, *EQUATIONS)
