@@ -171,14 +171,18 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
     from aha.grading.sandbox import open_sandbox
     from aha.grading.sandbox.attacks import attacked
 
-    came = attacked(lambda: open_sandbox(tier))
-    held = [each for each in came if each.contained]
+    assault = attacked(lambda: open_sandbox(tier))
+    held, came = assault.contained, assault.came
     listed = [{"name": each.attack.name, "contained": each.contained, "verdict": each.outcome.verdict, "said": each.line} for each in came]
-    terminal.tell("tier", tier=tier, present=True, contained=len(held), attacks=len(came), each=listed)
-    terminal.say(f"{tier}: {len(held)} of {len(came)} attacks contained")
+    terminal.tell(
+        "tier", tier=tier, present=True, contained=held, attacks=len(came), not_compiled=assault.not_compiled or None, each=listed
+    )
+    terminal.say(f"{tier}: {held} of {len(came)} attacks contained")
+    if assault.not_compiled:
+        terminal.say(f"  no compiled program was among them: {plain(assault.not_compiled)}")
     for each in came:
         terminal.say(f"  {plain(each.line)}")
-    return len(held) == len(came)
+    return held == len(came)
 
 
 # --- serve ------------------------------------------------------------------------------------------------------------

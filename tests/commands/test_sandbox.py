@@ -127,7 +127,7 @@ def test_every_tier_here_withstands_the_attacks(capsys: pytest.CaptureFixture[st
     assert main(["sandbox", "test", "--json"]) == 0
     said = {row["tier"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
     for tier in HERE:
-        assert said[tier]["contained"] == said[tier]["attacks"] == 13
+        assert said[tier]["contained"] == said[tier]["attacks"] == (13 if said[tier]["not_compiled"] else 20)
     assert all(row["reason"] for row in said.values() if not row["present"])
 
 

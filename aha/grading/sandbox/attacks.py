@@ -1,4 +1,4 @@
-"""A dozen hostile programs of our own: what a tier must withstand before strangers' programs are trusted to it.
+"""Hostile programs of our own: what a tier must withstand before strangers' programs are trusted to it.
 
 Each is harmless where nothing holds it back, and prints BREACH with what it reached. They take what there is to reach from stdin.
 """
@@ -14,7 +14,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox, Verdict
+from aha.grading.sandbox.attacks_compiled import PROGRAMS
+from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Sandbox, Verdict
 
 LIMITS = Limits(cpu_s=0.1, wall_s=0.9, memory_mb=256, output_bytes=100_000)
 BREACH = b"BREACH"
@@ -29,6 +30,7 @@ class Attack:
     name: str
     source: str
     ends: tuple[Verdict, ...] = ANY
+    language: Language = "python"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,18 @@ class Attacked:
         said = (self.outcome.stdout + self.outcome.stderr).decode("utf-8", "replace")
         reached = next((line for line in said.splitlines() if "BREACH" in line), self.outcome.reason)
         return f"BREACHED   {self.attack.name} ({self.outcome.verdict}): {self.harmed or reached[:200]}"
+
+
+@dataclass(frozen=True)
+class Assault:
+    """What came of all attacks on a tier. `not_compiled`: why none of them was a compiled program; empty where some were."""
+
+    came: tuple[Attacked, ...]
+    not_compiled: str = ""
+
+    @property
+    def contained(self) -> int:
+        return sum(each.contained for each in self.came)
 
 
 ATTACKS = (
@@ -171,13 +185,23 @@ ctypes.string_at(0)
 )
 
 
-def attacked(opening: Callable[[], Sandbox]) -> list[Attacked]:
-    """Every attack on a sandbox of its own, two at a time, and at last a harmless program."""
+COMPILED = tuple(Attack(name, source, ends, "cpp") for name, (source, ends) in PROGRAMS.items())
+
+
+def attacked(opening: Callable[[], Sandbox]) -> Assault:
+    """Every attack on a sandbox of its own, two at a time, and at last a harmless program. Compiled ones where the tier compiles."""
     with _reachable() as (secret, listener), closing(opening()) as sandbox, ThreadPoolExecutor(2) as pool:
         stdin = f"{secret}\n{listener.getsockname()[1]}\n".encode()
-        ended = pool.map(lambda attack: sandbox.run(Job(attack.source, stdin, limits=LIMITS)), ATTACKS)
-        came = [Attacked(attack, outcome) for attack, outcome in zip(ATTACKS, ended, strict=True)]
-        return [*came, _afterwards(sandbox)]
+        not_compiled = _why_not_compiled(sandbox)
+        attacks = ATTACKS if not_compiled else ATTACKS + COMPILED
+        ended = pool.map(lambda attack: sandbox.run(Job(attack.source, stdin, attack.language, LIMITS)), attacks)
+        came = [Attacked(attack, outcome) for attack, outcome in zip(attacks, ended, strict=True)]
+        return Assault((*came, _afterwards(sandbox)), not_compiled)
+
+
+def _why_not_compiled(sandbox: Sandbox) -> str:
+    ended = sandbox.run(Job("int main() {}", b"", "cpp", LIMITS))
+    return ended.reason or "it runs no C++" if ended.verdict == "INFRA" else ""
 
 
 def _afterwards(sandbox: Sandbox) -> Attacked:

@@ -8,27 +8,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aha.grading.sandbox import AUTOMATIC, Tier, open_sandbox, tiers
-from aha.grading.sandbox.attacks import Attacked, attacked
+from aha.grading.sandbox.attacks import Assault, attacked
 from aha.types import Asserts, Calls, Reference, Stdio
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`why`: in words; `attacks`: each, with what came of it."""
+    """`why`: in words; `assault`: what came of the attacks on it."""
 
     tier: Tier
     why: str
-    attacks: tuple[Attacked, ...]
+    assault: Assault
 
     @property
     def holds(self) -> bool:
-        return all(each.contained for each in self.attacks)
+        return self.assault.contained == len(self.assault.came)
 
     def lines(self) -> list[str]:
         """For a person, one thought a line."""
-        held = sum(each.contained for each in self.attacks)
-        first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {held} of {len(self.attacks)} attacks."
-        return [first, *(each.line for each in self.attacks if not each.contained)]
+        held, came = self.assault.contained, self.assault.came
+        first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {held} of {len(came)} attacks."
+        left_out = [f"No compiled program was among them: {self.assault.not_compiled}."] if self.assault.not_compiled else []
+        return [first, *left_out, *(each.line for each in came if not each.contained)]
 
 
 def standing(references: Iterable[Reference], asked: Tier | Literal["auto"] = "auto") -> Standing | None:
@@ -38,7 +39,7 @@ def standing(references: Iterable[Reference], asked: Tier | Literal["auto"] = "a
         return None
     with closing(open_sandbox(asked, workers=1)) as opened:
         tier = opened.tier
-    return Standing(tier, _why(tier, asked), () if tier == "unsafe" else tuple(attacked(lambda: open_sandbox(tier))))
+    return Standing(tier, _why(tier, asked), Assault(()) if tier == "unsafe" else attacked(lambda: open_sandbox(tier)))
 
 
 def _why(tier: Tier, asked: Tier | Literal["auto"]) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aha.grading.sandbox import Job, Outcome, Tier, tiers
-from aha.grading.sandbox.attacks import ATTACKS, attacked
+from aha.grading.sandbox.attacks import ATTACKS, COMPILED, Assault, attacked
 from aha.grading.sandbox.standing import Standing, standing
 from aha.types import Number, Stdio
 
@@ -25,9 +25,13 @@ class Scripted:
         pass
 
 
+def scripted(verdict, stdout: bytes = b"") -> Assault:
+    return attacked(lambda: Scripted(Outcome(verdict, stdout, b"", None, 0, 0, 0, f"the reason of {verdict}")))
+
+
 def outcomes(verdict, stdout: bytes = b"") -> list[str]:
     """The attacks that a sandbox with this one outcome is said to contain."""
-    return [each.attack.name for each in attacked(lambda: Scripted(Outcome(verdict, stdout, b"", None, 0, 0, 0))) if each.contained]
+    return [each.attack.name for each in scripted(verdict, stdout).came if each.contained]
 
 
 def test_an_attack_that_says_breach_was_not_contained():
@@ -46,8 +50,19 @@ def test_a_sandbox_that_is_dead_afterwards_did_not_hold():
     assert outcomes("TLE")[-1] != "leave the next program alone"
 
 
-def test_there_are_a_dozen_attacks_with_a_name_each():
-    assert len({each.name for each in ATTACKS}) == len(ATTACKS) == 12
+def test_there_are_a_dozen_attacks_and_seven_compiled_ones_with_a_name_each():
+    assert (len(ATTACKS), len(COMPILED)) == (12, 7)
+    assert len({each.name for each in ATTACKS + COMPILED}) == 19
+
+
+def test_compiled_programs_attack_where_the_tier_compiles():
+    assert [each.attack.language for each in scripted("OK").came].count("cpp") == 7 and scripted("OK").not_compiled == ""
+
+
+def test_where_nothing_compiles_no_compiled_program_attacks_and_the_reason_is_told():
+    assert [each.attack.language for each in scripted("INFRA").came].count("cpp") == 0
+    lines = Standing("bwrap", "the strongest there is", scripted("INFRA")).lines()
+    assert lines[1] == "No compiled program was among them: the reason of INFRA."
 
 
 def test_problems_without_code_need_no_sandbox():
@@ -59,11 +74,12 @@ def test_the_doctor_says_the_tier_and_why():
     found = standing([Number("3"), CODE])
     assert found is not None and found.holds
     assert found.lines()[0].startswith(f"Programs run in the sandbox tier {found.tier}, ")
-    assert found.lines()[0].endswith("it contained 13 of 13 attacks.")
+    number = len(ATTACKS) + 1 + (0 if found.assault.not_compiled else len(COMPILED))
+    assert found.lines()[0].endswith(f"it contained {number} of {number} attacks.")
 
 
 def test_a_weaker_tier_is_named_with_the_reason():
-    assert Standing("wasm", "since no stronger one works here (bwrap: not installed)", ()).lines() == [
+    assert Standing("wasm", "since no stronger one works here (bwrap: not installed)", Assault(())).lines() == [
         "Programs run in the sandbox tier wasm, since no stronger one works here (bwrap: not installed); it contained 0 of 0 attacks."
     ]
 
@@ -71,4 +87,4 @@ def test_a_weaker_tier_is_named_with_the_reason():
 @pytest.mark.skipif(tiers()["unsafe"] is not None, reason="no unsafe tier here")
 def test_the_tier_that_holds_nothing_back_is_not_attacked():
     found = standing([CODE], "unsafe")
-    assert found is not None and (found.why, found.attacks) == ("as asked for, which holds nothing back", ())
+    assert found is not None and (found.why, found.assault) == ("as asked for, which holds nothing back", Assault(()))
