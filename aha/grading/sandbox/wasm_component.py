@@ -18,6 +18,7 @@ from aha.errors import BadInput, DiskTrouble
 
 NEEDS = {"wasmtime": "50", "componentize-py": "0.25"}  # the parts of their interfaces that are used change between these
 INSTALL = "pip install 'aha[sandbox]'"
+ELSEWHERE = "set XDG_CACHE_HOME to a folder that can"
 GUEST = Path(__file__).with_name("wasm_guest.txt")
 WORKER = Path(__file__).with_name("wasm_worker.py")
 WORLD = "package aha:sandbox;\n\nworld program {\n  import pause: func(ns: u64);\n  export run: func(source: string) -> s32;\n}\n"
@@ -29,13 +30,17 @@ def why_not(needs: Mapping[str, str] = NEEDS) -> str | None:
     """Why no component can be had here; None where one can."""
     if sys.platform == "win32":
         return "runs on Linux and macOS only"
+    try:
+        there = _there(kept())
+    except OSError as error:
+        return f"{kept().parent} cannot be read ({error.strerror}): {ELSEWHERE}"
     for name, version in needs.items():
-        unused = name == "componentize-py" and kept().exists()
+        unused = name == "componentize-py" and there
         if not unused and (wrong := _wrong(name, version)) is not None:
             return f"{wrong}: {INSTALL}"
-    if kept().exists() or _writable(kept().parent):
-        return None
-    return f"{kept().parent} cannot be written: set XDG_CACHE_HOME to a folder that can"
+    if there:
+        return None if kept().is_file() and os.access(kept(), os.R_OK) else f"{kept()} cannot be read: remove it, or {ELSEWHERE}"
+    return None if _writable(kept().parent) else f"{kept().parent} cannot be written: {ELSEWHERE}"
 
 
 def component() -> Path:
@@ -43,9 +48,12 @@ def component() -> Path:
     if (reason := why_not()) is not None:
         raise BadInput(f"sandbox wasm: {reason}")
     path = kept()
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _build_once(path)
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _build_once(path)
+    except OSError as error:
+        raise DiskTrouble(f"{path.parent}: the WebAssembly sandbox cannot be kept there ({error.strerror})") from error
     if path.stat().st_uid not in (os.getuid(), 0) or path.stat().st_mode & 0o022:
         raise BadInput(f"{path} can be changed by somebody else and holds machine code: remove it, and it is built again")
     return path
@@ -85,9 +93,18 @@ def _wrong(name: str, version: str) -> str | None:
     return None if f"{found}.".startswith(f"{version}.") else f"{name} {found} is installed, where {version} is needed"
 
 
+def _there(path: Path) -> bool:
+    """Whether there is something; `OSError` where a folder on the way may not be searched, or the name is none."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def _writable(folder: Path) -> bool:
-    present = next(each for each in (folder, *folder.parents) if each.exists())
-    return os.access(present, os.W_OK | os.X_OK)
+    present = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    return present.is_dir() and os.access(present, os.W_OK | os.X_OK)
 
 
 # --- building ---------------------------------------------------------------------------------------------------------

@@ -162,6 +162,22 @@ def test_a_module_that_is_nowhere_is_the_programs_mistake(sandbox: WasmSandbox):
     assert ended(sandbox, "import nonsense").reason == "ModuleNotFoundError: No module named 'nonsense'"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise ImportError('numpy')",
+        "raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')",
+        "try:\n    import numpy\nexcept ImportError:\n    raise ImportError('numpy', name='numpy')",
+        'raise RuntimeError("can\'t start new thread")',
+        'raise RuntimeError("can\'t start an event loop")',
+        "import sys\nsys.setrecursionlimit(10**6)\nraise RecursionError('Stack overflow (used 1008 kB)')",
+        'def pauses(): yield\nnext(made := pauses())\nmade.throw(RuntimeError("can\'t start new thread"))',
+    ],
+)
+def test_a_program_that_only_says_that_something_is_missing_is_wrong(sandbox: WasmSandbox, source: str):
+    assert ended(sandbox, source).verdict == "RE"
+
+
 def test_another_language_is_not_run_and_not_wrong(sandbox: WasmSandbox):
     outcome = sandbox.run(Job("int main() {}", language="cpp"))
     assert (outcome.verdict, outcome.reason) == ("INFRA", "the wasm tier runs Python only, and this is cpp")
