@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,13 @@ from aha.errors import BadInput
 if TYPE_CHECKING:
     from aha.evals.examined import Generation
     from aha.evals.exams import Exam, Item
+    from aha.types import Finished
 
-REPLIES = ("model_outputs", "model_output", "response", "responses", "output", "completion", "reply", "generation", "text")
+REPLIES = (
+    *("model_outputs", "model_output", "generated_text", "response", "responses", "output", "outputs", "completion", "reply"),
+    *("generation", "resps", "output_list", "text"),
+)
+SHORTEST = 10  # letters of a question that tell it from any other
 NAMES = ("question_id", "task_id", "key", "unique_id", "id", "prompt", "instruction", "question")
 
 
@@ -24,7 +29,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("saved", type=Path, metavar="DIR|FILE", help="a folder that `aha eval --out` wrote, or a published file of outputs")
     parser.add_argument("--benchmark", metavar="NAME", help="of a file: which benchmark's rows these are")
     parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, where they are no longer where they were")
-    parser.add_argument("--reply", metavar="FIELD", help=f"of a file: the field with the reply ({', '.join(REPLIES[:3])} …)")
+    parser.add_argument("--reply", metavar="FIELD", help=f"of a file: the field with the reply ({', '.join(REPLIES[:4])} …)")
     parser.add_argument("--k", type=int, metavar="N", help="only the first so many samples of each problem")
     parser.add_argument("--out", type=Path, metavar="DIR", help="of a file: keep the grades here")
 
@@ -101,7 +106,7 @@ def _file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
 
     if arguments.benchmark is None:
         raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
-    asked, rows = exam(arguments.benchmark), read_rows(path)
+    asked, rows = exam(arguments.benchmark), _of_one_filter(read_rows(path))
     field = arguments.reply or next((name for name in REPLIES if name in rows[0]), None)
     if field is None or field not in rows[0]:
         raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
@@ -112,6 +117,12 @@ def _file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     found = {(name, number): said for name, all_said in by_item.items() for number, said in enumerate(all_said)}
     _grade(asked, [named[name] for name in by_item], found, k, {"file": str(path)}, arguments.out, terminal)
     return 0
+
+
+def _of_one_filter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, of lm-evaluation-harness' samples those of the first filter: every filter's row holds the same reply."""
+    first = rows[0].get("filter")
+    return [row for row in rows if row.get("filter") == first] if "doc_id" in rows[0] and first is not None else rows
 
 
 def _replies(
@@ -126,16 +137,36 @@ def _replies(
     known = {item.prompt: item.id for item in items} | {item.id: item.id for item in items}
     found: dict[str, list[Generation]] = {}
     for number, row in enumerate(rows):
-        names = (known.get(str(row.get(each))) for each in NAMES) if apart_from else (items[number].id,)
-        name = next((each for each in names if each is not None), None)
+        name = _item_of(row, known, items) if apart_from else items[number].id
         if name is None:
             raise BadInput(f"{path}, record {number + 1}: none of its {', '.join(NAMES)} is that of one of the benchmark's problems")
-        said = row.get(field)
-        for text in said if isinstance(said, list) else [said]:
-            visible, thought = apart(str(text or ""))
+        finished: Finished = "length" if row.get("finish_reason", row.get("finished")) in ("length", "max_tokens", False) else "stop"
+        for text in _texts(row.get(field)):
+            visible, thought = apart(text)
             of_item = found.setdefault(name, [])
-            of_item.append(Generation(name, len(of_item), visible, thought, 0, "stop"))
+            of_item.append(Generation(name, len(of_item), visible, thought, 0, finished))
     return found
+
+
+def _item_of(row: dict[str, Any], known: dict[str, str], items: Sequence[Item]) -> str | None:
+    """The problem whose name or prompt the row has; of lm-evaluation-harness' samples, the row at its place that asks its question."""
+    if name := next((known[str(row[field])] for field in NAMES if str(row.get(field)) in known), None):
+        return name
+    match row:
+        case {"doc_id": int(place), "doc": dict(doc)} if 0 <= place < len(items):
+            questions = [str(doc[field]).strip() for field in (*NAMES, "problem", "Question") if doc.get(field)]
+            asks = any(len(question) > SHORTEST and question in items[place].prompt for question in questions)
+            return items[place].id if asks else next((known[question] for question in questions if question in known), None)
+    return None
+
+
+def _texts(said: object) -> Iterator[str]:
+    """The replies in a field: one, a list of them, or lists in a list, as lm-evaluation-harness has them."""
+    if isinstance(said, list):
+        for one in said:
+            yield from _texts(one)
+    else:
+        yield str(said or "")
 
 
 COMMAND = Command("grade again what a model said before, without asking it again", "evaluate", flags, run)

@@ -34,6 +34,7 @@ def flags(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--k", metavar="N,N…", help="the values of k to say; --json says all")
     parser.add_argument("--problems", type=Path, metavar="FILE", help="HumanEval's problems, to run completions that nobody has judged")
+    parser.add_argument("--filter", metavar="NAME", help="of a file with a result for each of several filters: the one to read")
     parser.add_argument("--each", action="store_true", help="every problem's own line too")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the intervals")
     for role, what in ROLES.items():
@@ -42,27 +43,40 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Prints shares (JSON) or per cent (for a person)."""
-    from aha.evals.attempts import Fields, read_attempts
+    from aha.evals.attempts import Fields, read_attempts, read_results
     from aha.evals.completions import completion_judge
-    from aha.evals.scored import each_problem, score
 
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     judge = completion_judge(arguments.problems) if arguments.problems else None
     named = Fields(**{role: getattr(arguments, role) for role in ROLES})
-    sheets = [read_attempts(path, named, judge) for path in (arguments.file, arguments.other) if path is not None]
-    scores = [score(sheet, arguments.seed) for sheet in sheets]
-    asked = [_asked(arguments.k, scored) for scored in scores]
-    if len(sheets) == 2:
+    if arguments.other is not None:
+        sheets = [read_attempts(path, named, judge, arguments.filter) for path in (arguments.file, arguments.other)]
         return _difference(sheets, arguments, terminal)
-    each = each_problem(sheets[0]) if arguments.each else None
+    if arguments.filter is not None:
+        results = {arguments.filter: read_attempts(arguments.file, named, judge, arguments.filter)}
+    else:
+        results = read_results(arguments.file, named, judge)
+    for name, sheet in results.items():
+        _tell(name, sheet, arguments, terminal)
+    return 0
+
+
+def _tell(name: str, sheet: Sheet, arguments: Namespace, terminal: Terminal) -> None:
+    """One result; `name`: of the filter that it is of, where there are filters."""
+    from aha.evals.scored import each_problem, score
+
+    scored = score(sheet, arguments.seed)
+    asked = _asked(arguments.k, scored)
+    each = each_problem(sheet) if arguments.each else None
     if terminal.json:
-        print(json.dumps(to_json(scores[0]) | ({"each": each} if each else {}), ensure_ascii=False))
-        return 0
-    _say(scores[0], asked[0], terminal)
+        print(json.dumps(({"filter": name} if name else {}) | to_json(scored) | ({"each": each} if each else {}), ensure_ascii=False))
+        return
+    if name:
+        terminal.say(f"filter {name}")
+    _say(scored, asked, terminal)
     for line in each or []:
         terminal.say(json.dumps(line, ensure_ascii=False))
-    return 0
 
 
 def to_json(scored: Scored) -> dict[str, object]:

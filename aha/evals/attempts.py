@@ -70,7 +70,7 @@ class Fields:
 KNOWN: dict[str, tuple[str, ...]] = {
     "problem": ("problem_id", "task_id", "question_id", "unique_id", "doc_id", "idx", "id", "key", "problem"),
     "right": ("right", "is_correct", "correct", "passed", "graded_list", "score", "scores", "exact_match", "acc"),
-    "answer": ("vote", "pred", "prediction", "extracted_answer", "answers"),
+    "answer": ("vote", "pred", "prediction", "extracted_answer", "answers", "filtered_resps"),
     "reward": ("reward", "rewards", "pred_score", "rm_score"),
     "text": ("text", "response", "responses", "reply", "cot_content"),
     "finished": ("finished", "finish_reason"),
@@ -79,22 +79,41 @@ KNOWN: dict[str, tuple[str, ...]] = {
 Judge = Callable[[Mapping[str, Any]], Grade]
 
 
-def read_attempts(path: Path, named: Fields | None = None, judge: Judge | None = None) -> Sheet:
+def read_attempts(path: Path, named: Fields | None = None, judge: Judge | None = None, filter: str | None = None) -> Sheet:
+    """The file's one result, or that of the `filter` of this name. BadInput where there are several, and as `read_results`."""
+    results = read_results(path, named, judge)
+    if filter is not None and filter not in results:
+        raise BadInput(f"{path}: no result of a filter {filter}; there are {', '.join(results)}")
+    if filter is None and len(results) > 1:
+        raise BadInput(f"{path}: {len(results)} results ({', '.join(results)}); say which with --filter NAME, or keep its records alone")
+    return results[filter] if filter is not None else next(iter(results.values()))
+
+
+def read_results(path: Path, named: Fields | None = None, judge: Judge | None = None) -> dict[str, Sheet]:
     """The file's samples, problem by problem in the order in which they first stand there. `judge` decides where no field does.
 
-    BadInput, in one line, for a field that is not there or not what it should be."""
-    named = named or Fields()
-    records = _records(path, read_json(path))
-    found = {role: _found(path, role, getattr(named, role, None), records[0]) for role in KNOWN}
-    if found["problem"] is None and all(isinstance(record.get("question"), str) for record in records):
+    By name: lm-evaluation-harness logs every sample once for each filter that read it, EvalPlus judges it by its base tests and by all.
+    These are so many results, not so many samples; any other file has one, without a name. BadInput, in one line, for a field that is not
+    there or not what it should be."""
+    parts: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for number, record in enumerate(_records(path, read_json(path)), start=1):
+        name = record["filter"] if "doc_id" in record and isinstance(record.get("filter"), str) else ""
+        parts.setdefault(name, []).append((number, record))
+    return {name: _sheet(path, records, named or Fields(), judge) for name, records in parts.items()}
+
+
+def _sheet(path: Path, records: Sequence[tuple[int, dict[str, Any]]], named: Fields, judge: Judge | None) -> Sheet:
+    _, first = records[0]
+    found = {role: _found(path, role, getattr(named, role, None), first) for role in KNOWN}
+    if found["problem"] is None and all(isinstance(record.get("question"), str) for _, record in records):
         found["problem"] = "question"
     if found["problem"] is None:
-        raise _no_field(path, records[0], "problem", "which problem a sample belongs to")
-    if found["right"] is None and judge is None and not _is_choice(records[0]):
-        raise _no_field(path, records[0], "right", "whether a sample is right")
+        raise _no_field(path, first, "problem", "which problem a sample belongs to")
+    if found["right"] is None and judge is None and not _is_choice(first):
+        raise _no_field(path, first, "right", "whether a sample is right")
     by_problem: dict[str, list[Attempt]] = {}
     options: dict[str, int | None] = {}
-    for number, record in enumerate(records, start=1):
+    for number, record in records:
         where = f"{path}, record {number}"
         problem = str(_at(where, record, found["problem"]))
         by_problem.setdefault(problem, []).extend(_attempts(where, record, found, judge))
@@ -105,6 +124,20 @@ def read_attempts(path: Path, named: Fields | None = None, judge: Judge | None =
     )
 
 
+def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """EvalPlus' {"eval": {task: [{"base_status", "plus_status"}]}}: a record a sample and a set of tests; `plus` means both sets."""
+    records = []
+    for task, samples in data["eval"].items():
+        for sample in samples if isinstance(samples, list) else [samples]:
+            fields = sample if isinstance(sample, dict) else {}
+            passed = {
+                name: fields[f"{name}_status"] == "pass" for name in ("base", "plus") if isinstance(fields.get(f"{name}_status"), str)
+            }
+            passed |= {"plus": passed["base"] and passed["plus"]} if len(passed) == 2 else {}
+            records += [{"doc_id": task, "problem": task, "right": right, "filter": name} for name, right in passed.items()]
+    return records
+
+
 def _records(path: Path, data: Any) -> list[dict[str, Any]]:
     """The records, also of the form {"raw_scored_generations": {problem: [verdicts]}, "raw_generations": {problem: [answers]}}."""
     if isinstance(data, dict) and isinstance(data.get("raw_scored_generations"), dict):
@@ -113,6 +146,8 @@ def _records(path: Path, data: Any) -> list[dict[str, Any]]:
             {"problem": problem, "right": right} | ({"vote": said[problem]} if problem in said else {})
             for problem, right in data["raw_scored_generations"].items()
         ]
+    if isinstance(data, dict) and isinstance(data.get("eval"), dict) and (records := _evalplus(data)):
+        return records
     records = data if isinstance(data, list) else [data]
     for number, record in enumerate(records, start=1):
         if not isinstance(record, dict):
@@ -128,6 +163,8 @@ def _found(path: Path, role: str, name: str | None, record: Mapping[str, Any]) -
         return name
     if role == "answer" and "vote" not in record and "right" in record and "answer" in record:
         return "answer"  # our own general form; elsewhere `answer` is the reference
+    if role == "right" and isinstance(metrics := record.get("metrics"), list):  # lm-evaluation-harness names them
+        return next((str(metric) for metric in metrics if record.get(metric) in (0, 1)), None)
     return next((known for known in KNOWN[role] if known in record), None)
 
 
@@ -197,7 +234,10 @@ def _grade(where: str, value: object) -> Grade:
 
 
 def _answer(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
+    """None where nothing was read, for which lm-evaluation-harness writes `[invalid]`."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return None if value is None or value in ("", "[invalid]") else str(value)
 
 
 def _reward(where: str, value: object) -> float | None:

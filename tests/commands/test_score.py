@@ -74,3 +74,17 @@ def test_samples_of_other_problems_are_not_compared(files, tmp_path, capsys):
     code, _, err = said(capsys, "score", files[0], str(tmp_path / "other.jsonl"))
     assert code == 2
     assert "21 problems are in one and not in the other" in err
+
+
+def test_a_file_of_two_filters_has_two_results(tmp_path, capsys):
+    rows = [
+        {"doc_id": 0, "filter": name, "metrics": ["exact_match"], "exact_match": right, "resps": [["x"]]}
+        for name, right in (("a", 0), ("b", 1))
+    ]
+    path = tmp_path / "samples.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = said(capsys, "score", str(path), "--json")
+    assert [(row["filter"], row["pass@1"], row["samples"]) for row in map(json.loads, out.splitlines())] == [("a", 0.0, 1), ("b", 1.0, 1)]
+    assert (code, json.loads(said(capsys, "score", str(path), "--filter", "b", "--json")[1])["pass@1"]) == (0, 1.0)
+    code, out, _ = said(capsys, "score", str(path), str(path))
+    assert (code, out) == (2, "")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.attempts import Attempt, Fields, read_attempts
+from aha.evals.attempts import Attempt, Fields, read_attempts, read_results
 
 
 def written(tmp_path: Path, *records: object, name: str = "samples.jsonl") -> Path:
@@ -95,3 +95,51 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path, records, says):
         read_attempts(written(tmp_path, *records))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def logged(doc: int, filter: str, read: str, right: float) -> dict:
+    """A sample as lm-evaluation-harness logs it."""
+    return {"doc_id": doc, "doc": {}, "target": "18", "resps": [["so 18"]], "filtered_resps": [read], "filter": filter,
+            "metrics": ["exact_match"], "exact_match": right}  # fmt: skip
+
+
+TWICE = [logged(doc, name, read, right) for doc in (0, 1) for name, read, right in (("strict", "[invalid]", 0.0), ("flexible", "18", 1.0))]
+
+
+def test_two_filters_of_the_same_samples_are_two_results_and_not_two_samples(tmp_path):
+    path = tmp_path / "samples_gsm8k.jsonl"
+    path.write_text("\n".join(map(json.dumps, TWICE)))
+    results = read_results(path)
+    assert {name: [tried.verdicts for tried in sheet.problems] for name, sheet in results.items()} == {
+        "strict": [[False], [False]],
+        "flexible": [[True], [True]],
+    }
+    assert [tried.attempts[0].answer for sheet in results.values() for tried in sheet.problems] == [None, None, "18", "18"]
+    assert read_attempts(path, filter="flexible") == results["flexible"]
+    with pytest.raises(BadInput, match=r"2 results \(strict, flexible\); say which with --filter NAME"):
+        read_attempts(path)
+    with pytest.raises(BadInput, match="no result of a filter loose; there are strict, flexible"):
+        read_attempts(path, filter="loose")
+
+
+def test_the_verdict_is_the_metric_that_the_harness_names(tmp_path):
+    rows = [{"doc_id": 0, "filter": "none", "metrics": ["bleu", "inst_acc"], "bleu": 0.3, "inst_acc": True, "resps": [["x"]]}]
+    path = tmp_path / "samples.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert read_attempts(path).problems[0].verdicts == [True]
+
+
+def test_evalplus_has_a_result_by_its_base_tests_and_one_by_all(tmp_path):
+    path = tmp_path / "eval_results.json"
+    samples = [
+        {"base_status": "pass", "plus_status": "fail"},
+        {"base_status": "pass", "plus_status": "pass"},
+        {"base_status": "fail", "plus_status": "pass"},
+    ]
+    path.write_text(json.dumps({"date": "today", "eval": {"HumanEval/0": samples}}))
+    assert {name: sheet.problems[0].verdicts for name, sheet in read_results(path).items()} == {
+        "base": [True, True, False],
+        "plus": [False, True, False],
+    }
+    path.write_text(json.dumps({"eval": {"HumanEval/0": [{"base_status": "pass"}]}}))
+    assert read_attempts(path).problems[0].verdicts == [True]
