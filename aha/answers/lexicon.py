@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SCALES = {
     "hundred": 100,
     "thousand": 1000,
@@ -36,4 +38,17 @@ SCALE = "|".join(
         "thirds",
         "fourths",
     )
+)
+
+SUSPECT = frozenset(
+    (
+        "least most more less fewer greater larger smaller higher lower above below over under than except unless "
+        "without almost nearly not never "
+        "cannot neither nor none wrong incorrect false between through till until versus vs either otherwise maybe "
+        "perhaps possibly probably plus "
+        "squared cubed factorial choose divided multiplied twice double triple thrice remainder modulo dozenth"
+    ).split()
+)
+SAYS_MORE = re.compile(
+    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|and (?:above|up|below))\b|n['’]t\b|[-–—]{{2}}|[不非]|至少|至多|以上|以下|超过"
 )

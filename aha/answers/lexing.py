@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
+from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.signs import latex
-from aha.answers.units import LETTER_UNITS, known_unit
+from aha.answers.units import LETTER_UNITS, known_unit, measures
 
 MOST_TOKENS = 400
 
@@ -33,6 +34,26 @@ _DOUBLED = re.compile(
 _GROUPED = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
 _OVER = re.compile(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
 _BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
+_STYLE = re.compile(
+    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
+    r"|\\(?:large|Large|LARGE|huge|Huge|small|tiny|normalsize|scriptstyle|sf|tt|boldmath|mathstrut|ensuremath|mathop|mathord|middle)(?![A-Za-z])"
+    r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
+)
+_TEXTS = re.compile(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
+_NESTED = re.compile(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
+_CHECKED = re.compile(
+    r"(?:\s|\\[,;:! ]|\\q?quad|~|\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])|[\u2713\u2714\u2705\u220e\u25a0])+\Z"
+)
+_BRACED = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
+_BRACED_LOG = re.compile(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
+_TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
+_RANGE = re.compile(r"(?<=[0-9])--(?=[0-9])")
+_DATE = re.compile(r"(?<![0-9])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])")
+_DOTTED = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
+_BRACKETED = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
+_GOES_ON = re.compile(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))\s*\Z")
+_THOUSANDS_OF_MONEY = re.compile(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
+_MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 _REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})\\(?:overline|bar|dot)\s*\{([0-9]{1,30})\}")
 _MIXED = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
 _SIZES = re.compile(
@@ -103,6 +124,15 @@ _PROSE = frozenset(
         "answer answers"
     ).split()
 )
+_HAN = {
+    **dict.fromkeys(("大于等于", "大于或等于", "不小于"), ("command", "ge")),
+    **dict.fromkeys(("小于等于", "小于或等于", "不大于"), ("command", "le")),
+    "大于": ("sign", ">"),
+    "小于": ("sign", "<"),
+    "等于": ("sign", "="),
+    "不等于": ("command", "ne"),
+    "比": ("sign", ":"),
+}
 _JOINED = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
 _EXOTIC = "int iint oint sum prod lim partial nabla bmod pmod ldots forall exists Rightarrow implies iff".split()
 _BETWEEN = (
@@ -123,7 +153,15 @@ class Token:
 
 def clean(text: str) -> str:
     """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = latex(text)
+    text = _CHECKED.sub("", latex(text))
+    if "\\" in text:
+        if _STYLE.search(text):
+            text = _STYLE.sub(" ", text)
+        text = _TEXTS.sub(r"\\text", text)
+        while "\\text" in text and _NESTED.search(text):
+            text = _NESTED.sub(r"\\text{\1}", text)
+    if "{" in text and "_" in text:
+        text = _BRACED_LOG.sub(r"\1", _BRACED.sub(r"\1", text))
     if "\\" in text:
         text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
         text = _GROUPED.sub("", text)
@@ -136,6 +174,12 @@ def clean(text: str) -> str:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
         text = _CIRCLED.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))
     text = _MIXED.sub(r"(\1+\2/\3)", text) if "/" in text else text
+    if "¤" in text:
+        text = _THOUSANDS_OF_MONEY.sub(lambda found: f"{found[1]} {_MONEY[found[2]]}", text)
+    if "x" in text or "X" in text:
+        text = _TIMES_TEN.sub(r"\\times ", text)
+    if "." in text:
+        text = _BRACKETED.sub(_repeated, _GOES_ON.sub(_repeated, _DOTTED.sub(_repeated_dots, text) if "\\dot" in text else text))
     return (_MODULE.sub("", text) if "." in text else text).strip()
 
 
@@ -146,9 +190,21 @@ def _repeated(found: re.Match[str]) -> str:
     return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{under}}}"
 
 
-def tokens(text: str) -> list[Token]:
-    """The tokens of a clean text; Unreadable where a sign is none of mathematics or there are too many."""
-    lexer = _Lexer(text)
+def _repeated_dots(found: re.Match[str]) -> str:
+    """0.1\\dot{6} as 15/90, 0.\\dot{1}4285\\dot{7} as 1/7."""
+    if found.string[found.end() : found.end() + 1].isdigit():
+        return found.group()
+    again = found[3] + (f"{found[4]}{found[5]}" if found[5] else "")
+    whole, fixed = found[1] or "0", found[2]
+    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{10 ** len(fixed) * (10 ** len(again) - 1)}}}"
+
+
+def tokens(text: str, *, letters: bool = False) -> list[Token]:
+    """The tokens of a clean text; Unreadable where a sign is none of mathematics or there are too many. `letters`: after a number, the m
+    of `5 m/s` is a unit."""
+    if _RANGE.search(text) or _DATE.search(text):
+        raise Unreadable("a range or a date")
+    lexer = _Lexer(text, letters)
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
@@ -161,8 +217,8 @@ def tokens(text: str) -> list[Token]:
 
 
 class _Lexer:
-    def __init__(self, text: str) -> None:
-        self.text, self.found = text, list[Token]()
+    def __init__(self, text: str, letters: bool) -> None:
+        self.text, self.found, self.letters = text, list[Token](), letters
         self.blank, self._stands_alone, self.depth, self.listed_until = False, False, 0, 0
         self.spaced_commas = ", " in text
 
@@ -196,6 +252,8 @@ class _Lexer:
         return end
 
     def _add(self, kind: str, text: str) -> None:
+        if kind == "unit" and self.found and self.found[-1] == Token("unit", "μ", self.found[-1].after_blank):
+            text = f"μ{self.found.pop().text and text}"
         self.found.append(Token(kind, text, self.blank))
 
     def _run(self, start: int, text: str) -> int:
@@ -213,7 +271,9 @@ class _Lexer:
     def _after_operand(self) -> bool:
         last = self.found[-1] if self.found else None
         return last is not None and (
-            last.kind in ("number", "symbol", "unit") or last.text in _CLOSE or (last.kind == "command" and last.text not in _BETWEEN)
+            last.kind in ("number", "symbol", "unit", "scale")
+            or last.text in _CLOSE
+            or (last.kind == "command" and last.text not in _BETWEEN)
         )
 
     def _text(self, text: str) -> None:
@@ -224,8 +284,16 @@ class _Lexer:
             self._text(joined[3] or "")
             self._add("sign", joined[1] or joined[4])
             return self._text(joined[2] or "")
-        measures = self._after_operand() and (known_unit(words) or words in LETTER_UNITS)
-        if not measures and (re.fullmatch(r"-?[0-9][0-9.,]*|[A-Za-z]'?", words) or words in FUNCTION_WORDS):
+        if self._scaled(words):
+            return None
+        if words.lower() in ("minus", "negative") and not self._after_operand():
+            return self._add("sign", "-")
+        if SAYS_MORE.search(words):
+            raise Unreadable(f"the words {words!r}")
+        if words.lower() in ("infinity", "inf"):
+            return self._add("command", "infty")
+        is_unit = self._after_operand() and (known_unit(words) or words in LETTER_UNITS)
+        if not is_unit and (re.fullmatch(r"-?[0-9][0-9.,]*|[A-Za-z]'?", words) or words in FUNCTION_WORDS):
             for inner in tokens(words):
                 self._add(inner.kind, inner.text)
             return None
@@ -235,6 +303,8 @@ class _Lexer:
         if name.startswith(("quad", "qquad")):
             rest = name.removeprefix("q").removeprefix("quad")  # \quadx
             return self._word(rest) if rest else None
+        if self.letters and name in ("Omega", "mu", "AA") and self.found and self.found[-1].kind in ("number", "unit"):
+            return self._add("unit", {"Omega": "Ω", "mu": "μ", "AA": "AA"}[name])
         name = _SYNONYMS.get(name, name)
         if name in _EXOTIC:
             raise Exotic(f"\\{name}")
@@ -243,8 +313,26 @@ class _Lexer:
         self.depth += (name == "set{") - (name == "set}")
         return self._add("command", name)
 
+    def _scaled(self, word: str) -> bool:
+        """Whether the word multiplies the number before it, or is a part of one: million, hundredths."""
+        low = word.lower().removesuffix("s") if word.lower() not in ("halves",) else "half"
+        if not self._after_operand():
+            return False
+        if low in SCALES or (low in PARTS and word.lower().endswith("s")):
+            self._add("scale", f"{SCALES[low]}" if low in SCALES else f"1/{PARTS[low]}")
+            return True
+        return False
+
     def _word(self, text: str) -> None:
         low = text.lower()
+        if self._scaled(text):
+            return None
+        if low in ("minus", "negative") and (low == "minus" or not self._after_operand()):
+            return self._add("sign", "-")
+        if low in SUSPECT and len(low) > 1:
+            raise Unreadable(f"the word {text!r}")
+        if self.letters and self._unit_follows(text):
+            return self._add("unit", text)
         if low in _PROSE and self._stands_alone:
             raise Unreadable(f"the word {text!r}")
         if low in _WORDS or text in FUNCTION_WORDS:
@@ -261,7 +349,18 @@ class _Lexer:
             self.blank = False
         return None
 
+    def _unit_follows(self, text: str) -> bool:
+        last = self.found[-1] if self.found else None
+        before = self.found[-2].kind if len(self.found) > 1 and last is not None and last.text in ("/", "*") else ""
+        return (
+            measures(text)
+            and last is not None
+            and (last.kind in ("number", "unit", "scale") or before == "unit" or last.text in (")", "}"))
+        )
+
     def _han(self, text: str) -> None:
+        if (relation := _HAN.get(text)) is not None:
+            return self._add(*relation)
         if text in ("或", "或者"):
             return self._add("sign", "or")
         if text in ("和", "及", "与", "且"):

@@ -25,8 +25,12 @@ def in_digits(text: str) -> str:
     text = _MINUS.sub("-", text)
     if counted := _COUNTED.match(text):
         return f"{Fraction(counted[1]) * _MYRIADS[counted[2]]}{text[counted.end() :]}"
+    if percent := re.match(r"百分之\s*([0-9.]{1,20})", text):
+        return f"{percent[1]}%{text[percent.end() :]}"
+    if tens := re.match(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([十百千])", text):
+        return f"{Fraction(tens[1]) * _UNITS[tens[2]]}{text[tens.end() :]}"
     numeral = _CHINESE.match(text)
-    if numeral and (value := chinese(numeral.group())) is not None:
+    if numeral and not re.match(r"[共样起些定边直次般方种]", text[numeral.end() :]) and (value := chinese(numeral.group())) is not None:
         return f"{value}{text[numeral.end() :]}"
     if (word := english(text)) is not None:
         return str(word)

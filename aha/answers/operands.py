@@ -136,7 +136,25 @@ class Operands(ABC):
         if applied:
             inside = self.operand()
             return Call(f"apply:{name}", inside.args if is_call(inside, "()") and isinstance(inside, Call) else (inside,))
+        if (chosen := self._combinations(name)) is not None:
+            return chosen
         return Sym(name)
+
+    def _combinations(self, name: str) -> Node | None:
+        """C_{10}^{3} and A_5^2, the numbers of choices and of arrangements."""
+        letter, _, under = name.rpartition("_")
+        bare = letter.removeprefix("mathrm ").removeprefix("text ")
+        following = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else END
+        braced = following.text == "{" and self.tokens[self.at + 2 : self.at + 4][-1:] == [Token("sign", "}")]
+        if bare not in ("C", "A", "P") or not under.isdigit() or not self.sees("^") or not (following.kind == "number" or braced):
+            return None
+        self.next()
+        upper = self.operand()
+        if not isinstance(upper, Num) or upper.value.denominator != 1:
+            raise Unreadable("a choice of no whole number")
+        n, k = max(int(under), int(upper.value)), min(int(under), int(upper.value))
+        args = (Num(Fraction(n)), Num(Fraction(k)))
+        return Call("binom", args) if bare == "C" else Call("/", (Call("!", args[:1]), Call("!", (Num(Fraction(n - k)),))))
 
     def _applied_to_zero(self) -> bool:
         return [each.text for each in self.tokens[self.at + 1 : self.at + 3]] == ["0", ")"]

@@ -7,13 +7,14 @@ from fractions import Fraction
 from aha.answers.formulas import BRACKETS, RELATIONS, Call, Node, Num, Sym, Unreadable, is_call
 from aha.answers.lexing import tokens
 from aha.answers.operands import CIRC, CURRENCY, END, Operands
+from aha.answers.units import known_unit
 
 _SEPARATORS = (",", ";", "and", "or")
 
 
-def parse(text: str) -> Node:
-    """The tree of a clean text; Unreadable where it is none."""
-    parser = _Parser(tokens(text))
+def parse(text: str, *, letters: bool = False) -> Node:
+    """The tree of a clean text; Unreadable where it is none. `letters`: single letters after a number are units where they may be."""
+    parser = _Parser(tokens(text, letters=letters))
     node = parser.statement()
     if parser.at < len(parser.tokens):
         raise Unreadable(f"{parser.here.text!r} was not expected")
@@ -67,14 +68,22 @@ class _Parser(Operands):
         words = list[str]()
         while self.here.kind == "unit" or self.sees(*CURRENCY) or (words and self._unit_goes_on()):
             words.append(self.next().text)
-        return Call("unit", (node, Sym(" ".join(words)))) if words else node
+        whole = Call("unit", (node, Sym(" ".join(words)))) if words else node
+        if words and self.here.kind == "number" and known_unit(words[0]):  # 5 ft 6 in
+            rest = self.measured(self.power())
+            if not is_call(rest, "unit", "compound") or not isinstance(rest, Call):
+                raise Unreadable("a number after a unit")
+            return Call("compound", (whole, *(rest.args if rest.name == "compound" else (rest,))))
+        return whole
 
     def _unit_goes_on(self) -> bool:
         after = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else END
-        if self.sees("{", "}") or (self.here.kind == "number" and self.tokens[self.at - 1].text in ("^", "{")):
-            return self.tokens[self.at - 1].text in ("^", "{") or self.here.text == "}"
+        if self.sees("-") and self.tokens[self.at - 1].text in ("^", "{") and after.kind == "number":
+            return True
+        if self.sees("{", "}") or (self.here.kind == "number" and self.tokens[self.at - 1].text in ("^", "{", "-")):
+            return self.tokens[self.at - 1].text in ("^", "{", "-") or self.here.text == "}"
         return (
-            (self.sees("^") and after.text in ("2", "3", "{"))
+            (self.sees("^") and after.text in ("2", "3", "{", "-"))
             or (self.sees("/") and after.kind in ("unit", "symbol", "word"))
             or (self.here.kind in ("symbol", "word") and self.tokens[self.at - 1].text == "/")
         )
@@ -85,7 +94,7 @@ class _Parser(Operands):
         terms = [self.signed()]
         while self.sees("+", "-", "pm", "mp"):
             sign = self.next().text
-            term = self.product()
+            term = _negative(self.product()) if sign in "+-" and self.sees("-") and self.next() else self.product()
             if sign in ("pm", "mp"):
                 before = terms[0] if len(terms) == 1 else Call("+", tuple(terms))
                 terms = [Call("±" if sign == "pm" else "∓", (before, term))]
@@ -142,6 +151,8 @@ class _Parser(Operands):
             if self.sees("^"):
                 self.next()
                 node = self.raised(node)
+            elif self.here.kind == "scale":
+                node = Call("scaled", (node, Num(Fraction(self.next().text))))
             elif self.sees("!", "%", "°", "'", "prime"):
                 sign = self.next().text
                 node = Call("%" if sign == "%" else sign.replace("prime", "'"), (node,))
@@ -154,8 +165,8 @@ class _Parser(Operands):
             sign = self.next().text
             if braced:
                 self.expect("}")
-            if self.here.kind == "symbol" and self.here.text in "CF":
-                return Call("unit", (node, Sym("celsius" if self.next().text == "C" else "fahrenheit")))
+            if self.here.kind in ("symbol", "unit") and self.here.text.strip() in ("C", "F"):
+                return Call("unit", (node, Sym("celsius" if self.next().text.strip() == "C" else "fahrenheit")))
             return Call("°" if sign in ("circ", "°") else "'", (node,))
         return Call("^", (node, self.exponent()))
 

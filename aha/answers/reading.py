@@ -9,7 +9,6 @@ from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
 from aha.answers.lexing import clean
 from aha.answers.numerals import in_digits
 from aha.answers.parsing import parse
-from aha.answers.units import with_letter_unit
 from aha.answers.words import bare, folded
 
 LONGEST_CLAIM = 1_000
@@ -23,6 +22,12 @@ _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
 _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
+_GOES_ON = re.compile(r"(?:\.\.|…|\\[lc]?dots)[\s$.]*\Z")
+_SETS = re.compile(
+    r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
+    r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
+)
+_NO_SOLUTION = re.compile(r"(?i)(?:there (?:is|are) )?no (?:real |integer |such )?solutions?(?: exists?)?")
 _NOTHING = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
 _LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
 
@@ -60,9 +65,11 @@ def read(text: str) -> Reading:
     """What a claim says; never raises."""
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
-    cleaned = _tidy(text)
+    cleaned = _tidy(in_latex(text))
     if not cleaned:
         return Reading(text, why="nothing")
+    if _GOES_ON.search(text) and _GOES_ON.search(clean(text)):
+        return Reading(text, why="it goes on")
     reading = _lettered(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
     if reading.clock or reading.node:
         return reading
@@ -94,15 +101,24 @@ def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
     found = list[str]()
     if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
         found.append(cleaned.replace(",", "."))
-    if (shorter := with_letter_unit(cleaned)) is not None:
-        found.append(shorter)
     nodes = list[Node]()
-    for each in found:
+    for each, letters in ((text, letters) for text in (*found, cleaned) for letters in ((False,) if text in found else (True,))):
         try:
-            nodes.append(parse(each))
+            nodes.append(parse(each, letters=letters))
         except Unreadable:
             continue
-    return nodes
+    return [node for node in nodes if node != reading.node]
+
+
+def in_latex(text: str) -> str:
+    """Phrases that name a set, "all real numbers except 3", as the set."""
+    if "real" not in text.lower() and "solution" not in text.lower() and "integers" not in text.lower():
+        return text
+    plain = bare(text).strip().rstrip(".")
+    if not (named := _SETS.fullmatch(plain)):
+        return "\\emptyset" if _NO_SOLUTION.fullmatch(plain) else text
+    base = "\\mathbb{Z}" if named[1].lower().startswith("integer") else "\\mathbb{R}"
+    return f"{base}\\setminus\\{{{named[2].replace(' and ', ',')}\\}}" if named[2] else base
 
 
 def _tidy(text: str) -> str:

@@ -12,8 +12,8 @@ _NAMED = """π pi θ theta α alpha β beta γ gamma δ delta ε epsilon λ lamb
 ∅ emptyset ∖ setminus ∠ angle △ triangle
  ∥ parallel ⊥ perp ⌊ lfloor ⌋ rfloor ⌈ lceil ⌉ rceil ⟨ langle ⟩ rangle
 ∫ int ∑ sum ∏ prod ∂ partial ∇ nabla → to ⇒ Rightarrow ∀ forall ∃ exists ′ prime"""
-_LIKE = """、 , ； ; 。 . ｡ . ！ ! ＜ < ＞ > ｜ | ∣ | ∶ : ＾ ^ ’ ' ʹ ' “ " ” " ［ [ ］ ] 【 [ 】 ] ｛ \\{ ｝ \\} º ^\\circ
-˚ ^\\circ ° ^\\circ ℃ ^{\\circ}C ℉ ^{\\circ}F
+_LIKE = """、 , ； ; 。 . ｡ . ！ ! ＜ < ＞ > ｜ | ∣ | ∶ : ＾ ^ ’ ' ʹ ' “ " ” " ［ [ ］ ] 【 [ 】 ] ｛ \\{ ｝ \\} º ^{\\circ}
+˚ ^{\\circ} ° ^{\\circ} ℃ ^{\\circ}C ℉ ^{\\circ}F
 ℝ \\mathbb{R} ℤ \\mathbb{Z} ℕ \\mathbb{N} ℚ \\mathbb{Q} ℂ \\mathbb{C} ⅈ i ⅇ e ℯ e 𝑖 i 𝑒 e 𝜋 \\pi ∨ \\lor ∧ \\land"""
 _FRACTIONS = "½ 1 2 ⅓ 1 3 ⅔ 2 3 ¼ 1 4 ¾ 3 4 ⅕ 1 5 ⅖ 2 5 ⅗ 3 5 ⅘ 4 5 ⅙ 1 6 ⅚ 5 6 ⅐ 1 7 ⅛ 1 8 ⅜ 3 8 ⅝ 5 8 ⅞ 7 8 ⅑ 1 9 ⅒ 1 10".split()
 _RAISED, _LOWERED, _LEVEL = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni"

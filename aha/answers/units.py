@@ -36,7 +36,7 @@ mass 1000000 tonne tonnes 吨
 mass 45359237/100000 lb lbs pound pounds 磅
 mass 45359237/1600000 oz ounce ounces
 time 1 sec secs second seconds 秒 秒钟
-time 60 min mins minute minutes 分钟
+time 60 min mins minute minutes 分钟 分
 time 3600 hr hrs hour hours 小时 时
 time 86400 day days 天 日
 time 604800 week weeks wk wks 周 星期
@@ -135,22 +135,15 @@ class Unit:
 def known_unit(word: str) -> bool:
     """Whether the word is a unit of measure; single letters are left to be variables."""
     return (
-        len(word) > 1 and word not in _NO_UNITS and (word in _KNOWN or word.lower() in _LOWER or word.lower() in _POWERS)
+        (len(word) > 1 or not word.isascii())
+        and word not in _NO_UNITS
+        and (word in _KNOWN or word.lower() in _LOWER or word.lower() in _POWERS)
     ) or word in "€£¤%¢₹Ω"
 
 
 def measures(word: str) -> bool:
     """Whether the word, or the single letter, names a unit."""
     return known_unit(word) or word in _LETTERS
-
-
-_LETTER_UNIT = re.compile(r"(?<=[0-9.)}])\s*([mgshlLNJWVKC])(?:\^\{?([23])\}?)?\s*[.]?$")
-
-
-def with_letter_unit(text: str) -> str | None:
-    """`5 m` and `3.2m^2` with their last letter as a unit, where it may be one."""
-    found = _LETTER_UNIT.search(text)
-    return f"{text[: found.start()]}\\text{{ {found[1]}}}" + (f"^{found[2]}" if found[2] else "") if found else None
 
 
 @lru_cache(maxsize=1024)

@@ -30,9 +30,7 @@ def test_a_decimal_is_read_exactly(number: object) -> None:
     assert rational(str(number)) == Value(Fraction(str(number)))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "many", "7 clips", "1,2", "1,23", "(1,234)", "1/0", "2x", "1e5", "٧", "²", "½", "7 8", "--7", "1.2.3"]
-)
+@pytest.mark.parametrize("text", ["", "many", "7 clips", "1,2", "1,23", "(1,234)", "1/0", "2x", "٧", "²", "7 8", "--7", "1.2.3"])
 def test_what_is_more_or_less_than_one_number_is_none(text: str) -> None:
     assert rational(text) is None
 

@@ -34,7 +34,7 @@ KINDS = [
     (("--reference", "B", "--answer", "Rome", "--option", "Paris", "--option", "Rome"), "right\n"),
     (("--reference", "Paris", "--answer", "paris.", "--kind", "text"), "right\n"),
     (("--reference", "24", "--answer", "6/(1-3/4)", "--numbers", "1,3,4,6"), "right\n"),
-    (("--reference", "72", "--answer", "36 * 2", "--kind", "number"), "wrong: a calculation, not a number\n"),
+    (("--reference", "72", "--answer", "36 * 2", "--kind", "number"), "wrong: more than a bare number, or less\n"),
     (("--reference", "a poem", "--answer", "Rain.", "--kind", "judged"), "abstained: only a language model can compare this answer"),
     (("--reference", "5", "--answer", "<think>5"), "wrong: no answer: the reply broke the template\n"),
 ]

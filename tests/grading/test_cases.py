@@ -16,7 +16,7 @@ from aha.tasks.pairs import pair_of
 from aha.tasks.reading import Row
 from aha.types import Abstained
 
-KINDS = {"choice": "choice"}
+KINDS = {"choice": "choice", "number": "number", "number_auto": "number", "maths": "latex"}
 _HOW = re.compile(r"\((number|auto|latex)\)$")
 
 

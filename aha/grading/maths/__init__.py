@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from aha.answers.claims import claim
+from aha.answers.numbers import Value, rational
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
 from aha.grading.maths.functions import digits
 from aha.grading.maths.plain import PLACES, plainly
 from aha.grading.maths.settings import DEFAULT, Settings
-from aha.grading.maths.verdicts import verdict
-from aha.grading.numbers import grade_number
+from aha.grading.maths.verdicts import number_claimed, verdict
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
 __all__ = ["DEFAULT", "Settings", "quick", "slow"]
 
-MANY = 2_000  # digits, where eighty do not tell two numbers apart
+MANY = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
 
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
     """The grade where exact or numerical comparison settles it, within milliseconds; `None` where algebra is needed."""
     answer = answer[-LONGEST:]
     if isinstance(reference, Number):
-        return grade_number(reference, answer)
+        return _number(reference, answer, settings)
     claimed = claim(answer, settings.how)
     if not claimed.text:
         return Wrong("no final answer where one is looked for")
@@ -34,12 +34,33 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
     return None if found is None else _graded(found, reference)
 
 
+def _number(reference: Number, answer: str, settings: Settings) -> Grade:
+    """Exact comparison of the bare number that is claimed; ValueError where the reference itself is no number, which whoever loads
+    problems has to rule out."""
+    gold = rational(reference.value)
+    if gold is None:
+        raise ValueError(f"reference {reference.value!r} is not a number: problems are checked when they are loaded")
+    match number_claimed(claim(answer, settings.how)):
+        case Wrong() as wrong:
+            return wrong
+        case Value() as value:
+            shown = f"{value.exact}{' %' if value.percent else ''}"
+            return (
+                Right()
+                if value.equals(gold)
+                else Wrong(f"equals {shown if len(shown) <= 40 else f'{shown[:37]}...'}, not {reference.value}")
+            )
+
+
 def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:
     """The grade, whatever it takes: this may run for ever or fill the memory, so it belongs into a process with limits."""
     decided = quick(reference, answer, settings)
     if decided is None:
-        with digits(MANY):
-            decided = quick(reference, answer, settings)
+        for count in MANY:
+            with digits(count):
+                decided = quick(reference, answer, settings)
+            if decided is not None:
+                break
     if decided is not None:
         return decided
     from aha.grading.maths.algebra import equivalent

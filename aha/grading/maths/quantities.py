@@ -12,6 +12,8 @@ from aha.grading.maths.settings import Settings
 
 def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
+    if is_call(gold, "compound") or is_call(claim, "compound"):
+        return _compounds(gold, claim, settings)
     (gold, gold_unit), (claim, claim_unit) = _measured(gold), _measured(claim)
     if (gold_unit and is_call(claim, "%", "°")) or (claim_unit and is_call(gold, "%", "°")):
         return False
@@ -32,6 +34,23 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
             readings.append((gold, number))
     found = [equal(one, other, settings) for one, other in readings]
     return True if True in found else None if None in found else False
+
+
+def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:
+    """1 h 30 min beside 90 min: both in basic units of one kind, neither without a unit."""
+    totals = [_total(node) for node in (gold, claim)]
+    (one, kinds), (other, other_kinds) = totals
+    return equal(one, other, settings) if kinds and kinds == other_kinds else False
+
+
+def _total(node: Node) -> tuple[Node, object]:
+    parts = node.args if isinstance(node, Call) and node.name == "compound" else (node,)
+    measured = [_measured(part) for part in parts]
+    kinds = {measure.kinds if measure else None for _, measure in measured}
+    if len(kinds) != 1 or None in kinds:
+        return node, None
+    amounts = [_times(amount, measure) for amount, measure in measured if measure]
+    return (amounts[0] if len(amounts) == 1 else Call("+", tuple(amounts))), kinds.pop()
 
 
 def _measured(node: Node) -> tuple[Node, Unit | None]:

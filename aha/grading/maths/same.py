@@ -20,6 +20,7 @@ Verdict = bool | None
 
 def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Whether the claim is right; `None` where it takes algebra to tell."""
+    gold, claim = _unconditional(gold), _unconditional(claim)
     if gold == claim:
         return True
     if not settings.strict:
@@ -35,6 +36,21 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
                 return found
         return _lists(gold, golds, claim, claims, settings)
     return _one(said(golds[0]), said(claims[0]), settings)
+
+
+def _unconditional(node: Node) -> Node:
+    """`n = 3k, k ∈ ℤ` without what k may be."""
+    if not isinstance(node, Call) or node.name not in ("list", "and", "parts"):
+        return node
+    left = tuple(each for each in node.args if not _any_number(each))
+    return node if not left or len(left) == len(node.args) else left[0] if len(left) == 1 else Call(node.name, left)
+
+
+def _any_number(node: Node) -> bool:
+    match node:
+        case Call("in", (Sym(), Sym(name))):
+            return name in ("mathbb Z", "mathbb N", "mathbb R", "mathbb Q", "mathbb C", "mathbf Z", "mathbf R")
+    return False
 
 
 def _named_set(node: Node) -> Node:

@@ -12,7 +12,6 @@ from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
 POINTS, TRIES = 4, 10
-FLOAT_DIGITS = 15  # a decimal of so many digits may be a float, rounded in its last ones
 MOST_SYMBOLS = 24
 _ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
 
@@ -97,8 +96,8 @@ def same_value(one: Value, other: Value) -> bool | None:
     if ctx.isinf(one) or ctx.isinf(other):
         return bool(one == other)
     apart, size = abs(one - other), max(abs(one), abs(other))
-    if size < tiny(15):
-        return True if zero else None
+    if size < tiny(15) and (zero or size > tiny(-ctx.dps)):
+        return False if size <= tiny(-ctx.dps) else None  # what is left of a cancellation is about as small as the last digit
     if apart <= size * tiny(20):
         return True if ctx.mag(size) < ctx.prec - 66 else None  # beyond, a difference of one is not seen
     return None if apart < size * tiny(ctx.dps * 5 // 8) else False
@@ -118,12 +117,16 @@ def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Setti
 def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: int) -> bool:
     """Whether the one is a decimal of enough places and the other, no decimal itself, differs by less than its last place."""
     written = decimal.args[0] if isinstance(decimal, Call) and decimal.name in ("neg", "%") else decimal
-    if not isinstance(written, Num) or written.places < places or _is_decimal(other) or isinstance(exact, numbers().mpc):
+    if (
+        not isinstance(written, Num)
+        or written.places < places
+        or written.value == 0
+        or _is_decimal(other)
+        or isinstance(exact, numbers().mpc)
+    ):
         return False
     last = inexact(Fraction(1, 10**written.places) / (100 if is_call(decimal, "%") else 1))
     value, exact = inexact(value), inexact(exact)
-    if len(str(written.value.numerator)) >= FLOAT_DIGITS:  # as a computer prints it
-        last = max(last, abs(exact) / 2**50)
     cut_off = abs(value) <= abs(exact) < abs(value) + last
     return bool(abs(value - exact) <= last / 2 or (cut_off and value * exact > 0))
 

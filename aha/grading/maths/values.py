@@ -98,6 +98,8 @@ class At:
                 return self._root(value, index)
             case (("sqrt" | "cbrt"), [value]):
                 return self._root(value, Fraction(2 if name == "sqrt" else 3))
+            case "scaled", [value, factor]:
+                return both(operator.mul, value, factor)
             case "%", [value]:
                 return both(operator.truediv, value, Fraction(100))
             case "°", [value]:

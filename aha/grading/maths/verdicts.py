@@ -7,21 +7,23 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.claims import Claim
-from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, symbols
-from aha.answers.numbers import Value, last_number, rational
-from aha.answers.prose import ending, first_sentence, last_formulas
+from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, symbols
+from aha.answers.numbers import Value, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
+from aha.answers.sentences import claimed_formula
 from aha.answers.words import bare, folded
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import same
-from aha.grading.maths.scalars import value_of
 from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
+from aha.types import Wrong
 
 LONGEST_FORMULA = 300
 _DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
+_SAYS = re.compile(r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?")
+_DENIES = re.compile(r"(?i)\b(?:not|never|no|if|whether|or)\b|n['’]t\\b")
 _DENIED = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
@@ -34,6 +36,8 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
     said = read(claimed.text) if claimed.marked or len(claimed.text) <= LONGEST_FORMULA else Reading(claimed.text)
     if gold.text == said.text or (gold.cleaned == said.cleaned and gold.cleaned):
+        return True
+    if gold.words and _says_words(gold, claimed):
         return True
     if (decided := _without_algebra(gold, said)) is not None:
         return decided
@@ -48,11 +52,19 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     if is_degrees(gold.node) and not is_degrees(node) and _speaks_of_degrees(answer, claimed.text):
         node = Call("°", (node,))
     found = _compared(gold, node, settings)
-    if found is True or (found is not None and symbols(gold.node)):
+    units = _spelled_units(gold)
+    if found is True or (found is not None and symbols(gold.node) and not units):
         return found
-    pairs = [(other, node) for other in _others(gold, said, of_reference=True)]
-    pairs += [(gold.node, other) for other in _others(said, gold, of_reference=False)]
+    pairs = [(other, mine) for other in units for mine in (node, *other_readings(said, ""))]
+    pairs += [(other, node) for other in _others(gold, said, of_reference=True)]
+    pairs += [(gold.node, other) for other in (*_others(said, gold, of_reference=False), *_exclaimed(said, claimed))]
     return True if any(same(*pair, settings) for pair in pairs) else found
+
+
+def _spelled_units(gold: Reading) -> list[Node]:
+    """The reference with its last letters as a unit, where a blank or a command stands before them: `2 L`, `3 \\Omega`."""
+    spaced = re.search(r"[0-9}] *(?: |\\)\s*(?:[mgshLNJWVKCAFT]|\\mu|\\Omega)", gold.cleaned)
+    return [node for node in other_readings(gold, "") if is_call(node, "unit")] if spaced else []
 
 
 def _others(reading: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
@@ -119,48 +131,73 @@ def _reachable(node: Node) -> bool:
 # --- prose ------------------------------------------------------------------------------------------------------------
 
 
+def _says_words(gold: Reading, claimed: Claim) -> bool:
+    """Whether the last line says of something that it is what the reference says: "it will be a Monday"."""
+    says = _SAYS.fullmatch(claimed.text.strip().rpartition("\n")[2])
+    return says is not None and not _DENIES.search(says[1]) and folded(bare(says[2])) == gold.words
+
+
 def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
-    """The last formula or number of a sentence; a box may hold prose around one number only."""
-    text = ending(first_sentence(claimed.text) if claimed.marked else claimed.text)
-    if denied := _DENIED.search(text, max(0, len(text) - 120)):
-        text = text[: denied.start()].rstrip(" ,;(")
-    number = _number_of(gold)
-    formula = last_formulas(text)
-    if formula and not _NUMBERS.search(text, formula[1]):
-        said = read(formula[0])
-        if said.node is not None and gold.node is not None:
-            found = _compared(gold, said.node, settings)
-            if found is not False or number is None:
-                return found
-        elif said.words and gold.words:
-            return same_words(gold, said)
-    if number is None:
+    """The formula that a sentence claims, or what it says that something is: "it will be a Monday"."""
+    formula = claimed_formula(claimed.text, marked=claimed.marked)
+    if formula is None or gold.node is None:
         return False if gold.node is not None or gold.words else None
-    return _last_number(number, text, claimed)
+    said = read(formula)
+    if said.node is None:
+        return None if said.exotic else False
+    found = _compared(gold, said.node, settings)
+    if found is True:
+        return True
+    pairs = [(gold.node, other) for other in (*_others(said, gold, of_reference=False), *_exclaimed(said, claimed))]
+    pairs += [(other, said.node) for other in _others(gold, said, of_reference=True)]
+    return True if any(same(*pair, settings) for pair in pairs) else found
 
 
-def _number_of(gold: Reading) -> tuple[Fraction, bool, bool] | None:
-    """A reference that is one number: its value, whether in percent, whether with places after a point."""
-    node = gold.node
-    while isinstance(node, Call) and node.name in ("unit", "°"):
-        if node.name == "°":
-            return None
-        node = node.args[0]
-    percent = isinstance(node, Call) and node.name == "%"
-    if percent and isinstance(node, Call):
-        node = node.args[0]
-    value = value_of(node) if node is not None and not symbols(node) else None
-    return (value, percent, value.denominator != 1) if isinstance(value, Fraction) else None
+# --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def _last_number(gold: tuple[Fraction, bool, bool], text: str, claimed: Claim) -> bool:
-    exact, percent, broken = gold
-    text = _DECIMAL_COMMA.sub(r"\1.\2", text) if broken else text
-    if claimed.marked and len(set(_NUMBERS.findall(text))) > 1 and "\\" in text:
-        return False
-    said = rational(text) or last_number(text)
-    if not isinstance(said, Value):
-        return False
-    if said.percent:
-        return said.exact / 100 == exact if not percent else said.exact == exact
-    return said.exact == exact or (percent and said.exact == exact / 100)
+def number_claimed(claimed: Claim) -> Value | Wrong:
+    """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
+    text = claimed.text
+    if (value := plain_number(_ended(text))) is not None:
+        return value
+    reading = read(text)
+    node = reading.node
+    if node is None or any(name.startswith("text:") for name in symbols(node)):
+        formula = claimed_formula(text, marked=claimed.marked) if not reading.clock else None
+        if formula is None:
+            return Wrong("no number that is claimed in words that are understood")
+        reading = read(formula)
+        node = reading.node
+    nodes = [node, *other_readings(reading, ""), *_exclaimed(reading, claimed)] if node is not None else []
+    if any(isinstance(each, Call) and each.name in ("list", "parts", "or", "and", "set") for each in nodes[:1]):
+        return _one_of(nodes[0])
+    for each in nodes:
+        if (value := bare_number(each)) is not None:
+            return value
+    return Wrong("more than a bare number, or less")
+
+
+def _ended(text: str) -> str:
+    """Without the marks around a number and the period after it; three dots are no period."""
+    text = text.strip(" $*")
+    return text.removesuffix(".").rstrip(" $*") if not text.endswith("..") else text
+
+
+def _exclaimed(reading: Reading, claimed: Claim) -> list[Node]:
+    """The claim without the exclamation mark that ends its sentence; in a box it is a factorial."""
+    if claimed.boxes or not reading.cleaned.endswith("!") or (not claimed.marked and reading.text.strip() == claimed.text.strip()):
+        return []
+    node = read(reading.cleaned.rstrip("!")).node
+    return [] if node is None else [node]
+
+
+def _one_of(node: Node) -> Value | Wrong:
+    """The value that all of a list are, as in `72 or 72.0`."""
+    found = {value.exact if value else None: value for value in (bare_number(each) for each in node.args)} if isinstance(node, Call) else {}
+    (value, *others) = found.values() if found else (None,)
+    return (
+        value
+        if value is not None and not others and not (isinstance(node, Call) and node.name == "set")
+        else Wrong("several different numbers")
+    )

@@ -1,0 +1,192 @@
+"""What a sentence claims: the formula it ends in, read only where every word around it is one that claims.
+
+A sentence is cut into clauses; the last that follows "so", "then" or a colon counts, an explanation ("since …", "not 8") does not. In it,
+the last number or formula is the claim if a word before it admits one ("is", "has", "costs" – "step" and "March" do not), if a verb parts
+it from any number before it, and if what follows is a unit, a noun or "in all" – never a word that says another number, a bound or a
+denial."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aha.answers.lexicon import SAYS_MORE, SCALES, SUSPECT
+from aha.answers.units import known_unit
+
+LONGEST = 600
+_SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$]|\s*$)|。|\n+")
+_CLOSING = re.compile(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
+_SPAN = re.compile(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
+_NEW_CLAUSE = re.compile(
+    r"(?i)(?:[,;]?\s*\b(?:so|thus|therefore|hence|then|which (?:is|gives|means|makes|equals|comes to)|that is|i\.e\."
+    r"|giving|making|leaving|meaning"
+    r"|it['’]s|it is|making (?:it|that)|for a total of)\b|[;；:：]|，|所以|因此|故|即)"
+)
+_EXPLAINS = re.compile(
+    r"(?i)[,(]?\s*\b(?:since|because|as|where|when|if|given|using|by|for|with|that|which|whose|from|after|per"
+    r"|as needed)\b|[,(]\s*(?:but |and )?not\b|,\s*(?:in|all|al)\b|，"
+)
+_TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
+_PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*[-+−–*×=]?\s*\$[0-9]")
+_CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
+_ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
+_PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
+_FIRMLY = re.compile(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
+_PARENTHESIS = re.compile(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
+_ADMITS = frozenset(
+    (
+        "is are was were be been being equals equal equaled has have had having gets get got gives give gave makes "
+        "make made costs cost pays pay paid "
+        "earns earn earned spends spend spent saves save saved needs need needed takes take took uses use used sells "
+        "sell sold buys buy bought eats "
+        "eat ate leaves leave left totals total totaling totalling contains contain includes include remain remains "
+        "weighs weigh receives receive "
+        "received yields yield obtain obtains find finds say says approximately about around roughly exactly only just "
+        "precisely of to at for "
+        "answer answered answers a an the thus so hence therefore then now still altogether all worth by runs run ran "
+        "owes owe charges charge "
+        "ist sind hat haben kostet est sont a ont coûte es son tiene cuesta é são custa è sono costa равно равен "
+        "составляет это comes come read reads "
+        "collected walked travels travel produces produce see get's that's it's there's solution value result length sum product number"
+    ).split()
+)
+_VERB = re.compile(
+    r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
+)
+_HAN_ADMITS = re.compile(r"(?:[是为有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
+_LABELS = re.compile(r"第\s*\Z")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    start: int
+    end: int
+    text: str
+
+
+def claimed_formula(text: str, *, marked: bool) -> str | None:
+    """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
+    text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
+    sentences = _sentences(text)
+    for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
+        sentence = sentences[place]
+        if marked or re.search(r"[0-9$\\]", sentence):
+            bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", each) for each in sentences[place - 1 : place + 1])
+            return None if bare else _claimed(_PARENTHESIS.sub(" ", sentence), marked=marked)
+        if SAYS_MORE.search(sentence) and not _CLOSING.match(sentence.strip()):
+            return None
+    return None
+
+
+def _priced(text: str) -> str:
+    """Dollars that are prices marked as such: those before a figure that close no formula."""
+    return text if text.count("$") < 2 else _PRICES.sub(r"\\$", text) if _PRICE_PAIR.search(text) else text
+
+
+def _ending(text: str) -> str:
+    """The last part of a long text, from the start of a word and outside of a formula between dollars."""
+    if len(text) <= LONGEST:
+        return text
+    at = len(text) - LONGEST
+    at = max(text.find("$", at) + 1, at) if text.count("$", 0, at) % 2 else at
+    return text[at:].partition(" ")[2] or text[at:]
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of a text; a period within a formula ends none."""
+    found, begun = list[str](), 0
+    spans = [span.span() for span in _SPAN.finditer(text)]
+    for end in _SENTENCE.finditer(text):
+        if not any(low < end.start() < high - 1 for low, high in spans):
+            found.append(text[begun : end.start()])
+            begun = end.end()
+    return [each for each in (*found, text[begun:]) if each.strip(" .*_#\n")]
+
+
+def _claimed(sentence: str, *, marked: bool) -> str | None:
+    pieces = _pieces(sentence)
+    clauses = [found.end() for found in _NEW_CLAUSE.finditer(sentence) if any(piece.start >= found.end() for piece in pieces)]
+    clauses = [end for end in clauses if not any(piece.start < end < piece.end for piece in pieces)]
+    begun = clauses[-1] if clauses else 0
+    pieces = [piece for piece in pieces if piece.start >= begun]
+    if not pieces:
+        return None
+    ends = _explained(sentence, pieces)
+    pieces = [piece for piece in pieces if piece.start < ends]
+    last = pieces[-1]
+    before = sentence[pieces[-2].end if len(pieces) > 1 else begun : last.start]
+    after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
+    if (len(pieces) > 1 and not _VERB.search(before)) or sentence[last.end : last.end + 2] in ("..", "…", "\\d", "\\l", "\\c"):
+        return None
+    measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
+    if not _admitted(before, start=begun == 0 and marked, unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1])):
+        return None
+    return _with_noun(last.text, after)
+
+
+def _explained(sentence: str, pieces: list[_Piece]) -> int:
+    """Where the claim ends and an explanation begins; words such as "that" begin none where a verb leads on to a formula."""
+    for found in _EXPLAINS.finditer(sentence, pieces[0].end):
+        following = next((piece.start for piece in pieces if piece.start >= found.end()), None)
+        goes_on = following is not None and _VERB.search(sentence, found.end(), following) and not _FIRMLY.match(found.group())
+        if not _within(found.start(), pieces) and not goes_on:
+            return found.start()
+    return len(sentence)
+
+
+def _within(place: int, pieces: list[_Piece]) -> bool:
+    return any(piece.start <= place < piece.end for piece in pieces)
+
+
+def _admitted(before: str, *, start: bool, unit: bool) -> bool:
+    """Whether the words before a formula let it be a claim."""
+    words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", before)
+    if _ASKS.search(before):
+        return False
+    if SAYS_MORE.search(before.replace("up to", "least")) and not re.search(r"(?i)\bto\s*\W*\Z", before):
+        return False
+    if not words:
+        return start or not before.strip(" *_:#-") or before.rstrip()[-1:] in ":：*>=✅"
+    if re.search(r"[\u3400-\u9fff]", before):
+        return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
+    return unit or words[-1].lower() in _ADMITS or before.rstrip()[-1:] in ":："
+
+
+def _with_noun(formula: str, after: str) -> str | None:
+    """The formula with the unit or noun after it; `None` for words that are none."""
+    formula = formula.strip()
+    while formula.startswith("**") or formula.endswith("**"):
+        formula = formula.removeprefix("**").removesuffix("**").strip()
+    formula = formula.strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
+    if not after:
+        return formula
+    if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
+        return formula
+    words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
+    if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
+        return None
+    scale = words[0].lower().removesuffix("s") if words else ""
+    return f"{formula} {words[0]}" if scale in SCALES or (words and known_unit(words[0])) else formula
+
+
+def _pieces(sentence: str) -> list[_Piece]:
+    """The formulas of a sentence and the runs of figures and signs between its words."""
+    found = [_Piece(span.start(), span.end(), span.group()) for span in _SPAN.finditer(sentence) if not _wordy(span.group())]
+    for run in _PLAIN.finditer(sentence):
+        if not any(run.start() < piece.end and piece.start < run.end() for piece in found) and re.search(r"[0-9\\]", run.group()):
+            found.append(_Piece(run.start(), run.start() + len(run.group().rstrip(" ,.;:")), run.group().rstrip(" ,.;:")))
+    return sorted(found, key=lambda piece: piece.start)
+
+
+def _wordy(span: str) -> bool:
+    return re.search(r"(?:(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,.]+){3}", span) is not None
+
+
+_ATOM = (
+    r"(?:\\(?!text)[A-Za-z]+(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})*|\\[$%,!;]|[$€£¥¤]?[0-9][0-9.,]*[0-9]|[0-9.]|["
+    r"(){}\[\]^_|!%°²³√π∞½¼¾¢€£¥¤$])"
+)
+_OPERATOR = r"(?:[-+*/=<>≤≥≠≈±×·÷–−~:—]|\\?%)"
+_PLAIN = re.compile(
+    rf"(?:(?<![A-Za-z])[A-Za-z](?:_\{{?\w+\}}?)?\s*=\s*)?(?:[-+−–±<>≤≥≠≈]\s?)*{_ATOM}(?:\s?{_OPERATOR}\s?|{_ATOM}|(?<=[0-9)}}])[A-Za-z](?![A-Za-z])|\s(?=[0-9]+\s*/))*"
+)
