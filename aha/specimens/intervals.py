@@ -156,9 +156,15 @@ STRETCH_TRAPS: tuple[Surface[Stretch], ...] = (
     stretch("words for it", "text", "all numbers but those from <sa> to <sb>", "both"),
 )
 
+
+def _no_pair(value: Stretch) -> Stretch:
+    """A gold that cannot be read as a pair of numbers: one of its ends belongs to it."""
+    return value if value.has_low or value.has_high else replace(value, has_low=True)
+
+
 INTERVAL: Family[Stretch] = Family(
     "interval",
-    lambda rng: a_bounded(rng) if rng.random() < 0.7 else a_ray(rng),
+    lambda rng: _no_pair(a_bounded(rng)) if rng.random() < 0.7 else a_ray(rng),
     lambda value, rng: Latex(fill(rng.choice(("<l><a>,<b><r>", r"\left<l><a>, <b>\right<r>")), **_brackets(value))),
     STRETCH_SURFACES,
     STRETCH_MISTAKES,
