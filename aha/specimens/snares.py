@@ -250,7 +250,7 @@ The answer is $§ = ¶$.
 
 FAR_APART = (
     Template("The answer is not" + " " * 30_000 + "§."),
-    Template("It is anything but" + "\n" * 10_000 + "§."),
+    Template("It is anything but" + "\n" * 3_000 + "§."),
 )  # for who reads the end
 
 SNARES: tuple[Template, ...] = (*DENIALS, *FAR_APART, *HEDGES, *LISTS_OF_TWO, *OTHER_LAST, *THOUGHTS, *RUNS_ON, *EQUATIONS)
