@@ -213,3 +213,4 @@ def _metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float | str]]:
         yield f"{name},none", result[name]
         if name == "pass@1":
             yield f"{name}_stderr,none", float(result["problem_se"])
+            yield from zip((f"{name}_ci95_low,none", f"{name}_ci95_high,none"), result["ci95"], strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from aha.errors import BadInput
 from aha.evals.attempts import Attempt, Sheet, Tried
-from aha.evals.scores import Interval, mean_interval, pass_at_k
+from aha.evals.scores import Interval, Z, mean_interval, pass_at_k
 from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, weighs_as_it_is, weighted_vote
 
 SAMPLES = 8_000  # a score is steady enough when problems times k reach this: gives the published 64, 16 and 4
@@ -55,20 +55,28 @@ def score(sheet: Sheet, seed: int = 0) -> Scored:
     problems = sheet.problems
     k = min(len(tried.attempts) for tried in problems)
     shares = [share_right(tried) for tried in problems]
+    interval = mean_interval([tried.verdicts for tried in problems], seed)
     weighted_by = _weighted_by(problems) if sheet.answers and sheet.rewards else None
     return Scored(
         problems=len(problems),
         samples=sum(len(tried.attempts) for tried in problems),
         k=k,
-        pass_at_1=mean_interval([tried.verdicts for tried in problems], seed),
+        pass_at_1=interval,
         curves=tuple(_curves(sheet, k)),
         weighted=_mean([_weighted(tried) for tried in problems]) if weighted_by else None,
         weighted_by=weighted_by,
         shares=_shares(sheet),
         sample_se=sqrt(sum(p * (1 - p) / max(1, len(t.attempts) - 1) for p, t in zip(shares, problems, strict=True))) / len(problems),
-        problem_se=float(np.std(shares, ddof=1) / sqrt(len(shares))) if len(shares) > 1 else 0.0,
+        problem_se=_problem_se(shares, interval),
         recommended_k=recommended_k(len(problems)),
     )
+
+
+def _problem_se(shares: Sequence[float], interval: Interval) -> float:
+    """The standard error from the choice of problems; where every share is 0 or every one 1 it is not 0, but what the interval says."""
+    if len(shares) < 2 or interval.value in (0.0, 1.0):
+        return (interval.high - interval.low) / (2 * Z)
+    return float(np.std(shares, ddof=1) / sqrt(len(shares)))
 
 
 def share_right(tried: Tried) -> float:

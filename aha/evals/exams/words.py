@@ -21,6 +21,7 @@ DROP_PROMPT = (
 )
 _ANSWER = re.compile(r"(?i)Answer\s*:\s*([^\n]+)")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_AROUND = re.compile(r"^[^\w.]+|\W+$")
 _DASHES = "‐‑‒–—―−-"
 
 
@@ -63,8 +64,8 @@ def _plain(text: str) -> list[str]:
 
 
 def _numeral(token: str) -> str | None:
-    """A number's value, without a currency or percent sign and commas, else without all punctuation; None for any other word."""
-    for spelling in (token.strip("$€£¥%,").rstrip(".").replace(",", ""), _bare(token)):
+    """A number's value, without the signs around it and commas, else without all punctuation; None for any other word."""
+    for spelling in (_AROUND.sub("", token).replace(",", ""), _bare(token)):
         try:
             return str(float(spelling))
         except ValueError:

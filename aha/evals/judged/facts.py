@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import category, normalize
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from aha.types import Judged as Reference
 CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
 LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
 USUAL = "The answer is " + "x" * 120
-_LABEL = r"(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)?"
-_LINE = re.compile(rf"{_LABEL}(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
-_BEFORE = re.compile(rf"^\W*(?i:{_LABEL})([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
+_LABEL = r"\b(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)"
+_LINE = re.compile(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
+_BEFORE = re.compile(rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
+_SAID = re.compile(rf"(?i:{_LABEL})([ABC])\b")
 _AT_END = re.compile(r"(?<![A-Za-z0-9])([ABC])\W*$")
+_SEVERAL = re.compile(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
 _DRESS = re.compile(r"\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
 _NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
 
@@ -70,12 +73,15 @@ class Facts:
 
 
 def read(text: str) -> str | None:
-    """The verdict that a line says and nothing besides; else that of a letter at the start or the end, else the one that is named. None
-    for anything else, also for two that differ. A thought says none."""
-    said = apart(text)[0].strip().replace("*", "")
+    """The verdict that a line says and nothing besides; else that of a letter at the start, behind a word for a verdict, or at the end;
+    else the one that is named. None for anything else, also for two that differ. A thought says none, and neither does what nobody sees."""
+    visible = "".join(letter for letter in normalize("NFKC", apart(text)[0]) if category(letter) != "Cf")
+    said = visible.strip().replace("*", "")
     if lines := set().union(*map(_line, said.split("\n"))):
         return lines.pop() if len(lines) == 1 else None
-    letter = _BEFORE.search(said) or _AT_END.search(said)
+    if _SEVERAL.search(said):
+        return None
+    letter = _BEFORE.search(said) or _SAID.search(said) or _AT_END.search(said)
     named = {found.replace(" ", "_") for found in _NAMED.findall(said)}
     if letter is not None:
         meant = LETTERS[letter.group(1)]

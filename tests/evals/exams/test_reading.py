@@ -140,6 +140,8 @@ def test_drop_gives_half_of_the_words_their_share(tmp_path):
         ("12.25", "Answer: 12.25", 1, 1.0),
         ("1,500", "Answer: $1500", 1, 1.0),
         ("10", "Answer: (10)", 1, 1.0),
+        ("3.14", "Answer: (3.14)", 1, 1.0),
+        ("3.14", "Answer: about $3.14", 0, 0.67),
         ("10", "Answer: 10%.", 1, 1.0),
         ("2010-2015", "Answer: 2010–2015", 1, 1.0),
         ("17th-century", "Answer: 17th\u2011century", 1, 1.0),
