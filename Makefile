@@ -14,7 +14,7 @@ help:
 	@echo "make test    all that CI runs"
 	@echo "make check   format, lint, strict types, fast tests"
 	@echo "make format  rewrite the files as 'make check' wants them"
-	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes"
+	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes, a million claims"
 	@echo "make real    what a real pre-trained model does, SmolLM2-135M-Instruct: downloads 93 MB once"
 	@echo "make bench   side by side with peers, where they are installed"
 	@echo "make clean   remove .venv and caches; runs/ stays"

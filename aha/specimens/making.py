@@ -15,6 +15,7 @@ from aha.specimens.empties import FLOODS, LIKE_A_LETTER, LIKE_NOTHING, SHORT
 from aha.specimens.family import LONG_TALK, RIVAL, TALK, AnyFamily, Mistake, Stands, Surface, Template
 from aha.specimens.intervals import INTERVALS
 from aha.specimens.irrationals import IRRATIONALS
+from aha.specimens.letter_sets import LETTER_SET
 from aha.specimens.letters import CHOICES
 from aha.specimens.lists import LISTS
 from aha.specimens.matrices import MATRIX
@@ -31,7 +32,7 @@ from aha.types import Reference
 
 GROUPS: tuple[tuple[AnyFamily, ...], ...] = (
     *(NUMBERS, SHARES, UNITS, CLOCKS, IRRATIONALS, (POWER,), ALGEBRA),
-    *(LISTS, INTERVALS, (MATRIX,), NAMES_AND_VALUES, WORDS_AND_NAMES, CHOICES, SUMS),
+    *(LISTS, INTERVALS, (MATRIX,), NAMES_AND_VALUES, WORDS_AND_NAMES, CHOICES, (LETTER_SET,), SUMS),
 )
 FAMILIES: tuple[AnyFamily, ...] = tuple(family for group in GROUPS for family in group)
 BY_NAME: dict[str, AnyFamily] = {family.name: family for family in FAMILIES}

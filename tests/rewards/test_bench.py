@@ -13,7 +13,7 @@ from aha.tasks.corpora import OWN, Case, Corpus, Expected, corpus_of
 from aha.types import Abstained, Asserts, Calls, Grade, Number, Right, Stdio, Wrong
 
 MOST_MISSES = 3
-REPORTED_PAID, REPORTED_MISSED, REPORTED_UNREAD = 63, 58, 5  # of the answers from public reports; the aim is 0 of each
+REPORTED_PAID, REPORTED_MISSED, REPORTED_UNREAD = 0, 0, 0  # of the answers from public reports
 
 
 def judged(expected: Expected, grade: Grade, seconds: float = 0.0, *, counted: bool = True) -> Judged:
