@@ -36,6 +36,7 @@ JOINT = re.compile(
     r"(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
+_OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -113,7 +114,8 @@ def closing_boxes(text: str) -> tuple[Claim, int] | None:
     if not said:
         return None
     parts = list(dict.fromkeys(said))
-    return Claim(", ".join(parts), marked=True, boxes=len(parts)), skipped + ends
+    either = len(parts) > 1 and _OR.search(text, max(0, len(text) - _USUALLY))
+    return Claim((" or " if either else ", ").join(parts), marked=True, boxes=len(parts)), skipped + ends
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:
@@ -155,7 +157,8 @@ def _first_line(text: str) -> str:
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
             return text.removeprefix(opening).partition(closing)[0].strip()
-    return text.partition("\n")[0].strip()
+    line = text.partition("\n")[0].strip()
+    return line.rstrip("}") if line.endswith("}") and line.count("}") > line.count("{") else line
 
 
 def own_part(text: str) -> str:

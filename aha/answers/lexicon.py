@@ -46,7 +46,8 @@ SUSPECT = frozenset(
         "without almost nearly not never "
         "cannot neither nor none wrong incorrect false between through till until versus vs either otherwise maybe "
         "perhaps possibly probably plus "
-        "squared cubed factorial choose divided multiplied twice double triple thrice remainder modulo dozenth"
+        "squared cubed factorial choose divided multiplied twice double triple thrice modulo "
+        "january february march april may june july august september october november december"
     ).split()
 )
 SAYS_MORE = re.compile(

@@ -76,6 +76,7 @@ _TOKEN = re.compile(
     |(?P<han>[\u3400-\u9fff]+)""",
     re.X,
 )
+_SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
 _SYNONYMS = {
     **dict.fromkeys(("leq", "leqslant", "leqq"), "le"),
     **dict.fromkeys(("geq", "geqslant", "geqq"), "ge"),
@@ -197,6 +198,11 @@ def _repeated_dots(found: re.Match[str]) -> str:
     again = found[3] + (f"{found[4]}{found[5]}" if found[5] else "")
     whole, fixed = found[1] or "0", found[2]
     return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{10 ** len(fixed) * (10 ** len(again) - 1)}}}"
+
+
+def spelled(text: str) -> list[str]:
+    """The signs of a text in which blanks, sizes and dollars do not count: what two ways to type one formula share."""
+    return _SIGN.findall(clean(text).replace("\\cdot", "\\times").replace("*", "\\times "))
 
 
 def tokens(text: str, *, letters: bool = False) -> list[Token]:
@@ -355,6 +361,7 @@ class _Lexer:
         return (
             measures(text)
             and last is not None
+            and (text != "K" or self.blank)  # thousands, or kelvins
             and (last.kind in ("number", "unit", "scale") or before == "unit" or last.text in (")", "}"))
         )
 

@@ -32,6 +32,9 @@ def in_digits(text: str) -> str:
     numeral = _CHINESE.match(text)
     if numeral and not re.match(r"[共样起些定边直次般方种]", text[numeral.end() :]) and (value := chinese(numeral.group())) is not None:
         return f"{value}{text[numeral.end() :]}"
+    if half := re.fullmatch(r"(?i)(?:([a-z-]+) and )?(?:an? |one[- ])?half", text):
+        whole = english(half[1]) if half[1] else 0
+        return text if whole is None else f"\\frac{{{2 * whole + 1}}}{{2}}"
     if (word := english(text)) is not None:
         return str(word)
     return text

@@ -126,7 +126,7 @@ def _tidy(text: str) -> str:
     cleaned = clean(text)
     if condition := _CONDITION.search(cleaned):
         cleaned = cleaned[: condition.start()].rstrip(" ,;(").removesuffix("\\text{").removesuffix("\\mbox{")
-    return cleaned.lstrip("*_:> \n").rstrip(" .,;:*_\n").removesuffix("\\\\").rstrip(" .,;:*_\n")
+    return cleaned.lstrip('*_: \n"`').rstrip(' .,;:*_\n"`').removesuffix("\\\\").rstrip(" .,;:*_\n")
 
 
 def _words(text: str, plain: str) -> str:

@@ -31,6 +31,11 @@ _PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*[-+−–*×=]?\s*\$[0-9]")
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
 _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
+_FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
+_OPERATES = re.compile(
+    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|sum|product|difference|ratio"
+    r"|average|mean|reciprocal|opposite|logarithm)\s+(?:of\s+)?\W*\Z"
+)
 _FIRMLY = re.compile(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
 _PARENTHESIS = re.compile(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
 _ADMITS = frozenset(
@@ -47,7 +52,8 @@ _ADMITS = frozenset(
         "owes owe charges charge "
         "ist sind hat haben kostet est sont a ont coûte es son tiene cuesta é são custa è sono costa равно равен "
         "составляет это comes come read reads "
-        "collected walked travels travel produces produce see get's that's it's there's solution value result length sum product number"
+        "us you me them him her collected walked travels travel produces produce see get's that's it's there's "
+        "solution value result length sum product number"
     ).split()
 )
 _VERB = re.compile(
@@ -141,12 +147,12 @@ def _within(place: int, pieces: list[_Piece]) -> bool:
 def _admitted(before: str, *, start: bool, unit: bool) -> bool:
     """Whether the words before a formula let it be a claim."""
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", before)
-    if _ASKS.search(before):
+    if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False
-    if SAYS_MORE.search(before.replace("up to", "least")) and not re.search(r"(?i)\bto\s*\W*\Z", before):
+    if SAYS_MORE.search(before) and not re.search(r"(?i)\bto\s*\W*\Z", before):
         return False
     if not words:
-        return start or not before.strip(" *_:#-") or before.rstrip()[-1:] in ":：*>=✅"
+        return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅"
     if re.search(r"[\u3400-\u9fff]", before):
         return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
     return unit or words[-1].lower() in _ADMITS or before.rstrip()[-1:] in ":："
@@ -162,6 +168,7 @@ def _with_noun(formula: str, after: str) -> str | None:
         return formula
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
         return formula
+    after = _FURTHER.sub("", after)
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
     if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
         return None

@@ -21,11 +21,12 @@ _SHARED = Graders()
 atexit.register(_SHARED.close)
 
 
-def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT) -> Grade:
+def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT, question: str | None = None) -> Grade:
     """Whether the answer is right; `None`, a reply that broke its template, is always wrong. `maths`: how formulas are compared.
+    `question`: a formula that only repeats a calculation of it is wrong.
 
     By graders that the whole process shares; `with Graders(...) as graders: graders.grade(...)` for some of one's own."""
-    return _SHARED.grade(reference, answer, maths)
+    return _SHARED.grade(reference, answer, maths, question)
 
 
 @contextmanager

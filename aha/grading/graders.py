@@ -11,7 +11,7 @@ from aha.answers.symbols import LONGEST
 from aha.grading.choice import grade_choice
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
-from aha.grading.maths import DEFAULT, Settings, quick
+from aha.grading.maths import DEFAULT, Settings, quick, repeats
 from aha.grading.pool import DEADLINE_S, Counts, Pool
 from aha.grading.pool.forks import forget_in_children
 from aha.grading.sandbox import Sandbox, Tier, open_sandbox
@@ -36,8 +36,9 @@ class Graders:
         self._parents: list[Sandbox | None] = []
         forget_in_children(self)
 
-    def grade(self, reference: Reference, answer: str | None, maths: Settings = DEFAULT) -> Grade:
+    def grade(self, reference: Reference, answer: str | None, maths: Settings = DEFAULT, question: str | None = None) -> Grade:
         """Whether the answer is right; `None`, a reply that broke its template, is always wrong. `maths`: how formulas are compared.
+        `question`: a formula that only repeats a calculation of it is wrong.
 
         BadInput where the first answer of a kind finds that this machine cannot grade it, with what to install."""
         match reference:
@@ -48,6 +49,8 @@ class Graders:
         if answer is None:
             return Wrong("no answer: the reply broke the template")
         try:
+            if question and isinstance(reference, Latex) and repeats(reference, answer, question, maths):
+                return Wrong("repeats a calculation of the question, which is left to be done")
             return self._graded(reference, answer, maths)
         except FAULTS as error:
             if not gradable(reference):

@@ -23,15 +23,21 @@ class Accuracy:
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         """By the graders that the process shares; a stage opens some of its own."""
-        ask = fraction if self.partial else grade
-        return [price(ask(problem.reference, reply.answer)) for reply in replies]
+        if self.partial:
+            return [price(fraction(problem.reference, reply.answer)) for reply in replies]
+        return [price(grade(problem.reference, reply.answer, question=problem.question)) for reply in replies]
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Reward]:
         """With graders of its own, closed at the end."""
         with Graders(sandbox=self.sandbox) as graders:
-            ask = graders.fraction if self.partial else graders.grade
-            yield lambda problem, replies: [price(ask(problem.reference, reply.answer)) for reply in replies]
+
+            def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+                if self.partial:
+                    return [price(graders.fraction(problem.reference, reply.answer)) for reply in replies]
+                return [price(graders.grade(problem.reference, reply.answer, question=problem.question)) for reply in replies]
+
+            yield pay
 
 
 def price(grade: Grade | float) -> float | Abstained:

@@ -114,7 +114,7 @@ def named(fields: Fields, stem: str, number: int, *names: str) -> str:
 
 def by_rule(item: Item, text: str) -> Judged:
     """The house's grader on the whole visible text. What it marks as its answer votes, and what is right without a mark."""
-    claimed, found = claim(text), grade(item.reference, text)
+    claimed, found = claim(text), grade(item.reference, text, question=item.prompt)
     vote = "".join(claimed.text.split())[:LONGEST_VOTE] if claimed.marked or isinstance(found, Right) else ""
     return Judged(found, vote or None)
 

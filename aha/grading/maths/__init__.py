@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from aha.answers.claims import claim
+from aha.answers.lexing import spelled
 from aha.answers.numbers import Value, rational
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
 from aha.grading.maths.functions import digits
 from aha.grading.maths.plain import PLACES, plainly
 from aha.grading.maths.settings import DEFAULT, Settings
-from aha.grading.maths.verdicts import number_claimed, verdict
+from aha.grading.maths.verdicts import is_value, number_claimed, verdict
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
-__all__ = ["DEFAULT", "Settings", "quick", "slow"]
+__all__ = ["DEFAULT", "Settings", "quick", "repeats", "slow"]
 
 MANY = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
 
@@ -27,6 +28,8 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
         return Wrong("no final answer where one is looked for")
     if settings.precision is None and settings.places > PLACES and (found := plainly(reference.value, claimed.text)) is not None:
         return _graded(found, reference)
+    if settings.evaluated and not is_value(claimed.text):
+        return Wrong("a calculation, not a value")
     gold = read(claim(reference.value).text)
     if not gold.readable:
         return Abstained(f"the reference {_shown(reference.value)} cannot be read as mathematics: {gold.why}")
@@ -50,6 +53,16 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
                 if value.equals(gold)
                 else Wrong(f"equals {shown if len(shown) <= 40 else f'{shown[:37]}...'}, not {reference.value}")
             )
+
+
+def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:
+    """Whether the claim is a calculation that stands in the question token by token, and is not the reference as it is written."""
+    claimed = claim(answer[-LONGEST:], settings.how).text
+    mine = spelled(claimed)
+    if len(mine) < 3 or mine == spelled(reference.value) or is_value(claimed):
+        return False
+    theirs = spelled(question[-LONGEST:])
+    return any(theirs[start : start + len(mine)] == mine for start in range(len(theirs) - len(mine) + 1) if theirs[start] == mine[0])
 
 
 def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:

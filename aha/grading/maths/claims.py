@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
+from aha.grading.maths.scalars import equal
+from aha.grading.maths.settings import DEFAULT
 
 EQUALITIES = ("=", "approx")
 
@@ -36,9 +38,16 @@ def said(node: Node) -> Said:
         return Said(last, first)
     if is_label(last):
         return Said(first, last)
-    if not any(symbols(side) for side in sides):
+    if all(equal(_unmeasured(side), _unmeasured(last), DEFAULT) for side in sides[:-1]):
         return Said(last)
-    return Said(Call("=", (first, last)))
+    return Said(Call("=", (first, last)))  # false, or of unknowns
+
+
+def _unmeasured(node: Node) -> Node:
+    """The node without units."""
+    if not isinstance(node, Call):
+        return node
+    return _unmeasured(node.args[0]) if node.name == "unit" else Call(node.name, tuple(map(_unmeasured, node.args)))
 
 
 def is_label(node: Node) -> bool:

@@ -174,6 +174,8 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
         if len(inside) != len(golds) or (is_call(gold, "set") and settings.strict):
             return False
         return _in_order([said(each).value for each in golds], inside, settings)
+    if len(golds) == 1 and len(claims) > 1 and is_call(claim, "list", "parts"):
+        return False
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
         return _in_order([said(each).value for each in golds], order, settings)
     return _matched(golds, claims, settings)

@@ -11,13 +11,15 @@ from aha.answers.claims import How
 class Settings:
     """`how`: where the claim stands. `relations`: `1 < x < 2` may answer an interval. `strict`: variables keep their names and sets are no
     tuples. `precision`: decimals are compared at so many places; without it, a decimal is exact unless it has at least `places` places and
-    the other side cannot be written as a decimal."""
+    the other side cannot be written as a decimal. `evaluated`: a bare value is needed, a calculation that comes to it is wrong; `None`: as
+    the reference's kind says, which a Number needs and a formula does not."""
 
     how: How = "auto"
     relations: bool = True
     strict: bool = True
     precision: int | None = None
     places: int = 6
+    evaluated: bool | None = None
 
 
 DEFAULT = Settings()

@@ -7,7 +7,7 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.claims import Claim
-from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, symbols
+from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import Value, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
@@ -29,6 +29,7 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
+_UNDONE = ("+", "*", "/", "^", "!", "binom", "root", "sum", "log", "sin", "cos", "tan", "gcd", "lcm", "max", "min")
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
 
 
@@ -43,7 +44,7 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
         return decided
     if gold.exotic and said.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", said.cleaned):
         return True
-    if said.node is None:
+    if said.node is None or (any(name.startswith("text:") for name in symbols(said.node)) and gold.node and not symbols(gold.node)):
         spoken = _in_prose(gold, claimed, settings)
         return None if said.exotic and not spoken and len(claimed.text) <= LONGEST_FORMULA else spoken
     if gold.node is None:
@@ -153,6 +154,24 @@ def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
     return True if any(same(*pair, settings) for pair in pairs) else found
 
 
+def is_value(text: str) -> bool:
+    """Whether a claim is no calculation: nothing in it is left to be done but fractions, roots and products with a constant."""
+    node = read(text).node
+    if node is None or symbols(node):
+        return True
+    if bare_number(node) is not None:
+        return True
+    return not any(isinstance(each, Call) and each.name in _UNDONE and not _irrational(each) for each in nodes(node))
+
+
+def _irrational(node: Node) -> bool:
+    """Whether an operation has a part that is no rational number, as 1 + √2 and 2π have."""
+    try:
+        return not isinstance(At({}).of(node), Fraction)
+    except (Undefined, Opaque, Beyond):
+        return False
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -194,10 +213,8 @@ def _exclaimed(reading: Reading, claimed: Claim) -> list[Node]:
 
 def _one_of(node: Node) -> Value | Wrong:
     """The value that all of a list are, as in `72 or 72.0`."""
-    found = {value.exact if value else None: value for value in (bare_number(each) for each in node.args)} if isinstance(node, Call) else {}
-    (value, *others) = found.values() if found else (None,)
-    return (
-        value
-        if value is not None and not others and not (isinstance(node, Call) and node.name == "set")
-        else Wrong("several different numbers")
-    )
+    if not is_call(node, "or") or not isinstance(node, Call):
+        return Wrong("several different numbers")
+    found = {value.exact if value else None: value for value in (bare_number(each) for each in node.args)}
+    (value, *others) = found.values()
+    return Wrong("several different numbers") if value is None or others else value
