@@ -214,6 +214,10 @@ class Learner(Protocol):
     def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
         """The log-probability of every trained token, or its score where the head scores, [M] float32 on the CPU, in `batch` order."""
 
+    def mismatch(self, batch: PolicyBatch, rows: int) -> Metrics:
+        """How far the policy's log-probabilities are from the engine's, on so many rows of a batch: `mismatch_kl`, the mean of
+        w - log w - 1 for w = policy's / engine's, and `ess`, the share of tokens that effectively teach. 0 and 1 where they agree."""
+
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """One optimizer step over the whole batch in micro-batches. A loss or gradient that is not finite changes no weight and
         is reported as `skipped` 1.0."""

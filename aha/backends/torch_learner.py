@@ -19,11 +19,12 @@ from transformers import PreTrainedModel
 from aha.backends.causal import Causal, still
 from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
 from aha.backends.scoring import Scoring
-from aha.batch import Batch, micro_batches
+from aha.batch import Batch, PolicyBatch, micro_batches
 from aha.durable import read_document
 from aha.errors import BadInput
 from aha.learning import loss_function
 from aha.learning.batching import Batching
+from aha.learning.correction import ratio
 from aha.protocols import Adam, Compute, Head, Loss, Metrics, Outputs, Weights
 
 OPTIMIZER, REFERENCE, STATE = "optimizer.safetensors", "reference.safetensors", "learner.json"
@@ -64,6 +65,13 @@ class TorchLearner(Batching):
             for indices, part in self._parts(batch):
                 logp_M[_places(batch, indices)] = causal.numbers(part).cpu()
         return logp_M
+
+    def mismatch(self, batch: PolicyBatch, rows: int) -> Metrics:
+        """See the protocol."""
+        part = batch.rows(list(range(0, batch.R, max(1, batch.R // rows)))[:rows])
+        log_w_M = self.logprobs(part, "policy") - part.behaviour_M
+        w_M = ratio(log_w_M)
+        return {"mismatch_kl": (w_M - log_w_M - 1).mean().item(), "ess": (w_M.mean() ** 2 / w_M.square().mean()).item()}
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """See the protocol. Metrics are the loss's own, summed over micro-batches, and `loss`, `grad_norm`, `lr`, `skipped`."""

@@ -28,6 +28,7 @@ from aha.settings import flatten
 from aha.stages.annotate import Annotate
 from aha.stages.funnel import table as funnel_table
 from aha.stages.rl import Rl
+from aha.stages.room import check_room
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.types import Code
@@ -103,20 +104,31 @@ def sandbox_of(recipe: Recipe) -> str | None:
 
 
 def check_inputs(recipe: Recipe, backend: Backend) -> None:
-    """The models' tokenizers, the servers' addresses and the first rollout's problems: cheap to open, and most of what can be wrong."""
+    """The models' tokenizers, the servers' addresses and the first rollout's problems: cheap to open, and most of what can be wrong. Models
+    come first: a folder that holds none is told in a second, and data may take a minute to read."""
+    values = flatten(recipe.tree)
+    models = dict.fromkeys(str(value) for path, value in values.items() if path.endswith(".model"))
+    for model in dict.fromkeys(str(getattr(stage, "model", "@")) for _, stage in recipe.stages):
+        _check_model(model, backend)
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
             for source in stage.sources:
                 source.at(0, 0, stage.questions, stage.seed)
+            if not stage.model.startswith("@"):
+                check_room(stage, backend.tokenizer(stage.model))
         if isinstance(stage, Sample):
             stage.check()
         if isinstance(stage, Annotate):
             stage.asked()
         if isinstance(stage, Sft) and not (stage.model + stage.data).count("@"):
             stage.prepared(backend)
-    values = flatten(recipe.tree)
-    models = dict.fromkeys(str(value) for path, value in values.items() if path.endswith(".model"))
-    for model in (model for model in models if not model.startswith("@")):  # what another stage makes is not there yet
+    for model in models:
+        _check_model(model, backend)
+
+
+def _check_model(model: str, backend: Backend) -> None:
+    """What another stage makes is not there yet."""
+    if not model.startswith("@"):
         _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
 
 

@@ -26,6 +26,8 @@ from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
 from aha.types import Group, Truncation
 
+MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
+MEASURED = 8  # rows of a rollout on which engine and learner are compared
 _ADDED = ("loss", "kl_ref", "kl_old", "kl_old_k1", "mismatch_kl", "ess", "entropy", "clip_low", "clip_high", "clip_dual", "grad_norm", "lr")
 
 
@@ -78,6 +80,11 @@ class Rl:
                 f"sampling is temperature {self.sampling.temperature}, top_p {self.sampling.top_p}: RL needs the log-probabilities of the "
                 "whole distribution, so a temperature above 0 and top_p 1"
             )
+        if self.old == "behaviour" and getattr(self.loss, "correction", "none") != "none":
+            raise BadInput(
+                f"loss.correction is {getattr(self.loss, 'correction', '')} and old is behaviour: it corrects what the learner's own "
+                "log-probabilities differ by, so old has to be recomputed (--old recomputed), or the correction none"
+            )
         self._check_names()
 
     def _check_names(self) -> None:
@@ -92,6 +99,11 @@ class Rl:
     @property
     def rollouts(self) -> int:
         return -(-self.steps // self.minibatches)
+
+    @property
+    def most_rollouts(self) -> int:
+        """Return how many rollouts there are at most: one whose groups agree takes fewer optimizer steps than it has mini-batches."""
+        return MORE * self.rollouts
 
     def rate_at(self, step: int) -> float:
         """The multiple of the learning rate that step `step` (from 0) takes, warm-up apart."""
@@ -124,9 +136,9 @@ class Rl:
             self._run(*self._open(backend, observer, live), rundir, observer)
 
     def _run(self, sampler: GroupSampler, learner: Learner, rundir: RunDir, observer: Observer) -> None:
-        start, step = self._resume(rundir, learner, sampler.engine)
-        log = StepLog(rundir, observer, "rollout", self.rollouts, self.save_every)
-        for rollout in range(start, self.rollouts):
+        rollout, step = self._resume(rundir, learner, sampler.engine)
+        log = StepLog(rundir, observer, "rollout", self.most_rollouts, self.save_every)
+        while step < self.steps and rollout < self.most_rollouts:
             log.begin(rollout)
             clock = _Clock()
             now = replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
@@ -145,10 +157,22 @@ class Rl:
                 rundir.notes.append(found.ruling.reason)
                 save = rundir.checkpoint(found.ruling.rollout).copy
             keep, progress = Keep(self.keep_last, self.keep_every, found.best), {"step": step, **found.back_to}
-            due, last = bool(found.metrics), bool(found.back_to)
+            due, last = bool(found.metrics), bool(found.back_to) or step == self.steps
             log.end(rollout, metrics, timings, groups, save=save, progress=progress, keep=keep, due=due, last=last)
+            rollout += 1
             if found.back_to:
-                break
+                return
+        if step < self.steps:
+            rundir.notes.append(self._unreached(step, rundir))
+
+    def _unreached(self, step: int, rundir: RunDir) -> str:
+        """Return why the run ends before its last optimizer step."""
+        dead = fmean(line.get("dead_groups", 0.0) for line in rundir.metrics())
+        return (
+            f"the run ends at optimizer step {step:,} of {self.steps:,}, after {self.most_rollouts:,} rollouts, {MORE} times as many as "
+            f"were planned: {100 * dead:.0f} % of the groups agreed, and what agrees gives no step; ask for more samples (--samples), or "
+            "for easier or harder problems"
+        )
 
     def _open(self, backend: Backend, observer: Observer, live: Rewards) -> tuple[GroupSampler, Learner]:
         observer.beat(f"loading {self.model}")
@@ -162,7 +186,7 @@ class Rl:
         if resumed is None:
             return 0, 0
         if ROLLED_BACK in resumed.progress:
-            return self.rollouts, int(resumed.progress["step"])
+            return self.most_rollouts, self.steps
         learner.load(resumed.folder)
         engine.load(learner.weights(), version=resumed.rollout + 1)
         return resumed.rollout + 1, int(resumed.progress["step"])
@@ -185,8 +209,11 @@ class Rl:
     ) -> tuple[int, Metrics]:
         """One optimizer step a mini-batch; the step count after it and the means of what the steps reported."""
         batch = learner.policy_batch(groups, self.advantages, temperature, self.truncation)
+        mismatch: Metrics = {}
         if self.old == "recomputed" and batch.R:
             batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
+        elif batch.R:
+            mismatch = learner.mismatch(batch, MEASURED)
         reports: list[Metrics] = []
         for minibatch in learner.minibatches(batch, self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
             if step == self.steps:
@@ -200,7 +227,7 @@ class Rl:
             if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
                 learner.reset_reference()
         skipped = sum(report.get("skipped", 0.0) for report in reports)
-        return step, {**_means(reports), "skipped": skipped, "updates": float(len(reports))}
+        return step, {**_means(reports), **mismatch, "skipped": skipped, "updates": float(len(reports))}
 
     def _probe(self, sampler: GroupSampler, rollout: int, step: int, rundir: RunDir) -> Finding:
         """Of the weights after a rollout, where the next one pays a preference."""

@@ -75,5 +75,5 @@ class StepLog:
         return "" if found is None else f" The last checkpoint before the first sign of it is {found.folder}: go on from there (--model)."
 
     def _words(self, number: int) -> str:
-        step, folder = f"{self.kind} {number + 1} of {self.count}", self.rundir.checkpoints()[-1].folder
+        step, folder = f"{self.kind} {number + 1}", self.rundir.checkpoints()[-1].folder
         return f"stopped after {step}, which is saved: nothing is lost; the same command goes on from {folder}"

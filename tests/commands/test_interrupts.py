@@ -137,7 +137,7 @@ def test_the_first_press_in_a_long_step_says_what_it_waits_for_finishes_the_step
         assert time.monotonic() - began < 1.0  # at once, and not when the step is done
         out, err = started.communicate(timeout=60)
     saved = tmp_path / "checkpoints/000003"
-    assert out == f"130 stopped after step 4 of 100, which is saved: nothing is lost; the same command goes on from {saved}\n"
+    assert out == f"130 stopped after step 4, which is saved: nothing is lost; the same command goes on from {saved}\n"
     assert (err, saved.is_dir(), started.returncode) == ("", True, 0)
 
 

@@ -57,7 +57,7 @@ def test_a_pause_saves_the_step_and_names_the_checkpoint(tmp_path: Path) -> None
     with pytest.raises(Interrupted) as error:
         loop(tmp_path, Says(Continue(), Pause(143)))
     assert (str(error.value), error.value.exit_code) == (
-        f"stopped after step 2 of 10, which is saved: nothing is lost; the same command goes on from {tmp_path}/checkpoints/000001",
+        f"stopped after step 2, which is saved: nothing is lost; the same command goes on from {tmp_path}/checkpoints/000001",
         143,
     )
 
