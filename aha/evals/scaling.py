@@ -14,7 +14,7 @@ import numpy.typing as npt
 from aha.errors import BadInput
 from aha.evals.attempts import Attempt, Sheet, Tried
 from aha.evals.scores import Interval, Samples, mean_interval, pass_at_k
-from aha.evals.voting import best_of_curve, cons_curve, weighted_curve
+from aha.evals.voting import ballots, best_of_curve, cons_curve, weighted_curve
 
 Floats = npt.NDArray[np.float64]
 LEVELS = (("0 to 25 %", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))
@@ -195,7 +195,7 @@ def _pass_curve(tried: Tried, k: int) -> list[float]:
 
 
 def _answers(tried: Tried) -> list[str | None]:
-    return [attempt.answer for attempt in tried.attempts]
+    return ballots([attempt.answer for attempt in tried.attempts])
 
 
 # --- by the tokens of a thought -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 from aha.errors import BadInput
 from aha.evals.attempts import Attempt, Sheet, Tried
 from aha.evals.scores import Interval, Z, mean_interval, pass_at_k
-from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, weighs_as_it_is, weighted_vote
+from aha.evals.voting import ballots, best_of_curve, cons_at_k, cons_curve, weighs_as_it_is, weighted_vote
 
 SAMPLES = 8_000  # a score is steady enough when problems times k reach this: gives the published 64, 16 and 4
 FEWEST, MOST = 4, 64
@@ -101,7 +101,7 @@ def _line(sheet: Sheet, tried: Tried) -> dict[str, object]:
     right = sum(attempt.right for attempt in tried.attempts)
     line: dict[str, object] = {"problem": tried.problem, "n": len(tried.attempts), "right": right}
     if sheet.answers:
-        votes = Counter(attempt.answer for attempt in tried.attempts if attempt.answer is not None)
+        votes = Counter(answer for answer in _answers(tried) if answer is not None)
         line |= {"cons": cons_at_k(_answers(tried), tried.verdicts), "votes": dict(votes.most_common(5))}
     if sheet.rewards:
         line["rm"] = best_of_curve(_rewards(tried), tried.verdicts)[-1]
@@ -131,7 +131,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _answers(tried: Tried) -> list[str | None]:
-    return [attempt.answer for attempt in tried.attempts]
+    return ballots([attempt.answer for attempt in tried.attempts])
 
 
 def _rewards(tried: Tried) -> list[float]:

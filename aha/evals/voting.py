@@ -10,10 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.errors import BadInput
+from aha.grading.maths.votes import vote
 
 ORDERS = 200  # of the samples, drawn for each problem where no formula is exact
 MOST = 1_000  # samples a problem whose subsets a float can count
 Floats = npt.NDArray[np.float64]
+
+
+def ballots(answers: Sequence[str | None]) -> list[str | None]:
+    """The answers as they vote: each as the first that has its value, so that 0.5 and \\frac12 are one vote."""
+    first: dict[str, str] = {}
+    return [None if answer is None else first.setdefault(vote(answer), answer) for answer in answers]
 
 
 def cons_at_k(answers: Sequence[Hashable | None], right: Sequence[bool]) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 from aha.answers.claims import claim
 from aha.grading import grade
-from aha.types import Abstained, Choice, Grade, Language, Reference, Right, Wrong
+from aha.grading.maths.votes import vote
+from aha.types import Abstained, Choice, Grade, Language, Number, Reference, Right, Wrong
 
 Fields = Mapping[str, Any]
 LONGEST_VOTE = 500
@@ -115,8 +116,10 @@ def named(fields: Fields, stem: str, number: int, *names: str) -> str:
 def by_rule(item: Item, text: str) -> Judged:
     """The house's grader on the whole visible text. What it marks as its answer votes, and what is right without a mark."""
     claimed, found = claim(text), grade(item.reference, text, question=item.prompt)
-    vote = "".join(claimed.text.split())[:LONGEST_VOTE] if claimed.marked or isinstance(found, Right) else ""
-    return Judged(found, vote or None)
+    cast = ""
+    if claimed.marked or isinstance(found, Right):
+        cast = vote(claimed, evaluated=isinstance(item.reference, Number))[:LONGEST_VOTE]
+    return Judged(found, cast or None)
 
 
 def by_chain(chain: Callable[[str], str | None]) -> JudgeReply:

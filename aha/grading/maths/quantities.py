@@ -14,7 +14,7 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
-    (gold, gold_unit), (claim, claim_unit) = _measured(gold), _measured(claim)
+    (gold, gold_unit), (claim, claim_unit) = measured(gold), measured(claim)
     if (gold_unit and is_call(claim, "%", "°")) or (claim_unit and is_call(gold, "%", "°")):
         return False
     if gold_unit and claim_unit:
@@ -45,7 +45,7 @@ def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:
 
 def _total(node: Node) -> tuple[Node, object]:
     parts = node.args if isinstance(node, Call) and node.name == "compound" else (node,)
-    measured = [_measured(part) for part in parts]
+    measured = [measured(part) for part in parts]
     kinds = {measure.kinds if measure else None for _, measure in measured}
     if len(kinds) != 1 or None in kinds:
         return node, None
@@ -53,7 +53,7 @@ def _total(node: Node) -> tuple[Node, object]:
     return (amounts[0] if len(amounts) == 1 else Call("+", tuple(amounts))), kinds.pop()
 
 
-def _measured(node: Node) -> tuple[Node, Unit | None]:
+def measured(node: Node) -> tuple[Node, Unit | None]:
     """The number apart from its unit; percent and degrees in words as the signs."""
     words = list[str]()
     while isinstance(node, Call) and node.name == "unit" and isinstance(node.args[1], Sym):

@@ -1,0 +1,123 @@
+"""The canonical form of a claim, by which samples vote: two claims of one value are one vote, whatever the reference.
+
+A name before a single value is dropped; percent, degrees, units and the base belong to the form, and so do the places of a decimal that is
+long enough to round another value. What has no value that can be written down votes by its text."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from aha.answers.claims import Claim
+from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.answers.numbers import bare_number
+from aha.answers.reading import read
+from aha.answers.sentences import claimed_formula
+from aha.answers.words import folded
+from aha.grading.maths.claims import said
+from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
+from aha.grading.maths.quantities import measured
+from aha.grading.maths.scalars import sample
+from aha.grading.maths.settings import DEFAULT
+from aha.grading.maths.values import At
+
+DIGITS, POINTS = 40, 5
+LONGEST_TEXT = 500
+
+_BLANKS = re.compile(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
+
+
+def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
+    """The form of a claim. `evaluated`: calculations are no values, and vote apart from what they come to."""
+    text = claim if isinstance(claim, str) else claim.text
+    reading = read(text)
+    if reading.node is None and not reading.words and not reading.clock and not isinstance(claim, str):
+        formula = claimed_formula(text, marked=claim.marked)
+        reading = read(formula) if formula is not None else reading
+    if reading.clock is not None:
+        return f"{reading.clock.hour}:{reading.clock.minute:02}:{reading.clock.second:02} {reading.clock.half}".strip()
+    if reading.node is not None and not any(name.startswith("text:") for name in symbols(reading.node)):
+        try:
+            form = _named(reading.node)
+        except (Beyond, Opaque, Undefined, RecursionError, ValueError, OverflowError):
+            form = None
+        if form is not None:
+            undone = evaluated and bare_number(reading.node) is None
+            return f"calculated {form}" if undone else form
+    return folded(text) if reading.words or reading.phrase else _BLANKS.sub("", text)[:LONGEST_TEXT]
+
+
+def _named(node: Node) -> str | None:
+    """The form of a claim without the name before its value; a name before an expression of unknowns stays."""
+    claimed = said(node)
+    form = _form(claimed.value)
+    name = _form(claimed.label) if form is not None and claimed.label is not None and symbols(claimed.value) else None
+    return f"{name} = {form}" if name else form
+
+
+def _form(node: Node) -> str | None:
+    """The form of a tree; `None` where a part of it has none."""
+    if isinstance(node, Call) and node.name in ("unit", "compound", "%", "°"):
+        return _quantity(node)
+    if isinstance(node, Call) and node.name == "base":
+        digits, base = (each.name if isinstance(each, Sym) else "" for each in node.args)
+        return _written(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
+    if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
+        assert isinstance(node, Call)
+        parts = [_form(said(each).value if node.name in ("list", "or", "and", "parts") else each) for each in node.args]
+        parts = sorted(parts, key=str) if node.name == "set" else parts
+        return None if None in parts else f"{node.name}({'; '.join(map(str, parts))})"
+    names = sorted(symbols(node))
+    if isinstance(node, Sym) and names:
+        return node.name
+    if names:
+        return _of_variables(node, names)
+    if any(is_call(each, "±", "∓", "list", "set", "matrix") for each in nodes(node)):
+        return None
+    form = _written(At({}).of(node))
+    places = node.places if isinstance(node, Num) else 0
+    return f"{form} at {places} places" if places >= DEFAULT.places else form
+
+
+def _relation(node: Node) -> bool:
+    return isinstance(node, Call) and any(sign in node.name.split(" ") for sign in ("=", "<", ">", "le", "ge", "ne", "in"))
+
+
+def _quantity(node: Call) -> str | None:
+    if node.name == "compound":
+        parts = [_quantity(each) for each in node.args if isinstance(each, Call)]
+        return None if None in parts else f"compound({'; '.join(map(str, parts))})"
+    amount, unit = measured(node)
+    if isinstance(amount, Call) and amount.name in ("%", "°"):
+        inner = _form(amount.args[0])
+        return None if inner is None else f"{inner} {amount.name}"
+    if amount is node:
+        return None
+    if unit is None:
+        return _form(amount)
+    total = _form(Call("*", (amount, Num(unit.size))))
+    return None if total is None else f"{total} {' '.join(f'{kind}^{power}' for kind, power in unit.kinds)}"
+
+
+def _of_variables(node: Node, names: list[str]) -> str | None:
+    """Its values at points that the names alone decide, whole and broken, of either sign; `None` where it has hardly any."""
+    values = [_at({name: sample(name, place, whole=whole) for name in names}, node) for whole in (True, False) for place in range(POINTS)]
+    return f"{' '.join(names)}: {'; '.join(values)}" if len(values) - values.count("-") >= 2 else None
+
+
+def _at(point: dict[str, Fraction], node: Node) -> str:
+    try:
+        return _written(At(point).of(node))
+    except Undefined:
+        return "-"
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, Fraction):
+        return str(value)
+    context = numbers()
+    if isinstance(value, context.mpc):
+        return f"{_written(value.real)} + {_written(value.imag)} i"
+    if abs(value) < context.mpf(10) ** (10 - context.dps):
+        return "0"
+    return str(context.nstr(inexact(value), DIGITS))
