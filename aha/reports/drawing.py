@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from aha.errors import BadInput
+from aha.plain import one_line
 from aha.reports.charts import Chart, Series, Unit, shown
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -25,9 +33,14 @@ LIGHT = {
     **dict(zip(CURVES, ("#c2410c", "#2563eb", "#0f766e", "#9333ea", "#ca8a04", "#64748b"), strict=True)),
 }
 
+_COUNTED = re.compile(r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+")  # ids that every chart has
+_FONT = re.compile(r" font-family: [^;]*;|font: [^;]*;")
+LONGEST_LABEL = 80
+
 STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
     "svg.fonttype": "none",  # text stays text, in the page's own font
     "text.parse_math": False,
+    "text.usetex": False,
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -42,14 +55,14 @@ STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
 }
 
 
-def svg(chart: Chart, width: float, height: float) -> str:
+def svg(chart: Chart, width: float, height: float) -> Markup:
     """The chart, in inches, without title and legend, which the page writes."""
     with _styled(chart.key, INK, GRID):
         figure = _figure(width, height)
         _draw(figure.add_axes((0.06 if width > 7 else 0.125, 0.12, 0.93 if width > 7 else 0.855, 0.84)), chart, CURVES)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True)
-    return _cleaned(buffer.getvalue(), chart.title)
+    return _clean(buffer.getvalue(), chart.title)
 
 
 @dataclass(frozen=True)
@@ -80,19 +93,19 @@ class Bars:
         return 0.8 if not self.bars[at].ours else max(0.3, 1.0 - 0.22 * ours)
 
 
-def bar_svg(bars: Bars, width: float, height: float) -> str:
+def bar_svg(bars: Bars, width: float, height: float) -> Markup:
     """The bars, in inches, without title and legend, which the page writes."""
     with _styled("bars", INK, GRID):
         figure = _figure(width, height)
         axes = figure.add_axes((0.06, 0.14, 0.93, 0.82))
         for group in range(len(bars.groups)):
             _draw_group(axes, bars, group)
-        axes.set_xticks(range(len(bars.groups)), labels=bars.groups)
+        axes.set_xticks(range(len(bars.groups)), labels=list(map(label, bars.groups)))
         axes.set_ylim(0, 112)
         axes.margins(x=0.01)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True)
-    return _cleaned(buffer.getvalue(), "Benchmarks")
+    return _clean(buffer.getvalue(), "Benchmarks")
 
 
 def _draw_group(axes: Axes, bars: Bars, group: int) -> None:
@@ -115,7 +128,7 @@ def picture(charts: Sequence[Chart]) -> bytes:
         figure = _figure(5.6 * len(charts), 3.5)
         for axes, chart in zip(figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True):
             _draw(axes, chart, [LIGHT[colour] for colour in CURVES], LIGHT[INK])
-            axes.set_title(chart.title, loc="left", fontweight="bold", color="#1b1f24", pad=12)
+            axes.set_title(label(chart.title), loc="left", fontweight="bold", color="#1b1f24", pad=12)
             axes.set_xlabel("optimizer steps")
             axes.legend(frameon=False, fontsize=9, loc="best")
         figure.tight_layout(w_pad=3)
@@ -124,13 +137,31 @@ def picture(charts: Sequence[Chart]) -> bytes:
     return buffer.getvalue()
 
 
-def _styled(salt: str, ink: str, grid: str) -> Any:
+@contextmanager
+def _styled(salt: str, ink: str, grid: str) -> Iterator[None]:
+    """Matplotlib's own settings and ours: what a directory's `matplotlibrc` says counts for nothing."""
+    matplotlib = _matplotlib()
+    inks: dict[Any, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**STYLE, **inks, "axes.edgecolor": grid, "grid.color": grid, "svg.hashsalt": salt})
+        yield
+
+
+@cache
+def _matplotlib() -> Any:
+    """The library, loaded from where no `matplotlibrc` of somebody else is read: it would read the one of the working directory first."""
+    here = os.getcwd()
     try:
+        if os.path.lexists("matplotlibrc"):
+            os.chdir(Path(__file__).parent)
         import matplotlib
     except ModuleNotFoundError as error:
         raise BadInput("the report needs matplotlib, which is not installed: pip install 'aha[report]'") from error
-    inks: dict[Any, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
-    return matplotlib.rc_context({**STYLE, **inks, "axes.edgecolor": grid, "grid.color": grid, "svg.hashsalt": salt})
+    finally:
+        os.chdir(here)
+    return matplotlib
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -142,7 +173,12 @@ def _figure(width: float, height: float) -> Figure:
 def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> None:
     if chart.stacked:
         axes.stackplot(
-            chart.series[0].x, [one.y for one in chart.series], colors=list(colours), alpha=0.75, labels=_names(chart), linewidth=0
+            _drawable(chart.series[0].x),
+            [_drawable(one.y) for one in chart.series],
+            colors=list(colours),
+            alpha=0.75,
+            labels=_names(chart),
+            linewidth=0,
         )
     else:
         for one, colour in zip(chart.series, _cycle(colours, len(chart.series)), strict=True):
@@ -155,23 +191,34 @@ def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> N
         share = (x - left) / (right - left)
         side = "left" if share < 0.2 else "right" if share > 0.8 else "center"
         axes.axvline(x, color=ink, linewidth=1, linestyle=(0, (2, 3)))
-        axes.annotate(word, (x, 1), xycoords=("data", "axes fraction"), fontsize=8.5, color=ink, ha=side, va="bottom")
+        axes.annotate(label(word), (x, 1), xycoords=("data", "axes fraction"), fontsize=8.5, color=ink, ha=side, va="bottom")
 
 
 def _draw_series(axes: Axes, one: Series, colour: str, marks: str) -> None:
+    x, y, name = _drawable(one.x), _drawable(one.y), label(one.name)
     if one.interval:
-        spread = [[max(0.0, y - low) for y, (low, _) in _pairs(one)], [max(0.0, high - y) for y, (_, high) in _pairs(one)]]
-        axes.errorbar(one.x, one.y, yerr=spread, color=colour, fmt=marks, markersize=7, elinewidth=1.6, capsize=0, label=one.name, zorder=3)
+        low, high = (_drawable(ends) for ends in zip(*one.interval, strict=True))
+        spread = [
+            [max(0.0, at - end) for at, end in zip(y, low, strict=True)],
+            [max(0.0, end - at) for at, end in zip(y, high, strict=True)],
+        ]
+        axes.errorbar(one.x, one.y, yerr=spread, color=colour, fmt=marks, markersize=7, elinewidth=1.6, capsize=0, label=name, zorder=3)
     else:
-        axes.plot(one.x, one.y, color=colour, linewidth=2, marker="o", markersize=3.5 if len(one.x) < 40 else 0, label=one.name)
+        axes.plot(x, y, color=colour, linewidth=2, marker="o", markersize=3.5 if len(one.x) < 40 else 0, label=name)
 
 
-def _pairs(one: Series) -> Sequence[tuple[float, tuple[float, float]]]:
-    return list(zip(one.y, one.interval, strict=True))
+def label(text: str) -> str:
+    """A name as a drawing can hold it: in one line, with nothing unseen in it, and short."""
+    return one_line(text, LONGEST_LABEL)
+
+
+def _drawable(values: Sequence[float]) -> tuple[float, ...]:
+    """What no axis can hold is left out of the drawing, as what is not finite is."""
+    return tuple(value if abs(value) < 1e100 else math.nan for value in values)
 
 
 def _names(chart: Chart) -> list[str]:
-    return [one.name for one in chart.series]
+    return [label(one.name) for one in chart.series]
 
 
 def _cycle(colours: Sequence[str], count: int) -> list[str]:
@@ -195,7 +242,7 @@ def _scale(axes: Axes, chart: Chart) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     if chart.ticks:
-        axes.set_xticks(range(len(chart.ticks)), labels=list(chart.ticks))
+        axes.set_xticks(range(len(chart.ticks)), labels=list(map(label, chart.ticks)))
     axes.margins(x=0.035 if chart.log or chart.ticks else 0.02)
     if chart.steep:
         return
@@ -220,14 +267,29 @@ def _ceiling(chart: Chart, high: float) -> float:
     return max(1.04 * high, 0.1 if chart.unit == "share" else 1e-6)
 
 
-def _cleaned(text: str, title: str) -> str:
-    """Ready to stand in the page: no header, no address, no doubled id, colours and font of the page."""
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
-    text = re.sub(r' id="(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+"', "", text)
-    text = re.sub(r" font-family: [^;\"]*;", "", text)
-    text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{title}">', text, count=1)
+def _clean(text: str, title: str) -> Markup:
+    """Ready to stand in the page: without header, addresses and doubled ids, in the colours and the font of the page. Written anew from its
+    elements, so that whatever a name holds is text."""
+    from markupsafe import Markup
+
+    root = ElementTree.fromstring(text)
+    for parent in list(root.iter()):
+        for child in [child for child in parent if _bare(child.tag) in ("metadata", "style")]:
+            parent.remove(child)
+        parent.tag = _bare(parent.tag)
+        kept = {_bare(name): value for name, value in parent.attrib.items()}
+        if _COUNTED.fullmatch(kept.get("id", "")):
+            del kept["id"]
+        parent.attrib = {name: _coloured(_FONT.sub("", value)) for name, value in kept.items()}
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": label(title)}
+    return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False).strip())
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _coloured(value: str) -> str:
     for placeholder, variable in VARIABLES.items():
-        text = text.replace(placeholder, variable)
-    return text.strip()
+        value = value.replace(placeholder, variable)
+    return value

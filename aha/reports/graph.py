@@ -150,7 +150,9 @@ def graph_html(whole: Whole) -> str:
         best=_best(whole),
         funnels=[stage for stage in whole.stages if stage.funnel],
         domains=_by_domain(whole.asked),
-        **by_kind,
+        reinforcement=by_kind["reinforcement"],
+        learning=by_kind["learning"],
+        other=by_kind["other"],
     )
 
 

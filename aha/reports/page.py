@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +86,11 @@ def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) 
     )
 
 
-def rendered(template: str, **values: object) -> str:
-    """A template of this folder, filled. It marks the drawings as safe itself; all else is escaped."""
+def rendered(template: str, script: str = "", **values: object) -> str:
+    """A template of this folder, filled. All is escaped but what we drew, and a browser is told to run nothing but our own `script`."""
     try:
         import jinja2
+        from markupsafe import Markup
     except ModuleNotFoundError as error:
         raise BadInput("the report needs jinja2, which is not installed: pip install 'aha[report]'") from error
     environment = jinja2.Environment(
@@ -97,7 +100,14 @@ def rendered(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values)
+    code = Markup((Path(__file__).parent / script).read_text(encoding="utf-8")) if script else ""  # ours
+    return environment.get_template(template).render(**values, script=code, policy=_policy(str(code)))
+
+
+def _policy(script: str) -> str:
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    runs = f"'sha256-{digest}'" if script else "'none'"
+    return f"default-src 'none'; script-src {runs}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def _headline(result: Mapping[str, Any] | None) -> list[Row]:

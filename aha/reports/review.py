@@ -17,7 +17,7 @@ from aha.tasks.reading import RefusedRow, Row, count_rows, rows_of, shards_of
 from aha.text import language_share
 from aha.types import Conversation, Example
 
-TEMPLATE = "review.html.jinja"
+TEMPLATE, SCRIPT = "review.html.jinja", "review.js"
 PAGE, ROWS, RAW, BEFORE = "review.html", "rows", "raw", "rows-before-review"
 LETTERS_A_LINE, MOST_LINES = 110, 18
 
@@ -52,7 +52,7 @@ def write_review(root: Path, most: int | None = 200) -> tuple[Path, int]:
     record = Record(root)
     funnel = record.result.get("funnel") if (root / "manifest.json").exists() and record.finished else None
     shown = [_shown(example, raw.get(example.id)) for example in examples[:most]]
-    page = rendered(TEMPLATE, name=root.resolve().name, folder=str(root), rows=shown, total=len(examples), funnel=funnel)
+    page = rendered(TEMPLATE, SCRIPT, name=root.resolve().name, folder=str(root), rows=shown, total=len(examples), funnel=funnel)
     replace_file(Disk(), root / PAGE, page.encode("utf-8", "backslashreplace"))
     return root / PAGE, len(examples)
 
