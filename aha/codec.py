@@ -8,9 +8,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from aha.errors import BadInput
 
@@ -37,10 +37,23 @@ def decode(data: object, hint: Any) -> Any:
     return codec(hint).decode(data)
 
 
+def check_fields(data: Any, hints: Mapping[str, Any], needed: Collection[str] = ()) -> dict[str, Any]:
+    """An object of which only some fields have a known type, those decoded. BadInput names the field that is missing or of another type."""
+    if not isinstance(data, dict):
+        raise _wrong(data, "an object")
+    if missing := [name for name in needed if name not in data]:
+        raise BadInput(f"it has no {missing[0]}")
+    return {**data, **{name: _at(name, codec(hint).decode, data[name]) for name, hint in hints.items() if name in data}}
+
+
 @cache
 def codec(hint: Any) -> Codec:
     """How values of a type are written; made once a type."""
     origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _within(args)
+    if hint is Any:
+        return _checked(lambda value: True, "anything")
     if hint is float:
         return Codec(_encode_float, _decode_float, _is_float, lambda data: _is_float(data) or str(data) in NOT_FINITE)
     if hint in SCALARS:
@@ -79,6 +92,13 @@ def _checked(good: Callable[[Any], bool], wanted: str) -> Codec:
     return Codec(same, same, good, good)
 
 
+def _within(args: tuple[Any, ...]) -> Codec:
+    """A whole number of a range that stands beside its type."""
+    of, numbers = args
+    assert of is int and isinstance(numbers, range), f"{args}: no JSON form is known for it"
+    return _checked(lambda value: type(value) is int and value in numbers, f"a whole number from {numbers[0]} on")
+
+
 def _is_float(value: object) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool)
 
@@ -93,7 +113,10 @@ def _decode_float(data: Any) -> float:
         return NOT_FINITE[data]
     if not _is_float(data):
         raise _wrong(data, "a number")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise _wrong(data, "a number that a float can hold") from None
 
 
 def _sequence(hint: Any, kind: type) -> Codec:
@@ -143,7 +166,7 @@ def _mapping(hint: Any) -> Codec:
 
 
 def _dataclass(cls: Any, tag: str | None = None) -> Codec:
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     parts = {field.name: codec(hints[field.name]) for field in dataclasses.fields(cls)}
     needed = {field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING}
     tagged = {"type": tag} if tag else {}
@@ -155,7 +178,10 @@ def _dataclass(cls: Any, tag: str | None = None) -> Codec:
         given = data.keys() - tagged.keys() if isinstance(data, dict) else None
         if given is None or given - parts.keys() or needed - given:
             raise _wrong(data, f"an object with the fields of {cls.__name__} ({', '.join(parts)})")
-        return cls(**{name: _at(name, parts[name].decode, data[name]) for name in parts if name in given})
+        try:
+            return cls(**{name: _at(name, parts[name].decode, data[name]) for name in parts if name in given})
+        except ValueError as error:
+            raise BadInput(str(error)) from None
 
     return Codec(write, read, lambda value: type(value) is cls, lambda data: isinstance(data, dict) and data.get("type") == tag)
 

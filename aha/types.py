@@ -6,8 +6,9 @@ Problem -> Completion -> Reply -> Score -> Group (-> PolicyBatch, in `batch`). P
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+Count = Annotated[int, range(1 << 53)]  # what is read as one is none below 0 and none that no float can hold
 Language = Literal["en", "zh"]
 Finished = Literal["stop", "length"]
 Sees = Literal["summary", "thought", "all"]
@@ -127,10 +128,10 @@ class Completion:
     """Sampled token ids (the stop token included when `finished == "stop"`), their log-probabilities as sampled,
     and the version of the weights that sampled them."""
 
-    tokens: tuple[int, ...]
+    tokens: tuple[Count, ...]
     logprobs: tuple[float, ...]
     finished: Finished
-    version: int
+    version: Count
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Reply:
     text: str
     thought: str | None
     answer: str | None
-    tokens: int
+    tokens: Count
     finished: Finished
 
     @property
@@ -271,7 +272,7 @@ class Said:
 
     text: str
     thought: str | None
-    tokens: int
+    tokens: Count
     finished: Finished
     top: tuple[tuple[str, float], ...] = ()
 

@@ -27,6 +27,7 @@ from aha.types import (
     Open,
     Problem,
     Reference,
+    Reply,
     Right,
     Stdio,
     Text,
@@ -38,6 +39,11 @@ def there_and_back(value: object, hint: object) -> object:
     return decode(json.loads(json.dumps(encode(value, hint), allow_nan=False)), hint)
 
 
+COUNTS = st.integers(0, (1 << 53) - 1)
+st.register_type_strategy(Completion, st.builds(Completion, tokens=st.lists(COUNTS).map(tuple), version=COUNTS))
+st.register_type_strategy(Reply, st.builds(Reply, tokens=COUNTS))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.from_type(Group))
 def test_any_group_comes_back_to_the_bit(group: Group) -> None:
@@ -47,6 +53,12 @@ def test_any_group_comes_back_to_the_bit(group: Group) -> None:
 @given(st.floats())
 def test_any_float_comes_back_to_the_bit(number: float) -> None:
     assert repr(there_and_back(number, float)) == repr(number)
+
+
+@pytest.mark.parametrize("count", [-5, 1 << 53, True, 2.0, "3", None])
+def test_a_count_is_a_whole_number_from_0_on(count: object) -> None:
+    with pytest.raises(BadInput, match=r"^tokens: .* where a whole number from 0 on should stand$"):
+        decode({"text": "", "thought": None, "answer": None, "tokens": count, "finished": "stop"}, Reply)
 
 
 def test_a_float_that_json_does_not_know_is_written_by_name() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from aha.commands.stage_table import COLUMNS
 from aha.commands.terminal import Terminal, duration
 from aha.durable import DOCUMENT, Disk, read_file, replace_file, unseal
-from aha.errors import AhaError, DiskTrouble
+from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.evals.tiny_world import NAME, Shown
 from aha.pipeline import LINEAGE, Graph, Step
 from aha.pipeline.graph import read_lineage
@@ -213,7 +213,11 @@ def _changes(made: Makings) -> tuple[list[tuple[float, str]], list[str]]:
     marks, notes = list[tuple[float, str]](), list[str]()
     for name, what in (("max_tokens", "tokens allowed"), ("temperature", "temperature"), ("weights", "weight of")):
         for change in _listed(settings.get(f"schedule.{name}")):
-            *of, step, value = change
+            match change:
+                case [*of, int() | float() as step, int() | float() as value]:
+                    pass
+                case _:
+                    raise BadInput(f"schedule.{name}: {str(change)[:60]!r} where a step and a value should stand")
             marks.append((float(step), f"{' '.join(map(str, of)) or what} {value:,}"))
             notes.append(f"From step {step:,} on: {' '.join([what, *map(str, of)])} {value:,}.")
     late, steps = settings.get("late.steps"), settings.get("steps")

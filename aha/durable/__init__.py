@@ -8,7 +8,7 @@ from aha.durable.files import is_aside, replace_file, seal, unseal
 from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder, remove_folder
 from aha.durable.journal import Journal, append_journal, read_journal
 from aha.durable.lock import Lock
-from aha.durable.reading import DOCUMENT, open_file, open_unpacked, read_document, read_file, read_lines, read_records, unpack_file
+from aha.durable.reading import DOCUMENT, naming, open_file, open_unpacked, read_document, read_file, read_lines, read_records, unpack_file
 from aha.durable.shards import Place, Shards
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "check_folder",
     "folder_bytes",
     "is_aside",
+    "naming",
     "open_file",
     "open_unpacked",
     "publish_folder",

@@ -44,6 +44,15 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
             yield file
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """BadInput about what a file holds names the file."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+
+
 def read_file(path: Path, most: int = LARGEST) -> bytes:
     """All of it. BadInput where it has more than `most` bytes."""
     with open_file(path) as file:

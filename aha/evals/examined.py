@@ -11,7 +11,7 @@ from aha.evals.exams.exam import Exam, Item, Judged
 from aha.evals.refusals import refuses
 from aha.evals.scored import Scored, score
 from aha.evals.scores import mean_interval
-from aha.types import Abstained, Finished, Right, Wrong
+from aha.types import Abstained, Count, Finished, Right, Wrong
 
 LOWER = (  # better when low
     *("truncated", "unparsed", "refused", "abstained", "mean_tokens"),
@@ -24,10 +24,10 @@ class Generation:
     """One sample of an item: the visible text, and the thinking that was cut off before it."""
 
     item: str
-    sample: int
+    sample: Count
     text: str
     thought: str | None
-    tokens: int
+    tokens: Count
     finished: Finished
 
 
@@ -36,15 +36,15 @@ class Graded:
     """One generation, judged. `reason`: why it is wrong or could not be judged."""
 
     item: str
-    sample: int
+    sample: Count
     right: bool
     vote: str | None
     reason: str
     refused: bool
     abstained: bool
     truncated: bool
-    tokens: int
-    options: int
+    tokens: Count
+    options: Count
     category: str
     measures: dict[str, float]
     about: dict[str, Any]

@@ -10,7 +10,7 @@ from statistics import fmean
 from aha.errors import BadInput
 from aha.evals.scores import Interval, mean_interval, paired_difference
 from aha.evals.voting import cons_at_k
-from aha.types import Finished, Language
+from aha.types import Count, Finished, Language
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Sample:
     problem: str
     question: str
     language: Language
-    sample: int
+    sample: Count
     text: str
     answer: str | None
     vote: str | None
@@ -30,7 +30,7 @@ class Sample:
     short: bool
     format: bool
     abstained: bool
-    tokens: int
+    tokens: Count
     finished: Finished
     reflection: bool
     mixing: bool

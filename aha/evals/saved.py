@@ -6,19 +6,24 @@ import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from aha.codec import decode, encode
-from aha.durable import Disk, append_journal, read_document, read_journal, read_records, replace_file, trouble
+from aha.answers import gradable
+from aha.codec import check_fields, decode, encode
+from aha.durable import Disk, append_journal, naming, read_document, read_journal, read_records, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.examined import Generation, Graded, line_of
 from aha.evals.exams.exam import Item
 from aha.redact import hide_tree
 from aha.settings import differences
-from aha.types import Reference
+from aha.types import Count, Reference
 
 SETTINGS, ITEMS, GENERATIONS, GRADES, RESULT = "settings.json", "items.jsonl.gz", "generations.jsonl", "grades.jsonl", "result.json"
 Key = tuple[str, int]
+Some = Annotated[int, range(1, 1 << 31)]
+ASKED = {  # what is read again of a folder's settings
+    "benchmark": str, "k": Some, "problems": Some | None, "seed": Count, "max_tokens": Some | None, "model": str | None, "data": str | None,
+}  # fmt: skip
 
 
 class Saved:
@@ -80,9 +85,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
     found = read_document(path)
-    if not isinstance(found, dict) or not {"benchmark", "k"} <= found.keys():
-        raise BadInput(f"{path}: it names no benchmark and k; `aha eval --out` writes both")
-    return found
+    with naming(path):
+        return check_fields(found, ASKED, ("benchmark", "k"))
 
 
 def asked_whole(folder: Path, items: Sequence[Item], k: int) -> int | None:
@@ -101,9 +105,16 @@ def kept_items(folder: Path) -> list[Item] | None:
     if not path.is_file():
         return None
     try:
-        return [Item(**{**row, "reference": decode(row["reference"], Reference)}) for _, row in read_records(path)]
-    except (TypeError, KeyError, BadInput) as error:
+        return [_item(row) for _, row in read_records(path)]
+    except BadInput as error:
         raise DiskTrouble(f"{path}: damaged ({type(error).__name__}); delete it and name the benchmark's rows with --data") from None
+
+
+def _item(row: Any) -> Item:
+    item: Item = decode(row, Item)
+    if not gradable(item.reference):
+        raise BadInput(f"{item.id[:60]!r}: no reply could be compared with its answer")
+    return item
 
 
 def write_grades(folder: Path, graded: Sequence[Graded], result: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from aha.tasks.general import KINDS, GeneralProblems
 from aha.tasks.program import ProgramProblems
 from aha.tasks.rubric import Marks, is_safe, marks
 from aha.text import language_share, mixes_languages
-from aha.types import Language, Problem, Reply
+from aha.types import Count, Language, Problem, Reply
 
 NAME = "tiny-world"
 PROBLEMS, PROMPTS = 100, 48  # of each reasoning domain, and of each kind of general prompts, that are asked unless somebody says otherwise
@@ -36,13 +36,13 @@ class Shown:
     domain: str
     question: str
     language: Language
-    sample: int
+    sample: Count
     text: str
     value: float
     form: bool
     consistency: float
     mixing: bool
-    tokens: int
+    tokens: Count
     truncated: bool
     safe: bool | None
     marks: Marks | None

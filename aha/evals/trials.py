@@ -14,7 +14,7 @@ from aha.errors import BadInput, DiskTrouble
 from aha.evals.attempts import Attempt, Tried
 from aha.redact import hide_tree
 from aha.settings import differences
-from aha.types import Finished
+from aha.types import Count, Finished
 
 SETTINGS, TRIALS = "settings.json", "trials.jsonl"
 FREE = "free"  # the arm that thinks as long as it likes
@@ -24,7 +24,7 @@ FREE = "free"  # the arm that thinks as long as it likes
 class Trial:
     """One sample, judged. `tokens`: what was said, with what was put into its mouth; `logprob`: a token's on average, where nothing was."""
 
-    tokens: tuple[int, ...]
+    tokens: tuple[Count, ...]
     text: str
     finished: Finished
     right: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,9 +140,11 @@ def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Meas
 
 
 def _curve(fields: Mapping[str, Any]) -> Iterator[Point]:
-    for point in fields.get("curve") or ():
-        if (value := _value(point, "pass@1", 100.0)) is not None:
-            yield Point(0 if point.get("rollout") is None else int(point["rollout"]) + 1, value)
+    points = fields.get("curve")
+    for point in points if isinstance(points, list) else ():
+        match point:
+            case {"rollout": None | int() as rollout} if (value := _value(point, "pass@1", 100.0)) is not None:
+                yield Point(0 if rollout is None else rollout + 1, value)
 
 
 def _value(fields: Mapping[str, Any], name: str, times: float) -> Value | None:
@@ -150,7 +152,7 @@ def _value(fields: Mapping[str, Any], name: str, times: float) -> Value | None:
     if not isinstance(found, float | int) or isinstance(found, bool):
         return None
     unverified = fields.get("protocol") == "unverified"
-    interval: Sequence[Any] = fields.get("ci95") or ()
-    if len(interval) == 2 and name in ("pass@1", "score") and all(isinstance(end, float | int) for end in interval):
-        return Value(times * found, times * interval[0], times * interval[1], unverified)
+    match fields.get("ci95"):
+        case [int() | float() as low, int() | float() as high] if name in ("pass@1", "score"):
+            return Value(times * found, times * low, times * high, unverified)
     return Value(times * found, unverified=unverified)

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.codec import decode
-from aha.durable import DOCUMENT, SUMS, check_folder, open_file, read_file, read_journal, unseal
+from aha.codec import check_fields, decode
+from aha.durable import DOCUMENT, SUMS, check_folder, naming, open_file, read_file, read_journal, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import unpack
 from aha.rundir.manifest import Manifest
 from aha.rundir.old_names import with_new_names
-from aha.types import Group
+from aha.rundir.result import check_result
+from aha.types import Count, Group
 
 GROUPS_KEY = "groups_sha256"
 METRICS, TIMINGS, PROGRESS = "metrics.jsonl", "timings.jsonl", "progress.json"
 JOURNALS = (METRICS, TIMINGS)
+LINE = {"rollout": Count, GROUPS_KEY: str}
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,16 @@ class Record:
 
     def metrics(self) -> list[dict[str, float]]:
         """One of each rollout, `rollout` included. What a crash left half-written at the end is not there."""
-        lines = self._journal(METRICS)
-        return [decode({key: value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
+        return self._numbers(METRICS)
 
     def timings(self) -> list[dict[str, float]]:
         """One of each rollout: `rollout`, `at` (seconds since 1970), and what was measured."""
-        return [decode(line, dict[str, float]) for line in self._journal(TIMINGS)]
+        return self._numbers(TIMINGS)
+
+    def _numbers(self, name: str) -> list[dict[str, float]]:
+        with naming(self.root / name):
+            lines = self._journal(name)
+            return [decode({key: value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
 
     def groups(self, rollout: int) -> list[Group]:
         """What was asked, said and judged, to the bit."""
@@ -97,13 +103,15 @@ class Record:
         record = unseal(read_file(path, DOCUMENT), indent=2)
         if record is None:
             raise DiskTrouble(f"{path}: damaged: its checksum differs; delete it and run the same command again")
-        return record
+        with naming(path):
+            return check_result(record)
 
     def _journal(self, name: str) -> tuple[dict[str, Any], ...]:
         journal = read_journal(self.root / name)
         if journal.damaged:
             raise DiskTrouble(f"{self.root / name}, line {journal.damaged[0]}: damaged: its checksum differs")
-        return journal.records
+        with naming(self.root / name):
+            return tuple(check_fields(line, LINE, ("rollout",)) for line in journal.records)
 
     def _groups_path(self, rollout: int) -> Path:
         return self.root / "groups" / f"{rollout:06d}.jsonl.gz"
@@ -121,10 +129,8 @@ def read_manifest(path: Path) -> Manifest:
     """A run's manifest. One without its `crc` line, written by a person, is taken as it is."""
     data = read_file(path, DOCUMENT)
     record = unseal(data, indent=2) or _by_hand(path, data)
-    try:
+    with naming(path):
         manifest: Manifest = decode(record, Manifest)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
     return with_new_names(manifest)
 
 

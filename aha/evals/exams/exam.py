@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 from aha.answers.claims import claim
 from aha.grading import grade
@@ -29,7 +29,7 @@ class Item:
     language: Language
     reference: Reference
     category: str = ""
-    options: int = 0
+    options: Annotated[int, range(27)] = 0
     about: dict[str, Any] = field(default_factory=dict)
 
 
