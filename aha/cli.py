@@ -91,6 +91,13 @@ def _main(words: list[str]) -> int:
     except KeyboardInterrupt:
         terminal.note("aha: stopped")
         return 130
+    except Exception as error:
+        from aha.commands.recipe_file import own_mistake
+
+        if line := own_mistake(error):
+            terminal.complain(BadInput(line))
+            return BadInput.exit_code
+        raise
     return code
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isfinite
@@ -14,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from aha.answers.choices import CHAINS, Chain
+from aha.commands.recipe_file import load_module
 from aha.errors import BadInput
 from aha.grading import grade
 from aha.grading.maths.settings import DEFAULT, Settings
@@ -159,12 +158,7 @@ def _module(place: str, flag: str) -> ModuleType:
         path = Path(place).expanduser()
         if not path.is_file():
             raise BadInput(f"{flag}: {place}: there is no such file")
-        spec = importlib.util.spec_from_file_location(f"aha_judge_{path.stem}", path)
-        assert spec is not None and spec.loader is not None  # a file ending in .py has a loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module.__name__] = module  # dataclasses look their module up
-        spec.loader.exec_module(module)
-        return module
+        return load_module("judge", str(path), path.read_bytes())
     except BadInput:
         raise
     except Exception as error:  # whatever somebody's own module raises is told in one line

@@ -9,13 +9,18 @@ import hashlib
 import importlib.abc
 import importlib.util
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from aha.errors import BadInput
+from aha.errors import AhaError, BadInput
 from aha.recipes.recipe import Recipe
+from aha.redact import clip
 from aha.rundir import Manifest, RecipeFile
+
+PACKAGE = Path(__file__).parent.parent
+_LOADED: set[str] = set()  # the files of a person's own that this process runs
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,15 @@ class File:
 
     def recipe(self) -> Recipe:
         """What the file's `recipe` is: a Recipe, or a function that returns one."""
+        made = getattr(load_module("recipe", self.path, self.data), "recipe", None)
         try:
-            made = getattr(loaded("recipe", self.path, self.data), "recipe", None)
-        except (SyntaxError, UnicodeDecodeError) as error:
-            raise BadInput(_place(self.path, error)) from error
-        made = made() if callable(made) else made
+            made = made() if callable(made) else made
+        except AhaError:
+            raise
+        except Exception as error:
+            if line := own_mistake(error, anywhere=True):
+                raise BadInput(line) from error
+            raise
         if not isinstance(made, Recipe):
             raise BadInput(f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(made).__name__}")
         return made
@@ -65,20 +74,41 @@ class File:
             )
 
 
-def loaded(what: str, path: str, data: bytes) -> ModuleType:
-    """The module that a Python file of a person's own defines, run now."""
+def load_module(what: str, path: str, data: bytes) -> ModuleType:
+    """The module that a Python file of a person's own defines, run now. BadInput where it is no Python."""
+    _LOADED.add(path)
     name = f"aha_{what}_{Path(path).stem}"
     spec = importlib.util.spec_from_loader(name, _Loader(path, data))
     assert spec is not None  # a loader that is no package has one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     assert spec.loader is not None
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: {error}") from error
+    except SyntaxError as error:
+        if error.filename != path:
+            raise
+        raise BadInput(f"{path}, line {error.lineno}: {error.msg}") from error
+    except AhaError:
+        raise
+    except Exception as error:
+        if line := own_mistake(error, anywhere=True):
+            raise BadInput(line) from error
+        raise
     return module
 
 
-def _place(path: str, error: SyntaxError | UnicodeDecodeError) -> str:
-    return f"{path}: {error}" if isinstance(error, UnicodeDecodeError) else f"{path}, line {error.lineno}: {error.msg}"
+def own_mistake(error: BaseException, anywhere: bool = False) -> str:
+    """What went wrong in a person's own file, or in a library that it called, in one line; empty where it went wrong in ours. `anywhere`:
+    in ours, too, where a person's file called it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = max((place for place, frame in enumerate(frames) if frame.filename in _LOADED), default=-1)
+    ours = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
+    if own < 0 or (ours > own and not anywhere):
+        return ""
+    return f"{frames[own].filename}, line {frames[own].lineno}: {type(error).__name__}: {clip(str(error))}"
 
 
 class _Loader(importlib.abc.ExecutionLoader):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from math import isfinite
 from numbers import Real
+from typing import Any
 
-from aha.errors import BadInput
+from aha.errors import AhaError, BadInput
 from aha.protocols import Backend, Opens, Reward
+from aha.redact import clip
 from aha.rewards.accuracy import Accuracy
 from aha.rewards.form import Format
 from aha.rewards.judge import Judge
 from aha.rewards.language import LanguageConsistency
 from aha.rewards.length import SoftOverlong
+from aha.rewards.own import described, is_number, is_ours, shortened
 from aha.rewards.preference import Harmless, Helpful
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
@@ -45,7 +47,7 @@ class Weighted:
     domains: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not isfinite(self.weight):
+        if not is_number(self.weight):
             raise BadInput(f"reward '{self.name}' has weight {self.weight}: a weight has to be a finite number")
 
     def covers(self, problem: Problem) -> bool:
@@ -55,18 +57,34 @@ class Weighted:
         """The reward's values, one a reply, each finite or abstained; BadInput otherwise."""
         if not callable(self.reward):
             raise BadInput(f"reward '{self.name}' needs something live: use it within `with rewards.open(backend) as live`")
-        values = list(self.reward(problem, replies))
+        try:
+            found: Any = self.reward(problem, replies)  # whatever a person's own function returns
+            values = [] if found is None else list(found)
+        except AhaError:
+            raise
+        except Exception as error:
+            if not is_ours(self.reward):
+                raise BadInput(f"{self._about(problem, replies)} raised {described(error)}") from error
+            raise
         if len(values) != len(replies):
-            raise BadInput(f"reward '{self.name}' returned {len(values)} values for {len(replies)} replies: one a reply is needed")
-        return [self._checked(value, problem) for value in values]
+            given = "None" if found is None else f"{len(values)} values"
+            raise BadInput(f"{self._about(problem, replies)} returned {given} for {len(replies)} replies: one value a reply is needed")
+        return [self._checked(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
 
-    def _checked(self, value: object, problem: Problem) -> float | Abstained:
+    def _checked(self, value: object, problem: Problem, reply: Reply) -> float | Abstained:
         match value:
             case Abstained():
                 return value
-            case Real() if isfinite(value):
+            case Real() if is_number(value):
                 return float(value)
-        raise BadInput(f"reward '{self.name}' returned {value!r} for {problem.id}: a finite number or Abstained is needed")
+        said = f"{self._about(problem, [reply])} returned {shortened(value)}"
+        raise BadInput(f"{said}: a finite number or Abstained is needed")
+
+    def _about(self, problem: Problem, replies: Sequence[Reply]) -> str:
+        """The reward, the problem and the first reply, for who has to find the mistake."""
+        first = clip(replies[0].text, 80) if replies else ""
+        more = f" and {len(replies) - 1} more" if len(replies) > 1 else ""
+        return f"reward '{self.name}' on problem {clip(problem.id, 80)}, reply {first!r}{more},"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from aha.redact import learn_from, mask, mask_setting, mask_words
+from aha.rundir.commit import git_commit
 
 Scalar = str | bool | int | float | None
 Plain = Scalar | list[Scalar | list[Scalar]]
@@ -117,16 +117,6 @@ def describe(
 def versions() -> dict[str, str]:
     """Python's and the packages' that numbers depend on; those that are not installed are left out."""
     return {"python": platform.python_version(), **{name: found for name in PACKAGES if (found := _version(name))}}
-
-
-def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out, `-dirty` when files differ from it; None outside of a repository."""
-    command = ["git", "-C", str(folder), "describe", "--match=", "--always", "--dirty", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
 
 
 def _version(package: str) -> str | None:

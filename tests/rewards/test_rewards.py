@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,14 +74,45 @@ def test_a_problem_that_no_reward_covers_is_an_error() -> None:
 
 @pytest.mark.parametrize("values", [(), (1.0,), (1.0, 1.0, 1.0)])
 def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: tuple[float, ...]) -> None:
-    with pytest.raises(BadInput, match=rf"reward 'mine' returned {len(values)} values for 2 replies"):
+    with pytest.raises(BadInput, match=rf"reward 'mine' on problem p1, reply '.*' and 1 more, returned {len(values)} values for 2 replies"):
         Rewards((Weighted("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "1", None, 1j, [1.0]])
-def test_a_reward_that_returns_no_finite_number_is_named(value: object) -> None:
-    with pytest.raises(BadInput, match=r"reward 'mine' returned .* for p1: a finite number or Abstained is needed"):
-        Rewards((Weighted("mine", Scripted((1.0, value))),))(asked(), [GOOD, WRONG])
+NO_NUMBERS = {
+    "nan": math.nan,
+    "inf": math.inf,
+    "a text": "1",
+    "none": None,
+    "complex": 1j,
+    "list": [1.0],
+    "huge": 10**400,
+    "unwritable": 1 << 20_000,
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_a_reward_that_returns_no_finite_number_is_named_with_problem_and_reply(name: str) -> None:
+    said = r"^reward 'mine' on problem p1, reply '<think> hm .*', returned .{1,80}: a finite number or Abstained is needed$"
+    with pytest.raises(BadInput, match=said):
+        Rewards((Weighted("mine", Scripted((1.0, NO_NUMBERS[name]))),))(asked(), [GOOD, WRONG])
+
+
+def test_a_reward_that_returns_none_or_raises_is_named_with_problem_and_reply() -> None:
+    def nothing(problem: Problem, replies: Sequence[Reply]) -> None:
+        return None
+
+    def raises(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        return [1 / 0]
+
+    with pytest.raises(BadInput, match="reply '<think> 8 .*' and 1 more, returned None for 2 replies: one value a reply is needed"):
+        Rewards((Weighted("mine", nothing),))(asked(), [GOOD, WRONG])  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match=r"raised ZeroDivisionError: division by zero \(.*test_rewards.py, line \d+\)"):
+        Rewards((Weighted("mine", raises),))(asked(), [GOOD, WRONG])
+
+
+def test_what_a_reward_of_ours_raises_is_a_mistake_of_ours() -> None:
+    with pytest.raises(AttributeError):
+        Rewards((Weighted("format", Format()),))(asked(), [None])  # type: ignore[list-item]
 
 
 def test_two_parts_of_one_name_no_parts_or_a_weight_that_is_not_finite_are_bad_settings() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.rundir.manifest import Plain, Setting, describe, git_commit
+from aha.rundir.commit import git_commit
+from aha.rundir.manifest import Plain, Setting, describe
 from tests.runs import MANIFEST
 
 

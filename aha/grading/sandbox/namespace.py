@@ -95,7 +95,7 @@ def interpreter(python: Path | None) -> Interpreter:
         prefix = os.path.realpath(sys.base_prefix)
         return Interpreter(_own(sys.executable, prefix), prefix, version, _packages())
     try:
-        said = subprocess.run([python, "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
+        said = subprocess.run([python, "-I", "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise BadInput(f"the interpreter for programs is {python}: it does not run ({error})") from error
     file, prefix, version = json.loads(said)

@@ -1,0 +1,39 @@
+"""What a reward of a person's own may return or raise, in words."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from contextlib import suppress
+from typing import SupportsFloat
+
+from aha.redact import clip
+
+LONGEST = 60
+
+
+def is_ours(reward: object) -> bool:
+    """Whether the reward is one of the package, so that what it raises is a mistake of ours."""
+    return str(getattr(reward, "__module__", "")).startswith("aha.")
+
+
+def is_number(value: SupportsFloat) -> bool:
+    """Whether it is a finite number that a float can hold."""
+    try:
+        return math.isfinite(value)
+    except (OverflowError, TypeError, ValueError):
+        return False
+
+
+def shortened(value: object) -> str:
+    """A value for a message: its first letters, or its type where it cannot be written."""
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):  # a number of ten thousand digits cannot
+        return clip(repr(value), LONGEST)
+    return f"a value of type {type(value).__name__}"
+
+
+def described(error: BaseException) -> str:
+    """An exception in one line, with the place where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {clip(str(error), 200)}{place}"
