@@ -22,11 +22,13 @@ NOTHING = CliArgs()
 
 @dataclass(frozen=True)
 class Chosen:
-    """A recipe with a person's settings in it; where it is their own, the file that defined it and its text."""
+    """A recipe with a person's settings in it; where it is their own, the file that defined it, its text, and whether a run begun by
+    another one may go on with it."""
 
     recipe: Recipe
     file: RecipeFile | None = None
     source: str | None = None
+    changed: bool = False
 
 
 def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
@@ -44,7 +46,7 @@ def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
         if not _imitates(recipe):
             raise BadInput("--bad-rows: it says how to read problems, and there are none; give them with --problems")
         recipe = recipe.change([("bad_rows", args.bad_rows)])
-    return replace(chosen, recipe=recipe.change(args.settings))
+    return replace(chosen, recipe=recipe.change(args.settings), changed=args.changed_file)
 
 
 def complete(recipe: Recipe) -> None:
@@ -83,7 +85,7 @@ def _found(target: str, args: CliArgs) -> Chosen:
         return Chosen(RECIPES[target]())
     path = Path(target).expanduser()
     path = path / "manifest.json" if path.is_dir() else path
-    if path.suffix != ".json" and (args.file is not None or args.changed_file):
+    if path.suffix != ".json" and args.file is not None:
         raise BadInput(f"--recipe: it goes with a run's manifest.json, and {target} is none")
     if path.suffix not in (".py", ".json"):
         raise BadInput(f"{target}: no recipe has this name; there are {', '.join(RECIPES)}{nearest(target, list(RECIPES))}")

@@ -13,7 +13,7 @@ from aha.commands.choose import Chosen, complete
 from aha.commands.stage_table import stage_table
 from aha.commands.terminal import Terminal, duration
 from aha.durable import Disk, Lock, replace_file, seal, trouble
-from aha.errors import BadInput
+from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
 from aha.pipeline.makings import seconds
 from aha.recipes.costs import Costs, costs
@@ -45,16 +45,16 @@ def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:
     steps = list(graph.steps(wanted.until, wanted.first))
     if wanted.dry:
         return _show(chosen, graph, steps, terminal)
+    if not any(step.todo for step in steps):
+        terminal.note(f"nothing to do: {_all_of(len(steps))} done, in {root}")
+        conclude(graph, wanted, root, terminal, _page_again(graph, root, terminal))
+        return 0
     with trouble(root):
         root.mkdir(parents=True, exist_ok=True)
     lock = Lock(root / "lock")
     try:
         seen: dict[str, Step] = {}
-        if not any(step.todo for step in steps):
-            terminal.note(f"nothing to do: {_all_of(len(steps))} done, in {root}")
-            graph.digests.save()
-        else:
-            _watched(chosen, graph, wanted, root, terminal, seen)
+        _watched(chosen, graph, wanted, root, terminal, seen)
         conclude(graph, wanted, root, terminal, _page(graph, seen, root, terminal))
     finally:
         lock.release()
@@ -69,6 +69,16 @@ def _watched(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal:
         if seen and (page := _page(graph, seen, root, terminal)) is not None:
             terminal.note(f"report so far: {page}")
         raise
+
+
+def _page_again(graph: Graph, root: Path, terminal: Terminal) -> Path | None:
+    """The page of a graph that is done; the one that is there where no other can be written."""
+    try:
+        graph.digests.save()
+        return _page(graph, {}, root, terminal)
+    except DiskTrouble as error:
+        terminal.note(f"note: the report was not written again: {error}")
+        return None
 
 
 def _page(graph: Graph, seen: Mapping[str, Step], root: Path, terminal: Terminal) -> Path | None:

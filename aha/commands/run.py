@@ -16,6 +16,7 @@ from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.doctor import Signal, Ward, preflight
+from aha.errors import DiskTrouble
 from aha.grading import Graders
 from aha.protocols import Backend, Observer, Stage, is_endpoint
 from aha.recipes import Recipe
@@ -23,7 +24,8 @@ from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.derived import derived
 from aha.reports import write_report
 from aha.rewards import Accuracy
-from aha.rundir import Manifest, RunDir, Setting, describe
+from aha.rundir import Manifest, Record, RunDir, Setting, describe
+from aha.rundir.manifest import RECIPE_FILE
 from aha.settings import flatten
 from aha.stages.annotate import Annotate
 from aha.stages.funnel import table as funnel_table
@@ -55,14 +57,16 @@ def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
     backend = Laptop(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
-    rundir = RunDir.open(out, manifest(chosen, way.argv), free=FREE, checkpoint_bytes=checkpoint_bytes(recipe.stages))
+    asked, free = manifest(chosen, way.argv), FREE | {RECIPE_FILE} if chosen.changed else FREE
+    if RunDir.is_finished(out, asked, free):
+        terminal.note(f"{out} is finished; nothing is left to do. Another run of the same recipe needs another --out.")
+        _conclude(Record(out), terminal)
+        return 0
+    rundir = RunDir.open(out, asked, free=free, checkpoint_bytes=checkpoint_bytes(recipe.stages))
     try:
         terminal.folder = out
-        if rundir.finished:
-            terminal.note(f"{out} is finished; nothing is left to do. Another run of the same recipe needs another --out.")
-        else:
-            for problem in _work(recipe, backend, rundir, way, terminal):
-                terminal.note(f"note: {problem}")
+        for problem in _work(recipe, backend, rundir, way, terminal):
+            terminal.note(f"note: {problem}")
         _conclude(rundir, terminal)
     finally:
         rundir.close()
@@ -179,8 +183,12 @@ def told(signal: Signal) -> str:
     return f"{signal.severity}: {signal.line()}"
 
 
-def _conclude(rundir: RunDir, terminal: Terminal) -> None:
-    report = write_report(rundir.root)
+def _conclude(rundir: Record, terminal: Terminal) -> None:
+    report = rundir.root / "report.html"
+    try:
+        report = write_report(rundir.root)
+    except DiskTrouble as error:  # the result is there, and is told
+        terminal.note(f"note: the report was not written again: {error}")
     result = rundir.result
     terminal.tell("finished", result=result, report=str(report), run=str(rundir.root))
     for line in table(result):

@@ -16,6 +16,7 @@ from aha.rundir.commit import git_commit
 
 Scalar = str | bool | int | float | None
 Plain = Scalar | list[Scalar | list[Scalar]]
+RECIPE_FILE = "recipe file"  # stands among the paths of settings that may differ, where another file is meant
 PACKAGES = ("aha", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
@@ -76,7 +77,7 @@ class Manifest:
         """`path: old -> new` for each setting whose value differs; those at or below a path in `free` may."""
         paths = [*self.settings, *(path for path in new.settings if path not in self.settings)]
         lines = [_difference(path, self.settings.get(path), new.settings.get(path)) for path in paths if not _is_free(path, free)]
-        recipe_file = _difference("recipe file", _hashed(self.recipe_sha256), _hashed(new.recipe_sha256))
+        recipe_file = "" if RECIPE_FILE in free else _difference(RECIPE_FILE, _hashed(self.recipe_sha256), _hashed(new.recipe_sha256))
         sandbox = _difference("sandbox", _named(self.sandbox), _named(new.sandbox))
         return [line for line in [*lines, recipe_file, sandbox] if line]
 

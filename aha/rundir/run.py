@@ -113,6 +113,15 @@ class RunDir(Record):
             undo.pop_all()
         return run
 
+    @staticmethod
+    def is_finished(root: Path, manifest: Manifest, free: frozenset[str] = frozenset()) -> bool:
+        """Whether that very run is done there, as anyone may see who writes nothing. BadInput where another one is."""
+        path = root / "manifest.json"
+        if not path.is_file() or not Record(root).finished:
+            return False
+        _same_run(root, read_manifest(path), manifest, free)
+        return True
+
     def preflight(self, checkpoint_bytes: int = 0, reserve_bytes: int = RESERVE_BYTES) -> None:
         """DiskTrouble where three more checkpoints (one of them kept because it is sound) and the reserve do not fit. The newest one's size
         counts where it is larger."""
@@ -202,9 +211,12 @@ class RunDir(Record):
 
     def _begin(self, manifest: Manifest, free: frozenset[str]) -> None:
         path = self.root / "manifest.json"
-        if path.exists():
-            _same_run(self.root, read_manifest(path), manifest, free)
-        else:
+        begun = read_manifest(path) if path.exists() else None
+        if begun is not None:
+            _same_run(self.root, begun, manifest, free)
+        if begun is not None and begun.recipe_sha256 != manifest.recipe_sha256:
+            self.notes.append(f"{self.root}: from here on by the recipe file as it is now")
+        if begun is None or begun.recipe_sha256 != manifest.recipe_sha256:
             replace_file(self.disk, path, seal(encode(manifest, Manifest), indent=2))
         with trouble(self.root):
             for name in ("groups", "checkpoints"):

@@ -158,3 +158,23 @@ def started(folder: Path, *words: object) -> subprocess.Popen[str]:
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "aha", *map(str, words)]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=here)
+
+
+def test_a_reward_of_one_s_own_that_raises_is_named_and_the_run_goes_on_once_it_is_mended(
+    aha: Aha, recipe: Path, model: str, problems: str, tmp_path: Path
+) -> None:
+    raising = RECIPE.replace("        return [", "        calls.append(problem)\n        return [1 / (3 - len(calls)) for _ in replies] or [")
+    recipe.write_text(f"calls = []\n{raising}")
+    stopped = aha(*begin(recipe, model, problems))
+    assert stopped.code == 2
+    last = stopped.err.splitlines()[-1]
+    assert last.startswith("aha: reward 'even' on problem ") and ", reply '" in last
+    assert f"raised ZeroDivisionError: division by zero ({recipe}, line " in last and "mistake of ours" not in stopped.err
+    assert len(lines(tmp_path / "runs/even/metrics.jsonl")) == 1
+
+    recipe.write_text(RECIPE)
+    assert "recipe file: 'sha256 " in aha(*begin(recipe, model, problems)).err
+    mended = aha(*begin(recipe, model, problems, "--changed-recipe"))
+    assert mended.code == 0, mended.err
+    assert len(lines(tmp_path / "runs/even/metrics.jsonl")) == 2
+    assert aha(*begin(recipe, model, problems)).err.startswith("runs/even is finished")

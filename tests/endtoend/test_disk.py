@@ -151,3 +151,14 @@ def test_a_directory_that_is_moved_ends_the_run_with_one_line_and_it_goes_on_whe
     assert not root.exists()
     elsewhere.rename(root)
     goes_on(warm, even, root, expected)
+
+
+@pytest.mark.slow
+def test_a_finished_run_on_a_full_disk_says_that_it_is_finished(warm: Warm, even: Path, small_disk: Path) -> None:
+    root = small_disk / "run"
+    warm.run("run", even, "--out", root, "--no-preflight")
+    fill(small_disk)
+    again = warm.start("run", even, "--out", root, "--no-preflight")
+    assert until(lambda: again.over)
+    assert again.code == 0 and f"{root} is finished; nothing is left to do." in again.said
+    assert "Traceback" not in again.said
