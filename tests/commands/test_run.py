@@ -163,7 +163,9 @@ def started(folder: Path, *words: object) -> subprocess.Popen[str]:
 def test_a_reward_of_one_s_own_that_raises_is_named_and_the_run_goes_on_once_it_is_mended(
     aha: Aha, recipe: Path, model: str, problems: str, tmp_path: Path
 ) -> None:
-    raising = RECIPE.replace("        return [", "        calls.append(problem)\n        return [1 / (3 - len(calls)) for _ in replies] or [")
+    raising = RECIPE.replace(
+        "        return [", "        calls.append(problem)\n        return [1 / (3 - len(calls)) for _ in replies] or ["
+    )
     recipe.write_text(f"calls = []\n{raising}")
     stopped = aha(*begin(recipe, model, problems))
     assert stopped.code == 2
