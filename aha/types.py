@@ -79,13 +79,15 @@ class Stdio:
 
 @dataclass(frozen=True)
 class Calls:
-    """A function, or a method as `Solution.two_sum`: one (arguments, expected value) a test, each as JSON."""
+    """A function, or a method as `Solution.two_sum`: one (arguments, expected value) a test, each as JSON. `wrapped`: an expected value may
+    stand in a list of its own, as in APPS and TACO, whose scorer takes both."""
 
     entry: str
     tests: tuple[tuple[str, str], ...]
     tolerance: float | None = None
     seconds: float = 6.0
     memory_mb: int = 512
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)

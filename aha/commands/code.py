@@ -102,7 +102,9 @@ def _agree(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
     rows = _results(arguments, references)
     right = same = abstained = 0
     with ThreadPoolExecutor(arguments.workers) as pool:
-        for (name, _, label), grade in zip(rows, pool.map(lambda row: grade_code(references[row[0]], row[1], sandbox), rows), strict=True):
+        for (name, _, label), grade in zip(
+            rows, pool.map(lambda row: grade_code(references[row[0]], row[1], sandbox, published=True), rows), strict=True
+        ):
             ours = isinstance(grade, Right)
             right, same, abstained = right + ours, same + (ours is label), abstained + isinstance(grade, Abstained)
             terminal.tell("graded", id=name, right=ours, stored=label, reason=getattr(grade, "reason", ""))

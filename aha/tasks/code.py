@@ -60,7 +60,8 @@ def is_code(fields: Fields) -> bool:
     """Whether the row has the fields of one of these forms."""
     asserted = isinstance(fields.get("test"), str) and bool(fields.keys() & {"entry_point", "canonical_solution", "signature"})
     listed = "test_list" in fields or "private_test_cases" in fields or "public_test_cases" in fields
-    return asserted or listed or any(isinstance(_parsed(fields.get(name)), list | dict) for name in PAIRS)
+    sides = isinstance(fields.get("inputs"), list) and isinstance(fields.get("outputs"), list) and not fields.keys().isdisjoint(QUESTIONS)
+    return asserted or listed or sides or any(isinstance(_parsed(fields.get(name)), list | dict) for name in PAIRS)
 
 
 def code_problem(row: Row) -> Problem | RefusedRow:
@@ -109,10 +110,14 @@ def _read(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
     if (entry := _entry_of_method(fields, pairs)) is not None:
         starter = str(fields.get("starter_code", ""))
         shown = f"\n\n{STARTER}\n\n```python\n{starter}\n```" if starter.strip() else f"\n\nThe function is called `{entry}`."
-        return Calls(entry, tuple(_json_pair(pair) for pair in pairs), seconds=_seconds(fields)), f"{question}{shown}\n\n{BLOCK}"
+        wrapped = all("fn_name" in pair and isinstance(pair["output"], list) and len(pair["output"]) == 1 for pair in pairs)
+        called = tuple(_json_pair(pair) for pair in pairs)
+        return Calls(entry, called, _tolerance(fields), _seconds(fields), wrapped=wrapped), f"{question}{shown}\n\n{BLOCK}"
     checker = next((fields[name] for name in ("checker", "generated_checker") if isinstance(fields.get(name), str)), None)
     told = tuple((_joined(pair["input"]), _joined(pair["output"])) for pair in pairs)
-    return Stdio(told, checker=checker, seconds=_seconds(fields), memory_mb=_memory(fields)), f"{question}\n\n{STDIO}"
+    return Stdio(
+        told, tolerance=_tolerance(fields), checker=checker, seconds=_seconds(fields), memory_mb=_memory(fields)
+    ), f"{question}\n\n{STDIO}"
 
 
 def _question(fields: Fields) -> str:
@@ -120,6 +125,17 @@ def _question(fields: Fields) -> str:
         if isinstance(fields.get(name), str) and fields[name].strip():
             return str(fields[name]).strip()
     raise _Bad(f"no question: none of {', '.join(QUESTIONS)} is a text")
+
+
+def _tolerance(fields: Fields) -> float | None:
+    """The row's own, in it or beside its tests; without one, numbers are compared as they stand."""
+    places = [fields, *(_parsed(fields.get(name)) for name in ("metadata", *PAIRS))]
+    value = next((each["tolerance"] for each in places if isinstance(each, Mapping) and each.get("tolerance") is not None), None)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 0 < value < 1:
+        raise _Bad(f"tolerance is {str(value)[:40]!r}: a number between 0 and 1 is needed")
+    return float(value)
 
 
 def _seconds(fields: Fields) -> float:
@@ -174,6 +190,8 @@ def _pairs(fields: Fields) -> list[dict[str, Any]]:
     """Each test as `input` and `output`; those of LiveCodeBench that are hidden included."""
     if "public_test_cases" in fields or "private_test_cases" in fields:
         found = [*_listed(fields.get("public_test_cases")), *_listed(_unpacked(fields.get("private_test_cases")))]
+    elif isinstance(fields.get("inputs"), list) and isinstance(fields.get("outputs"), list):
+        found = _listed({name: fields.get(name) for name in ("inputs", "outputs", "fn_name")})
     else:
         found = _listed(next((fields[name] for name in PAIRS if isinstance(_parsed(fields.get(name)), list | dict)), []))
     for pair in found:

@@ -199,14 +199,27 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
         text = "\n".join(map(str, tests)) if isinstance(tests, list) else text_of("tests", tests, LONGEST_TEXT)
         prompt = str(fields.get("prompt", "")) if entry else ""  # without an entry point it is a task in words
         return Asserts(entry or _entry_point(text, str(fields.get("signature", ""))), text, prompt, seconds=seconds or CODE_S)
+    tests, name, wrapped = _side_by_side(tests, fields)
     if not isinstance(tests, list) or not tests:
         raise Bad(f"code of kind {kind} needs `tests`: pairs of input and output, or of arguments and value")
     pairs = tuple(_pair(test, as_json=kind == "calls") for test in tests)
     if kind == "calls":
-        return Calls(entry, pairs, tolerance=close, seconds=seconds or CODE_S)
+        return Calls(entry or name, pairs, tolerance=close, seconds=seconds or CODE_S, wrapped=wrapped)
     checker = fields.get("checker")
     language: Literal["cpp", "python"] = "cpp" if fields.get("language") == "cpp" else "python"
     return Stdio(pairs, language, close, str(checker) if checker else None, seconds or CODE_S)
+
+
+def _side_by_side(tests: object, fields: Mapping[str, object]) -> tuple[object, str, bool]:
+    """The tests as pairs, the function's name, and whether every value stands in a list of one, where inputs and
+    outputs are two lists as in APPS and TACO."""
+    held = tests if isinstance(tests, Mapping) else fields
+    match held.get("inputs"), held.get("outputs"):
+        case [*given], [*wanted] if len(given) == len(wanted):
+            name = str(held.get("fn_name") or fields.get("fn_name") or "")
+            wrapped = all(isinstance(each, list) and len(each) == 1 for each in wanted)
+            return [list(pair) for pair in zip(given, wanted, strict=True)], name, wrapped
+    return tests, str(fields.get("fn_name") or ""), False
 
 
 def _entry_point(tests: str, signature: str) -> str:
@@ -234,4 +247,11 @@ def _pair(test: object, *, as_json: bool) -> tuple[str, str]:
             pair = first, second
         case _:
             raise Bad(f"a test is a pair of input and output, not {str(test)[:60]}")
-    return (json.dumps(pair[0]), json.dumps(pair[1])) if as_json else (str(pair[0]), str(pair[1]))
+    if as_json:
+        return json.dumps(pair[0], default=float), json.dumps(pair[1], default=float)
+    return _lines(pair[0]), _lines(pair[1])
+
+
+def _lines(value: object) -> str:
+    """A text, or a list of its lines."""
+    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -8,7 +8,7 @@ from datetime import date
 from aha.errors import BadInput
 from aha.evals.exams.exam import Exam, Fields, Item, Judged, Read, Source, WrongColumns, named, pick, said
 from aha.grading import grade
-from aha.grading.code.reading import FENCE, code_of
+from aha.grading.code.reading import FENCE, published_code_of
 from aha.tasks.code import coded_of
 from aha.tasks.reading import RefusedRow, Row
 from aha.types import Abstained, Asserts, Calls, Open, Stdio, Wrong
@@ -60,10 +60,10 @@ def run_it(item: Item, text: str) -> Judged:
     if isinstance(item.reference, Open):
         return Judged(Abstained(f"programs in {item.category} are not run here"), text.strip()[:200] or None)
     assert isinstance(item.reference, Asserts | Calls | Stdio)
-    program = code_of(item.reference, text).strip()
-    if not program or (FENCE not in text and not _looks_like_code(text)):
+    program = published_code_of(item.reference, text)
+    if not program.strip() or (FENCE not in text and not _looks_like_code(text)):
         return Judged(Wrong("no program in the reply"), None)
-    return Judged(grade(item.reference, text), program[:200])
+    return Judged(grade(item.reference, program), program.strip()[:200])
 
 
 def _looks_like_code(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aha.grading.code.checking import unfit
 from aha.grading.code.mutation import MutationScore, mutation_score
-from aha.grading.code.reading import code_of
+from aha.grading.code.reading import code_of, published_code_of
 from aha.grading.code.trials import Trial, Trials
 from aha.grading.code.trying import grade_code, try_answer, try_code
 from aha.grading.code.writing import Written, write_tests
@@ -17,6 +17,7 @@ __all__ = [
     "code_of",
     "grade_code",
     "mutation_score",
+    "published_code_of",
     "try_answer",
     "try_code",
     "unfit",

@@ -22,7 +22,7 @@ def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Tri
     bounds = limits(reference.seconds, reference.memory_mb, max((len(expected) for _, expected in reference.tests), default=0))
 
     def trials(said: Sequence[Said]) -> list[Trial]:
-        return [_compared(each, expected, reference.tolerance) for each, (_, expected) in zip(said, tests, strict=False)]
+        return [_compared(each, expected, reference) for each, (_, expected) in zip(said, tests, strict=False)]
 
     def enough(said: Sequence[Said]) -> bool:
         return not every and any(trial.verdict != "OK" for trial in trials(said))
@@ -53,8 +53,10 @@ def arguments(text: str) -> Any:
             return encoded(([one], {}))
 
 
-def _compared(said: Said, expected: object, tolerance: float | None) -> Trial:
+def _compared(said: Said, expected: object, reference: Calls) -> Trial:
     if isinstance(said, Failed):
         return said.trial
-    same = same_json(said.value, expected, tolerance)
+    same = same_json(said.value, expected, reference.tolerance)
+    if not same and reference.wrapped and isinstance(expected, list) and len(expected) == 1:
+        same = same_json(said.value, expected[0], reference.tolerance)
     return Trial("OK") if same else Trial("WA", f"it returned {shown(said.text)[1:-1]}")

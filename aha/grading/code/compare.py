@@ -20,13 +20,16 @@ def output_differs(said: bytes, expected: str, tolerance: float | None) -> str |
 
 
 def _near(one: bytes, other: bytes, tolerance: float) -> bool:
-    readable = all(len(word) <= LONGEST_NUMBER and _DECIMAL.fullmatch(word) for word in (one, other))
-    return readable and close(float(one), float(other), tolerance)
+    """Whole numbers are equal or not; one beside a decimal is as near as the tolerance itself, however large it is."""
+    if not all(len(word) <= LONGEST_NUMBER and _DECIMAL.fullmatch(word) for word in (one, other)):
+        return False
+    whole = sum(word.lstrip(b"+-").isdigit() for word in (one, other))
+    return int(one) == int(other) if whole == 2 else close(float(one), float(other), tolerance, relative=not whole)
 
 
-def close(one: float, other: float, tolerance: float) -> bool:
-    """Within the tolerance of `other`, absolutely or relative to it; NaN and infinities are close to nothing."""
-    return isfinite(one) and isfinite(other) and abs(one - other) <= tolerance * max(1.0, abs(other))
+def close(one: float, other: float, tolerance: float, *, relative: bool = True) -> bool:
+    """Within the tolerance of `other`, absolutely or `relative` to it; NaN and infinities are close to nothing."""
+    return isfinite(one) and isfinite(other) and abs(one - other) <= tolerance * (max(1.0, abs(other)) if relative else 1.0)
 
 
 def same_json(said: object, expected: object, tolerance: float | None) -> bool:
@@ -45,8 +48,11 @@ def same_json(said: object, expected: object, tolerance: float | None) -> bool:
 
 
 def _same_number(said: float, expected: float, tolerance: float | None) -> bool:
+    whole = isinstance(said, int) + isinstance(expected, int)
+    if said == expected or tolerance is None or whole == 2:
+        return said == expected
     try:
-        return said == expected or (tolerance is not None and close(float(said), float(expected), tolerance))
+        return close(float(said), float(expected), tolerance, relative=not whole)
     except OverflowError:  # a whole number beyond floats
         return False
 

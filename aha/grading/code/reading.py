@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import dataclass
 
-from aha.types import Asserts, Code
+from aha.types import Asserts, Code, Stdio
 
 FENCE = "```"
 LONGEST_CODE = 200_000
 
-_OPENING = re.compile(r".*?```[\w+#.-]*\s*")
+_OPENING = re.compile(r"(?P<before>[^`~]*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
+_INFO_AFTER_WORDS = re.compile(r"\s*[\w+#.-]*\s*")
+_MARKER = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?")
+_TAG = re.compile(r"[\w+#.-]+")
+_TAGS = {
+    "python": ("python", "python3", "py", "py3", "python2", "pypy", "pypy3"),
+    "cpp": ("cpp", "c++", "cc", "cxx", "c", "c++17", "cpp17", "c++20", "cpp20"),
+}
+_READS = re.compile(r"\b(?:input|stdin|fileinput|read|readline|open)\b|\b(?:cin|scanf|getline|getchar|fread|fgets)\b")
+_PRINTS = re.compile(r"\b(?:print|write|stdout|cout|printf|puts|putchar|fwrite)\b")
+_SAMPLE = re.compile(r"^[ \t]*(?:>>>|\$|In \[\d+\]:|C:\\)", re.MULTILINE)
 _USUAL = {
     "typing": "Any Callable DefaultDict Deque Dict FrozenSet Generator Generic Iterable Iterator List Literal NamedTuple Optional Sequence "
     "Set Tuple TypeVar Union",
@@ -42,34 +53,120 @@ def between_last_fences(text: str) -> str:
     return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) > 1 else ""
 
 
-def blocks(text: str) -> list[str]:
-    """The insides of fenced blocks that are closed, in order."""
-    found, inside = list[str](), None
-    for line in text.split("\n"):
+@dataclass(frozen=True)
+class Block:
+    """The inside of a fenced block, without the fence's own indentation; `tag`: the language that its fence names, in small letters."""
+
+    tag: str
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    """Fenced blocks in order, as Markdown has them (```, ~~~, indented, in a list or a quotation). The last may never be closed, and what
+    closes one may stand behind its last line of code. Blank ones are left out."""
+    found, lines = list[Block](), text.split("\n")
+    inside: list[str] | None = None
+    opening = _Opening("", "", "")
+    for line in lines:
         if inside is None:
-            inside = list[str]() if _OPENING.fullmatch(line) else None
-        elif FENCE in line:
-            last = line.partition(FENCE)[0]
-            found.append("\n".join([*inside, last] if last.strip() else inside) + "\n")
+            if (started := _opened(line)) is not None:
+                opening, inside = started, []
+            continue
+        last = opening.closed_by(line)
+        inside.append(opening.unindented(line if last is None else last))
+        if last is not None:
+            found.append(Block(opening.tag, "\n".join(inside if last.strip() else inside[:-1]) + "\n"))
             inside = None
-        else:
-            inside.append(line)
-    return found
+    if inside is not None:
+        found.append(Block(opening.tag, "\n".join(inside) + "\n"))
+    return [each for each in found if each.text.strip()]
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """The line that opens a block: what stands before the fence, and the fence."""
+
+    before: str
+    fence: str
+    tag: str
+
+    def closed_by(self, line: str) -> str | None:
+        """What stands before the fence where the line closes the block; else None."""
+        bare = line.rstrip()
+        rest = bare.rstrip(self.fence[0])
+        if len(bare) - len(rest) < len(self.fence):
+            return None
+        code = rest.lstrip("> \t") if self.before.lstrip()[:1] == ">" else rest
+        return code if not code.strip() or self.fence[0] == "`" else None
+
+    def unindented(self, line: str) -> str:
+        """The line without as much as stands before the fence: spaces, a list's marker, a quotation's."""
+        if self.before.lstrip()[:1] == ">" and line.lstrip()[:1] == ">":
+            return line.lstrip()[1:].removeprefix(" ")
+        room = len(self.before.expandtabs(4)) if _MARKER.fullmatch(self.before) else 0
+        spaces = len(line) - len(line.lstrip(" \t"))
+        return line[min(room, spaces) :]
+
+
+def _opened(line: str) -> _Opening | None:
+    match = _OPENING.fullmatch(line)
+    if match is None or ("~" in match["info"] and match["fence"][0] == "~"):
+        return None
+    before, fence, info = match["before"], match["fence"], match["info"]
+    if not _MARKER.fullmatch(before) and (fence[0] == "~" or not _INFO_AFTER_WORDS.fullmatch(info)):
+        return None
+    tag = _TAG.search(info)
+    return _Opening(before, fence, tag[0].lower().rpartition(".")[2] if tag else "")
 
 
 def with_function(text: str, entry: str) -> str:
-    """HumanEval and MBPP: the last block that defines the function, else the first block; nothing where the only fence is never closed."""
-    found = blocks(text)
-    defining = [block for block in found if defines(block, entry)]
+    """The last block that defines the function (or the class, or its method), else the first block."""
+    found = [each.text for each in blocks(text)]
+    owner, _, name = entry.rpartition(".")
+    names = [each for each in (owner, name, "Solution") if each]
+    defining = [block for block in found if defines(block, owner or name)] or [
+        block for block in found if any(defines(textwrap.dedent(block), each) for each in names)
+    ]
     return (defining[-1:] or found[:1] or [""])[0]
 
 
+def program_in(text: str, language: str) -> str:
+    """The block that is the program. A sample run, or a block in another language, is none; of the others one that reads comes before
+    one that does not, then one whose fence names the language before one whose fence says nothing; of several as good, the last."""
+    ranked = [(_rank(each, language), place, each.text) for place, each in enumerate(blocks(text))]
+    return max(ranked)[-1] if ranked else ""
+
+
+def _rank(block: Block, language: str) -> tuple[bool, bool, bool]:
+    tagged = block.tag in _TAGS[language]
+    program = (tagged or not block.tag) and _SAMPLE.match(block.text) is None and _PRINTS.search(block.text) is not None
+    return program, _READS.search(block.text) is not None, tagged
+
+
 def code_of(reference: Code, answer: str) -> str:
-    """The code of an answer by its reference's protocol; an answer without any fence is code as it stands."""
+    """The code of an answer: of its fenced blocks the one that is asked for; where there is none, all of it up to a fence that stands
+    alone."""
     answer = answer.encode("utf-8", "replace").decode("utf-8")
-    if FENCE not in answer:
-        return answer
-    return with_function(answer, reference.entry) if isinstance(reference, Asserts) else between_last_fences(answer)
+    if isinstance(reference, Asserts):
+        return with_function(answer, reference.entry) or _unfenced(answer)
+    found = program_in(answer, reference.language) if isinstance(reference, Stdio) else with_function(answer, reference.entry)
+    return textwrap.dedent(found) if found else _unfenced(answer)
+
+
+def _unfenced(answer: str) -> str:
+    """The lines before a fence that opens nothing."""
+    lines = answer.split("\n")
+    end = next((place for place, line in enumerate(lines) if _opened(line) is not None), len(lines))
+    return "\n".join(lines[:end])
+
+
+def published_code_of(reference: Code, answer: str) -> str:
+    """The same as published benchmarks read it: LiveCodeBench takes what stands between the last two lines with a fence. For evaluations
+    whose scores are compared with others'."""
+    answer = answer.encode("utf-8", "replace").decode("utf-8")
+    if FENCE not in answer or isinstance(reference, Asserts):
+        return code_of(reference, answer)
+    return between_last_fences(answer)
 
 
 def defines(code: str, entry: str) -> bool:

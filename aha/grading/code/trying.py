@@ -5,16 +5,18 @@ from __future__ import annotations
 from aha.grading.code.asserts import try_asserts
 from aha.grading.code.calls import try_calls
 from aha.grading.code.plan import asserts_in
-from aha.grading.code.reading import LONGEST_CODE, code_of
+from aha.grading.code.reading import LONGEST_CODE, code_of, published_code_of
 from aha.grading.code.stdio import try_stdio
 from aha.grading.code.trials import Trial, Trials
 from aha.grading.sandbox.job import Sandbox
 from aha.types import Asserts, Calls, Code, Grade, Stdio
 
 
-def grade_code(reference: Code, answer: str, sandbox: Sandbox) -> Grade:
-    """Right when the answer's code passes every test; stops at the first that it fails."""
-    return try_answer(reference, answer, sandbox).grade
+def grade_code(reference: Code, answer: str, sandbox: Sandbox, *, published: bool = False) -> Grade:
+    """Right when the answer's code passes every test; stops at the first that it fails. `published`: the code is where published
+    benchmarks look for it."""
+    found = published_code_of(reference, answer) if published else code_of(reference, answer)
+    return try_code(reference, found, sandbox).grade
 
 
 def try_answer(reference: Code, answer: str, sandbox: Sandbox, *, every: bool = False) -> Trials:

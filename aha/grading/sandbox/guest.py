@@ -12,7 +12,9 @@ from typing import NoReturn
 
 
 def main_module() -> types.ModuleType:
-    """A fresh `__main__` with the streams and the arguments of a Python that was just started."""
+    """A fresh `__main__` with the streams and the arguments of a Python that was just started. Whole numbers are written out however long
+    they are: what that costs, the limit of time bounds."""
+    sys.set_int_max_str_digits(0)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)

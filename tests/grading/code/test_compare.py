@@ -24,7 +24,13 @@ def test_a_prefix_and_a_longer_output_are_wrong() -> None:
 def test_numbers_are_text_unless_a_tolerance_is_set() -> None:
     assert not same(b"1.0", "1") and not same(b"0.333", "0.3333")
     assert same(b"0.3333333", "0.3333334", 1e-6)
-    assert same(b"1000000.5", "1000000", 1e-6) and not same(b"1000002", "1000000", 1e-6)
+    assert same(b"1000000.5", "1000000.1", 1e-6) and not same(b"1000002", "1000000", 1e-6)
+
+
+def test_a_whole_number_is_met_whole_or_within_the_bare_tolerance() -> None:
+    assert not same(b"1000001", "1000000", 1e-6) and not same(b"1000000.5", "1000000", 1e-6)
+    assert same(b"+07", "7", 1e-6) and same(b"1.9999999", "2", 1e-6)
+    assert not same_json(1000001, 1000000, 1e-6) and not same_json(1000000.5, 1000000, 1e-6) and same_json(1.9999999, 2, 1e-6)
 
 
 def test_nan_infinities_and_other_ways_to_write_a_number_are_never_near() -> None:

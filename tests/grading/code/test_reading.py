@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from aha.grading.code.reading import LONGEST_CODE, between_last_fences, blocks, code_of, defines, sources, usual_imports, with_function
+from aha.grading.code.reading import (
+    LONGEST_CODE,
+    between_last_fences,
+    blocks,
+    code_of,
+    defines,
+    published_code_of,
+    sources,
+    usual_imports,
+    with_function,
+)
 from aha.types import Asserts, Calls, Stdio
 
 TWO = "First:\n```python\ndef f(): return 1\n```\nBetter:\n```python\ndef f(): return 2\n```\nDone."
@@ -17,12 +27,16 @@ def test_fewer_than_two_fences_hold_nothing_for_livecodebench() -> None:
     assert between_last_fences("print(1)") == ""
 
 
-def test_a_block_that_is_never_closed_is_no_block() -> None:
-    assert blocks("```python\na = 1\n```\n```python\nb = 2") == ["a = 1\n"]
+def insides(text: str) -> list[str]:
+    return [each.text for each in blocks(text)]
+
+
+def test_a_block_that_is_never_closed_ends_with_the_text() -> None:
+    assert insides("```python\na = 1\n```\n```python\nb = 2") == ["a = 1\n", "b = 2\n"]
 
 
 def test_a_fence_may_follow_words_on_its_line() -> None:
-    assert blocks("Here: ```py\na = 1```") == ["a = 1\n"]
+    assert insides("Here: ```py\na = 1```") == ["a = 1\n"]
 
 
 def test_the_last_block_that_defines_the_function_counts_not_the_example_after_it() -> None:
@@ -38,9 +52,11 @@ def test_an_answer_without_fences_is_code_as_it_stands() -> None:
         assert code_of(reference, "    return 1\n") == "    return 1\n"
 
 
-def test_an_answer_that_was_cut_off_inside_its_block_holds_no_code() -> None:
+def test_an_answer_that_was_cut_off_inside_its_block_is_code_up_to_there_but_not_as_published() -> None:
+    cut = "Sure:\n```python\ndef f():\n    return"
     for reference in (Stdio((("1", "1"),)), Asserts("f", "assert f() == 1")):
-        assert code_of(reference, "Sure:\n```python\ndef f():\n    return") == ""
+        assert code_of(reference, cut) == "def f():\n    return\n"
+    assert published_code_of(Stdio((("1", "1"),)), cut) == ""
 
 
 def test_half_a_surrogate_pair_does_not_break_the_reading() -> None:
@@ -79,5 +95,5 @@ def test_only_what_the_code_names_is_imported_for_it() -> None:
 
 def test_reading_is_linear_in_the_answer() -> None:
     for text in ("```" * LONGEST_CODE, "``` " * LONGEST_CODE + "x", "```a" * LONGEST_CODE, "\n```\n" * LONGEST_CODE):
-        assert all(block.strip() in text for block in blocks(text))
+        assert all(block.strip() in text for block in insides(text))
         assert between_last_fences(text).strip() in text
