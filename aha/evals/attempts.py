@@ -85,7 +85,10 @@ def read_attempts(path: Path, named: Fields | None = None, judge: Judge | None =
     if filter is not None and filter not in results:
         raise BadInput(f"{path}: no result of a filter {filter}; there are {', '.join(results)}")
     if filter is None and len(results) > 1:
-        raise BadInput(f"{path}: {len(results)} results ({', '.join(results)}); say which with --filter NAME, or keep its records alone")
+        raise BadInput(
+            f"{path}: {len(results)} results ({', '.join(results)}); `aha score` takes one with --filter NAME; "
+            "elsewhere keep the records of one"
+        )
     return results[filter] if filter is not None else next(iter(results.values()))
 
 
@@ -124,16 +127,18 @@ def _sheet(path: Path, records: Sequence[tuple[int, dict[str, Any]]], named: Fie
     )
 
 
+STATUS = {"status": "", "base_status": "base", "plus_status": "plus"}
+
+
 def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """EvalPlus' {"eval": {task: [{"base_status", "plus_status"}]}}: a record a sample and a set of tests; `plus` means both sets."""
+    """EvalPlus' {"eval": {task: [{"base_status", "plus_status"}]}}: a record a sample and a set of tests; `plus` means both sets.
+    BigCodeBench has one set, and `status`."""
     records = []
     for task, samples in data["eval"].items():
         for sample in samples if isinstance(samples, list) else [samples]:
             fields = sample if isinstance(sample, dict) else {}
-            passed = {
-                name: fields[f"{name}_status"] == "pass" for name in ("base", "plus") if isinstance(fields.get(f"{name}_status"), str)
-            }
-            passed |= {"plus": passed["base"] and passed["plus"]} if len(passed) == 2 else {}
+            passed = {name: fields[field] == "pass" for field, name in STATUS.items() if isinstance(fields.get(field), str)}
+            passed |= {"plus": passed["base"] and passed["plus"]} if {"base", "plus"} <= passed.keys() else {}
             records += [{"doc_id": task, "problem": task, "right": right, "filter": name} for name, right in passed.items()]
     return records
 

@@ -116,7 +116,7 @@ def test_two_filters_of_the_same_samples_are_two_results_and_not_two_samples(tmp
     }
     assert [tried.attempts[0].answer for sheet in results.values() for tried in sheet.problems] == [None, None, "18", "18"]
     assert read_attempts(path, filter="flexible") == results["flexible"]
-    with pytest.raises(BadInput, match=r"2 results \(strict, flexible\); say which with --filter NAME"):
+    with pytest.raises(BadInput, match=r"2 results \(strict, flexible\); `aha score` takes one with --filter NAME"):
         read_attempts(path)
     with pytest.raises(BadInput, match="no result of a filter loose; there are strict, flexible"):
         read_attempts(path, filter="loose")
@@ -141,5 +141,8 @@ def test_evalplus_has_a_result_by_its_base_tests_and_one_by_all(tmp_path):
         "base": [True, True, False],
         "plus": [False, True, False],
     }
+    for status in ("base_status", "status"):
+        path.write_text(json.dumps({"eval": {"HumanEval/0": [{status: "pass"}]}}))
+        assert read_attempts(path).problems[0].verdicts == [True]
     path.write_text(json.dumps({"eval": {"HumanEval/0": [{"base_status": "pass"}]}}))
     assert read_attempts(path).problems[0].verdicts == [True]

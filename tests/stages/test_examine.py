@@ -127,15 +127,24 @@ def test_the_context_caps_the_tokens():
         capped(Sampling(max_tokens=50), 4_096, 4_096)
 
 
-def test_a_reply_that_was_cut_counts_in_every_measure_as_nothing(tmp_path):
+@pytest.mark.parametrize(("opening", "kept"), [("<think>", 0.5), ("", 1.0)])
+def test_a_reply_cut_within_its_thought_counts_in_every_measure_as_nothing_and_one_cut_after_it_as_it_stands(tmp_path, opening, kept):
     ifeval = exam("ifeval")
     about = {"kinds": ["punctuation:no_comma", "punctuation:no_comma"], "settings": [{}, {}]}
     items = [Item("1", "Hi", "en", Open(), about=about), Item("2", "Ho", "en", Open(), about=about)]
     saved = Saved(tmp_path, {"benchmark": "ifeval", "k": 1})
     asked = replace(ASKED, k=1)
-    ask_engine(asked, items, saved, lambda: ScriptedEngine(lambda prompt, seed: "a" * (500 if "Hi" in prompt else 5)), Bytes(), None, quiet)
+    ask_engine(
+        asked,
+        items,
+        saved,
+        lambda: ScriptedEngine(lambda prompt, seed: opening + "a" * 500 if "Hi" in prompt else "aaaaa"),
+        Bytes(),
+        None,
+        quiet,
+    )
     result = result_of(ifeval, grade_all(ifeval, items, saved.generations, 1, quiet))
-    assert (result["value"], result["prompt_strict"], result["instruction_strict"], result["truncated"]) == (0.5, 0.5, 0.5, 0.5)
+    assert (result["value"], result["prompt_strict"], result["instruction_strict"], result["truncated"]) == (kept, kept, kept, 0.5)
 
 
 class Talking(Bytes):

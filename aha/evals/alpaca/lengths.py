@@ -35,7 +35,7 @@ class WinRates:
 
 
 def win_rates(annotations: Sequence[Annotation], calibration: Calibration) -> WinRates:
-    """BadInput where fewer than two annotations have a preference."""
+    """The reference's own length-controlled rate is 50 by definition. BadInput where fewer than two annotations have a preference."""
     said = [(number, each.wins) for number, each in enumerate(annotations) if each.wins is not None]
     if len(said) < 2:
         raise BadInput(f"{len(said)} of {len(annotations)} annotations have a preference; a win rate needs two or more")
@@ -46,6 +46,8 @@ def win_rates(annotations: Sequence[Annotation], calibration: Calibration) -> Wi
     rows = np.column_stack([np.tanh(shorter / spread), difficulty, np.ones(len(difficulty))])
     _, by_difficulty, bias = fit(rows[[number for number, _ in said]], wins, calibration)
     controlled = 100 * logistic(by_difficulty * difficulty + bias)
+    if all(each.own for each in annotations):
+        controlled = np.full(len(annotations), 50.0)
     return WinRates(
         win_rate=float(100 * wins.mean()),
         lc_win_rate=float(controlled.mean()),

@@ -19,12 +19,13 @@ NEEDED = ("instruction", "output_1", "output_2", "generator_1", "generator_2", "
 @dataclass(frozen=True)
 class Annotation:
     """`wins`: P(the model is better), 1/2 for a tie, `None` where the judge has not said. `shorter`: characters that the reference has
-    over the model. `top`: the judge's log-probabilities, where they are kept."""
+    over the model. `top`: the judge's log-probabilities, where they are kept. `own`: the model is the reference itself."""
 
     instruction: str
     wins: float | None
     shorter: int
     top: tuple[Mapping[str, Any], ...] = ()
+    own: bool = False
 
 
 def read_annotations(path: Path) -> list[Annotation]:
@@ -54,7 +55,8 @@ def _annotation(where: str, row: Mapping[str, Any]) -> Annotation:
         if not isinstance(row[name], str):
             raise BadInput(f"{where}: {name} is {str(row[name])[:40]!r}; it has to be text")
     top = _top(row.get("raw_completion"))
-    return Annotation(row["instruction"], _wins(where, row, top), len(row["output_1"]) - len(row["output_2"]), top)
+    own = row["generator_1"] == row["generator_2"]
+    return Annotation(row["instruction"], _wins(where, row, top), len(row["output_1"]) - len(row["output_2"]), top, own)
 
 
 def _wins(where: str, row: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> float | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,13 @@ def test_the_order_of_the_rows_does_not_matter():
     annotations, calibration = made_up((-1.2, 0.8, -0.5))
     turned = annotations[::-1]
     assert win_rates(turned, calibration).lc_win_rate == pytest.approx(win_rates(annotations, calibration).lc_win_rate, abs=1e-9)
+
+
+def test_the_reference_beside_itself_is_fifty_by_definition():
+    annotations, calibration = made_up((-1.2, 0.8, -0.5))
+    own = [replace(each, wins=0.5, shorter=0, own=True) for each in annotations]
+    rates = win_rates(own, calibration)
+    assert (rates.win_rate, rates.lc_win_rate, rates.lc_standard_error) == (50.0, 50.0, 0.0)
 
 
 def test_a_model_that_never_wins_has_nothing_at_any_length():
