@@ -44,8 +44,6 @@ class Causal:
         decoder, head = model.get_decoder(), model.get_output_embeddings()
         if decoder is model or not isinstance(head, nn.Linear):
             raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
-        if strange := next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), None):
-            raise BadInput(f"weight {strange} holds numbers that are not finite: the model is damaged; start from another one")
         causal = cls(model, decoder, head, *_scaling(model), dtype)
         causal._check()
         return replace(causal, packs=prepare(model) and causal._keeps_apart())

@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import takewhile
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
+from aha.backends.checkpoint.config import attention, causal_class, read_config
+from aha.backends.checkpoint.folder import CONFIG, ModelFolder, model_folder
+from aha.backends.checkpoint.loading import Loading
+from aha.backends.checkpoint.made import quietly
+from aha.backends.checkpoint.reading import reading
+from aha.backends.hf_tokenizer import HFTokenizer, read_tokenizer
 from aha.errors import BadInput
 from aha.protocols import DType
-from aha.types import Conversation, Message
 
-SAID = Message("assistant", "ok")
-TINY = Path(__file__).parent.parent / "assets" / "tiny"
-
-
-def located(model: str) -> str:
-    """The folder or hub name to load: "tiny" is the base model that ships with the package."""
-    return str(TINY) if model == "tiny" else model
+PROBE = (2, 3, 5, 7, 11, 13)
 
 
 def load_config(model: str) -> Any:
     """The model's configuration; BadInput where there is no such folder and no such name on a hub that can be reached."""
-    where = located(model)
-    if Path(where).is_dir() and not (Path(where) / "config.json").is_file():
-        raise BadInput(f"{where} has no config.json: it is no Hugging Face model; give a folder that save_pretrained wrote")
-    try:
-        return AutoConfig.from_pretrained(where, trust_remote_code=False)
-    except (OSError, ValueError) as problem:
-        first = (str(problem).splitlines() or ["unreadable"])[0]
-        raise BadInput(f"model {model!r} cannot be loaded ({first}): give a folder with a Hugging Face model, or a hub name") from problem
+    return read_config(model_folder(model))
 
 
 def load_model(model: str, device: torch.device, dtype: torch.dtype, *, plain_attention: bool = False) -> PreTrainedModel:
-    """The causal language model in evaluation mode. BadInput if it is not there, is no causal model or has no safetensors.
+    """The causal language model in evaluation mode, looked at before anything is computed with it. BadInput where it is not there, is no
+    causal model, has no safetensors or is damaged.
 
     `plain_attention` multiplies matrices where PyTorch would take a fused kernel."""
-    config = load_config(model)
-    # PyTorch's attention knows no soft cap on the scores; models that have one (Gemma 2) take the plain implementation.
-    capped = getattr(config, "attn_logit_softcapping", None) is not None
-    attention = "eager" if capped or plain_attention else "sdpa"
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            located(model), config=config, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+    folder = model_folder(model)
+    config = read_config(folder)
+    kind = causal_class(config)
+    loaded = Loading(folder, config, kind, dtype, "eager" if plain_attention else attention(config, kind), device=device).load()
+    _probe(loaded, folder)
+    return loaded
+
+
+@torch.inference_mode()
+def _probe(model: PreTrainedModel, folder: ModelFolder) -> None:
+    """A configuration may be wrong where no shape shows it: BadInput where the model computes nothing, or numbers that are none."""
+    tokens_RT = torch.tensor([PROBE], device=model.device) % model.config.get_text_config().vocab_size
+    with quietly(), reading(f"{folder.path}: cannot compute"):
+        logits_RTV: Tensor = model(input_ids=tokens_RT, use_cache=False).logits
+    if not logits_RTV.isfinite().all():
+        raise BadInput(
+            f"{folder.path}: its log-probabilities are not finite: {CONFIG} or the weights are damaged; start from another model"
         )
-    except (OSError, ValueError) as problem:
-        first = (str(problem).splitlines() or ["unreadable"])[0]
-        raise BadInput(f"model {model!r} cannot be loaded ({first}): weights are read from safetensors only") from problem
-    loaded.to(device).eval()
-    return cast(PreTrainedModel, loaded)
 
 
 def context_of(config: Any) -> int | None:
@@ -64,68 +58,10 @@ def context_of(config: Any) -> int | None:
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
-@dataclass(frozen=True)
-class HFTokenizer:
-    """A Hugging Face tokenizer behind the seam. `size`: how many tokens the model has an embedding for, where that is known."""
-
-    inner: Any
-    stop: tuple[int, ...]
-    context: int | None = None
-    size: int | None = None
-
-    @cached_property
-    def end(self) -> int:
-        """What closes the assistant's turn in the chat template, where that stops; else the tokenizer's own end token."""
-        asked = (Message("user", "?"),)
-        before, after = (self.chat(Conversation(turns)) if self.inner.chat_template else [] for turns in (asked, (*asked, SAID)))
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
-        said = after[sum(1 for _ in same) :]
-        own = self.inner.eos_token_id
-        return next((token for token in said if token in self.stop), self.stop[0] if own is None else own)
-
-    def encode(self, text: str) -> list[int]:
-        """BadInput for a token that the model does not have."""
-        tokens = list(self.inner.encode(text, add_special_tokens=False, verbose=False))
-        if self.size is not None and tokens and max(tokens) >= self.size:
-            seen = f"{self.decode([max(tokens)])!r} is token {max(tokens)} of the tokenizer"
-            raise BadInput(f"{seen}, and the model has {self.size}: they do not belong together; give the model its own tokenizer")
-        return tokens
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        return str(self.inner.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-    def chat(self, conversation: Conversation) -> list[int]:
-        if not self.inner.chat_template:
-            raise BadInput("the tokenizer has no chat template: it belongs to a base model; use the r1-zero template, or an instruct model")
-        messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
-        try:
-            text = self.inner.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        except TemplateError as error:
-            raise BadInput(f"the chat template takes no such conversation ({' '.join(str(error).split())})") from error
-        return self.encode(text)
-
-
 def load_tokenizer(model: str) -> HFTokenizer:
-    """The tokenizer; it stops at its end token and at every end token the model's generation settings name."""
-    where = located(model)
-    config = load_config(model)
-    try:
-        inner = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as problem:
-        first = (str(problem).splitlines() or ["unreadable"])[0]
-        raise BadInput(f"the tokenizer of {model!r} cannot be loaded ({first})") from problem
-    stop = sorted({token for token in (inner.eos_token_id, *_generation_stops(where)) if token is not None})
-    if not stop:
-        raise BadInput(f"the tokenizer of {model!r} names no end token: a reply could never stop; set eos_token in tokenizer_config.json")
-    return HFTokenizer(inner, tuple(stop), context_of(config), getattr(config.get_text_config(), "vocab_size", None))
-
-
-def _generation_stops(where: str) -> list[int]:
-    try:
-        named = GenerationConfig.from_pretrained(where).eos_token_id
-    except (OSError, ValueError):
-        return []
-    return named if isinstance(named, list) else [named]
+    """The tokenizer of a model, looked at before it is used; see `read_tokenizer`."""
+    folder = model_folder(model)
+    return read_tokenizer(folder, read_config(folder))
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
-from transformers.utils import logging
+from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, PreTrainedModel
 
-from aha.backends.hf import context_of, load_config, located
+from aha.backends.checkpoint.config import attention, one_class, read_config
+from aha.backends.checkpoint.folder import model_folder
+from aha.backends.checkpoint.loading import Loading
+from aha.backends.hf import context_of
 from aha.batch import Batch, collate_scored, micro_batches
 from aha.errors import BadInput
 from aha.protocols import Outputs, Tokenizer
 from aha.tasks.preferences import scored_tokens
 from aha.types import Conversation
 
-HEADED = "ForSequenceClassification"
+HEADED, HEAD = "ForSequenceClassification", "score.weight"
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,10 @@ class Scoring:
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
-        """The model's parts. BadInput where its head is not one number a token, or its weights are damaged."""
+        """The model's parts. BadInput where its head is not one number a token."""
         head = getattr(model, "score", None)
         if not isinstance(head, nn.Linear) or head.out_features != 1:
             raise BadInput(f"model type {model.config.model_type} cannot score: its head is no linear layer with one output")
-        if strange := next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), None):
-            raise BadInput(f"weight {strange} holds numbers that are not finite: the model is damaged; start from another one")
         return cls(model, model.base_model, head, dtype)
 
     @property
@@ -87,33 +86,19 @@ class TorchScorer:
 
 def load_scoring(model: str, device: torch.device, dtype: torch.dtype, *, fresh: bool) -> PreTrainedModel:
     """The model with a head of one number. `fresh`: where it has none yet it is given one that says 0 to all; otherwise BadInput."""
-    config = load_config(model)
+    folder = model_folder(model)
+    config = read_config(folder)
     headed = any(str(name).endswith(HEADED) for name in config.architectures or ())
     if not headed and not fresh:
         raise BadInput(f"model {model!r} has no score head: it was trained to speak; give a model that a Prefer stage trained")
     if headed and config.num_labels != 1:
         raise BadInput(f"model {model!r} tells {config.num_labels} labels apart: a preference is one number")
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        raise BadInput(f"model {model!r} cannot have a score head: transformers has none for model type {config.model_type}")
     config.num_labels = 1
-    try:
-        with _quietly(), torch.random.fork_rng(devices=[]):
-            loaded: Any = AutoModelForSequenceClassification.from_pretrained(
-                located(model), config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False
-            )
-    except (OSError, ValueError) as problem:
-        first = (str(problem).splitlines() or ["unreadable"])[0]
-        raise BadInput(f"model {model!r} cannot be loaded with a score head ({first})") from problem
+    kind = one_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+    with torch.random.fork_rng(devices=[]):
+        loaded: Any = Loading(folder, config, kind, dtype, attention(config, kind), () if headed else (HEAD,), device).load()
     if not headed and isinstance(head := getattr(loaded, "score", None), nn.Linear):
         nn.init.zeros_(head.weight)
-    loaded.to(device).eval()
     return cast(PreTrainedModel, loaded)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """A head that is new is no news."""
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)

@@ -17,6 +17,9 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import PreTrainedModel
 
 from aha.backends.causal import Causal, still
+from aha.backends.checkpoint.folder import ModelFolder
+from aha.backends.checkpoint.loading import Loading
+from aha.backends.checkpoint.quantization import quantized
 from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
 from aha.backends.scoring import Scoring
 from aha.batch import Batch, PolicyBatch, micro_batches
@@ -46,6 +49,8 @@ class TorchLearner(Batching):
         head: Head = "lm",
         beside: Callable[[Path], object] | None = None,
     ) -> None:
+        if method := quantized(model.config):
+            raise BadInput(f"the weights are quantized by {method}: such a model can be asked and not trained; give one with plain weights")
         self.optim, self.compute, self.beside = optim, compute, beside
         self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
         nn.Module.to(model, device=pick_device(compute.device), dtype=torch.float32)
@@ -128,8 +133,9 @@ class TorchLearner(Batching):
         state: dict[str, Any] = read_document(folder / STATE)
         if self.reference_moved and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
-        saved = type(self.policy.model).from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
-        _copy(dict(ModuleWeights(saved)), self.policy.model, folder)
+        model = self.policy.model
+        saved = Loading(ModelFolder(str(folder), folder), model.config, type(model), torch.float32, "eager").load()
+        _copy(dict(ModuleWeights(saved)), model, folder)
         self._restore(load_file(folder / OPTIMIZER))
         if self.reference is not None and state["reference_moved"]:
             _copy(load_file(folder / REFERENCE), self.reference.model, folder / REFERENCE)

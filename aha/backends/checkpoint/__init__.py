@@ -1,0 +1,1 @@
+"""A model's files, read as what a stranger may have written: looked at whole before the first number of a weight is."""

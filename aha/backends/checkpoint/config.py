@@ -1,0 +1,68 @@
+"""What kind of model a checkpoint says it is: its config.json, read by transformers once nothing in it can take memory or run code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import transformers
+from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
+
+from aha.backends.checkpoint.folder import CONFIG, ModelFolder
+from aha.backends.checkpoint.gguf import gguf_config
+from aha.backends.checkpoint.reading import reading
+from aha.errors import BadInput
+
+MOST_PARTS = 4_096  # layers or labels: a config makes a list of them before there is any weight to compare with
+ADAPTER = "adapter_config.json"
+
+
+def read_config(folder: ModelFolder) -> PretrainedConfig:
+    """Return the configuration of a folder's model. BadInput where it is damaged, or of a kind that transformers does not know itself."""
+    if folder.gguf is not None:
+        return gguf_config(folder)
+    place, settings = folder.path / CONFIG, folder.document(CONFIG)
+    kind = settings.get("model_type")
+    if not isinstance(kind, str):
+        raise BadInput(f"{place}: has no model_type; give a folder that save_pretrained wrote")
+    if kind not in CONFIG_MAPPING:
+        own = ", and code that comes with a model is never run" if "auto_map" in settings else ""
+        raise BadInput(f"{place}: model type {kind!r} is unknown to transformers {transformers.__version__}{own}")
+    for path, count in _counts(settings):
+        if not 0 <= count <= MOST_PARTS:
+            raise BadInput(f"{place}: {path} is {count:,}; a model has 0 to {MOST_PARTS:,}")
+    if folder.has(ADAPTER):
+        raise BadInput(
+            f"{folder.path / ADAPTER}: the folder holds an adapter; merge it into its base model first (merge_and_unload in peft)"
+        )
+    with reading(str(place)):
+        return cast(PretrainedConfig, AutoConfig.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True))
+
+
+def causal_class(config: PretrainedConfig) -> type[PreTrainedModel]:
+    """Return the class of causal language models that the configuration is of. BadInput where there is none."""
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise BadInput(f"model type {config.model_type} is no causal language model: it cannot go on with a text; give one that can")
+    return one_class(MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
+
+
+def one_class(found: Any) -> type[PreTrainedModel]:
+    """Return the class that transformers names for a configuration, the first where it names several."""
+    return cast(type[PreTrainedModel], found[0] if isinstance(found, tuple) else found)
+
+
+def attention(config: PretrainedConfig, kind: type[PreTrainedModel]) -> str:
+    """Return how the model computes attention: PyTorch's own kernels, or plain products where the family has no use for these, or caps the
+    scores, which they cannot (Gemma 2)."""
+    capped = getattr(config, "attn_logit_softcapping", None) is not None
+    return "eager" if capped or not kind._supports_sdpa else "sdpa"
+
+
+def _counts(settings: dict[str, Any], above: str = "") -> Iterator[tuple[str, int]]:
+    """Yield each number of layers or labels in the settings and in those nested in them, with its path."""
+    for name, value in settings.items():
+        path = f"{above}{name}"
+        if isinstance(value, dict):
+            yield from _counts(value, f"{path}.")
+        elif isinstance(value, int) and not isinstance(value, bool) and ("layer" in name or "label" in name):
+            yield path, value

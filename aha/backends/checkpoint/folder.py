@@ -1,0 +1,138 @@
+"""Where a model's files are, and whether each is a file at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from aha.durable import document
+from aha.errors import BadInput
+
+TINY = Path(__file__).parent.parent.parent / "assets" / "tiny"
+CONFIG, GENERATION = "config.json", "generation_config.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+TEXTS = ("*.json", "*.jinja", "*.txt", "*.model", "tokenizer*", "vocab*", "merges*")
+LARGEST_JSON = 8 << 20  # bytes: the index of a model of 100,000 weights
+LARGEST_TOKENIZER = 256 << 20
+LFS = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """The files of a model on this machine. `name`: as the user says it; `gguf`: the one file that is all of the model, where it is one."""
+
+    name: str
+    path: Path
+    gguf: str | None = None
+
+    def has(self, name: str) -> bool:
+        """Return whether something of this name is there, a broken link included."""
+        return os.path.lexists(self.path / name)
+
+    def file(self, name: str, most: int | None = None) -> Path:
+        """Return the path of a file with something in it. BadInput where it is missing, no file, empty, unreadable, a pointer of Git LFS
+        or larger than `most` bytes."""
+        path = self.path / name
+        try:
+            if not path.is_file():  # a pipe or a device might never end
+                raise BadInput(f"{path}: {self._absent(path)}")
+            with path.open("rb") as file:
+                begin, size = file.read(len(LFS)), os.fstat(file.fileno()).st_size
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from error
+        if not size:
+            raise BadInput(f"{path}: is empty; fetch the model again")
+        if begin == LFS:
+            raise BadInput(f"{path}: is a pointer of Git LFS and not the file itself; run `git lfs pull` in {self.path}")
+        if most is not None and size > most:
+            raise BadInput(f"{path}: has {size:,} bytes, and such a file has {most:,} at most")
+        return path
+
+    def document(self, name: str) -> dict[str, Any]:
+        """Return the JSON object that a file holds. BadInput where it holds none."""
+        path = self.file(name, LARGEST_JSON)
+        value = document(path, LARGEST_JSON)
+        if not isinstance(value, dict):
+            raise BadInput(f"{path}: holds no JSON object but {type(value).__name__}")
+        return value
+
+    def _absent(self, path: Path) -> str:
+        if not os.path.lexists(path):
+            return "is missing"
+        kind = "a link to nothing" if not path.exists() else "a folder" if path.is_dir() else stat.filemode(path.stat().st_mode)
+        return f"is no file but {kind}"
+
+
+def model_folder(model: str) -> ModelFolder:
+    """Return the files of "tiny", of a folder, of a GGUF file or of a hub's name, which are fetched. BadInput where there are none."""
+    if model == "tiny":
+        return ModelFolder(model, TINY)
+    path = Path(model).expanduser()
+    try:
+        if path.is_dir():
+            return _local(model, path)
+        if path.is_file():
+            return _single(model, path)
+    except OSError as error:
+        raise BadInput(f"model {model!r} cannot be read ({error.strerror})") from error
+    if model.startswith(("/", ".", "~")) or model.count("/") > 1:
+        raise BadInput(f"model {model!r}: there is no such folder; give a folder with a Hugging Face model, or a hub name")
+    return ModelFolder(model, fetched(model))
+
+
+def _local(model: str, path: Path) -> ModelFolder:
+    folder = ModelFolder(model, path)
+    if folder.has(CONFIG):
+        return folder
+    alone = sorted(each.name for each in path.glob("*.gguf"))
+    if len(alone) > 1:
+        raise BadInput(f"{path} has no config.json and {len(alone)} GGUF files: name the one that is meant, as {path / alone[0]}")
+    if alone:
+        return ModelFolder(model, path, alone[0])
+    raise BadInput(f"{path} has no config.json: it is no Hugging Face model; give a folder that save_pretrained wrote")
+
+
+def _single(model: str, path: Path) -> ModelFolder:
+    if path.suffix.lower() == ".gguf":
+        return ModelFolder(model, path.parent, path.name)
+    raise BadInput(f"model {model!r} is a file: give the folder that holds it, or a GGUF file")
+
+
+def fetched(model: str) -> Path:
+    """Return the folder of a hub's model: first what describes it, then the weights that this names. Without a hub, those of an earlier
+    time."""
+    path = _from_hub(model, TEXTS)
+    folder = ModelFolder(model, path)
+    if not folder.has(CONFIG):
+        raise BadInput(f"model {model!r} has no config.json on the hub: it is no Hugging Face model, or one in another format")
+    return _from_hub(model, shard_names(folder) if folder.has(INDEX) else (WHOLE,))
+
+
+def _from_hub(model: str, files: tuple[str, ...]) -> Path:
+    try:
+        return Path(snapshot_download(model, allow_patterns=list(files), ignore_patterns=["*/*"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, ValueError, OSError) as error:
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise BadInput(f"model {model!r} cannot be loaded ({first}): give a folder with a Hugging Face model, or a hub name") from error
+
+
+def shard_names(folder: ModelFolder) -> tuple[str, ...]:
+    """Return the files that an index names, in order. BadInput where it names none, or one that is not in the folder itself."""
+    return tuple(sorted(set(weight_map(folder).values())))
+
+
+def weight_map(folder: ModelFolder) -> dict[str, str]:
+    """Return weight -> file, as the index says."""
+    place, value = folder.path / INDEX, folder.document(INDEX).get("weight_map")
+    if not isinstance(value, dict) or not value:
+        raise BadInput(f"{place}: has no weight_map from weights to files")
+    for name, file in value.items():
+        if not isinstance(file, str) or not file.endswith(".safetensors") or Path(file).name != file:
+            raise BadInput(f"{place}: {name} is said to be in {file!r}, which is no safetensors file of this folder")
+    return value

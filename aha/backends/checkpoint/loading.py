@@ -1,0 +1,191 @@
+"""A checkpoint's weights into a model: every name, type and shape compared first, without memory; every number looked at after."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from transformers import PretrainedConfig, PreTrainedModel
+
+from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
+from aha.backends.checkpoint.gguf import gguf_model
+from aha.backends.checkpoint.made import Made, ModelClass, quietly
+from aha.backends.checkpoint.quantization import forget, prepare
+from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.weights import PLAIN, WeightFiles
+from aha.errors import BadInput
+
+SPARE_PARAMETERS = 4  # for each weight of the checkpoint, and some: a family may keep in several what others keep in one
+SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself beyond the size of its weights
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A checkpoint on its way into a model of class `kind`. `fresh`: weights that may be missing, and are new then."""
+
+    folder: ModelFolder
+    config: PretrainedConfig
+    kind: ModelClass
+    dtype: torch.dtype
+    attention: str
+    fresh: Collection[str] = ()
+    device: torch.device = torch.device("cpu")
+
+    def load(self) -> PreTrainedModel:
+        """Return the model on its device. BadInput, in one line that names file and weight, where weights and configuration do not belong
+        together or the weights are damaged."""
+        if self.folder.gguf is not None:
+            return self._from_gguf()
+        files, method = WeightFiles(self.folder), prepare(self.folder, self.config)
+        with quietly():
+            outline = self._compare(files) if method is None else None
+            more = {} if method is None or method.unpacked else {"device_map": {"": self.device}}
+            with reading(f"{self.folder.path}: cannot be loaded"), at_most(SPARE_PARAMETERS * len(files.stored) + 1_000):
+                made = self._make(files.slices(), **more)
+        self._agree(made, files)
+        if outline is not None:
+            self._check_tied(outline, made.model)
+        if method is not None and method.unpacked:
+            forget(made.model)
+        check_finite(made.model, self._place(files))
+        return self._ready(made.model)
+
+    def _from_gguf(self) -> PreTrainedModel:
+        made = gguf_model(self.folder, self.config, self.kind, self.dtype, self.attention)
+        self._agree(made)
+        check_finite(made.model, self._place())
+        return self._ready(made.model)
+
+    def _ready(self, model: PreTrainedModel) -> PreTrainedModel:
+        if model.device != self.device:
+            nn.Module.to(model, self.device)
+        return cast(PreTrainedModel, model.eval())
+
+    def _compare(self, files: WeightFiles) -> PreTrainedModel:
+        """Return the model as it would be, where tensors take no memory."""
+        outlines = files.outlines()
+        made = self._outline(files, outlines)
+        self._agree(made, files)
+        odd = {name for name, weight in files.stored.items() if weight.dtype not in PLAIN}
+        if odd:  # what is no floating-point number may be a mask that an old version kept, but not a weight
+            without = self._outline(files, {name: tensor for name, tensor in outlines.items() if name not in odd})
+            lost = sorted(without.missing & dict(without.model.named_parameters()).keys() - set(self.fresh))
+            if lost:
+                self._refuse_type(files, lost[0])
+        self._check_buffers(files, made.model)
+        return made.model
+
+    def _outline(self, files: WeightFiles, outlines: dict[str, Tensor]) -> Made:
+        with self._naming(files), at_most(SPARE_PARAMETERS * len(files.stored) + 1_000):
+            return self._make(outlines, device_map={"": "meta"}, ignore_mismatched_sizes=True)
+
+    def _make(self, weights: dict[str, Any], **more: Any) -> Made:
+        """The one door to transformers: of a folder it would read an adapter's base, other files that a configuration names, or pickles."""
+        settings: dict[str, Any] = {
+            "config": self.config,
+            "state_dict": weights,
+            "dtype": self.dtype,
+            "attn_implementation": self.attention,
+            **more,
+        }
+        model, report = cast(Any, self.kind).from_pretrained(None, **settings, output_loading_info=True)
+        return Made.of(model, report)
+
+    def _agree(self, made: Made, files: WeightFiles | None = None) -> None:
+        """BadInput where the checkpoint lacks a weight, has one too many, or has one of another shape."""
+        if made.mismatched:
+            name, stored, wanted = made.mismatched[0]
+            others = _others(len(made.mismatched))
+            raise BadInput(f"{self._place(files, name)}: weight {name} has shape {list(stored)}, and {CONFIG} wants {list(wanted)}{others}")
+        if missing := sorted(made.missing - set(self.fresh)):
+            raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_others(len(missing))}; {CONFIG} asks for it")
+        if unexpected := sorted(made.unexpected):
+            kind, others = self.config.model_type, _others(len(unexpected))
+            raise BadInput(f"{self._place(files, unexpected[0])}: weight {unexpected[0]} has no place in the {kind} of {CONFIG}{others}")
+
+    def _refuse_type(self, files: WeightFiles, name: str) -> None:
+        stored = files.stored.get(name) or next(weight for weight in files.stored.values() if weight.dtype not in PLAIN)
+        raise BadInput(f"{stored.file}: weight {name} is of type {stored.dtype}, and {CONFIG} names no quantization that would explain it")
+
+    def _check_buffers(self, files: WeightFiles, model: PreTrainedModel) -> None:
+        """A table that a model computes for itself is in no file: its size is only said by the configuration."""
+        sizes = {name: buffer.numel() * buffer.element_size() for name, buffer in model.named_buffers()}
+        if sizes and sum(sizes.values()) > SPARE_BUFFERS + 4 * files.elements:
+            name = max(sizes, key=lambda each: sizes[each])
+            raise BadInput(f"{self.folder.path / CONFIG}: asks for a table of {sizes[name]:,} bytes, {name}; the weights are far smaller")
+
+    def _check_tied(self, outline: PreTrainedModel, model: PreTrainedModel) -> None:
+        """transformers parts weights that the configuration ties where the checkpoint has two that differ: one of both is wrong then."""
+        for name, source in cast("dict[str, str]", outline.all_tied_weights_keys).items():
+            if model.get_parameter_or_buffer(name) is not model.get_parameter_or_buffer(source):
+                place = self.folder.path / CONFIG
+                raise BadInput(f"{place}: ties {name} to {source}, and they differ; set tie_word_embeddings to false where both are meant")
+
+    def _place(self, files: WeightFiles | None = None, name: str = "") -> str:
+        """The file that holds a weight; the list of files where none does."""
+        if self.folder.gguf is not None:
+            return str(self.folder.path / self.folder.gguf)
+        if files is not None and name in files.stored:
+            return str(files.stored[name].file)
+        return str(self.folder.path / (WHOLE if self.folder.has(WHOLE) else INDEX))
+
+    @contextmanager
+    def _naming(self, files: WeightFiles) -> Iterator[None]:
+        """Weights that are kept apart and loaded into one, as experts are, cannot be joined where one has another shape: it is named."""
+        try:
+            with reading(f"{self.folder.path / CONFIG}: makes no model"):
+                yield
+        except BadInput:
+            if strange := _odd_one_out(files):
+                raise BadInput(
+                    f"{files.stored[strange].file}: weight {strange} has shape {list(files.stored[strange].shape)}, unlike its neighbours"
+                ) from None
+            raise
+
+
+def check_finite(model: PreTrainedModel, place: object) -> None:
+    """BadInput where a weight holds NaN or infinity. Reads each once and copies none."""
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.numel() and not all(part.isfinite() for part in torch.aminmax(weight.detach())):
+            raise BadInput(f"{place}: weight {name} holds numbers that are not finite: the model is damaged; start from another one")
+
+
+@contextmanager
+def at_most(parameters: int) -> Iterator[None]:
+    """BadInput where a model is made inside that has more parameters: layers and experts that no file has weights for."""
+    count = 0
+
+    def counting(module: object, name: str, parameter: object) -> None:
+        nonlocal count
+        count += parameter is not None
+        if count > parameters:
+            raise BadInput(f"{CONFIG} asks for more than {parameters:,} weights, and the checkpoint holds far fewer")
+
+    hook = register_module_parameter_registration_hook(cast(Callable[..., None], counting))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _odd_one_out(files: WeightFiles) -> str:
+    """A weight whose shape most of those with the same name but for numbers do not have; empty where there is none."""
+    alike = defaultdict[str, list[str]](list)
+    for name in files.stored:
+        alike[re.sub(r"\d+", "*", name)].append(name)
+    for names in alike.values():
+        shapes = Counter(files.stored[name].shape for name in names)
+        if len(shapes) > 1:
+            return next(name for name in names if files.stored[name].shape != shapes.most_common(1)[0][0])
+    return ""
+
+
+def _others(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""

@@ -1,0 +1,44 @@
+"""A model as transformers made it, with what it found of the names of weights."""
+
+from __future__ import annotations
+
+import logging as standard
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedModel
+from transformers.utils import logging
+
+ModelClass = type[PreTrainedModel]
+
+
+@dataclass(frozen=True)
+class Made:
+    """`mismatched`: (name, shape in the file, shape in the model)."""
+
+    model: PreTrainedModel
+    missing: frozenset[str]
+    unexpected: frozenset[str]
+    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, report: Mapping[str, Any]) -> Made:
+        """The model with the report of `output_loading_info`."""
+        mismatched = tuple(sorted((name, tuple(stored), tuple(made)) for name, stored, made in report["mismatched_keys"]))
+        return cls(model, frozenset(report["missing_keys"]), frozenset(report["unexpected_keys"]), mismatched)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """What transformers has to say is said in our one line."""
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(standard.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,120 @@
+"""The weights of a checkpoint as their files describe them: names, types and shapes from the headers, sizes compared, nothing read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from aha.backends.checkpoint.folder import INDEX, WHOLE, ModelFolder, shard_names, weight_map
+from aha.backends.checkpoint.reading import reading
+from aha.errors import BadInput
+
+LARGEST_HEADER = 32 << 20  # bytes: 200,000 weights in one file
+PLAIN = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+PACKED = {
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E8M0": torch.float8_e8m0fnu,
+}
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+@dataclass(frozen=True)
+class StoredWeight:
+    """A weight as the header of its file describes it; `dtype` in the words of safetensors."""
+
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+
+class WeightFiles:
+    """The safetensors files of a folder, open. BadInput, before a weight is read, where one is missing, cut, or not what the index says."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.folder = folder
+        self._open = {path: _opened(path) for path in _paths(folder)}
+        self.stored = self._stored()
+        if not folder.has(WHOLE):
+            self._compare_index()
+
+    @cached_property
+    def elements(self) -> int:
+        """How many numbers the weights hold together."""
+        return sum(weight.elements for weight in self.stored.values())
+
+    def slices(self) -> dict[str, Any]:
+        """Return name -> weight, read when it is sliced."""
+        return {name: self._open[weight.file].get_slice(name) for name, weight in self.stored.items()}
+
+    def outlines(self) -> dict[str, Tensor]:
+        """Return name -> a tensor of the type and shape that the header names, without memory."""
+        return {name: self._outline(name, weight) for name, weight in self.stored.items()}
+
+    def _outline(self, name: str, weight: StoredWeight) -> Tensor:
+        dtype = (PLAIN | PACKED).get(weight.dtype)
+        if dtype is None:
+            raise BadInput(f"{weight.file}: weight {name} is of type {weight.dtype}, which torch does not know")
+        return torch.empty(weight.shape, dtype=dtype, device="meta")
+
+    def _stored(self) -> dict[str, StoredWeight]:
+        stored = dict[str, StoredWeight]()
+        for path, file in self._open.items():
+            for name in file.keys():  # noqa: SIM118 (a handle of safetensors is no mapping)
+                if name in stored:
+                    raise BadInput(f"{path}: weight {name} stands in {stored[name].file.name}, too")
+                part = file.get_slice(name)
+                stored[name] = StoredWeight(path, part.get_dtype(), tuple(part.get_shape()))
+        if not stored:
+            raise BadInput(f"{next(iter(self._open))}: holds no weight at all")
+        return stored
+
+    def _compare_index(self) -> None:
+        for name, file in weight_map(self.folder).items():
+            weight = self.stored.get(name)
+            if weight is None or weight.file.name != file:
+                raise BadInput(f"{self.folder.path / INDEX}: says that weight {name} is in {file}, which does not hold it")
+
+
+def _paths(folder: ModelFolder) -> list[Path]:
+    if folder.has(WHOLE):
+        return [folder.file(WHOLE)]
+    if folder.has(INDEX):
+        return [folder.file(name) for name in shard_names(folder)]
+    if pickles := sorted(path.name for pattern in PICKLES for path in folder.path.glob(pattern)):
+        raise BadInput(
+            f"{folder.path} has its weights as a pickle only ({pickles[0]}), which may run code; weights are read from safetensors only: "
+            "convert them with save_pretrained"
+        )
+    raise BadInput(f"{folder.path} has no weights: neither {WHOLE} nor {INDEX}; weights are read from safetensors only")
+
+
+def _opened(path: Path) -> Any:
+    with path.open("rb") as file:
+        size, begin = path.stat().st_size, file.read(8)
+    header = int.from_bytes(begin, "little")
+    if header > LARGEST_HEADER and header + 8 <= size:
+        raise BadInput(f"{path}: its header has {header:,} bytes, and one of {LARGEST_HEADER:,} names 200,000 weights")
+    if size < 8 or header + 8 > size:
+        raise BadInput(
+            f"{path}: is no safetensors file, or one that is cut: it has {size:,} bytes, and its header alone takes {header + 8:,}"
+        )
+    with reading(f"{path}: is damaged, or no safetensors file"):
+        return safe_open(path, framework="pt")

@@ -1,0 +1,165 @@
+"""The process that renders chat templates, one request after the other, until its input ends. Run by path; imports nothing of the package.
+
+A request and an answer are each four bytes that say a length, and so many bytes of JSON: `{"template", "values", "seconds", "letters"}`,
+then `{"text"}` or `{"error"}`; without values `{"names"}`, the variables that the template reads. What takes more processor time than
+`seconds` is killed by the kernel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from jinja2 import Environment, Template, TemplateError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.meta import find_undeclared_variables
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
+
+
+class TooLong(Exception):
+    """A template writes more than is read."""
+
+
+class Generation(Extension):
+    """`{% generation %}` marks what an assistant says for those who learn by masks; here it only shows its body."""
+
+    tags = frozenset({"generation"})  # type: ignore[assignment]
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class Notes(Namespace):
+    """`namespace()` in a template; names of Python's own are none of its business."""
+
+    def __init__(*args: Any, **values: Any) -> None:
+        Namespace.__init__(*args, **values)
+        for name in dict(*args[1:], **values):
+            _refuse_private(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _refuse_private(name)
+        super().__setitem__(name, value)
+
+
+def _refuse_private(name: object) -> None:
+    if str(name).startswith("_"):
+        raise SecurityError(f"a namespace holds no {name!r}")
+
+
+def _raise(message: object) -> NoReturn:
+    raise TemplateError(str(message))
+
+
+def _json(value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _now(form: str) -> str:
+    return datetime.now().strftime(form)  # noqa: DTZ005 (the day where the user is)
+
+
+def environment() -> Environment:
+    """Return what a chat template may count on, as transformers offers it."""
+    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    made.filters["tojson"] = _json
+    made.globals |= {"raise_exception": _raise, "strftime_now": _now, "namespace": Notes}
+    return made
+
+
+@lru_cache(maxsize=8)
+def compiled(text: str) -> Template:
+    """Return the template, made once."""
+    return environment().from_string(text)
+
+
+def written(template: str, values: dict[str, Any], letters: int) -> str:
+    """Return what a template writes. TooLong where that is more than so many letters."""
+    pieces, size = list[str](), 0
+    for piece in compiled(template).generate(values):
+        size += len(piece)
+        if size > letters:
+            raise TooLong(f"it writes more than {letters:,} letters")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def names(template: str) -> list[str]:
+    """Return the variables that a template reads and does not set."""
+    return sorted(find_undeclared_variables(environment().parse(template)))
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the text, or in words why there is none: a template may raise anything."""
+    signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+    try:
+        if "values" not in request:
+            return {"names": names(request["template"])}
+        return {"text": written(request["template"], request["values"], request["letters"])}
+    except (TemplateError, TooLong) as error:
+        return {"error": str(error)}
+    except MemoryError:
+        return {"error": "it takes more memory than it may"}
+    except BaseException as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def warm_up() -> None:
+    """Use every filter and every way to fail once: what Python and jinja load on first use can't be opened any more afterwards."""
+    _now("%c")
+    filters = [f"{{{{ x | {name} }}}}" for name in environment().filters]
+    for text in (
+        *filters,
+        "{{ '\\n' }}",
+        "{{ 1 / 0 }}",
+        "{{ raise_exception('') }}",
+        "{% if %}",
+        "{% for a in x %}{% break %}{% endfor %}",
+    ):
+        answer({"template": text, "values": {"x": "a b"}, "seconds": 1, "letters": 99})
+    names("{{ x }}")
+
+
+def confine(memory: int) -> None:
+    """Take so many bytes of memory at most, and open nothing from now on: no file, no socket, no program."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, 3)):
+        resource.setrlimit(limit, (most, most))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for whoever asks; this ends when its input does
+
+
+def read(size: int) -> bytes:
+    """Return so many bytes of the input, fewer where it ends."""
+    data = b""
+    while len(data) < size and (piece := os.read(0, size - len(data))):
+        data += piece
+    return data
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    warm_up()
+    confine(int(sys.argv[1]))
+    while len(head := read(4)) == 4:
+        request = json.loads(read(int.from_bytes(head, "big")))
+        data = json.dumps(answer(request)).encode()
+        view = memoryview(len(data).to_bytes(4, "big") + data)
+        while view:
+            view = view[os.write(1, view) :]
+
+
+if __name__ == "__main__":
+    main()
