@@ -130,25 +130,34 @@ def _made(folder: ModelFolder, config: PretrainedConfig) -> Any:
     for name in known:
         folder.file(name, LARGEST_TOKENIZER)
     for name in OBJECTS:
-        if folder.has(name):
-            folder.document(name)
+        if folder.has(name) and not _templates(folder.document(name).get("chat_template")):
+            raise BadInput(f"{folder.path / name}: chat_template is neither a template nor a list of named ones")
     for path in folder.path.glob("*.jinja"):
         folder.file(path.name, LARGEST_JSON)
     with quietly(), reading(f"{folder.path}: the tokenizer cannot be loaded"):
         return AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)
 
 
+def _templates(value: object) -> bool:
+    """Whether this is a chat template in one of its three forms, or none."""
+    match value:
+        case dict():
+            return all(isinstance(template, str) for template in value.values())
+        case list():
+            return all(isinstance(entry, dict) and isinstance(entry.get("template"), str) for entry in value)
+    return value is None or isinstance(value, str)
+
+
 def _try(folder: ModelFolder, tokenizer: HFTokenizer) -> None:
     """One text there and back: a vocabulary that is damaged, or another model's, shows before there is anything to lose."""
     inner, size = tokenizer.inner, tokenizer.size
     with reading(f"{folder.path}: the tokenizer cannot be used"):
-        highest = max(inner.get_vocab().values(), default=-1)
-        plain = inner.vocab_size
+        learned = set(inner.get_vocab().values()) - set(inner.added_tokens_decoder)
         back = tokenizer.decode(tokenizer.prompt(ANY_TEXT))
     if ANY_TEXT not in back:
         raise BadInput(f"{folder.path}: the tokenizer is damaged: {ANY_TEXT!r} comes back as {back!r}")
-    if size is not None and highest >= size and plain > size:
-        raise BadInput(f"{folder.path}: the tokenizer has {plain:,} tokens, and the model {size:,}: they do not belong together")
+    if size is not None and learned and max(learned) >= size:
+        raise BadInput(f"{folder.path}: the tokenizer has token {max(learned):,}, and the model has {size:,}: they do not belong together")
 
 
 def generation_stops(folder: ModelFolder) -> list[int]:

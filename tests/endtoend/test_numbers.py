@@ -115,5 +115,7 @@ def test_weights_that_are_not_finite_end_the_run_with_one_line(warm: Warm, tmp_p
     command = warm.start("run", recipe, "--out", tmp_path / "run", "--no-preflight")
     assert command.code == 2, command.said
     tell(f"weights: {command.said.splitlines()[-1]}")
-    assert command.said.splitlines()[-1].startswith("aha: weight model.norm.weight holds numbers that are not finite")
+    assert command.said.splitlines()[-1].startswith(
+        f"aha: {broken / 'model.safetensors'}: weight model.norm.weight holds numbers that are not finite"
+    )
     assert "Traceback" not in command.said

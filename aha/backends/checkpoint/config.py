@@ -10,6 +10,7 @@ from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder
 from aha.backends.checkpoint.gguf import gguf_config
+from aha.backends.checkpoint.made import quietly
 from aha.backends.checkpoint.reading import reading
 from aha.errors import BadInput
 
@@ -35,7 +36,7 @@ def read_config(folder: ModelFolder) -> PretrainedConfig:
         raise BadInput(
             f"{folder.path / ADAPTER}: the folder holds an adapter; merge it into its base model first (merge_and_unload in peft)"
         )
-    with reading(str(place)):
+    with quietly(), reading(str(place)):
         return cast(PretrainedConfig, AutoConfig.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from aha.durable import document
+from aha.durable import read_document
 from aha.errors import BadInput
 
 TINY = Path(__file__).parent.parent.parent / "assets" / "tiny"
@@ -57,7 +57,7 @@ class ModelFolder:
     def document(self, name: str) -> dict[str, Any]:
         """Return the JSON object that a file holds. BadInput where it holds none."""
         path = self.file(name, LARGEST_JSON)
-        value = document(path, LARGEST_JSON)
+        value = read_document(path, LARGEST_JSON)
         if not isinstance(value, dict):
             raise BadInput(f"{path}: holds no JSON object but {type(value).__name__}")
         return value

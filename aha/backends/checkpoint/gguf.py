@@ -26,7 +26,6 @@ from aha.backends.checkpoint.quantization import forget
 from aha.backends.checkpoint.reading import reading
 from aha.errors import BadInput
 
-NEEDS = ("gguf", "accelerate")
 # How a byte-level vocabulary says that text is cut before its merges: these are GPT-2's way, those before it take each digit alone, and
 # what transformers knows beside them it applies itself.
 AS_GPT2 = ("", "default", "gpt-2", "mpt", "olmo", "jais", "trillion")
@@ -73,9 +72,8 @@ def _cut(folder: ModelFolder, backend: Any, way: str) -> None:
 def _alone(folder: ModelFolder) -> Iterator[dict[str, Any]]:
     """What transformers is told to read; whatever it raises names the file."""
     path = folder.file(str(folder.gguf)).resolve()
-    for name in NEEDS:
-        if importlib.util.find_spec(name) is None:
-            raise BadInput(f"{path}: reading GGUF needs the package {name}: pip install 'aha[gguf]'")
+    if importlib.util.find_spec("gguf") is None:
+        raise BadInput(f"{path}: reading GGUF needs the package gguf: pip install 'aha[gguf]'")
     with tempfile.TemporaryDirectory(prefix="aha-gguf-") as alone, quietly(), reading(f"{path}: cannot be read"):
         (Path(alone) / "model.gguf").symlink_to(path)
         yield {"pretrained_model_name_or_path": alone, "gguf_file": "model.gguf", "local_files_only": True}

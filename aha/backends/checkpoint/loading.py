@@ -64,6 +64,7 @@ class Loading:
         return self._ready(made.model)
 
     def _ready(self, model: PreTrainedModel) -> PreTrainedModel:
+        model.name_or_path = model.config.name_or_path = str(self.folder.path)
         if model.device != self.device:
             nn.Module.to(model, self.device)
         return cast(PreTrainedModel, model.eval())
@@ -151,10 +152,13 @@ class Loading:
 
 
 def check_finite(model: PreTrainedModel, place: object) -> None:
-    """BadInput where a weight holds NaN or infinity. Reads each once and copies none."""
+    """BadInput where a weight, or a table that the model computes for itself, holds NaN or infinity. Reads each once and copies none."""
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and weight.numel() and not all(part.isfinite() for part in torch.aminmax(weight.detach())):
             raise BadInput(f"{place}: weight {name} holds numbers that are not finite: the model is damaged; start from another one")
+    for name, table in model.named_buffers():  # a mask may hold minus infinity
+        if table.is_floating_point() and table.numel() and not torch.aminmax(table).max.isfinite():
+            raise BadInput(f"{place}: {name} comes to numbers that are none; {CONFIG} is damaged")
 
 
 @contextmanager

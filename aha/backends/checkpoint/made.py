@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging as standard
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ def quietly() -> Iterator[None]:
     logging.set_verbosity(standard.CRITICAL)
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.set_verbosity(before)
         if bars:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from aha.errors import AhaError, BadInput
 
 LONGEST = 240  # characters of a reason
-SPEAKING = (OSError, ValueError, RuntimeError, ImportError, NotImplementedError)  # whose words say enough without the name of their kind
+FEW = 3  # words that say little without the kind of the error
 
 
 @contextmanager
@@ -34,4 +34,5 @@ def reason(error: BaseException) -> str:
     words = words if len(words) <= LONGEST else words[:LONGEST] + " …"
     if not words:
         return type(error).__name__
-    return words if isinstance(error, SPEAKING) else f"{type(error).__name__}: {words}"
+    alone = len(words.split()) >= FEW and not isinstance(error, LookupError)
+    return words if alone else f"{type(error).__name__}: {words}"

@@ -15,8 +15,9 @@ from torch import Tensor
 from aha.backends.checkpoint.folder import INDEX, WHOLE, ModelFolder, shard_names, weight_map
 from aha.backends.checkpoint.reading import reading
 from aha.errors import BadInput
+from aha.json_text import parse_json
 
-LARGEST_HEADER = 32 << 20  # bytes: 200,000 weights in one file
+LARGEST_HEADER = 16 << 20  # bytes: 100,000 weights in one file
 PLAIN = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 PACKED = {
     "I64": torch.int64,
@@ -109,12 +110,12 @@ def _paths(folder: ModelFolder) -> list[Path]:
 def _opened(path: Path) -> Any:
     with path.open("rb") as file:
         size, begin = path.stat().st_size, file.read(8)
-    header = int.from_bytes(begin, "little")
-    if header > LARGEST_HEADER and header + 8 <= size:
-        raise BadInput(f"{path}: its header has {header:,} bytes, and one of {LARGEST_HEADER:,} names 200,000 weights")
-    if size < 8 or header + 8 > size:
-        raise BadInput(
-            f"{path}: is no safetensors file, or one that is cut: it has {size:,} bytes, and its header alone takes {header + 8:,}"
-        )
+        length = int.from_bytes(begin, "little")
+        if size < 8 or length + 8 > size:
+            raise BadInput(f"{path}: is no safetensors file, or is cut: it has {size:,} bytes, and its header alone takes {length + 8:,}")
+        if length > LARGEST_HEADER:
+            raise BadInput(f"{path}: its header has {length:,} bytes, and {LARGEST_HEADER:,} name 100,000 weights")
+        header = file.read(length)
     with reading(f"{path}: is damaged, or no safetensors file"):
+        parse_json(header)  # no name twice
         return safe_open(path, framework="pt")

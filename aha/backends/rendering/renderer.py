@@ -31,7 +31,8 @@ WORKER = Path(__file__).with_name("worker.py")
 class Renderer:
     """One process that renders, for any thread. BadInput, in one line, where a template raises, loops, or takes or writes too much."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
 
@@ -55,7 +56,7 @@ class Renderer:
             self._end()
 
     def _ask(self, request: dict[str, object]) -> dict[str, Any]:
-        data = json.dumps({**request, "seconds": SECONDS}).encode()
+        data = json.dumps({**request, "seconds": self.seconds}).encode()
         with self._turn:
             process = self._alive()
             assert process.stdin is not None
@@ -67,7 +68,7 @@ class Renderer:
                 answer: dict[str, Any] = json.loads(self._read(process, size, deadline))
             except (OSError, TimeoutError, EOFError):
                 code = self._end()
-                return {"error": f"it took more than {SECONDS:g} s" if code in LATE else "the process that renders it broke down"}
+                return {"error": f"it took more than {self.seconds:g} s" if code in LATE else "the process that renders it broke down"}
             return answer
 
     def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:

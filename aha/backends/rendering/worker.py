@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -23,6 +23,10 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
+
+# Some templates write today's date: then a run that goes on tomorrow would ask otherwise than it began. Theirs is always the day that
+# Llama 3's templates name where they have no clock; a template with an option for the date can be told another.
+DAY = datetime(2024, 7, 26, tzinfo=UTC)
 
 
 class TooLong(Exception):
@@ -65,15 +69,15 @@ def _json(value: Any, ensure_ascii: bool = False, indent: Any = None, separators
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _now(form: str) -> str:
-    return datetime.now().strftime(form)  # noqa: DTZ005 (the day where the user is)
+def _day(form: str) -> str:
+    return DAY.strftime(form)
 
 
 def environment() -> Environment:
     """Return what a chat template may count on, as transformers offers it."""
     made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
     made.filters["tojson"] = _json
-    made.globals |= {"raise_exception": _raise, "strftime_now": _now, "namespace": Notes}
+    made.globals |= {"raise_exception": _raise, "strftime_now": _day, "namespace": Notes}
     return made
 
 
@@ -118,7 +122,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def warm_up() -> None:
     """Use every filter and every way to fail once: what Python and jinja load on first use can't be opened any more afterwards."""
-    _now("%c")
+    _day("%c")
     filters = [f"{{{{ x | {name} }}}}" for name in environment().filters]
     for text in (
         *filters,

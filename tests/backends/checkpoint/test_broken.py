@@ -1,0 +1,57 @@
+"""A damaged model is never measured: whatever is wrong with its files is one line before anything is computed, and nothing of it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backends.checkpoint import loads
+from tests.backends.checkpoint.damage import sound
+
+MOST_MIB = 512  # above what the process takes before
+LONGEST_LINE = 600
+FORMS: dict[str, dict[str, Any]] = {"whole": {}, "in shards": {"shards": 4}, "tied": {"tied": True}}
+
+
+def outcomes(folder: Path, every: int) -> list[dict[str, Any]]:
+    """What loading each damaged copy of a sound model ended with, in a process that watches itself."""
+    here = Path(__file__).resolve().parents[3]
+    told = {**os.environ, "PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, loads.__file__, str(folder), str(every)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, env=told, cwd=here)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr == "", "a line is all that is said"
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def held_to(rows: list[dict[str, Any]]) -> None:
+    """Every damage ends in one line, or the model is the same or at least one that speaks in numbers; nothing ran, and little was taken."""
+    assert rows[0]["name"] == "sound" and rows[0]["finite"]
+    assert [row["name"] for row in rows if "trace" in row] == []
+    assert [row["name"] for row in rows[1:] if row["must"] == "refuse" and "line" not in row] == []
+    assert [row["name"] for row in rows if "line" in row and ("\n" in row["line"] or len(row["line"]) > LONGEST_LINE)] == []
+    assert [row["name"] for row in rows if "said" in row and not row["finite"]] == []
+    assert [(row["name"], row["ran"]) for row in rows[1:] if row["ran"]] == []
+    assert [(row["name"], row["MiB"]) for row in rows[1:] if row["MiB"] > MOST_MIB] == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is read from Linux's /proc")
+def test_one_damage_in_twenty_three_of_all_files_is_one_line(tmp_path: Path) -> None:
+    held_to(outcomes(sound(tmp_path / "sound"), every=23))
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is read from Linux's /proc")
+@pytest.mark.parametrize("form", FORMS)
+def test_every_damage_of_every_file_is_one_line(form: str, tmp_path: Path) -> None:
+    rows = outcomes(sound(tmp_path / "sound", **FORMS[form]), every=1)
+    held_to(rows)
+    refused = sum("line" in row for row in rows)
+    print(f"{form}: {len(rows) - 1} damages, {refused} refused, {sum(row['seconds'] for row in rows[1:]):.0f} s of processor time", end="")
+    print(f", {max(row['MiB'] for row in rows[1:])} MiB at most")
