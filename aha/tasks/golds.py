@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from math import isfinite
 from typing import Literal, get_args
@@ -12,6 +13,7 @@ from typing import Literal, get_args
 from aha.answers import LETTERS, gradable
 from aha.answers.claims import boxed
 from aha.answers.numbers import rational
+from aha.json_text import NotJson, parse_json
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
 Kind = Literal["auto", "number", "latex", "choice", "text", "countdown", "stdio", "calls", "asserts", "judged", "open"]
@@ -193,7 +195,10 @@ def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countd
 
 def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
     """Tests: pairs for stdio and calls, a program of assertions (or a list of them) for asserts."""
-    tests, entry = fields.get("tests", fields.get("test", value)), str(fields.get("entry") or fields.get("entry_point") or "")
+    tests, entry = (
+        fields.get("tests", fields.get("test", fields.get("input_output", value))),
+        str(fields.get("entry") or fields.get("entry_point") or ""),
+    )
     seconds, close = _positive(fields, "seconds"), _positive(fields, "tolerance")
     if kind == "asserts":
         text = "\n".join(map(str, tests)) if isinstance(tests, list) else text_of("tests", tests, LONGEST_TEXT)
@@ -213,6 +218,9 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
 def _side_by_side(tests: object, fields: Mapping[str, object]) -> tuple[object, str, bool]:
     """The tests as pairs, the function's name, and whether every value stands in a list of one, where inputs and
     outputs are two lists as in APPS and TACO."""
+    if isinstance(tests, str) and tests.lstrip()[:1] in ("[", "{"):
+        with suppress(NotJson):
+            tests = parse_json(tests, number=Decimal)
     held = tests if isinstance(tests, Mapping) else fields
     match held.get("inputs"), held.get("outputs"):
         case [*given], [*wanted] if len(given) == len(wanted):

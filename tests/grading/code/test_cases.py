@@ -15,7 +15,7 @@ from aha.grading.sandbox.job import Sandbox
 from aha.tasks.code import Coded, coded_of
 from aha.tasks.golds import reference_of
 from aha.tasks.reading import Row
-from aha.types import Abstained, Calls, Code, Right, Stdio
+from aha.types import Abstained, Asserts, Calls, Code, Right, Stdio
 
 HOW = "the words of the problem"
 BIG = 10**30
@@ -163,6 +163,17 @@ def test_a_value_in_a_list_of_its_own_is_the_value_where_the_form_wraps_it(sandb
         ]
     plain = Calls("add", (("[1, 2]", "[3]"),))
     assert not isinstance(grade_code(plain, "def add(a, b): return a + b", sandbox), Right)
+
+
+def test_a_call_of_its_own_after_a_function_does_not_matter(sandbox: Sandbox) -> None:
+    task = Asserts("f", "assert f(5) == 6")
+    for answer in ("```python\ndef f(x): return x + 1\nprint(f(5))\n```", "~~~\ndef f(x): return x + 1\n~~~\n```python\nprint(f(5))\n```"):
+        assert grade_code(task, answer, sandbox) == Right()
+
+
+def test_tests_as_a_text_of_json_are_read() -> None:
+    row = {"input_output": '{"inputs": ["1\\n"], "outputs": [["2", "3"]]}'}
+    assert reference_of("here", None, row, "stdio") == Stdio((("1\n", "2\n3"),))
 
 
 def test_floats_in_tests_of_calls_are_graded(sandbox: Sandbox) -> None:
