@@ -15,6 +15,7 @@ from aha.answers.announcing import announcements
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import own_part
 from aha.answers.numbers import rational
+from aha.answers.symbols import ending
 from aha.answers.words import INVISIBLE, bare, folded
 from aha.types import Wrong
 
@@ -103,7 +104,7 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
 
     `several`: of a question with several right letters, all that it names, in the order of the alphabet."""
     reader = _reader(tuple(options), count, several)
-    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", own_part(answer))).replace("\\ ", " ").replace("~", " ~ ")
+    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", own_part(ending(answer)))).replace("\\ ", " ").replace("~", " ~ ")
     for statement in _statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:

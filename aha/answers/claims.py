@@ -30,7 +30,10 @@ _PART = (
     r"|(?:for\s+)?(?:part|case)\s+(?:[a-h]|[1-9])\b:?|第[一二三四1-4][问题][:：]?"
 )
 _NAME = r"[A-Za-z](?:_\{?[0-9A-Za-z]\}?)?\s*=(?!=)"
-_NOUN = r"(?!(?:is|are|was|were|be|not|so|we|then|but|than|to|if|as|it|that|which|gives?|get)\b)[A-Za-z]{2,20}"
+_NOUN = (
+    r"(?!(?:wait|no|actually|sorry|rather|hence|thus|therefore|because|since|although|is|are|was|were|be|not|so|we"
+    r"|then|but|than|to|if|as|it|that|which|gives?|get)\b)[A-Za-z]{2,20}"
+)
 JOINT = re.compile(
     rf"(?i)(?:[\s$]*(?:{_NOUN}(?:\s+{_NOUN}){{0,2}}?)(?=[\s$,;，；]))?"
     r"(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
@@ -40,14 +43,17 @@ _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}"
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
-_TURNED = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind)"
+_TURNED = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
 _CORRECTION = re.compile(
     rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.)[ \t*]*(?:(?:actually|wait|no|correction|sorry|oops|hmm+|on second thoughts?|rather"
     rf"|{_TURNED})\b[,.:;!\s—–]*)+"
     r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i mean|make (?:that|it)"
     r"|the (?:\w+ )?answer (?:is|should be|must be))[: \t]+(?P<said>[^\n]{1,200})|(?P<bare>[-$\\(\d][^\n]{0,100}))"
 )
-_WITHDRAWN = re.compile(rf"(?i){_TURNED}\b|\b(?:is|was)(?: not|n't) (?:the )?(?:right|correct|answer|final answer)\b")
+_WITHDRAWN = re.compile(
+    rf"(?i){_TURNED}\b|\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)"
+    rf"(?: also)? be\b|\b(?:is|was)(?: not|n't) (?:the )?(?:right|correct|answer|final answer)\b"
+)
 
 
 @dataclass(frozen=True)

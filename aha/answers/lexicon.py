@@ -47,9 +47,11 @@ SUSPECT = frozenset(
         "cannot neither nor none wrong incorrect false between through till until versus vs either otherwise maybe "
         "perhaps possibly probably plus "
         "squared cubed factorial choose divided multiplied twice double triple thrice modulo "
-        "january february march april may june july august september october november december"
+        "doubt disagree deny no nicht kein keine pas não half thirds millionen milliarden millones milliards mille "
+        "promille zillion if january february march april june july august september october november december"
     ).split()
 )
 SAYS_MORE = re.compile(
-    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|and (?:above|up|below))\b|n['’]t\b|[-–—]{{2}}|[不非]|至少|至多|以上|以下|超过"
+    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|and (?:above|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
+    rf"[-–—]{{2}}|[不非‰]|아니|아닙|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过"
 )

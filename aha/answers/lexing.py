@@ -117,6 +117,7 @@ _WORDS = {
     "pm": "pm",
     "union": "cup",
     "percent": "%",
+    "prozent": "%",
 }
 _PROSE = frozenset(
     (
@@ -134,6 +135,7 @@ _HAN = {
     "不等于": ("command", "ne"),
     "比": ("sign", ":"),
 }
+_MYRIADS = {"十": "10", "百": "100", "千": "1000", "万": "10000", "亿": "100000000"}
 _JOINED = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
 _EXOTIC = "int iint oint sum prod lim partial nabla bmod pmod ldots forall exists Rightarrow implies iff".split()
 _BETWEEN = (
@@ -174,6 +176,7 @@ def clean(text: str) -> str:
     if "\\" in text or "$" in text:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
         text = _CIRCLED.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))
+    text = text.replace("per cent", "percent") if "per cent" in text else text
     text = _MIXED.sub(r"(\1+\2/\3)", text) if "/" in text else text
     if "¤" in text:
         text = _THOUSANDS_OF_MONEY.sub(lambda found: f"{found[1]} {_MONEY[found[2]]}", text)
@@ -335,7 +338,7 @@ class _Lexer:
             return None
         if low in ("minus", "negative") and (low == "minus" or not self._after_operand()):
             return self._add("sign", "-")
-        if low in SUSPECT and len(low) > 1:
+        if low in SUSPECT and len(low) > 1 and not (text.isupper() and len(text) < 4):
             raise Unreadable(f"the word {text!r}")
         if self.letters and self._unit_follows(text):
             return self._add("unit", text)
@@ -372,6 +375,9 @@ class _Lexer:
             return self._add("sign", "or")
         if text in ("和", "及", "与", "且"):
             return self._add("sign", "and" if text == "且" else ",")
+        if self._after_operand() and text[0] in _MYRIADS and not known_unit(text):
+            self._add("scale", _MYRIADS[text[0]])
+            return self._han(text[1:]) if text[1:] else None
         return self._add("unit" if self._after_operand() else "word", text)
 
     def _sign(self, sign: str) -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aha.answers.formulas import Call, Node, Num, Sym, is_call, symbols
+from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
 
 _PLAIN = re.compile(
     r"(?:\\?[$€£¥])?\s*([-+]?)\s*(?:\\?[$€£¥])?([0-9]{1,3}(?:,[0-9]{3}){1,40}|[0-9]{1,400})(\.[0-9]{1,400})?(?:\s?/\s?([0-9]{1,400}))?(\s?\\?%)?"
@@ -74,11 +74,24 @@ def _last_side(node: Node) -> Node:
     named = symbols(sides[0]) or symbols(sides[-1])
     if symbols(sides[-1]) and not symbols(sides[0]):
         sides.reverse()
-    if any(symbols(side) for side in sides[1:]):
+    if any(symbols(side) for side in sides[1:]) or (named and not _names(sides[0])):
         return node
     if not named and any(_arithmetic(side) != _arithmetic(sides[-1]) for side in sides):
         return node
     return sides[-1]
+
+
+def _names(node: Node) -> bool:
+    """Whether a side only names something: x, a + b, f(3), AB/CD; -x, x^2 and 2x say something of it."""
+    if isinstance(node, Call) and node.name.startswith("apply:"):
+        return True
+    plain = ("*", "/", ":", "()", "+", "abs", "unit", "°", "list")
+    inside = [each for each in nodes(node) if isinstance(each, Call) and not each.name.startswith("apply:")]
+    return (
+        not is_call(node, "neg")
+        and all(each.name in (*plain, "neg") for each in inside)
+        and not any(isinstance(each, Num) for each in nodes(node))
+    )
 
 
 def _arithmetic(node: Node) -> Fraction | None:

@@ -250,6 +250,8 @@ class Operands(ABC):
                 return self.matrix()
             case "ldots":
                 raise Exotic("\\ldots")
+        if name in ("lnot", "neg", "not", "cancel", "xcancel", "bcancel", "sout", "nexists"):
+            raise Unreadable(f"\\{name} denies")
         if name in _PAIRS:
             closing, called = _PAIRS[name]
             inside = self.statement()

@@ -7,7 +7,7 @@ from fractions import Fraction
 from aha.answers.formulas import BRACKETS, RELATIONS, Call, Node, Num, Sym, Unreadable, is_call
 from aha.answers.lexing import tokens
 from aha.answers.operands import CIRC, CURRENCY, END, Operands
-from aha.answers.units import known_unit
+from aha.answers.units import measures, unit
 
 _SEPARATORS = (",", ";", "and", "or")
 
@@ -35,6 +35,8 @@ class _Parser(Operands):
             found.append(self.relation())
         if len(found) == 1:
             return found[0]
+        if "or" not in kinds and ";" not in kinds and (spent := _time(found)) is not None:
+            return spent
         name = "or" if "or" in kinds else "and" if "and" in kinds else "parts" if ";" in kinds else "list"
         return Call(name, tuple(found))
 
@@ -69,7 +71,7 @@ class _Parser(Operands):
         while self.here.kind == "unit" or self.sees(*CURRENCY) or (words and self._unit_goes_on()):
             words.append(self.next().text)
         whole = Call("unit", (node, Sym(" ".join(words)))) if words else node
-        if words and self.here.kind == "number" and known_unit(words[0]):  # 5 ft 6 in
+        if words and self.here.kind == "number" and measures(words[0]):  # 5 ft 6 in
             rest = self.measured(self.power())
             if not is_call(rest, "unit", "compound") or not isinstance(rest, Call):
                 raise Unreadable("a number after a unit")
@@ -178,6 +180,17 @@ class _Parser(Operands):
                 return Call("neg", (self.exponent(),)) if negative else self.exponent()
             node = self.operand()
             return self.raised(node) if self.sees("^") and self.next() else node
+
+
+def _time(found: list[Node]) -> Node | None:
+    """1 hour and 30 minutes as one time; `None` for anything else."""
+    sizes = list[Fraction]()
+    for each in found:
+        measure = unit(each.args[1].name) if isinstance(each, Call) and each.name == "unit" and isinstance(each.args[1], Sym) else None
+        if measure is None or measure.kinds != (("time", 1),) or (sizes and sizes[-1] <= measure.size):
+            return None
+        sizes.append(measure.size)
+    return Call("compound", tuple(found))
 
 
 def _proper(node: Node) -> bool:

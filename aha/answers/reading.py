@@ -22,6 +22,7 @@ _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
 _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
+_IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
 _GOES_ON = re.compile(r"(?:\.\.|…|\\[lc]?dots)[\s$.]*\Z")
 _SETS = re.compile(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
@@ -65,6 +66,8 @@ def read(text: str) -> Reading:
     """What a claim says; never raises."""
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
+    if "~~" in text:
+        return Reading(text, why="it is crossed out")
     cleaned = _tidy(in_latex(text))
     if not cleaned:
         return Reading(text, why="nothing")
@@ -101,6 +104,8 @@ def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
     found = list[str]()
     if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
         found.append(cleaned.replace(",", "."))
+    if "j" in cleaned and _IMAGINARY.search(cleaned) and not re.search(r"(?<![A-Za-z])i(?![A-Za-z])", cleaned):
+        found.append(_IMAGINARY.sub("i", cleaned))
     nodes = list[Node]()
     for each, letters in ((text, letters) for text in (*found, cleaned) for letters in ((False,) if text in found else (True,))):
         try:

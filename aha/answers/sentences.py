@@ -20,7 +20,7 @@ _SPAN = re.compile(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|
 _NEW_CLAUSE = re.compile(
     r"(?i)(?:[,;]?\s*\b(?:so|thus|therefore|hence|then|which (?:is|gives|means|makes|equals|comes to)|that is|i\.e\."
     r"|giving|making|leaving|meaning"
-    r"|it['’]s|it is|making (?:it|that)|for a total of)\b|[;；:：]|，|所以|因此|故|即)"
+    r"|making (?:it|that)|for a total of)\b|[;；:：]|，|所以|因此|故|即)"
 )
 _EXPLAINS = re.compile(
     r"(?i)[,(]?\s*\b(?:since|because|as|where|when|if|given|using|by|for|with|that|which|whose|from|after|per"
@@ -31,9 +31,12 @@ _PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*[-+−–*×=]?\s*\$[0-9]")
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
 _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
+_UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
+_IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
+_JUDGED = re.compile(r"(?i)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|.*\bminus\b|.*\b(?:times|plus) \w")
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
 _OPERATES = re.compile(
-    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|sum|product|difference|ratio"
+    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|negative|divisible|sum|product|difference|ratio"
     r"|average|mean|reciprocal|opposite|logarithm)\s+(?:of\s+)?\W*\Z"
 )
 _FIRMLY = re.compile(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
@@ -48,7 +51,7 @@ _ADMITS = frozenset(
         "weighs weigh receives receive "
         "received yields yield obtain obtains find finds say says approximately about around roughly exactly only just "
         "precisely of to at for "
-        "answer answered answers a an the thus so hence therefore then now still altogether all worth by runs run ran "
+        "answer answered answers a an the thus so hence therefore then now still altogether all worth runs run ran "
         "owes owe charges charge "
         "ist sind hat haben kostet est sont a ont coûte es son tiene cuesta é são custa è sono costa равно равен "
         "составляет это comes come read reads "
@@ -73,10 +76,14 @@ class _Piece:
 def claimed_formula(text: str, *, marked: bool) -> str | None:
     """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
     text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
+    if "~~" in text:
+        return None
     sentences = _sentences(text)
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
         if marked or re.search(r"[0-9$\\]", sentence):
+            if place and not marked and _UNFINISHED.search(sentences[place - 1]):
+                return None
             bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", each) for each in sentences[place - 1 : place + 1])
             return None if bare else _claimed(_PARENTHESIS.sub(" ", sentence), marked=marked)
         if SAYS_MORE.search(sentence) and not _CLOSING.match(sentence.strip()):
@@ -113,7 +120,10 @@ def _claimed(sentence: str, *, marked: bool) -> str | None:
     pieces = _pieces(sentence)
     clauses = [found.end() for found in _NEW_CLAUSE.finditer(sentence) if any(piece.start >= found.end() for piece in pieces)]
     clauses = [end for end in clauses if not any(piece.start < end < piece.end for piece in pieces)]
-    begun = clauses[-1] if clauses else 0
+    clauses += [
+        found.end() for found in _IT_IS.finditer(sentence) if pieces and pieces[0].end <= found.start() and pieces[-1].start >= found.end()
+    ]
+    begun = max(clauses, default=0)
     pieces = [piece for piece in pieces if piece.start >= begun]
     if not pieces:
         return None
@@ -169,6 +179,8 @@ def _with_noun(formula: str, after: str) -> str | None:
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
         return formula
     after = _FURTHER.sub("", after)
+    if _JUDGED.match(after):
+        return None
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
     if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
         return None

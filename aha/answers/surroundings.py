@@ -31,6 +31,11 @@ _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll g
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _DENIES = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
+_DISOWNED = re.compile(
+    r"(?i)\b(?:although|though|others? (?:would|might|say)|some (?:would|might|people|say)|(?:wrong|incorrect|false"
+    r"|previous) (?:answer|result|value)"
+    r"|instead of|rather than)\b[^.\n]*\Z"
+)
 _BOUNDED = re.compile(
     r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also )?(?:at (?:least|most)|(?:more|less|fewer"
     r"|greater|larger|smaller) than"
@@ -132,7 +137,7 @@ def _before(head: str) -> str | None:
 
 def _looked_at(head: str) -> str | None:
     """The same for what is not the usual `is $` or `=`."""
-    if _DENIES.search(head) or _BOUNDED.search(head):
+    if _DENIES.search(head) or _DISOWNED.search(head) or _BOUNDED.search(head):
         return None
     bare = _BLANKS.sub("", head)
     if words := _TEXT_BEFORE.search(bare):

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Literal
 
 from aha.answers import gradable
-from aha.answers.symbols import LONGEST
+from aha.answers.symbols import LONGEST, ending
 from aha.grading.choice import grade_choice
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
@@ -62,11 +62,11 @@ class Graders:
             case Stdio() | Calls() | Asserts():
                 return grade_code(reference, answer, self.sandbox())
             case Number() | Latex():
-                return self._mathematics(reference, answer[-LONGEST:], maths)
+                return self._mathematics(reference, ending(answer), maths)
             case Countdown():
                 return grade_countdown(reference, answer[-LONGEST:])
             case Choice():
-                return grade_choice(reference, answer[-LONGEST:])
+                return grade_choice(reference, ending(answer))
             case Text():
                 return grade_text(reference, answer[-LONGEST:])
 

@@ -54,7 +54,7 @@ def is_label(node: Node) -> bool:
     """Whether a side only names something: a variable, f(3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing with a number in it."""
     if isinstance(node, Call) and node.name.startswith("apply:"):
         return True
-    if not symbols(node):
+    if not symbols(node) or is_call(node, "neg"):
         return False
     plain = ("*", "/", ":", "()", "+", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
     for each in nodes(node):

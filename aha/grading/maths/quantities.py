@@ -45,11 +45,11 @@ def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:
 
 def _total(node: Node) -> tuple[Node, object]:
     parts = node.args if isinstance(node, Call) and node.name == "compound" else (node,)
-    measured = [measured(part) for part in parts]
-    kinds = {measure.kinds if measure else None for _, measure in measured}
+    sizes = [measured(part) for part in parts]
+    kinds = {measure.kinds if measure else None for _, measure in sizes}
     if len(kinds) != 1 or None in kinds:
         return node, None
-    amounts = [_times(amount, measure) for amount, measure in measured if measure]
+    amounts = [_times(amount, measure) for amount, measure in sizes if measure]
     return (amounts[0] if len(amounts) == 1 else Call("+", tuple(amounts))), kinds.pop()
 
 

@@ -95,6 +95,8 @@ def _without_algebra(gold: Reading, said: Reading) -> bool | None:
 def _clocks(gold: Reading, said: Reading) -> bool:
     if gold.clock and said.clock:
         return gold.clock == said.clock
+    if (gold.clock or said.clock) and (afternoon := _afternoon(gold, said)) is not None:
+        return afternoon
     time, other = (said.clock, gold) if said.clock else (gold.clock, said)
     assert time is not None
     named = (Num(Fraction(time.hour)), Num(Fraction(time.minute)))
@@ -104,6 +106,17 @@ def _clocks(gold: Reading, said: Reading) -> bool:
         and gold.node.name == ":"
         and tuple(Num(each.value) if isinstance(each, Num) else each for each in gold.node.args) == named
     )
+
+
+def _afternoon(gold: Reading, said: Reading) -> bool | None:
+    """15:30 is 3:30 p.m.; `None` where neither side counts to 24."""
+    time, other = (gold.clock, said.node) if gold.clock else (said.clock, gold.node)
+    if time is None or not isinstance(other, Call) or other.name != ":" or not all(isinstance(each, Num) for each in other.args):
+        return None
+    hour, minute = [int(each.value) for each in other.args if isinstance(each, Num)][:2]
+    if hour < 13 or time.half != "p" or time.second:
+        return None
+    return (time.hour % 12 + 12, time.minute) == (hour, minute)
 
 
 def _speaks_of_degrees(answer: str, claimed: str) -> bool:
@@ -205,7 +218,11 @@ def _ended(text: str) -> str:
 
 def _exclaimed(reading: Reading, claimed: Claim) -> list[Node]:
     """The claim without the exclamation mark that ends its sentence; in a box it is a factorial."""
-    if claimed.boxes or not reading.cleaned.endswith("!") or (not claimed.marked and reading.text.strip() == claimed.text.strip()):
+    if (
+        claimed.boxes
+        or not re.search(r"[0-9A-Za-z]!\Z", reading.cleaned)
+        or (not claimed.marked and reading.text.strip() == claimed.text.strip())
+    ):
         return []
     node = read(reading.cleaned.rstrip("!")).node
     return [] if node is None else [node]
