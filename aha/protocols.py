@@ -179,7 +179,11 @@ class Tokenizer(Protocol):
     def context(self) -> int | None:
         """The most tokens that the model it belongs to knows, prompt and reply together; None where it does not say."""
 
-    def encode(self, text: str) -> list[int]: ...
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text that goes on from others: nothing is put before it."""
+
+    def prompt(self, text: str) -> list[int]:
+        """The tokens of a text that nothing stands before: with those that the tokenizer begins plain text with, once."""
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the tokens, special tokens included."""

@@ -27,6 +27,10 @@ class Bytes:
     def encode(self, text: str) -> list[int]:
         return list(text.encode())
 
+    def prompt(self, text: str) -> list[int]:
+        """The same: no text begins with anything of its own."""
+        return self.encode(text)
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text; bytes that are no UTF-8, as where a reply was cut, show as U+FFFD."""
         pieces = bytes(token for token in tokens if token < END).decode(errors="replace")

@@ -8,9 +8,9 @@ from aha.types import Completion, Reply
 
 
 def prompt_tokens(template: Template, question: str, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """Return the token ids of a prompt: text as it is, a conversation through the model's own chat template."""
+    """Return the token ids of a prompt: text as the tokenizer begins it, a conversation through the model's own chat template."""
     prompt = template.prompt(question)
-    return tuple(tokenizer.encode(prompt) if isinstance(prompt, str) else tokenizer.chat(prompt))
+    return tuple(tokenizer.prompt(prompt) if isinstance(prompt, str) else tokenizer.chat(prompt))
 
 
 def completion_text(completion: Completion, tokenizer: Tokenizer) -> str:

@@ -56,7 +56,7 @@ class Model:
         from jinja2 import TemplateError
 
         try:
-            tokens = self.tokenizer.chat(conversation) if self.form == "chat" else self.tokenizer.encode(_base(conversation, self.form))
+            tokens = self.tokenizer.chat(conversation) if self.form == "chat" else self.tokenizer.prompt(_base(conversation, self.form))
         except (TemplateError, BadInput) as error:
             raise Refusal(400, f"the model's chat template refuses this: {error}", "messages", "invalid_value") from error
         return Prompt(tuple(tokens), self.tokenizer.decode(tokens[-16:]).rstrip().endswith(THINK))

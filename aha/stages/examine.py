@@ -69,9 +69,9 @@ def prompts(asked: Protocolled, items: Sequence[Item], tokenizer: Tokenizer) -> 
                 own = tuple(tokenizer.chat(user_turn(prompt)))
                 return own + tuple(tokenizer.encode(BEGUN)) if asked.think and not opens(tokenizer, own) else own
             case "r1-zero":
-                return tuple(tokenizer.encode(R1Zero().prompt(prompt)))
+                return tuple(tokenizer.prompt(R1Zero().prompt(prompt)))
             case "short":
-                return tuple(tokenizer.encode(Short().prompt(prompt)))
+                return tuple(tokenizer.prompt(Short().prompt(prompt)))
 
     return {(item.id, number): tokens(asked.seen(item, number).prompt) for item in items for number in range(asked.k)}
 

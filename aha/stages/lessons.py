@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
-from aha.template import Template
+from aha.template import THINK, Template
 from aha.types import Conversation, Example, Message
+
+TAIL = 16  # tokens at the end of a prompt, among which the thought is opened
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,15 @@ class Lesson:
 def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson:
     """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
     asked = question(example.conversation, template)
-    prompt = tokenizer.encode(asked) if isinstance(asked, str) else tokenizer.chat(asked)
-    return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(written(example, template)), tokenizer.end]))
+    prompt = tokenizer.prompt(asked) if isinstance(asked, str) else tokenizer.chat(asked)
+    reply = after(tokenizer.decode(prompt[-TAIL:]), written(example, template))
+    return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(reply), tokenizer.end]))
+
+
+def after(prompt: str, reply: str) -> str:
+    """Return the reply without the blanks that a chat template wrote after it opened the thought."""
+    _, opened, blanks = prompt.rpartition(THINK)
+    return reply.removeprefix(blanks) if opened and blanks.isspace() else reply
 
 
 def question(conversation: Conversation, template: Template) -> str | Conversation:

@@ -28,6 +28,8 @@ class Letters:
     def encode(self, text: str) -> list[int]:
         return [2] * len(text)
 
+    prompt = encode
+
 
 @pytest.fixture
 def asks(tmp_path: Path) -> Rl:
