@@ -73,7 +73,7 @@ def settings_of(flags: Mapping[str, object]) -> Settings:
 
 
 def _graded(case: Case) -> Grade:
-    return grade(case.reference, case.answer, settings_of(case.flags))
+    return grade(case.reference, case.answer, settings_of(case.flags), case.question or None)
 
 
 def _chained(name: str) -> Judge:

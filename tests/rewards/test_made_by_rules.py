@@ -15,11 +15,11 @@ from aha.types import Grade
 
 A_MILLION = 1_000_000
 TIMES = 2  # of each rule, in different kinds of gold
-MOST_PAID, MOST_MISSED = 94, 0.12  # what the grader of today does with the few claims of every rule: the aim is 0 and 0.01
+MOST_PAID, MOST_MISSED = 74, 0.11  # what the grader of today does with the few claims of every rule: the aim is 0 and 0.01
 
 
 def graded(case: Case) -> Grade:
-    return grade(case.reference, case.answer)
+    return grade(case.reference, case.answer, question=case.question or None)
 
 
 def a_few_of_every_rule(seed: int) -> Iterator[Specimen]:
