@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aha.specimens.family import ANYWHERE, MATHS, Template, templates
-from aha.specimens.other_than_numbers import MORE_THAN_A_NUMBER, MORE_THAN_AN_INTEGER
+from aha.specimens.other_than_numbers import FACTORIAL, MORE_THAN_A_NUMBER, MORE_THAN_AN_INTEGER
 
 BOUNDS = (
     templates(
@@ -163,7 +163,6 @@ x = -§
         r"""
 -\boxed{§}
 $-\boxed{§}$
-- \boxed{§}
 −\boxed{§}
 The answer is $-\boxed{§}$.
 The answer is negative \boxed{§}.
@@ -225,4 +224,4 @@ on March §, 2021
     needs={"day"},
 )
 
-NEAR_NUMBERS: tuple[Template, ...] = (*BOUNDS, *MORE_THAN_A_NUMBER, *MORE_THAN_AN_INTEGER, *SIGNS, *SHARES, *DATES)
+NEAR_NUMBERS: tuple[Template, ...] = (*BOUNDS, *MORE_THAN_A_NUMBER, *FACTORIAL, *MORE_THAN_AN_INTEGER, *SIGNS, *SHARES, *DATES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aha.specimens.family import ANYWHERE, MATHS, templates
 
+FACTORIAL = templates(r"\left(§\right)!", MATHS, "sealed", needs={"number"})  # in a sentence the sign may be the sentence's own
+
 MORE_THAN_A_NUMBER = templates(
     r"""
 \sqrt{§}
@@ -27,7 +29,6 @@ e^{§}
 f(§)
 \binom{§}{2}
 \left(§\right)^2
-\left(§\right)!
 §\sqrt{3}
 § \sqrt 2
 §\pi
