@@ -57,7 +57,7 @@ STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
 
 def svg(chart: Chart, width: float, height: float) -> Markup:
     """The chart, in inches, without title and legend, which the page writes."""
-    with _styled(chart.key, INK, GRID):
+    with _styled(label(chart.key), INK, GRID):
         figure = _figure(width, height)
         _draw(figure.add_axes((0.06 if width > 7 else 0.125, 0.12, 0.93 if width > 7 else 0.855, 0.84)), chart, CURVES)
         buffer = io.StringIO()
