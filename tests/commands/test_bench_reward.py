@@ -122,7 +122,7 @@ def test_a_file_that_raises_and_a_class_that_needs_settings_are_one_line(aha: Ah
     assert "Settings cannot be made without settings: TypeError" in said.err
     said = aha("bench-reward", corpus(tmp_path, *SUMS), "--reward", f"{tmp_path}/broken.py:pays")
     assert said.code == 2
-    assert "broken.py cannot be loaded: ZeroDivisionError" in said.err
+    assert "broken.py, line 1: ZeroDivisionError: division by zero" in said.err
 
 
 WRONG = [
