@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from aha.errors import BadInput
@@ -188,8 +189,9 @@ class Tokenizer(Protocol):
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the tokens, special tokens included."""
 
-    def chat(self, conversation: Conversation) -> list[int]:
-        """The conversation in the model's own chat template, with the header of the assistant's next turn. BadInput if it has none."""
+    def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
+        """The conversation in the model's own chat template, with the header of the assistant's next turn. BadInput if it has none, or
+        does not know one of the options (`enable_thinking`)."""
 
 
 class Engine(Protocol):

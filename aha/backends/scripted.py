@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from aha.backends.engine_chat import EngineChat
 from aha.errors import BadInput
@@ -36,8 +37,10 @@ class Bytes:
         pieces = bytes(token for token in tokens if token < END).decode(errors="replace")
         return pieces + "<|end|>" * sum(token == END for token in tokens)
 
-    def chat(self, conversation: Conversation) -> list[int]:
-        """One line a message, `role: content`, and the header of the assistant's turn."""
+    def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
+        """One line a message, `role: content`, and the header of the assistant's turn; it has no options."""
+        if options:
+            raise BadInput(f"the model's chat template knows no option {next(iter(options))!r}; it knows none")
         lines = [f"{message.role}: {message.content}\n" for message in conversation.messages]
         return self.encode("".join(lines) + "assistant:")
 

@@ -7,6 +7,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from aha.backends.hf_tokenizer import HFTokenizer
+from aha.errors import BadInput
 from aha.stages.lessons import after
 from aha.types import Conversation, Message
 
@@ -76,3 +77,13 @@ def test_a_chat_template_brings_its_own_beginning_and_is_given_no_second_one() -
 )
 def test_the_new_line_of_a_template_that_opens_the_thought_is_learned_no_second_time(prompt: str, reply: str, learned: str) -> None:
     assert after(prompt, reply) == learned
+
+
+def test_an_option_of_the_chat_template_is_passed_and_one_that_it_does_not_know_is_refused() -> None:
+    inner = byte_level()
+    inner.chat_template = "{{ messages[0].content }}{% if enable_thinking is defined and not enable_thinking %}!{% endif %}"
+    tokenizer, asked = HFTokenizer(inner, (inner.eos_token_id,)), Conversation((Message("user", "a"),))
+    assert tokenizer.chat(asked, {"enable_thinking": False}) == tokenizer.encode("a!")
+    assert tokenizer.chat(asked, {"enable_thinking": True}) == tokenizer.chat(asked) == tokenizer.encode("a")
+    with pytest.raises(BadInput, match="knows no option 'enable_thinkin'; it knows enable_thinking"):
+        tokenizer.chat(asked, {"enable_thinkin": False})
