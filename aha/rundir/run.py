@@ -212,11 +212,12 @@ class RunDir(Record):
     def _begin(self, manifest: Manifest, free: frozenset[str]) -> None:
         path = self.root / "manifest.json"
         begun = read_manifest(path) if path.exists() else None
-        if begun is not None:
+        corrected = begun is not None and begun.recipe == manifest.recipe and bool(begun.differences(manifest, free)) and self._is_blank()
+        if begun is not None and not corrected:
             _same_run(self.root, begun, manifest, free)
-        if begun is not None and begun.recipe_sha256 != manifest.recipe_sha256:
-            self.notes.append(f"{self.root}: from here on by the recipe file as it is now")
-        if begun is None or begun.recipe_sha256 != manifest.recipe_sha256:
+            if begun.recipe_sha256 != manifest.recipe_sha256:
+                self.notes.append(f"{self.root}: from here on by the recipe file as it is now")
+        if begun is None or corrected or begun.recipe_sha256 != manifest.recipe_sha256:
             replace_file(self.disk, path, seal(encode(manifest, Manifest), indent=2))
         with trouble(self.root):
             for name in ("groups", "checkpoints"):
@@ -229,6 +230,12 @@ class RunDir(Record):
                     self.disk.remove(path)
         for name in JOURNALS:
             self._repair(self.root / name)
+
+    def _is_blank(self) -> bool:
+        """Whether nothing was computed yet: a command that was corrected may then begin in the same place."""
+        return not any(
+            path.is_file() and path.name not in (*BEFORE_THE_MANIFEST, "manifest.json", "audit.json") for path in self.root.rglob("*")
+        )
 
     def _repair(self, path: Path) -> None:
         journal = read_journal(path)

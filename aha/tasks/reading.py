@@ -146,6 +146,9 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
         rows = load_dataset(name, subset, split=split)
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInput(f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {first}") from error
+        raise BadInput(
+            f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {first}; where there is no network, "
+            "name a file or a folder of its rows"
+        ) from error
     for number, fields in enumerate(rows, start=1):
         yield _row(fields, f"{name} {split}, row {number}", f"{Path(name).name}:{split}:{number}")

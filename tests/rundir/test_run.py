@@ -23,8 +23,11 @@ def run(tmp_path: Path) -> RunDir:
 
 
 def begin_again(root: Path, **changed: object) -> str:
-    """What is said to a manifest that differs in this."""
-    RunDir.open(root, MANIFEST).close()
+    """What is said to a manifest that differs in this, once something was computed."""
+    run = RunDir.open(root, MANIFEST)
+    run.resume()
+    run.commit(0, {"reward": 0.5}, {})
+    run.close()
     with pytest.raises(BadInput) as error:
         RunDir.open(root, replace(MANIFEST, **changed))  # type: ignore[arg-type]
     return str(error.value)
@@ -161,6 +164,15 @@ def test_who_says_a_value_and_when_it_was_begun_do_not_matter(tmp_path: Path) ->
     other = replace(MANIFEST, settings=settings, created="later", argv=("aha",), versions={"torch": "3"}, git_commit="0" * 40)
     RunDir.open(tmp_path, other).close()
     assert Record(tmp_path).manifest() == MANIFEST
+
+
+def test_a_corrected_command_may_begin_in_the_same_place_while_nothing_was_computed(tmp_path: Path) -> None:
+    RunDir.open(tmp_path, MANIFEST).close()
+    corrected = replace(MANIFEST, settings={**MANIFEST.settings, "tiny.lr": Setting(1e-5)})
+    RunDir.open(tmp_path, corrected).close()
+    assert Record(tmp_path).manifest() == corrected
+    with pytest.raises(BadInput, match="it belongs to another recipe"):
+        RunDir.open(tmp_path, replace(MANIFEST, recipe="other"))
 
 
 def test_a_setting_that_is_free_may_change(tmp_path: Path) -> None:

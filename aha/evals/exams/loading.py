@@ -124,7 +124,11 @@ def _called(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
 
 
 def _from_hub(exam: Exam, name: str, subset: str | None, split: str) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
-    for number, row in enumerate(rows_of(name, split, subset), start=1):
+    try:
+        rows = list(rows_of(name, split, subset))
+    except BadInput as error:
+        raise BadInput(f"{exam.name}: {error}: --data PATH, or the folder that AHA_DATA names") from None
+    for number, row in enumerate(rows, start=1):
         if isinstance(row, RefusedRow):
             raise BadInput(f"{exam.name}: {row}")
         yield row.place, name.rpartition("/")[2], number, dict(row.fields)
