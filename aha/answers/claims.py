@@ -21,7 +21,6 @@ SHORT = 30  # characters of a reply that is nothing but its claim
 
 _USUALLY = 400  # characters from the end in which the closing statement stands
 _ROOM = 80  # characters before a box that say how it is meant
-_NEXT = ("Question", "Problem", "\nQ", "Human:", "User:", "Exercise", "Instruction", "Input", "Passage")
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
 _STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
 
@@ -167,10 +166,25 @@ def _first_line(text: str) -> str:
     return line.rstrip("}") if line.endswith("}") and line.count("}") > line.count("{") else line
 
 
+def _single(text: str) -> bool:
+    """Whether no word in the text could begin another problem: looked for one by one, which is quick."""
+    return not (
+        "Question" in text
+        or "Problem" in text
+        or "\nQ" in text
+        or "Human:" in text
+        or "User:" in text
+        or "Exercise" in text
+        or "Instruction" in text
+        or "Input" in text
+        or "Passage" in text
+    )
+
+
 def own_part(text: str) -> str:
     """The answer part of a reply up to where it runs on into another problem, which it does after a claim only."""
     text = answer_part(text)
-    if not any(sign in text for sign in _NEXT):
+    if _single(text):
         return text
     for start in _NEXT_PROBLEM.finditer(text):
         head = text[: start.start()]

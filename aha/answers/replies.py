@@ -8,6 +8,7 @@ _THOUGHT = re.compile(
     r"(?i)<\s*(?P<ends>/?)\s*(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)\s*>|\[(?P<ended>/?)THINK\]|◁(?P<over>/?)think▷"
     r"|<\|(?P<shut>begin|end)_of_thought\|>"
 )
+_TAG = re.compile(r"<(?:[|｜/]|\s*[a-zA-Z])")
 _BARE_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z]|\s*\n|\s+[A-Z]|:|$)")
 _TURN = re.compile(
     r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|eot_id|eom_id|end|return|user|assistant|system|start)\|>"
@@ -20,7 +21,13 @@ FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<
 def answer_part(text: str) -> str:
     """What follows the thinking, within the last `<answer>` tags where there are some, without the turns after it; nothing where the
     thinking never ends."""
-    if "<" in text or "THINK]" in text or "INST]" in text or "◁" in text or text[:40].lstrip().startswith("analysis"):
+    if (
+        ("<" in text and _TAG.search(text))
+        or "THINK]" in text
+        or "INST]" in text
+        or "◁" in text
+        or text[:40].lstrip().startswith("analysis")
+    ):
         text = _turn(_spoken(text))
         if "<answer>" in text and (tagged := _TAGGED.findall(text)):
             text = tagged[-1]

