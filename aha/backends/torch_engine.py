@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from aha.backends.cache import RowCache
-from aha.backends.draws import draw
 from aha.backends.hf import context_of
 from aha.errors import BadInput
 from aha.protocols import Ask, Compute, Sampling, Weights
+from aha.sampling.draws import DrawSettings, draw
 from aha.types import Completion, Finished
 
 _LEAVE_AT = 0.85  # rows leave the cache when fewer than this share still run: a copy of the cache costs as much as a few steps
@@ -172,7 +172,7 @@ class TorchEngine:
 
     def _sample(self, rows: _Rows, stop: Tensor, sampling: Sampling) -> Tensor:
         """The next token of each row, noted down unless the row has stopped."""
-        token_B, logp_B = draw(rows.logits_BV, rows.seed_B, rows.said_B, sampling)
+        token_B, logp_B = draw(rows.logits_BV, rows.seed_B, rows.said_B, DrawSettings.same(sampling, len(rows.seed_B), self.device))
         column_B1 = rows.said_B.clamp(max=rows.tokens_BS.shape[1] - 1)[:, None]
         rows.tokens_BS.scatter_(1, column_B1, token_B[:, None].int())
         rows.logps_BS.scatter_(1, column_B1, logp_B[:, None])

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from aha.backends.draws import draw, uniform
 from aha.backends.hf import torch_dtype
 from aha.backends.logprobs import token_logprobs
 from aha.backends.torch_engine import TorchEngine
@@ -16,6 +15,7 @@ from aha.batch import Batch, collate, collate_documents
 from aha.objectives.advantages import Advantages
 from aha.objectives.losses import CrossEntropy, Grpo
 from aha.protocols import Adam, Ask, Compute, DType, Sampling
+from aha.sampling.draws import DrawSettings, draw, uniform
 from aha.types import Group, Number, Problem, Score
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]
@@ -72,8 +72,8 @@ def test_draws_are_the_same_on_cpu_and_cuda() -> None:
 def test_equal_logits_give_equal_tokens_but_for_the_rounding_of_a_sum() -> None:
     logits_BV = torch.randn(4096, 512, generator=torch.Generator().manual_seed(0))
     seed_B = torch.arange(4096)
-    here_B, here_logp_B = draw(logits_BV.cuda(), seed_B.cuda(), 5, Sampling())
-    there_B, there_logp_B = draw(logits_BV, seed_B, 5, Sampling())
+    here_B, here_logp_B = draw(logits_BV.cuda(), seed_B.cuda(), position_B.cuda(), DrawSettings.same(Sampling(), len(seed_B), "cuda"))
+    there_B, there_logp_B = draw(logits_BV, seed_B, position_B, DrawSettings.same(Sampling(), len(seed_B)))
     same_B = here_B.cpu() == there_B
     assert same_B.float().mean() > 0.999
     torch.testing.assert_close(here_logp_B.cpu()[same_B], there_logp_B[same_B], rtol=0, atol=1e-5)

@@ -1,0 +1,358 @@
+"""Continuous batching: which rows are computed together, from one token to the next.
+
+A row is one reply on its way. Rows that wait enter the batch as soon as there is room for them, and leave it when they end or nobody
+waits for them any more; a prompt is read once for all rows that begin with it. The scheduler decides and keeps what was sampled. A
+`Worker` computes. Neither knows text, tasks or clients.
+
+Who enters when follows from the rows, the order in which they were added and the limits alone: not from free memory, and not from the
+clock. So two runs with the same rows compute the same batches.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Protocol
+
+from aha.errors import BadInput
+from aha.types import Completion, Finished
+
+Tokens = tuple[int, ...]
+SPARE = 16  # tokens of the cache that are left free for each row when another one enters, so that it need not leave again at once
+
+
+@dataclass(frozen=True)
+class RowSettings:
+    """How one row is sampled. `stop`: tokens that end it, none of which comes before `min_tokens`. `top`: of how many of the likeliest
+    tokens log-probabilities are kept beside the sampled one's, all of the model's own distribution; None: of none."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    min_tokens: int = 0
+    stop: Tokens = ()
+    top: int | None = None
+
+
+@dataclass(frozen=True)
+class RowRequest:
+    """A reply that is wanted: how token `i` is drawn follows from `seed` and `i`."""
+
+    prompt: Tokens
+    seed: int
+    settings: RowSettings
+
+
+@dataclass(frozen=True)
+class TopTokens:
+    """The log-probability of a sampled token at temperature 1, and the likeliest tokens with theirs."""
+
+    logprob: float
+    tokens: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class SampledToken:
+    """The next token of the row of that number."""
+
+    row: int
+    token: int
+    top: TopTokens | None = None
+
+
+@dataclass(frozen=True)
+class FinishedRow:
+    """The row of that number is whole."""
+
+    row: int
+    completion: Completion
+
+
+Event = SampledToken | FinishedRow
+
+
+@dataclass(frozen=True)
+class EnteringRow:
+    """A row that a worker takes into its batch. `reading` holds all its tokens but the last as prefix number `place`. `tokens` are those
+    that it has sampled before, where it was in the batch already."""
+
+    request: RowRequest
+    tokens: Tokens
+    reading: Any
+    place: int
+
+
+@dataclass(frozen=True)
+class WorkerStep:
+    """What a worker sampled: for each step the next token of every row, its log-probability, and where rows ask for them the likeliest."""
+
+    tokens: list[list[int]]
+    logprobs: list[list[float]]
+    top: list[list[TopTokens | None]] | None = None
+
+
+class Worker(Protocol):
+    """Computes one batch of rows on a device."""
+
+    @property
+    def version(self) -> int:
+        """Of the weights."""
+
+    def read(self, prefixes: Sequence[Tokens], tokens: int | None) -> Any:
+        """Begin to read some prefixes, about so many tokens at a time; None: as many as the worker likes."""
+
+    def go_on(self, reading: Any) -> bool:
+        """Read on; whether all of it has been read."""
+
+    def enter(self, rows: Sequence[EnteringRow]) -> None:
+        """Put rows behind those of the batch."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows of the batch only, in this order."""
+
+    def step(self, steps: int) -> WorkerStep:
+        """Sample the next tokens of every row."""
+
+
+@dataclass(frozen=True)
+class SchedulerLimits:
+    """`rows`: the most rows in the batch. `cache_tokens`: the most tokens of prompts and replies that it holds; None: no limit. `steps`:
+    how many tokens are sampled between two looks at who has ended. `reading`: how many tokens of prompts are read between two tokens of
+    the batch; None: all that enter."""
+
+    rows: int = 512
+    cache_tokens: int | None = None
+    steps: int = 1
+    reading: int | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.steps) < 1 or (self.cache_tokens is not None and self.cache_tokens < 2):
+            raise BadInput(f"rows {self.rows}, cache_tokens {self.cache_tokens}, steps {self.steps}: 1 or more, 2 or more, 1 or more")
+
+
+@dataclass(eq=False)
+class _Prefix:
+    """The tokens of a prompt but the last, for `rows` rows that wait; where a worker has read them, or is at it, `reading` holds them."""
+
+    tokens: Tokens
+    rows: int = 0
+    reading: Any = None
+    place: int = 0
+
+
+@dataclass(eq=False)
+class _Row:
+    """A row on its way. `live`: its tokens are told as they are sampled."""
+
+    number: int
+    request: RowRequest
+    live: bool
+    stop: frozenset[int]
+    prefix: _Prefix
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finished: Finished | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.request.prompt) + len(self.tokens)
+
+    def take(self, token: int, logprob: float) -> None:
+        """One more token, which may be the last."""
+        self.tokens.append(token)
+        self.logprobs.append(logprob)
+        if token in self.stop and len(self.tokens) > self.request.settings.min_tokens:
+            self.finished = "stop"
+        elif len(self.tokens) >= self.request.settings.max_tokens:
+            self.finished = "length"
+
+
+class Scheduler:
+    """One worker's rows. `step` does a little work; whoever calls it as long as there is some gets every reply."""
+
+    def __init__(self, worker: Worker, limits: SchedulerLimits | None = None) -> None:
+        self.worker, self.limits = worker, limits or SchedulerLimits()
+        self.steps = self.prefixes_read = 0  # of the batch, and for it
+        self._numbers = count()
+        self._waiting: deque[_Row] = deque()
+        self._prefixes: dict[Tokens, _Prefix] = {}  # of the rows that wait and have not begun
+        self._entering: list[_Row] = []  # whose prefixes are being read
+        self._reading: Any = None
+        self._running: list[_Row] = []
+        self._cancelled: set[int] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self._waiting or self._entering or self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not in the batch yet."""
+        return len(self._waiting) + len(self._entering)
+
+    @property
+    def running(self) -> int:
+        """Rows in the batch."""
+        return len(self._running)
+
+    def add(self, request: RowRequest, *, live: bool = False) -> int:
+        """Take on a row and return its number. BadInput where the cache can never hold it."""
+        size, more, most = len(request.prompt), request.settings.max_tokens, self.limits.cache_tokens
+        if min(size, more) < 1:
+            raise BadInput(f"a prompt of {size} tokens and max_tokens {more}: each is 1 or more")
+        if most is not None and size + more > most:
+            raise BadInput(f"a prompt of {size} tokens and {more} more: the cache holds {most} tokens; ask for fewer, or give it more")
+        prefix = self._prefixes.setdefault(request.prompt[:-1], _Prefix(request.prompt[:-1]))
+        prefix.rows += 1
+        row = _Row(next(self._numbers), request, live, frozenset(request.settings.stop), prefix)
+        self._waiting.append(row)
+        return row.number
+
+    def cancel(self, number: int) -> None:
+        """Let a row go: it takes part in no further step, and nothing more is told of it. No harm where it has ended."""
+        self._cancelled.add(number)
+
+    def step(self) -> list[Event]:
+        """Sample the next tokens of the batch, after whoever has to has left it and whoever can has entered it."""
+        self._drop_cancelled()
+        self._make_room()
+        self._admit()
+        return self._sample() if self._running else []
+
+    # --- who leaves ---------------------------------------------------------------------------------------------------
+
+    def _drop_cancelled(self) -> None:
+        if not self._cancelled:
+            return
+        gone, self._cancelled = self._cancelled, set()
+        for row in (*self._waiting, *self._entering):
+            if row.number in gone:
+                self._release(row)
+        self._waiting = deque(row for row in self._waiting if row.number not in gone)
+        self._entering = [row for row in self._entering if row.number not in gone]
+        if self._reading is not None and not self._entering:
+            self._give_up_reading()
+        self._leave([row for row in self._running if row.number in gone])
+
+    def _leave(self, leaving: Sequence[_Row]) -> None:
+        if not leaving:
+            return
+        numbers = {row.number for row in leaving}
+        stay = [place for place, row in enumerate(self._running) if row.number not in numbers]
+        self.worker.keep(stay)
+        self._running = [self._running[place] for place in stay]
+
+    def _make_room(self) -> None:
+        """Where the cache would overflow, the rows that came last wait again, and go on later from what they have sampled."""
+        if self.limits.cache_tokens is None:
+            return
+        leaving: list[_Row] = []
+        used = self._used()
+        while (rows := len(self._running) - len(leaving)) > 1 and used + self.limits.steps * rows > self.limits.cache_tokens:
+            row = self._running[rows - 1]
+            used -= row.size
+            row.prefix = _Prefix((*row.request.prompt, *row.tokens)[:-1], rows=1)
+            leaving.append(row)
+        self._leave(leaving)
+        self._waiting.extendleft(leaving)
+
+    def _used(self) -> int:
+        """Tokens in the cache: of rows, and of prefixes that other rows wait for."""
+        shared = sum(len(prefix.tokens) for prefix in self._prefixes.values() if prefix.reading is not None)
+        return sum(row.size for row in self._running) + sum(row.size for row in self._entering) + shared
+
+    def _release(self, row: _Row) -> None:
+        """A row waits for its prefix no more; the last one lets it go."""
+        prefix = row.prefix
+        prefix.rows -= 1
+        if not prefix.rows:
+            prefix.reading = None
+            if self._prefixes.get(prefix.tokens) is prefix:
+                del self._prefixes[prefix.tokens]
+
+    def _give_up_reading(self) -> None:
+        """Nobody waits for what is being read; a row that comes later begins anew."""
+        for prefix in self._prefixes.values():
+            if prefix.reading is self._reading:
+                prefix.reading = None
+        self._reading = None
+
+    # --- who enters ---------------------------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        """Rows enter in their order until the batch is full: all at once, or some tokens of their prompts between two of the batch."""
+        while True:
+            if not self._entering:
+                self._begin()
+            if not self._entering:
+                return
+            over = self.worker.go_on(self._reading)
+            if over:
+                self._enter()
+            if self.limits.reading is not None and (self._running or not over):
+                return
+
+    def _begin(self) -> None:
+        """Choose the next rows, and begin to read what is new of their prompts."""
+        self._entering = self._next_rows()
+        unread = list(dict.fromkeys(row.prefix for row in self._entering if row.prefix.reading is None))
+        if not self._entering:
+            return
+        self.prefixes_read += len(unread)
+        self._reading = self.worker.read([prefix.tokens for prefix in unread], self.limits.reading)
+        for place, prefix in enumerate(unread):
+            prefix.reading, prefix.place = self._reading, place
+
+    def _next_rows(self) -> list[_Row]:
+        rows: list[_Row] = []
+        unread: set[_Prefix] = set()
+        used, widest = self._used() if self.limits.cache_tokens is not None else 0, 0
+        while self._waiting and len(self._running) + len(rows) < self.limits.rows:
+            row = self._waiting[0]
+            new = set() if row.prefix.reading is not None else {row.prefix} - unread
+            used, widest = used + row.size, max(widest, *(len(prefix.tokens) for prefix in new), 0)
+            if self._too_full(used, len(self._running) + len(rows)) or (new and self._too_wide(len(unread) + 1, widest)):
+                break
+            unread |= new
+            rows.append(self._waiting.popleft())
+        return rows
+
+    def _too_full(self, used: int, rows: int) -> bool:
+        most = self.limits.cache_tokens
+        return most is not None and rows > 0 and used + max(SPARE, self.limits.steps) * (rows + 1) > most
+
+    def _too_wide(self, prefixes: int, widest: int) -> bool:
+        """Whether so many prefixes, filled up to the longest, are more than is read between two tokens; one is read in any case."""
+        return self.limits.reading is not None and prefixes > 1 and prefixes * widest > self.limits.reading
+
+    def _enter(self) -> None:
+        rows, self._entering, self._reading = self._entering, [], None
+        self.worker.enter([EnteringRow(row.request, tuple(row.tokens), row.prefix.reading, row.prefix.place) for row in rows])
+        self._running += rows
+        for row in rows:
+            self._release(row)
+
+    # --- what is sampled ----------------------------------------------------------------------------------------------
+
+    def _sample(self) -> list[Event]:
+        sampled = self.worker.step(self.limits.steps)
+        self.steps += self.limits.steps
+        events: list[Event] = []
+        for number, (tokens, logprobs) in enumerate(zip(sampled.tokens, sampled.logprobs, strict=True)):
+            top = sampled.top[number] if sampled.top is not None else None
+            for place, (row, token, logprob) in enumerate(zip(self._running, tokens, logprobs, strict=True)):
+                if row.finished is None:
+                    row.take(token, logprob)
+                    if row.live:
+                        events.append(SampledToken(row.number, token, None if top is None else top[place]))
+        if ended := [row for row in self._running if row.finished is not None]:
+            events += [FinishedRow(row.number, self._completion(row)) for row in ended]
+            self._leave(ended)
+        return events
+
+    def _completion(self, row: _Row) -> Completion:
+        assert row.finished is not None
+        return Completion(tuple(row.tokens), tuple(row.logprobs), row.finished, self.worker.version)
