@@ -17,6 +17,7 @@ LONGEST_NUMBER = 308  # digits: what is longer is no float
 PYTHON_DIGITS = 4_300  # of a whole number that Python reads
 MOST_MEMORY = 256 << 20  # bytes of the values, as they are estimated from the text
 A_BRACKET, A_COMMA = 216, 72  # bytes at most of an object or a list, and of what stands between two commas beyond its text
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)  # a string, whose commas and brackets make no values
 _UNUSUAL = re.compile(rf"\d{{{LONGEST_NUMBER}}}|\d[eE]\+?\d{{3}}")
 
 
@@ -28,8 +29,8 @@ def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[
     """The value. NotJson where the text is none, or would take more than `most` bytes. `number` makes what has a point or an exponent; a
     whole number has at most so many `digits`."""
     letters = _letters(text)
-    brackets = letters.count("{") + letters.count("[")
-    if len(letters) + A_BRACKET * brackets + A_COMMA * letters.count(",") > most:
+    brackets = _brackets(letters)
+    if _memory(letters, len(letters)) > most and _memory(_TEXT.sub('""', letters), len(letters)) > most:
         raise NotJson(f"JSON that would take more than {most >> 20:,} MiB of memory")
     try:
         value = _decoded(letters, number, digits)
@@ -40,6 +41,15 @@ def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[
     if brackets > DEEPEST and _too_deep(value):
         raise NotJson(f"JSON nested deeper than {DEEPEST} levels")
     return value
+
+
+def _memory(text: str, size: int) -> int:
+    """Bytes that the values of a text may take."""
+    return size + A_BRACKET * _brackets(text) + A_COMMA * text.count(",")
+
+
+def _brackets(text: str) -> int:
+    return text.count("{") + text.count("[")
 
 
 def _letters(text: str | bytes) -> str:
@@ -83,8 +93,8 @@ def _no_constant(name: str) -> NoReturn:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # add gives None
         raise NotJson(f"field {twice[:40]!r} stands there twice")
     return fields
 

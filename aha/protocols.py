@@ -54,7 +54,8 @@ class Adam:
 class Compute:
     """How a learner and an engine use the machine. None of it changes what is learned, beyond rounding.
 
-    `micro_tokens`: the most padded tokens in one forward-backward pass. `rows`: the most rows sampled at a time.
+    `micro_tokens`: the most padded tokens in one forward-backward pass. `rows`: the most rows sampled at a time, and `cache_tokens`: the
+    most tokens of their prompts and replies, 0 for no limit.
     `dtype`: what matrix products are computed in; weights that are trained stay float32.
     `attention` "sdpa" is PyTorch's; `checkpointing` recomputes activations in the backward pass to save memory."""
 
@@ -62,6 +63,7 @@ class Compute:
     dtype: DType = "float32"
     micro_tokens: int = 16_384
     rows: int = 512
+    cache_tokens: int = 0
     checkpointing: bool = False
     threads: int = 0
 

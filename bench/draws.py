@@ -31,6 +31,13 @@ def milliseconds(work: Callable[[], object], turns: int) -> float:
     return 1_000 * median(taken)
 
 
+def drawing(logits: torch.Tensor, sampling: Sampling) -> Callable[[], object]:
+    """One token a row."""
+    rows = len(logits)
+    seeds, places = torch.arange(rows), torch.zeros(rows, dtype=torch.long)
+    return lambda: draw(logits, seeds, places, DrawSettings.same(sampling, rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
@@ -38,22 +45,19 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     for rows, vocabulary in SHAPES:
-        seeds, places = torch.arange(rows), torch.zeros(rows, dtype=torch.long)
         for name, spread in LOGITS.items():
             logits = spread * torch.randn(rows, vocabulary, generator=torch.Generator().manual_seed(1))
             if name == "trained":
                 logits[:, :200] += 9.0
-            times = {}
-            for top_p in (1.0, 0.95):
-                settings = DrawSettings.same(Sampling(0.8, top_p), rows)
-                times[top_p] = milliseconds(lambda drawn=settings, given=logits: draw(given, seeds, places, drawn), chosen.turns)
+            times = {top_p: milliseconds(drawing(logits, Sampling(0.8, top_p)), chosen.turns) for top_p in (1.0, 0.95)}
             ratio = times[0.95] / times[1.0]
             print(f"{rows:4} x {vocabulary:7,} {name:8} top_p 1: {times[1.0]:7.2f} ms   top_p 0.95: {times[0.95]:7.2f} ms   x{ratio:.2f}")
     logits = torch.randn(512, 151_936)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for top_p in (1.0, 0.95):
-        draw(logits, torch.arange(512), torch.zeros(512, dtype=torch.long), DrawSettings.same(Sampling(1.0, top_p), 512))
-        print(f"512 x 151,936, top_p {top_p:g}: {(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.0f} MiB above the logits")
+        drawing(logits, Sampling(1.0, top_p))()
+        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        print(f"512 x 151,936, top_p {top_p:g}: {more:.0f} MiB above the logits")
 
 
 if __name__ == "__main__":

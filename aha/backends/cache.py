@@ -7,6 +7,7 @@ everything; the mask hides what is outside the window.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -57,6 +58,20 @@ class _Layer(CacheLayerMixin):
         self.values = _chosen(self.values, index_B, first, columns)
         self.length = columns
 
+    def take(self, rows: Sequence[tuple[_Layer, int, int]]) -> None:
+        """Begin with the first columns of rows of other layers, all ends in one column."""
+        self.length = max(1, *(size for _, _, size in rows))
+        shapes = [rows[0][0].keys, rows[0][0].values]
+        assert shapes[0] is not None and shapes[1] is not None
+        self.keys, self.values = (
+            shape.new_zeros(len(rows), shape.shape[1], self.length + _FIRST_ROOM, shape.shape[3]) for shape in shapes if shape is not None
+        )
+        for place, (layer, row, size) in enumerate(rows):
+            assert layer.keys is not None and layer.values is not None
+            self.keys[place, :, self.length - size : self.length] = layer.keys[row, :, :size]
+            self.values[place, :, self.length - size : self.length] = layer.values[row, :, :size]
+        self.is_initialized = True
+
     def join(self, other: _Layer) -> None:
         """The rows of `other` come after these, all ends in one column."""
         assert self.keys is not None and self.values is not None and other.keys is not None and other.values is not None
@@ -71,6 +86,14 @@ class RowCache(Cache):
     def __init__(self, layers: int) -> None:
         self.rows = [_Layer() for _ in range(layers)]
         super().__init__(layers=[*self.rows])
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[RowCache, int, int]]) -> RowCache:
+        """A cache of some rows of others: (cache, its row, how many of its first columns) each. At least one column, of zeros."""
+        cache = cls(len(rows[0][0].rows))
+        for number, layer in enumerate(cache.rows):
+            layer.take([(other.rows[number], row, size) for other, row, size in rows])
+        return cache
 
     @property
     def length(self) -> int:

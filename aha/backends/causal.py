@@ -44,7 +44,7 @@ class Causal:
         decoder, head = model.get_decoder(), model.get_output_embeddings()
         if decoder is model or not isinstance(head, nn.Linear):
             raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
-        causal = cls(model, decoder, head, *_scaling(model), dtype)
+        causal = cls(model, decoder, head, *logit_scaling(model), dtype)
         causal._check()
         return replace(causal, packs=prepare(model) and causal._keeps_apart())
 
@@ -135,7 +135,7 @@ def _refusal(model: PreTrainedModel, why: str) -> str:
     return f"model type {model.config.model_type} cannot be trained: {why}; use a causal language model with a plain linear head"
 
 
-def _scaling(model: PreTrainedModel) -> tuple[float, float | None]:
+def logit_scaling(model: PreTrainedModel) -> tuple[float, float | None]:
     """(scale, soft cap) of the logits under the names that model families give them; `_check` finds what is missing here."""
     settings: dict[str, Any] = model.config.get_text_config().to_dict()
     scale = (settings.get("logit_scale") or 1.0) * (settings.get("lm_head_multiplier") or 1.0) / (settings.get("logits_scaling") or 1.0)

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.scoring import TorchScorer, load_scoring
-from aha.backends.torch_engine import TorchEngine
+from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
 from aha.errors import BadInput
 from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
@@ -38,7 +38,7 @@ class Laptop:
 
     def engine(self, model: str) -> Engine:
         """Samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
-        return TorchEngine(load_model(model, self.device, torch_dtype(self.compute.dtype)), load_tokenizer(model).stop, self.compute)
+        return open_engine(model, self.compute)
 
     def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
         """A server where `model` is its address, as `http://host:port/v1#name-of-the-model`; else the model itself."""

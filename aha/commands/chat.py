@@ -16,10 +16,11 @@ from aha.errors import AhaError, BadInput
 from aha.plain import plain
 from aha.protocols import Asking, Chat, Compute, Sampling, is_endpoint
 from aha.redact import with_styles
-from aha.serving.chat_batch import Batcher, Ended, Job, Token
-from aha.serving.chat_model import Model
-from aha.serving.chat_reading import Kind, Piece, Reading
-from aha.serving.mailbox import QueueMailbox
+from aha.sampling.scheduler import RowSettings
+from aha.serving.chat.jobs import EngineThread, Job, NextToken
+from aha.serving.chat.mailbox import QueuePost
+from aha.serving.chat.model import ServedModel
+from aha.serving.chat.reader import Kind, Piece, ReplyReader
 from aha.types import Conversation, Message
 
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
@@ -52,35 +53,34 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         finally:
             chat.close()
     check(arguments)
-    from aha.serving.chat_model import open_model
+    from aha.serving.chat.model import open_model
 
     model = open_model(arguments.model, Compute(device=arguments.device, dtype=arguments.dtype), arguments.template, sampling)
-    batcher = Batcher(model.engine, gather_s=0.0)
+    post = QueuePost()
+    engine = EngineThread(model.engine, post.send)
     try:
-        return _converse(lambda conversation, turn: heard(model, batcher, conversation, arguments.seed + turn), arguments.system, terminal)
+        return _converse(
+            lambda conversation, turn: heard(model, engine, post, conversation, arguments.seed + turn), arguments.system, terminal
+        )
     finally:
-        batcher.close(END_S)
+        engine.close(END_S)
 
 
-def heard(model: Model, batcher: Batcher, conversation: Conversation, seed: int) -> Pieces:
+def heard(model: ServedModel, engine: EngineThread, post: QueuePost, conversation: Conversation, seed: int) -> Pieces:
     """A reply of our own engine, token by token. Who stops listening stops the engine."""
     from aha.serving.refusal import Refusal
 
     try:
-        prompt = model.prompt(conversation)
-        sampling = Sampling(model.usual.temperature, model.usual.top_p, model.room(prompt, None))
-        mailbox = QueueMailbox()
-        job = Job(prompt, sampling, (seed,), mailbox.put, live=True)
-        batcher.put(job)
-        reading = Reading(model.tokenizer, prompt.opened)
+        prompt, usual, stop = model.prompt(conversation), model.usual, model.tokenizer.stop
+        settings = RowSettings(usual.temperature, usual.top_p, model.room(len(prompt.tokens), None), stop=stop)
+        job = Job(prompt.tokens, settings, (seed,), live=True)
+        engine.put(job)
+        reader = ReplyReader(model.tokenizer, prompt.opened, silent=frozenset(stop))
         try:
-            for event in mailbox.events(1):
-                if isinstance(event, Token):
-                    yield from reading.take(event.token)
-                elif isinstance(event, Ended):
-                    yield from reading.end()
+            for event in post.events(job):
+                yield from reader.take(event.token) if isinstance(event, NextToken) else reader.end()
         finally:
-            job.gone = True
+            engine.let_go(job)
     except Refusal as refusal:
         raise BadInput(refusal.message) from refusal
 

@@ -44,7 +44,14 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
     parser.add_argument("--rows", type=int, default=256, metavar="N", help="the most replies sampled at a time (256)")
     parser.add_argument(
-        "--queue", type=int, default=256, metavar="N", help="the most requests that wait; others are told to come back (256)"
+        "--cache-tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the most tokens of replies under way and their prompts (0: as many as a quarter of the free memory holds)",
+    )
+    parser.add_argument(
+        "--queue", type=int, default=256, metavar="N", help="the most replies that wait for a place; others are told to come back (256)"
     )
     parser.add_argument("--drain-s", type=float, default=600.0, metavar="S", help="how long an end waits for replies under way (600)")
     access_flags(parser)
@@ -78,6 +85,8 @@ def check(arguments: Namespace) -> None:
     for flag in ("max_tokens", "rows", "queue"):
         if getattr(arguments, flag, 1) < 1:
             raise BadInput(f"--{flag.replace('_', '-')} {getattr(arguments, flag)}: 1 or more")
+    if 0 != getattr(arguments, "cache_tokens", 0) < 2:
+        raise BadInput(f"--cache-tokens {arguments.cache_tokens}: 2 or more, or 0")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -90,9 +99,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     key = os.environ.get(KEY) or None
     rules = access_rules(arguments, key)
     from aha.protocols import Sampling
-    from aha.serving.chat_batch import Batcher
-    from aha.serving.chat_model import open_model
-    from aha.serving.chat_server import ChatServer
+    from aha.serving.chat.model import open_model
+    from aha.serving.chat.server import ChatServer, ServerSettings
     from aha.serving.web.access import is_loopback
 
     with _asked_to_end() as ends:
@@ -101,17 +109,20 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         compute = Compute(device=arguments.device, dtype=arguments.dtype, rows=arguments.rows)
         usual = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
         model = open_model(arguments.model, compute, arguments.template, usual)
-        batcher = Batcher(model.engine, arguments.queue)
-        with ChatServer(model, batcher, arguments.host, arguments.port, rules, arguments.seed) as server:
+        cache_tokens = arguments.cache_tokens or model.engine.affordable_tokens()
+        settings = ServerSettings(arguments.rows, cache_tokens, arguments.queue, arguments.seed)
+        with ChatServer(model, arguments.host, arguments.port, rules, settings) as server:
             address = f"http://{arguments.host}:{server.port}/v1"
-            terminal.tell("serving", model=model.name, url=address, host=arguments.host, port=server.port, template=model.form)
-            terminal.say(f"{address}#{model.name} answers (template {model.form}); ctrl-C ends it")
-            number = _end(ends, lambda: batcher.alive)
+            places = {"host": arguments.host, "port": server.port, "template": model.form, "cache_tokens": cache_tokens}
+            terminal.tell("serving", model=model.name, url=address, **places)
+            terminal.say(f"{address}#{model.name} answers (template {model.form}, {cache_tokens:,} tokens at a time); ctrl-C ends it")
+            number = _end(ends, lambda: server.engine.alive)
             terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)
-        terminal.tell("served", requests=batcher.served, batches=batcher.batches, whole=whole)
+        served, steps = server.engine.served, server.engine.steps
+        terminal.tell("served", requests=served, steps=steps, whole=whole)
     lost = "every request that was taken on was answered" if whole else "some requests were not answered in time"
-    raise Interrupted(f"stopped serving; {lost} ({batcher.served} in {batcher.batches} batches)", EXIT[number])
+    raise Interrupted(f"stopped serving; {lost} ({served} in {steps} steps)", EXIT[number])
 
 
 def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> signal.Signals:

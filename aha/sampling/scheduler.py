@@ -198,6 +198,11 @@ class Scheduler:
         """Rows in the batch."""
         return len(self._running)
 
+    @property
+    def begun(self) -> set[int]:
+        """The numbers of the rows that are in the batch, or enter it."""
+        return {row.number for row in (*self._entering, *self._running)}
+
     def add(self, request: RowRequest, *, live: bool = False) -> int:
         """Take on a row and return its number. BadInput where the cache can never hold it."""
         size, more, most = len(request.prompt), request.settings.max_tokens, self.limits.cache_tokens
@@ -329,8 +334,9 @@ class Scheduler:
         return self.limits.reading is not None and prefixes > 1 and prefixes * widest > self.limits.reading
 
     def _enter(self) -> None:
-        rows, self._entering, self._reading = self._entering, [], None
+        rows = self._entering
         self.worker.enter([EnteringRow(row.request, tuple(row.tokens), row.prefix.reading, row.prefix.place) for row in rows])
+        self._entering, self._reading = [], None
         self._running += rows
         for row in rows:
             self._release(row)

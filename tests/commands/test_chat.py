@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.scripted import Bytes
 from aha.cli import main
 from aha.commands.chat import Shown, heard
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
-from aha.serving.chat_batch import Batcher
-from aha.serving.chat_model import Model
+from aha.serving.chat.jobs import EngineThread
+from aha.serving.chat.mailbox import QueuePost
 from aha.types import Conversation, Message
 from tests.servers import talk
-from tests.serving.chats import Scripted, fresh, scripted, served, url
+from tests.serving.chats import ScriptedEngine, fresh, scripted, served, url
 
 HOME = Path(__file__).parents[2]
 
@@ -45,7 +44,7 @@ def test_a_served_model_is_talked_with_turn_by_turn(capsys: pytest.CaptureFixtur
     def say(prompt: str, seed: int) -> str:
         return f"<think>{prompt.count('user: ')}</think>{prompt.count('assistant: ')} {'system: be kind' in prompt}"
 
-    with served(scripted(Scripted(say, context=None))) as server:
+    with served(scripted(ScriptedEngine(say, context=None))) as server:
         code, out, err = said(capsys, monkeypatch, "one\n\ntwo\n/new\nthree\n", "--model", url(server), "--system", "be kind")
     turns = [("1", "0 True"), ("2", "1 True"), ("1", "0 True")]
     assert (code, err) == (0, "")
@@ -53,7 +52,7 @@ def test_a_served_model_is_talked_with_turn_by_turn(capsys: pytest.CaptureFixtur
 
 
 def test_a_reply_for_a_program_is_one_line_of_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(scripted(Scripted(lambda prompt, seed: "<think>a</think>b", context=None))) as server:
+    with served(scripted(ScriptedEngine(lambda prompt, seed: "<think>a</think>b", context=None))) as server:
         _, out, _ = said(capsys, monkeypatch, "x\n", "--model", url(server), "--json")
     told = json.loads(out)
     assert (told["thought"], told["answer"]) == ("a", "b")
@@ -83,32 +82,22 @@ def test_a_thought_is_dim_on_a_terminal_and_nothing_moves_its_cursor(capsys: pyt
 
 
 def test_who_stops_listening_stops_the_engine() -> None:
-    told = 0
-
-    class Endless(Scripted):
-        def heard(self, asks, sampling, hear):
-            nonlocal told
-            while True:
-                hear(0, ord("a"))
-                told += 1
-                time.sleep(0.001)
-                yield from ()
-
-    model = Model("m", Endless(lambda prompt, seed: ""), Bytes(), "chat")
-    batcher = Batcher(model.engine)
-    pieces = heard(model, batcher, talk("x")[0], 0)
+    scripted_engine = ScriptedEngine(lambda prompt, seed: "a" * 4_000, pace_s=0.005)
+    model, post = scripted(scripted_engine), QueuePost()
+    engine = EngineThread(model.engine, post.send)
+    pieces = heard(model, engine, post, talk("x")[0], 0)
     assert [next(pieces) for _ in range(3)] == [("said", "a")] * 3
     pieces.close()
-    assert batcher.close(10)
-    assert told >= 3
+    assert engine.close(10)
+    assert len(scripted_engine.steps) < 1_000
 
 
-def test_a_conversation_that_the_template_refuses_is_bad_input() -> None:
-    model = Model("m", Scripted(lambda prompt, seed: "", context=8), Bytes(), "chat")
-    batcher = Batcher(model.engine)
+def test_a_conversation_that_does_not_fit_is_bad_input() -> None:
+    model, post = scripted(ScriptedEngine(lambda prompt, seed: "", context=8)), QueuePost()
+    engine = EngineThread(model.engine, post.send)
     with pytest.raises(BadInput, match="8 tokens of context"):
-        list(heard(model, batcher, Conversation((Message("user", "long enough"),)), 0))
-    assert batcher.close(10)
+        list(heard(model, engine, post, Conversation((Message("user", "long enough"),)), 0))
+    assert engine.close(10)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +152,7 @@ def test_a_signal_ends_a_server_after_its_last_reply(folder: str, number: int, c
         server.kill()
     assert (server.returncode, len(reply["choices"])) == (code, 8)
     assert json.loads(out)["whole"] is True
-    assert "every request that was taken on was answered (1 in 1 batches)" in err and "Traceback" not in err
+    assert "every request that was taken on was answered (1 in 200 steps)" in err and "Traceback" not in err
 
 
 def wait_until_served(port: int) -> None:

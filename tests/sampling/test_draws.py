@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from aha.protocols import Sampling
 from aha.sampling import draws
 from aha.sampling.draws import BLOCK, DrawSettings, uniform
-from aha.protocols import Sampling
 
 
 def draw(logits_BV: Tensor, seed_B: Tensor, position: int, sampling: Sampling) -> tuple[Tensor, Tensor]:

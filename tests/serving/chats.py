@@ -5,22 +5,23 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aha.backends.laptop import write_fresh
-from aha.backends.scripted import Bytes, ScriptedEngine
-from aha.protocols import Ask, Compute, Sampling
-from aha.serving.chat_batch import Batcher
-from aha.serving.chat_model import Hear, Heard, Model, open_model
-from aha.serving.chat_server import ChatServer
+from aha.backends.scripted import END, Bytes
+from aha.errors import BadInput
+from aha.protocols import Compute
+from aha.sampling.scheduler import EnteringRow, Scheduler, SchedulerLimits, Tokens, TopTokens, WorkerStep
+from aha.serving.chat.model import ServedModel, open_model
+from aha.serving.chat.server import ChatServer, ServerSettings
 from aha.serving.web.access import AccessRules
-from aha.serving.web.connections import ConnectionLimits
 from aha.tasks import vocabulary
-from aha.types import Completion
+from aha.types import Conversation
 
 CONTEXT = 256
 SHAPE = {
@@ -44,56 +45,94 @@ def fresh(folder: Path, **shape: int) -> Path:
     return folder
 
 
-def fresh_model(folder: Path) -> Model:
+def fresh_model(folder: Path) -> ServedModel:
     return open_model(str(fresh(folder)), Compute(device="cpu"))
 
 
-@dataclass
-class Scripted:
-    """Says `say(prompt, seed)`, a byte a token; while `gate` is shut it says nothing. `asked`: how many samples in each call."""
+class Templated(Bytes):
+    """Bytes, with a chat template that writes two options before the turns, `mood` and `reasoning_effort`, and refuses to shout."""
 
-    say: Callable[[str, int], str]
+    options = frozenset({"mood", "reasoning_effort"})
+    begin = (ord("^"),)
+
+    def prompt(self, text: str) -> list[int]:
+        return [*self.begin, *self.encode(text)]
+
+    def chat(self, conversation: Conversation, options: Mapping[str, Any] | None = None) -> list[int]:
+        if any("shout" in message.content for message in conversation.messages):
+            raise BadInput("this template does not shout")
+        written = "".join(f"[{name} {value}]" for name, value in sorted((options or {}).items()))
+        return self.encode(written) + super().chat(conversation)
+
+
+Say = Callable[[str, int], str]
+
+
+@dataclass
+class ScriptedWorker:
+    """Says `say(prompt, seed)`, a byte a token, each after `pace_s`; while `gate` is shut it takes no step. `steps`: how many rows there
+    were in each."""
+
+    say: Say
+    tokenizer: Bytes
+    gate: threading.Event
+    steps: list[int]
+    pace_s: float
+    version: int = 0
+    rows: list[tuple[Tokens, int]] = field(default_factory=list)
+
+    def read(self, prefixes: Sequence[Tokens], tokens: int | None) -> object:
+        return None
+
+    def go_on(self, reading: object) -> bool:
+        return True
+
+    def enter(self, rows: Sequence[EnteringRow]) -> None:
+        for row in rows:
+            text = self.say(self.tokenizer.decode(row.request.prompt), row.request.seed)
+            self.rows.append(((*self.tokenizer.encode(text), END), len(row.tokens)))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.rows = [self.rows[place] for place in rows]
+
+    def step(self, steps: int) -> WorkerStep:
+        assert self.gate.wait(timeout=30)
+        time.sleep(self.pace_s)
+        self.steps.append(len(self.rows))
+        tokens = [text[min(place, len(text) - 1)] for text, place in self.rows]
+        self.rows = [(text, place + 1) for text, place in self.rows]
+        likely = [TopTokens(-0.5, ((token, -0.5), (ord("?"), -1.5))) for token in tokens]
+        return WorkerStep([tokens], [[0.0] * len(tokens)], [list(likely)])
+
+
+@dataclass
+class ScriptedEngine:
+    """An engine without a model. `steps`: how many rows there were in each step of all its batches."""
+
+    say: Say
     context: int | None = 4096
+    tokenizer: Bytes = field(default_factory=Templated)
     gate: threading.Event = field(default_factory=threading.Event)
-    asked: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    pace_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def heard(self, asks: Sequence[Ask], sampling: Sampling, hear: Hear | None) -> Iterator[tuple[int, list[Completion]]]:
-        self.asked.append(len(asks))
-        assert self.gate.wait(timeout=30)
-        for index, completions in ScriptedEngine(self.say).generate(asks, sampling):
-            for token in completions[0].tokens if hear else ():
-                hear(index, token)
-            yield index, completions
+    def scheduler(self, limits: SchedulerLimits) -> Scheduler:
+        return Scheduler(ScriptedWorker(self.say, self.tokenizer, self.gate, self.steps, self.pace_s), limits)
+
+    def affordable_tokens(self) -> int:
+        return 1 << 20
 
 
-class Counted:
-    """Any engine, with the number of samples in each call."""
-
-    def __init__(self, inner: Heard) -> None:
-        self.inner, self.asked = inner, list[int]()
-
-    @property
-    def context(self) -> int | None:
-        return self.inner.context
-
-    def heard(self, asks: Sequence[Ask], sampling: Sampling, hear: Hear | None) -> Iterator[tuple[int, list[Completion]]]:
-        self.asked.append(len(asks))
-        yield from self.inner.heard(asks, sampling, hear)
-
-
-def scripted(engine: Heard) -> Model:
-    return Model("m", engine, Bytes(), "chat")
+def scripted(engine: ScriptedEngine) -> ServedModel:
+    return ServedModel("m", engine, Templated(), END + 1, "chat")
 
 
 @contextmanager
-def served(
-    model: Model, most: int = 256, rules: AccessRules | None = None, gather_s: float = 0.005, limits: ConnectionLimits | None = None
-) -> Iterator[ChatServer]:
-    batcher = Batcher(model.engine, most, gather_s)
-    with ChatServer(model, batcher, "127.0.0.1", 0, rules, limits=limits) as server:
+def served(model: ServedModel, rules: AccessRules | None = None, settings: ServerSettings | None = None) -> Iterator[ChatServer]:
+    with ChatServer(model, "127.0.0.1", 0, rules, settings) as server:
         try:
             yield server
         finally:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from aha.json_text import NotJson, parse_json
 from aha.serving.refusal import Refusal
 
 READ_S = 10.0  # for a body, and a second more for each SLOWEST bytes
 SLOWEST = 256 << 10
 SMALL = 64 << 10  # bytes of a body that is always taken
-CONTAINERS = 100_000  # objects and lists in a body: each takes up to a hundred times the memory of its two bytes
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+MOST_MEMORY = 192 << 20  # bytes of the values in a body
 
 
 @dataclass
@@ -40,7 +38,7 @@ class Bodies:
         data = bytearray()
         try:
             await self._read(request, data)
-            yield parsed(data)
+            yield parsed(bytes(data))
         finally:
             self._bytes -= _counted(len(data))
 
@@ -70,34 +68,12 @@ def _counted(size: int) -> int:
     return size if size > SMALL else 0
 
 
-def parsed(data: bytes | bytearray) -> dict[str, Any]:
-    """The JSON object in a body. Refusal where it is none, where a key stands in it twice, or where a number is no number."""
-    if _containers(data) > CONTAINERS and _containers(_STRING.sub(b"", data)) > CONTAINERS:
-        raise Refusal(400, f"the body has more than {CONTAINERS} lists and objects", code="too_many_values")
+def parsed(data: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Refusal where it is none, or would take too much memory."""
     try:
-        body = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
-    except RecursionError:
-        raise Refusal(400, "the body is nested too deeply", code="too_deep") from None
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:120]
-        raise Refusal(400, f"the body is not JSON ({reason})", code="not_json") from None
+        body = parse_json(data, MOST_MEMORY)
+    except NotJson as error:
+        raise Refusal(400, f"the body: {error}", code="not_json") from None
     if not isinstance(body, dict):
         raise Refusal(400, "the body is not a JSON object", code="not_an_object")
     return body
-
-
-def _containers(data: bytes | bytearray) -> int:
-    return data.count(b"{") + data.count(b"[")
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in values:
-            raise Refusal(400, f"{name[:40]!r} stands twice in one object", name[:40], "duplicate_key")
-        values[name] = value
-    return values

@@ -10,7 +10,7 @@ import pytest
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking, Sampling
-from aha.serving.chat_model import Model
+from aha.serving.chat.model import ServedModel
 from tests.servers import talk
 from tests.serving.chats import fresh_model, served, url
 from tests.serving.ways import FAULTS, faulty
@@ -19,12 +19,12 @@ CALLS = 64
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(tmp_path_factory: pytest.TempPathFactory) -> ServedModel:
     return fresh_model(tmp_path_factory.mktemp("faults") / "small")
 
 
 @pytest.mark.slow
-def test_64_in_flight_through_a_way_that_fails_lose_nothing_and_count_nothing_twice(model: Model, tmp_path: Path) -> None:
+def test_64_in_flight_through_a_way_that_fails_lose_nothing_and_count_nothing_twice(model: ServedModel, tmp_path: Path) -> None:
     talks = talk(*(f"{number} + {number}?" for number in range(CALLS)))
     sampling = Sampling(0.8, 0.95, 16)
     asking = Asking(seed=5, in_flight=CALLS, attempt_s=4.0, deadline_s=60.0, pause_s=0.05, cache=str(tmp_path))

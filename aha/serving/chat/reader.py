@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -100,35 +102,106 @@ class Split:
 
 
 @dataclass
-class Reading:
-    """One reply while it comes. `tokens` counts all, `reasoning` those of the thought with its tags."""
+class StopText:
+    """Text up to that of some words which is whole first; what may become one of them is held back. `found`: one of them has come."""
+
+    words: tuple[str, ...]
+    found: bool = False
+    _held: str = ""
+
+    def take(self, text: str) -> str:
+        """What can be told now."""
+        if self.found:
+            return ""
+        self._held += text
+        if ends := [(place + len(word), place) for word in self.words if (place := self._held.find(word)) >= 0]:
+            told, self._held, self.found = self._held[: min(ends)[1]], "", True
+            return told
+        sizes = (size for word in self.words for size in range(1, min(len(word), len(self._held) + 1)) if self._held.endswith(word[:size]))
+        kept = max(sizes, default=0)
+        told, self._held = self._held[: len(self._held) - kept], self._held[len(self._held) - kept :]
+        return told
+
+    def rest(self) -> str:
+        """What was held back and became none of the words."""
+        told, self._held = self._held, ""
+        return told
+
+
+@dataclass
+class ReplyReader:
+    """One reply while it comes. `silent`: tokens that say nothing. `stop`: words before which the reply ends. `split`: whether a thought
+    is told apart from what is said, and `opened` whether the prompt has opened it.
+
+    `tokens` counts all, `reasoning` those of the thought with its tags."""
 
     tokenizer: Tokenizer
-    opened: bool
+    opened: bool = False
+    split: bool = True
+    stop: tuple[str, ...] = ()
+    silent: frozenset[int] = frozenset()
     tokens: int = 0
     reasoning: int = 0
     texts: dict[Kind, str] = field(default_factory=lambda: {"thought": "", "said": ""})
 
     def __post_init__(self) -> None:
-        self._letters, self._split = Letters(self.tokenizer), Split(self.opened)
+        self._letters, self._stop, self._split = Letters(self.tokenizer), StopText(self.stop), Split(self.opened)
+        self._ended = False
 
     @property
     def thought(self) -> str | None:
         """None where there is none; empty where it is empty."""
-        return self.texts["thought"] if self._split.thought else None
+        return self.texts["thought"] if self.split and self._split.thought else None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether one of the words has come before which the reply ends."""
+        return self._stop.found
 
     def take(self, token: int) -> list[Piece]:
-        """What one more token adds; a stop token is counted and says nothing."""
+        """What one more token adds."""
+        if self.stopped:
+            return []
         self.tokens += 1
         before = self._split.answering
-        pieces = [] if token in self.tokenizer.stop else self._split.take(self._letters.take(token))
-        if self._split.thought and not before:
+        pieces = [] if token in self.silent else self._parted(self._stop.take(self._letters.take(token)))
+        if self.split and self._split.thought and not before:
             self.reasoning = self.tokens
         return self._kept(pieces)
 
+    def take_all(self, tokens: Sequence[int]) -> list[Piece]:
+        """What a whole reply says; as `take` of each token and then `end`, in one go."""
+        if self.stop or self.tokens:
+            return [piece for token in tokens for piece in self.take(token)] + self.end()
+        spoken = [token for token in tokens if token not in self.silent]
+        self.tokens, self._ended = len(tokens), True
+        pieces = self._kept([*self._parted(self.tokenizer.decode(spoken)), *(self._split.rest() if self.split else [])])
+        if self.split and self._split.thought:
+            self.reasoning = self._thinking(tokens) if self._split.answering else len(tokens)
+        return pieces
+
     def end(self) -> list[Piece]:
         """What was held back."""
-        return self._kept([*self._split.take(self._letters.rest()), *self._split.rest()])
+        if self._ended:
+            return []
+        self._ended = True
+        rest = self._parted(self._stop.take(self._letters.rest()) + self._stop.rest())
+        return self._kept([*rest, *(self._split.rest() if self.split else [])])
+
+    def _parted(self, text: str) -> list[Piece]:
+        if self.split:
+            return self._split.take(text)
+        return [("said", text)] if text else []
+
+    def _thinking(self, tokens: Sequence[int]) -> int:
+        """How many of the tokens it takes until the thought has ended."""
+
+        def over(count: int) -> bool:
+            said = Split(self.opened)
+            said.take(self.tokenizer.decode([token for token in tokens[:count] if token not in self.silent]))
+            return said.answering
+
+        return bisect_left(range(len(tokens)), True, key=over)
 
     def _kept(self, pieces: list[Piece]) -> list[Piece]:
         for kind, text in pieces:

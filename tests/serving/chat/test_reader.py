@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.backends.hf import HFTokenizer, load_tokenizer
-from aha.serving.chat_reading import Letters, Reading, Split
+from aha.serving.chat.reader import Letters, ReplyReader, Split, StopText
 from aha.template import END_THINK, THINK, apart
 
 PARTS = st.sampled_from([THINK, END_THINK, "<", "</", "<th", "</think", " ", "\n\n", "a", "b c", "是", "<answer>", "�"])
@@ -67,18 +67,64 @@ def test_a_letter_of_several_tokens_comes_when_it_is_whole(text: str) -> None:
 def test_tokens_of_the_thought_are_counted_with_their_tags() -> None:
     tokens = [*TINY.encode("<think>"), *TINY.encode("a b c"), *TINY.encode("</think>"), *TINY.encode(" d"), TINY.stop[0]]
     thinking = len(tokens) - len(TINY.encode(" d")) - 1
-    reading = Reading(TINY, opened=False)
+    reader = ReplyReader(TINY, silent=frozenset(TINY.stop))
     for token in tokens:
-        reading.take(token)
-    reading.end()
-    assert (reading.tokens, reading.reasoning) == (len(tokens), thinking)
-    assert reading.texts == {"thought": "a b c", "said": "d"}
-    assert reading.thought == "a b c"
+        reader.take(token)
+    reader.end()
+    assert (reader.tokens, reader.reasoning) == (len(tokens), thinking)
+    assert reader.texts == {"thought": "a b c", "said": "d"}
+    assert reader.thought == "a b c"
 
 
 def test_a_reply_without_a_thought_has_none_and_counts_none() -> None:
-    reading = Reading(TINY, opened=False)
+    reader = ReplyReader(TINY, silent=frozenset(TINY.stop))
     for token in TINY.encode("hello you"):
-        reading.take(token)
-    reading.end()
-    assert (reading.thought, reading.reasoning, reading.texts["said"]) == (None, 0, "hello you")
+        reader.take(token)
+    reader.end()
+    assert (reader.thought, reader.reasoning, reader.texts["said"]) == (None, 0, "hello you")
+
+
+# --- stop words, and a whole reply at once --------------------------------------------------------------------------------
+
+WORDS = st.lists(st.text(alphabet="ab", min_size=1, max_size=3), max_size=3).map(tuple)
+
+
+@given(st.lists(st.text(alphabet="abc", max_size=4), max_size=8), WORDS)
+def test_text_ends_before_the_stop_word_that_is_whole_first_however_it_comes(pieces: list[str], words: tuple[str, ...]) -> None:
+    text = "".join(pieces)
+    stop = StopText(words)
+    told = "".join(stop.take(piece) for piece in pieces) + stop.rest()
+    whole = [(end, end - len(word)) for end in range(len(text) + 1) for word in words if text[:end].endswith(word)]
+    assert told == (text[: min(whole)[1]] if whole else text)
+    assert stop.found == bool(whole)
+
+
+@given(st.text(alphabet="abc", max_size=20), WORDS)
+def test_letter_by_letter_no_more_is_told_than_will_stay(text: str, words: tuple[str, ...]) -> None:
+    stop, whole = StopText(words), StopText(words)
+    final = whole.take(text) + whole.rest()
+    told = ""
+    for letter in text:
+        told += stop.take(letter)
+        assert final.startswith(told)
+
+
+@given(st.lists(st.sampled_from([*"abc <>/", "<think>", "</think>", "<answer>"]), max_size=20), st.booleans(), st.booleans(), st.booleans())
+def test_a_whole_reply_says_and_counts_what_its_tokens_do_one_by_one(pieces: list[str], opened: bool, split: bool, ended: bool) -> None:
+    tokens = [token for piece in pieces for token in TINY.encode(piece)] + [TINY.stop[0]] * ended
+    one, other = (ReplyReader(TINY, opened, split, silent=frozenset(TINY.stop)) for _ in range(2))
+    for token in tokens:
+        one.take(token)
+    one.end()
+    other.take_all(tokens)
+    assert (one.texts, one.thought, one.tokens, one.reasoning) == (other.texts, other.thought, other.tokens, other.reasoning)
+
+
+def test_a_stop_word_ends_the_reply_in_the_thought_as_in_the_answer() -> None:
+    reader = ReplyReader(TINY, stop=("STOP",), silent=frozenset(TINY.stop))
+    for token in TINY.encode("<think>one STOP two</think> three"):
+        reader.take(token)
+        if reader.stopped:
+            break
+    reader.end()
+    assert reader.stopped and reader.texts == {"thought": "one", "said": ""}

@@ -1,0 +1,266 @@
+"""Decoding with keys and values in buckets: a model's own layers, but for attention, which is ours where the model lets it be.
+
+A model takes part whose attention goes through Hugging Face's table of attention functions. Whether it does, and comes to the same
+numbers, is tried out on a few tokens before it is believed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from aha.backends.buckets import Bucket, Shapes, width_for
+from aha.backends.cache import RowCache
+from aha.backends.causal import logit_scaling
+from aha.backends.decoder import Decoder, Entry
+from aha.backends.hf import context_of
+from aha.backends.plain_decoder import PlainDecoder, body_of
+from aha.backends.prefixes import MULTIPLE, PrefixReading, Tokens
+
+NAME = "aha_buckets"
+HEAD_BYTES = 64 << 20  # of logits at a time
+PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23), (29,))
+PROBE_STEPS = 3
+APART = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}  # of the logits' spread
+
+
+class BucketDecoder:
+    """All rows in one pass through the layers; attention bucket by bucket."""
+
+    def __init__(self, model: PreTrainedModel, shapes: Shapes) -> None:
+        self.model: Any = model
+        self._body, self._head = body_of(model), model.get_output_embeddings()
+        self._scale, self._softcap = logit_scaling(model)
+        self._layers = model.config.get_text_config().num_hidden_layers
+        self._last_position = (context_of(model.config) or sys.maxsize) - 1
+        self._shapes = shapes
+        self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask of no account, so that none of rows by columns is made
+        self._numbers = 0  # of rows, ever
+        self._order: list[int] = []  # the batch
+        self._size: dict[int, int] = {}
+        self._buckets: dict[int, Bucket] = {}
+        self._changed = True
+        self._inside_B = self._outside_B = self._size_B = torch.zeros(0, dtype=torch.long)
+        self.spans: list[tuple[int, int, Bucket]] = []
+
+    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixReading:
+        return PrefixReading.of(self._body, self._layers, prefixes, step)
+
+    @torch.inference_mode()
+    def enter(self, entries: Sequence[Entry]) -> None:
+        numbers = range(self._numbers, self._numbers + len(entries))
+        self._numbers += len(entries)
+        self._order += numbers
+        self._changed = True
+        together: dict[tuple[int, RowCache | None], list[tuple[int, int]]] = {}
+        for number, entry in zip(numbers, entries, strict=True):
+            self._size[number] = entry.size
+            cache, row = entry.reading.states(entry.place) or (None, 0)
+            together.setdefault((width_for(entry.size + 1), cache), []).append((number, row))
+        for (width, cache), rows in together.items():
+            bucket = self._bucket(width)
+            slots = bucket.reserve(len(rows))
+            if cache is not None:
+                _copy(cache, [row for _, row in rows], bucket, slots)
+            bucket.rows += [number for number, _ in rows]
+
+    @torch.inference_mode()
+    def keep(self, rows: Sequence[int]) -> None:
+        stay = [self._order[row] for row in rows]
+        gone = set(self._order) - set(stay)
+        self._order, self._changed = stay, True
+        for bucket in self._buckets.values():
+            if slots := [slot for slot, number in enumerate(bucket.rows) if number in gone]:
+                bucket.drop(slots)
+        for number in gone:
+            del self._size[number]
+
+    @torch.inference_mode()
+    def logits(self, token_B: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        self._move_on()
+        if self._changed:
+            self._arrange()
+        rows = len(self._order)
+        padded = -(-rows // MULTIPLE) * MULTIPLE
+        token_P, position_P = token_B.new_zeros(padded), token_B.new_zeros(padded)
+        token_P[:rows] = token_B[self._inside_B]
+        position_P[:rows] = self._size_B.clamp(max=self._last_position)
+        for first, until, bucket in self.spans:
+            bucket.begin_step(self._size_B[first:until])
+        with _attending(self.model.config):
+            hidden_P1D = self._body(
+                input_ids=token_P[:, None],
+                position_ids=position_P[:, None],
+                attention_mask=self._ready,
+                use_cache=False,
+                decoder_rows=self,
+            ).last_hidden_state
+        self._size_B += 1
+        for number in self._order:
+            self._size[number] += 1
+        yield from self._headed(hidden_P1D[:, 0], rows)
+
+    def _headed(self, hidden_PD: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
+        hidden_BD = hidden_PD[self._outside_B]
+        step = max(MULTIPLE, HEAD_BYTES // (4 * self._head.out_features) // MULTIPLE * MULTIPLE)
+        for first in range(0, rows, step):
+            part = slice(first, min(rows, first + step))
+            hidden_RD = hidden_BD[first : first + step]
+            logits_RV = self._head(hidden_RD)[: part.stop - first]
+            if self._scale != 1.0:
+                logits_RV = logits_RV * self._scale
+            if self._softcap is not None:
+                logits_RV = self._softcap * torch.tanh(logits_RV / self._softcap)
+            yield part, logits_RV
+
+    def _bucket(self, width: int) -> Bucket:
+        return self._buckets.setdefault(width, Bucket(width, self._shapes))
+
+    def _move_on(self) -> None:
+        """Rows without room for one more token go into the next wider bucket."""
+        for width in sorted(self._buckets):
+            bucket = self._buckets[width]
+            if slots := [slot for slot, number in enumerate(bucket.rows) if self._size[number] >= width]:
+                wider = self._bucket(width_for(width + 1))
+                place = wider.reserve(len(slots))
+                index = torch.tensor(slots, device=self._shapes.device)
+                for old, new in zip((*bucket.keys, *bucket.values), (*wider.keys, *wider.values), strict=True):
+                    new[place, :, :width] = old[index]
+                wider.rows += [bucket.rows[slot] for slot in slots]
+                bucket.drop(slots)
+                self._changed = True
+
+    def _arrange(self) -> None:
+        """The rows bucket by bucket, and the way there and back; those that fill the batch up come last and go nowhere."""
+        device = self._shapes.device
+        self.spans = []
+        inside: list[int] = []
+        for width in sorted(self._buckets):
+            if rows := self._buckets[width].rows:
+                self.spans.append((len(inside), len(inside) + len(rows), self._buckets[width]))
+                inside += rows
+        place = {number: row for row, number in enumerate(self._order)}
+        self._inside_B = torch.tensor([place[number] for number in inside], device=device)
+        back = torch.zeros(-(-len(inside) // MULTIPLE) * MULTIPLE, dtype=torch.long, device=device)
+        back[self._inside_B] = torch.arange(len(inside), device=device)
+        self._outside_B = back
+        self._size_B = torch.tensor([self._size[number] for number in inside], device=device)
+        self._changed = False
+
+
+def _copy(cache: RowCache, rows: Sequence[int], bucket: Bucket, slots: slice) -> None:
+    """The first columns of a reading's rows into a bucket; those that are no row's own are masked, or written over."""
+    index = torch.tensor(list(rows), device=bucket.shapes.device)
+    width = min(cache.length, bucket.width)
+    for layer, keys, values in zip(cache.rows, bucket.keys, bucket.values, strict=True):
+        assert layer.keys is not None and layer.values is not None
+        keys[slots, :, :width] = layer.keys[:, :, :width].index_select(0, index)
+        values[slots, :, :width] = layer.values[:, :, :width].index_select(0, index)
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    softcap: float | None = None,
+    sliding_window: int | None = None,
+    decoder_rows: BucketDecoder | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """One token of each row against all of the row, [rows, 1, heads, size], as Hugging Face's models call it."""
+    assert decoder_rows is not None
+    layer: int = module.layer_idx  # type: ignore[assignment]  # every attention module of Hugging Face's has one
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    out = query.new_zeros(query.shape[0], 1, query.shape[1], value.shape[-1])
+    for first, until, bucket in decoder_rows.spans:
+        bucket.write(layer, key[first:until, :, 0], value[first:until, :, 0])
+        keys, values = bucket.keys[layer][: until - first], bucket.values[layer][: until - first]
+        out[first:until, 0] = _attended(query[first:until, :, 0], keys, values, bucket.mask(sliding_window), scale, softcap)
+    return out, None
+
+
+def _attended(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
+    """[rows, heads, size]. Queries that share a head of keys go together. Products in less than float32 are PyTorch's own kernel's."""
+    rows, heads = query_NHD.shape[0], keys.shape[1]
+    query_NKGD = query_NHD.reshape(rows, heads, -1, query_NHD.shape[-1])
+    if softcap is None and (query_NHD.dtype != torch.float32 or query_NHD.device.type != "cpu"):
+        return F.scaled_dot_product_attention(query_NKGD, keys, values, attn_mask=mask, scale=scale).flatten(1, 2)
+    score_NKGW = torch.matmul(query_NKGD * scale, keys.transpose(-1, -2))
+    if softcap is not None:
+        score_NKGW = softcap * torch.tanh(score_NKGW / softcap)
+    share_NKGW = torch.softmax(score_NKGW.add_(mask), -1)
+    return torch.matmul(share_NKGW, values).flatten(1, 2)
+
+
+@contextmanager
+def _attending(config: Any) -> Iterator[None]:
+    """Attention goes by buckets. The models look up its name at every call."""
+    settings = config.get_text_config()
+    before = settings._attn_implementation
+    settings._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        settings._attn_implementation = before
+
+
+ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
+ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)
+
+
+# --- whether a model takes part ---------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def shapes_of(model: PreTrainedModel) -> Shapes:
+    """Of the keys and values that the model's layers hand to a cache."""
+    reading = PrefixReading.of(body_of(model), model.config.get_text_config().num_hidden_layers, [(0,)], None)
+    reading.go_on()
+    cache = reading.passes[0].cache
+    keys = [layer.keys for layer in cache.rows if layer.keys is not None]
+    values = [layer.values for layer in cache.rows if layer.values is not None]
+    shapes = [tuple((states.shape[1], states.shape[3]) for states in side) for side in (keys, values)]
+    return Shapes(shapes[0], shapes[1], keys[0].dtype, keys[0].device)
+
+
+@torch.inference_mode()
+def takes_buckets(model: PreTrainedModel, shapes: Shapes) -> bool:
+    """Whether decoding by buckets comes to the model's own logits, on rows of different lengths of which one leaves."""
+    if not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
+        return False
+    own = list(_probed(model, PlainDecoder(model)))
+    try:
+        ours = list(_probed(model, BucketDecoder(model, shapes)))
+    except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, KeyError):  # a family whose attention is not in the table
+        return False
+    spread = float(torch.cat([logits.flatten() for logits in own]).float().std())
+    apart = max(float((mine - theirs).abs().max()) for mine, theirs in zip(ours, own, strict=True))
+    return apart <= APART[shapes.dtype] * max(spread, 1e-6)
+
+
+def _probed(model: PreTrainedModel, decoder: Decoder) -> Iterator[Tensor]:
+    size = model.get_output_embeddings().out_features
+    prompts = [tuple(token % size for token in row) for row in PROBE]
+    reading = decoder.read([prompt[:-1] for prompt in prompts], None)
+    while not reading.go_on():
+        pass
+    decoder.enter([Entry(reading, place, len(prompt) - 1) for place, prompt in enumerate(prompts)])
+    token_B = torch.tensor([prompt[-1] for prompt in prompts], device=model.device)
+    for step in range(PROBE_STEPS):
+        yield torch.cat([logits.float().clone() for _, logits in decoder.logits(token_B)])
+        if step == 0:
+            decoder.keep([0, 2])
+            token_B = token_B[[0, 2]]
+        token_B = (token_B + 1) % size

@@ -1,0 +1,1 @@
+"""A model behind OpenAI's protocol: requests, prompts, the thread that samples, and replies."""

@@ -1,0 +1,221 @@
+"""Requests of many clients to one engine: a thread that samples for all of them at once, and lets each come and go at any token."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aha.errors import AhaError
+from aha.sampling.scheduler import FinishedRow, RowRequest, RowSettings, SampledToken, Scheduler, SchedulerLimits, Tokens, TopTokens
+from aha.serving.refusal import Refusal
+from aha.types import Completion
+
+WAIT_S = 0.5
+READING = 256  # tokens of prompts that are read between two tokens of the batch: no reply waits longer for a neighbour's prompt
+ENGINE_ENDED = Refusal(500, "the engine ended", kind="server_error")
+ENDING = Refusal(503, "the server is ending", code="server_ending", kind="server_error")
+
+
+class Batches(Protocol):
+    """An engine that samples in batches, one at a time."""
+
+    @property
+    def context(self) -> int | None: ...
+
+    def scheduler(self, limits: SchedulerLimits) -> Scheduler: ...
+
+    def affordable_tokens(self) -> int:
+        """How many tokens of prompts and replies a quarter of the memory that is free now holds."""
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """The next token of reply `number`, of a job whose tokens are told as they are sampled."""
+
+    number: int
+    token: int
+    top: TopTokens | None = None
+
+
+@dataclass(frozen=True)
+class WholeSample:
+    """Reply `number` is whole."""
+
+    number: int
+    completion: Completion
+
+
+JobEvent = NextToken | WholeSample | Refusal
+
+
+@dataclass(eq=False)
+class Job:
+    """One prompt of a request, and a reply for each seed. `live`: tokens are told as they are sampled. `first`: the number of the first
+    reply. `rows`: the numbers of those under way, by row."""
+
+    prompt: Tokens
+    settings: RowSettings
+    seeds: tuple[int, ...]
+    live: bool = False
+    first: int = 0
+    rows: dict[int, int] = field(default_factory=dict)
+
+
+Letters = list[tuple[Job, JobEvent]]
+
+
+class EngineThread:
+    """One thread that owns the engine: it takes in what comes between two tokens, and lets go whoever has gone.
+
+    `tell` gets what became of jobs, in this thread, once a step. `most`: the replies that may wait for a place in the batch."""
+
+    def __init__(self, engine: Batches, tell: Callable[[Letters], None], limits: SchedulerLimits | None = None, most: int = 256) -> None:
+        self.engine, self.most = engine, most
+        self.limits = limits or SchedulerLimits(rows=256, reading=READING)
+        self.served = self.failures = 0
+        self._steps = 0  # of batches that have failed
+        self._tell = tell
+        self._scheduler = engine.scheduler(self.limits)
+        self._jobs: dict[int, Job] = {}  # by row
+        self._coming: deque[Job] = deque()
+        self._going: deque[tuple[Job, int | None]] = deque()
+        self._changed = threading.Condition()
+        self._closed = self._stopped = False
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread.start()
+
+    # --- from any thread ----------------------------------------------------------------------------------------------
+
+    def put(self, job: Job) -> None:
+        """Take a job on. Refused with 503 where too many wait, or where the engine is ending."""
+        with self._changed:
+            if self._closed:
+                raise ENDING
+            under_way = self.waiting + self.running
+            if under_way and under_way + len(job.seeds) > self.limits.rows + self.most:
+                raise Refusal(503, f"{under_way} replies are under way: come back later", code="queue_full", kind="server_error")
+            self._coming.append(job)
+            self._changed.notify()
+
+    def let_go(self, job: Job, number: int | None = None) -> None:
+        """Nobody waits for this reply any more, or for any of the job. No harm where it has ended."""
+        with self._changed:
+            self._going.append((job, number))
+            self._changed.notify()
+
+    @property
+    def steps(self) -> int:
+        """Tokens that were sampled for the whole batch, ever."""
+        return self._steps + self._scheduler.steps
+
+    @property
+    def waiting(self) -> int:
+        """Replies that have no place in the batch yet."""
+        return sum(len(job.seeds) for job in tuple(self._coming)) + self._scheduler.waiting
+
+    @property
+    def running(self) -> int:
+        """Replies that are in the batch."""
+        return self._scheduler.running
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still works."""
+        return self._thread.is_alive()
+
+    def close(self, timeout_s: float) -> bool:
+        """Take nothing more on; whether what was taken on ended in time. What did not is broken off."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout=timeout_s)
+        whole = not self.alive
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join(timeout=WAIT_S)
+        return whole
+
+    # --- in the engine's thread -----------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            while self._take_in():
+                self._step()
+            self._end(ENDING)
+        except BaseException:
+            self._end(ENGINE_ENDED)
+            raise
+
+    def _take_in(self) -> bool:
+        """Whoever has come and gone since the last token; whether there is, or will be, something to do."""
+        with self._changed:
+            while not (self._coming or self._going or self._jobs or self._closed):
+                self._changed.wait(timeout=WAIT_S)
+            coming, self._coming = self._coming, deque()
+            going, self._going = self._going, deque()
+            for job in coming:
+                self._add(job)
+        for job, number in going:
+            for row in [row for row, sample in job.rows.items() if number is None or sample == number]:
+                self._scheduler.cancel(row)
+                self._forget(row)
+        return (bool(self._jobs) and not self._stopped) or not self._closed
+
+    def _add(self, job: Job) -> None:
+        self.served += 1
+        try:
+            for number, seed in enumerate(job.seeds, start=job.first):
+                row = self._scheduler.add(RowRequest(job.prompt, seed, job.settings), live=job.live)
+                job.rows[row], self._jobs[row] = number, job
+        except AhaError as error:
+            for row in list(job.rows):
+                self._scheduler.cancel(row)
+                self._forget(row)
+            self._tell([(job, Refusal(400, str(error), "max_tokens", "context_length_exceeded"))])
+
+    def _forget(self, row: int) -> int:
+        return self._jobs.pop(row).rows.pop(row)
+
+    def _step(self) -> None:
+        letters: Letters = []
+        try:
+            for event in self._scheduler.step():
+                job = self._jobs[event.row]
+                match event:
+                    case SampledToken(row, token, top):
+                        letters.append((job, NextToken(job.rows[row], token, top)))
+                    case FinishedRow(row, completion):
+                        letters.append((job, WholeSample(self._forget(row), completion)))
+        except (AhaError, RuntimeError, ValueError) as error:  # out of memory is one of these; the next batch may fit
+            letters = self._failed(error)
+        if letters:
+            self._tell(letters)
+
+    def _failed(self, error: Exception) -> Letters:
+        """Jobs that were in the batch fail; those that wait begin anew with another batch."""
+        self.failures += 1
+        begun = self._scheduler.begun
+        jobs = list(dict.fromkeys(self._jobs.values()))
+        failed = [job for job in jobs if begun & job.rows.keys()]
+        self._jobs.clear()
+        self._steps += self._scheduler.steps
+        self._scheduler = self.engine.scheduler(self.limits)
+        for job in jobs:
+            job.rows.clear()
+            if job not in failed:
+                self.served -= 1
+                self._add(job)
+        return [(job, Refusal(500, f"the engine failed: {error}", kind="server_error")) for job in failed]
+
+    def _end(self, refusal: Refusal) -> None:
+        """However the thread ended, nobody is left waiting."""
+        with self._changed:
+            self._closed = True
+            left = [*dict.fromkeys(self._jobs.values()), *self._coming]
+            self._coming.clear()
+        if left:
+            self._tell([(job, refusal) for job in left])

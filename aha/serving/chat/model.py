@@ -1,0 +1,149 @@
+"""The model behind the server: its name, how it is asked, and how long a reply it has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from aha.errors import BadInput
+from aha.protocols import Compute, Sampling, Tokenizer
+from aha.sampling.scheduler import RowSettings, Tokens
+from aha.serving.chat.jobs import Batches
+from aha.serving.chat.request import ChatRequest, CompletionRequest, ReplyOptions
+from aha.serving.refusal import Refusal
+from aha.template import END_THINK, THINK, R1Zero, Short
+from aha.types import Conversation
+
+Form = Literal["auto", "chat", "short", "r1-zero"]
+LONGEST = 32_768  # tokens of a reply, as the paper asks for
+USUAL = Sampling(temperature=0.6, top_p=0.95, max_tokens=LONGEST)
+TAIL = 16  # tokens at the end of a prompt in which a thought may be opened
+
+
+class ChatTokenizer(Tokenizer, Protocol):
+    """A tokenizer whose chat template takes options. `begin`: what stands before a plain text."""
+
+    @property
+    def options(self) -> frozenset[str]: ...
+
+    @property
+    def begin(self) -> tuple[int, ...]: ...
+
+    def prompt(self, text: str) -> list[int]: ...
+
+    def chat(self, conversation: Conversation, options: Mapping[str, Any] = ...) -> list[int]: ...
+
+
+@dataclass(frozen=True)
+class ServedPrompt:
+    """Token ids, and whether they open the thought."""
+
+    tokens: Tokens
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """`vocabulary`: how many tokens the model knows. `usual`: what holds where the client says nothing, as far as there is room."""
+
+    name: str
+    engine: Batches
+    tokenizer: ChatTokenizer
+    vocabulary: int
+    form: Literal["chat", "short", "r1-zero"]
+    usual: Sampling = USUAL
+
+    def chat_prompt(self, request: ChatRequest) -> ServedPrompt:
+        """What the engine is asked with. Refusal for another model, for an option that the template does not know, and where the template
+        refuses the conversation."""
+        self._check_name(request.options)
+        messages = request.conversation.messages
+        if not request.begun:
+            return self.prompt(request.conversation, request.template)
+        return self.prompt(Conversation(messages[:-1]), request.template, messages[-1].content)
+
+    def prompt(self, conversation: Conversation, template: Mapping[str, Any] | None = None, begun: str = "") -> ServedPrompt:
+        """A conversation as the model reads it; `begun`: how the reply to it begins."""
+        try:
+            tokens = self._asked(conversation, template or {})
+            opened = self.tokenizer.decode(tokens[-TAIL:]).rstrip().endswith(THINK)
+            if opened and begun.lstrip().startswith(THINK):  # the template has written it before
+                begun = begun.lstrip().removeprefix(THINK).lstrip("\n")
+            tokens += self.tokenizer.encode(begun)
+        except BadInput as error:
+            raise Refusal(400, f"the model's chat template refuses this: {error}", "messages", "invalid_value") from None
+        thought = THINK * opened + begun
+        return ServedPrompt(tuple(tokens), thought.lstrip().startswith(THINK) and END_THINK not in thought)
+
+    def text_prompts(self, request: CompletionRequest) -> list[ServedPrompt]:
+        """The same of texts that stand for themselves. Refusal for another model."""
+        self._check_name(request.options)
+        texts = [self.tokenizer.prompt(prompt) if isinstance(prompt, str) else prompt for prompt in request.prompts]
+        return [ServedPrompt(tuple(tokens)) for tokens in texts]
+
+    def settings(self, options: ReplyOptions, prompt: Tokens, usual_tokens: int | None = None) -> RowSettings:
+        """How a reply to a prompt is sampled. Refusal where the model has no room for it."""
+        stop = options.stop_tokens if options.ignore_end else (*self.tokenizer.stop, *options.stop_tokens)
+        most = self.room(len(prompt), options.max_tokens or usual_tokens, options.min_tokens)
+        return RowSettings(options.temperature, options.top_p, most, options.min_tokens, tuple(dict.fromkeys(stop)), options.top)
+
+    def room(self, prompt: int, wanted: int | None, least: int = 0) -> int:
+        """The most tokens of the reply to a prompt of so many; Refusal where the model has no room for it."""
+        context = self.engine.context
+        left = None if context is None else context - prompt
+        needed = max(wanted or 1, least, 1)
+        if left is not None and left < needed:
+            words = f"the model has {context} tokens of context; the prompt takes {prompt} and the reply {needed} or more"
+            raise Refusal(400, words, "messages" if left < 1 else "max_tokens", "context_length_exceeded")
+        usual = self.usual.max_tokens if context is None else min(self.usual.max_tokens, max(1, context // 2))
+        return wanted or max(least, usual if left is None else min(usual, left))
+
+    def _check_name(self, options: ReplyOptions) -> None:
+        if options.model != self.name:
+            message = f"there is no model {options.model[:80]!r} here; there is {self.name!r}"
+            raise Refusal(404, message, "model", "model_not_found")
+
+    def _asked(self, conversation: Conversation, template: Mapping[str, Any]) -> list[int]:
+        known = self.tokenizer.options if self.form == "chat" else frozenset()
+        if unknown := sorted(template.keys() - known):
+            name = "reasoning_effort" if unknown[0] == "reasoning_effort" else "chat_template_kwargs"
+            words = f"the model's chat template knows no {unknown[0][:40]}; it knows {', '.join(sorted(known)) or 'no options'}"
+            raise Refusal(400, words, name, "unsupported_parameter")
+        if self.form == "chat":
+            return list(self.tokenizer.chat(conversation, template))
+        return list(self.tokenizer.prompt(_base(conversation, self.form)))
+
+
+def _base(conversation: Conversation, form: Literal["short", "r1-zero"]) -> str:
+    """A conversation as text for a model that knows no roles: its first question in the template, each later turn after the same words."""
+    system = "\n\n".join(message.content for message in conversation.messages if message.role == "system")
+    said = ""
+    for message in conversation.messages:
+        match message.role, bool(said):
+            case "user", False:
+                question = f"{system}\n\n{message.content}" if system else message.content
+                said = (Short() if form == "short" else R1Zero()).prompt(question)
+            case "user", True:
+                said += f"\n{Short().prompt(message.content)}" if form == "short" else f" User: {message.content}. Assistant:"
+            case "assistant", _:
+                said += f" {message.content}"
+    return said
+
+
+def open_model(model: str, compute: Compute, form: Form = "auto", usual: Sampling = USUAL) -> ServedModel:
+    """A folder, a hub's name or "tiny". `form` "auto": the model's own chat template; the tiny world's prompt for what has its tokenizer;
+    the paper's Table 1 where there is no chat template."""
+    from aha.backends.hf import load_tokenizer
+    from aha.backends.torch_engine import open_engine
+    from aha.tasks.vocabulary import CHAT_TEMPLATE
+
+    engine, tokenizer = open_engine(model, compute), load_tokenizer(model)
+    template = tokenizer.template
+    if form == "chat" and not template:
+        raise BadInput(f"--template chat: the tokenizer of {model} has no chat template; use short or r1-zero")
+    own: Literal["chat", "short", "r1-zero"] = "r1-zero" if not template else "short" if template == CHAT_TEMPLATE else "chat"
+    folder = Path(model).expanduser()
+    name = folder.resolve().name if folder.is_dir() else model
+    return ServedModel(name, engine, tokenizer, engine.vocabulary, own if form == "auto" else form, usual)

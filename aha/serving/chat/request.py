@@ -1,0 +1,199 @@
+"""What a client asks for, from a body that was read as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aha.protocols import Sampling
+from aha.serving.chat.parameters import Parameters
+from aha.serving.refusal import Refusal
+from aha.types import Conversation, Message
+
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+EMPTY_FIELDS = ("refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content", "reasoning", "reasoning_details")
+MOST_SAMPLES = 64
+MOST_PROMPTS = 128
+MOST_STOPS, LONGEST_STOP = 16, 500
+MOST_TOP = 20
+COMPLETION_TOKENS = 16  # of /v1/completions where the client names no limit, as OpenAI's has it
+
+
+@dataclass(frozen=True)
+class ReplyOptions:
+    """What the two ways to ask have in common. `max_tokens` and `seed` are None where the client leaves them to the server; `top`: of how
+    many of the likeliest tokens log-probabilities are wanted, None: of none, not even the sampled one."""
+
+    model: str
+    temperature: float
+    top_p: float
+    max_tokens: int | None
+    min_tokens: int
+    seed: int | None
+    samples: int
+    stop: tuple[str, ...]
+    stop_tokens: tuple[int, ...]
+    ignore_end: bool
+    top: int | None
+    stream: bool
+    usage: bool
+
+    @classmethod
+    def read(cls, parameters: Parameters, usual: Sampling, vocabulary: int, top: int | None) -> ReplyOptions:
+        """`usual` holds the temperature and the top_p used when the request gives none."""
+        stream = parameters.flag("stream")
+        max_tokens = _limit(parameters)
+        min_tokens = parameters.count("min_tokens", 0) or 0
+        if max_tokens is not None and min_tokens > max_tokens:
+            raise Refusal(400, f"min_tokens is {min_tokens} and max_tokens {max_tokens}", "min_tokens", "invalid_value")
+        return cls(
+            model=_model(parameters),
+            temperature=parameters.number("temperature", usual.temperature, 0.0, 2.0),
+            top_p=parameters.number("top_p", usual.top_p, 1e-9, 1.0),
+            max_tokens=max_tokens,
+            min_tokens=min_tokens,
+            seed=parameters.count("seed", -(1 << 63)),
+            samples=parameters.count("n", 1, MOST_SAMPLES) or 1,
+            stop=parameters.texts("stop", MOST_STOPS, LONGEST_STOP),
+            stop_tokens=parameters.counts("stop_token_ids", 1_000, vocabulary),
+            ignore_end=parameters.flag("ignore_eos"),
+            top=top,
+            stream=stream,
+            usage=_usage(parameters, stream),
+        )
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """`begun`: the last message is a reply to go on with. `template`: options of the model's own chat template."""
+
+    options: ReplyOptions
+    conversation: Conversation
+    begun: bool
+    template: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, body: dict[str, Any], usual: Sampling, vocabulary: int) -> ChatRequest:
+        """Refusal where a parameter is not understood."""
+        parameters = Parameters(body)
+        options = ReplyOptions.read(parameters, usual, vocabulary, _top_of_chat(parameters))
+        begun = parameters.flag("continue_final_message")
+        if parameters.flag("add_generation_prompt", usual=not begun) == begun:
+            words = "add_generation_prompt is true where a reply begins, false where continue_final_message goes on with one"
+            raise Refusal(400, words, "add_generation_prompt", "invalid_value")
+        template = parameters.record("chat_template_kwargs")
+        if (effort := parameters.text("reasoning_effort")) is not None:
+            template = {**template, "reasoning_effort": effort}
+        conversation = Conversation(_messages(parameters.get("messages"), begun))
+        parameters.refuse_rest()
+        return cls(options, conversation, begun, template)
+
+
+@dataclass(frozen=True)
+class CompletionRequest:
+    """Texts, or tokens, to go on with."""
+
+    options: ReplyOptions
+    prompts: tuple[str | tuple[int, ...], ...]
+
+    @classmethod
+    def read(cls, body: dict[str, Any], usual: Sampling, vocabulary: int) -> CompletionRequest:
+        """Refusal where a parameter is not understood."""
+        parameters = Parameters(body)
+        options = ReplyOptions.read(parameters, usual, vocabulary, parameters.count("logprobs", 0, MOST_TOP))
+        prompts = _prompts(parameters.get("prompt"), vocabulary)
+        parameters.refuse_rest()
+        if len(prompts) * options.samples > MOST_PROMPTS:
+            raise Refusal(
+                400, f"{len(prompts)} prompts, {options.samples} samples each: at most {MOST_PROMPTS} replies", "prompt", "invalid_value"
+            )
+        return cls(options, prompts)
+
+
+def _model(parameters: Parameters) -> str:
+    if not (model := parameters.text("model")):
+        raise Refusal(400, "model is missing: /v1/models lists what there is", "model", "missing_required_parameter")
+    return model
+
+
+def _limit(parameters: Parameters) -> int | None:
+    limits = [parameters.count(name, 1) for name in ("max_completion_tokens", "max_tokens")]
+    if None not in limits and limits[0] != limits[1]:
+        raise Refusal(400, f"max_completion_tokens is {limits[0]} and max_tokens {limits[1]}", "max_tokens", "invalid_value")
+    return limits[0] or limits[1]
+
+
+def _usage(parameters: Parameters, stream: bool) -> bool:
+    options = Parameters(record := parameters.record("stream_options"))
+    if record and not stream:
+        raise Refusal(400, "stream_options is for streams: it needs stream true", "stream_options", "invalid_value")
+    usage = options.flag("include_usage")
+    options.flag("include_obfuscation")  # against eavesdroppers on the way, of whom there are none on this machine
+    if options.flag("continuous_usage_stats"):
+        raise Refusal(400, "continuous_usage_stats is not supported here: leave it out", "stream_options", "unsupported_parameter")
+    options.refuse_rest(())
+    return usage
+
+
+def _top_of_chat(parameters: Parameters) -> int | None:
+    wanted, top = parameters.flag("logprobs"), parameters.count("top_logprobs", 0, MOST_TOP)
+    if top and not wanted:
+        raise Refusal(400, f"top_logprobs is {top}: it needs logprobs true", "top_logprobs", "invalid_value")
+    return (top or 0) if wanted else None
+
+
+def _messages(value: Any, begun: bool) -> tuple[Message, ...]:
+    if not isinstance(value, list) or not value:
+        raise Refusal(400, "messages has to be a list of one message or more", "messages", "invalid_value")
+    messages = tuple(_message(message, f"messages[{place}]") for place, message in enumerate(value))
+    if begun and messages[-1].role != "assistant":
+        raise Refusal(400, "continue_final_message: the last message has to be the assistant's", "messages", "invalid_value")
+    if not begun and messages[-1].role != "user":
+        words = "the last message has to be the user's; continue_final_message goes on with one of the assistant's"
+        raise Refusal(400, words, "messages", "invalid_value")
+    return messages
+
+
+def _message(value: Any, where: str) -> Message:
+    """An old reply's `reasoning_content` is left out, as the model was taught."""
+    if not isinstance(value, dict) or not isinstance(value.get("role"), str) or "content" not in value:
+        raise Refusal(400, f"{where}: a message has a role and a content", where, "invalid_value")
+    if (role := value["role"]) not in ROLES:
+        raise Refusal(400, f"{where}: its role is {role[:40]!r}; there are {', '.join(ROLES)}", where, "invalid_value")
+    for name, given in value.items():
+        known = name in ("role", "content") or (name in EMPTY_FIELDS and (not given or name.startswith("reasoning")))
+        if not known and given is not None:
+            raise Refusal(400, f"{where}: {name[:40]} is not supported in a message", f"{where}.{name[:40]}", "unsupported_parameter")
+    return Message(ROLES[role], _content(value["content"], where))  # type: ignore[arg-type]  # ROLES has no others
+
+
+def _content(value: Any, where: str) -> str:
+    parts = value if isinstance(value, list) else [{"type": "text", "text": value}]
+    texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        raise Refusal(400, f"{where}: its content has to be text", f"{where}.content", "invalid_value")
+    return _letters("".join(map(str, texts)))
+
+
+def _prompts(value: Any, vocabulary: int) -> tuple[str | tuple[int, ...], ...]:
+    """One text or list of tokens, or a list of several."""
+    one = isinstance(value, str) or (isinstance(value, list) and value and all(type(token) is int for token in value))
+    prompts = [value] if one else value
+    if not isinstance(prompts, list) or not 0 < len(prompts) <= MOST_PROMPTS:
+        raise Refusal(
+            400, f"prompt has to be a text, a list of tokens, or a list of up to {MOST_PROMPTS} of either", "prompt", "invalid_value"
+        )
+    return tuple(_prompt(prompt, f"prompt[{place}]", vocabulary) for place, prompt in enumerate(prompts))
+
+
+def _prompt(value: Any, where: str, vocabulary: int) -> str | tuple[int, ...]:
+    if isinstance(value, str) and value:
+        return _letters(value)
+    if isinstance(value, list) and value and all(type(token) is int and 0 <= token < vocabulary for token in value):
+        return tuple(value)
+    raise Refusal(400, f"{where} has to be a text, or tokens from 0 to {vocabulary - 1}, and not empty", "prompt", "invalid_value")
+
+
+def _letters(text: str) -> str:
+    """Half a surrogate pair, which JSON can carry, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,248 @@
+"""A model behind HTTP in OpenAI's form: `/v1/chat/completions` and `/v1/completions`, whole or streamed token by token, `/v1/models`,
+`/tokenize`, `/health`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from aha.sampling.scheduler import SchedulerLimits
+from aha.sampling.seeds import seed_for
+from aha.serving.chat.jobs import READING, EngineThread, Job
+from aha.serving.chat.mailbox import LoopMailbox, LoopPost
+from aha.serving.chat.model import ServedModel, ServedPrompt
+from aha.serving.chat.reader import ReplyReader
+from aha.serving.chat.request import COMPLETION_TOKENS, ChatRequest, CompletionRequest, ReplyOptions
+from aha.serving.chat.response import Choice, ReplyResponse, Way, seconds_since_1970
+from aha.serving.refusal import Refusal
+from aha.serving.web.access import AccessRules
+from aha.serving.web.body import Bodies
+from aha.serving.web.connections import ConnectionLimits
+from aha.serving.web.listener import Listener
+from aha.serving.web.responses import GONE, EventStream, Json, event, handlers
+
+ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
+CLOSING_S = 10.0
+PATHS = "/v1/chat/completions, /v1/completions, /v1/models, /tokenize and /health"
+Read = Callable[[dict[str, Any]], "Asked"]
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """`rows`, `cache_tokens`: the most replies, and tokens of them and their prompts, in the batch. `queue`: the most replies that wait for
+    a place in it. `seed`: of replies whose client gives none."""
+
+    rows: int = 256
+    cache_tokens: int | None = None
+    queue: int = 256
+    seed: int = 0
+    limits: ConnectionLimits = ConnectionLimits()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was read: its prompts and how they are gone on with."""
+
+    way: Way
+    options: ReplyOptions
+    prompts: Sequence[ServedPrompt]
+
+
+class ChatServer:
+    """Clients before one engine."""
+
+    def __init__(
+        self, model: ServedModel, host: str, port: int, rules: AccessRules | None = None, settings: ServerSettings | None = None
+    ) -> None:
+        self.model, self.settings = model, settings or ServerSettings()
+        self._created, self._numbers = seconds_since_1970(), count()
+        self._busy, self._idle = 0, threading.Condition()
+        self._bodies = Bodies((rules or AccessRules()).largest)
+        self._listener = Listener(self._app(rules or AccessRules()), host, port, self.settings.limits)
+        self.port = self._listener.port
+        self._prompting = ThreadPoolExecutor(1, thread_name_prefix="prompts")  # a tokenizer is one thread's at a time
+        self._post = LoopPost()
+        limits = SchedulerLimits(self.settings.rows, self.settings.cache_tokens, reading=READING)
+        self.engine = EngineThread(model.engine, self._post.send, limits, self.settings.queue)
+
+    def __enter__(self) -> Self:
+        self._listener.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.engine.close(0.0)
+        self._listener.stop()
+        self._prompting.shutdown(wait=False, cancel_futures=True)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take on nothing more and wait for what was taken on; whether all of it was answered. A client that comes meanwhile is told 503,
+        and what has not ended by then ends with an error that says so."""
+        ended = self.engine.close(timeout_s)
+        with self._idle:
+            return self._idle.wait_for(lambda: self._busy == 0, timeout=CLOSING_S) and ended
+
+    # --- addresses ------------------------------------------------------------------------------------------------------
+
+    def _app(self, rules: AccessRules) -> Starlette:
+        routes = [
+            Route("/health", self._health),
+            Route("/v1/models", self._models),
+            Route("/v1/models/{name:path}", self._one_model),
+            Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            Route("/v1/completions", self._completions, methods=["POST"]),
+            Route("/tokenize", self._tokenize, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, middleware=rules.middleware(), exception_handlers=handlers(PATHS))
+
+    async def _health(self, request: Request) -> Response:
+        engine = self.engine
+        counts = {"waiting": engine.waiting, "running": engine.running, "served": engine.served, "steps": engine.steps}
+        return Json({"status": "ok" if engine.alive else "ended", **counts}, 200 if engine.alive else 503)
+
+    async def _models(self, request: Request) -> Response:
+        return Json({"object": "list", "data": [self._card()]})
+
+    async def _one_model(self, request: Request) -> Response:
+        if (name := request.path_params["name"]) != self.model.name:
+            raise Refusal(404, f"there is no model {name[:80]!r} here; there is {self.model.name!r}", "model", "model_not_found")
+        return Json(self._card())
+
+    def _card(self) -> dict[str, Any]:
+        card = {"id": self.model.name, "object": "model", "created": self._created, "owned_by": "aha"}
+        return {**card, "max_model_len": self.model.engine.context}
+
+    async def _chat(self, request: Request) -> Response:
+        return await self._reply(request, self._asked_chat)
+
+    async def _completions(self, request: Request) -> Response:
+        return await self._reply(request, self._asked_completion)
+
+    async def _tokenize(self, request: Request) -> Response:
+        """A conversation, or a text, as the model reads it, in vLLM's form."""
+        asked = await self._asked(request, self._asked_chat_or_text)
+        tokens = list(asked.prompts[0].tokens)
+        return Json({"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens})
+
+    # --- one request ----------------------------------------------------------------------------------------------------
+
+    def _asked_chat(self, body: dict[str, Any]) -> Asked:
+        request = ChatRequest.read(body, self.model.usual, self.model.vocabulary)
+        return Asked("chat", request.options, [self.model.chat_prompt(request)])
+
+    def _asked_completion(self, body: dict[str, Any]) -> Asked:
+        request = CompletionRequest.read(body, self.model.usual, self.model.vocabulary)
+        return Asked("text", request.options, self.model.text_prompts(request))
+
+    def _asked_chat_or_text(self, body: dict[str, Any]) -> Asked:
+        return self._asked_completion(body) if "prompt" in body else self._asked_chat(body)
+
+    async def _asked(self, request: Request, read: Read) -> Asked:
+        async with self._bodies.of(request) as body:
+            return await asyncio.get_running_loop().run_in_executor(self._prompting, read, body)
+
+    async def _reply(self, request: Request, read: Read) -> Response:
+        self._answering(1)
+        jobs: list[Job] = []
+        try:
+            asked = await self._asked(request, read)
+            jobs = self._jobs(asked)
+            mailbox, response = self._post.box(jobs), self._response(asked, jobs)
+            for job in jobs:
+                self.engine.put(job)
+            if asked.options.stream:
+                return EventStream(_streamed(response, mailbox), lambda: self._end(jobs))
+            reply = await _whole(request, response, mailbox)
+        except BaseException:
+            self._end(jobs)
+            raise
+        self._end(jobs)
+        return reply or Response(status_code=GONE)
+
+    def _jobs(self, asked: Asked) -> list[Job]:
+        """One for each prompt. Without a seed of the client's, one of the request's number."""
+        options = asked.options
+        first = seed_for(self.settings.seed, next(self._numbers)) if options.seed is None else options.seed
+        jobs = []
+        for place, prompt in enumerate(asked.prompts):
+            settings = self.model.settings(options, prompt.tokens, COMPLETION_TOKENS if asked.way == "text" else None)
+            seeds = tuple((first + number) % (1 << 63) for number in range(options.samples))
+            jobs.append(Job(prompt.tokens, settings, seeds, _live(options), place * options.samples))
+        return jobs
+
+    def _response(self, asked: Asked, jobs: Sequence[Job]) -> ReplyResponse:
+        options = asked.options
+        choices = [
+            Choice(ReplyReader(self.model.tokenizer, prompt.opened, asked.way == "chat", options.stop, self._silent(options)))
+            for prompt in asked.prompts
+            for _ in range(options.samples)
+        ]
+        return ReplyResponse(
+            asked.way,
+            self.model.name,
+            choices,
+            sum(len(prompt.tokens) for prompt in asked.prompts),
+            self.model.tokenizer,
+            _live(options),
+            options.top is not None,
+            options.usage,
+            lambda number: self.engine.let_go(jobs[number // options.samples], number),
+        )
+
+    def _silent(self, options: ReplyOptions) -> frozenset[int]:
+        return frozenset((*self.model.tokenizer.stop, *options.stop_tokens))
+
+    def _end(self, jobs: Sequence[Job]) -> None:
+        """Nobody waits for these jobs any more, whether they are whole or not."""
+        for job in jobs:
+            self.engine.let_go(job)
+        self._post.close(jobs)
+        self._answering(-1)
+
+    def _answering(self, more: int) -> None:
+        """A request is begun (1) or wholly answered (-1)."""
+        with self._idle:
+            self._busy += more
+            self._idle.notify_all()
+
+
+def _live(options: ReplyOptions) -> bool:
+    """Whether tokens are wanted as they come: to be told, to be looked at for a stop word, or with their log-probabilities."""
+    return options.stream or bool(options.stop) or options.top is not None
+
+
+async def _whole(request: Request, response: ReplyResponse, mailbox: LoopMailbox) -> Response | None:
+    """The reply in one piece; None where the client has left."""
+    whole = asyncio.ensure_future(response.whole(mailbox))
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((whole, gone), return_when=asyncio.FIRST_COMPLETED)
+        return Json(await whole) if whole.done() else None
+    finally:
+        whole.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _streamed(response: ReplyResponse, mailbox: LoopMailbox) -> AsyncIterator[str]:
+    """Server-sent events; an error after the first of them is an event, too."""
+    try:
+        async for chunk in response.chunks(mailbox, ALIVE_S):
+            yield ": keep-alive\n\n" if chunk is None else event(chunk)
+        yield "data: [DONE]\n\n"
+    except Refusal as refusal:
+        yield event(refusal.body())
