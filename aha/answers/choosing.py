@@ -15,6 +15,7 @@ from aha.answers.announcing import announcements
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import own_part
 from aha.answers.numbers import rational
+from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import ending
 from aha.answers.words import INVISIBLE, bare, folded
 from aha.types import Wrong
@@ -78,11 +79,20 @@ _JUDGED = re.compile(  # something is said of these letters, other than that the
 _DENIED = re.compile(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
 )
+_DENIED_AFTER = re.compile(r"(?i)[)\].\s]*(?:이|가|は|が)?\s*(?:아닙|아니|では?(?:あり|ない)|じゃ|(?:is|was)\s+(?:too|impossible)\b)")
+_DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
+_HEDGED = re.compile(
+    r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
+    r"|\bif \w+ is\b|\binstead of\s*\Z"
+)
 _ALSO = re.compile(
     r"(?-i:\b([A-Z]))\b\s*(?:is|are|could be|may be|might be|would be)\s+(?:also|equally|both)\s+(?:correct|right|possible|true|valid)",
     re.I,
 )
-_NEGATED = re.compile(r"(?i)\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|none|except)\b|n['’]t\b|不|非|错")
+_NEGATED = re.compile(
+    r"(?i)\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
+    r"|anything but)\b|n['’]t\b|不|非|错"
+)
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED = re.compile(
@@ -134,7 +144,7 @@ def _statements(text: str) -> list[_Statement]:
 
 def _last_box(text: str) -> list[_Statement]:
     """The last box that holds something; with the one before it where they stand side by side."""
-    found = [box for box in boxes(text) if not is_mention(box[0])]
+    found = [box for box in boxes(text) if not is_mention(box[0]) and around(text, box) is not DENIED]
     if not found:
         return []
     content, start, _ = found[-1]
@@ -205,6 +215,8 @@ class _Reader:
             return but[2] if but[2] in self.letters and positive == (but[1].lower() in ("none", "nothing")) else NONE
         if len({*_LISTED.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question said again
+        if _DOUBTED.match(text) or "~~" in text:
+            return NONE
         text = _FILLER.sub("", text, count=1)
         if self.several:
             return self._several(text)
@@ -237,8 +249,10 @@ class _Reader:
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """The letter, unless what follows denies it, adds another, takes it back, or is the text of another option."""
-        if _DENIED.match(rest):
+        if _DENIED.match(rest) or _DENIED_AFTER.match(rest):
             return NONE
+        if _HEDGED.search(rest):
+            return SEVERAL
         if corrected := _INSTEAD.search(rest):
             return self.statement(rest[corrected.end() :], announced=True)
         another = _ANOTHER.match(rest)

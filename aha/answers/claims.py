@@ -39,6 +39,7 @@ JOINT = re.compile(
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
+_COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -162,7 +163,7 @@ def _first_line(text: str) -> str:
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
             return text.removeprefix(opening).partition(closing)[0].strip()
-    line = text.partition("\n")[0].strip()
+    line = _COPULA.sub("", text.partition("\n")[0].strip())
     return line.rstrip("}") if line.endswith("}") and line.count("}") > line.count("{") else line
 
 

@@ -52,6 +52,7 @@ SUSPECT = frozenset(
     ).split()
 )
 SAYS_MORE = re.compile(
-    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|and (?:above|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
+    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
+    rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
     rf"[-–—]{{2}}|[不非‰]|아니|아닙|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过"
 )

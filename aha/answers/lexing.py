@@ -47,6 +47,7 @@ _CHECKED = re.compile(
 _BRACED = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
 _BRACED_LOG = re.compile(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
+_NO_NOUN = re.compile(r"(?i)\b(?:times\s+[a-z]|per mille|(?:any|every)thing but)")
 _RANGE = re.compile(r"(?<=[0-9])--(?=[0-9])")
 _DATE = re.compile(r"(?<![0-9])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])")
 _DOTTED = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
@@ -211,8 +212,8 @@ def spelled(text: str) -> list[str]:
 def tokens(text: str, *, letters: bool = False) -> list[Token]:
     """The tokens of a clean text; Unreadable where a sign is none of mathematics or there are too many. `letters`: after a number, the m
     of `5 m/s` is a unit."""
-    if _RANGE.search(text) or _DATE.search(text):
-        raise Unreadable("a range or a date")
+    if _RANGE.search(text) or _DATE.search(text) or _NO_NOUN.search(text):
+        raise Unreadable("a range, a date or an operation in words")
     lexer = _Lexer(text, letters)
     at = 0
     while at < len(text):
@@ -369,6 +370,8 @@ class _Lexer:
         )
 
     def _han(self, text: str) -> None:
+        if text not in _HAN and SAYS_MORE.search(text):
+            raise Unreadable(f"the words {text!r}")
         if (relation := _HAN.get(text)) is not None:
             return self._add(*relation)
         if text in ("或", "或者"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aha.answers.lexicon import SAYS_MORE, SCALES, SUSPECT
+from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.units import known_unit
 
 LONGEST = 600
@@ -33,10 +33,11 @@ _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|deter
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
 _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
-_JUDGED = re.compile(r"(?i)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|.*\bminus\b|.*\b(?:times|plus) \w")
+_IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
+_JUDGED = re.compile(r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w")
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
 _OPERATES = re.compile(
-    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|negative|divisible|sum|product|difference|ratio"
+    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|negative|divisible|number|sum|product|difference|ratio"
     r"|average|mean|reciprocal|opposite|logarithm)\s+(?:of\s+)?\W*\Z"
 )
 _FIRMLY = re.compile(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
@@ -73,7 +74,7 @@ class _Piece:
     text: str
 
 
-def claimed_formula(text: str, *, marked: bool) -> str | None:
+def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
     """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
     text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
     if "~~" in text:
@@ -85,7 +86,7 @@ def claimed_formula(text: str, *, marked: bool) -> str | None:
             if place and not marked and _UNFINISHED.search(sentences[place - 1]):
                 return None
             bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", each) for each in sentences[place - 1 : place + 1])
-            return None if bare else _claimed(_PARENTHESIS.sub(" ", sentence), marked=marked)
+            return None if bare else _claimed(_PARENTHESIS.sub(" ", sentence), marked=marked, boxed=boxed)
         if SAYS_MORE.search(sentence) and not _CLOSING.match(sentence.strip()):
             return None
     return None
@@ -116,7 +117,7 @@ def _sentences(text: str) -> list[str]:
     return [each for each in (*found, text[begun:]) if each.strip(" .*_#\n")]
 
 
-def _claimed(sentence: str, *, marked: bool) -> str | None:
+def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     pieces = _pieces(sentence)
     clauses = [found.end() for found in _NEW_CLAUSE.finditer(sentence) if any(piece.start >= found.end() for piece in pieces)]
     clauses = [end for end in clauses if not any(piece.start < end < piece.end for piece in pieces)]
@@ -124,6 +125,8 @@ def _claimed(sentence: str, *, marked: bool) -> str | None:
         found.end() for found in _IT_IS.finditer(sentence) if pieces and pieces[0].end <= found.start() and pieces[-1].start >= found.end()
     ]
     begun = max(clauses, default=0)
+    if boxed and any(piece.start < begun for piece in pieces):
+        return None
     pieces = [piece for piece in pieces if piece.start >= begun]
     if not pieces:
         return None
@@ -179,12 +182,15 @@ def _with_noun(formula: str, after: str) -> str | None:
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
         return formula
     after = _FURTHER.sub("", after)
-    if _JUDGED.match(after):
+    if _JUDGED.search(after) and not _IS_ANSWER.match(after):
         return None
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
     if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
         return None
+    if after[0] in "万亿千百十" and not known_unit(after):
+        return f"{formula}{after[0]}"
     scale = words[0].lower().removesuffix("s") if words else ""
+    scale = "million" if words and (scale in PARTS or words[0].lower() == "halves") else scale
     return f"{formula} {words[0]}" if scale in SCALES or (words and known_unit(words[0])) else formula
 
 

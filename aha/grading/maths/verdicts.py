@@ -50,7 +50,12 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     if gold.node is None:
         return None
     node = said.node
-    if is_degrees(gold.node) and not is_degrees(node) and _speaks_of_degrees(answer, claimed.text):
+    if (
+        is_degrees(gold.node)
+        and not is_degrees(node)
+        and not is_call(node, *LISTS, "set", "unit")
+        and _speaks_of_degrees(answer, claimed.text)
+    ):
         node = Call("°", (node,))
     found = _compared(gold, node, settings)
     units = _spelled_units(gold)
@@ -153,7 +158,7 @@ def _says_words(gold: Reading, claimed: Claim) -> bool:
 
 def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
     """The formula that a sentence claims, or what it says that something is: "it will be a Monday"."""
-    formula = claimed_formula(claimed.text, marked=claimed.marked)
+    formula = claimed_formula(claimed.text, marked=claimed.marked, boxed=claimed.boxes > 0) if claimed.boxes < 2 else None
     if formula is None or gold.node is None:
         return False if gold.node is not None or gold.words else None
     said = read(formula)
@@ -196,7 +201,7 @@ def number_claimed(claimed: Claim) -> Value | Wrong:
     reading = read(text)
     node = reading.node
     if node is None or any(name.startswith("text:") for name in symbols(node)):
-        formula = claimed_formula(text, marked=claimed.marked) if not reading.clock else None
+        formula = claimed_formula(text, marked=claimed.marked, boxed=claimed.boxes > 0) if not reading.clock and claimed.boxes < 2 else None
         if formula is None:
             return Wrong("no number that is claimed in words that are understood")
         reading = read(formula)
