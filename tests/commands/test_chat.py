@@ -78,7 +78,7 @@ def test_a_thought_is_dim_on_a_terminal_and_nothing_moves_its_cursor(capsys: pyt
     for kind, text in (("thought", "a\x1b[2J"), ("thought", "b"), ("said", "c\n")):
         shown.take(kind, text)  # type: ignore[arg-type]
     shown.end()
-    assert capsys.readouterr().out == "\x1b[2ma\\x1b[2Jb\x1b[0m\n\nc\n\x1b[0m\n"
+    assert capsys.readouterr().out == "\x1b[2ma\\u001b[2Jb\x1b[0m\n\nc\n\x1b[0m\n"
 
 
 def test_who_stops_listening_stops_the_engine() -> None:
