@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 from aha.backends.checkpoint.config import attention, causal_class, read_config
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder, model_folder
@@ -21,6 +22,8 @@ from aha.errors import BadInput
 from aha.protocols import DType
 
 PROBE = (2, 3, 5, 7, 11, 13)
+
+logging.disable_progress_bar()  # the bars of libraries would tear our own lines
 
 
 def load_config(model: str) -> Any:

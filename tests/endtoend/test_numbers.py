@@ -14,6 +14,7 @@ from tests.endtoend.world import write_recipe
 
 POISON = """
 import torch
+from aha.learning.losses import grpo
 
 @dataclass(frozen=True)
 class Poisoned(Grpo):
@@ -23,7 +24,7 @@ class Poisoned(Grpo):
             outputs = replace(outputs, logp_M=outputs.logp_M * torch.nan)
         if self.where == "gradient":
             outputs.logp_M.register_hook(lambda gradient: gradient * torch.inf)
-        total, metrics = super().__call__(outputs, batch)
+        total, metrics = grpo(self, outputs, batch)
         return (total * torch.nan if self.where == "loss" else total), metrics
 
 RL = replace(RL, loss=Poisoned())
@@ -87,15 +88,20 @@ def test_a_reward_that_is_not_finite_ends_the_run_with_one_line_that_names_it(va
     command = warm.start("run", recipe, "--out", tmp_path / "run", "--no-preflight")
     assert command.code == 2, command.said
     last = command.said.splitlines()[-1]
-    assert last.startswith("aha: reward 'broken' returned") and last.endswith("a finite number or Abstained is needed"), command.said
+    assert (
+        last.startswith("aha: reward 'broken' on problem countdown-")
+        and "returned" in last
+        and last.endswith("a finite number or Abstained is needed")
+    ), command.said
     assert "Traceback" not in command.said
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [CALM, ALONE], ids=["equal rewards", "one sample left"])
-def test_groups_that_cannot_be_compared_train_nothing_and_give_no_nan(more: str, warm: Warm, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("more", "code"), [(CALM, 0), (ALONE, 1)], ids=["equal rewards", "one sample left"])
+def test_groups_that_cannot_be_compared_train_nothing_and_give_no_nan(more: str, code: int, warm: Warm, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "calm.py", warm.model, more=more)
-    command = warm.run("run", recipe, "--out", tmp_path / "run", "--no-preflight")
+    command = warm.start("run", recipe, "--out", tmp_path / "run", "--no-preflight")
+    assert command.code == code, command.said  # where three replies in four are not judged, no step is reached, and the run says so
     record = Record(tmp_path / "run")
     assert {line["skipped"] for line in record.metrics()} == {0.0}, command.said
     assert "NaN" not in (tmp_path / "run/metrics.jsonl").read_text()
