@@ -22,6 +22,8 @@ _NOTHING_SAID = re.compile(  # "the answer is correct" announces nothing
     r"(?i)(?:correct|right|clear|helpful|reasonable|consistent|valid|verified|complete|obtained|based|as|what|given|found|of|in|boxed)\b"
 )
 _DENIED = re.compile(r"(?i)\b(?:not|never|cannot|no|nicht|pas|nie)\b|n't\b|[不非]|не ")
+_TURNED = re.compile(r"(?:ist|lautet) die (?:\w+ )?\Z")
+_DOUBTS = re.compile(r"(?i)\b(?:doubt|disagree|not (?:think|believe|sure)|mistake is to|somebody says|n['’]t (?:think|believe))\b[^.\n]*\Z")
 _WRONG = re.compile(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
 _SHORT = re.compile(r"[ \t]*A:[ \t]*(?=\S)")
 
@@ -41,7 +43,11 @@ def announcements(text: str) -> Iterator[tuple[int, int]]:
 
 def _announced(text: str, key: re.Match[str]) -> int | None:
     """Where the claim begins that this word announces; `None` where it announces none."""
+    if _TURNED.search(text, max(0, key.start() - 24), key.start()) and text[key.end() : key.end() + 1] == " ":
+        return key.end() + 1  # "Also ist die Antwort 31"
     calls = _CALLS.match(text, key.end())
+    if _DOUBTS.search(text, max(0, key.start() - 60), key.start()):
+        return None
     if calls is None or _WRONG.search(text, max(0, key.start() - 12), key.start()):
         return None
     spoken = calls.group().strip(" \t*_")

@@ -35,7 +35,7 @@ def boxes(text: str) -> list[Box]:
             at = near + 2
             continue
         at = match.end()
-        end = (closing.get(at) if closing is not None else _close(text, at)) if text[at : at + 1] == "{" else None
+        end = (closing.get(at) if closing is not None else closes(text, at)) if text[at : at + 1] == "{" else None
         if end is None and closing is None:  # from now on each brace is looked at once only
             closing = _closing(text)
         if end is not None:
@@ -51,7 +51,7 @@ def is_mention(content: str) -> bool:
     return len(content) < 60 and _MENTION.fullmatch(content) is not None
 
 
-def _close(text: str, at: int) -> int | None:
+def closes(text: str, at: int) -> int | None:
     """The place of the brace that closes the one at a place."""
     depth = 0
     for brace in _BRACE.finditer(text, at):

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxes, is_mention
-from aha.answers.claims import own_part
+from aha.answers.claims import first_line, own_part, unstyled
 from aha.answers.numbers import rational
 from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import ending
@@ -41,7 +41,7 @@ _CHOOSES = re.compile(
     rf"| should be)\s+(?-i:{_LETTER_NEXT})"
 )
 _CORRECT = re.compile(
-    r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:the\s+)?"
+    r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my|our)\s+)?"
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
     r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确|が正解|が正しい|이 정답|가 정답)"
@@ -80,6 +80,12 @@ _DENIED = re.compile(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
 )
 _DENIED_AFTER = re.compile(r"(?i)[)\].\s]*(?:이|가|は|が)?\s*(?:아닙|아니|では?(?:あり|ない)|じゃ|(?:is|was)\s+(?:too|impossible)\b)")
+_CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
+_DOUBTS_IT = re.compile(
+    r"(?i)(?:\b(?:doubt|disagree|mistake is to|not (?:think|believe|sure)|n['’]t (?:think|believe))\b[^.\n]*"
+    r"|\b(?:people|many|some|others?|students|they|you)\s+(?:would |might |may )?(?:choose|chose|pick|select"
+    r"|opt for))\s*(?:answer|it is|it['’]s|that)?\W*\Z"
+)
 _DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED = re.compile(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
@@ -148,9 +154,11 @@ def _last_box(text: str) -> list[_Statement]:
     if not found:
         return []
     content, start, _ = found[-1]
+    if _CROSSED.search(content):
+        return []
     if len(found) > 1 and found[-2][0].strip() != content.strip() and _BETWEEN_BOXES.fullmatch(text[found[-2][2] : start]):
         content = f"{found[-2][0]} , {content}"
-    return [_Statement(start, content, boxed=True)]
+    return [_Statement(start, unstyled(content), boxed=True)]
 
 
 def _spoken(text: str) -> Iterator[_Statement]:
@@ -158,8 +166,9 @@ def _spoken(text: str) -> Iterator[_Statement]:
     begins = [begins for _, begins in zip(range(LAST), (each for _, each in announcements(text)), strict=False)]
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in _INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
-        line = said.lstrip(" \t\n*_:#").partition("\n")[0]
-        yield _Statement(place + said.find(line), line)
+        line = first_line(said.lstrip(" \t\n*_:#"))
+        if not _DOUBTS_IT.search(text, max(0, place - 70), place):
+            yield _Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
         yield _Statement(found.start(), found[1] or found[2] or "")
 
@@ -231,10 +240,12 @@ class _Reader:
 
     def _several(self, text: str) -> str | Wrong:
         """The letters that a statement begins with, as far as its sentence goes."""
+        if re.match(r"(?i)[^.;\n]*?\b(?:is|are)\s+(?:not|wrong|incorrect|false)\b", text) and not re.search(r"(?i)because|since", text):
+            return NONE
         for part in (
             text,
             _SENTENCE.split(text, maxsplit=1)[0],
-            re.split(r"(?i)\s+(?:because|since|as|are|is)\b|[:(]", text, maxsplit=1)[0],
+            re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \(", text, maxsplit=1)[0],
         ):
             if (found := self._set(part)) is not NONE:
                 return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aha.answers.announcing import announcements
-from aha.answers.boxes import boxed, boxes, is_mention
+from aha.answers.boxes import boxed, boxes, closes, is_mention
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached
 
@@ -39,7 +39,21 @@ JOINT = re.compile(
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
+_NOT_THAT = re.compile(r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z")
 _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
+_LEADS = re.compile(
+    r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
+    r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
+    r"|that) gives)\s+(?P<said>[^\n]+)\Z"
+)
+_STYLED = re.compile(
+    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
+    r"|\\(?:underline|emph|texttt|mathtt|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
+)
+_ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
+_LABEL = re.compile(
+    r"(?i)\A\s*(?:\\text\w{0,2}\s*\{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}|(?:the )?(?:final )?answer(?:\s+is|\s*[:=]))\s*"
+)
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -71,7 +85,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     if how == "whole":
         return Claim(text.strip(), marked=True)
     text = own_part(text)
-    found = _marked(text, how)
+    found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
         return Claim("" if how in ("box", "line") else text.strip(), marked=False)
     said, ends = found
@@ -87,12 +101,30 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     since = hashes + len(HASHES) if hashes >= 0 else 0
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
-            if line := _first_line(text[since + begins :]):
-                return Claim(_opened_whole(line), marked=True), text.find(line, since + begins)
+            if line := first_line(text[since + begins :]):
+                return Claim(unstyled(_NOT_THAT.sub("", _opened_whole(line))), marked=True), text.find(line, since + begins)
     if hashes >= 0:
-        line = _first_line(text[since:])
+        line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)
     return None
+
+
+def _led(text: str) -> tuple[Claim, int] | None:
+    """What the last sentence says after "so we get", "the result is": a formula of any form, read whole."""
+    text = text.rstrip()
+    found = _LEADS.search(text, max(0, len(text) - _USUALLY))
+    return (Claim(unstyled(found["said"].strip()), marked=True), found.start("said")) if found else None
+
+
+def unstyled(text: str) -> str:
+    """A claim without colours, sizes, lines and the word "Answer:" around it."""
+    if "\\" not in text and "nswer" not in text:
+        return text
+    text = _STYLED.sub("", text)
+    text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
+    while (whole := text.strip()).startswith("{") and whole.endswith("}") and closes(whole, 0) == len(whole) - 1 and "," not in whole:
+        text = whole[1:-1]
+    return _LABEL.sub("", text)
 
 
 def _corrected(said: Claim, rest: str) -> Claim:
@@ -130,7 +162,7 @@ def _group(text: str) -> tuple[list[str], int, bool]:
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
         if held is not DENIED:
-            said.insert(0, held.text)
+            said.insert(0, unstyled(held.text))
             ends = ends or held.end
         elif said:
             return said, ends, True
@@ -157,7 +189,7 @@ def _opened_whole(line: str) -> str:
     return group[0].text
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
     """The line, or the formula that is set apart; a brace that closes `\\text{Answer: }` is none of it."""
     text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):

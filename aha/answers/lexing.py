@@ -157,7 +157,7 @@ class Token:
 
 def clean(text: str) -> str:
     """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = _CHECKED.sub("", latex(text))
+    text = _CHECKED.sub("", latex(text)).replace("…", "...")
     if "\\" in text:
         if _STYLE.search(text):
             text = _STYLE.sub(" ", text)

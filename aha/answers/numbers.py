@@ -76,7 +76,8 @@ def _last_side(node: Node) -> Node:
         sides.reverse()
     if any(symbols(side) for side in sides[1:]) or (named and not _names(sides[0])):
         return node
-    if not named and any(_arithmetic(side) != _arithmetic(sides[-1]) for side in sides):
+    steps = any(is_call(each, "+") for side in sides for each in nodes(side))
+    if not (named and steps) and any(_arithmetic(side) != _arithmetic(sides[-1]) for side in (sides[1:] if named else sides)):
         return node
     return sides[-1]
 

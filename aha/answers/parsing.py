@@ -35,7 +35,7 @@ class _Parser(Operands):
             found.append(self.relation())
         if len(found) == 1:
             return found[0]
-        if "or" not in kinds and ";" not in kinds and (spent := _time(found)) is not None:
+        if "or" not in kinds and ";" not in kinds and (spent := _in_parts(found, every_kind=kinds == {"and"})) is not None:
             return spent
         name = "or" if "or" in kinds else "and" if "and" in kinds else "parts" if ";" in kinds else "list"
         return Call(name, tuple(found))
@@ -153,6 +153,9 @@ class _Parser(Operands):
             if self.sees("^"):
                 self.next()
                 node = self.raised(node)
+            elif self.sees("_") and isinstance(node, Num) and node.value.denominator == 1:
+                self.next()
+                node = Call("base", (Sym(str(node.value)), Sym(self.raw())))
             elif self.here.kind == "scale":
                 node = Call("scaled", (node, Num(Fraction(self.next().text))))
             elif self.sees("!", "%", "°", "'", "prime"):
@@ -182,14 +185,17 @@ class _Parser(Operands):
             return self.raised(node) if self.sees("^") and self.next() else node
 
 
-def _time(found: list[Node]) -> Node | None:
-    """1 hour and 30 minutes as one time; `None` for anything else."""
-    sizes = list[Fraction]()
+def _in_parts(found: list[Node], *, every_kind: bool) -> Node | None:
+    """1 hour and 30 minutes, 9 dollars and 5 cents as one quantity; `None` for anything else."""
+    sizes, kinds = list[Fraction](), set[object]()
     for each in found:
         measure = unit(each.args[1].name) if isinstance(each, Call) and each.name == "unit" and isinstance(each.args[1], Sym) else None
-        if measure is None or measure.kinds != (("time", 1),) or (sizes and sizes[-1] <= measure.size):
+        if measure is None or (sizes and sizes[-1] <= measure.size):
             return None
         sizes.append(measure.size)
+        kinds.add(measure.kinds)
+    if len(kinds) != 1 or not (every_kind or kinds == {(("time", 1),)}):
+        return None
     return Call("compound", tuple(found))
 
 

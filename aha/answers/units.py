@@ -52,7 +52,7 @@ yuan 1 yuan rmb RMB CNY 元 人民币
 yuan 1/10 角
 yen 1 yen JPY 日元
 rupee 1 rupee rupees Rs INR ₹
-percent 1 percent pct percentage % per\u00a0cent 百分
+percent 1 percent prozent Prozent porcento procent pct percentage % per\u00a0cent 百分
 degree 1 degree degrees deg degs 度
 radian 1 radian radians rad rads 弧度
 celsius 1 celsius 摄氏度

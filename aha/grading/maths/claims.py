@@ -35,12 +35,23 @@ def said(node: Node) -> Said:
         sides.pop()
     first, last = sides[0], sides[-1]
     if is_label(first):
+        if (
+            len(sides) > 2
+            and not any(_counts(side) for side in sides[1:])
+            and any(equal(side, last, DEFAULT) is False for side in sides[1:-1])
+        ):
+            return Said(Call("=", tuple(sides)))  # x = 8 = 7
         return Said(last, first)
     if is_label(last):
         return Said(first, last)
     if all(equal(_unmeasured(side), _unmeasured(last), DEFAULT) for side in sides[:-1]):
         return Said(last)
     return Said(Call("=", (first, last)))  # false, or of unknowns
+
+
+def _counts(node: Node) -> bool:
+    """Whether something is added up, which may be a step on the way."""
+    return any(is_call(each, "+") for each in nodes(node))
 
 
 def _unmeasured(node: Node) -> Node:

@@ -23,6 +23,7 @@ LONGEST_FORMULA = 300
 _DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
 _SAYS = re.compile(r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?")
+_FIRST = re.compile(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _DENIES = re.compile(r"(?i)\b(?:not|never|no|if|whether|or)\b|n['’]t\\b")
 _DENIED = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
@@ -36,6 +37,9 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
     said = read(claimed.text) if claimed.marked or len(claimed.text) <= LONGEST_FORMULA else Reading(claimed.text)
+    if said.node is None and claimed.marked and not claimed.boxes and (end := _FIRST.search(claimed.text)):
+        first = read(claimed.text[: end.start()])
+        said = first if first.node is not None and not first.spelled else said
     if gold.text == said.text or (gold.cleaned == said.cleaned and gold.cleaned):
         return True
     if gold.words and _says_words(gold, claimed):
