@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxes, is_mention
-from aha.answers.claims import first_line, own_part, unstyled
+from aha.answers.claims import NOT_THAT, first_line, own_part, unstyled
 from aha.answers.numbers import rational
 from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import ending
@@ -56,7 +56,7 @@ _INSTEAD = re.compile(
     rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
 )
 _FILLER = re.compile(
-    r"(?i)^(?:[\s,:：\"“”'‘>#*]+|-\s|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
+    r"(?i)^(?:[\s,:：\"“”'‘>#*]+|-\s(?!\s*[0-9.])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
     r"|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
@@ -86,6 +86,8 @@ _DOUBTS_IT = re.compile(
     r"|\b(?:people|many|some|others?|students|they|you)\s+(?:would |might |may )?(?:choose|chose|pick|select"
     r"|opt for))\s*(?:answer|it is|it['’]s|that)?\W*\Z"
 )
+_STRUCK = re.compile(r"\W*~~[^~]*~~\W*")
+_LINKED = re.compile(rf"(?i)\s*[)\].]*\s*\(?{_LINK}")
 _DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED = re.compile(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
@@ -120,7 +122,15 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
 
     `several`: of a question with several right letters, all that it names, in the order of the alphabet."""
     reader = _reader(tuple(options), count, several)
-    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", own_part(ending(answer)))).replace("\\ ", " ").replace("~", " ~ ")
+    text = (
+        INVISIBLE.sub("", unicodedata.normalize("NFKC", own_part(ending(answer))))
+        .replace("\\ ", " ")
+        .replace("~", " ~ ")
+        .replace("\\lor", " or ")
+        .replace("\\vee", " or ")
+    )
+    if _STRUCK.fullmatch(answer[-200:]):
+        return NONE
     for statement in _statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:
@@ -166,8 +176,8 @@ def _spoken(text: str) -> Iterator[_Statement]:
     begins = [begins for _, begins in zip(range(LAST), (each for _, each in announcements(text)), strict=False)]
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in _INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
-        line = first_line(said.lstrip(" \t\n*_:#"))
-        if not _DOUBTS_IT.search(text, max(0, place - 70), place):
+        line = NOT_THAT.sub("", first_line(said.lstrip(" \t\n*_:#")))
+        if not _BOX_FIRST.match(line) and not _DOUBTS_IT.search(text, max(0, place - 70), place):
             yield _Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
         yield _Statement(found.start(), found[1] or found[2] or "")
@@ -181,6 +191,7 @@ class _Reader:
     texts: tuple[Mapping[object, str], ...]
     longest: int
     several: bool
+    options: tuple[str, ...] = ()
 
     def boxed(self, text: str) -> str | Wrong:
         """The letter that a box holds: alone, before its option's text or as `(option B)`, never within a formula."""
@@ -226,6 +237,10 @@ class _Reader:
             return SEVERAL  # the question said again
         if _DOUBTED.match(text) or "~~" in text:
             return NONE
+        if corrected := _INSTEAD.search(text):
+            return self.statement(text[corrected.end() :], announced=True)
+        if re.match(r"(?i)\s*(?:either|both)\b", text) and not self.several:
+            return SEVERAL
         text = _FILLER.sub("", text, count=1)
         if self.several:
             return self._several(text)
@@ -266,9 +281,20 @@ class _Reader:
             return SEVERAL
         if corrected := _INSTEAD.search(rest):
             return self.statement(rest[corrected.end() :], announced=True)
-        another = _ANOTHER.match(rest)
-        adds = another and another[1] in self.letters and another[1] != letter and not self._article(rest, another.end(1))
-        if another and adds and not _JUDGED.match(rest, another.end()):
+        after = self._after_own(letter, rest)
+        if _DENIED.match(after):
+            return NONE
+        link = _LINKED.match(after)
+        if (
+            link
+            and isinstance(other := self.named(_SENTENCE.split(after[link.end() :], maxsplit=1)[0].strip(" .()")), str)
+            and other != letter
+        ):
+            return SEVERAL
+        another = _ANOTHER.match(rest) or _ANOTHER.match(after)
+        source = another.string if another else ""
+        adds = another and another[1] in self.letters and another[1] != letter and not self._article(source, another.end(1))
+        if another and adds and not _JUDGED.match(source, another.end()):
             return SEVERAL if self.named(rest.strip(" .:,-–—)]")) != letter else letter
         if any(also != letter and also in self.letters for also in _ALSO.findall(rest)):
             return SEVERAL
@@ -277,6 +303,13 @@ class _Reader:
             if (named := self.named(part)) not in (NONE, letter) and isinstance(named, str):
                 return Wrong(f"letter {letter} beside the text of option {named}")
         return letter
+
+    def _after_own(self, letter: str, rest: str) -> str:
+        """What follows the letter and its own option's text."""
+        place = _ALPHABET.index(letter)
+        own = bare(self.options[place]).strip() if place < len(self.options) else ""
+        text = rest.lstrip(" .:,-–—)]=~(\"'”")
+        return text[len(own) :] if own and text.lower().startswith(own.lower()) else rest
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """The one letter that a text names, nothing being denied in it."""
@@ -288,7 +321,9 @@ class _Reader:
 
     def unannounced(self, text: str) -> str | Wrong:
         """The letter of a reply that announces nothing: all of it, else its last line, else its first."""
-        lines = [line for line in text.strip().splitlines() if line.strip()]
+        for _, start, end in reversed(boxes(text)):
+            text = f"{text[:start]} {text[end:]}"
+        lines = [line for line in text.strip().splitlines() if line.strip() and not _CROSSED.search(line)]
         if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
         for line in (lines[-1], lines[0]) if lines else ():
@@ -311,7 +346,7 @@ def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
             if key:
                 known[key] = known.get(key, "") + letter
     longest = 2 * max(map(len, options), default=0) + 100  # no longer text says the same
-    return _Reader(letters, texts, longest, several)
+    return _Reader(letters, texts, longest, several, options)
 
 
 def _keys(text: str) -> Iterator[object]:

@@ -39,7 +39,7 @@ JOINT = re.compile(
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
-_NOT_THAT = re.compile(r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z")
+NOT_THAT = re.compile(r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z")
 _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
 _LEADS = re.compile(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
@@ -61,7 +61,7 @@ _TURNED = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mi
 _CORRECTION = re.compile(
     rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.)[ \t*]*(?:(?:actually|wait|no|correction|sorry|oops|hmm+|on second thoughts?|rather"
     rf"|{_TURNED})\b[,.:;!\s—–]*)+"
-    r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i mean|make (?:that|it)"
+    r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i meant?|make (?:that|it)"
     r"|the (?:\w+ )?answer (?:is|should be|must be))[: \t]+(?P<said>[^\n]{1,200})|(?P<bare>[-$\\(\d][^\n]{0,100}))"
 )
 _WITHDRAWN = re.compile(
@@ -102,7 +102,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
             if line := first_line(text[since + begins :]):
-                return Claim(unstyled(_NOT_THAT.sub("", _opened_whole(line))), marked=True), text.find(line, since + begins)
+                return Claim(unstyled(NOT_THAT.sub("", _opened_whole(line))), marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)

@@ -23,7 +23,7 @@ _NEW_CLAUSE = re.compile(
     r"|making (?:it|that)|for a total of)\b|[;；:：]|，|所以|因此|故|即)"
 )
 _EXPLAINS = re.compile(
-    r"(?i)[,(]?\s*\b(?:since|because|as|where|when|if|given|using|by|for|with|that|which|whose|from|after|per"
+    r"(?i)[,(]?\s*\b(?:since|because|as|where|when|if|given|using|by|for|with|that|which|whose|from|after"
     r"|as needed)\b|[,(]\s*(?:but |and )?not\b|,\s*(?:in|all|al)\b|，"
 )
 _TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
@@ -31,6 +31,7 @@ _PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*[-+−–*×=]?\s*\$[0-9]")
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
 _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
+_DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|(?:any|every)thing but)\b")
 _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
@@ -77,7 +78,7 @@ class _Piece:
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
     """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
     text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
-    if "~~" in text:
+    if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     sentences = _sentences(text)
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):

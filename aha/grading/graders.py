@@ -68,7 +68,7 @@ class Graders:
             case Choice():
                 return grade_choice(reference, ending(answer))
             case Text():
-                return grade_text(reference, answer[-LONGEST:])
+                return grade_text(reference, ending(answer))
 
     def fraction(self, reference: Reference, answer: str | None) -> float | Abstained:
         """The share of its tests that code passes, each of which is run; elsewhere 1 for right and 0 for wrong."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aha.answers.formulas import Call, Node, Num, Sym, is_call
+from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes
 from aha.answers.units import Unit, unit
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.settings import Settings
@@ -28,7 +28,7 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
         return _ratios(gold.args, claim.args, settings)
     readings: list[tuple[Node, Node]] = [(gold, claim)]
     match gold, claim:
-        case Call("%", (number,)), _ if not is_call(claim, "%"):
+        case Call("%", (number,)), _ if not any(is_call(each, "%") for each in nodes(claim)):
             readings.append((number, claim))
         case _, Call("°", (number,)) if not is_call(gold, "°"):
             readings.append((gold, number))
