@@ -28,12 +28,12 @@ NONE = Wrong("no option is named")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPEN, _CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_ ]*"
 _MARKER = re.compile(
-    rf"{_OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{_CLOSE}\W*$)){_CLOSE}(?![A-Za-z0-9+#^_\\])(?!\s*[=<≤≥≠])"
+    rf"{_OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{_CLOSE}\W*$)){_CLOSE}(?![A-Za-z0-9+#^_\\])(?!\s*(?:[=<≤≥≠]|\\(?:[gln]eq?|in|cap|cup|approx|to)(?![a-z])))"
 )
 _FORMULA = re.compile(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = re.compile(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
 
-_LETTER_NEXT = rf"(?={_OPEN}[A-Z](?![A-Za-z]))"
+_LETTER_NEXT = rf"(?=(?:option\s+|choice\s+)?{_OPEN}[A-Z](?![A-Za-z]))"
 _CHOOSES = re.compile(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|\s*[:=])"
@@ -86,6 +86,8 @@ _DOUBTS_IT = re.compile(
     r"|\b(?:people|many|some|others?|students|they|you)\s+(?:would |might |may )?(?:choose|chose|pick|select"
     r"|opt for))\s*(?:answer|it is|it['’]s|that)?\W*\Z"
 )
+_ONE_OF = re.compile(r"(?i)\s*one of\b")
+_UNFINISHED = re.compile(r"(?i)\b(?:but|not|than|except|never)\W*\Z")
 _STRUCK = re.compile(r"\W*~~[^~]*~~\W*")
 _LINKED = re.compile(rf"(?i)\s*[)\].]*\s*\(?{_LINK}")
 _DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
@@ -99,12 +101,12 @@ _ALSO = re.compile(
 )
 _NEGATED = re.compile(
     r"(?i)\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
-    r"|anything but)\b|n['’]t\b|不|非|错"
+    r"|anything but|mistake|no es|no est|non è)\b|n['’]t\b|不|非|错|아니|아닙|ではあり|ではな|じゃな"
 )
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED = re.compile(
-    r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|[(\[](?-i:([A-Z]))[)\]]"
+    r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z0-9])[(\[](?-i:([A-Z]))[)\]]"
 )
 _WORD_AFTER = re.compile(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being)\b)[a-z]")
 _SENTENCE = re.compile(r"[.;。；\n]\s|\n|。")
@@ -177,7 +179,7 @@ def _spoken(text: str) -> Iterator[_Statement]:
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in _INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
         line = NOT_THAT.sub("", first_line(said.lstrip(" \t\n*_:#")))
-        if not _BOX_FIRST.match(line) and not _DOUBTS_IT.search(text, max(0, place - 70), place):
+        if not _BOX_FIRST.match(line) and " ~  ~ " not in line and not _DOUBTS_IT.search(text, max(0, place - 70), place):
             yield _Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
         yield _Statement(found.start(), found[1] or found[2] or "")
@@ -236,7 +238,7 @@ class _Reader:
         if len({*_LISTED.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question said again
         if _DOUBTED.match(text) or "~~" in text:
-            return NONE
+            return SEVERAL if _ONE_OF.match(text) else NONE
         if corrected := _INSTEAD.search(text):
             return self.statement(text[corrected.end() :], announced=True)
         if re.match(r"(?i)\s*(?:either|both)\b", text) and not self.several:
@@ -282,7 +284,7 @@ class _Reader:
         if corrected := _INSTEAD.search(rest):
             return self.statement(rest[corrected.end() :], announced=True)
         after = self._after_own(letter, rest)
-        if _DENIED.match(after):
+        if _DENIED.match(after) or _DENIED_AFTER.match(after):
             return NONE
         link = _LINKED.match(after)
         if (
@@ -308,7 +310,7 @@ class _Reader:
         """What follows the letter and its own option's text."""
         place = _ALPHABET.index(letter)
         own = bare(self.options[place]).strip() if place < len(self.options) else ""
-        text = rest.lstrip(" .:,-–—)]=~(\"'”")
+        text = rest.lstrip(" .:,–—)]=~(\"'”" + ("" if own.startswith("-") else "-"))
         return text[len(own) :] if own and text.lower().startswith(own.lower()) else rest
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
@@ -326,6 +328,8 @@ class _Reader:
         lines = [line for line in text.strip().splitlines() if line.strip() and not _CROSSED.search(line)]
         if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
+        if len(lines) > 1 and _UNFINISHED.search(lines[-2]):
+            return NONE
         for line in (lines[-1], lines[0]) if lines else ():
             if (letter := self.statement(line, announced=False)) is not NONE:
                 return letter

@@ -206,7 +206,7 @@ def _repeated_dots(found: re.Match[str]) -> str:
 
 def spelled(text: str) -> list[str]:
     """The signs of a text in which blanks, sizes and dollars do not count: what two ways to type one formula share."""
-    return _SIGN.findall(clean(text).replace("\\cdot", "\\times").replace("*", "\\times "))
+    return _SIGN.findall(clean(text.strip().rstrip(".")).replace("\\cdot", "\\times").replace("*", "\\times "))
 
 
 def tokens(text: str, *, letters: bool = False) -> list[Token]:
@@ -294,8 +294,9 @@ class _Lexer:
             self._text(joined[3] or "")
             self._add("sign", joined[1] or joined[4])
             return self._text(joined[2] or "")
-        if self._scaled(words):
-            return None
+        scale, _, counted = words.partition(" ")
+        if self._scaled(scale):
+            return self._text(counted) if counted else None
         if words.lower() in ("minus", "negative") and not self._after_operand():
             return self._add("sign", "-")
         if SAYS_MORE.search(words):

@@ -32,6 +32,9 @@ _CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
 _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|(?:any|every)thing but)\b")
+_SPACES = re.compile(r"[ \t]+")
+_IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
+_AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou)\b|[或和]|または|또는")
 _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
@@ -79,6 +82,9 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
     text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
+        return None
+    text = _SPACES.sub(" ", text).replace("per cent", "percent")
+    if _IF_IF.search(text):
         return None
     sentences = _sentences(text)
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
@@ -187,6 +193,8 @@ def _with_noun(formula: str, after: str) -> str | None:
         return None
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
     if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
+        return None
+    if _AND.search(after):
         return None
     if after[0] in "万亿千百十" and not known_unit(after):
         return f"{formula}{after[0]}"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aha.answers.claims import boxed
+from aha.answers.claims import boxed, own_part
 from aha.answers.symbols import LONGEST, arithmetic
 from aha.types import Countdown, Grade, Right, Wrong
 
@@ -77,7 +77,7 @@ def _is_whole(token: str) -> bool:
 
 def grade_countdown(reference: Countdown, answer: str) -> Grade:
     """Right for an expression that uses each number exactly once and equals the target; in a box, or as the whole answer."""
-    text = arithmetic(boxed(answer) or answer).strip().rstrip(".。$").lstrip("$").strip()
+    text = arithmetic(boxed(own_part(answer)) or answer).strip().rstrip(".。$").lstrip("$").strip()
     tokens = _TOKEN.findall(text)
     try:
         read = _Grammar(tokens).sum()

@@ -42,8 +42,13 @@ def _unconditional(node: Node) -> Node:
     """`n = 3k, k ∈ ℤ` without what k may be."""
     if not isinstance(node, Call) or node.name not in ("list", "and", "parts"):
         return node
-    left = tuple(each for each in node.args if not _any_number(each))
+    left = tuple(each for each in node.args if not (_any_number(each) and _of_another(each, node)))
     return node if not left or len(left) == len(node.args) else left[0] if len(left) == 1 else Call(node.name, left)
+
+
+def _of_another(condition: Node, whole: Call) -> bool:
+    """Whether the variable of a condition stands in what it is a condition of."""
+    return any(symbols(condition) & symbols(each) - {"mathbb R"} for each in whole.args if each != condition)
 
 
 def _any_number(node: Node) -> bool:
