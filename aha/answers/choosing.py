@@ -86,11 +86,11 @@ _DOUBTS_IT = re.compile(
     r"|\b(?:people|many|some|others?|students|they|you)\s+(?:would |might |may )?(?:choose|chose|pick|select"
     r"|opt for))\s*(?:answer|it is|it['’]s|that)?\W*\Z"
 )
-_ONE_OF = re.compile(r"(?i)\s*one of\b")
+_ONE_OF = re.compile(r"(?i)\s*(?:one of|i am torn|i['’]m torn|between)\b")
 _UNFINISHED = re.compile(r"(?i)\b(?:but|not|than|except|never)\W*\Z")
 _STRUCK = re.compile(r"\W*~~[^~]*~~\W*")
 _LINKED = re.compile(rf"(?i)\s*[)\].]*\s*\(?{_LINK}")
-_DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
+_DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t|am torn)|i['’]m torn|between|one of)\b")
 _HEDGED = re.compile(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
     r"|\bif \w+ is\b|\binstead of\s*\Z"
@@ -179,7 +179,7 @@ def _spoken(text: str) -> Iterator[_Statement]:
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in _INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
         line = NOT_THAT.sub("", first_line(said.lstrip(" \t\n*_:#")))
-        if not _BOX_FIRST.match(line) and " ~  ~ " not in line and not _DOUBTS_IT.search(text, max(0, place - 70), place):
+        if not _BOX_FIRST.match(line) and "~  ~" not in line and not _DOUBTS_IT.search(text, max(0, place - 70), place):
             yield _Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
         yield _Statement(found.start(), found[1] or found[2] or "")
@@ -231,7 +231,11 @@ class _Reader:
         whole = bare(text).strip()
         if (named := self.named(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
             return named
-        text = bare(_FORMULA.sub(lambda found: found.group() if _ONE_LETTER.fullmatch(found.group()) else " ¤ ", text)).strip()
+        text = (
+            whole
+            if self.several
+            else bare(_FORMULA.sub(lambda found: found.group() if _ONE_LETTER.fullmatch(found.group()) else " ¤ ", text)).strip()
+        )
         if but := _BUT.search(text):
             positive = but[3].lower() in ("right", "correct", "true")
             return but[2] if but[2] in self.letters and positive == (but[1].lower() in ("none", "nothing")) else NONE
@@ -257,7 +261,7 @@ class _Reader:
 
     def _several(self, text: str) -> str | Wrong:
         """The letters that a statement begins with, as far as its sentence goes."""
-        if re.match(r"(?i)[^.;\n]*?\b(?:is|are)\s+(?:not|wrong|incorrect|false)\b", text) and not re.search(r"(?i)because|since", text):
+        if re.match(r"(?i)[^.;\n]*?\b(?:is|are)\s+(?:not|wrong|incorrect|false|too)\b", text) and not re.search(r"(?i)because|since", text):
             return NONE
         for part in (
             text,
@@ -300,7 +304,7 @@ class _Reader:
             return SEVERAL if self.named(rest.strip(" .:,-–—)]")) != letter else letter
         if any(also != letter and also in self.letters for also in _ALSO.findall(rest)):
             return SEVERAL
-        text = rest.strip(" .:,-–—)]=\"'”").lstrip()
+        text = rest.strip(" .:,–—)]=\"'”").lstrip()
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]) if text else ():
             if (named := self.named(part)) not in (NONE, letter) and isinstance(named, str):
                 return Wrong(f"letter {letter} beside the text of option {named}")
@@ -331,7 +335,7 @@ class _Reader:
         if len(lines) > 1 and _UNFINISHED.search(lines[-2]):
             return NONE
         for line in (lines[-1], lines[0]) if lines else ():
-            if (letter := self.statement(line, announced=False)) is not NONE:
+            if (letter := self.statement(unstyled(line), announced=False)) is not NONE:
                 return letter
         return NONE
 

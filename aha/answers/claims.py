@@ -39,6 +39,10 @@ JOINT = re.compile(
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
+_INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
+_CLOSER = re.compile(
+    r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:was|were|asked|required))\b.*\Z"
+)
 NOT_THAT = re.compile(r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z")
 _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
 _LEADS = re.compile(
@@ -48,7 +52,7 @@ _LEADS = re.compile(
 )
 _STYLED = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
-    r"|\\(?:underline|emph|texttt|mathtt|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
+    r"|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
 _ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
 _LABEL = re.compile(
@@ -87,7 +91,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = own_part(text)
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
-        return Claim("" if how in ("box", "line") else text.strip(), marked=False)
+        return Claim("" if how in ("box", "line") else unstyled(text.strip()), marked=False)
     said, ends = found
     return _corrected(said, text[ends:]) if ends < len(text) else said
 
@@ -102,7 +106,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
             if line := first_line(text[since + begins :]):
-                return Claim(unstyled(NOT_THAT.sub("", _opened_whole(line))), marked=True), text.find(line, since + begins)
+                return Claim(unstyled(NOT_THAT.sub("", _CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)
@@ -122,7 +126,7 @@ def unstyled(text: str) -> str:
         return text
     text = _STYLED.sub("", text)
     text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
-    while (whole := text.strip()).startswith("{") and whole.endswith("}") and closes(whole, 0) == len(whole) - 1 and "," not in whole:
+    while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
         text = whole[1:-1]
     return _LABEL.sub("", text)
 

@@ -297,8 +297,9 @@ class _Lexer:
         scale, _, counted = words.partition(" ")
         if self._scaled(scale):
             return self._text(counted) if counted else None
-        if words.lower() in ("minus", "negative") and not self._after_operand():
-            return self._add("sign", "-")
+        if scale.lower() in ("minus", "negative") and not self._after_operand():
+            self._add("sign", "-")
+            return self._text(counted) if counted else None
         if SAYS_MORE.search(words):
             raise Unreadable(f"the words {words!r}")
         if words.lower() in ("infinity", "inf"):

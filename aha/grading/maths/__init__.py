@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from aha.answers.claims import claim
 from aha.answers.lexing import spelled
 from aha.answers.numbers import Value, rational
@@ -50,9 +52,23 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
             shown = f"{value.exact}{' %' if value.percent else ''}"
             return (
                 Right()
-                if value.equals(gold)
+                if value.equals(gold) or _rounds(value.exact, gold.exact, settings.places)
                 else Wrong(f"equals {shown if len(shown) <= 40 else f'{shown[:37]}...'}, not {reference.value}")
             )
+
+
+def _rounds(value: Fraction, gold: Fraction, places: int) -> bool:
+    """Whether a decimal of enough places rounds, or cuts off, what is no decimal."""
+    under, written = value.denominator, 0
+    while written < 400 and 10**written % under:
+        written += 1
+    whole = gold.denominator
+    while whole % 2 == 0 or whole % 5 == 0:
+        whole //= 2 if whole % 2 == 0 else 5
+    if whole == 1 or value == 0 or not places <= written < 400:
+        return False
+    last = Fraction(1, 10**written)
+    return abs(value - gold) <= last / 2 or (abs(value) <= abs(gold) < abs(value) + last and value * gold > 0)
 
 
 def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:

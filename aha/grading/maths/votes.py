@@ -95,8 +95,8 @@ def _quantity(node: Call) -> str | None:
         return None
     if unit is None:
         return _form(amount)
-    total = _form(Call("*", (amount, Num(unit.size))))
-    return None if total is None else f"{total} {' '.join(f'{kind}^{power}' for kind, power in unit.kinds)}"
+    written = _form(amount)
+    return None if written is None else f"{written} of {unit.size} {' '.join(f'{kind}^{power}' for kind, power in unit.kinds)}"
 
 
 def _of_variables(node: Node, names: list[str]) -> str | None:
