@@ -54,7 +54,7 @@ def surprise(base: str, picked: list[dict[str, str]], opened: bool) -> float:
     total, count = 0.0, 0
     for row in picked:
         asked = tokenizer.apply_chat_template([{"role": "user", "content": row["question"]}], add_generation_prompt=True, tokenize=False)
-        said = ("" if opened else "<think>") + f"\n\n</think>\n\n{row['answer']}"
+        said = ("" if opened else "<think>\n") + f"\n</think>\n\n{row['answer']}"  # an opened thought brings its new line
         prompt, reply = (tokenizer.encode(text, add_special_tokens=False) for text in (asked, said))
         tokens = torch.tensor([[*prompt, *reply, tokenizer.eos_token_id]])
         labels = tokens.clone()

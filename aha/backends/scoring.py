@@ -22,6 +22,7 @@ from aha.tasks.preferences import scored_tokens
 from aha.types import Conversation
 
 HEADED, HEAD = "ForSequenceClassification", "score.weight"
+LANGUAGE_HEADS = ("lm_head.weight", "lm_head.bias", "embed_out.weight")  # what a fresh score head takes the place of
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def load_scoring(model: str, device: torch.device, dtype: torch.dtype, *, fresh:
     config.num_labels = 1
     kind = one_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
     with torch.random.fork_rng(devices=[]):
-        loaded: Any = Loading(folder, config, kind, dtype, attention(config, kind), () if headed else (HEAD,), device).load()
+        fresh_weights, unused = ((), ()) if headed else ((HEAD,), LANGUAGE_HEADS)
+        loaded: Any = Loading(folder, config, kind, dtype, attention(config, kind), fresh_weights, device, unused).load()
     if not headed and isinstance(head := getattr(loaded, "score", None), nn.Linear):
         nn.init.zeros_(head.weight)
     return cast(PreTrainedModel, loaded)

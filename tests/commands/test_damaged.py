@@ -15,9 +15,10 @@ from tests.backends.checkpoint.damage import Damage, damages, sound
 
 BROKEN = ("model.safetensors cut at 5/10", "config.json is a link to itself", "tokenizer.json is missing", "lm_head.weight holds nan")
 BROKEN += ("layers beyond any memory", "code for an unknown model")
+SMALL = ("--template", "Short", "--sampling.max_tokens", "8")  # what fits in the context of the model
 COMMANDS = {
     "eval": ("eval", "countdown", "--problems", "4", "--model"),
-    "run": ("run", "r1-zero", "--problems", "PROBLEMS", "--out", "OUT", "--questions", "4", "--minibatches", "2", "--model"),
+    "run": ("run", "r1-zero", "--problems", "PROBLEMS", "--out", "OUT", "--questions", "4", "--minibatches", "2", *SMALL, "--model"),
     "doctor": ("doctor", "r1-zero", "--problems", "PROBLEMS", "--model"),
     "serve": ("serve", "--port", "0", "--model"),
     "chat": ("chat", "--model"),

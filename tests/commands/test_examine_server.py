@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.scripted import Bytes
-from aha.serving.chat_model import Model
 from tests.servers import Answer, Server, said
-from tests.serving.chats import Scripted, served, url
+from tests.serving.chats import ScriptedEngine, scripted, served, url
 
 
 def rows(path: Path, count: int = 3) -> Path:
@@ -30,8 +28,8 @@ def words(address: str, data: object, *more: object) -> tuple[object, ...]:
 
 
 def test_a_server_that_names_its_context_is_asked_for_what_fits_and_it_is_said_in_one_line(aha, tmp_path):
-    engine = Scripted(lambda prompt, seed: "It is \\boxed{1}.", context=300)
-    with served(Model("m", engine, Bytes(), "chat")) as server:
+    engine = ScriptedEngine(lambda prompt, seed: "It is \\boxed{1}.", context=300)
+    with served(scripted(engine)) as server:
         found = aha(*words(url(server), rows(tmp_path / "g.jsonl", 1)))
     assert found.code == 0, found.err
     (told,) = [line for line in found.err.splitlines() if "context leaves" in line]
@@ -124,8 +122,8 @@ def test_replies_can_be_made_to_begin_with_the_thought(aha, tmp_path):
 
 
 def test_a_folder_in_which_every_sample_stands_needs_no_server(aha, tmp_path):
-    engine = Scripted(lambda prompt, seed: "It is \\boxed{1}.", context=300)
-    with served(Model("m", engine, Bytes(), "chat")) as server:
+    engine = ScriptedEngine(lambda prompt, seed: "It is \\boxed{1}.", context=300)
+    with served(scripted(engine)) as server:
         address = url(server)
         first = aha(*words(address, rows(tmp_path / "g.jsonl", 2), "--json"))
     again = aha(*words(address, rows(tmp_path / "g.jsonl", 2), "--json"))

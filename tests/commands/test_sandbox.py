@@ -56,11 +56,11 @@ def test_a_person_reads_the_verdict_first_and_no_control_characters(tmp_path: Pa
     path.write_text("import sys\nsys.stdout.buffer.write(b'\\x1b[2J\\xff\\x07 ok\\n')\nsys.exit(3)\n")
     assert main(["sandbox", "run", str(path), "--tier", HERE[-1]]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("RE  cpu ") and "exit code 3" in said and "\\x1b[2J\\xff\\x07 ok\n" in said
+    assert said.startswith("RE  cpu ") and "exit code 3" in said and "\\u001b[2J\\xff\\u0007 ok\n" in said
 
 
 def test_what_would_move_a_cursor_is_spelled_out():
-    assert plain("a\tb\n\x1b[1mé\u202e\ufffd") == "a\tb\n\\x1b[1mé\\u202e\ufffd"
+    assert plain("a\tb\n\x1b[1mé\u202e\ufffd") == "a\tb\n\\u001b[1mé\\u202e\ufffd"
 
 
 @needs_one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,6 @@ MADE_ELSEWHERE = {"checkpoint", "run", "there", "installed"}  # what an answer t
 def stored(aha: Aha, tmp_path: Path) -> None:
     """A copy of everything, in the directory that commands run in."""
     shutil.copytree(STORED, tmp_path, dirs_exist_ok=True)
-
-
-def same_machine() -> bool:
-    here = {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "kernel": platform.machine()}
-    return json.loads((STORED / "machine.json").read_text()) == here
 
 
 def told(name: str) -> Any:
@@ -62,7 +56,7 @@ def train(start: str = "sft/checkpoints/000135") -> tuple[object, ...]:
 def test_a_run_that_was_killed_goes_on_to_the_numbers_of_the_one_that_was_not(aha: Aha) -> None:
     done = aha(*train(), "stopped")
     assert done.code == 0, done.err
-    close = {"rel": 0.0, "abs": 0.0} if same_machine() else {"rel": 1e-3, "abs": 1e-6}
+    close = {"rel": 1e-3, "abs": 1e-6}  # rows are sampled in other batches than in 0.1, so the last bits of a log-probability differ
     for mine, theirs in zip(Record(Path("stopped")).metrics(), Record(STORED / "rl").metrics(), strict=True):
         assert (mine["mismatch_kl"], mine["ess"]) == pytest.approx((0.0, 1.0), abs=1e-6)  # 0.1 did not measure them
         kept = [name for name in theirs if name not in ("mismatch_kl", "ess")]

@@ -28,7 +28,8 @@ SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself be
 
 @dataclass(frozen=True)
 class Loading:
-    """A checkpoint on its way into a model of class `kind`. `fresh`: weights that may be missing, and are new then."""
+    """A checkpoint on its way into a model of class `kind`. `fresh`: weights that may be missing, and are new then. `unused`: weights that
+    the checkpoint may have and the model does not."""
 
     folder: ModelFolder
     config: PretrainedConfig
@@ -37,6 +38,7 @@ class Loading:
     attention: str
     fresh: Collection[str] = ()
     device: torch.device = torch.device("cpu")
+    unused: Collection[str] = ()
 
     def load(self) -> PreTrainedModel:
         """Return the model on its device. BadInput, in one line that names file and weight, where weights and configuration do not belong
@@ -107,7 +109,7 @@ class Loading:
             raise BadInput(f"{self._place(files, name)}: weight {name} has shape {list(stored)}, and {CONFIG} wants {list(wanted)}{others}")
         if missing := sorted(made.missing - set(self.fresh)):
             raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_others(len(missing))}; {CONFIG} asks for it")
-        if unexpected := sorted(made.unexpected):
+        if unexpected := sorted(made.unexpected - set(self.unused)):
             kind, others = self.config.model_type, _others(len(unexpected))
             raise BadInput(f"{self._place(files, unexpected[0])}: weight {unexpected[0]} has no place in the {kind} of {CONFIG}{others}")
 

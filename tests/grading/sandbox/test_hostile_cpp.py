@@ -94,9 +94,7 @@ def test_no_verdict_is_forged_where_nothing_is_isolated(made: Trap) -> None:
 
 def test_no_verdict_is_forged_behind_http(sandbox: BwrapSandbox, made: Trap) -> None:
     with SandboxServer(sandbox, "127.0.0.1", 0, workers=2) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         came, neighbours = cpp.beside_neighbours(RemoteSandbox(f"http://127.0.0.1:{server.port}"), HARMLESS, made)
-        server.shutdown()
     assert [each.breach for each in came] == [""] * len(HARMLESS)
     assert {(each.verdict, each.stdout) for each in neighbours} == {("OK", b"3\n")}
 
