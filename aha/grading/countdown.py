@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aha.answers.claims import boxed, own_part
+from aha.answers.claims import claim, own_part
 from aha.answers.symbols import LONGEST, arithmetic
 from aha.types import Countdown, Grade, Right, Wrong
 
 MOST_TOKENS, DEEPEST, MOST_DIGITS = 64, 8, 12
 
+_DISPLAY = re.compile(r"\\[(\[](.*)\\[)\]]", re.S)
 _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\S")
 
 
@@ -77,7 +78,10 @@ def _is_whole(token: str) -> bool:
 
 def grade_countdown(reference: Countdown, answer: str) -> Grade:
     """Right for an expression that uses each number exactly once and equals the target; in a box, or as the whole answer."""
-    text = arithmetic(boxed(own_part(answer)) or answer).strip().rstrip(".。$").lstrip("$").strip()
+    answer = own_part(answer)
+    boxed = claim(answer, "box")
+    text = arithmetic(boxed.text if boxed.marked else answer).strip().rstrip(".。$").lstrip("$").strip()
+    text = (whole[1] if (whole := _DISPLAY.fullmatch(text)) else text).strip()
     tokens = _TOKEN.findall(text)
     try:
         read = _Grammar(tokens).sum()

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Literal
 
 from aha.answers import gradable
-from aha.answers.symbols import LONGEST, ending
+from aha.answers.symbols import ending
 from aha.grading.choice import grade_choice
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
@@ -64,7 +64,7 @@ class Graders:
             case Number() | Latex():
                 return self._mathematics(reference, ending(answer), maths)
             case Countdown():
-                return grade_countdown(reference, answer[-LONGEST:])
+                return grade_countdown(reference, ending(answer))
             case Choice():
                 return grade_choice(reference, ending(answer))
             case Text():

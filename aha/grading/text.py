@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from aha.answers.claims import claim
+import re
+
+from aha.answers.claims import claim, unstyled
 from aha.answers.words import bare, folded
 from aha.types import Grade, Right, Text, Wrong
 
 LONGEST_CLAIM = 2_000
+_TAIL = re.compile(  # what may follow a claim and takes nothing back
+    r"(?i)(?:\.\s+i hope\b[^.\n]*\.?|\.\s+a common mistake is\b[^\n]*|,\s+as (?:was|is|it)\b[^.\n]*\.?"
+    r"|[,\s]+(?:(?:and |but )?not)\s[^.\n]*\.?)\Z"
+)
+_SPACE = re.compile(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
 
 
 def grade_text(reference: Text, answer: str) -> Grade:
     """Right where all of the answer, or what it marks as its final claim, is one of the reference's texts."""
-    said = [text for text in (answer.strip(), claim(answer).text.strip()) if 0 < len(text) <= LONGEST_CLAIM]
+    final = claim(answer).text.strip()
+    said = [
+        text
+        for text in (answer.strip(), final, _TAIL.sub("", unstyled(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
+        if 0 < len(text) <= LONGEST_CLAIM
+    ]
     if not said:
         return Wrong("no answer of a readable length")
     if any(_same(text, value, exact=reference.exact) for text in said for value in reference.values):

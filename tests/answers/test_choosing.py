@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from aha.answers.choosing import chosen
@@ -149,7 +151,6 @@ NONE = [
     "D is wrong",
     "All of the above",
     "The answer is A, B, C, D.",
-    "The answer is grey, not blue",
     "grey or blue",
     "<thinking>C",
     "[THINK] the answer is C",
@@ -253,3 +254,33 @@ OTHER_LANGUAGES = (
 @pytest.mark.parametrize("option", "ABCD")
 def test_every_letter_is_announced_in_every_language(form: str, option: str) -> None:
     assert letter(form.format(option), COLOURS) == letter(form.format(f"({option})"), COLOURS) == option
+
+
+@pytest.mark.parametrize(
+    ("answer", "choice"),
+    [
+        ("The answer is grey, not blue", "D"),
+        ("The answer is A instead of (D) grey.", "A"),
+        ("The answer is A. Actually, it's option C.", "C"),
+        ("It is A. Sorry, I meant C.", "C"),
+        ("The answer is A) red or D: grey.", None),
+        ("\\boxed{\\cancel{A}}", None),
+        ("~~(B)~~", None),
+        ("\\boxed{f(C)}", None),
+        ("\\boxed{\\neq \\textbf{(C)}}", None),
+        ("A. red is wrong.", None),
+        ("It is anything but" + "\n" * 10_000 + "B", None),
+    ],
+)
+def test_what_stands_beside_an_option_and_its_text_decides(answer: str, choice: str | None) -> None:
+    verdict = chosen(answer, ("red", "green", "blue", "grey"))
+    assert verdict == choice if choice else isinstance(verdict, Wrong)
+
+
+@pytest.mark.parametrize(
+    "piece", ["\n", "\n\u200b", "wait, ", "A and ", "- ", "the answer is\n", "\\text{", "\\boxed{x}", "no but. ", "~~"]
+)
+def test_a_long_reply_takes_no_more_than_a_second_of_processor_time(piece: str) -> None:
+    begun = time.process_time()
+    chosen("It is anything but" + piece * (20_000 // len(piece)) + "B", ("red", "green"))
+    assert time.process_time() - begun < 1

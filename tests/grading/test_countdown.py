@@ -146,3 +146,9 @@ def test_a_megabyte_is_judged_in_seconds(text: str) -> None:
     assert isinstance(grade(REFERENCE, text), Wrong)
     last_expression(text)
     assert time.thread_time() - start < 5.0  # 0.1 to 0.4 alone; a square of the length would take hours
+
+
+def test_a_reply_that_runs_on_into_a_new_problem_is_read_up_to_there() -> None:
+    reference = Countdown((2, 3, 4), 14)
+    assert isinstance(grade(reference, "\\boxed{2+3}\n\nQuestion: How many?\nAnswer: \\boxed{2+3*4}"), Wrong)
+    assert grade(reference, "\\boxed{2+3*4}\n\nQuestion: How many?\nAnswer: \\boxed{2+3}") == Right()

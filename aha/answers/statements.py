@@ -1,0 +1,108 @@
+"""Where a reply may say which option it chooses: its last box, announcements, corrections, "is correct"; styles come off first."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aha.answers.announcing import announcements
+from aha.answers.boxes import boxes, is_mention
+from aha.answers.claims import first_line, unstyled
+from aha.answers.surroundings import DENIED, around
+from aha.answers.symbols import ending
+from aha.answers.words import INVISIBLE
+
+LONGEST_STATEMENT = 2_000
+LAST = 20  # statements that are looked at, from the end
+UNREAD = " ¤ "  # what stands where a formula, a denied box or something struck out stood
+OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_ ]*"
+
+_LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
+_CHOOSES = re.compile(
+    r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
+    r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|\s*[:=])"
+    rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项(?=[:是为])|(?!项))|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
+    rf"| should be)\s+(?-i:{_LETTER_NEXT})"
+)
+_CORRECT = re.compile(
+    r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my|our)\s+)?"
+    r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b|\b(?:ist|est|es|è)\s+(?:richtig"
+    r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
+    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确|が正解|が正しい|이 정답|가 정답)"
+)
+INSTEAD = re.compile(
+    r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
+    rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
+    rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
+)
+_BETWEEN_BOXES = re.compile(r"(?i)[\s,;$、，；/|&.~]*(?:\\quad|\\text\{\s*(?:or|and|then)\s*\}|\b(?:or|and|then)\b|或者?|和)?[\s,$]*")
+_BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
+_CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
+_DOUBTS_IT = re.compile(
+    r"(?i)(?:\b(?:doubt|disagree|mistake is to|not (?:think|believe|sure)|n['’]t (?:think|believe))\b[^.\n]*"
+    r"|\b(?:people|many|some|others?|students|they|you)\s+(?:would |might |may )?(?:choose|chose|pick|select"
+    r"|opt for))\s*(?:answer|it is|it['’]s|that)?\W*\Z"
+)
+_CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
+_STRUCK = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
+_STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
+_LAYOUT = re.compile(
+    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\(?:begin|end)\s*\{[a-z]{1,12}\*?\}(?:\{[a-z|]{0,4}\})?|\\bbox\s*\[[^\]]{0,60}\]"
+    r"|\\(?:underline|emph|texttt|boldsymbol|bm|large|Large|LARGE|huge|Huge|small|displaystyle|q?quad|checkmark)(?![A-Za-z])"
+)
+
+
+def readable(text: str) -> str:
+    """Styles taken off, what is struck out gone, a sentence that breaks off at "not" on one line with its end."""
+    text = _STRUCK.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
+    for _ in range(3):  # \textbf{\text{C}}
+        text = _STYLE.sub(r"\1", text)
+    text = _LAYOUT.sub(" ", text) if "\\" in text else text
+    return _CUT_SHORT.sub(r"\1 ", ending(text).replace("\\ ", " ").replace("~", " ~ "))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What may hold the choice, and where it begins: within a box, else after an announcement or before "is correct"."""
+
+    begins: int
+    text: str
+    boxed: bool = False
+
+
+def statements(text: str) -> list[Statement]:
+    """The last first; a box within an announced line comes after what the line begins with."""
+    spoken = sorted(_spoken(text), key=lambda each: each.begins)[-LAST:]
+    found = list(reversed(spoken))
+    for box in _last_box(text):
+        place = next((place for place, each in enumerate(found) if each.begins <= box.begins), len(found))
+        holds = place < len(found) and box.begins < found[place].begins + len(found[place].text) and not _BOX_FIRST.match(found[place].text)
+        found.insert(place + holds, box)
+    return found
+
+
+def _last_box(text: str) -> list[Statement]:
+    """The last box that holds something; with the one before it where they stand side by side."""
+    found = [box for box in boxes(text) if not is_mention(box[0]) and around(text, box) is not DENIED]
+    if not found:
+        return []
+    content, start, _ = found[-1]
+    if _CROSSED.search(content):
+        return []
+    if len(found) > 1 and found[-2][0].strip() != content.strip() and _BETWEEN_BOXES.fullmatch(text[found[-2][2] : start]):
+        content = f"{found[-2][0]} , {content}"
+    return [Statement(start, unstyled(content), boxed=True)]
+
+
+def _spoken(text: str) -> Iterator[Statement]:
+    """What follows an announcement, to the end of its line or on the next, and what "is correct"."""
+    begins = [begins for _, begins in zip(range(LAST), (each for _, each in announcements(text)), strict=False)]
+    for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in INSTEAD.finditer(text))}:
+        said = text[place : place + LONGEST_STATEMENT]
+        line = first_line(said.lstrip(" \t\n*_:#"))
+        if not _DOUBTS_IT.search(text, max(0, place - 70), place):
+            yield Statement(place + max(0, said.find(line)), unstyled(line))
+    for found in _CORRECT.finditer(text):
+        yield Statement(found.start(), found[1] or found[2] or "")
