@@ -230,12 +230,14 @@ class _Lexer:
     def __init__(self, text: str, letters: bool) -> None:
         self.text, self.found, self.letters = text, list[Token](), letters
         self.blank, self._stands_alone, self.depth, self.listed_until = False, False, 0, 0
+        self._argument_follows = False
         self.spaced_commas = ", " in text
 
     def take(self, match: re.Match[str]) -> int:
         kind, text = match.lastgroup or "sign", match.group(match.lastgroup or 0)
         end = match.end()
         self._stands_alone = (self.blank or match.start() == 0) and not re.match(r"[0-9^_({]", self.text[end : end + 1])
+        self._argument_follows = re.match(r"\s*[(\[{_^\\]", self.text[end : end + 2]) is not None
         if kind == "blank":
             self.blank = True
             return end
@@ -277,6 +279,9 @@ class _Lexer:
         self._add("number", first.group())
         self.listed_until = start + len(text)
         return start + first.end()
+
+    def _after_number(self) -> bool:
+        return bool(self.found) and self.found[-1].kind in ("number", "unit", "scale")
 
     def _after_operand(self) -> bool:
         last = self.found[-1] if self.found else None
@@ -347,6 +352,8 @@ class _Lexer:
             return self._add("unit", text)
         if low in _PROSE and self._stands_alone:
             raise Unreadable(f"the word {text!r}")
+        if text in FUNCTION_WORDS and known_unit(text) and not self._argument_follows and self._after_number():
+            return self._add("unit", text)  # 30 min, and not min(3, 5)
         if low in _WORDS or text in FUNCTION_WORDS:
             return self._add(*(("function", FUNCTION_WORDS[text]) if text in FUNCTION_WORDS else ("command", _WORDS[low])))
         spoken = len(text) >= 3 and (self.blank or (self.found and self.found[-1].kind == "unit")) and re.search("[aeiouy]", low)
