@@ -52,12 +52,15 @@ _LEADS = re.compile(
 )
 _STYLED = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
-    r"|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
+    r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
+_EDGES = re.compile(r"\A(?:\s|~|\\[,;:! ]|\\q?quad(?![A-Za-z]))+|(?:\s|(?<!~)~|\\[,;:! ]|\\q?quad(?![A-Za-z]))+\Z")
 _ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
 _LABEL = re.compile(
     r"(?i)\A\s*(?:\\text\w{0,2}\s*\{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}|(?:the )?(?:final )?answer(?:\s+is|\s*[:=]))\s*"
 )
+_LABELLED = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is|\s*[:=])\s*(?=[^\s}])")
+_LONGEST_MATRIX = 2_000
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -122,13 +125,13 @@ def _led(text: str) -> tuple[Claim, int] | None:
 
 def unstyled(text: str) -> str:
     """A claim without colours, sizes, lines and the word "Answer:" around it."""
-    if "\\" not in text and "nswer" not in text:
+    if "\\" not in text and "~" not in text and "nswer" not in text:
         return text
-    text = _STYLED.sub("", text)
+    text = _EDGES.sub("", _STYLED.sub("", text))
     text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
     while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
         text = whole[1:-1]
-    return _LABEL.sub("", text)
+    return _LABELLED.sub(r"\1", _LABEL.sub("", text))
 
 
 def _corrected(said: Claim, rest: str) -> Claim:
@@ -199,8 +202,18 @@ def first_line(text: str) -> str:
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
             return text.removeprefix(opening).partition(closing)[0].strip()
-    line = _COPULA.sub("", text.partition("\n")[0].strip())
-    return line.rstrip("}") if line.endswith("}") and line.count("}") > line.count("{") else line
+    line = _COPULA.sub("", text[: _ends(text)].strip())
+    while line.endswith("}") and line.count("}") > line.count("{"):
+        line = line[:-1]
+    return line
+
+
+def _ends(text: str) -> int:
+    """Where the first line ends: a matrix that it opens is written over several, and belongs to it."""
+    end = text.find("\n")
+    while 0 <= end < _LONGEST_MATRIX and text.count("\\begin{", 0, end) > text.count("\\end{", 0, end):
+        end = text.find("\n", end + 1)
+    return end if end >= 0 else len(text)
 
 
 def _single(text: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.signs import latex
+from aha.answers.numerals import chinese
 from aha.answers.units import LETTER_UNITS, known_unit, measures
 
 MOST_TOKENS = 400
@@ -27,43 +27,9 @@ FUNCTION_WORDS = {
     "sgn": "sgn",
 }
 
-_DOUBLED = re.compile(
-    r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"
-    r"|sin|cos|tan|log|ln|theta|alpha|binom|[(){}\[\]%])(?![a-z]))"
-)
-_GROUPED = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
-_OVER = re.compile(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
-_BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
-_STYLE = re.compile(
-    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
-    r"|\\(?:large|Large|LARGE|huge|Huge|small|tiny|normalsize|scriptstyle|sf|tt|boldmath|mathstrut|ensuremath|mathop|mathord|middle)(?![A-Za-z])"
-    r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
-)
-_TEXTS = re.compile(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
-_NESTED = re.compile(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
-_CHECKED = re.compile(
-    r"(?:\s|\\[,;:! ]|\\q?quad|~|\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])|[\u2713\u2714\u2705\u220e\u25a0])+\Z"
-)
-_BRACED = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
-_BRACED_LOG = re.compile(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
-_TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
 _NO_NOUN = re.compile(r"(?i)\b(?:times\s+[a-z]|per mille|(?:any|every)thing but)")
 _RANGE = re.compile(r"(?<=[0-9])--(?=[0-9])")
 _DATE = re.compile(r"(?<![0-9])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])")
-_DOTTED = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
-_BRACKETED = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
-_GOES_ON = re.compile(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))\s*\Z")
-_THOUSANDS_OF_MONEY = re.compile(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
-_MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
-_REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})\\(?:overline|bar|dot)\s*\{([0-9]{1,30})\}")
-_MIXED = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
-_SIZES = re.compile(
-    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|hfill|hline|strut|rm|bf|it|tag\{[^{}]{0,20}\})(?![a-zA-Z])|\\!|\\[()\[\]]"
-)
-_BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
-_PRICE = re.compile(r"\$(?=\s?\.?[0-9])(?![^$]{0,300}\$)")
-_MODULE = re.compile(r"\b(?:np|math)\.(?=[a-z])")
-_CIRCLED = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
 _TOKEN = re.compile(
     r"""(?P<blank>\s+)
     |\\(?:text|textrm|mbox|textbf|textit|textnormal|textsf|textup|mathrm|mathbf|mathit|mathsf|operatorname\*?|bold|boldsymbol|bm)\s*\{(?P<text>[^{}]{0,300})\}
@@ -77,7 +43,6 @@ _TOKEN = re.compile(
     |(?P<han>[\u3400-\u9fff]+)""",
     re.X,
 )
-_SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
 _SYNONYMS = {
     **dict.fromkeys(("leq", "leqslant", "leqq"), "le"),
     **dict.fromkeys(("geq", "geqslant", "geqq"), "ge"),
@@ -153,60 +118,6 @@ class Token:
     kind: str
     text: str
     after_blank: bool = False
-
-
-def clean(text: str) -> str:
-    """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = _CHECKED.sub("", latex(text)).replace("…", "...")
-    if "\\" in text:
-        if _STYLE.search(text):
-            text = _STYLE.sub(" ", text)
-        text = _TEXTS.sub(r"\\text", text)
-        while "\\text" in text and _NESTED.search(text):
-            text = _NESTED.sub(r"\\text{\1}", text)
-    if "{" in text and "_" in text:
-        text = _BRACED_LOG.sub(r"\1", _BRACED.sub(r"\1", text))
-    if "\\" in text:
-        text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
-        text = _GROUPED.sub("", text)
-    text = _BOLD.sub(r"\1", text) if "**" in text else text
-    text = _GROUPED.sub("", text).replace("{,}", ".") if "{" in text or "~" in text else text
-    if "$" in text:
-        text = text.replace("\\$", "¤")
-        text = _PRICE.sub("¤", text) if text.count("$") % 2 else text
-    if "\\" in text or "$" in text:
-        text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
-        text = _CIRCLED.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))
-    text = text.replace("per cent", "percent") if "per cent" in text else text
-    text = _MIXED.sub(r"(\1+\2/\3)", text) if "/" in text else text
-    if "¤" in text:
-        text = _THOUSANDS_OF_MONEY.sub(lambda found: f"{found[1]} {_MONEY[found[2]]}", text)
-    if "x" in text or "X" in text:
-        text = _TIMES_TEN.sub(r"\\times ", text)
-    if "." in text:
-        text = _BRACKETED.sub(_repeated, _GOES_ON.sub(_repeated, _DOTTED.sub(_repeated_dots, text) if "\\dot" in text else text))
-    return (_MODULE.sub("", text) if "." in text else text).strip()
-
-
-def _repeated(found: re.Match[str]) -> str:
-    """0.1\\overline{6} as 15/90."""
-    whole, fixed, again = found[1] or "0", found[2], found[3]
-    under = 10 ** len(fixed) * (10 ** len(again) - 1)
-    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{under}}}"
-
-
-def _repeated_dots(found: re.Match[str]) -> str:
-    """0.1\\dot{6} as 15/90, 0.\\dot{1}4285\\dot{7} as 1/7."""
-    if found.string[found.end() : found.end() + 1].isdigit():
-        return found.group()
-    again = found[3] + (f"{found[4]}{found[5]}" if found[5] else "")
-    whole, fixed = found[1] or "0", found[2]
-    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{10 ** len(fixed) * (10 ** len(again) - 1)}}}"
-
-
-def spelled(text: str) -> list[str]:
-    """The signs of a text in which blanks, sizes and dollars do not count: what two ways to type one formula share."""
-    return _SIGN.findall(clean(text.strip().rstrip(".")).replace("\\cdot", "\\times").replace("*", "\\times "))
 
 
 def tokens(text: str, *, letters: bool = False) -> list[Token]:
@@ -379,6 +290,15 @@ class _Lexer:
         )
 
     def _han(self, text: str) -> None:
+        if (joint := re.match("或者?|[和及与且]", text)) and self._after_operand() and joint.end() < len(text):
+            self._han(joint.group())
+            return self._han(text[joint.end() :])
+        if not self._after_operand() and (numeral := chinese(text)) is not None:
+            for inner in tokens(numeral):
+                self._add(inner.kind, inner.text)
+            return None
+        if "分之" in text:
+            raise Unreadable(f"the words {text!r}")
         if text not in _HAN and SAYS_MORE.search(text):
             raise Unreadable(f"the words {text!r}")
         if (relation := _HAN.get(text)) is not None:

@@ -6,7 +6,7 @@ read both ways where the reference has none: 25 % equals 25 (as answers to "what
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
@@ -20,10 +20,11 @@ _MONEY = tuple(map(Sym, ("¤", "€", "£", "¥", "percent", "pct", "%")))
 
 @dataclass(frozen=True)
 class Value:
-    """An exact value; `percent` where it was written with the sign."""
+    """An exact value; `percent` where it was written with the sign; `places` after the point where it was written as a decimal."""
 
     exact: Fraction
     percent: bool = False
+    places: int = field(default=0, compare=False)
 
     def equals(self, other: Value) -> bool:
         if self.exact == other.exact:
@@ -38,7 +39,7 @@ def plain_number(text: str) -> Value | None:
     if found is None or (found[4] and (int(found[4]) == 0 or found[3])):
         return None
     whole = Fraction(found[2].replace(",", "") + (found[3] or "")) / int(found[4] or 1)
-    return Value(-whole if found[1] == "-" else whole, found[5] is not None)
+    return Value(-whole if found[1] == "-" else whole, found[5] is not None, len(found[3] or ".") - 1)
 
 
 def rational(text: str) -> Value | None:
@@ -57,13 +58,16 @@ def bare_number(node: Node) -> Value | None:
     """The number that a tree is, where nothing is left to be computed; `None` for anything else."""
     node = _last_side(node)
     percent = False
+    if isinstance(node, Call) and node.name == "neg":
+        inner = bare_number(node.args[0])
+        return None if inner is None else Value(-inner.exact, inner.percent, inner.places)
     while isinstance(node, Call) and node.name in ("unit", "°", "%", "()", "[]"):
         if node.name in ("()", "[]") and len(node.args) != 1:
             return None
         percent = percent or node.name == "%" or node.args[1:] in ((Sym("percent"),), (Sym("pct"),))
         node = node.args[0]
     value = _bare(node)
-    return None if value is None else Value(value, percent)
+    return None if value is None else Value(value, percent, node.places if isinstance(node, Num) else 0)
 
 
 def _last_side(node: Node) -> Node:
@@ -71,15 +75,20 @@ def _last_side(node: Node) -> Node:
     if not isinstance(node, Call) or any(sign not in ("=", "approx") for sign in node.name.split(" ")):
         return node
     sides = list(node.args)
-    named = symbols(sides[0]) or symbols(sides[-1])
-    if symbols(sides[-1]) and not symbols(sides[0]):
+    named = _speaks(sides[0]) or _speaks(sides[-1])
+    if _speaks(sides[-1]) and not _speaks(sides[0]):
         sides.reverse()
-    if any(symbols(side) for side in sides[1:]) or (named and not _names(sides[0])):
+    if any(_speaks(side) for side in sides[1:]) or (named and not _names(sides[0])):
         return node
     steps = any(is_call(each, "+") for side in sides for each in nodes(side))
     if not (named and steps) and any(_arithmetic(side) != _arithmetic(sides[-1]) for side in (sides[1:] if named else sides)):
         return node
     return sides[-1]
+
+
+def _speaks(node: Node) -> bool:
+    """Whether a side has a variable in it, or is a function's value, as f(3) is."""
+    return bool(symbols(node)) or any(isinstance(each, Call) and each.name.startswith("apply:") for each in nodes(node))
 
 
 def _names(node: Node) -> bool:

@@ -24,6 +24,7 @@ _DECORATIONS = (
 ).split()
 _NOT_OPERANDS = "* / : cup cap setminus pm mp row end choose mid rfloor rceil rangle set} and or ° % |".split()
 _APPLIED = ("f", "g", "h")
+_OF_SEVERAL = ("max", "min", "gcd", "lcm")
 
 
 class Operands(ABC):
@@ -120,7 +121,8 @@ class Operands(ABC):
         if self.sees("_"):
             self.next()
             return Call("base", (Sym(text.lstrip("0") or "0"), Sym(self.raw())))
-        places = len(text.lower().partition("e")[0].partition(".")[2])
+        mantissa, _, exponent = text.lower().partition("e")
+        places = max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))
         return Num(Fraction(text if text[-1] != "." else text[:-1]), places)
 
     def symbol(self, name: str) -> Node:
@@ -185,7 +187,8 @@ class Operands(ABC):
             else:
                 power = self.exponent()
         argument = self.argument()
-        args = argument.args if isinstance(argument, Call) and argument.name == "()" else (argument,)
+        several = ("()", "set") if name in _OF_SEVERAL else ("()",)
+        args = argument.args if isinstance(argument, Call) and argument.name in several else (argument,)
         if power == Call("neg", (Num(Fraction(1)),)):
             name, power = f"arc{name}", None
         node: Node = Call(name, (*args, base) if base else args)
@@ -193,7 +196,7 @@ class Operands(ABC):
 
     def argument(self) -> Node:
         """What a function is of: a bracket, else the product that follows, up to the next function or sign."""
-        if self.sees("(", "[", "{", "|"):
+        if self.sees("(", "[", "{", "|", "set{"):
             return self.operand()
         if self.sees("-"):
             self.next()
@@ -229,7 +232,9 @@ class Operands(ABC):
             inside = Call("binom", (inside, self.statement()))
         self.expect("}")
         self.in_bars = bars
-        return Call("set", inside.args) if is_call(inside, "list") and isinstance(inside, Call) else inside
+        if not isinstance(inside, Call) or inside.name != "list" or all(is_call(each, "=") for each in inside.args):
+            return inside  # the braces around `p = 5, q = 2` are those of a colour
+        return Call("set", inside.args)
 
     def bars(self) -> Node:
         self.in_bars += 1

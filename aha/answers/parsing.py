@@ -26,19 +26,21 @@ class _Parser(Operands):
 
     def statement(self) -> Node:
         """One claim, or several set apart by commas, semicolons, `and`, `or`."""
-        found, kinds = [self.relation()], set[str]()
+        parts, kinds = [[self.relation()]], [set[str]()]
         while self.sees(*_SEPARATORS):
+            signs = set[str]()
             while self.sees(*_SEPARATORS):
-                kinds.add(self.next().text)
+                signs.add(self.next().text)
             if self.at == len(self.tokens):
                 break
-            found.append(self.relation())
-        if len(found) == 1:
-            return found[0]
-        if "or" not in kinds and ";" not in kinds and (spent := _in_parts(found, every_kind=kinds == {"and"})) is not None:
-            return spent
-        name = "or" if "or" in kinds else "and" if "and" in kinds else "parts" if ";" in kinds else "list"
-        return Call(name, tuple(found))
+            if ";" in signs:
+                parts.append([])
+                kinds.append(set())
+            else:
+                kinds[-1] |= signs
+            parts[-1].append(self.relation())
+        groups = [_together(found, signs) for found, signs in zip(parts, kinds, strict=True)]
+        return groups[0] if len(groups) == 1 else Call("parts", tuple(groups))
 
     def relation(self) -> Node:
         """Sides between signs of relation; `a < x < b` is one relation with three sides, its name the signs."""
@@ -68,7 +70,7 @@ class _Parser(Operands):
     def measured(self, node: Node) -> Node:
         """With the unit that follows: words up to the next sign, `^2` and `/` within them."""
         words = list[str]()
-        while self.here.kind == "unit" or self.sees(*CURRENCY) or (words and self._unit_goes_on()):
+        while self.here.kind == "unit" or self.sees(*CURRENCY) or (words and self._unit_goes_on(words)):
             words.append(self.next().text)
         whole = Call("unit", (node, Sym(" ".join(words)))) if words else node
         if words and self.here.kind == "number" and measures(words[0]):  # 5 ft 6 in
@@ -78,12 +80,14 @@ class _Parser(Operands):
             return Call("compound", (whole, *(rest.args if rest.name == "compound" else (rest,))))
         return whole
 
-    def _unit_goes_on(self) -> bool:
+    def _unit_goes_on(self, words: list[str]) -> bool:
         after = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else END
         if self.sees("-") and self.tokens[self.at - 1].text in ("^", "{") and after.kind == "number":
             return True
-        if self.sees("{", "}") or (self.here.kind == "number" and self.tokens[self.at - 1].text in ("^", "{", "-")):
-            return self.tokens[self.at - 1].text in ("^", "{", "-") or self.here.text == "}"
+        if self.sees("}"):
+            return "{" in words and words.count("{") > words.count("}")
+        if self.sees("{") or self.here.kind == "number":
+            return self.tokens[self.at - 1].text in ("^", "{", "-")
         return (
             (self.sees("^") and after.text in ("2", "3", "{", "-"))
             or (self.sees("/") and after.kind in ("unit", "symbol", "word"))
@@ -185,18 +189,28 @@ class _Parser(Operands):
             return self.raised(node) if self.sees("^") and self.next() else node
 
 
-def _in_parts(found: list[Node], *, every_kind: bool) -> Node | None:
-    """1 hour and 30 minutes, 9 dollars and 5 cents as one quantity; `None` for anything else."""
-    sizes, kinds = list[Fraction](), set[object]()
+def _together(found: list[Node], signs: set[str]) -> Node:
+    """What stands beside each other between semicolons: one thing, a quantity in two units, or several things."""
+    if len(found) == 1:
+        return found[0]
+    if "or" not in signs and (whole := _in_parts(found)) is not None:
+        return whole
+    return Call("or" if "or" in signs else "and" if "and" in signs else "list", tuple(found))
+
+
+def _in_parts(found: list[Node]) -> Node | None:
+    """1 hour and 30 minutes, 5 feet, 6 inches as one quantity: units of one kind that grow smaller, of each fewer than one of the unit
+    before it; `None` for anything else."""
+    last, kinds = Fraction(0), set[object]()
     for each in found:
         measure = unit(each.args[1].name) if isinstance(each, Call) and each.name == "unit" and isinstance(each.args[1], Sym) else None
-        if measure is None or (sizes and sizes[-1] <= measure.size):
+        if measure is None or not isinstance(each, Call) or not isinstance(amount := each.args[0], Num):
             return None
-        sizes.append(measure.size)
+        if last and amount.value * measure.size >= last:
+            return None
+        last = measure.size
         kinds.add(measure.kinds)
-    if len(kinds) != 1 or not (every_kind or kinds == {(("time", 1),)}):
-        return None
-    return Call("compound", tuple(found))
+    return Call("compound", tuple(found)) if len(kinds) == 1 else None
 
 
 def _proper(node: Node) -> bool:

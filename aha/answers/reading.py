@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from aha.answers.boxes import closes
+from aha.answers.cleaning import clean
 from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
-from aha.answers.lexing import clean
 from aha.answers.numerals import in_digits
 from aha.answers.parsing import parse
 from aha.answers.words import bare, folded
@@ -18,12 +19,14 @@ _CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9])
 _WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}")
 _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
+_BOX_OF_TEXT = re.compile(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
+_SPACED_UNIT = re.compile(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
 _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
 _IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
-_GOES_ON = re.compile(r"(?:\.\.|…|\\[lc]?dots)[\s$.]*\Z")
+_GOES_ON = re.compile(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
 _SETS = re.compile(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
     r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
@@ -68,7 +71,7 @@ def read(text: str) -> Reading:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
     if "~~" in text:
         return Reading(text, why="it is crossed out")
-    cleaned = _tidy(in_latex(text))
+    cleaned = _unwrapped(_tidy(in_latex(_unwrapped(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")
     if _GOES_ON.search(text) and _GOES_ON.search(clean(text)):
@@ -76,20 +79,47 @@ def read(text: str) -> Reading:
     reading = _lettered(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
     if reading.clock or reading.node:
         return reading
+    digits = in_digits(cleaned) if reading.spelled else cleaned
     try:
-        node = parse(in_digits(cleaned) if reading.spelled else cleaned)
+        node = parse(digits)
     except Exotic as exotic:
         return replace(reading, exotic=True, why=str(exotic))
     except Unreadable as unreadable:
+        if (measured := _in_units(digits)) is not None:
+            return replace(reading, node=measured)
         return replace(reading, why=str(unreadable), phrase=_phrase(text))
     figures = isinstance(node, Sym) and node.name.startswith("text:") and not reading.words
     return replace(reading, node=node, phrase=_phrase(text) if figures else "")
 
 
+def _in_units(text: str) -> Node | None:
+    """A quantity whose units are single letters, as in 2 min 30 s, where that alone makes it a formula."""
+    if not _SPACED_UNIT.search(text):
+        return None
+    try:
+        node = parse(text, letters=True)
+    except Unreadable:
+        return None
+    return node if isinstance(node, Call) and node.name in ("unit", "compound") else None
+
+
+def _unwrapped(text: str) -> str:
+    """What a box of text holds that is all there is, where it is more than a word: `\\text{5 kg}`, `\\mathbf{x = 3}`, `\\text{thirty}`."""
+    for _ in range(3):
+        found = _BOX_OF_TEXT.match(text)
+        if found is None or closes(text, found.end() - 1) != len(text) - 1:
+            return text
+        inside = text[found.end() : -1].strip()
+        if inside.isalpha() and inside.isascii() and in_digits(inside) == inside:
+            return text
+        text = _tidy(inside)
+    return text
+
+
 def _lettered(text: str, cleaned: str) -> Reading:
     """A claim with letters that are no commands: a time, a number with letters for digits, words, or still a formula."""
     plain = bare(text).strip()
-    if found := _CLOCK.fullmatch(plain):
+    if found := _CLOCK.fullmatch(bare(cleaned).strip()):
         hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
         return Reading(text, cleaned, clock=Clock(hour, minute, second, found[4].lower()))
     if based := _BASED.fullmatch(plain.replace(" ", "")):

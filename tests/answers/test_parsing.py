@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from aha.answers.cleaning import clean
 from aha.answers.formulas import Call, Exotic, Node, Num, Sym, Unreadable, symbols, with_signs
-from aha.answers.lexing import clean
 from aha.answers.parsing import parse
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from aha.answers.claims import claim
-from aha.answers.lexing import spelled
+from aha.answers.cleaning import spelled
 from aha.answers.numbers import Value, rational
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
@@ -52,21 +52,20 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
             shown = f"{value.exact}{' %' if value.percent else ''}"
             return (
                 Right()
-                if value.equals(gold) or _rounds(value.exact, gold.exact, settings.places)
+                if value.equals(gold) or _rounds(value, gold.exact, settings.places)
                 else Wrong(f"equals {shown if len(shown) <= 40 else f'{shown[:37]}...'}, not {reference.value}")
             )
 
 
-def _rounds(value: Fraction, gold: Fraction, places: int) -> bool:
-    """Whether a decimal of enough places rounds, or cuts off, what is no decimal."""
-    under, written = value.denominator, 0
-    while written < 400 and 10**written % under:
-        written += 1
-    whole = gold.denominator
+def _rounds(claimed: Value, gold: Fraction, places: int) -> bool:
+    """Whether the digits of a decimal of enough places, as they are written, round or cut off what is no decimal."""
+    value, written, whole = claimed.exact, claimed.places, gold.denominator
     while whole % 2 == 0 or whole % 5 == 0:
         whole //= 2 if whole % 2 == 0 else 5
     if whole == 1 or value == 0 or not places <= written < 400:
         return False
+    if claimed.percent and abs(value - gold) > 1:
+        value, written = value / 100, written + 2
     last = Fraction(1, 10**written)
     return abs(value - gold) <= last / 2 or (abs(value) <= abs(gold) < abs(value) + last and value * gold > 0)
 

@@ -9,7 +9,7 @@ import logging
 import re
 from typing import Any
 
-from aha.answers.lexing import clean
+from aha.answers.cleaning import clean
 from aha.grading.maths.settings import Settings
 
 _TOWER = re.compile(r"\^\s*\{?\s*[0-9]{5,}|[0-9]{5,}\s*\)?\s*!|!\s*\)?\s*!|\^[^^]{0,30}\^[^^]{0,30}\^")
@@ -27,10 +27,10 @@ def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
     if _MINUTES.search(said) and not _MINUTES.search(gold):
         return False  # math-verify drops the sign
     wanted, claimed = _expressions(gold), _expressions(said)
-    if not wanted:
-        return "the reference is mathematics of a kind that cannot be compared"
     if not claimed:
         return False
+    if not wanted:
+        return "the reference is mathematics of a kind that cannot be compared"
     return bool(
         verify(
             wanted,

@@ -49,6 +49,15 @@ def said(node: Node) -> Said:
     return Said(Call("=", (first, last)))  # false, or of unknowns
 
 
+def wordy(node: Node) -> bool:
+    """Whether words stand in it that are not the name of its value, as the first of `Area = 5` are."""
+    return _has_words(node) and any(_has_words(said(each).value) for each in items(node))
+
+
+def _has_words(node: Node) -> bool:
+    return any(name.startswith("text:") for name in symbols(node))
+
+
 def _counts(node: Node) -> bool:
     """Whether something is added up, which may be a step on the way."""
     return any(is_call(each, "+") for each in nodes(node))

@@ -30,7 +30,7 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     match gold, claim:
         case Call("%", (number,)), _ if not any(is_call(each, "%") for each in nodes(claim)):
             readings.append((number, claim))
-        case _, Call("°", (number,)) if not is_call(gold, "°"):
+        case _, Call("°", (number,)) if not is_call(gold, "°") and Sym("pi") not in nodes(gold):
             readings.append((gold, number))
     found = [equal(one, other, settings) for one, other in readings]
     return True if True in found else None if None in found else False

@@ -170,9 +170,14 @@ def _inequalities(node: Node) -> bool:
 
 
 def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], settings: Settings) -> Verdict:
+    named, named_too = _assignments(gold, golds), _assignments(claim, claims)
+    if named and named_too:
+        return _assigned(named, named_too, settings)
+    if named and (is_call(claim, "set") or (settings.strict and any(said(each).label for each in claims))):
+        return False
     if len(golds) == 1 and len(claims) > 1 and is_call(golds[0], *BRACKETS, "matrix") and not is_call(claim, "set"):
         inside = golds[0].args if is_call(golds[0], "()") and isinstance(golds[0], Call) else ()
-        return _in_order(inside, [said(each).value for each in claims], settings) if len(inside) == len(claims) else False
+        return _in_order(inside, _by_letter(claims), settings) if len(inside) == len(claims) else False
     if len(claims) == 1 and len(golds) > 1 and is_call(said(claims[0]).value, "()"):
         whole = said(claims[0]).value
         inside = whole.args if isinstance(whole, Call) else ()
@@ -184,6 +189,42 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
         return _in_order([said(each).value for each in golds], order, settings)
     return _matched(golds, claims, settings)
+
+
+Assignment = dict[Node, Node]
+
+
+def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
+    """Values by name, a table for each solution, as `p = 5, q = 2; p = 7, q = 2` gives them; `None` for anything else, and for `p = 5 or
+    q = 2`. The roots x_1 and x_2 of one equation are no names of their own."""
+    heads = [said(each).label for each in parts]
+    several = next((place for place in range(1, len(heads)) if heads[place] == heads[0]), len(heads))
+    if several < 2 or len(heads) % several or not _distinct(heads[:several]):
+        return None
+    if is_call(node, "set") or (is_call(node, "or") and len(heads) == several):
+        return None
+    if isinstance(node, Call) and node.name == "parts" and any(is_call(each, "or") for each in node.args):
+        return None
+    rows = [parts[begun : begun + several] for begun in range(0, len(parts), several)]
+    tables = [{head: each.value for each in map(said, row) if (head := each.label) is not None} for row in rows]
+    return tables if all(set(table) == set(heads[:several]) for table in tables) else None
+
+
+def _assigned(golds: list[Assignment], claims: list[Assignment], settings: Settings) -> Verdict:
+    """Whether the tables are the same, in any order."""
+    if set(golds[0]) != set(claims[0]):
+        return False
+    rows = [Call("()", tuple(table[head] for head in golds[0])) for table in golds]
+    return _matched(rows, [Call("()", tuple(table[head] for head in golds[0])) for table in claims], settings)
+
+
+def _by_letter(claims: list[Node]) -> list[Node]:
+    """The values of x, y and z in the order of their letters, however they are given; any others as they stand."""
+    claimed = [said(each) for each in claims]
+    letters = [each.label.name for each in claimed if isinstance(each.label, Sym) and len(each.label.name) == 1]
+    if len(letters) == len(claims) == len(set(letters)):
+        return [value for _, value in sorted(zip(letters, (each.value for each in claimed), strict=True), key=lambda pair: pair[0])]
+    return [each.value for each in claimed]
 
 
 def _order(gold: Node, golds: list[Node], claim: Node, claims: list[Node]) -> list[Node] | None:
@@ -208,14 +249,21 @@ def _matched(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) 
         return None
     left, unknown = list(claims), False
     for one in golds:
-        found = [same(one, other, settings) for other in left]
+        found = [_member(one, other, settings) for other in left]
         if True in found:
             left = [other for other, verdict in zip(left, found, strict=True) if verdict is not True]
-        elif not any(same(one, other, settings) for other in golds[: golds.index(one)]):
+        elif not any(_member(one, other, settings) for other in golds[: golds.index(one)]):
             if None not in found:
                 return False
             unknown = True
     return None if unknown else not left
+
+
+def _member(gold: Node, claim: Node, settings: Settings) -> Verdict:
+    """Whether two parts of something are the same; within it, {5} is not 5."""
+    return (
+        False if is_call(gold, "set") != is_call(claim, "set") and not is_set(gold) and not is_set(claim) else same(gold, claim, settings)
+    )
 
 
 def _in_order(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> Verdict:
@@ -223,7 +271,7 @@ def _in_order(golds: Sequence[Node], claims: Sequence[Node], settings: Settings)
         return False
     verdicts = list[Verdict]()
     for one, other in zip(golds, claims, strict=True):
-        verdicts.append(same(one, other, settings))
+        verdicts.append(_member(one, other, settings))
         if verdicts[-1] is False:
             return False
     return None if None in verdicts else True

@@ -93,6 +93,8 @@ def _spans(node: Node) -> Spans | None:
 
 
 def _combined(node: Call) -> Spans | None:
+    if node.name in ("and", "list") and not all(_ordered(each) or is_call(each, "in") for each in node.args):
+        return None  # sets beside each other are several sets
     parts = [_spans(each) for each in node.args if not _membership(each)]
     known = [part for part in parts if part is not None]
     if len(known) != len(parts) or not known:

@@ -59,6 +59,12 @@ class At:
             raise Opaque(name)
         return +constants[name] if name in ("pi", "e") else constants[name]
 
+    def _finite(self, value: Value) -> Value:
+        """A part of an operation: infinity is none."""
+        if not isinstance(value, Fraction) and numbers().isinf(value):
+            raise Undefined
+        return value
+
     def _checked(self, value: Value) -> Value:
         if isinstance(value, Fraction):
             bits = max(value.numerator.bit_length(), value.denominator.bit_length())
@@ -78,13 +84,13 @@ class At:
     def _call(self, node: Call) -> Value:
         name = node.name
         if name in ARITHMETIC:
-            total = self.of(node.args[0])
+            total = self._finite(self.of(node.args[0]))
             for each in node.args[1:]:
-                total = self._checked(both(ARITHMETIC[name], total, self.of(each)))
+                total = self._checked(both(ARITHMETIC[name], total, self._finite(self.of(each))))
             return total
         if name == "determinant":
             return self._determinant(cast(Call, node.args[0]))
-        return self._applied(name, [self.of(each) for each in node.args])
+        return self._applied(name, [self.of(each) if name == "neg" else self._finite(self.of(each)) for each in node.args])
 
     def _applied(self, name: str, args: list[Value]) -> Value:
         match name, args:

@@ -13,6 +13,7 @@ from aha.answers.reading import Reading, is_degrees, other_readings, read, same_
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula
 from aha.answers.words import bare, folded
+from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import same
 from aha.grading.maths.settings import Settings
@@ -30,6 +31,9 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
+_OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
+_COMPUTED = ("int", "iint", "oint", "sum", "prod", "lim")
+_RATIO = re.compile(r"((?:[0-9]{1,12}(?:\.[0-9]{1,12})?\s*to\s*){1,3}[0-9]{1,12}(?:\.[0-9]{1,12})?)")
 _UNDONE = ("+", "*", "/", "^", "!", "binom", "root", "sum", "log", "sin", "cos", "tan", "gcd", "lcm", "max", "min")
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
 
@@ -48,9 +52,11 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
         return decided
     if gold.exotic and said.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", said.cleaned):
         return True
-    if said.node is None or (any(name.startswith("text:") for name in symbols(said.node)) and gold.node and not symbols(gold.node)):
+    if isinstance(gold.node, Call) and gold.node.name == ":" and (ratio := _ratio_in_words(claimed.text)) is not None:
+        return _compared(gold, ratio, settings)
+    if said.node is None or (gold.node and not symbols(gold.node) and wordy(said.node)):
         spoken = _in_prose(gold, claimed, settings)
-        return None if said.exotic and not spoken and len(claimed.text) <= LONGEST_FORMULA else spoken
+        return None if _computed(gold, said) and not spoken and len(claimed.text) <= LONGEST_FORMULA else spoken
     if gold.node is None:
         return None
     node = said.node
@@ -69,6 +75,17 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     pairs += [(other, node) for other in _others(gold, said, of_reference=True)]
     pairs += [(gold.node, other) for other in (*_others(said, gold, of_reference=False), *_exclaimed(said, claimed))]
     return True if any(same(*pair, settings) for pair in pairs) else found
+
+
+def _computed(gold: Reading, said: Reading) -> bool:
+    """Whether an exotic claim may be a value that algebra computes; beside a reference that was read, no other sign is."""
+    return said.exotic and (gold.exotic or said.why.removeprefix("\\") in _COMPUTED)
+
+
+def _ratio_in_words(text: str) -> Node | None:
+    """`3 to 1` and `3\\text{ to }1`, which is a ratio where one is asked for and a range anywhere else."""
+    found = _RATIO.fullmatch(bare(text.strip(" $*_.。\n")).strip(" .。"))
+    return None if found is None else Call(":", tuple(Num(Fraction(each)) for each in re.split(r"\s*to\s*", found[1])))
 
 
 def _spelled_units(gold: Reading) -> list[Node]:
@@ -118,14 +135,12 @@ def _clocks(gold: Reading, said: Reading) -> bool:
 
 
 def _afternoon(gold: Reading, said: Reading) -> bool | None:
-    """15:30 is 3:30 p.m.; `None` where neither side counts to 24."""
-    time, other = (gold.clock, said.node) if gold.clock else (said.clock, gold.node)
-    if time is None or not isinstance(other, Call) or other.name != ":" or not all(isinstance(each, Num) for each in other.args):
+    """15:30 is 3:30 p.m. and 09:30 is 9:30 a.m.; `None` where neither side counts to 24, with two digits for the hour."""
+    time, other = (gold.clock, said.cleaned) if gold.clock else (said.clock, gold.cleaned)
+    written = _OF_24.fullmatch(bare(other).strip())
+    if time is None or written is None or time.second:
         return None
-    hour, minute = [int(each.value) for each in other.args if isinstance(each, Num)][:2]
-    if hour < 13 or time.half != "p" or time.second:
-        return None
-    return (time.hour % 12 + 12, time.minute) == (hour, minute)
+    return (time.hour % 12 + 12 * (time.half == "p"), time.minute) == (int(written[1]), int(written[2]))
 
 
 def _speaks_of_degrees(answer: str, claimed: str) -> bool:
@@ -167,7 +182,7 @@ def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
         return False if gold.node is not None or gold.words else None
     said = read(formula)
     if said.node is None:
-        return None if said.exotic else False
+        return None if _computed(gold, said) else False
     found = _compared(gold, said.node, settings)
     if found is True:
         return True
@@ -204,7 +219,7 @@ def number_claimed(claimed: Claim) -> Value | Wrong:
         return value
     reading = read(text)
     node = reading.node
-    if node is None or any(name.startswith("text:") for name in symbols(node)):
+    if node is None or wordy(node):
         formula = claimed_formula(text, marked=claimed.marked, boxed=claimed.boxes > 0) if not reading.clock and claimed.boxes < 2 else None
         if formula is None:
             return Wrong("no number that is claimed in words that are understood")
@@ -230,6 +245,7 @@ def _exclaimed(reading: Reading, claimed: Claim) -> list[Node]:
     if (
         claimed.boxes
         or not re.search(r"[0-9A-Za-z]!\Z", reading.cleaned)
+        or re.search(r"!\s*(?:\$|\\[)\]])", claimed.text)
         or (not claimed.marked and reading.text.strip() == claimed.text.strip())
     ):
         return []
