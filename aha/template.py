@@ -6,8 +6,10 @@ look-alike letter is ordinary text. A reply cut at the length limit has no answe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from aha.errors import BadInput
 from aha.types import Conversation, Finished, Message, Reply
 
 THINK, END_THINK = "<think>", "</think>"
@@ -194,3 +196,22 @@ class FewShot:
 
 
 Template = R1Zero | Short | Instruct | Delimited | FewShot
+
+
+def prompt_after(template: Template, before: Sequence[Message], question: str) -> str | Conversation:
+    """Return the question as the template asks it after what was said before. The template's own system message gives way to one that was
+    said. BadInput for a template that is text and knows no roles."""
+    asked = template.prompt(question)
+    if not before:
+        return asked
+    if isinstance(asked, str):
+        raise BadInput(one_question(template, len(before) + 1))
+    own = [message for message in asked.messages if message.role == "system"]
+    if any(message.role == "system" for message in before):
+        own = []
+    return Conversation((*own, *before, *(message for message in asked.messages if message.role != "system")))
+
+
+def one_question(template: Template, messages: int) -> str:
+    """Return the line that a conversation is refused with by a template that is text."""
+    return f"it has {messages} messages before the reply: {type(template).__name__} asks one question and knows no roles"

@@ -113,13 +113,14 @@ Reference = Countdown | Number | Latex | Choice | Text | Judged | Stdio | Calls 
 
 @dataclass(frozen=True)
 class Problem:
-    """A question with its reference; `id` is unique and stable across runs."""
+    """A question with its reference; `id` is unique and stable across runs. `turns`: what was said before the question."""
 
     id: str
     domain: str
     question: str
     language: Language
     reference: Reference
+    turns: tuple[Message, ...] = ()
 
 
 # --- what a model said ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
@@ -14,10 +15,20 @@ from aha.rundir import read_manifest
 from aha.settings import flatten
 from aha.stages.sample import Sample
 from aha.tasks.golds import KINDS
+from aha.tasks.mixed import MixedProblems
 from aha.tasks.reading import FILES as ENDINGS
+from aha.tasks.reading import sources_of
 from aha.tasks.rows import RowProblems
 
-ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows")  # each a field of RowProblems
+ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows", "ignore")  # each a field of RowProblems
+EXAMPLE_FLAGS = {  # those that say how to read examples, and the settings that they are then
+    "question_field": "layout.question",
+    "answer_field": "layout.answer",
+    "split": "layout.split",
+    "subset": "layout.subset",
+    "ignore": "layout.ignore",
+    "bad_rows": "bad_rows",
+}
 NEEDS = {
     "model": "a base model: give it with --model FOLDER_OR_HUB_NAME",
     "problems": "problems: give them with --problems FILE.jsonl, or the name of a Hugging Face data set",
@@ -27,14 +38,14 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class CliArgs:
-    """What the command line says of a recipe. `settings`: (path, text) as typed, in order. `bad_rows`: what a row of the examples that
-    cannot be used does; that of problems stands in `problems`. `file`: the recipe file of a run that is repeated, which may have changed
+    """What the command line says of a recipe. `settings`: (path, text) as typed, in order. `reading`: flags that say how examples are read,
+    with their values; those of problems stand in `problems`. `file`: the recipe file of a run that is repeated, which may have changed
     since where `changed_file`."""
 
     model: str | None = None
-    problems: RowProblems | None = None
+    problems: RowProblems | MixedProblems | None = None
     settings: tuple[tuple[str, str], ...] = ()
-    bad_rows: str | None = None
+    reading: tuple[tuple[str, str], ...] = ()
     file: str | None = None
     changed_file: bool = False
 
@@ -49,6 +60,7 @@ def recipe_flags(parser: ArgumentParser) -> None:
     for flag in ("--question-field", "--answer-field", "--id-field", "--split", "--subset"):
         hidden = flag in ("--split", "--subset")
         parser.add_argument(flag, metavar="NAME", help=SUPPRESS if hidden else "the field of a row that holds it")
+    parser.add_argument("--ignore", metavar="NAMES", help="columns of a row that are as good as not there, with commas between them")
     parser.add_argument("--kind", choices=KINDS, help="what an answer is, where its form does not say")
     parser.add_argument("--bad-rows", choices=("stop", "skip"), help="what a row that cannot be used does")
     recipe_file_flags(parser)
@@ -66,13 +78,30 @@ def read_args(arguments: Namespace, rest: Sequence[str]) -> CliArgs:
     """Return what the words say. BadInput for flags that nothing would heed; no file is read."""
     fields = {flag: value for flag in ROW_FLAGS if (value := getattr(arguments, flag)) is not None}
     if arguments.problems is not None:
-        problems = RowProblems(arguments.problems, **fields)
-        return CliArgs(arguments.model, problems, tuple(read_settings(rest)), None, arguments.file, arguments.changed_recipe)
-    bad_rows = fields.pop("bad_rows", None)
-    if fields:
-        flag = next(iter(fields))
-        raise BadInput(f"--{flag.replace('_', '-')}: it says how to read problems, and there are none; give them with --problems")
-    return CliArgs(arguments.model, None, tuple(read_settings(rest)), bad_rows, arguments.file, arguments.changed_recipe)
+        if "ignore" in fields:
+            fields["ignore"] = tuple(fields["ignore"].split(","))
+        problems = problems_from(arguments.problems, fields)
+        return CliArgs(arguments.model, problems, tuple(read_settings(rest)), (), arguments.file, arguments.changed_recipe)
+    if other := [flag for flag in fields if flag not in EXAMPLE_FLAGS]:
+        raise BadInput(no_problems(other[0]))
+    return CliArgs(arguments.model, None, tuple(read_settings(rest)), tuple(fields.items()), arguments.file, arguments.changed_recipe)
+
+
+def problems_from(text: str, fields: dict[str, Any]) -> RowProblems | MixedProblems:
+    """Return the problems of one source, or of several in shares by their weights. Where two files have one name, that of their folder
+    stands before the names of their rows."""
+    sources = sources_of(text)
+    if len(sources) == 1:
+        return RowProblems(sources[0].place, **fields)
+    names = [Path(source.place).name for source in sources]
+    labels = [Path(source.place).parent.name if names.count(name) > 1 else "" for source, name in zip(sources, names, strict=True)]
+    parts = [RowProblems(source.place, label=label, **fields) for source, label in zip(sources, labels, strict=True)]
+    return MixedProblems(tuple((part, source.weight) for part, source in zip(parts, sources, strict=True)))
+
+
+def no_problems(flag: str) -> str:
+    """Return the line that a flag is refused with that says how to read what is not there."""
+    return f"--{flag.replace('_', '-')}: it says how to read problems, and there are none; give them with --problems"
 
 
 def read_settings(rest: Sequence[str]) -> list[tuple[str, str]]:
@@ -101,8 +130,9 @@ def check_files(recipe: Recipe, args: CliArgs) -> None:
             check_data(value)
     if args.model is not None and not (is_endpoint(args.model) and may_be_server(recipe, args.model)):
         check_model(args.model)
-    if args.problems is not None:
-        _ = args.problems.loaded
+    for part in [part for part, _ in args.problems.parts] if isinstance(args.problems, MixedProblems) else [args.problems]:
+        if isinstance(part, RowProblems):
+            _ = part.loaded
 
 
 def may_be_server(recipe: Recipe, model: str) -> bool:
@@ -112,7 +142,15 @@ def may_be_server(recipe: Recipe, model: str) -> bool:
 
 
 def check_data(data: str) -> None:
-    """BadInput where the examples' source looks like a file or folder and is none."""
+    """BadInput where a source of examples looks like a file or folder and is none."""
+    sources = [source.place for source in sources_of(data)]
+    for source in sources:
+        if len(sources) > 1 and source.startswith("@"):
+            raise BadInput(f"data {data}: {source} is what another stage makes, which stands alone; give `Sample` the rest with `also`")
+        _check_source(source)
+
+
+def _check_source(data: str) -> None:
     path = Path(data).expanduser()
     looks_like_path = path.suffix in ENDINGS or data.startswith((".", "/", "~")) or data.count("/") > 1
     if looks_like_path and not data.startswith(("@", "(")) and not path.exists():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from aha.commands.arguments import NEEDS, CliArgs
+from aha.commands.arguments import EXAMPLE_FLAGS, NEEDS, CliArgs, no_problems
 from aha.commands.recipe_file import File
 from aha.errors import BadInput
 from aha.protocols import Compute, Stage
@@ -42,10 +42,10 @@ def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
         recipe = recipe.supply(args.problems)
     if args.model is not None:
         recipe = recipe.put(dict.fromkeys(recipe.models or _no_model(recipe), args.model))
-    if args.bad_rows is not None:
+    if args.reading:
         if not _imitates(recipe):
-            raise BadInput("--bad-rows: it says how to read problems, and there are none; give them with --problems")
-        recipe = recipe.change([("bad_rows", args.bad_rows)])
+            raise BadInput(no_problems(args.reading[0][0]))
+        recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
     return replace(chosen, recipe=recipe.change(args.settings), changed=args.changed_file)
 
 

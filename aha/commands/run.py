@@ -18,7 +18,7 @@ from aha.commands.together import Together
 from aha.doctor import Signal, Ward, preflight
 from aha.errors import DiskTrouble
 from aha.grading import Graders
-from aha.protocols import Backend, Observer, Stage, is_endpoint
+from aha.protocols import Backend, Observer, Problems, Stage, is_endpoint
 from aha.recipes import Recipe
 from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.derived import derived
@@ -33,6 +33,7 @@ from aha.stages.rl import Rl
 from aha.stages.room import check_room
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
+from aha.tasks.mixed import MixedProblems
 from aha.types import Code
 from aha.watchdog import Watchdog
 
@@ -117,7 +118,7 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
             for source in stage.sources:
-                source.at(0, 0, stage.questions, stage.seed)
+                _check_count(source, stage)
             if not stage.model.startswith("@"):
                 check_room(stage, backend.tokenizer(stage.model))
         if isinstance(stage, Sample):
@@ -128,6 +129,13 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
             stage.prepared(backend)
     for model in models:
         _check_model(model, backend)
+
+
+def _check_count(source: Problems, stage: Rl) -> None:
+    """BadInput where a source has fewer problems than a rollout asks, or one part of a mix has."""
+    if isinstance(source, MixedProblems):
+        source.check(stage.questions, stage.seed)
+    source.at(0, 0, stage.questions, stage.seed)
 
 
 def _check_model(model: str, backend: Backend) -> None:

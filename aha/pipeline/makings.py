@@ -18,6 +18,7 @@ from aha.redact import mask_setting
 from aha.rundir import Record
 from aha.rundir.manifest import Plain
 from aha.settings import flatten
+from aha.tasks.reading import sources_of
 from aha.versions import grader_version, template_version
 
 LENGTH = 12
@@ -86,6 +87,10 @@ def makings(stage: Stage, results: Mapping[str, Path], digests: Digests, store: 
             inputs[path] = Input(text, references_by_path[path].stage, str(place.relative_to(store)), digests.of(place))
         elif (place_outside := outside(setting_of(path), text)) is not None:
             inputs[path] = Input(text, None, str(place_outside), digests.of(place_outside))
+        elif path.rpartition(".")[2] == "data" and "," in text:
+            for source in sources_of(text):
+                if (place_outside := outside(path, source.place)) is not None:
+                    inputs[f"{path} {source.place}"] = Input(source.place, None, str(place_outside), digests.of(place_outside))
     settings = {path: cast(Plain, mask_setting(path, value)) for path, value in flatten(stage).items()}
     kind = f"{type(stage).__module__}.{type(stage).__qualname__}"
     return Makings(kind, settings, inputs, relied_on(stage)), with_texts(stage, folders) if folders else stage

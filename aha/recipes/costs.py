@@ -16,7 +16,7 @@ from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.stages.world import World
-from aha.tasks.reading import count_rows, shards_of
+from aha.tasks.reading import count_rows, shards_of, sources_of
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 WIDTH = {"float32": 4, "bfloat16": 2}
@@ -119,5 +119,9 @@ def _asking(tokens: int | None, size: int | None, compute: Compute) -> Costs:
 
 def _rows(data: str) -> int | None:
     """How many there are, where they are there."""
-    place = Path(data).expanduser()
-    return sum(map(count_rows, [place] if place.is_file() else shards_of(data))) or None
+    files = [
+        (path, source.weight)
+        for source in sources_of(data)
+        for path in ([Path(source.place).expanduser()] if Path(source.place).expanduser().is_file() else shards_of(source.place))
+    ]
+    return round(sum(count_rows(path) * weight for path, weight in files)) or None

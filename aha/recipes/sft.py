@@ -12,6 +12,7 @@ from aha.template import Instruct, R1Zero, Template
 SOURCES = {
     "sft.model": YOURS,
     "sft.data": YOURS,
+    "sft.layout": "[ours: the known forms of chats; a column that looks like a part of the prompt stops the run until it is named]",
     "sft.template": "[ours: <think> and then the answer, as DeepSeek-R1 was released; `delimited` is the paper's 2.3.1]",
     "sft.template.suffix": "[ours: none; the examples hold the questions as they were asked]",
     "sft.optim": "[ours: AdamW as is usual; nature names the rate only]",

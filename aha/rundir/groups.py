@@ -46,7 +46,8 @@ def _line(group: Group) -> str:
     if hide(line) == line:
         return line
     completions = tuple(_unspelled(completion, reply.text) for completion, reply in zip(group.completions, group.replies, strict=True))
-    asked = hide(group.problem.question) == group.problem.question
+    words = "\n".join([*(message.content for message in group.problem.turns), group.problem.question])
+    asked = hide(words) == words
     return hide(_plainly(replace(group, prompt=group.prompt if asked else (0,) * len(group.prompt), completions=completions)))
 
 

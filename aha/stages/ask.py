@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aha.protocols import Ask, Engine, Sampling, Tokenizer
 from aha.rewards import Rewards
 from aha.sampling.executor import ScoringStats
-from aha.sampling.prompts import prompt_tokens, read_reply
+from aha.sampling.prompts import problem_tokens, read_reply
 from aha.sampling.rollouts import RolloutSampler
 from aha.sampling.seeds import seed_for
 from aha.template import Template
@@ -34,7 +34,7 @@ class GroupSampler:
     def groups(self, problems: Sequence[Problem], place: tuple[int, ...]) -> list[Group]:
         """Return one scored group a problem, in the problems' order; sample j of problem i is drawn with `seed_for(*place, i, j)`."""
         requests = [
-            Ask(prompt_tokens(self.template, problem.question, self.tokenizer), tuple(seed_for(*place, i, j) for j in range(self.samples)))
+            Ask(problem_tokens(self.template, problem, self.tokenizer), tuple(seed_for(*place, i, j) for j in range(self.samples)))
             for i, problem in enumerate(problems)
         ]
 

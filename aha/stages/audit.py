@@ -7,23 +7,27 @@ the cold start one special token?
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Literal
 
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
-from aha.stages.lessons import Lesson, lesson
-from aha.tasks.examples import MOST_SKIPPED, BadRows, LoadedExamples
+from aha.stages.lessons import Lesson, Lessons, lesson
+from aha.tasks.examples import MOST_SKIPPED, BadRows, ExampleRows, no_examples
+from aha.tasks.reading import RefusedRow
 from aha.template import THINK, Delimited, Instruct, Template
-from aha.types import Example, Message
+from aha.types import Example
 
 TooLong = Literal["stop", "skip", "cut"]
+REASONS = 100  # that are kept of rows that cannot be learned
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found. `left_out`: rows that cannot be learned, each with its reason; `too_long`: rows beyond `limit` tokens, of which
+    """What was found. `left_out`: the first of the `unusable` rows, which cannot be learned, each with its reason; `columns`: which columns
+    were read as what, and which were not; `too_long`: rows beyond `limit` tokens, of which
     `cut` are learned without their end; `silent`: replies without a chain of thought; `turns`: rows whose earlier replies are only read."""
 
     source: str
@@ -39,6 +43,8 @@ class Audit:
     tokens: int
     learned: int
     end: str
+    columns: tuple[str, ...] = ()
+    unusable: int = 0
 
     def lines(self) -> list[str]:
         """For a person, before the start."""
@@ -56,8 +62,8 @@ class Audit:
         if self.too_long > self.cut:
             said.append(f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out")
         if self.left_out:
-            said.append(f"{len(self.left_out):,} rows cannot be learned and are left out; the first: {self.left_out[0]}")
-        return said
+            said.append(f"{self.unusable:,} rows cannot be learned and are left out; the first: {self.left_out[0]}")
+        return [*said, *self.columns]
 
 
 @dataclass(frozen=True)
@@ -69,42 +75,97 @@ class Rules:
     bad_rows: BadRows
 
 
-def audited(source: str, loaded: LoadedExamples, template: Template, tokenizer: Tokenizer, rules: Rules) -> tuple[list[Lesson], Audit]:
-    """The rows as lessons, and what was found. BadInput, in one line, for what would be learned wrong."""
+@dataclass
+class _Count:
+    """What is counted while rows are read."""
+
+    rows: int = 0
+    left_out: int = 0
+    reasons: list[str] = field(default_factory=list)
+    long: int = 0
+    worst: tuple[int, str] = (0, "")
+    cut: int = 0
+    silent: int = 0
+    turns: int = 0
+    longest: int = 0
+    tokens: int = 0
+    learned: int = 0
+
+    def leave_out(self, reason: str) -> None:
+        self.left_out += 1
+        if len(self.reasons) < REASONS:
+            self.reasons.append(reason)
+
+
+def audited(
+    source: str, rows: Iterable[Example | RefusedRow], template: Template, tokenizer: Tokenizer, rules: Rules
+) -> tuple[Lessons, Audit]:
+    """The rows as lessons, and what was found, read one after another. BadInput, in one line, for what would be learned wrong."""
+    return audited_together(source, [(rows, 1.0)], template, tokenizer, rules)
+
+
+def audited_together(
+    source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: Rules
+) -> tuple[Lessons, Audit]:
+    """The same of several sources, each with the number of times that its rows stand in the set; a fraction is drawn by their ids."""
     check_form(template, tokenizer)
-    lessons, left_out, long = list[Lesson](), [str(each) for each in loaded.skipped], list[Lesson]()
-    told = list[tuple[Message, ...]]()
-    for example in loaded.examples:
-        made = _lesson(example, template, tokenizer)
-        if isinstance(made, str):
-            if rules.bad_rows == "stop":
-                raise BadInput(f"{source}, example {made}; --bad-rows skip leaves such rows out")
-            left_out.append(made)
-            continue
-        if len(made) > rules.limit:
-            long.append(made)
-            if rules.too_long != "cut" or len(made.prompt) >= rules.limit:
-                continue
-            made = _cut(made, rules.limit)
-        lessons.append(made)
-        told.append(example.conversation.messages)
-    _accept(source, loaded, lessons, left_out, long, rules)
-    ended = sum(each.reply[-1] in tokenizer.stop for each in lessons)
+    lessons, count, columns = Lessons(), _Count(), list[str]()
+    for rows, weight in parts:
+        for row in rows:
+            count.rows += 1
+            made = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
+            if isinstance(made, str):
+                if rules.bad_rows == "stop":
+                    raise BadInput(
+                        made if isinstance(row, RefusedRow) else f"{source}, example {made}; --bad-rows skip leaves such rows out"
+                    )
+                count.leave_out(made)
+            elif isinstance(row, Example):
+                _take(made, row, times_of(row.id, weight), lessons, count, rules)
+        columns += rows.columns() if isinstance(rows, ExampleRows) else []
+    _accept(source, lessons, count, rules)
     return lessons, Audit(
         source=source,
         examples=len(lessons),
-        left_out=tuple(left_out),
+        left_out=tuple(count.reasons),
+        unusable=count.left_out,
         limit=rules.limit,
-        too_long=len(long),
-        cut=len(lessons) - ended,
-        ended=ended,
-        silent=sum(not messages[-1].thought for messages in told),
-        turns=sum(any(message.role == "assistant" for message in messages[:-1]) for messages in told),
-        longest=max(map(len, lessons)),
-        tokens=sum(map(len, lessons)),
-        learned=sum(len(each.reply) for each in lessons),
+        too_long=count.long,
+        cut=count.cut,
+        ended=len(lessons) - count.cut,
+        silent=count.silent,
+        turns=count.turns,
+        longest=count.longest,
+        tokens=count.tokens,
+        learned=count.learned,
         end=tokenizer.decode([tokenizer.end]),
+        columns=tuple(columns),
     )
+
+
+def times_of(name: str, weight: float) -> int:
+    """Return how often a row stands in a set where its source has this weight: its whole part, and once more for a share of the rows."""
+    whole = int(weight)
+    drawn = int.from_bytes(blake2b(f"weight {name}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    return whole + (drawn < (weight - whole) * 2**64)
+
+
+def _take(made: Lesson, example: Example, times: int, lessons: Lessons, count: _Count, rules: Rules) -> None:
+    """The lesson, where it is short enough or may be cut, as often as it stands in the set."""
+    if len(made) > rules.limit:
+        count.long += 1
+        count.worst = max(count.worst, (len(made), made.id))
+        if rules.too_long != "cut" or len(made.prompt) >= rules.limit:
+            return
+        made = _cut(made, rules.limit)
+        count.cut += times
+    lessons.add(made, times)
+    messages = example.conversation.messages
+    count.silent += times * (not messages[-1].thought)
+    count.turns += times * any(message.role == "assistant" for message in messages[:-1])
+    count.longest = max(count.longest, len(made))
+    count.tokens += times * len(made)
+    count.learned += times * len(made.reply)
 
 
 def check_form(template: Template, tokenizer: Tokenizer) -> None:
@@ -158,18 +219,17 @@ def _cut(made: Lesson, limit: int) -> Lesson:
     return Lesson(made.id, made.prompt, made.reply[: limit - len(made.prompt)])
 
 
-def _accept(
-    source: str, loaded: LoadedExamples, lessons: Sequence[Lesson], left_out: Sequence[str], long: Sequence[Lesson], rules: Rules
-) -> None:
-    total = len(loaded.examples) + len(loaded.skipped)
-    if len(left_out) > MOST_SKIPPED * total:
-        raise BadInput(f"{source}: {len(left_out)} of {total} rows cannot be learned, more than 1 %; the first: {left_out[0]}")
-    longest = max(long, key=len, default=None)
-    if longest is not None and rules.too_long == "stop":
+def _accept(source: str, lessons: Lessons, count: _Count, rules: Rules) -> None:
+    if not count.rows:
+        raise BadInput(no_examples(source))
+    if count.left_out > MOST_SKIPPED * count.rows:
+        raise BadInput(f"{source}: {count.left_out} of {count.rows} rows cannot be learned, more than 1 %; the first: {count.reasons[0]}")
+    if count.long and rules.too_long == "stop":
+        longest, name = count.worst
         raise BadInput(
-            f"{source}: {len(long)} of {total} examples are longer than {rules.limit:,} tokens (the longest, {longest.id}, has "
-            f"{len(longest):,}): raise --max-tokens as far as the model knows positions, or leave them out with --too-long skip, or "
+            f"{source}: {count.long} of {count.rows} examples are longer than {rules.limit:,} tokens (the longest, {name}, has "
+            f"{longest:,}): raise --max-tokens as far as the model knows positions, or leave them out with --too-long skip, or "
             "let them be cut with --too-long cut"
         )
-    if not any(len(each.reply) for each in lessons):
-        raise BadInput(f"{source}: not one of {total} examples is short enough to be learned; raise --max-tokens")
+    if not len(lessons):
+        raise BadInput(f"{source}: not one of {count.rows} examples is short enough to be learned; raise --max-tokens")

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from aha.errors import BadInput
 from aha.protocols import Ask, Asking, Backend, Chat, Engine, Sampling, Tokenizer
-from aha.sampling.prompts import prompt_tokens, read_reply
+from aha.sampling.prompts import problem_tokens, read_reply
 from aha.sampling.seeds import seed_for
 from aha.stages.patience import Asked, Patience
-from aha.template import ANSWER, END_ANSWER, Template
+from aha.template import ANSWER, END_ANSWER, Template, prompt_after
 from aha.types import Conversation, Message, Open, Problem, Reply, Said
 
 SHOWN = 8  # replies of a teacher, none of which has a thought, say that it shows none
@@ -83,7 +83,7 @@ class EngineSource:
     def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
         asks = [
             Ask(
-                prompt_tokens(self.template, wish.problem.question, self.tokenizer),
+                problem_tokens(self.template, wish.problem, self.tokenizer),
                 tuple(seed_for(self.seed, chunk, wish.place, number) for number in range(wish.first, wish.first + wish.count)),
             )
             for wish in wishes
@@ -139,8 +139,8 @@ class ChatSource:
 
     def _conversation(self, wish: Wish) -> Conversation:
         if wish.plain:
-            return Conversation((Message("user", wish.problem.question),))
-        match self.template.prompt(wish.problem.question):
+            return Conversation((*wish.problem.turns, Message("user", wish.problem.question)))
+        match prompt_after(self.template, wish.problem.turns, wish.problem.question):
             case Conversation() as conversation:
                 return conversation
             case _:

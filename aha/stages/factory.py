@@ -232,7 +232,7 @@ class Factory:
     def _example(self, candidate: Candidate, thought: str, answer: str) -> Example:
         problem = candidate.wish.problem
         origin = replace(self.origin, problem=problem.id, seed=candidate.drawn.seed)
-        said = Conversation((Message("user", problem.question), Message("assistant", answer, thought)))
+        said = Conversation((*problem.turns, Message("user", problem.question), Message("assistant", answer, thought)))
         return Example(f"{self.name}/{problem.id}/{candidate.number}", problem.domain, problem.language, said, origin)
 
     # --- rows of others ---

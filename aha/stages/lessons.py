@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os import SEEK_END
+from tempfile import SpooledTemporaryFile
+from typing import overload
+from weakref import finalize
 
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
-from aha.template import THINK, Template
+from aha.template import THINK, Template, one_question, prompt_after
 from aha.types import Conversation, Example, Message
 
+WIDTH = array("i").itemsize
+IN_MEMORY = 1 << 30  # bytes of tokens, 268 million
 TAIL = 16  # tokens at the end of a prompt, among which the thought is opened
 
 
@@ -24,6 +30,45 @@ class Lesson:
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.reply)
+
+
+class Lessons(Sequence[Lesson]):
+    """Lessons in the order in which they were added. What does not fit in `memory` bytes lies in a file without a name: a set may be larger
+    than the machine's memory."""
+
+    def __init__(self, lessons: Iterable[Lesson] = (), memory: int = IN_MEMORY) -> None:
+        self._file = SpooledTemporaryFile(max_size=memory)  # noqa: SIM115 (it lives as long as this)
+        finalize(self, self._file.close)
+        self._starts, self._sizes, self._order = array("q"), array("i"), array("q")
+        for one in lessons:
+            self.add(one)
+
+    def add(self, lesson: Lesson, times: int = 1) -> None:
+        """Add a lesson that stands in the set so many times."""
+        name = lesson.id.encode("utf-8", "replace")
+        self._order.extend([len(self._starts)] * times)
+        self._starts.append(self._file.seek(0, SEEK_END))
+        self._sizes.extend((len(name), len(lesson.prompt), len(lesson.reply)))
+        self._file.write(name + lesson.prompt.tobytes() + lesson.reply.tobytes())
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> Lesson: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Lesson]: ...
+
+    def __getitem__(self, place: int | slice) -> Lesson | list[Lesson]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        index = self._order[place]
+        name, prompt, reply = self._sizes[3 * index : 3 * index + 3]
+        self._file.seek(self._starts[index])
+        data, width = self._file.read(name + (prompt + reply) * WIDTH), WIDTH
+        ends = name, name + prompt * width
+        return Lesson(data[:name].decode(), array("i", data[ends[0] : ends[1]]), array("i", data[ends[1] :]))
 
 
 def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson:
@@ -44,23 +89,20 @@ def question(conversation: Conversation, template: Template) -> str | Conversati
     """All before the last message, its last question as the template asks it. Earlier thoughts are left out, as when a model is asked."""
     before = conversation.messages[:-1]
     place = max(index for index, message in enumerate(before) if message.role == "user")
-    asked = template.prompt(before[place].content)
-    if isinstance(asked, str):
-        if len(before) > 1:
-            raise BadInput(
-                f"it has {len(before)} messages before the reply: {type(template).__name__} asks one question and knows no roles"
-            )
-        return asked
-    own = [message for message in asked.messages if message.role != "system" or not any(each.role == "system" for each in before)]
-    system = [message for message in own if message.role == "system"]
     said = [Message(message.role, message.content) for message in before]
-    return Conversation((*system, *said[:place], *(message for message in own if message.role != "system"), *said[place + 1 :]))
+    asked = prompt_after(template, said[:place], before[place].content)
+    if place + 1 == len(before):
+        return asked
+    if isinstance(asked, str):
+        raise BadInput(one_question(template, len(before)))
+    return Conversation((*asked.messages, *said[place + 1 :]))
 
 
 def written(example: Example, template: Template) -> str:
-    """What the model is to say, thought and answer; without a chain of thought the thought is empty."""
+    """What the model is to say, thought and answer, without the blanks around a thought and after it, which are the template's; without a
+    chain of thought the thought is empty."""
     said = example.conversation.messages[-1]
-    return template.write(said.thought or "", said.content)
+    return template.write((said.thought or "").strip(), said.content if said.thought is None else said.content.strip())
 
 
 def rows_and_marks(lessons: Sequence[Lesson]) -> tuple[list[list[int]], list[list[bool]]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from aha.errors import BadInput
 from aha.protocols import Problems, Tokenizer
-from aha.sampling.prompts import prompt_tokens
+from aha.sampling.prompts import problem_tokens
 from aha.stages.rl import Rl
 from aha.tasks.mixed import MixedProblems
 from aha.tasks.rows import RowProblems
@@ -21,7 +21,7 @@ def check_room(stage: Rl, tokenizer: Tokenizer) -> None:
         return
     reply = longest_reply(stage)
     problems = (problem for source in stage.sources for problem in asked_of(source, stage))
-    sizes = {problem.id: len(prompt_tokens(stage.template, problem.question, tokenizer)) for problem in problems}
+    sizes = {problem.id: len(problem_tokens(stage.template, problem, tokenizer)) for problem in problems}
     too_long = [name for name, size in sizes.items() if size + reply > tokenizer.context]
     if not too_long:
         return

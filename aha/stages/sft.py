@@ -14,19 +14,22 @@ from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer
 from aha.rundir import Keep, Progress, RunDir
-from aha.stages.audit import Audit, Rules, TooLong, audited
+from aha.stages.audit import Audit, Rules, TooLong, audited_together
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
-from aha.stages.lessons import Lesson, rows_and_marks
+from aha.stages.lessons import Lesson, Lessons, rows_and_marks
 from aha.stages.steps import StepLog
 from aha.stages.stopping import Stopping
-from aha.tasks.examples import BadRows, load_examples
+from aha.tasks.chats import Layout
+from aha.tasks.examples import BadRows, ExampleRows
+from aha.tasks.reading import sources_of
 from aha.template import Delimited, Template
 
 
 @dataclass(frozen=True)
 class Sft:
-    """Every example of `data` (a file, a folder of shards; see `tasks.examples`) is imitated `epochs` times, `batch` an optimizer step.
+    """Every example of `data` is imitated `epochs` times, `batch` an optimizer step. `data`: a file, a folder of shards, a data set, or
+    several of them with weights (`a.jsonl=2,b.jsonl`), laid out as `layout` says.
 
     The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it, which the last step takes. A row of more than
     `max_tokens`, or of more than the model knows, stops the run before its start, is left out ("skip") or loses its end ("cut").
@@ -34,6 +37,7 @@ class Sft:
 
     model: str
     data: str
+    layout: Layout = Layout()
     template: Template = Delimited()
     optim: Adam = Adam(lr=5e-5)
     epochs: float = 2.0
@@ -77,7 +81,7 @@ class Sft:
             progress: Progress = {"step": step + 1, "data": digest}
             log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=unending)
 
-    def prepared(self, backend: Backend) -> tuple[list[Lesson], Audit]:
+    def prepared(self, backend: Backend) -> tuple[Lessons, Audit]:
         """The data as tokens and what the audit found, looked at once for this stage, however often it is asked for.
 
         BadInput, in one line, for what would be learned wrong."""
@@ -85,8 +89,9 @@ class Sft:
             tokenizer = backend.tokenizer(self.model)
             limit = min(self.max_tokens, tokenizer.context or self.max_tokens)
             rules = Rules(limit, self.too_long, self.bad_rows)
-            vars(self)["_prepared"] = audited(self.data, load_examples(self.data, self.bad_rows), self.template, tokenizer, rules)
-        found: tuple[list[Lesson], Audit] = vars(self)["_prepared"]
+            parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]
+            vars(self)["_prepared"] = audited_together(self.data, parts, self.template, tokenizer, rules)
+        found: tuple[Lessons, Audit] = vars(self)["_prepared"]
         return found
 
     def steps(self, examples: int) -> int:

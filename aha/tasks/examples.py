@@ -1,35 +1,34 @@
 """Examples on disk: what `Sample` writes, a person edits and `Sft` imitates, and the plain chat files of other people.
 
 One JSON object a line, or a row of a Parquet file with such columns. Ours: `{"id", "domain", "language", "messages": [{"role", "content",
-"reasoning_content"?}], "origin"?}`. Others: `messages` alone, `conversations` of `from` and `value`, or two fields, as `prompt` and
-`completion` or `question` and `solution`, each a text or a list of messages. A thought may stand in `reasoning_content`, or as
+"reasoning_content"?}], "origin"?}`. The forms of others stand in `tasks.chats`. A thought may stand in `reasoning_content`, or as
 `<think>...</think>` at the beginning of what was said.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import takewhile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from aha.codec import decode, encode
 from aha.errors import BadInput
+from aha.settings import nearest
+from aha.tasks.chats import Chat, Layout, chat_of
+from aha.tasks.columns import blank, prompt_like
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
-from aha.tasks.reading import LONGEST_LINE, RefusedRow, Row, folder_of, rows_of, shards_of
-from aha.template import END_THINK, THINK, apart
+from aha.tasks.reading import LONGEST_LINE, RefusedRow, Row, check_split, rows_of
 from aha.types import Conversation, Example, Message, Origin
 
 BadRows = Literal["stop", "skip"]
-TURNS = ("messages", "conversations")
-PROMPT_FIELDS = ("prompt", "question", "problem", "instruction", "input")
-REPLY_FIELDS = ("completion", "solution", "response", "answer", "output")
-THOUGHT = ("reasoning_content", "reasoning", "thinking")
-ROLES = {"system": "system", "user": "user", "assistant": "assistant", "human": "user", "gpt": "assistant"}
+OURS = ("id", "domain", "language", "origin")  # columns of a row that say something of it and nothing to the model
 MOST_SKIPPED = 0.01
+AS_IT_IS = Layout()
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,83 @@ class LoadedExamples:
     skipped: tuple[RefusedRow, ...]
 
 
+@dataclass
+class ExampleRows:
+    """The rows of a source as examples, read one after another and held nowhere. Once they are read, `read` says what each column that
+    was used is, and `unread` in how many rows a column held something that nobody used."""
+
+    source: str
+    layout: Layout = AS_IT_IS
+    read: dict[str, set[str]] = field(default_factory=dict)
+    unread: Counter[str] = field(default_factory=Counter)
+    _places: dict[bytes, int] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Example | RefusedRow]:
+        """Yield each example, and each row that is none with the reason. BadInput where a column that looks like a part of the prompt is
+        not used, and for `ignore` that names no column."""
+        columns, number = set[str](), 0
+        check_split(self.source, self.layout.split, self.layout.subset)
+        for row in rows_of(self.source, self.layout.split, self.layout.subset):
+            if isinstance(row, RefusedRow):
+                yield row
+                continue
+            columns.update(row.fields)
+            for example in self._examples(row):
+                number += 1
+                yield self._own(example, row, number)
+        if columns and (absent := [name for name in self.layout.ignore if name not in columns]):
+            known = sorted(columns)
+            raise BadInput(f"{self.source}: ignore names {absent[0]!r}, and the columns are {', '.join(known)}{nearest(absent[0], known)}")
+
+    def columns(self) -> list[str]:
+        """Return what was read of which column, and which held something that was not used, for people."""
+        roles = {role: [name for name, parts in self.read.items() if role in parts] for parts in self.read.values() for role in parts}
+        lines = [", ".join(f"{role} from {' and '.join(names)}" for role, names in roles.items())] if set(self.read) - {"messages"} else []
+        unread = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
+        return [*lines, *([f"columns that are not used: {unread}"] if unread else [])]
+
+    def _examples(self, row: Row) -> Sequence[Example | RefusedRow]:
+        try:
+            chat = chat_of(row.fields, self.layout)
+            self._notice(row, chat)
+            whole = _example_of(row, chat)
+        except Bad as reason:
+            return [RefusedRow(row.place, str(reason))]
+        *earlier, last = chat.learned
+        return [_up_to(whole, place, f"{whole.id}/turn-{number}") for number, place in enumerate(earlier, 1)] + [
+            _up_to(whole, last, whole.id)
+        ]
+
+    def _notice(self, row: Row, chat: Chat) -> None:
+        for name, role in chat.read.items():
+            self.read.setdefault(name, set()).add(role)
+        rest = [name for name, value in row.fields.items() if name not in OURS and not self._is_read(name, chat) and not blank(value)]
+        self.unread.update(rest)
+        suspects = [name for name in rest if name not in self.layout.ignore]
+        said = "\n".join(message.content for message in chat.messages) if suspects else ""
+        for name in suspects:
+            if prompt_like(name, row.fields[name], said):
+                used = ", ".join(chat.read)
+                raise BadInput(
+                    f"{row.place}: column {name!r} looks like a part of the prompt, and only {used} would be read: say which columns are "
+                    f"(--question-field, --answer-field), or leave it out with --ignore {name}"
+                )
+
+    def _is_read(self, name: str, chat: Chat) -> bool:
+        return name in chat.read or any(read.startswith(f"{name}.") for read in chat.read)
+
+    def _own(self, example: Example | RefusedRow, row: Row, number: int) -> Example | RefusedRow:
+        """The example, unless its row names an id that another one has."""
+        if isinstance(example, RefusedRow):
+            return example
+        key = blake2b(example.id.encode("utf-8", "replace"), digest_size=12).digest()
+        if key in self._places:
+            return RefusedRow(row.place, f"id {example.id!r} is that of example {self._places[key]:,} too: every row needs its own")
+        if example.id != row.name:
+            self._places[key] = number
+        return example
+
+
 def read_examples(path: Path | str) -> list[Example]:
     """Every row of a .jsonl or .parquet file, a folder of such shards, a run directory with `rows`, or a Hugging Face data set.
 
@@ -47,15 +123,11 @@ def read_examples(path: Path | str) -> list[Example]:
     return list(load_examples(str(path)).examples)
 
 
-def load_examples(source: str, bad_rows: BadRows = "stop", split: str = "train", subset: str | None = None) -> LoadedExamples:
+def load_examples(source: str, bad_rows: BadRows = "stop", layout: Layout = AS_IT_IS) -> LoadedExamples:
     """`bad_rows` "skip" leaves broken rows out, and stops only when they are more than one in a hundred."""
-    examples, skipped, places = list[Example](), list[RefusedRow](), dict[str, str]()
-    for row in _rows(source, split, subset):
-        example = _example_of(row) if isinstance(row, Row) else row
-        if isinstance(example, Example) and example.id in places:
-            example = RefusedRow(row.place, f"id {example.id!r} is that of {places[example.id]} too: every row needs its own")
+    examples, skipped = list[Example](), list[RefusedRow]()
+    for example in ExampleRows(source, layout):
         if isinstance(example, Example):
-            places[example.id] = row.place
             examples.append(example)
         elif bad_rows == "stop":
             raise BadInput(str(example))
@@ -65,8 +137,13 @@ def load_examples(source: str, bad_rows: BadRows = "stop", split: str = "train",
         total = len(examples) + len(skipped)
         raise BadInput(f"{source}: {len(skipped)} of {total} rows are bad, more than 1 %; the first: {skipped[0]}")
     if not examples:
-        raise BadInput(f"{source} holds no example: one JSON object a line, with messages that end with the assistant's, is needed")
+        raise BadInput(no_examples(source))
     return LoadedExamples(tuple(examples), tuple(skipped))
+
+
+def no_examples(source: str) -> str:
+    """Return the line that an empty source is refused with."""
+    return f"{source} holds no example: one JSON object a line, with messages that end with the assistant's, is needed"
 
 
 def write_example(example: Example) -> str:
@@ -83,33 +160,25 @@ def _message_json(message: Message) -> dict[str, str]:
     return plain if message.thought is None else plain | {"reasoning_content": message.thought}
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def _rows(source: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
-    if shards := shards_of(source):
-        return (row for shard in shards for row in rows_of(str(shard), split, subset))
-    folder = folder_of(source)
-    return rows_of(str(folder) if folder.is_dir() else source, split, subset)
-
-
 # --- one row ----------------------------------------------------------------------------------------------------------
 
 
-def _example_of(row: Row) -> Example | RefusedRow:
-    try:
-        messages = _messages(row.fields)
-        question = next(message.content for message in reversed(messages) if message.role == "user")
-        language = row.fields.get("language")
-        return Example(
-            id=_name(row),
-            domain=_domain(row.fields.get("domain")),
-            language="zh" if language == "zh" else "en" if language == "en" else language_of(question),
-            conversation=Conversation(messages),
-            origin=_origin(row.fields.get("origin")),
-        )
-    except Bad as reason:
-        return RefusedRow(row.place, str(reason))
+def _example_of(row: Row, chat: Chat) -> Example:
+    """The whole row; what is asked last says its language, unless the row does."""
+    question = next(message.content for message in reversed(chat.messages) if message.role == "user")
+    language = row.fields.get("language")
+    return Example(
+        id=_name(row),
+        domain=_domain(row.fields.get("domain")),
+        language="zh" if language == "zh" else "en" if language == "en" else language_of(question),
+        conversation=Conversation(chat.messages),
+        origin=_origin(row.fields.get("origin")),
+    )
+
+
+def _up_to(example: Example, place: int, name: str) -> Example:
+    """The example that ends with the reply at a place."""
+    return replace(example, id=name, conversation=Conversation(example.conversation.messages[: place + 1]))
 
 
 def _name(row: Row) -> str:
@@ -133,77 +202,3 @@ def _origin(value: object) -> Origin | None:
         return cast(Origin, decode(value, Origin))
     except BadInput as error:
         raise Bad(f"field 'origin': {error}") from None
-
-
-def _messages(fields: Mapping[str, object]) -> tuple[Message, ...]:
-    """The turns, checked: somebody asks, and the assistant speaks last."""
-    turns = next((fields[name] for name in TURNS if fields.get(name) is not None), None)
-    if turns is not None:
-        checked = [_message(turn) for turn in _check_turns(turns)]
-    else:
-        prompt_field, reply_field = _field(fields, PROMPT_FIELDS), _field(fields, REPLY_FIELDS)
-        checked = [*_turns(fields, prompt_field, "user"), *_turns(fields, reply_field, "assistant")]
-    messages = tuple(message for message in checked if message is not None)
-    if not messages or messages[-1].role != "assistant":
-        raise Bad("its last message is not the assistant's: there is nothing to imitate")
-    if not any(message.role == "user" for message in takewhile(lambda message: message is not messages[-1], messages)):
-        raise Bad("no message of the user stands before the assistant's: somebody has to ask")
-    return messages
-
-
-def _field(fields: Mapping[str, object], names: tuple[str, ...]) -> str:
-    name = next((name for name in names if fields.get(name) is not None), None)
-    if name is None:
-        raise Bad(f"it has neither messages nor {' or '.join(names)}; its fields are {', '.join(list(fields)[:8]) or 'none'}")
-    return name
-
-
-def _turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> list[Message | None]:
-    """A field that is a list of messages, or the text of one; what the assistant thought may stand in a field beside it."""
-    value = fields[name]
-    if isinstance(value, list):
-        return [_message(turn) for turn in _check_turns(value)]
-    thought = next((fields[key] for key in THOUGHT if fields.get(key) is not None), None) if role == "assistant" else None
-    return [_make_message(role, text_of(name, value, LONGEST_LINE), thought)]
-
-
-def _check_turns(turns: object) -> list[Mapping[str, object]]:
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise Bad('field \'messages\' is no list of objects: [{"role": "user", "content": "..."}, ...] is needed')
-    return turns
-
-
-def _message(turn: Mapping[str, object]) -> Message | None:
-    """One turn; None for a system message that says nothing."""
-    role_name = turn.get("role", turn.get("from"))
-    role = ROLES.get(role_name) if isinstance(role_name, str) else None
-    if role is None:
-        raise Bad(f"a message's role is {str(role_name)[:40]!r}: it is one of system, user, assistant")
-    content = _content(turn.get("content", turn.get("value")))
-    if role == "system" and content == "":
-        return None
-    thought = next((turn[key] for key in THOUGHT if turn.get(key) is not None), None)
-    return _make_message(cast(Literal["system", "user", "assistant"], role), text_of("content", content, LONGEST_LINE), thought)
-
-
-def _content(value: object) -> object:
-    """A text, or the texts of a list of parts, which is how some servers write it."""
-    if not isinstance(value, list):
-        return value
-    texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
-    return "".join(map(str, texts)) if value and len(texts) == len(value) else value
-
-
-def _make_message(role: Literal["system", "user", "assistant"], content: str, thought: object) -> Message:
-    if role != "assistant":
-        return Message(role, content)
-    if thought is not None:
-        if thought == "" or (isinstance(thought, str) and not thought.strip()):
-            return Message(role, content, "")
-        return Message(role, content, text_of("reasoning_content", thought, LONGEST_LINE))
-    if not content.lstrip().startswith(THINK):
-        return Message(role, content)
-    visible, inline_thought = apart(content)
-    if not visible:
-        raise Bad(f"what the assistant said begins with {THINK} and nothing stands after {END_THINK}: an answer is needed")
-    return Message(role, visible, inline_thought)

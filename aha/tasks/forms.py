@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
-from aha.tasks.golds import LONGEST_TEXT, Bad, Kind, reference_of, text_of, with_options
+from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
+from aha.tasks.chats import SYSTEM_FIELDS, turns_of, with_beside
+from aha.tasks.columns import NOTHING, at_path, blank, prompt_like, usual
+from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import RefusedRow, Row
-from aha.types import Language, Problem, Reference
+from aha.types import Asserts, Calls, Choice, Code, Countdown, Language, Message, Problem, Reference, Stdio
 
-QUESTIONS = ("question", "problem", "prompt")
+QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
 WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # their references stand in fields of other names
-ANSWERS = ("answer", "final_answer", "ground_truth", "solution")
+ANSWERS = ("answer", "final_answer", "ground_truth", "expected_answer", "reward_model.ground_truth", "solution")
+OWN = ("id", "domain", "language", "kind")  # columns that say something of a row and nothing to the model
 
+TESTS = ("tests", "test", "input_output", "inputs", "outputs", "prompt", "signature", "examples")
+READ_BY: Mapping[type, tuple[str, ...]] = {  # columns that a reference is made of, beside the answer's
+    Choice: OPTIONS,
+    Countdown: ("numbers", "nums", "target"),
+    **dict.fromkeys((Stdio, Calls, Asserts), TESTS),
+}
+
+_MESSAGES = re.compile(r'\s*\[\s*\{\s*"(?:role|content)"')
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
@@ -29,31 +44,65 @@ class Form:
     language: Literal["auto"] | Language
     kind: Kind
     domain: str
+    ignore: tuple[str, ...] = ()
+    label: str = ""
 
     def problem(self, row: Row) -> Problem | RefusedRow:
-        """The row's problem, its gold answer one that can be graded; else why not."""
+        """The row's problem, its gold answer one that can be graded; else why not. BadInput for a column that looks like a part of the
+        prompt and is not read."""
+        fields = {name: value for name, value in row.fields.items() if name not in self.ignore} if self.ignore else row.fields
         try:
-            question = self._question(row.fields)
-            reference = self._reference(row.fields)
+            column, turns, question = self._asked(fields)
+            reference = self._reference(fields)
             name = self._id(row)
+            beside = list[str]()
+            if self.question == "auto" and not turns and not isinstance(reference, Code):
+                question, beside = with_beside(fields, column, question)
         except Bad as bad:
             return RefusedRow(row.place, str(bad))
+        system, turns = _with_system(fields, turns)
+        read = {*OWN, column.partition(".")[0], *beside, *system, *(("prompt",) if isinstance(reference, Code) else ())}
+        self._check_unread(row.place, {key: value for key, value in fields.items() if key not in read}, turns, question, reference)
         language: Language = language_of(question) if self.language == "auto" else self.language
-        return Problem(name, self.domain, with_options(question, reference), language, reference)
+        return Problem(name, self.domain, with_options(question, reference), language, reference, turns)
 
-    def _question(self, fields: Mapping[str, object]) -> str:
+    def _check_unread(self, place: str, rest: Mapping[str, object], turns: Sequence[Message], question: str, reference: Reference) -> None:
+        known = READ_BY.get(type(reference), ())
+        suspects = [name for name in rest if name not in known and not blank(rest[name])]
+        if not suspects:
+            return
+        said = "\n".join([*(message.content for message in turns), question])
+        for name in suspects:
+            if prompt_like(name, rest[name], said):
+                raise BadInput(
+                    f"{place}: column {name!r} looks like a part of the prompt, and would not be read: name the question's column with "
+                    f"--question-field, or leave it out with --ignore {name}"
+                )
+
+    def _asked(self, fields: Mapping[str, object]) -> tuple[str, tuple[Message, ...], str]:
+        """The column, what was said before the question, and the question: a text, or the last message of a list (also one that stands in
+        a text as JSON, as tables of some tools hold it)."""
         name, value = _pick(fields, self.question, QUESTIONS, "question")
-        return text_of(name, value, LONGEST_TEXT)
+        if isinstance(value, str) and _MESSAGES.match(value):
+            with suppress(NotJson):
+                value = parse_json(value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            *turns, asked = turns_of(value, name)
+            return name, tuple(turns), text_of(name, asked.content, LONGEST_TEXT)
+        return name, (), text_of(name, value, LONGEST_TEXT)
 
     def _reference(self, fields: Mapping[str, object]) -> Reference:
-        if self.kind in WITHOUT_ANSWER:
+        if self.kind in WITHOUT_ANSWER and not (self.kind != "open" and self.answer != "auto"):
             return reference_of("", None, fields, self.kind)
         name, value = _pick(fields, self.answer, ANSWERS, "answer")
+        inner = _object(value)
+        if self.kind in ("auto", *WITHOUT_ANSWER) and (kind := _kind_of(inner)) is not None:
+            return reference_of(name, None, inner, kind)
         return reference_of(name, value, fields, self.kind)
 
     def _id(self, row: Row) -> str:
         if self.id is None:
-            return row.name
+            return f"{self.label}/{row.name}" if self.label else row.name
         value = _present(row.fields, self.id, "id")
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(self.id, value, 200)
 
@@ -63,23 +112,53 @@ def language_of(question: str) -> Language:
     return "zh" if len(_HAN.findall(question)) > len(_WORD.findall(question)) else "en"
 
 
-def _pick(fields: Mapping[str, object], chosen: str, usual: tuple[str, ...], purpose: str) -> tuple[str, object]:
+def _pick(fields: Mapping[str, object], chosen: str, usual_names: tuple[str, ...], purpose: str) -> tuple[str, object]:
     if chosen != "auto":
         return chosen, _present(fields, chosen, purpose)
-    present = [name for name in usual if fields.get(name) is not None]
-    if not present and (null := [name for name in usual if name in fields]):
+    present = [name for name in usual_names if at_path(fields, name) not in (None, NOTHING)]
+    other_case = usual(fields, usual_names)
+    if not present and other_case is not None:
+        present = [other_case]
+    if not present and (null := [name for name in usual_names if name in fields]):
         raise Bad(f"a row without {'an' if purpose == 'answer' else 'a'} {purpose}: field {null[0]!r} is null")
     if not present:
-        raise Bad(f"no {purpose} field: there {_question_with_options(fields)}, none of {', '.join(usual)}; set {purpose}_field")
-    return present[0], fields[present[0]]
+        raise Bad(f"no {purpose} field: there {_question_with_options(fields)}, none of {', '.join(usual_names)}; set {purpose}_field")
+    return present[0], at_path(fields, present[0])
+
+
+def _with_system(fields: Mapping[str, object], turns: tuple[Message, ...]) -> tuple[tuple[str, ...], tuple[Message, ...]]:
+    """The column that speaks to the model before everything else, where the turns have no such message, and the turns with it."""
+    name = usual(fields, SYSTEM_FIELDS)
+    value = None if name is None else fields[name]
+    if name is None or not isinstance(value, str) or any(message.role == "system" for message in turns):
+        return (), turns
+    return (name,), (Message("system", value), *turns)
+
+
+def _object(value: object) -> Mapping[str, object]:
+    """The object that an answer is, or that its text holds as JSON; an empty one where it is no such thing."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with suppress(NotJson):
+            value = parse_json(value, number=Decimal)
+    return value if isinstance(value, dict) else {}
+
+
+def _kind_of(answer: Mapping[str, object]) -> Kind | None:
+    """What an answer is that is an object of its own: a countdown's numbers and target, or tests side by side."""
+    if "target" in answer and not {"numbers", "nums"}.isdisjoint(answer):
+        return "countdown"
+    if isinstance(answer.get("inputs"), list) and isinstance(answer.get("outputs"), list):
+        return "calls" if answer.get("fn_name") else "stdio"
+    return None
 
 
 def _present(fields: Mapping[str, object], name: str, purpose: str) -> object:
-    if name not in fields:
+    value = at_path(fields, name)
+    if value is NOTHING:
         raise Bad(f"no field {name!r} for the {purpose}: there {_question_with_options(fields)}; set {purpose}_field to one of these")
-    if fields[name] is None:
+    if value is None:
         raise Bad(f"a row without {'a' if purpose == 'question' else 'an'} {purpose}: field {name!r} is null")
-    return fields[name]
+    return value
 
 
 def _question_with_options(fields: Mapping[str, object]) -> str:

@@ -24,6 +24,9 @@ CODE_S = Stdio.seconds
 
 _UNSOUND = re.compile("[\0\ud800-\udfff]")
 _ASSERTION = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
+_ALONE = re.compile(
+    r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\)).)+)\\\)|\\\[((?:(?!\\\]).)+)\\\])\s*", re.S
+)  # one formula, all of the text
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = re.compile("[A-Z]{2,10}")  # AD, of a question with two right options
 _SEVERAL = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
@@ -81,7 +84,9 @@ def final(text: str, name: str) -> tuple[str, bool]:
         return text.rpartition("####")[2].strip(), True
     if (inside := boxed(text)) is not None:
         return inside.strip(), False
-    if name == "solution":
+    if (alone := _ALONE.fullmatch(text)) is not None:
+        return next(span.strip() for span in alone.groups() if span is not None), False
+    if name == "solution" and rational(text.strip()) is None:
         raise Bad("a row without an answer: field 'solution' has neither a closed \\boxed{...} nor '####'")
     text = text.strip()
     return (text.strip("$").strip() if text.count("$") <= 2 else text), False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 
 from aha.errors import BadInput
 from aha.protocols import Problems
@@ -35,6 +35,12 @@ class MixedProblems:
         ]
         draw.shuffle(problems)
         return problems
+
+    def check(self, count: int, seed: int) -> None:
+        """BadInput where a part could not give the most that a round of `count` problems may ask of it."""
+        total = sum(weight for _, weight in self.parts)
+        for part, weight in self.parts:
+            part.at(0, 0, max(1, ceil(count * weight / total - 1e-9)), seed)
 
     def shares(self, count: int, draw: random.Random) -> list[int]:
         """How many of `count` each part gives: its share rounded down, and what is left over drawn by the remainders, so that a part too

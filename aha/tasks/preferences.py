@@ -14,7 +14,7 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.tasks.forms import language_of
-from aha.tasks.reading import RefusedRow, Row, rows_of, shards_of
+from aha.tasks.reading import RefusedRow, Row, rows_of
 from aha.types import Conversation, Labelled, Message, Open, Pair, Problem
 
 QUESTION_FIELDS = ("prompt", "question", "instruction")
@@ -26,7 +26,7 @@ Preference = TypeVar("Preference", Pair, Labelled)
 
 def as_conversation(problem: Problem, reply: str) -> Conversation:
     """What a preference model sees: what was asked, and the part of the reply that it is to judge."""
-    return Conversation((Message("user", problem.question), Message("assistant", reply)))
+    return Conversation((*problem.turns, Message("user", problem.question), Message("assistant", reply)))
 
 
 def scored_tokens(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:
@@ -51,7 +51,7 @@ def read_labelled(source: str) -> list[Labelled]:
 
 
 def _rows(source: str) -> list[Row | RefusedRow]:
-    rows = [row for path in [str(path) for path in shards_of(source)] or [source] for row in rows_of(path, "train", None)]
+    rows = list(rows_of(source, "train", None))
     if not rows:
         raise BadInput(f"{source} holds no row: one JSON object a line is needed")
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,16 @@ from aha.tasks.tables import read_table, table_rows
 LONGEST_LINE = 4_000_000  # bytes
 FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
 LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
+MOST_WEIGHT = 1_000
+CARD = "README.md"
+WHOLE = "train"  # the split that is read where none is chosen
+_CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
+_SPLITS = re.compile(r"Unknown split .* Should be one of \[([^\]]*)\]")
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation", "heldout", "holdout"), "test"),
+}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -38,16 +49,61 @@ class RefusedRow:
         return f"{self.place}: {self.reason}"
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """A file, folder or data set of several, and its weight."""
+
+    place: str
+    weight: float = 1.0
+
+
+def sources_of(text: str) -> list[SourceFile]:
+    """Return the sources that a text names: one, or several with commas between them, each with its weight after `=` where it has one
+    (`math.jsonl=2,code.jsonl=0.5`). A file of exactly that name goes before. BadInput for a weight that is none."""
+    if Path(text).expanduser().exists() or not ("," in text or "=" in text):
+        return [SourceFile(text)]
+    sources = [_weighted(part.strip(), text) for part in text.split(",")]
+    places = [source.place for source in sources]
+    if twice := [place for place in places if places.count(place) > 1]:
+        raise BadInput(f"{text}: {twice[0]} stands in it twice; give it a weight instead, {twice[0]}=2")
+    return sources
+
+
+def _weighted(part: str, text: str) -> SourceFile:
+    place, weighted, weight = part.rpartition("=")
+    if not weighted or Path(part).expanduser().exists():
+        place, weight = part, "1"
+    if not place:
+        raise BadInput(f"{text}: a source is missing between its commas: a.jsonl=2,b.jsonl is the form")
+    try:
+        number = float(weight)
+    except ValueError:
+        number = -1.0
+    if not 0 < number <= MOST_WEIGHT:
+        raise BadInput(f"{part}: {weight[:40]!r} is no weight: a number above 0, at most {MOST_WEIGHT:,}, has to follow =")
+    return SourceFile(place, number)
+
+
 def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
-    """The rows of a file where `source` is or looks like one, else of a Hugging Face data set, from the hub or a folder."""
+    """The rows of a file where `source` is or looks like one, of a folder of files, of a run's rows, else of a Hugging Face data set, from
+    the hub or a folder. Of a folder only the files of the split are read."""
     path = Path(source).expanduser()
     if path.is_file():
         return _from_table(path) if path.suffix == TABLE else _from_file(path)
     if path.is_dir():
-        return _from_data_set(str(path), split, subset)
+        if files := shards_of(source, split):
+            return (row for file in files for row in rows_of(str(file), split, subset))
+        return _from_data_set(str(folder_of(source)), split, subset)
     if path.suffix in FILES or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise BadInput(f"{source} was not found: name a .jsonl file, or a Hugging Face data set such as openai/gsm8k")
     return _from_data_set(source, split, subset)
+
+
+def check_split(source: str, split: str, subset: str | None) -> None:
+    """BadInput where a split or a configuration is chosen of a single file, which has none."""
+    if Path(source).expanduser().is_file() and (split != WHOLE or subset is not None):
+        flag = f"--split {split}" if subset is None else f"--subset {subset}"
+        raise BadInput(f"{flag}: {source} is one file, all rows of which are read; name another file, or the folder that holds the splits")
 
 
 def folder_of(source: str) -> Path:
@@ -56,16 +112,44 @@ def folder_of(source: str) -> Path:
     return place / "rows" if (place / "rows").is_dir() else place
 
 
-def shards_of(source: str) -> list[Path]:
-    """The files of a folder or run directory that are read one after another: JSON lines, or Parquet with a number for a name, since other
-    names tell splits apart. None where there are none. BadInput for a folder with both, whose rows might count twice."""
+def shards_of(source: str, split: str = "train") -> list[Path]:
+    """The files of a folder or run directory that are read one after another: JSON lines or Parquet, of this split where their names tell
+    splits apart. None where a folder has no such files, or others that only the library `datasets` can tell apart. BadInput for a folder
+    with both kinds, whose rows might count twice, and where the names do not say which files are of the split."""
     folder = folder_of(source)
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     lines = [path for path in files if path.name.endswith(LINES)]
-    tables = [path for path in files if path.suffix == TABLE and path.stem.isdecimal()]
+    tables = [path for path in files if path.suffix == TABLE]
     if lines and tables:
         raise BadInput(f"{folder} holds {lines[0].name} and {tables[0].name}: which of the two is the set? Move the other away")
-    return lines or tables
+    if tables and (folder / CARD).is_file():  # which says what its configurations and splits are
+        return []
+    return _of_split(folder, lines or tables, split)
+
+
+def split_of(path: Path) -> str | None:
+    """The split that the name of a file tells, `None` where it tells none."""
+    words = re.split(r"[^a-z]+", path.name.lower())
+    return next((SPLITS[word] for word in words if word in SPLITS), None)
+
+
+def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
+    named = {path: split_of(path) for path in files}
+    own = SPLITS.get(split.lower(), split)
+    if not re.fullmatch(r"[\w-]+", split):
+        raise BadInput(f"{folder}: a part of a split ({split}) is known of a hub's data sets; name the files, or the whole split")
+    if not any(named.values()):
+        return files
+    of_split = [path for path in files if named[path] == own]
+    if unnamed := [path for path in files if named[path] is None]:
+        other = next(path for path in files if named[path] is not None)
+        raise BadInput(
+            f"{folder} holds {unnamed[0].name} beside {other.name}: which is of the split {split!r} cannot be told; name the file"
+        )
+    if not of_split:
+        known = sorted({str(name) for name in named.values()})
+        raise BadInput(f"{folder} has no file of the split {split!r}: there is {', '.join(known)}; choose with --split, or name the file")
+    return of_split
 
 
 def count_rows(path: Path) -> int:
@@ -145,10 +229,19 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
     try:
         rows = load_dataset(name, subset, split=split)
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInput(
-            f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {first}; where there is no network, "
-            "name a file or a folder of its rows"
-        ) from error
+        raise BadInput(_refusal(name, split, subset, str(error).strip() or type(error).__name__)) from error
     for number, fields in enumerate(rows, start=1):
         yield _row(fields, f"{name} {split}, row {number}", f"{Path(name).name}:{split}:{number}")
+
+
+def _refusal(name: str, split: str, subset: str | None, reason: str) -> str:
+    """The library's reason in one line, with the flag that chooses among what there is."""
+    words = " ".join(reason.split())
+    if known := _CONFIGURATIONS.search(words):
+        return f"{name} has the configurations {known[1]}: choose one with --subset NAME (subset is {subset!r})"
+    if known := _SPLITS.search(words):
+        return f"{name} has the splits {known[1]}: choose one with --split NAME (split is {split!r})"
+    return (
+        f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {reason.splitlines()[0]}; where there "
+        "is no network, name a file or a folder of its rows"
+    )

@@ -12,7 +12,7 @@ from aha.protocols import Problems
 from aha.tasks.code import code_problem, is_code
 from aha.tasks.forms import Form
 from aha.tasks.golds import Kind
-from aha.tasks.reading import RefusedRow, Row, rows_of
+from aha.tasks.reading import RefusedRow, Row, check_split, rows_of
 from aha.types import Language, Problem
 
 MOST_SKIPPED = 0.01
@@ -32,7 +32,9 @@ class RowProblems:
 
     A field is a row's key, or "auto" for the names of the GSM8K and MATH forms. `kind` "auto": a Choice where the row has `options` or
     `choices` (the answer a letter, a place from 0 on or an option's text), a Number after GSM8K's `####` or where the answer is a JSON
-    number, else Latex. `bad_rows` "skip" leaves bad rows out, and stops only when they are more than one in a hundred.
+    number, else Latex. `bad_rows` "skip" leaves bad rows out, and stops only when they are more than one in a hundred. A name may lead into
+    an object (`reward_model.ground_truth`); a question may be a list of messages. `ignore`: columns that are as good as not there;
+    `label`: what stands before the ids of rows that have none of their own, where two files of a mix have one name.
     """
 
     source: str
@@ -45,12 +47,15 @@ class RowProblems:
     kind: Kind = "auto"
     domain: str = "math"
     bad_rows: Literal["stop", "skip"] = "stop"
+    ignore: tuple[str, ...] = ()
+    label: str = ""
 
     @cached_property
     def loaded(self) -> LoadedProblems:
         """Every row, read and checked, once. BadInput names file, row and what is wrong."""
-        form = Form(self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain)
+        form = Form(self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label)
         problems, skipped, places = list[Problem](), list[RefusedRow](), dict[str, str]()
+        check_split(self.source, self.split, self.subset)
         for row in rows_of(self.source, self.split, self.subset):
             problem = _problem_of(form, row) if isinstance(row, Row) else row
             if isinstance(problem, Problem) and problem.id in places:

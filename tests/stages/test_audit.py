@@ -10,7 +10,6 @@ from aha.backends.hf import HFTokenizer, load_tokenizer
 from aha.backends.scripted import Bytes
 from aha.errors import BadInput
 from aha.stages.audit import Rules, audited, check_form
-from aha.tasks.examples import LoadedExamples
 from aha.tasks.reading import RefusedRow
 from aha.template import Delimited, Instruct, Short, Template
 from aha.types import Conversation, Example, Message
@@ -28,14 +27,14 @@ def example(name: str, answer: str, thought: str | None = "1 + 2", *before: Mess
     return Example(name, "sums", "en", Conversation((*before, Message("user", "use 1 2"), Message("assistant", answer, thought))))
 
 
-def loaded(*examples: Example, skipped: tuple[RefusedRow, ...] = ()) -> LoadedExamples:
-    return LoadedExamples(examples, skipped)
+def loaded(*examples: Example, skipped: tuple[RefusedRow, ...] = ()) -> list[Example | RefusedRow]:
+    return [*examples, *skipped]
 
 
 GOOD = example("good", "3")
 
 
-def refusal(tokenizer: HFTokenizer | Bytes, rows: LoadedExamples, template: Template = TINY, rules: Rules = RULES) -> str:
+def refusal(tokenizer: HFTokenizer | Bytes, rows: list[Example | RefusedRow], template: Template = TINY, rules: Rules = RULES) -> str:
     with pytest.raises(BadInput) as refused:
         audited("file.jsonl", rows, template, tokenizer, rules)
     assert "\n" not in str(refused.value)
@@ -98,7 +97,7 @@ def test_bad_rows_are_left_out_when_asked_up_to_one_in_a_hundred(tokenizer: HFTo
     lessons, audit = audited("f", loaded(*many, example("bad", "3<|end|>4")), TINY, tokenizer, skip)
     assert len(lessons) == 99 and len(audit.left_out) == 1 and "left out; the first: bad: its reply holds" in audit.lines()[-1]
     skipped = (RefusedRow("f, line 3", "not JSON"),)
-    assert "2 of 101 rows cannot be learned, more than 1 %; the first: f, line 3: not JSON" in refusal(
+    assert "2 of 101 rows cannot be learned, more than 1 %; the first: bad: its reply holds" in refusal(
         tokenizer, loaded(*many, example("bad", "3<|end|>4"), skipped=skipped), rules=skip
     )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aha.errors import BadInput
 from aha.tasks.rows import RowProblems
-from aha.types import Latex, Number, Problem
+from aha.types import Countdown, Latex, Message, Number, Problem, Stdio
 
 GSM8K = {
     "question": "Natalia sold 48 clips and then half as many. How many?",
@@ -70,7 +70,16 @@ READ = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "reference"), READ)
+ALONE = [
+    ({"solution": "$5$"}, Latex("5")),
+    ({"solution": "$$\\frac{1}{2}$$"}, Latex("\\frac{1}{2}")),
+    ({"solution": "\\( x^2 \\)"}, Latex("x^2")),
+    ({"solution": "\\[ 7 \\]\n"}, Latex("7")),
+    ({"solution": "42"}, Latex("42")),
+]
+
+
+@pytest.mark.parametrize(("fields", "reference"), READ + ALONE)
 def test_an_answer_is_read_from_the_usual_fields(tmp_path: Path, fields: dict[str, object], reference: Number | Latex) -> None:
     assert only(written(tmp_path, {"question": "q", **fields})).reference == reference
 
@@ -105,12 +114,73 @@ def test_a_file_of_one_json_array_is_read_row_by_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_folder_is_read_as_a_hugging_face_data_set(tmp_path: Path) -> None:
+def test_a_folder_is_read_by_its_files_of_the_split(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     written(tmp_path / "mine", GSM8K, name="train.jsonl")
     problem = only(str(tmp_path / "mine"))
-    assert (problem.id, problem.reference) == ("mine:train:1", Number("72"))
-    assert "split 'dev'" in refusal(str(tmp_path / "mine"), split="dev")
+    assert (problem.id, problem.reference) == ("train.jsonl:1", Number("72"))
+    assert "has no file of the split 'dev': there is train" in refusal(str(tmp_path / "mine"), split="dev")
+
+
+# --- the forms of other trainers ----------------------------------------------------------------------------------------
+
+ASKED = [{"role": "user", "content": "2 + 2?"}]
+SPOKEN = [{"role": "system", "content": "Think."}, {"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}, *ASKED]
+VERL = {
+    "data_source": "openai/gsm8k",
+    "prompt": ASKED,
+    "ability": "math",
+    "reward_model": {"style": "rule", "ground_truth": "4"},
+    "extra_info": {"split": "train", "index": 0, "question": "2 + 2?", "answer": "#### 4"},
+}
+TESTS = {"inputs": ["1\n"], "outputs": ["2\n"]}
+TRAINERS: dict[str, tuple[dict[str, object], object]] = {
+    "verl": (VERL, Latex("4")),
+    "verl, its prompt as a text of JSON": (VERL | {"prompt": json.dumps(ASKED)}, Latex("4")),
+    "verl, its reward as a text of JSON": (VERL | {"reward_model": json.dumps(VERL["reward_model"])}, Latex("4")),
+    "countdown": (VERL | {"reward_model": {"ground_truth": {"target": 98, "numbers": [44, 19, 35]}}}, Countdown((44, 19, 35), 98)),
+    "code": (VERL | {"reward_model": {"ground_truth": json.dumps(TESTS)}}, Stdio((("1\n", "2\n"),))),
+    "TRL": ({"prompt": ASKED, "solution": "$4$"}, Latex("4")),
+    "TRL with a text": ({"prompt": "2 + 2?", "ground_truth": "4"}, Latex("4")),
+    "open-r1": (
+        {"problem": "2 + 2?", "solution": "so \\boxed{4}", "messages": [*ASKED, {"role": "assistant", "content": "4"}]},
+        Latex("4"),
+    ),
+    "nemotron": ({"problem": "2 + 2?", "expected_answer": "4"}, Latex("4")),
+    "capitals": ({"Question": "2 + 2?", "Answer": "4"}, Latex("4")),
+}
+
+
+@pytest.mark.parametrize(("row", "reference"), TRAINERS.values(), ids=TRAINERS.keys())
+def test_rows_of_other_trainers_are_read(tmp_path: Path, row: dict[str, object], reference: object) -> None:
+    problem = only(written(tmp_path, row), ignore=("messages",))  # type: ignore[arg-type]
+    assert (problem.question, problem.turns, problem.reference) == ("2 + 2?", (), reference)
+
+
+def test_what_was_said_before_the_question_belongs_to_the_problem(tmp_path: Path) -> None:
+    problem = only(written(tmp_path, VERL | {"prompt": SPOKEN}))
+    assert problem.question == "2 + 2?"
+    assert problem.turns == (Message("system", "Think."), Message("user", "hi"), Message("assistant", "ho"))
+    assert only(written(tmp_path, {"system_prompt": "Think.", "prompt": "2 + 2?", "answer": "4"})).turns == (Message("system", "Think."),)
+
+
+def test_a_prompt_that_ends_with_the_assistant_is_refused(tmp_path: Path) -> None:
+    source = written(tmp_path, VERL | {"prompt": SPOKEN[:3]})
+    assert refusal(source) == f"{source}, line 1: field 'prompt': its last message is not the user's: somebody has to ask"
+
+
+def test_fields_within_fields_are_named_with_dots(tmp_path: Path) -> None:
+    source = written(tmp_path, {"data": {"q": "2 + 2?"}, "meta": {"gold": ["4"]}})
+    assert only(source, question_field="data.q", answer_field="meta.gold.0").reference == Latex("4")
+    assert "no field 'meta.golds' for the answer" in refusal(source, question_field="data.q", answer_field="meta.golds")
+
+
+def test_a_passage_belongs_to_the_question_and_an_unknown_column_stops_until_it_is_ignored(tmp_path: Path) -> None:
+    row = {"question": "How many?", "context": "There are 4.", "answer": "4"}
+    assert only(written(tmp_path, row)).question == "How many?\n\nThere are 4."
+    source = written(tmp_path, row | {"table_schema": "a, b"})
+    assert "line 1: column 'table_schema' looks like a part of the prompt" in refusal(source)
+    assert only(source, ignore=("table_schema", "context")).question == "How many?"  # type: ignore[arg-type]
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

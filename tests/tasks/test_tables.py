@@ -105,13 +105,16 @@ def test_pairs_and_problems_stand_in_tables_too(tmp_path: Path) -> None:
     assert problem.question == "1 + 1?"
 
 
-def test_a_folder_of_numbered_tables_is_read_in_order_and_other_names_are_splits(tmp_path: Path) -> None:
+def test_a_folder_of_tables_is_read_in_order_and_names_tell_splits_apart(tmp_path: Path) -> None:
     rows = tmp_path / "run/rows"
     rows.mkdir(parents=True)
     for number in (1, 0):
         wrote(rows / f"0000{number}.parquet", [example(number)])
     assert [each.id for each in read_examples(tmp_path / "run")] == ["set/0", "set/1"]
     wrote(tmp_path / "test-00000-of-00001.parquet", [example(2)])
+    wrote(tmp_path / "train-00000-of-00001.parquet", [example(3)])
+    assert [path.name for path in shards_of(str(tmp_path))] == ["train-00000-of-00001.parquet"]
+    (tmp_path / "README.md").write_text("---\nconfigs: []\n---\n")  # says more than names do: the library reads it
     assert shards_of(str(tmp_path)) == []
 
 

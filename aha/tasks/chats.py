@@ -1,0 +1,266 @@
+"""A row to a conversation: the forms in which people keep what was asked and what was said.
+
+Turns in one column (`messages`, ShareGPT's `conversations`, firefly's `conversation` of `human` and `assistant`), or a question and a reply
+in two, with what belongs to the question beside them: Alpaca's `input`, Dolly's `context`, OpenOrca's `system_prompt`, `system`, `history`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from aha.tasks.columns import NOTHING, at_path, blank, usual
+from aha.tasks.golds import Bad, text_of
+from aha.tasks.reading import LONGEST_LINE
+from aha.template import END_THINK, THINK, apart
+from aha.types import Message
+
+Role = Literal["system", "user", "assistant"]
+AUTO = "auto"
+TURNS = ("messages", "conversations", "conversation")
+PROMPT_FIELDS = ("prompt", "question", "problem", "instruction", "query", "input")
+BESIDE = ("input", "context", "passage")  # what belongs to the question and stands in a column of its own
+REPLY_FIELDS = ("completion", "solution", "response", "answer", "output", "target")
+SYSTEM_FIELDS = ("system", "system_prompt", "system_message")
+THOUGHT = ("reasoning_content", "reasoning", "thinking", "complex_cot")
+WEIGHTS = ("weight", "train")  # of a message: whether it is learned
+ROLES: Mapping[str, Role] = {
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "bot"), "assistant"),
+}
+UNKNOWN = ("tool_calls", "function_call", "images", "audio")  # of a message: what no template here writes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a source of examples is laid out. `question` and `answer`: columns, by dotted names where they stand within others, or "auto"
+    for the known forms. `ignore`: columns that are as good as not there. `replies`: whether the last reply of a conversation is learned,
+    or each one, in a row of its own; weights of messages (OpenAI's `weight`) go before it. `split`, `subset`: of a folder or data set."""
+
+    question: str = AUTO
+    answer: str = AUTO
+    ignore: tuple[str, ...] = ()
+    replies: Literal["last", "all"] = "last"
+    split: str = "train"
+    subset: str | None = None
+
+
+@dataclass(frozen=True)
+class Chat:
+    """The turns of a row, the places of those that are learned, and from which columns they were read, with what each one is."""
+
+    messages: tuple[Message, ...]
+    learned: tuple[int, ...]
+    read: Mapping[str, str]
+
+
+def chat_of(fields: Mapping[str, object], layout: Layout) -> Chat:
+    """Return the turns of a row, checked: somebody asks, and the assistant speaks last. Bad, with the reason, for a row of another form."""
+    present = {name: value for name, value in fields.items() if name not in layout.ignore} if layout.ignore else fields
+    turns = _turns_column(present) if layout.question == layout.answer == AUTO else None
+    if turns is not None:
+        weighed, read = _turns(present[turns], turns), {turns: "turns"}
+    else:
+        weighed, read = _asked_and_said(present, layout)
+    weighed = [*_system(present, [message for message, _ in weighed], read), *weighed]
+    messages = tuple(message for message, _ in weighed)
+    if not messages or messages[-1].role != "assistant":
+        raise Bad("its last message is not the assistant's: there is nothing to imitate")
+    return Chat(messages, _learned(weighed, layout), read)
+
+
+def _turns_column(fields: Mapping[str, object]) -> str | None:
+    """The column that holds all turns, also an empty one where there is no question beside it."""
+    empty = None if usual(fields, PROMPT_FIELDS) else next((name for name in TURNS if fields.get(name) is not None), None)
+    return usual(fields, TURNS) or empty
+
+
+Weighed = list[tuple[Message, bool | None]]  # with whether the message is to be learned, where the row says so
+
+
+def _learned(weighed: Weighed, layout: Layout) -> tuple[int, ...]:
+    """The places of the replies that are imitated, each after a question."""
+    replies = [place for place, (message, _) in enumerate(weighed) if message.role == "assistant"]
+    if any(weight is not None for _, weight in weighed):
+        replies = [place for place in replies if weighed[place][1] is not False]
+        if not replies:
+            raise Bad("each of its assistant's messages has weight 0: there is nothing to imitate")
+    elif layout.replies == "last":
+        replies = replies[-1:]
+    first = next((place for place, (message, _) in enumerate(weighed) if message.role == "user"), len(weighed))
+    after = tuple(place for place in replies if place > first)
+    if not after:
+        raise Bad("no message of the user stands before the assistant's: somebody has to ask")
+    return after
+
+
+def _system(fields: Mapping[str, object], messages: Sequence[Message], read: dict[str, str]) -> Weighed:
+    """What a column of its own says to the model, before everything else."""
+    name = usual(fields, SYSTEM_FIELDS)
+    if name is None:
+        return []
+    text = text_of(name, fields[name], LONGEST_LINE)
+    read[name] = "system"
+    own = [message.content for message in messages if message.role == "system"]
+    if own and text not in own:
+        raise Bad(f"field {name!r} and its system message differ: {text[:40]!r} and {own[0][:40]!r}; which of them is meant?")
+    return [] if own else [(Message("system", text), None)]
+
+
+def _asked_and_said(fields: Mapping[str, object], layout: Layout) -> tuple[Weighed, dict[str, str]]:
+    """The question, with what belongs to it, and the reply, each in a column."""
+    question = _column(fields, layout.question, PROMPT_FIELDS, "question")
+    asked = _value_turns(fields, question, "user")
+    read = {question: "question"}
+    if layout.question == AUTO and isinstance(fields[question], str):
+        text, beside = with_beside(fields, question, asked[0][0].content)
+        asked, read = [(Message("user", text), None)], {**read, **dict.fromkeys(beside, "question")}
+    history = usual(fields, ("history",))
+    if history is not None:
+        asked = [*_turns(fields[history], history), *asked]
+        read[history] = "turns"
+    answer = _column(fields, layout.answer, REPLY_FIELDS, "answer")
+    said = _value_turns(fields, answer, "assistant")
+    thought = usual(fields, THOUGHT)
+    if thought is not None and not isinstance(at_path(fields, answer), list):
+        read[thought] = "thought"
+    return [*asked, *said], {**read, answer: "reply"}
+
+
+def with_beside(fields: Mapping[str, object], column: str, question: str) -> tuple[str, list[str]]:
+    """Return the question of a column followed by what belongs to it and stands in columns of their own, and those columns."""
+    beside = [name for name in (usual(fields, (usual_name,)) for usual_name in BESIDE) if name is not None and name != column]
+    texts = [text_of(name, fields[name], LONGEST_LINE) for name in beside]
+    return "\n\n".join([question, *(text for text in texts if text.strip() not in question)]), beside
+
+
+def _column(fields: Mapping[str, object], chosen: str, names: tuple[str, ...], purpose: str) -> str:
+    if chosen != AUTO:
+        if at_path(fields, chosen) in (NOTHING, None):
+            raise Bad(f"no field {chosen!r} for the {purpose}: its fields are {_names(fields)}")
+        return chosen
+    name = usual(fields, names) or next((name for name in names if fields.get(name) is not None), None)
+    if name is not None:
+        return name
+    if {"chosen", "rejected"} <= fields.keys():
+        raise Bad("it is a pair of answers, chosen and rejected: a preference model learns from these; an example has one reply")
+    if "text" in fields and purpose == "question":
+        raise Bad("it has one text: where the question ends and the reply begins cannot be told; give it prompt and completion")
+    raise Bad(f"it has neither messages nor {' or '.join(names)}; its fields are {_names(fields)}")
+
+
+def _names(fields: Mapping[str, object]) -> str:
+    return ", ".join(list(fields)[:8]) or "none"
+
+
+def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> Weighed:
+    """A column that is a list of messages, or the text of one; what the assistant thought may stand in a column beside it."""
+    value = at_path(fields, name)
+    if isinstance(value, list):
+        turns = _turns(value, name)
+        if not turns:
+            raise Bad(f"field {name!r} holds no message")
+        return turns
+    beside = usual(fields, THOUGHT) if role == "assistant" else None
+    thought = None if beside is None else fields[beside]
+    if role == "assistant" and thought is None and any(fields.get(key) == "" for key in THOUGHT):
+        thought = ""  # an empty chain of thought, which is not the same as none
+    return [(_make_message(role, text_of(name, value, LONGEST_LINE), thought), None)]
+
+
+# --- turns ------------------------------------------------------------------------------------------------------------
+
+
+def _turns(turns: object, name: str) -> Weighed:
+    """The messages of a list, those left out that say nothing to the model."""
+    if not isinstance(turns, list):
+        raise Bad(_no_turns(name))
+    found: Weighed = []
+    for turn in turns:
+        found += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
+    return [(message, weight) for message, weight in found if message.role != "system" or message.content]
+
+
+def _no_turns(name: str) -> str:
+    return f'field {name!r} is no list of objects: [{{"role": "user", "content": "..."}}, ...] is needed'
+
+
+def _is_pair(turn: object) -> bool:
+    """What was asked and answered, in one element: two texts (`history`), or an object with a text for each role (firefly)."""
+    if isinstance(turn, list):
+        return len(turn) == 2
+    return isinstance(turn, dict) and len(turn) == 2 and {ROLES.get(role) for role in turn} == {"user", "assistant"}
+
+
+def _pair(turn: object, name: str) -> Weighed:
+    asked, said = turn if isinstance(turn, list) else (_text_of_role(turn, role) for role in ("user", "assistant"))
+    return [
+        (Message("user", text_of(name, asked, LONGEST_LINE)), None),
+        (_make_message("assistant", text_of(name, said, LONGEST_LINE), None), None),
+    ]
+
+
+def _text_of_role(turn: object, role: str) -> object:
+    assert isinstance(turn, dict)  # _is_pair looked
+    return next(text for name, text in turn.items() if ROLES.get(name) == role)
+
+
+def _message(turn: object, name: str) -> tuple[Message, bool | None]:
+    """One turn, and whether it says of itself that it is learned. A system message may be empty."""
+    if not isinstance(turn, dict):
+        raise Bad(_no_turns(name))
+    role_name = turn.get("role", turn.get("from"))
+    role = ROLES.get(role_name) if isinstance(role_name, str) else None
+    if role is None:
+        raise Bad(f"a message's role is {str(role_name)[:40]!r}: it is one of system, user, assistant")
+    if unknown := [key for key in UNKNOWN if not blank(turn.get(key))]:
+        raise Bad(f"a message of the {role} has {unknown[0]!r}, which no template here writes: text alone is learned")
+    content = _content(turn.get("content", turn.get("value")))
+    if role == "system" and content == "":
+        return Message("system", ""), None
+    thought = next((turn[key] for key in THOUGHT if turn.get(key) is not None), None)
+    return _make_message(role, text_of("content", content, LONGEST_LINE), thought), _weight(turn)
+
+
+def _weight(turn: Mapping[str, object]) -> bool | None:
+    name = next((name for name in WEIGHTS if turn.get(name) is not None), None)
+    if name is None:
+        return None
+    value = turn[name]
+    if not isinstance(value, bool | int | float | Decimal) or value not in (0, 1):
+        raise Bad(f"a message's {name} is {str(value)[:40]!r}: 1, which is learned, or 0, which is only read, is needed")
+    return bool(value)
+
+
+def _content(value: object) -> object:
+    """A text, or the texts of a list of parts, which is how some servers write it."""
+    if not isinstance(value, list):
+        return value
+    texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
+    return "".join(map(str, texts)) if value and len(texts) == len(value) else value
+
+
+def _make_message(role: Role, content: str, thought: object) -> Message:
+    if role != "assistant":
+        return Message(role, content)
+    if thought is not None:
+        if thought == "" or (isinstance(thought, str) and not thought.strip()):
+            return Message(role, content, "")
+        return Message(role, content, text_of("reasoning_content", thought, LONGEST_LINE))
+    if not content.lstrip().startswith(THINK):
+        return Message(role, content)
+    visible, inline_thought = apart(content)
+    if not visible:
+        raise Bad(f"what the assistant said begins with {THINK} and nothing stands after {END_THINK}: an answer is needed")
+    return Message(role, visible, inline_thought)
+
+
+def turns_of(value: object, name: str) -> tuple[Message, ...]:
+    """Return the messages of a prompt that is a list of them. Bad where it is none, or the last is not the user's."""
+    messages = tuple(message for message, _ in _turns(value, name))
+    if not messages or messages[-1].role != "user":
+        raise Bad(f"field {name!r}: its last message is not the user's: somebody has to ask")
+    return messages
