@@ -46,6 +46,12 @@ class EndpointDown(AhaError):
     exit_code = 75
 
 
+class WorkerLost(AhaError):
+    """A process that works for the run has ended, and nothing could take its place."""
+
+    exit_code = 75
+
+
 class Interrupted(AhaError):
     """Ctrl-C (130) or SIGTERM (143): stopped at a safe place, everything kept."""
 

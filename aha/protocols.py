@@ -57,7 +57,8 @@ class Compute:
     `micro_tokens`: the most padded tokens in one forward-backward pass. `rows`: the most rows sampled at a time, and `cache_tokens`: the
     most tokens of their prompts and replies, 0 for no limit.
     `dtype`: what matrix products are computed in; weights that are trained stay float32.
-    `attention` "sdpa" is PyTorch's; `checkpointing` recomputes activations in the backward pass to save memory."""
+    `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps the optimizer's moments in the CPU's memory
+    between steps."""
 
     device: str = "auto"
     dtype: DType = "float32"
@@ -65,6 +66,7 @@ class Compute:
     rows: int = 512
     cache_tokens: int = 0
     checkpointing: bool = False
+    offload: bool = False
     threads: int = 0
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from aha.backends.hf import context_of
 from aha.backends.logprobs import token_logprobs
-from aha.backends.packing import Layout, packed_hidden, prepare
+from aha.backends.packing import Layout, packed_hidden, packed_outputs, prepare
+from aha.backends.routing import Routing
+from aha.backends.shares import check_lengths
 from aha.batch import Batch
 from aha.errors import BadInput
 from aha.protocols import Outputs
@@ -24,11 +27,21 @@ from aha.protocols import Outputs
 PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23))
 
 
+class _Seen(NamedTuple):
+    """What the decoder made of a batch: [M, D] where each trained token is predicted, the routers' logits of each layer [N, experts] (none
+    where there is no routing), and which of these N are tokens and no padding."""
+
+    hidden_MD: Tensor
+    router_logits: Sequence[Tensor]
+    real_N: Tensor
+
+
 @dataclass(frozen=True)
 class Causal:
     """A model taken apart at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is that of the products.
 
-    `packs`: rows may lie side by side in one sequence without one seeing another."""
+    `packs`: rows may lie side by side in one sequence without one seeing another. `routing`: of a mixture of experts whose loss has a term
+    for it."""
 
     model: PreTrainedModel
     decoder: nn.Module
@@ -37,6 +50,7 @@ class Causal:
     softcap: float | None
     dtype: torch.dtype
     packs: bool = False
+    routing: Routing | None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
@@ -44,7 +58,7 @@ class Causal:
         decoder, head = model.get_decoder(), model.get_output_embeddings()
         if decoder is model or not isinstance(head, nn.Linear):
             raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
-        causal = cls(model, decoder, head, *logit_scaling(model), dtype)
+        causal = cls(model, decoder, head, *logit_scaling(model), dtype, routing=Routing.of(model.config))
         causal._check()
         return replace(causal, packs=prepare(model) and causal._keeps_apart())
 
@@ -64,38 +78,73 @@ class Causal:
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """The log-probability of each trained token, and the entropy where it was drawn. `batch` lies on the CPU; `accumulate`: see
         `token_logprobs`."""
-        self._check_length(batch)
-        hidden_MD = (self._packed if batch.packed and self.packs else self._side_by_side)(batch).to(self.dtype)
-        targets_M = batch.tokens_N[batch.trained_N].to(self.device)
-        softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
-        temperature = batch.temperature / self.scale
-        return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+        return self._logprobs(batch, self._read(batch).hidden_MD, accumulate)
 
-    def outputs(self, batch: Batch) -> Outputs:
-        """What a loss looks at, with the way back to the weights."""
-        return Outputs(*self.logprobs(batch, accumulate=True))
+    def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
+        """What a loss looks at, with the way back to the weights; `accumulate` as in `logprobs`. With `counts` of the whole step, a third
+        tensor is what this batch adds to the loss for the routing of its tokens."""
+        seen = self._read(batch)
+        outputs = self._logprobs(batch, seen.hidden_MD, accumulate)
+        if self.routing is None or counts is None:
+            return outputs
+        return (*outputs, self.routing.term(seen.router_logits, seen.real_N, counts))
+
+    def routed(self, batch: Batch) -> Tensor:
+        """See `Routing.counts`."""
+        assert self.routing is not None
+        seen = self._read(batch)
+        return self.routing.counts(seen.router_logits, seen.real_N)
+
+    def named(self, tensors: tuple[Tensor, ...]) -> Outputs:
+        """Those tensors with their names."""
+        return Outputs(*tensors[:2])
 
     def numbers(self, batch: Batch) -> Tensor:
         """[M], what each trained token comes to."""
         return self.logprobs(batch)[0]
 
-    def _side_by_side(self, batch: Batch) -> Tensor:
-        """[M, D] where each trained token is predicted, rows padded to the longest."""
-        hidden_RTD = self.hidden(_padded(batch).to(self.device))
-        place_M = (batch.row_M * hidden_RTD.shape[1] + batch.column_M - 1).to(self.device)
-        return hidden_RTD.flatten(0, 1).index_select(0, place_M)
+    def _logprobs(self, batch: Batch, hidden_MD: Tensor, accumulate: bool) -> tuple[Tensor, Tensor]:
+        hidden_MD = hidden_MD.to(self.dtype)
+        targets_M = batch.tokens_N[batch.trained_N].to(self.device)
+        softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
+        temperature = batch.temperature / self.scale
+        return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
 
-    def _packed(self, batch: Batch) -> Tensor:
+    def _read(self, batch: Batch) -> _Seen:
+        check_lengths(batch, context_of(self.model.config))
+        return (self._packed if batch.packed and self.packs else self._side_by_side)(batch)
+
+    def _side_by_side(self, batch: Batch) -> _Seen:
+        """Rows padded to the longest, whose end is left out where nothing looks at it."""
+        width = int(batch.length_R.max() if self.routing else batch.column_M.max())
+        tokens_RT, real_RT = _padded(batch, width)
+        read = self._decoded(tokens_RT.to(self.device))
+        place_M = (batch.row_M * width + batch.column_M - 1).to(self.device)
+        hidden_MD = cast(Tensor, read.last_hidden_state).flatten(0, 1).index_select(0, place_M)
+        return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), real_RT.flatten().to(self.device))
+
+    def _packed(self, batch: Batch) -> _Seen:
         """The same, rows in one sequence without padding."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            layout = Layout.of(batch.length_R.tolist(), self.device)
-            hidden_ND = packed_hidden(self.decoder, batch.tokens_N.to(self.device), layout)
-        return hidden_ND.index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
+        tokens_N = batch.tokens_N.to(self.device)
+        with self._autocast():
+            read = packed_outputs(self.decoder, tokens_N, Layout.of(batch.length_R.tolist(), self.device), **self._more)
+        hidden_MD = read.last_hidden_state[0].index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
+        return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
         """[R, T, D] before the head. Padding stands on the right: no position before it looks at it, so it needs no mask."""
-        with torch.autocast(tokens_RT.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            return cast(Tensor, self.decoder(input_ids=tokens_RT, use_cache=False).last_hidden_state)
+        return cast(Tensor, self._decoded(tokens_RT).last_hidden_state)
+
+    def _decoded(self, tokens_RT: Tensor) -> Any:
+        with self._autocast():
+            return self.decoder(input_ids=tokens_RT, use_cache=False, **self._more)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    @property
+    def _more(self) -> dict[str, Any]:
+        return {} if self.routing is None else {"output_router_logits": True}
 
     @torch.inference_mode()
     def _check(self) -> None:
@@ -125,11 +174,6 @@ class Causal:
             return False
         return bool((packed_ND - alone_ND).abs().max() < 0.01 * (following_ND - alone_ND).abs().max())
 
-    def _check_length(self, batch: Batch) -> None:
-        context, longest = context_of(self.model.config), int(batch.length_R.max()) if batch.R else 0
-        if context is not None and longest > context:
-            raise BadInput(f"a row has {longest} tokens: the model knows {context} positions; shorten prompts or max_tokens")
-
 
 def _refusal(model: PreTrainedModel, why: str) -> str:
     return f"model type {model.config.model_type} cannot be trained: {why}; use a causal language model with a plain linear head"
@@ -142,13 +186,13 @@ def logit_scaling(model: PreTrainedModel) -> tuple[float, float | None]:
     return scale, settings.get("final_logit_softcapping")
 
 
-def _padded(batch: Batch) -> Tensor:
-    """[R, T] tokens up to the last one that predicts a trained token, zeros on the right."""
-    width = int(batch.column_M.max())
+def _padded(batch: Batch, width: int) -> tuple[Tensor, Tensor]:
+    """[R, T] tokens up to `width`, zeros on the right, and where there are tokens."""
     inside_N = batch.column_N < width
-    tokens_RT = torch.zeros(batch.R, width, dtype=torch.long)
+    tokens_RT, real_RT = torch.zeros(batch.R, width, dtype=torch.long), torch.zeros(batch.R, width, dtype=torch.bool)
     tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N]
-    return tokens_RT
+    real_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = True
+    return tokens_RT, real_RT
 
 
 def still(model: PreTrainedModel, *, checkpointing: bool) -> None:

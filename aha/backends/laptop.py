@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.mesh import ALONE, Mesh
 from aha.backends.scoring import TorchScorer, load_scoring
 from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
@@ -52,14 +53,18 @@ class Laptop:
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         """Trains in float32, computing in `compute.dtype`. What it saves loads with its tokenizer."""
-        beside = load_tokenizer(model).inner.save_pretrained
+        return self.rank_learner(model, optim, reference, head, ALONE)
+
+    def rank_learner(self, model: str, optim: Adam, reference: bool, head: Head, mesh: Mesh) -> TorchLearner:
+        """The learner of one rank of a mesh. Several ranks each read the whole model into the CPU's memory, and keep their part."""
+        beside, device = load_tokenizer(model).inner.save_pretrained, self.device if mesh.size == 1 else torch.device("cpu")
         if head == "score":
-            scoring = load_scoring(model, self.device, torch.float32, fresh=True)
-            return TorchLearner(scoring, optim, self.compute, reference=reference, head=head, beside=beside)
+            scoring = load_scoring(model, device, torch.float32, fresh=True)
+            return TorchLearner(scoring, optim, self.compute, reference=reference, head=head, beside=beside, mesh=mesh)
         # On a CPU the backward pass of the fused kernel is up to 17 times slower in bfloat16 than plain products (60 rows of 40 tokens).
         plain = self.device.type == "cpu" and self.compute.dtype == "bfloat16"
-        module = load_model(model, self.device, torch.float32, plain_attention=plain)
-        return TorchLearner(module, optim, self.compute, reference=reference, beside=beside)
+        module = load_model(model, device, torch.float32, plain_attention=plain)
+        return TorchLearner(module, optim, self.compute, reference=reference, beside=beside, mesh=mesh)
 
     def scorer(self, model: str) -> Scorer:
         """Scores in `compute.dtype`."""

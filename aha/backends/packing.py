@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
 from transformers import PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
@@ -33,11 +34,14 @@ class _Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """How rows lie in a packed sequence of N tokens: the position of each token in its row, and the parts attended together."""
+    """How rows lie in a packed sequence of N tokens: the position of each token in its row, and the parts attended together; the first
+    token of each row and the end of the last one, and the longest row's length, as kernels for rows of any length want them."""
 
     position_N: Tensor
     parts: tuple[_Part, ...]
     order_N: Tensor
+    start_R: Tensor
+    longest: int
 
     @classmethod
     def of(cls, lengths: Sequence[int], device: torch.device) -> Self:
@@ -48,7 +52,7 @@ class Layout:
         position_N = torch.cat([torch.arange(length) for length in lengths])
         parts = [_part(rows, starts, lengths, device) for rows in _alike(lengths)]
         where_N = torch.cat([part.source_P for part in parts]).argsort()
-        return cls(position_N.to(device), tuple(parts), where_N)
+        return cls(position_N.to(device), tuple(parts), where_N, torch.tensor(starts, dtype=torch.int32, device=device), max(lengths))
 
 
 def _alike(lengths: Sequence[int]) -> list[list[int]]:
@@ -84,6 +88,8 @@ def attend(
     """PyTorch's attention as Hugging Face calls it; with a layout, of each row by itself, `attention_mask` being of no account then."""
     if layout is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **others)
+    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
+        return _of_any_length(query, key, value, scaling, layout, sliding_window), None
     attended = []
     for part in layout.parts:
         query_RHTD, key_RHTD, value_RHTD = _spread(query, part), _spread(key, part), _spread(value, part)
@@ -91,6 +97,15 @@ def attend(
         out_RTHD, _ = sdpa_attention_forward(module, query_RHTD, key_RHTD, value_RHTD, mask, dropout, scaling, is_causal=True)
         attended.append(out_RTHD.flatten(0, 1).index_select(0, part.place_P))
     return torch.cat(attended).index_select(0, layout.order_N)[None], None
+
+
+def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, layout: Layout, window: int | None) -> Tensor:
+    """[1, N, heads, D] by the kernel that takes rows of any length: no padding, and no mask even where a token sees only the last few."""
+    states = [states_1HND[0].transpose(0, 1).contiguous() for states_1HND in (query, key, value)]
+    seen = (-1 if window is None else window - 1, 0)
+    sizes: tuple[Any, ...] = (layout.start_R, layout.start_R, layout.longest, layout.longest)
+    whole = varlen_attn(states[0], states[1], states[2], *sizes, scale=scaling, window_size=seen, enable_gqa=True)
+    return cast(Tensor, whole)[None]
 
 
 def _spread(states_1HND: Tensor, part: _Part) -> Tensor:
@@ -123,8 +138,13 @@ def prepare(model: PreTrainedModel) -> bool:
 
 
 def packed_hidden(decoder: nn.Module, tokens_N: Tensor, layout: Layout) -> Tensor:
-    """[N, D] before the head. The mask is a token of its kind only: a ready-made one, so that none of tokens by tokens is made."""
-    ready = torch.zeros(1, 1, 1, 1, device=tokens_N.device)
-    made = decoder(input_ids=tokens_N[None], position_ids=layout.position_N[None], attention_mask=ready, layout=layout, use_cache=False)
-    hidden: Tensor = made.last_hidden_state[0]
+    """[N, D] before the head."""
+    hidden: Tensor = packed_outputs(decoder, tokens_N, layout).last_hidden_state[0]
     return hidden
+
+
+def packed_outputs(decoder: nn.Module, tokens_N: Tensor, layout: Layout, **more: Any) -> Any:
+    """What the decoder returns. The mask is a token of its kind only: a ready-made one, so that none of tokens by tokens is made."""
+    ready = torch.zeros(1, 1, 1, 1, device=tokens_N.device)
+    positions = layout.position_N[None]
+    return decoder(input_ids=tokens_N[None], position_ids=positions, attention_mask=ready, layout=layout, use_cache=False, **more)

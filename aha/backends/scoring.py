@@ -34,6 +34,7 @@ class Scoring:
     head: nn.Linear
     dtype: torch.dtype
     packs: bool = False
+    routing: None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
@@ -47,9 +48,13 @@ class Scoring:
     def device(self) -> torch.device:
         return self.head.weight.device
 
-    def outputs(self, batch: Batch) -> Outputs:
-        """What a loss looks at, with the way back to the weights."""
-        return Outputs(torch.empty(0, device=self.device), score_M=self.numbers(batch))
+    def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
+        """What a loss looks at, with the way back to the weights; `accumulate` and `counts` mean nothing here."""
+        return (self.numbers(batch),)
+
+    def named(self, tensors: tuple[Tensor, ...]) -> Outputs:
+        """Those tensors with their names."""
+        return Outputs(torch.empty(0, device=self.device), score_M=tensors[0])
 
     def numbers(self, batch: Batch) -> Tensor:
         """[M], the score at each trained token. Padding stands on the right: no token before it looks at it."""

@@ -1,17 +1,16 @@
-"""The learner on torch: float32 weights of any Hugging Face causal language model, moved by AdamW, on the CPU or one CUDA device."""
+"""The learner on torch: float32 weights of any Hugging Face causal language model, moved by AdamW, on one device or divided over ranks."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import PreTrainedModel
@@ -20,24 +19,26 @@ from aha.backends.causal import Causal, still
 from aha.backends.checkpoint.folder import ModelFolder
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.quantization import quantized
-from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
+from aha.backends.hf import ModuleWeights, context_of, pick_device, torch_dtype
+from aha.backends.mesh import ALONE, Mesh, divided, local
 from aha.backends.scoring import Scoring
-from aha.batch import Batch, PolicyBatch, micro_batches
+from aha.backends.shares import DividedLearner, Division, Model, Share, check_lengths, places
+from aha.backends.tensor_files import TensorFiles, write_model, write_tensors
 from aha.durable import read_document
 from aha.errors import BadInput
 from aha.learning import loss_function
-from aha.learning.batching import Batching
-from aha.learning.correction import ratio
-from aha.protocols import Adam, Compute, Head, Loss, Metrics, Outputs, Weights
+from aha.protocols import Adam, Compute, Head, Loss, Metrics, Weights
 
-OPTIMIZER, REFERENCE, STATE = "optimizer.safetensors", "reference.safetensors", "learner.json"
+OPTIMIZER, REFERENCE, STATE = "optimizer", "reference", "learner.json"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-class TorchLearner(Batching):
+class TorchLearner(DividedLearner):
     """Implements `protocols.Learner`. Takes the model over: moves it to the device, makes it float32, turns its dropout off.
 
-    `beside` writes what belongs to the model but is not learned (its tokenizer) into a folder that `save` fills."""
+    On a `mesh` of several devices this is one rank of a learner, whose weights, gradients and moments are divided: every rank calls the
+    same methods in the same order, each with its own share. `beside` writes what belongs to the model but is not learned (its tokenizer)
+    into a folder that `save` fills."""
 
     def __init__(
         self,
@@ -48,58 +49,76 @@ class TorchLearner(Batching):
         reference: bool,
         head: Head = "lm",
         beside: Callable[[Path], object] | None = None,
+        mesh: Mesh = ALONE,
     ) -> None:
         if method := quantized(model.config):
             raise BadInput(f"the weights are quantized by {method}: such a model can be asked and not trained; give one with plain weights")
-        self.optim, self.compute, self.beside = optim, compute, beside
+        self.optim, self.compute, self.beside, self.mesh, self.head = optim, compute, beside, mesh, head
         self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
-        nn.Module.to(model, device=pick_device(compute.device), dtype=torch.float32)
+        nn.Module.to(model, device=pick_device(compute.device) if mesh.size == 1 else "cpu", dtype=torch.float32)
         still(model, checkpointing=compute.checkpointing)
-        self.policy = (Scoring if head == "score" else Causal).of(model, torch_dtype(compute.dtype))
+        dtype = torch_dtype(compute.dtype)
+        self.policy = (Scoring if head == "score" else Causal).of(model, dtype)
         self.reference = self.policy.frozen() if reference and isinstance(self.policy, Causal) else None
+        self._compute_policy = divided(model, mesh, dtype)
+        self._compute_reference = divided(self.reference.model, mesh, dtype) if self.reference is not None else None
         self.named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        self.adam = _adam(self.named, optim)
-        _gather_sparsely(model)
+        self.moved = {name: weight if mesh.size == 1 else nn.Parameter(local(weight.detach())) for name, weight in self.named.items()}
+        self.adam = _adam(self.named, self.moved, optim)
+        if mesh.size == 1:
+            _gather_sparsely(model)
 
-    def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
-        causal = self.policy if of == "policy" else self.reference
-        if causal is None:
+    @property
+    def division(self) -> Division:
+        """How a batch is divided over the ranks of this learner."""
+        width = int(self.policy.model.config.get_text_config().hidden_size)
+        return Division(self.mesh.size, self.compute.micro_tokens, self.policy.packs, width)
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens of a row, where the model says."""
+        return context_of(self.policy.model.config)
+
+    def learn_shares(self, shares: Sequence[Share], loss: Loss) -> list[Metrics]:
+        """See `DividedLearner`: a mesh of one has one share."""
+        return [self.learn(share, loss) for share in shares]
+
+    def share_numbers(self, shares: Sequence[Share], of: Model) -> list[Tensor]:
+        """See `DividedLearner`."""
+        return [self.numbers(share, of) for share in shares]
+
+    def numbers(self, share: Share, of: Model) -> Tensor:
+        """Return the number of each trained token of this rank's share, [M] float32 on the CPU."""
+        part, compute = (self.policy, self._compute_policy) if of == "policy" else (self.reference, self._compute_reference)
+        if part is None or compute is None:
             raise BadInput("log-probabilities of the reference were asked for: this learner has none; make it with reference=True")
-        logp_M = torch.zeros(batch.M)
-        with torch.inference_mode():
-            for indices, part in self._parts(batch):
-                logp_M[_places(batch, indices)] = causal.numbers(part).cpu()
-        return logp_M
+        check_lengths(share.batch, self.context)
+        number_M = torch.zeros(share.batch.M if share.counted else 0)
+        with torch.inference_mode() if self.mesh.size == 1 else torch.no_grad():  # FSDP keeps what it gathers first, for training as well
+            for number, indices in enumerate(share.passes):
+                values = compute(partial(part.numbers, share.batch.rows(indices))).cpu()
+                if number < share.counted:
+                    number_M[places(share.batch, indices)] = values
+        return number_M
 
-    def mismatch(self, batch: PolicyBatch, rows: int) -> Metrics:
-        """See the protocol."""
-        part = batch.rows(list(range(0, batch.R, max(1, batch.R // rows)))[:rows])
-        log_w_M = self.logprobs(part, "policy") - part.behaviour_M
-        w_M = ratio(log_w_M)
-        return {"mismatch_kl": (w_M - log_w_M - 1).mean().item(), "ess": (w_M.mean() ** 2 / w_M.square().mean()).item()}
-
-    def update(self, batch: Batch, loss: Loss) -> Metrics:
-        """See the protocol. Metrics are the loss's own, summed over micro-batches, and `loss`, `grad_norm`, `lr`, `skipped`."""
-        total, metrics = self._gradient(batch, loss)
+    def learn(self, share: Share, loss: Loss) -> Metrics:
+        """Take one optimizer step together with the other ranks. Return this rank's sums of the loss's metrics, and what is the same on
+        all: `loss`, `grad_norm`, `lr`, `skipped`."""
+        check_lengths(share.batch, self.context)
+        total, metrics = self._gradient(share, loss)
         rate = self._rate()
-        gradients = [weight.grad for weight in self.named.values() if weight.grad is not None]
+        gradients = [local(weight.grad) for weight in self.named.values() if weight.grad is not None]
         norm = get_total_norm(gradients) if gradients else torch.tensor(0.0)
+        if self.mesh.size > 1:
+            total, square = self.mesh.sum([total, norm.double().square().item()])
+            norm = torch.tensor(math.sqrt(square) if square >= 0 else math.nan, device=norm.device)
         grad_norm = norm.item()
         skipped = not (math.isfinite(total) and math.isfinite(grad_norm))
         if gradients and not skipped:
-            clip_grads_with_norm_(self.named.values(), self.optim.clip, norm)
-            for group in self.adam.param_groups:
-                group["lr"] = rate
-            self.adam.step()
-            self.steps += 1
-        self.adam.zero_grad(set_to_none=True)  # the memory is free while the engine samples
+            self._step(norm, rate)
+        for weight in (*self.named.values(), *self.moved.values()):
+            weight.grad = None  # the memory is free while the engine samples
         return metrics | {"loss": total, "grad_norm": grad_norm, "lr": rate, "skipped": float(skipped)}
-
-    def measure(self, batch: Batch, loss: Loss) -> Metrics:
-        """See the protocol."""
-        number_M = self.logprobs(batch, "policy")
-        outputs = Outputs(number_M[:0], score_M=number_M) if isinstance(self.policy, Scoring) else Outputs(number_M)
-        return loss_function(loss)(outputs, batch)[1]
 
     def set_rate(self, multiplier: float) -> None:
         """The next updates use this multiple of the learning rate, on top of warm-up: a schedule's hook."""
@@ -115,71 +134,137 @@ class TorchLearner(Batching):
         self.reference_moved = True
 
     def weights(self) -> Weights:
+        """See the protocol; only a mesh of one has them here, and `gathered` gives those of several ranks."""
         return ModuleWeights(self.policy.model)
 
+    def gathered(self) -> Iterator[tuple[str, Tensor | None]]:
+        """Yield each name and, on rank 0 alone, the whole weight. Every rank has to go through all of them."""
+        for name, weight in self.policy.model.named_parameters():
+            yield name, self.mesh.whole(local(weight.detach()), weight.shape, owner=0)
+
     def save(self, folder: Path) -> None:
-        """See the protocol. `learner.json` holds the count of steps; what the reference is stands in a file once it was reset."""
-        self.policy.model.save_pretrained(folder)
-        if self.beside is not None:
+        """See the protocol. `learner.json` holds the count of steps; what the reference is stands in a file once it was reset. Of several
+        ranks each writes a file of weights and one of moments; all have to be done before the folder gets its name."""
+        write_model(self.policy.model, folder, self.mesh)
+        if self.beside is not None and self.mesh.rank == 0:
             self.beside(folder)
-        save_file(self._moments(), folder / OPTIMIZER)
+        write_tensors(folder, OPTIMIZER, self._moments(), self.mesh)
         if self.reference is not None and self.reference_moved:
-            save_file({name: weight.contiguous() for name, weight in ModuleWeights(self.reference.model)}, folder / REFERENCE)
-        state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.reference_moved}
-        (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+            weights = {name: (local(weight.detach()), weight.shape) for name, weight in self.reference.model.named_parameters()}
+            write_tensors(folder, REFERENCE, weights, self.mesh)
+        if self.mesh.rank == 0:
+            state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.reference_moved}
+            (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
 
     def load(self, folder: Path) -> None:
-        """See the protocol. A reference that was never reset is not in the folder: it is the model this learner was made with."""
+        """See the protocol; as many ranks as like may have written it. A reference that was never reset is not in the folder: it is the
+        model this learner was made with."""
         state: dict[str, Any] = read_document(folder / STATE)
         if self.reference_moved and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
         model = self.policy.model
-        saved = Loading(ModelFolder(str(folder), folder), model.config, type(model), torch.float32, "eager").load()
-        _copy(dict(ModuleWeights(saved)), model, folder)
-        self._restore(load_file(folder / OPTIMIZER))
+        kind: Any = type(model)
+        saved = Loading(ModelFolder(str(folder), folder), model.config, kind, torch.float32, "eager").load()
+        self._copy(dict(saved.named_parameters()), model, folder)
+        self._restore(TensorFiles(folder, OPTIMIZER))
         if self.reference is not None and state["reference_moved"]:
-            _copy(load_file(folder / REFERENCE), self.reference.model, folder / REFERENCE)
+            self._copy(TensorFiles(folder, REFERENCE).slices(), self.reference.model, folder / REFERENCE)
         self.steps, self.multiplier, self.reference_moved = state["steps"], state["multiplier"], state["reference_moved"]
 
-    def _parts(self, batch: Batch) -> list[tuple[Tensor, Batch]]:
-        """Micro-batches that train anything, with the rows they hold."""
-        batch = replace(batch, packed=batch.packed and self.policy.packs)
-        parts = [(indices, batch.rows(indices)) for indices in micro_batches(batch, self.compute.micro_tokens)]
-        return [(indices, part) for indices, part in parts if part.M]
-
-    def _gradient(self, batch: Batch, loss: Loss) -> tuple[float, Metrics]:
-        """Leaves the gradient of the whole step in `.grad` (none where nothing is trained), and returns the loss and its metrics."""
+    def _gradient(self, share: Share, loss: Loss) -> tuple[float, Metrics]:
+        """Leaves the gradient of the whole step in `.grad` (none where nothing is trained), and returns this rank's part of the loss and of
+        its metrics."""
         total, metrics = torch.zeros((), device=self.policy.device), defaultdict[str, float](float)
-        compute_loss = loss_function(loss)
-        for number, (_, part) in enumerate(self._parts(batch)):
-            if number == 0:
-                for weight in self.named.values():
-                    weight.grad = torch.zeros_like(weight)
-            value, seen = compute_loss(self.policy.outputs(part), part.to(self.policy.device))
+        compute_loss, counts = loss_function(loss), self._routed(share)
+        if share.passes and self.mesh.size == 1:
+            for weight in self.named.values():
+                weight.grad = torch.zeros_like(weight)
+        for number, indices in enumerate(share.passes):
+            part = share.batch.rows(indices)
+            outputs = self._compute_policy(partial(self.policy.tensors, part, accumulate=self.mesh.size == 1, counts=counts))
+            if number >= share.counted:  # its collectives are what the other ranks wait for
+                outputs[0].sum().mul(0.0).backward()
+                continue
+            value, seen = compute_loss(self.policy.named(outputs), part.to(self.policy.device))
+            if counts is not None:
+                value, seen = value + outputs[-1], seen | {"balance": outputs[-1].item()}
             value.backward()
             total += value.detach()
             for name, number_seen in seen.items():
                 metrics[name] += number_seen
         return total.item(), dict(metrics)
 
+    def _routed(self, share: Share) -> Tensor | None:
+        """Of a mixture of experts, how its tokens are shared out over the whole step; see `Routing`."""
+        if not isinstance(self.policy, Causal) or self.policy.routing is None:
+            return None
+        total = torch.zeros(self.policy.routing.experts + 1, dtype=torch.float64, device=self.policy.device)
+        with torch.no_grad():
+            for number, indices in enumerate(share.passes):
+                counts = self._compute_policy(partial(self.policy.routed, share.batch.rows(indices)))
+                total += counts if number < share.counted else 0.0
+        return self.mesh.add_up(total)
+
+    def _step(self, norm: Tensor, rate: float) -> None:
+        """Move this rank's part of the weights along the clipped gradient."""
+        if self.mesh.size > 1:
+            for name, weight in self.named.items():
+                self.moved[name].data = local(weight.detach())
+                self.moved[name].grad = local(weight.grad) if weight.grad is not None else None
+        clip_grads_with_norm_(self.moved.values(), self.optim.clip, norm)
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self._move_moments(self.policy.device)
+        self.adam.step()
+        if self.compute.offload:
+            self._move_moments(torch.device("cpu"))
+        self.steps += 1
+
     def _rate(self) -> float:
         warm = min(1.0, (self.steps + 1) / self.optim.warmup_steps) if self.optim.warmup_steps else 1.0
         return self.optim.lr * warm * self.multiplier
 
-    def _moments(self) -> dict[str, Tensor]:
-        states = ((name, self.adam.state[weight]) for name, weight in self.named.items() if weight in self.adam.state)
-        return {f"{name}.{moment}": state[moment] for name, state in states for moment in MOMENTS}
+    def _moments(self) -> dict[str, tuple[Tensor, torch.Size]]:
+        """Name -> this rank's part of a moment, and the shape of the whole."""
+        states = ((name, weight.shape, self.adam.state[self.moved[name]]) for name, weight in self.named.items() if self._has_moments(name))
+        return {
+            f"{name}.{moment}": (state[moment], shape if state[moment].dim() else torch.Size())
+            for name, shape, state in states
+            for moment in MOMENTS
+        }
 
-    def _restore(self, moments: dict[str, Tensor]) -> None:
+    def _has_moments(self, name: str) -> bool:
+        return self.moved[name] in self.adam.state
+
+    def _move_moments(self, device: torch.device) -> None:
+        for state in self.adam.state.values():
+            for moment in MOMENTS[1:]:
+                state[moment] = state[moment].to(device)
+
+    def _restore(self, files: TensorFiles) -> None:
         self.adam.state.clear()
         for name, weight in self.named.items():
-            if f"{name}.step" in moments:
-                self.adam.state[weight] = {moment: moments[f"{name}.{moment}"].to(weight.device) for moment in MOMENTS}
+            if files.has(f"{name}.step"):
+                rows = slice(None) if self.mesh.size == 1 else slice(*self.mesh.rows(weight.shape))
+                state = {moment: files.read(f"{name}.{moment}", rows) for moment in MOMENTS}
+                self.adam.state[self.moved[name]] = {moment: value.to(weight.device) for moment, value in state.items()}
+
+    def _copy(self, saved: Mapping[str, Any], model: nn.Module, where: Path) -> None:
+        """Copy this rank's rows of the saved weights (tensors, or slices of files) into the model."""
+        weights = dict(model.named_parameters())
+        shapes = {name: list(value.shape if isinstance(value, Tensor) else value.get_shape()) for name, value in saved.items()}
+        if shapes != {name: list(weight.shape) for name, weight in weights.items()}:
+            raise BadInput(f"{where} holds another model's weights: names or shapes differ from this learner's; load what this run saved")
+        with torch.no_grad():
+            for name, weight in weights.items():
+                start, stop = (0, weight.shape[0]) if self.mesh.size == 1 else self.mesh.rows(weight.shape)
+                local(weight).copy_(saved[name][start:stop])
 
 
-def _adam(named: dict[str, nn.Parameter], optim: Adam) -> torch.optim.AdamW:
-    matrices = [weight for weight in named.values() if weight.dim() >= 2]
-    others = [weight for weight in named.values() if weight.dim() < 2]
+def _adam(named: Mapping[str, nn.Parameter], moved: Mapping[str, nn.Parameter], optim: Adam) -> torch.optim.AdamW:
+    """AdamW over what this rank moves; matrices are what is one as a whole."""
+    matrices = [moved[name] for name, weight in named.items() if weight.dim() >= 2]
+    others = [moved[name] for name, weight in named.items() if weight.dim() < 2]
     groups = [{"params": matrices, "weight_decay": optim.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=optim.lr, betas=optim.betas, eps=optim.eps, fused=True)
 
@@ -189,18 +274,3 @@ def _gather_sparsely(model: PreTrainedModel) -> None:
     embedding = model.get_input_embeddings()
     if isinstance(embedding, nn.Embedding):
         embedding.sparse = True
-
-
-def _places(batch: Batch, indices: Tensor) -> Tensor:
-    """Where in `batch` the trained tokens of these rows stand, row after row."""
-    starts, counts = (batch.count_R.cumsum(0) - batch.count_R).tolist(), batch.count_R.tolist()
-    return torch.cat([torch.arange(starts[row], starts[row] + counts[row]) for row in indices.tolist()])
-
-
-def _copy(saved: dict[str, Tensor], model: nn.Module, where: Path) -> None:
-    weights = dict(model.named_parameters())
-    if {name: tensor.shape for name, tensor in saved.items()} != {name: weight.shape for name, weight in weights.items()}:
-        raise BadInput(f"{where} holds another model's weights: names or shapes differ from this learner's; load what this run saved")
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(saved[name])

@@ -16,6 +16,7 @@ from aha.durable import Disk, Lock, replace_file, seal, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
 from aha.pipeline.makings import seconds
+from aha.protocols import Backend
 from aha.recipes.costs import Costs, costs
 from aha.rundir import Manifest, Record, read_manifest
 
@@ -24,7 +25,7 @@ SAID = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "chang
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which stages of the graph, and how."""
+    """Which stages of the graph, and how. `backend`: None for this process alone."""
 
     out: Path | None = None
     until: str | None = None
@@ -33,6 +34,7 @@ class Wanted:
     stall_s: float = 1800.0
     preflight: bool = True
     argv: tuple[str, ...] = ()
+    backend: Backend | None = None
 
 
 def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:

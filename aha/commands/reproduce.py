@@ -19,7 +19,8 @@ from aha.errors import BadInput
 if TYPE_CHECKING:
     from aha.evals.claims import Claim
     from aha.pipeline import Graph, Step
-    from aha.recipes import Recipe
+    from aha.protocols import Backend
+from aha.recipes import Recipe
 
 STORE = "stages"
 
@@ -31,6 +32,7 @@ class How:
     stall_s: float
     argv: tuple[str, ...]
     preflight: bool = False
+    backend: Backend | None = None
 
 
 def flags(parser: ArgumentParser) -> None:

@@ -43,19 +43,20 @@ TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", 
 
 @dataclass(frozen=True)
 class Way:
-    """How to run it, which changes nothing about what is learned."""
+    """How to run it, which changes nothing about what is learned. `backend`: None for this process alone."""
 
     out: Path | None = None
     stall_s: float = 1800.0
     preflight: bool = True
     argv: tuple[str, ...] = ()
+    backend: Backend | None = None
 
 
 def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
     """Runs the recipe, or goes on with it, and writes the report. All input is checked before a directory is made."""
     recipe = chosen.recipe
     complete(recipe)
-    backend = Laptop(recipe.compute)
+    backend = way.backend or Laptop(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
     asked, free = manifest(chosen, way.argv), FREE | {RECIPE_FILE} if chosen.changed else FREE

@@ -5,13 +5,19 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from aha.codec import encode
 from aha.commands.arguments import CliArgs, check_files, check_out, read_args, read_settings, recipe_file_flags, recipe_flags
 from aha.commands.choose import Chosen, choose, complete
 from aha.commands.command import Command, refuse_rest
+from aha.commands.hardware import HELP as HARDWARE
+from aha.commands.hardware import machine, read_hardware
 from aha.commands.show import diff, show
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
+from aha.protocols import Backend
+from aha.settings import flatten
 
 
 def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> Chosen:
@@ -32,24 +38,35 @@ def run_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--until", metavar="STAGE", help="of a recipe of stages: up to this one")
     parser.add_argument("--from", dest="first", metavar="STAGE", help="from this stage on; those before it are taken as they are")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and at most at what cost; run nothing")
+    parser.add_argument("--hardware", default="laptop", metavar="MACHINE", help=HARDWARE)
     parser.add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Run the recipe, or go on with it."""
+    hardware = read_hardware(arguments.hardware)
     chosen = chosen_recipe(arguments, rest)
+    if not chosen.recipe.apart:
+        if arguments.until or arguments.first or arguments.dry_run:
+            raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
+        check_out(chosen.recipe.name, arguments.out)
+    if arguments.dry_run or hardware.kind == "laptop":
+        return _run(chosen, arguments, terminal, None)
+    settings = {path: encode(value, Any) for path, value in flatten(chosen.recipe.tree).items()}
+    with machine(hardware, chosen.recipe.compute, settings, arguments.stall_s) as backend:
+        return 0 if backend is None else _run(chosen, arguments, terminal, backend)
+
+
+def _run(chosen: Chosen, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
+    how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend)
     if chosen.recipe.apart:
         from aha.commands import graph
 
-        way = (arguments.until, arguments.first, arguments.dry_run, arguments.stall_s, not arguments.no_preflight)
-        return graph.run(chosen, graph.Wanted(arguments.out, *way, arguments.argv), terminal)
-    if arguments.until or arguments.first or arguments.dry_run:
-        raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
-    check_out(chosen.recipe.name, arguments.out)
+        return graph.run(chosen, graph.Wanted(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
     from aha.commands.run import Way
     from aha.commands.run import run as run_stages
 
-    return run_stages(chosen, Way(arguments.out, arguments.stall_s, not arguments.no_preflight, arguments.argv), terminal)
+    return run_stages(chosen, Way(arguments.out, *how), terminal)
 
 
 def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

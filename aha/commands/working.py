@@ -15,7 +15,7 @@ from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.doctor import Ward, preflight
 from aha.pipeline import Step
-from aha.protocols import Observer, Stage
+from aha.protocols import Backend, Observer, Stage
 from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.derived import derived
 from aha.rundir import Manifest, RunDir
@@ -35,13 +35,16 @@ class How(Protocol):
     @property
     def argv(self) -> tuple[str, ...]: ...
 
+    @property
+    def backend(self) -> Backend | None: ...
+
 
 class Worker:
     """All input of all stages is checked when it is made, before anything runs."""
 
     def __init__(self, chosen: Chosen, how: How, terminal: Terminal) -> None:
         self.chosen, self.how, self.terminal = chosen, how, terminal
-        self.backend = Laptop(chosen.recipe.compute)
+        self.backend = how.backend or Laptop(chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
 
     def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from aha.backends.hf import torch_dtype
 from aha.backends.logprobs import token_logprobs
+from aha.backends.packing import Layout, attend
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate, collate_documents
@@ -111,3 +112,48 @@ def test_an_update_holds_no_logits_of_the_whole_batch(dtype: DType) -> None:
     gradient = 4 * sum(weight.numel() for weight in made.named.values())
     whole = 4 * batch.M * vocabulary
     assert batch.M == 4096 and torch.cuda.max_memory_allocated() - before - gradient < whole / 4
+
+
+LONG = 32_768
+
+
+def long_rows(vocabulary: int, packed: bool) -> Batch:
+    lengths = (LONG - 300, 200, 100) if packed else (LONG,)
+    return collate_documents([[(7 * place + 1) % vocabulary for place in range(length)] for length in lengths], packed=packed)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_row_of_32768_tokens_needs_neither_a_mask_nor_logits_of_its_square(packed: bool) -> None:
+    model = qwen2(4_096)
+    model.config.max_position_embeddings = LONG
+    made = TorchLearner(model, Adam(), Compute(device="cuda", dtype="bfloat16", micro_tokens=LONG, checkpointing=True), reference=False)
+    made.update(long_rows(4_096, packed), CrossEntropy())
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    assert made.update(long_rows(4_096, packed), CrossEntropy())["skipped"] == 0
+    assert torch.cuda.max_memory_allocated() - before < LONG * LONG  # bytes of one mask of tokens by tokens
+
+
+@pytest.mark.parametrize("window", [None, 7])
+def test_rows_of_any_length_are_attended_to_as_rows_alone(window: int | None) -> None:
+    lengths, draw = [9, 3, 40], torch.Generator().manual_seed(2)
+    query, key, value = (torch.randn(1, heads, sum(lengths), 32, generator=draw).cuda() for heads in (4, 2, 2))
+    layout, module = Layout.of(lengths, torch.device("cuda")), torch.nn.Module()
+    module.num_key_value_groups = 2  # type: ignore[assignment]
+    exact, _ = attend(module, query, key, value, None, scaling=0.2, layout=layout, sliding_window=window)
+    short, _ = attend(module, query.bfloat16(), key.bfloat16(), value.bfloat16(), None, scaling=0.2, layout=layout, sliding_window=window)
+    torch.testing.assert_close(short.float(), exact, rtol=0.05, atol=0.02)
+
+
+def test_moments_that_are_kept_on_the_cpu_give_the_same_step() -> None:
+    batch = collate_documents([[3, 1, 4, 1, 5, 9, 2, 6]])
+    seen = []
+    for offload in (False, True):
+        made = TorchLearner(qwen2(), Adam(lr=1e-3), Compute(device="cuda", offload=offload), reference=False)
+        for _ in range(2):
+            made.update(batch, CrossEntropy())
+        seen.append(made.weights().digest())
+        devices = {state["exp_avg"].device.type for state in made.adam.state.values()}
+        assert devices == {"cpu" if offload else "cuda"}
+    assert seen[0] == seen[1]

@@ -1,0 +1,142 @@
+"""A learner on several ranks, as the one process sees it that drives them: each call goes to every rank, with its own share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from aha.backends.shares import DividedLearner, Division, Model, Share, check_lengths
+from aha.backends.torch_learner import TorchLearner
+from aha.batch import Batch
+from aha.protocols import Adam, Compute, Head, Loss, Metrics, Weights
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """What a learner is made from."""
+
+    model: str
+    optim: Adam
+    reference: bool
+    head: Head = "lm"
+
+
+@dataclass(frozen=True)
+class LearnerFacts:
+    """What the driver has to know of the learners that ranks have opened."""
+
+    packs: bool
+    width: int
+    context: int | None
+
+
+class Ranks(Protocol):
+    """The ranks of a learner, wherever they run. Every call is made on all of them before it returns."""
+
+    @property
+    def size(self) -> int: ...
+
+    def open(self, settings: LearnerSettings) -> LearnerFacts:
+        """Make a learner on every rank, in place of the one that was there."""
+
+    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call a method of `TorchLearner` on every rank with its own arguments; return what each returned, by rank."""
+
+    def gathered(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the name and the whole tensor of every weight. It has to be gone through, or closed."""
+
+
+@dataclass(frozen=True)
+class GatheredWeights:
+    """The weights of a learner on several ranks: whole one after another, never all at once."""
+
+    ranks: Ranks
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        return self.ranks.gathered()
+
+    def digest(self) -> str:
+        """See the protocol."""
+        seen = hashlib.sha256()
+        for name, tensor in self:
+            seen.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            seen.update(tensor.contiguous().view(torch.uint8).cpu().numpy().tobytes())
+        return seen.hexdigest()
+
+
+class MeshLearner(DividedLearner):
+    """Implements `protocols.Learner` on ranks."""
+
+    def __init__(self, ranks: Ranks, settings: LearnerSettings, compute: Compute) -> None:
+        self.ranks, self.compute, self.head = ranks, compute, settings.head
+        self.facts = ranks.open(settings)
+
+    @property
+    def division(self) -> Division:
+        """How a batch is divided over the ranks."""
+        return Division(self.ranks.size, self.compute.micro_tokens, self.facts.packs, self.facts.width)
+
+    def update(self, batch: Batch, loss: Loss) -> Metrics:
+        """See the protocol. What a row is too long for is told before any rank begins."""
+        check_lengths(batch, self.facts.context)
+        return super().update(batch, loss)
+
+    def logprobs(self, batch: Batch, of: Model) -> Tensor:
+        """See the protocol."""
+        check_lengths(batch, self.facts.context)
+        return super().logprobs(batch, of)
+
+    def learn_shares(self, shares: Sequence[Share], loss: Loss) -> list[Metrics]:
+        """See `DividedLearner`."""
+        return self.ranks.each("learn", [(share, loss) for share in shares])
+
+    def share_numbers(self, shares: Sequence[Share], of: Model) -> list[Tensor]:
+        """See `DividedLearner`."""
+        return self.ranks.each("numbers", [(share, of) for share in shares])
+
+    def set_rate(self, multiplier: float) -> None:
+        """See the protocol."""
+        self._all("set_rate", multiplier)
+
+    def reset_reference(self) -> None:
+        """See the protocol."""
+        self._all("reset_reference")
+
+    def weights(self) -> Weights:
+        """See the protocol."""
+        return GatheredWeights(self.ranks)
+
+    def save(self, folder: Path) -> None:
+        """See the protocol. Every rank has written its files when this returns."""
+        self._all("save", folder.absolute())
+
+    def load(self, folder: Path) -> None:
+        """See the protocol."""
+        self._all("load", folder.absolute())
+
+    def _all(self, method: str, *arguments: Any) -> None:
+        self.ranks.each(method, [arguments] * self.ranks.size)
+
+
+def facts_of(learner: TorchLearner) -> LearnerFacts:
+    """Return what the driver has to know of a learner."""
+    division = learner.division
+    return LearnerFacts(division.packs, division.width, learner.context)
+
+
+def gather_here(learner: TorchLearner) -> Iterator[tuple[str, Tensor]]:
+    """Yield rank 0's part of `gathered`: the whole weights. Closed early, it goes through the rest, which the other ranks wait for."""
+    stream = learner.gathered()
+    try:
+        for name, tensor in stream:
+            assert tensor is not None, "only rank 0 has the whole weights"
+            yield name, tensor
+    finally:
+        for _ in stream:
+            pass

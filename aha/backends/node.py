@@ -1,0 +1,307 @@
+"""Several processes that `torchrun` started: the weights that learn are divided over them, and rank 0 drives.
+
+Rank 0 runs the stages: it samples, grades and writes the run. The others own a part of the weights and do what rank 0 tells them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from aha.backends.laptop import Laptop
+from aha.backends.mesh import Mesh
+from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_here
+from aha.backends.torch_learner import TorchLearner
+from aha.backends.wire import Message, packed, receive, send, unpacked
+from aha.errors import AhaError, BadInput, WorkerLost
+from aha.protocols import Adam, Compute, Head, Learner
+
+COLLECTIVE = timedelta(minutes=30)  # the most that ranks wait for one another within a step
+NEXT_CALL = timedelta(days=7)  # a rank waits for its next call as long as rank 0 lives: `Pulse` looks
+CALLS = ("learn", "numbers", "set_rate", "reset_reference", "save", "load")
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+BEAT_S = 5.0
+LOST = ("gloo", "nccl", "connection", "timed out", "socket")
+
+
+class LearnerRank:
+    """One rank's learner, opened as it is told."""
+
+    def __init__(self, compute: Compute, mesh: Mesh) -> None:
+        self.machine, self.mesh = Laptop(compute), mesh
+        self.learner: TorchLearner | None = None
+
+    def open(self, settings: LearnerSettings) -> LearnerFacts:
+        """Make this rank's learner; the one before is let go of first."""
+        self.learner = None
+        self.learner = self.machine.rank_learner(settings.model, settings.optim, settings.reference, settings.head, self.mesh)
+        return facts_of(self.learner)
+
+    def call(self, method: str, arguments: Sequence[Any]) -> Any:
+        """Call one of `CALLS`."""
+        assert method in CALLS, method
+        return getattr(self.opened, method)(*arguments)
+
+    @property
+    def opened(self) -> TorchLearner:
+        """The learner of the stage at work."""
+        assert self.learner is not None, "no learner was opened"
+        return self.learner
+
+
+class TorchrunRanks:
+    """Implements `Ranks` on rank 0: calls go to the others as messages, over a group of their own beside the collectives."""
+
+    def __init__(self, own: LearnerRank, group: dist.ProcessGroup) -> None:
+        self.own, self.group = own, group
+
+    @property
+    def size(self) -> int:
+        """How many ranks there are, this one included."""
+        return self.own.mesh.size
+
+    def open(self, settings: LearnerSettings) -> LearnerFacts:
+        """See `Ranks`."""
+        self._tell("open", [(settings,)] * self.size)
+        facts = self._together(lambda: self.own.open(settings))[0]
+        assert isinstance(facts, LearnerFacts)
+        return facts
+
+    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """See `Ranks`."""
+        self._tell(method, arguments)
+        return self._together(lambda: self.own.call(method, arguments[0]))
+
+    def gathered(self) -> Iterator[tuple[str, Tensor]]:
+        """See `Ranks`."""
+        self._tell("gathered", [()] * self.size)
+        try:
+            yield from gather_here(self.own.opened)
+        finally:
+            self._replies()
+
+    def close(self) -> None:
+        """Send every other rank home."""
+        self._tell("close", [()] * self.size)
+
+    def _tell(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> None:
+        messages = [_message(method, given) for given in arguments]
+        with told_when_lost(f"calling {method}"):
+            for rank in range(1, self.size):
+                send(messages[rank], rank, self.group)
+
+    def _together(self, here: Any) -> list[Any]:
+        """What this rank and then the others return; their replies are read whatever happened here, so that none is left on the way."""
+        with told_when_lost("learning"):
+            try:
+                own = here()
+            except AhaError:
+                self._replies()
+                raise
+            return [own, *self._replies()]
+
+    def _replies(self) -> list[Any]:
+        with told_when_lost("waiting for a reply"):
+            replies = [receive(rank, self.group) for rank in range(1, self.size)]
+        for rank, reply in enumerate(replies, start=1):
+            if "error" in reply.values:
+                raise AhaError(f"rank {rank}: {reply.values['error']}")
+        return [unpacked("result", reply) for reply in replies]
+
+
+def follow(own: LearnerRank, group: dist.ProcessGroup) -> None:
+    """Do what rank 0 says until it says that all is done."""
+    while True:
+        with told_when_lost("waiting for rank 0"):
+            message = receive(0, group)
+        method = message.values["call"]
+        if method == "close":
+            return
+        answer = Message({}, {})
+        try:
+            packed(_perform(own, method, message), "result", answer)
+        except AhaError as error:
+            answer = Message({"error": str(error)}, {})
+        with told_when_lost("replying to rank 0"):
+            send(answer, 0, group)
+
+
+def _perform(own: LearnerRank, method: str, message: Message) -> Any:
+    arguments = [unpacked(name, message) for name in message.values["arguments"]]
+    with told_when_lost(f"doing {method}"):
+        if method == "open":
+            return own.open(*arguments)
+        if method == "gathered":
+            for _ in own.opened.gathered():
+                pass
+            return None
+        return own.call(method, arguments)
+
+
+def _message(method: str, arguments: Sequence[Any]) -> Message:
+    message = Message({"call": method, "arguments": [f"argument{number}" for number in range(len(arguments))]}, {})
+    for number, argument in enumerate(arguments):
+        packed(argument, f"argument{number}", message)
+    return message
+
+
+@contextmanager
+def told_when_lost(doing: str) -> Iterator[None]:
+    """WorkerLost where a collective fails because another rank has ended."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(word in str(error).lower() for word in LOST):
+            raise
+        raise WorkerLost(
+            f"another rank of the learner ended or does not answer, while {doing}: its own line says why; the same command goes on from "
+            "the last checkpoint"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Node(Laptop):
+    """Rank 0's backend: a laptop whose learners are divided over the ranks that `torchrun` started."""
+
+    ranks: TorchrunRanks | None = field(default=None, compare=False, repr=False)
+
+    def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
+        """Trains on all ranks. One learner at a time: the one before is let go of."""
+        assert self.ranks is not None
+        if self.ranks.size == 1:
+            return super().learner(model, optim, reference=reference, head=head)
+        return MeshLearner(self.ranks, LearnerSettings(model, optim, reference, head), self.compute)
+
+
+class Pulse:
+    """Beats on rank 0 and is felt on the others: a rank that feels none for `limit_s` ends itself, and says so."""
+
+    def __init__(self, rank: int, limit_s: float) -> None:
+        self._store: Any = dist.distributed_c10d._get_default_store()
+        self._over, self._limit_s = threading.Event(), limit_s
+        self._thread = threading.Thread(target=self._beat if rank == 0 else self._feel, name="pulse", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Neither beat nor feel any more."""
+        self._over.set()
+        self._thread.join(timeout=1.0)
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_S):
+            self._store.add("aha/pulse", 1)
+
+    def _feel(self) -> None:
+        seen, quiet_s = -1, 0.0
+        while not self._over.wait(BEAT_S):
+            now = self._store.add("aha/pulse", 0)
+            seen, quiet_s = now, 0.0 if now != seen else quiet_s + BEAT_S
+            if quiet_s > self._limit_s:
+                import faulthandler
+
+                os.write(2, f"aha: rank 0 has not moved for {self._limit_s:g} s; this is where this rank stands:\n".encode())
+                faulthandler.dump_traceback(all_threads=True)
+                os._exit(70)
+
+
+def device_of(compute: Compute) -> torch.device:
+    """Return this rank's device. BadInput where the machine has fewer than ranks."""
+    own = int(os.environ["LOCAL_RANK"])
+    cuda = compute.device.startswith("cuda") or (compute.device == "auto" and torch.cuda.is_available())
+    if not cuda:
+        return torch.device("cpu")
+    if own >= torch.cuda.device_count():
+        raise BadInput(
+            f"local rank {own} wants a GPU of its own: this machine has {torch.cuda.device_count()}; give torchrun --nproc-per-node "
+            f"{torch.cuda.device_count()}, or --compute.device cpu"
+        )
+    torch.cuda.set_device(own)
+    return torch.device("cuda", own)
+
+
+@contextmanager
+def joined(compute: Compute, settings: Mapping[str, object], stall_s: float) -> Iterator[Node | None]:
+    """Join the processes that torchrun started. Rank 0 is given the backend; another one does its work here and is given None at its end.
+
+    BadInput where torchrun started nothing, where there are too few GPUs, or where ranks were started with other settings."""
+    if missing := [name for name in VARIABLES if name not in os.environ]:
+        raise BadInput(
+            f"--hardware node: {missing[0]} is not set: start the command with torchrun, as in "
+            "torchrun --nproc-per-node 2 -m aha run r1-zero --hardware node"
+        )
+    device = device_of(compute)
+    kind = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with told_when_lost("meeting the other ranks"):
+        dist.init_process_group(kind, timeout=COLLECTIVE)
+        group = dist.new_group(backend="gloo", timeout=NEXT_CALL)
+    try:
+        mesh = Mesh.of_group(device)
+        own = LearnerRank(compute, mesh)
+        _compare_settings(mesh, settings, group)
+        pulse = Pulse(mesh.rank, stall_s)
+        try:
+            if mesh.rank:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides when it ends
+                follow(own, group)
+                yield None
+                return
+            with _closing(TorchrunRanks(own, group)) as ranks:
+                yield Node(compute, ranks=ranks)
+        finally:
+            pulse.stop()
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _closing(ranks: TorchrunRanks) -> Iterator[TorchrunRanks]:
+    """Send the other ranks home at the end, unless one of them is lost or nobody knows where they stand."""
+    try:
+        yield ranks
+    except AhaError as error:
+        if not isinstance(error, WorkerLost):
+            ranks.close()
+        raise
+    ranks.close()
+
+
+def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.ProcessGroup) -> None:
+    """BadInput, on every rank, where one was started with other settings than rank 0."""
+    message = Message({"settings": dict(settings)}, {})
+    if mesh.rank:
+        send(message, 0, group)
+        refusal = receive(0, group).values["refusal"]
+    else:
+        others = {rank: receive(rank, group).values["settings"] for rank in range(1, mesh.size)}
+        mine = from_json(message)
+        refusal = next((line for rank, theirs in others.items() if (line := _difference(rank, mine, theirs))), "")
+        for rank in others:
+            send(Message({"refusal": refusal}, {}), rank, group)
+    if refusal:
+        raise BadInput(refusal)
+
+
+def from_json(message: Message) -> dict[str, Any]:
+    """Return the settings as they arrive elsewhere."""
+    from aha.backends.wire import from_bytes, to_bytes
+
+    values: dict[str, Any] = from_bytes(to_bytes(message)).values["settings"]
+    return values
+
+
+def _difference(rank: int, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    for path in sorted({*mine, *theirs}):
+        if mine.get(path) != theirs.get(path):
+            values = f"{path} is {mine.get(path)!r} on rank 0 and {theirs.get(path)!r} on rank {rank}"
+            return f"ranks were started with other settings: {values}; start all of them with the same command"
+    return ""

@@ -1,0 +1,154 @@
+"""One optimizer step divided over the ranks of a learner: as many forward-backward passes on each, and about as much work in them."""
+
+from __future__ import annotations
+
+import heapq
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from aha.batch import Batch, PolicyBatch, ScoreBatch, micro_batches
+from aha.errors import BadInput
+from aha.learning import loss_function
+from aha.learning.batching import Batching
+from aha.learning.correction import ratio
+from aha.protocols import Head, Loss, Metrics, Outputs
+
+Model = Literal["policy", "reference"]
+GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all other metrics are sums over a rank's own tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """The rows of one rank, and which of them each pass holds. Passes from `counted` on are repeated for their collectives alone: they add
+    nothing. `rows`: where the rows stand in the whole batch."""
+
+    batch: Batch
+    rows: Tensor
+    passes: tuple[Tensor, ...]
+    counted: int
+
+
+@dataclass(frozen=True)
+class Division:
+    """How a step is divided: `micro_tokens` a pass, `packs` where the model takes rows side by side, `width` its hidden size (what a
+    token costs to attend to is compared with that)."""
+
+    ranks: int
+    micro_tokens: int
+    packs: bool
+    width: int
+
+    def shares(self, batch: Batch) -> list[Share]:
+        """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass at all."""
+        batch = replace(batch, packed=batch.packed and self.packs)
+        shares = [self._share(batch, rows) for rows in self._balanced(batch)]
+        most = max(share.counted for share in shares)
+        return [self._padded(batch, share, most) for share in shares]
+
+    def _balanced(self, batch: Batch) -> list[Tensor]:
+        """The rows of each rank: units of rows, longest first, each to the rank with the least work so far."""
+        if self.ranks == 1:
+            return [torch.arange(batch.R)]
+        unit = batch.unit if isinstance(batch, ScoreBatch) else 1
+        cost_U = [sum(costs) for costs in torch.split(self._cost_R(batch), unit)] if batch.R else []
+        trains_U = batch.count_R.view(-1, unit).sum(1) > 0
+        chosen: list[list[int]] = [[] for _ in range(self.ranks)]
+        loads = [(0.0, rank) for rank in range(self.ranks)]
+        for index in sorted(range(len(cost_U)), key=lambda index: (-float(cost_U[index]), index)):
+            if trains_U[index]:
+                load, rank = heapq.heappop(loads)
+                chosen[rank].append(index)
+                heapq.heappush(loads, (load + float(cost_U[index]), rank))
+        return [_rows_of(sorted(units), unit) for units in chosen]
+
+    def _cost_R(self, batch: Batch) -> Tensor:
+        """Products a layer in units of its weights' (12 D^2 a token): attention adds 2 T D a token."""
+        length_R = batch.length_R.double()
+        return length_R * (1 + length_R / (6 * self.width))
+
+    def _share(self, batch: Batch, rows: Tensor) -> Share:
+        part = batch if self.ranks == 1 else batch.rows(rows)
+        passes = micro_batches(part, self.micro_tokens) if part.R else []
+        passes = [indices for indices in passes if int(part.count_R[indices].sum())]
+        return Share(part, rows, tuple(passes), len(passes))
+
+    def _padded(self, batch: Batch, share: Share, passes: int) -> Share:
+        """The same share with `passes` passes, the missing ones repeated from its last (of a rank without rows: the shortest unit)."""
+        missing = passes - share.counted
+        if not missing:
+            return share
+        if share.passes:
+            return replace(share, passes=(*share.passes, *[share.passes[-1]] * missing))
+        unit = batch.unit if isinstance(batch, ScoreBatch) else 1
+        length_U = torch.where(batch.count_R.view(-1, unit).sum(1) > 0, batch.length_R.view(-1, unit).amax(1), batch.length_R.max() + 1)
+        part = batch.rows(_rows_of([int(length_U.argmin())], unit))
+        return Share(part, torch.zeros(0, dtype=torch.long), (torch.arange(unit),) * missing, 0)
+
+
+def _rows_of(units: Sequence[int], unit: int) -> Tensor:
+    return (torch.tensor(units, dtype=torch.long)[:, None] * unit + torch.arange(unit)).flatten()
+
+
+def places(batch: Batch, rows: Tensor) -> Tensor:
+    """Return where in `batch` the trained tokens of these rows stand, row after row."""
+    starts, counts = (batch.count_R.cumsum(0) - batch.count_R).tolist(), batch.count_R.tolist()
+    spans = [torch.arange(starts[row], starts[row] + counts[row]) for row in rows.tolist()]
+    return torch.cat(spans) if spans else torch.zeros(0, dtype=torch.long)
+
+
+class DividedLearner(Batching, ABC):
+    """The methods of `protocols.Learner` that look at a whole batch, on top of what each rank does with its share."""
+
+    head: Head = "lm"
+
+    @property
+    @abstractmethod
+    def division(self) -> Division:
+        """How batches are divided."""
+
+    @abstractmethod
+    def learn_shares(self, shares: Sequence[Share], loss: Loss) -> list[Metrics]:
+        """Take one optimizer step together; return what each rank reports."""
+
+    @abstractmethod
+    def share_numbers(self, shares: Sequence[Share], of: Model) -> list[Tensor]:
+        """Return of each rank the numbers of its trained tokens, in the order of its share."""
+
+    def logprobs(self, batch: Batch, of: Model) -> Tensor:
+        """See the protocol."""
+        logp_M = torch.zeros(batch.M)
+        shares = self.division.shares(batch)
+        for share, number_M in zip(shares, self.share_numbers(shares, of), strict=True):
+            logp_M[places(batch, share.rows)] = number_M
+        return logp_M
+
+    def mismatch(self, batch: PolicyBatch, rows: int) -> Metrics:
+        """See the protocol."""
+        part = batch.rows(list(range(0, batch.R, max(1, batch.R // rows)))[:rows])
+        log_w_M = self.logprobs(part, "policy") - part.behaviour_M
+        w_M = ratio(log_w_M)
+        return {"mismatch_kl": (w_M - log_w_M - 1).mean().item(), "ess": (w_M.mean() ** 2 / w_M.square().mean()).item()}
+
+    def update(self, batch: Batch, loss: Loss) -> Metrics:
+        """See the protocol. Metrics are the loss's own, summed over micro-batches, and `loss`, `grad_norm`, `lr`, `skipped`."""
+        reports = self.learn_shares(self.division.shares(batch), loss)
+        names = dict.fromkeys(name for report in reports for name in report)
+        return {name: reports[0][name] if name in GLOBAL else sum(report.get(name, 0.0) for report in reports) for name in names}
+
+    def measure(self, batch: Batch, loss: Loss) -> Metrics:
+        """See the protocol."""
+        number_M = self.logprobs(batch, "policy")
+        outputs = Outputs(number_M[:0], score_M=number_M) if self.head == "score" else Outputs(number_M)
+        return loss_function(loss)(outputs, batch)[1]
+
+
+def check_lengths(batch: Batch, context: int | None) -> None:
+    """BadInput where a row has more tokens than the model knows positions."""
+    longest = int(batch.length_R.max()) if batch.R else 0
+    if context is not None and longest > context:
+        raise BadInput(f"a row has {longest} tokens: the model knows {context} positions; shorten prompts or max_tokens")
