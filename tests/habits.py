@@ -40,6 +40,10 @@ MAY_CATCH_ALL = (
 )
 
 
+# What a sandbox runs beside a stranger's program: read as text, imported nowhere, and there to run what the package never does.
+GUESTS = ("aha.grading.sandbox.guest", "aha.grading.code.guest")
+
+
 def keyword(call: ast.Call, *names: str) -> ast.expr | None:
     return next((each.value for each in call.keywords if each.arg in names), None)
 
@@ -58,6 +62,8 @@ def unpickling(source: Source) -> list[str]:
 
 
 def running_text(source: Source) -> list[str]:
+    if under(source.module, *GUESTS):
+        return []
     found = [source.at(call.lineno, name) for name, call in calls(source) if name in RUNS_TEXT]
     trusting = ("trust_remote_code", "shell")
     for _, call in calls(source):
@@ -100,6 +106,8 @@ def reading_the_wall_clock(source: Source) -> list[str]:
 
 def rolling_the_worlds_dice(source: Source) -> list[str]:
     """Draws from a generator that everybody shares, or that every process starts differently."""
+    if under(source.module, *GUESTS):
+        return []
     forked = {id(inner) for node in ast.walk(source.tree) if _forks(node) for inner in ast.walk(node)}
     found = []
     for name, call in calls(source):
@@ -122,7 +130,7 @@ def _forks(node: ast.AST) -> bool:
 
 
 def catching_everything(source: Source) -> list[str]:
-    if under(source.module, *MAY_CATCH_ALL):
+    if under(source.module, *MAY_CATCH_ALL, *GUESTS):
         return []
     found = []
     for node in ast.walk(source.tree):

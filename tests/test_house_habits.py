@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.habits import (
+    GUESTS,
     Rule,
     catching_everything,
     reading_the_wall_clock,
@@ -15,7 +18,7 @@ from tests.habits import (
     unexplained,
     unpickling,
 )
-from tests.house import Source, the_house
+from tests.house import Source, the_house, under
 
 
 def broken(rule: Rule) -> list[str]:
@@ -187,3 +190,31 @@ def test_every_public_name_is_explained() -> None:
 @pytest.mark.parametrize("text", ["x = 1", '"""A module."""\ndef f() -> None: ...', '"""A module."""\nclass C:\n    x = 1'])
 def test_a_public_name_without_a_word_is_caught(text: str) -> None:
     assert fires(unexplained, text)
+
+
+# --- guests -----------------------------------------------------------------------------------------------------------
+
+
+def importing_guests(source: Source) -> list[str]:
+    """Imports of a file that runs beside a stranger's program; guests may import one another."""
+    if under(source.module, *GUESTS):
+        return []
+    lines = []
+    for node in ast.walk(source.tree):
+        names = [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) and node.module else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if any(under(name, *GUESTS) and name not in READERS for name in names):
+            lines.append(source.at(node.lineno, "imports a guest"))
+    return lines
+
+
+READERS = ("aha.grading.code.guest.program",)  # the function that gives a guest's text
+
+
+def test_no_guest_is_imported() -> None:
+    assert broken(importing_guests) == []
+
+
+@pytest.mark.parametrize("text", ["from aha.grading.sandbox.guest import process", "import aha.grading.code.guest.caller"])
+def test_an_import_of_a_guest_is_caught(text: str) -> None:
+    assert fires(importing_guests, text)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aha.grading.code.programs import program
+from aha.grading.code.guest import program
 from aha.grading.code.trials import Trial, shown
 from aha.grading.code.values import Malformed, value_of
 from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox, Verdict

@@ -15,8 +15,8 @@ from typing import Any
 
 from aha.grading.code.caller import Answer, Failed, Returned, Said, call_all, limits, run
 from aha.grading.code.calls import up_to_failure
+from aha.grading.code.guest import program
 from aha.grading.code.plan import UNREADABLE, asserts_in, parsed, statements
-from aha.grading.code.programs import program
 from aha.grading.code.reading import sources
 from aha.grading.code.trials import Trial, Trials, shown
 from aha.grading.sandbox.job import Job, Sandbox

@@ -7,7 +7,7 @@ import json
 
 from aha.grading.code.caller import MOST_LATE, limits, run
 from aha.grading.code.compare import output_differs
-from aha.grading.code.programs import program
+from aha.grading.code.guest import program
 from aha.grading.code.trials import Trial, Trials, shown
 from aha.grading.sandbox.job import Job, Outcome, Sandbox
 from aha.types import Stdio
@@ -60,7 +60,7 @@ def _checked(reference: Stdio, given: str, said: bytes, expected: str, sandbox: 
 
 def _ask(reference: Stdio, given: str, said: str, expected: str, sandbox: Sandbox) -> bool | None:
     told = json.dumps({"checker": reference.checker, "input": given, "output": said, "expected": expected}).encode()
-    outcome = run(sandbox, Job(program("checker", wire=False), told, "python", limits(reference.seconds, reference.memory_mb)))
+    outcome = run(sandbox, Job(program("checker"), told, "python", limits(reference.seconds, reference.memory_mb)))
     words = outcome.stdout.decode("utf-8", "replace").split()
     word = words[-1].lower().rstrip(".") if words and outcome.verdict == "OK" else ""
     if word in _YES or word in _NO:

@@ -151,7 +151,7 @@ def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) ->
     made += python.mounts()
     made += [each for name, fd in files.items() for each in ("--perms", "0444", "--ro-bind-data", str(fd), f"/sandbox/{name}")]
     made += _devices() + (["--proc", "/proc"] if way.proc else []) + ["--dir", "/tmp", "--remount-ro", "/", "--chdir", "/"]
-    return [*made, "--", python.inside, "-S", "-s", "-B", "-P", "/sandbox/program.txt"]
+    return [*made, "--", python.inside, "-S", "-s", "-B", "-P", "/sandbox/program.py"]
 
 
 def _devices() -> list[str]:

@@ -30,8 +30,8 @@ PATIENCE_S = 10.0
 CHUNK = 1 << 16
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 TOLD = ("kind", "cpu_s", "wall_s", "longest_s", "memory_bytes")
-SENT = {"program.txt": "program.txt"} | {
-    f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "channel.py", "kernel.py", "guest.py")
+SENT = {"program.py": "guest/program.py"} | {
+    f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "channel.py", "kernel.py", "guest/process.py")
 }
 
 Kind = Literal["python", "native", "compile"]

@@ -28,7 +28,7 @@ from aha.grading.sandbox.tree import LOOK_S, Tree
 
 PATIENCE_S = 600.0  # for another thread that compiles the same
 COOKIE = "AHA_PROGRAM"
-_LAUNCH = (files(__package__) / "unsafe.txt").read_text(encoding="utf-8")
+_LAUNCH = (files(__package__) / "guest" / "unsafe.py").read_text(encoding="utf-8")
 
 
 def why_not() -> str | None:

@@ -5,8 +5,8 @@ int main() {
     REACH(truncate("/proc/self/exe", 0));
     REACH(ftruncate(0, 0));
     REACH(write(0, "9 9\n", 4));
-    REACH(open("/sandbox/program.txt", O_RDWR));
-    REACH(unlink("/sandbox/program.txt"));
+    REACH(open("/sandbox/program.py", O_RDWR));
+    REACH(unlink("/sandbox/program.py"));
     REACH(open("/usr/bin/g++", O_RDWR));
     REACH(rename("/usr/bin/as", "/tmp/as"));
     REACH(symlink("/tmp/main", "/usr/bin/aha"));

@@ -1,10 +1,20 @@
-import os, resource, sys
+"""Starts one program of the unsafe tier: sets the limits of the process, then runs the program's text in it, or its compiled file."""
+
+import os
+import resource
+import sys
 
 kind, path, cpu, memory = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) << 20
-limits = {resource.RLIMIT_CPU: cpu, resource.RLIMIT_AS: memory, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 64 << 20, resource.RLIMIT_NOFILE: 128}
-for what, most in limits.items():
+limits = {
+    resource.RLIMIT_CPU: cpu,
+    resource.RLIMIT_AS: memory,
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_FSIZE: 64 << 20,
+    resource.RLIMIT_NOFILE: 128,
+}
+for limit, most in limits.items():
     try:
-        resource.setrlimit(what, (most, most + (what == resource.RLIMIT_CPU)))
+        resource.setrlimit(limit, (most, most + (limit == resource.RLIMIT_CPU)))
     except (ValueError, OSError):
         pass
 if kind == "run":
@@ -19,6 +29,6 @@ if b"random" in text:
     import random
 
     random.seed(0)
-for name in ("kind", "cpu", "memory", "limits", "what", "most", "file"):
+for name in ("kind", "cpu", "memory", "limits", "limit", "most", "file"):
     del globals()[name]
 exec(compile(text, path, "exec"))

@@ -1,4 +1,4 @@
-"""Around a program, in its own process: the streams before it, its exit code after it. Imports nothing of ours."""
+"""What surrounds a program in its own process: its streams before it runs and its exit code afterwards. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def main_module() -> types.ModuleType:
     """A fresh `__main__` with the streams and the arguments of a Python that was just started. Whole numbers are written out however long
     they are: what that costs, the limit of time bounds."""
     sys.set_int_max_str_digits(0)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)
     vars(sys).update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr, argv=["main.py"])
     main = types.ModuleType("__main__")
