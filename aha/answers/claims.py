@@ -10,6 +10,7 @@ from typing import Literal
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxed, boxes, closes, is_mention
+from aha.answers.context import denied_after, denied_before, taken_back
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached
 
@@ -108,6 +109,8 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     since = hashes + len(HASHES) if hashes >= 0 else 0
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
+            if denied_before(text, since + begins):
+                continue
             if line := first_line(text[since + begins :]):
                 return Claim(unstyled(NOT_THAT.sub("", _CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
     if hashes >= 0:
@@ -136,12 +139,14 @@ def unstyled(text: str) -> str:
 
 def _corrected(said: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    if len(rest) < 4:
+    if len(rest) < 4 and "?" not in rest:
         return said
     if corrections := list(_CORRECTION.finditer(rest)):
         correction = corrections[-1]
         return Claim((correction["said"] or correction["bare"]).strip(), marked=True)
-    return Claim("", marked=True) if _WITHDRAWN.search(rest) else said
+    if said.boxes and denied_after(rest, 0):
+        return Claim("", marked=True)
+    return Claim("", marked=True) if _WITHDRAWN.search(rest) or taken_back(rest) else said
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
@@ -168,7 +173,7 @@ def _group(text: str) -> tuple[list[str], int, bool]:
     found, said, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
-        if held is not DENIED:
+        if held is not DENIED and not denied_before(text, found[place][1]):
             said.insert(0, unstyled(held.text))
             ends = ends or held.end
         elif said:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from aha.answers.context import denied_after, denied_before
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.units import known_unit
 
@@ -143,6 +144,8 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     before = sentence[pieces[-2].end if len(pieces) > 1 else begun : last.start]
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     if (len(pieces) > 1 and not _VERB.search(before)) or sentence[last.end : last.end + 2] in ("..", "…", "\\d", "\\l", "\\c"):
+        return None
+    if denied_before(sentence, last.start) or denied_after(sentence, last.end):
         return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
     if not _admitted(before, start=begun == 0 and marked, unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1])):

@@ -178,7 +178,12 @@ def _measures(segment: str) -> bool:
     """Whether a formula's rest is nothing but units."""
     bare = _IN_TEXT.sub(" ", segment)
     words = re.findall(r"(?<!\\)\b[A-Za-zµμΩÅ]+", bare)
-    return (bool(words) or bare != segment or "\\" in segment) and _UNITS.fullmatch(bare) is not None and all(map(measures, words))
+    return (
+        words[:1] not in (["squared"], ["cubed"])
+        and (bool(words) or bare != segment or "\\" in segment)
+        and _UNITS.fullmatch(bare) is not None
+        and all(map(measures, words))
+    )
 
 
 def _inside(text: str, start: int, end: int) -> bool:
