@@ -48,11 +48,14 @@ def boxes(text: str) -> list[Box]:
 
 def is_mention(content: str) -> bool:
     """Whether a box says where an answer goes and holds none: `\\boxed{}`, `\\boxed{...}`, `\\boxed{answer}`."""
-    return len(content) < 60 and _MENTION.fullmatch(content) is not None
+    return len(content) < 60 and not content[:1].isdigit() and _MENTION.fullmatch(content) is not None
 
 
 def closes(text: str, at: int) -> int | None:
     """The place of the brace that closes the one at a place."""
+    near = text.find("}", at)
+    if near >= 0 and text.find("{", at + 1, near) < 0 and text[near - 1] != "\\":
+        return near  # nothing nested, as in most boxes
     depth = 0
     for brace in _BRACE.finditer(text, at):
         depth += {"{": 1, "}": -1}.get(brace.group(), 0)

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import own_part
+from aha.answers.context import denied_after, denied_before
 from aha.answers.numbers import rational
 from aha.answers.statements import CLOSE, INSTEAD, OPEN, UNREAD, readable, statements
 from aha.answers.surroundings import DENIED, around
@@ -49,9 +50,9 @@ _ANOTHER = re.compile(
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
 _JUDGED = re.compile(  # something is said of these letters, other than that they are right too
-    rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:is|are|was|were|being|seems?|looks?)\b"
+    rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
     r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine)\b)"
-    r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|ignores?|says|describes?|refers?|means|leads)\b"
+    r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|violates?|ignores?|says|describes?|refers?|means|leads)\b"
     r"|[:：]\s*\S|都?错|都?不)"
 )
 _DENIED = re.compile(
@@ -272,7 +273,7 @@ class _Reader:
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """The letter, unless what follows it or its text denies it, adds another, takes it back, or is the text of another option."""
         written, rest = rest, self._past(letter, rest)
-        if _DENIED.match(rest) or _DENIED_AFTER.match(rest):
+        if _DENIED.match(rest) or _DENIED_AFTER.match(rest) or (denied_after(rest) and not INSTEAD.search(rest)):
             return NONE
         if _HEDGED.search(rest):
             return SEVERAL
@@ -299,6 +300,8 @@ class _Reader:
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """The one letter that a text names, nothing being denied in it."""
         found = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
+        if found and (denied_before(text, found[-1].start()) or denied_after(text[found[-1].end() :])):
+            return NONE
         letters = {letter for match in found if (letter := next(filter(None, match.groups()))) in self.letters}
         if len(letters) > 1:
             return SEVERAL

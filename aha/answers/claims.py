@@ -10,9 +10,9 @@ from typing import Literal
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxed, boxes, closes, is_mention
-from aha.answers.context import denied_after, denied_before, taken_back
+from aha.answers.context import LONGEST, denied_after, denied_before, may_take_back, taken_back
 from aha.answers.replies import answer_part
-from aha.answers.surroundings import DENIED, around, attached
+from aha.answers.surroundings import DENIED, around, attached, before
 
 __all__ = ["Claim", "How", "boxed", "claim"]
 
@@ -62,6 +62,9 @@ _LABEL = re.compile(
 )
 _LABELLED = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is|\s*[:=])\s*(?=[^\s}])")
 _LONGEST_MATRIX = 2_000
+_ENDS_IN_BOX = re.compile(
+    r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}){1,80})\}\s?[.,]?(?:\$|\\\)|\s?\\\])?\.?\s*\Z"
+)
 _LONGEST_JOINT = 120
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -71,10 +74,6 @@ _CORRECTION = re.compile(
     rf"|{_TURNED})\b[,.:;!\s—–]*)+"
     r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i meant?|make (?:that|it)"
     r"|the (?:\w+ )?answer (?:is|should be|must be))[: \t]+(?P<said>[^\n]{1,200})|(?P<bare>[-$\\(\d][^\n]{0,100}))"
-)
-_WITHDRAWN = re.compile(
-    rf"(?i){_TURNED}\b|\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)"
-    rf"(?: also)? be\b|\b(?:is|was)(?: not|n't) (?:the )?(?:right|correct|answer|final answer)\b"
 )
 
 
@@ -97,7 +96,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     if found is None:
         return Claim("" if how in ("box", "line") else unstyled(text.strip()), marked=False)
     said, ends = found
-    return _corrected(said, text[ends:]) if ends < len(text) else said
+    return _corrected(said, text[ends : ends + LONGEST]) if ends < len(text) else said
 
 
 def _marked(text: str, how: How) -> tuple[Claim, int] | None:
@@ -139,14 +138,14 @@ def unstyled(text: str) -> str:
 
 def _corrected(said: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    if len(rest) < 4 and "?" not in rest:
+    if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest):
         return said
     if corrections := list(_CORRECTION.finditer(rest)):
         correction = corrections[-1]
         return Claim((correction["said"] or correction["bare"]).strip(), marked=True)
-    if said.boxes and denied_after(rest, 0):
+    if denied_after(rest, said.text if said.boxes == 1 else None) if said.boxes else taken_back(rest):
         return Claim("", marked=True)
-    return Claim("", marked=True) if _WITHDRAWN.search(rest) or taken_back(rest) else said
+    return said
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
@@ -156,6 +155,8 @@ def closing_boxes(text: str) -> tuple[Claim, int] | None:
     """The claim of the closing statement's boxes, and where the last of them ends; `None` without a box that holds one.
 
     Boxes count together that only commas, "and", part labels, names or a noun of up to three words join to the last one."""
+    if alone := _alone(text):
+        return alone
     skipped = max(0, len(text) - _USUALLY)
     said, ends, begun = _group(text[skipped:])
     if skipped and not begun:
@@ -166,6 +167,15 @@ def closing_boxes(text: str) -> tuple[Claim, int] | None:
     parts = list(dict.fromkeys(said))
     either = len(parts) > 1 and _OR.search(text, max(0, len(text) - _USUALLY))
     return Claim((" or " if either else ", ").join(parts), marked=True, boxes=len(parts)), skipped + ends
+
+
+def _alone(text: str) -> tuple[Claim, int] | None:
+    """The one box that a reply ends with, where nothing has to be looked at twice, as in most replies."""
+    at = text.rfind("\\boxed{")
+    found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
+    if found is None or "ox" in text[max(0, at - _USUALLY) : at] or is_mention(found[1]) or before(text[max(0, at - _ROOM) : at]) != "":
+        return None
+    return None if denied_before(text, at) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:

@@ -17,6 +17,8 @@ _ONES = (
 ).split()
 _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ENGLISH = {word: value for value, word in enumerate(_ONES)} | {word: 10 * ten for ten, word in enumerate(_TENS) if word != "_"}
+_NUMERAL = "|".join((*_ENGLISH, "hundred", "thousand", "million", "billion"))
+_RUN = re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(_ENGLISH)})(?:(?:[ -]|(?:(?<=hundred)|(?<=thousand)) and )(?:{_NUMERAL}))*(?![\w-])")
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 
@@ -38,6 +40,16 @@ def in_digits(text: str) -> str:
     if (word := english(text)) is not None:
         return str(word)
     return text
+
+
+def counted(text: str) -> str:
+    """The text with each English numeral in digits, but for a lone "one" and a hyphen within a word."""
+
+    def digits(run: re.Match[str]) -> str:
+        value = english(run.group()) if run.group().lower() != "one" else None
+        return run.group() if value is None else str(value)
+
+    return _RUN.sub(digits, text)
 
 
 def chinese(text: str) -> str | None:

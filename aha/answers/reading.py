@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from aha.answers.boxes import closes
 from aha.answers.cleaning import clean
@@ -27,6 +28,7 @@ _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
 _IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
 _GOES_ON = re.compile(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
+_STRUCK = re.compile(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
 _SETS = re.compile(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
     r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
@@ -65,11 +67,12 @@ class Reading:
         return self.node is not None or bool(self.words or self.phrase) or self.clock is not None or self.exotic
 
 
+@lru_cache(maxsize=1024)
 def read(text: str) -> Reading:
     """What a claim says; never raises."""
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
-    if "~~" in text:
+    if _STRUCK.search(text):
         return Reading(text, why="it is crossed out")
     cleaned = _unwrapped(_tidy(in_latex(_unwrapped(_tidy(text)))))
     if not cleaned:

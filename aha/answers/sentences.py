@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aha.answers.context import denied_after, denied_before
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
+from aha.answers.numerals import counted
 from aha.answers.units import known_unit
 
 LONGEST = 600
@@ -34,6 +35,7 @@ _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|deter
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|(?:any|every)thing but)\b")
 _SPACES = re.compile(r"[ \t]+")
+_FIGURES = re.compile(r"[0-9$\\]")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou)\b|[或和]|または|또는")
 _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
@@ -88,9 +90,11 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     if _IF_IF.search(text):
         return None
     sentences = _sentences(text)
+    if sentences and not _FIGURES.search(sentences[0 if marked else -1]):
+        sentences[0 if marked else -1] = counted(sentences[0 if marked else -1])
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
-        if marked or re.search(r"[0-9$\\]", sentence):
+        if marked or _FIGURES.search(sentence):
             if place and not marked and _UNFINISHED.search(sentences[place - 1]):
                 return None
             bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", each) for each in sentences[place - 1 : place + 1])
@@ -145,7 +149,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     if (len(pieces) > 1 and not _VERB.search(before)) or sentence[last.end : last.end + 2] in ("..", "…", "\\d", "\\l", "\\c"):
         return None
-    if denied_before(sentence, last.start) or denied_after(sentence, last.end):
+    if denied_before(sentence, last.start) or denied_after(sentence[last.end :]):
         return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
     if not _admitted(before, start=begun == 0 and marked, unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1])):
@@ -172,7 +176,7 @@ def _admitted(before: str, *, start: bool, unit: bool) -> bool:
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", before)
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False
-    if SAYS_MORE.search(before) and not re.search(r"(?i)\bto\s*\W*\Z", before):
+    if SAYS_MORE.search(before) and not re.search(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z", before):
         return False
     if not words:
         return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅"

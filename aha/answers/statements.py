@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import first_line, unstyled
+from aha.answers.context import denied_before
 from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import ending
 from aha.answers.words import INVISIBLE
@@ -85,7 +86,7 @@ def statements(text: str) -> list[Statement]:
 
 def _last_box(text: str) -> list[Statement]:
     """The last box that holds something; with the one before it where they stand side by side."""
-    found = [box for box in boxes(text) if not is_mention(box[0]) and around(text, box) is not DENIED]
+    found = [box for box in boxes(text) if not is_mention(box[0]) and around(text, box) is not DENIED and not denied_before(text, box[1])]
     if not found:
         return []
     content, start, _ = found[-1]
@@ -102,7 +103,7 @@ def _spoken(text: str) -> Iterator[Statement]:
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
         line = first_line(said.lstrip(" \t\n*_:#"))
-        if not _DOUBTS_IT.search(text, max(0, place - 70), place):
+        if not _DOUBTS_IT.search(text, max(0, place - 70), place) and not denied_before(text, place):
             yield Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
         yield Statement(found.start(), found[1] or found[2] or "")

@@ -58,6 +58,7 @@ _GOES_ON = re.compile(
     r"[ \t]+(?:[=+*/^<>≤≥≠±×·÷]|[-–−](?=\s?[0-9\\(])|\\(?:cdot|times|div|pm|leq?|geq?|neq?|approx|sqrt|pi|to|sim)(?![A-Za-z]))"
 )
 _QUICK_END = re.compile(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
+_JOINED = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
 _UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
 _CLOSES = re.compile(r"\$|\\[)\](\[]")
 _SEGMENT = re.compile(r"[^$\n]{1,120}?(?=\$|=|≈|\\(?:approx|simeq|equiv)(?![A-Za-z])|\\[)\]]|\\\\|\\end\b|\n|[,;.。](?:\s|$|\$|\\)|\Z)")
@@ -95,8 +96,8 @@ def around(text: str, box: Box, *, last: bool = True) -> Held:
     what is attached after them counts."""
     content, start, end = box
     content = _opened(content).strip()
-    before = _before(text[max(0, start - _ROOM) : start])
-    if before is None or (text[end : end + 8].count(" ") and _REJECTED.match(text, end)):
+    sign = before(text[max(0, start - _ROOM) : start])
+    if sign is None or (text[end : end + 8].count(" ") and _REJECTED.match(text, end)):
         return DENIED
     found = ATTACHED.match(text, end)
     after, ends = (found.group(), found.end()) if found else ("", end)
@@ -104,9 +105,9 @@ def around(text: str, box: Box, *, last: bool = True) -> Held:
         after, ends = _after(text, end, inside=_inside(text, start, end))
     if after[:1] in "=≈" and not content.replace(",", "").replace(".", "").isdigit():
         after = ""
-    if before or (after and not ATTACHED.fullmatch(after) and after[0] not in " ,\\"):
+    if sign or (after and not ATTACHED.fullmatch(after) and after[0] not in " ,\\"):
         content = f"{{{content}}}"
-    return Held(f"{before}{content}{after}".strip(), ends)
+    return Held(f"{sign}{content}{after}".strip(), ends)
 
 
 def attached(text: str) -> int:
@@ -123,7 +124,7 @@ def _opened(content: str) -> str:
     return found[0][0] if len(found) == 1 and not (content[: found[0][1]] + content[found[0][2] :]).strip() else content
 
 
-def _before(head: str) -> str | None:
+def before(head: str) -> str | None:
     """The operators before a box that belong to its formula, mostly none; `None` where it is denied or a bound."""
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
@@ -196,6 +197,8 @@ def _inside(text: str, start: int, end: int) -> bool:
 
 def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
     """What stands after a box and belongs to it, and where it ends."""
+    if _JOINED.match(text, end):
+        return "", end
     if (found := _UNIT.match(text, end)) and _ENDS.match(text, found.end()):
         return found.group(), found.end()
     if (found := _SEGMENT.match(text, end)) and _measures(found.group()):

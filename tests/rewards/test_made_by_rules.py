@@ -15,7 +15,7 @@ from aha.types import Grade
 
 A_MILLION = 1_000_000
 TIMES = 2  # of each rule, in different kinds of gold
-MOST_PAID, MOST_MISSED = 10, 0.036  # what the grader of today does with the few claims of every rule: the aim is 0 and 0.01
+MOST_PAID, MOST_MISSED = 6, 0.03  # what the grader of today does with the few claims of every rule: the aim is 0 and 0.01
 
 
 def graded(case: Case) -> Grade:
