@@ -18,7 +18,8 @@ PYTHON_DIGITS = 4_300  # of a whole number that Python reads
 MOST_MEMORY = 256 << 20  # bytes of the values, as they are estimated from the text
 A_BRACKET, A_COMMA = 216, 72  # bytes at most of an object or a list, and of what stands between two commas beyond its text
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)  # a string, whose commas and brackets make no values
-_UNUSUAL = re.compile(rf"\d{{{LONGEST_NUMBER}}}|\d[eE]\+?\d{{3}}")
+STRIDE = 77
+_LONG_NUMBER = re.compile(rf"\d{{{LONGEST_NUMBER // STRIDE}}}")  # of every 77th letter: a number that is too long has as many digits there
 
 
 class NotJson(ValueError):
@@ -62,28 +63,22 @@ def _letters(text: str | bytes) -> str:
 
 
 def _decoded(text: str, number: Callable[[str], Any], digits: int) -> Any:
-    """Numbers are looked at one by one only where some text in it might be one of the unusual ones."""
-    if _UNUSUAL.search(text) is None:
-        return json.loads(text, parse_constant=_no_constant, parse_float=number, object_pairs_hook=_once)
-    return json.loads(
-        text,
-        parse_constant=_no_constant,
-        parse_int=lambda found: _whole(found, digits),
-        parse_float=lambda found: _finite(found, number),
-        object_pairs_hook=_once,
-    )
+    """Whole numbers are looked at one by one only where some text in it might be a long one."""
+
+    def real(numeral: str) -> Any:
+        value = float(numeral)
+        if not math.isfinite(value) or len(numeral) > 2 * LONGEST_NUMBER:
+            raise NotJson(f"{numeral[:20]}: a number that no float can hold")
+        return value if number is float else number(numeral)
+
+    long = {"parse_int": lambda numeral: _whole(numeral, digits)} if _LONG_NUMBER.search(text[::STRIDE]) else {}
+    return json.loads(text, parse_constant=_no_constant, parse_float=real, object_pairs_hook=_once, **long)  # type: ignore[arg-type]
 
 
 def _whole(text: str, digits: int) -> int:
     if len(text) > digits:
         raise NotJson(f"a number of {len(text):,} digits: at most {digits:,} are read")
     return int(text)
-
-
-def _finite(digits: str, number: Callable[[str], Any]) -> Any:
-    if len(digits) > 2 * LONGEST_NUMBER or not math.isfinite(float(digits)):
-        raise NotJson(f"{digits[:20]}: a number that no float can hold")
-    return number(digits)
 
 
 def _no_constant(name: str) -> NoReturn:

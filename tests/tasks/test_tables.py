@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from datasets import List, Value, load_dataset
@@ -17,6 +22,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from aha.errors import BadInput
+from aha.tasks import tables
 from aha.tasks.examples import load_examples, read_examples, write_example
 from aha.tasks.preferences import read_pairs
 from aha.tasks.reading import RefusedRow, count_rows, rows_of, shards_of
@@ -193,6 +199,75 @@ def test_a_file_that_is_damaged_anywhere_is_read_as_it_was_or_refused(
         assert "\n" not in str(refused) and str(path) in str(refused)
     else:
         assert len(found) == 3
+
+
+# --- what unpacks to more than it says ----------------------------------------------------------------------------------
+
+
+def a_value_many_times(rows: int, letters: int) -> pa.Table:
+    return pa.table({"question": pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["x" * letters]))})
+
+
+def a_list_of_nothing(numbers: int) -> pa.Table:
+    return pa.table({"question": pa.ListArray.from_arrays(pa.array([0, numbers], pa.int32()), pa.array(np.zeros(numbers, np.int8)))})
+
+
+BOMBS = {
+    "one long value in a hundred thousand rows": (lambda: a_value_many_times(100_000, 3_000_000), {"dictionary_pagesize_limit": 1 << 28}),
+    "a page of many bytes": (lambda: pa.table({"answer": [bytes(80 << 20)]}), {"use_dictionary": False, "write_statistics": False}),
+    "a list of many zeros": (lambda: a_list_of_nothing(20_000_000), {}),
+    "prefixes that all values share": (
+        lambda: pa.table({"question": ["y" * 1_000_000 + str(number) for number in range(100)]}),
+        {"use_dictionary": False, "column_encoding": {"question": "DELTA_BYTE_ARRAY"}},
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_what_unpacks_to_far_more_than_it_says_is_one_line_and_takes_no_memory(
+    bomb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, how = BOMBS[bomb]
+    path = tmp_path / "bomb.parquet"
+    parquet.write_table(table(), path, compression="zstd", row_group_size=10**9, **how)
+    assert path.stat().st_size < 1 << 20
+    monkeypatch.setattr(tables, "MEMORY", 150 << 20)
+    tables._close_all(idle := tables._idle(os.getpid()))
+    with pytest.raises(BadInput, match=r"bomb\.parquet(, from row .* on,)? (cannot be read: .*memory|it unpacks to more than)") as refused:
+        for _ in read_table(path):
+            pass
+    tables._close_all(idle)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_row_is_as_long_as_a_line_may_be_and_others_are_read(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "long.parquet", {"q": "a"}, {"q": "b" * 4_000_001}, {"q": "c"})
+    assert list(read_table(path)) == [(1, {"q": "a"}), (2, "longer than the 4,000,000 bytes of a row that are read"), (3, {"q": "c"})]
+
+
+def test_what_json_has_no_word_for_is_spelled_out_or_nothing(tmp_path: Path) -> None:
+    row = {"nan": math.nan, "inf": math.inf, "day": date(2026, 11, 29), "price": Decimal("1.50"), "text": b"ok", "image": b"\xff\xfe"}
+    ((_, fields),) = read_table(foreign(tmp_path / "odd.parquet", row))
+    assert fields == {"nan": None, "inf": "inf", "day": "2026-11-29", "price": 1.5, "text": "ok", "image": None}
+
+
+def test_two_columns_of_one_name_and_a_pipe_in_place_of_a_file_are_refused(tmp_path: Path) -> None:
+    parquet.write_table(pa.table([pa.array(["a"]), pa.array(["b"])], names=["question", "question"]), tmp_path / "twice.parquet")
+    with pytest.raises(BadInput, match=r"twice\.parquet cannot be read: column 'question' stands there twice"):
+        list(read_table(tmp_path / "twice.parquet"))
+    os.mkfifo(tmp_path / "pipe.parquet")
+    for read in (lambda path: list(read_table(path)), table_rows):
+        with pytest.raises(BadInput, match="it is not a file but a folder, a pipe or a device"):
+            read(tmp_path / "pipe.parquet")
+
+
+def test_two_tables_are_read_in_turn_and_one_that_is_left_harms_no_other(tmp_path: Path) -> None:
+    one, other = (wrote(tmp_path / f"{name}.parquet", [example(number) for number in range(2_000)]) for name in "ab")
+    for (place, left), (_, right) in zip(read_table(one), read_table(other), strict=False):
+        assert left == right
+        if place == 3:
+            break
+    assert sum(1 for _ in read_table(one)) == 2_000
 
 
 def test_a_table_is_read_a_thousand_rows_at_a_time(tmp_path: Path) -> None:
