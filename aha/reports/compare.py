@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aha.paper import SOURCE, tables
 from aha.reports.charts import Chart, Series
 from aha.reports.drawing import Bar, Bars, bar_svg, svg
-from aha.reports.grids import MARK, Grid, Line, curve_grid, markdown, measured_grid, models_of, paper_grids, unverified_note, value_of
+from aha.reports.grids import MARK, Grid, Line, curve_grid, markdown, marked_text, measured_grid, models_of, paper_grids, unverified_note, value_of
 from aha.reports.page import rendered
 from aha.reports.results import Measured, Run, Value
 
@@ -38,7 +38,7 @@ def compare_markdown(runs: Sequence[Run]) -> str:
     """The same without pictures."""
     curves = [curve_grid(run) for run in runs if run.curve]
     note = f" {unverified_note(runs)}".rstrip()
-    return f"# {' · '.join(models_of(runs))}\n\nPublished numbers: {SOURCE}. Bold: measured here.{note}\n\n" + markdown(
+    return f"# {' · '.join(map(marked_text, models_of(runs)))}\n\nPublished numbers: {SOURCE}. Bold: measured here.{note}\n\n" + markdown(
         [measured_grid(runs), _figure_grid(runs), *paper_grids(runs), *curves]
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aha.paper import Column, Table, tables
+from aha.plain import one_line
 from aha.reports.results import Measured, Run, Value
 
 PRINTED = ("table2", "table4", "table5", "table6")
@@ -138,10 +140,16 @@ def _interval(value: Value) -> str:
 
 
 def _markdown(grid: Grid) -> str:
-    lines = [f"### {grid.title[:1].upper()}{grid.title[1:]}", "", f"{grid.source}", ""]
-    lines += ["| " + " | ".join(grid.head) + " |", "|---" + "|---:" * (len(grid.head) - 1) + "|"]
+    lines = [f"### {marked_text(grid.title[:1].upper() + grid.title[1:])}", "", marked_text(grid.source), ""]
+    lines += ["| " + " | ".join(map(marked_text, grid.head)) + " |", "|---" + "|---:" * (len(grid.head) - 1) + "|"]
     for line in grid.lines:
-        cells = [f"**{cell}**" if at in line.ours and cell else cell for at, cell in enumerate(line.cells)]
-        label = f"**{line.label}**" if line.ours and grid.key != "table4" else line.label
-        lines.append("| " + " | ".join(text.replace("|", "\\|") for text in (label, *cells)) + " |")
+        cells = [f"**{cell}**" if at in line.ours and cell else cell for at, cell in enumerate(map(marked_text, line.cells))]
+        label = marked_text(line.label)
+        label = f"**{label}**" if line.ours and grid.key != "table4" else label
+        lines.append("| " + " | ".join((label, *cells)) + " |")
     return "\n".join(lines)
+
+
+def marked_text(text: str) -> str:
+    """Return a text of anybody's as Markdown shows it, in one line: it makes no element, no link and no cell of its own."""
+    return re.sub(r"[\\|<\[`&]", r"\\\g<0>", one_line(text))

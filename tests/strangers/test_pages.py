@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -9,11 +11,17 @@ from pathlib import Path
 
 import pytest
 
+import aha.reports
 from aha.reports import write_report
 from aha.reports.charts import Chart, Series
+from aha.reports.compare import compare_html, compare_markdown
 from aha.reports.drawing import svg
 from aha.reports.graph import Answer, Asked, Claimed, Model, Stage, Value, Whole, graph_html
+from aha.reports.results import Measured, Point, Run, read_run
+from aha.reports.results import Value as ScoreValue
 from aha.reports.review import write_review
+from aha.reports.scaled import TOLD
+from aha.reports.scaling import cut_example, scaling_html
 from aha.rundir import Frame, Manifest, RunDir, Setting
 from aha.tasks.examples import write_example
 from aha.types import Conversation, Example, Message
@@ -28,6 +36,7 @@ PAYLOADS = (
     "\\1\\g<0>$x^{2}$\\frac{1}{0} {{7*7}}{% raw %}\x00\x1b]0;c4nary\x07\u202e\ud800",
 )
 EVIL = " ".join(PAYLOADS)
+ELEMENTS = ("<x-c4nary", "<script>document", "<img", "<svg onload", "onerror=\"d")  # what a name may not become
 MANIFEST = Manifest(EVIL, {EVIL: Setting(EVIL, EVIL)}, {EVIL: 1}, {EVIL: EVIL}, EVIL, (EVIL,), EVIL, frame=Frame({"a": EVIL}))
 
 
@@ -69,17 +78,54 @@ def a_graph(page: Path) -> Path:
     return page
 
 
+def a_comparison(page: Path) -> Path:
+    """A result that a stranger wrote, beside a run with a curve of checkpoints."""
+    results = [{"benchmark": EVIL, "name": EVIL, "pass@1": 0.5, EVIL: EVIL}, {"benchmark": "aime24", "name": EVIL, "pass@1": 0.5, "k": EVIL}]
+    file = page.with_suffix(".json")
+    file.write_text(json.dumps(results))
+    run = read_run(f"{EVIL.replace('=', '')}={file}")
+    points = tuple(Point(place, ScoreValue(50.0, 40.0, 60.0)) for place in range(3))
+    trained = Run(EVIL, (Measured(EVIL, EVIL, {"pass@1": 1e308, "protocol": "unverified"}),), points)
+    return wrote(page, compare_html([run, trained]))
+
+
+def a_scaling(page: Path) -> Path:
+    ways = (EVIL, "pass@n", "cons@n", TOLD)
+    points = [{"n": n, "budget": n, "times": n, "accuracy": 0.5, "ci95": [0.0, 1.0], "tokens": 9.0, "tokens_per_solved": 18.0} for n in (1, 2)]
+    curves = [{"name": name, "points": points} for name in ways]
+    level = {"level": EVIL, "problems": 1, "pass@1": 0.5, "tokens": 1.0, "tokens_right": 1.0, "tokens_per_solved": 1.0, "curves": curves}
+    numbers = {"k": 2, "samples": curves, "budget": curves, "longer": curves[0], "levels": [level]}
+    return wrote(page, scaling_html(numbers, EVIL, {EVIL: EVIL}, cut_example(EVIL, EVIL, [(EVIL, True, 1, f"<think>{EVIL}</think>{EVIL}")])))
+
+
+def wrote(page: Path, text: str) -> Path:
+    page.write_bytes(text.encode("utf-8", "backslashreplace"))
+    return page
+
+
+def a_page_that_runs(page: Path) -> Path:
+    """What the checks have to see: a name that no page of ours would let through."""
+    return wrote(page, f"<html><head><title>still</title></head><body>{EVIL}</body></html>")
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("pages")
-    return [a_run(folder / "run"), a_review(folder / "rows-run"), a_graph(folder / "graph.html")]
+    drawn = [a_graph(folder / "graph.html"), a_comparison(folder / "compare.html"), a_scaling(folder / "scale.html")]
+    return [a_run(folder / "run"), a_review(folder / "rows-run"), *drawn]
+
+
+def test_every_template_of_a_page_is_among_them() -> None:
+    """`a_run` fills page and funnel, the others one each: a new template wants a page here."""
+    templates = {path.name.partition(".")[0] for path in Path(aha.reports.__file__).parent.glob("*.jinja")}
+    assert templates == {"page", "funnel", "review", "graph", "compare", "scaling"}
 
 
 def test_no_name_becomes_an_element_of_a_page(pages: list[Path]) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8").lower()
         assert "c4nary" in text
-        assert not any(each in text for each in ("<x-c4nary", "<script>document", "<img", "<svg onload", "onerror='d")), page
+        assert not any(element in text for element in ELEMENTS), page
         assert "content-security-policy" in text
 
 
@@ -90,14 +136,38 @@ def test_a_drawing_holds_names_as_text() -> None:
     assert "<script" not in drawn and "<x-c4nary" not in drawn and "<svg onload" not in drawn and "\x1b" not in drawn
 
 
+def test_a_name_in_markdown_makes_no_element_no_link_and_no_cell(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    name = f"{EVIL} [x](javascript:y) | `z`\n\n# title"
+    file.write_text(json.dumps([{"benchmark": name, "name": name, "pass@1": 0.5}, {"benchmark": "aime24", "name": name, "pass@1": 0.5}]))
+    text = compare_markdown([read_run(f"mine={file}")])
+    assert not re.search(r"(?<!\\)<|(?<!\\)\[x|(?<!\\)`|^# title|[\x00-\x09\x1b]", text, re.MULTILINE)
+    rows = [line for line in text.splitlines() if "c4nary" in line and line.startswith("|")]
+    assert rows and len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) <= 3
+
+
+def dom_of(page: Path, folder: Path) -> str:
+    """A page as the browser has it after it has been opened, in lower case."""
+    profile = f"--user-data-dir={folder / 'profile'}"
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", profile, "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    dom = done.stdout.lower()
+    assert "</html>" in dom, done.stderr[-500:]
+    return dom
+
+
+def executed(dom: str) -> bool:
+    return "<title>c4nary" in dom or "<x-c4nary" in dom
+
+
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
 def test_nothing_executes_in_a_browser(pages: list[Path], tmp_path: Path) -> None:
-    frames = "".join(f'<iframe src="{page.as_uri()}"></iframe>' for page in pages)
-    (tmp_path / "all.html").write_text(f"<title>still</title>{frames}")
-    for page in (*pages, tmp_path / "all.html"):
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
-        command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", profile, "--dump-dom", page.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-        dom = done.stdout.lower()
-        assert "</html>" in dom, done.stderr[-500:]
-        assert "<title>c4nary" not in dom and "<x-c4nary" not in dom, page
+    """Each page alone, and a page that does run, so that the check is known to see it."""
+    for page in pages:
+        assert not executed(dom_of(page, tmp_path)), page
+    assert executed(dom_of(a_page_that_runs(tmp_path / "runs.html"), tmp_path))
+
+
+def test_the_check_of_texts_sees_a_name_that_became_an_element(tmp_path: Path) -> None:
+    text = a_page_that_runs(tmp_path / "runs.html").read_text(encoding="utf-8").lower()
+    assert all(element in text for element in ELEMENTS)

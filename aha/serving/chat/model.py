@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,6 +20,7 @@ Form = Literal["auto", "chat", "short", "r1-zero"]
 LONGEST = 32_768  # tokens of a reply, as the paper asks for
 USUAL = Sampling(temperature=0.6, top_p=0.95, max_tokens=LONGEST)
 TAIL = 16  # tokens at the end of a prompt in which a thought may be opened
+PIECE = 16_384  # letters of a long prompt that are counted at a time
 
 
 class ChatTokenizer(Tokenizer, Protocol):
@@ -66,6 +67,7 @@ class ServedModel:
 
     def prompt(self, conversation: Conversation, template: Mapping[str, Any] | None = None, begun: str = "") -> ServedPrompt:
         """A conversation as the model reads it; `begun`: how the reply to it begins."""
+        self._check_length(message.content for message in conversation.messages)
         try:
             tokens = self._asked(conversation, template or {})
             opened = self.tokenizer.decode(tokens[-TAIL:]).rstrip().endswith(THINK)
@@ -80,6 +82,8 @@ class ServedModel:
     def text_prompts(self, request: CompletionRequest) -> list[ServedPrompt]:
         """The same of texts that stand for themselves. Refusal for another model."""
         self._check_name(request.options)
+        for prompt in request.prompts:
+            self._check_length([prompt] if isinstance(prompt, str) else [])
         texts = [self.tokenizer.prompt(prompt) if isinstance(prompt, str) else prompt for prompt in request.prompts]
         return [ServedPrompt(tuple(tokens)) for tokens in texts]
 
@@ -99,6 +103,20 @@ class ServedModel:
             raise Refusal(400, words, "messages" if left < 1 else "max_tokens", "context_length_exceeded")
         usual = self.usual.max_tokens if context is None else min(self.usual.max_tokens, max(1, context // 2))
         return wanted or max(least, usual if left is None else min(usual, left))
+
+    def _check_length(self, texts: Iterable[str]) -> None:
+        """Refuse a long prompt by its pieces: as a whole, four megabytes would keep every other client waiting for half a minute and take a
+        gigabyte. Pieces come to a few tokens more than the whole, so what is refused here has twice too many."""
+        context = self.engine.context
+        most = None if context is None else 2 * context
+        count = 0
+        for text in texts if most is not None else ():
+            count += 1
+            for start in range(0, len(text), PIECE):
+                count += len(self.tokenizer.encode(text[start : start + PIECE])) if len(text) > PIECE else 0
+                if most is not None and count > most:
+                    words = f"the model has {context} tokens of context, and the prompt takes more than twice as many"
+                    raise Refusal(400, words, "messages", "context_length_exceeded")
 
     def _check_name(self, options: ReplyOptions) -> None:
         if options.model != self.name:

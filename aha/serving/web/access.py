@@ -63,6 +63,8 @@ class AccessRules:
 
     def _length(self, headers: Headers) -> Refusal | None:
         length = headers.get("content-length", "0")
+        if length != "0" and "transfer-encoding" in headers:  # where the one ends a request and the other does not, two servers may differ
+            return Refusal(400, "a request has a Content-Length or a Transfer-Encoding, not both", code="two_lengths")
         return Refusal(413, f"a request has at most {self.largest} bytes", code="body_too_large") if int(length) > self.largest else None
 
     def _key(self, method: str, path: str, headers: Headers) -> Refusal | None:

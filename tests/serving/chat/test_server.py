@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput
 from aha.protocols import Ask, Asking, Compute, Sampling
-from aha.serving.chat.model import ServedModel
+from aha.serving.chat.model import PIECE, ServedModel
 from aha.serving.chat.reader import ReplyReader
 from aha.serving.chat.server import ChatServer, ServerSettings
 from aha.serving.web.access import AccessRules
@@ -589,6 +589,34 @@ def test_the_tiny_worlds_model_is_asked_in_its_own_words(model: ServedModel) -> 
         messages=(replace(system.messages[0], role="system"), *one.messages, replace(many.messages[0], role="assistant"), *one.messages),
     )
     assert model.tokenizer.decode(model.prompt(turns).tokens) == "User: s\n\n1 + 1\nAssistant: 2\nUser: 1 + 1\nAssistant:"
+
+
+@dataclass(frozen=True)
+class CountingTokenizer:
+    """A tokenizer that notes the longest text that it was given."""
+
+    inner: Any
+    sizes: list[int]
+
+    def encode(self, text: str) -> list[int]:
+        self.sizes.append(len(text))
+        return list(self.inner.encode(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/tokenize"])
+@pytest.mark.parametrize("text", ["ab " * 1_000_000, "1" * 3_000_000, "🙂" * 200_000])
+def test_a_prompt_that_is_far_too_long_is_refused_before_it_is_tokenized_whole(model: ServedModel, path: str, text: str) -> None:
+    """Whole, four megabytes kept all other clients waiting for half a minute and took more than a gigabyte."""
+    sizes = list[int]()
+    asked = {"messages": [{"role": "user", "content": text}]} if path == "/v1/chat/completions" else {"prompt": text}
+    with served(replace(model, tokenizer=CountingTokenizer(model.tokenizer, sizes))) as server:
+        code, reply = said(server, {"model": model.name, **asked}, path)
+    assert (code, reply["error"]["code"]) == (400, "context_length_exceeded")
+    assert "more than twice as many" in reply["error"]["message"]
+    assert max(sizes) <= PIECE
 
 
 def test_a_reply_without_a_limit_takes_half_the_context_or_the_room_that_is_left(model: ServedModel) -> None:

@@ -104,3 +104,8 @@ def test_an_origin_that_is_none_is_refused_when_the_server_starts(origin: str) -
 def test_loopback_is_told_from_every_other_address() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "box")))
+
+
+def test_a_request_that_says_its_length_in_two_ways_is_refused() -> None:
+    with echo(OPEN) as server:
+        assert status(server.port, posted(b"2\r\n{}\r\n0\r\n\r\n", Content_Length="2", Transfer_Encoding="chunked"))[0] == 400
