@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from aha.paper import SOURCE, tables
 from aha.reports.charts import Chart, Series
 from aha.reports.drawing import Bar, Bars, bar_svg, svg
-from aha.reports.grids import MARK, Grid, Line, curve_grid, markdown, marked_text, measured_grid, models_of, paper_grids, unverified_note, value_of
+from aha.reports.grids import (
+    MARK,
+    Grid,
+    Line,
+    curve_grid,
+    markdown,
+    marked_text,
+    measured_grid,
+    models_of,
+    paper_grids,
+    unverified_note,
+    value_of,
+)
 from aha.reports.page import rendered
 from aha.reports.results import Measured, Run, Value
 

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from aha.durable import open_unpacked, read_lines, unpack_file
+from aha.durable import open_unpacked, read_file, read_lines, unpack_file
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.tasks.tables import read_table, table_rows
 
 LONGEST_LINE = 4_000_000  # bytes
 FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
+LARGEST_CARD = 4 << 20
+CARD_PATHS = ("data_files", "data_dir")
+OF_LIBRARIES = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    ImportError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+)  # over data of anybody
 LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
 MOST_WEIGHT = 1_000
 CARD = "README.md"
@@ -89,7 +101,7 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | Refus
     the hub or a folder. Of a folder only the files of the split are read."""
     path = Path(source).expanduser()
     if path.is_file():
-        return _from_table(path) if path.suffix == TABLE else _from_file(path)
+        return _from_local(path)
     if path.is_dir():
         if files := shards_of(source, split):
             return (row for file in files for row in rows_of(str(file), split, subset))
@@ -222,16 +234,72 @@ def _kind(value: object) -> str:
 
 
 def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
-    """The rows of a data set's split; downloading and caching are the `datasets` library's."""
-    from datasets import load_dataset  # heavy, and only needed here
+    """Yield the rows of a data set's split; downloading and caching are the `datasets` library's. A folder's tables and lines are read
+    within our limits, which the library does not have."""
+    from datasets import load_dataset, load_dataset_builder  # heavy, and only needed here
     from datasets.exceptions import DatasetsError
 
+    number, files = 0, list[Path]()
     try:
-        rows = load_dataset(name, subset, split=split)
-    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
-        raise BadInput(_refusal(name, split, subset, str(error).strip() or type(error).__name__)) from error
-    for number, fields in enumerate(rows, start=1):
-        yield _row(fields, f"{name} {split}, row {number}", f"{Path(name).name}:{split}:{number}")
+        if Path(name).is_dir():
+            _check_card(Path(name))
+            files = [Path(file) for file in (load_dataset_builder(name, subset).config.data_files or {}).get(split, ())]
+        if files and all(file.name.endswith((*LINES, TABLE)) and file.is_file() for file in files):
+            for number, row in enumerate((row for file in files for row in _from_local(file)), start=1):
+                yield replace(row, name=f"{Path(name).name}:{split}:{number}") if isinstance(row, Row) else row
+            return
+        for number, fields in enumerate(load_dataset(name, subset, split=split), start=1):
+            yield _row(fields, f"{name} {split}, row {number}", f"{Path(name).name}:{split}:{number}")
+    except BadInput:
+        raise
+    except (DatasetsError, *OF_LIBRARIES) as error:
+        reason = str(error).strip() or type(error).__name__
+        raise BadInput(_refusal(name, split, subset, reason if not number else f"after row {number}: {reason}")) from error
+
+
+def _from_local(path: Path) -> Iterator[Row | RefusedRow]:
+    return _from_table(path) if path.suffix == TABLE else _from_file(path)
+
+
+def _check_card(folder: Path) -> None:
+    """Refuse a folder whose README names data files that lie elsewhere: a stranger's folder would have other files of this machine read as
+    rows, or others in a network."""
+    import yaml  # of the `datasets` library, and only needed here
+
+    card = folder / "README.md"
+    if not card.exists():
+        return
+    _, mark, rest = read_file(card, LARGEST_CARD).decode("utf-8", "replace").removeprefix("\ufeff").partition("---")
+    try:
+        record = yaml.safe_load(rest.partition("\n---")[0]) if mark else None
+    except (yaml.YAMLError, *OF_LIBRARIES) as error:
+        raise BadInput(f"{card}: what it says of its data is no YAML ({' '.join(str(error).split())[:200]})") from None
+    for place in _paths_in(record if isinstance(record, dict) else {}):
+        if "://" in place or "::" in place or Path(place).is_absolute() or ".." in Path(place).parts:
+            raise BadInput(f"{card}: it names data outside of its folder, {place[:200]!r}; name that file itself where it is meant")
+
+
+def _paths_in(record: Mapping[str, object]) -> Iterator[str]:
+    """Yield the texts among what a card says of data files, and each value once, however often the text refers to it."""
+    configurations = record.get("configs")
+    level: list[object] = (
+        [value for entry in configurations if isinstance(entry, dict) for name, value in entry.items() if name in CARD_PATHS]
+        if isinstance(configurations, list)
+        else []
+    )
+    known = set[int]()
+    while level:
+        value = level.pop()
+        if id(value) in known:
+            continue
+        known.add(id(value))
+        match value:
+            case str():
+                yield value
+            case dict():
+                level += value.values()
+            case list():
+                level += value
 
 
 def _refusal(name: str, split: str, subset: str | None, reason: str) -> str:

@@ -25,7 +25,7 @@ from aha.errors import BadInput
 from aha.tasks import tables
 from aha.tasks.examples import load_examples, read_examples, write_example
 from aha.tasks.preferences import read_pairs
-from aha.tasks.reading import RefusedRow, count_rows, rows_of, shards_of
+from aha.tasks.reading import RefusedRow, Row, count_rows, rows_of, shards_of
 from aha.tasks.rows import RowProblems
 from aha.tasks.tables import read_table, table_rows, write_table
 from aha.types import Conversation, Example, Message, Origin
@@ -275,3 +275,49 @@ def test_a_table_is_read_a_thousand_rows_at_a_time(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"n": list(range(5_000))}), sink)
     (tmp_path / "long.parquet").write_bytes(sink.getvalue())
     assert [fields["n"] for _, fields in read_table(tmp_path / "long.parquet") if isinstance(fields, dict)] == list(range(5_000))
+
+
+# --- folders of strangers ------------------------------------------------------------------------------------------------
+
+
+def a_folder(folder: Path, place: str) -> Path:
+    """A data set as people publish it, whose README says where its rows are."""
+    (folder / "set/data").mkdir(parents=True)
+    (folder / "set/README.md").write_text(
+        f"---\nlicense: mit\nconfigs:\n- config_name: main\n  data_files:\n  - split: train\n    path: {place}\n---\n"
+    )
+    (folder / "set/data/a.jsonl").write_text('{"question": "ours", "answer": "1"}\n')
+    (folder / "elsewhere.jsonl").write_text('{"question": "of somebody else", "answer": "2"}\n')
+    return folder / "set"
+
+
+@pytest.mark.parametrize("place", ["../elsewhere.jsonl", '"\\x2e\\x2e/elsewhere.jsonl"', "/etc/*.txt", "data/../../*.jsonl", "[../a, b]"])
+def test_a_readme_cannot_have_files_read_that_lie_elsewhere(tmp_path: Path, place: str) -> None:
+    with pytest.raises(BadInput, match=r"set/README\.md: it names data outside of its folder") as refused:
+        list(rows_of(str(a_folder(tmp_path, place)), "train", None))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9/a.jsonl", "hf://datasets/a/b/c.jsonl", "zip://a.jsonl::http://127.0.0.1:9/a.zip"])
+def test_a_readme_cannot_have_anything_fetched(tmp_path: Path, place: str) -> None:
+    with pytest.raises(BadInput, match=r"it names data outside of its folder"):
+        list(rows_of(str(a_folder(tmp_path, place)), "train", None))
+
+
+def test_a_readme_that_names_files_of_its_folder_is_followed(tmp_path: Path) -> None:
+    (row,) = rows_of(str(a_folder(tmp_path, "data/*.jsonl")), "train", None)
+    assert isinstance(row, Row) and (row.fields["question"], row.name) == ("ours", "set:train:1")
+
+
+def test_a_readme_that_refers_to_itself_without_end_is_one_line(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, "data/*.jsonl")
+    (folder / "README.md").write_text("---\nconfigs: &a\n- config_name: main\n  data_files: *a\n---\n")
+    with pytest.raises(BadInput):
+        list(rows_of(str(folder), "train", None))
+
+
+def test_a_table_of_a_folder_is_held_to_a_size_as_one_alone_is(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, "data/*.parquet")
+    parquet.write_table(a_value_many_times(100_000, 3_000_000), folder / "data/a.parquet", dictionary_pagesize_limit=1 << 28)
+    with pytest.raises(BadInput, match="memory"):
+        list(rows_of(str(folder), "train", None))

@@ -83,7 +83,7 @@ class EngineThread:
         self._coming: deque[Job] = deque()
         self._going: deque[tuple[Job, int | None]] = deque()
         self._changed = threading.Condition()
-        self._closed = self._stopped = False
+        self._closed = self._stopped = self._ended = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
@@ -124,7 +124,7 @@ class EngineThread:
     @property
     def alive(self) -> bool:
         """Whether the thread still works."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and not self._ended
 
     def close(self, timeout_s: float) -> bool:
         """Take nothing more on; whether what was taken on ended in time. What did not is broken off."""
@@ -132,7 +132,7 @@ class EngineThread:
             self._closed = True
             self._changed.notify()
         self._thread.join(timeout=timeout_s)
-        whole = not self.alive
+        whole = not self._thread.is_alive()
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -214,7 +214,7 @@ class EngineThread:
     def _end(self, refusal: Refusal) -> None:
         """However the thread ended, nobody is left waiting."""
         with self._changed:
-            self._closed = True
+            self._closed = self._ended = True
             left = [*dict.fromkeys(self._jobs.values()), *self._coming]
             self._coming.clear()
         if left:
