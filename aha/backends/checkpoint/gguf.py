@@ -6,10 +6,9 @@ Each step sees a folder that holds a link to the file and nothing else: what lie
 from __future__ import annotations
 
 import importlib.util
-import io
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,7 +51,7 @@ def gguf_tokenizer(folder: ModelFolder) -> Any:
 def gguf_model(folder: ModelFolder, config: PretrainedConfig, kind: ModelClass, dtype: torch.dtype, attention: str) -> Made:
     """Return the model with plain weights, and what transformers found of their names."""
     plain = {"dtype": dtype, "attn_implementation": attention, "quantization_config": GgufConfig(dequantize=True)}
-    with _alone(folder) as settings, redirect_stderr(io.StringIO()):  # a bar that nothing turns off
+    with _alone(folder) as settings:
         model, report = cast(Any, kind).from_pretrained(config=config, **settings, **plain, output_loading_info=True)
     forget(model)
     return Made.of(model, report)

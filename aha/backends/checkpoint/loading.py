@@ -156,6 +156,8 @@ class Loading:
 def check_finite(model: PreTrainedModel, place: object) -> None:
     """BadInput where a weight, or a table that the model computes for itself, holds NaN or infinity. Reads each once and copies none."""
     for name, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.dtype not in PLAIN.values():
+            raise BadInput(f"{place}: weight {name} stays packed in {weight.dtype}: the scale that would unpack it is missing")
         if weight.is_floating_point() and weight.numel() and not all(part.isfinite() for part in torch.aminmax(weight.detach())):
             raise BadInput(f"{place}: weight {name} holds numbers that are not finite: the model is damaged; start from another one")
     for name, table in model.named_buffers():  # a mask may hold minus infinity

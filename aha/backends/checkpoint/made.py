@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging as standard
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +34,12 @@ class Made:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """What transformers has to say is said in our one line."""
+    """What transformers and its neighbours have to say is said in our one line; their bars are torn away with it."""
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(standard.CRITICAL)
     logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
