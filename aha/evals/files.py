@@ -17,6 +17,7 @@ from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 
 DEEPEST = 4  # folders below the one that is named
+MOST_RECORDS, MOST_CELLS = 2_000_000, 2_000_000  # of a file that is read into memory: short ones take many times their bytes
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -38,7 +39,12 @@ def read_json(path: Path) -> Any:
             second = file.readline(LONGEST_LINE + 1)
         if not second or not _is_json(first):
             return _whole(path)
-    return [value for _, value in _records(path)]
+    values = []
+    for number, value in _records(path):
+        values.append(value)
+        if len(values) > MOST_RECORDS:
+            raise BadInput(f"{path}, line {number}: more than {MOST_RECORDS:,} records, the most that is read as a whole")
+    return values
 
 
 def _whole(path: Path) -> Any:
@@ -91,11 +97,17 @@ def need_fields(path: Path, rows: Sequence[dict[str, Any]], names: Sequence[str]
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by the names in its first line."""
+    """Return the rows of a CSV file by the names in its first line. BadInput for too many cells: short rows have all."""
+    rows, cells = list[dict[str, str]](), 0
     try:
-        return list(csv.DictReader(io.StringIO(read_bytes(path).decode(), newline="")))
+        for row in csv.DictReader(io.StringIO(read_bytes(path).decode(), newline="")):
+            rows.append(row)
+            cells += len(row)
+            if cells > MOST_CELLS:
+                raise BadInput(f"{path}, row {len(rows):,}: more than {MOST_CELLS:,} cells, the most that is read as a whole")
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: not a CSV file in UTF-8: {error}") from None
+    return rows
 
 
 def data_folder(given: Path | None) -> Path | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+from aha.durable import open_file
+from aha.durable.reading import LARGEST, Unpacks, watch
 from aha.errors import BadInput
+from aha.json_text import parse_json
 from aha.specimens import Specimen
 from aha.tasks.golds import Bad, Kind, reference_of
 from aha.tasks.pairs import answer_of, pair_of
@@ -95,10 +97,14 @@ def _from_file(source: str) -> Corpus:
 def _unzip(path: Path) -> list[Row | RefusedRow]:
     """The rows of the one JSON file in a zip."""
     try:
-        with zipfile.ZipFile(path) as packed:
+        with open_file(path) as file, zipfile.ZipFile(file) as packed:
             name = next(member for member in packed.namelist() if member.endswith(".json"))
-            rows = json.load(io.BytesIO(packed.read(name)))
-    except (OSError, zipfile.BadZipFile, StopIteration, ValueError) as error:
+            with packed.open(name) as member:
+                data = watch(cast(Unpacks, member), path).read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise BadInput(f"{path}: it unpacks to more than {LARGEST:,} bytes, the most that is read of such a file")
+        rows = parse_json(data)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, StopIteration, ValueError) as error:
         raise BadInput(f"{path}: no zip with a JSON file in it ({error or type(error).__name__})") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadInput(f"{path}, {name}: a list of objects is needed")
