@@ -5,9 +5,10 @@ WORKERS ?= 2
 BIN := .venv/bin
 SMALL := .venv/.small# what the demo needs
 READY := .venv/.ready# what the tests need
+VLLM := .vllm/.ready# an environment of its own
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: help install demo test check formatted linted typed tested format long real bench clean
+.PHONY: help install demo vllm test check formatted linted typed tested format long real bench clean
 
 help:
 	@echo "make demo    a base model discovers reasoning on this machine's CPU, in minutes: runs/demo"
@@ -16,8 +17,9 @@ help:
 	@echo "make format  rewrite the files as 'make check' wants them"
 	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes, a million claims"
 	@echo "make real    what a real pre-trained model does, SmolLM2-135M-Instruct: downloads 93 MB once"
+	@echo "make vllm    .vllm, an environment with vLLM for processors, for --engine vllm: 3 GB"
 	@echo "make bench   side by side with peers, where they are installed"
-	@echo "make clean   remove .venv and caches; runs/ stays"
+	@echo "make clean   remove .venv, .vllm and caches; runs/ stays"
 
 $(SMALL): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is " + sys.version.split()[0] + ": Aha needs 3.11 or newer; say which with PYTHON=")'
@@ -33,6 +35,15 @@ install: $(READY)
 
 demo: $(SMALL)
 	$(BIN)/aha run zero --out runs/demo
+
+$(VLLM): vllm-requirements.txt
+	@test -x .vllm/bin/python || $(PYTHON) -m venv .vllm
+	.vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r vllm-requirements.txt
+	.vllm/bin/python -W ignore -c 'import vllm; print("vLLM", vllm.__version__)'
+	@touch $@
+
+vllm: $(VLLM)
+	@echo "export AHA_VLLM=$(CURDIR)/.vllm"
 
 check: formatted linted typed
 	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not gpu and not real"
@@ -65,5 +76,5 @@ bench: $(READY)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find aha tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

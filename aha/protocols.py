@@ -56,11 +56,13 @@ class Compute:
 
     `micro_tokens`: the most padded tokens in one forward-backward pass. `rows`: the most rows sampled at a time, and `cache_tokens`: the
     most tokens of their prompts and replies, 0 for no limit.
+    `engine`: what samples; "vllm" is a process of its own, in an environment of its own (`make vllm`).
     `dtype`: what matrix products are computed in; weights that are trained stay float32.
     `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps the optimizer's moments in the CPU's memory
     between steps."""
 
     device: str = "auto"
+    engine: Literal["torch", "vllm"] = "torch"
     dtype: DType = "float32"
     micro_tokens: int = 16_384
     rows: int = 512

@@ -16,6 +16,7 @@ from aha.backends.mesh import ALONE, Mesh
 from aha.backends.scoring import TorchScorer, load_scoring
 from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
+from aha.backends.vllm_process import vllm_python
 from aha.errors import BadInput
 from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
 
@@ -29,6 +30,8 @@ class Laptop:
     def __post_init__(self) -> None:
         if self.compute.threads:
             torch.set_num_threads(self.compute.threads)
+        if self.compute.engine == "vllm":
+            vllm_python()
 
     @property
     def device(self) -> torch.device:
@@ -39,6 +42,10 @@ class Laptop:
 
     def engine(self, model: str) -> Engine:
         """Samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
+        if self.compute.engine == "vllm":
+            from aha.backends.vllm_engine import VllmEngine
+
+            return VllmEngine(model, self.compute)
         return open_engine(model, self.compute)
 
     def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:

@@ -46,7 +46,7 @@ def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
         if not _imitates(recipe):
             raise BadInput(no_problems(args.reading[0][0]))
         recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
-    return replace(chosen, recipe=recipe.change(args.settings), changed=args.changed_file)
+    return replace(chosen, recipe=recipe.change(args.settings).corrected(), changed=args.changed_file)
 
 
 def complete(recipe: Recipe) -> None:

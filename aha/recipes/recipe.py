@@ -16,6 +16,8 @@ Demand = Literal["needed", "optional", "refused"]
 FOLDER = re.compile(r"\w[\w .-]{0,99}")  # runs/NAME, and a stage's part of a store
 DEFAULT = "default"
 YOURS = "user"
+CORRECTION = {"old": "recomputed", "loss.correction": "token-tis"}  # of log-probabilities that differ by more than rounding
+FIRST = ("behaviour", "none")  # what a stage has there where nothing is to be corrected
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,17 @@ class Recipe:
         }
         said = {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in followers}
         return self._with_tree(override(tree, followers.items()), {**dict.fromkeys(chosen, YOURS), **said})
+
+    def corrected(self) -> Recipe:
+        """With the importance correction where other code samples than learns, unless a person has chosen one, or none."""
+        values = flatten(self.tree)
+        changes: dict[str, object] = {}
+        for name, _ in self.stages if self.compute.engine != "torch" else ():
+            wanted = {path: value for part, value in CORRECTION.items() if (path := f"{name}.{part}") in values}
+            if not any(self.source(path) == YOURS or values[path] not in FIRST for path in wanted):
+                changes |= wanted
+        said = f"[derived: engine {self.compute.engine} computes with other code than the learner]"
+        return self._with_tree(override(self.tree, changes.items()), dict.fromkeys(changes, said))
 
     def put(self, values: Mapping[str, object]) -> Recipe:
         """With values at fields of stages that no text can say: another source of problems, another model."""

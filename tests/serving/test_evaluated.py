@@ -25,7 +25,7 @@ ROWS, K = 16, 4
 VLLM = Path(os.environ.get("AHA_VLLM", "")) / "bin" / "python"
 needs_vllm = pytest.mark.skipif(
     not os.environ.get("AHA_VLLM") or not VLLM.exists(),
-    reason="AHA_VLLM names no environment with a vLLM; tests/serving/vllm_environment.py makes one",
+    reason="AHA_VLLM names no environment with vLLM; make vllm makes one",
 )
 QUIET = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "OMP_NUM_THREADS": "1"}
 Serve = Callable[[Path, int], Sequence[str]]
