@@ -25,6 +25,7 @@ EXTRAS = {
     "pyarrow": "data",
     "matplotlib": "report",
     "jinja2": "report",
+    "ray": "cluster",
     "openai": "api",
     "httpx2": "api",
 } | dict.fromkeys(("nltk", "punkt", "langdetect"), "ifeval")

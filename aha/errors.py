@@ -52,6 +52,10 @@ class WorkerLost(AhaError):
     exit_code = 75
 
 
+class RanksRestarted(WorkerLost):
+    """The processes that learn were lost and are started anew: whoever drives the run goes on from its last checkpoint."""
+
+
 class Interrupted(AhaError):
     """Ctrl-C (130) or SIGTERM (143): stopped at a safe place, everything kept."""
 

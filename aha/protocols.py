@@ -141,7 +141,13 @@ class Weights(Protocol):
     def __iter__(self) -> Iterator[tuple[str, Tensor]]: ...
 
     def digest(self) -> str:
-        """The sha256 of names, shapes and bytes."""
+        """The sha256 of names, shapes and bytes, in stream order."""
+
+    def kept(self) -> Weights:
+        """The same weights as they are now, whatever is learned later."""
+
+    def save(self, path: Path) -> None:
+        """Write them as one safetensors file, which `Learner.weights_of` reads."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +263,9 @@ class Learner(Protocol):
 
     def weights(self) -> Weights: ...
 
+    def weights_of(self, path: Path) -> Weights:
+        """What `Weights.save` wrote."""
+
     def save(self, folder: Path) -> None:
         """Write the policy in Hugging Face format, and as safetensors the optimizer's state and the reference, where it was ever reset."""
 
@@ -363,3 +372,10 @@ class Opens(Protocol[Live]):
     The stage opens it once, works with what it is given, and closes it at its end."""
 
     def open(self, backend: Backend) -> AbstractContextManager[Live]: ...
+
+
+@runtime_checkable
+class Hosts(Protocol):
+    """A backend that opens what rewards need live on machines of its own."""
+
+    def host(self, opens: Opens[Reward]) -> AbstractContextManager[Reward]: ...

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
@@ -19,7 +22,7 @@ from aha.backends.checkpoint.made import quietly
 from aha.backends.checkpoint.reading import reading
 from aha.backends.hf_tokenizer import HFTokenizer, read_tokenizer
 from aha.errors import BadInput
-from aha.protocols import DType
+from aha.protocols import DType, Weights
 
 PROBE = (2, 3, 5, 7, 11, 13)
 
@@ -67,8 +70,31 @@ def load_tokenizer(model: str) -> HFTokenizer:
     return read_tokenizer(folder, read_config(folder))
 
 
+class StreamedWeights(ABC):
+    """Implements `protocols.Weights` on a stream that can be repeated."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]: ...
+
+    def digest(self) -> str:
+        """See the protocol."""
+        seen = hashlib.sha256()
+        for name, tensor in self:
+            seen.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            seen.update(tensor.contiguous().view(torch.uint8).cpu().numpy().tobytes())
+        return seen.hexdigest()
+
+    def kept(self) -> Weights:
+        """See the protocol."""
+        return KeptWeights({name: tensor.to("cpu", copy=True) for name, tensor in self})
+
+    def save(self, path: Path) -> None:
+        """See the protocol."""
+        save_file({name: tensor.cpu().contiguous() for name, tensor in self}, path)
+
+
 @dataclass(frozen=True)
-class ModuleWeights:
+class ModuleWeights(StreamedWeights):
     """The weights of a module as a repeatable stream; tied ones once."""
 
     module: nn.Module
@@ -77,13 +103,19 @@ class ModuleWeights:
         for name, parameter in self.module.named_parameters():
             yield name, parameter.detach()
 
-    def digest(self) -> str:
-        """sha256 of names, shapes and bytes, in stream order."""
-        seen = hashlib.sha256()
-        for name, tensor in self:
-            seen.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            seen.update(tensor.contiguous().view(torch.uint8).cpu().numpy().tobytes())
-        return seen.hexdigest()
+
+@dataclass(frozen=True)
+class KeptWeights(StreamedWeights):
+    """Weights in memory that nothing changes."""
+
+    tensors: Mapping[str, Tensor]
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        return iter(self.tensors.items())
+
+    def kept(self) -> Weights:
+        """See the protocol."""
+        return self
 
 
 def torch_dtype(dtype: DType) -> torch.dtype:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from aha.backends.shares import DividedLearner, Division, Model, Share, check_lengths
@@ -48,26 +46,8 @@ class Ranks(Protocol):
     def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of `TorchLearner` on every rank with its own arguments; return what each returned, by rank."""
 
-    def gathered(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the name and the whole tensor of every weight. It has to be gone through, or closed."""
-
-
-@dataclass(frozen=True)
-class GatheredWeights:
-    """The weights of a learner on several ranks: whole one after another, never all at once."""
-
-    ranks: Ranks
-
-    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
-        return self.ranks.gathered()
-
-    def digest(self) -> str:
-        """See the protocol."""
-        seen = hashlib.sha256()
-        for name, tensor in self:
-            seen.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            seen.update(tensor.contiguous().view(torch.uint8).cpu().numpy().tobytes())
-        return seen.hexdigest()
+    def weights(self) -> Weights:
+        """Return the weights that the ranks hold."""
 
 
 class MeshLearner(DividedLearner):
@@ -110,7 +90,7 @@ class MeshLearner(DividedLearner):
 
     def weights(self) -> Weights:
         """See the protocol."""
-        return GatheredWeights(self.ranks)
+        return self.ranks.weights()
 
     def save(self, folder: Path) -> None:
         """See the protocol. Every rank has written its files when this returns."""

@@ -18,13 +18,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from aha.backends.hf import StreamedWeights
 from aha.backends.laptop import Laptop
 from aha.backends.mesh import Mesh
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_here
 from aha.backends.torch_learner import TorchLearner
 from aha.backends.wire import Message, packed, receive, send, unpacked
 from aha.errors import AhaError, BadInput, WorkerLost
-from aha.protocols import Adam, Compute, Head, Learner
+from aha.protocols import Adam, Compute, Head, Learner, Weights
 
 COLLECTIVE = timedelta(minutes=30)  # the most that ranks wait for one another within a step
 NEXT_CALL = timedelta(days=7)  # a rank waits for its next call as long as rank 0 lives: `Pulse` looks
@@ -83,12 +84,16 @@ class TorchrunRanks:
         return self._together(lambda: self.own.call(method, arguments[0]))
 
     def gathered(self) -> Iterator[tuple[str, Tensor]]:
-        """See `Ranks`."""
+        """Yield the name and the whole tensor of every weight. It has to be gone through, or closed."""
         self._tell("gathered", [()] * self.size)
         try:
             yield from gather_here(self.own.opened)
         finally:
             self._replies()
+
+    def weights(self) -> Weights:
+        """See `Ranks`: whole one after another, never all at once."""
+        return _GatheredWeights(self)
 
     def close(self) -> None:
         """Send every other rank home."""
@@ -117,6 +122,14 @@ class TorchrunRanks:
             if "error" in reply.values:
                 raise AhaError(f"rank {rank}: {reply.values['error']}")
         return [unpacked("result", reply) for reply in replies]
+
+
+@dataclass(frozen=True)
+class _GatheredWeights(StreamedWeights):
+    ranks: TorchrunRanks
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        return self.ranks.gathered()
 
 
 def follow(own: LearnerRank, group: dist.ProcessGroup) -> None:

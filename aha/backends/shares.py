@@ -6,17 +6,20 @@ import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from aha.backends.hf import KeptWeights
 from aha.batch import Batch, PolicyBatch, ScoreBatch, micro_batches
 from aha.errors import BadInput
 from aha.learning import loss_function
 from aha.learning.batching import Batching
 from aha.learning.correction import ratio
-from aha.protocols import Head, Loss, Metrics, Outputs
+from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]
 GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all other metrics are sums over a rank's own tokens
@@ -118,6 +121,10 @@ class DividedLearner(Batching, ABC):
     @abstractmethod
     def share_numbers(self, shares: Sequence[Share], of: Model) -> list[Tensor]:
         """Return of each rank the numbers of its trained tokens, in the order of its share."""
+
+    def weights_of(self, path: Path) -> Weights:
+        """See the protocol."""
+        return KeptWeights(load_file(path))
 
     def logprobs(self, batch: Batch, of: Model) -> Tensor:
         """See the protocol."""

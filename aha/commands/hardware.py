@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, cast
 
 from aha.errors import BadInput
@@ -52,13 +53,23 @@ def _setting(text: str, word: str) -> tuple[str, int | str]:
 
 
 @contextmanager
-def machine(hardware: Hardware, compute: Compute, settings: Mapping[str, object], stall_s: float) -> Iterator[Backend | None]:
-    """Yield the backend to run on; None where this process is one that another drives, and its work is done."""
+def machine(
+    hardware: Hardware, compute: Compute, settings: Mapping[str, object], stall_s: float, say: Callable[[str], None]
+) -> Iterator[Backend | None]:
+    """Yield the backend to run on; None where this process is one that another drives, and its work is done. `say` tells a person what a
+    cluster replaced."""
     if hardware.kind == "node":
         from aha.backends.node import joined
 
         with joined(compute, settings, stall_s) as node:
             yield cast("Backend | None", node)
+        return
+    if hardware.kind == "cluster":
+        from aha.backends.ray_cluster import connected
+
+        counts = (hardware.engines, hardware.ranks, hardware.graders)
+        with connected(compute, counts, hardware.address, stall_s, Path.cwd(), say) as cluster:
+            yield cluster
         return
     from aha.backends.laptop import Laptop
 

@@ -53,7 +53,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if arguments.dry_run or hardware.kind == "laptop":
         return _run(chosen, arguments, terminal, None)
     settings = {path: encode(value, Any) for path, value in flatten(chosen.recipe.tree).items()}
-    with machine(hardware, chosen.recipe.compute, settings, arguments.stall_s) as backend:
+    with machine(hardware, chosen.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
         return 0 if backend is None else _run(chosen, arguments, terminal, backend)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aha.pipeline.graph import LINEAGE, Graph, Step
+from aha.pipeline.graph import LINEAGE, Graph, Step, run_stage
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import RunDir
 
@@ -19,6 +19,6 @@ def run(stages: Sequence[tuple[str, Stage]], backend: Backend, rundir: RunDir, o
         return
     for name, stage in stages:
         observer.beat(f"stage {name}")
-        stage.run(backend, rundir, observer)
+        run_stage(stage, backend, rundir, observer)
     if not rundir.finished:
         rundir.finish({"stages": [name for name, _ in stages]})

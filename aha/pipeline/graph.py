@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from aha.codec import decode
 from aha.durable import DOCUMENT, Disk, check_folder, read_file, replace_file, seal, trouble, unseal
-from aha.errors import BadInput, DiskTrouble
+from aha.errors import BadInput, DiskTrouble, RanksRestarted
 from aha.pipeline.digests import SUMS, Digests
 from aha.pipeline.makings import Makings, makings
 from aha.pipeline.references import check_order, references
@@ -93,7 +93,7 @@ class Graph:
             self._note(step.name, begun=step.makings.key)
             observer.beat(f"stage {step.name}")
             if not rundir.finished:
-                step.stage.run(backend, rundir, observer)
+                run_stage(step.stage, backend, rundir, observer)
             if not rundir.finished:
                 rundir.finish({"stage": step.name})
         self.settle(step)
@@ -167,3 +167,13 @@ def read_lineage(folder: Path) -> tuple[str, Makings]:
 
 def _finished(folder: Path) -> bool:
     return (folder / "result.json").exists() and Record(folder).finished
+
+
+def run_stage(stage: Stage, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+    """Run a stage. Where the processes that learn were lost and are started anew, it goes on from its last checkpoint."""
+    while True:
+        try:
+            return stage.run(backend, rundir, observer)
+        except RanksRestarted as error:
+            rundir.notes.append(str(error))
+            observer.beat("ranks of the learner start anew")

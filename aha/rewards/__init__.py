@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from aha.errors import AhaError, BadInput
-from aha.protocols import Backend, Opens, Reward
+from aha.protocols import Backend, Hosts, Opens, Reward
 from aha.redact import clip
 from aha.rewards.accuracy import Accuracy
 from aha.rewards.form import Format
@@ -124,7 +124,8 @@ class Rewards:
 def _opened(part: Weighted, backend: Backend, stack: ExitStack) -> Weighted:
     match part.reward:
         case Opens() as opens:
-            return replace(part, reward=stack.enter_context(opens.open(backend)))
+            opening = backend.host(opens) if isinstance(backend, Hosts) else opens.open(backend)
+            return replace(part, reward=stack.enter_context(opening))
         case _:
             return part
 

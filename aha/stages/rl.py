@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
@@ -17,6 +20,7 @@ from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.executor import ScoringStats
 from aha.sampling.seeds import seed_for
+from aha.stages.ahead import Ahead, Asked
 from aha.stages.ask import GroupSampler
 from aha.stages.counts import at_least_one
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
@@ -40,7 +44,9 @@ class Rl:
     where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
     From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
     A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts.
-    `schedule`: what changes within the run; `late`: what only its last steps have; `probe`: what ends it when a preference is hacked."""
+    `lag`: how many rollouts are sampled ahead, each from weights as many rollouts old; what `schedule` and `late` say then holds for the
+    steps that those weights had. `schedule`: what changes within the run; `late`: what only its last steps have; `probe`: what ends it when
+    a preference is hacked."""
 
     model: str
     problems: Problems
@@ -62,12 +68,17 @@ class Rl:
     schedule: Schedule = Schedule()
     late: Late | None = None
     probe: Probe | None = None
+    lag: int = 0
     seed: int = 0
     save_every: int = 1
     keep_last: int = 2
     keep_every: int | None = None
 
     def __post_init__(self) -> None:
+        if self.lag < 0 or (self.lag and self.probe is not None):
+            raise BadInput(
+                f"lag is {self.lag}: 0 or more, and 0 where a probe looks at the newest weights, since the engine has older ones"
+            )
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
         at_least_one(self, "questions", "minibatches", "steps", "save_every", "keep_last")
@@ -136,34 +147,68 @@ class Rl:
             self._run(*self._open(backend, observer, live), rundir, observer)
 
     def _run(self, sampler: GroupSampler, learner: Learner, rundir: RunDir, observer: Observer) -> None:
-        rollout, step = self._resume(rundir, learner, sampler.engine)
+        def ask(number: int, at_step: int) -> Asked:
+            now = self._sampler_at(sampler, at_step)
+            if self.lag:
+                now = replace(now, heartbeat=partial(ahead.beat, sampler.heartbeat))
+            return self._ask(now, number, self.problems_at(at_step))
+
+        ahead = Ahead(sampler.engine, learner, ask, self.lag, self.most_rollouts - 1)
+        rollout, step = self._resume(rundir, learner, sampler.engine, ahead)
         log = StepLog(rundir, observer, "rollout", self.most_rollouts, self.save_every)
-        while step < self.steps and rollout < self.most_rollouts:
-            log.begin(rollout)
-            clock = _Clock()
-            now = replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
-            groups, kept, rounds = self._ask(now, rollout, self.problems_at(step))
-            clock.lap("ask_s")
-            step, learned = self._learn(learner, kept, now.sampling.temperature, rollout, step, observer)
-            sampler.engine.load(learner.weights(), version=rollout + 1)
-            clock.lap("learn_s")
-            found = self._probe(sampler, rollout, step, rundir)
-            metrics = {"step": float(step), **summarise(groups), **learned, "rounds": float(rounds), **_staleness(groups, rollout)}
-            metrics |= {**self._scheduled(now), **found.metrics, **found.back_to}
-            timings = clock.timings(sum(len(completion.tokens) for group in groups for completion in group.completions))
-            timings |= _judging(sampler.stats, sum(len(group.replies) for group in groups))
-            save = learner.save
-            if isinstance(found.ruling, RollBack):
-                rundir.notes.append(found.ruling.reason)
-                save = rundir.checkpoint(found.ruling.rollout).copy
-            keep, progress = Keep(self.keep_last, self.keep_every, found.best), {"step": step, **found.back_to}
-            due, last = bool(found.metrics), bool(found.back_to) or step == self.steps
-            log.end(rollout, metrics, timings, groups, save=save, progress=progress, keep=keep, due=due, last=last)
-            rollout += 1
-            if found.back_to:
-                return
+        with ahead if self.lag else nullcontext():
+            while step < self.steps and rollout < self.most_rollouts:
+                log.begin(rollout)
+                clock = _Clock()
+                if self.lag and rollout not in ahead.versions:
+                    ahead.publish(rollout, step)
+                asked_at = ahead.versions[ahead.version_of(rollout)].step if self.lag else step
+                asked = ahead.sampled(rollout) if self.lag else ask(rollout, step)
+                clock.lap("ask_s")
+                now = self._sampler_at(sampler, asked_at)
+                step, learned = self._learn(learner, asked.kept, now.sampling.temperature, rollout, step, observer)
+                if self.lag:
+                    ahead.publish(rollout + 1, step)
+                else:
+                    sampler.engine.load(learner.weights(), version=rollout + 1)
+                clock.lap("learn_s")
+                found = self._probe(sampler, rollout, step, rundir)
+                metrics = {"step": float(step), **summarise(asked.groups), **learned, "rounds": float(asked.rounds)}
+                metrics |= {**_staleness(asked.groups, rollout), **self._scheduled(now), **found.metrics, **found.back_to}
+                timings = clock.timings(sum(len(completion.tokens) for group in asked.groups for completion in group.completions))
+                timings |= _judging(sampler.stats, sum(len(group.replies) for group in asked.groups))
+                self._write(log, rollout, step, metrics, timings, asked, found, rundir, ahead)
+                rollout += 1
+                if found.back_to:
+                    return
         if step < self.steps:
             rundir.notes.append(self._unreached(step, rundir))
+
+    def _write(
+        self,
+        log: StepLog,
+        rollout: int,
+        step: int,
+        metrics: Metrics,
+        timings: Metrics,
+        asked: Asked,
+        found: Finding,
+        rundir: RunDir,
+        ahead: Ahead,
+    ) -> None:
+        """A rollout is done: its line, its groups and, where one is due, a checkpoint."""
+        save: Callable[[Path], None] = partial(ahead.save, version=rollout + 1)
+        if isinstance(found.ruling, RollBack):
+            rundir.notes.append(found.ruling.reason)
+            save = rundir.checkpoint(found.ruling.rollout).copy
+        keep = Keep(self.keep_last, self.keep_every, found.best)
+        progress = {"step": step, **found.back_to, **ahead.progress(rollout + 1)}
+        due, last = bool(found.metrics), bool(found.back_to) or step == self.steps
+        log.end(rollout, metrics, timings, asked.groups, save=save, progress=progress, keep=keep, due=due, last=last)
+
+    def _sampler_at(self, sampler: GroupSampler, step: int) -> GroupSampler:
+        """The sampler of a rollout that begins with this step."""
+        return replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
 
     def _unreached(self, step: int, rundir: RunDir) -> str:
         """Return why the run ends before its last optimizer step."""
@@ -180,7 +225,7 @@ class Rl:
         learner = backend.learner(self.model, self.optim, reference=self.loss.needs_reference)
         return GroupSampler(engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat), learner
 
-    def _resume(self, rundir: RunDir, learner: Learner, engine: Engine) -> tuple[int, int]:
+    def _resume(self, rundir: RunDir, learner: Learner, engine: Engine, ahead: Ahead) -> tuple[int, int]:
         """The rollout to go on with and the optimizer steps done; a run that was rolled back is over."""
         resumed = rundir.resume()
         if resumed is None:
@@ -188,10 +233,11 @@ class Rl:
         if ROLLED_BACK in resumed.progress:
             return self.most_rollouts, self.steps
         learner.load(resumed.folder)
+        ahead.restore(resumed.folder, resumed.progress)
         engine.load(learner.weights(), version=resumed.rollout + 1)
         return resumed.rollout + 1, int(resumed.progress["step"])
 
-    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> tuple[list[Group], list[Group], int]:
+    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> Asked:
         """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
         groups: list[Group] = []
         kept: list[Group] = []
@@ -202,7 +248,7 @@ class Rl:
             kept += self.filter.keep(asked)[0]
             if len(kept) >= self.questions:
                 break
-        return groups, kept[: self.questions], round + 1
+        return Asked(groups, kept[: self.questions], round + 1)
 
     def _learn(
         self, learner: Learner, groups: Sequence[Group], temperature: float, rollout: int, step: int, observer: Observer

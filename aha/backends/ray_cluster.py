@@ -1,0 +1,307 @@
+"""A Ray cluster behind the seams: engines, ranks of a learner and graders as actors; what dies is replaced and asked again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+from ray.util.placement_group import placement_group
+
+from aha.backends.laptop import Laptop
+from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner
+from aha.backends.ray_actors import GraderProcess, RankProcess, to_arrays
+from aha.backends.ray_machines import MEET_S, POLL_S, Machines, StoredWeights, fetched, first_line
+from aha.errors import BadInput, RanksRestarted, WorkerLost
+from aha.protocols import Adam, Ask, Compute, Engine, Head, Learner, Opens, Reward, Sampling, Weights
+from aha.types import Abstained, Completion, Problem, Reply
+
+
+class ClusterEngine:
+    """Implements `protocols.Engine` on several processes, each with its part of the prompts."""
+
+    def __init__(self, machines: Machines, laptop: Laptop, model: str, processes: int) -> None:
+        self._machines, self._laptop, self._model = machines, laptop, model
+        self._number = machines.next_number()
+        self._weights: StoredWeights | None = None
+        self._version = 0
+        self._at: dict[int, Any] = {}  # the process that has this engine, by its place
+        self._places = range(processes)
+        weakref.finalize(self, _let_go, machines, self._number)
+        self._everywhere(self._ready)
+
+    def load(self, weights: Weights, version: int) -> None:
+        """See the protocol: by way of the object store, which every engine reads them from."""
+        self._weights = weights if isinstance(weights, StoredWeights) else StoredWeights(ray.put(to_arrays(iter(weights))))
+        self._version = version
+        self._everywhere(self._load)
+
+    def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
+        """See the protocol. An engine that dies is replaced and asked again what it had not answered: no group is lost or told twice."""
+        engines = len(self._places)
+        left = [dict.fromkeys(range(place, len(asks), engines)) for place in self._places]
+        streams = {place: self._ask(place, asks, left[place], sampling) for place in self._places if left[place]}
+        deadline = time.monotonic() + self._machines.limit_s
+        while streams:
+            ready, _ = ray.wait([stream for stream, _ in streams.values()], num_returns=1, timeout=POLL_S)
+            if not ready and time.monotonic() > deadline:
+                self._machines.stalled("engines sample")
+            for place in [place for place, (stream, _) in streams.items() if stream in ready]:
+                stream, prompts = streams[place]
+                try:
+                    index, completions = fetched(next(stream), self._machines.limit_s)
+                except StopIteration:
+                    del streams[place]
+                    assert not left[place], f"engine {place} ended with {len(left[place])} prompts unanswered"
+                    continue
+                except RayActorError as error:
+                    self._machines.engine_died(place, self._at[place], error)
+                    streams[place] = self._ask(place, asks, left[place], sampling)
+                    continue
+                deadline = time.monotonic() + self._machines.limit_s
+                del left[place][prompts[index]]
+                yield prompts[index], completions
+
+    def _ask(self, place: int, asks: Sequence[Ask], prompts: Mapping[int, None], sampling: Sampling) -> tuple[Any, list[int]]:
+        """The stream of an engine's groups, and which of all prompts each of its own is."""
+        self._surely(place, self._ready)
+        own = list(prompts)
+        call = self._at[place].generate.options(num_returns="streaming")
+        return call.remote(self._number, [asks[prompt] for prompt in own], sampling), own
+
+    def _everywhere(self, call: Callable[[int], None]) -> None:
+        for place in self._places:
+            self._surely(place, call)
+
+    def _surely(self, place: int, call: Callable[[int], None]) -> None:
+        """Call until a process outlives the call; each one that dies is replaced."""
+        while True:
+            actor = self._machines.engine_process(place)
+            try:
+                return call(place)
+            except RayActorError as error:
+                self._machines.engine_died(place, actor, error)
+
+    def _ready(self, place: int) -> None:
+        """Open this engine in the process that stands in a place now, with its weights, where it is not there yet."""
+        actor = self._machines.engine_process(place)
+        if self._at.get(place) is not actor:
+            self._machines.wait([actor.open.remote(self._number, self._laptop, self._model)], f"engine {place} opens")
+            self._at[place] = actor
+            if self._weights is not None:
+                self._load(place)
+
+    def _load(self, place: int) -> None:
+        """Load the weights where the engine is; where it is not, opening it loads them."""
+        assert self._weights is not None
+        if self._at.get(place) is self._machines.engine_process(place):
+            call = self._at[place].load.remote(self._number, self._weights.reference, self._version)
+            self._machines.wait([call], f"engine {place} loads weights")
+        else:
+            self._ready(place)
+
+
+def _let_go(machines: Machines, number: int) -> None:
+    """Nobody asks this engine any more."""
+    for name, actor in machines.alive.items():
+        if name.startswith("engine ") and ray.is_initialized():
+            actor.close.remote(number)
+
+
+class RayRanks:
+    """Implements `Ranks` with actors. A rank that dies takes its part of the moments with it: all are started anew, and the run goes on
+    from its last checkpoint (RanksRestarted)."""
+
+    def __init__(self, machines: Machines, laptop: Laptop, bundles: Sequence[int]) -> None:
+        self._machines, self._laptop, self._bundles = machines, laptop, bundles
+        self._actors: list[Any] = []
+
+    @property
+    def size(self) -> int:
+        """How many ranks there are."""
+        return len(self._bundles)
+
+    def open(self, settings: LearnerSettings) -> LearnerFacts:
+        """See `Ranks`."""
+        with self._restarting():
+            if not self._actors:
+                self._meet()
+            facts: LearnerFacts = self._machines.wait([actor.open.remote(settings) for actor in self._actors], "opening a learner")[0]
+            return facts
+
+    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """See `Ranks`."""
+        with self._restarting():
+            calls = [actor.call.remote(method, given) for actor, given in zip(self._actors, arguments, strict=True)]
+            return self._machines.wait(calls, f"ranks of the learner are at {method}")
+
+    def weights(self) -> StoredWeights:
+        """See `Ranks`: put into the object store by rank 0, and read there by whoever wants them."""
+        with self._restarting():
+            found = self._machines.wait([actor.publish.remote() for actor in self._actors], "gathering weights")[0]
+            return StoredWeights(found[0])
+
+    def _meet(self) -> None:
+        for rank, bundle in enumerate(self._bundles):
+            self._actors.append(self._machines.start(RankProcess, f"rank {rank}", bundle, self._laptop, rank, self.size))
+        address = self._machines.wait([self._actors[0].address.remote()], "starting ranks")[0]
+        self._machines.wait([actor.join.remote(address) for actor in self._actors], "ranks meet")
+
+    @contextmanager
+    def _restarting(self) -> Iterator[None]:
+        try:
+            yield
+        except (RayActorError, WorkerLost) as error:
+            for rank in range(self.size):
+                self._machines.stop(f"rank {rank}")
+            self._actors = []
+            self._machines.replaced("a rank", error)
+            raise RanksRestarted(f"a rank of the learner died ({first_line(error)}): the run goes on from its last checkpoint") from error
+
+
+class RemoteReward:
+    """A reward that processes of the cluster compute, each call one of them; one that dies is replaced and asked again."""
+
+    def __init__(self, machines: Machines, laptop: Laptop, opens: Opens[Reward], names: Sequence[tuple[str, int]]) -> None:
+        self._machines, self._laptop, self._opens, self._names = machines, laptop, opens, names
+        self._actors = [self._start(number) for number in range(len(names))]
+        self._next, self._replacing = 0, threading.Lock()
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        """Return one value a reply. Any thread may call."""
+        number = self._next = (self._next + 1) % len(self._actors)
+        while True:
+            actor = self._actors[number]
+            try:
+                values: list[float | Abstained] = self._machines.wait([actor.score.remote(problem, list(replies))], "graders judge")[0]
+                return values
+            except RayActorError as error:
+                with self._replacing:
+                    if self._actors[number] is actor:  # else another thread has replaced it already
+                        self._machines.replaced(self._names[number][0], error)
+                        self._actors[number] = self._start(number)
+
+    def close(self) -> None:
+        """End its processes."""
+        for name, _ in self._names:
+            self._machines.stop(name)
+
+    def _start(self, number: int) -> Any:
+        name, bundle = self._names[number]
+        return self._machines.start(GraderProcess, name, bundle, self._laptop, self._opens)
+
+
+@dataclass(frozen=True)
+class Cluster(Laptop):
+    """A backend whose engines, learners and graders are processes of a Ray cluster. `counts`: engines, ranks and graders."""
+
+    machines: Machines | None = field(default=None, compare=False, repr=False)
+    counts: tuple[int, int, int] = (1, 1, 0)
+    ranks: RayRanks | None = field(default=None, compare=False, repr=False)
+
+    def engine(self, model: str) -> Engine:
+        """One for all who ask on this model: its processes are the cluster's engines."""
+        assert self.machines is not None
+        return ClusterEngine(self.machines, self._plain, model, self.counts[0])
+
+    def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
+        """Trains on all ranks. One learner at a time: the one before is let go of."""
+        assert self.ranks is not None
+        return MeshLearner(self.ranks, LearnerSettings(model, optim, reference, head), self.compute)
+
+    @contextmanager
+    def host(self, opens: Opens[Reward]) -> Iterator[Reward]:
+        """Open a reward on the graders; here where the cluster has none."""
+        assert self.machines is not None
+        engines, ranks, graders = self.counts
+        if not graders:
+            with opens.open(self) as here:
+                yield here
+            return
+        names = [(f"grader {number} of {type(opens).__name__}", engines + ranks + number) for number in range(graders)]
+        reward = RemoteReward(self.machines, self._plain, opens, names)
+        try:
+            yield reward
+        finally:
+            reward.close()
+
+    @property
+    def _plain(self) -> Laptop:
+        """What a process of the cluster opens its own part with."""
+        return Laptop(self.compute)
+
+
+@contextmanager
+def connected(
+    compute: Compute, counts: tuple[int, int, int], address: str, limit_s: float, folder: Path, say: Callable[[str], None]
+) -> Iterator[Cluster]:
+    """Connect to the cluster at an address, or start one on this machine, and make room for the processes. BadInput where there is none, or
+    where it has too little."""
+    engines, ranks, wanted = counts[0], counts[1], sum(counts)
+    _init(address, wanted)
+    try:
+        gpus = gpus_each(compute, engines + ranks)
+        bundles = [{"CPU": 1.0, **({"GPU": gpus} if gpus and number < engines + ranks else {})} for number in range(wanted)]
+        group = placement_group(bundles, strategy="PACK")
+        if not group.wait(MEET_S):
+            has = ray.cluster_resources().get("CPU", 0.0)
+            raise BadInput(
+                f"--hardware cluster: {wanted} processes want a core each, and the cluster has {has:g}, or they are taken; ask for fewer"
+            )
+        machines = Machines(compute, group, limit_s, folder, say, gpus)
+        try:
+            laptop = Laptop(compute)
+            yield Cluster(compute, machines=machines, counts=counts, ranks=RayRanks(machines, laptop, range(engines, engines + ranks)))
+        finally:
+            machines.close()
+    finally:
+        ray.shutdown()
+
+
+def _init(address: str, wanted: int) -> None:
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if not address:
+        ray.init(num_cpus=max(wanted, os.cpu_count() or 1), include_dashboard=False, **quiet)
+        return
+    _answers(address)
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise BadInput(
+            f"--hardware cluster: no Ray cluster answers at {address} ({first_line(error)}); start one with `ray start --head`"
+        ) from None
+
+
+def _answers(address: str) -> None:
+    """BadInput where nothing listens at an address of the form host:port, which Ray itself would try for a minute."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=MEET_S).close()
+    except OSError as error:
+        raise BadInput(
+            f"--hardware cluster: no Ray cluster answers at {address} ({error.strerror or error}); start one with `ray start --head`"
+        ) from None
+
+
+def gpus_each(compute: Compute, processes: int) -> float:
+    """Return how many GPUs each engine and rank has: one, or none where the cluster has none or the CPU is asked for."""
+    there = ray.cluster_resources().get("GPU", 0.0)
+    asked = compute.device.startswith("cuda") or (compute.device == "auto" and there > 0)
+    if asked and there < processes:
+        raise BadInput(
+            f"--hardware cluster: {processes} engines and ranks want a GPU each, and the cluster has {there:g}; ask for fewer, or for "
+            "--compute.device cpu"
+        )
+    return 1.0 if asked else 0.0

@@ -1,0 +1,131 @@
+"""A Ray cluster on this machine: two engines, a learner on two ranks and a grader are what one process is, and what dies is replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ray", reason="needs the extra cluster: pip install 'aha[cluster]'")
+
+import ray
+
+from aha.backends.ray_cluster import Cluster, connected, gpus_each
+from aha.errors import BadInput
+from aha.pipeline import run as run_stages
+from aha.protocols import Compute
+from aha.rundir import RunDir, describe
+from aha.stages.rl import Rl
+from tests.stages.small import Watching, fresh, ran, stage
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+COMPUTE = Compute(device="cpu", threads=1)
+
+
+@dataclass
+class Said:
+    lines: list[str] = field(default_factory=list)
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+
+
+SAID = Said()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with connected(COMPUTE, (2, 2, 1), "", 300.0, tmp_path_factory.mktemp("cluster"), SAID) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Rl:
+    return replace(stage(fresh(tmp_path_factory.mktemp("fresh") / "model")), steps=8)
+
+
+def ran_on(cluster: Cluster, rl: Rl, root: Path) -> RunDir:
+    rundir = RunDir.open(root, describe("test", {}, seeds={}, argv=()))
+    try:
+        run_stages([("rl", rl)], cluster, rundir, Watching())
+    finally:
+        rundir.close()
+    return rundir
+
+
+def sampled(rundir: RunDir, rollout: int) -> list[tuple[str, list[tuple[int, tuple[int, ...]]]]]:
+    groups = rundir.groups(rollout)
+    return [(group.problem.id, [(each.version, tuple(each.tokens)) for each in group.completions]) for group in groups]
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
+    cluster: Cluster, small: Rl, tmp_path: Path, lag: int
+) -> None:
+    rl = replace(small, lag=lag)
+    _, alone = ran(rl, tmp_path / "alone")
+    together = ran_on(cluster, rl, tmp_path / "together")
+    assert [line["rollout"] for line in together.metrics()] == [0, 1, 2, 3]
+    assert sampled(together, 0) == sampled(alone, 0)  # the same weights: the same tokens
+    for rollout in range(4):
+        ours, theirs = sampled(together, rollout), sampled(alone, rollout)
+        assert [problem for problem, _ in ours] == [problem for problem, _ in theirs]
+        assert {version for _, replies in ours for version, _ in replies} == {max(0, rollout - lag)}
+    assert together.metrics()[0]["loss"] == pytest.approx(alone.metrics()[0]["loss"], abs=1e-5)
+
+
+def test_processes_that_are_killed_are_replaced_and_no_group_is_lost_or_doubled(cluster: Cluster, small: Rl, tmp_path: Path) -> None:
+    assert cluster.machines is not None
+    machines, over, kills = cluster.machines, threading.Event(), list[str]()
+
+    def kill() -> None:
+        for name in ("engine 0", "rank 1", "engine 1"):
+            while not over.wait(2.0):
+                if (actor := machines.alive.get(name)) is not None:
+                    os.kill(ray.get(actor.pid.remote(), timeout=60.0), signal.SIGKILL)
+                    kills.append(name)
+                    break
+
+    thread, rl = threading.Thread(target=kill), replace(small, steps=60, lag=1)
+    thread.start()
+    try:
+        rundir = ran_on(cluster, rl, tmp_path / "killed")
+    finally:
+        over.set()
+        thread.join(timeout=60.0)
+    rollouts = [int(line["rollout"]) for line in rundir.metrics()]
+    assert rollouts == list(range(len(rollouts))) and rundir.metrics()[-1]["step"] == 60.0
+    for rollout in rollouts:
+        problems = [problem for problem, _ in sampled(rundir, rollout)]
+        assert len(problems) == len(set(problems)) == rl.questions
+    assert kills and len([line for line in SAID.lines if "another takes its place" in line]) >= len(kills)
+
+
+def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, small: Rl) -> None:
+    learner = cluster.learner(small.model, small.optim, reference=False)
+    kept = learner.weights().kept()
+    before = kept.digest()
+    batch = learner.text_batch([[3, 4, 5, 6], [7, 8, 9]])
+    from aha.objectives.losses import CrossEntropy
+
+    learner.update(batch, CrossEntropy())
+    assert kept.digest() == before != learner.weights().digest()
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    refused = pytest.raises(BadInput, match=r"no Ray cluster answers at 127.0.0.1:1 \(Connection refused\)")
+    with refused, connected(COMPUTE, (1, 1, 0), "127.0.0.1:1", 60.0, tmp_path, SAID):
+        pass
+
+
+def test_more_gpus_than_there_are_is_one_line(cluster: Cluster) -> None:
+    with pytest.raises(BadInput, match="3 engines and ranks want a GPU each, and the cluster has 0"):
+        gpus_each(Compute(device="cuda"), 3)

@@ -1,0 +1,32 @@
+"""What `--hardware` takes, and what it refuses in one line before anything is loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from aha.commands.hardware import Hardware, read_hardware
+from aha.errors import BadInput
+
+
+def test_a_machine_is_named_with_its_settings() -> None:
+    assert read_hardware("laptop") == Hardware()
+    assert read_hardware("node").kind == "node"
+    assert read_hardware(" cluster( engines=2, ranks = 3,graders=0,address=ray://a:1 ) ") == Hardware("cluster", 2, 3, 0, "ray://a:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("cloud", "it is laptop"),
+        ("cluster(engines=0)", "engines is '0': it is a number, 1 or more"),
+        ("cluster(engines=two)", "engines is 'two'"),
+        ("cluster(gpus=2)", "'gpus=2' is no setting of it"),
+        ("cluster(engines)", "'engines' is no setting of it"),
+        ("node(ranks=2)", "node has no settings"),
+        ("cluster(engines=2", "it is laptop"),
+    ],
+)
+def test_what_is_no_machine_is_refused(text: str, seen: str) -> None:
+    with pytest.raises(BadInput, match=r"--hardware") as refusal:
+        read_hardware(text)
+    assert seen in str(refusal.value) and "\n" not in str(refusal.value)
