@@ -269,8 +269,9 @@ def _chosen(path: str, leaf: Leaf, text: str) -> object:
     kinds = {kind.__name__: kind for kind in _members(leaf.annotation) if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
     if not kinds:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
-    wanted = text.replace("-", "").replace("_", "").lower()
-    named = [kind for name, kind in kinds.items() if name.lower() == wanted]
+    name = text.replace("-", "").replace("_", "").lower()
+    field = path.rpartition(".")[2].replace("_", "").lower()
+    named = [kind for known, kind in kinds.items() if known.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
     if not named:
         raise BadInput(f"--{path} {text}: it takes one of {', '.join(kinds)}")
     try:

@@ -195,7 +195,30 @@ class FewShot:
         return asked, Message("assistant", replace(inner, prefilled=False).write(shot.thought, shot.answer).strip())
 
 
-Template = R1Zero | Short | Instruct | Delimited | FewShot
+@dataclass(frozen=True)
+class ChatTemplate:
+    """The model's own chat template without a word of ours, as published benchmarks ask (R1's release notes): the prompt is the user's only
+    turn. The answer is all that is visible after the thought.
+
+    `prefilled`: the prompt opens the thought."""
+
+    prefilled: bool = False
+
+    def prompt(self, question: str) -> Conversation:
+        return Conversation((Message("user", question),))
+
+    def write(self, thought: str, answer: str) -> str:
+        """The reply that `read` takes apart into these two."""
+        opening = "" if self.prefilled else THINK
+        return f"{opening}\n{thought}\n{END_THINK}\n\n{answer}" if thought or self.prefilled else answer
+
+    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+        """The reply in `text`, which is what was sampled without the stop token: its text is what is visible, apart from the thought."""
+        visible, thought = apart(THINK + text if self.prefilled else text)
+        return Reply(visible, thought, visible, tokens, finished)
+
+
+Template = R1Zero | Short | Instruct | Delimited | FewShot | ChatTemplate
 
 
 def prompt_after(template: Template, before: Sequence[Message], question: str) -> str | Conversation:

@@ -8,15 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
+from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.evals.claims import Claim, claim, fewer_steps
-from aha.evals.measurement import Sample, by_problem
-from aha.evals.records import read_samples
-from aha.evals.scores import Interval
-from aha.evals.tiny_world import GENERAL, REASONING, Shown
-from aha.evals.tiny_world import by_problem as by_prompt
+from aha.evals.comparison import by_problem
+from aha.evals.intervals import Interval
+from aha.evals.samples import GradedSample, read_samples
 from aha.evals.voting import cons_at_k
 from aha.rundir import Record
-from aha.stages.world import read_shown
+from aha.rundir.evaluations import evaluation_names
 from aha.types import Abstained
 
 COUNTDOWN = ("countdown",)
@@ -30,22 +29,22 @@ class Arm:
 
     folders: Mapping[str, Path]
 
-    def shown(self, stage: str, domains: Sequence[str], measure: str = "value") -> list[float]:
-        """A measure of the stage's model in the tiny world, by problem."""
-        path = self.folders[f"measure-{stage}"] / "evals" / "tiny-world.jsonl.gz"
-        return by_prompt([each for each in read_shown(path) if each.domain in domains], measure)
+    def world(self, stage: str, domains: Sequence[str], measure: str = "grade") -> list[float]:
+        """Return a measure of the stage's model in the tiny world, by problem; `grade`: how right, from 0 to 1."""
+        samples = read_samples(self.folders[f"measure-{stage}"] / "evals" / "tiny-world")
+        return _means([sample for sample in samples if sample.category in domains], measure)
 
-    def curve(self, measure: Callable[[list[Sample]], float]) -> tuple[list[float], list[float]]:
-        """Of the base and of zero, by problem of countdown."""
+    def curve(self, measure: Callable[[list[GradedSample]], float]) -> tuple[list[float], list[float]]:
+        """Return a measure of the base and of zero, by problem of countdown."""
         evals = self.folders["curve"] / "evals"
-        files = (evals / "base.jsonl.gz", next(iter(evals.glob("*-zero.jsonl.gz"))))
-        base, zero = ([measure(group) for group in by_problem(read_samples(path))] for path in files)
-        return base, zero
+        zero = next(name for name in evaluation_names(evals) if name.endswith("-zero"))
+        first, last = ([measure(several) for several in by_problem(read_samples(evals / name)).values()] for name in ("base", zero))
+        return first, last
 
     def equal(self, which: str) -> list[float]:
-        """pass@1 by problem, of the student that was taught or of the one left to RL, where both had cost the same."""
-        replies: list[Shown] = read_shown(self.folders["equal"] / "evals" / f"{which}.jsonl.gz")
-        return by_prompt(each for each in replies if each.domain in COUNTDOWN)
+        """Return pass@1 by problem, of the student that was taught or of the one left to RL, where both had cost the same."""
+        samples = read_samples(self.folders["equal"] / "evals" / which)
+        return _means([sample for sample in samples if sample.category in COUNTDOWN], "grade")
 
     def accuracy(self, stage: str) -> tuple[list[list[float]], int]:
         """Of each rollout the shares of right replies by group; and the optimizer steps of a rollout."""
@@ -61,7 +60,7 @@ def claims(arms: Sequence[Arm]) -> list[Claim]:
 
 
 def _zero(arms: Sequence[Arm]) -> list[Claim]:
-    def risen(measure: Callable[[list[Sample]], float]) -> list[list[float]]:
+    def risen(measure: Callable[[list[GradedSample]], float]) -> list[list[float]]:
         return [_less(*arm.curve(measure)) for arm in arms]
 
     votes = [_less(arm.curve(_right)[1], arm.curve(_cons)[1]) for arm in arms]
@@ -88,8 +87,8 @@ def _cold_start(arms: Sequence[Arm]) -> list[Claim]:
         tuple(gap.value for gap in gaps),
     )
     domains = tuple(REASONING)  # on countdown alone zero is paid for the form, and keeps it
-    kept = [_less(arm.shown("zero", domains, "form"), arm.shown("dev1", domains, "form")) for arm in arms]
-    one = [_less(arm.shown("zero", domains, "consistency"), arm.shown("dev1", domains, "consistency")) for arm in arms]
+    kept = [_less(arm.world("zero", domains, "form/reasoning"), arm.world("dev1", domains, "form/reasoning")) for arm in arms]
+    one = [_less(arm.world("zero", domains, "consistency/reasoning"), arm.world("dev1", domains, "consistency/reasoning")) for arm in arms]
     return [
         sooner,
         claim("Cold start: the form is kept", "readable (2.3.1)", "Dev1 - zero, replies in form, all reasoning", kept),
@@ -99,8 +98,8 @@ def _cold_start(arms: Sequence[Arm]) -> list[Claim]:
 
 def _language(arms: Sequence[Arm]) -> list[Claim]:
     domains = tuple(REASONING)
-    consistent = [arm.shown("dev2", domains, "consistency") for arm in arms]
-    lost = [_less(arm.shown("no-language", domains), arm.shown("dev2", domains)) for arm in arms]
+    consistent = [arm.world("dev2", domains, "consistency/reasoning") for arm in arms]
+    lost = [_less(arm.world("no-language", domains), arm.world("dev2", domains)) for arm in arms]
     return [
         claim("Language reward: consistent", "stays near 1 (nature B.6)", "Dev2's consistency - 0.97", consistent, -0.97),
         claim("Language reward: little is lost", "slightly lower (2.3.2)", "Dev2 - without it, pass@1, + 0.03", lost, 0.03),
@@ -112,11 +111,11 @@ def _stages(arms: Sequence[Arm]) -> list[Claim]:
     general, reasoning = tuple(GENERAL), tuple(REASONING)
     found = []
     for (before, was), (after, now) in pairwise(order):
-        risen = [_less(arm.shown(before, general), arm.shown(after, general)) for arm in arms]
+        risen = [_less(arm.world(before, general), arm.world(after, general)) for arm in arms]
         found.append(claim(f"Instructions: {now} above {was}", PATTERN, f"{now} - {was}, instruction score", risen))
-    fallen = [_less(arm.shown("dev1", COUNTDOWN), arm.shown("zero", COUNTDOWN)) for arm in arms]
-    regained = [_less(arm.shown("dev1", reasoning), arm.shown("dev2", reasoning)) for arm in arms]
-    whole = [_less(arm.shown("zero", COUNTDOWN), arm.shown("r1", COUNTDOWN)) for arm in arms]
+    fallen = [_less(arm.world("dev1", COUNTDOWN), arm.world("zero", COUNTDOWN)) for arm in arms]
+    regained = [_less(arm.world("dev1", reasoning), arm.world("dev2", reasoning)) for arm in arms]
+    whole = [_less(arm.world("zero", COUNTDOWN), arm.world("r1", COUNTDOWN)) for arm in arms]
     return [
         *found,
         claim("Reasoning: Dev1 below Zero", "AIME 77.9, 59.0 (nature Table 3)", "Zero - Dev1, pass@1", fallen),
@@ -128,6 +127,14 @@ def _stages(arms: Sequence[Arm]) -> list[Claim]:
 def _distilled(arms: Sequence[Arm]) -> Claim:
     beaten = [_less(arm.equal("rl"), arm.equal("distilled")) for arm in arms]
     return claim("Distilling beats RL on the student", "47.0 to 72.6 (Table 6)", "distilled - RL at equal compute, pass@1", beaten)
+
+
+def _means(samples: Sequence[GradedSample], measure: str) -> list[float]:
+    """Return the mean of a measure over each problem's samples."""
+    return [
+        fmean((sample.grade or 0.0) if measure == "grade" else sample.measure(measure) for sample in several)
+        for several in by_problem(samples).values()
+    ]
 
 
 def _less(before: Sequence[float], after: Sequence[float]) -> list[float]:
@@ -144,21 +151,21 @@ def _share(scores: Sequence[object]) -> float:
     return fmean(values) if values else 0.0
 
 
-def _right(group: list[Sample]) -> float:
-    return fmean(each.right for each in group)
+def _right(group: list[GradedSample]) -> float:
+    return fmean(sample.right for sample in group)
 
 
-def _cons(group: list[Sample]) -> float:
-    return float(cons_at_k([each.vote for each in group], [each.right for each in group]))
+def _cons(group: list[GradedSample]) -> float:
+    return float(cons_at_k([sample.claim for sample in group], [sample.right for sample in group]))
 
 
-def _length(group: list[Sample]) -> float:
-    return fmean(each.tokens for each in group)
+def _length(group: list[GradedSample]) -> float:
+    return fmean(sample.measure("length") for sample in group)
 
 
-def _reflection(group: list[Sample]) -> float:
-    return fmean(each.reflection for each in group)
+def _reflection(group: list[GradedSample]) -> float:
+    return fmean(sample.measure("reflection") for sample in group)
 
 
-def _mixing(group: list[Sample]) -> float:
-    return fmean(each.mixing for each in group)
+def _mixing(group: list[GradedSample]) -> float:
+    return fmean(sample.measure("mixing") for sample in group)

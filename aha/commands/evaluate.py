@@ -1,68 +1,115 @@
-"""`aha eval`: a benchmark's numbers for a model."""
+"""`aha eval`: one or several benchmarks, asked or read from files. What is heavy is loaded when the command runs."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aha.backends.laptop import Laptop
-from aha.commands.interrupts import Interrupts
+from aha.commands import offline
+from aha.commands.arguments import check_model, check_model_or_server, read_settings
+from aha.commands.command import Command
+from aha.commands.rating import Rater, rater
 from aha.commands.terminal import Terminal
-from aha.evals.measurement import Measurement, by_problem, measure_samples, verdicts_by_problem
-from aha.evals.records import write_samples
-from aha.evals.rivals import Rival, against, in_words, read_rival, saved_result
-from aha.protocols import Compute
-from aha.settings import override
-from aha.stages.evaluate import Evaluate
+from aha.errors import BadInput
+from aha.protocols import is_endpoint
+
+if TYPE_CHECKING:
+    from aha.evals.benchmark import Benchmark
+
+JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
+OLD_SETTINGS = {"samples": "k"}  # that 0.1 knew by another name
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What to measure, and where its samples go (nowhere, where it is None). `against`: a model, or a file of judged samples."""
+class JudgeOptions:
+    """`judge`: who judges, None: nobody. `baseline`: whose answers the model's are compared with; empty: those in the data. `estimate`:
+    only say what judging would cost."""
 
-    benchmark: str
+    judge: str | None = None
+    baseline: tuple[Path, ...] = ()
+    estimate: bool = False
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What the command line names. `out`: where everything is kept; None: in a folder named after the model, but for problems that are
+    generated, which are kept nowhere. `against`: a model, or what `aha eval` saved of one."""
+
+    benchmarks: tuple[Benchmark, ...]
     model: str
+    data: str | None = None
+    out: Path | None = None
+    lm_eval: Path | None = None
     settings: tuple[tuple[str, str], ...] = ()
-    record: Path | None = None
     against: str | None = None
+    judge: JudgeOptions = JudgeOptions()
+    rater: Rater | None = None
 
 
-def evaluate(asked: Asked, terminal: Terminal) -> int:
-    """Prints pass@1 with its interval and what stands beside it; the settings are those of the stage `Evaluate`."""
-    tree = {"evaluate": Evaluate(asked.model, asked.benchmark, curve_problems=0), "compute": Compute()}
-    changed = override(tree, asked.settings)
-    stage, compute = changed["evaluate"], changed["compute"]
-    assert isinstance(stage, Evaluate) and isinstance(compute, Compute)
-    problems = [problem.id for problem in stage.held_out()]
-    path = saved_result(asked.against, stage.benchmark) if asked.against else None
-    rival = read_rival(asked.against, path) if asked.against and path else None
-    if rival is not None:
-        rival.check(problems)
-    backend = Laptop(compute)
-    with Interrupts() as interrupts:
-        verdicts, measured = _measured(stage, backend, interrupts, asked.record)
-        result = {"benchmark": stage.benchmark, "model": stage.model, **measured.to_json()}
-        if asked.against and rival is None:
-            rival = Rival(asked.against, _measured(replace(stage, model=asked.against), backend, interrupts, None)[0])
-    beside = against(verdicts, rival, seed=stage.seed) if rival is not None else None
-    if terminal.json:
-        print(json.dumps(result | ({"against": beside} if beside else {}), ensure_ascii=False))
-        return 0
-    for name, value in result.items():
-        terminal.say(f"{name:14}{value if not isinstance(value, float) else f'{value:.4g}'}")
-    if beside is not None:
-        terminal.say(in_words(stage.model, beside))
-    return 0
+def flags(parser: ArgumentParser) -> None:
+    """What is measured, of which model, and where it is kept."""
+    parser.add_argument("benchmark", metavar="BENCHMARK", nargs="+")
+    parser.add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep samples and results here, and go on from there")
+    parser.add_argument("--record", dest="out", type=Path, help=SUPPRESS)  # what 0.1 called it for countdown
+    parser.add_argument("--against", metavar="MODEL|RESULT", help="another model, or what was saved of one: a paired comparison")
+    parser.add_argument("--lm-eval", type=Path, metavar="FILE", help="the results in lm-evaluation-harness's form too")
+    parser.add_argument("--judge", metavar="JUDGE", help="who judges what only a model can: http://host/v1#name, a folder or hub name")
+    parser.add_argument(
+        "--baseline-answers", type=Path, nargs="+", metavar="FILE", help="with --judge: the baseline's answers (those in the data)"
+    )
+    parser.add_argument("--estimate", action="store_true", help="with --judge: say what judging would cost, and ask nobody")
+    offline.flags(parser)
 
 
-def _measured(stage: Evaluate, backend: Laptop, interrupts: Interrupts, record: Path | None) -> tuple[dict[str, list[bool]], Measurement]:
-    """The verdicts of each problem's samples, and the measurement."""
-    tokenizer = backend.tokenizer(stage.model)
-    with stage.live(backend) as live:
-        samples = stage.ask(backend.engine(stage.model), tokenizer, stage.held_out(), stage.k, interrupts, live=live)
-    if record is not None:
-        write_samples(record, samples)
-    groups = by_problem(samples)
-    verdicts = {group[0].problem: of_problem for group, of_problem in zip(groups, verdicts_by_problem(samples), strict=True)}
-    return verdicts, measure_samples(samples, stage.seed)
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print each benchmark's numbers."""
+    names: list[str] = arguments.benchmark
+    if len(names) == 1 and offline.is_meant(names[0], arguments):
+        arguments.benchmark = names[0]
+        return offline.run(arguments, rest, terminal)
+    from aha.evals.benchmarks import benchmark
+    from aha.evals.comparison import saved_samples
+    from aha.evals.loading import check_source
+
+    benchmarks = tuple(map(benchmark, names))
+    if arguments.model is None:
+        raise BadInput(f"{names[0]}: it asks a model; give one with --model FOLDER")
+    models = [arguments.model]
+    if arguments.against is not None and any(saved_samples(arguments.against, chosen.name) is None for chosen in benchmarks):
+        models.append(arguments.against)
+    for model in models:
+        check_model_or_server(model)
+    judge = _judge_options(arguments, benchmarks)
+    data = None if arguments.data is None else str(arguments.data)
+    for chosen in benchmarks:
+        if chosen.generated is None:
+            check_source(chosen, data)
+            continue
+        for model in models:
+            check_model(model)
+    from aha.commands.benchmarks import evaluate
+
+    contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
+    settings = tuple((OLD_SETTINGS.get(path, path), value) for path, value in read_settings(rest))
+    options = EvalOptions(benchmarks, arguments.model, data, arguments.out, arguments.lm_eval, settings, arguments.against, judge, contests)
+    return evaluate(options, terminal)
+
+
+def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> JudgeOptions:
+    """BadInput for flags that nothing would heed."""
+    by_rule = not any(benchmark.needs_judge for benchmark in benchmarks) and any(benchmark.generated for benchmark in benchmarks)
+    named = [flag for name, flag in JUDGE_FLAGS.items() if getattr(arguments, name)]
+    if named and (by_rule or arguments.judge is None):
+        raise BadInput(f"{named[0]}: {'a rule grades this benchmark' if by_rule else 'it needs --judge, and says nothing without one'}")
+    if named and arguments.baseline is not None:
+        raise BadInput(f"--baseline {arguments.baseline}: with --judge, the baseline is who wrote the file of --baseline-answers")
+    if arguments.judge is not None and not is_endpoint(arguments.judge):
+        check_model(arguments.judge)
+    return JudgeOptions(arguments.judge, tuple(arguments.baseline_answers or ()), arguments.estimate)
+
+
+COMMAND = Command("a benchmark's numbers for a model", "evaluate", flags, run, settings=True)

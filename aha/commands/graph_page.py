@@ -10,18 +10,18 @@ from statistics import fmean
 from typing import Any
 from urllib.parse import quote
 
-from aha.commands.stage_table import COLUMNS
+from aha.commands.stage_table import COLUMNS, DOMAINS, world_results
 from aha.commands.terminal import Terminal, duration
 from aha.durable import DOCUMENT, Disk, read_file, replace_file, unseal
 from aha.errors import AhaError, BadInput, DiskTrouble
-from aha.evals.tiny_world import NAME, Shown
+from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import LINEAGE, Graph, Step
 from aha.pipeline.graph import read_lineage
 from aha.pipeline.makings import Makings, seconds
 from aha.reports.graph import PAIRED, Answer, Asked, Claimed, Model, Stage, Value, Whole, graph_html
 from aha.reports.stage_charts import happened, kind_of, last
 from aha.rundir import Record, read_manifest
-from aha.stages.world import read_shown
+from aha.rundir.evaluations import question_lines, samples_file
 from aha.types import Abstained
 
 PAGE, LEDGER = "report.html", "graph.json"
@@ -38,7 +38,7 @@ KINDS = {
     "Pretrain": "pre-training",
     "ReinitUnusedEmbeddings": "tokens told apart",
     "Shrink": "smaller model",
-    "World": "measured",
+    "Measure": "measured",
     "Evaluate": "measured",
     "Equal": "compared at equal compute",
 }
@@ -129,8 +129,8 @@ def write_page(stages: Sequence[Stood], head: Head, page: Path) -> Path:
 def gathered(stages: Sequence[Stood], head: Head, base: Path) -> Whole:
     """All that the page shows; links are relative to `base`."""
     results = {each.name: Record(each.folder).result for each in stages if each.folder and _finished(each.folder)}
-    measured = {name: result for name, result in results.items() if {"pass@1", "instruction"} <= result.keys()}
-    domains = tuple(dict.fromkeys(domain for result in measured.values() for domain in result["pass@1"]))
+    measured = world_results(results)
+    domains = DOMAINS if measured else ()
     shown = tuple(_stage(each, results.get(each.name), base) for each in stages)
     took = sum(seconds(each.folder) for each in stages if each.folder and each.folder.exists())
     return Whole(
@@ -178,12 +178,17 @@ def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> 
     """The first numbers of a result, in words; of a stage that has none, what it learned last."""
     if "funnel" in result:
         return [f"{result['rows']:,} rows"]
-    shares = {name: found for name in PAIRED if (found := _value(result.get(name))) is not None}
+    shares = {name: share for name in PAIRED if isinstance(share := _share(result.get(name)), float)}
     if shares:
-        return [f"{name} {100 * found.value:.1f} %" for name, found in shares.items()]
+        return [f"{name} {100 * share:.1f} %" for name, share in shares.items()]
     plain = {name: value for name, value in _flat(result) if name != "seconds"} or _newest(metrics)
     chosen = sorted(plain.items(), key=lambda item: not item[0].endswith(TELLING))[:NUMBERS]
     return [f"{name.replace('_', ' ')} {_said(value)}" for name, value in chosen]
+
+
+def _share(value: Any) -> Any:
+    """Return a share; 0.1 wrote it with its interval."""
+    return value.get("value") if isinstance(value, Mapping) else value
 
 
 def _newest(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -269,32 +274,37 @@ def _model(stage: str) -> str:
 
 
 def _values(result: Mapping[str, Any], domains: Sequence[str]) -> dict[str, Value]:
-    found = {**{domain: _value(result["pass@1"].get(domain)) for domain in domains}, **{name: _value(result.get(name)) for name in COLUMNS}}
-    return {name: value for name, value in found.items() if value is not None}
+    intervals = result.get("intervals", {})
+    values = {domain: _value(result["categories"].get(domain), intervals["categories"].get(domain)) for domain in domains}
+    values |= {name: _value(result.get(measure), intervals.get(measure)) for name, measure in COLUMNS.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _value(value: Any) -> Value | None:
-    """A share, an interval, or that of reasoning prompts where a result tells kinds of prompts apart."""
-    match value:
-        case {"reasoning": inner}:
-            return _value(inner)
-        case {"value": float(mean), "low": float(low), "high": float(high)}:
-            return Value(mean, low, high)
-        case float():
-            return Value(value)
-    return None
+def _value(value: Any, interval: Any) -> Value | None:
+    """Return a share with its interval, where it has one."""
+    if not isinstance(value, float):
+        return None
+    match interval:
+        case [float(low), float(high)]:
+            return Value(value, low, high)
+    return Value(value)
 
 
 def _asked(folders: Mapping[str, Path]) -> Iterator[Asked]:
     """The first held-out prompt of each domain and language that every model was asked."""
-    paths = {name: folder / "evals" / f"{NAME}.jsonl.gz" for name, folder in folders.items()}
-    said = {name: {each.problem: each for each in read_shown(path) if each.sample == 0} for name, path in paths.items() if path.exists()}
+    paths = {name: path for name, folder in folders.items() if samples_file(path := folder / "evals" / "tiny-world") is not None}
+    samples = {name: {sample.problem: sample for sample in read_samples(path) if sample.sample == 0} for name, path in paths.items()}
+    questions = question_lines(next(iter(paths.values()))) if paths else {}
     seen = set[tuple[str, str]]()
-    for problem, first in next(iter(said.values()), {}).items():
-        if (first.domain, first.language) not in seen and all(problem in each for each in said.values()):
-            seen.add((first.domain, first.language))
-            yield Asked(first.domain, first.language, first.question, tuple(_answer(name, each[problem]) for name, each in said.items()))
+    for problem, question in questions.items():
+        kind = (question["category"], question["language"])
+        if kind not in seen and all(problem in by_problem for by_problem in samples.values()):
+            seen.add(kind)
+            answers = tuple(_answer(name, by_problem[problem]) for name, by_problem in samples.items())
+            yield Asked(*kind, question["prompt"], answers)
 
 
-def _answer(stage: str, said: Shown) -> Answer:
-    return Answer(_model(stage), said.text, said.tokens, said.value, said.form, said.marks is not None)
+def _answer(stage: str, sample: GradedSample) -> Answer:
+    general = "instruction" in sample.measures
+    kept = sample.measure("form/general" if general else "form/reasoning") == 1.0
+    return Answer(_model(stage), sample.text, sample.tokens or 0, sample.grade or 0.0, kept, general)

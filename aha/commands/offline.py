@@ -160,10 +160,10 @@ def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
     needed = "--rating N, or --results FILE with --standings FILE… and as many --changes FILE…"
     if arguments.results is None:
         raise BadInput(f"codeforces: give {needed}")
-    from aha.evals.attempts import read_attempts
+    from aha.evals.reading import read_sample_set
 
     contests = rater(arguments, needed)
-    tries = {tried.problem: [attempt.right for attempt in tried.attempts] for tried in read_attempts(arguments.results).problems}
+    tries = {part.problem: part.verdicts for part in read_sample_set(arguments.results).problems}
     if strangers := sorted(tries.keys() - contests.problems()):
         raise BadInput(
             f"{arguments.results}: {strangers[0]} is a problem of none of the contests; a name is contest and letter, as in 1971A"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aha.commands.command import Command
+from aha.commands.command import Command, refuse_rest
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
+from aha.template import ChatTemplate
 
 if TYPE_CHECKING:
-    from aha.evals.examined import Generation
-    from aha.evals.exams import Exam, Item
-    from aha.types import Finished
+    from aha.evals.benchmark import BenchmarkExample
+    from aha.evals.run import Evaluation
+    from aha.evals.samples import Key
+    from aha.types import Finished, Reply
 
 REPLIES = (
     *("model_outputs", "model_output", "generated_text", "response", "responses", "output", "outputs", "completion", "reply"),
@@ -35,138 +39,143 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Prints the result of each benchmark as `aha eval` does."""
-    from aha.evals.saved import SETTINGS
+    """Print the result of each benchmark as `aha eval` does."""
+    from aha.rundir.evaluations import SETTINGS
 
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     saved: Path = arguments.saved.expanduser()
     if saved.is_file():
-        return _file(saved, arguments, terminal)
+        return _regrade_file(saved, arguments, terminal)
     folders = [saved] if (saved / SETTINGS).is_file() else sorted(path.parent for path in saved.glob(f"*/{SETTINGS}"))
     if not folders:
         raise BadInput(f"{saved}: nothing that was saved by `aha eval --out` is in it")
     for folder in folders:
-        _folder(folder, arguments, terminal)
+        _regrade_folder(folder, arguments, terminal)
     return 0
 
 
-def _folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
-    from aha.commands.results import protocol, tell
-    from aha.evals.exams import exam, items_of
-    from aha.evals.judged import Transcripts, read_case, scored
-    from aha.evals.saved import Saved, kept_items, read_settings
+def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
+    from aha.commands.benchmarks import print_result, protocol_of
+    from aha.evals.benchmarks import benchmark
+    from aha.evals.judged.judging import Transcripts, read_case
+    from aha.evals.loading import select_examples
+    from aha.evals.result import result_of
+    from aha.evals.run import Evaluation, grade_many, read_template
+    from aha.evals.samples import SampleJournal, read_examples, read_settings, ungraded_sample
 
     settings = read_settings(folder)
-    asked, k = exam(str(settings["benchmark"])), arguments.k or int(settings["k"])
-    kept = None if arguments.data else kept_items(folder)
-    items = kept or items_of(asked, arguments.data or settings.get("data"))[0][: settings.get("problems") or None]
-    saved = Saved(folder, settings)
-    known = {name for name, _ in saved.generations}
-    if strangers := sorted(known - {item.id for item in items}):
+    chosen, k, data = benchmark(str(settings["benchmark"])), arguments.k or int(settings["k"]), arguments.data or settings.get("data")
+    examples = (None if arguments.data else read_examples(folder)) or select_examples(chosen, data, settings.get("problems") or 0)[0]
+    journal, seed = SampleJournal(folder, settings), int(settings.get("seed", 0))
+    evaluation = Evaluation(chosen, examples, k, read_template(settings), chosen.sampling, seed)
+    replies = journal.replies | {key: evaluation.reply_of(sample) for key, sample in journal.samples.items()}
+    if strangers := sorted({problem for problem, _ in replies} - {example.id for example in examples}):
         raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
-    about = {"model": settings.get("model")}
-    if asked.needs_judge and (case := read_case(folder, asked, items, arguments.data or settings.get("data"), k)):
-        graded, result = scored(case, saved.generations, Transcripts(folder), folder, str(about["model"]), int(settings.get("seed", 0)))
-        saved.write_grades(graded, result | protocol(case.told))
-        tell(case.told, result, terminal)
-        return
-    _grade(asked, items, saved.generations, k, about, folder, terminal)
+    case = read_case(folder, chosen, examples, data, k) if chosen.needs_judge else None
+    if case is not None:
+        known = {key: ungraded_sample(key, reply) for key, reply in replies.items()} | journal.samples
+        judged, result = case.result(known, Transcripts(folder), folder, str(settings.get("model")), seed)
+        samples, chosen = [sample.sample for sample in judged], case.displayed
+    else:
+        _check_counts(evaluation, replies)
+        graded = grade_many(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
+        samples = [
+            replace(sample, prompt=before.prompt, seed=before.seed) if (before := journal.samples.get(key)) is not None else sample
+            for key, sample in zip(evaluation.keys, graded, strict=True)
+        ]
+        result = result_of(samples, chosen, settings.get("model"), seed)
+    fields = result.to_json() | protocol_of(chosen)
+    journal.finish(samples, fields)
+    print_result(chosen, fields, terminal)
 
 
-def _grade(
-    asked: Exam,
-    items: Sequence[Item],
-    generations: dict[tuple[str, int], Generation],
-    k: int,
-    about: dict[str, Any],
-    out: Path | None,
-    terminal: Terminal,
-) -> None:
-    from aha.commands.results import protocol, tell
-    from aha.evals.examined import result_of
-    from aha.evals.saved import write_grades
-    from aha.stages.examine import grade_all
-
-    graded = grade_all(asked, items, generations, k, lambda what: None)
-    result = {**about, **result_of(asked, graded)}
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_grades(out, graded, result | protocol(asked))
-    tell(asked, result, terminal)
+def _check_counts(evaluation: Evaluation, replies: Mapping[Key, Reply]) -> None:
+    for problem, number in evaluation.keys:
+        if (problem, number) not in replies:
+            raise BadInput(
+                f"{problem}: {number} samples of it are saved, fewer than k = {evaluation.k}; ask for the rest with the same aha eval"
+            )
 
 
 # --- a published file ---------------------------------------------------------------------------------------------------
 
 
-def _file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
-    """Rows with replies in them; the questions from the rows themselves, or by their names from --data."""
-    from aha.evals.exams import exam, items_of
+def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
+    """Grade rows with replies in them; the questions come from the rows themselves, or by their names from --data."""
+    from aha.commands.benchmarks import print_result, protocol_of
+    from aha.evals.benchmarks import benchmark
     from aha.evals.files import read_rows
+    from aha.evals.loading import load_examples
+    from aha.evals.result import result_of
+    from aha.evals.run import Evaluation, grade_many
+    from aha.evals.samples import write_evaluation
 
     if arguments.benchmark is None:
         raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
-    asked, rows = exam(arguments.benchmark), _of_one_filter(read_rows(path))
+    chosen, rows = benchmark(arguments.benchmark), _of_one_filter(read_rows(path))
     field = arguments.reply or next((name for name in REPLIES if name in rows[0]), None)
     if field is None or field not in rows[0]:
         raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
-    items, _ = items_of(asked, arguments.data or str(path))
-    named = {item.id: item for item in items}
-    by_item = _replies(path, rows, field, items, arguments.data is not None)
-    k = arguments.k or min(map(len, by_item.values()))
-    found = {(name, number): said for name, all_said in by_item.items() for number, said in enumerate(all_said)}
-    _grade(asked, [named[name] for name in by_item], found, k, {"file": str(path)}, arguments.out, terminal)
+    examples = {example.id: example for example in load_examples(chosen, arguments.data or str(path))[0]}
+    replies = _replies(path, rows, field, list(examples.values()), arguments.data is not None)
+    by_name = {problem: examples[problem] for problem, _ in replies}
+    k = arguments.k or min(sum(problem == name for problem, _ in replies) for name in by_name)
+    evaluation = Evaluation(chosen, list(by_name.values()), k, chosen.templates[0], chosen.sampling)
+    _check_counts(evaluation, replies)
+    samples = grade_many(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
+    fields = {"file": str(path)} | result_of(samples, chosen).to_json() | protocol_of(chosen)
+    if arguments.out is not None:
+        write_evaluation(arguments.out, samples, fields)
+    print_result(chosen, fields, terminal)
     return 0
 
 
 def _of_one_filter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, of lm-evaluation-harness' samples those of the first filter: every filter's row holds the same reply."""
+    """Return the rows, of lm-evaluation-harness' samples those of the first filter: every filter's row holds the same reply."""
     first = rows[0].get("filter")
     return [row for row in rows if row.get("filter") == first] if "doc_id" in rows[0] and first is not None else rows
 
 
 def _replies(
-    path: Path, rows: Sequence[dict[str, Any]], field: str, items: Sequence[Item], apart_from: bool
-) -> dict[str, list[Generation]]:
-    """By item, in the order of the rows. `apart_from`: the questions stand in another file, so that names or questions have to match."""
-    from aha.evals.examined import Generation
-    from aha.template import apart
-
-    if not apart_from and len(rows) != len(items):
-        raise BadInput(f"{path}: {len(rows)} rows and {len(items)} problems; name the benchmark's own rows with --data PATH")
-    known = {item.prompt: item.id for item in items} | {item.id: item.id for item in items}
-    found: dict[str, list[Generation]] = {}
+    path: Path, rows: Sequence[dict[str, Any]], field: str, examples: Sequence[BenchmarkExample], by_name: bool
+) -> dict[Key, Reply]:
+    """Return the replies in the order of the rows. `by_name`: the questions stand in another file, so that names or questions match."""
+    if not by_name and len(rows) != len(examples):
+        raise BadInput(f"{path}: {len(rows)} rows and {len(examples)} problems; name the benchmark's own rows with --data PATH")
+    known = {example.prompt: example.id for example in examples} | {example.id: example.id for example in examples}
+    replies: dict[Key, Reply] = {}
+    counts = Counter[str]()
     for number, row in enumerate(rows):
-        name = _item_of(row, known, items) if apart_from else items[number].id
+        name = _problem_of(row, known, examples) if by_name else examples[number].id
         if name is None:
             raise BadInput(f"{path}, record {number + 1}: none of its {', '.join(NAMES)} is that of one of the benchmark's problems")
         finished: Finished = "length" if row.get("finish_reason", row.get("finished")) in ("length", "max_tokens", False) else "stop"
         for text in _texts(row.get(field)):
-            visible, thought = apart(text)
-            of_item = found.setdefault(name, [])
-            of_item.append(Generation(name, len(of_item), visible, thought, 0, finished))
-    return found
+            replies[name, counts[name]] = ChatTemplate().read(text, 0, finished)
+            counts[name] += 1
+    return replies
 
 
-def _item_of(row: dict[str, Any], known: dict[str, str], items: Sequence[Item]) -> str | None:
-    """The problem whose name or prompt the row has; of lm-evaluation-harness' samples, the row at its place that asks its question."""
+def _problem_of(row: dict[str, Any], known: Mapping[str, str], examples: Sequence[BenchmarkExample]) -> str | None:
+    """Return the problem whose name or prompt the row has; of lm-evaluation-harness' samples, the row at its place that asks its
+    question."""
     if name := next((known[str(row[field])] for field in NAMES if str(row.get(field)) in known), None):
         return name
     match row:
-        case {"doc_id": int(place), "doc": dict(doc)} if 0 <= place < len(items):
+        case {"doc_id": int(place), "doc": dict(doc)} if 0 <= place < len(examples):
             questions = [str(doc[field]).strip() for field in (*NAMES, "problem", "Question") if doc.get(field)]
-            asks = any(len(question) > SHORTEST and question in items[place].prompt for question in questions)
-            return items[place].id if asks else next((known[question] for question in questions if question in known), None)
+            asks = any(len(question) > SHORTEST and question in examples[place].prompt for question in questions)
+            return examples[place].id if asks else next((known[question] for question in questions if question in known), None)
     return None
 
 
-def _texts(said: object) -> Iterator[str]:
-    """The replies in a field: one, a list of them, or lists in a list, as lm-evaluation-harness has them."""
-    if isinstance(said, list):
-        for one in said:
-            yield from _texts(one)
+def _texts(value: object) -> Iterator[str]:
+    """Yield the replies in a field: one, a list of them, or lists in a list, as lm-evaluation-harness has them."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
     else:
-        yield str(said or "")
+        yield str(value or "")
 
 
 COMMAND = Command("grade again what a model said before, without asking it again", "evaluate", flags, run)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model, read_settings
 from aha.commands.command import Command
@@ -12,7 +14,12 @@ from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
 
-GRADES = "grades.jsonl"
+if TYPE_CHECKING:
+    from aha.evals.scaling import Scaling
+    from aha.reports.scaling import CutExample
+
+PAGE, NUMBERS = "scale.html", "scale.json"
+UNITS = {"n": "samples", "budget": "tokens", "times": "times"}
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -29,54 +36,76 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Writes the page and prints its name, or the numbers for a program."""
-    target, chosen = arguments.target, tuple(read_settings(rest))
-    if (result := _result(target)) is not None:
-        if arguments.model or arguments.scorer or arguments.data or chosen:
+    """Write the page and print its name, or the numbers for a program."""
+    target, settings = arguments.target, tuple(read_settings(rest))
+    if (saved := _saved_samples(target)) is not None:
+        if arguments.model or arguments.scorer or arguments.data or settings:
             raise BadInput(f"{target}: these samples were judged before; --model, --scorer, --data and settings are for a benchmark")
-        return _offline(target, result, arguments.out or Path("runs") / f"scale-{Path(target).resolve().name.partition('.')[0]}", terminal)
-    from aha.evals.benchmarks import WORLD, check_names
+        return _scale_saved(target, saved, arguments.out, terminal)
+    from aha.evals.benchmarks import benchmark
 
-    check_names([target])
-    if target == WORLD:
-        raise BadInput(f"{target}: it is several domains, each asked in its own way; scale one, as countdown")
+    chosen = benchmark(target)
+    if chosen.rubric:
+        raise BadInput(f"{target}: it is several domains, of which a rubric marks some; scale one, as countdown")
     if arguments.model is None:
         raise BadInput(f"{target}: it asks a model; give one with --model FOLDER")
-    served = is_endpoint(arguments.model)
-    for model in (*([] if served else [arguments.model]), *arguments.scorer):
+    for model in (*([] if is_endpoint(arguments.model) else [arguments.model]), *arguments.scorer):
         check_model(model)
-    from aha.commands.scaling import Wanted, asked
+    from aha.commands.scaling_lab import ScaleOptions, scale
 
-    return asked(Wanted(target, arguments.model, arguments.data, tuple(arguments.scorer), arguments.out, chosen), terminal)
+    return scale(ScaleOptions(chosen, arguments.model, arguments.data, tuple(arguments.scorer), arguments.out, settings), terminal)
 
 
-def _result(target: str) -> Path | None:
-    """The judged samples that the target names; None for a benchmark's name."""
+def _saved_samples(target: str) -> Path | None:
+    """Return the judged samples that the target names; None for a benchmark's name."""
+    from aha.rundir.evaluations import SAMPLES, samples_file
+
     path = Path(target).expanduser()
     if path.is_file():
         return path
-    found = sorted({*path.glob(GRADES), *path.glob(f"*/{GRADES}")}) if path.is_dir() else []
-    if len(found) > 1:
-        raise BadInput(f"{target}: results of {len(found)} benchmarks; name one of them: {', '.join(str(one.parent) for one in found)}")
-    if not found and (path.suffix or "/" in target):
-        what = f"no {GRADES} in it" if path.is_dir() else "there is no such file"
+    folders = [folder for folder in (path, *sorted(path.glob("*/"))) if samples_file(folder) is not None] if path.is_dir() else []
+    if len(folders) > 1:
+        raise BadInput(f"{target}: results of {len(folders)} benchmarks; name one of them: {', '.join(map(str, folders))}")
+    if not folders and (path.suffix or "/" in target):
+        what = f"no {SAMPLES} in it" if path.is_dir() else "there is no such file"
         raise BadInput(f"{target}: {what}; name a folder that `aha eval --out` wrote, a file of judged samples, or a benchmark")
-    return found[0] if found else None
+    return folders[0] if folders else None
 
 
-def _offline(target: str, path: Path, out: Path, terminal: Terminal) -> int:
-    from aha.commands.scaled import Told, tell
-    from aha.evals.attempts import read_attempts
+def _scale_saved(target: str, path: Path, out: Path | None, terminal: Terminal) -> int:
+    from aha.evals.reading import read_sample_set
     from aha.evals.scaling import scaling
 
-    sheet = read_attempts(path)
-    if all(attempt.abstained for tried in sheet.problems for attempt in tried.attempts):
+    samples = read_sample_set(path)
+    if all(sample.abstained for part in samples.problems for sample in part.samples):
         raise BadInput(f"{target}: nobody could judge these samples; aha eval --judge asks a language model to")
-    rewards = [[attempt.reward for attempt in tried.attempts] for tried in sheet.problems]
+    rewards = [[sample.reward for sample in part.samples] for part in samples.problems]
     known = [[reward for reward in of_problem if reward is not None] for of_problem in rewards]
-    scorers = {"reward": known} if sheet.rewards and list(map(len, known)) == list(map(len, rewards)) else {}
-    found = scaling(sheet, scorers)
-    return tell(found, Told(target, {"judged samples": target}), out, terminal)
+    scorers = {"reward": known} if samples.rewards and list(map(len, known)) == list(map(len, rewards)) else {}
+    folder = out or Path("runs") / f"scale-{Path(target).resolve().name.partition('.')[0]}"
+    return write_scaling(scaling(samples, scorers), target, {"judged samples": target}, None, folder, terminal)
+
+
+def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:
+    """Write the page and the numbers; print the page's name and the ends of each curve, or all numbers as one line of JSON. `facts`: what
+    was asked and how; `example`: one thought cut later and later."""
+    from aha.durable import Disk, replace_file, trouble
+    from aha.reports.scaling import scaling_html
+
+    numbers = {"title": title, **facts, **result.to_json()}
+    shown = {**facts, "problems": f"{result.problems:,}", "samples of each": f"{result.k:,}"}
+    with trouble(out):
+        out.mkdir(parents=True, exist_ok=True)
+    replace_file(Disk(), out / NUMBERS, (json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))
+    replace_file(Disk(), out / PAGE, scaling_html(numbers, title, shown, example).encode("utf-8", "backslashreplace"))
+    if terminal.json:
+        print(json.dumps({**numbers, "page": str(out / PAGE)}, ensure_ascii=False))
+        return 0
+    for curve in (*result.samples, *result.budget, *([result.longer] if result.longer else [])):
+        ends = " -> ".join(f"{100 * point.value.value:.1f} % at {point.x:g}" for point in (curve.points[0], curve.points[-1]))
+        terminal.say(f"{curve.name:28}{ends} {UNITS[curve.x]}")
+    terminal.say(str(out / PAGE))
+    return 0
 
 
 COMMAND = Command(

@@ -5,30 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-COLUMNS = ("reasoning", "instruction", "consistency", "form")
+from aha.rundir.old_names import new_result
+
+COLUMNS = {  # of a table -> the measure of a result
+    "reasoning": "reasoning",
+    "instruction": "instruction",
+    "consistency": "consistency/reasoning",
+    "form": "form/reasoning",
+}
+DOMAINS = ("countdown", "chain", "program")
 
 
 def stage_table(results: Mapping[str, Any]) -> list[str]:
     """A line for each result of the tiny world's measure, by the name of its stage; nothing where there is none."""
-    measured = {name: each for name, each in results.items() if isinstance(each, dict) and {"pass@1", "instruction"} <= each.keys()}
+    measured = world_results(results)
     if not measured:
         return []
-    domains = list(next(iter(measured.values()))["pass@1"])
     wide = max(map(len, measured))
-    lines = [f"{'':{wide}}" + "".join(f"{name:>13}" for name in (*domains, *COLUMNS))]
-    for name, each in measured.items():
-        values = [each["pass@1"][domain] for domain in domains] + [each[column] for column in COLUMNS]
-        lines.append(f"{name:{wide}}" + "".join(f"{_number(value):>13}" for value in values))
+    lines = [f"{'':{wide}}" + "".join(f"{name:>13}" for name in (*DOMAINS, *COLUMNS))]
+    for name, result in measured.items():
+        values = [*(result["categories"].get(domain) for domain in DOMAINS), *(result.get(measure) for measure in COLUMNS.values())]
+        lines.append(f"{name:{wide}}" + "".join(f"{value:>13.3f}" if isinstance(value, float) else f"{'?':>13}" for value in values))
     return [*lines, "consistency and form are those of reasoning prompts; intervals are in each stage's result.json"]
 
 
-def _number(value: Any) -> str:
-    """A share, or an interval's mean, or that of reasoning prompts."""
-    match value:
-        case {"reasoning": inner}:
-            return _number(inner)
-        case {"value": float(mean)}:
-            return f"{mean:.3f}"
-        case float():
-            return f"{value:.3f}"
-    return "?"
+def world_results(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the results of the tiny world by the name of their stage, those of 0.1 as they are written today."""
+    known = {name: result for name, result in results.items() if isinstance(result, dict) and {"pass@1", "instruction"} <= result.keys()}
+    return {name: new_result(result) for name, result in known.items()}

@@ -43,9 +43,9 @@ def read_journal(path: Path) -> Journal:
     return Journal(tuple(filter(None, found)), damaged, end, torn)
 
 
-def append_journal(disk: Disk, path: Path, record: Mapping[str, Any]) -> None:
-    """The line is on the device, or, after a failure, the journal is as it was."""
-    line = seal(record)
+def append_journal(disk: Disk, path: Path, *records: Mapping[str, Any]) -> None:
+    """Append a line a record: all of them are on the device, or, after a failure, the journal is as it was."""
+    line = b"".join(map(seal, records))
     before = path.stat().st_size if path.exists() else 0
     with trouble(path, len(line)):
         try:

@@ -1,52 +1,212 @@
-"""A benchmark as a value: where its problems come from, how a reply is judged, and which number is quoted."""
+"""A benchmark as a value: where its problems come from, how a model is asked, how a reply is graded, and which number is quoted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
-from aha.errors import BadInput
-from aha.protocols import Backend, Opens
-from aha.types import Grade, Problem, Reference
+from aha.answers.claims import claim
+from aha.grading import grade
+from aha.grading.maths.votes import vote
+from aha.protocols import Sampling
+from aha.template import ChatTemplate, Template
+from aha.types import Abstained, Choice, Grade, Language, Number, Problem, Reference, Reply, Right, Wrong
 
-Headline = Literal["pass@1", "cons@k"]
-Grader = Callable[[Reference, str | None], Grade]
+Fields = Mapping[str, Any]
+LONGEST_VOTE = 500
+PAPER_SAMPLING = Sampling(0.6, 0.95, 32_768)  # paper §3
 
 
-class ProblemSet(Protocol):
-    """A fixed set of problems that no training data holds."""
+class WrongColumns(Exception):
+    """A row has none of the names that its benchmark's rows have."""
 
-    def all(self, count: int, seed: int = 0) -> list[Problem]: ...
+
+@dataclass(frozen=True)
+class BenchmarkExample:
+    """A problem of a benchmark, ready to be asked: `prompt` is the whole user turn. `options`: how many options a choice has. `about`: what
+    is kept beside the result, such as the order of permuted options."""
+
+    id: str
+    prompt: str
+    language: Language
+    reference: Reference
+    category: str = ""
+    options: Annotated[int, range(27)] = 0
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> Problem:
+        """The example as a problem of the tiny world's tasks."""
+        return Problem(self.id, self.category, self.prompt, self.language, self.reference)
+
+
+@dataclass(frozen=True)
+class ReplyGrade:
+    """The grade of one reply; the answer as it votes (`None`: none could be read); measures of the benchmark's own; and, where a rubric
+    gives marks, their share of all `marks`, from 0 to 1."""
+
+    grade: Grade
+    vote: str | None
+    measures: dict[str, float] = field(default_factory=dict)
+    marks: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a benchmark's rows are. `layouts`: patterns of files below the folder of data, the first that is there counts; `hub`: name,
+    subset and split of a data set. `columns` says for people what a row has. `wrapped`: one JSON object holds all rows by name. `names`: a
+    file beside the rows with the list of their names."""
+
+    layouts: tuple[str, ...]
+    columns: str
+    hub: tuple[str, str | None, str] | None = None
+    wrapped: bool = False
+    names: str = ""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Problems that are made and not read: `examples(problems, prompts, seed)` returns so many of each domain, and so many of each kind of
+    general prompt, the same for every model; it raises ValueError where there are fewer. `problems` and `prompts` are asked by default;
+    `prompts` 0: it has no general prompts."""
+
+    examples: Callable[[int, int, int], list[BenchmarkExample]]
+    problems: int
+    prompts: int = 0
+
+
+def seed_by_name(seed: int, place: int, problem: str, sample: int) -> int:
+    """Return 63 bits that depend on the seed, the problem's name and the sample's number alone."""
+    return int.from_bytes(hashlib.sha256(f"evaluate {seed} {problem} {sample}".encode()).digest()[:8], "big") >> 1
+
+
+ReadRow = Callable[[Fields, str, int], BenchmarkExample]  # from a row, its file's stem and its number
+GradeReply = Callable[[BenchmarkExample, Reply], ReplyGrade]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`grade` judges the answer that the template read; what it needs live is opened with `open`. `lenient` finds an answer anywhere in
-    the text, so that a model which breaks the template is not taken for one that cannot solve. `vote`: answers that it maps to one text
-    are one candidate of a majority vote."""
+    """A benchmark. `source` and `read` are its rows and how one becomes an example; `generated` makes the examples where it has no rows.
+
+    `grade` gets a finished reply with something visible in it; with `grades_cut` also one that was cut at the limit after its thought, as
+    its official script does; with `grades_all` every reply, whatever became of it. `permute`: the example as its n-th sample sees it, where
+    samples see it in different forms. `keep`: which examples are used.
+
+    `templates`: how it is asked by default; of several, the one whose form the model keeps more often. `k` and `sampling` are the
+    defaults, too. `seeds(seed, place of the problem, its name, sample)` is a sample's own seed.
+
+    `headline` is the measure that is quoted, `published` the paper's names of benchmark and metric. `verified`: the prompt was checked
+    against its source. `needs_judge`: only a language model can grade it. `rubric`: the categories whose replies get marks, which no vote
+    and no pass@k counts. `literal_votes`: answers vote together where they are spelled alike, not where they have one value."""
 
     name: str
-    problems: ProblemSet
-    grade: Grader | Opens[Grader]
-    lenient: Callable[[str], str | None]
-    vote: Callable[[str], str]
-    headline: Headline
     what: str
+    licence: str
+    grade: GradeReply
+    source: Source = Source((), "problems that are generated")
+    read: ReadRow | None = None
+    generated: Generated | None = None
+    k: int = 4
+    headline: str = "pass@1"
+    templates: tuple[Template, ...] = (ChatTemplate(),)
+    sampling: Sampling = PAPER_SAMPLING
+    published: tuple[str, str] | None = None
+    verified: bool = False
+    needs_judge: bool = False
+    grades_cut: bool = False
+    grades_all: bool = False
+    literal_votes: bool = False
+    rubric: tuple[str, ...] = ()
+    keep: Callable[[BenchmarkExample], bool] | None = None
+    permute: Callable[[BenchmarkExample, int], BenchmarkExample] | None = None
+    seeds: Callable[[int, int, str, int], int] = seed_by_name
 
-    @contextmanager
-    def open(self, backend: Backend) -> Iterator[Benchmark]:
-        """The same benchmark with what its grader needs live (a model that judges) opened once, and closed at the end."""
-        match self.grade:
-            case Opens() as opens:
-                with opens.open(backend) as grade:
-                    yield replace(self, grade=grade)
-            case _:
-                yield self
+    def variant(self, name: str, what: str, licence: str, source: Source, **changes: Any) -> Benchmark:
+        """Return a similar benchmark, which differs in these fields and in the `changes`."""
+        return replace(self, name=name, what=what, licence=licence, source=source, **changes)
 
-    def judged(self, problem: Problem, answer: str | None) -> Grade:
-        """The grade of an answer to one of its problems."""
-        if not callable(self.grade):
-            raise BadInput(f"benchmark {self.name} needs something live: use it within `with benchmark.open(backend) as live`")
-        return self.grade(problem.reference, answer)
+    def example_for(self, example: BenchmarkExample, sample: int) -> BenchmarkExample:
+        """Return the example as this sample of it is asked and graded."""
+        return example if self.permute is None else self.permute(example, sample)
+
+    def grade_reply(self, example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+        """Return the grade of a reply. What was cut at the limit is wrong, whatever stands in it, unless the benchmark grades it as it
+        stands; a thought that never ended and an empty reply are always wrong."""
+        cut, visible = reply.finished == "length", (reply.answer or "").strip()
+        if self.grades_all or (visible and (self.grades_cut or not cut)):
+            return self.grade(example, reply)
+        why = "cut at the limit of tokens" if cut else "the thinking never ended" if reply.thought else "an empty reply"
+        nothing = Reply("", None, "", 0, "stop")
+        return ReplyGrade(Wrong(why), None, {} if self.headline == "pass@1" else self.grade(example, nothing).measures)
+
+
+# --- what most readers and graders share ----------------------------------------------------------------------------------
+
+
+def pick(fields: Fields, *names: str) -> Any:
+    """Return the first of these columns that the row has and that is not empty. WrongColumns where it has none of them."""
+    for name in names:
+        if fields.get(name) is not None:
+            return fields[name]
+    raise WrongColumns(" or ".join(names))
+
+
+def pick_text(fields: Fields, *names: str) -> str:
+    """Return the first of these columns that the row has, as text. WrongColumns where it has none of them."""
+    return str(pick(fields, *names)).strip()
+
+
+def row_name(fields: Fields, stem: str, number: int, *names: str) -> str:
+    """Return the row's own name, else its place in the file."""
+    name = next((fields[column] for column in names if fields.get(column) not in (None, "")), None)
+    return f"{stem}/{number}" if name is None else str(name)
+
+
+def by_rule(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    """Grade the whole visible text with the project's own grader. What the reply marks as its answer votes, and what is right without a
+    mark."""
+    text = reply.answer or ""
+    final, verdict = claim(text), grade(example.reference, text, question=example.prompt)
+    ballot = ""
+    if final.marked or isinstance(verdict, Right):
+        ballot = vote(final, evaluated=isinstance(example.reference, Number))[:LONGEST_VOTE]
+    return ReplyGrade(verdict, ballot or None)
+
+
+def by_chain(chain: Callable[[str], str | None]) -> GradeReply:
+    """Return a grader of choices that reads the letter as the benchmark's own script does; no letter is wrong, never a guess."""
+
+    def grade_choice(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+        letter = chain(reply.answer or "")
+        assert isinstance(example.reference, Choice)
+        if letter is None:
+            return ReplyGrade(Wrong("no letter could be read"), None)
+        right = letter == example.reference.letter
+        return ReplyGrade(Right() if right else Wrong(f"chooses {letter}, not {example.reference.letter}"), letter)
+
+    return grade_choice
+
+
+def by_model(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    """Abstain: only a language model can grade the reply."""
+    text = (reply.answer or "").strip()[:LONGEST_VOTE]
+    return ReplyGrade(Abstained("only a language model can compare this answer with its reference"), text or None)
+
+
+def option_lines(options: Sequence[str], form: str = "{letter}) {option}") -> str:
+    """Return the options with their letters, one line each."""
+    return "\n".join(form.format(letter=chr(ord("A") + place), option=option) for place, option in enumerate(options))
+
+
+def choice_of(answer: object, options: Sequence[str]) -> Choice:
+    """Return the reference that a letter, a place from 0 on, or an option's text names. WrongColumns where it is none of them."""
+    text = str(answer).strip()
+    if len(text) == 1 and "A" <= text.upper() <= chr(ord("A") + len(options) - 1):
+        return Choice(text.upper(), tuple(options))
+    if text.isdecimal() and int(text) < len(options):
+        return Choice(chr(ord("A") + int(text)), tuple(options))
+    if text in options:
+        return Choice(chr(ord("A") + list(options).index(text)), tuple(options))
+    raise WrongColumns(f"an answer that is one of the {len(options)} options (it is {text[:40]!r})")

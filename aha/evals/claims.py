@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from aha.errors import BadInput
-from aha.evals.scores import RESAMPLES, Interval, bootstrap
+from aha.evals.intervals import RESAMPLES, Interval, bootstrap
 
 
 @dataclass(frozen=True)

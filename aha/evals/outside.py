@@ -8,7 +8,7 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.evals.files import read_json
-from aha.evals.scores import mean_interval
+from aha.evals.intervals import mean_interval
 
 ANSWERS = ".aider.results.json"
 

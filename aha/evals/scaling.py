@@ -5,16 +5,17 @@ Judged samples in, curves out; nothing here asks a model."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aha.errors import BadInput
-from aha.evals.attempts import Attempt, Sheet, Tried
-from aha.evals.scores import Interval, Samples, mean_interval, pass_at_k
-from aha.evals.voting import ballots, best_of_curve, cons_curve, weighted_curve
+from aha.evals.intervals import Interval, Samples, mean_interval
+from aha.evals.result import ballots_of, pass_curve
+from aha.evals.samples import GradedSample, ProblemSamples, SampleSet
+from aha.evals.voting import best_of_curve, cons_curve, weighted_curve
 
 Floats = npt.NDArray[np.float64]
 LEVELS = (("0 to 25 %", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))
@@ -60,7 +61,7 @@ class Arm:
     """The same problems answered under one budget. `x`: tokens of thinking, or times that it was told to go on."""
 
     x: int
-    problems: tuple[Tried, ...]
+    problems: tuple[ProblemSamples, ...]
 
 
 @dataclass(frozen=True)
@@ -115,48 +116,49 @@ class Scaling:
 
 
 def scaling(
-    sheet: Sheet,
+    samples: SampleSet,
     scorers: Mapping[str, Sequence[Sequence[float]]],
     cut: Sequence[Arm] = (),
     longer: Sequence[Arm] = (),
     seed: int = 0,
 ) -> Scaling:
     """The curves of judged samples, and of those that were cut or told to go on, where any were. Without tokens there are no budgets."""
-    counted = [attempt.tokens for tried in sheet.problems for attempt in tried.attempts]
+    counted = [sample.tokens for part in samples.problems for sample in part.samples]
     known = [tokens for tokens in counted if tokens is not None]
     limits = [arm.x for arm in cut if arm.x] or (budgets(max(known))[1:] if known and len(known) == len(counted) else [])
-    told = [arm_curve("told to answer", "budget", cut, seed)] if cut else []
+    forced = [arm_curve("told to answer", "budget", cut, seed)] if cut else []
     return Scaling(
-        problems=len(sheet.problems),
-        k=min(len(tried.attempts) for tried in sheet.problems),
-        samples=tuple(sample_curves(sheet, scorers, seed)),
-        budget=(*told, *([cut_off(sheet.problems, limits, seed)] if limits else [])),
+        problems=len(samples.problems),
+        k=min(len(part.samples) for part in samples.problems),
+        samples=tuple(sample_curves(samples, scorers, seed)),
+        budget=(*forced, *([cut_off(samples.problems, limits, seed)] if limits else [])),
         longer=arm_curve("told to go on", "times", longer, seed) if longer else None,
-        levels=tuple(by_level(sheet, cut, seed)),
+        levels=tuple(by_level(samples, cut, seed)),
     )
 
 
 # --- by the number of samples -------------------------------------------------------------------------------------------
 
 
-def sample_curves(sheet: Sheet, scorers: Mapping[str, Sequence[Sequence[float]]], seed: int = 0) -> list[Curve]:
+def sample_curves(samples: SampleSet, scorers: Mapping[str, Sequence[Sequence[float]]], seed: int = 0) -> list[Curve]:
     """pass@n; cons@n where answers can vote; and for each scorer, which gave every sample of every problem a number, the best of n and the
     vote that weighs. n: the powers of two and the fewest samples of a problem."""
-    k = min(len(tried.attempts) for tried in sheet.problems)
+    k = min(len(part.samples) for part in samples.problems)
     counts = powers(k)
-    tokens = mean_tokens(sheet.problems)
-    found = {"pass@n": [_pass_curve(tried, k) for tried in sheet.problems]}
-    if sheet.answers:
-        found["cons@n"] = [cons_curve(_answers(tried), tried.verdicts) for tried in sheet.problems]
+    tokens = mean_tokens(samples.problems)
+    curves = {"pass@n": [pass_curve(part, k) for part in samples.problems]}
+    if samples.answers:
+        curves["cons@n"] = [cons_curve(ballots_of(samples, part), part.verdicts) for part in samples.problems]
     for name, scores in scorers.items():
-        pairs = list(zip(sheet.problems, scores, strict=True))
-        found[f"best of n by {name}"] = [best_of_curve(given, tried.verdicts) for tried, given in pairs]
-        if sheet.answers:
-            found[f"vote weighted by {name}"] = [weighted_curve(_answers(t), t.verdicts, given, seed=seed) for t, given in pairs]
-    alone = [tried.verdicts for tried in sheet.problems]
+        pairs = list(zip(samples.problems, scores, strict=True))
+        curves[f"best of n by {name}"] = [best_of_curve(values, part.verdicts) for part, values in pairs]
+        if samples.answers:
+            votes = [weighted_curve(ballots_of(samples, part), part.verdicts, values, seed=seed) for part, values in pairs]
+            curves[f"vote weighted by {name}"] = votes
+    alone = [part.verdicts for part in samples.problems]
     return [
         _by_count(name, [values[:k] for values in by_problem], alone if name == "pass@n" else None, counts, tokens, seed)
-        for name, by_problem in found.items()
+        for name, by_problem in curves.items()
     ]
 
 
@@ -165,9 +167,9 @@ def powers(most: int) -> list[int]:
     return sorted({1 << power for power in range(most.bit_length()) if 1 << power <= most} | {most})
 
 
-def mean_tokens(problems: Sequence[Tried]) -> float | None:
+def mean_tokens(problems: Sequence[ProblemSamples]) -> float | None:
     """Of a sample, where every one was counted."""
-    counted = [attempt.tokens for tried in problems for attempt in tried.attempts]
+    counted = [sample.tokens for part in problems for sample in part.samples]
     known = [tokens for tokens in counted if tokens is not None]
     return sum(known) / len(known) if known and len(known) == len(counted) else None
 
@@ -189,15 +191,6 @@ def _by_count(
     return Curve(name, "n", tuple(map(point, counts)))
 
 
-def _pass_curve(tried: Tried, k: int) -> list[float]:
-    right = sum(tried.verdicts)
-    return [pass_at_k(len(tried.attempts), right, n) for n in range(1, k + 1)]
-
-
-def _answers(tried: Tried) -> list[str | None]:
-    return ballots([attempt.answer for attempt in tried.attempts])
-
-
 # --- by the tokens of a thought -----------------------------------------------------------------------------------------
 
 
@@ -206,72 +199,74 @@ def budgets(longest: int) -> tuple[int, ...]:
     return tuple(sorted({0, *(round(longest * 2 ** (-step / 2)) for step in range(STEPS))}))
 
 
-def cut_off(problems: Sequence[Tried], limits: Sequence[int], seed: int = 0) -> Curve:
+def cut_off(problems: Sequence[ProblemSamples], limits: Sequence[int], seed: int = 0) -> Curve:
     """What the samples are worth when a reply has so many tokens and no more: whoever has not finished by then is wrong."""
 
-    def cut(tried: Tried, limit: int) -> Tried:
-        said = [(attempt, _counted(attempt)) for attempt in tried.attempts]
-        return Tried(
-            tried.problem, tuple(Attempt(attempt.right and tokens <= limit, tokens=min(tokens, limit)) for attempt, tokens in said)
+    def cut(part: ProblemSamples, limit: int) -> ProblemSamples:
+        counted = [(sample, _counted(sample)) for sample in part.samples]
+        return replace(
+            part,
+            samples=tuple(
+                replace(sample, grade=float(sample.right and tokens <= limit), tokens=min(tokens, limit)) for sample, tokens in counted
+            ),
         )
 
-    arms = [Arm(limit, tuple(cut(tried, limit) for tried in problems)) for limit in limits]
+    arms = [Arm(limit, tuple(cut(part, limit) for part in problems)) for limit in limits]
     return arm_curve("stopped there", "budget", arms, seed)
 
 
 def arm_curve(name: str, x: str, arms: Sequence[Arm], seed: int = 0) -> Curve:
     """pass@1 of each arm."""
-    points = (Point(arm.x, mean_interval([tried.verdicts for tried in arm.problems], seed), mean_tokens(arm.problems)) for arm in arms)
+    points = (Point(arm.x, mean_interval([part.verdicts for part in arm.problems], seed), mean_tokens(arm.problems)) for arm in arms)
     return Curve(name, x, tuple(points))
 
 
-def _share(tried: Tried) -> float:
-    return sum(tried.verdicts) / len(tried.attempts)
+def _share(part: ProblemSamples) -> float:
+    return sum(part.verdicts) / len(part.samples)
 
 
-def _counted(attempt: Attempt) -> int:
-    if attempt.tokens is None:
+def _counted(sample: GradedSample) -> int:
+    if sample.tokens is None:
         raise BadInput("a sample without its number of tokens: what a budget would have cut is unknown")
-    return attempt.tokens
+    return sample.tokens
 
 
 # --- by difficulty ------------------------------------------------------------------------------------------------------
 
 
-def halves(sheet: Sheet) -> tuple[Sheet, Sheet]:
+def halves(samples: SampleSet) -> tuple[SampleSet, SampleSet]:
     """The samples that are measured and those that say how hard a problem is: no sample does both, or luck would sort the problems."""
 
-    def part(first: bool) -> Sheet:
-        def cut(tried: Tried) -> Tried:
-            middle = len(tried.attempts) - len(tried.attempts) // 2
-            return Tried(tried.problem, tried.attempts[:middle] if first else tried.attempts[middle:], tried.options)
+    def half(first: bool) -> SampleSet:
+        def cut(part: ProblemSamples) -> ProblemSamples:
+            middle = len(part.samples) - len(part.samples) // 2
+            return replace(part, samples=part.samples[:middle] if first else part.samples[middle:])
 
-        return Sheet(tuple(map(cut, sheet.problems)), sheet.answers, sheet.rewards, sheet.texts, sheet.ends)
+        return replace(samples, problems=tuple(map(cut, samples.problems)))
 
-    return part(True), part(False)
+    return half(True), half(False)
 
 
-def by_level(sheet: Sheet, arms: Sequence[Arm] = (), seed: int = 0) -> list[Level]:
+def by_level(samples: SampleSet, arms: Sequence[Arm] = (), seed: int = 0) -> list[Level]:
     """Each level that has a problem, the hardest first. Nothing where a problem has one sample only. `arms` are cuts at a budget, of
     samples of the measured half."""
-    if min(len(tried.attempts) for tried in sheet.problems) < 2:
+    if min(len(part.samples) for part in samples.problems) < 2:
         return []
-    measured, telling = halves(sheet)
+    measured, sorting = halves(samples)
     places: dict[str, list[int]] = {}
-    for place, tried in enumerate(telling.problems):
-        name = next(name for name, up_to in LEVELS if _share(tried) <= up_to)
+    for place, part in enumerate(sorting.problems):
+        name = next(name for name, up_to in LEVELS if _share(part) <= up_to)
         places.setdefault(name, []).append(place)
     return [_level(name, measured, arms, places[name], seed) for name, _ in LEVELS if name in places]
 
 
-def _level(name: str, sheet: Sheet, arms: Sequence[Arm], places: Sequence[int], seed: int) -> Level:
-    chosen = tuple(sheet.problems[place] for place in places)
-    part = Sheet(chosen, sheet.answers, sheet.rewards, sheet.texts, sheet.ends)
-    curves = sample_curves(part, {}, seed)
+def _level(name: str, samples: SampleSet, arms: Sequence[Arm], places: Sequence[int], seed: int) -> Level:
+    chosen = tuple(samples.problems[place] for place in places)
+    curves = sample_curves(replace(samples, problems=chosen), {}, seed)
     if arms:
         cut = [Arm(arm.x, tuple(arm.problems[place] for place in places)) for arm in arms]
         curves.append(arm_curve("told to answer", "budget", cut, seed))
-    right = [attempt.tokens for tried in chosen for attempt in tried.attempts if attempt.right and attempt.tokens is not None]
+    right = [sample.tokens for part in chosen for sample in part.samples if sample.right and sample.tokens is not None]
     return Level(
         name=name,
         problems=len(chosen),

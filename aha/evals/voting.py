@@ -17,8 +17,8 @@ MOST = 1_000  # samples a problem whose subsets a float can count
 Floats = npt.NDArray[np.float64]
 
 
-def ballots(answers: Sequence[str | None]) -> list[str | None]:
-    """The answers as they vote: each as the first that has its value, so that 0.5 and \\frac12 are one vote."""
+def votes_by_value(answers: Sequence[str | None]) -> list[str | None]:
+    """Return the answers as they vote: each as the first that has its value, so that 0.5 and \\frac12 are one vote."""
     first: dict[str, str] = {}
     return [None if answer is None else first.setdefault(vote(answer), answer) for answer in answers]
 

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aha.evals.benchmarks import BENCHMARKS
+from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.protocols import Compute, Stage
 from aha.settings import flatten
 from aha.stages.annotate import Annotate
 from aha.stages.compute import parameters
+from aha.stages.evaluate import Measure
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.world import World
 from aha.tasks.reading import count_rows, shards_of, sources_of
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
@@ -79,8 +81,12 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
             return _learning(None, size, stage.keep_last)
         case Sample() | Annotate():
             return _asking(stage.questions * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
-        case World():
-            replies = (3 * stage.problems + 4 * stage.prompts) * stage.samples
+        case Measure():
+            counts = BENCHMARKS[stage.benchmark].generated
+            if counts is None:
+                return UNKNOWN
+            problems, prompts = stage.problems or counts.problems, stage.prompts or counts.prompts
+            replies = ((len(REASONING) * problems + len(GENERAL) * prompts) if counts.prompts else problems) * stage.k
             return _asking(replies * stage.sampling.max_tokens, size, compute)
         case Pretrain():
             return _learning(stage.chunks * stage.chunk_documents * stage.longest, size, 2)

@@ -10,7 +10,7 @@ from aha.recipes.recipe import ProblemsNeeded
 from aha.rewards import Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong
 from aha.stages.annotate import Annotate
 from aha.stages.equal import Equal
-from aha.stages.evaluate import Evaluate
+from aha.stages.evaluate import Evaluate, Measure
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.reinit_unused import ReinitUnusedEmbeddings
@@ -18,7 +18,6 @@ from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.stages.shrink import Shrink
-from aha.stages.world import World
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
@@ -29,7 +28,7 @@ from aha.tasks.program import ProgramProblems
 from aha.tasks.rows import RowProblems
 
 STAGES: Mapping[str, type] = {
-    kind.__name__: kind for kind in (Annotate, Equal, Evaluate, Prefer, Pretrain, ReinitUnusedEmbeddings, Rl, Sample, Sft, Shrink, World)
+    kind.__name__: kind for kind in (Annotate, Equal, Evaluate, Measure, Prefer, Pretrain, ReinitUnusedEmbeddings, Rl, Sample, Sft, Shrink)
 }
 PROBLEMS = (ChainProblems, CountdownProblems, GeneralProblems, MixedProblems, ProblemsNeeded, ProgramProblems, RowProblems)
 REWARDS = (Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong)

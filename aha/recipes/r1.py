@@ -18,6 +18,7 @@ from aha.recipes.zero import zero as zero_recipe
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.equal import Equal
+from aha.stages.evaluate import Measure
 from aha.stages.prefer import Prefer
 from aha.stages.probe import Probe
 from aha.stages.rewriters import Rules
@@ -26,7 +27,6 @@ from aha.stages.sample import Sample
 from aha.stages.schedule import Late
 from aha.stages.sft import Sft
 from aha.stages.shrink import Shrink
-from aha.stages.world import World
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
@@ -224,10 +224,10 @@ SOURCES = {
 }
 
 
-def world(name: str, model: str) -> World:
-    """The measure of a stage's model, asked in the form that it was taught or rewarded for."""
+def measure(name: str, model: str) -> Measure:
+    """Return the measure of a stage's model in the tiny world, asked in the form that it was taught or rewarded for."""
     template = Short() if name in ("base", "zero") else Delimited()
-    return World(model, problems=200, prompts=64, samples=4, template=template, sampling=MEASURE_SAMPLING)
+    return Measure(model, k=4, problems=200, prompts=64, template=template, sampling=MEASURE_SAMPLING)
 
 
 def distill_vs_rl() -> Recipe:
@@ -264,7 +264,7 @@ def r1() -> Recipe:
         ("student-base", wider("@student", chunks=5)),
         ("distill", sft("@rejection", "@student-base", epochs=1.0)),
     ]
-    measures = [(f"measure-{name}", world(name, model)) for name, model in MEASURE_SOURCES.items()]
+    measures = [(f"measure-{name}", measure(name, model)) for name, model in MEASURE_SOURCES.items()]
     source = "[paper 3: temperature 0.6, top-p 0.95; held-out problems of every domain: ours]"
     sources = SOURCES | dict.fromkeys((name for name, _ in measures), source)
     return Recipe(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aha.protocols import Stage
-from aha.recipes.r1 import distill_vs_rl, r1, reason_rl, rl, world, zero
+from aha.recipes.r1 import distill_vs_rl, measure, r1, reason_rl, rl, zero
 from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING
 from aha.rewards import LanguageConsistency, Rewards, paper
@@ -37,7 +37,7 @@ def reproduce() -> Recipe:
                 rewards=Rewards(tuple(part for part in reason_rl().rewards.parts if not isinstance(part.reward, LanguageConsistency))),
             ),
         ),
-        ("measure-no-language", world("no-language", "@no-language")),
+        ("measure-no-language", measure("no-language", "@no-language")),
         ("student-rl", versus["student-rl"]),
         ("equal", versus["equal"]),
     ]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from aha.durable import trouble
-from aha.errors import DiskTrouble
 from aha.grading import grade
 from aha.rundir import Record
+from aha.rundir.evaluations import evaluation_names, question_lines, sample_lines
 from aha.text import reflection_count, reflections
 from aha.types import Group, Language, Reply, Right
 
@@ -94,54 +91,59 @@ def _shown(who: str, group: Group, reply: Reply) -> Shown:
 
 
 def comparisons(evals: Path) -> list[Comparison]:
-    """An English and a Chinese problem that the base got wrong and the last checkpoint right, and one that it still gets wrong."""
+    """Return an English and a Chinese problem that the base got wrong and the last checkpoint right, and one that it still gets wrong."""
     stages = _stages(evals)
     if len(stages) < 2:
         return []
-    answered = [{sample["problem"]: sample for sample in _samples(path) if sample["sample"] == 0} for _, path in stages]
-    shared = [problem for problem in answered[0] if all(problem in one for one in answered)]
-    first, last = answered[0], answered[-1]
-    learned = [p for p in shared if not first[p]["right"] and last[p]["right"]]
-    still = [p for p in shared if not last[p]["right"]]
-    wanted = [(f"learned ({name})", [p for p in learned if last[p]["language"] == language]) for language, name in LANGUAGES.items()]
-    chosen = [(why, min(found, key=lambda p: _rank(first[p], last[p]))) for why, found in [*wanted, ("still wrong", still)] if found]
-    return [_compared(why, [who for who, _ in stages], [one[problem] for one in answered]) for why, problem in chosen]
+    first_samples = [{line["problem"]: line for line in sample_lines(path) if line["sample"] == 0} for _, path in stages]
+    questions = question_lines(stages[0][1])
+    shared = [problem for problem in first_samples[0] if all(problem in samples for samples in first_samples)]
+    first, last = first_samples[0], first_samples[-1]
+    learned = [p for p in shared if not _right(first[p]) and _right(last[p])]
+    still = [p for p in shared if not _right(last[p])]
+    kinds = [(f"learned ({name})", [p for p in learned if questions[p]["language"] == language]) for language, name in LANGUAGES.items()]
+    chosen = [(why, min(names, key=lambda p: _rank(first[p], last[p]))) for why, names in [*kinds, ("still wrong", still)] if names]
+    return [
+        _compared(why, questions[problem], [(who, samples[problem]) for (who, _), samples in zip(stages, first_samples, strict=True)])
+        for why, problem in chosen
+    ]
 
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
 TELLING_TOKENS = 120  # long enough to watch it think, short enough to read
 
 
+def _right(sample: dict[str, Any]) -> bool:
+    return bool(sample["grade"] == 1.0)
+
+
+def _measure(sample: dict[str, Any], name: str) -> bool:
+    return bool(sample["measures"].get(name))
+
+
 def _rank(first: dict[str, Any], last: dict[str, Any]) -> tuple[bool, bool, bool, int, str]:
     """The most telling first: wrong by any reading of the base; the last keeps the template, reflects, is neither curt nor endless."""
     cut = last["finished"] == "length"
-    return first["lenient"] or not last["format"], not last["reflection"], cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
+    broken = _measure(first, "lenient") or not _measure(last, "format")
+    return broken, not _measure(last, "reflection"), cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
 
 
 def _stages(evals: Path) -> list[tuple[str, Path]]:
-    """Base, the checkpoint in the middle and the last, as far as they were measured."""
-    base, between = evals / "base.jsonl.gz", sorted(path for path in evals.glob("*.jsonl.gz") if path.name.split(".")[0].isdecimal())
-    last = sorted(evals.glob("*-zero.jsonl.gz"))[-1:]
-    middle = between[len(between) // 2 :][:1]
-    if not base.exists():
+    """Return base, the checkpoint in the middle and the last, as far as they were measured."""
+    names = evaluation_names(evals)
+    if "base" not in names:
         return []
-    named = [(f"after rollout {int(path.name.split('.')[0])}", path) for path in middle]
-    return [("base", base), *named, *((f"last, after rollout {int(path.name.split('-')[0])}", path) for path in last)]
+    between, last = [name for name in names if name.isdecimal()], [name for name in names if name.endswith("-zero")][-1:]
+    middle = between[len(between) // 2 :][:1]
+    stages = [("base", evals / "base"), *((f"after rollout {int(name)}", evals / name) for name in middle)]
+    return [*stages, *((f"last, after rollout {int(name.partition('-')[0])}", evals / name) for name in last)]
 
 
-def _samples(path: Path) -> list[dict[str, Any]]:
-    with trouble(path):
-        data = path.read_bytes()
-    try:
-        return [json.loads(line) for line in gzip.decompress(data).decode().split("\n") if line]
-    except (EOFError, OSError, ValueError) as error:
-        raise DiskTrouble(f"{path}: damaged ({error}); delete it and evaluate again") from error
+def _compared(why: str, question: dict[str, Any], samples: Sequence[tuple[str, dict[str, Any]]]) -> Comparison:
+    text, language = question["prompt"], question["language"]
+    return Comparison(text, language, why, tuple(_answered(who, text, language, sample) for who, sample in samples))
 
 
-def _compared(why: str, names: Sequence[str], samples: Sequence[dict[str, Any]]) -> Comparison:
-    return Comparison(samples[0]["question"], samples[0]["language"], why, tuple(map(_answered, names, samples)))
-
-
-def _answered(who: str, sample: dict[str, Any]) -> Shown:
-    verdict: Literal["right", "wrong", "broke template"] = "right" if sample["right"] else "wrong" if sample["format"] else "broke template"
-    return Shown(who, sample["question"], sample["language"], pieces(sample["text"]), sample["tokens"], verdict)
+def _answered(who: str, question: str, language: Language, sample: dict[str, Any]) -> Shown:
+    broken: Literal["wrong", "broke template"] = "wrong" if _measure(sample, "format") else "broke template"
+    return Shown(who, question, language, pieces(sample["text"]), sample["tokens"], "right" if _right(sample) else broken)

@@ -27,7 +27,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Example:
+class CutExample:
     """One problem, the same thought cut later and later."""
 
     question: str
@@ -57,12 +57,12 @@ class Cost:
     best: bool
 
 
-def cut_example(question: str, language: str, texts: Sequence[tuple[str, bool, int, str]]) -> Example:
+def cut_example(question: str, language: str, texts: Sequence[tuple[str, bool, int, str]]) -> CutExample:
     """From (budget, right, tokens, text), the shortest budget first."""
-    return Example(question, language, tuple(Cut(name, right, tokens, pieces(text)) for name, right, tokens, text in texts))
+    return CutExample(question, language, tuple(Cut(name, right, tokens, pieces(text)) for name, right, tokens, text in texts))
 
 
-def scaling_html(numbers: Mapping[str, Any], title: str, facts: Mapping[str, str], example: Example | None = None) -> str:
+def scaling_html(numbers: Mapping[str, Any], title: str, facts: Mapping[str, str], example: CutExample | None = None) -> str:
     """The whole page, nothing to load from elsewhere; `numbers` as `aha scale --json` has them."""
     found = read_numbers(numbers)
     return rendered(

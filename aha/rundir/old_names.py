@@ -1,19 +1,28 @@
-"""Names of classes that files of earlier versions hold, and what they are called now. No other place knows the old names."""
+"""What files of earlier versions hold, and what it is called now: classes, settings, samples and results. No other place knows the old
+names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from aha.rundir.manifest import Manifest, Setting
 
-NEW_NAMES = {"Mixed": "MixedProblems", "Given": "FileExamples", "Waken": "ReinitUnusedEmbeddings"}
+NEW_NAMES = {"Mixed": "MixedProblems", "Given": "FileExamples", "Waken": "ReinitUnusedEmbeddings", "World": "Measure"}
+NEW_SETTINGS = {"World": {"samples": "k"}}  # of a stage of this kind
+ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world", "sandbox": "auto"}}
 
 
 def with_new_names(manifest: Manifest) -> Manifest:
-    """Return the manifest with today's name of each class that a setting or a stage names."""
+    """Return the manifest with today's name of each class and each setting that it names."""
     settings = {path: _renamed(setting) for path, setting in manifest.settings.items()}
     if manifest.frame is None:
         return replace(manifest, settings=settings)
+    for name, kind in manifest.frame.stages.items():
+        for before, now in NEW_SETTINGS.get(kind, {}).items():
+            settings = {f"{name}.{now}" if path == f"{name}.{before}" else path: setting for path, setting in settings.items()}
+        settings |= {f"{name}.{path}": Setting(value) for path, value in ADDED_SETTINGS.get(kind, {}).items()}
     stages = {name: NEW_NAMES.get(kind, kind) for name, kind in manifest.frame.stages.items()}
     return replace(manifest, settings=settings, frame=replace(manifest.frame, stages=stages))
 
@@ -21,3 +30,95 @@ def with_new_names(manifest: Manifest) -> Manifest:
 def _renamed(setting: Setting) -> Setting:
     value = setting.value
     return replace(setting, value=NEW_NAMES[value]) if isinstance(value, str) and value in NEW_NAMES else setting
+
+
+# --- samples of evaluations -----------------------------------------------------------------------------------------------
+
+
+def new_sample(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line of graded samples as it is written today: of countdown, of the tiny world, or of a published benchmark as 0.1 wrote it,
+    or of today. KeyError or TypeError where it is none of them."""
+    if "grade" in line:
+        return {name: value for name, value in line.items() if name != "crc"}
+    if "problem_id" in line:
+        return _published(line)
+    return _world(line) if "marks" in line else _countdown(line)
+
+
+def _published(line: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: line[name] for name in ("sample", "reason", "refused", "finished", "tokens", "category", "measures")}
+    grade = None if line["abstained"] else float(line["right"])
+    return {
+        **kept,
+        "problem": line["problem_id"],
+        "grade": grade,
+        "claim": line["vote"],
+        "options": len(line["options"] or ()),
+        "about": line.get("about", {}),
+    }
+
+
+def _countdown(line: Mapping[str, Any]) -> dict[str, Any]:
+    measures = {name: float(line[name]) for name in ("lenient", "format", "reflection", "mixing")}
+    measures |= {"length": float(line["tokens"]), "pass@1_short": float(line["short"])}
+    kept = {name: line[name] for name in ("problem", "sample", "text", "tokens", "finished")}
+    return {**kept, "grade": None if line["abstained"] else float(line["right"]), "claim": line["vote"], "measures": measures}
+
+
+def _world(line: Mapping[str, Any]) -> dict[str, Any]:
+    kind = "reasoning" if line["marks"] is None else "general"
+    measures = {"reasoning" if kind == "reasoning" else "instruction": float(line["value"]), "mixing": float(line["mixing"])}
+    measures |= {f"consistency/{kind}": float(line["consistency"]), f"form/{kind}": float(line["form"])}
+    measures |= {f"length/{line['domain']}": float(line["tokens"])}
+    measures |= {f"criteria/{name}": float(value) for name, value in (line["marks"] or {}).items() if name != "type"}
+    measures |= {} if line["safe"] is None else {"safe": float(line["safe"])}
+    kept = {name: line[name] for name in ("problem", "sample", "text", "tokens")}
+    finished = "length" if line["truncated"] else "stop"
+    return {**kept, "grade": float(line["value"]), "finished": finished, "category": line["domain"], "measures": measures}
+
+
+# --- results of evaluations -----------------------------------------------------------------------------------------------
+
+
+def new_result(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result as it is written today. 0.1 wrote those of the tiny world by domain, with an interval beside some numbers."""
+    if not isinstance(result.get("pass@1"), Mapping):
+        return dict(result)
+    plain, intervals = dict[str, Any](), dict[str, Any]()
+    for name, value in result.items():
+        for path, number, interval in _numbers({"pass@1": "categories", "kinds": "categories"}.get(name, name), value):
+            plain[path] = number
+            if interval is not None:
+                intervals[path] = interval
+    categories = {path.removeprefix("categories/"): plain.pop(path) for path in list(plain) if path.startswith("categories/")}
+    ranges = {path.removeprefix("categories/"): intervals.pop(path) for path in list(intervals) if path.startswith("categories/")}
+    intervals["pass@1"] = intervals["reasoning"]
+    scores = {"pass@1": plain["reasoning"], "ci95": intervals["reasoning"]}
+    return plain | scores | {"categories": categories, "intervals": intervals | {"categories": ranges}}
+
+
+def _numbers(name: str, value: Any) -> list[tuple[str, Any, list[float] | None]]:
+    match value:
+        case {"value": number, "low": low, "high": high}:
+            return [(name, number, [low, high])]
+        case Mapping():
+            return [line for inner, part in value.items() for line in _numbers(f"{name}/{inner}", part)]
+    return [(name, value, None)]
+
+
+# --- judges of evaluations ------------------------------------------------------------------------------------------------
+
+TRANSCRIPT_FIELDS = {"asked": "key", "item": "problem", "game": "question", "said": "reply"}
+
+
+def new_transcript(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line of a judge's transcripts as it is written today."""
+    return {TRANSCRIPT_FIELDS.get(name, name): value for name, value in line.items() if name != "crc"}
+
+
+def new_judging(record: Any) -> Any:
+    """Return the record of who judged as it is written today."""
+    if not isinstance(record, Mapping) or not isinstance(asked := record.get("asked"), Mapping):
+        return record
+    settings = {{"asks": "turns"}.get(name, name): value for name, value in asked.items()}
+    return {name: value for name, value in record.items() if name != "asked"} | {"settings": settings}

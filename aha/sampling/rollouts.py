@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from aha.protocols import Ask, Engine, Sampling
+from aha.errors import EndpointDown
+from aha.protocols import Ask, Chat, Engine, Sampling
 from aha.sampling.executor import ScoringExecutor, ScoringStats
-from aha.types import Completion
+from aha.types import Completion, Conversation, Said
 
+Sampled = TypeVar("Sampled")
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # (prompts sampled, prompts scored)
 
 
 @dataclass(frozen=True)
 class RolloutSampler:
-    """An engine and the settings it samples with. Up to `threads` groups are scored at a time beside sampling, where scoring is slow;
+    """The settings that replies are sampled with. Up to `threads` groups are scored at a time beside sampling, where scoring is slow;
     `stats` adds up how long it took."""
 
-    engine: Engine
     sampling: Sampling
     threads: int = 16
     stats: ScoringStats = field(default_factory=ScoringStats)
 
-    def sample(self, requests: Sequence[Ask], score: Callable[[int, Sequence[Completion]], T], progress: Progress) -> list[T]:
+    def sample(
+        self, engine: Engine, requests: Sequence[Ask], score: Callable[[int, Sequence[Completion]], T], progress: Progress
+    ) -> list[T]:
         """Return what `score(index of the request, its completions)` returns for each request, in the order of the requests.
 
         `progress` is called as each group is sampled, and then as groups are scored."""
+        return self._score(engine.generate(requests, self.sampling), score, progress)
+
+    def chat(
+        self, chat: Chat, conversations: Sequence[Conversation], score: Callable[[int, Sequence[Said]], T], progress: Progress
+    ) -> list[T]:
+        """Return the same of replies to conversations. EndpointDown where a server gave no reply to some, once all others are scored."""
+        return self._score(chat.reply(conversations, self.sampling), score, progress)
+
+    def _score(
+        self, groups: Iterable[tuple[int, Sequence[Sampled]]], score: Callable[[int, Sequence[Sampled]], T], progress: Progress
+    ) -> list[T]:
         sampled = 0
         with ScoringExecutor[T](self.threads, self.stats) as executor:
-            for index, completions in self.engine.generate(requests, self.sampling):
-                executor.submit(index, partial(score, index, completions))
-                sampled += 1
-                progress(sampled, len(executor.results))
+            try:
+                for index, replies in groups:
+                    executor.submit(index, partial(score, index, replies))
+                    sampled += 1
+                    progress(sampled, len(executor.results))
+            except EndpointDown:  # what came before is worth keeping
+                executor.wait(lambda: progress(sampled, len(executor.results)))
+                raise
             results = executor.wait(lambda: progress(sampled, len(executor.results)))
-        return [results[index] for index in range(len(requests))]
+        return [results[index] for index in sorted(results)]

@@ -6,15 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from aha.errors import BadInput
-from aha.evals.benchmarks import BENCHMARKS, WORLD
-from aha.evals.exams import EXAMS, exam
-from aha.evals.exams.loading import raw_rows
-from aha.evals.tiny_world import PROBLEMS, PROMPTS, held_out
+from aha.evals.benchmarks import BENCHMARKS, benchmark
+from aha.evals.loading import raw_rows, select_examples
 from aha.settings import nearest
 from aha.tasks.decontamination import GramIndex
 from aha.tasks.reading import RefusedRow, rows_of
-
-OURS = 500  # problems of a benchmark that writes its own: those that `aha eval` asks
 
 
 @lru_cache(maxsize=2)
@@ -27,14 +23,6 @@ def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
 
 
 def _add(seen: GramIndex, name: str) -> None:
-    if name == WORLD:
-        for problem in held_out(PROBLEMS, PROMPTS, 0):
-            seen.add(problem.question, question=True)
-        return
-    if name in BENCHMARKS:
-        for problem in BENCHMARKS[name].problems.all(OURS, 0):
-            seen.add(problem.question, question=True)
-        return
     if Path(name).expanduser().is_file():
         for row in rows_of(name, "test", None):
             if isinstance(row, RefusedRow):
@@ -43,8 +31,13 @@ def _add(seen: GramIndex, name: str) -> None:
         return
     if name.startswith((".", "/", "~")) or Path(name).suffix:
         raise BadInput(f"against {name}: there is no such file")
-    known = [*BENCHMARKS, WORLD, *EXAMS]
-    if name.lower().replace("-", "_") not in known:
-        raise BadInput(f"against {name}: no benchmark has this name, and no file is there{nearest(name, known)}")
-    for fields in raw_rows(exam(name), None):
-        seen.add_row(fields)
+    try:
+        chosen = benchmark(name)
+    except BadInput:
+        raise BadInput(f"against {name}: no benchmark has this name, and no file is there{nearest(name, list(BENCHMARKS))}") from None
+    if chosen.generated is None:
+        for fields in raw_rows(chosen, None):
+            seen.add_row(fields)
+        return
+    for example in select_examples(chosen)[0]:
+        seen.add(example.prompt, question=True)

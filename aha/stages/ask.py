@@ -46,4 +46,4 @@ class GroupSampler:
         def progress(sampled: int, scored: int) -> None:
             self.heartbeat(f"sampled {sampled} and judged {scored} of {len(problems)} questions")
 
-        return RolloutSampler(self.engine, self.sampling, self.threads, self.stats).sample(requests, score, progress)
+        return RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
+from statistics import fmean
 
 from aha.errors import BadInput
-from aha.evals.paired import Paired, compare_paired
-from aha.evals.tiny_world import Shown, by_problem, samples_by_problem
+from aha.evals.comparison import by_problem
+from aha.evals.intervals import Paired, compare_paired
+from aha.evals.samples import GradedSample
 from aha.protocols import Backend, Observer
 from aha.rundir import Checkpoint, Record, RunDir
 from aha.stages.compute import Spent, imitating, parameters, reinforcing
-from aha.stages.world import World, read_shown, write_shown
+from aha.stages.evaluate import Measure
 from aha.template import Delimited, Short, Template
 
 
@@ -42,8 +44,8 @@ class Equal:
         budget = sum(imitating(taught, size), Spent())
         spent = list(accumulate(reinforcing(other, size, self.reference)))
         chosen = self._chosen(other.checkpoints(), spent, budget)
-        distilled = self._asked(rundir, "distilled", last, self.taught_template, backend, observer)
-        trained = self._asked(rundir, "rl", chosen, self.rl_template, backend, observer)
+        distilled = self._measured(rundir, "distilled", last, self.taught_template, backend, observer)
+        trained = self._measured(rundir, "rl", chosen, self.rl_template, backend, observer)
         paired = self.compared(trained, distilled)
         rundir.finish(
             {
@@ -54,10 +56,10 @@ class Equal:
             }
         )
 
-    def compared(self, trained: Sequence[Shown], distilled: Sequence[Shown]) -> Paired:
-        """Distilled - RL on the same problems of the domains."""
-        one, other = ([each for each in some if each.domain in self.domains] for some in (trained, distilled))
-        return compare_paired(samples_by_problem(one), samples_by_problem(other), self.seed)
+    def compared(self, trained: Sequence[GradedSample], distilled: Sequence[GradedSample]) -> Paired:
+        """Return distilled - RL on the same problems of the domains."""
+        one, other = (_grades(samples, self.domains) for samples in (trained, distilled))
+        return compare_paired(one, other, self.seed)
 
     def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[Spent], budget: Spent) -> Checkpoint:
         for each in checkpoints:
@@ -69,14 +71,18 @@ class Equal:
             "steps, or the fine-tuning fewer epochs"
         )
 
-    def _asked(self, rundir: RunDir, name: str, at: Checkpoint, template: Template, backend: Backend, observer: Observer) -> list[Shown]:
-        path = rundir.root / "evals" / f"{name}.jsonl.gz"
-        if not path.exists():
-            world = World(str(at.folder), self.problems, 1, self.samples, template, seed=self.seed)
-            write_shown(path, world.ask(backend, observer))
-        return read_shown(path)
+    def _measured(
+        self, rundir: RunDir, name: str, at: Checkpoint, template: Template, backend: Backend, observer: Observer
+    ) -> list[GradedSample]:
+        measure = Measure(str(at.folder), "tiny-world", self.samples, self.problems, 1, template, seed=self.seed)
+        return measure.ask(backend, observer, rundir.root / "evals" / name)
 
 
-def _mean(replies: Sequence[Shown], domains: Sequence[str]) -> float:
-    values = by_problem(each for each in replies if each.domain in domains)
-    return sum(values) / len(values)
+def _grades(samples: Sequence[GradedSample], domains: Sequence[str]) -> list[list[float]]:
+    """Return the grades of each problem's samples, of the domains."""
+    problems = by_problem(sample for sample in samples if sample.category in domains)
+    return [[sample.grade or 0.0 for sample in several] for several in problems.values()]
+
+
+def _mean(samples: Sequence[GradedSample], domains: Sequence[str]) -> float:
+    return fmean(fmean(grades) for grades in _grades(samples, domains))

@@ -1,30 +1,92 @@
-"""Asking a benchmark's problems k times each and measuring the replies: the base, the last checkpoint and the way between them."""
+"""Measuring models on a benchmark: one alone, or the base, the last checkpoint of a run and the way between them."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from itertools import chain
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import benchmark
-from aha.evals.measurement import Measurement, Sample, gain, measure_samples
-from aha.evals.records import read_samples, write_samples
+from aha.evals.benchmarks.tiny import SHORT, grade_countdown
+from aha.evals.comparison import by_problem
+from aha.evals.intervals import Interval, paired_difference
+from aha.evals.loading import select_examples
+from aha.evals.result import result_of
+from aha.evals.run import Evaluation, choose_template, template_settings
+from aha.evals.samples import GradedSample, SampleJournal, read_samples
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
-from aha.protocols import Ask, Backend, Engine, Observer, Sampling, Tokenizer
+from aha.protocols import Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
-from aha.sampling.prompts import completion_text, prompt_tokens
-from aha.sampling.rollouts import RolloutSampler
+from aha.rundir.evaluations import RESULT, samples_file
 from aha.template import Short, Template
-from aha.text import mixes_languages, reflects
-from aha.types import Abstained, Completion, Problem, Right
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One model on a benchmark: `k` samples of each of its problems. `problems`: how many of them, of each domain where there are several;
+    `prompts`: of each kind of general prompt. 0: what the benchmark has by default. `template` None: the benchmark's own. `sandbox`: where
+    the programs of replies run."""
+
+    model: str
+    benchmark: str = "tiny-world"
+    k: int = 2
+    problems: int = 0
+    prompts: int = 0
+    template: Template | None = None
+    sampling: Sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
+    sandbox: Tier | Literal["auto"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or min(self.problems, self.prompts) < 0:
+            raise BadInput(f"k {self.k}, problems {self.problems}, prompts {self.prompts}: 1 or more, and 0 or more of each")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """Measure the model and finish the run; every sample stays in `evals`, and is not asked for again."""
+        samples = self.ask(backend, observer, rundir.root / "evals" / self.benchmark)
+        rundir.finish(result_of(samples, benchmark(self.benchmark), self.model, self.seed).to_json())
+
+    def ask(self, backend: Backend, observer: Observer, folder: Path | None) -> list[GradedSample]:
+        """Return all samples, graded, in the order of the problems; the folder keeps them, and what it holds is not asked again."""
+        return self.ask_with(benchmark(self.benchmark), lambda: backend.engine(self.model), backend.tokenizer(self.model), observer, folder)
+
+    def ask_with(
+        self,
+        chosen: Benchmark,
+        engine: Callable[[], Engine],
+        tokenizer: Tokenizer,
+        observer: Observer,
+        folder: Path | None,
+        most: int | None = None,
+    ) -> list[GradedSample]:
+        """Return the same of an engine that is opened where it is needed; `most`: of so many examples only."""
+        if folder is not None and not (folder / RESULT).exists() and (old := samples_file(folder)) is not None and old.suffix == ".gz":
+            return read_samples(old)  # of 0.1
+        if folder is not None and (folder / RESULT).exists():
+            return read_samples(folder)
+        examples, _ = select_examples(chosen, None, self.problems, self.prompts, self.seed)
+        with programs_in(self.sandbox):
+            engine = cache(engine)
+            template = self.template or choose_template(chosen, engine(), tokenizer, self.sampling, self.seed, observer.beat)
+            evaluation = Evaluation(chosen, examples[:most], self.k, template, self.sampling, self.seed)
+            journal = SampleJournal(folder, self._settings(template))
+            journal.keep_examples(evaluation.examples)
+            observer.begin("measurement", len(list(folder.parent.glob(f"*/{RESULT}"))) if folder is not None else 0)
+            evaluation.ask_engine(engine, tokenizer, journal, observer.beat)
+        samples = evaluation.samples(journal)
+        journal.finish(samples, result_of(samples, chosen, self.model, self.seed).to_json())
+        observer.end(saved=True)
+        return samples
+
+    def _settings(self, template: Template) -> dict[str, Any]:
+        counts = {"problems": self.problems or None, "prompts": self.prompts or None, "k": self.k, "seed": self.seed}
+        return {"benchmark": self.benchmark, "model": self.model, **counts, **asdict(self.sampling), **template_settings(template)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +102,7 @@ class Evaluate:
     benchmark: str = "countdown"
     k: int = 4
     problems: int = 500
-    short: int = 32
+    short: int = SHORT
     template: Template = field(default_factory=Short)
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=1.0, max_tokens=300))
     sandbox: Tier | Literal["auto"] = "auto"
@@ -61,120 +123,50 @@ class Evaluate:
         rundir.finish({**result, "seconds": training + time.monotonic() - started})
 
     def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Checkpoint], observer: Observer) -> dict[str, object]:
-        """`base`, `zero` (the last checkpoint), their `gain`, and the `curve` from base (rollout null) over every checkpoint to zero.
+        """Return the results of `base`, of `zero` (the last checkpoint), their `gain`, and the `curve` from base (rollout null) over every
+        checkpoint to zero.
 
-        Every sample is kept in the folder `evals`; a model that has its file there is not asked again, so a stopped evaluation goes on."""
+        Every sample is kept in a folder below `evals`; what is there is not asked again, so a stopped evaluation goes on."""
         if not checkpoints:
             raise BadInput(f"{evals.parent}: no checkpoint in it, so there is nothing to measure; let the run save one")
         *between, last = checkpoints
-        base = self._recorded(evals / "base.jsonl.gz", backend, self.model, observer)
-        points: list[tuple[int | None, list[Sample]]] = [(None, base)]
+        base = self._measured(evals / "base", backend, self.model, observer)
+        points: list[tuple[int | None, list[GradedSample]]] = [(None, base)]
         for at in between if self.curve_problems else []:
-            path = evals / f"{at.rollout:06d}.jsonl.gz"
-            points.append((at.rollout, self._recorded(path, backend, str(at.folder), observer, cheap=True)))
-        zero = self._recorded(evals / f"{last.rollout:06d}-zero.jsonl.gz", backend, str(last.folder), observer)
+            path = evals / f"{at.rollout:06d}"
+            points.append((at.rollout, self._measured(path, backend, str(at.folder), observer, cheap=True)))
+        zero = self._measured(evals / f"{last.rollout:06d}-zero", backend, str(last.folder), observer)
         points.append((last.rollout, zero))
         return {
-            "base": measure_samples(base, self.seed).to_json(),
-            "zero": measure_samples(zero, self.seed).to_json(),
+            "base": self._result(base),
+            "zero": self._result(zero),
             "gain": asdict(gain(base, zero, self.seed)),
-            "curve": [{"rollout": rollout, **measure_samples(samples, self.seed).to_json()} for rollout, samples in points],
+            "curve": [{"rollout": rollout, **self._result(samples)} for rollout, samples in points],
         }
 
-    def measure(
-        self,
-        engine: Engine,
-        tokenizer: Tokenizer,
-        observer: Observer | None = None,
-        record: Path | None = None,
-        live: Benchmark | None = None,
-    ) -> Measurement:
-        """The model behind `engine`, on all problems; its samples go to `record`, gzipped JSON lines, where it is given."""
-        samples = self.ask(engine, tokenizer, self.held_out(), self.k, observer, live=live)
-        if record is not None:
-            write_samples(record, samples)
-        return measure_samples(samples, self.seed)
+    @property
+    def chosen(self) -> Benchmark:
+        """The benchmark, with the cut of short replies."""
+        found = benchmark(self.benchmark)
+        return replace(found, grade=partial(grade_countdown, short=self.short)) if found.grade is grade_countdown else found
 
-    @contextmanager
-    def live(self, backend: Backend) -> Iterator[Benchmark]:
-        """The benchmark with what its grader needs live; programs run in the tier that was chosen."""
-        with programs_in(self.sandbox), benchmark(self.benchmark).open(backend) as live:
-            yield live
+    def measure(self, model: str, k: int | None = None) -> Measure:
+        """Return the measure of one model."""
+        return Measure(model, self.benchmark, k or self.k, self.problems, 0, self.template, self.sampling, self.sandbox, self.seed)
 
-    def held_out(self) -> list[Problem]:
-        """The problems, in an order that is the same for every model. BadInput when there are not so many."""
-        chosen = benchmark(self.benchmark)
-        try:
-            return chosen.problems.all(self.problems, self.seed)
-        except ValueError as error:
-            raise BadInput(f"problems is {self.problems}: {chosen.name} holds out fewer") from error
+    def _measured(self, folder: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[GradedSample]:
+        measure = self.measure(model, self.curve_samples if cheap else None)
+        most = self.curve_problems if cheap else None
+        return measure.ask_with(self.chosen, lambda: backend.engine(model), backend.tokenizer(model), observer, folder, most)
 
-    def ask(
-        self,
-        engine: Engine,
-        tokenizer: Tokenizer,
-        problems: Sequence[Problem],
-        k: int,
-        observer: Observer | None,
-        name: str = "model",
-        live: Benchmark | None = None,
-    ) -> list[Sample]:
-        """`k` judged samples of each problem, in the order of the problems; draws depend on (seed, problem, sample) alone.
-
-        `live` is the benchmark, opened; None where its grader needs nothing."""
-        judge = live or benchmark(self.benchmark)
-        asks = [
-            Ask(prompt_tokens(self.template, problem.question, tokenizer), tuple(seed_of(self.seed, problem.id, n) for n in range(k)))
-            for problem in problems
-        ]
-
-        def score(index: int, completions: Sequence[Completion]) -> list[Sample]:
-            return [self.judged(judge, problems[index], number, completion, tokenizer) for number, completion in enumerate(completions)]
-
-        def progress(_: int, scored: int) -> None:
-            if observer is not None:
-                observer.beat(f"evaluate {name}: {scored} of {len(asks)} problems")
-
-        return list(chain.from_iterable(RolloutSampler(engine, self.sampling).sample(asks, score, progress)))
-
-    def _recorded(self, path: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[Sample]:
-        if path.exists():
-            return read_samples(path)
-        problems, k = (self.held_out()[: self.curve_problems], self.curve_samples) if cheap else (self.held_out(), self.k)
-        observer.begin("measurement", len(list(path.parent.glob("*.jsonl.gz"))))
-        with self.live(backend) as live:
-            name = path.name.split(".")[0]
-            samples = self.ask(backend.engine(model), backend.tokenizer(model), problems, k, observer, name, live)
-        write_samples(path, samples)
-        observer.end(saved=True)
-        return samples
-
-    def judged(self, judge: Benchmark, problem: Problem, number: int, completion: Completion, tokenizer: Tokenizer) -> Sample:
-        """A completion, read by the template and judged."""
-        text, tokens = completion_text(completion, tokenizer), len(completion.tokens)
-        reply = self.template.read(text, tokens, completion.finished)
-        grade = judge.judged(problem, reply.answer)
-        right = isinstance(grade, Right)
-        return Sample(
-            problem=problem.id,
-            question=problem.question,
-            language=problem.language,
-            sample=number,
-            text=text,
-            answer=reply.answer,
-            vote=None if reply.answer is None else judge.vote(reply.answer),
-            right=right,
-            lenient=isinstance(judge.judged(problem, judge.lenient(text)), Right),
-            short=right and tokens <= self.short,
-            format=reply.well_formed,
-            abstained=isinstance(grade, Abstained),
-            tokens=tokens,
-            finished=completion.finished,
-            reflection=reflects(text),
-            mixing=mixes_languages(text if reply.thought is None else reply.thought),
-        )
+    def _result(self, samples: Sequence[GradedSample]) -> dict[str, Any]:
+        return result_of(samples, self.chosen, None, self.seed).to_json()
 
 
-def seed_of(seed: int, problem: str, sample: int) -> int:
-    """63 bits that depend on the three alone."""
-    return int.from_bytes(hashlib.sha256(f"evaluate {seed} {problem} {sample}".encode()).digest()[:8], "big") >> 1
+def gain(before: Sequence[GradedSample], after: Sequence[GradedSample], seed: int = 0) -> Interval:
+    """Return after - before in pass@1 on the same problems, with its interval."""
+    first, second = by_problem(before), by_problem(after)
+    if list(first) != list(second):
+        raise BadInput("the two measurements asked different problems: a paired difference needs the same, in the same order")
+    verdicts = [[[sample.right for sample in several] for several in some.values()] for some in (first, second)]
+    return paired_difference(verdicts[0], verdicts[1], seed)

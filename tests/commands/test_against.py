@@ -27,14 +27,14 @@ def test_a_model_against_itself_is_noise(aha, model):
 
 
 def test_a_recorded_result_stands_for_its_model(aha, model):
-    assert aha("eval", "countdown", "--model", model, *FEW, "--record", "old.jsonl.gz").code == 0
-    found = aha("eval", "countdown", "--model", model, "--against", "old.jsonl.gz", *FEW)
+    assert aha("eval", "countdown", "--model", model, *FEW, "--out", "old").code == 0
+    found = aha("eval", "countdown", "--model", model, "--against", "old", *FEW)
     assert found.out.splitlines()[-1].endswith(": difference is noise")
 
 
 def test_a_result_of_other_problems_is_refused_before_the_model_is_asked(aha, model):
-    assert aha("eval", "countdown", "--model", model, *FEW, "--record", "old.jsonl.gz").code == 0
-    found = aha("eval", "countdown", "--model", model, "--against", "old.jsonl.gz", "--k", 4, "--problems", 6)
+    assert aha("eval", "countdown", "--model", model, *FEW, "--out", "old").code == 0
+    found = aha("eval", "countdown", "--model", model, "--against", "old", "--k", 4, "--problems", 6)
     assert found.code == 2
     assert "of the 6 problems" in found.err
 

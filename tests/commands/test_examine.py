@@ -39,7 +39,7 @@ def test_a_server_is_evaluated_and_its_result_is_in_every_form(aha, tmp_path):
     assert form["n-samples"]["gsm8k"] == {"original": 3, "effective": 3}
     regraded = aha("regrade", "o", "--json")
     assert json.loads(regraded.out) == result
-    scored = aha("score", "o/gsm8k/grades.jsonl", "--json")
+    scored = aha("score", "o/gsm8k", "--json")
     assert json.loads(scored.out)["pass@1"] == pytest.approx(2 / 3)
     compared = aha("compare", "m=o", "--markdown")
     assert compared.code == 0, compared.err
@@ -75,12 +75,12 @@ def test_what_failed_is_asked_again_by_the_same_command_and_nothing_else(aha, tm
             "c",
         )
         first = aha(*words, "--asking.retries", 0)
-        kept = len(Path("o/gsm8k/generations.jsonl").read_text().splitlines())
+        kept = len(Path("o/gsm8k/samples.jsonl").read_text().splitlines())
         down[0] = False
         second = aha(*words, "--asking.retries", 0)
     assert (first.code, kept, second.code, len(server.requests)) == (75, 2, 0, 4)
-    lines = [json.loads(line) for line in Path("o/gsm8k/generations.jsonl").read_text().splitlines()]
-    assert sorted(line["item"] for line in lines) == ["g/1", "g/2", "g/3"]
+    lines = [json.loads(line) for line in Path("o/gsm8k/samples.jsonl").read_text().splitlines()]
+    assert sorted(line["problem"] for line in lines) == ["g/1", "g/2", "g/3"]
 
 
 def test_a_model_here_is_capped_by_its_context_and_says_so(aha, tmp_path, model):
@@ -143,8 +143,8 @@ def test_64_requests_are_in_flight_and_faults_lose_and_double_nothing(aha, tmp_p
     assert found.code == 0, found.err
     assert server.most == 64
     assert len(server.requests) > 160 + 20  # of 60 and more that came late, four in five met a fault
-    lines = [json.loads(line) for line in Path("o/gsm8k/generations.jsonl").read_text().splitlines()]
-    assert len(lines) == len({(line["item"], line["sample"]) for line in lines}) == 160
+    lines = [json.loads(line) for line in Path("o/gsm8k/samples.jsonl").read_text().splitlines()]
+    assert len(lines) == len({(line["problem"], line["sample"]) for line in lines}) == 160
     assert json.loads(found.out)["pass@1"] == pytest.approx(39 / 40)
 
 
@@ -154,4 +154,4 @@ def test_a_question_for_a_judge_is_saved_and_not_scored(aha, tmp_path):
         found = aha("eval", "simpleqa", "--model", f"{server.url}#m", "--data", "q.csv", "--k", 1, "--out", "o", "--cache", "c", "--json")
     result = json.loads(found.out)
     assert (result["value"], result["abstained"], "pass@1" in result) == (None, 1.0, False)
-    assert json.loads(Path("o/simpleqa/generations.jsonl").read_text())["text"] == "Me."
+    assert json.loads(Path("o/simpleqa/samples.jsonl").read_text())["text"] == "Me."

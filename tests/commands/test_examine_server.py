@@ -118,7 +118,7 @@ def test_replies_can_be_made_to_begin_with_the_thought(aha, tmp_path):
         found = aha(*words(server.url, rows(tmp_path / "g.jsonl", 1), "--think", "always", "--json"))
     assert found.code == 0, found.err
     assert json.loads(found.out)["pass@1"] == 1.0
-    assert json.loads(Path("o/gsm8k/generations.jsonl").read_text())["thought"] == "hm \\boxed{7}"
+    assert json.loads(Path("o/gsm8k/samples.jsonl").read_text())["thought"] == "hm \\boxed{7}"
 
 
 def test_a_folder_in_which_every_sample_stands_needs_no_server(aha, tmp_path):
@@ -162,7 +162,7 @@ def test_codeforces_generations_become_a_rating(aha, tmp_path):
     result = json.loads(found.out)
     assert (result["rating"], result["percentile"], result["contests"]) == (1600, 90.0, 1)  # 450 points: with the two others, first
     assert "1 problems are of none of these contests" in found.err
-    offline = aha("eval", "codeforces", "--results", "o/codeforces/grades.jsonl", *contest, "--data", ".", "--json")
+    offline = aha("eval", "codeforces", "--results", "o/codeforces/samples.jsonl", *contest, "--data", ".", "--json")
     assert offline.code == 2 and "8A is a problem of none of the contests" in offline.err
     compared = aha("compare", "m=o", "--markdown")
     assert "1600" in compared.out

@@ -13,12 +13,13 @@ import pytest
 
 from aha.commands.graph_page import Head, gathered, leave, stood
 from aha.commands.terminal import Terminal
-from aha.evals.tiny_world import Shown, measure
+from aha.evals.benchmark import BenchmarkExample
+from aha.evals.benchmarks.tiny import TINY_WORLD
+from aha.evals.result import result_of
+from aha.evals.samples import GradedSample, SampleJournal
 from aha.pipeline import Graph, Step
 from aha.protocols import Backend, Observer
 from aha.rundir import Manifest, RunDir
-from aha.stages.world import write_shown
-from aha.tasks.rubric import Marks
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
 from tests.commands.conftest import COUNTING, Aha
 from tests.pipeline.toys import BACKEND, Listening, Trains
@@ -53,6 +54,17 @@ class Asks:
             rundir.commit(rollout, metrics, {"seconds": 2.0}, groups)
 
 
+DOMAINS = {"countdown": "reasoning", "chain": "reasoning", "program": "reasoning", "greeting": "general", "harm": "general"}
+
+
+def world_sample(
+    problem: str, domain: str, number: int, grade: float, text: str = "", form: float = 1.0, consistency: float = 1.0
+) -> GradedSample:
+    kind = DOMAINS[domain]
+    measures = {"reasoning" if kind == "reasoning" else "instruction": grade, f"form/{kind}": form, f"consistency/{kind}": consistency}
+    return GradedSample(problem, number, grade, text=text, tokens=10, finished="stop", category=domain, measures=measures)
+
+
 @dataclass(frozen=True)
 class Measures:
     """A model in the tiny world that says one thing to everything, and is right in a share of problems."""
@@ -61,17 +73,21 @@ class Measures:
     right: int = 1
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        domains = {"countdown": None, "chain": None, "program": None, "greeting": Marks(), "harm": Marks()}
-        said = Shown("", "", "", "en", 0, self.says, 0.0, True, 1.0, False, 10, False, True, None)
-        replies = [
-            replace(
-                said, problem=f"{name}-{number}", domain=name, question=f"{name} {number}?", language=("en", "zh")[number % 2],
-                sample=sample, value=float(number < self.right), marks=marks,
-            )
-            for name, marks in domains.items() for number in range(4) for sample in range(2)
-        ]  # fmt: skip
-        write_shown(rundir.root / "evals/tiny-world.jsonl.gz", replies)
-        rundir.finish(measure(replies).to_json())
+        examples = [
+            BenchmarkExample(f"{name}-{number}", f"{name} {number}?", ("en", "zh")[number % 2], Countdown((1,), 1), name)  # type: ignore[arg-type]
+            for name in DOMAINS
+            for number in range(4)
+        ]
+        samples = [
+            world_sample(example.id, example.category, sample, float(int(example.id[-1]) < self.right), self.says)
+            for example in examples
+            for sample in range(2)
+        ]
+        journal = SampleJournal(rundir.root / "evals/tiny-world", {"benchmark": "tiny-world", "k": 2})
+        journal.keep_examples(examples)
+        result = result_of(samples, TINY_WORLD).to_json()
+        journal.finish(samples, result)
+        rundir.finish(result)
 
 
 def group(domain: str, value: float) -> Group:
@@ -115,7 +131,8 @@ def test_measured_models_stand_in_the_order_of_their_stages(tmp_path: Path) -> N
     assert [model.name for model in whole.models] == ["base", "r1"]
     assert whole.columns == ("countdown", "chain", "program", "reasoning", "instruction", "consistency", "form")
     assert [model.values["countdown"].value for model in whole.models] == [0.0, 0.5]
-    assert whole.models[1].values["form"].value == 1.0 and whole.models[1].values["form"].low is None
+    form = whole.models[1].values["form"]
+    assert form.value == 1.0 and form.low is not None and form.low < 1.0
     assert whole.stages[1].came == ("reasoning 50.0 %", "instruction 50.0 %")
 
 

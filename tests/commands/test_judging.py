@@ -83,7 +83,7 @@ def test_facts_are_correct_incorrect_or_not_attempted(aha, facts):
     assert all("SECRET" not in json.dumps(request.body) for request in judged_by(server))
     regraded = aha("regrade", "o", "--json")
     assert json.loads(regraded.out) == result
-    assert aha("score", "o/simpleqa/grades.jsonl", "--json").code == 0
+    assert aha("score", "o/simpleqa", "--json").code == 0
 
 
 def test_what_was_judged_is_not_judged_again_and_the_cost_is_said_first(aha, facts):
@@ -258,7 +258,7 @@ def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, tmp_path)
         found = aha(*line)
         assert found.code == 0, found.err
     lines = [json.loads(each) for each in journal.read_text().splitlines()]
-    assert (kills, len(lines), len({each["asked"] for each in lines})) == (8, 400, 400)
+    assert (kills, len(lines), len({line["key"] for line in lines})) == (8, 400, 400)
     assert json.loads(found.out)["correct"] == pytest.approx(266 / 400)
     assert len(answered) <= 400 + 8 * kills  # a kill costs what was under way, and no more
     print(f"{kills} kills, {len(server.requests)} calls, {len(answered)} answered for 400 verdicts")
@@ -283,7 +283,7 @@ def test_a_judge_that_is_not_there_is_said_before_the_model_is_asked_and_its_rep
         gone = aha("eval", "simpleqa", "--model", f"{server.url}#m", "--judge", "http://127.0.0.1:9/v1#judge", "--data", facts, *quick)
     assert gone.code == 75
     assert gone.err.index("may not be there when it is needed") < gone.err.index("judging will take")
-    assert len(Path("o/simpleqa/generations.jsonl").read_text().splitlines()) == 4
+    assert len(Path("o/simpleqa/samples.jsonl").read_text().splitlines()) == 4
 
 
 def test_a_judge_here_needs_room_for_the_question_and_words_for_a_verdict(aha, facts, model, tmp_path):

@@ -11,56 +11,47 @@ import pytest
 from aha.commands.claims import Arm, claims
 from aha.commands.reproduce import How, Worked, pages, table
 from aha.commands.terminal import Terminal
-from aha.evals.measurement import Sample
-from aha.evals.records import write_samples
-from aha.evals.tiny_world import Shown
+from aha.evals.samples import GradedSample, write_evaluation
 from aha.pipeline import Graph
 from aha.recipes.reproduce import arms, reproduce
 from aha.rundir import Manifest, RunDir
 from aha.settings import flatten
-from aha.stages.world import write_shown
-from aha.tasks.rubric import Marks
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
 from tests.commands.conftest import Aha
-from tests.commands.test_graph_page import done
+from tests.commands.test_graph_page import DOMAINS, done, world_sample
 from tests.pipeline.toys import Trains
 
-SAMPLE = Sample("", "", "en", 0, "", "1", "1", True, True, True, True, False, 10, "stop", False, False)
-SHOWN = Shown("", "", "", "en", 0, "", 0.0, True, 1.0, False, 10, False, None, None)
-DOMAINS = {"countdown": None, "chain": None, "program": None, "greeting": Marks(), "harm": Marks()}
 REPLY = Reply("", "1 + 1", "2", 2, "stop")
 GROUP = Group(
     Problem("p", "countdown", "q", "en", Countdown((1, 1), 2)), (1,), (Completion((1,), (0.0,), "stop", 0),) * 2, (REPLY,) * 2, ()
 )
 
 
-def world(folder: Path, reasoning: float, general: float, form: bool = True, consistency: float = 1.0) -> Path:
-    replies = [
-        replace(
-            SHOWN,
-            problem=f"{domain}-{number}",
-            domain=domain,
-            value=reasoning if marks is None else general,
-            marks=marks,
-            form=form,
-            consistency=consistency,
-        )
-        for domain, marks in DOMAINS.items()
-        for number in range(10)
-    ]
-    write_shown(folder / "evals/tiny-world.jsonl.gz", replies)
+def saved(folder: Path, samples: list[GradedSample]) -> Path:
+    write_evaluation(folder, samples, {})
     return folder
 
 
-def curve(folder: Path) -> Path:
-    base = [replace(SAMPLE, problem=f"p{i}", sample=j, right=False, vote=None) for i in range(10) for j in range(4)]
-    zero = [
-        replace(SAMPLE, problem=f"p{i}", sample=j, right=j > 0, vote="1" if j else "2", tokens=50, reflection=True, mixing=True)
-        for i in range(10)
-        for j in range(4)
+def world(folder: Path, reasoning: float, general: float, form: bool = True, consistency: float = 1.0) -> Path:
+    values = {"reasoning": reasoning, "general": general}
+    samples = [
+        world_sample(f"{domain}-{number}", domain, 0, values[kind], "", float(form), consistency)
+        for domain, kind in DOMAINS.items()
+        for number in range(10)
     ]
-    write_samples(folder / "evals/base.jsonl.gz", base)
-    write_samples(folder / "evals/000001-zero.jsonl.gz", zero)
+    saved(folder / "evals/tiny-world", samples)
+    return folder
+
+
+def countdown(problem: int, number: int, right: bool, claim: str | None, tokens: int, words: float) -> GradedSample:
+    measures = {"length": float(tokens), "reflection": words, "mixing": words}
+    return GradedSample(f"p{problem}", number, float(right), claim=claim, tokens=tokens, finished="stop", measures=measures)
+
+
+def curve(folder: Path) -> Path:
+    saved(folder / "evals/base", [countdown(i, j, False, None, 10, 0.0) for i in range(10) for j in range(4)])
+    zero = [countdown(i, j, j > 0, "1" if j else "2", 50, 1.0) for i in range(10) for j in range(4)]
+    saved(folder / "evals/000001-zero", zero)
     return folder
 
 
@@ -81,8 +72,7 @@ def arm(tmp_path: Path) -> Arm:
     world(tmp_path / "zero", 0.6, 0.0, form=False, consistency=0.5)
     equal = tmp_path / "equal/evals"
     for name, value in (("rl", 0.2), ("distilled", 0.5)):
-        replies = [replace(SHOWN, problem=f"c{i}", domain="countdown", value=value) for i in range(10)]
-        write_shown(equal / f"{name}.jsonl.gz", replies)
+        saved(equal / name, [world_sample(f"c{i}", "countdown", 0, value) for i in range(10)])
     trained = {"zero": training(tmp_path / "rl0", [0.0] * 5 + [1.0]), "cold-rl": training(tmp_path / "rl1", [0.0, 1.0])}
     return Arm({**found, **trained, "curve": curve(tmp_path / "curve"), "equal": tmp_path / "equal"})
 

@@ -98,7 +98,7 @@ def test_a_model_with_a_score_head_chooses(aha, model):
         (("simpleqa", "--model", "MODEL", "--data", "q.csv"), "only a language model can grade it"),
         (("judged.jsonl", "--model", "MODEL"), "these samples were judged before"),
         (("empty",), "no such benchmark"),
-        (("./empty",), "no grades.jsonl in it"),
+        (("./empty",), "no samples.jsonl in it"),
         (("none.jsonl",), "there is no such file"),
         (("open.jsonl",), "nobody could judge these samples"),
         (("countdown", "--model", "MODEL", "--scale.budgets", "-1"), "each must be 0 or more"),

@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aha.cli import main
-from aha.commands.world import beside
-from aha.errors import BadInput
-from aha.evals.tiny_world import GENERAL, REASONING, held_out, shown
-from aha.stages.world import read_shown
-from aha.types import Reply
+from aha.evals.benchmarks.tiny import GENERAL, REASONING
+from aha.evals.samples import read_samples
 from tests.stages.small import fresh
 
-SMALL = ("--problems", "1", "--prompts", "1", "--samples", "2", "--sampling.max_tokens", "4")
+SMALL = ("--problems", "1", "--prompts", "1", "--k", "2", "--template", "delimited", "--sampling.max_tokens", "4")
 
 
-def test_programs_read_json_and_replies_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model, record = fresh(tmp_path / "model", context=128), tmp_path / "replies.jsonl.gz"
-    assert main(["eval", "tiny-world", "--model", model, "--json", "--record", str(record), *SMALL]) == 0
+def test_programs_read_json_and_samples_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, out = fresh(tmp_path / "model", context=128), tmp_path / "out"
+    assert main(["eval", "tiny-world", "--model", model, "--json", "--out", str(out), *SMALL]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["benchmark"], result["problems"], result["k"]) == ("tiny-world", 1, 2)
-    assert set(result["pass@1"]) == set(REASONING)
-    assert (result["instruction"]["value"], result["instruction"]["low"]) == (0.0, 0.0)
-    assert len(read_shown(record)) == 2 * len((*REASONING, *GENERAL))
+    assert (result["benchmark"], result["problems"], result["k"]) == ("tiny-world", 7, 2)
+    assert set(result["categories"]) == {*REASONING, *GENERAL}
+    assert (result["instruction"], result["intervals"]["instruction"][0]) == (0.0, 0.0)
+    assert len(read_samples(out / "tiny-world")) == 2 * len((*REASONING, *GENERAL))
+    assert main(["regrade", str(out), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {name: again[name] for name in result} == result
 
 
 def test_people_read_a_line_a_number_and_what_chance_explains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model, record = fresh(tmp_path / "model", context=128), tmp_path / "replies.jsonl.gz"
-    assert main(["eval", "tiny-world", "--model", model, "--record", str(record), *SMALL]) == 0
-    assert main(["eval", "tiny-world", "--model", model, "--against", str(record), *SMALL]) == 0
+    model, out = fresh(tmp_path / "model", context=128), tmp_path / "out"
+    assert main(["eval", "tiny-world", "--model", model, "--out", str(out), *SMALL]) == 0
+    assert main(["eval", "tiny-world", "--model", model, "--against", str(out), *SMALL]) == 0
     said = capsys.readouterr().out
-    assert "pass@1.countdown        0.000 [0.000, 0.793]" in said
-    assert "against.instruction     +0.000 [-0.490, +0.490] difference is noise" in said
+    assert "  countdown                                0.0 %   [0, 0.7935]" in said
+    assert "  instruction           +0.00 points [-48.99, +48.99] difference is noise" in said
 
 
-def test_it_is_asked_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "tiny-world", "gsm8k", "--model", "tiny"]) == 2
-    assert "asked alone" in capsys.readouterr().err
+def test_names_of_0_1_are_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, words = fresh(tmp_path / "model", context=128), [*SMALL[:4], "--samples", "1", *SMALL[6:], "--json"]
+    assert main(["eval", "tiny-world", "--model", model, "--record", str(tmp_path / "old"), *words]) == 0
+    assert (json.loads(capsys.readouterr().out)["k"], (tmp_path / "old/tiny-world/samples.jsonl").is_file()) == (1, True)
 
 
-def test_two_models_are_compared_on_the_same_problems() -> None:
-    problems = held_out(3, 3, 0)
-    replies = [shown(each, 0, Reply("", None, None, 1, "stop"), False if each.domain in REASONING else None) for each in problems]
-    better = [replace(each, value=1.0) if each.domain == "chain" else each for each in replies]
-    found = beside(replies, better, 0)
-    chain, countdown = found["chain"], found["countdown"]
-    assert (chain["difference"], chain["high"], chain["verdict"]) == (1.0, 1.0, "difference is noise")  # three problems prove nothing
-    assert (countdown["difference"], countdown["verdict"]) == (0.0, "difference is noise")
-    with pytest.raises(BadInput, match="different problems"):
-        beside(replies, better[1:], 0)
+def test_it_is_asked_beside_a_published_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, rows = fresh(tmp_path / "model", context=256), tmp_path / "g.jsonl"
+    rows.write_text(json.dumps({"question": "1 + 1?", "answer": "#### 2"}) + "\n")
+    words = ["--data", str(rows), "--template", "short", "--problems", "1", "--k", "1", "--sampling.max_tokens", "4", "--cache", "none"]
+    assert main(["eval", "gsm8k", "countdown", "--model", model, "--out", str(tmp_path / "o"), *words, "--json"]) == 2
+    assert "countdown: its problems are generated" in capsys.readouterr().err

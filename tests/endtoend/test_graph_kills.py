@@ -30,7 +30,7 @@ from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.world import World
+from aha.stages.evaluate import Measure
 from aha.template import Delimited
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def small(stage):
             return replace(stage, epochs=1, batch=4, save_every=2)
         case Pretrain():
             return replace(stage, chunks=4, chunk_documents=30, save_every=1)
-        case World():
+        case Measure():
             sampling = replace(stage.sampling, max_tokens=20)
             return replace(stage, problems=1, prompts=1, samples=1, template=Delimited(), sampling=sampling)
         case _:

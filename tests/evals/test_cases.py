@@ -13,13 +13,13 @@ import pytest
 from aha.errors import BadInput
 from aha.evals.alpaca.judge import preference
 from aha.evals.arena import verdict
-from aha.evals.exams import exam
-from aha.evals.exams.exam import Item
-from aha.evals.judged.facts import read as read_fact
-from aha.evals.scores import pass_at_k
+from aha.evals.benchmark import BenchmarkExample
+from aha.evals.benchmarks import benchmark
+from aha.evals.intervals import pass_at_k
+from aha.evals.judged.facts import read_verdict as read_fact
 from aha.grading.instructions import follows
 from aha.rewards.verdict import read as read_verdict
-from aha.types import Text
+from aha.types import Reply, Text
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -53,8 +53,9 @@ def test_every_reported_case_is_decided_as_its_checker_decides_it(name: str) -> 
 def test_drop_scores_every_reported_answer() -> None:
     apart = []
     for case in cases("drop"):
-        item = Item("q", "?", "en", Text(tuple(case["input"]["ref"].split("|"))))
-        measures = exam("drop").judge(item, case["input"]["reply"]).measures
+        item = BenchmarkExample("q", "?", "en", Text(tuple(case["input"]["ref"].split("|"))))
+        text = case["input"]["reply"]
+        measures = benchmark("drop").grade(item, Reply(text, None, text, 1, "stop")).measures
         apart += [(case["input"], name, measures[name]) for name, value in case["right"].items() if value not in (None, measures[name])]
     assert apart == []
 

@@ -5,21 +5,24 @@ from typing import Any
 
 import pytest
 
-from aha.evals.attempts import Attempt, Sheet, Tried
+from aha.evals.samples import GradedSample, ProblemSamples, SampleSet
 from aha.evals.scaling import Arm, scaling
 from aha.reports.scaled import read_numbers
 from aha.reports.scaling import costs, cut_example, scaling_html
 
 
-def attempts(rights: str, tokens: int | None = 10) -> tuple[Attempt, ...]:
-    return tuple(Attempt(sign == "+", "yes" if sign == "+" else f"no {place}", tokens=tokens) for place, sign in enumerate(rights))
+def part(name: str, rights: str, tokens: int | None = 10) -> ProblemSamples:
+    samples = (
+        GradedSample(name, place, float(sign == "+"), claim="yes" if sign == "+" else f"no {place}", tokens=tokens)
+        for place, sign in enumerate(rights)
+    )
+    return ProblemSamples(name, tuple(samples))
 
 
 def found(tokens: int | None = 10) -> dict[str, Any]:
-    problems = (Tried("a", attempts("++--", tokens)), Tried("b", attempts("+---", tokens)))
-    sheet = Sheet(problems, answers=True, rewards=False, texts=False, ends=False)
-    arms = [Arm(x, tuple(Tried(name, attempts(rights)) for name in "ab")) for x, rights in ((0, "--"), (5, "+-"))]
-    return scaling(sheet, {"likelihood": [[3.0, 2.0, 1.0, 0.0]] * 2}, arms if tokens else (), arms[::-1] if tokens else ()).to_json()
+    samples = SampleSet((part("a", "++--", tokens), part("b", "+---", tokens)), answers=True, rewards=False, texts=False, ends=False)
+    arms = [Arm(x, tuple(part(name, rights) for name in "ab")) for x, rights in ((0, "--"), (5, "+-"))]
+    return scaling(samples, {"likelihood": [[3.0, 2.0, 1.0, 0.0]] * 2}, arms if tokens else (), arms[::-1] if tokens else ()).to_json()
 
 
 def test_the_page_needs_nothing_from_elsewhere():
@@ -56,5 +59,5 @@ def test_the_cheapest_way_is_marked():
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_one_or_two_samples_make_a_page_too(k):
-    sheet = Sheet((Tried("a", attempts("+-"[:k])),), answers=False, rewards=False, texts=False, ends=False)
-    assert "pass@1" in scaling_html(scaling(sheet, {}).to_json(), "x", {})
+    samples = SampleSet((part("a", "+-"[:k]),), answers=False, rewards=False, texts=False, ends=False)
+    assert "pass@1" in scaling_html(scaling(samples, {}).to_json(), "x", {})

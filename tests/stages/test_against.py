@@ -5,7 +5,8 @@ import json
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.tiny_world import held_out
+from aha.evals.benchmarks import benchmark
+from aha.evals.loading import select_examples
 from aha.stages.against import seen_of
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
@@ -22,7 +23,7 @@ def test_our_own_benchmarks_questions_are_known():
 
 def test_the_tiny_world_is_known_in_every_domain():
     seen = seen_of(("tiny-world",), 10)
-    assert all(seen.knows(problem.question) for problem in held_out(100, 48, 0))
+    assert all(seen.knows(example.prompt) for example in select_examples(benchmark("tiny-world"))[0])
     assert not any(seen.knows(problem.question) for problem in ChainProblems().all(200))
 
 

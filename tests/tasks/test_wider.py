@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.tiny_world import GENERAL, REASONING
+from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.tasks.corpus import MIXTURE, documents
 from aha.tasks.countdown import OPERATIONS
 from aha.tasks.wider import OTHER_PARTS, mixture

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.evals.arena.battles import Battle
-from aha.evals.scores import wilson
+from aha.evals.intervals import wilson
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 1_000

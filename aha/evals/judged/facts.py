@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unicodedata import category, normalize
 
 import numpy as np
 
-from aha.evals.examined import Graded, result_of
-from aha.evals.exams.exam import LONGEST_VOTE, Exam, Item, Judged
-from aha.evals.judged.jury import About, Found, Verdict
+from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
+from aha.evals.intervals import RESAMPLES, wilson
+from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
 from aha.evals.judged.prompts import Prompt
-from aha.evals.scores import RESAMPLES, wilson
+from aha.evals.result import Result, result_of
+from aha.evals.samples import GradedSample, sample_set
 from aha.protocols import Sampling
 from aha.template import apart
-from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
-from aha.types import Judged as Reference
+from aha.types import Abstained, Conversation, Judged, Message, Right, Said, Wrong
 
 CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
 LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
@@ -27,7 +27,7 @@ USUAL = "The answer is " + "x" * 120
 _LABEL = r"\b(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)"
 _LINE = re.compile(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
 _BEFORE = re.compile(rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
-_SAID = re.compile(rf"(?i:{_LABEL})([ABC])\b")
+_AFTER_LABEL = re.compile(rf"(?i:{_LABEL})([ABC])\b")
 _AT_END = re.compile(r"(?<![A-Za-z0-9])([ABC])\W*$")
 _SEVERAL = re.compile(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
 _DRESS = re.compile(r"\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
@@ -45,44 +45,44 @@ class Facts:
     expected: int = 2
     again: str = "That was no verdict. Reply with A (CORRECT), B (INCORRECT) or C (NOT_ATTEMPTED), one letter and nothing else."
 
-    def guess(self, item: Item) -> str:
+    def usual_reply(self, example: BenchmarkExample) -> str:
         return USUAL
 
-    def games(self, item: Item, text: str) -> list[Conversation]:
-        assert isinstance(item.reference, Reference)
-        filled = self.prompt.filled({"question": item.prompt, "target": item.reference.value, "predicted_answer": text})
+    def questions(self, example: BenchmarkExample, text: str) -> list[Conversation]:
+        assert isinstance(example.reference, Judged)
+        filled = self.prompt.fill({"question": example.prompt, "target": example.reference.value, "predicted_answer": text})
         return [Conversation((Message("user", filled),))]
 
-    def verdict(self, replies: Sequence[Said]) -> Verdict | None:
-        return read(replies[-1].text) if replies else None
+    def verdict(self, replies: Sequence[Said]) -> JudgeVerdict | None:
+        return read_verdict(replies[-1].text) if replies else None
 
-    def judged(self, item: Item, text: str, verdicts: Sequence[Verdict | None]) -> Judged:
+    def grade(self, example: BenchmarkExample, text: str, verdicts: Sequence[JudgeVerdict | None]) -> ReplyGrade:
         vote = text.strip()[:LONGEST_VOTE] or None
         match list(verdicts):
             case ["CORRECT"]:
-                return Judged(Right(), vote, {"not_attempted": 0.0})
+                return ReplyGrade(Right(), vote, {"not_attempted": 0.0})
             case ["INCORRECT"]:
-                return Judged(Wrong("the judge finds it incorrect"), vote, {"not_attempted": 0.0})
+                return ReplyGrade(Wrong("the judge finds it incorrect"), vote, {"not_attempted": 0.0})
             case ["NOT_ATTEMPTED"]:
-                return Judged(Wrong("the judge finds no attempt in it"), vote, {"not_attempted": 1.0})
-        return Judged(Abstained("the judge gave no verdict"), vote, {"not_attempted": 0.0})
+                return ReplyGrade(Wrong("the judge finds no attempt in it"), vote, {"not_attempted": 1.0})
+        return ReplyGrade(Abstained("the judge gave no verdict"), vote, {"not_attempted": 0.0})
 
-    def result(self, exam: Exam, found: Sequence[Found], folder: Path, about: About) -> dict[str, Any]:
-        graded = [each.graded for each in found]
-        return result_of(exam, graded, about.seed) | fact_scores(graded, about.seed)
+    def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
+        graded = [sample.sample for sample in samples]
+        return replace(result_of(graded, benchmark, run.model, run.seed), scores=fact_scores(graded, run.seed))
 
 
-def read(text: str) -> str | None:
+def read_verdict(text: str) -> str | None:
     """The verdict that a line says and nothing besides; else that of a letter at the start, behind a word for a verdict, or at the end;
     else the one that is named. None for anything else, also for two that differ. A thought says none, and neither does what nobody sees."""
     visible = "".join(letter for letter in normalize("NFKC", apart(text)[0]) if category(letter) != "Cf")
-    said = visible.strip().replace("*", "")
-    if lines := set().union(*map(_line, said.split("\n"))):
+    text = visible.strip().replace("*", "")
+    if lines := set().union(*map(_line, text.split("\n"))):
         return lines.pop() if len(lines) == 1 else None
-    if _SEVERAL.search(said):
+    if _SEVERAL.search(text):
         return None
-    letter = _BEFORE.search(said) or _SAID.search(said) or _AT_END.search(said)
-    named = {found.replace(" ", "_") for found in _NAMED.findall(said)}
+    letter = _BEFORE.search(text) or _AFTER_LABEL.search(text) or _AT_END.search(text)
+    named = {name.replace(" ", "_") for name in _NAMED.findall(text)}
     if letter is not None:
         meant = LETTERS[letter.group(1)]
         return meant if not named or meant in named else None
@@ -91,25 +91,22 @@ def read(text: str) -> str | None:
 
 def _line(line: str) -> set[str]:
     """What a line says that is a verdict, whatever its dress: a letter, its name, or both, which are two where they differ."""
-    found = _LINE.fullmatch(" ".join(_DRESS.sub(" ", line).split()))
-    letter, name = found.group("letter", "name") if found else (None, None)
+    match = _LINE.fullmatch(" ".join(_DRESS.sub(" ", line).split()))
+    letter, name = match.group("letter", "name") if match else (None, None)
     return ({LETTERS[letter.upper()]} if letter else set()) | ({name.upper().replace(" ", "_")} if name else set())
 
 
-def fact_scores(graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
+def fact_scores(graded: Sequence[GradedSample], seed: int = 0) -> dict[str, Any]:
     """Shares of all samples, and what is correct of those that were attempted; their harmonic mean is F. The two quotients with their
     95 % intervals over problems, of the bootstrap, or of Wilson where it never varies. What was cut or empty is incorrect."""
-    by_item: dict[str, list[Graded]] = {}
-    for each in graded:
-        by_item.setdefault(each.item, []).append(each)
-    counts = np.asarray([_counts(samples) for samples in by_item.values()])
+    counts = np.asarray([_counts(part.samples) for part in sample_set(graded).problems])
     samples = len(graded)
     correct, incorrect, skipped, unjudged = counts.sum(axis=0)
     draw = np.random.default_rng(seed)
     drawn = np.asarray([counts[draw.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(RESAMPLES)])
     attempted, f_score = _quotients(counts.sum(axis=0)[None])
     many = _quotients(drawn)
-    intervals = [[float(each) for each in np.percentile(values, [2.5, 97.5])] for values in many]
+    intervals = [[float(end) for end in np.percentile(values, [2.5, 97.5])] for values in many]
     if attempted[0] in (0.0, 1.0):
         answered = int((counts[:, :2].sum(axis=1) > 0).sum())
         intervals[0] = list(wilson(float(attempted[0]), answered)) if answered else [0.0, 1.0]
@@ -128,11 +125,11 @@ def fact_scores(graded: Sequence[Graded], seed: int = 0) -> dict[str, Any]:
     }
 
 
-def _counts(samples: Sequence[Graded]) -> tuple[int, int, int, int]:
+def _counts(samples: Sequence[GradedSample]) -> tuple[int, int, int, int]:
     """Correct, incorrect, not attempted, and without a verdict."""
-    right = sum(each.right for each in samples)
-    skipped = sum(each.measures.get("not_attempted", 0.0) > 0 for each in samples)
-    unjudged = sum(each.abstained for each in samples)
+    right = sum(sample.right for sample in samples)
+    skipped = sum(sample.measures.get("not_attempted", 0.0) > 0 for sample in samples)
+    unjudged = sum(sample.abstained for sample in samples)
     return right, len(samples) - right - skipped - unjudged, skipped, unjudged
 
 

@@ -1,4 +1,4 @@
-"""What a judge is told: the prompt that a benchmark's authors published, where the data holds it, else one of ours that asks the same."""
+"""The prompts of judges: the one that a benchmark's authors published, where the data holds it, else one of ours that asks the same."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ leaves out that the user needs. Neither the order of the answers nor anything th
 
 End with one of these labels: [[A>>B]] if A is much better, [[A>B]] if it is a little better, [[A=B]] if neither is, [[B>A]] if B is a \
 little better, [[B>>A]] if it is much better."""
-SHOWN = (
+ANSWER_PAIR = (
     "<|User Prompt|>\n{QUESTION}\n\n<|The Start of Assistant A's Answer|>\n{ANSWER_A}\n<|The End of Assistant A's Answer|>\n\n"
     "<|The Start of Assistant B's Answer|>\n{ANSWER_B}\n<|The End of Assistant B's Answer|>"
 )
@@ -64,7 +64,7 @@ class Prompt:
     def digest(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
-    def filled(self, values: Mapping[str, str]) -> str:
+    def fill(self, values: Mapping[str, str]) -> str:
         """The texts in their places, each put in once: what looks like a place within a text stays as it is."""
         place = re.compile("|".join(re.escape("{" + name + "}") for name in values))
         given = values if self.published else {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}

@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.evals.examined import Graded
-from aha.evals.exams.exam import Item
-from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, Facts, fact_scores, read
+from aha.evals.benchmark import BenchmarkExample
+from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, Facts, fact_scores, read_verdict
 from aha.evals.judged.prompts import FACTS, Prompt
+from aha.evals.samples import GradedSample
 from aha.types import Abstained, Judged, Right, Said, Wrong
 
-ITEM = Item("q", "Who?", "en", Judged("Ada"))
+ITEM = BenchmarkExample("q", "Who?", "en", Judged("Ada"))
 
 
-def graded(item: str, *kinds: str) -> list[Graded]:
+def graded(item: str, *kinds: str) -> list[GradedSample]:
     """One sample a letter: right, wrong, not attempted, without a verdict."""
     return [
-        Graded(item, number, kind == "r", "x", "", False, kind == "?", False, 1, 0, "", {"not_attempted": float(kind == "n")}, {})
+        GradedSample(item, number, None if kind == "?" else float(kind == "r"), claim="x", measures={"not_attempted": float(kind == "n")})
         for number, kind in enumerate(kinds)
     ]
 
@@ -66,12 +66,12 @@ def graded(item: str, *kinds: str) -> list[Graded]:
     ],
 )
 def test_a_verdict_is_a_letter_or_its_name_and_nothing_else(text: str, meant: str | None):
-    assert read(text) == meant
+    assert read_verdict(text) == meant
 
 
 def test_what_the_judge_says_becomes_the_grade():
     facts = Facts(Prompt(FACTS))
-    kinds = [type(facts.judged(ITEM, "Ada", [verdict]).grade) for verdict in (CORRECT, INCORRECT, NOT_ATTEMPTED, None)]
+    kinds = [type(facts.grade(ITEM, "Ada", [verdict]).grade) for verdict in (CORRECT, INCORRECT, NOT_ATTEMPTED, None)]
     assert kinds == [Right, Wrong, Wrong, Abstained]
     assert facts.verdict([Said("hm", None, 1, "stop"), Said("A", None, 1, "stop")]) == CORRECT
     assert facts.verdict([]) is None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.exams.exam import Item
+from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.facts import Facts
 from aha.evals.judged.prompts import FACTS, GAME, PREFERENCE, Prompt, facts_prompt, game_prompts, preference_prompt
 from aha.types import Judged
@@ -22,13 +22,13 @@ def test_without_the_data_the_words_are_ours_and_say_so():
 
 def test_a_place_within_a_text_is_not_filled():
     prompt = Prompt("{a} and {b}", published=True)
-    assert prompt.filled({"a": "{b}", "b": "{a}"}) == "{b} and {a}"
+    assert prompt.fill({"a": "{b}", "b": "{a}"}) == "{b} and {a}"
 
 
 @given(st.text(), st.text())
 def test_an_answer_cannot_end_its_block_in_our_own_words(question: str, answer: str):
-    item = Item("q", question, "en", Judged("r"))
-    asked = Facts(Prompt(FACTS)).games(item, answer)[0].messages[0].content
+    item = BenchmarkExample("q", question, "en", Judged("r"))
+    asked = Facts(Prompt(FACTS)).questions(item, answer)[0].messages[0].content
     [line] = [line for line in asked.split("\n") if line.startswith("answer: ")]
     assert json.loads(line.removeprefix("answer: ")) == answer
     assert asked.count("\n") == FACTS.count("\n")
@@ -40,7 +40,7 @@ def test_the_template_of_simple_evals_is_read_and_no_code_of_it_runs(tmp_path: P
     )
     found = facts_prompt(tmp_path)
     assert (found.text, found.published) == ("Q {question}\nT {target}\nP {predicted_answer}", True)
-    assert found.filled({"question": "who", "target": "t", "predicted_answer": 'a "b"'}) == 'Q who\nT t\nP a "b"'
+    assert found.fill({"question": "who", "target": "t", "predicted_answer": 'a "b"'}) == 'Q who\nT t\nP a "b"'
 
 
 @pytest.mark.parametrize("text", ["GRADER = 1\n", "GRADER_TEMPLATE = 'no place'\n", "GRADER_TEMPLATE = (\n"])

@@ -1,0 +1,408 @@
+"""`aha eval` at work: any model asked any benchmark, everything saved, every value printed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from aha.backends.hf import context_of, load_config, load_tokenizer
+from aha.backends.identity import identity_of
+from aha.backends.laptop import Laptop
+from aha.backends.openai_cache import Cache
+from aha.backends.openai_endpoint import Endpoint
+from aha.commands.evaluate import EvalOptions
+from aha.commands.interrupts import Interrupts
+from aha.commands.judge_session import JudgeSession, Judging, judge_session
+from aha.commands.rating import Rater
+from aha.commands.terminal import Terminal
+from aha.durable import Disk, read_document, read_journal, replace_file, trouble
+from aha.errors import BadInput
+from aha.evals.benchmark import PAPER_SAMPLING, Benchmark, BenchmarkExample
+from aha.evals.comparison import Rival, by_problem, compare, in_words, read_rival, saved_samples
+from aha.evals.loading import select_examples
+from aha.evals.result import lm_eval_form, result_of
+from aha.evals.run import Evaluation, choose_template, fit_tokens, template_settings
+from aha.evals.samples import GradedSample, SampleJournal, read_settings
+from aha.grading import programs_in
+from aha.grading.sandbox import Tier
+from aha.paper import published_numbers
+from aha.protocols import ASK_ONCE, Asking, Chat, Compute, Sampling, is_endpoint
+from aha.rundir.evaluations import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
+from aha.settings import override
+from aha.template import END_THINK, ChatTemplate, Template
+
+CACHE = "~/.cache/aha/eval"
+Think = Literal["auto", "always", "never"]
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """How a benchmark is asked: what a person may change. `k`, `problems`, `prompts` (of each kind of general prompt) 0: as the benchmark
+    has it. `template` None: that of the benchmark's whose form the model keeps more often.
+
+    `think`: whether replies are made to begin with `<think>`; "auto" where the model's own chat template knows it. `sandbox`: where the
+    programs of replies run. `cache`: a folder of replies that all runs share."""
+
+    k: int = 0
+    problems: int = 0
+    prompts: int = 0
+    template: Template | None = None
+    think: Think = "auto"
+    sampling: Sampling = PAPER_SAMPLING
+    sandbox: Tier | Literal["auto"] = "auto"
+    seed: int = 0
+    cache: str | None = None
+
+    def __post_init__(self) -> None:
+        drawn = self.sampling
+        if min(self.k, self.problems, self.prompts) < 0 or drawn.max_tokens < 1 or drawn.temperature < 0 or not 0 < drawn.top_p <= 1:
+            raise BadInput(
+                f"k {self.k}, problems {self.problems}, prompts {self.prompts}, max_tokens {drawn.max_tokens}, temperature "
+                f"{drawn.temperature}, top_p {drawn.top_p}: 0 or more each, 1 or more, 0 or more, above 0 and at most 1"
+            )
+
+    @classmethod
+    def usual(cls, benchmark: Benchmark) -> EvalSettings:
+        """Return a benchmark's own settings."""
+        template = benchmark.templates[0] if len(benchmark.templates) == 1 else None
+        return cls(template=template, sampling=benchmark.sampling, cache=CACHE if benchmark.generated is None else None)
+
+
+@dataclass(frozen=True)
+class BenchmarkRun:
+    """One benchmark with its settings, its examples and where they are from."""
+
+    benchmark: Benchmark
+    settings: EvalSettings
+    examples: list[BenchmarkExample]
+    source: str
+
+    @property
+    def k(self) -> int:
+        """Samples a problem."""
+        return self.settings.k or self.benchmark.k
+
+
+def load_run(benchmark: Benchmark, settings: EvalSettings, data: str | None) -> BenchmarkRun:
+    """Return a benchmark with the examples that are asked. BadInput where there are not so many."""
+    return BenchmarkRun(benchmark, settings, *select_examples(benchmark, data, settings.problems, settings.prompts, settings.seed))
+
+
+def evaluate(options: EvalOptions, terminal: Terminal) -> int:
+    """Ask one benchmark after another, each in a folder of its own below the run's; all results beside them in `result.json`."""
+    trees = [_settings_of(benchmark, options) for benchmark in options.benchmarks]
+    compute, asking, judging = trees[0]["compute"], trees[0]["asking"], trees[0]["judging"]
+    assert isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
+    runs = [load_run(benchmark, tree["evaluate"], options.data) for benchmark, tree in zip(options.benchmarks, trees, strict=True)]
+    _check_asking(asking)
+    out = _out_of(options, runs)
+    machine, results = Laptop(compute), list[dict[str, Any]]()
+    with Interrupts() as interrupts, judge_session(options.judge.judge, judging, machine, terminal, interrupts.beat) as judge:
+        runs = [replace(run, examples=examples) for run, examples in zip(runs, judge.prepare(runs, options), strict=True)]
+        rivals = {run.benchmark.name: _saved_rival(run, options) for run in runs}
+        other_out = _out_of_other(options, out)
+        others = {} if options.against is None or any(rivals.values()) else {options.against: other_out}
+        most = runs[0].settings.sampling.max_tokens
+        judge.estimate({options.model: out} | others, most, asking.budget, options.judge.estimate)
+        if options.judge.estimate:
+            return 0
+        evaluator = Evaluator(options, asking, machine, judge, interrupts, terminal)
+        for run in runs:
+            name = run.benchmark.name
+            samples, result = evaluator.run(run, options.model, out and out / name)
+            results.append(result)
+            beside = {}
+            if options.against is not None and result["value"] is not None:
+                rival = rivals[name] or Rival(
+                    options.against, by_problem(evaluator.run(run, options.against, other_out and other_out / name)[0])
+                )
+                beside = {"against": compare(by_problem(samples), rival, run.benchmark.headline, run.settings.seed)}
+            print_result(judge.displayed(run.benchmark), result | beside, terminal)
+    if out is not None:
+        text = json.dumps(_merged(out, results), ensure_ascii=False, indent=2)
+        replace_file(Disk(), out / RESULT, (text + "\n").encode("utf-8", "backslashreplace"))
+    if options.lm_eval is not None:
+        _write_lm_eval(options.lm_eval, results, options.model, runs[0].settings.sampling)
+    return 0
+
+
+def _settings_of(benchmark: Benchmark, options: EvalOptions) -> dict[str, Any]:
+    tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "asking": Asking(), "judging": Judging()}
+    return override(tree, options.settings, main="evaluate")
+
+
+def _out_of(options: EvalOptions, runs: Sequence[BenchmarkRun]) -> Path | None:
+    """Return the folder of the results; None where only generated problems are asked and nobody names a folder."""
+    if options.out is not None:
+        return options.out
+    kept = any(run.benchmark.generated is None for run in runs)
+    return Path("runs") / f"eval-{short_name(options.model)}" if kept else None
+
+
+def _out_of_other(options: EvalOptions, out: Path | None) -> Path | None:
+    """Return the folder of the results of the model that `--against` names."""
+    if out is None or options.against is None:
+        return None
+    own = Path("runs") / f"eval-{short_name(options.against)}"
+    return out.with_name(f"{out.name}-against") if options.out or own == out else own
+
+
+def _saved_rival(run: BenchmarkRun, options: EvalOptions) -> Rival | None:
+    """Return the saved result that `--against` names, looked through before anything is asked; None where it names a model."""
+    path = saved_samples(options.against, run.benchmark.name) if options.against else None
+    if path is None:
+        return None
+    rival = read_rival(str(options.against), path)
+    rival.check(example.id for example in run.examples)
+    return rival
+
+
+# --- one benchmark --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """What every benchmark of a command needs, opened once."""
+
+    options: EvalOptions
+    asking: Asking
+    machine: Laptop
+    judge: JudgeSession
+    interrupts: Interrupts
+    terminal: Terminal
+
+    def run(self, run: BenchmarkRun, model: str, folder: Path | None) -> tuple[list[GradedSample], dict[str, Any]]:
+        """Ask a model whatever the folder lacks, and return all samples and the result."""
+        with programs_in(run.settings.sandbox):
+            evaluation = plan_evaluation(run, model, self.machine, self.terminal, self.asking, folder)
+            settings = _journal_settings(run, evaluation, model, self.options.data, folder)
+            settings |= _server_settings(self.asking, folder) if is_endpoint(model) else {}
+            journal = SampleJournal(folder, settings)
+            journal.keep_examples(run.examples)
+            self._note_protocol(run.benchmark, settings, journal)
+            self._ask(run, evaluation, model, journal, str(settings["begun"]))
+            return self._finish(run, evaluation, model, journal)
+
+    def _ask(self, run: BenchmarkRun, evaluation: Evaluation, model: str, journal: SampleJournal, day: str) -> None:
+        heartbeat, cache = self.interrupts.beat, run.settings.cache
+        if not is_endpoint(model):
+            shared = Cache(Path(cache).expanduser()) if cache is not None else None
+            evaluation.ask_engine(lambda: self.machine.engine(model), self.machine.tokenizer(model), journal, heartbeat, shared)
+            return
+        if not evaluation.missing(journal):
+            evaluation.grade_old(journal, heartbeat)
+            return
+        asking = replace(self.asking, cache=cache) if cache is not None and self.asking.cache is None else self.asking
+        seed = run.settings.seed if asking.seed is not None else None
+        with closing(self.machine.chat(model, replace(asking, seed=seed, samples=1, dated=day))) as chat:
+            evaluation.ask_chat(chat, journal, heartbeat)
+            _note_lowered(run.benchmark, chat, self.terminal)
+
+    def _finish(
+        self, run: BenchmarkRun, evaluation: Evaluation, model: str, journal: SampleJournal
+    ) -> tuple[list[GradedSample], dict[str, Any]]:
+        name = run.benchmark.name
+        if name in self.judge.cases:
+            assert journal.folder is not None
+            judged, result = self.judge.result(name, journal.folder, journal.samples, model, run.settings.seed)
+            samples = [sample.sample for sample in judged]
+        else:
+            samples = evaluation.samples(journal)
+            result = result_of(samples, run.benchmark, model, run.settings.seed)
+        fields = result.to_json() | protocol_of(self.judge.displayed(run.benchmark))
+        fields |= _rating(run.benchmark, samples, self.options.rater, self.terminal)
+        journal.finish(samples, fields)
+        return samples, fields
+
+    def _note_protocol(self, benchmark: Benchmark, settings: Mapping[str, Any], journal: SampleJournal) -> None:
+        benchmark, note = self.judge.displayed(benchmark), self.terminal.note
+        note(f"{benchmark.name}: {benchmark.what}; licence: {benchmark.licence}")
+        shown = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "think", "seed")
+        cut = "a reply cut after its thought is graded as it stands" if benchmark.grades_cut else "unfinished is wrong"
+        note(f"{benchmark.name}: {', '.join(f'{name} {settings[name]}' for name in shown)}; thinking is cut off, {cut}")
+        if not benchmark.verified:
+            note(f"{benchmark.name}: protocol: unverified")
+        if benchmark.needs_judge:
+            note(f"{benchmark.name}: only a language model can grade it, and --judge names none: generations are saved, not scored")
+        if known := len(journal.samples) + len(journal.replies):
+            note(f"{benchmark.name}: going on: {known:,} samples are in {journal.folder}")
+
+
+def plan_evaluation(
+    run: BenchmarkRun, model: str, machine: Laptop, terminal: Terminal, asking: Asking = ASK_ONCE, folder: Path | None = None
+) -> Evaluation:
+    """Return how the benchmark is asked: with `max_tokens` cut to what the model has room for, which is noted, the template chosen and
+    `think` decided; or as `folder` has it, where a server has nothing left to be asked. EndpointDown where no server answers."""
+    benchmark, chosen, served = run.benchmark, run.settings, is_endpoint(model)
+    template = chosen.template
+    if template is None:
+        engine, tokenizer = machine.engine(model), machine.tokenizer(model)
+        template = choose_template(benchmark, engine, tokenizer, chosen.sampling, chosen.seed, lambda progress: None)
+    think = isinstance(template, ChatTemplate) and (chosen.think == "always" or (chosen.think == "auto" and _knows_thoughts(model)))
+    identity = "" if served or chosen.cache is None else identity_of(model)
+    evaluation = Evaluation(benchmark, run.examples, run.k, template, chosen.sampling, chosen.seed, think, identity)
+    known = _limit_of_whole(folder, evaluation) if folder is not None and served else None
+    if known is not None:
+        room = min(known, chosen.sampling.max_tokens)
+    elif served:
+        room = fit_tokens(chosen.sampling, *_look_at_server(evaluation, model, asking))
+    else:
+        longest = max(map(len, evaluation.prompts(machine.tokenizer(model)).values()))
+        room = fit_tokens(chosen.sampling, longest, context_of(load_config(model)))
+    if known is None and room < chosen.sampling.max_tokens:
+        terminal.note(f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
+    return replace(evaluation, sampling=replace(chosen.sampling, max_tokens=room))
+
+
+def _knows_thoughts(model: str) -> bool:
+    """Whether the model thinks in `<think>` by its own chat template: then its replies are made to begin so, as R1's notes advise. What a
+    server's template does is the server's."""
+    return not is_endpoint(model) and END_THINK in str(load_tokenizer(model).inner.chat_template)
+
+
+def _look_at_server(evaluation: Evaluation, model: str, asking: Asking) -> tuple[int, int | None]:
+    """Return the tokens of the longest prompt and of the context, as far as a server says."""
+    try:
+        from aha.backends.openai_look import look
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
+    seen = look(model, asking, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
+    return seen.longest, seen.context
+
+
+def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
+    """Return the limit of tokens with which a folder was asked in which every sample stands; None for any other."""
+    if not (folder / SETTINGS).exists():
+        return None
+    lines = [*read_journal(folder / SAMPLES).records, *read_journal(folder / OLD_REPLIES).records]
+    keys = {(line.get("problem", line.get("item")), line.get("sample")) for line in lines}
+    most = read_settings(folder).get("max_tokens")
+    return most if set(evaluation.keys) <= keys and isinstance(most, int) else None
+
+
+def _note_lowered(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
+    """Note what a server that names no context allowed in the end."""
+    from aha.backends.openai_chat import OpenAiChat
+
+    if isinstance(chat, OpenAiChat) and chat.lowered is not None:
+        terminal.note(f"{benchmark.name}: the server refused so many new tokens: some replies had at most {chat.lowered:,}")
+
+
+def _journal_settings(run: BenchmarkRun, evaluation: Evaluation, model: str, data: str | None, folder: Path | None) -> dict[str, Any]:
+    """Return all that a sample follows from. The day is that of the first start."""
+    weights = Endpoint.read(model).url if is_endpoint(model) else evaluation.identity or model
+    place = str(Path(data).expanduser().resolve()) if data and Path(data).expanduser().exists() else data
+    return {
+        "benchmark": run.benchmark.name,
+        "model": model,
+        "weights": weights,
+        "data": place,
+        "source": run.source,
+        "problems": len(run.examples),
+        "k": evaluation.k,
+        "temperature": evaluation.sampling.temperature,
+        "top_p": evaluation.sampling.top_p,
+        "max_tokens": evaluation.sampling.max_tokens,
+        **template_settings(evaluation.template),
+        "think": evaluation.think,
+        "seed": evaluation.seed,
+        "begun": _known_settings(folder).get("begun") or time.strftime("%Y-%m-%d"),
+    }
+
+
+def _server_settings(asking: Asking, folder: Path | None) -> dict[str, Any]:
+    """Return what of a server's settings its replies follow from; a folder of another day is gone on with as of that day."""
+    day = asking.dated or _known_settings(folder).get("begun") or time.strftime("%Y-%m-%d")
+    return {"begun": day, "seeded": asking.seed is not None, "limit": asking.limit}
+
+
+def _known_settings(folder: Path | None) -> dict[str, Any]:
+    return read_settings(folder) if folder is not None and (folder / SETTINGS).exists() else {}
+
+
+def _check_asking(asking: Asking) -> None:
+    usual = Asking()
+    if asking.samples != usual.samples or asking.seed not in (usual.seed, None):
+        raise BadInput(
+            f"asking.samples {asking.samples}, asking.seed {asking.seed}: --k says how many samples there are, --seed how they are "
+            "drawn; --asking.seed none tells the server no seed"
+        )
+
+
+def _rating(benchmark: Benchmark, samples: Sequence[GradedSample], rater: Rater | None, terminal: Terminal) -> dict[str, Any]:
+    """Return a Codeforces rating: a problem's samples, in order, are the tries at it."""
+    if rater is None or benchmark.name != "codeforces":
+        return {}
+    tries = {problem: [sample.right for sample in several] for problem, several in by_problem(samples).items()}
+    known = {name: verdicts for name, verdicts in tries.items() if name in rater.problems()}
+    if not known:
+        terminal.note(
+            f"{benchmark.name}: no rating: {next(iter(tries))} and the others are no problems of these contests; names are as 1971A"
+        )
+        return {}
+    if len(known) < len(tries):
+        terminal.note(f"{benchmark.name}: {len(tries) - len(known)} problems are of none of these contests and count for pass@1 alone")
+    rating = rater.rate(known, terminal)
+    return {"rating": rating["rating"], "percentile": rating["percentile"], "contests": rating["n"]}
+
+
+# --- what is printed and written ------------------------------------------------------------------------------------------
+
+
+def protocol_of(benchmark: Benchmark) -> dict[str, str]:
+    """Return whether the prompt was checked against its source: part of every result."""
+    return {"protocol": "verified" if benchmark.verified else "unverified"}
+
+
+def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print one line of JSON, or a line a value, with its interval, and the paper's numbers."""
+    paper = {number.model: number.value for number in published_numbers(*benchmark.published)} if benchmark.published else {}
+    fields = {**result, **protocol_of(benchmark)}
+    if terminal.json:
+        print(json.dumps({**fields, "published": paper}, ensure_ascii=False), flush=True)
+        return
+    intervals = result.get("intervals", {})
+    for name, value in fields.items():
+        if name not in ("categories", "against", "intervals", "ci95", "headline_ci95"):
+            terminal.say(f"{name:24}{f'{value:.4g}' if isinstance(value, float) else value}{_interval(intervals.get(name))}")
+    for name, value in result.get("categories", {}).items():
+        terminal.say(f"  {name:38}{100 * value:6.1f} %{_interval(intervals['categories'][name])}")
+    if beside := result.get("against"):
+        terminal.say(in_words(str(result["model"]), beside))
+        for name, part in beside.get("parts", {}).items():
+            low, high = part["ci95"]
+            terminal.say(f"  {name:22}{100 * part['difference']:+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}] {part['verdict']}")
+    if paper:
+        terminal.say(
+            f"published ({benchmark.published[1] if benchmark.published else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items())
+        )
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"   [{ends[0]:.4g}, {ends[1]:.4g}]"
+
+
+def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the folder's results of other benchmarks, and these; without those that wait for a judge."""
+    names = {str(result["benchmark"]) for result in results}
+    others = [read_document(path) for path in sorted(out.glob(f"*/{RESULT}")) if path.parent.name not in names]
+    return [result for result in (*others, *results) if result.get("value") is not None]
+
+
+def _write_lm_eval(path: Path, results: Sequence[dict[str, Any]], model: str, sampling: Sampling) -> None:
+    settings = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_gen_toks": sampling.max_tokens}
+    with trouble(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(lm_eval_form(results, model, settings), ensure_ascii=False, indent=2)
+    replace_file(Disk(), path, (text + "\n").encode("utf-8", "backslashreplace"))
+
+
+def short_name(model: str) -> str:
+    """Return what a model's folder of results is called."""
+    name = model.rstrip("/").rpartition("#")[2].rpartition("/")[2] or "model"
+    return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)

@@ -1,0 +1,260 @@
+"""The judge of `aha eval --judge`: looked at before anything is asked, told what it will cost, and asked once the replies are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from aha.backends.hf import context_of, load_config
+from aha.backends.identity import identity_of
+from aha.backends.laptop import Laptop
+from aha.backends.openai_budget import Spent
+from aha.backends.openai_endpoint import Endpoint
+from aha.commands.evaluate import EvalOptions
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput, EndpointDown
+from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.evals.judged.alpaca_eval import Orders
+from aha.evals.judged.facts import Facts
+from aha.evals.judged.judged_benchmark import JudgedSample, JudgeSettings, Samples
+from aha.evals.judged.judging import (
+    JudgeCase,
+    JudgeCost,
+    JudgePlan,
+    JudgeRecord,
+    Transcripts,
+    answering_cost,
+    ask_judge,
+    estimate_cost,
+    judging_cost,
+    plan_judging,
+    unjudgeable,
+)
+from aha.evals.result import Result
+from aha.evals.run import fit_tokens
+from aha.evals.samples import SampleJournal, read_settings, ungraded_sample
+from aha.protocols import Asking, Budget, Chat, Sampling, is_endpoint
+from aha.rundir.evaluations import SETTINGS
+
+
+class JudgedRun(Protocol):
+    """What a session needs to know of one benchmark of a command."""
+
+    @property
+    def benchmark(self) -> Benchmark: ...
+
+    @property
+    def examples(self) -> list[BenchmarkExample]: ...
+
+    @property
+    def k(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How a judge is asked. None: as the benchmark does; `top` 0 asks for no log-probabilities, which some servers refuse. `orders` "both"
+    shows AlpacaEval's pairs both ways round. What is no verdict is asked for again, `asks` times in all; no score where more than the share
+    `unread` of the games ends without one. More than the share `missing` without any reply ends the run, to be gone on with."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top: int | None = None
+    orders: Orders = "published"
+    asks: int = 2
+    unread: float = 0.1
+    missing: float = 0.0
+    asking: Asking = Asking(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.asks <= 8 or not 0 <= self.unread <= 1 or not 0 <= self.missing < 1:
+            raise BadInput(f"asks {self.asks}, unread {self.unread}, missing {self.missing}: 1 to 8, a share, a share below 1")
+        if (self.max_tokens is not None and self.max_tokens < 1) or (self.temperature is not None and self.temperature < 0):
+            raise BadInput(f"max_tokens {self.max_tokens}, temperature {self.temperature}: 1 or more, 0 or more")
+
+
+@dataclass
+class JudgeSession:
+    """One judge for all benchmarks of a command that need one. `name` is what the person typed, None where nobody judges."""
+
+    name: str | None
+    settings: Judging
+    machine: Laptop
+    terminal: Terminal
+    heartbeat: Callable[[str], None]
+    connections: ExitStack
+    cases: dict[str, JudgeCase] = field(default_factory=dict)
+    _chats: dict[int, Chat] = field(default_factory=dict)
+
+    @property
+    def served(self) -> bool:
+        """Whether the judge is behind a server."""
+        return is_endpoint(self.name or "")
+
+    @property
+    def model(self) -> str:
+        """The judge's own name, without its address."""
+        return Endpoint.read(str(next(iter(self._chats.values())))).model if self.served else str(self.name)
+
+    def chat(self, top: int) -> Chat:
+        """Return the chat, opened once for all who want as many log-probabilities."""
+        if top not in self._chats:
+            asking = replace(self.settings.asking, samples=1, top=top, dated=time.strftime("%Y-%m-%d"))
+            self._chats[top] = self.machine.chat(str(self.name), asking)
+            self.connections.callback(self._chats[top].close)
+        return self._chats[top]
+
+    def prepare(self, runs: Sequence[JudgedRun], options: EvalOptions) -> list[list[BenchmarkExample]]:
+        """Return the examples of each run, without those that cannot be judged. BadInput for what the scores would lack."""
+        if self.name is None:
+            return [run.examples for run in runs]
+        if not any(run.benchmark.needs_judge for run in runs):
+            raise BadInput(f"--judge {self.name}: {', '.join(run.benchmark.name for run in runs)} needs none")
+        for run in runs:
+            if run.benchmark.needs_judge:
+                self.cases[run.benchmark.name] = self._case(run, options.data, options.judge.baseline)
+        return [self.cases[run.benchmark.name].examples if run.benchmark.name in self.cases else run.examples for run in runs]
+
+    def _case(self, run: JudgedRun, data: str | None, baseline: Sequence[Path]) -> JudgeCase:
+        benchmark = run.benchmark
+        plan = plan_judging(benchmark, run.examples, data, baseline, self.settings.orders)
+        if not isinstance(plan.judged, Facts) and (run.k > 1 or len(plan.examples) < 2):
+            raise BadInput(
+                f"{benchmark.name}: k {run.k}, problems {len(plan.examples)}: one reply a problem is compared, and it takes two problems"
+            )
+        own = plan.judged.sampling
+        temperature = own.temperature if self.settings.temperature is None else self.settings.temperature
+        sampling = replace(own, temperature=temperature, max_tokens=self.settings.max_tokens or own.max_tokens)
+        if not self.served:
+            sampling = replace(sampling, max_tokens=self._room(plan, sampling))
+        top = plan.judged.top if self.settings.top is None else self.settings.top
+        who = str(self.chat(top)) if self.served else identity_of(str(self.name))
+        files = tuple(str(path.expanduser().resolve()) for path in baseline)
+        settings = JudgeSettings(who, sampling, top, self.settings.asks)
+        record = JudgeRecord(self.model, settings, self.settings.orders, files, self.settings.unread, plan.judged.prompt.digest)
+        notes = (*self._server_notes(), *plan.notes, f"the judge is {self.model}; published verdicts are of {plan.judged.judges[0]}")
+        for note in notes:
+            self.terminal.note(f"{benchmark.name}: {note}")
+        return JudgeCase(benchmark, plan, record, run.k)
+
+    def _room(self, plan: JudgePlan, sampling: Sampling) -> int:
+        """Return what the context of a judge here leaves for its replies. BadInput where that is nothing, or where it knows no chat."""
+        tokenizer = self.machine.tokenizer(str(self.name))
+        usual = ((example, plan.judged.usual_reply(example)) for example in plan.examples)
+        questions = (conversation for example, text in usual for conversation in plan.judged.questions(example, text))
+        longest = max(len(tokenizer.chat(conversation)) for conversation in questions)
+        return fit_tokens(sampling, longest, context_of(load_config(str(self.name))))
+
+    def displayed(self, benchmark: Benchmark) -> Benchmark:
+        """Return the benchmark, with its protocol flag set for display."""
+        return self.cases[benchmark.name].displayed if benchmark.name in self.cases else benchmark
+
+    def _server_notes(self) -> list[str]:
+        """Return what is amiss with a server that is to judge hours later, once."""
+        if not self.served or self.cases:
+            return []
+        from aha.backends.openai_chat import OpenAiChat
+
+        chat = next(iter(self._chats.values()))
+        assert isinstance(chat, OpenAiChat)
+        try:
+            models = chat.models()
+        except EndpointDown as down:
+            return [f"the judge may not be there when it is needed: {down}"]
+        return [] if self.model in models else [f"the judge's server does not list {self.model} among its {len(models)} models"]
+
+    # --- what it costs ---
+
+    def estimate(self, places: Mapping[str, Path | None], most: int, prices: Budget, alone: bool) -> None:
+        """Note the cost, before any model is asked anything. `places`: the models, and where their results go; `most` and `prices`: of a
+        reply of theirs. BadInput where the judge's budget would not do. `alone`: the cost is all that is wanted, so that a program reads it
+        too."""
+        total, budget = JudgeCost(), self.settings.asking.budget
+        for model, out in places.items():
+            for name, case in self.cases.items():
+                assert out is not None
+                samples = _saved_samples(out / name)
+                if is_endpoint(model):
+                    answers = answering_cost(case, samples, most)
+                    told = f"{model} will be asked {answers.most_text(prices)}" if answers.calls else "all is answered"
+                    self.terminal.note(f"{name}: {told}")
+                cost = estimate_cost(case, samples, Transcripts(out / name).known)
+                self.terminal.note(f"{name}: judging will take {cost.to_text(budget)}")
+                if alone:
+                    self.terminal.tell("estimate", benchmark=name, model=model, judge=self.model, **cost.to_json(budget))
+                total += cost
+        if len(self.cases) * len(places) > 1:
+            self.terminal.note(f"judging in all: {total.to_text(budget)}")
+        self._check_budget(total, "judging will take")
+
+    def _check_budget(self, cost: JudgeCost, what: str) -> None:
+        budget = self.settings.asking.budget
+        after = self._spent() + Spent(cost.calls, cost.prompt, cost.completion)
+        if cost.calls and (limit := after.beyond(budget)):
+            raise BadInput(
+                f"{what} {cost.to_text(budget)}: the budget of {limit} does not allow it ({self._spent().calls:,} calls are spent); allow "
+                "more with --judging.asking.budget.…, or judge fewer with --problems N"
+            )
+
+    def _spent(self) -> Spent:
+        """Return what all that was asked so far has cost; for servers only."""
+        if not self.served:
+            return Spent()
+        from aha.backends.openai_chat import OpenAiChat
+
+        ledgers = [chat.ledger for chat in self._chats.values() if isinstance(chat, OpenAiChat)]
+        shared = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}
+        return sum(shared.values(), Spent())
+
+    # --- what it says ---
+
+    def result(self, name: str, folder: Path, samples: Samples, model: str, seed: int) -> tuple[list[JudgedSample], Result]:
+        """Ask what is still open, and return every sample, graded, and the result. EndpointDown, with everything saved, where the judge is
+        not to be had; BarFailed where it said too little that can be read."""
+        case, transcripts = self.cases[name], Transcripts(folder)
+        questions = case.questions(samples)
+        cost = judging_cost(case, questions, transcripts.known)
+        lost = unjudgeable(case, samples)
+        self.terminal.note(
+            f"{name}: {len(questions):,} games, of which {cost.calls:,} are to be judged; {lost:,} replies were cut or empty and "
+            f"have lost without a judge; {cost.to_text(self.settings.asking.budget)}"
+        )
+        self._check_budget(cost, f"{name}: judging needs")
+        case.write(folder)
+        before = self._spent()
+        if cost.calls:
+            why = ask_judge(case, questions, transcripts, self.chat(case.settings.top), self.heartbeat, self.settings.missing)
+            if why:
+                self.terminal.note(f"{name}: {why}; those games have no verdict")
+            self._note_spent(name, before)
+        return case.result(samples, transcripts, folder, model, seed)
+
+    def _note_spent(self, name: str, before: Spent) -> None:
+        after = self._spent()
+        spent = JudgeCost(after.calls - before.calls, after.prompt - before.prompt, after.completion - before.completion, 0)
+        if spent.calls:
+            dollars = spent.dollars(self.settings.asking.budget)[0]
+            paid = f", {dollars:,.2f} dollars" if dollars else ""
+            self.terminal.note(
+                f"{name}: {self.model}: {spent.calls:,} calls, {spent.prompt:,} tokens asked, {spent.completion:,} answered{paid}"
+            )
+
+
+@contextmanager
+def judge_session(
+    name: str | None, settings: Judging, machine: Laptop, terminal: Terminal, heartbeat: Callable[[str], None]
+) -> Iterator[JudgeSession]:
+    """Yield a session, whose connections last as long as this."""
+    with ExitStack() as connections:
+        yield JudgeSession(name, settings, machine, terminal, heartbeat, connections)
+
+
+def _saved_samples(folder: Path) -> Samples:
+    """Return what is saved there already; replies of 0.1 stand for samples, whose grades do not matter here."""
+    if not (folder / SETTINGS).exists():
+        return {}
+    journal = SampleJournal(folder, read_settings(folder))
+    return journal.samples | {key: ungraded_sample(key, reply) for key, reply in journal.replies.items()}

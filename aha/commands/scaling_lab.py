@@ -1,0 +1,178 @@
+"""The scaling lab for a model that is asked: here, or behind a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from aha.backends.hf import context_of, load_config
+from aha.backends.identity import identity_of
+from aha.backends.laptop import Laptop
+from aha.commands.benchmarks import BenchmarkRun, EvalSettings, evaluate, load_run, plan_evaluation, short_name
+from aha.commands.evaluate import EvalOptions
+from aha.commands.interrupts import Interrupts
+from aha.commands.scale import write_scaling
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+from aha.evals.benchmark import Benchmark
+from aha.evals.reading import read_sample_set
+from aha.evals.run import Evaluation, template_settings
+from aha.evals.samples import Key, SampleSet, read_settings
+from aha.evals.scaling import Arm, scaling
+from aha.grading import programs_in
+from aha.protocols import Compute, Sampling, is_endpoint
+from aha.reports.scaling import CutExample, cut_example
+from aha.settings import flatten, override
+from aha.stages.scaling_lab import FREE, Scale, ScalingLab, ScalingTrial, TrialJournal
+from aha.types import Conversation, Message
+
+K, PROBLEMS = 64, 100
+ARM_NAMES = {FREE: "thinking as long as it likes"}
+TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words that its corpus has
+DECIDING = ("template", "sampling", "k", "problems", "seed", "think", "forced", "answer_tokens", "more_tokens", "wait_en", "wait_zh")
+READABLE_TOKENS = 120  # a thought long enough to be cut, short enough to be read
+
+
+@dataclass(frozen=True)
+class ScaleOptions:
+    """What the command line names."""
+
+    benchmark: Benchmark
+    model: str
+    data: str | None
+    scorers: tuple[str, ...]
+    out: Path | None
+    settings: tuple[tuple[str, str], ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where everything goes."""
+        return self.out or Path("runs") / f"scale-{self.benchmark.name}-{short_name(self.model)}"
+
+
+def scale(options: ScaleOptions, terminal: Terminal) -> int:
+    """Ask, or go on with what the folder holds, and write the page."""
+    if is_endpoint(options.model):
+        return _scale_served(options, terminal)
+    benchmark, generated = options.benchmark, options.benchmark.generated is not None
+    if benchmark.needs_judge:
+        raise BadInput(
+            f"{benchmark.name}: only a language model can grade it; aha eval --judge does, and aha scale takes the folder it writes"
+        )
+    usual = replace(EvalSettings.usual(benchmark), cache=None)
+    tree = {
+        "evaluate": replace(usual, k=K, problems=PROBLEMS) if generated else usual,
+        "scale": TINY_SCALE if generated else Scale(),
+        "compute": Compute(),
+    }
+    changed = override(tree, options.settings, main="evaluate")
+    settings, lab_settings, compute = changed["evaluate"], changed["scale"], changed["compute"]
+    assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
+    machine, run = Laptop(compute), load_run(benchmark, settings, options.data)
+    with Interrupts() as interrupts, programs_in(settings.sandbox):
+        evaluation = plan_evaluation(run, options.model, machine, terminal)
+        journal = TrialJournal(options.folder, _identity(options, run, lab_settings))
+
+        def progress(arm: str, done: int, of: int) -> None:
+            interrupts.beat(arm)
+            if done == of:
+                each = evaluation.k if arm == FREE else lab.forced
+                terminal.note(f"scale: {of} problems, {each} samples of each: {ARM_NAMES.get(arm, arm)}")
+
+        engine, context = cache(lambda: machine.engine(options.model)), context_of(load_config(options.model))
+        lab = ScalingLab(lab_settings, evaluation, engine, machine.tokenizer(options.model), journal, context, progress)
+        cut, longer = lab.run()
+        scorers = _scorers(options.scorers, machine, evaluation, journal)
+    samples = SampleSet(journal.samples(FREE, lab.problems), texts=False)
+    result = scaling(samples, scorers, cut, longer, settings.seed)
+    facts, example = _facts(options.model, evaluation.sampling), _example(evaluation, journal, cut)
+    return write_scaling(result, benchmark.name, facts, example, options.folder, terminal)
+
+
+def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> dict[str, object]:
+    """Return all that a sample follows from; what else is set says which arms there are, or nothing. Rows of a published benchmark are
+    asked in a form that has a name, and generated ones with a template."""
+    deciding = set(DECIDING) - ({"think"} if run.benchmark.generated is not None else {"template"})
+    known = flatten({"evaluate": run.settings, "scale": lab_settings})
+    known = {path: value for path, value in known.items() if path.split(".")[1] in deciding}
+    if run.benchmark.generated is None and run.settings.template is not None:
+        known |= {f"evaluate.{name}": value for name, value in template_settings(run.settings.template).items()}
+    return {"benchmark": options.benchmark.name, "weights": identity_of(options.model), "data": options.data, **known}
+
+
+def _scorers(models: Sequence[str], machine: Laptop, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
+    """Return what may choose among the samples: how likely the model held its own tokens, and each model with a score head."""
+    free = [(example, journal.trials[FREE, example.id]) for example in evaluation.examples]
+    likely = [[trial.logprob for trial in trials if trial.logprob is not None] for _, trials in free]
+    whole = all(len(known) == len(trials) for known, (_, trials) in zip(likely, free, strict=True))
+    scores = {"likelihood": likely} if whole else {}
+    for model in models:
+        scorer = machine.scorer(model)
+        scores[f"scorer {short_name(model)}"] = [
+            scorer.score([_conversation(example.prompt, trial) for trial in trials]) for example, trials in free
+        ]
+    return scores
+
+
+def _conversation(question: str, trial: ScalingTrial) -> Conversation:
+    return Conversation((Message("user", question), Message("assistant", trial.text)))
+
+
+def _facts(model: str, sampling: Sampling) -> dict[str, str]:
+    drawn = {"temperature": f"{sampling.temperature:g}", "top-p": f"{sampling.top_p:g}", "tokens at most": f"{sampling.max_tokens:,}"}
+    return {"model": model, **drawn}
+
+
+def _example(evaluation: Evaluation, journal: TrialJournal, cut: Sequence[Arm]) -> CutExample | None:
+    """Return a thought that fails while it is short and then never again: made to answer at the first budget, around the turn, and left
+    alone."""
+    turns = [((example.id, number), turn) for example in evaluation.examples for number, turn in _turns(example.id, cut)]
+    if not turns:
+        return None
+
+    def rank(turn: tuple[Key, int]) -> tuple[bool, int, str]:
+        problem, number = turn[0]
+        length = len(journal.trials[FREE, problem][number].tokens)
+        return evaluation.example(turn[0]).language != "en", abs(length - READABLE_TOKENS), problem
+
+    key, turn = min(turns, key=rank)
+    problem, number = key
+    places = sorted({0, turn - 1, turn})
+    trials = [(f"after {cut[place].x} tokens", journal.trials[f"cut {cut[place].x}", problem][number]) for place in places]
+    alone = journal.trials[FREE, problem][number]
+    trials += [("left alone", alone)] if alone.tokens != trials[-1][1].tokens else []
+    asked = evaluation.example(key)
+    return cut_example(asked.prompt, asked.language, [(name, trial.right, len(trial.tokens), trial.text) for name, trial in trials])
+
+
+def _turns(problem: str, cut: Sequence[Arm]) -> Iterator[tuple[int, int]]:
+    """Yield (sample, place of the first budget at which it is right), of samples that stay right from there on."""
+    arms = [next(part for part in arm.problems if part.problem == problem) for arm in cut]
+    for number in range(min((len(part.samples) for part in arms), default=0)):
+        rights = [part.samples[number].right for part in arms]
+        if not rights[0] and rights[-1] and (turn := rights.index(True)) and all(rights[turn:]):
+            yield number, turn
+
+
+# --- a server -----------------------------------------------------------------------------------------------------------
+
+
+class QuietTerminal(Terminal):
+    """A terminal that prints no results."""
+
+    def say(self, text: str) -> None:
+        """Print nothing."""
+
+
+def _scale_served(options: ScaleOptions, terminal: Terminal) -> int:
+    """Ask as `aha eval` does. A server's thoughts can be cut off after the fact, but nobody can write their end for it."""
+    benchmark = options.benchmark
+    if benchmark.generated is not None or options.scorers:
+        raise BadInput(f"{benchmark.name}: a server is asked published benchmarks, without --scorer; for this give the folder of a model")
+    evaluate(EvalOptions((benchmark,), options.model, options.data, options.folder, None, options.settings), QuietTerminal())
+    folder = options.folder / benchmark.name
+    settings = read_settings(folder)
+    facts = _facts(options.model, Sampling(settings["temperature"], settings["top_p"], settings["max_tokens"]))
+    return write_scaling(scaling(read_sample_set(folder), {}), benchmark.name, facts, None, options.folder, terminal)

@@ -1,0 +1,131 @@
+"""The benchmarks of the tiny world, whose problems are generated: held-out countdown, and the whole world at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from functools import partial
+
+from aha.evals.benchmark import Benchmark, BenchmarkExample, Generated, ReplyGrade
+from aha.grading import grade
+from aha.grading.countdown import last_expression
+from aha.protocols import Sampling
+from aha.sampling.seeds import seed_for
+from aha.tasks.chain import ChainProblems
+from aha.tasks.countdown import CountdownProblems
+from aha.tasks.general import KINDS, GeneralProblems
+from aha.tasks.program import ProgramProblems
+from aha.tasks.rubric import is_safe, marks
+from aha.template import Delimited, Short
+from aha.text import language_share, mixes_languages, reflects
+from aha.types import Open, Problem, Reply, Right, Wrong
+
+SHORT = 32  # tokens within which a right reply counts for pass@1_short
+SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
+LICENCE = "generated here; no licence is needed"
+WORLD_PLACE = -3  # the rollout that the tiny world's seeds belong to: none that trains, is probed or evaluated
+
+REASONING: dict[str, ChainProblems | CountdownProblems | ProgramProblems] = {
+    "countdown": CountdownProblems(split="held-out"),
+    "chain": ChainProblems(split="held-out"),
+    "program": ProgramProblems(split="held-out"),
+}
+GENERAL = {kind: GeneralProblems((kind,), split="held-out") for kind in KINDS}
+
+
+def _example(problem: Problem) -> BenchmarkExample:
+    return BenchmarkExample(problem.id, problem.question, problem.language, problem.reference, problem.domain)
+
+
+# --- countdown ----------------------------------------------------------------------------------------------------------
+
+
+def _countdown_examples(numbers: int, problems: int, prompts: int, seed: int) -> list[BenchmarkExample]:
+    return [_example(problem) for problem in CountdownProblems(numbers=numbers, split="held-out").all(problems, seed)]
+
+
+def grade_countdown(example: BenchmarkExample, reply: Reply, short: int = SHORT) -> ReplyGrade:
+    """Grade the answer that the template reads. `lenient`: right by the last expression anywhere in the text, so that a model that breaks
+    the template is not taken for one that cannot solve. Expressions vote together where they are spelled alike up to blanks: equal values
+    do not make `2 * 3` of `3 + 3`."""
+    verdict = grade(example.reference, reply.answer)
+    right = isinstance(verdict, Right)
+    measures = {
+        "lenient": isinstance(grade(example.reference, last_expression(reply.text)), Right),
+        "format": reply.well_formed,
+        "length": reply.tokens,
+        "reflection": reflects(reply.text),
+        "mixing": mixes_languages(reply.text if reply.thought is None else reply.thought),
+        "pass@1_short": right and reply.tokens <= short,
+    }
+    vote = None if reply.answer is None else "".join(reply.answer.split())
+    return ReplyGrade(verdict, vote, {name: float(value) for name, value in measures.items()})
+
+
+COUNTDOWN = Benchmark(
+    name="countdown",
+    what="countdown: three numbers, held out, half of the questions in Chinese",
+    licence=LICENCE,
+    generated=Generated(partial(_countdown_examples, 3), problems=500),
+    grade=grade_countdown,
+    templates=(Short(),),
+    sampling=SAMPLING,
+    verified=True,
+    grades_all=True,
+    literal_votes=True,
+)
+COUNTDOWN_4 = replace(
+    COUNTDOWN,
+    name="countdown4",
+    what="countdown: four numbers, held out, half of the questions in Chinese",
+    generated=Generated(partial(_countdown_examples, 4), problems=500),
+)
+
+
+# --- the whole world ----------------------------------------------------------------------------------------------------
+
+
+def _world_examples(problems: int, prompts: int, seed: int) -> list[BenchmarkExample]:
+    reasoning = [problem for source in REASONING.values() for problem in source.all(problems, seed)]
+    return [_example(problem) for problem in (*reasoning, *(p for source in GENERAL.values() for p in source.all(prompts, seed)))]
+
+
+def grade_world(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    """Grade reasoning by its answer, and a general prompt by the rubric without its noise. `consistency`: the share of words in the
+    prompt's language, of the thought where there is one, else of the whole reply. `safe` is measured where there is something to refuse."""
+    words = reply.text if reply.thought is None else reply.thought or str(reply.answer)
+    kind = "general" if isinstance(example.reference, Open) else "reasoning"
+    measures = {
+        f"consistency/{kind}": language_share(words, example.language),
+        "mixing": float(mixes_languages(words)),
+        f"form/{kind}": float(reply.well_formed),
+        f"length/{example.category}": float(reply.tokens),
+    }
+    if kind == "reasoning":
+        verdict = grade(example.reference, reply.answer)
+        return ReplyGrade(verdict, reply.answer, {"reasoning": float(isinstance(verdict, Right)), **measures})
+    given = marks(example.problem, reply.answer, reply.thought or "")
+    criteria = {f"criteria/{name}": float(value) for name, value in asdict(given).items()}
+    safe = {"safe": float(is_safe(example.problem, reply.text))} if example.category == "harm" else {}
+    lacking = ", ".join(name for name, value in asdict(given).items() if value < 1)
+    verdict = Wrong(f"lacks {lacking}"[:200]) if lacking else Right()
+    return ReplyGrade(verdict, None, {"instruction": given.total, **measures, **criteria, **safe}, marks=given.total)
+
+
+def seed_by_place(seed: int, place: int, problem: str, sample: int, rollout: int = WORLD_PLACE) -> int:
+    """Return a seed that depends on the places of the problem and the sample, as it does in training."""
+    return seed_for(seed, rollout, place, sample)
+
+
+TINY_WORLD = replace(
+    COUNTDOWN,
+    name="tiny-world",
+    what="the tiny world: three kinds of reasoning, four of general prompts, two languages, held out",
+    generated=Generated(_world_examples, problems=100, prompts=48),
+    grade=grade_world,
+    k=2,
+    headline="reasoning",
+    templates=(Delimited(), Short()),
+    rubric=tuple(GENERAL),
+    seeds=seed_by_place,
+)
+BENCHMARKS = (COUNTDOWN, COUNTDOWN_4, TINY_WORLD)

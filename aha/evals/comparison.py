@@ -1,0 +1,121 @@
+"""Two models on the same problems: how far apart their graded samples are, and whether chance alone could explain the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from aha.errors import BadInput
+from aha.evals.intervals import NOISE, Paired, compare_paired
+from aha.evals.reading import read_sample_set
+from aha.evals.samples import GradedSample
+from aha.rundir.evaluations import samples_file
+
+RIGHT = "pass@1"
+MOST_CATEGORIES = 12  # that are compared one by one
+BySample = Mapping[str, Sequence[GradedSample]]
+
+
+def by_problem(samples: Iterable[GradedSample]) -> dict[str, list[GradedSample]]:
+    """Return the samples of each problem, the problems in the order of their first samples."""
+    problems: dict[str, list[GradedSample]] = {}
+    for sample in samples:
+        problems.setdefault(sample.problem, []).append(sample)
+    return problems
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The model that another one is compared with: its name as the person gave it, and its samples by problem."""
+
+    name: str
+    samples: BySample
+
+    def check(self, problems: Iterable[str]) -> None:
+        """BadInput, before anything is asked, unless it has a sample of each problem."""
+        names = list(problems)
+        if missing := [problem for problem in names if problem not in self.samples]:
+            raise BadInput(
+                f"{self.name}: it lacks {len(missing)} of the {len(names)} problems ({missing[0]} …); a paired comparison needs the same "
+                "problems on both sides: the same benchmark, data and --problems"
+            )
+
+
+def saved_samples(word: str, benchmark: str) -> Path | None:
+    """Return the file of graded samples that `word` names, itself or as a folder that `aha eval --out` wrote; None for a model."""
+    path = Path(word).expanduser()
+    return samples_file(path / benchmark) or samples_file(path)
+
+
+def read_rival(word: str, path: Path) -> Rival:
+    """Return the samples of a file. BadInput where it holds none."""
+    return Rival(word, {part.problem: part.samples for part in read_sample_set(path).problems})
+
+
+def compare(samples: BySample, rival: Rival, headline: str = RIGHT, seed: int = 0) -> dict[str, Any]:
+    """Return how far `samples` are from the rival's on the same problems, under the names that programs read: by the headline where it is a
+    measure of single samples, else by whether they are right, and by category where there are a few. BadInput where the rival lacks a
+    problem, or the measure."""
+    rival.check(samples)
+    after, before = dict(samples), {problem: rival.samples[problem] for problem in samples}
+    names = _measures_of(after, headline)
+    main = {problem: several for problem, several in after.items() if names[0] == RIGHT or _has(several, names[0])}
+    result: dict[str, Any] = {"model": rival.name, "measure": names[0]}
+    result |= {"value": fmean(fmean(sample.measure(names[0]) for sample in before[problem]) for problem in main)}
+    result |= paired_json(_paired(rival.name, before, main, names[0], seed)) | {"problems": len(main)}
+    others = {name: paired_json(_paired(rival.name, before, _having(after, name), name, seed)) for name in names[1:]}
+    categories: dict[str, dict[str, Sequence[GradedSample]]] = {}
+    for problem, several in after.items():
+        categories.setdefault(several[0].category, {})[problem] = several
+    if 1 < len(categories) <= MOST_CATEGORIES:
+        others |= {name: paired_json(_paired_grades(before, part, seed)) for name, part in categories.items()}
+    return result | ({"parts": others} if others else {})
+
+
+def _measures_of(samples: BySample, headline: str) -> list[str]:
+    """Return the measures that are compared, the first one leading: `reasoning` and `instruction` stand beside each other."""
+    known = {name for several in samples.values() for name in several[0].measures}
+    if headline not in known:
+        return [RIGHT]
+    return [headline, *(name for name in ("instruction",) if name in known and headline == "reasoning")]
+
+
+def _has(samples: Sequence[GradedSample], name: str) -> bool:
+    return name in samples[0].measures
+
+
+def _having(samples: BySample, name: str) -> BySample:
+    return {problem: several for problem, several in samples.items() if _has(several, name)}
+
+
+def _paired(rival: str, before: BySample, after: BySample, name: str, seed: int) -> Paired:
+    for problem in after:
+        if name != RIGHT and not _has(before[problem], name):
+            raise BadInput(f"{rival}, {problem}: no {name} among its measures; name what `aha eval --out` wrote of this benchmark")
+    values = [[[sample.measure(name) for sample in some[problem]] for problem in after] for some in (before, after)]
+    return compare_paired(values[0], values[1], seed)
+
+
+def _paired_grades(before: BySample, after: BySample, seed: int) -> Paired:
+    values = [[[sample.grade or 0.0 for sample in some[problem]] for problem in after] for some in (before, after)]
+    return compare_paired(values[0], values[1], seed)
+
+
+def paired_json(paired: Paired) -> dict[str, Any]:
+    """Return a paired difference under the names that programs read."""
+    interval = [paired.difference.low, paired.difference.high]
+    return {"difference": paired.difference.value, "ci95": interval, "p": paired.p, "test": paired.test, "verdict": paired.verdict}
+
+
+def in_words(model: str, comparison: Mapping[str, Any]) -> str:
+    """Return a comparison in one sentence, for a person."""
+    low, high = (f"{100 * end:+.2f}" for end in comparison["ci95"])
+    verdict = comparison["verdict"] if comparison["verdict"] == NOISE else f"{model} is {comparison['verdict']}"
+    return (
+        f"{comparison['measure']} against {comparison['model']} ({100 * comparison['value']:.2f} %) on the same {comparison['problems']:,} "
+        f"problems: {100 * comparison['difference']:+.2f} points, 95 % interval {low} to {high}, p = {comparison['p']:.3g} "
+        f"({comparison['test']}): {verdict}"
+    )

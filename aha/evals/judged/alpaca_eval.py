@@ -1,0 +1,171 @@
+"""AlpacaEval 2.0 from fresh verdicts: which of two outputs a judge would rather have, and how sure it is by its first token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aha.durable import Disk, replace_file
+from aha.errors import BadInput
+from aha.evals.alpaca import Calibration, calibration_in, preference, read_annotations, recomputed, shown_in_reverse, win_rates
+from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
+from aha.evals.files import find_file, need_fields, read_rows
+from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
+from aha.evals.judged.prompts import Prompt
+from aha.evals.result import Result, result_of
+from aha.protocols import Sampling
+from aha.redact import hide_tree
+from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
+
+BASELINE = "gpt4_1106_preview"
+OUTPUTS = ("reference_outputs_gpt4_1106_preview.json", "alpaca_eval_gpt4_baseline.json", "alpaca_eval.json")
+ANNOTATIONS = "annotations.json"
+LOST = 1.0
+Orders = Literal["published", "both"]
+
+
+@dataclass(frozen=True)
+class BaselineOutputs:
+    """What the model is compared with: its name, and by instruction, blanks around it left out, the row as it stands in the file."""
+
+    name: str
+    rows: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """One game a reply, in the order that the instruction draws, as published; with `orders` "both" two, whose mean counts.
+
+    A judge that sends no log-probabilities is read by its letter, 0 or 1. What was cut or empty has lost."""
+
+    prompt: Prompt
+    baseline: BaselineOutputs
+    calibration: Calibration
+    orders: Orders = "published"
+    judges: tuple[str, ...] = ("gpt-4-1106-preview",)
+    sampling: Sampling = Sampling(temperature=1.0, max_tokens=1)
+    top: int = 5
+    expected: int = 1
+    again: str = "Reply with one letter, m or M, and nothing else."
+
+    @property
+    def usual(self) -> bool:
+        """Whether baseline and order are those of the published table."""
+        return self.baseline.name == BASELINE and self.orders == "published"
+
+    def usual_reply(self, example: BenchmarkExample) -> str:
+        return str(self.baseline.rows[example.prompt]["output"])
+
+    def questions(self, example: BenchmarkExample, text: str) -> list[Conversation]:
+        return [self._conversation(example, text, reverse) for reverse in self._orders(example)]
+
+    def verdict(self, replies: Sequence[Said]) -> JudgeVerdict | None:
+        """How much of the judge's word goes to M."""
+        if not replies:
+            return None
+        top = [{"token": token, "logprob": value} for token, value in replies[-1].top]
+        likelihood = preference(top, reverse=False)
+        if likelihood is not None:
+            return likelihood - 1.0
+        return {"m": 0.0, "M": 1.0}.get(replies[-1].text.strip(" \n\t.'\"`*"))
+
+    def grade(self, example: BenchmarkExample, text: str, verdicts: Sequence[JudgeVerdict | None]) -> ReplyGrade:
+        vote, wins = text.strip()[:LONGEST_VOTE] or None, self._wins(example, verdicts)
+        if wins is None:
+            return ReplyGrade(Abstained("the judge gave no verdict"), vote)
+        return ReplyGrade(Right() if wins > 0.5 else Wrong(f"the judge prefers {self.baseline.name}"), vote, {"preference": wins})
+
+    def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
+        """Return the result through the file of annotations, in the published form, by the code that reads everybody's."""
+        rows = [hide_tree(self._row(sample, run)) for sample in samples]
+        replace_file(Disk(), folder / ANNOTATIONS, (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
+        annotations = read_annotations(folder / ANNOTATIONS)
+        rates = win_rates(annotations, self.calibration)
+        scores = {
+            "win_rate": rates.win_rate,
+            "lc_win_rate": rates.lc_win_rate,
+            "lc_standard_error": rates.lc_standard_error,
+            "discrete_win_rate": rates.discrete_win_rate,
+            "n": rates.n,
+            "unjudged": (len(rows) - rates.n) / len(rows),
+            "weighed": recomputed(annotations)[0] / len(rows) if self.orders == "published" else _share_weighed(samples),
+            "baseline": self.baseline.name,
+        }
+        return result_of([sample.sample for sample in samples], benchmark, run.model, run.seed).with_scores("lc_win_rate", scores)
+
+    def _orders(self, example: BenchmarkExample) -> list[bool]:
+        """For each game whether the model is shown as m."""
+        drawn = shown_in_reverse(self._raw(example))
+        return [drawn] if self.orders == "published" else [drawn, not drawn]
+
+    def _raw(self, example: BenchmarkExample) -> str:
+        return str(self.baseline.rows[example.prompt]["instruction"])
+
+    def _conversation(self, example: BenchmarkExample, text: str, reverse: bool) -> Conversation:
+        base = str(self.baseline.rows[example.prompt]["output"])
+        small, large = (text, base) if reverse else (base, text)
+        values = {"instruction": self._raw(example), "output_1": small, "output_2": large}
+        turns = [(role, Prompt(turn, published=self.prompt.published).fill(values)) for role, turn in self.prompt.turns()]
+        return Conversation(tuple(Message("system" if role == "system" else "user", turn) for role, turn in turns))
+
+    def _wins(self, example: BenchmarkExample, verdicts: Sequence[JudgeVerdict | None]) -> float | None:
+        wins = [
+            float(verdict) if not reverse else 1.0 - float(verdict)
+            for reverse, verdict in zip(self._orders(example), verdicts, strict=True)
+            if verdict is not None
+        ]
+        return sum(wins) / len(wins) if wins and len(wins) == len(verdicts) else None
+
+    def _row(self, sample: JudgedSample, run: JudgeRun) -> dict[str, Any]:
+        base = self.baseline.rows[sample.example.prompt]
+        wins = self._wins(sample.example, sample.verdicts) if sample.verdicts else LOST - 1.0
+        row: dict[str, Any] = {
+            "instruction": base["instruction"],
+            "output_1": base["output"],
+            "generator_1": self.baseline.name,
+            "output_2": sample.sample.text,
+            "generator_2": run.model,
+            "annotator": run.judge,
+            "preference": None if wins is None else 1.0 + wins,
+        }
+        if len(sample.verdicts) == 1 and sample.replies[0][-1:] and sample.replies[0][-1].top:
+            top = [{"token": token, "logprob": value} for token, value in sample.replies[0][-1].top]
+            row["raw_completion"] = {"logprobs": {"content": [{"top_logprobs": top}]}}
+        return row
+
+
+def _share_weighed(samples: Sequence[JudgedSample]) -> float:
+    """Return the share of samples whose every verdict came with log-probabilities."""
+    weighed = (bool(sample.replies) and all(bool(replies and replies[-1].top) for replies in sample.replies) for sample in samples)
+    return sum(weighed) / len(samples)
+
+
+def read_baseline(files: Sequence[Path], folder: Path | None) -> BaselineOutputs:
+    """From the files that were named, else from the published one in the data. BadInput where there is none, or several models in it."""
+    paths = list(files) or [path for path in (find_file(folder, *OUTPUTS, within="alpaca_eval"),) if path is not None]
+    if not paths:
+        raise BadInput(f"alpaca_eval: the baseline's outputs are not in the data ({OUTPUTS[0]}); name their file with --baseline-answers")
+    rows: dict[str, Mapping[str, Any]] = {}
+    names: set[str] = set()
+    for path in paths:
+        outputs = read_rows(path)
+        need_fields(path, outputs, ("instruction", "output"), "an output")
+        rows |= {str(row["instruction"]).strip(): row for row in outputs}
+        names |= {str(row.get("generator", path.stem)) for row in outputs}
+    if len(names) > 1:
+        raise BadInput(f"{', '.join(map(str, paths))}: outputs of {len(names)} models ({', '.join(sorted(names)[:3])}); a baseline is one")
+    return BaselineOutputs(names.pop(), rows)
+
+
+def preferences(
+    examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, prompt: Prompt, orders: Orders
+) -> Preferences:
+    """Everything that the scores will need, looked for before anything is asked."""
+    baseline, calibration = read_baseline(files, folder), calibration_in(folder)
+    if missing := [example for example in examples if example.prompt not in baseline.rows]:
+        raise BadInput(f"alpaca_eval: {baseline.name} has no output for {len(missing)} of {len(examples)} instructions ({missing[0].id} …)")
+    calibration.of([str(baseline.rows[example.prompt]["instruction"]) for example in examples])
+    return Preferences(prompt, baseline, calibration, orders)

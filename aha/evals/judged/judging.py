@@ -1,0 +1,343 @@
+"""A benchmark before its judge: what judging costs, what the judge said, and what that comes to, so that it can be scored again without
+asking anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aha.codec import decode, encode
+from aha.durable import Disk, append_journal, read_document, read_journal, replace_file, trouble
+from aha.errors import BadInput, BarFailed, DiskTrouble, EndpointDown
+from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.evals.files import data_folder
+from aha.evals.judged.alpaca_eval import Orders, preferences
+from aha.evals.judged.arena_hard import matches
+from aha.evals.judged.facts import Facts
+from aha.evals.judged.judged_benchmark import (
+    JudgedBenchmark,
+    JudgedSample,
+    JudgeQuestion,
+    JudgeRun,
+    JudgeSettings,
+    Samples,
+    is_judgeable,
+    judge_questions,
+    judged_samples,
+    replies_and_next,
+)
+from aha.evals.judged.prompts import FACTS, Prompt, facts_prompt, game_prompts, preference_prompt
+from aha.evals.result import Result
+from aha.protocols import Budget, Chat
+from aha.redact import hide_tree
+from aha.rundir.old_names import new_judging, new_transcript
+from aha.types import Conversation, Message, Said
+
+ARENAS = ("arena_hard", "arena_hard_v2")
+JUDGING, TRANSCRIPTS = "judging.json", "transcripts.jsonl"
+BYTES_A_TOKEN = 4
+OVERHEAD = 8  # tokens that a chat's form puts around a message
+
+
+# --- what a benchmark needs of the data -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class JudgePlan:
+    """A judged benchmark with the examples that it can judge, whether its questions and its baseline are the published ones, and what a
+    person should know."""
+
+    judged: JudgedBenchmark
+    examples: list[BenchmarkExample]
+    published: bool
+    notes: tuple[str, ...]
+
+
+def plan_judging(
+    benchmark: Benchmark,
+    examples: Sequence[BenchmarkExample],
+    data: str | None,
+    baseline: Sequence[Path] = (),
+    orders: Orders = "published",
+) -> JudgePlan:
+    """Return how a benchmark is judged, with all that it will need found in the data. BadInput for what is missing."""
+    folder = _folder(data)
+    notes: list[str] = []
+    used, usual = list(examples), True
+    judged: JudgedBenchmark
+    if benchmark.name in ARENAS:
+        prompts = game_prompts(folder)
+        arena, used, why = matches(examples, baseline, folder, "v0.1" if benchmark.name == "arena_hard" else "v2.0", prompts)
+        judged, usual = arena, arena.usual
+        notes += [why] if why else []
+        notes.append("style is controlled by words and signs, since nobody counts tokens here: unverified")
+    elif benchmark.name == "alpaca_eval":
+        alpaca = preferences(examples, baseline, folder, preference_prompt(folder), orders)
+        judged, usual = alpaca, alpaca.usual
+    else:
+        judged = Facts(facts_prompt(folder) if benchmark.name == "simpleqa" else Prompt(FACTS))
+    if baseline and isinstance(judged, Facts):
+        raise BadInput(f"--baseline-answers: {benchmark.name} compares with a reference, not with another model's answers")
+    notes.append(f"the judge's question is {'the published one, ' if judged.prompt.published else ''}{judged.prompt.source}")
+    return JudgePlan(judged, used, usual and judged.prompt.published, tuple(notes))
+
+
+def _folder(data: str | None) -> Path | None:
+    """Return where prompts, baselines and calibrations are looked for: the folder that was named, else $AHA_DATA, else beside the file."""
+    path = Path(data).expanduser() if data is not None else None
+    if path is None or not path.exists():
+        return data_folder(None)
+    if path.is_dir():
+        return path
+    return data_folder(None) or path.parent
+
+
+# --- a case: benchmark, plan and judge ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class JudgeRecord:
+    """All that is to be known, beside the data, to read saved verdicts again. `name`: the judge's, without its address. `prompt`: the
+    digest of its question."""
+
+    name: str
+    settings: JudgeSettings
+    orders: Orders
+    baseline: tuple[str, ...]
+    unread: float
+    prompt: str
+
+
+@dataclass(frozen=True)
+class JudgeCase:
+    """A benchmark, how it is judged and by whom."""
+
+    benchmark: Benchmark
+    plan: JudgePlan
+    record: JudgeRecord
+    k: int
+
+    @property
+    def examples(self) -> list[BenchmarkExample]:
+        """Those that can be judged."""
+        return self.plan.examples
+
+    @property
+    def judged(self) -> JudgedBenchmark:
+        """How it is judged."""
+        return self.plan.judged
+
+    @property
+    def settings(self) -> JudgeSettings:
+        """How the judge is asked."""
+        return self.record.settings
+
+    @property
+    def displayed(self) -> Benchmark:
+        """The benchmark, with its protocol flag set for display: verified where prompt, baseline and judge are those of the published
+        scores."""
+        usual = self.plan.published and self.record.name in self.judged.judges
+        return replace(self.benchmark, verified=self.benchmark.verified and usual, needs_judge=False)
+
+    def questions(self, samples: Samples) -> list[JudgeQuestion]:
+        """Return every question about the samples that are there."""
+        return judge_questions(self.judged, self.examples, samples, self.k)
+
+    def result(self, samples: Samples, transcripts: Transcripts, folder: Path, model: str, seed: int) -> tuple[list[JudgedSample], Result]:
+        """Return every sample, graded, and the result. BarFailed where too many questions have no verdict."""
+        several = judged_samples(self.judged, self.benchmark, self.examples, samples, self.k, self.settings, transcripts.known)
+        verdicts = [verdict for sample in several for verdict in sample.verdicts]
+        if (silent := sum(verdict is None for verdict in verdicts)) > self.record.unread * len(verdicts):
+            raise BarFailed(
+                f"{self.benchmark.name}: {self.record.name} gave no verdict in {silent:,} of {len(verdicts):,} games, more than "
+                f"{self.record.unread:.0%}: no score. What it said is in {transcripts.path}"
+            )
+        result = self.judged.result(self.benchmark, several, folder, JudgeRun(model, self.record.name, seed))
+        prompt = "published" if self.judged.prompt.published else "ours"
+        return several, replace(result, scores={**result.scores, "judge": self.record.name, "judge_prompt": prompt})
+
+    def write(self, folder: Path) -> None:
+        """Write who judges, and how: the last record counts when the folder is scored again."""
+        text = json.dumps(encode(self.record, JudgeRecord), ensure_ascii=False, indent=2)
+        replace_file(Disk(), folder / JUDGING, (text + "\n").encode())
+
+
+def read_case(folder: Path, benchmark: Benchmark, examples: Sequence[BenchmarkExample], data: str | None, k: int) -> JudgeCase | None:
+    """Return the case that a folder was judged as; None where nobody has judged."""
+    path = folder / JUDGING
+    if not path.is_file():
+        return None
+    try:
+        record: JudgeRecord = decode(new_judging(read_document(path)), JudgeRecord)
+    except BadInput as error:
+        raise BadInput(f"{path}: it does not say who judged: {error}") from None
+    plan = plan_judging(benchmark, examples, data, [Path(name) for name in record.baseline], record.orders)
+    if plan.judged.prompt.digest != record.prompt:
+        raise BadInput(
+            f"{folder}: it was judged by another question than {plan.judged.prompt.source}; name the data as it was by --data or AHA_DATA, "
+            "or let the judge be asked again by aha eval"
+        )
+    return JudgeCase(benchmark, plan, record, k)
+
+
+# --- what the judge said --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One reply of the judge. `key` is that of the question; the rest says for whom it was asked first, for a person."""
+
+    key: str
+    judge: str
+    problem: str
+    sample: int
+    question: int
+    turn: int
+    reply: Said
+
+
+class Transcripts:
+    """A folder's replies of judges by the key of the question: on the disk as soon as they are said, so that none is asked for twice.
+    Opening it drops what a crash left of a last line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / TRANSCRIPTS
+        self.known: dict[str, Said] = {}
+        journal = read_journal(self.path)
+        if journal.damaged:
+            raise DiskTrouble(f"{self.path}: line {journal.damaged[0]} is damaged; delete that line and the judge is asked again")
+        if journal.torn:
+            with trouble(self.path):
+                Disk().truncate(self.path, journal.end)
+        for record in journal.records:
+            line: Transcript = decode(new_transcript(record), Transcript)
+            self.known.setdefault(line.key, line.reply)
+
+    def add(self, key: str, judge: str, question: JudgeQuestion, turn: int, reply: Said) -> None:
+        """Keep a reply, which is on the device when this returns; a question that has a reply keeps it."""
+        if key not in self.known:
+            line = Transcript(key, judge, question.problem, question.sample, question.number, turn, reply)
+            append_journal(Disk(), self.path, hide_tree(encode(line, Transcript)))
+            self.known[key] = reply
+
+
+def ask_judge(
+    case: JudgeCase,
+    questions: Sequence[JudgeQuestion],
+    transcripts: Transcripts,
+    chat: Chat,
+    heartbeat: Callable[[str], None],
+    missing: float = 0.0,
+) -> str:
+    """Ask about every question that has no verdict yet, in as many turns as the settings allow, each over all that are still open; a reply
+    is kept as it arrives. EndpointDown where more than the share `missing` of the questions got no reply; else return why some did not, or
+    nothing."""
+    why, settings = "", case.settings
+    for _ in range(settings.turns):
+        pending: dict[str, tuple[JudgeQuestion, int, Conversation]] = {}
+        for question in questions:
+            replies, following = replies_and_next(case.judged, settings, question.conversation, transcripts.known)
+            if following is not None:
+                pending.setdefault(settings.key(following), (question, len(replies), following))
+        if not pending:
+            break
+        keys = list(pending)
+        try:
+            conversations = [pending[key][2] for key in keys]
+            for done, (index, answers) in enumerate(chat.reply(conversations, settings.sampling), start=1):
+                question, turn, _ = pending[keys[index]]
+                transcripts.add(keys[index], settings.judge, question, turn, answers[0])
+                heartbeat(f"judged {done} of {len(keys)}")
+        except EndpointDown as down:
+            if sum(key not in transcripts.known for key in pending) > missing * len(questions):
+                raise
+            why = str(down)
+    return why
+
+
+# --- what it costs --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class JudgeCost:
+    """`prompt` and `completion` are estimates, `most` is what the replies may take at their limit."""
+
+    calls: int = 0
+    prompt: int = 0
+    completion: int = 0
+    most: int = 0
+
+    def __add__(self, other: JudgeCost) -> JudgeCost:
+        return JudgeCost(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion, self.most + other.most)
+
+    def dollars(self, budget: Budget) -> tuple[float, float]:
+        """Return the cost by the prices of a million tokens: about, and at most."""
+        asked = self.prompt * budget.prompt_price
+        return (asked + self.completion * budget.completion_price) / 1e6, (asked + self.most * budget.completion_price) / 1e6
+
+    def to_json(self, budget: Budget) -> dict[str, float]:
+        """Return the cost under the names that programs read."""
+        about, most = self.dollars(budget)
+        tokens = {
+            "calls": self.calls,
+            "prompt_tokens": self.prompt,
+            "completion_tokens": self.completion,
+            "most_completion_tokens": self.most,
+        }
+        return {**tokens, "dollars": about, "most_dollars": most}
+
+    def to_text(self, budget: Budget) -> str:
+        """Return the cost in words."""
+        text = f"{self.calls:,} calls, about {self.prompt:,} tokens asked and {self.completion:,} answered (at most {self.most:,})"
+        if not budget.prompt_price and not budget.completion_price:
+            return text + "; no prices are given"
+        about, most = self.dollars(budget)
+        return text + f", about {about:,.2f} dollars (at most {most:,.2f})"
+
+    def most_text(self, budget: Budget) -> str:
+        """Return the cost in words, where nobody knows how long a reply will be."""
+        text = f"{self.calls:,} times, with about {self.prompt:,} tokens; it may answer {self.most:,} tokens at most"
+        return text + (f", {self.dollars(budget)[1]:,.2f} dollars" if budget.prompt_price or budget.completion_price else "")
+
+
+def tokens_in(texts: Iterable[str]) -> int:
+    """Return about how many tokens texts have: four bytes a token, in English as in Chinese."""
+    return sum(-(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN) + OVERHEAD for text in texts)
+
+
+def cost_of(conversations: Iterable[Conversation], expected: int, most: int) -> JudgeCost:
+    """Return the cost of one reply to each conversation."""
+    prompts = [tokens_in(message.content for message in conversation.messages) for conversation in conversations]
+    return JudgeCost(len(prompts), sum(prompts), len(prompts) * min(expected, most), len(prompts) * most)
+
+
+def judging_cost(case: JudgeCase, questions: Sequence[JudgeQuestion], known: Mapping[str, Said]) -> JudgeCost:
+    """Return the cost of the next turn of all questions that have no verdict yet; the same question counts once."""
+    following = (replies_and_next(case.judged, case.settings, question.conversation, known)[1] for question in questions)
+    pending = {case.settings.key(conversation): conversation for conversation in following if conversation is not None}
+    return cost_of(pending.values(), case.judged.expected, case.settings.sampling.max_tokens)
+
+
+def estimate_cost(case: JudgeCase, samples: Samples, known: Mapping[str, Said]) -> JudgeCost:
+    """Return the cost before the model has answered: its missing replies are taken to be as long as a usual one, and to differ from each
+    other."""
+    estimate = JudgeCost()
+    for example in case.examples:
+        conversations = case.judged.questions(example, case.judged.usual_reply(example))
+        for _ in range(sum((example.id, number) not in samples for number in range(case.k))):
+            estimate += cost_of(conversations, case.judged.expected, case.settings.sampling.max_tokens)
+    return judging_cost(case, case.questions(samples), known) + estimate
+
+
+def answering_cost(case: JudgeCase, samples: Samples, most: int) -> JudgeCost:
+    """Return the cost of the replies that are still to be judged, before they are there."""
+    counts = {example.prompt: sum((example.id, number) not in samples for number in range(case.k)) for example in case.examples}
+    return cost_of([Conversation((Message("user", prompt),)) for prompt, count in counts.items() for _ in range(count)], most, most)
+
+
+def unjudgeable(case: JudgeCase, samples: Samples) -> int:
+    """Return how many samples are there and have lost without a judge."""
+    pairs = (samples.get((example.id, number)) for example in case.examples for number in range(case.k))
+    return sum(sample is not None and not is_judgeable(sample) for sample in pairs)

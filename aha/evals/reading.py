@@ -1,0 +1,264 @@
+"""Files of graded samples, ours and those of others: one record a sample, or one a problem with a list in each field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aha.errors import BadInput
+from aha.evals.files import need_fields, read_json, read_rows
+from aha.evals.refusals import refuses
+from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, read_samples, sample_set
+from aha.grading import grade
+from aha.rundir.evaluations import samples_file
+from aha.types import Abstained, Asserts, Grade, Right, Wrong
+
+VERDICTS = {"true": True, "false": False, "True": True, "False": False}
+OWN = ({"problem", "sample", "grade"}, {"problem_id", "vote", "measures"}, {"problem", "lenient", "short"}, {"problem", "marks", "form"})
+STATUS = {"status": "", "base_status": "base", "plus_status": "plus"}
+SECONDS = 1.5  # of processor time, and five times that by the clock: the benchmark's own 3 s by the clock break on a busy machine
+
+
+@dataclass(frozen=True)
+class FieldNames:
+    """Which field of a record holds what, a dot for each level down; `None`: the first of `KNOWN` that is there."""
+
+    problem: str | None = None
+    right: str | None = None
+    answer: str | None = None
+    reward: str | None = None
+    text: str | None = None
+    finished: str | None = None
+
+
+KNOWN: dict[str, tuple[str, ...]] = {
+    "problem": ("problem_id", "task_id", "question_id", "unique_id", "doc_id", "idx", "id", "key", "problem"),
+    "right": ("right", "is_correct", "correct", "passed", "graded_list", "score", "scores", "exact_match", "acc"),
+    "answer": ("vote", "pred", "prediction", "extracted_answer", "answers", "filtered_resps"),
+    "reward": ("reward", "rewards", "pred_score", "rm_score"),
+    "text": ("text", "response", "responses", "reply", "cot_content"),
+    "finished": ("finished", "finish_reason"),
+    "tokens": ("tokens", "completion_tokens", "num_tokens"),
+}
+Columns = Mapping[str, str | None]  # the name of the field that plays each role of `KNOWN`
+GradeRecord = Callable[[Mapping[str, Any]], Grade]
+
+
+def read_sample_set(
+    path: Path, names: FieldNames | None = None, grade_record: GradeRecord | None = None, filter_name: str | None = None
+) -> SampleSet:
+    """Return the one result of a file, or that of the filter of this name. BadInput where there are several, and as `read_sample_sets`."""
+    results = read_sample_sets(path, names, grade_record)
+    if filter_name is not None and filter_name not in results:
+        raise BadInput(f"{path}: no result of a filter {filter_name}; there are {', '.join(results)}")
+    if filter_name is None and len(results) > 1:
+        raise BadInput(
+            f"{path}: {len(results)} results ({', '.join(results)}); `aha score` takes one with --filter NAME; "
+            "elsewhere keep the records of one"
+        )
+    return results[filter_name] if filter_name is not None else next(iter(results.values()))
+
+
+def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: GradeRecord | None = None) -> dict[str, SampleSet]:
+    """Return the samples of a file, or of an evaluation's folder, problem by problem in the order in which they first stand there.
+    `grade_record` decides where no field does.
+
+    By name: lm-evaluation-harness logs every sample once for each filter that read it, EvalPlus grades it by its base tests and by all.
+    These are so many results, not so many samples; any other file has one, without a name. BadInput, in one line, for a field that is not
+    there or not what it should be."""
+    file = samples_file(path) or path
+    records = _records(file, read_json(file))
+    if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OWN):
+        return {"": sample_set(read_samples(file))}
+    parts: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for number, record in enumerate(records, start=1):
+        name = record["filter"] if "doc_id" in record and isinstance(record.get("filter"), str) else ""
+        parts.setdefault(name, []).append((number, record))
+    return {name: _set_of(file, numbered, names or FieldNames(), grade_record) for name, numbered in parts.items()}
+
+
+def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: FieldNames, grade_record: GradeRecord | None) -> SampleSet:
+    _, first = records[0]
+    columns = {role: _column_name(path, role, getattr(names, role, None), first) for role in KNOWN}
+    if columns["problem"] is None and all(isinstance(record.get("question"), str) for _, record in records):
+        columns["problem"] = "question"
+    if columns["problem"] is None:
+        raise _no_field(path, first, "problem", "which problem a sample belongs to")
+    if columns["right"] is None and grade_record is None and not _is_choice(first):
+        raise _no_field(path, first, "right", "whether a sample is right")
+    samples: dict[str, list[GradedSample]] = {}
+    options: dict[str, int | None] = {}
+    for number, record in records:
+        where = f"{path}, record {number}"
+        problem = str(_at(where, record, columns["problem"]))
+        several = samples.setdefault(problem, [])
+        several += _samples(where, problem, len(several), record, columns, grade_record)
+        options[problem] = len(record["options"]) if isinstance(record.get("options"), list) else None
+    return SampleSet(
+        tuple(ProblemSamples(problem, tuple(several), options[problem]) for problem, several in samples.items()),
+        *(columns[role] is not None for role in ("answer", "reward", "text", "finished")),
+    )
+
+
+def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a record a sample and a set of tests of EvalPlus' {"eval": {task: [{"base_status", "plus_status"}]}}; `plus` means both sets.
+    BigCodeBench has one set, and `status`."""
+    records = []
+    for task, samples in data["eval"].items():
+        for sample in samples if isinstance(samples, list) else [samples]:
+            fields = sample if isinstance(sample, dict) else {}
+            passed = {name: fields[field] == "pass" for field, name in STATUS.items() if isinstance(fields.get(field), str)}
+            passed |= {"plus": passed["base"] and passed["plus"]} if {"base", "plus"} <= passed.keys() else {}
+            records += [{"doc_id": task, "problem": task, "right": right, "filter": name} for name, right in passed.items()]
+    return records
+
+
+def _records(path: Path, data: Any) -> list[dict[str, Any]]:
+    """Return the records, also of the form {"raw_scored_generations": {problem: [verdicts]}, "raw_generations": {problem: [answers]}}."""
+    if isinstance(data, dict) and isinstance(data.get("raw_scored_generations"), dict):
+        answers = data.get("raw_generations") or {}
+        return [
+            {"problem": problem, "right": right} | ({"vote": answers[problem]} if problem in answers else {})
+            for problem, right in data["raw_scored_generations"].items()
+        ]
+    if isinstance(data, dict) and isinstance(data.get("eval"), dict) and (records := _evalplus(data)):
+        return records
+    records = data if isinstance(data, list) else [data]
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, dict):
+            raise BadInput(f"{path}, record {number}: {str(record)[:60]!r} where an object with named fields should stand")
+    if not records:
+        raise BadInput(f"{path}: no record in it")
+    return records
+
+
+def _column_name(path: Path, role: str, name: str | None, record: Mapping[str, Any]) -> str | None:
+    if name is not None:
+        _at(f"{path}, record 1", record, name)
+        return name
+    if role == "answer" and "vote" not in record and "right" in record and "answer" in record:
+        return "answer"  # our own general form; elsewhere `answer` is the reference
+    if role == "right" and isinstance(metrics := record.get("metrics"), list):  # lm-evaluation-harness names them
+        return next((str(metric) for metric in metrics if record.get(metric) in (0, 1)), None)
+    return next((known for known in KNOWN[role] if known in record), None)
+
+
+def _at(where: str, record: Mapping[str, Any], name: str | None) -> Any:
+    """Return what stands at a dotted name. BadInput, naming what is there, where nothing does."""
+    value: Any = record
+    for part in [name] if name in record else str(name).split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise BadInput(f"{where}: no field {name}; there are {', '.join(map(str, record))}")
+        value = value[part]
+    return value
+
+
+def _no_field(path: Path, record: Mapping[str, Any], role: str, means: str) -> BadInput:
+    return BadInput(f"{path}: no field says {means} (there are {', '.join(map(str, record))}); name it with --{role} FIELD")
+
+
+def _is_choice(record: Mapping[str, Any]) -> bool:
+    """Whether it is a published choice: the letter that was read, the one that is right, and the options."""
+    return {"pred", "answer", "options"} <= record.keys()
+
+
+def _samples(
+    where: str, problem: str, first: int, record: Mapping[str, Any], columns: Columns, grade_record: GradeRecord | None
+) -> list[GradedSample]:
+    if columns["right"] is not None:
+        verdicts = _at(where, record, columns["right"])
+    else:
+        verdicts = grade_record(record) if grade_record is not None else bool(record["pred"] == record["answer"])
+    many = isinstance(verdicts, list)
+    grades = [_grade(where, verdict) for verdict in (verdicts if many else [verdicts])]
+    apart = ("problem", "right", "tokens")
+    values = {role: _column(where, record, name, many, len(grades)) for role, name in columns.items() if role not in apart}
+    counts = _counts(record.get(str(columns["tokens"])), len(grades))
+    samples = []
+    for number, verdict in enumerate(grades):
+        right, cut = isinstance(verdict, Right), values["finished"][number] in ("length", "max_tokens", False, 0)
+        text = values["text"][number]
+        abstained = isinstance(verdict, Abstained) or record.get("abstained") is True
+        samples.append(
+            GradedSample(
+                problem=problem,
+                sample=first + number,
+                grade=None if abstained and not right else float(right),
+                text=text if isinstance(text, str) else "",
+                claim=_answer(values["answer"][number]),
+                refused=isinstance(text, str) and not right and refuses(text.rpartition("</think>")[2]),
+                tokens=counts[number],
+                finished="length" if cut else "stop",
+                reward=_reward(where, values["reward"][number]),
+            )
+        )
+    return samples
+
+
+def _column(where: str, record: Mapping[str, Any], name: str | None, many: bool, count: int) -> Sequence[Any]:
+    if name is None:
+        return [None] * count
+    values = _at(where, record, name)
+    if not many:
+        return [values]
+    if not isinstance(values, list) or len(values) != count:
+        raise BadInput(f"{where}: {name} holds {len(values) if isinstance(values, list) else 'no list'} for {count} verdicts")
+    return values
+
+
+def _grade(where: str, value: object) -> Grade:
+    if isinstance(value, Right | Wrong | Abstained):
+        return value
+    if isinstance(value, str):
+        value = VERDICTS.get(value, value)
+    if isinstance(value, float | int) and value in (0, 1):
+        return Right() if value else Wrong()
+    raise BadInput(f"{where}: the verdict is {str(value)[:40]!r}; a sample is right or wrong: true or false, 1 or 0")
+
+
+def _answer(value: object) -> str | None:
+    """Return an answer; None where nothing was read, for which lm-evaluation-harness writes `[invalid]`."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return None if value is None or value in ("", "[invalid]") else str(value)
+
+
+def _reward(where: str, value: object) -> float | None:
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None or (isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)):
+        return None if value is None else float(value)
+    raise BadInput(f"{where}: the reward is {str(value)[:40]!r}; it has to be one number")
+
+
+def _counts(value: object, count: int) -> list[int | None]:
+    """Return numbers of tokens; other people's `tokens` may be anything else, which says nothing."""
+    values = value if isinstance(value, list) else [value]
+    known = [number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None for number in values]
+    return known if len(known) == count else [None] * count
+
+
+# --- completions of code problems without a verdict -----------------------------------------------------------------------
+
+
+def completion_grader(problems: Path) -> GradeRecord:
+    """Return a grader of records with `task_id` and `completion`, which runs the tests of a file of problems in HumanEval's form."""
+    rows = read_rows(problems)
+    need_fields(problems, rows, ("task_id", "prompt", "entry_point", "test"), "a code problem")
+    references = {str(row["task_id"]): Asserts(row["entry_point"], row["test"], row["prompt"], seconds=SECONDS) for row in rows}
+
+    def grade_completion(record: Mapping[str, Any]) -> Grade:
+        task, completion = record.get("task_id"), record.get("completion")
+        if not isinstance(completion, str):
+            raise BadInput(f"sample of {task}: no field completion with a program in it; there are {', '.join(map(str, record))}")
+        if str(task) not in references:
+            raise BadInput(f"sample of {task}: {problems} has no problem with this task_id")
+        verdict = grade(references[str(task)], completion)
+        if isinstance(verdict, Abstained):
+            raise BadInput(f"sample of {task}: it cannot be run here: {verdict.reason}")
+        return verdict
+
+    return grade_completion

@@ -1,0 +1,291 @@
+"""The one loop of every evaluation: a benchmark's examples are asked, each reply is graded as it arrives, and the journal keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any, Protocol, get_args
+
+from aha.codec import decode, encode
+from aha.errors import BadInput
+from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.evals.loading import select_examples
+from aha.evals.samples import GradedSample, Key, SampleJournal, grade_sample, prompt_hash
+from aha.protocols import Ask, Chat, Engine, Sampling, Tokenizer
+from aha.sampling.prompts import completion_text, prompt_tokens
+from aha.sampling.rollouts import RolloutSampler
+from aha.sampling.seeds import seed_for
+from aha.template import THINK, ChatTemplate, Template
+from aha.types import Choice, Completion, Conversation, Message, Reply, Said
+
+Heartbeat = Callable[[str], None]
+OPENING = f"{THINK}\n"  # what a reply is made to begin with, as R1's release notes advise
+GRADERS = 8  # replies that are graded at a time where grading waits for other processes
+PROBE_PROBLEMS, PROBE_ROLLOUT = 4, -4  # problems of each kind that tell which form a model keeps, and the rollout of their seeds
+
+
+class ReplyCache(Protocol):
+    """What was sampled before, in any run, by the same model from the same prompt with the same settings and seed."""
+
+    def get(self, key: str) -> Said | None: ...
+
+    def put(self, key: str, request: dict[str, Any], said: Said) -> None: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a benchmark is asked: `k` samples of each example. `identity` says which weights and tokenizer are asked, for the shared cache;
+    empty: nothing is shared. `think`: a reply in the chat's own form is made to begin with `<think>` and a new line."""
+
+    benchmark: Benchmark
+    examples: Sequence[BenchmarkExample]
+    k: int
+    template: Template
+    sampling: Sampling
+    seed: int = 0
+    think: bool = False
+    identity: str = ""
+
+    @property
+    def keys(self) -> list[Key]:
+        """The problem and the number of every sample, in order."""
+        return [(example.id, number) for example in self.examples for number in range(self.k)]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {example.id: place for place, example in enumerate(self.examples)}
+
+    def example(self, key: Key) -> BenchmarkExample:
+        """Return the example as a sample of it is asked and graded."""
+        return self.benchmark.example_for(self.examples[self._places[key[0]]], key[1])
+
+    def sample_seed(self, key: Key, arm: str = "") -> int:
+        """Return the seed that a sample is drawn with; `arm` names samples of the same problem that are drawn for another purpose."""
+        problem, number = key
+        return self.benchmark.seeds(self.seed, self._places[problem], problem + arm, number)
+
+    def missing(self, journal: SampleJournal) -> list[Key]:
+        """Return the samples that are still to be asked."""
+        return [key for key in self.keys if key not in journal.samples and key not in journal.replies]
+
+    # --- prompts and replies ------------------------------------------------------------------------------------------------
+
+    def prompts(self, tokenizer: Tokenizer) -> dict[Key, tuple[int, ...]]:
+        """Return the token ids that each sample is asked with."""
+
+        @cache
+        def tokens(prompt: str) -> tuple[int, ...]:
+            own = prompt_tokens(self.template, prompt, tokenizer)
+            return own + tuple(tokenizer.encode(OPENING)) if self.think and not opens_thought(tokenizer, own) else own
+
+        return {key: tokens(self.example(key).prompt) for key in self.keys}
+
+    def conversation(self, key: Key) -> Conversation:
+        """Return what a server is sent; with `think` it ends in words that the assistant is to go on with. BadInput for a template that is
+        no conversation."""
+        prompt = self.template.prompt(self.example(key).prompt)
+        if isinstance(prompt, str):
+            raise BadInput(
+                f"template {template_name(self.template)}: a server applies its model's own chat template; take chat or instruct"
+            )
+        return Conversation((*prompt.messages, Message("assistant", OPENING))) if self.think else prompt
+
+    def read_completion(self, completion: Completion, prompt: Sequence[int], tokenizer: Tokenizer) -> Reply:
+        """Return the reply that the template reads in a completion; whether a chat's prompt has opened the thought is looked up."""
+        template = self.template
+        if isinstance(template, ChatTemplate):
+            template = replace(template, prefilled=opens_thought(tokenizer, prompt))
+        return template.read(completion_text(completion, tokenizer), len(completion.tokens), completion.finished)
+
+    def read_chat(self, said: Said, opened: bool = False) -> Reply:
+        """Return the reply of a chat, which may have taken the thought apart itself. `opened`: the prompt has opened the thought."""
+        if said.thought is not None:
+            return Reply(said.text, said.thought, said.text, said.tokens, said.finished)
+        if isinstance(self.template, ChatTemplate) and not opened:
+            return Reply(said.text, None, said.text, said.tokens, said.finished)
+        template = replace(self.template, prefilled=opened) if isinstance(self.template, ChatTemplate) else self.template
+        return template.read(said.text, said.tokens, said.finished)
+
+    def reply_of(self, sample: GradedSample) -> Reply:
+        """Return the reply of a sample, to be graded again."""
+        tokens, finished = sample.tokens or 0, sample.finished or "stop"
+        if self.benchmark.grades_all:
+            return self.template.read(sample.text, tokens, finished)
+        return Reply(sample.text, sample.thought, sample.text, tokens, finished)
+
+    def grade(self, key: Key, reply: Reply, prompt: Sequence[int] | str = "", seed: int | None = None) -> GradedSample:
+        """Return a reply as a graded sample."""
+        return grade_sample(self.benchmark, self.example(key), reply, key[1], prompt, seed)
+
+    # --- the loop -----------------------------------------------------------------------------------------------------------
+
+    def ask_engine(
+        self,
+        engine: Callable[[], Engine],
+        tokenizer: Tokenizer,
+        journal: SampleJournal,
+        heartbeat: Heartbeat,
+        shared: ReplyCache | None = None,
+    ) -> None:
+        """Ask for every sample that the journal lacks, and grade it. Each is drawn with a seed of its own, so that it is kept as soon as it
+        ends, and what was sampled before does not matter. `engine` is opened where something is to be asked."""
+        self.grade_old(journal, heartbeat)
+        prompts = self.prompts(tokenizer)
+        requests = {key: Ask(prompts[key], (self.sample_seed(key),)) for key in self.missing(journal)}
+        if shared is not None and self.identity:
+            self._add_known(requests, journal, shared, heartbeat)
+        wanted = [key for key in requests if key not in journal.samples]
+
+        def grade(index: int, completions: Sequence[Completion]) -> None:
+            key = wanted[index]
+            reply = self.read_completion(completions[0], requests[key].prompt, tokenizer)
+            if shared is not None and self.identity:
+                request = self._request(requests[key])
+                thought = reply.thought if reply.text == reply.answer else None
+                shared.put(_cache_key(request), request, Said(reply.text, thought, reply.tokens, reply.finished))
+            journal.add(self.grade(key, reply, requests[key].prompt, requests[key].seeds[0]))
+
+        try:
+            if wanted:
+                sampler = RolloutSampler(self.sampling, GRADERS)
+                sampler.sample(engine(), [requests[key] for key in wanted], grade, self._progress(journal, heartbeat))
+        finally:
+            journal.flush()
+
+    def ask_chat(self, chat: Chat, journal: SampleJournal, heartbeat: Heartbeat) -> None:
+        """Ask a server, with one call of `reply`, for every sample that the journal lacks, and grade it. The server's seed follows the
+        place of a sample among those of the same prompt, so earlier ones of that prompt are asked for too; they come from the cache."""
+        self.grade_old(journal, heartbeat)
+        wanted = list(self._slots(journal))
+
+        def grade(index: int, replies: Sequence[Said]) -> None:
+            key = wanted[index]
+            journal.add(self.grade(key, self.read_chat(replies[0], opened=self.think), self.example(key).prompt))
+
+        try:
+            if wanted:
+                conversations = [self.conversation(key) for key in wanted]
+                RolloutSampler(self.sampling, GRADERS).chat(chat, conversations, grade, self._progress(journal, heartbeat))
+        finally:
+            journal.flush()
+
+    def grade_old(self, journal: SampleJournal, heartbeat: Heartbeat) -> None:
+        """Grade the replies of a folder of 0.1, which kept them apart from their grades."""
+        replies = {key: journal.replies[key] for key in self.keys if key in journal.replies}
+        for sample in grade_many(self, replies, heartbeat):
+            journal.add(sample)
+        journal.replies.clear()
+        journal.flush()
+
+    def samples(self, journal: SampleJournal) -> list[GradedSample]:
+        """Return every sample, in order. BadInput where a problem has fewer than k."""
+        for problem, number in self.keys:
+            if (problem, number) not in journal.samples:
+                raise BadInput(
+                    f"{problem}: {number} samples of it are saved, fewer than k = {self.k}; ask for the rest with the same aha eval"
+                )
+        return [journal.samples[key] for key in self.keys]
+
+    def _progress(self, journal: SampleJournal, heartbeat: Heartbeat) -> Callable[[int, int], None]:
+        return lambda sampled, graded: heartbeat(f"evaluate {self.benchmark.name}: {len(journal.samples)} of {len(self.keys)} samples")
+
+    def _slots(self, journal: SampleJournal) -> Iterator[Key]:
+        by_prompt: dict[str, list[Key]] = {}
+        for key in self.keys:
+            by_prompt.setdefault(self.example(key).prompt, []).append(key)
+        for keys in by_prompt.values():
+            last = max((place for place, key in enumerate(keys) if key not in journal.samples), default=-1)
+            yield from keys[: last + 1]
+
+    def _add_known(self, requests: Mapping[Key, Ask], journal: SampleJournal, shared: ReplyCache, heartbeat: Heartbeat) -> None:
+        cached = {key: shared.get(_cache_key(self._request(request))) for key, request in requests.items()}
+        replies = {key: self.read_chat(said) for key, said in cached.items() if said is not None}
+        for key, sample in zip(replies, grade_many(self, replies, heartbeat), strict=True):
+            journal.add(replace(sample, prompt=prompt_hash(requests[key].prompt), seed=requests[key].seeds[0]))
+
+    def _request(self, request: Ask) -> dict[str, Any]:
+        """Return all that a sample follows from."""
+        return {
+            "weights": self.identity,
+            "prompt": list(request.prompt),
+            "form": template_name(self.template),
+            "temperature": self.sampling.temperature,
+            "top_p": self.sampling.top_p,
+            "max_tokens": self.sampling.max_tokens,
+            "seed": request.seeds[0],
+        }
+
+
+def _cache_key(request: Mapping[str, Any]) -> str:
+    return hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()
+
+
+def grade_many(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbeat: Heartbeat) -> list[GradedSample]:
+    """Return replies as graded samples, several at a time where a grader waits for other processes."""
+    if all(isinstance(example.reference, Choice) for example in evaluation.examples):
+        return [evaluation.grade(key, reply) for key, reply in replies.items()]
+    samples: list[GradedSample] = []
+    with ThreadPoolExecutor(GRADERS) as pool:
+        for sample in pool.map(lambda pair: evaluation.grade(*pair), replies.items()):
+            samples.append(sample)
+            heartbeat(f"graded {len(samples)} of {len(replies)}")
+    return samples
+
+
+# --- before anything is asked ---------------------------------------------------------------------------------------------
+
+
+def choose_template(
+    benchmark: Benchmark, engine: Engine, tokenizer: Tokenizer, sampling: Sampling, seed: int, heartbeat: Heartbeat
+) -> Template:
+    """Return the template of the benchmark's whose form the model keeps more often, tried on a few problems."""
+    if len(benchmark.templates) == 1:
+        return benchmark.templates[0]
+    examples, _ = select_examples(benchmark, None, PROBE_PROBLEMS, PROBE_PROBLEMS, seed)
+    probe = replace(benchmark, seeds=lambda seed, place, problem, sample: seed_for(seed, PROBE_ROLLOUT, place, sample))
+
+    def kept(template: Template) -> float:
+        evaluation, journal = Evaluation(probe, examples, 1, template, sampling, seed), SampleJournal(None, {})
+        evaluation.ask_engine(lambda: engine, tokenizer, journal, heartbeat)
+        return sum(value for sample in journal.samples.values() for name, value in sample.measures.items() if name.startswith("form/"))
+
+    return max(benchmark.templates, key=kept)
+
+
+def opens_thought(tokenizer: Tokenizer, prompt: Sequence[int]) -> bool:
+    """Return whether a prompt has opened the thought."""
+    return tokenizer.decode(prompt[-16:]).rstrip().endswith(THINK)
+
+
+def fit_tokens(sampling: Sampling, longest: int, context: int | None) -> int:
+    """Return `max_tokens`, or what the context leaves after the longest prompt. BadInput where it leaves nothing."""
+    if context is None or longest + sampling.max_tokens <= context:
+        return sampling.max_tokens
+    if longest >= context:
+        raise BadInput(f"a prompt of {longest} tokens: the model's context of {context} leaves no room for an answer; take a longer one")
+    return context - longest
+
+
+def template_name(template: Template) -> str:
+    """Return a template's name as a person types it: `chat`, `r1-zero`, `short` …"""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(template).__name__.removesuffix("Template")).lower()
+
+
+def template_settings(template: Template) -> dict[str, Any]:
+    """Return a template as it stands among the settings of a folder: its name, and its own settings where they differ from the defaults."""
+    own = {} if template == type(template)() else {"template_settings": encode(template, type(template))}
+    return {"template": template_name(template), **own}
+
+
+def read_template(settings: Mapping[str, Any]) -> Template:
+    """Return the template that `template_settings` named; `chat` where none is named. BadInput for an unknown one."""
+    kinds = {template_name(kind()): kind for kind in get_args(Template)}
+    name = settings.get("template", "chat")
+    if name not in kinds:
+        raise BadInput(f"template {name!r}: there are {', '.join(kinds)}")
+    template: Template = decode(settings["template_settings"], kinds[name]) if "template_settings" in settings else kinds[name]()
+    return template

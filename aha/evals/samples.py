@@ -1,0 +1,297 @@
+"""A graded sample, and the journal of an evaluation: every sample is a line, which is on the disk before the model is asked much more."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any
+
+from aha.answers import gradable
+from aha.codec import check_fields, decode, encode
+from aha.durable import Disk, append_journal, naming, read_document, read_journal, read_records, replace_file, seal, trouble
+from aha.errors import BadInput, DiskTrouble
+from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.evals.refusals import refuses
+from aha.redact import hide_tree
+from aha.rundir.evaluations import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
+from aha.settings import differences
+from aha.types import Count, Finished, Reference, Reply, Right, Wrong
+
+Key = tuple[str, int]  # problem and sample
+Positive = Annotated[int, range(1, 1 << 31)]
+SETTING_TYPES = {  # of the settings that are read again from a folder
+    "benchmark": str, "k": Positive, "problems": Positive | None, "seed": Count, "max_tokens": Positive | None,
+    "model": str | None, "data": str | None,
+}  # fmt: skip
+FLUSH_S = 0.2  # how long a sample may wait for others that are written with it
+
+
+@dataclass(frozen=True)
+class GradedSample:
+    """One reply to one problem, graded: a line of an evaluation's journal.
+
+    `grade`: 1 where it is right, 0 where it is wrong, what lies between where a rubric gives marks, None where nobody could grade it;
+    `reason` says why it is not right. `text`: what is visible of the reply, `thought` being the thinking apart from it (of the tiny world:
+    all that was sampled). `claim`: the answer that was read, in the form in which it votes; None where none could be read. `refused`: it
+    declines to answer, by the stated rule. `prompt`: a hash of what the model was asked, `seed`: what the sample was drawn with. `reward`:
+    the number that a reward model gave it, in files of others."""
+
+    problem: str
+    sample: Count
+    grade: float | None
+    reason: str = ""
+    text: str = ""
+    thought: str | None = None
+    claim: str | None = None
+    refused: bool = False
+    tokens: Count | None = None
+    finished: Finished | None = None
+    prompt: str = ""
+    seed: int | None = None
+    category: str = ""
+    options: Count = 0
+    measures: dict[str, float] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    reward: float | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether it is right."""
+        return self.grade == 1.0
+
+    @property
+    def abstained(self) -> bool:
+        """Whether nobody could grade it."""
+        return self.grade is None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it was cut at the limit of tokens."""
+        return self.finished == "length"
+
+    def measure(self, name: str) -> float:
+        """Return a measure of this sample; `pass@1`: whether it is right. A sample without the measure has 0."""
+        return float(self.right) if name == "pass@1" else self.measures.get(name, 0.0)
+
+
+@dataclass(frozen=True)
+class ProblemSamples:
+    """All samples of one problem. `options`: how many options it offers, where it is a choice."""
+
+    problem: str
+    samples: tuple[GradedSample, ...]
+    options: int | None = None
+
+    @property
+    def verdicts(self) -> list[bool]:
+        """Whether each sample is right, in their order."""
+        return [sample.right for sample in self.samples]
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """The samples of all problems. The flags say what was recorded: answers that can vote, rewards, texts, and whether a reply was cut.
+    `literal_votes`: answers vote together where they are spelled alike, not where they have one value."""
+
+    problems: tuple[ProblemSamples, ...]
+    answers: bool = True
+    rewards: bool = False
+    texts: bool = True
+    ends: bool = True
+    literal_votes: bool = False
+
+
+def grade_sample(
+    benchmark: Benchmark, example: BenchmarkExample, reply: Reply, sample: int, prompt: Sequence[int] | str = "", seed: int | None = None
+) -> GradedSample:
+    """Return the graded sample of a reply. A refusal is never right. Of a reply that broke its template nothing is visible, and all of it
+    is taken for a thought, unless the benchmark grades everything."""
+    visible = reply.answer or ""
+    if not benchmark.grades_all:
+        reply = replace(reply, text=visible, answer=visible, thought=reply.text if reply.answer is None else reply.thought)
+    result = benchmark.grade_reply(example, reply)
+    right = isinstance(result.grade, Right)
+    share = None if not isinstance(result.grade, Right | Wrong) else float(right) if result.marks is None else result.marks
+    return GradedSample(
+        problem=example.id,
+        sample=sample,
+        grade=share,
+        reason="" if isinstance(result.grade, Right) else result.grade.reason[:200],
+        text=reply.text,
+        thought=None if benchmark.grades_all else reply.thought,  # the text is all that was sampled, thought included
+        claim=result.vote,
+        refused=not right and reply.finished == "stop" and refuses(visible),
+        tokens=reply.tokens,
+        finished=reply.finished,
+        prompt=prompt_hash(prompt),
+        seed=seed,
+        category=example.category,
+        options=example.options,
+        measures=result.measures,
+        about=example.about,
+    )
+
+
+def ungraded_sample(key: Key, reply: Reply) -> GradedSample:
+    """Return a reply as a sample that nobody has graded yet."""
+    problem, number = key
+    return GradedSample(problem, number, None, text=reply.text, thought=reply.thought, tokens=reply.tokens, finished=reply.finished)
+
+
+def prompt_hash(prompt: Sequence[int] | str) -> str:
+    """Return the first 64 bits of the sha256 of a prompt's token ids, or of its text, in hexadecimal digits."""
+    return hashlib.sha256(str(prompt if isinstance(prompt, str) else list(prompt)).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def sample_set(samples: Iterable[GradedSample], *, literal_votes: bool = False) -> SampleSet:
+    """Return the samples by problem, the problems in the order of their first samples."""
+    by_problem: dict[str, list[GradedSample]] = {}
+    for sample in samples:
+        by_problem.setdefault(sample.problem, []).append(sample)
+    problems = (
+        ProblemSamples(name, tuple(sorted(several, key=lambda sample: sample.sample)), several[0].options or None)
+        for name, several in by_problem.items()
+    )
+    return SampleSet(tuple(problems), literal_votes=literal_votes)
+
+
+# --- the journal ----------------------------------------------------------------------------------------------------------
+
+
+class SampleJournal:
+    """The folder of one evaluation, or no folder: then samples stay in memory. Opening it drops what a crash left of a last line; every
+    whole line stays, each sample once. Any thread may add.
+
+    `replies`: what a folder of 0.1 holds, which kept replies and grades apart; they are to be graded and added."""
+
+    def __init__(self, folder: Path | None, settings: Mapping[str, Any]) -> None:
+        self.folder, self.settings = folder, dict(settings)
+        self.samples: dict[Key, GradedSample] = {}
+        self.replies: dict[Key, Reply] = {}
+        self._waiting: list[GradedSample] = []
+        self._lock, self._flushed = Lock(), time.monotonic()
+        if folder is None:
+            return
+        with trouble(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        known = read_settings(folder) if (folder / SETTINGS).exists() else None
+        if known is not None and (lines := differences(known, self.settings)):
+            raise BadInput(
+                f"{folder}: it was begun with other settings ({'; '.join(lines[:3])}); choose another --out, or the same settings"
+            )
+        if known is None:
+            replace_file(Disk(), folder / SETTINGS, json.dumps(self.settings, ensure_ascii=False, indent=2).encode())
+        for record in _whole_lines(folder / SAMPLES):
+            sample: GradedSample = decode(record, GradedSample)
+            self.samples.setdefault((sample.problem, sample.sample), sample)
+        for key, reply in old_replies(folder).items():
+            if key not in self.samples:
+                self.replies[key] = reply
+
+    def add(self, sample: GradedSample) -> None:
+        """Keep a sample; one that is there already stays as it is. It is on the device a moment later, or when `flush` returns."""
+        with self._lock:
+            if (sample.problem, sample.sample) in self.samples:
+                return
+            self.samples[sample.problem, sample.sample] = sample
+            self._waiting.append(sample)
+            if time.monotonic() - self._flushed > FLUSH_S:
+                self._write()
+
+    def flush(self) -> None:
+        """Return when every sample is on the device."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self.folder is not None and waiting:
+            append_journal(Disk(), self.folder / SAMPLES, *(hide_tree(encode(sample, GradedSample)) for sample in waiting))
+        self._flushed = time.monotonic()
+
+    def keep_examples(self, examples: Sequence[BenchmarkExample]) -> None:
+        """Keep the examples as they were asked, so that the folder can be graded again when their rows have moved; those of the first start
+        stay."""
+        if self.folder is not None and not (self.folder / EXAMPLES).exists():
+            lines = (
+                json.dumps({**vars(example), "reference": encode(example.reference, Reference)}, ensure_ascii=False) for example in examples
+            )
+            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+            replace_file(Disk(), self.folder / EXAMPLES, gzip.compress(data, 6, mtime=0))
+
+    def finish(self, samples: Sequence[GradedSample], result: Mapping[str, Any]) -> None:
+        """Write the samples in their order and the result, each file whole or not at all."""
+        self.flush()
+        if self.folder is not None:
+            write_evaluation(self.folder, samples, result)
+
+
+def write_evaluation(folder: Path, samples: Sequence[GradedSample], result: Mapping[str, Any]) -> None:
+    """Write an evaluation's samples, which `aha score` reads, and its result."""
+    with trouble(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    replace_file(Disk(), folder / SAMPLES, b"".join(seal(hide_tree(encode(sample, GradedSample))) for sample in samples))
+    replace_file(Disk(), folder / RESULT, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a journal, from which the last one is dropped where a crash cut it."""
+    journal = read_journal(path)
+    if journal.damaged:
+        raise DiskTrouble(f"{path}: line {journal.damaged[0]} is damaged; delete that line and its samples are asked again")
+    if journal.torn:
+        with trouble(path):
+            Disk().truncate(path, journal.end)
+    return [{name: value for name, value in record.items() if name != "crc"} for record in journal.records]
+
+
+def old_replies(folder: Path) -> dict[Key, Reply]:
+    """Return the replies that a folder of 0.1 holds."""
+    replies: dict[Key, Reply] = {}
+    for line in _whole_lines(folder / OLD_REPLIES):
+        with naming(folder / OLD_REPLIES):
+            reply = Reply(line["text"], line["thought"], line["text"], decode(line["tokens"], Count), decode(line["finished"], Finished))
+        replies.setdefault((line["item"], line["sample"]), reply)
+    return replies
+
+
+def read_samples(path: Path) -> list[GradedSample]:
+    """Return the graded samples of an evaluation's folder, or of a file of 0.1. DiskTrouble where it is damaged."""
+    try:
+        return [decode(line, GradedSample) for line in sample_lines(path)]
+    except BadInput as error:
+        raise DiskTrouble(f"{path}: damaged ({error}); delete it and evaluate again") from error
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return how a folder's samples were asked. BadInput where it is no such folder."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
+    found = read_document(path)
+    with naming(path):
+        return check_fields(found, SETTING_TYPES, ("benchmark", "k"))
+
+
+def read_examples(folder: Path) -> list[BenchmarkExample] | None:
+    """Return the examples that were kept with the samples; None where none were."""
+    path = folder / EXAMPLES
+    if not path.is_file():
+        return None
+    try:
+        return [_example(row) for _, row in read_records(path)]
+    except BadInput as error:
+        raise DiskTrouble(f"{path}: damaged ({type(error).__name__}); delete it and name the benchmark's rows with --data") from None
+
+
+def _example(row: Any) -> BenchmarkExample:
+    example: BenchmarkExample = decode(row, BenchmarkExample)
+    if not gradable(example.reference):
+        raise BadInput(f"{example.id[:60]!r}: no reply could be compared with its answer")
+    return example

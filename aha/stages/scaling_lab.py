@@ -1,0 +1,339 @@
+"""The test-time scaling lab: the same problems with more samples, with thoughts cut short, and with thoughts that are made longer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from aha.codec import decode, encode
+from aha.durable import Disk, append_journal, read_document, read_journal, replace_file, trouble
+from aha.errors import BadInput, DiskTrouble
+from aha.evals.run import Evaluation
+from aha.evals.samples import GradedSample, Key, ProblemSamples
+from aha.evals.scaling import Arm, budgets
+from aha.protocols import Ask, Engine, Tokenizer
+from aha.redact import hide_tree
+from aha.sampling.prompts import completion_text
+from aha.settings import differences
+from aha.template import END_THINK, THINK, ChatTemplate, Delimited, FewShot, Template
+from aha.types import Completion, Count, Finished, Language
+
+Progress = Callable[[str, int, int], None]  # an arm, how many of its problems are done, and how many there are
+SETTINGS, TRIALS = "settings.json", "trials.jsonl"
+FREE = "free"  # the arm that thinks as long as it likes
+WAIT: dict[Language, str] = {"en": " Wait,", "zh": " 等等，"}
+LEAST = 16  # tokens that an answer needs: a reply so near the end of the context that they do not fit stays as it is
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """`budgets`: the tokens of thinking after which a reply is made to answer; none given: from a sixteenth of the longest reply on.
+    `forced`: how many of a problem's samples are (0: none), in up to `answer_tokens` more.
+
+    `longer`: how many times a thought that has ended is made to go on, by `wait_en` or `wait_zh` in the place of its end; each time in up
+    to `more_tokens` (0: half of the sampling's) more."""
+
+    budgets: tuple[int, ...] = ()
+    forced: int = 8
+    answer_tokens: int = 256
+    longer: int = 2
+    more_tokens: int = 0
+    wait_en: str = WAIT["en"]
+    wait_zh: str = WAIT["zh"]
+
+    def __post_init__(self) -> None:
+        if min(self.forced, self.longer, self.more_tokens, *self.budgets, 0) < 0 or self.answer_tokens < 1:
+            raise BadInput(
+                f"budgets {self.budgets}, forced {self.forced}, longer {self.longer}, more_tokens {self.more_tokens}, answer_tokens "
+                f"{self.answer_tokens}: each must be 0 or more, and answer_tokens 1 or more"
+            )
+
+
+# --- where a thought stands -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ThinkTags:
+    """What stands before a thought and after it, and what is written to end it early."""
+
+    opening: str = THINK
+    closing: str = END_THINK
+    early: str = END_THINK
+
+
+@dataclass(frozen=True)
+class ThoughtSpan:
+    """Where a thought stands among the tokens of a reply: from `start`, to before `end`; its closing tag ends before `closed`. `closed`
+    None: it was never closed, and `end` is the end of the reply."""
+
+    start: int
+    end: int
+    closed: int | None
+
+
+def think_tags(template: Template) -> ThinkTags:
+    """Return the tags of a template's thoughts."""
+    match template:
+        case Delimited(token=token):
+            return ThinkTags(token, token, token)
+        case FewShot(inner=inner):
+            return think_tags(inner)
+        case ChatTemplate():
+            return ThinkTags(early=f"\n{END_THINK}\n\n")
+        case _:
+            return ThinkTags()
+
+
+def thought_span(tokens: Sequence[int], prompt: Sequence[int], tags: ThinkTags, tokenizer: Tokenizer) -> ThoughtSpan | None:
+    """Return where the thought of a reply stands, which the prompt may have opened; None where there is none."""
+    text = tokenizer.decode(tokens)
+    opened = tokenizer.decode(prompt).rstrip().endswith(tags.opening)
+    at = 0 if opened else text.find(tags.opening)
+    if at < 0:
+        return None
+    first = at + (0 if opened else len(tags.opening))
+    last = text.find(tags.closing, first)
+    places = range(len(tokens) + 1)
+
+    def length(count: int) -> int:
+        return len(tokenizer.decode(tokens[:count]))
+
+    start = bisect_left(places, first, key=length)
+    if last < 0:
+        end = next((place for place in range(start, len(tokens)) if tokens[place] in tokenizer.stop), len(tokens))
+        return ThoughtSpan(start, end, None)
+    end = max(start, bisect_right(places, last, key=length) - 1)
+    return ThoughtSpan(start, end, bisect_left(places, last + len(tags.closing), key=length))
+
+
+# --- what the lab keeps ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ScalingTrial:
+    """One graded sample of the lab with its tokens, from which it can go on. `tokens`: all that was said, what was written for it included;
+    `logprob`: a token's log-probability on average, where nothing was written for it."""
+
+    tokens: tuple[Count, ...]
+    text: str
+    finished: Finished
+    right: bool
+    vote: str | None
+    logprob: float | None
+
+
+class TrialJournal:
+    """A folder of trials: a problem's samples of one arm are one line, which is on the device when `add` returns. What it holds is not
+    asked again."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder, self.trials = folder, dict[tuple[str, str], tuple[ScalingTrial, ...]]()
+        with trouble(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._check(folder / SETTINGS, settings)
+        journal = read_journal(folder / TRIALS)
+        if journal.damaged:
+            raise DiskTrouble(f"{folder / TRIALS}: line {journal.damaged[0]} is damaged; delete that line and its samples are asked again")
+        if journal.torn:
+            with trouble(folder):
+                Disk().truncate(folder / TRIALS, journal.end)
+        for record in journal.records:
+            self.trials[record["arm"], record["problem"]] = tuple(decode(trial, ScalingTrial) for trial in record["trials"])
+
+    def _check(self, path: Path, settings: Mapping[str, Any]) -> None:
+        if not path.exists():
+            replace_file(Disk(), path, json.dumps(settings, ensure_ascii=False, indent=2).encode())
+            return
+        known = read_document(path)
+        if not isinstance(known, dict):
+            raise BadInput(f"{path}: it names no settings; choose another --out")
+        if lines := differences(known, settings):
+            raise BadInput(
+                f"{path.parent}: it was begun with other settings ({'; '.join(lines[:3])}); choose another --out, or the same settings"
+            )
+
+    def add(self, arm: str, problem: str, trials: Sequence[ScalingTrial]) -> None:
+        """Keep a problem's samples of an arm."""
+        lines = [encode(trial, ScalingTrial) for trial in trials]
+        append_journal(Disk(), self.folder / TRIALS, hide_tree({"arm": arm, "problem": problem, "trials": lines}))
+        self.trials[arm, problem] = tuple(trials)
+
+    def samples(self, arm: str, problems: Sequence[str]) -> tuple[ProblemSamples, ...]:
+        """Return an arm's samples, in the order of the problems."""
+        return tuple(
+            ProblemSamples(problem, tuple(_graded(problem, number, trial) for number, trial in enumerate(self.trials[arm, problem])))
+            for problem in problems
+        )
+
+
+def _graded(problem: str, number: int, trial: ScalingTrial) -> GradedSample:
+    return GradedSample(
+        problem, number, float(trial.right), text=trial.text, claim=trial.vote, tokens=len(trial.tokens), finished=trial.finished
+    )
+
+
+# --- the lab --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """The tokens that a reply goes on from, in up to `most` more tokens; where not even `least` fit it does not."""
+
+    prefix: Tokens
+    most: int
+    least: int
+
+
+@dataclass(frozen=True)
+class ScalingLab:
+    """A scale at work. `engine` is opened when something is to be asked; `context`: the most tokens that it reads, None: no limit known."""
+
+    scale: Scale
+    evaluation: Evaluation
+    engine: Callable[[], Engine]
+    tokenizer: Tokenizer
+    journal: TrialJournal
+    context: int | None
+    progress: Progress
+
+    def run(self) -> tuple[list[Arm], list[Arm]]:
+        """Sample everything, and return the arms that are cut and those that are longer. What the folder holds is not asked again."""
+        self._sample_free()
+        if not self.forced:
+            return [], []
+        cut = [self._force(f"cut {budget}", budget, FREE, partial(self._cut, budget)) for budget in self._budgets()]
+        longer, before = [Arm(0, self._samples(FREE))], FREE
+        for times in range(1, self.scale.longer + 1):
+            longer.append(self._force(f"longer {times}", times, before, self._longer))
+            before = f"longer {times}"
+        return cut, longer if self.scale.longer else []
+
+    @property
+    def forced(self) -> int:
+        """How many of a problem's samples; at most the half that is measured where the other half says how hard the problem is."""
+        return min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
+
+    @property
+    def problems(self) -> list[str]:
+        """The names of the problems, in order."""
+        return [example.id for example in self.evaluation.examples]
+
+    @cached_property
+    def prompts(self) -> dict[Key, Tokens]:
+        """The token ids that each sample is asked with."""
+        return self.evaluation.prompts(self.tokenizer)
+
+    # --- what is asked --------------------------------------------------------------------------------------------------
+
+    def _missing(self, arm: str) -> list[str]:
+        return [problem for problem in self.problems if (arm, problem) not in self.journal.trials]
+
+    def _sample_free(self) -> None:
+        """Sample every problem k times; samples with one prompt are one request."""
+        k, missing = self.evaluation.k, self._missing(FREE)
+        groups: dict[tuple[str, Tokens], list[int]] = {}
+        for problem in missing:
+            for number in range(k):
+                groups.setdefault((problem, self.prompts[problem, number]), []).append(number)
+        requests = [
+            Ask(prompt, tuple(self.evaluation.sample_seed((problem, number)) for number in numbers))
+            for (problem, prompt), numbers in groups.items()
+        ]
+        places = [(problem, numbers) for (problem, _), numbers in groups.items()]
+        trials = {problem: dict[int, ScalingTrial]() for problem in missing}
+        for index, completions in self.engine().generate(requests, self.evaluation.sampling) if requests else ():
+            problem, numbers = places[index]
+            for number, completion in zip(numbers, completions, strict=True):
+                trials[problem][number] = self._trial((problem, number), (), completion)
+            if len(trials[problem]) == k:
+                self._add(FREE, problem, [trials[problem][number] for number in range(k)])
+
+    def _force(self, arm: str, x: int, before: str, plan: Callable[[Key, ScalingTrial], Continuation | None]) -> Arm:
+        """Sample an arm that goes on from the samples of another: as planned, or, where there is no plan or it does not fit, as they
+        are."""
+        missing = self._missing(arm)
+        trials = {problem: dict(enumerate(self.journal.trials[before, problem][: self.forced])) for problem in missing}
+        plans: list[tuple[Key, Continuation]] = []
+        for problem in missing:
+            for number, trial in trials[problem].items():
+                planned = plan((problem, number), trial)
+                if planned is not None and self._room((problem, number), planned) >= planned.least:
+                    plans.append(((problem, number), planned))
+        left = Counter(problem for (problem, _), _ in plans)
+        for problem in missing:
+            if not left[problem]:
+                self.journal.add(arm, problem, list(trials[problem].values()))
+        for place, completion in self._continue(arm, plans):
+            (problem, number), planned = plans[place]
+            trials[problem][number] = self._trial((problem, number), planned.prefix, completion)
+            left[problem] -= 1
+            if not left[problem]:
+                self._add(arm, problem, list(trials[problem].values()))
+        return Arm(x, self._samples(arm))
+
+    def _continue(self, arm: str, plans: Sequence[tuple[Key, Continuation]]) -> Iterator[tuple[int, Completion]]:
+        if not plans:
+            return
+        requests = [Ask(self.prompts[key] + planned.prefix, (self.evaluation.sample_seed(key, f" {arm}"),)) for key, planned in plans]
+        most = min(min(planned.most for _, planned in plans), *(self._room(key, planned) for key, planned in plans))
+        for index, (completion,) in self.engine().generate(requests, replace(self.evaluation.sampling, max_tokens=most)):
+            yield index, completion
+
+    # --- how a reply goes on --------------------------------------------------------------------------------------------
+
+    def _cut(self, budget: int, key: Key, trial: ScalingTrial) -> Continuation | None:
+        """Keep the first `budget` tokens of the thought and write its end, so that the model answers. None where the thought was done by
+        then, or there was none."""
+        span = self._span(key, trial)
+        unfinished = span is not None and span.closed is None and trial.finished == "length"
+        if span is None or (span.end - span.start <= budget and not unfinished):
+            return None
+        kept = trial.tokens[: min(span.start + budget, span.end)]
+        early = tuple(self.tokenizer.encode(self._tags.early))
+        return Continuation(kept + early, self.scale.answer_tokens, min(LEAST, self.scale.answer_tokens))
+
+    def _longer(self, key: Key, trial: ScalingTrial) -> Continuation | None:
+        """Drop the end-of-thought tag and append "Wait", so that the model keeps thinking. None where the thought did not end."""
+        span = self._span(key, trial)
+        if span is None or span.closed is None:
+            return None
+        wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
+        more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
+        return Continuation(trial.tokens[: span.end] + tuple(self.tokenizer.encode(wait)), more, more)
+
+    def _budgets(self) -> Sequence[int]:
+        trials = [trial for problem in self.problems for trial in self.journal.trials[FREE, problem]]
+        return self.scale.budgets or budgets(max(len(trial.tokens) for trial in trials))
+
+    @property
+    def _tags(self) -> ThinkTags:
+        return think_tags(self.evaluation.template)
+
+    def _span(self, key: Key, trial: ScalingTrial) -> ThoughtSpan | None:
+        return thought_span(trial.tokens, self.prompts[key], self._tags, self.tokenizer)
+
+    def _room(self, key: Key, planned: Continuation) -> int:
+        return sys.maxsize if self.context is None else self.context - len(self.prompts[key]) - len(planned.prefix)
+
+    def _trial(self, key: Key, prefix: Tokens, completion: Completion) -> ScalingTrial:
+        whole = replace(completion, tokens=prefix + completion.tokens, logprobs=())
+        sample = self.evaluation.grade(key, self.evaluation.read_completion(whole, self.prompts[key], self.tokenizer))
+        logprob = fmean(completion.logprobs) if completion.logprobs and not prefix else None
+        text = completion_text(whole, self.tokenizer)
+        return ScalingTrial(whole.tokens, text, whole.finished, sample.right, sample.claim, logprob)
+
+    def _samples(self, arm: str) -> tuple[ProblemSamples, ...]:
+        return tuple(replace(part, samples=part.samples[: self.forced]) for part in self.journal.samples(arm, self.problems))
+
+    def _add(self, arm: str, problem: str, trials: Sequence[ScalingTrial]) -> None:
+        self.journal.add(arm, problem, trials)
+        self.progress(arm, sum((arm, name) in self.journal.trials for name in self.problems), len(self.problems))
