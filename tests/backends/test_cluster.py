@@ -19,9 +19,11 @@ from aha.backends.ray_cluster import Cluster, connected, gpus_each
 from aha.errors import BadInput
 from aha.pipeline import run as run_stages
 from aha.protocols import Compute
+from aha.rewards import Rewards, Weighted
 from aha.rundir import RunDir, describe
 from aha.stages.rl import Rl
-from tests.stages.small import Watching, fresh, ran, stage
+from aha.types import Number, Problem, Reply
+from tests.stages.small import Opened, Watching, fresh, ran, stage
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,6 +84,16 @@ def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
     assert together.metrics()[0]["loss"] == pytest.approx(alone.metrics()[0]["loss"], abs=1e-5)
 
 
+def test_a_reward_that_needs_something_live_is_opened_on_a_grader(cluster: Cluster) -> None:
+    replies = [Reply(text, None, None, len(text), "stop") for text in ("a", "bb", "ccc")]
+    problem = Problem("p", "q", "countdown", "en", Number("1"))
+    with Rewards((Weighted("odd", Opened()),)).open(cluster) as live:
+        assert [score.total for score in live(problem, replies)] == [1.0, 0.0, 1.0]
+        assert cluster.machines is not None and "grader 0 of Opened" in cluster.machines.alive
+    assert "grader 0 of Opened" not in cluster.machines.alive
+
+
+@pytest.mark.long
 def test_processes_that_are_killed_are_replaced_and_no_group_is_lost_or_doubled(cluster: Cluster, small: Rl, tmp_path: Path) -> None:
     assert cluster.machines is not None
     machines, over, kills = cluster.machines, threading.Event(), list[str]()

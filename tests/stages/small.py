@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aha.backends.laptop import Laptop, write_fresh
 from aha.objectives.losses import Grpo
-from aha.protocols import Adam, Compute, Continue, Observer, Sampling, Stop
+from aha.protocols import Adam, Backend, Compute, Continue, Observer, Reward, Sampling, Stop
 from aha.rewards import Rewards, Weighted
 from aha.rundir import RunDir, describe
 from aha.stages.rl import Rl
@@ -34,6 +35,15 @@ class Odd:
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         return [float(len(reply.text) % 2) for reply in replies]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Pays as `Odd` does, once it was opened."""
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        yield Odd()
 
 
 @dataclass(frozen=True)
