@@ -25,7 +25,7 @@ NONE = Wrong("no option is named")
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKER = re.compile(
-    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
+    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][a-z])(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
 )
 _FORMULA = re.compile(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = re.compile(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")

@@ -66,6 +66,7 @@ _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}){1,80})\}\s?[.,]?(?:\$|\\\)|\s?\\\])?\.?\s*\Z"
 )
 _LONGEST_JOINT = 120
+_SHORT_REST = 200  # characters after a claim in which another is always looked for
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
 _TURNED = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
@@ -101,11 +102,13 @@ def claim(text: str, how: How = "auto") -> Claim:
 
 def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     """The claim that a mark holds, and from where on it may be taken back."""
-    boxed_here = closing_boxes(text) if how in ("auto", "box") and "ox" in text else None
-    if boxed_here is not None:
-        return boxed_here
-    hashes = text.rfind(HASHES) if how == "auto" else -1
-    since = hashes + len(HASHES) if hashes >= 0 else 0
+    after_boxes = 0
+    if how in ("auto", "box") and "ox" in text:
+        if boxed_here := closing_boxes(text):
+            return boxed_here
+        after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # none of them claims
+    hashes = text.rfind(HASHES, after_boxes) if how == "auto" else -1
+    since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
             if denied_before(text, since + begins):
@@ -115,7 +118,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)
-    return None
+    return (Claim("", marked=True), len(text)) if after_boxes and how == "auto" else None
 
 
 def _led(text: str) -> tuple[Claim, int] | None:
@@ -138,7 +141,7 @@ def unstyled(text: str) -> str:
 
 def _corrected(said: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest):
+    if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return said
     if corrections := list(_CORRECTION.finditer(rest)):
         correction = corrections[-1]

@@ -10,40 +10,52 @@ import re
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
     "h": "could might may maybe perhaps possibly partially partly",  # does not state
-    "H": "would",
+    "H": "would",  # states under a condition, or politely
     "V": "does do did",
-    "W": "were",
-    "i": "if suppose supposing assume assumes assuming whether imagine pretend provided",  # states under a condition
+    "W": "were had",  # what is not so
+    "i": "if suppose supposing assume assumes assuming whether imagine pretend provided",  # a condition
     "q": "let test testing try tries trying consider considering",  # tries
-    "u": "unless except",  # takes back wherever it stands
+    "u": "unless except until",  # takes back wherever it stands
     "k": "but however although though yet while whereas instead rather otherwise nevertheless nonetheless",  # turns
-    "x": "wait hold strike oh reflection hmm hm oops sorry scratch actually correction apologies reconsider",  # takes back
+    "x": "wait hold strike oh reflection hmm hm oops sorry scratch actually correction apologies reconsider",  # retracts
     "r": "because since as for given when where by using from with after achieved attained obtained found in at on",  # explains
-    "t": "so thus hence therefore then consequently finally implies giving making leaving meaning",  # goes on
+    "t": (  # goes on
+        "so thus hence therefore then consequently finally implies giving making leaving meaning yielding obtaining getting "
+        "totaling totalling resulting being having remaining"
+    ),
     "&": "and",
     "O": "or",
-    "b": "is are was has have had equals gives gave get gets got yields find finds makes it's that's we're costs",  # states
-    "c": "be been equal give yield make mean",  # states, after another verb
-    "s": "think thinks thought believe believes believed claim claims claimed say says said guess guesses guessed suggest suggests argue "
-    "argues suspect suspects expect expects insist insists write writes wrote pick picks picked choose chooses chose put puts enter "
-    "enters mark marks swears conjecture feel feels hope hopes",  # states what may be or what somebody else states
-    "g": "refuse refuses forget ignore avoid exclude eliminate eliminates eliminated reject "
-    "rejects rejected discard dismiss rule ruled refute disregard skip",  # turns away from
-    "D": "doubt doubts deny denies disagree disagrees",
+    "M": "has contains",  # has
+    "K": "back",  # retracts, with a pronoun
+    "b": "is are was have equals gives gave get gets got yields find finds makes it's that's we're costs",  # states
+    "c": "be been comes come amounts adds evaluates simplifies equal give yield make mean",  # states, after another verb
+    "s": (  # states what may be, or what somebody else states
+        "think thinks thought believe believes believed claim claims claimed say says said guesses guessed suggest suggests "
+        "argue argues suspect suspects expect expects insist insists write writes wrote pick picks picked choose chooses chose "
+        "answered submits submitted responded reported put puts enter enters mark marks swears conjecture feel feels hope hopes"
+    ),
+    "g": (  # turns away from
+        "refuse refuses forget ignore avoid exclude eliminate eliminates eliminated reject rejects rejected discard dismiss "
+        "rule ruled refute disregard skip"
+    ),
+    "D": "doubt doubts deny denies disagree disagrees",  # doubts
     "f": "we i us our my i'd we'd i'll",
     "p": "it this that these which those above",
     "a": "answer answers solution result",
     "A": "choice option",
-    "j": "wrong incorrect incorrectly false mistake mistaken mistakenly misprint error erroneous nonsense typo invalid bogus unsure "
-    "uncertain absurd impossible untrue inaccurate trap bait distractor decoy tempting lie joke placeholder flawed",
-    "z": "previous earlier initial naive lazy unlikely published",
-    "y": "right correct sure certain true yes indeed",
-    "l": "most more less fewer greater larger smaller higher lower over below under short almost nearly close off too",
-    "P": "minus plus",
+    "j": (  # judges, or says that it is a sample
+        "wrong incorrect incorrectly false mistake mistaken mistakenly misprint error erroneous nonsense typo guess format "
+        "example sample hint invalid bogus unsure uncertain absurd impossible untrue inaccurate trap bait distractor decoy "
+        "tempting lie joke placeholder flawed"
+    ),
+    "z": "previous earlier initial naive lazy unlikely published",  # of an answer: not this one
+    "y": "right correct sure certain true yes indeed",  # agrees
+    "l": "most more less fewer greater larger smaller higher lower over below under short almost nearly close off too",  # compares
+    "P": "minus plus",  # an operation on either side
     "B": "between",
-    "d": "half twice double thrice times log ln sin cos tan reciprocal inverse",
-    "Q": "squared cubed multiplied divided factorial mod",
-    "e": "a an the exactly just only simply clearly precisely",
+    "d": "half twice double thrice times log ln sin cos tan reciprocal inverse",  # an operation before a number
+    "Q": "squared cubed multiplied divided factorial mod",  # an operation after a number
+    "e": "a an the each every exactly just only simply clearly precisely",
     "o": "of to than",
 }
 _CLASS = {word: letter for letter, words in _CLASSES.items() for word in words.split()}
@@ -56,17 +68,17 @@ _MARKS = {"≠": "n", "不": "n", "不是": "n", "—": ",", "–": ",", "(": ",
 
 _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
-    r"n[^b=,;:ktv]*$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
-    r"h[^b=,;:kt]*$",  # might be it
-    r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^b,;:ktf]*$|i.*W.*H[^b=]*$|Hbc[^b=]*$",  # if it is
+    r"n[^bM=,;:ktv]*$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
+    r"h[^bM=,;:kt]*$",  # might be it
+    r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|e*)$",  # some say that it is
-    r"[gD][^,;:kt]*$",  # I doubt that it is
+    r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
     r"[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$",  # the wrong answer is
-    r"[dlorP]e?(?<!of)[aA]b[^,;kt]*$|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound for the answer is
+    r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound for the answer is
 )
 _AFTER = (
     r"^,?[QP]|^dv",  # it squared
-    r"^lo[ve]|^kl",  # it or more
+    r"^lo[ve]|^kl|^[wc]?,?O|^,?ev|^:p|^r[^.?!]*,&v",  # it or more
     r"^b(?![eyaptwrf])|^b[^.,;:]*[nhsji]|^V?[nhH]|^we|^,n(?!e?w{0,2}v|e\b|e[.,])",  # it is not
     r"^,?O[^.]*v|^w{1,3}(?:b|(?=n))[^.,]*(?:ny|j)|^w?c?g",  # it or that
     r"^[^.]*u",  # it unless
@@ -77,7 +89,7 @@ _AFTER = (
 )
 _LATER = (
     r"[.?!][kt]?,?r?x|[,.;]vb[ew]{0,2}y",  # wait
-    r"Op?h|kp?h[w&]*c|[bpa]ne?w?[yaA]|x[,.]?[px]",  # or maybe it is not
+    r"Op?h|kp?h[w&]*c|[bpa]ne?w?[yaA]|x[,.]?[px]|pK",  # or maybe it is not
     r"[.?!]k(?!o|v[v,&]*b(?:n|w?j))[^.?!]*[vj]",  # but that
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:ne?w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
@@ -87,20 +99,21 @@ _ANNOUNCES = re.compile(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
 _CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
-_ANOTHER = re.compile(
-    r"(?i)\b(?:answer\b\s*[:=]|(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals))\s*"
+_ANOTHER = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
+    r"(?i)(?:\banswer\b\s*[:=]|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)"
+    r"|\bit (?:is|must be|should be|equals)|(?:^|[.!?]\s+)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
 )
 _WORD = re.compile(r"[A-Za-z]{2}")
 _WORDS = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 _before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
-_SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBO")
+_SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 
 
 def suspect(text: str) -> bool:
     """Whether a word stands in the text that can take a claim away: where none does, nothing has to be looked at."""
     low = text.lower()
-    return not _SUSPECT.isdisjoint(_WORDS.findall(low)) or "n't" in low or "n’t" in low
+    return not _SUSPECT.isdisjoint(_WORDS.findall(low)) or "n't" in low or "n’t" in low or "ing" in low
 
 
 def denied_before(text: str, start: int) -> bool:
@@ -123,7 +136,7 @@ def _begins(head: str) -> int:
 
 def may_take_back(rest: str) -> bool:
     """Whether anything after a claim can take it away: a quick look."""
-    return suspect(rest) or "?" in rest[:40]
+    return suspect(rest) or "?" in rest[:40] or ", and" in rest[:60]
 
 
 def denied_after(rest: str, claim: str | None = None) -> bool:
@@ -159,5 +172,5 @@ def _letter(token: str) -> str:
     first = token[0]
     if first.isalpha():
         low = token.lower().replace("’", "'")
-        return _CLASS.get(low) or ("n" if low.endswith("n't") else "w" if len(low) > 1 else "v")
+        return _CLASS.get(low) or ("n" if low.endswith("n't") else "v" if len(low) == 1 else "G" if low.endswith("ing") else "w")
     return "." if first == "\n" else _MARKS.get(token, token if first in ".,;:?!=" else "v")

@@ -35,6 +35,7 @@ _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|deter
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|(?:any|every)thing but)\b")
 _SPACES = re.compile(r"[ \t]+")
+_TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = re.compile(r"[0-9$\\]")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou)\b|[或和]|または|또는")
@@ -86,7 +87,7 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
-    text = _SPACES.sub(" ", text).replace("per cent", "percent")
+    text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
     if _IF_IF.search(text):
         return None
     sentences = _sentences(text)
@@ -152,7 +153,12 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     if denied_before(sentence, last.start) or denied_after(sentence[last.end :]):
         return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
-    if not _admitted(before, start=begun == 0 and marked, unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1])):
+    if not _admitted(
+        before,
+        start=begun == 0 and marked,
+        unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1]),
+        noun=measured is not None,
+    ):
         return None
     return _with_noun(last.text, after)
 
@@ -171,7 +177,7 @@ def _within(place: int, pieces: list[_Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
 
-def _admitted(before: str, *, start: bool, unit: bool) -> bool:
+def _admitted(before: str, *, start: bool, unit: bool, noun: bool) -> bool:
     """Whether the words before a formula let it be a claim."""
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", before)
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
@@ -182,7 +188,7 @@ def _admitted(before: str, *, start: bool, unit: bool) -> bool:
         return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅"
     if re.search(r"[\u3400-\u9fff]", before):
         return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
-    return unit or words[-1].lower() in _ADMITS or before.rstrip()[-1:] in ":："
+    return unit or words[-1].lower() in _ADMITS or (noun and words[-1].endswith("ed")) or before.rstrip()[-1:] in ":："
 
 
 def _with_noun(formula: str, after: str) -> str | None:

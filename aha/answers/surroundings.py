@@ -58,6 +58,7 @@ _GOES_ON = re.compile(
     r"[ \t]+(?:[=+*/^<>≤≥≠±×·÷]|[-–−](?=\s?[0-9\\(])|\\(?:cdot|times|div|pm|leq?|geq?|neq?|approx|sqrt|pi|to|sim)(?![A-Za-z]))"
 )
 _QUICK_END = re.compile(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
+_NUMBER_ONLY = re.compile(r"(?:^|\n)\s*[0-9]+\Z")
 _JOINED = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
 _UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
 _CLOSES = re.compile(r"\$|\\[)\](\[]")
@@ -159,6 +160,8 @@ def _looked_at(head: str) -> str | None:
         return ""
     if bare.endswith(("++", "\\n")):
         return ""
+    if _NUMBER_ONLY.search(bare) and bare != head:
+        return None
     if bare[-1] in ")}" or (bare[-1].isdigit() and bare != head):
         return "" if not _in_formula(head) else _side(head)
     return _side(head) if bare[-1] in "-–−+*/^_±∓×·÷√" or bare[-1].isdigit() else ""
