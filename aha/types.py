@@ -5,7 +5,7 @@ Problem -> Completion -> Reply -> Score -> Group (-> PolicyBatch, in `batch`). P
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 Count = Annotated[int, range(1 << 53)]  # what is read as one is none below 0 and none that no float can hold
@@ -167,11 +167,16 @@ class Wrong:
     reason: str = ""
 
 
+Cause = Literal["time", "memory", "depth", "crash", "fault", ""]
+
+
 @dataclass(frozen=True)
 class Abstained:
-    """The grader cannot say, and why. Never trains as wrong: the sample leaves its group."""
+    """The grader cannot say, and why. Never trains as wrong: the sample leaves its group. `cause`: which limit it is that an answer ran
+    into, where it is one, so that a model which learns to run into it is seen."""
 
     reason: str
+    cause: Cause = field(default="", compare=False)
 
 
 Grade = Right | Wrong | Abstained

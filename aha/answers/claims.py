@@ -44,7 +44,10 @@ _INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
 _CLOSER = re.compile(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:was|were|asked|required))\b.*\Z"
 )
-NOT_THAT = re.compile(r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z")
+NOT_THAT = re.compile(
+    r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z"
+    r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S.*\Z"
+)
 _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
 _LEADS = re.compile(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
@@ -55,7 +58,8 @@ _STYLED = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
-_EDGES = re.compile(r"\A(?:\s|~|\\[,;:! ]|\\q?quad(?![A-Za-z]))+|(?:\s|(?<!~)~|\\[,;:! ]|\\q?quad(?![A-Za-z]))+\Z")
+_BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
+_EDGES = re.compile(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
 _ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
 _LABEL = re.compile(
     r"(?i)\A\s*(?:\\text\w{0,2}\s*\{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}|(?:the )?(?:final )?answer(?:\s+is|\s*[:=]))\s*"
@@ -65,6 +69,8 @@ _LONGEST_MATRIX = 2_000
 _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}){1,80})\}\s?[.,]?(?:\$|\\\)|\s?\\\])?\.?\s*\Z"
 )
+_LONGEST_LINE = 200
+_ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z")
 _LONGEST_JOINT = 120
 _SHORT_REST = 200  # characters after a claim in which another is always looked for
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
@@ -119,6 +125,14 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)
     return (Claim("", marked=True), len(text)) if after_boxes and how == "auto" else None
+
+
+def last_line(said: Claim) -> str | None:
+    """The last line of a reply that marks no claim, where it stands alone below a sentence that has ended; `None` where there is none."""
+    above, _, line = said.text.rstrip().rpartition("\n")
+    if said.marked or not above or not 0 < len(line) <= _LONGEST_LINE or not _ENDED.search(above.rstrip()):
+        return None
+    return unstyled(line.strip())
 
 
 def _led(text: str) -> tuple[Claim, int] | None:

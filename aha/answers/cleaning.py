@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from aha.answers.signs import latex
+from aha.answers.units import measures
 
 _DOUBLED = re.compile(
     r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"
@@ -32,6 +33,9 @@ _GOES_ON = re.compile(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.
 _THOUSANDS_OF_MONEY = re.compile(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
 _MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 _REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
+_RATE = re.compile(
+    r"([0-9}]\s*)\\frac\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}"
+)
 _MONEY_SIGN = re.compile(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(\\\$|[€£¥])\s*\}")
 _RAISED_UNIT = re.compile(r"(\\(?:text|textrm|mathrm|operatorname|mbox)\s*\{[^{}]{0,40}\^)\s*\{\s*(-?\s*[0-9])\s*\}")
 _CHOSEN = re.compile(
@@ -64,6 +68,9 @@ def clean(text: str) -> str:
         text = _BRACED_LOG.sub(r"\1", _BRACED.sub(r"\1", text))
     if "\\" in text:
         text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
+        text = _RATE.sub(
+            lambda found: f"{found[1]}\\text{{ {found[2]}/{found[3]}}}" if measures(found[2]) and measures(found[3]) else found[0], text
+        )
         text = _MONEY_SIGN.sub(r"\1", text)
         text = _raised_units(text) if "^" in text else text
         text = _GROUPED.sub("", text)

@@ -46,7 +46,7 @@ SUSPECT = frozenset(
         "without almost nearly not never "
         "cannot neither nor none wrong incorrect false between through till until versus vs either otherwise maybe "
         "perhaps possibly probably plus "
-        "squared cubed factorial choose divided multiplied twice double triple thrice modulo "
+        "oder squared cubed factorial choose divided multiplied twice double triple thrice modulo "
         "doubt disagree deny no nicht kein keine pas não half thirds millionen milliarden millones milliards mille "
         "promille zillion if january february march april june july august september october november december"
     ).split()

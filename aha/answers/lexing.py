@@ -52,7 +52,6 @@ _SYNONYMS = {
     **dict.fromkeys(("dfrac", "tfrac", "cfrac"), "frac"),
     **dict.fromkeys(("dbinom", "tbinom"), "binom"),
     **dict.fromkeys(("cdot", "times", "ast"), "*"),
-    **dict.fromkeys(("div",), "/"),
     **dict.fromkeys(("colon", "ratio"), ":"),
     **dict.fromkeys(("simeq", "thickapprox", "approxeq", "doteq"), "approx"),
     **dict.fromkeys(("lvert", "rvert", "vert", "lVert", "rVert", "Vert", "|"), "|"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from aha.answers.lexicon import PARTS
+
 _DIGITS = {letter: value for value, letter in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "亿": 10**8}
@@ -12,6 +14,7 @@ _CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿点�
 _MINUS = re.compile(r"^负\s*(?=[0-9])")
 _COUNTED = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
+_PARTED = re.compile(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
@@ -37,6 +40,8 @@ def in_digits(text: str) -> str:
     if half := re.fullmatch(r"(?i)(?:([a-z-]+) and )?(?:an? |one[- ])?half", text):
         whole = english(half[1]) if half[1] else 0
         return text if whole is None else f"\\frac{{{2 * whole + 1}}}{{2}}"
+    if (parts := _PARTED.fullmatch(text)) and (top := english(parts[1])) is not None:
+        return f"\\frac{{{top}}}{{{PARTS[parts[2].lower()]}}}"
     if (word := english(text)) is not None:
         return str(word)
     return text

@@ -22,7 +22,7 @@ _DECORATIONS = (
     "overline bar vec hat tilde dot ddot widehat widetilde overrightarrow overarc underline acute textcircled text "
     "mathcal mathbb mathfrak mathscr mathrm mathbf mathit"
 ).split()
-_NOT_OPERANDS = "* / : cup cap setminus pm mp row end choose mid rfloor rceil rangle set} and or ° % |".split()
+_NOT_OPERANDS = "* / div : cup cap setminus pm mp row end choose mid rfloor rceil rangle set} and or ° % |".split()
 _APPLIED = ("f", "g", "h")
 _OF_SEVERAL = ("max", "min", "gcd", "lcm")
 
@@ -255,7 +255,7 @@ class Operands(ABC):
                 return self.matrix()
             case "ldots":
                 raise Exotic("\\ldots")
-        if name in ("lnot", "neg", "not", "cancel", "xcancel", "bcancel", "sout", "nexists"):
+        if name in ("lnot", "neg", "not", "phantom", "hphantom", "vphantom", "cancel", "xcancel", "bcancel", "sout", "nexists"):
             raise Unreadable(f"\\{name} denies")
         if name in _PAIRS:
             closing, called = _PAIRS[name]
@@ -263,7 +263,10 @@ class Operands(ABC):
             self.expect(closing)
             return Call(called, inside.args if called == "()" and isinstance(inside, Call) else (inside,))
         if name in _DECORATIONS:
-            return self.symbol(f"{name} {self.raw()}")
+            letters = self.raw()
+            if name in ("vec", "hat", "overrightarrow"):  # a vector is named by its letter, or by two points
+                name = "vec" if len(letters) > 1 else ""
+            return self.symbol(f"{name} {letters}".strip())
         if name in _NOT_OPERANDS or name in RELATIONS or name == "circ":
             raise Unreadable(f"\\{name} was not expected")
         return self.symbol(_NAMES.get(name, name))
@@ -302,8 +305,23 @@ class Operands(ABC):
         self.in_bars = bars
         return Call("set", inside.args if is_call(inside, "list", "parts", "and", "or") and isinstance(inside, Call) else (inside,))
 
+    def system(self) -> Node:
+        """Equations one below the other, all of which hold."""
+        found = [self.statement()]
+        while not self.sees("end"):
+            self.expect("row")
+            if not self.sees("end"):
+                found.append(self.statement())
+        self.next()
+        self.raw()
+        if len(found) < 2 or not all(isinstance(each, Call) and each.name in RELATIONS for each in found):
+            raise Unreadable("cases that are no equations")
+        return Call("and", tuple(found))
+
     def matrix(self) -> Node:
         kind = self.raw()
+        if kind == "cases":
+            return self.system()
         if kind not in _MATRICES:
             raise Exotic(f"\\begin{{{kind}}}")
         if kind == "array":

@@ -128,11 +128,12 @@ class _Parser(Operands):
     def product(self) -> Node:
         left = self.power()
         while True:
-            if self.sees("*", "/"):
+            if self.sees("*", "/", "div"):
                 sign = self.next().text
                 negative = self.sees("-") and bool(self.next())
                 right = self.power()
-                left = Call(sign, (left, Call("neg", (right,)) if negative else right))
+                right = Call("neg", (right,)) if negative else right
+                left = Call(sign, (left, right)) if sign != "div" else Call("*", (left, Call("/", (Num(Fraction(1)), right))))
             elif self.starts_operand():
                 left = self.beside(left)
             else:

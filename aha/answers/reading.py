@@ -121,8 +121,8 @@ def _unwrapped(text: str) -> str:
 
 def _lettered(text: str, cleaned: str) -> Reading:
     """A claim with letters that are no commands: a time, a number with letters for digits, words, or still a formula."""
-    plain = bare(text).strip()
-    if found := _CLOCK.fullmatch(bare(cleaned).strip()):
+    plain = bare(text).strip(" \n*_.")
+    if found := _CLOCK.fullmatch(bare(cleaned).strip().strip("{} ")):
         hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
         return Reading(text, cleaned, clock=Clock(hour, minute, second, found[4].lower()))
     if based := _BASED.fullmatch(plain.replace(" ", "")):

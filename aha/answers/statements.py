@@ -58,6 +58,7 @@ _LAYOUT = re.compile(
 def readable(text: str) -> str:
     """Styles taken off, what is struck out gone, a sentence that breaks off at "not" on one line with its end."""
     text = _STRUCK.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
+    text = _LAYOUT.sub(" ", text) if "\\" in text else text  # \large\text{C}
     for _ in range(3):  # \textbf{\text{C}}
         text = _STYLE.sub(r"\1", text)
     text = _LAYOUT.sub(" ", text) if "\\" in text else text

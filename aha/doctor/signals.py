@@ -29,6 +29,15 @@ class Signal:
         return f"{self.words} {self.sample}".strip()
 
 
+LIMITS = {
+    "time": "are not decided in time",
+    "memory": "need too much memory",
+    "depth": "are nested too deep",
+    "crash": "kill the worker that judges them",
+    "fault": "bring a fault of the grader to light",
+}
+
+
 @dataclass(frozen=True)
 class Doctor:
     """The thresholds, and why they stand where they do.
@@ -82,12 +91,16 @@ class Doctor:
 
     def _abstentions(self, groups: Sequence[Group]) -> list[Signal]:
         judged = [(group.problem, reply, score.total) for group in groups for reply, score in zip(group.replies, group.scores, strict=True)]
-        unsaid = [(problem, reply, total.reason) for problem, reply, total in judged if isinstance(total, Abstained)]
+        unsaid = [(problem, reply, total) for problem, reply, total in judged if isinstance(total, Abstained)]
         if len(unsaid) <= self.abstained * len(judged):
             return []
         severity: Severity = "hopeless" if len(unsaid) >= self.blind * len(judged) else "warning"
-        (reason, _), *_rest = Counter(reason for _, _, reason in unsaid).most_common(1)
+        (reason, _), *_rest = Counter(total.reason for _, _, total in unsaid).most_common(1)
         words = f"The grader cannot judge {_share(len(unsaid), len(judged))} replies, most often because: {reason}."
+        causes = Counter(total.cause for _, _, total in unsaid if total.cause)
+        if often := [(cause, count) for cause, count in causes.most_common() if count > self.abstained * len(judged)]:
+            limits = ", ".join(f"{_share(count, len(judged))} {LIMITS[cause]}" for cause, count in often)
+            words += f" Replies run into the grader's limits, which a model can learn, since they leave their groups unpunished: {limits}."
         return [Signal("abstained", severity, words, shown(unsaid[0][:2], "not judged"))]
 
 

@@ -55,7 +55,9 @@ class Graders:
         except FAULTS as error:
             if not gradable(reference):
                 raise
-            return Abstained(f"cannot be graded: {type(error).__name__}: {error}"[:300])
+            return Abstained(
+                f"cannot be graded: {type(error).__name__}: {error}"[:300], "depth" if isinstance(error, RecursionError) else "fault"
+            )
 
     def _graded(self, reference: Checkable, answer: str, maths: Settings) -> Grade:
         match reference:

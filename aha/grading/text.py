@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aha.answers.claims import claim, unstyled
+from aha.answers.claims import claim, last_line, unstyled
 from aha.answers.words import bare, folded
 from aha.types import Grade, Right, Text, Wrong
 
@@ -18,7 +18,8 @@ _SPACE = re.compile(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
 
 def grade_text(reference: Text, answer: str) -> Grade:
     """Right where all of the answer, or what it marks as its final claim, is one of the reference's texts."""
-    final = claim(answer).text.strip()
+    claimed = claim(answer)
+    final = (last_line(claimed) or claimed.text).strip()
     said = [
         text
         for text in (answer.strip(), final, _TAIL.sub("", unstyled(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))

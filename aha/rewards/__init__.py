@@ -135,7 +135,7 @@ def _score(weighted: Sequence[Weighted], values: Sequence[float | Abstained]) ->
     total = 0.0
     for part in parts:
         if isinstance(part.value, Abstained):
-            return Score(Abstained(f"{part.name}: {part.value.reason}"), parts)
+            return Score(Abstained(f"{part.name}: {part.value.reason}", part.value.cause), parts)
         total += part.weight * part.value
     return Score(total, parts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, pstdev
 
@@ -30,7 +31,13 @@ def summarise(groups: Sequence[Group]) -> Metrics:
     }
     if totals:
         metrics |= {"reward": fmean(totals), "reward_std": pstdev(totals)}
-    return metrics | _parts(scores) | _domains(groups) | _lengths(pairs)
+    return metrics | _causes(scores) | _parts(scores) | _domains(groups) | _lengths(pairs)
+
+
+def _causes(scores: Sequence[Score]) -> Metrics:
+    """The share of samples that ran into each of the grader's limits, where any did."""
+    causes = Counter(score.total.cause for score in scores if isinstance(score.total, Abstained) and score.total.cause)
+    return {f"abstained/{cause}": count / len(scores) for cause, count in sorted(causes.items())}
 
 
 def _parts(scores: Sequence[Score]) -> Metrics:

@@ -10,10 +10,12 @@ import re
 from typing import Any
 
 from aha.answers.cleaning import clean
+from aha.answers.reading import read
 from aha.grading.maths.settings import Settings
 
 _TOWER = re.compile(r"\^\s*\{?\s*[0-9]{5,}|[0-9]{5,}\s*\)?\s*!|!\s*\)?\s*!|\^[^^]{0,30}\^[^^]{0,30}\^")
 
+DIGITS = 40
 _MINUTES = re.compile(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
 
 
@@ -29,18 +31,47 @@ def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
     wanted, claimed = _expressions(gold), _expressions(said)
     if not claimed:
         return False
+    if not wanted and read(gold).node is not None and read(said).node is None:
+        return False
     if not wanted:
         return "the reference is mathematics of a kind that cannot be compared"
+    if len(wanted) == len(claimed) == 1 and (same := _constants(wanted[0], claimed[0])) is not None:
+        return same
     return bool(
         verify(
             wanted,
             claimed,
-            float_rounding=6 if settings.precision is None else settings.precision,
+            float_rounding=DIGITS if settings.precision is None else settings.precision,
             strict=settings.strict,
             allow_set_relation_comp=settings.relations,
             timeout_seconds=None,
             raise_on_error=True,  # what runs out of memory has not said "wrong"
         )
+    )
+
+
+def _constants(one: Any, other: Any) -> bool | str | None:
+    """Whether two numbers are one: apart in their digits, or equal by algebra; why neither can be said; `None` for what is no number."""
+    from sympy import Expr, Float, simplify
+
+    if (
+        not (isinstance(one, Expr) and isinstance(other, Expr))
+        or one.free_symbols
+        or other.free_symbols
+        or one.has(Float)
+        or other.has(Float)
+    ):
+        return None
+    difference = (one - other).doit()
+    if difference == 0:
+        return True
+    value = abs(difference).evalf(DIGITS, maxn=10 * DIGITS)
+    if value.is_Number and value.is_finite and value > 10 ** (10 - DIGITS):
+        return False
+    return (
+        True
+        if simplify(difference) == 0 or difference.equals(0)
+        else "the two are too near to be told apart, and nothing proves them equal"
     )
 
 

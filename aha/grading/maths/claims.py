@@ -76,6 +76,8 @@ def is_label(node: Node) -> bool:
         return True
     if not symbols(node) or is_call(node, "neg"):
         return False
+    if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
+        return False  # |x| = 7 says two things of x
     plain = ("*", "/", ":", "()", "+", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
     for each in nodes(node):
         if isinstance(each, Num) or (isinstance(each, Call) and each.name not in plain and not each.name.startswith("apply:")):

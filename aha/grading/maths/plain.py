@@ -36,6 +36,8 @@ def _number(text: str) -> tuple[Fraction, bool] | None:
     found = _PLAIN.fullmatch(text)
     if found is None:
         return None
+    if found["percent"] and "$" in text.strip("$"):
+        return None
     top, under = found["top"] or found["above"], found["under"] or found["below"]
     if top is None:
         whole = found["whole"] if found["whole"].isdigit() else _SEPARATORS.sub("", found["whole"])

@@ -14,7 +14,10 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
+    said = claim
     (gold, gold_unit), (claim, claim_unit) = measured(gold), measured(claim)
+    if _nonsense(claim, claim_unit, said):
+        return False
     if (gold_unit and is_call(claim, "%", "°")) or (claim_unit and is_call(gold, "%", "°")):
         return False
     if gold_unit and claim_unit:
@@ -26,6 +29,8 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
         return _based(gold, claim)
     if isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == ":":
         return _ratios(gold.args, claim.args, settings)
+    if is_call(claim, ":") and not is_call(gold, "/", ":"):
+        return False  # a ratio is no number, unless one that is written as a fraction
     readings: list[tuple[Node, Node]] = [(gold, claim)]
     match gold, claim:
         case Call("%", (number,)), _ if not any(is_call(each, "%") for each in nodes(claim)):
@@ -34,6 +39,11 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
             readings.append((gold, number))
     found = [equal(one, other, settings) for one, other in readings]
     return True if True in found else None if None in found else False
+
+
+def _nonsense(amount: Node, measure: Unit | None, whole: Node) -> bool:
+    """So much infinity, or dollars in percent."""
+    return (amount != whole and Sym("oo") in nodes(amount)) or (measure is not None and is_call(amount, "%"))
 
 
 def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:

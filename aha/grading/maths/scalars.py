@@ -8,6 +8,7 @@ from zlib import crc32
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers, tiny
+from aha.grading.maths.proofs import apart, decided
 from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
@@ -39,8 +40,12 @@ def _equal(gold: Node, said: Node, names: list[str], settings: Settings, log_bas
     try:
         if not names:
             one, other = (At({}, log_base=log_base).of(node) for node in (gold, said))
-            return _constants(gold, one, said, other, settings)
-        found = [same_value(one, other) for one, other in pairs(gold, said, names, log_base)]
+            return _constants(gold, one, said, other, settings, log_base)
+        values = list(pairs(gold, said, names, log_base))
+        found = [same_value(one, other) for one, other in values]
+        if all(found) and not all(isinstance(each, Fraction) for pair in values for each in pair):
+            points = ({name: sample(name, place) for name in names} for place in (0, 1))
+            found.append(not any(apart(gold, said, point, log_base) for point in points))
     except (Beyond, Opaque):
         return None
     except Undefined:
@@ -103,9 +108,11 @@ def same_value(one: Value, other: Value) -> bool | None:
     return None if apart < size * tiny(ctx.dps * 5 // 8) else False
 
 
-def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Settings) -> bool | None:
-    """Equal as they are, or as far as a decimal tells."""
+def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Settings, log_base: int | None) -> bool | None:
+    """Equal as they are, which digits alone do not prove, or as far as a decimal tells."""
     same = same_value(one, other)
+    if same and not (isinstance(one, Fraction) and isinstance(other, Fraction)) and not numbers().isinf(inexact(one)):
+        same = decided(gold, said, log_base)
     if same is not False:
         return same
     if settings.precision is not None:

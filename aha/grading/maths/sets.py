@@ -65,6 +65,7 @@ def is_set(node: Node) -> bool:
         or (node.name == "[]" and len(node.args) == 2)
         or _ordered(node)
         or (node.name in ("or", "and", "list") and all(_ordered(each) for each in node.args))
+        or (node.name == "or" and any(map(_ordered, node.args)) and all(_ordered(each) or is_call(each, "=") for each in node.args))
         or (node.name == "()" and any(each in (_INFINITY, Call("neg", (_INFINITY,))) for each in node.args))
     )
 
@@ -89,11 +90,13 @@ def _spans(node: Node) -> Spans | None:
         return _combined(node)
     if node.name == "such":
         return _spans(node.args[0])
+    if node.name == "=" and isinstance(node.args[0], Sym) and (point := value_of(node.args[1])) is not None:
+        return [Span(point, point, True, True)]
     return _inequality(node) if _ordered(node) else None
 
 
 def _combined(node: Call) -> Spans | None:
-    if node.name in ("and", "list") and not all(_ordered(each) or is_call(each, "in") for each in node.args):
+    if node.name in ("and", "list", "or") and not all(_ordered(each) or is_call(each, "in", "=") for each in node.args):
         return None  # sets beside each other are several sets
     parts = [_spans(each) for each in node.args if not _membership(each)]
     known = [part for part in parts if part is not None]

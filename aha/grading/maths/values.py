@@ -109,7 +109,7 @@ class At:
             case "%", [value]:
                 return both(operator.truediv, value, Fraction(100))
             case "°", [value]:
-                return inexact(value) * numbers().pi / 180
+                return both(operator.truediv, both(operator.mul, value, self._symbol("pi")), Fraction(180))
         if name in WHOLE and args and WHOLE[name][0] in (0, len(args)):
             return WHOLE[name][1](*args)
         return self._unknown(name, args) if name.startswith("apply:") else self._function(name, args)

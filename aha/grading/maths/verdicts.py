@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from zlib import crc32
 
-from aha.answers.claims import Claim
+from aha.answers.claims import Claim, last_line
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import Value, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
@@ -31,6 +31,7 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
+_OTHER_SETS = re.compile(r"(?i)[,;]\s*(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)")
 _OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
 _COMPUTED = ("int", "iint", "oint", "sum", "prod", "lim")
 _RATIO = re.compile(r"((?:[0-9]{1,12}(?:\.[0-9]{1,12})?\s*to\s*){1,3}[0-9]{1,12}(?:\.[0-9]{1,12})?)")
@@ -40,6 +41,12 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 
 def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
+    if (line := last_line(claimed)) is not None and _verdict(gold, Claim(line, marked=True), answer, settings):
+        return True
+    return _verdict(gold, claimed, answer, settings)
+
+
+def _verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     said = read(claimed.text) if claimed.marked or len(claimed.text) <= LONGEST_FORMULA else Reading(claimed.text)
     if said.node is None and claimed.marked and not claimed.boxes and (end := _FIRST.search(claimed.text)):
         first = read(claimed.text[: end.start()])
@@ -60,13 +67,8 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     if gold.node is None:
         return None
     node = said.node
-    if (
-        is_degrees(gold.node)
-        and not is_degrees(node)
-        and not is_call(node, *LISTS, "set", "unit")
-        and _speaks_of_degrees(answer, claimed.text)
-    ):
-        node = Call("°", (node,))
+    if is_degrees(gold.node) and _plain_number(node) and _speaks_of_degrees(answer, claimed.text):
+        node = _in_degrees(node)
     found = _compared(gold, node, settings)
     units = _spelled_units(gold)
     if found is True or (found is not None and symbols(gold.node) and not units):
@@ -143,6 +145,18 @@ def _afternoon(gold: Reading, said: Reading) -> bool | None:
     return (time.hour % 12 + 12 * (time.half == "p"), time.minute) == (int(written[1]), int(written[2]))
 
 
+def _plain_number(node: Node) -> bool:
+    """Whether it is one number without a degree or another unit."""
+    return not is_call(node, *LISTS, "set") and not any(is_call(each, "°", "unit") for each in nodes(node))
+
+
+def _in_degrees(node: Node) -> Node:
+    """The number, or the value of what it is said to be, in degrees."""
+    if isinstance(node, Call) and node.name == "=":
+        return Call("=", (*node.args[:-1], _in_degrees(node.args[-1])))
+    return Call("°", (node,))
+
+
 def _speaks_of_degrees(answer: str, claimed: str) -> bool:
     return bool(_DEGREES.search(answer_part(answer).replace(claimed, " ")))
 
@@ -178,7 +192,7 @@ def _says_words(gold: Reading, claimed: Claim) -> bool:
 def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
     """The formula that a sentence claims, or what it says that something is: "it will be a Monday"."""
     formula = claimed_formula(claimed.text, marked=claimed.marked, boxed=claimed.boxes > 0) if claimed.boxes < 2 else None
-    if formula is None or gold.node is None:
+    if formula is None or gold.node is None or _OTHER_SETS.search(claimed.text[-200:]):
         return False if gold.node is not None or gold.words else None
     said = read(formula)
     if said.node is None:

@@ -152,11 +152,11 @@ class Pool:
         """On an answer whose worker is gone."""
         if late or (ended is not None and ended.signal == signal.SIGPROF):
             self._count(late=1)
-            return Abstained(f"not decided within {self.deadline_s:g} s, or {self.bounds.cpu_s:g} s of processor time")
+            return Abstained(f"not decided within {self.deadline_s:g} s, or {self.bounds.cpu_s:g} s of processor time", "time")
         if ended is None or ended.by_others:
             self._count(lost=1)
             return None
-        return Abstained(f"its worker died of it (signal {ended.signal})")
+        return Abstained(f"its worker died of it (signal {ended.signal})", "crash")
 
     # --- workers ---
 

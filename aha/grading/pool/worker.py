@@ -58,11 +58,11 @@ def graded(asked: Mapping[str, Any], bounds: Bounds) -> tuple[Grade, bool]:
     try:
         return slow(decode(asked["reference"], Gold), asked["answer"], decode(asked["settings"], Settings)), True
     except MemoryError:
-        return Abstained(f"needs more than {bounds.memory_mb:,} MiB of memory"), False
+        return Abstained(f"needs more than {bounds.memory_mb:,} MiB of memory", "memory"), False
     except RecursionError:
-        return Abstained("nested too deep"), False
+        return Abstained("nested too deep", "depth"), False
     except Exception as error:  # algebra on what a model wrote: whatever it raises, it is no verdict
-        return Abstained(f"cannot be graded: {type(error).__name__}: {str(error)[:200]}"), True
+        return Abstained(f"cannot be graded: {type(error).__name__}: {str(error)[:200]}", "fault"), True
 
 
 def _confine(bounds: Bounds) -> None:

@@ -1,0 +1,367 @@
+"""Whether two numbers are one, by proof. Enclosures that do not meet are of two numbers. Radicals whose difference is smaller than the
+least that such a difference can be are one number (the separation bound of Burnikel, Funke, Mehlhorn, Schirra and Schmitt, "A separation
+bound for real algebraic expressions", 2009); π, e and logarithms of primes are tried as variables, of which both have to be the same
+expression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+from zlib import crc32
+
+from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes
+from aha.grading.maths.constants import logs, rational, turns
+from aha.grading.maths.functions import Beyond, Opaque, Undefined
+
+PRECISIONS = 320, 1_280, 5_120  # bits
+MOST_BITS = 40_000  # of an enclosure that a bound asks for
+SAMPLES = 3  # places at which two expressions of π, e and logarithms are compared
+MOST_TURNS = 360  # the largest denominator of a part of π that an angle is tried as
+E, PI = Sym("e"), Sym("pi")
+FUNCTIONS = "sin cos tan cot sec csc exp sinh cosh tanh coth".split()
+INVERSE = {"arcsin": "sin", "arccos": "cos", "arctan": "tan"}
+ONE, TWO = Num(Fraction(1)), Num(Fraction(2))
+
+
+class Unproved(Exception):
+    """This is beyond these means."""
+
+
+def decided(gold: Node, said: Node, log_base: int | None = None) -> bool | None:
+    """Whether two constants are equal; `None` where they are too near to be told apart and nothing proves them equal."""
+    if apart(gold, said, {}, log_base):
+        return False
+    one, other = _exponential(gold, log_base), _exponential(said, log_base)
+    try:
+        if one is not None and other is not None and _real(gold, log_base) and _real(said, log_base):
+            return _identical(one, other, log_base)
+        return _identical(gold, said, log_base)
+    except (Unproved, Undefined, Opaque, Beyond, OverflowError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _real(node: Node, log_base: int | None) -> bool:
+    return bool(Enclosure(PRECISIONS[0], {}, log_base).of(node).ball.imag.is_zero())
+
+
+def _exponential(node: Node, log_base: int | None) -> Node | None:
+    """e to the power of a sum of logarithms, without e: 2 ln 3 - ln 5 is ln of 9/5; `None` for anything else."""
+    match node:
+        case Call("ln", (inside,)):
+            return inside
+        case Call("log", (inside,)) if log_base is None:
+            return inside
+        case Call("neg", (part,)):
+            parts, share = [_exponential(part, log_base)], Num(Fraction(-1))
+        case Call("+", args):
+            powers = [_exponential(each, log_base) for each in args]
+            return None if None in powers else Call("*", tuple(each for each in powers if each is not None))
+        case Call("*", (Num() as share, part)) | Call("*", (part, Num() as share)):
+            parts = [_exponential(part, log_base)]
+        case Call("/", (part, Num(under))) if under:
+            parts, share = [_exponential(part, log_base)], Num(1 / under)
+        case Call("*", (Call("/", (Num(top), Num(under))), part)) if under:
+            parts, share = [_exponential(part, log_base)], Num(top / under)
+        case _:
+            return None
+    return None if parts[0] is None else Call("^", (parts[0], share))
+
+
+def apart(gold: Node, said: Node, point: Mapping[str, Fraction], log_base: int | None = None) -> bool:
+    """Whether enclosures of the two at a point do not meet, at up to so many bits as there are and the numbers in them call for."""
+    needed = sum(_bits(each) for tree in (gold, said) for each in nodes(tree))
+    for bits in (*PRECISIONS, *((min(4 * needed, MOST_BITS),) if 4 * needed > PRECISIONS[-1] else ())):
+        at = Enclosure(bits, point, log_base)
+        try:
+            if not at.of(gold).ball.overlaps(at.of(said).ball):
+                return True
+        except (Unproved, Undefined, Opaque, Beyond, OverflowError, ValueError, ZeroDivisionError):
+            return False
+    return False
+
+
+def _bits(node: Node) -> int:
+    """Of a number, and of what a power of two numbers comes to."""
+    match node:
+        case Num(value):
+            return value.numerator.bit_length() + value.denominator.bit_length()
+        case Call("^", (base, Num(exponent))) if abs(exponent) < MOST_BITS:
+            return int(abs(exponent)) * max((_bits(each) for each in nodes(base)), default=0)
+        case Call("^", (base, Call("neg", (exponent,)))):
+            return _bits(Call("^", (base, exponent)))
+    return 0
+
+
+def _identical(gold: Node, said: Node, log_base: int | None) -> bool | None:
+    """True where the two are equal, whatever π, e and the logarithms of primes are; False only where they have none of these."""
+    difference = Call("+", (gold, Call("neg", (said,))))
+    for place in range(SAMPLES):
+        bits = PRECISIONS[0]
+        while True:
+            at = Enclosure(bits, {}, log_base, place)
+            found = at.of(difference)
+            if not found.ball.contains(0):
+                return None if at.variables else False
+            least = math.ceil(found.least(MOST_BITS))
+            if found.ball.abs_upper() * 2**least < 1:
+                break
+            bits = max(2 * bits, least + 64)
+            if bits > 4 * MOST_BITS:
+                raise Unproved
+        if not at.variables:
+            return True
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A ball that holds the number. Where it is algebraic: logarithms to base 2 of bounds of the conjugates of its numerator and its
+    denominator, and the degrees of the different roots in it, by what they are roots of."""
+
+    ball: Any
+    above: float = 0.0
+    below: float = 0.0
+    roots: Mapping[object, int] = field(default_factory=dict)
+
+    def least(self, most: float) -> float:
+        """How often 2 divides the least that this is if it is not zero; Unproved beyond `most`."""
+        degree = math.prod(self.roots.values())
+        bits = (degree - 1) * self.above + self.below + 8
+        if bits > most:
+            raise Unproved
+        return bits
+
+
+class Enclosure:
+    """Numbers enclosed at so many bits. `sample`: rational numbers near to π, e and logarithms of primes stand for them, the sample-th."""
+
+    def __init__(self, bits: int, point: Mapping[str, Fraction], log_base: int | None = None, sample: int | None = None) -> None:
+        self.bits, self.point, self.log_base, self.sample = bits, point, log_base, sample
+        self.variables = set[str]()
+
+    def of(self, node: Node) -> Enclosed:
+        """The number of a node. Unproved, Undefined, Opaque or Beyond where there is none."""
+        import flint
+
+        before = flint.ctx.prec
+        flint.ctx.prec = self.bits + 32
+        try:
+            return self._of(node)
+        finally:
+            flint.ctx.prec = before
+
+    def _of(self, node: Node) -> Enclosed:
+        match node:
+            case Num(value):
+                return self._fraction(value)
+            case Sym("pi" | "e" as name):
+                return self._variable(name)
+            case Sym("i"):
+                return self._root(self._fraction(Fraction(-1)), 2, "i")
+            case Sym(name) if name in self.point:
+                return self._fraction(self.point[name])
+            case Sym():
+                raise Opaque
+        assert isinstance(node, Call)
+        return self._call(node.name, node.args, node)
+
+    def _fraction(self, value: Fraction) -> Enclosed:
+        import flint
+
+        ball = flint.acb(flint.arb(flint.fmpq(value.numerator, value.denominator)))
+        return Enclosed(ball, math.log2(max(abs(value.numerator), 1)), math.log2(value.denominator))
+
+    def _variable(self, name: str) -> Enclosed:
+        import flint
+
+        if self.sample is None:
+            known = {"pi": flint.arb.pi, "e": flint.arb.const_e}
+            return Enclosed(flint.acb(known[name]() if name in known else flint.arb(int(name)).log()))
+        self.variables.add(name)
+        near = {"pi": math.pi, "e": math.e}
+        size = near[name] if name in near else math.log(int(name))
+        return self._fraction(Fraction(size).limit_denominator(1_000) + Fraction(crc32(f"{name} {self.sample}".encode()) % 997, 10**7))
+
+    def _call(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
+        match name, args:
+            case "neg", (part,):
+                found = self._of(part)
+                return Enclosed(-found.ball, found.above, found.below, found.roots)
+            case "+", _:
+                return self._sum([self._of(part) for part in args])
+            case (("*" | "scaled"), _):
+                return self._product([self._of(part) for part in args])
+            case (("/" | ":"), (top, under)):
+                return self._divided(self._of(top), self._of(under))
+            case "%", (part,):
+                return self._divided(self._of(part), self._fraction(Fraction(100)))
+            case "°", (part,):
+                return self._divided(self._product([self._of(part), self._variable("pi")]), self._fraction(Fraction(180)))
+            case "^", (base, exponent):
+                return self._power(base, exponent)
+        return self._named(name, args, node)
+
+    def _named(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
+        match name, args:
+            case "root", (part, Num(degree)) if degree.denominator == 1 and 1 < degree < 100:
+                return self._root(self._of(part), int(degree), node)
+            case (("sqrt" | "cbrt"), (part,)):
+                return self._root(self._of(part), 2 if name == "sqrt" else 3, node)
+            case (("ln" | "log" | "lg"), _):
+                return self._logarithm(name, args)
+            case "exp", (exponent,):
+                return self._power(E, exponent)
+            case "abs", (part,):
+                return self._size(self._of(part))
+        return self._function(name, args, node)
+
+    # --- the four operations and roots --------------------------------------------------------------------------------
+
+    def _sum(self, parts: list[Enclosed]) -> Enclosed:
+        found = parts[0]
+        for part in parts[1:]:
+            above = max(found.above + part.below, found.below + part.above) + 1
+            found = Enclosed(found.ball + part.ball, above, found.below + part.below, {**found.roots, **part.roots})
+        return found
+
+    def _product(self, parts: list[Enclosed]) -> Enclosed:
+        found = parts[0]
+        for part in parts[1:]:
+            roots = {**found.roots, **part.roots}
+            found = Enclosed(found.ball * part.ball, found.above + part.above, found.below + part.below, roots)
+        return found
+
+    def _divided(self, top: Enclosed, under: Enclosed) -> Enclosed:
+        if under.ball.contains(0):
+            raise Unproved
+        return Enclosed(top.ball / under.ball, top.above + under.below, top.below + under.above, {**top.roots, **under.roots})
+
+    def _root(self, of: Enclosed, degree: int, key: object) -> Enclosed:
+        ball, negative = of.ball, False
+        if degree % 2 and ball.imag.is_zero() and ball.real < 0:
+            ball, negative = -ball, True
+        elif ball.contains(0) and not ball.is_zero():
+            raise Unproved
+        elif ball.imag.contains(0) and not ball.imag.is_zero() and not ball.real > 0:
+            raise Unproved  # on which side of the cut?
+        if ball.is_zero():
+            return of
+        found = ball.real.root(degree) if ball.imag.is_zero() and ball.real > 0 else (ball.log() / degree).exp()
+        if ball.imag.is_zero() and degree == 2 and ball.real < 0:
+            found = type(ball)(0, (-ball.real).sqrt())
+        found = type(ball)(found)
+        above, below = (
+            ((of.above + (degree - 1) * of.below) / degree, of.below)
+            if of.above >= of.below
+            else (of.above, ((degree - 1) * of.above + of.below) / degree)
+        )
+        return Enclosed(-found if negative else found, above, below, {**of.roots, key: degree})
+
+    def _size(self, of: Enclosed) -> Enclosed:
+        if not of.ball.imag.is_zero():
+            if self.sample is None:
+                return Enclosed(type(of.ball)(abs(of.ball)))
+            raise Unproved
+        if of.ball.real > 0 or of.ball.is_zero():
+            return of
+        if of.ball.real < 0:
+            return Enclosed(-of.ball, of.above, of.below, of.roots)
+        raise Unproved
+
+    def _power(self, base: Node, exponent: Node) -> Enclosed:
+        raised = rational(exponent)
+        if raised is not None:
+            found = self._of(base)
+            if raised.denominator != 1:
+                if raised.denominator > 100:
+                    raise Unproved
+                found = self._root(found, raised.denominator, Call("root", (base, Num(Fraction(raised.denominator)))))
+            if abs(raised.numerator) * (found.above + found.below + 1) > 4 * MOST_BITS:
+                raise Unproved
+            raw = Enclosed(
+                found.ball ** abs(raised.numerator), *(abs(raised.numerator) * each for each in (found.above, found.below)), found.roots
+            )
+            return raw if raised.numerator >= 0 else self._divided(self._fraction(Fraction(1)), raw)
+        if base == E and (share := turns(exponent, "i")) is not None:
+            return self._sum([self._turned("cos", share), self._product([self._of(Sym("i")), self._turned("sin", share)])])
+        if self.sample is None:
+            return Enclosed((self._of(exponent).ball * (self._of(base).ball.log() if base != E else 1)).exp())
+        if is_call(exponent, "ln") and base == E and isinstance(exponent, Call):
+            return self._of(exponent.args[0])
+        raise Unproved
+
+    # --- logarithms, angles and other functions -----------------------------------------------------------------------
+
+    def _logarithm(self, name: str, args: tuple[Node, ...]) -> Enclosed:
+        base: Node | None = args[1] if len(args) == 2 else {"ln": None, "lg": Num(Fraction(10))}.get(name)
+        if name == "log" and len(args) == 1 and self.log_base:
+            base = Num(Fraction(self.log_base))
+        top = self._natural(args[0])
+        return top if base is None else self._divided(top, self._natural(base))
+
+    def _natural(self, node: Node) -> Enclosed:
+        if self.sample is None:
+            ball = self._of(node).ball
+            if ball.contains(0) or (ball.imag.contains(0) and not ball.imag.is_zero() and not ball.real > 0):
+                raise Unproved
+            return Enclosed(type(ball)(ball.real.log()) if ball.imag.is_zero() and ball.real > 0 else ball.log())
+        if (primes := logs(node)) is None:
+            raise Unproved
+        parts = [
+            self._product([self._fraction(share), self._of(ONE) if prime == 1 else self._variable(str(prime))]) for prime, share in primes
+        ]
+        return self._sum([self._fraction(Fraction(0)), *parts])
+
+    def _turned(self, name: str, turns: Fraction) -> Enclosed:
+        """The sine or cosine of so many times π: half an algebraic integer of a field of roots of unity, its conjugates at most 2."""
+        import flint
+
+        part = flint.fmpq(turns.numerator, turns.denominator)
+        ball = flint.arb.cos_pi_fmpq(part) if name == "cos" else flint.arb.sin_pi_fmpq(part)
+        return Enclosed(flint.acb(ball), 1.0, 1.0, {("unity", 4 * turns.denominator): 4 * turns.denominator})
+
+    def _function(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
+        value = rational(node)
+        if value is not None:
+            return self._fraction(value)
+        if len(args) != 1:
+            raise Unproved
+        if name in ("sin", "cos", "tan", "cot", "sec", "csc") and (share := turns(args[0])) is not None:
+            sine, cosine = self._turned("sin", share), self._turned("cos", share)
+            match name:
+                case "sin" | "cos":
+                    return sine if name == "sin" else cosine
+                case "tan" | "cot":
+                    return self._divided(sine, cosine) if name == "tan" else self._divided(cosine, sine)
+            return self._divided(self._fraction(Fraction(1)), cosine if name == "sec" else sine)
+        if self.sample is None:
+            return self._computed(name, self._of(args[0]))
+        if name in INVERSE:
+            return self._product([self._fraction(self._angle(name, args[0])), self._variable("pi")])
+        raise Unproved
+
+    def _computed(self, name: str, of: Enclosed) -> Enclosed:
+        import flint
+
+        method = name if name in FUNCTIONS else f"a{name.removeprefix('arc')}" if name in INVERSE else ""
+        if not method:
+            raise Unproved
+        real = of.ball.imag.is_zero() and (name not in ("arcsin", "arccos") or abs(of.ball.real) < 1)
+        found = getattr(of.ball.real if real else of.ball, method)()
+        if not found.is_finite():
+            raise Unproved
+        return Enclosed(flint.acb(found))
+
+    def _angle(self, name: str, of: Node) -> Fraction:
+        """The part of π that an angle is, as its sine, cosine or tangent proves."""
+        size = Enclosure(self.bits, {}).of(Call(name, (of,))).ball
+        if not size.imag.is_zero():
+            raise Unproved
+        share = Fraction(float(size.real.mid()) / math.pi).limit_denominator(MOST_TURNS)
+        angle = Call("*", (Num(abs(share)), PI))
+        if _identical(Call(INVERSE[name], (Call("neg", (angle,)) if share < 0 else angle,)), of, self.log_base) is not True:
+            raise Unproved
+        return share
