@@ -42,7 +42,7 @@ JOINT = re.compile(
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
 _INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
 _CLOSER = re.compile(
-    r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:was|were|asked|required))\b.*\Z"
+    r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
 )
 NOT_THAT = re.compile(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z"
@@ -52,7 +52,8 @@ _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]
 _LEADS = re.compile(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
-    r"|that) gives)\s+(?P<said>[^\n]+)\Z"
+    r"|that) gives)\s+(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
+    re.S,
 )
 _STYLED = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"

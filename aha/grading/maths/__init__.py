@@ -72,7 +72,7 @@ def _rounds(claimed: Value, gold: Fraction, places: int) -> bool:
 
 def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:
     """Whether the claim is a calculation that stands in the question token by token, and is not the reference as it is written."""
-    claimed = claim(answer[-LONGEST:], settings.how).text.strip(" *_$`")
+    claimed = claim(answer[-LONGEST:], settings.how).text.strip(" *_$`.。")
     mine = spelled(claimed)
     if len(mine) < 3 or mine == spelled(reference.value) or is_value(claimed):
         return False

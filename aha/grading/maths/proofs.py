@@ -18,6 +18,7 @@ from aha.grading.maths.functions import Beyond, Opaque, Undefined
 
 PRECISIONS = 320, 1_280, 5_120  # bits
 MOST_BITS = 40_000  # of an enclosure that a bound asks for
+MOST_SEEN = 6
 SAMPLES = 3  # places at which two expressions of π, e and logarithms are compared
 MOST_TURNS = 360  # the largest denominator of a part of π that an angle is tried as
 E, PI = Sym("e"), Sym("pi")
@@ -97,11 +98,11 @@ def _bits(node: Node) -> int:
 
 def _identical(gold: Node, said: Node, log_base: int | None) -> bool | None:
     """True where the two are equal, whatever π, e and the logarithms of primes are; False only where they have none of these."""
-    difference = Call("+", (gold, Call("neg", (said,))))
+    difference, seen = Call("+", (gold, Call("neg", (said,)))), list[tuple[str, Node]]()
     for place in range(SAMPLES):
         bits = PRECISIONS[0]
         while True:
-            at = Enclosure(bits, {}, log_base, place)
+            at = Enclosure(bits, {}, log_base, place, seen)
             found = at.of(difference)
             if not found.ball.contains(0):
                 return None if at.variables else False
@@ -138,9 +139,17 @@ class Enclosed:
 class Enclosure:
     """Numbers enclosed at so many bits. `sample`: rational numbers near to π, e and logarithms of primes stand for them, the sample-th."""
 
-    def __init__(self, bits: int, point: Mapping[str, Fraction], log_base: int | None = None, sample: int | None = None) -> None:
+    def __init__(
+        self,
+        bits: int,
+        point: Mapping[str, Fraction],
+        log_base: int | None = None,
+        sample: int | None = None,
+        seen: list[tuple[str, Node]] | None = None,
+    ) -> None:
         self.bits, self.point, self.log_base, self.sample = bits, point, log_base, sample
         self.variables = set[str]()
+        self.seen = [] if seen is None else seen  # functions that are no more than themselves, with what they are of
 
     def of(self, node: Node) -> Enclosed:
         """The number of a node. Unproved, Undefined, Opaque or Beyond where there is none."""
@@ -180,9 +189,11 @@ class Enclosure:
         if self.sample is None:
             known = {"pi": flint.arb.pi, "e": flint.arb.const_e}
             return Enclosed(flint.acb(known[name]() if name in known else flint.arb(int(name)).log()))
-        self.variables.add(name)
         near = {"pi": math.pi, "e": math.e}
-        size = near[name] if name in near else math.log(int(name))
+        return self._near(name, near[name] if name in near else math.log(int(name)))
+
+    def _near(self, name: str, size: float) -> Enclosed:
+        self.variables.add(name)
         return self._fraction(Fraction(size).limit_denominator(1_000) + Fraction(crc32(f"{name} {self.sample}".encode()) % 997, 10**7))
 
     def _call(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
@@ -291,7 +302,20 @@ class Enclosure:
             return Enclosed((self._of(exponent).ball * (self._of(base).ball.log() if base != E else 1)).exp())
         if is_call(exponent, "ln") and base == E and isinstance(exponent, Call):
             return self._of(exponent.args[0])
-        raise Unproved
+        return self._itself(f"{base} to the", exponent, Call("^", (base, exponent)))
+
+    def _itself(self, name: str, of: Node, node: Node) -> Enclosed:
+        """A function that nothing is known of, as a variable: the same one wherever what it is of is proved to be the same."""
+        same = (at for at, (other, inside) in enumerate(self.seen) if other == name and _identical(inside, of, self.log_base) is True)
+        place = next(same, len(self.seen))
+        if place >= MOST_SEEN:
+            raise Unproved
+        if place == len(self.seen):
+            self.seen.append((name, of))
+        size = Enclosure(self.bits, {}, self.log_base).of(node).ball
+        if not size.imag.is_zero() or not abs(size.real) < 1e30:
+            raise Unproved
+        return self._near(f"number {place}", float(size.real.mid()))
 
     # --- logarithms, angles and other functions -----------------------------------------------------------------------
 
@@ -309,7 +333,7 @@ class Enclosure:
                 raise Unproved
             return Enclosed(type(ball)(ball.real.log()) if ball.imag.is_zero() and ball.real > 0 else ball.log())
         if (primes := logs(node)) is None:
-            raise Unproved
+            return self._itself("ln", node, Call("ln", (node,)))
         parts = [
             self._product([self._fraction(share), self._of(ONE) if prime == 1 else self._variable(str(prime))]) for prime, share in primes
         ]
@@ -340,8 +364,10 @@ class Enclosure:
         if self.sample is None:
             return self._computed(name, self._of(args[0]))
         if name in INVERSE:
-            return self._product([self._fraction(self._angle(name, args[0])), self._variable("pi")])
-        raise Unproved
+            share = self._angle(name, args[0])
+            if share is not None:
+                return self._product([self._fraction(share), self._variable("pi")])
+        return self._itself(name, args[0], node)
 
     def _computed(self, name: str, of: Enclosed) -> Enclosed:
         import flint
@@ -355,13 +381,13 @@ class Enclosure:
             raise Unproved
         return Enclosed(flint.acb(found))
 
-    def _angle(self, name: str, of: Node) -> Fraction:
-        """The part of π that an angle is, as its sine, cosine or tangent proves."""
+    def _angle(self, name: str, of: Node) -> Fraction | None:
+        """The part of π that an angle is, as its sine, cosine or tangent proves; `None` where it is no such."""
         size = Enclosure(self.bits, {}).of(Call(name, (of,))).ball
         if not size.imag.is_zero():
             raise Unproved
         share = Fraction(float(size.real.mid()) / math.pi).limit_denominator(MOST_TURNS)
         angle = Call("*", (Num(abs(share)), PI))
         if _identical(Call(INVERSE[name], (Call("neg", (angle,)) if share < 0 else angle,)), of, self.log_base) is not True:
-            raise Unproved
+            return None
         return share

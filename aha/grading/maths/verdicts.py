@@ -228,6 +228,8 @@ def _irrational(node: Node) -> bool:
 
 def number_claimed(claimed: Claim) -> Value | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
+    if (line := last_line(claimed)) is not None and isinstance(value := number_claimed(Claim(line, marked=True)), Value):
+        return value
     text = claimed.text
     if (value := plain_number(_ended(text))) is not None:
         return value

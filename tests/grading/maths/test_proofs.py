@@ -24,6 +24,7 @@ EQUAL = [
     ("2\\ln(1+\\sqrt2)", "\\ln(3+2\\sqrt2)"),
     ("\\log_2 5", "\\frac{\\ln 5}{\\ln 2}"),
     ("e^3", "e \\cdot e^2"),
+    ("10^{\\frac{\\sqrt{13}-5}{6}}", "10^{-\\frac{5-\\sqrt{13}}{6}}"),
     ("e^{i\\pi/3}", "\\frac12+\\frac{\\sqrt3}{2}i"),
     ("\\frac{1}{\\sqrt2+\\sqrt3+\\sqrt5}", "\\frac{2\\sqrt3+3\\sqrt2-\\sqrt{30}}{12}"),
 ]
