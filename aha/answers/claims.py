@@ -62,10 +62,11 @@ _STYLED = re.compile(
 _BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
 _EDGES = re.compile(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
 _ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
+_IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
 _LABEL = re.compile(
-    r"(?i)\A\s*(?:\\text\w{0,2}\s*\{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}|(?:the )?(?:final )?answer(?:\s+is|\s*[:=]))\s*"
+    rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
 )
-_LABELLED = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is|\s*[:=])\s*(?=[^\s}])")
+_LABELLED = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
 _LONGEST_MATRIX = 2_000
 _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}){1,80})\}\s?[.,]?(?:\$|\\\)|\s?\\\])?\.?\s*\Z"
@@ -234,7 +235,7 @@ def first_line(text: str) -> str:
     text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
-            return text.removeprefix(opening).partition(closing)[0].strip()
+            return f"${text.removeprefix(opening).partition(closing)[0].strip()}$"
     line = _COPULA.sub("", text[: _ends(text)].strip())
     while line.endswith("}") and line.count("}") > line.count("{"):
         line = line[:-1]

@@ -21,6 +21,7 @@ _WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|
 _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
 _BOX_OF_TEXT = re.compile(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
+_BOLD_ENDS = re.compile(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
 _SPACED_UNIT = re.compile(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
@@ -74,6 +75,7 @@ def read(text: str) -> Reading:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
     if _STRUCK.search(text):
         return Reading(text, why="it is crossed out")
+    text = _BOLD_ENDS.sub("", text) if "**" in text else text
     cleaned = _unwrapped(_tidy(in_latex(_unwrapped(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from aha.answers.context import denied_after, denied_before
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import counted
+from aha.answers.numerals import in_digits
 from aha.answers.units import known_unit
 
 LONGEST = 600
@@ -71,6 +72,7 @@ _ADMITS = frozenset(
 _VERB = re.compile(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
 )
+_DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _HAN_ADMITS = re.compile(r"(?:[是为有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"第\s*\Z")
 
@@ -140,6 +142,8 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     begun = max(clauses, default=0)
     if boxed and any(piece.start < begun for piece in pieces):
         return None
+    if begun and _DENIED_HEAD.search(sentence[:begun]):
+        return None
     pieces = [piece for piece in pieces if piece.start >= begun]
     if not pieces:
         return None
@@ -199,6 +203,8 @@ def _with_noun(formula: str, after: str) -> str | None:
     formula = formula.strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
     if not after:
         return formula
+    if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:
+        return None
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
         return formula
     after = _FURTHER.sub("", after)
@@ -231,7 +237,7 @@ def _wordy(span: str) -> bool:
 
 _ATOM = (
     r"(?:\\(?!text)[A-Za-z]+(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})*|\\[$%,!;]|[$€£¥¤]?[0-9][0-9.,]*[0-9]|[0-9.]|["
-    r"(){}\[\]^_|!%°²³√π∞½¼¾¢€£¥¤$])"
+    r"(){}\[\]^_|!%°²³√π∞½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞¢€£¥¤$])"
 )
 _OPERATOR = r"(?:[-+*/=<>≤≥≠≈±×·÷–−~:—]|\\?%)"
 _PLAIN = re.compile(

@@ -292,9 +292,8 @@ class Enclosure:
                 found = self._root(found, raised.denominator, Call("root", (base, Num(Fraction(raised.denominator)))))
             if abs(raised.numerator) * (found.above + found.below + 1) > 4 * MOST_BITS:
                 raise Unproved
-            raw = Enclosed(
-                found.ball ** abs(raised.numerator), *(abs(raised.numerator) * each for each in (found.above, found.below)), found.roots
-            )
+            times = abs(raised.numerator)
+            raw = Enclosed(found.ball**times, times * found.above, times * found.below, found.roots)
             return raw if raised.numerator >= 0 else self._divided(self._fraction(Fraction(1)), raw)
         if base == E and (share := turns(exponent, "i")) is not None:
             return self._sum([self._turned("cos", share), self._product([self._of(Sym("i")), self._turned("sin", share)])])

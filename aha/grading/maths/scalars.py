@@ -129,6 +129,7 @@ def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: 
         or written.places < places
         or written.value == 0
         or _is_decimal(other)
+        or (isinstance(exact, Fraction) and 10**written.places % exact.denominator == 0)
         or isinstance(exact, numbers().mpc)
     ):
         return False

@@ -31,6 +31,11 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
+LONGEST_HEDGE = 60
+_HEDGED = re.compile(
+    r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
+    r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
+)
 _OTHER_SETS = re.compile(r"(?i)[,;]\s*(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)")
 _OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
 _COMPUTED = ("int", "iint", "oint", "sum", "prod", "lim")
@@ -41,12 +46,23 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 
 def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
-    if (line := last_line(claimed)) is not None and _verdict(gold, Claim(line, marked=True), answer, settings):
-        return True
+    if (line := last_line(claimed)) is not None:
+        found = _verdict(gold, Claim(line, marked=True), answer, settings)
+        if found or read(line).node is not None:
+            return found
     return _verdict(gold, claimed, answer, settings)
 
 
+def unsure(claimed: Claim) -> bool:
+    """Whether a claim asks, or says "about" before a whole number: it is not understood to its last character."""
+    text = claimed.text.strip(" \n$*_`)]}")
+    asks = text.endswith("?") and (claimed.boxes > 0 or not claimed.marked)
+    return asks or (len(text) < LONGEST_HEDGE and _HEDGED.fullmatch(text) is not None)
+
+
 def _verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
+    if unsure(claimed):
+        return False
     said = read(claimed.text) if claimed.marked or len(claimed.text) <= LONGEST_FORMULA else Reading(claimed.text)
     if said.node is None and claimed.marked and not claimed.boxes and (end := _FIRST.search(claimed.text)):
         first = read(claimed.text[: end.start()])
@@ -228,8 +244,10 @@ def _irrational(node: Node) -> bool:
 
 def number_claimed(claimed: Claim) -> Value | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
-    if (line := last_line(claimed)) is not None and isinstance(value := number_claimed(Claim(line, marked=True)), Value):
-        return value
+    if (line := last_line(claimed)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), Value):
+        return alone
+    if unsure(claimed):
+        return Wrong("a question or a guess, not a claim")
     text = claimed.text
     if (value := plain_number(_ended(text))) is not None:
         return value
