@@ -15,6 +15,7 @@ from aha.doctor import Doctor, Examination, Signal, Ward, clip, preflight, what_
 from aha.protocols import Continue, Stop
 from aha.rewards import paper
 from aha.stages.rl import Rl
+from aha.stages.summary import summarise
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.types import Abstained, Completion, Finished, Group, Number, Part, Problem, Reference, Score
@@ -132,6 +133,17 @@ def test_a_grader_that_cannot_judge_is_named_with_its_reason() -> None:
     assert signal.words == "The grader cannot judge 2 of 4 (50 %) replies, most often because: accuracy: no box."
     assert found([unjudged(group([RIGHT, WRONG]), "no box"), *[group([RIGHT, WRONG])] * 98])[0] == ("abstained", "warning")
     assert found([unjudged(group([RIGHT, WRONG]), "no box"), *[group([RIGHT, WRONG])] * 99]) == []
+
+
+def test_the_limits_of_the_grader_that_replies_run_into_are_told_one_by_one() -> None:
+    late = group([RIGHT, WRONG])
+    late = replace(late, scores=tuple(replace(score, total=Abstained("not decided within 2 s", "time")) for score in late.scores))
+    signal = only([late, *[group([RIGHT, WRONG])] * 40])
+    assert (signal.kind, signal.severity) == ("abstained", "warning")
+    assert "most often because: not decided within 2 s. Replies run into the grader's limits" in signal.words
+    assert signal.words.endswith("2 of 82 (2 %) are not decided in time.")
+    assert summarise([late, group([RIGHT, WRONG])])["abstained/time"] == 0.5
+    assert "limits" not in only([unjudged(group([RIGHT, WRONG]), "accuracy: no box"), group([RIGHT, WRONG])]).words
 
 
 def test_a_reward_that_never_varies_while_another_does_is_a_warning() -> None:

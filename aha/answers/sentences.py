@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from aha.answers.context import denied_after, denied_before
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.numerals import counted
-from aha.answers.numerals import in_digits
+from aha.answers.numerals import counted, in_digits
 from aha.answers.units import known_unit
 
 LONGEST = 600

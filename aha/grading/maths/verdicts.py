@@ -31,7 +31,7 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
-LONGEST_HEDGE = 60
+LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGED = re.compile(
     r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
     r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
@@ -46,11 +46,25 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 
 def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
+    claimed = by_lines(claimed)
     if (line := last_line(claimed)) is not None:
         found = _verdict(gold, Claim(line, marked=True), answer, settings)
         if found or read(line).node is not None:
             return found
     return _verdict(gold, claimed, answer, settings)
+
+
+def by_lines(claimed: Claim) -> Claim:
+    """A reply of nothing but formulas, one a line, none of them a calculation on the way to the last: it says all of them."""
+    lines = [line.strip() for line in claimed.text.strip().split("\n") if line.strip()]
+    if claimed.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claimed.text or claimed.text.lstrip().startswith(("$$", "\\[")):
+        return claimed
+    found = [read(line) for line in lines]
+    if any(each.node is None or wordy(each.node) for each in found):
+        return claimed
+    if all(each.node and is_call(each.node, "=") and not symbols(each.node) for each in found[:-1]):
+        return claimed
+    return Claim(", ".join(lines), marked=True)
 
 
 def unsure(claimed: Claim) -> bool:
@@ -244,6 +258,7 @@ def _irrational(node: Node) -> bool:
 
 def number_claimed(claimed: Claim) -> Value | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
+    claimed = by_lines(claimed)
     if (line := last_line(claimed)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), Value):
         return alone
     if unsure(claimed):
