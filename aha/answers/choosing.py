@@ -73,6 +73,8 @@ _NEGATED = re.compile(
     r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
     r"|아니|아닙|ありません|では?ない|じゃない"
 )
+_GOES_ON_TO = re.compile(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
+_OF_A_LETTER = re.compile(r"(?<![A-Za-z])[a-z]\s?\([A-Z]\)")
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED = re.compile(
@@ -101,12 +103,12 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
 
     `several`: of a question with several right letters, all that it names, in the order of the alphabet."""
     reader = _reader(tuple(options), count, several)
-    text = reader.opaque(readable(own_part(ending(answer))))
+    text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
     for statement in statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:
-            return letter
-    return reader.unannounced(text)
+            return reader.unrivalled(letter, text)
+    return reader.unrivalled(reader.unannounced(text), text)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,15 @@ class _Reader:
     longest: int
     several: bool
     options: tuple[str, ...] = ()
+
+    def unrivalled(self, letter: str | Wrong, text: str) -> str | Wrong:
+        """The letter, unless the last line goes on to another option's text after "or", "but it is" or a comma."""
+        line = bare(text.rstrip().rpartition("\n")[2]).rstrip(" .$*}_").casefold()
+        for other, option in zip(self.letters, self.options, strict=False):
+            words = option.strip().casefold()
+            if words and other != letter and line.endswith(words) and _GOES_ON_TO.search(line[: -len(words)]):
+                return SEVERAL if isinstance(letter, str) and not self.several else letter
+        return letter
 
     def opaque(self, text: str) -> str:
         """The text without its boxes that are denied or hold something else than a choice: no letter in them is looked at again."""
