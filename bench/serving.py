@@ -193,7 +193,7 @@ def broken(server: Server, model: Callable[[], ServedModel], clients: int, secon
     time.sleep(1.0)
     health = server.health()
     print(f"broken  {counts}, {len(kept)} whole, {health['running']} still running, {health['steps']} steps", flush=True)
-    wrong = [number for number, text in sorted(kept.items()) if text != spoken(model(), mixed(number, tokens))]
+    wrong = different(model(), {number: (mixed(number, tokens), text) for number, text in sorted(kept.items())}, clients)
     print(f"broken  {len(wrong)} of {len(kept)} are not the reply that the engine gives the request alone {wrong[:10]}", flush=True)
     return not wrong and not counts["lost"] and not health["running"]
 
@@ -255,9 +255,20 @@ def alone(model: ServedModel, rows: list[RowRequest], together: int) -> list[tup
     return [found[number] for number in numbers]
 
 
+def different(model: ServedModel, replies: dict[int, tuple[dict[str, Any], str]], together: int) -> list[int]:
+    """The numbers of the replies that the engine does not give without a server: asked in batches, and those that differ alone as well."""
+    rows = [RowRequest(prompt_of(model, body), body["seed"], settings_of(model, body)) for body, _ in replies.values()]
+    said = dict(zip(replies, (words_of(model, tokens) for tokens in alone(model, rows, together)), strict=True))
+    return [number for number, (body, text) in replies.items() if text != said[number] and text != spoken(model, body)]
+
+
 def spoken(model: ServedModel, body: dict[str, Any]) -> str:
     """What the engine says to a request, with nobody else in the batch."""
     (tokens,) = alone(model, [RowRequest(prompt_of(model, body), body["seed"], settings_of(model, body))], 1)
+    return words_of(model, tokens)
+
+
+def words_of(model: ServedModel, tokens: tuple[int, ...]) -> str:
     reader = ReplyReader(model.tokenizer, silent=frozenset(model.tokenizer.stop))
     reader.take_all(tokens)
     return f"{reader.thought or ''}|{reader.texts['said']}"
