@@ -16,6 +16,7 @@ from aha.types import Abstained, Choice, Grade, Language, Number, Problem, Refer
 
 Fields = Mapping[str, Any]
 LONGEST_VOTE = 500
+STRICT_MEASURES = ("strict", "protocol_alone", "strict_alone")  # right by the strict reader; by one of the two readers only
 PAPER_SAMPLING = Sampling(0.6, 0.95, 32_768)  # paper §3
 
 
@@ -176,15 +177,18 @@ def by_rule(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 
 
 def by_chain(chain: Callable[[str], str | None]) -> GradeReply:
-    """Return a grader of choices that reads the letter as the benchmark's own script does; no letter is wrong, never a guess."""
+    """Return a grader of choices that reads the letter as the benchmark's own script does; no letter is wrong, never a guess. Beside it
+    stands what the strict reader of rewards says."""
 
     def grade_choice(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
         letter = chain(reply.answer or "")
         assert isinstance(example.reference, Choice)
-        if letter is None:
-            return ReplyGrade(Wrong("no letter could be read"), None)
         right = letter == example.reference.letter
-        return ReplyGrade(Right() if right else Wrong(f"chooses {letter}, not {example.reference.letter}"), letter)
+        strict = isinstance(grade(example.reference, reply.answer), Right)
+        beside = dict(zip(STRICT_MEASURES, map(float, (strict, right and not strict, strict and not right)), strict=True))
+        if letter is None:
+            return ReplyGrade(Wrong("no letter could be read"), None, beside)
+        return ReplyGrade(Right() if right else Wrong(f"chooses {letter}, not {example.reference.letter}"), letter, beside)
 
     return grade_choice
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aha.errors import BadInput
-from aha.evals.benchmark import Benchmark
+from aha.evals.benchmark import STRICT_MEASURES, Benchmark
 from aha.evals.intervals import RESAMPLES, Interval, Z, mean_interval, pass_at_k
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, sample_set
 from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, votes_by_value, weighs_as_it_is, weighted_vote
@@ -249,12 +249,18 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _measures(samples: Sequence[GradedSample], seed: int) -> Iterator[tuple[str, Interval]]:
-    """Yield the mean of each measure of the benchmark's own. One that counts instructions is over instructions."""
-    for name in dict.fromkeys(name for sample in samples for name in sample.measures if name != "instructions"):
+    """Yield the mean of each measure of the benchmark's own. One that counts instructions is over instructions. The strict reader stands
+    beside a benchmark's own only where the two differ, and is over all samples."""
+    names = dict.fromkeys(name for sample in samples for name in sample.measures if name != "instructions")
+    agree = not any(sample.measures.get(name) for sample in samples for name in STRICT_MEASURES[1:])
+    for name in [each for each in names if each not in STRICT_MEASURES or not agree]:
         values: dict[str, list[float]] = {}
         weights: dict[str, list[float]] = {}
         for sample in samples:
-            if name in sample.measures:
+            if name in STRICT_MEASURES:
+                values.setdefault(sample.problem, []).append(sample.measures.get(name, 0.0))
+                weights.setdefault(sample.problem, []).append(1.0)
+            elif name in sample.measures:
                 weight = sample.measures.get("instructions", 1.0) if name.startswith("instruction_") else 1.0
                 values.setdefault(sample.problem, []).append(sample.measures[name] * weight)
                 weights.setdefault(sample.problem, []).append(weight)

@@ -12,7 +12,7 @@ from aha.evals.benchmarks import benchmark
 from aha.evals.result import result_of
 from aha.evals.samples import GradedSample, grade_sample
 from aha.template import R1Zero
-from aha.types import Number, Open, Reply
+from aha.types import Choice, Number, Open, Reply
 
 IFEVAL, AIME = benchmark("ifeval"), benchmark("aime_2024")
 ABOUT = {"kinds": ["punctuation:no_comma", "startend:quotation"], "settings": [{}, {}]}
@@ -66,3 +66,16 @@ def test_instructions_and_not_replies_are_counted_and_have_an_interval() -> None
     assert result["instruction_strict"] == pytest.approx(2 / 3)
     low, high = result["intervals"]["instruction_strict"]
     assert 0.0 <= low < 2 / 3 < high <= 1.0
+
+
+def test_the_strict_reader_stands_beside_a_benchmarks_own_rule_where_they_differ() -> None:
+    gpqa = benchmark("gpqa_diamond")
+    asked = BenchmarkExample("q", "Which?", "en", Choice("B", ("red", "green", "blue", "grey")), options=4)
+
+    def told(*replies: str) -> dict[str, float]:
+        samples = [grade_sample(gpqa, asked, Reply(text, None, text, 9, "stop"), number) for number, text in enumerate(replies)]
+        return {name: measure.value for name, measure in result_of(samples, gpqa).measures.items()}
+
+    apart = told("Answer: B", "Answer: B. Actually, it's D.", "I choose B.", "Answer: A")
+    assert apart == {"strict": 0.5, "protocol_alone": 0.25, "strict_alone": 0.25}
+    assert told("Answer: B", "Answer: A") == {}

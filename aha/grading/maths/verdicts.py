@@ -46,7 +46,8 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 
 def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
-    claimed = by_lines(claimed)
+    if gold.node is not None and (every := by_lines(claimed)) is not None:
+        return _compared(gold, every, settings)
     if (line := last_line(claimed)) is not None:
         found = _verdict(gold, Claim(line, marked=True), answer, settings)
         if found or read(line).node is not None:
@@ -54,17 +55,15 @@ def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> b
     return _verdict(gold, claimed, answer, settings)
 
 
-def by_lines(claimed: Claim) -> Claim:
-    """A reply of nothing but formulas, one a line, none of them a calculation on the way to the last: it says all of them."""
+def by_lines(claimed: Claim) -> Node | None:
+    """A reply of nothing but formulas, one a line, none of them a calculation on the way to the last, as the list of them; else `None`."""
     lines = [line.strip() for line in claimed.text.strip().split("\n") if line.strip()]
     if claimed.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claimed.text or claimed.text.lstrip().startswith(("$$", "\\[")):
-        return claimed
-    found = [read(line) for line in lines]
-    if any(each.node is None or wordy(each.node) for each in found):
-        return claimed
-    if all(each.node and is_call(each.node, "=") and not symbols(each.node) for each in found[:-1]):
-        return claimed
-    return Claim(", ".join(lines), marked=True)
+        return None
+    found = [each for each in (read(line).node for line in lines) if each is not None]
+    if len(found) < len(lines) or any(map(wordy, found)) or all(is_call(each, "=") and not symbols(each) for each in found[:-1]):
+        return None
+    return Call("list", tuple(found))
 
 
 def unsure(claimed: Claim) -> bool:
@@ -258,7 +257,8 @@ def _irrational(node: Node) -> bool:
 
 def number_claimed(claimed: Claim) -> Value | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
-    claimed = by_lines(claimed)
+    if by_lines(claimed) is not None:
+        return Wrong("several different numbers")
     if (line := last_line(claimed)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), Value):
         return alone
     if unsure(claimed):
