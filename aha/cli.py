@@ -54,9 +54,9 @@ class TopParser(Parser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Return the exit code; the guide says what each means."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if closed := closed_streams():
+    if closed_names := closed_streams():
         with suppress(OSError):
-            print(f"aha: {closed}", file=sys.stderr, flush=True)
+            print(f"aha: {closed_names}", file=sys.stderr, flush=True)
         return DiskTrouble.exit_code
     name_hosts(words)
     with guarded_output(words):
@@ -108,12 +108,12 @@ def run_command(words: list[str], terminal: Terminal) -> int:
     if not name.startswith("-") and name not in COMMANDS:
         raise BadInput(f"{name}: there is no such command; there are {', '.join(COMMANDS)}{nearest(name, list(COMMANDS))}")
     if name in COMMANDS:
-        words = COMMANDS[name].join_dashed(words)
+        words = COMMANDS[name].join_dash_options(words)
     parser = build_parser()
     try:
         arguments, rest = parser.parse_known_args(words or ["--help"])
-    except SystemExit as help_printed:  # --help and --version
-        return int(help_printed.code or 0)
+    except SystemExit as exit_:  # --help and --version
+        return int(exit_.code or 0)
     if arguments.command is None:
         raise BadInput(f"name a command: {', '.join(COMMANDS)}")
     arguments.argv, arguments.parser = ("aha", *words), parser

@@ -37,12 +37,12 @@ def decode(data: object, hint: Any) -> Any:
     return codec(hint).decode(data)
 
 
-def check_fields(data: Any, hints: Mapping[str, Any], needed: Collection[str] = ()) -> dict[str, Any]:
+def check_fields(data: Any, hints: Mapping[str, Any], required: Collection[str] = ()) -> dict[str, Any]:
     """An object of which only some fields have a known type, those decoded. BadInput names the field that is missing or of another type."""
     if not isinstance(data, dict):
         raise _wrong(data, "an object")
-    if missing := [name for name in needed if name not in data]:
-        raise BadInput(f"it has no {missing[0]}")
+    if absent := [name for name in required if name not in data]:
+        raise BadInput(f"it has no {absent[0]}")
     return {**data, **{name: _at(name, codec(hint).decode, data[name]) for name, hint in hints.items() if name in data}}
 
 
@@ -53,50 +53,50 @@ def codec(hint: Any) -> Codec:
     if origin is Annotated:
         return _within(args)
     if hint is Any:
-        return _checked(lambda value: True, "anything")
+        return _codec_if(lambda value: True, "anything")
     if hint is float:
         return Codec(_encode_float, _decode_float, _is_float, lambda data: _is_float(data) or str(data) in NOT_FINITE)
     if hint in SCALARS:
         return _scalar(SCALARS[hint])
     if origin is Literal:
-        return _checked(lambda value: value in args, f"one of {', '.join(map(str, args))}")
+        return _codec_if(lambda value: value in args, f"one of {', '.join(map(str, args))}")
     if origin in (Union, types.UnionType):
         return _union(args)
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return _sequence(args[0], tuple)
     if origin is tuple and args:
-        return _fixed(args)
+        return _fixed_tuple(args)
     if origin in (list, Sequence):
         return _sequence(args[0], list)
     if origin in (dict, Mapping):
-        return _mapping(args[1])
+        return _mapping_codec(args[1])
     if dataclasses.is_dataclass(hint):
         return _dataclass(hint)
     raise TypeError(f"{hint}: no JSON form is known for it")
 
 
-def _wrong(data: object, wanted: str) -> BadInput:
-    return BadInput(f"{str(data)[:60]!r} where {wanted} should stand")
+def _wrong(data: object, expectation: str) -> BadInput:
+    return BadInput(f"{str(data)[:60]!r} where {expectation} should stand")
 
 
 def _scalar(kind: type) -> Codec:
-    return _checked(lambda value: type(value) is kind, f"a value of type {kind.__name__}")
+    return _codec_if(lambda value: type(value) is kind, f"a value of type {kind.__name__}")
 
 
-def _checked(good: Callable[[Any], bool], wanted: str) -> Codec:
-    def same(value: Any) -> Any:
+def _codec_if(good: Callable[[Any], bool], expectation: str) -> Codec:
+    def check(value: Any) -> Any:
         if not good(value):
-            raise _wrong(value, wanted)
+            raise _wrong(value, expectation)
         return value
 
-    return Codec(same, same, good, good)
+    return Codec(check, check, good, good)
 
 
 def _within(args: tuple[Any, ...]) -> Codec:
     """A whole number of a range that stands beside its type."""
     of, numbers = args
     assert of is int and isinstance(numbers, range), f"{args}: no JSON form is known for it"
-    return _checked(lambda value: type(value) is int and value in numbers, f"a whole number from {numbers[0]} on")
+    return _codec_if(lambda value: type(value) is int and value in numbers, f"a whole number from {numbers[0]} on")
 
 
 def _is_float(value: object) -> bool:
@@ -105,7 +105,7 @@ def _is_float(value: object) -> bool:
 
 def _encode_float(value: Any) -> float | str:
     number = float(value)
-    return number if math.isfinite(number) else next(name for name, other in NOT_FINITE.items() if repr(other) == repr(number))
+    return number if math.isfinite(number) else next(name for name, constant in NOT_FINITE.items() if repr(constant) == repr(number))
 
 
 def _decode_float(data: Any) -> float:
@@ -132,7 +132,7 @@ def _sequence(hint: Any, kind: type) -> Codec:
     )
 
 
-def _fixed(hints: tuple[Any, ...]) -> Codec:
+def _fixed_tuple(hints: tuple[Any, ...]) -> Codec:
     """A tuple of so many values, each of its own kind."""
     items = [codec(hint) for hint in hints]
 
@@ -149,7 +149,7 @@ def _fixed(hints: tuple[Any, ...]) -> Codec:
     )
 
 
-def _mapping(hint: Any) -> Codec:
+def _mapping_codec(hint: Any) -> Codec:
     item = codec(hint)
 
     def read(data: Any) -> Any:
@@ -168,18 +168,18 @@ def _mapping(hint: Any) -> Codec:
 def _dataclass(cls: Any, tag: str | None = None) -> Codec:
     hints = get_type_hints(cls, include_extras=True)
     parts = {field.name: codec(hints[field.name]) for field in dataclasses.fields(cls)}
-    needed = {field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING}
-    tagged = {"type": tag} if tag else {}
+    required = {field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING}
+    tag_field = {"type": tag} if tag else {}
 
     def write(value: Any) -> dict[str, Any]:
-        return {**tagged, **{name: part.encode(getattr(value, name)) for name, part in parts.items()}}
+        return {**tag_field, **{name: part.encode(getattr(value, name)) for name, part in parts.items()}}
 
     def read(data: Any) -> Any:
-        given = data.keys() - tagged.keys() if isinstance(data, dict) else None
-        if given is None or given - parts.keys() or needed - given:
+        names = data.keys() - tag_field.keys() if isinstance(data, dict) else None
+        if names is None or names - parts.keys() or required - names:
             raise _wrong(data, f"an object with the fields of {cls.__name__} ({', '.join(parts)})")
         try:
-            return cls(**{name: _at(name, parts[name].decode, data[name]) for name in parts if name in given})
+            return cls(**{name: _at(name, parts[name].decode, data[name]) for name in parts if name in names})
         except ValueError as error:
             raise BadInput(str(error)) from None
 
@@ -199,18 +199,18 @@ def _name(hint: Any) -> str:
 
 def _union(hints: tuple[Any, ...]) -> Codec:
     members = [_dataclass(hint, _name(hint)) if dataclasses.is_dataclass(hint) else codec(hint) for hint in hints]
-    wanted = " or ".join(map(_name, hints))
+    expectation = " or ".join(map(_name, hints))
 
     def write(value: Any) -> Any:
         for member in members:
             if member.made(value):
                 return member.encode(value)
-        raise _wrong(value, wanted)
+        raise _wrong(value, expectation)
 
     def read(data: Any) -> Any:
         for member in members:
             if member.fits(data):
                 return member.decode(data)
-        raise _wrong(data, wanted)
+        raise _wrong(data, expectation)
 
     return Codec(write, read, lambda value: any(m.made(value) for m in members), lambda data: any(m.fits(data) for m in members))

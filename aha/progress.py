@@ -31,10 +31,10 @@ Metrics = Mapping[str, float]
 
 def sparkline(values: Sequence[float], width: int = CURVE) -> str:
     """The last values as bars from their lowest to their highest; one that is no number leaves a gap."""
-    shown = values[-width:]
-    known = [value for value in shown if math.isfinite(value)]
-    low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    return "".join(_bar(value, low, high) for value in shown)
+    recent = values[-width:]
+    finite = [value for value in recent if math.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    return "".join(_bar(value, low, high) for value in recent)
 
 
 def _bar(value: float, low: float, high: float) -> str:
@@ -53,19 +53,19 @@ def span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def time_left(seconds: Sequence[float], left: int) -> float | None:
+def time_left(seconds: Sequence[float], remaining: int) -> float | None:
     """What the rollouts left will take, judged by the most recent ones; None before the first."""
     recent = seconds[-RECENT:]
-    return sum(recent) / len(recent) * left if recent else None
+    return sum(recent) / len(recent) * remaining if recent else None
 
 
-def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, left: float | None) -> str:
+def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, seconds_left: float | None) -> str:
     """A rollout, or a step of imitation, in one line."""
     kind = "step" if "epoch" in metrics else "rollout"
     place = f"{kind} {number + 1}/{of}" if of else f"{kind} {number + 1}"
-    said = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
+    figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
-    return " · ".join([place, *said, *speed, *([f"{span(left)} left"] if left is not None else [])])
+    return " · ".join([place, *figures, *speed, *([f"{span(seconds_left)} left"] if seconds_left is not None else [])])
 
 
 def _headline(metrics: Metrics) -> dict[str, float]:
@@ -86,7 +86,7 @@ class Lines(Observer):
         self.out, self.rollouts = out, rollouts
         self._seconds: list[float] = []
 
-    def beat(self, what: str) -> None:
+    def beat(self, activity: str) -> None:
         """Too small for a line."""
 
     def say(self, text: str) -> None:
@@ -94,8 +94,8 @@ class Lines(Observer):
 
     def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
         self._seconds.append(timings.get("seconds", 0.0))
-        left = time_left(self._seconds, self.rollouts - number - 1) if self.rollouts else None
-        self.say(line(number, self.rollouts, metrics, timings, left))
+        seconds_left = time_left(self._seconds, self.rollouts - number - 1) if self.rollouts else None
+        self.say(line(number, self.rollouts, metrics, timings, seconds_left))
         return Continue()
 
     def __enter__(self) -> Lines:
@@ -142,8 +142,8 @@ class Panelled(Lines):
         self.timings: Metrics = {}
         self._live = Live(get_renderable=self.panel, console=console, refresh_per_second=4, transient=False)
 
-    def beat(self, what: str) -> None:
-        self.doing = what
+    def beat(self, activity: str) -> None:
+        self.doing = activity
 
     def say(self, text: str) -> None:
         self._live.console.print(Text(plain(text)))
@@ -165,13 +165,13 @@ class Panelled(Lines):
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(ratio=1)
         grid.add_column(justify="right")
-        left = time_left(self._seconds, (self.rollouts or 0) - self.done)
+        seconds_left = time_left(self._seconds, (self.rollouts or 0) - self.done)
         words = [
             f"rollout {self.done}/{self.rollouts}" if self.rollouts else f"rollout {self.done}",
             f"{span(self.clock() - self.began)} so far",
         ]
-        if self.rollouts and left is not None:
-            words.append(f"{span(left)} left")
+        if self.rollouts and seconds_left is not None:
+            words.append(f"{span(seconds_left)} left")
         grid.add_row(ProgressBar(total=self.rollouts or 1, completed=self.done if self.rollouts else 0), Text(" · ".join(words)))
         return grid
 

@@ -63,20 +63,20 @@ def plain(value: object) -> object:
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     """One line for each path whose value differs, `path: before -> after`."""
     paths = [*before, *(path for path in after if path not in before)]
-    return [f"{path}: {_said(before, path)} -> {_said(after, path)}" for path in paths if not _same(before, after, path)]
+    return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
 
 
-def nearest(name: str, known: Iterator[str] | list[str]) -> str:
+def nearest(name: str, names: Iterator[str] | list[str]) -> str:
     """`; did you mean a or b?`, or nothing where no name is near."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
-def _same(before: Mapping[str, object], after: Mapping[str, object], path: str) -> bool:
+def _is_equal(before: Mapping[str, object], after: Mapping[str, object], path: str) -> bool:
     return path in before and path in after and before[path] == after[path]
 
 
-def _said(values: Mapping[str, object], path: str) -> str:
+def _display(values: Mapping[str, object], path: str) -> str:
     return repr(values[path]) if path in values else "nothing"
 
 
@@ -101,14 +101,14 @@ def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]
             yield from ((_key(index, child), child, _element(annotation, index) or type(child)) for index, child in enumerate(node))
         case _:
             hints = _hints(type(node))
-            if only := _wrapped(node):
+            if only := _wrap(node):
                 yield from _children(getattr(node, only), hints[only])
                 return
             fields = dataclasses.fields(typing.cast(Any, node))
             yield from ((field.name, getattr(node, field.name), hints[field.name]) for field in fields if field.init)
 
 
-def _wrapped(node: object) -> str:
+def _wrap(node: object) -> str:
     """The one field of a value that only wraps a tuple of values: its elements are addressed as if they were the value's own."""
     fields = dataclasses.fields(typing.cast(Any, node))
     value = getattr(node, fields[0].name) if len(fields) == 1 else None
@@ -159,33 +159,33 @@ def override(tree: Tree, changes: Iterable[tuple[str, object]], main: str = "") 
     later = []
     for path, value in changes:
         if _is_kind(tree, path):
-            tree = _changed(tree, [(path, value)], main)
+            tree = _change(tree, [(path, value)], main)
         else:
             later.append((path, value))
-    return _changed(tree, later, main)
+    return _change(tree, later, main)
 
 
 def _is_kind(tree: object, path: str) -> bool:
     """Whether the path says which kind of value a field holds. What is no path is no kind yet; the kinds may bring it."""
-    found = [leaf for full, leaf in leaves(tree).items() if _fits(full, path)]
-    return any(map(_holds_kinds, found))
+    matches = [leaf for full, leaf in leaves(tree).items() if _fits(full, path)]
+    return any(map(_holds_kinds, matches))
 
 
 def _holds_kinds(leaf: Leaf) -> bool:
     return isinstance(leaf.value, type) or any(dataclasses.is_dataclass(member) for member in _members(leaf.annotation))
 
 
-def _changed(tree: Tree, changes: Iterable[tuple[str, object]], main: str) -> Tree:
-    known, parsed = leaves(tree), {}
+def _change(tree: Tree, changes: Iterable[tuple[str, object]], main: str) -> Tree:
+    leaves_by_path, values = leaves(tree), {}
     for path, value in changes:
         full = resolve(tree, path, main)
-        if value != plain(known[full].value):
-            parsed[full] = _Change(f"--{full} {value}", _read(full, known[full], value))
-    return typing.cast(Tree, _rebuilt(tree, type(tree), parsed)) if parsed else tree
+        if value != plain(leaves_by_path[full].value):
+            values[full] = _Change(f"--{full} {value}", _read(full, leaves_by_path[full], value))
+    return typing.cast(Tree, _rebuilt(tree, type(tree), values)) if values else tree
 
 
 def _read(path: str, leaf: Leaf, value: object) -> object:
-    return parse(path, leaf, value) if isinstance(value, str) else checked(path, leaf.annotation, value, repr(value))
+    return parse(path, leaf, value) if isinstance(value, str) else check_value(path, leaf.annotation, value, repr(value))
 
 
 def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> object:
@@ -202,7 +202,7 @@ def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> o
             return {**node, **new}
         case tuple():
             return _elements(node, new)
-    if only := _wrapped(node):
+    if only := _wrap(node):
         new = {only: _elements(getattr(node, only), new)}
     try:
         return dataclasses.replace(typing.cast(Any, node), **new)
@@ -216,15 +216,15 @@ def _elements(values: tuple[object, ...], new: Mapping[str, object]) -> tuple[ob
 
 def resolve(tree: object, path: str, main: str = "") -> str:
     """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest, or `main` has it."""
-    known = list(leaves(tree))
-    found = [full for full in known if _plainly(full) == _plainly(path)] or [full for full in known if _fits(full, path)]
-    found = [full for full in found if full.partition(".")[0] == main] or found
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadInput(f"--{path}: {len(found)} stages have it; say which: {' or '.join(f'--{full}' for full in found)}")
-    short = [full.partition(".")[2] or full for full in known]
-    raise BadInput(f"--{path}: there is no such setting{nearest(f'--{path}', [f'--{name}' for name in dict.fromkeys([*short, *known])])}")
+    paths = list(leaves(tree))
+    matches = [full for full in paths if _plainly(full) == _plainly(path)] or [full for full in paths if _fits(full, path)]
+    matches = [full for full in matches if full.partition(".")[0] == main] or matches
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise BadInput(f"--{path}: {len(matches)} stages have it; say which: {' or '.join(f'--{full}' for full in matches)}")
+    short = [full.partition(".")[2] or full for full in paths]
+    raise BadInput(f"--{path}: there is no such setting{nearest(f'--{path}', [f'--{name}' for name in dict.fromkeys([*short, *paths])])}")
 
 
 def _fits(full: str, path: str) -> bool:
@@ -237,19 +237,19 @@ def _plainly(path: str) -> str:
 
 def parse(path: str, leaf: Leaf, text: str) -> object:
     """A leaf's new value from what a person typed."""
-    allowed = _members(leaf.annotation)
-    if type(None) in allowed and text.lower() in NONE:
+    members = _members(leaf.annotation)
+    if type(None) in members and text.lower() in NONE:
         return None
     if _holds_kinds(leaf):
-        return _chosen(path, leaf, text)
-    given: object = text
-    if any(get_origin(member) is tuple for member in allowed):
+        return _choose_kind(path, leaf, text)
+    value: object = text
+    if any(get_origin(member) is tuple for member in members):
         pieces = [piece.strip() for piece in text.strip("()[] ").split(",") if piece.strip()]
-        given = [piece.split(":") for piece in pieces] if get_origin(_element(leaf.annotation)) is tuple else pieces
-    return checked(path, leaf.annotation, given, text)
+        value = [piece.split(":") for piece in pieces] if get_origin(_element(leaf.annotation)) is tuple else pieces
+    return check_value(path, leaf.annotation, value, text)
 
 
-def checked(path: str, annotation: Any, given: object, text: str) -> object:
+def check_value(path: str, annotation: Any, given: object, text: str) -> object:
     """A leaf's value as its field holds it. BadInput, with the `text` that a person sees, for what the field does not take."""
     if annotation is Any or get_origin(annotation) is Callable:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
@@ -264,18 +264,18 @@ def checked(path: str, annotation: Any, given: object, text: str) -> object:
     return value
 
 
-def _chosen(path: str, leaf: Leaf, text: str) -> object:
+def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
     """The value, with its own defaults, of the kind that is named."""
     kinds = {kind.__name__: kind for kind in _members(leaf.annotation) if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
     if not kinds:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     name = text.replace("-", "").replace("_", "").lower()
     field = path.rpartition(".")[2].replace("_", "").lower()
-    named = [kind for known, kind in kinds.items() if known.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
-    if not named:
+    matches = [kind for known, kind in kinds.items() if known.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
+    if not matches:
         raise BadInput(f"--{path} {text}: it takes one of {', '.join(kinds)}")
     try:
-        return named[0]()
+        return matches[0]()
     except TypeError:
         raise BadInput(f"--{path} {text}: it has settings without a default; write it in a recipe file of your own") from None
 

@@ -39,14 +39,14 @@ _NOT_PROSE = re.compile(
 )
 
 # Somebody else's words: between quotation marks in one line, and not long enough to think in. Apostrophes are none, and inches neither.
-_QUOTED = re.compile(
+_QUOTATION = re.compile(
     r"""“[^“”\n]{1,200}”|「[^「」\n]{1,200}」|『[^『』\n]{1,200}』|«[^«»\n]{1,200}»|(?<![A-Za-z0-9])"(?=\S)[^"\n]{0,199}[^"\s]"(?![A-Za-z0-9])"""
 )
 
 _HAN = "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _LATIN = "[A-Za-z\u00c0-\u024f]"
-_LISTED = "|".join(sorted({*REFLECTION_ZH, *_FREQUENT_ZH.split()}, key=lambda word: (-len(word), word)))
-_ZH_WORD = re.compile(rf"{_LISTED}|{_HAN}(?:(?!{_LISTED}){_HAN})?")
+_CHINESE_WORDS = "|".join(sorted({*REFLECTION_ZH, *_FREQUENT_ZH.split()}, key=lambda word: (-len(word), word)))
+_ZH_WORD = re.compile(rf"{_CHINESE_WORDS}|{_HAN}(?:(?!{_CHINESE_WORDS}){_HAN})?")
 _EN_WORD = re.compile(rf"(?<![\w']){_LATIN}+(?:['’-]{_LATIN}+)*|(?<={_HAN}){_LATIN}+")
 _OTHER_WORD = re.compile(rf"(?:(?!{_HAN}|{_LATIN})[^\W\d_])+")
 _LONE_WORDS = frozenset("aAI")  # any other single letter is a variable
@@ -75,14 +75,14 @@ def count_words(text: str) -> Words:
     """The words of the text's prose by language; numbers, symbols and single letters (variables) are none. Quotes count where there is
     nothing else."""
     plain = prose(text)
-    own = _count(_QUOTED.sub(lambda match: " " * len(match[0]), plain))
-    return own if own.all else _count(plain)
+    counts = _count(_QUOTATION.sub(lambda match: " " * len(match[0]), plain))
+    return counts if counts.all else _count(plain)
 
 
 def _count(plain: str) -> Words:
     latin = sum(len(word) > 1 or word in _LONE_WORDS for word in _EN_WORD.findall(plain))
-    other = sum(len(word) > 1 for word in _OTHER_WORD.findall(plain))
-    return Words(latin, len(_ZH_WORD.findall(plain)), other)
+    other_words = sum(len(word) > 1 for word in _OTHER_WORD.findall(plain))
+    return Words(latin, len(_ZH_WORD.findall(plain)), other_words)
 
 
 def language_share(text: str, language: Language) -> float:
@@ -125,21 +125,21 @@ _PIECE = re.compile(rf"{_HAN}|\d+|(?:(?!{_HAN})[^\W\d_])+|[^\w\s]|_")
 
 def pieces(text: str, symbols: bool = True) -> list[str]:
     """Words, whole numbers, single Chinese characters and, unless `symbols` is false, each other sign; case and width do not count."""
-    found = _PIECE.findall(unicodedata.normalize("NFKC", text).casefold())
-    return found if symbols else [piece for piece in found if piece[0].isalnum()]
+    pieces = _PIECE.findall(unicodedata.normalize("NFKC", text).casefold())
+    return pieces if symbols else [piece for piece in pieces if piece[0].isalnum()]
 
 
-def ngrams(found: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+def ngrams(pieces: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     """Every run of pieces that comes to `n` words, two Chinese characters counting as one word."""
-    sizes = [1 if re.match(_HAN, piece) else 2 for piece in found]
+    sizes = [1 if re.match(_HAN, piece) else 2 for piece in pieces]
     end = size = 0
-    for start in range(len(found)):
-        while end < len(found) and size < 2 * n:
+    for start in range(len(pieces)):
+        while end < len(pieces) and size < 2 * n:
             size += sizes[end]
             end += 1
         if size < 2 * n:
             return
-        yield tuple(found[start:end])
+        yield tuple(pieces[start:end])
         size -= sizes[start]
 
 

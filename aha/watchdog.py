@@ -36,8 +36,8 @@ class Watchdog(Observer):
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
-    def beat(self, what: str) -> None:
-        self.doing = what
+    def beat(self, activity: str) -> None:
+        self.doing = activity
         self._beats += 1
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
@@ -53,10 +53,10 @@ class Watchdog(Observer):
         self._thread.join(timeout=1.0)
 
     def _watch(self) -> None:
-        seen, quiet = self._beats, 0
+        beats_before, quiet = self._beats, 0
         while not self._over.wait(min(self.limit_s / CHECKS, FOREVER_S)):
-            quiet = quiet + 1 if self._beats == seen else 0
-            seen = self._beats
+            quiet = quiet + 1 if self._beats == beats_before else 0
+            beats_before = self._beats
             if quiet >= CHECKS:
                 self._end()
 

@@ -35,7 +35,7 @@ def drawing(logits: torch.Tensor, sampling: Sampling) -> Callable[[], object]:
     """One token a row."""
     rows = len(logits)
     seeds, places = torch.arange(rows), torch.zeros(rows, dtype=torch.long)
-    return lambda: draw(logits, seeds, places, DrawSettings.same(sampling, rows))
+    return lambda: draw(logits, seeds, places, DrawSettings.repeat(sampling, rows))
 
 
 def main() -> None:

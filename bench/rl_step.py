@@ -24,7 +24,7 @@ import torch
 from aha.backends.laptop import Laptop, write_fresh
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Compute, Continue, Sampling
-from aha.rewards import Rewards, Weighted
+from aha.rewards import RewardPart, Rewards
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
 from aha.tasks import vocabulary
@@ -97,7 +97,7 @@ def ours(work: Work) -> list[Spent]:
         model=work.model,
         problems=CountdownProblems(),
         template=Short(),
-        rewards=Rewards((Weighted("even", reward),)),
+        rewards=Rewards((RewardPart("even", reward),)),
         loss=Grpo(kl=0.001, aggregation="seq-mean", dual_clip=None),
         sampling=Sampling(max_tokens=work.tokens),
         optim=Adam(lr=RATE),

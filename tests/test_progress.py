@@ -37,8 +37,8 @@ def test_a_span_of_time_in_words(seconds: float, words: str) -> None:
 
 
 def test_the_time_left_is_judged_by_the_last_five_rollouts() -> None:
-    assert time_left([100, 2, 2, 2, 2, 2], left=10) == 20
-    assert time_left([], left=10) is None
+    assert time_left([100, 2, 2, 2, 2, 2], remaining=10) == 20
+    assert time_left([], remaining=10) is None
 
 
 def test_a_rollout_in_one_line() -> None:

@@ -34,7 +34,7 @@ GSM8K = DATA / "math/gsm8k/train.jsonl"
 RECIPE = '''
 from dataclasses import dataclass, replace
 from aha.recipes import r1_zero
-from aha.rewards import Rewards, Weighted
+from aha.rewards import Rewards, RewardPart
 from aha.template import Instruct
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Even:
 
 def recipe():
     base = r1_zero()
-    rl = replace(base.stages[0][1], rewards=Rewards((Weighted("even", Even()),)))
+    rl = replace(base.stages[0][1], rewards=Rewards((RewardPart("even", Even()),)))
     return replace(base, name="even", stages=(("rl", rl),))
 '''
-INSTRUCT = RECIPE.replace('(Weighted("even", Even()),))', '(Weighted("even", Even()),)), template=Instruct(prefilled=True)')
+INSTRUCT = RECIPE.replace('(RewardPart("even", Even()),))', '(RewardPart("even", Even()),)), template=Instruct(prefilled=True)')
 SMALL = ("--questions", "4", "--samples", "4", "--minibatches", "2", "--compute.threads", "1", "--no-preflight")
 TWO_ROLLOUTS = (*SMALL, "--steps", "4", "--sampling.max_tokens", "16", "--optim.lr", "0.003")
 

@@ -38,7 +38,7 @@ class Long:
 
 
 @dataclass(frozen=True)
-class Weighted:
+class RewardPart:
     name: str
     reward: Callable[[str], float] = judge
     weight: float = 1.0
@@ -46,14 +46,14 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Rewards:
-    parts: tuple[Weighted, ...]
+    parts: tuple[RewardPart, ...]
 
 
 @dataclass(frozen=True)
 class Learn:
     loss: Loss = Loss()
     template: Short | Long = Short()
-    rewards: Rewards = Rewards((Weighted("accuracy"), Weighted("format")))
+    rewards: Rewards = Rewards((RewardPart("accuracy"), RewardPart("format")))
     betas: tuple[float, float] = (0.9, 0.95)
     samples: int = 8
     mask: bool = False

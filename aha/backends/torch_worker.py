@@ -34,7 +34,7 @@ class TorchWorker:
     def enter(self, rows: Sequence[EnteringRow]) -> None:
         if not rows:
             return
-        self.decoder.enter([Entry(row.reading, row.place, len(row.request.prompt) + len(row.tokens) - 1) for row in rows])
+        self.decoder.enter([Entry(row.prefix_job, row.place, len(row.request.prompt) + len(row.tokens) - 1) for row in rows])
         self._token_B = self._joined(self._token_B, [(row.tokens or row.request.prompt)[-1] for row in rows])
         self._seed_B = self._joined(self._seed_B, [row.request.seed for row in rows])
         self._position_B = self._joined(self._position_B, [len(row.tokens) for row in rows])

@@ -58,8 +58,8 @@ def recipe_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--model", metavar="MODEL", help="a folder with a Hugging Face model, or a hub name")
     parser.add_argument("--problems", metavar="SOURCE", help="a .jsonl file, or the name of a Hugging Face data set")
     for flag in ("--question-field", "--answer-field", "--id-field", "--split", "--subset"):
-        hidden = flag in ("--split", "--subset")
-        parser.add_argument(flag, metavar="NAME", help=SUPPRESS if hidden else "the field of a row that holds it")
+        is_hidden = flag in ("--split", "--subset")
+        parser.add_argument(flag, metavar="NAME", help=SUPPRESS if is_hidden else "the field of a row that holds it")
     parser.add_argument("--ignore", metavar="NAMES", help="columns of a row that are as good as not there, with commas between them")
     parser.add_argument("--kind", choices=KINDS, help="what an answer is, where its form does not say")
     parser.add_argument("--bad-rows", choices=("stop", "skip"), help="what a row that cannot be used does")
@@ -109,10 +109,10 @@ def read_settings(rest: Sequence[str]) -> list[tuple[str, str]]:
     settings, words = [], list(rest)
     while words:
         word = words.pop(0)
-        path, joined, value = word.removeprefix("--").partition("=")
+        path, equals_sign, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not path:
             raise BadInput(f"{word}: a setting is written --path value, as in --loss.kl 0.01")
-        if not joined:
+        if not equals_sign:
             if not words:
                 raise BadInput(f"--{path}: a value has to follow, as in --{path} 1")
             value = words.pop(0)

@@ -14,12 +14,12 @@ from aha.errors import BadInput
 from aha.types import Abstained
 
 if TYPE_CHECKING:
-    from aha.rewards.bench import Findings, Judged
+    from aha.rewards.bench import CaseVerdict, Findings
     from aha.rewards.survey import Survey
     from aha.tasks.corpora import Corpus
 
-SHOWN = 20
-REPEATED = 3  # abstentions of one reason up to which each has a line of its own
+MOST_LINES = 20
+MOST_REPEATS = 3  # abstentions of one reason up to which each has a line of its own
 BY_RULES = 10_000  # claims where nothing is said
 MOST_MISSED = 0.01  # of the right claims made by rules
 
@@ -64,12 +64,12 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if not terminal.json:
         terminal.say(_page(name, corpus, findings, arguments.at_most_misses))
     counts = survey(specimens(count, arguments.seed), judge, arguments.threads)
-    failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses or _fails(counts)
-    generated = {"generated": summary(counts, arguments.seed)} if count else {}
-    terminal.tell("bench-reward", **_summary(name, corpus, findings), **generated, failed=failed)
+    has_failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses or _fails(counts)
+    generated_part = {"generated": summary(counts, arguments.seed)} if count else {}
+    terminal.tell("bench-reward", **_summary(name, corpus, findings), **generated_part, failed=has_failed)
     if count and not terminal.json:
         terminal.say("\n".join(page(counts, arguments.seed, name, MOST_MISSED)))
-    return 1 if failed else 0
+    return 1 if has_failed else 0
 
 
 def _by_rules(arguments: Namespace) -> int:
@@ -84,7 +84,7 @@ def _by_rules(arguments: Namespace) -> int:
 
 
 def _fails(counts: Survey) -> bool:
-    return counts.paid_wrongly() > 0 or counts.share_missed > MOST_MISSED
+    return counts.paid_wrongly() > 0 or counts.miss_rate > MOST_MISSED
 
 
 def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]:
@@ -93,43 +93,43 @@ def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]
         "judge": name,
         "cases": len(findings.counted),
         "agreed": findings.agreed,
-        **{f"graded_{word}": sum(each.word == word for each in findings.counted) for word in ("right", "wrong")},
+        **{f"graded_{word}": sum(verdict.word == word for verdict in findings.counted) for word in ("right", "wrong")},
         "false_positives": len(findings.false_positives),
         "false_negatives": len(findings.false_negatives),
         "abstained": len(findings.abstained),
         "misses": len(findings.misses),
         "not_counted": len(findings.judged) - len(findings.counted),
-        "not_counted_agreed": sum(each.agreed for each in findings.judged if not each.case.counted),
+        "not_counted_agreed": sum(verdict.agrees for verdict in findings.judged if not verdict.case.counted),
         "left_out": len(corpus.left_out),
         "seconds": round(findings.wall_s, 3),
         "median_ms": round(1000 * findings.seconds(0.5), 3),
         "p95_ms": round(1000 * findings.seconds(0.95), 3),
         "max_ms": round(1000 * findings.seconds(1.0), 3),
-        "tags": {tag: {"agreed": agreed, "cases": cases} for tag, (agreed, cases) in findings.tags().items()},
-        "disagreements": [_row(each) for each in (*findings.false_positives, *findings.misses)],
-        "slowest": [{"place": each.case.place, "ms": round(1000 * each.seconds, 3)} for each in findings.slowest(5)],
+        "tags": {tag: {"agreed": agreements, "cases": cases} for tag, (agreements, cases) in findings.tags().items()},
+        "disagreements": [_row(verdict) for verdict in (*findings.false_positives, *findings.misses)],
+        "slowest": [{"place": verdict.case.place, "ms": round(1000 * verdict.seconds, 3)} for verdict in findings.slowest(5)],
     }
 
 
-def _row(each: Judged) -> dict[str, object]:
+def _row(verdict: CaseVerdict) -> dict[str, object]:
     return {
-        "place": each.case.place,
-        "tag": each.case.tag,
-        "expected": each.case.expected,
-        "grade": each.word,
-        "reason": getattr(each.grade, "reason", ""),
-        "answer": (each.case.answer or "")[-200:],
+        "place": verdict.case.place,
+        "tag": verdict.case.tag,
+        "expected": verdict.case.expected,
+        "grade": verdict.word,
+        "reason": getattr(verdict.grade, "reason", ""),
+        "answer": (verdict.case.answer or "")[-200:],
     }
 
 
-def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
+def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> str:
     """What a person reads: the counts, every payment that was wrong, the first misses, and what took longest."""
     numbers = _summary(name, corpus, findings)
     lines = [
         f"{numbers['corpus']}: {name} agrees on {findings.agreed:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
         f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
         f"false positives {len(findings.false_positives)}, false negatives {len(findings.false_negatives)}",
-        f"misses {len(findings.misses)}, of which {allowed} are let pass",
+        f"misses {len(findings.misses)}, of which {most_misses} are let pass",
         f"time per answer: median {numbers['median_ms']} ms, 95 % within {numbers['p95_ms']} ms, at most {numbers['max_ms']} ms",
     ]
     if numbers["not_counted"]:
@@ -138,34 +138,34 @@ def _page(name: str, corpus: Corpus, findings: Findings, allowed: int) -> str:
     lines += [f"... and {len(corpus.left_out) - 3} more are left out"] * (len(corpus.left_out) > 3)
     tags = findings.tags()
     if 1 < len(tags) <= 60:
-        lines += [f"  {tag or '(no tag)':<28} {agreed:>6,} of {cases:,}" for tag, (agreed, cases) in tags.items()]
+        lines += [f"  {tag or '(no tag)':<28} {agreements:>6,} of {cases:,}" for tag, (agreements, cases) in tags.items()]
     for title, group in (("PAID WRONGLY", findings.false_positives), ("missed", findings.misses)):
         rows = [f"{title}: {row}" for row in _rows(group)]
-        lines += rows[:SHOWN]
-        lines += [f"... and {len(rows) - SHOWN} more"] * (len(rows) > SHOWN)
-    slow = [each for each in findings.slowest(3) if each.seconds > 0.05]
-    lines += [f"slow: {each.case.place}: {1000 * each.seconds:.0f} ms, {each.word}" for each in slow]
+        lines += rows[:MOST_LINES]
+        lines += [f"... and {len(rows) - MOST_LINES} more"] * (len(rows) > MOST_LINES)
+    slow = [verdict for verdict in findings.slowest(3) if verdict.seconds > 0.05]
+    lines += [f"slow: {verdict.case.place}: {1000 * verdict.seconds:.0f} ms, {verdict.word}" for verdict in slow]
     return "\n".join(lines)
 
 
-def _rows(group: Sequence[Judged]) -> list[str]:
+def _rows(group: Sequence[CaseVerdict]) -> list[str]:
     """A row for each answer, one alone for all that were abstained from for the same reason: a reward that always raises is one line."""
-    reasons = Counter(each.grade.reason for each in group if isinstance(each.grade, Abstained))
-    rows, repeated = list[str](), set[str]()
-    for each in group:
-        reason = each.grade.reason if isinstance(each.grade, Abstained) else ""
-        if reasons[reason] <= REPEATED:
-            rows.append(_told(each))
-        elif reason not in repeated:
-            repeated.add(reason)
-            rows.append(f"{reasons[reason]:,} times, first {_told(each)}")
+    reasons = Counter(verdict.grade.reason for verdict in group if isinstance(verdict.grade, Abstained))
+    rows, reasons_told = list[str](), set[str]()
+    for verdict in group:
+        reason = verdict.grade.reason if isinstance(verdict.grade, Abstained) else ""
+        if reasons[reason] <= MOST_REPEATS:
+            rows.append(_line(verdict))
+        elif reason not in reasons_told:
+            reasons_told.add(reason)
+            rows.append(f"{reasons[reason]:,} times, first {_line(verdict)}")
     return rows
 
 
-def _told(each: Judged) -> str:
-    said = json.dumps((each.case.answer or "")[-80:], ensure_ascii=False)
-    reason = getattr(each.grade, "reason", "")
-    return f"{each.case.place}: expected {each.case.expected}, got {each.word}{f' ({reason})' if reason else ''}: {said}"
+def _line(verdict: CaseVerdict) -> str:
+    end_of_answer = json.dumps((verdict.case.answer or "")[-80:], ensure_ascii=False)
+    reason = getattr(verdict.grade, "reason", "")
+    return f"{verdict.case.place}: expected {verdict.case.expected}, got {verdict.word}{f' ({reason})' if reason else ''}: {end_of_answer}"
 
 
 COMMAND = Command("run a grader or a reward over answers whose grade is known", "data", flags, run)

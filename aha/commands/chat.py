@@ -49,7 +49,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
         chat = Laptop().chat(arguments.model, Asking(seed=arguments.seed))
         try:
-            return _converse(lambda conversation, turn: _asked(chat, conversation, sampling), arguments.system, terminal)
+            return _converse(lambda conversation, turn: _pieces_from_chat(chat, conversation, sampling), arguments.system, terminal)
         finally:
             chat.close()
     check(arguments)
@@ -60,13 +60,15 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     engine = EngineThread(model.engine, post.send)
     try:
         return _converse(
-            lambda conversation, turn: heard(model, engine, post, conversation, arguments.seed + turn), arguments.system, terminal
+            lambda conversation, turn: pieces_from_engine(model, engine, post, conversation, arguments.seed + turn),
+            arguments.system,
+            terminal,
         )
     finally:
         engine.close(END_S)
 
 
-def heard(model: ServedModel, engine: EngineThread, post: QueuePost, conversation: Conversation, seed: int) -> Pieces:
+def pieces_from_engine(model: ServedModel, engine: EngineThread, post: QueuePost, conversation: Conversation, seed: int) -> Pieces:
     """A reply of our own engine, token by token. Who stops listening stops the engine."""
     from aha.serving.refusal import Refusal
 
@@ -85,19 +87,19 @@ def heard(model: ServedModel, engine: EngineThread, post: QueuePost, conversatio
         raise BadInput(refusal.message) from refusal
 
 
-def _asked(chat: Chat, conversation: Conversation, sampling: Sampling) -> Pieces:
+def _pieces_from_chat(chat: Chat, conversation: Conversation, sampling: Sampling) -> Pieces:
     """A server's reply, whole."""
-    for _, (said,) in chat.reply([conversation], sampling):
-        pieces: list[Piece] = [("thought", said.thought or ""), ("said", said.text)]
+    for _, (reply,) in chat.reply([conversation], sampling):
+        pieces: list[Piece] = [("thought", reply.thought or ""), ("said", reply.text)]
         yield from [(kind, text) for kind, text in pieces if text]
 
 
 @dataclass
-class Shown:
+class ReplyPrinter:
     """One reply as it comes: on a terminal the thought dim, elsewhere each part under its name."""
 
     terminal: Terminal
-    coloured: bool
+    is_coloured: bool
     kind: Kind | None = None
 
     def take(self, kind: Kind, text: str) -> None:
@@ -105,17 +107,17 @@ class Shown:
         if self.terminal.json:
             return
         if kind != self.kind:
-            self._put(("" if self.kind is None else f"{PLAIN}\n\n" if self.coloured else "\n") + self._begun(kind))
+            self._put(("" if self.kind is None else f"{PLAIN}\n\n" if self.is_coloured else "\n") + self._begin(kind))
             self.kind = kind
         self._put(plain(text))
 
     def end(self) -> None:
         """The reply is whole, or was broken off."""
         if not self.terminal.json:
-            self._put(PLAIN * self.coloured + "\n")
+            self._put(PLAIN * self.is_coloured + "\n")
 
-    def _begun(self, kind: Kind) -> str:
-        if self.coloured:
+    def _begin(self, kind: Kind) -> str:
+        if self.is_coloured:
             return DIM if kind == "thought" else ""
         return "[thought]\n" if kind == "thought" else "[answer]\n"
 
@@ -126,49 +128,49 @@ class Shown:
 
 
 def _converse(talk: Talk, system: str | None, terminal: Terminal) -> int:
-    typed = sys.stdin.isatty()
-    begun = (Message("system", system),) if system else ()
-    messages, turn = begun, 0
-    for line in _lines(typed, terminal):
+    is_terminal = sys.stdin.isatty()
+    messages_before = (Message("system", system),) if system else ()
+    messages, turn = messages_before, 0
+    for line in _lines(is_terminal, terminal):
         if line == NEW:
-            messages = begun
+            messages = messages_before
             continue
-        asked = (*messages, Message("user", line))
+        messages_now = (*messages, Message("user", line))
         try:
-            said = _reply(talk, Conversation(asked), turn, terminal)
+            reply = _reply(talk, Conversation(messages_now), turn, terminal)
         except AhaError as error:
-            if not typed:
+            if not is_terminal:
                 raise
             terminal.note(f"aha: {' '.join(str(error).split())}; {NEW} begins a new conversation")
             continue
-        messages, turn = (*asked, Message("assistant", said)), turn + 1
+        messages, turn = (*messages_now, Message("assistant", reply)), turn + 1
     return 0
 
 
 def _reply(talk: Talk, conversation: Conversation, turn: int, terminal: Terminal) -> str:
     """What was said; the thought is not kept, as the model was taught."""
     texts: dict[Kind, str] = {"thought": "", "said": ""}
-    shown = Shown(terminal, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    printer = ReplyPrinter(terminal, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     with closing(talk(conversation, turn)) as pieces:
         try:
             for kind, text in pieces:
                 texts[kind] += text
-                shown.take(kind, text)
+                printer.take(kind, text)
         finally:
-            shown.end()
+            printer.end()
     terminal.tell("reply", thought=texts["thought"], answer=texts["said"])
     return texts["said"]
 
 
-def _lines(typed: bool, terminal: Terminal) -> Iterator[str]:
+def _lines(is_terminal: bool, terminal: Terminal) -> Iterator[str]:
     """What a person types, or the lines of the input, without the empty ones."""
-    if typed:
+    if is_terminal:
         import readline  # noqa: F401  # arrows and history while a line is typed
 
         terminal.note(f"aha: ctrl-D ends, {NEW} begins a new conversation")
     while True:
         try:
-            line = input("> " if typed and not terminal.json else "").strip()
+            line = input("> " if is_terminal and not terminal.json else "").strip()
         except EOFError:
             return
         except UnicodeDecodeError as error:

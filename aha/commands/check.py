@@ -9,9 +9,9 @@ from pathlib import Path
 from aha.commands.command import Command, refuse_rest
 from aha.commands.terminal import Terminal
 from aha.errors import DiskTrouble
-from aha.rundir.check import Checked, check
+from aha.rundir.check import CheckReport, check
 
-SHOWN = 5
+MOST_NAMES = 5
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -22,25 +22,25 @@ def flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Say what was compared and name every file that differs; the exit code is then 74."""
     refuse_rest(rest)
-    checked = check(arguments.folder)
-    terminal.tell("checked", sound=checked.sound, bytes=checked.size, problems=checked.problems, bare=[str(path) for path in checked.bare])
-    for problem in checked.problems:
+    report = check(arguments.folder)
+    terminal.tell("checked", sound=report.sound, bytes=report.size, problems=report.problems, bare=[str(path) for path in report.bare])
+    for problem in report.problems:
         terminal.note(problem)
-    for line in summary(checked):
+    for line in summary(report):
         terminal.say(line)
-    if checked.problems:
+    if report.problems:
         raise DiskTrouble(
-            f"{arguments.folder}: {len(checked.problems)} of its files are not as they were written; bring them back from a copy"
+            f"{arguments.folder}: {len(report.problems)} of its files are not as they were written; bring them back from a copy"
         )
     return 0
 
 
-def summary(checked: Checked) -> list[str]:
+def summary(report: CheckReport) -> list[str]:
     """What was compared, and what could not be."""
-    lines = [f"{checked.sound} files, {checked.size:,} bytes: as they were written"]
-    if checked.bare:
-        some = ", ".join(map(str, checked.bare[:SHOWN])) + (", …" if len(checked.bare) > SHOWN else "")
-        lines.append(f"{len(checked.bare)} files carry no checksum: {some}")
+    lines = [f"{report.sound} files, {report.size:,} bytes: as they were written"]
+    if report.bare:
+        names = ", ".join(map(str, report.bare[:MOST_NAMES])) + (", …" if len(report.bare) > MOST_NAMES else "")
+        lines.append(f"{len(report.bare)} files carry no checksum: {names}")
     return lines
 
 

@@ -17,25 +17,25 @@ from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
 from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
 
-NOTHING = CliArgs()
+NO_ARGUMENTS = CliArgs()
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ResolvedRecipe:
     """A recipe with a person's settings in it; where it is their own, the file that defined it, its text, and whether a run begun by
     another one may go on with it."""
 
     recipe: Recipe
     file: RecipeFile | None = None
     source: str | None = None
-    changed: bool = False
+    is_changed: bool = False
 
 
-def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
+def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
     """Return the recipe of that name or in that file, with what the command line says. BadInput where something is missing, refused or
     unknown."""
-    chosen = _found(target, args)
-    recipe = chosen.recipe.real() if chosen.recipe.real is not None and args.model is not None else chosen.recipe
+    resolved = _find_recipe(target, args)
+    recipe = resolved.recipe.real() if resolved.recipe.real is not None and args.model is not None else resolved.recipe
     _refuse(recipe, "model", args.model)
     _refuse(recipe, "problems", args.problems)
     if args.problems is not None:
@@ -46,7 +46,7 @@ def choose(target: str, args: CliArgs = NOTHING) -> Chosen:
         if not _imitates(recipe):
             raise BadInput(no_problems(args.reading[0][0]))
         recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
-    return replace(chosen, recipe=recipe.change(args.settings).corrected(), changed=args.changed_file)
+    return replace(resolved, recipe=recipe.change(args.settings).corrected(), is_changed=args.changed_file)
 
 
 def complete(recipe: Recipe) -> None:
@@ -58,8 +58,8 @@ def complete(recipe: Recipe) -> None:
 def main_rl(recipe: Recipe) -> Rl | None:
     """The stage that the doctor can examine: the leading one where it is RL, else the first that is."""
     stages = dict(recipe.stages)
-    ordered = [stages[recipe.leading], *stages.values()]
-    return next((stage for stage in ordered if isinstance(stage, Rl)), None)
+    order = [stages[recipe.leading], *stages.values()]
+    return next((stage for stage in order if isinstance(stage, Rl)), None)
 
 
 def _refuse(recipe: Recipe, kind: str, value: object) -> None:
@@ -80,9 +80,9 @@ def _no_model(recipe: Recipe) -> list[str]:
     raise BadInput(f"--model: no stage of recipe {recipe.name} has a model")
 
 
-def _found(target: str, args: CliArgs) -> Chosen:
+def _find_recipe(target: str, args: CliArgs) -> ResolvedRecipe:
     if target in RECIPES and args.file is None:
-        return Chosen(RECIPES[target]())
+        return ResolvedRecipe(RECIPES[target]())
     path = Path(target).expanduser()
     path = path / "manifest.json" if path.is_dir() else path
     if path.suffix != ".json" and args.file is not None:
@@ -93,14 +93,14 @@ def _found(target: str, args: CliArgs) -> Chosen:
         raise BadInput(f"{path}: there is no such file; give a recipe's name, a recipe file, or a run's manifest.json")
     if path.suffix == ".py":
         file = File.read(str(path))
-        return Chosen(file.recipe(), file.named, file.text)
-    return repeated(read_manifest(path), str(path), args)
+        return ResolvedRecipe(file.recipe(), file.named, file.text)
+    return recipe_of_manifest(read_manifest(path), str(path), args)
 
 
 # --- a manifest: data, of which nothing is ever run -----------------------------------------------------------------------
 
 
-def repeated(manifest: Manifest, path: str, args: CliArgs = NOTHING) -> Chosen:
+def recipe_of_manifest(manifest: Manifest, path: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
     """The recipe as that run had it, sources included, from its settings. BadInput where one is code and its file is not named."""
     file = None if args.file is None else File.read(args.file)
     if file is not None:
@@ -126,7 +126,7 @@ def repeated(manifest: Manifest, path: str, args: CliArgs = NOTHING) -> Chosen:
         base = Recipe(manifest.recipe, about, stages, main=frame.main, follows=frame.follows, apart=frame.apart)
     sources = {name: setting.source for name, setting in manifest.settings.items()}
     recipe = replace(base, stages=stages, compute=compute, sources=sources)
-    return Chosen(recipe, manifest.recipe_file if file is None else file.named, manifest.source if file is None else file.text)
+    return ResolvedRecipe(recipe, manifest.recipe_file if file is None else file.named, manifest.source if file is None else file.text)
 
 
 def frame_of(recipe: Recipe) -> Frame:
@@ -149,9 +149,9 @@ def _wants_file(manifest: Manifest, path: str) -> str:
 
 def _check_keys(manifest: Manifest, args: CliArgs) -> None:
     """A stranger's settings must not say which variable is sent to a server of theirs."""
-    own = {path.replace("-", "_") for path, _ in args.settings}
+    own_names = {path.replace("-", "_") for path, _ in args.settings}
     for path, setting in manifest.settings.items():
         plain = path.replace("-", "_")
-        if path.rpartition(".")[2] == "key_variable" and setting.value and not {plain, plain.partition(".")[2]} & own:
+        if path.rpartition(".")[2] == "key_variable" and setting.value and not {plain, plain.partition(".")[2]} & own_names:
             flag = f"--{path} {setting.value}"
             raise BadInput(f"{path}: a manifest cannot choose which key is sent to a server; where it shall be, say so yourself: {flag}")

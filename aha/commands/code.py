@@ -68,11 +68,11 @@ def _problems(source: str, split: str) -> list[Coded]:
     from aha.tasks.reading import Row, rows_of
 
     read = [coded_of(row) if isinstance(row, Row) else row for row in rows_of(source, split, None)]
-    if refused := [each for each in read if not isinstance(each, Coded)]:
-        raise BadInput(f"{len(refused)} of {len(read)} rows are no problems; the first: {refused[0]}")
+    if refusals := [problem for problem in read if not isinstance(problem, Coded)]:
+        raise BadInput(f"{len(refusals)} of {len(read)} rows are no problems; the first: {refusals[0]}")
     if not read:
         raise BadInput(f"{source} is empty: one JSON object a line is needed")
-    return [each for each in read if isinstance(each, Coded)]
+    return [problem for problem in read if isinstance(problem, Coded)]
 
 
 def _check(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
@@ -80,13 +80,13 @@ def _check(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
 
     bad = 0
     with ThreadPoolExecutor(arguments.workers) as pool:
-        found = pool.map(lambda each: unfit(each.reference, each.right, sandbox), problems)
-        for coded, complaints in zip(problems, found, strict=True):
+        complaint_lists = pool.map(lambda problem: unfit(problem.reference, problem.right, sandbox), problems)
+        for problem, complaints in zip(problems, complaint_lists, strict=True):
             bad += bool(complaints)
-            terminal.tell("checked", id=coded.problem.id, fit=not complaints, complaints=complaints)
+            terminal.tell("checked", id=problem.problem.id, fit=not complaints, complaints=complaints)
             for complaint in complaints:
-                terminal.say(f"{coded.problem.id}: {complaint}")
-    without = sum(not coded.right for coded in problems)
+                terminal.say(f"{problem.problem.id}: {complaint}")
+    without = sum(not problem.right for problem in problems)
     terminal.tell("summary", problems=len(problems), fit=len(problems) - bad, without_solution=without)
     terminal.say(
         f"{len(problems) - bad} of {len(problems)} problems are fit{f'; {without} come without a solution to prove it' * bool(without)}"
@@ -98,75 +98,86 @@ def _agree(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
     from aha.grading.code import grade_code
     from aha.types import Abstained, Right
 
-    references = {coded.problem.id: coded.reference for coded in problems}
+    references = {problem.problem.id: problem.reference for problem in problems}
     rows = _results(arguments, references)
-    right = same = abstained = 0
+    right = agreements = abstentions = 0
     with ThreadPoolExecutor(arguments.workers) as pool:
         for (name, _, label), grade in zip(
-            rows, pool.map(lambda row: grade_code(references[row[0]], row[1], sandbox, published=True), rows), strict=True
+            rows, pool.map(lambda row: grade_code(references[row[0]], row[1], sandbox, by_protocol=True), rows), strict=True
         ):
-            ours = isinstance(grade, Right)
-            right, same, abstained = right + ours, same + (ours is label), abstained + isinstance(grade, Abstained)
-            terminal.tell("graded", id=name, right=ours, stored=label, reason=getattr(grade, "reason", ""))
-            if ours is not label:
+            is_right = isinstance(grade, Right)
+            right, agreements, abstentions = right + is_right, agreements + (is_right is label), abstentions + isinstance(grade, Abstained)
+            terminal.tell("graded", id=name, right=is_right, stored=label, reason=getattr(grade, "reason", ""))
+            if is_right is not label:
                 terminal.say(f"{name}: {type(grade).__name__}, stored {label}: {getattr(grade, 'reason', 'every test passes')}")
-    stored = sum(label for *_, label in rows)
-    terminal.tell("summary", answers=len(rows), right=right, stored_right=stored, agree=same, abstained=abstained, sandbox=sandbox.tier)
-    terminal.say(f"{right} of {len(rows)} right (stored: {stored}), the same verdict on {same} of {len(rows)}, {abstained} abstained")
-    return 0 if same == len(rows) else 1
+    labels = sum(label for *_, label in rows)
+    terminal.tell(
+        "summary", answers=len(rows), right=right, stored_right=labels, agree=agreements, abstained=abstentions, sandbox=sandbox.tier
+    )
+    terminal.say(
+        f"{right} of {len(rows)} right (stored: {labels}), the same verdict on {agreements} of {len(rows)}, {abstentions} abstained"
+    )
+    return 0 if agreements == len(rows) else 1
 
 
-def _results(arguments: Namespace, known: Container[str]) -> list[tuple[str, str, bool]]:
+def _results(arguments: Namespace, ids: Container[str]) -> list[tuple[str, str, bool]]:
     """Each stored answer: the problem's id, the answer, the verdict."""
     from aha.tasks.reading import Row, rows_of
 
-    names, found = (arguments.id_field, arguments.answer_field, arguments.label_field), list[tuple[str, str, bool]]()
+    names, rows = (arguments.id_field, arguments.answer_field, arguments.label_field), list[tuple[str, str, bool]]()
     for row in rows_of(str(arguments.results), "test", None):
         values = [row.fields.get(name) for name in names] if isinstance(row, Row) else []
         match values:
-            case [str() | int() as name, str() as answer, bool() as label] if str(name) in known:
-                found.append((str(name), answer, label))
+            case [str() | int() as name, str() as answer, bool() as label] if str(name) in ids:
+                rows.append((str(name), answer, label))
             case _:
-                shown = f"{row.place}: its {', '.join(names)} are {str(values)[:80]}" if isinstance(row, Row) else str(row)
-                raise BadInput(f"{shown}: an id among the problems, a text, and true or false are needed")
-    return found
+                complaint = f"{row.place}: its {', '.join(names)} are {str(values)[:80]}" if isinstance(row, Row) else str(row)
+                raise BadInput(f"{complaint}: an id among the problems, a text, and true or false are needed")
+    return rows
 
 
 def _score(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
     from aha.grading.code import mutation_score
 
-    totals, refused = {"submissions": [0, 0], "mutants": [0, 0]}, 0
+    totals, refusals = {"submissions": [0, 0], "mutants": [0, 0]}, 0
     with ThreadPoolExecutor(arguments.workers) as pool:
         scores = pool.map(
-            lambda each: mutation_score(each.reference, each.right, each.wrong, sandbox, most_mutants=arguments.mutants), problems
+            lambda problem: mutation_score(problem.reference, problem.right, problem.wrong, sandbox, most_mutants=arguments.mutants),
+            problems,
         )
-        for coded, score in zip(problems, scores, strict=True):
-            refused += bool(score.refused)
+        for problem, score in zip(problems, scores, strict=True):
+            refusals += bool(score.refusals)
             kinds = {"submissions": score.submissions, "mutants": score.mutants}
-            for kind, killed in kinds.items():
-                totals[kind] = [totals[kind][0] + killed.killed, totals[kind][1] + killed.tried]
-            terminal.tell("scored", id=coded.problem.id, refused=score.refused, **{kind: _told(killed) for kind, killed in kinds.items()})
-            terminal.say(f"{coded.problem.id}: {', '.join(f'{_share(k.killed, k.tried)} {kind} killed' for kind, k in kinds.items())}")
-            for line in (*score.refused, *(f"passes: {name}" for each in kinds.values() for name in each.survivors)):
+            for kind, part in kinds.items():
+                totals[kind] = [totals[kind][0] + part.killed_count, totals[kind][1] + part.total]
+            terminal.tell(
+                "scored", id=problem.problem.id, refused=score.refusals, **{kind: _part_fields(part) for kind, part in kinds.items()}
+            )
+            terminal.say(
+                f"{problem.problem.id}: {', '.join(f'{_share(k.killed_count, k.total)} {kind} killed' for kind, k in kinds.items())}"
+            )
+            for line in (*score.refusals, *(f"passes: {name}" for part in kinds.values() for name in part.survivors)):
                 terminal.say(f"    {line}")
-    shares = {kind: killed / tried if tried else None for kind, (killed, tried) in totals.items()}
-    terminal.tell("summary", problems=len(problems), refused=refused, **shares)
-    terminal.say("; ".join(f"{_share(*of)} {kind} killed" for kind, of in totals.items()) + f"; {refused} problems refuse a right solution")
-    return 1 if refused else 0
+    shares = {kind: kills / total if total else None for kind, (kills, total) in totals.items()}
+    terminal.tell("summary", problems=len(problems), refused=refusals, **shares)
+    terminal.say(
+        "; ".join(f"{_share(*of)} {kind} killed" for kind, of in totals.items()) + f"; {refusals} problems refuse a right solution"
+    )
+    return 1 if refusals else 0
 
 
-def _told(killed: Killed) -> dict[str, object]:
+def _part_fields(part: Killed) -> dict[str, object]:
     return {
-        "killed": killed.killed,
-        "tried": killed.tried,
-        "share": killed.share,
-        "survivors": killed.survivors,
-        "abstained": killed.abstained,
+        "killed": part.killed_count,
+        "tried": part.total,
+        "share": part.share,
+        "survivors": part.survivors,
+        "abstained": part.abstentions,
     }
 
 
-def _share(killed: int, tried: int) -> str:
-    return f"{killed} of {tried} ({killed / tried:.1%})" if tried else "no"
+def _share(kills: int, total: int) -> str:
+    return f"{kills} of {total} ({kills / total:.1%})" if total else "no"
 
 
 def _write(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
@@ -175,27 +186,28 @@ def _write(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
     from aha.types import Asserts
 
     lines = list[str]()
-    for coded in problems:
-        reference = coded.reference
-        if isinstance(reference, Asserts) or not coded.generators:
-            wanted = "`generators`, Python programs that read a seed and print an input"
-            raise BadInput(f"{coded.problem.id}: a program, or a function called with JSON, is needed, and {wanted}")
-        made = write_tests(
+    for problem in problems:
+        reference = problem.reference
+        if isinstance(reference, Asserts) or not problem.generators:
+            requirement = "`generators`, Python programs that read a seed and print an input"
+            raise BadInput(f"{problem.problem.id}: a program, or a function called with JSON, is needed, and {requirement}")
+        written = write_tests(
             reference,
-            coded.generators,
-            coded.right,
-            coded.wrong,
+            problem.generators,
+            problem.right,
+            problem.wrong,
             sandbox,
             seeds=arguments.seeds,
             most=arguments.most,
         )
-        tests = [{"input": given, "output": wanted} for given, wanted in made.reference.tests]
-        lines.append(json.dumps({**coded.fields, "tests": tests}, ensure_ascii=False, default=float))
-        told = {"inputs": made.inputs, "tests": len(tests), "caught": made.caught, "wrong": made.wrong}
-        terminal.tell("written", id=coded.problem.id, dropped=made.dropped, **told)
+        tests = [{"input": stdin, "output": stdout} for stdin, stdout in written.reference.tests]
+        lines.append(json.dumps({**problem.fields, "tests": tests}, ensure_ascii=False, default=float))
+        facts = {"inputs": written.inputs, "tests": len(tests), "caught": written.kills, "wrong": written.wrong}
+        terminal.tell("written", id=problem.problem.id, dropped=written.drops, **facts)
         terminal.say(
-            f"{coded.problem.id}: {len(tests)} tests of {made.inputs} inputs, {made.caught} of {made.wrong} wrong submissions caught"
-            + "".join(f"; {count} x {why}" for why, count in made.dropped.items())
+            f"{problem.problem.id}: {len(tests)} tests of {written.inputs} inputs, "
+            f"{written.kills} of {written.wrong} wrong submissions caught"
+            + "".join(f"; {count} x {why}" for why, count in written.drops.items())
         )
     replace_file(Disk(), arguments.out, ("\n".join(lines) + "\n").encode())
     return 0

@@ -25,14 +25,14 @@ class Command:
     flags: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, Sequence[str], Terminal], int]
     settings: bool = False
-    dashed: tuple[str, ...] = ()
+    dash_options: tuple[str, ...] = ()
 
-    def join_dashed(self, words: Sequence[str]) -> list[str]:
+    def join_dash_options(self, words: Sequence[str]) -> list[str]:
         """Return the words with `--flag=value` for a dashed `--flag value`."""
         result, rest = list[str](), list(words)
         while rest:
             word = rest.pop(0)
-            result.append(f"{word}={rest.pop(0)}" if word in self.dashed and rest else word)
+            result.append(f"{word}={rest.pop(0)}" if word in self.dash_options and rest else word)
         return result
 
 

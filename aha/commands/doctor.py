@@ -6,39 +6,39 @@ from dataclasses import asdict
 from typing import Literal
 
 from aha.backends.laptop import Laptop
-from aha.commands.choose import Chosen, complete, main_rl
+from aha.commands.choose import ResolvedRecipe, complete, main_rl
 from aha.commands.terminal import Terminal
 from aha.doctor import preflight
 from aha.errors import BadInput, BarFailed
 from aha.grading.sandbox import Tier
-from aha.grading.sandbox.standing import Standing, standing
+from aha.grading.sandbox.standing import SandboxStatus, sandbox_status
 from aha.rewards import Accuracy
 from aha.stages.rl import Rl
 
 
-def examine(chosen: Chosen, prompts: int, terminal: Terminal) -> int:
+def examine(resolved: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
     """Asks a few prompts and says what they show. BarFailed, exit code 1, where nothing can be learned."""
-    complete(chosen.recipe)
-    rl = main_rl(chosen.recipe)
+    complete(resolved.recipe)
+    rl = main_rl(resolved.recipe)
     if rl is None:
-        raise BadInput(f"recipe {chosen.recipe.name} has no RL stage: there are no rewards to examine")
+        raise BadInput(f"recipe {resolved.recipe.name} has no RL stage: there are no rewards to examine")
     place = _sandbox(rl, prompts)
     for line in place.lines() if place else ():
         terminal.say(line)
     if place is not None and not place.holds:
-        raise BarFailed(f"recipe {chosen.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
-    found = preflight(rl, Laptop(chosen.recipe.compute), lambda what: None, prompts=prompts)
+        raise BarFailed(f"recipe {resolved.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
+    found = preflight(rl, Laptop(resolved.recipe.compute), lambda activity: None, prompts=prompts)
     signals = [asdict(signal) for signal in found.signals]
     terminal.tell("examined", hopeless=found.hopeless, signals=signals, lines=found.lines(), sandbox=place and place.tier)
     for line in found.lines():
         terminal.say(line)
     if found.hopeless:
-        raise BarFailed(f"recipe {chosen.recipe.name} cannot learn as it stands: {next(iter(found.signals)).words}")
+        raise BarFailed(f"recipe {resolved.recipe.name} cannot learn as it stands: {next(iter(found.signals)).words}")
     return 0
 
 
-def _sandbox(rl: Rl, prompts: int) -> Standing | None:
+def _sandbox(rl: Rl, prompts: int) -> SandboxStatus | None:
     """Of the place where programs for its problems would run; None where they hold no code."""
     problems = rl.problems.at(0, 0, min(prompts, rl.questions), rl.seed)
-    asked: Tier | Literal["auto"] = next((part.reward.sandbox for part in rl.rewards.parts if isinstance(part.reward, Accuracy)), "auto")
-    return standing([problem.reference for problem in problems], asked)
+    tier: Tier | Literal["auto"] = next((part.reward.sandbox for part in rl.rewards.parts if isinstance(part.reward, Accuracy)), "auto")
+    return sandbox_status([problem.reference for problem in problems], tier)

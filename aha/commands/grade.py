@@ -129,4 +129,4 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-COMMAND = Command("grade answers: one, or a file of pairs", "data", flags, run, dashed=("--reference", "--answer", "--option"))
+COMMAND = Command("grade answers: one, or a file of pairs", "data", flags, run, dash_options=("--reference", "--answer", "--option"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import encode
-from aha.commands.choose import Chosen, complete
+from aha.commands.choose import ResolvedRecipe, complete
 from aha.commands.stage_table import stage_table
 from aha.commands.terminal import Terminal, duration
 from aha.durable import Disk, Lock, replace_file, seal, trouble
@@ -20,11 +20,11 @@ from aha.protocols import Backend
 from aha.recipes.costs import Costs, costs
 from aha.rundir import Manifest, Record, read_manifest
 
-SAID = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "changed": "again", "waits": "waits"}
+STATE_WORDS = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "changed": "again", "waits": "waits"}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GraphOptions:
     """Which stages of the graph, and how. `backend`: None for this process alone."""
 
     out: Path | None = None
@@ -37,38 +37,40 @@ class Wanted:
     backend: Backend | None = None
 
 
-def run(chosen: Chosen, wanted: Wanted, terminal: Terminal) -> int:
+def run(resolved: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> int:
     """The stages that are not done yet, each from its settings to its result."""
-    recipe = chosen.recipe
+    recipe = resolved.recipe
     complete(recipe)
-    root = wanted.out or Path("runs") / recipe.name
+    root = options.out or Path("runs") / recipe.name
     refuse_strangers(root, recipe.name)
     graph = Graph(recipe.stages, root)
-    steps = list(graph.steps(wanted.until, wanted.first))
-    if wanted.dry:
-        return _show(chosen, graph, steps, terminal)
+    steps = list(graph.steps(options.until, options.first))
+    if options.dry:
+        return _show(resolved, graph, steps, terminal)
     if not any(step.todo for step in steps):
         terminal.note(f"nothing to do: {_all_of(len(steps))} done, in {root}")
-        conclude(graph, wanted, root, terminal, _page_again(graph, root, terminal))
+        conclude(graph, options, root, terminal, _page_again(graph, root, terminal))
         return 0
     with trouble(root):
         root.mkdir(parents=True, exist_ok=True)
     lock = Lock(root / "lock")
     try:
         seen: dict[str, Step] = {}
-        _watched(chosen, graph, wanted, root, terminal, seen)
-        conclude(graph, wanted, root, terminal, _page(graph, seen, root, terminal))
+        _run_watched(resolved, graph, options, root, terminal, seen)
+        conclude(graph, options, root, terminal, _page(graph, seen, root, terminal))
     finally:
         lock.release()
     return 0
 
 
-def _watched(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, seen: dict[str, Step]) -> None:
+def _run_watched(
+    resolved: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
+) -> None:
     """The stages at work; what is done when one of them ends it all has its page too."""
     try:
-        _work(chosen, graph, wanted, root, terminal, seen)
+        _work(resolved, graph, options, root, terminal, steps)
     except BaseException:
-        if seen and (page := _page(graph, seen, root, terminal)) is not None:
+        if steps and (page := _page(graph, steps, root, terminal)) is not None:
             terminal.note(f"report so far: {page}")
         raise
 
@@ -83,10 +85,10 @@ def _page_again(graph: Graph, root: Path, terminal: Terminal) -> Path | None:
         return None
 
 
-def _page(graph: Graph, seen: Mapping[str, Step], root: Path, terminal: Terminal) -> Path | None:
+def _page(graph: Graph, steps: Mapping[str, Step], root: Path, terminal: Terminal) -> Path | None:
     from aha.commands.graph_page import PAGE, head_of, leave  # brings matplotlib, as late as can be
 
-    return leave(graph, seen, lambda: head_of(root), root / PAGE, terminal)
+    return leave(graph, steps, lambda: head_of(root), root / PAGE, terminal)
 
 
 def refuse_strangers(root: Path, recipe: str) -> None:
@@ -98,20 +100,20 @@ def refuse_strangers(root: Path, recipe: str) -> None:
         begun = read_manifest(path).recipe
         if begun != recipe or (root / "metrics.jsonl").exists():
             raise BadInput(f"{root}: it belongs to another recipe ({begun}, not {recipe}); choose another directory")
-    elif root.is_dir() and (others := sorted({each.name for each in root.iterdir()} - {"lock", "digests.json"})):
-        raise BadInput(f"{root}: it is not empty and holds no run ({others[0]!r} is in it); choose an empty or a new directory")
+    elif root.is_dir() and (names := sorted({entry.name for entry in root.iterdir()} - {"lock", "digests.json"})):
+        raise BadInput(f"{root}: it is not empty and holds no run ({names[0]!r} is in it); choose an empty or a new directory")
 
 
-def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, seen: dict[str, Step]) -> None:
+def _work(resolved: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
     from aha.commands.working import Worker  # brings transformers: seconds that a graph with nothing to do need not wait
 
-    worker = Worker(chosen, wanted, terminal)
-    whole = worker.manifest(chosen.recipe.name, chosen.recipe.stages)
+    worker = Worker(resolved, options, terminal)
+    whole = worker.manifest(resolved.recipe.name, resolved.recipe.stages)
     replace_file(Disk(), root / "manifest.json", seal(encode(whole, Manifest), indent=2))
     terminal.folder = root
-    for step in graph.steps(wanted.until, wanted.first):
+    for step in graph.steps(options.until, options.first):
         terminal.note(line(step))
-        seen[step.name] = step
+        steps[step.name] = step
         if step.todo:
             graph.do(step, worker.backend, worker.opened)
         elif step.state == "done":
@@ -120,15 +122,15 @@ def _work(chosen: Chosen, graph: Graph, wanted: Wanted, root: Path, terminal: Te
 
 def line(step: Step) -> str:
     """A stage and where it stands, in one line."""
-    return f"{step.name}: {SAID[step.state]}" + (f" ({step.why})" if step.why else "")
+    return f"{step.name}: {STATE_WORDS[step.state]}" + (f" ({step.why})" if step.why else "")
 
 
 # --- afterwards and before --------------------------------------------------------------------------------------------
 
 
-def conclude(graph: Graph, wanted: Wanted, root: Path, terminal: Terminal, page: Path | None = None) -> None:
+def conclude(graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, page: Path | None = None) -> None:
     """Where each stage's result is, now and when the same words are said again."""
-    steps = list(graph.steps(wanted.until, wanted.first))
+    steps = list(graph.steps(options.until, options.first))
     outcome: dict[str, Any] = {
         "stages": [_outcome(step) for step in steps if step.folder is not None],
         "results": {step.name: Record(step.folder).result for step in steps if step.folder is not None and not step.todo},
@@ -159,23 +161,23 @@ def _all_of(stages: int) -> str:
     return f"all {stages} stages are" if stages > 1 else "the stage is"
 
 
-def _show(chosen: Chosen, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
+def _show(resolved: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
     """What would be done, and at most at what cost."""
-    known = costs([(step.name, step.stage) for step in steps], chosen.recipe.compute)
-    rows = [(step, known[step.name], _took(graph, step)) for step in steps]
+    known_costs = costs([(step.name, step.stage) for step in steps], resolved.recipe.compute)
+    rows = [(step, known_costs[step.name], _took(graph, step)) for step in steps]
     if terminal.json:
         stages = [
             {"stage": step.name, "state": step.state, "why": step.why, **encode(cost, Costs), "seconds_before": took}
             for step, cost, took in rows
         ]
-        print(json.dumps({"recipe": chosen.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
+        print(json.dumps({"recipe": resolved.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
         return 0
     wide = max(len(step.name) for step in steps)
     terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")
     for step, cost, took in rows:
         tokens = f"{_number(cost.sampled):>14} {_number(cost.learned):>14} {_power(cost.flops):>9}"
         room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {duration(took) if took else '':>9}"
-        terminal.say(f"{step.name:{wide}}  {SAID[step.state]:8} {tokens} {room}  {step.why}".rstrip())
+        terminal.say(f"{step.name:{wide}}  {STATE_WORDS[step.state]:8} {tokens} {room}  {step.why}".rstrip())
     todo = [cost for step, cost, _ in rows if step.todo]
     largest = max((cost.memory or 0 for cost in todo), default=0)
     disk = sum(cost.disk or 0 for cost in todo)
@@ -187,8 +189,10 @@ def _show(chosen: Chosen, graph: Graph, steps: Sequence[Step], terminal: Termina
 def _took(graph: Graph, step: Step) -> float:
     """Seconds of the same stage's newest run, of whatever settings."""
     folder = step.folder if step.folder is not None and step.folder.exists() else None
-    found = [folder] if folder else sorted((graph.store / step.name).glob("*/timings.jsonl"), key=lambda path: path.stat().st_mtime)[-1:]
-    return next((seconds(path if path.is_dir() else path.parent) for path in found), 0.0)
+    timing_files = (
+        [folder] if folder else sorted((graph.store / step.name).glob("*/timings.jsonl"), key=lambda path: path.stat().st_mtime)[-1:]
+    )
+    return next((seconds(path if path.is_dir() else path.parent) for path in timing_files), 0.0)
 
 
 def _number(value: float | None) -> str:
@@ -202,7 +206,7 @@ def _power(value: float | None) -> str:
 def _size(value: float | None) -> str:
     if value is None:
         return "?"
-    for unit, one in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if value >= one:
-            return f"{value / one:.1f} {unit}"
+    for unit, bytes_of_unit in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= bytes_of_unit:
+            return f"{value / bytes_of_unit:.1f} {unit}"
     return f"{value:.0f} B" if value else "-"

@@ -27,7 +27,7 @@ from aha.types import Abstained
 PAGE, LEDGER = "report.html", "graph.json"
 MEASURE = "measure-"  # what a measuring stage's name begins with, before the model's
 NUMBERS = 6  # of a result, beside its stage
-TELLING = ("pass@1", "difference")  # what is said first of a result
+HEADLINES = ("pass@1", "difference")  # what is said first of a result
 LAST = {"accuracy": "accuracy", "held_out/agreement": "held-out agreement", "loss": "loss", "step": "steps"}
 KINDS = {
     "Rl": "reinforcement learning",
@@ -47,7 +47,7 @@ MOST_ROLLOUTS, MOST_BYTES = 8, 16 << 20  # of replies that are read again for wh
 
 
 @dataclass(frozen=True)
-class Stood:
+class StageStatus:
     """A stage, what became of it this time and why, and its run directory."""
 
     name: str
@@ -68,12 +68,12 @@ class Head:
     claims: tuple[Claimed, ...] = ()
 
 
-def leave(graph: Graph, seen: Mapping[str, Step], head: Callable[[], Head], page: Path, terminal: Terminal) -> Path | None:
+def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], page: Path, terminal: Terminal) -> Path | None:
     """The page of a graph, whether all of it is done or not; None where no stage is, or where it cannot be made, which is then said: what
     was learned is not to fail with its picture. `seen`: each stage as it stood when this run came to it."""
     try:
-        stages = [stood(step, seen.get(step.name)) for step in graph.steps()]
-        return write_page(stages, head(), page) if any(each.folder and _finished(each.folder) for each in stages) else None
+        stages = [status_of(step, steps.get(step.name)) for step in graph.steps()]
+        return write_page(stages, head(), page) if any(status.folder and _is_finished(status.folder) for status in stages) else None
     except AhaError as error:
         terminal.note(f"note: {page} was not written: {' '.join(str(error).split())}")
     except Exception as error:
@@ -83,64 +83,64 @@ def leave(graph: Graph, seen: Mapping[str, Step], head: Callable[[], Head], page
     return None
 
 
-def stood(step: Step, before: Step | None) -> Stood:
+def status_of(step: Step, before: Step | None) -> StageStatus:
     """What became of a stage, by what it was when this run came to it."""
     kind = type(step.stage).__name__
     if step.state == "kept":
-        return Stood(step.name, kind, "kept", step.why, step.folder)
+        return StageStatus(step.name, kind, "kept", step.why, step.folder)
     if step.state != "done":
         state = "stopped" if step.state == "begun" else "not begun"
-        return Stood(step.name, kind, state, "" if state == "stopped" else step.why, step.folder if state == "stopped" else None)
+        return StageStatus(step.name, kind, state, "" if state == "stopped" else step.why, step.folder if state == "stopped" else None)
     if before is None or not before.todo:
-        return Stood(step.name, kind, "skipped", "it was done before", step.folder)
+        return StageStatus(step.name, kind, "skipped", "it was done before", step.folder)
     state, why = AFTER.get(before.state, ("done", ""))
-    return Stood(step.name, kind, state, before.why if state == "redone" else why, step.folder)
+    return StageStatus(step.name, kind, state, before.why if state == "redone" else why, step.folder)
 
 
 def of_folder(root: Path) -> Path:
     """The page of a graph's directory, from its files alone."""
-    noted = unseal(read_file(root / LEDGER, DOCUMENT), indent=2)
-    if noted is None:
+    notes = unseal(read_file(root / LEDGER, DOCUMENT), indent=2)
+    if notes is None:
         raise DiskTrouble(f"{root / LEDGER}: damaged: its checksum differs; delete it and run the same command again: no result is lost")
     order = list(dict.fromkeys(path.partition(".")[0] for path in read_manifest(root / "manifest.json").settings))
     places = {name: place for place, name in enumerate(order)}
     stages = []
-    for name in sorted(noted, key=lambda name: places.get(name, len(places))):
-        folder = root / name / noted[name].get("done", noted[name]["begun"])
+    for name in sorted(notes, key=lambda name: places.get(name, len(places))):
+        folder = root / name / notes[name].get("done", notes[name]["begun"])
         if (folder / LINEAGE).exists():
             kind = read_lineage(folder)[1].kind.rpartition(".")[2]
-            stages.append(Stood(name, kind, "done" if _finished(folder) else "stopped", "", folder))
+            stages.append(StageStatus(name, kind, "done" if _is_finished(folder) else "stopped", "", folder))
     return write_page(stages, head_of(root), root / PAGE)
 
 
 def head_of(root: Path) -> Head:
     """The name of the graph and the words that it was run with, from its manifest."""
-    found = read_manifest(root / "manifest.json")
-    begun = found.created.replace("T", " ").replace("+00:00", " UTC")
-    return Head(root.resolve().name, found.recipe, found.argv, {"begun": begun})
+    manifest = read_manifest(root / "manifest.json")
+    start = manifest.created.replace("T", " ").replace("+00:00", " UTC")
+    return Head(root.resolve().name, manifest.recipe, manifest.argv, {"begun": start})
 
 
-def write_page(stages: Sequence[Stood], head: Head, page: Path) -> Path:
+def write_page(stages: Sequence[StageStatus], head: Head, page: Path) -> Path:
     """Reads what the stages left, draws it, and writes the whole page or nothing."""
-    replace_file(Disk(), page, graph_html(gathered(stages, head, page.parent)).encode("utf-8", "backslashreplace"))
+    replace_file(Disk(), page, graph_html(page_of(stages, head, page.parent)).encode("utf-8", "backslashreplace"))
     return page
 
 
-def gathered(stages: Sequence[Stood], head: Head, base: Path) -> Whole:
+def page_of(stages: Sequence[StageStatus], head: Head, base: Path) -> Whole:
     """All that the page shows; links are relative to `base`."""
-    results = {each.name: Record(each.folder).result for each in stages if each.folder and _finished(each.folder)}
-    measured = world_results(results)
-    domains = DOMAINS if measured else ()
-    shown = tuple(_stage(each, results.get(each.name), base) for each in stages)
-    took = sum(seconds(each.folder) for each in stages if each.folder and each.folder.exists())
+    results = {status.name: Record(status.folder).result for status in stages if status.folder and _is_finished(status.folder)}
+    tables = world_results(results)
+    domains = DOMAINS if tables else ()
+    stage_parts = tuple(_stage(status, results.get(status.name), base) for status in stages)
+    took = sum(seconds(status.folder) for status in stages if status.folder and status.folder.exists())
     return Whole(
         title=head.title,
         recipe=head.recipe,
         facts={"stages done": f"{len(results)} of {len(stages)}", "time": duration(took), **head.facts},
-        stages=shown,
+        stages=stage_parts,
         columns=(*domains, *COLUMNS),
-        models=tuple(Model(_model(name), _values(result, domains)) for name, result in measured.items()),
-        asked=tuple(_asked({each.name: each.folder for each in stages if each.folder and each.name in measured})),
+        models=tuple(Model(_model(name), _values(result, domains)) for name, result in tables.items()),
+        asked=tuple(_questions({status.name: status.folder for status in stages if status.folder and status.name in tables})),
         claims=head.claims,
         argv=head.argv,
     )
@@ -149,23 +149,23 @@ def gathered(stages: Sequence[Stood], head: Head, base: Path) -> Whole:
 # --- a stage ------------------------------------------------------------------------------------------------------------
 
 
-def _stage(each: Stood, result: Mapping[str, Any] | None, base: Path) -> Stage:
-    kind = KINDS.get(each.kind, each.kind)
-    if each.folder is None or not each.folder.exists():
-        return Stage(each.name, kind, each.state, each.why)
-    place = os.path.relpath(each.folder, base)
-    metrics = _metrics(Record(each.folder))
-    made = read_lineage(each.folder)[1] if (each.folder / LINEAGE).exists() else None
-    marks, notes = _changes(made) if made else ([], [])
+def _stage(status: StageStatus, result: Mapping[str, Any] | None, base: Path) -> Stage:
+    kind = KINDS.get(status.kind, status.kind)
+    if status.folder is None or not status.folder.exists():
+        return Stage(status.name, kind, status.state, status.why)
+    place = os.path.relpath(status.folder, base)
+    metrics = _metrics(Record(status.folder))
+    makings = read_lineage(status.folder)[1] if (status.folder / LINEAGE).exists() else None
+    marks, notes = _changes(makings) if makings else ([], [])
     return Stage(
-        name=each.name,
+        name=status.name,
         kind=kind,
-        state=each.state,
-        why=each.why,
-        took=duration(seconds(each.folder)),
-        key=each.folder.name,
+        state=status.state,
+        why=status.why,
+        took=duration(seconds(status.folder)),
+        key=status.folder.name,
         place=quote(f"{place}/"),
-        report=quote(f"{place}/{PAGE}") if (each.folder / PAGE).exists() else "",
+        report=quote(f"{place}/{PAGE}") if (status.folder / PAGE).exists() else "",
         came=tuple(_came(result or {}, metrics)),
         metrics=tuple(metrics),
         marks=(*marks, *happened(metrics)),
@@ -182,8 +182,8 @@ def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> 
     if shares:
         return [f"{name} {100 * share:.1f} %" for name, share in shares.items()]
     plain = {name: value for name, value in _flat(result) if name != "seconds"} or _newest(metrics)
-    chosen = sorted(plain.items(), key=lambda item: not item[0].endswith(TELLING))[:NUMBERS]
-    return [f"{name.replace('_', ' ')} {_said(value)}" for name, value in chosen]
+    figures = sorted(plain.items(), key=lambda item: not item[0].endswith(HEADLINES))[:NUMBERS]
+    return [f"{name.replace('_', ' ')} {_display(value)}" for name, value in figures]
 
 
 def _share(value: Any) -> Any:
@@ -192,7 +192,7 @@ def _share(value: Any) -> Any:
 
 
 def _newest(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {said: value for name, said in LAST.items() if (value := last(metrics, name)) is not None}
+    return {label: value for name, label in LAST.items() if (value := last(metrics, name)) is not None}
 
 
 def _flat(result: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
@@ -208,34 +208,34 @@ def _flat(result: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, flo
                 yield from _flat(value, f"{name} ")
 
 
-def _said(value: float) -> str:
+def _display(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
 
 
-def _changes(made: Makings) -> tuple[list[tuple[float, str]], list[str]]:
+def _changes(makings: Makings) -> tuple[list[tuple[float, str]], list[str]]:
     """What changes within a stage, by its settings: where it is marked, and in words."""
-    settings = made.settings
+    settings = makings.settings
     marks, notes = list[tuple[float, str]](), list[str]()
-    for name, what in (("max_tokens", "tokens allowed"), ("temperature", "temperature"), ("weights", "weight of")):
-        for change in _listed(settings.get(f"schedule.{name}")):
+    for name, label in (("max_tokens", "tokens allowed"), ("temperature", "temperature"), ("weights", "weight of")):
+        for change in _as_list(settings.get(f"schedule.{name}")):
             match change:
                 case [*of, int() | float() as step, int() | float() as value]:
                     pass
                 case _:
                     raise BadInput(f"schedule.{name}: {str(change)[:60]!r} where a step and a value should stand")
-            marks.append((float(step), f"{' '.join(map(str, of)) or what} {value:,}"))
-            notes.append(f"From step {step:,} on: {' '.join([what, *map(str, of)])} {value:,}.")
+            marks.append((float(step), f"{' '.join(map(str, of)) or label} {value:,}"))
+            notes.append(f"From step {step:,} on: {' '.join([label, *map(str, of)])} {value:,}.")
     late, steps = settings.get("late.steps"), settings.get("steps")
     if isinstance(late, int) and isinstance(steps, int):
         begins = max(0, steps - late)
-        own = ["prompts of its own"] if settings.get("late.problems") else []
-        added = [str(name) for name in _listed(settings.get("late.rewards"))]
+        own_prompts = ["prompts of its own"] if settings.get("late.problems") else []
+        rewards = [str(name) for name in _as_list(settings.get("late.rewards"))]
         marks.append((float(begins), "late begins"))
-        notes.append(f"Only in the last {late:,} of {steps:,} steps, from step {begins:,} on: {', '.join([*added, *own])}.")
+        notes.append(f"Only in the last {late:,} of {steps:,} steps, from step {begins:,} on: {', '.join([*rewards, *own_prompts])}.")
     return marks, notes
 
 
-def _listed(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
@@ -244,25 +244,25 @@ def _metrics(record: Record) -> list[dict[str, float]]:
     metrics = record.metrics()
     if kind_of(metrics) != "reinforcement" or any(name.startswith("accuracy/") for row in metrics for name in row):
         return metrics
-    chosen = {int(metrics[at]["rollout"]) for at in range(0, len(metrics), -(-len(metrics) // MOST_ROLLOUTS))}
-    paths = [record.root / "groups" / f"{rollout:06d}.jsonl.gz" for rollout in chosen]
+    rollouts = {int(metrics[at]["rollout"]) for at in range(0, len(metrics), -(-len(metrics) // MOST_ROLLOUTS))}
+    paths = [record.root / "groups" / f"{rollout:06d}.jsonl.gz" for rollout in rollouts]
     if not all(path.exists() for path in paths) or sum(path.stat().st_size for path in paths) > MOST_BYTES:
         return metrics
-    ends = (min(chosen), max(chosen))
+    ends = (min(rollouts), max(rollouts))
     if len({group.problem.domain for rollout in ends for group in record.groups(rollout)}) < 2:
         return metrics
-    return [{**row, **(_by_domain(record, int(row["rollout"])) if row["rollout"] in chosen else {})} for row in metrics]
+    return [{**row, **(_by_domain(record, int(row["rollout"])) if row["rollout"] in rollouts else {})} for row in metrics]
 
 
 def _by_domain(record: Record, rollout: int) -> dict[str, float]:
     values: dict[str, list[float]] = {}
     for group in record.groups(rollout):
         parts = [part.value for score in group.scores for part in score.parts if part.name == "accuracy"]
-        values.setdefault(f"accuracy/{group.problem.domain}", []).extend(each for each in parts if not isinstance(each, Abstained))
-    return {name: fmean(each) for name, each in values.items() if each}
+        values.setdefault(f"accuracy/{group.problem.domain}", []).extend(value for value in parts if not isinstance(value, Abstained))
+    return {name: fmean(series) for name, series in values.items() if series}
 
 
-def _finished(folder: Path) -> bool:
+def _is_finished(folder: Path) -> bool:
     return (folder / "result.json").exists() and Record(folder).finished
 
 
@@ -290,7 +290,7 @@ def _value(value: Any, interval: Any) -> Value | None:
     return Value(value)
 
 
-def _asked(folders: Mapping[str, Path]) -> Iterator[Asked]:
+def _questions(folders: Mapping[str, Path]) -> Iterator[Asked]:
     """The first held-out prompt of each domain and language that every model was asked."""
     paths = {name: path for name, folder in folders.items() if samples_file(path := folder / "evals" / "tiny-world") is not None}
     samples = {name: {sample.problem: sample for sample in read_samples(path) if sample.sample == 0} for name, path in paths.items()}

@@ -43,35 +43,39 @@ class Steps:
 
     def __init__(self, record: Record | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.record, self.clock = record, clock
-        self.kind, self.number, self.running = "", 0, False
+        self.kind, self.number, self.is_running = "", 0, False
         self.began = clock()
-        self.unsaved: list[float] = []  # seconds of each step that no checkpoint holds
+        self.unsaved_s: list[float] = []  # seconds of each step that no checkpoint holds
         self.recent: deque[float] = deque(maxlen=RECENT)
 
     def begin(self, kind: str, number: int) -> None:
         if not self.kind:
             self.recent.extend(self._before())
-        self.kind, self.number, self.running, self.began = kind, number, True, self.clock()
+        self.kind, self.number, self.is_running, self.began = kind, number, True, self.clock()
 
     def end(self, saved: bool) -> None:
         seconds = self.clock() - self.began
         self.recent.append(seconds)
-        self.unsaved = [] if saved else [*self.unsaved, seconds]
-        self.running = False
+        self.unsaved_s = [] if saved else [*self.unsaved_s, seconds]
+        self.is_running = False
 
-    def expected(self) -> str:
+    def expected_time(self) -> str:
         """How long the step will still take, judged by those before it."""
         so_far = self.clock() - self.began
         if not self.recent:
             return f"it is the first one here, so nobody knows how long it takes: {span(so_far)} so far"
-        left = median(self.recent) - so_far
-        return f"about {span(left)}" if left > 0 else f"it has taken {span(so_far)}, and those before it {span(median(self.recent))}"
+        remaining_s = median(self.recent) - so_far
+        return (
+            f"about {span(remaining_s)}"
+            if remaining_s > 0
+            else f"it has taken {span(so_far)}, and those before it {span(median(self.recent))}"
+        )
 
-    def lost(self) -> str:
+    def loss(self) -> str:
         """What ends with the process now; empty where everything is saved."""
-        seconds = sum(self.unsaved) + (self.clock() - self.began if self.running else 0.0)
-        count = len(self.unsaved) + self.running
-        first = self.number + 1 - len(self.unsaved) + (not self.running)
+        seconds = sum(self.unsaved_s) + (self.clock() - self.began if self.is_running else 0.0)
+        count = len(self.unsaved_s) + self.is_running
+        first = self.number + 1 - len(self.unsaved_s) + (not self.is_running)
         if not count:
             return ""
         if count == 1:
@@ -82,9 +86,9 @@ class Steps:
         """What is lost, and where the same command goes on from."""
         if self.record is None:
             return "the same command goes on with what is saved"
-        found = self.record.checkpoints()
-        way_on = f"goes on from {found[-1].folder}" if found else "begins again"
-        return f"lost: {self.lost() or 'nothing'}; the same command {way_on}"
+        checkpoints = self.record.checkpoints()
+        way_on = f"goes on from {checkpoints[-1].folder}" if checkpoints else "begins again"
+        return f"lost: {self.loss() or 'nothing'}; the same command {way_on}"
 
     def _before(self) -> list[float]:
         """Seconds of the last steps of an earlier process."""
@@ -102,20 +106,20 @@ class Interrupts(Observer):
 
     def __init__(self, record: Record | None = None, *, patience_s: float = PATIENCE_S) -> None:
         self._steps, self._patience_s = Steps(record), patience_s
-        self._doing = "starting"
+        self._activity = "starting"
         self._signal: signal.Signals | None = None
         self._before: dict[signal.Signals, signal._HANDLER] = {}
         self._thread = threading.Thread(target=self._listen, name="interrupts", daemon=True)
 
-    def beat(self, what: str) -> None:
-        self._doing = what
-        if self._signal is not None and not self._steps.running:
+    def beat(self, activity: str) -> None:
+        self._activity = activity
+        if self._signal is not None and not self._steps.is_running:
             self._raise(self._signal)
 
     def begin(self, kind: str, number: int) -> None:
         """A step that would only be the first one after the last checkpoint is not begun any more."""
-        if self._signal is not None and not self._steps.unsaved:
-            self._doing = f"{kind} {number + 1} was about to begin"
+        if self._signal is not None and not self._steps.unsaved_s:
+            self._activity = f"{kind} {number + 1} was about to begin"
             self._raise(self._signal)
         self._steps.begin(kind, number)
 
@@ -128,7 +132,7 @@ class Interrupts(Observer):
 
     def __enter__(self) -> Interrupts:
         for number in (*EXIT, signal.SIGALRM):
-            self._before[number] = signal.signal(number, self._caught)
+            self._before[number] = signal.signal(number, self._handle)
         self._ear, self._mouth = os.pipe()
         os.set_blocking(self._mouth, False)
         self._wakeup = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
@@ -148,16 +152,16 @@ class Interrupts(Observer):
 
     # --- in the main thread ---
 
-    def _caught(self, number: int, frame: FrameType | None) -> None:
-        caught = signal.Signals(number)
-        if caught is not signal.SIGALRM:
-            self._signal = self._signal or caught
-        elif self._signal is not None and not self._steps.running:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        received = signal.Signals(number)
+        if received is not signal.SIGALRM:
+            self._signal = self._signal or received
+        elif self._signal is not None and not self._steps.is_running:
             self._raise(self._signal)
 
-    def _raise(self, caught: signal.Signals) -> None:
+    def _raise(self, received: signal.Signals) -> None:
         self._signal = None
-        raise Interrupted(f"stopped while: {self._doing}; {self._steps.balance()}", EXIT[caught])
+        raise Interrupted(f"stopped while: {self._activity}; {self._steps.balance()}", EXIT[received])
 
     # --- in a thread of its own ---
 
@@ -174,23 +178,23 @@ class Interrupts(Observer):
             for number in numbers:
                 if number in EXIT and first:
                     first, patience = False, self._patience_s
-                    _write(self._announced())
+                    _write(self._announcement())
                 elif number == signal.SIGINT:
                     os.write(2, (SHOW_CURSOR if sys.stderr.isatty() else "").encode())
                     _write(self._last_words())
                     os._exit(EXIT[signal.SIGINT])
 
-    def _announced(self) -> str:
+    def _announcement(self) -> str:
         steps = self._steps
-        if not steps.running:
-            return f"aha: stopping at the next safe place, at the moment: {self._doing}; ctrl-C again stops at once"
+        if not steps.is_running:
+            return f"aha: stopping at the next safe place, at the moment: {self._activity}; ctrl-C again stops at once"
         return (
-            f"aha: finishing {steps.kind} {steps.number + 1} and saving it: {steps.expected()}; "
-            f"ctrl-C again stops at once and loses {steps.lost()}"
+            f"aha: finishing {steps.kind} {steps.number + 1} and saving it: {steps.expected_time()}; "
+            f"ctrl-C again stops at once and loses {steps.loss()}"
         )
 
     def _last_words(self) -> str:
-        return f"aha: stopped at once while: {self._doing}; {self._steps.balance()}"
+        return f"aha: stopped at once while: {self._activity}; {self._steps.balance()}"
 
 
 def _write(text: str) -> None:

@@ -20,7 +20,7 @@ from aha.redact import clip
 from aha.rundir import Manifest, RecipeFile
 
 PACKAGE = Path(__file__).parent.parent
-_LOADED: set[str] = set()  # the files of a person's own that this process runs
+_LOADED_FILES: set[str] = set()  # the files of a person's own that this process runs
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,20 @@ class File:
 
     def recipe(self) -> Recipe:
         """What the file's `recipe` is: a Recipe, or a function that returns one."""
-        made = getattr(load_module("recipe", self.path, self.data), "recipe", None)
+        recipe_function = getattr(load_module("recipe", self.path, self.data), "recipe", None)
         try:
-            made = made() if callable(made) else made
+            recipe_function = recipe_function() if callable(recipe_function) else recipe_function
         except AhaError:
             raise
         except Exception as error:
             if line := own_mistake(error, anywhere=True):
                 raise BadInput(line) from error
             raise
-        if not isinstance(made, Recipe):
-            raise BadInput(f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(made).__name__}")
-        return made
+        if not isinstance(recipe_function, Recipe):
+            raise BadInput(
+                f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(recipe_function).__name__}"
+            )
+        return recipe_function
 
     def check(self, manifest: Manifest, path: str, changed: bool) -> None:
         """BadInput where the run at `path` was made from another file, unless that is meant."""
@@ -76,7 +78,7 @@ class File:
 
 def load_module(what: str, path: str, data: bytes) -> ModuleType:
     """The module that a Python file of a person's own defines, run now. BadInput where it is no Python."""
-    _LOADED.add(path)
+    _LOADED_FILES.add(path)
     name = f"aha_{what}_{Path(path).stem}"
     spec = importlib.util.spec_from_loader(name, _Loader(path, data))
     assert spec is not None  # a loader that is no package has one
@@ -104,11 +106,11 @@ def own_mistake(error: BaseException, anywhere: bool = False) -> str:
     """What went wrong in a person's own file, or in a library that it called, in one line; empty where it went wrong in ours. `anywhere`:
     in ours, too, where a person's file called it."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = max((place for place, frame in enumerate(frames) if frame.filename in _LOADED), default=-1)
-    ours = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
-    if own < 0 or (ours > own and not anywhere):
+    last_own = max((place for place, frame in enumerate(frames) if frame.filename in _LOADED_FILES), default=-1)
+    last_ours = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
+    if last_own < 0 or (last_ours > last_own and not anywhere):
         return ""
-    return f"{frames[own].filename}, line {frames[own].lineno}: {type(error).__name__}: {clip(str(error))}"
+    return f"{frames[last_own].filename}, line {frames[last_own].lineno}: {type(error).__name__}: {clip(str(error))}"
 
 
 class _Loader(importlib.abc.ExecutionLoader):

@@ -59,8 +59,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     lock = Lock(out / "lock")
     try:
         how = How(arguments.stall_s, ("aha", "reproduce", *rest))
-        worked = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
-        return _concluded(worked, out, how, terminal)
+        results = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
+        return _concluded(results, out, how, terminal)
     finally:
         lock.release()
 
@@ -69,9 +69,9 @@ def refuse_strangers(out: Path) -> None:
     """BadInput for a directory that something else made."""
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: it is a file; a directory is needed")
-    others = {each.name for each in out.iterdir()} - {"lock", "claims.json"} if out.is_dir() else set[str]()
-    if others and STORE not in others:
-        raise BadInput(f"{out}: it is not empty and holds no reproduction ({sorted(others)[0]!r} is in it); choose another directory")
+    names = {entry.name for entry in out.iterdir()} - {"lock", "claims.json"} if out.is_dir() else set[str]()
+    if names and STORE not in names:
+        raise BadInput(f"{out}: it is not empty and holds no reproduction ({sorted(names)[0]!r} is in it); choose another directory")
 
 
 @dataclass(frozen=True)
@@ -84,57 +84,57 @@ class Worked:
 
 
 def _work(recipe: Recipe, seed: int, out: Path, how: How, terminal: Terminal) -> Worked:
-    from aha.commands.choose import Chosen
+    from aha.commands.choose import ResolvedRecipe
     from aha.commands.graph import line
     from aha.pipeline import Graph
 
     graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
-    seen: dict[str, Step] = {}
+    steps: dict[str, Step] = {}
     if any(step.todo for step in graph.steps()):
         from aha.commands.working import Worker
 
-        worker = Worker(Chosen(recipe), how, terminal)
+        worker = Worker(ResolvedRecipe(recipe), how, terminal)
         for step in graph.steps():
             terminal.note(f"seed {seed}, {line(step)}")
-            seen[step.name] = step
+            steps[step.name] = step
             if step.todo:
                 graph.do(step, worker.backend, worker.opened)
             else:
                 graph.settle(step)
     else:
         terminal.note(f"seed {seed}: nothing to do")
-    return Worked(graph, seen, {step.name: step.folder for step in graph.steps() if step.folder is not None})
+    return Worked(graph, steps, {step.name: step.folder for step in graph.steps() if step.folder is not None})
 
 
 def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
-    from aha.commands.graph import SAID
+    from aha.commands.graph import STATE_WORDS
     from aha.pipeline import Graph
 
     for seed, recipe in enumerate(recipes):
         steps = list(Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json").steps())
         for step in steps:
             terminal.tell("stage", seed=seed, stage=step.name, state=step.state, why=step.why)
-            terminal.say(f"seed {seed}  {step.name:20} {SAID[step.state]:8} {step.why}".rstrip())
+            terminal.say(f"seed {seed}  {step.name:20} {STATE_WORDS[step.state]:8} {step.why}".rstrip())
     return 0
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _concluded(worked: Sequence[Worked], out: Path, how: How, terminal: Terminal) -> int:
+def _concluded(results: Sequence[Worked], out: Path, how: How, terminal: Terminal) -> int:
     from aha.commands.claims import Arm, claims
 
-    found = claims([Arm(each.folders) for each in worked])
-    record: dict[str, Any] = {"seeds": len(worked), "claims": [{**asdict(each), "holds": each.holds} for each in found]}
+    claim_list = claims([Arm(result.folders) for result in results])
+    record: dict[str, Any] = {"seeds": len(results), "claims": [{**asdict(claim), "holds": claim.holds} for claim in claim_list]}
     replace_file(Disk(), out / "claims.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
     terminal.tell("claims", **record)
-    for row in table(found):
+    for row in table(claim_list):
         terminal.say(row)
-    pages(worked, found, out, how, terminal)
-    failed = [each.name for each in found if not each.holds]
-    if failed:
-        terminal.note(f"{len(failed)} of {len(found)} claims do not hold: {'; '.join(failed)}")
-    return 1 if failed else 0
+    pages(results, claim_list, out, how, terminal)
+    failures = [claim.name for claim in claim_list if not claim.holds]
+    if failures:
+        terminal.note(f"{len(failures)} of {len(claim_list)} claims do not hold: {'; '.join(failures)}")
+    return 1 if failures else 0
 
 
 def pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How, terminal: Terminal) -> None:
@@ -142,23 +142,24 @@ def pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How,
     from aha.commands.graph_page import Head, leave
     from aha.reports.graph import Claimed
 
-    claimed = tuple(
-        Claimed(each.name, each.paper, each.ours, each.measured.value, each.measured.low, each.measured.high, each.holds) for each in found
+    rows = tuple(
+        Claimed(claim.name, claim.paper, claim.ours, claim.measured.value, claim.measured.low, claim.measured.high, claim.holds)
+        for claim in found
     )
-    for seed, each in enumerate(worked):
-        head = partial(Head, f"seed {seed}", "reproduce", how.argv, claims=() if seed else claimed)
-        if (page := leave(each.graph, each.seen, head, out / f"seed-{seed}.html", terminal)) is not None:
+    for seed, result in enumerate(worked):
+        head = partial(Head, f"seed {seed}", "reproduce", how.argv, claims=() if seed else rows)
+        if (page := leave(result.graph, result.seen, head, out / f"seed-{seed}.html", terminal)) is not None:
             terminal.note(f"report of seed {seed}: {page}")
 
 
 def table(found: Sequence[Claim]) -> list[str]:
     """A claim a line: what the paper says, what is measured here with its 95 % interval, and whether that excludes 0."""
-    wide = [max(len(str(getattr(each, name))) for each in found) for name in ("name", "paper", "ours")]
+    wide = [max(len(str(getattr(claim, name))) for claim in found) for name in ("name", "paper", "ours")]
     rows = [f"{'claim':{wide[0]}}  {'the paper':{wide[1]}}  {'here':{wide[2]}}  {'':>8} {'95 % interval':>18}  holds"]
-    for each in found:
-        interval = f"[{each.measured.low:+.3f}, {each.measured.high:+.3f}]"
-        said = f"{each.name:{wide[0]}}  {each.paper:{wide[1]}}  {each.ours:{wide[2]}}"
-        rows.append(f"{said}  {each.measured.value:>+8.3f} {interval:>18}  {'yes' if each.holds else 'NO'}")
+    for claim in found:
+        interval = f"[{claim.measured.low:+.3f}, {claim.measured.high:+.3f}]"
+        line = f"{claim.name:{wide[0]}}  {claim.paper:{wide[1]}}  {claim.ours:{wide[2]}}"
+        rows.append(f"{line}  {claim.measured.value:>+8.3f} {interval:>18}  {'yes' if claim.holds else 'NO'}")
     return rows
 
 

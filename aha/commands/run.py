@@ -11,7 +11,7 @@ from typing import Any, cast
 from aha import pipeline
 from aha.backends.laptop import Laptop
 from aha.backends.openai_endpoint import Endpoint
-from aha.commands.choose import Chosen, complete, frame_of, main_rl
+from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
@@ -52,19 +52,19 @@ class Way:
     backend: Backend | None = None
 
 
-def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
+def run(chosen: ResolvedRecipe, way: Way, terminal: Terminal) -> int:
     """Runs the recipe, or goes on with it, and writes the report. All input is checked before a directory is made."""
     recipe = chosen.recipe
     complete(recipe)
     backend = way.backend or Laptop(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
-    asked, free = manifest(chosen, way.argv), FREE | {RECIPE_FILE} if chosen.changed else FREE
-    if RunDir.is_finished(out, asked, free):
+    manifest_now, free = manifest(chosen, way.argv), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
+    if RunDir.is_finished(out, manifest_now, free):
         terminal.note(f"{out} is finished; nothing is left to do. Another run of the same recipe needs another --out.")
         _conclude(Record(out), terminal)
         return 0
-    rundir = RunDir.open(out, asked, free=free, checkpoint_bytes=checkpoint_bytes(recipe.stages))
+    rundir = RunDir.open(out, manifest_now, free=free, checkpoint_bytes=checkpoint_bytes(recipe.stages))
     try:
         terminal.folder = out
         for problem in _work(recipe, backend, rundir, way, terminal):
@@ -75,7 +75,7 @@ def run(chosen: Chosen, way: Way, terminal: Terminal) -> int:
     return 0
 
 
-def manifest(chosen: Chosen, argv: Sequence[str]) -> Manifest:
+def manifest(chosen: ResolvedRecipe, argv: Sequence[str]) -> Manifest:
     """Every setting with its source."""
     recipe = chosen.recipe
     settings = {path: Setting(cast(Any, value), recipe.source(path)) for path, value in flatten(recipe.tree).items()}
@@ -96,14 +96,14 @@ def sandbox_of(recipe: Recipe) -> str | None:
     """The tier that programs of the model will run in, opened once to see that it works; None where no problem asks for one."""
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
-            coding = [
-                each
+            code_problems = [
+                problem
                 for source in stage.sources
-                for each in source.at(0, 0, stage.questions, stage.seed)
-                if isinstance(each.reference, Code)
+                for problem in source.at(0, 0, stage.questions, stage.seed)
+                if isinstance(problem.reference, Code)
             ]
             for part in stage.rewards.parts:
-                if isinstance(part.reward, Accuracy) and any(map(part.covers, coding)):
+                if isinstance(part.reward, Accuracy) and any(map(part.covers, code_problems)):
                     with Graders(sandbox=part.reward.sandbox) as graders:
                         return graders.sandbox().tier
     return None

@@ -53,11 +53,11 @@ def flags(parser: ArgumentParser) -> None:
         "--workers", type=int, default=os.cpu_count() or 2, metavar="N", help="programs at once (as many as there are cores)"
     )
     access_flags(serve)
-    for each in (run, test, serve):
-        each.add_argument(
+    for subcommand in (run, test, serve):
+        subcommand.add_argument(
             "--tier", choices=TIERS, default="auto", help="where programs run; auto: the strongest here, or for test all of them"
         )
-        each.add_argument("--json", action="store_true", help=JSON)
+        subcommand.add_argument("--json", action="store_true", help=JSON)
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -82,14 +82,14 @@ def _run(arguments: Namespace, terminal: Terminal) -> int:
     job = Job(_source(arguments.program), _stdin(arguments.stdin), _language(arguments), _limits(arguments))
     sandbox = open_sandbox(arguments.tier, workers=1)
     try:
-        ended = sandbox.run(job)
+        outcome = sandbox.run(job)
     finally:
         sandbox.close()
-    terminal.tell("sandbox", tier=sandbox.tier, **told(ended))
-    for line in shown(ended, sandbox.tier):
+    terminal.tell("sandbox", tier=sandbox.tier, **told(outcome))
+    for line in shown(outcome, sandbox.tier):
         terminal.say(line)
-    if ended.verdict == "INFRA":
-        raise EndpointDown(f"{arguments.program} was not judged by the tier {sandbox.tier}: {ended.reason}")
+    if outcome.verdict == "INFRA":
+        raise EndpointDown(f"{arguments.program} was not judged by the tier {sandbox.tier}: {outcome.reason}")
     return 0
 
 
@@ -106,8 +106,8 @@ def told(ended: Outcome) -> dict[str, Any]:
 
 def shown(ended: Outcome, tier: Tier) -> list[str]:
     """For a person: the verdict first. What would move the cursor or ring a bell is spelled out."""
-    measured = f"cpu {ended.cpu_s:.3f} s, wall {ended.wall_s:.3f} s, memory {ended.memory_mb:.0f} MiB, exit code {ended.exit_code}"
-    lines = [f"{ended.verdict}  {measured}  ({tier})", *([f"reason: {plain(ended.reason)}"] if ended.reason else [])]
+    usage = f"cpu {ended.cpu_s:.3f} s, wall {ended.wall_s:.3f} s, memory {ended.memory_mb:.0f} MiB, exit code {ended.exit_code}"
+    lines = [f"{ended.verdict}  {usage}  ({tier})", *([f"reason: {plain(ended.reason)}"] if ended.reason else [])]
     for name, data in (("stdout", ended.stdout), ("stderr", ended.stderr)):
         lines += [f"--- {name} ({len(data)} bytes)", plain(data.decode("utf-8", "backslashreplace")).rstrip("\n")] if data else []
     return lines
@@ -121,13 +121,13 @@ def _source(name: str) -> str:
         raise BadInput(f"{name}: cannot be read as a program ({words}); name a .py or .cpp file") from error
 
 
-def _stdin(given: str) -> bytes:
-    if given == "-":
+def _stdin(text: str) -> bytes:
+    if text == "-":
         return sys.stdin.buffer.read()
     try:
-        return Path(given).read_bytes() if os.path.isfile(given) else given.encode("utf-8", "surrogateescape")
+        return Path(text).read_bytes() if os.path.isfile(text) else text.encode("utf-8", "surrogateescape")
     except OSError as error:
-        raise BadInput(f"--stdin {given}: cannot be read ({error.strerror})") from error
+        raise BadInput(f"--stdin {text}: cannot be read ({error.strerror})") from error
 
 
 def _language(arguments: Namespace) -> Language:
@@ -152,37 +152,40 @@ def _test(asked: str, terminal: Terminal) -> int:
     from aha.grading.sandbox import tiers
 
     reasons = tiers()
-    wanted: tuple[Tier, ...] = ATTACKABLE if asked == "auto" else tuple(each for each in reasons if each == asked)
-    if all(reasons[each] is not None for each in wanted):
-        raise BadInput("there is no sandbox to attack: " + "; ".join(f"{each}: {reasons[each]}" for each in wanted))
-    breached = []
-    for tier in wanted:
+    tiers_to_test: tuple[Tier, ...] = ATTACKABLE if asked == "auto" else tuple(name for name in reasons if name == asked)
+    if all(reasons[name] is not None for name in tiers_to_test):
+        raise BadInput("there is no sandbox to attack: " + "; ".join(f"{name}: {reasons[name]}" for name in tiers_to_test))
+    breaches = []
+    for tier in tiers_to_test:
         if (reason := reasons[tier]) is not None:
             terminal.tell("tier", tier=tier, present=False, reason=reason)
             terminal.say(f"{tier}: not here: {reason}")
         elif not _attack(tier, terminal):
-            breached.append(tier)
-    if breached:
-        raise BarFailed(f"not every attack was contained in the tier {' and '.join(breached)}: run no stranger's program there")
+            breaches.append(tier)
+    if breaches:
+        raise BarFailed(f"not every attack was contained in the tier {' and '.join(breaches)}: run no stranger's program there")
     return 0
 
 
 def _attack(tier: Tier, terminal: Terminal) -> bool:
     from aha.grading.sandbox import open_sandbox
-    from aha.grading.sandbox.attacks import attacked
+    from aha.grading.sandbox.attacks import run_attacks
 
-    assault = attacked(lambda: open_sandbox(tier))
-    held, came = assault.contained, assault.came
-    listed = [{"name": each.attack.name, "contained": each.contained, "verdict": each.outcome.verdict, "said": each.line} for each in came]
+    assault = run_attacks(lambda: open_sandbox(tier))
+    contained, came = assault.contained_count, assault.came
+    records = [
+        {"name": result.attack.name, "contained": result.is_contained, "verdict": result.outcome.verdict, "said": result.line}
+        for result in came
+    ]
     terminal.tell(
-        "tier", tier=tier, present=True, contained=held, attacks=len(came), not_compiled=assault.not_compiled or None, each=listed
+        "tier", tier=tier, present=True, contained=contained, attacks=len(came), not_compiled=assault.compile_error or None, each=records
     )
-    terminal.say(f"{tier}: {held} of {len(came)} attacks contained")
-    if assault.not_compiled:
-        terminal.say(f"  no compiled program was among them: {plain(assault.not_compiled)}")
-    for each in came:
-        terminal.say(f"  {plain(each.line)}")
-    return held == len(came)
+    terminal.say(f"{tier}: {contained} of {len(came)} attacks contained")
+    if assault.compile_error:
+        terminal.say(f"  no compiled program was among them: {plain(assault.compile_error)}")
+    for result in came:
+        terminal.say(f"  {plain(result.line)}")
+    return contained == len(came)
 
 
 # --- serve ------------------------------------------------------------------------------------------------------------
@@ -222,4 +225,6 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
     return 0
 
 
-COMMAND = Command("run a program safely, attack the sandbox tiers of this machine, or serve them", "serve", flags, run, dashed=("--stdin",))
+COMMAND = Command(
+    "run a program safely, attack the sandbox tiers of this machine, or serve them", "serve", flags, run, dash_options=("--stdin",)
+)

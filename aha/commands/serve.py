@@ -119,10 +119,10 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             number = _end(ends, lambda: server.engine.alive)
             terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)
-        served, steps = server.engine.served, server.engine.steps
-        terminal.tell("served", requests=served, steps=steps, whole=whole)
-    lost = "every request that was taken on was answered" if whole else "some requests were not answered in time"
-    raise Interrupted(f"stopped serving; {lost} ({served} in {steps} steps)", EXIT[number])
+        answered, steps = server.engine.served, server.engine.steps
+        terminal.tell("served", requests=answered, steps=steps, whole=whole)
+    note = "every request that was taken on was answered" if whole else "some requests were not answered in time"
+    raise Interrupted(f"stopped serving; {note} ({answered} in {steps} steps)", EXIT[number])
 
 
 def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> signal.Signals:
@@ -138,13 +138,13 @@ def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> 
 def _asked_to_end() -> Iterator[queue.SimpleQueue[signal.Signals]]:
     """The first signal is put here, the second ctrl-C stops at once."""
     ends: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
-    asked = list[signal.Signals]()
+    signals = list[signal.Signals]()
 
     def caught(number: int, frame: FrameType | None) -> None:
-        if asked:
+        if signals:
             os._exit(EXIT[signal.Signals(number)])
-        asked.append(signal.Signals(number))
-        ends.put(asked[0])
+        signals.append(signal.Signals(number))
+        ends.put(signals[0])
 
     before = {number: signal.signal(number, caught) for number in EXIT}
     try:

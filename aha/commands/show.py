@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aha.commands.choose import Chosen
+from aha.commands.choose import ResolvedRecipe
 from aha.commands.terminal import Terminal
 from aha.recipes import Recipe
 from aha.recipes.derived import derived
@@ -12,7 +12,7 @@ from aha.redact import mask_setting
 from aha.settings import flatten
 
 
-def show(chosen: Chosen, terminal: Terminal) -> int:
+def show(chosen: ResolvedRecipe, terminal: Terminal) -> int:
     """Each setting in one line: path, value, source; then what follows from them."""
     recipe = chosen.recipe
     values = shown(recipe)
@@ -35,7 +35,7 @@ def show(chosen: Chosen, terminal: Terminal) -> int:
     return 0
 
 
-def diff(one: Chosen, other: Chosen, terminal: Terminal) -> int:
+def diff(one: ResolvedRecipe, other: ResolvedRecipe, terminal: Terminal) -> int:
     """The settings that differ, each with both sources. Exit code 0 also where there are some: it is an answer."""
     before, after = shown(one.recipe), shown(other.recipe)
     paths = [path for path in dict.fromkeys([*before, *after]) if path not in before or path not in after or before[path] != after[path]]
@@ -44,9 +44,9 @@ def diff(one: Chosen, other: Chosen, terminal: Terminal) -> int:
         return 0
     for path in paths:
         terminal.say(path)
-        for chosen, values in ((one, before), (other, after)):
-            said = f"{_said(values[path])}  {chosen.recipe.source(path)}" if path in values else "not a setting"
-            terminal.say(f"  {chosen.recipe.name}: {said}")
+        for resolved, values in ((one, before), (other, after)):
+            line = f"{_said(values[path])}  {resolved.recipe.source(path)}" if path in values else "not a setting"
+            terminal.say(f"  {resolved.recipe.name}: {line}")
     if not paths:
         terminal.say(f"{one.recipe.name} and {other.recipe.name} have the same settings")
     return 0
@@ -59,5 +59,5 @@ def shown(recipe: Recipe) -> dict[str, object]:
 
 def _said(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(":".join(map(str, each)) if isinstance(each, list) else str(each) for each in value)
+        return ", ".join(":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
     return "none" if value is None else str(value)

@@ -18,12 +18,12 @@ DOMAINS = ("countdown", "chain", "program")
 
 def stage_table(results: Mapping[str, Any]) -> list[str]:
     """A line for each result of the tiny world's measure, by the name of its stage; nothing where there is none."""
-    measured = world_results(results)
-    if not measured:
+    tables = world_results(results)
+    if not tables:
         return []
-    wide = max(map(len, measured))
+    wide = max(map(len, tables))
     lines = [f"{'':{wide}}" + "".join(f"{name:>13}" for name in (*DOMAINS, *COLUMNS))]
-    for name, result in measured.items():
+    for name, result in tables.items():
         values = [*(result["categories"].get(domain) for domain in DOMAINS), *(result.get(measure) for measure in COLUMNS.values())]
         lines.append(f"{name:{wide}}" + "".join(f"{value:>13.3f}" if isinstance(value, float) else f"{'?':>13}" for value in values))
     return [*lines, "consistency and form are those of reasoning prompts; intervals are in each stage's result.json"]

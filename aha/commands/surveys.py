@@ -22,9 +22,9 @@ def summary(survey: Survey, seed: int) -> dict[str, object]:
         "right": survey.total("right"),
         "wrong": survey.total("wrong"),
         "false_positives": survey.paid_wrongly(),
-        "false_negatives": survey.missed() - survey.abstained("right"),
-        "abstained": survey.abstained("right") + survey.abstained("wrong"),
-        "missed": survey.missed(),
+        "false_negatives": survey.misses() - survey.abstentions("right"),
+        "abstained": survey.abstentions("right") + survey.abstentions("wrong"),
+        "missed": survey.misses(),
         "seconds": round(survey.wall_s, 3),
         "kinds": {family: _of_family(survey, family) for family in survey.families},
         "abstentions": dict(sorted(survey.reasons.items(), key=lambda item: -item[1])),
@@ -33,7 +33,7 @@ def summary(survey: Survey, seed: int) -> dict[str, object]:
             for side in SIDES
             for setting, failures, claims in survey.failing_settings(side)
         ],
-        "rules": [_of_rule(count) for side in SIDES for count in survey.failing(side)],
+        "rules": [_of_rule(count) for side in SIDES for count in survey.failures(side)],
     }
 
 
@@ -41,11 +41,11 @@ def page(survey: Survey, seed: int, name: str, most: float) -> list[str]:
     """The totals, a line for each kind of gold, and the rules that fail."""
     kinds = survey.families
     right, wrong = survey.total("right"), survey.total("wrong")
-    share = f"{100 * survey.share_missed:.2f} %, at most {100 * most:g} % are let pass"
+    share = f"{100 * survey.miss_rate:.2f} %, at most {100 * most:g} % are let pass"
     lines = [
         f"made by rules (seed {seed}): {name} over {right + wrong:,} claims about golds of {len(kinds)} kinds, in {survey.wall_s:.1f} s",
-        f"right claims {right:,}: missed {survey.missed():,} ({share}), of which abstained {survey.abstained('right'):,}",
-        f"wrong claims {wrong:,}: paid {survey.paid_wrongly():,}, abstained {survey.abstained('wrong'):,}",
+        f"right claims {right:,}: missed {survey.misses():,} ({share}), of which abstained {survey.abstentions('right'):,}",
+        f"wrong claims {wrong:,}: paid {survey.paid_wrongly():,}, abstained {survey.abstentions('wrong'):,}",
         f"  {'kind of gold':<30} {'right':>8} {'missed':>8} {'wrong':>8} {'paid':>8} {'abstained':>9}",
     ]
     lines += [_row(survey, family) for family in kinds]
@@ -54,17 +54,17 @@ def page(survey: Survey, seed: int, name: str, most: float) -> list[str]:
     for side, title in zip(SIDES, ("PAID WRONGLY", "missed"), strict=True):
         for setting, failures, claims in survey.failing_settings(side)[:SHOWN]:
             lines.append(f"{title} in the setting {setting!r}: {failures:,} of {claims:,}")
-    lines += _failures("PAID WRONGLY", survey.failing("wrong")) + _failures("missed", survey.failing("right"))
+    lines += _failures("PAID WRONGLY", survey.failures("wrong")) + _failures("missed", survey.failures("right"))
     return lines
 
 
 def _of_family(survey: Survey, family: str) -> dict[str, int]:
     return {
         "right": survey.total("right", family),
-        "missed": survey.missed(family),
+        "missed": survey.misses(family),
         "wrong": survey.total("wrong", family),
         "paid": survey.paid_wrongly(family),
-        "abstained": survey.abstained("right", family) + survey.abstained("wrong", family),
+        "abstained": survey.abstentions("right", family) + survey.abstentions("wrong", family),
     }
 
 

@@ -71,9 +71,9 @@ class Terminal:
 
 def duration(value: float) -> str:
     """Seconds, for a person."""
-    minutes, seconds_left = divmod(round(value), 60)
+    minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds_left} s" if minutes else f"{seconds_left} s"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def closed_streams() -> str:
@@ -81,8 +81,12 @@ def closed_streams() -> str:
     names = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
     for name in names:
         setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
-    shut = [name for name in names if name != "stdin"]
-    return f"{' and '.join(shut)}: closed, so that nothing could be told there; send it to a file or to {os.devnull}" if shut else ""
+    closed_names = [name for name in names if name != "stdin"]
+    return (
+        f"{' and '.join(closed_names)}: closed, so that nothing could be told there; send it to a file or to {os.devnull}"
+        if closed_names
+        else ""
+    )
 
 
 def leave(stream: TextIO) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aha.codec import encode
 from aha.commands.arguments import CliArgs, check_files, check_out, read_args, read_settings, recipe_file_flags, recipe_flags
-from aha.commands.choose import Chosen, choose, complete
+from aha.commands.choose import ResolvedRecipe, choose, complete
 from aha.commands.command import Command, refuse_rest
 from aha.commands.hardware import HELP as HARDWARE
 from aha.commands.hardware import machine, read_hardware
@@ -20,14 +20,14 @@ from aha.protocols import Backend
 from aha.settings import flatten
 
 
-def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> Chosen:
+def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> ResolvedRecipe:
     """Return the recipe with what the command line says. BadInput for what can be known before anything heavy is loaded."""
     args = read_args(arguments, rest)
-    chosen = choose(arguments.recipe, args)
+    resolved = choose(arguments.recipe, args)
     if runs:
-        complete(chosen.recipe)
-    check_files(chosen.recipe, args)
-    return chosen
+        complete(resolved.recipe)
+    check_files(resolved.recipe, args)
+    return resolved
 
 
 def run_flags(parser: ArgumentParser) -> None:
@@ -45,28 +45,28 @@ def run_flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Run the recipe, or go on with it."""
     hardware = read_hardware(arguments.hardware)
-    chosen = chosen_recipe(arguments, rest)
-    if not chosen.recipe.apart:
+    resolved = chosen_recipe(arguments, rest)
+    if not resolved.recipe.apart:
         if arguments.until or arguments.first or arguments.dry_run:
             raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
-        check_out(chosen.recipe.name, arguments.out)
+        check_out(resolved.recipe.name, arguments.out)
     if arguments.dry_run or hardware.kind == "laptop":
-        return _run(chosen, arguments, terminal, None)
-    settings = {path: encode(value, Any) for path, value in flatten(chosen.recipe.tree).items()}
-    with machine(hardware, chosen.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
-        return 0 if backend is None else _run(chosen, arguments, terminal, backend)
+        return _run(resolved, arguments, terminal, None)
+    settings = {path: encode(value, Any) for path, value in flatten(resolved.recipe.tree).items()}
+    with machine(hardware, resolved.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
+        return 0 if backend is None else _run(resolved, arguments, terminal, backend)
 
 
-def _run(chosen: Chosen, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
+def _run(resolved: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
     how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend)
-    if chosen.recipe.apart:
+    if resolved.recipe.apart:
         from aha.commands import graph
 
-        return graph.run(chosen, graph.Wanted(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
+        return graph.run(resolved, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
     from aha.commands.run import Way
     from aha.commands.run import run as run_stages
 
-    return run_stages(chosen, Way(arguments.out, *how), terminal)
+    return run_stages(resolved, Way(arguments.out, *how), terminal)
 
 
 def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -85,10 +85,10 @@ def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
     """Print the settings that differ."""
     refuse_rest(rest)
     file = CliArgs(file=arguments.file, changed_file=arguments.changed_recipe)
-    one, other = (
+    first, second = (
         choose(name, file if name.endswith(".json") or Path(name).is_dir() else CliArgs()) for name in (arguments.one, arguments.other)
     )
-    return diff(one, other, terminal)
+    return diff(first, second, terminal)
 
 
 def doctor_flags(parser: ArgumentParser) -> None:
@@ -99,10 +99,10 @@ def doctor_flags(parser: ArgumentParser) -> None:
 
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Ask a few prompts and say what they show."""
-    chosen = chosen_recipe(arguments, rest)
+    resolved = chosen_recipe(arguments, rest)
     from aha.commands.doctor import examine
 
-    return examine(chosen, arguments.prompts, terminal)
+    return examine(resolved, arguments.prompts, terminal)
 
 
 def pretrain_flags(parser: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from aha.backends.laptop import Laptop
-from aha.commands.choose import Chosen
+from aha.commands.choose import ResolvedRecipe
 from aha.commands.interrupts import Interrupts
 from aha.commands.run import FREE, audit_lines, check_inputs, length_of, manifest, told
 from aha.commands.terminal import Terminal
@@ -42,7 +42,7 @@ class How(Protocol):
 class Worker:
     """All input of all stages is checked when it is made, before anything runs."""
 
-    def __init__(self, chosen: Chosen, how: How, terminal: Terminal) -> None:
+    def __init__(self, chosen: ResolvedRecipe, how: How, terminal: Terminal) -> None:
         self.chosen, self.how, self.terminal = chosen, how, terminal
         self.backend = how.backend or Laptop(chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
@@ -56,13 +56,13 @@ class Worker:
     def opened(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
         """The stage's run directory, which nobody else has, and who watches it at work."""
         assert step.folder is not None and step.makings is not None, f"{step.name} waits"
-        written = dict(self.chosen.recipe.stages)[step.name]
+        settings = dict(self.chosen.recipe.stages)[step.name]
         inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.makings.inputs}
         with ExitStack() as stack:
             step.folder.parent.mkdir(parents=True, exist_ok=True)
-            made = self.manifest(f"stage {step.name}", [(step.name, written)])
+            manifest_ = self.manifest(f"stage {step.name}", [(step.name, settings)])
             size = checkpoint_bytes([(step.name, step.stage)])
-            rundir = RunDir.open(step.folder, made, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
+            rundir = RunDir.open(step.folder, manifest_, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
             stack.callback(rundir.close)
             self.terminal.folder = step.folder
             yield rundir, self._watched(step, rundir, stack)

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from aha.durable import trouble
 from aha.errors import BadInput
 
-WEIGHTS, EMBEDDING = "model.safetensors", "embed_tokens.weight"
+WEIGHTS, EMBEDDING_NAME = "model.safetensors", "embed_tokens.weight"
 COORDINATES, GRID = 16, 0.02  # how many coordinates, in steps of what size, sort rows before their cosines are computed
 ALIKE = 0.9999  # the cosine of rows that are the same
 CROWD = 10  # rows that are the same by no accident
@@ -31,7 +31,7 @@ def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> in
         if not (folder / WEIGHTS).is_file():
             raise BadInput(f"{folder}: its embedding cannot be found: one file of weights, {WEIGHTS}, is needed")
         weights = load_file(folder / WEIGHTS)
-        (name,) = [name for name in weights if name.endswith(EMBEDDING)]
+        (name,) = [name for name in weights if name.endswith(EMBEDDING_NAME)]
         rows_VD = weights[name].float()
         unused_V = unused_rows(rows_VD)
         count = int(unused_V.sum())

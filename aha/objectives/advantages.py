@@ -30,16 +30,16 @@ class Advantages:
             [None if value is None else value / divisor for value in group] for group, divisor in zip(differences, divisors, strict=True)
         ]
 
-    def _divisors(self, groups: Sequence[Sequence[float | None]], centred: Sequence[Sequence[float | None]]) -> list[float]:
+    def _divisors(self, groups: Sequence[Sequence[float | None]], deviations: Sequence[Sequence[float | None]]) -> list[float]:
         match self.mode:
             case "mean_only":
                 return [1.0] * len(groups)
             case "group_std":
-                return [_std(_present(group)) + self.eps for group in centred]
+                return [_std(_present(group)) + self.eps for group in deviations]
             case "batch_std":
                 return [_std(_together(groups)) + self.eps] * len(groups)
             case "reinforce++-baseline":
-                return [_std(_together(centred)) + self.eps] * len(groups)
+                return [_std(_together(deviations)) + self.eps] * len(groups)
 
 
 def agrees(group: Sequence[float | None]) -> bool:

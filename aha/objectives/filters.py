@@ -27,8 +27,8 @@ class Filter:
 
     def keep(self, groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
         """(kept, dropped), each in the order given; dropped are dead or too easy."""
-        kept = [group for group in groups if not self._drops(group)]
-        return kept, [group for group in groups if self._drops(group)]
+        groups_kept = [group for group in groups if not self._drops(group)]
+        return groups_kept, [group for group in groups if self._drops(group)]
 
     def _drops(self, group: Group) -> bool:
         return (self.drop_dead and dead(group)) or (self.easy_above is not None and pass_rate(group) >= self.easy_above)
@@ -46,7 +46,7 @@ class Dead:
 
 def count_dead(groups: Sequence[Group]) -> Dead:
     """The zero-variance groups, all-right and all-wrong apart: the first say the questions are too easy, the second too hard."""
-    rates = [pass_rate(group) for group in groups if dead(group) and any(_judged(group))]
+    rates = [pass_rate(group) for group in groups if dead(group) and any(_has_score(group))]
     return Dead(sum(dead(group) for group in groups), rates.count(1.0), rates.count(0.0))
 
 
@@ -57,11 +57,11 @@ def dead(group: Group) -> bool:
 
 def pass_rate(group: Group) -> float:
     """The share of right replies among those that were judged; 0 where none was."""
-    judged = [score for score in group.scores if not isinstance(score.total, Abstained)]
-    return sum(map(_right, judged)) / len(judged) if judged else 0.0
+    scores = [score for score in group.scores if not isinstance(score.total, Abstained)]
+    return sum(map(_right, scores)) / len(scores) if scores else 0.0
 
 
-def _judged(group: Group) -> list[bool]:
+def _has_score(group: Group) -> list[bool]:
     return [not isinstance(score.total, Abstained) for score in group.scores]
 
 

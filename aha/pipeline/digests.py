@@ -21,7 +21,7 @@ class Digests:
     """The hashes of files by their size and time of change, kept in the file `kept` where one is given."""
 
     def __init__(self, cache_file: Path | None = None) -> None:
-        self.kept = cache_file
+        self.cache_file = cache_file
         self._digests: dict[str, list[int | str]] = _read_cache(cache_file)
         self._dirty = False
 
@@ -49,8 +49,8 @@ class Digests:
 
     def save(self) -> None:
         """Only a help: what is lost is read again."""
-        if self.kept is not None and self._dirty:
-            replace_file(Disk(), self.kept, json.dumps(self._digests, indent=0).encode())
+        if self.cache_file is not None and self._dirty:
+            replace_file(Disk(), self.cache_file, json.dumps(self._digests, indent=0).encode())
             self._dirty = False
 
     def _checkpoints(self, root: Path) -> Iterator[tuple[str, str]]:
@@ -79,10 +79,10 @@ def _model(folder: Path) -> list[Path]:
 
 
 def _all_files(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    if not found:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not files:
         raise BadInput(f"{folder}: it is empty, so nothing follows from it; name a folder with rows or a model")
-    return found
+    return files
 
 
 def _combine(parts: list[tuple[str, str]]) -> str:

@@ -78,7 +78,7 @@ class Graph:
         for place, (name, stage) in enumerate(self.stages[:end]):
             step = self._keep(name, stage, first) if first and place < begin else self._step(name, stage, results)
             yield step
-            if step.folder is not None and _finished(step.folder):
+            if step.folder is not None and _is_finished(step.folder):
                 results[name] = step.folder
 
     def do(self, step: Step, backend: Backend, opens: Opens) -> None:
@@ -112,7 +112,7 @@ class Graph:
             return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(missing_stages))}")
         origins, ready = makings(stage, results, self.digests, self.store)
         folder = self.store / name / origins.key
-        if _finished(folder):
+        if _is_finished(folder):
             return Step(name, ready, "done", "", folder, origins)
         if (folder / "manifest.json").exists():
             return Step(name, ready, "begun", "it was stopped", folder, origins)
@@ -124,9 +124,9 @@ class Graph:
     def _keep(self, name: str, stage: Stage, first: str) -> Step:
         key = self._notes_of(name).get("done")
         folder = self.store / name / str(key)
-        if key is None or not _finished(folder):
-            needed = {asked.stage for later, each in self.stages[self.names.index(first) :] for asked in references(each)}
-            if name in needed:
+        if key is None or not _is_finished(folder):
+            stages_needed = {reference.stage for later, stage in self.stages[self.names.index(first) :] for reference in references(stage)}
+            if name in stages_needed:
                 raise BadInput(f"--from {first}: the stage {name} before it has no result yet in {self.store}; leave --from out")
             return Step(name, stage, "kept", "it has no result, and nothing asks for it")
         return Step(name, stage, "kept", "taken as it is", folder, read_lineage(folder)[1])
@@ -139,9 +139,9 @@ class Graph:
     # --- the ledger ---
 
     def _notes_of(self, name: str) -> dict[str, str]:
-        return self._all_noted().get(name, {})
+        return self._notes().get(name, {})
 
-    def _all_noted(self) -> dict[str, dict[str, str]]:
+    def _notes(self) -> dict[str, dict[str, str]]:
         if not self.ledger.exists():
             return {}
         record = unseal(read_file(self.ledger, DOCUMENT), indent=2)
@@ -150,10 +150,10 @@ class Graph:
         return cast(dict[str, dict[str, str]], record)
 
     def _note(self, name: str, **keys: str) -> None:
-        noted = self._all_noted()
+        notes = self._notes()
         with trouble(self.ledger):
             self.ledger.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(Disk(), self.ledger, seal({**noted, name: {**noted.get(name, {}), **keys}}, indent=2))
+        replace_file(Disk(), self.ledger, seal({**notes, name: {**notes.get(name, {}), **keys}}, indent=2))
 
 
 def read_lineage(folder: Path) -> tuple[str, Makings]:
@@ -165,7 +165,7 @@ def read_lineage(folder: Path) -> tuple[str, Makings]:
     return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Makings)
 
 
-def _finished(folder: Path) -> bool:
+def _is_finished(folder: Path) -> bool:
     return (folder / "result.json").exists() and Record(folder).finished
 
 

@@ -35,7 +35,10 @@ class Ancestor:
     def inputs(self) -> dict[str, tuple[Input, Path]]:
         """What each setting named, and where that is: run directories lie side by side in a store, which may have been moved."""
         store = self.root.parent.parent
-        return {path: (each, Path(each.place) if each.stage is None else store / each.place) for path, each in self.makings.inputs.items()}
+        return {
+            path: (reference, Path(reference.place) if reference.stage is None else store / reference.place)
+            for path, reference in self.makings.inputs.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,12 @@ class Row:
     def versions(self) -> list[int]:
         """Of a group of RL: the versions of the weights that its completions were sampled with."""
         completions = self.fields.get("completions")
-        said = [each.get("version") for each in completions if isinstance(each, dict)] if isinstance(completions, list) else []
-        return sorted({version for version in said if isinstance(version, int)})
+        versions = (
+            [completion.get("version") for completion in completions if isinstance(completion, dict)]
+            if isinstance(completions, list)
+            else []
+        )
+        return sorted({version for version in versions if isinstance(version, int)})
 
     @property
     def question(self) -> str:
@@ -128,9 +135,9 @@ def _trace(row: Row, depth: int) -> Trace:
     root = run_directory(row.path.resolve())
     maker = None if root is None else Ancestor(read_lineage(root)[0], root, read_lineage(root)[1])
     parent_names = row.origin.parents if row.origin is not None and depth < DEEPEST else ()
-    found = {name: _parent(name, row, maker) for name in parent_names}
-    parents = tuple(_trace(each, depth + 1) for each in found.values() if each is not None)
-    return Trace(row, maker, parents, tuple(name for name, each in found.items() if each is None))
+    parent_rows = {name: _parent(name, row, maker) for name in parent_names}
+    parents = tuple(_trace(parent, depth + 1) for parent in parent_rows.values() if parent is not None)
+    return Trace(row, maker, parents, tuple(name for name, parent in parent_rows.items() if parent is None))
 
 
 def _parent(name: str, row: Row, maker: Ancestor | None) -> Row | None:
@@ -139,10 +146,8 @@ def _parent(name: str, row: Row, maker: Ancestor | None) -> Row | None:
         return None
     places = [place for _, place in maker.inputs.values()]
     files = [file for place in (*_shard_folders(maker.root), *places) for file in _shards(place)]
-    candidates = (
-        found for file in files for found in _rows(file, name) if (file.resolve(), found.number) != (row.path.resolve(), row.number)
-    )
-    return next((found for found in candidates if found.id == name), None)
+    candidates = (row_ for file in files for row_ in _rows(file, name) if (file.resolve(), row_.number) != (row.path.resolve(), row.number))
+    return next((candidate for candidate in candidates if candidate.id == name), None)
 
 
 def _shard_folders(root: Path) -> list[Path]:
@@ -171,9 +176,9 @@ def _rows(path: Path, row_name: str = "") -> Iterator[Row]:
     if path.suffix == TABLE:
         yield from (row for row in _table(path) if row_name in ("", row.id))
         return
-    sought = {row_name.encode("utf-8", "replace"), json.dumps(row_name)[1:-1].encode()}
+    needles = {row_name.encode("utf-8", "replace"), json.dumps(row_name)[1:-1].encode()}
     for number, line in read_lines(path, LONGEST_LINE):
-        if line.strip() and any(each in line for each in sought):
+        if line.strip() and any(needle in line for needle in needles):
             yield Row(path, number, _fields(path, number, line))
 
 

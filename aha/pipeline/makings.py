@@ -48,9 +48,9 @@ class Makings:
     @property
     def key(self) -> str:
         """Equal where everything that the result follows from is equal. What is in an input counts, and not where it lies."""
-        named = {setting_of(path) for path in self.inputs}
-        settings = {path: value for path, value in self.settings.items() if path not in named}
-        inputs = {path: found.digest for path, found in self.inputs.items()}
+        setting_names = {setting_of(path) for path in self.inputs}
+        settings = {path: value for path, value in self.settings.items() if path not in setting_names}
+        inputs = {path: source.digest for path, source in self.inputs.items()}
         record = [self.kind, sorted(settings.items()), sorted(inputs.items()), sorted(self.versions.items())]
         return hashlib.sha256(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")).hexdigest()[:LENGTH]
 
@@ -101,14 +101,14 @@ def relied_on(stage: Stage) -> dict[str, str]:
     module = sys.modules.get(type(stage).__module__)
     origins = {_origin(value) for value in vars(module).values()} if module is not None else set()
     rooms = {origin.split(".")[1] for origin in origins if origin.startswith("aha.")}
-    return {name: version() for name, (version, relied) in RELIES.items() if rooms & set(relied)}
+    return {name: version() for name, (version, room_names) in RELIES.items() if rooms & set(room_names)}
 
 
 def seconds(root: Path) -> float:
     """How long a stage has worked, as its directory says; where it kept no time, from its beginning to its end."""
-    known = sum(row.get("seconds", 0.0) + row.get("save_s", 0.0) for row in Record(root).timings())
+    seconds = sum(row.get("seconds", 0.0) + row.get("save_s", 0.0) for row in Record(root).timings())
     ends = [root / name for name in ("manifest.json", "result.json")]
-    return known or (ends[1].stat().st_mtime - ends[0].stat().st_mtime if all(path.exists() for path in ends) else 0.0)
+    return seconds or (ends[1].stat().st_mtime - ends[0].stat().st_mtime if all(path.exists() for path in ends) else 0.0)
 
 
 def _origin(value: object) -> str:

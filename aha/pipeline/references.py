@@ -64,8 +64,8 @@ def with_texts(stage: S, new: Mapping[str, str]) -> S:
     values = {path: leaf.value for path, leaf in leaves(stage).items()}
     changes: dict[str, object] = {}
     for path, text in new.items():
-        at, listed, place = path.partition("#")
-        if listed:
+        at, index, place = path.partition("#")
+        if index:
             items = changes.get(at, list(cast(Sequence[str], values[at])))
             changes[at] = [text if i == int(place) else item for i, item in enumerate(cast(list[str], items))]
         else:
@@ -83,7 +83,11 @@ def check_order(stages: Sequence[tuple[str, Stage]]) -> None:
     """BadInput where a stage asks for one that does not stand before it."""
     names = [name for name, _ in stages]
     for place, (name, stage) in enumerate(stages):
-        for asked in references(stage):
-            if asked.stage not in names[:place]:
-                reason = f"it comes later than {name}" if asked.stage in names else f"there is no such stage{nearest(asked.stage, names)}"
-                raise BadInput(f"--{name}.{setting_of(asked.path)} @{asked.stage}: {reason}")
+        for reference in references(stage):
+            if reference.stage not in names[:place]:
+                reason = (
+                    f"it comes later than {name}"
+                    if reference.stage in names
+                    else f"there is no such stage{nearest(reference.stage, names)}"
+                )
+                raise BadInput(f"--{name}.{setting_of(reference.path)} @{reference.stage}: {reason}")

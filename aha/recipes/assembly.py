@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.protocols import Compute
 from aha.recipes.kinds import ROLES, STAGES
 from aha.recipes.recipe import Recipe
-from aha.settings import checked, describe, flatten, leaves, nearest
+from aha.settings import check_value, describe, flatten, leaves, nearest
 
 NOTHING: Any = object()  # where there is neither a value nor a base
 
@@ -103,7 +103,7 @@ class _Assembly:
             raise BadInput(f"{node.path} {str(node.value)[:80]}: it takes one of {', '.join(kinds)}")
         if node.value is NOTHING or node.below:
             raise BadInput(f"{node.path}: {describe(hint)} is needed, and there is {'more' if node.below else 'none'}")
-        return checked(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
+        return check_value(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
 
     def _instance(self, node: Node, kind: Any, base: Any) -> Any:
         hints, named = get_type_hints(kind), {each.name: each for each in dataclasses.fields(kind) if each.init}

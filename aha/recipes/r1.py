@@ -15,7 +15,7 @@ from aha.recipes.tiny_base import wider
 from aha.recipes.zero import SAMPLING
 from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
-from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted
+from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.equal import Equal
 from aha.stages.evaluate import Measure
@@ -107,10 +107,10 @@ def reason_rl() -> Rl:
     """Accuracy, format and language consistency, on all three reasoning domains; form and language alone on general prompts, where the
     summary is most of what is said."""
     parts = (
-        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
-        Weighted("format", Format(), 1.0, "all"),
-        Weighted("language", LanguageConsistency(), 1.0, "thought"),
-        Weighted("summary-language", LanguageConsistency("summary"), 1.0, "summary", (*HELPFUL, *HARMLESS)),
+        RewardPart("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
+        RewardPart("format", Format(), 1.0, "all"),
+        RewardPart("language", LanguageConsistency(), 1.0, "thought"),
+        RewardPart("summary-language", LanguageConsistency("summary"), 1.0, "summary", (*HELPFUL, *HARMLESS)),
     )
     return rl("@sft1", MixedProblems(((REASONING, 0.75), (GeneralProblems(), 0.25))), Rewards(parts), steps=192, lr=4e-4)
 
@@ -118,11 +118,11 @@ def reason_rl() -> Rl:
 def align_rl() -> Rl:
     """Rules for reasoning prompts, learned preferences for general ones, in the last steps alone."""
     parts = (
-        Weighted("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
-        Weighted("format", Format(), 1.0, "all"),
-        Weighted("language", LanguageConsistency(), 1.0, "thought"),
-        Weighted("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
-        Weighted("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
+        RewardPart("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
+        RewardPart("format", Format(), 1.0, "all"),
+        RewardPart("language", LanguageConsistency(), 1.0, "thought"),
+        RewardPart("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
+        RewardPart("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
     )
     stage = rl("@sft2", REASONING, Rewards(parts), steps=144, lr=2e-4, temperature=0.7)
     probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)

@@ -9,7 +9,7 @@ from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe
-from aha.rewards import Rewards, SoftOverlong, Weighted, paper
+from aha.rewards import RewardPart, Rewards, SoftOverlong, paper
 from aha.stages.rl import Rl
 from aha.stages.schedule import Schedule
 from aha.template import R1Zero
@@ -116,7 +116,7 @@ def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Rec
     """DAPO (2503.14476): clip-higher, token-mean, dynamic sampling and a soft price on length."""
     longest, free = 20_480, 16_384
     rl = _rl(r1_zero(model, problems))
-    soft = Weighted("overlong", SoftOverlong(max_tokens=longest, buffer=longest - free), 1.0, "all")
+    soft = RewardPart("overlong", SoftOverlong(max_tokens=longest, buffer=longest - free), 1.0, "all")
     recipe = replace(
         rl,
         loss=Grpo(clip_low=0.2, clip_high=0.28, dual_clip=None, kl=0.0, aggregation="token-mean"),

@@ -9,7 +9,7 @@ from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
 from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, placeholder
-from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, Rewards, Weighted
+from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late, Schedule
@@ -68,7 +68,7 @@ def first(model: str, problems: Problems) -> Rl:
     """The stage of `r1-stage1`."""
     zero = dict(r1_zero(model, problems).stages)["rl"]
     assert isinstance(zero, Rl)  # r1_zero made it
-    parts = (*zero.rewards.parts, Weighted("language", LanguageConsistency(), 1.0, "thought"))
+    parts = (*zero.rewards.parts, RewardPart("language", LanguageConsistency(), 1.0, "thought"))
     return replace(zero, template=Instruct(), rewards=Rewards(parts), schedule=Schedule(), steps=3_500)
 
 
@@ -85,11 +85,11 @@ def second(model: str, problems: Problems, models: tuple[str, str], at: str = ""
     prompts = [general(f"{at}late.problems.{place}.0.source", domain) for place, domain in ((1, HELPFUL), (2, HARMLESS))]
     helpful, harmless = models
     parts = (
-        Weighted("accuracy", Accuracy(), 1.0, "summary", REASONING),
-        Weighted("format", Format(), 1.0, "all"),
-        Weighted("language", LanguageConsistency(), 1.0, "thought"),
-        Weighted(HELPFUL, Helpful(helpful), 1.0, "summary", (HELPFUL,)),
-        Weighted(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
+        RewardPart("accuracy", Accuracy(), 1.0, "summary", REASONING),
+        RewardPart("format", Format(), 1.0, "all"),
+        RewardPart("language", LanguageConsistency(), 1.0, "thought"),
+        RewardPart(HELPFUL, Helpful(helpful), 1.0, "summary", (HELPFUL,)),
+        RewardPart(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
     )
     last = Late(400, (HELPFUL, HARMLESS), MixedProblems(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
     return replace(first(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)

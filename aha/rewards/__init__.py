@@ -16,7 +16,7 @@ from aha.rewards.form import Format
 from aha.rewards.judge import Judge
 from aha.rewards.language import LanguageConsistency
 from aha.rewards.length import SoftOverlong
-from aha.rewards.own import described, is_number, is_ours, shortened
+from aha.rewards.own import describe_error, is_number, is_ours, shorten
 from aha.rewards.preference import Harmless, Helpful
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
@@ -27,17 +27,17 @@ __all__ = [
     "Helpful",
     "Judge",
     "LanguageConsistency",
+    "RewardPart",
     "Rewards",
     "SoftOverlong",
-    "Weighted",
     "all_scenarios",
     "paper",
-    "reasoning",
+    "reasoning_rewards",
 ]
 
 
 @dataclass(frozen=True)
-class Weighted:
+class RewardPart:
     """A reward with its weight and the part of the reply it sees; `domains` limits it to problems of those (`None`: to none)."""
 
     name: str
@@ -58,27 +58,27 @@ class Weighted:
         if not callable(self.reward):
             raise BadInput(f"reward '{self.name}' needs something live: use it within `with rewards.open(backend) as live`")
         try:
-            found: Any = self.reward(problem, replies)  # whatever a person's own function returns
-            values = [] if found is None else list(found)
+            values_of_user: Any = self.reward(problem, replies)  # whatever a person's own function returns
+            values = [] if values_of_user is None else list(values_of_user)
         except AhaError:
             raise
         except Exception as error:
             if not is_ours(self.reward):
-                raise BadInput(f"{self._about(problem, replies)} raised {described(error)}") from error
+                raise BadInput(f"{self._about(problem, replies)} raised {describe_error(error)}") from error
             raise
         if len(values) != len(replies):
-            given = "None" if found is None else f"{len(values)} values"
-            raise BadInput(f"{self._about(problem, replies)} returned {given} for {len(replies)} replies: one value a reply is needed")
-        return [self._checked(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
+            count = "None" if values_of_user is None else f"{len(values)} values"
+            raise BadInput(f"{self._about(problem, replies)} returned {count} for {len(replies)} replies: one value a reply is needed")
+        return [self._check(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
 
-    def _checked(self, value: object, problem: Problem, reply: Reply) -> float | Abstained:
+    def _check(self, value: object, problem: Problem, reply: Reply) -> float | Abstained:
         match value:
             case Abstained():
                 return value
             case Real() if is_number(value):
                 return float(value)
-        said = f"{self._about(problem, [reply])} returned {shortened(value)}"
-        raise BadInput(f"{said}: a finite number or Abstained is needed")
+        message = f"{self._about(problem, [reply])} returned {shorten(value)}"
+        raise BadInput(f"{message}: a finite number or Abstained is needed")
 
     def _about(self, problem: Problem, replies: Sequence[Reply]) -> str:
         """The reward, the problem and the first reply, for who has to find the mistake."""
@@ -91,7 +91,7 @@ class Weighted:
 class Rewards:
     """The parts whose weighted values are summed to a reply's score."""
 
-    parts: tuple[Weighted, ...]
+    parts: tuple[RewardPart, ...]
 
     def __post_init__(self) -> None:
         names = [part.name for part in self.parts]
@@ -100,13 +100,13 @@ class Rewards:
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> tuple[Score, ...]:
         """One score a reply, in order, of the parts that cover the problem's domain."""
-        covering = [part for part in self.parts if part.covers(problem)]
-        if not covering:
+        parts = [part for part in self.parts if part.covers(problem)]
+        if not parts:
             raise BadInput(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
-        columns = [part.values(problem, replies) for part in covering]
-        return tuple(_score(covering, [column[i] for column in columns]) for i in range(len(replies)))
+        columns = [part.values(problem, replies) for part in parts]
+        return tuple(_score(parts, [column[i] for column in columns]) for i in range(len(replies)))
 
-    def weighing(self, weights: Mapping[str, float]) -> Rewards:
+    def with_weights(self, weights: Mapping[str, float]) -> Rewards:
         """The same rewards, of which these weigh something else."""
         return replace(self, parts=tuple(replace(part, weight=weights.get(part.name, part.weight)) for part in self.parts))
 
@@ -118,10 +118,10 @@ class Rewards:
     def open(self, backend: Backend) -> Iterator[Rewards]:
         """The same rewards with what they need live (graders, a sandbox, a judge) opened once, and closed at the end."""
         with ExitStack() as stack:
-            yield replace(self, parts=tuple(_opened(part, backend, stack) for part in self.parts))
+            yield replace(self, parts=tuple(_open(part, backend, stack) for part in self.parts))
 
 
-def _opened(part: Weighted, backend: Backend, stack: ExitStack) -> Weighted:
+def _open(part: RewardPart, backend: Backend, stack: ExitStack) -> RewardPart:
     match part.reward:
         case Opens() as opens:
             opening = backend.host(opens) if isinstance(backend, Hosts) else opens.open(backend)
@@ -130,7 +130,7 @@ def _opened(part: Weighted, backend: Backend, stack: ExitStack) -> Weighted:
             return part
 
 
-def _score(weighted: Sequence[Weighted], values: Sequence[float | Abstained]) -> Score:
+def _score(weighted: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:
     parts = tuple(Part(w.name, value, w.weight, w.sees) for w, value in zip(weighted, values, strict=True))
     total = 0.0
     for part in parts:
@@ -142,12 +142,12 @@ def _score(weighted: Sequence[Weighted], values: Sequence[float | Abstained]) ->
 
 def paper() -> Rewards:
     """R1-Zero's rule rewards: accuracy and format with the same weight."""
-    return Rewards((Weighted("accuracy", Accuracy(), 1.0, "summary"), Weighted("format", Format(), 1.0, "all")))
+    return Rewards((RewardPart("accuracy", Accuracy(), 1.0, "summary"), RewardPart("format", Format(), 1.0, "all")))
 
 
-def reasoning() -> Rewards:
+def reasoning_rewards() -> Rewards:
     """R1's first RL stage: the rules, and the language of the thought, summed directly (paper §2.3.2; nature keeps the format)."""
-    language = Weighted("language", LanguageConsistency(), 1.0, "thought")
+    language = RewardPart("language", LanguageConsistency(), 1.0, "thought")
     return Rewards((*paper().parts, language))
 
 
@@ -156,13 +156,13 @@ def all_scenarios(helpful: str, harmless: str, checked: tuple[str, ...], general
     form and the language everywhere. The first two are models, the others domains; each general prompt is of one kind (nature)."""
     if twice := {*checked} & {*general} | {*checked} & {*safety} | {*general} & {*safety}:
         raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is checked by rules, or helped, or kept from harm")
-    form, language = reasoning().parts[1:]
+    form, language = reasoning_rewards().parts[1:]
     return Rewards(
         (
-            Weighted("accuracy", Accuracy(), 1.0, "summary", checked),
+            RewardPart("accuracy", Accuracy(), 1.0, "summary", checked),
             form,
             language,
-            Weighted("helpful", Helpful(helpful), 1.0, "summary", general),
-            Weighted("harmless", Harmless(harmless), 1.0, "all", safety),
+            RewardPart("helpful", Helpful(helpful), 1.0, "summary", general),
+            RewardPart("harmless", Harmless(harmless), 1.0, "all", safety),
         )
     )

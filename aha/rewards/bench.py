@@ -14,7 +14,7 @@ Judge = Callable[[Case], Grade]
 
 
 @dataclass(frozen=True)
-class Judged:
+class CaseVerdict:
     """A case, what was said of it and how long that took."""
 
     case: Case
@@ -26,7 +26,7 @@ class Judged:
         return type(self.grade).__name__.lower()
 
     @property
-    def agreed(self) -> bool:
+    def agrees(self) -> bool:
         return self.word == self.case.expected or (self.case.expected == "unpaid" and self.word != "right")
 
     @property
@@ -34,75 +34,75 @@ class Judged:
         return isinstance(self.grade, Right) and self.case.expected != "right"
 
     @property
-    def missed(self) -> bool:
+    def is_missed(self) -> bool:
         """Not what was expected, and nobody was paid for it."""
-        return not self.agreed and not self.paid_wrongly
+        return not self.agrees and not self.paid_wrongly
 
 
 @dataclass(frozen=True)
 class Findings:
     """Everything that was judged, in the corpus's order."""
 
-    judged: tuple[Judged, ...]
+    judged: tuple[CaseVerdict, ...]
     wall_s: float
 
     @property
-    def counted(self) -> tuple[Judged, ...]:
-        return tuple(each for each in self.judged if each.case.counted)
+    def counted(self) -> tuple[CaseVerdict, ...]:
+        return tuple(verdict for verdict in self.judged if verdict.case.counted)
 
     @property
-    def false_positives(self) -> tuple[Judged, ...]:
-        return tuple(each for each in self.counted if each.paid_wrongly)
+    def false_positives(self) -> tuple[CaseVerdict, ...]:
+        return tuple(verdict for verdict in self.counted if verdict.paid_wrongly)
 
     @property
-    def false_negatives(self) -> tuple[Judged, ...]:
+    def false_negatives(self) -> tuple[CaseVerdict, ...]:
         """Right answers that were called wrong."""
-        return tuple(each for each in self.counted if each.case.expected == "right" and each.word == "wrong")
+        return tuple(verdict for verdict in self.counted if verdict.case.expected == "right" and verdict.word == "wrong")
 
     @property
-    def abstained(self) -> tuple[Judged, ...]:
-        return tuple(each for each in self.counted if isinstance(each.grade, Abstained))
+    def abstained(self) -> tuple[CaseVerdict, ...]:
+        return tuple(verdict for verdict in self.counted if isinstance(verdict.grade, Abstained))
 
     @property
-    def misses(self) -> tuple[Judged, ...]:
-        return tuple(each for each in self.counted if each.missed)
+    def misses(self) -> tuple[CaseVerdict, ...]:
+        return tuple(verdict for verdict in self.counted if verdict.is_missed)
 
     @property
     def agreed(self) -> int:
-        return sum(each.agreed for each in self.counted)
+        return sum(verdict.agrees for verdict in self.counted)
 
     def seconds(self, share: float) -> float:
         """The time that so large a share of the answers took at most."""
-        times = sorted(each.seconds for each in self.judged)
+        times = sorted(verdict.seconds for verdict in self.judged)
         return times[min(len(times) - 1, int(share * len(times)))]
 
-    def slowest(self, count: int) -> list[Judged]:
-        return sorted(self.judged, key=lambda each: -each.seconds)[:count]
+    def slowest(self, count: int) -> list[CaseVerdict]:
+        return sorted(self.judged, key=lambda verdict: -verdict.seconds)[:count]
 
     def tags(self) -> dict[str, tuple[int, int]]:
         """Tag -> (agreed, counted), in the order in which they first appear."""
-        found = dict[str, tuple[int, int]]()
-        for each in self.counted:
-            agreed, count = found.get(each.case.tag, (0, 0))
-            found[each.case.tag] = (agreed + each.agreed, count + 1)
-        return found
+        tallies = dict[str, tuple[int, int]]()
+        for verdict in self.counted:
+            agreements, count = tallies.get(verdict.case.tag, (0, 0))
+            tallies[verdict.case.tag] = (agreements + verdict.agrees, count + 1)
+        return tallies
 
 
 def measure(cases: Sequence[Case], judge: Judge, threads: int = 1) -> Findings:
     """Every case judged, `threads` at a time; with one, the times are those of the judge alone."""
     start = time.perf_counter()
-    judged = tuple(_all(cases, judge, threads))
-    return Findings(judged, time.perf_counter() - start)
+    verdicts = tuple(_judge_cases(cases, judge, threads))
+    return Findings(verdicts, time.perf_counter() - start)
 
 
-def _all(cases: Sequence[Case], judge: Judge, threads: int) -> Iterator[Judged]:
-    def one(case: Case) -> Judged:
+def _judge_cases(cases: Sequence[Case], judge: Judge, threads: int) -> Iterator[CaseVerdict]:
+    def judge_case(case: Case) -> CaseVerdict:
         start = time.perf_counter()
         grade = judge(case)
-        return Judged(case, grade, time.perf_counter() - start)
+        return CaseVerdict(case, grade, time.perf_counter() - start)
 
     if threads == 1:
-        yield from map(one, cases)
+        yield from map(judge_case, cases)
         return
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(one, cases)
+        yield from pool.map(judge_case, cases)

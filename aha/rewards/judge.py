@@ -14,7 +14,7 @@ from aha.errors import BadInput, EndpointDown
 from aha.grading import grade
 from aha.protocols import Asking, Backend, Chat, Sampling, is_endpoint
 from aha.redact import mask
-from aha.rewards.verdict import asked, read, spoken
+from aha.rewards.verdict import judge_conversation, read, words_of
 from aha.types import Abstained, Conversation, Grade, Judged, Problem, Reference, Reply, Right, Said, Wrong
 
 BATCH = 200  # the last answers, of which too many without a verdict stop the run
@@ -56,14 +56,14 @@ class Judge:
         """The reward at work."""
         self.check()
         with ExitStack() as stack:
-            chats = [stack.enter_context(closing(backend.chat(self.model, asking))) for asking in turns(self.model, self.asking)]
+            chats = [stack.enter_context(closing(backend.chat(self.model, request))) for request in turns(self.model, self.asking)]
             yield LiveJudge(self, chats[0], chats[-1])
 
 
-def turns(model: str, asking: Asking) -> list[Asking]:
+def turns(model: str, request: Asking) -> list[Asking]:
     """How a server with a cache is asked first, and how again: never from the cache, where nonsense would stay nonsense."""
-    cached = asking.cache is not None and is_endpoint(model)
-    return [asking, replace(asking, dated=f"{asking.dated} again {time.monotonic_ns()}")] if cached else [asking]
+    has_cache = request.cache is not None and is_endpoint(model)
+    return [request, replace(request, dated=f"{request.dated} again {time.monotonic_ns()}")] if has_cache else [request]
 
 
 class LiveJudge:
@@ -75,60 +75,63 @@ class LiveJudge:
         self.health = Health(settings.infra)
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        ruled = {reply.answer: self._by_rule(problem.reference, reply.answer) for reply in replies}
-        words = spoken(problem.reference) or ""
-        open_ones = {answer: Question(problem.question, words, answer or "") for answer, known in ruled.items() if known is None}
-        verdicts = self._judged(list(open_ones.values()))
-        return [_price(ruled[reply.answer] or verdicts[open_ones[reply.answer]]) for reply in replies]
+        by_rule = {reply.answer: self._by_rule(problem.reference, reply.answer) for reply in replies}
+        words = words_of(problem.reference) or ""
+        questions = {answer: Question(problem.question, words, answer or "") for answer, grade in by_rule.items() if grade is None}
+        verdicts = self._judge(list(questions.values()))
+        return [_price(by_rule[reply.answer] or verdicts[questions[reply.answer]]) for reply in replies]
 
     def _by_rule(self, reference: Reference, answer: str | None) -> Grade | None:
         """What needs no judge, or cannot be shown to one; None for what is to be judged."""
         if answer is None:
             return Wrong("no answer: the reply broke the template")
-        shown = spoken(reference) is not None
-        if not shown or (self.settings.rules == "first" and not isinstance(reference, Judged)):
-            found = grade(reference, answer)
-            if not shown or not isinstance(found, Abstained):
-                return found
+        has_words = words_of(reference) is not None
+        if not has_words or (self.settings.rules == "first" and not isinstance(reference, Judged)):
+            grade_by_rule = grade(reference, answer)
+            if not has_words or not isinstance(grade_by_rule, Abstained):
+                return grade_by_rule
         if len(answer) > self.settings.longest:
             return Abstained(f"an answer of {len(answer):,} letters: a judge is shown {self.settings.longest:,} at most")
         return None
 
-    def _judged(self, questions: Sequence[Question]) -> dict[Question, Grade]:
+    def _judge(self, questions: Sequence[Question]) -> dict[Question, Grade]:
         """A verdict of each, or why there is none."""
         verdicts: dict[Question, Grade] = {}
         for turn in range(self.settings.asks):
-            if left := [each for each in questions if each not in verdicts]:
-                verdicts |= {each: found for each, found in self._asked_once(left, again=turn > 0).items() if found}
+            if remaining := [question for question in questions if question not in verdicts]:
+                verdicts |= {question: verdict for question, verdict in self._asked_once(remaining, again=turn > 0).items() if verdict}
         return {
-            each: verdicts.get(each, Abstained("the judge gave no verdict: no reply was the JSON object it was asked for"))
-            for each in questions
+            question: verdicts.get(question, Abstained("the judge gave no verdict: no reply was the JSON object it was asked for"))
+            for question in questions
         }
 
     def _asked_once(self, questions: Sequence[Question], again: bool) -> dict[Question, Grade | None]:
         """None for what no reply can be read as a verdict of."""
-        found, why = self._replies(questions, again)
-        missing = [each for each in questions if each not in found]
-        if self.health.fails_with(len(found), len(missing)):
+        replies, why = self._replies(questions, again)
+        without_reply = [question for question in questions if question not in replies]
+        if self.health.fails_with(len(replies), len(without_reply)):
             time.sleep(self.settings.pause_s)
-            more, why = self._replies(missing, again)
-            found |= more
-            missing = [each for each in missing if each not in more]
-            if self.health.fails_with(len(found), len(missing)):
-                raise EndpointDown(self.health.summary(self.settings, len(found), len(missing), why))
-        self.health.add(len(found), len(missing))
-        return {**{each: _vote(said) for each, said in found.items()}, **{each: Abstained(f"no reply: {why}") for each in missing}}
+            more, why = self._replies(without_reply, again)
+            replies |= more
+            without_reply = [question for question in without_reply if question not in more]
+            if self.health.fails_with(len(replies), len(without_reply)):
+                raise EndpointDown(self.health.summary(self.settings, len(replies), len(without_reply), why))
+        self.health.add(len(replies), len(without_reply))
+        return {
+            **{question: _vote(reply_list) for question, reply_list in replies.items()},
+            **{each: Abstained(f"no reply: {why}") for each in without_reply},
+        }
 
     def _replies(self, questions: Sequence[Question], again: bool) -> tuple[dict[Question, list[Said]], str]:
         """What was said to each, and why some have no reply."""
-        found: dict[Question, list[Said]] = {}
+        replies: dict[Question, list[Said]] = {}
         try:
             chat = self.again if again else self.chat
-            for index, said in chat.reply([each.conversation(again) for each in questions], self.settings.sampling):
-                found[questions[index]] = said
+            for index, reply in chat.reply([question.conversation(again) for question in questions], self.settings.sampling):
+                replies[questions[index]] = reply
         except EndpointDown as down:
-            return found, str(down)
-        return found, ""
+            return replies, str(down)
+        return replies, ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Question:
     answer: str
 
     def conversation(self, again: bool) -> Conversation:
-        return asked(self.question, self.reference, self.answer, again)
+        return judge_conversation(self.question, self.reference, self.answer, again)
 
 
 class Health:
@@ -151,35 +154,35 @@ class Health:
         self._missing: deque[bool] = deque(maxlen=BATCH)
         self._lock = threading.Lock()
 
-    def add(self, answered: int, missing: int) -> None:
+    def add(self, replies: int, no_reply: int) -> None:
         with self._lock:
-            self._missing.extend([False] * answered + [True] * missing)
+            self._missing.extend([False] * replies + [True] * no_reply)
 
-    def fails_with(self, answered: int, missing: int) -> bool:
+    def fails_with(self, replies: int, no_reply: int) -> bool:
         """Whether, with these added, it is more than the limit, and these are part of why."""
-        number, failed = self._with(answered, missing)
-        return missing > 0 and failed > self.limit * max(number, FEWEST)
+        number, failures = self._with(replies, no_reply)
+        return no_reply > 0 and failures > self.limit * max(number, FEWEST)
 
-    def summary(self, judge: Judge, answered: int, missing: int, why: str) -> str:
+    def summary(self, judge: Judge, replies: int, no_reply: int, why: str) -> str:
         """The line that the run stops with."""
-        number, failed = self._with(answered, missing)
+        number, failures = self._with(replies, no_reply)
         return mask(
-            f"judge {judge.model}: {failed} of the last {number} answers got no reply ({failed / number:.0%}; more than {self.limit:.0%} "
-            f"stop the run), also after a pause of {judge.pause_s:g} s; {why}. None of them was counted as wrong; when the server is back, "
-            "the same command goes on"
+            f"judge {judge.model}: {failures} of the last {number} answers got no reply ({failures / number:.0%}; more than "
+            f"{self.limit:.0%} stop the run), also after a pause of {judge.pause_s:g} s; {why}. None of them was counted as wrong; "
+            "when the server is back, the same command goes on"
         )
 
-    def _with(self, answered: int, missing: int) -> tuple[int, int]:
+    def _with(self, replies: int, no_reply: int) -> tuple[int, int]:
         with self._lock:
             last = deque(self._missing, maxlen=BATCH)
-        last.extend([False] * answered + [True] * missing)
+        last.extend([False] * replies + [True] * no_reply)
         return len(last), sum(last)
 
 
-def _vote(said: Sequence[Said]) -> Grade | None:
+def _vote(replies: Sequence[Said]) -> Grade | None:
     """What most of the verdicts say; a tie abstains. None where no reply is a verdict."""
-    grades = [read(each.text) for each in said]
-    rights, wrongs = ([each for each in grades if isinstance(each, kind)] for kind in (Right, Wrong))
+    grades = [read(reply.text) for reply in replies]
+    rights, wrongs = ([grade for grade in grades if isinstance(grade, kind)] for kind in (Right, Wrong))
     if len(rights) == len(wrongs):
         return Abstained("the judges are of two minds") if rights else None
     return (rights if len(rights) > len(wrongs) else wrongs)[0]
@@ -191,5 +194,5 @@ def _price(grade: Grade) -> float | Abstained:
             return 1.0
         case Wrong():
             return 0.0
-        case Abstained() as abstained:
-            return abstained
+        case Abstained() as abstention:
+            return abstention

@@ -25,14 +25,14 @@ def is_number(value: SupportsFloat) -> bool:
         return False
 
 
-def shortened(value: object) -> str:
+def shorten(value: object) -> str:
     """A value for a message: its first letters, or its type where it cannot be written."""
     with suppress(ValueError, TypeError, AttributeError, RecursionError):  # a number of ten thousand digits cannot
         return clip(repr(value), LONGEST)
     return f"a value of type {type(value).__name__}"
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception in one line, with the place where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

@@ -24,8 +24,8 @@ class Helpful:
         scorer = backend.scorer(self.model)
 
         def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-            said = [reply.answer for reply in replies if reply.answer is not None]
-            scores = iter(scorer.score([as_conversation(problem, answer) for answer in said]))
+            answers = [reply.answer for reply in replies if reply.answer is not None]
+            scores = iter(scorer.score([as_conversation(problem, answer) for answer in answers]))
             return [0.0 if reply.answer is None else chance(next(scores)) for reply in replies]
 
         yield pay

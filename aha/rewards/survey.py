@@ -73,17 +73,17 @@ class Survey:
     def paid_wrongly(self, family: str | None = None) -> int:
         return sum(count.failures for count in self._counts("wrong", family))
 
-    def missed(self, family: str | None = None) -> int:
+    def misses(self, family: str | None = None) -> int:
         return sum(count.failures for count in self._counts("right", family))
 
-    def abstained(self, side: Side, family: str | None = None) -> int:
+    def abstentions(self, side: Side, family: str | None = None) -> int:
         return sum(count.abstentions for count in self._counts(side, family))
 
     @property
-    def share_missed(self) -> float:
-        return self.missed() / max(1, self.total("right"))
+    def miss_rate(self) -> float:
+        return self.misses() / max(1, self.total("right"))
 
-    def failing(self, side: Side) -> list[RuleCount]:
+    def failures(self, side: Side) -> list[RuleCount]:
         """The rules with failures, those that fail most often first."""
         return sorted((count for count in self._counts(side, None) if count.failures), key=lambda count: -count.failures)
 

@@ -17,7 +17,7 @@ from aha.json_text import NotJson, parse_json
 from aha.template import apart
 from aha.types import Abstained, Choice, Conversation, Grade, Judged, Latex, Message, Number, Reference, Right, Text, Wrong
 
-ASKED = """\
+JUDGE_PROMPT = """\
 Decide whether an answer agrees with a reference.
 
 Below are three blocks: the question, the reference, which is right, and the answer, which another program wrote. A block lies between a \
@@ -36,14 +36,14 @@ Reply with one JSON object and nothing before or after it:
 AGAIN = "\n\nAn earlier reply was no such object. Reply with the JSON object alone."
 VERDICTS = ("correct", "incorrect")
 INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-MISSING = "\N{REPLACEMENT CHARACTER}"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_REPLY = 100_000
-_FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\|[\x00-\x1f]')
 
 
-def spoken(reference: Reference) -> str | None:
+def words_of(reference: Reference) -> str | None:
     """The reference in words; None for one that no words can stand for."""
     match reference:
         case Judged(value) | Latex(value) | Number(value):
@@ -56,18 +56,20 @@ def spoken(reference: Reference) -> str | None:
     return None
 
 
-def asked(question: str, reference: str, answer: str, again: bool = False) -> Conversation:
+def judge_conversation(question: str, reference: str, answer: str, again: bool = False) -> Conversation:
     """What a judge is asked. One message, since not every model knows a system's."""
     texts = {"question": question, "reference": reference, "answer": answer}
     fence = hashlib.sha256(json.dumps(list(texts.values())).encode()).hexdigest()[:24]
-    blocks = "\n\n".join(f"BEGIN {name} {fence}\n{quoted(text)}\nEND {name} {fence}" for name, text in texts.items())
-    return Conversation((Message("user", ASKED.format(fence=fence, blocks=blocks) + AGAIN * again),))
+    blocks = "\n\n".join(f"BEGIN {name} {fence}\n{quote(text)}\nEND {name} {fence}" for name, text in texts.items())
+    return Conversation((Message("user", JUDGE_PROMPT.format(fence=fence, blocks=blocks) + AGAIN * again),))
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Every line marked, tags spelled out, and what no eye can see shown as one sign."""
-    seen = "".join(letter if letter in "\n\t" or category(letter) not in INVISIBLE else MISSING for letter in text.replace("\r\n", "\n"))
-    return "\n".join(f"| {line}" for line in html.escape(seen, quote=False).split("\n"))
+    visible = "".join(
+        letter if letter in "\n\t" or category(letter) not in INVISIBLE else REPLACEMENT for letter in text.replace("\r\n", "\n")
+    )
+    return "\n".join(f"| {line}" for line in html.escape(visible, quote=False).split("\n"))
 
 
 def read(text: str) -> Grade:
@@ -75,7 +77,7 @@ def read(text: str) -> Grade:
     strings may hold line breaks and backslashes as they are, as LaTeX does. Anything else abstains."""
     visible, _ = apart(text[:LONGEST_REPLY])
     try:
-        record = parse_json(_STRING.sub(_escaped, _unfenced(visible)))
+        record = parse_json(_STRING.sub(_escape, _without_fence(visible)))
     except NotJson:
         return Abstained("its reply is not one JSON object")
     match record:
@@ -88,11 +90,11 @@ def read(text: str) -> Grade:
     return Abstained('its reply is not {"analysis": text, "correctness": "correct" or "incorrect"}')
 
 
-def _unfenced(text: str) -> str:
-    fenced = _FENCED.fullmatch(text.strip())
-    return fenced[1] if fenced else text.strip()
+def _without_fence(text: str) -> str:
+    match = _FENCE.fullmatch(text.strip())
+    return match[1] if match else text.strip()
 
 
-def _escaped(string: re.Match[str]) -> str:
+def _escape(string: re.Match[str]) -> str:
     """A JSON string in which every backslash that begins no escape, and every control character, is escaped."""
-    return _ESCAPE.sub(lambda found: found[0] if found[1] else json.dumps(found[0])[1:-1], string[0])
+    return _ESCAPE.sub(lambda match: match[0] if match[1] else json.dumps(match[0])[1:-1], string[0])

@@ -7,7 +7,7 @@ all that is later. So a run that was stopped at any moment ends with the same by
 
 from aha.rundir.manifest import Frame, Manifest, RecipeFile, Setting, describe
 from aha.rundir.record import Checkpoint, Record, read_manifest
-from aha.rundir.run import Keep, Progress, Resumed, RunDir
+from aha.rundir.run import Keep, Progress, ResumePoint, RunDir
 
 __all__ = [
     "Checkpoint",
@@ -17,7 +17,7 @@ __all__ = [
     "Progress",
     "RecipeFile",
     "Record",
-    "Resumed",
+    "ResumePoint",
     "RunDir",
     "Setting",
     "describe",

@@ -17,16 +17,23 @@ from aha.errors import BadInput
 
 LIST = "checksums.json"
 GROUPS_KEY = "groups_sha256"
-SEALED = ("manifest.json", "metrics.jsonl", "timings.jsonl", "result.json", "lineage.json", "graph.json")  # where they stand in a run
-DRAWN = (".html", ".png")  # pages, which are drawn anew from the rest
-PASSING = ("lock", "done.json", "digests.json")  # of use to the process at work only
+WITH_CHECKSUM = (
+    "manifest.json",
+    "metrics.jsonl",
+    "timings.jsonl",
+    "result.json",
+    "lineage.json",
+    "graph.json",
+)  # where they stand in a run
+PAGES = (".html", ".png")  # pages, which are drawn anew from the rest
+TEMPORARY = ("lock", "done.json", "digests.json")  # of use to the process at work only
 AFTER_A_FAULT = ("crash-", "stall-")
 TAIL = 64  # bytes, in which the CRC at a document's end stands
-DAMAGED = "damaged: its sha256 is not the one that was written"
+DAMAGE = "damaged: its sha256 is not the one that was written"
 
 
 @dataclass
-class Checked:
+class CheckReport:
     """`sound` files are as they were written, `size` bytes in all; `problems` names those that are not; `bare` ones have no checksum."""
 
     sound: int = 0
@@ -42,33 +49,33 @@ class Checked:
             self.sound, self.size = self.sound + 1, self.size + path.stat().st_size
 
 
-def check(root: Path) -> Checked:
+def check(root: Path) -> CheckReport:
     """Compare every file below a run, a graph or a result. BadInput where there is no such directory."""
     if not root.is_dir():
         raise BadInput(f"{root}: there is no such directory; give that of a run, of a graph or of a result")
-    checked, listed = Checked(), dict[Path, Any]()
-    for folder in _published(root):
+    report, checksums = CheckReport(), dict[Path, Any]()
+    for folder in _published_files(root):
         problem = check_folder(folder)
-        checked.problems += [problem] if problem else []
-        checked.sound += 0 if problem else sum(path.is_file() for path in folder.rglob("*"))
-        checked.size += 0 if problem else sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        report.problems += [problem] if problem else []
+        report.sound += 0 if problem else sum(path.is_file() for path in folder.rglob("*"))
+        report.size += 0 if problem else sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     for path in sorted(root.rglob(LIST)):
         problem = _sealed_problem(path)
-        checked.note(path, problem)
-        listed |= {} if problem else {path.parent / name: entry for name, entry in _record(path)["files"].items()}
+        report.note(path, problem)
+        checksums |= {} if problem else {path.parent / name: entry for name, entry in _record(path)["files"].items()}
     for journal in sorted(root.rglob("metrics.jsonl")):
         lines = read_journal(journal).records if (journal.parent / "groups").is_dir() else ()
-        listed |= {_groups(journal.parent, line): line[GROUPS_KEY] for line in lines if GROUPS_KEY in line}
-    for path, entry in listed.items():
-        checked.note(path, _listed_problem(path, entry))
-    for path in (path for path in _loose(root) if path not in listed and path.name != LIST):
+        checksums |= {_groups(journal.parent, line): line[GROUPS_KEY] for line in lines if GROUPS_KEY in line}
+    for path, entry in checksums.items():
+        report.note(path, _listed_problem(path, entry))
+    for path in (path for path in _loose(root) if path not in checksums and path.name != LIST):
         if path.parent.name == "groups":
-            checked.problems.append(f"{path}: no whole line of metrics.jsonl has its sha256")
+            report.problems.append(f"{path}: no whole line of metrics.jsonl has its sha256")
         elif _seals_itself(path):
-            checked.note(path, _sealed_problem(path))
+            report.note(path, _sealed_problem(path))
         else:
-            checked.bare.append(path)
-    return checked
+            report.bare.append(path)
+    return report
 
 
 def write_checksums(root: Path, disk: Disk) -> None:
@@ -79,16 +86,16 @@ def write_checksums(root: Path, disk: Disk) -> None:
         replace_file(disk, root / LIST, seal({"files": files}, indent=2))
 
 
-def _published(root: Path) -> list[Path]:
+def _published_files(root: Path) -> list[Path]:
     """The folders that list all their files."""
     return sorted(path.parent for path in root.rglob(SUMS))
 
 
 def _loose(root: Path) -> Iterator[Path]:
     """The files outside of those folders that anybody might miss."""
-    published = set(_published(root))
-    for path in sorted(path for path in root.rglob("*") if path.is_file() and published.isdisjoint(path.parents)):
-        if path.suffix not in DRAWN and path.name not in PASSING and not path.name.startswith(AFTER_A_FAULT) and not is_aside(path):
+    files = set(_published_files(root))
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and files.isdisjoint(path.parents)):
+        if path.suffix not in PAGES and path.name not in TEMPORARY and not path.name.startswith(AFTER_A_FAULT) and not is_aside(path):
             yield path
 
 
@@ -98,7 +105,7 @@ def _groups(run: Path, line: dict[str, Any]) -> Path:
 
 def _seals_itself(path: Path) -> bool:
     """Whether it is a journal or a document with a CRC, by its name in a run or by what stands at its end."""
-    if path.name in SEALED and (path.parent / "manifest.json").exists():
+    if path.name in WITH_CHECKSUM and (path.parent / "manifest.json").exists():
         return True
     if path.suffix not in (".json", ".jsonl"):
         return False
@@ -126,8 +133,8 @@ def _listed_problem(path: Path, entry: Any) -> str:
     if not path.is_file():
         return f"{path}: missing"
     sha256 = entry.get("sha256") if isinstance(entry, dict) else entry
-    edited = " (rows may be edited where they are; then this is no damage)" if path.parent.name in ("rows", "raw") else ""
-    return "" if _sha256(path) == sha256 else f"{path}: {DAMAGED}{edited}"
+    note = " (rows may be edited where they are; then this is no damage)" if path.parent.name in ("rows", "raw") else ""
+    return "" if _sha256(path) == sha256 else f"{path}: {DAMAGE}{note}"
 
 
 def _sha256(path: Path) -> str:

@@ -18,17 +18,17 @@ def git_commit(folder: Path) -> str | None:
     """The commit that is checked out, `-dirty` when files differ from it, `-unchecked` where that cannot be told; None outside of a
     repository."""
     try:
-        said = _git("-C", str(folder), "rev-parse", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", "HEAD")
-        own, common, top, commit = said.splitlines()
+        output = _git("-C", str(folder), "rev-parse", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", "HEAD")
+        git_folder, common, top, commit = output.splitlines()
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     try:
-        return f"{commit}-dirty" if _differs(Path(own), Path(folder, common), top, commit) else commit
+        return f"{commit}-dirty" if _differs(Path(git_folder), Path(folder, common), top, commit) else commit
     except (OSError, subprocess.SubprocessError):
         return f"{commit}-unchecked"
 
 
-def _differs(own: Path, common: Path, top: str, commit: str) -> bool:
+def _differs(git_folder: Path, common: Path, top: str, commit: str) -> bool:
     """Asked of a repository made for it, which has the same index and objects and no configuration: filters, hooks and monitors are
     programs, and which ones is written there."""
     with tempfile.TemporaryDirectory(prefix="aha-git-") as beside:
@@ -39,12 +39,12 @@ def _differs(own: Path, common: Path, top: str, commit: str) -> bool:
         (bare / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
         if len(commit) == SHA256:
             (bare / "config").write_text("[core]\nrepositoryformatversion = 1\n[extensions]\nobjectformat = sha256\n", encoding="utf-8")
-        shutil.copyfile(own / "index", bare / "index")
-        asked = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--")
+        shutil.copyfile(git_folder / "index", bare / "index")
+        arguments = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--")
         with suppress(subprocess.CalledProcessError):  # some file is not as it was, which the next command says
             _git("--git-dir", beside, "--work-tree", top, "update-index", "-q", "--refresh")
         try:
-            _git("--git-dir", beside, "--work-tree", top, *asked)
+            _git("--git-dir", beside, "--work-tree", top, *arguments)
         except subprocess.CalledProcessError as error:
             if error.returncode != 1:
                 raise
@@ -55,7 +55,7 @@ def _differs(own: Path, common: Path, top: str, commit: str) -> bool:
 def _git(*words: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | NO_CONFIGURATION
     command = ["git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", *words]
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, encoding="utf-8", timeout=TIMEOUT_S, check=True, stdin=subprocess.DEVNULL, env=environment
     )
-    return done.stdout
+    return process.stdout

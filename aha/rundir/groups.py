@@ -34,10 +34,10 @@ def unpack(path: Path) -> list[Group]:
 
 def _group(path: Path, number: int, line: object) -> Group:
     try:
-        found: Group = decode(line, Group)
+        group: Group = decode(line, Group)
     except BadInput as error:
         raise BadInput(f"{path}, line {number}: {error}") from None
-    return found
+    return group
 
 
 def _line(group: Group) -> str:
@@ -45,15 +45,15 @@ def _line(group: Group) -> str:
     line = _plainly(group)
     if hide(line) == line:
         return line
-    completions = tuple(_unspelled(completion, reply.text) for completion, reply in zip(group.completions, group.replies, strict=True))
+    completions = tuple(_without_pieces(completion, reply.text) for completion, reply in zip(group.completions, group.replies, strict=True))
     words = "\n".join([*(message.content for message in group.problem.turns), group.problem.question])
-    asked = hide(words) == words
-    return hide(_plainly(replace(group, prompt=group.prompt if asked else (0,) * len(group.prompt), completions=completions)))
+    is_plain = hide(words) == words
+    return hide(_plainly(replace(group, prompt=group.prompt if is_plain else (0,) * len(group.prompt), completions=completions)))
 
 
 def _plainly(group: Group) -> str:
     return json.dumps(encode(group, Group), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _unspelled(completion: Completion, text: str) -> Completion:
+def _without_pieces(completion: Completion, text: str) -> Completion:
     return completion if hide(text) == text else replace(completion, tokens=(0,) * len(completion.tokens))

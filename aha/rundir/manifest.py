@@ -77,8 +77,10 @@ class Manifest:
         """`path: old -> new` for each setting whose value differs; those at or below a path in `free` may."""
         paths = [*self.settings, *(path for path in new.settings if path not in self.settings)]
         lines = [_difference(path, self.settings.get(path), new.settings.get(path)) for path in paths if not _is_free(path, free)]
-        recipe_file = "" if RECIPE_FILE in free else _difference(RECIPE_FILE, _hashed(self.recipe_sha256), _hashed(new.recipe_sha256))
-        sandbox = _difference("sandbox", _named(self.sandbox), _named(new.sandbox))
+        recipe_file = (
+            "" if RECIPE_FILE in free else _difference(RECIPE_FILE, _hash_setting(self.recipe_sha256), _hash_setting(new.recipe_sha256))
+        )
+        sandbox = _difference("sandbox", _tier_setting(self.sandbox), _tier_setting(new.sandbox))
         return [line for line in [*lines, recipe_file, sandbox] if line]
 
 
@@ -99,10 +101,10 @@ def describe(
     for text in (source or "", *(str(setting.value) for setting in settings.values())):
         learn_from(text)
     created = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
-    shown = {path: replace(setting, value=mask_setting(path, setting.value)) for path, setting in settings.items()}
+    public = {path: replace(setting, value=mask_setting(path, setting.value)) for path, setting in settings.items()}
     return Manifest(
         recipe,
-        shown,
+        public,
         dict(seeds),
         versions(),
         git_commit(Path.cwd()),
@@ -117,7 +119,7 @@ def describe(
 
 def versions() -> dict[str, str]:
     """Python's and the packages' that numbers depend on; those that are not installed are left out."""
-    return {"python": platform.python_version(), **{name: found for name in PACKAGES if (found := _version(name))}}
+    return {"python": platform.python_version(), **{name: version for name in PACKAGES if (version := _version(name))}}
 
 
 def _version(package: str) -> str | None:
@@ -131,16 +133,16 @@ def _is_free(path: str, free: frozenset[str]) -> bool:
     return any(path == name or path.startswith(f"{name}.") for name in free)
 
 
-def _hashed(sha256: str | None) -> Setting | None:
+def _hash_setting(sha256: str | None) -> Setting | None:
     return None if sha256 is None else Setting(f"sha256 {sha256[:12]}")
 
 
-def _named(tier: str | None) -> Setting | None:
+def _tier_setting(tier: str | None) -> Setting | None:
     return None if tier is None else Setting(tier)
 
 
 def _difference(path: str, old: Setting | None, new: Setting | None) -> str:
-    return "" if _key(old) == _key(new) else f"{path}: {_said(old)} -> {_said(new)}"
+    return "" if _key(old) == _key(new) else f"{path}: {_display(old)} -> {_display(new)}"
 
 
 def _key(setting: Setting | None) -> tuple[bool, str]:
@@ -149,5 +151,5 @@ def _key(setting: Setting | None) -> tuple[bool, str]:
     return setting is None, repr(float(value)) if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 
 
-def _said(setting: Setting | None) -> str:
+def _display(setting: Setting | None) -> str:
     return "nothing" if setting is None else repr(setting.value)

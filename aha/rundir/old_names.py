@@ -16,7 +16,7 @@ ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world"
 
 def with_new_names(manifest: Manifest) -> Manifest:
     """Return the manifest with today's name of each class and each setting that it names."""
-    settings = {path: _renamed(setting) for path, setting in manifest.settings.items()}
+    settings = {path: _rename(setting) for path, setting in manifest.settings.items()}
     if manifest.frame is None:
         return replace(manifest, settings=settings)
     for name, kind in manifest.frame.stages.items():
@@ -27,7 +27,7 @@ def with_new_names(manifest: Manifest) -> Manifest:
     return replace(manifest, settings=settings, frame=replace(manifest.frame, stages=stages))
 
 
-def _renamed(setting: Setting) -> Setting:
+def _rename(setting: Setting) -> Setting:
     value = setting.value
     return replace(setting, value=NEW_NAMES[value]) if isinstance(value, str) and value in NEW_NAMES else setting
 

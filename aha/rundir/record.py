@@ -72,24 +72,24 @@ class Record:
     def checkpoints(self) -> list[Checkpoint]:
         """Oldest first; not yet checked (`durable.check_folder` does)."""
         folders = [path for path in (self.root / "checkpoints").glob("*") if path.name.isdecimal()]
-        return sorted((Checkpoint(int(folder.name), folder) for folder in folders), key=lambda found: found.rollout)
+        return sorted((Checkpoint(int(folder.name), folder) for folder in folders), key=lambda checkpoint: checkpoint.rollout)
 
     def checkpoint(self, rollout: int) -> Checkpoint:
         """The one after that rollout. DiskTrouble where it is gone."""
-        for found in self.checkpoints():
-            if found.rollout == rollout:
-                return found
+        for checkpoint in self.checkpoints():
+            if checkpoint.rollout == rollout:
+                return checkpoint
         raise DiskTrouble(f"{self.root}: there is no checkpoint after rollout {rollout}; bring it back")
 
     def problems(self) -> list[str]:
         """Every byte checked: one line for each file that is not as it was written. Empty for a sound run."""
         metrics = read_journal(self.root / METRICS).records
         sums = {line["rollout"]: line[GROUPS_KEY] for line in metrics if GROUPS_KEY in line}
-        said = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
-        said += [self._groups_problem(rollout, sha256) for rollout, sha256 in sums.items()]
-        said += [check_folder(checkpoint.folder) for checkpoint in self.checkpoints()]
-        said += [f"{self.root / name}: its end is torn" for name in JOURNALS if read_journal(self.root / name).torn]
-        return list(filter(None, said))
+        problems = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
+        problems += [self._groups_problem(rollout, sha256) for rollout, sha256 in sums.items()]
+        problems += [check_folder(checkpoint.folder) for checkpoint in self.checkpoints()]
+        problems += [f"{self.root / name}: its end is torn" for name in JOURNALS if read_journal(self.root / name).torn]
+        return list(filter(None, problems))
 
     @property
     def finished(self) -> bool:
@@ -121,8 +121,8 @@ class Record:
         if not path.exists():
             return f"{path}: missing"
         with open_file(path) as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        return "" if same else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
+            is_equal = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return "" if is_equal else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
 
 
 def read_manifest(path: Path) -> Manifest:

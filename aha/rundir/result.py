@@ -10,7 +10,7 @@ from aha.types import Count
 
 Interval = tuple[float, float]
 SHARES = ("cons@k", "lenient", "pass@1_short", "format", "length", "reflection", "mixing", "truncated")
-MEASURED: Mapping[str, Any] = {"pass@1": float, "ci95": Interval, "k": Count, "problems": Count, **dict.fromkeys(SHARES, float)}
+RESULT_FIELDS: Mapping[str, Any] = {"pass@1": float, "ci95": Interval, "k": Count, "problems": Count, **dict.fromkeys(SHARES, float)}
 POINT: Mapping[str, Any] = {"rollout": Count | None, "pass@1": float, "ci95": Interval}
 GAIN: Mapping[str, Any] = {"value": float, "low": float, "high": float}
 RESULT: Mapping[str, Any] = {
@@ -22,11 +22,11 @@ RESULT: Mapping[str, Any] = {
 }
 
 
-def check_result(found: Any) -> dict[str, Any]:
+def check_result(data: Any) -> dict[str, Any]:
     """The result itself. BadInput names the field that is not what its readers take it for."""
-    result = check_fields(found, RESULT)
+    result = check_fields(data, RESULT)
     if {"base", "zero"} <= result.keys():
-        result |= {name: check_fields(result[name], MEASURED, ("pass@1", "ci95", "k", "problems")) for name in ("base", "zero")}
+        result |= {name: check_fields(result[name], RESULT_FIELDS, ("pass@1", "ci95", "k", "problems")) for name in ("base", "zero")}
     if "gain" in result:
         result["gain"] = check_fields(result["gain"], GAIN, GAIN)
     if "curve" in result:

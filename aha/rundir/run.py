@@ -41,7 +41,7 @@ BEFORE_THE_MANIFEST = {"lock", ".manifest.json.aside"}
 
 
 @dataclass(frozen=True)
-class Resumed:
+class ResumePoint:
     """Where a run goes on: after `rollout`, the last one done."""
 
     folder: Path
@@ -129,34 +129,34 @@ class RunDir(Record):
         size = self._checkpoint_bytes()
         self._need(3 * size + reserve_bytes, f"three checkpoints of {size:,} and a reserve of {reserve_bytes:,}")
 
-    def resume(self) -> Resumed | None:
+    def resume(self) -> ResumePoint | None:
         """The newest checkpoint that is whole, or None at a run's beginning; all that is later is dropped.
 
         DiskTrouble where there are checkpoints and none is whole."""
-        found, broken = self._newest_whole()
-        if broken and found is None:
-            raise DiskTrouble(f"no checkpoint is whole: {'; '.join(broken)}. Bring one back, or begin again in another directory")
-        self.notes += broken
-        rollout = found.rollout if found else -1
+        checkpoint, damaged_folders = self._newest_whole()
+        if damaged_folders and checkpoint is None:
+            raise DiskTrouble(f"no checkpoint is whole: {'; '.join(damaged_folders)}. Bring one back, or begin again in another directory")
+        self.notes += damaged_folders
+        rollout = checkpoint.rollout if checkpoint else -1
         for later in self.checkpoints():
             if later.rollout > rollout:
                 self._set_broken_aside(later)
-        self._drop_after(rollout, found)
+        self._drop_after(rollout, checkpoint)
         self._last = rollout
-        if found is None:
+        if checkpoint is None:
             return None
         sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal(METRICS) if GROUPS_KEY in line}
         self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
-        state = _state_of(found)
-        self._regular = max((each.rollout for each in self.checkpoints() if not _is_extra(each)), default=None)
+        state = _state_of(checkpoint)
+        self._regular = max((checkpoint.rollout for checkpoint in self.checkpoints() if not _is_extra(checkpoint)), default=None)
         self._healthy = state.healthy
         self._retain(state)
-        return Resumed(found.folder, rollout, dict(state.progress))
+        return ResumePoint(checkpoint.folder, rollout, dict(state.progress))
 
     @property
     def healthy(self) -> Checkpoint | None:
         """The newest checkpoint that is known to be sound: the rollout after it showed no sign of a collapse."""
-        return next((each for each in self.checkpoints() if each.rollout == self._healthy), None)
+        return next((checkpoint for checkpoint in self.checkpoints() if checkpoint.rollout == self._healthy), None)
 
     def commit(
         self,
@@ -186,14 +186,14 @@ class RunDir(Record):
         self._last = rollout
         if sick is False:
             self._healthy = self._regular
-        started = time.monotonic()
+        start = time.monotonic()
         state = _State(progress or {}, keep, extra, None if sick is None else self._healthy)
         if save is not None:
             self._checkpoint(rollout, save, state)
             self._regular = self._regular if extra else rollout
-        saved = {"save_s": time.monotonic() - started} if save else {}
-        timing = encode({"at": self._clock(), **timings, **saved}, dict[str, float])
-        append_journal(self.disk, self.root / TIMINGS, {"rollout": rollout, **timing})
+        save_time = {"save_s": time.monotonic() - start} if save else {}
+        timing_line = encode({"at": self._clock(), **timings, **save_time}, dict[str, float])
+        append_journal(self.disk, self.root / TIMINGS, {"rollout": rollout, **timing_line})
         if save is not None:
             self._retain(state)
 
@@ -211,13 +211,15 @@ class RunDir(Record):
 
     def _begin(self, manifest: Manifest, free: frozenset[str]) -> None:
         path = self.root / "manifest.json"
-        begun = read_manifest(path) if path.exists() else None
-        corrected = begun is not None and begun.recipe == manifest.recipe and bool(begun.differences(manifest, free)) and self._is_blank()
-        if begun is not None and not corrected:
-            _same_run(self.root, begun, manifest, free)
-            if begun.recipe_sha256 != manifest.recipe_sha256:
+        previous = read_manifest(path) if path.exists() else None
+        is_corrected = (
+            previous is not None and previous.recipe == manifest.recipe and bool(previous.differences(manifest, free)) and self._is_blank()
+        )
+        if previous is not None and not is_corrected:
+            _same_run(self.root, previous, manifest, free)
+            if previous.recipe_sha256 != manifest.recipe_sha256:
                 self.notes.append(f"{self.root}: from here on by the recipe file as it is now")
-        if begun is None or corrected or begun.recipe_sha256 != manifest.recipe_sha256:
+        if previous is None or is_corrected or previous.recipe_sha256 != manifest.recipe_sha256:
             replace_file(self.disk, path, seal(encode(manifest, Manifest), indent=2))
         with trouble(self.root):
             for name in ("groups", "checkpoints"):
@@ -243,8 +245,8 @@ class RunDir(Record):
             self.notes.append(f"{path}: its last {journal.torn} bytes were torn by a crash and are dropped")
             self._truncate(path, journal.end)
         self.notes += [f"{path}, line {number}: damaged: its checksum differs" for number in journal.damaged]
-        if journal.damaged and path.name == METRICS and (found := self._newest_whole()[0]):
-            self._bring_back_metrics(found)
+        if journal.damaged and path.name == METRICS and (checkpoint := self._newest_whole()[0]):
+            self._bring_back_metrics(checkpoint)
 
     def _truncate(self, path: Path, size: int) -> None:
         with trouble(path):
@@ -254,13 +256,13 @@ class RunDir(Record):
     # --- going on ---
 
     def _newest_whole(self) -> tuple[Checkpoint | None, list[str]]:
-        broken: list[str] = []
+        damaged_folders: list[str] = []
         for checkpoint in reversed(self.checkpoints()):
             problem = check_folder(checkpoint.folder)
             if not problem:
-                return checkpoint, broken
-            broken.append(problem)
-        return None, broken
+                return checkpoint, damaged_folders
+            damaged_folders.append(problem)
+        return None, damaged_folders
 
     def _set_broken_aside(self, checkpoint: Checkpoint) -> None:
         """Kept for who wants to know, under a name that is no checkpoint's."""
@@ -275,9 +277,9 @@ class RunDir(Record):
         self._bring_back_metrics(checkpoint)
         timings = self.root / TIMINGS
         journal = read_journal(timings)
-        staying = [line for line in journal.records if line["rollout"] <= rollout]
-        if len(staying) < len(journal.records) or journal.damaged:
-            replace_file(self.disk, timings, b"".join(map(seal, staying)))
+        records = [line for line in journal.records if line["rollout"] <= rollout]
+        if len(records) < len(journal.records) or journal.damaged:
+            replace_file(self.disk, timings, b"".join(map(seal, records)))
         with trouble(self.root / "groups"):
             for path in (self.root / "groups").glob("*.jsonl.gz"):
                 if int(path.name.split(".")[0]) > rollout:
@@ -286,10 +288,10 @@ class RunDir(Record):
     def _bring_back_metrics(self, checkpoint: Checkpoint | None) -> None:
         path = self.root / METRICS
         with trouble(path):
-            kept = (checkpoint.folder / METRICS).read_bytes() if checkpoint else b""
-            changed = (path.read_bytes() if path.exists() else b"") != kept
-        if changed:
-            replace_file(self.disk, path, kept)
+            metrics_before = (checkpoint.folder / METRICS).read_bytes() if checkpoint else b""
+            has_changed = (path.read_bytes() if path.exists() else b"") != metrics_before
+        if has_changed:
+            replace_file(self.disk, path, metrics_before)
 
     # --- one rollout ---
 
@@ -311,23 +313,27 @@ class RunDir(Record):
     def _retain(self, state: _State) -> None:
         """Remove what `state.keep` does not name; an extra checkpoint, once there is a newer one."""
         checkpoints, keep = self.checkpoints(), state.keep
-        extra = [each for each in checkpoints if _is_extra(each)]
-        kept = {*keep.also, state.healthy}
-        old = [each for each in checkpoints if each not in extra][: -keep.last]
-        old = [each for each in old if each.rollout not in kept and (keep.every is None or (each.rollout + 1) % keep.every)]
-        for checkpoint in [*old, *(each for each in extra if each is not checkpoints[-1])]:
+        extra = [checkpoint_ for checkpoint_ in checkpoints if _is_extra(checkpoint_)]
+        rollouts_kept = {*keep.also, state.healthy}
+        old = [candidate for candidate in checkpoints if candidate not in extra][: -keep.last]
+        old = [
+            candidate
+            for candidate in old
+            if candidate.rollout not in rollouts_kept and (keep.every is None or (candidate.rollout + 1) % keep.every)
+        ]
+        for checkpoint in [*old, *(surplus for surplus in extra if surplus is not checkpoints[-1])]:
             remove_folder(self.disk, checkpoint.folder)
 
     def _checkpoint_bytes(self) -> int:
-        found = self.checkpoints()
-        return max(folder_bytes(found[-1].folder) if found else 0, self._expected_bytes)
+        checkpoints = self.checkpoints()
+        return max(folder_bytes(checkpoints[-1].folder) if checkpoints else 0, self._expected_bytes)
 
-    def _need(self, needed: int, what: str) -> None:
+    def _need(self, byte_count: int, purpose: str) -> None:
         with trouble(self.root):
             free = self.disk.free(self.root)
-        if free < needed:
+        if free < byte_count:
             raise DiskTrouble(
-                f"{self.root}: {free:,} bytes are free and {needed:,} are needed ({what}); free some space or choose another disk"
+                f"{self.root}: {free:,} bytes are free and {byte_count:,} are needed ({purpose}); free some space or choose another disk"
             )
 
 
@@ -349,9 +355,9 @@ def _refuse_strangers(root: Path) -> None:
     with trouble(root):
         if root.exists() and not root.is_dir():
             raise BadInput(f"{root}: it is a file; a run needs a directory")
-        others = sorted({path.name for path in root.iterdir()} - BEFORE_THE_MANIFEST) if root.exists() else []
-        if others and not (root / "manifest.json").exists():
-            raise BadInput(f"{root}: it is not empty and holds no run ({others[0]!r} is in it); choose an empty or a new directory")
+        names = sorted({path.name for path in root.iterdir()} - BEFORE_THE_MANIFEST) if root.exists() else []
+        if names and not (root / "manifest.json").exists():
+            raise BadInput(f"{root}: it is not empty and holds no run ({names[0]!r} is in it); choose an empty or a new directory")
 
 
 def _same_run(root: Path, old: Manifest, new: Manifest, free: frozenset[str]) -> None:

@@ -28,7 +28,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
-def _signed(constant: int) -> int:
+def _to_signed(constant: int) -> int:
     """The 64-bit pattern as torch's int64 writes it; its arithmetic wraps around, as the hash wants."""
     return constant - (1 << 64) if constant >= 1 << 63 else constant
 
@@ -38,18 +38,18 @@ def _shift(x: Tensor, bits: int) -> Tensor:
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _mixed(x: Tensor) -> Tensor:
+def _mix(x: Tensor) -> Tensor:
     """The finaliser of splitmix64: every input bit changes every output bit."""
-    x = (x ^ _shift(x, 30)) * _signed(_MIX[0])
-    x = (x ^ _shift(x, 27)) * _signed(_MIX[1])
+    x = (x ^ _shift(x, 30)) * _to_signed(_MIX[0])
+    x = (x ^ _shift(x, 27)) * _to_signed(_MIX[1])
     return x ^ _shift(x, 31)
 
 
 def uniform(seed_B: Tensor, position_B: Tensor | int) -> Tensor:
     """One float64 in [0, 1) for each (seed, position), 53 random bits; int64 in, the same on every device."""
-    start_B = _mixed(seed_B + _signed(_GOLDEN))
+    start_B = _mix(seed_B + _to_signed(_GOLDEN))
     step_B = torch.as_tensor(position_B, dtype=torch.int64, device=seed_B.device) + 1
-    return _shift(_mixed(start_B + step_B * _signed(_GOLDEN)), 11).double() * 2.0**-53
+    return _shift(_mix(start_B + step_B * _to_signed(_GOLDEN)), 11).double() * 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class DrawSettings:
         )
 
     @classmethod
-    def same(cls, sampling: Sampling, rows: int, device: torch.device | str = "cpu") -> Self:
+    def repeat(cls, sampling: Sampling, rows: int, device: torch.device | str = "cpu") -> Self:
         """The same for all rows."""
         return cls.of([(sampling.temperature, sampling.top_p)] * rows, device)
 
@@ -96,8 +96,8 @@ def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor, settings: DrawSe
     if rows <= step:
         return _draw(logits_BV, seed_B, position_B, settings)
     parts = [slice(start, start + step) for start in range(0, rows, step)]
-    drawn = [_draw(logits_BV[part], seed_B[part], position_B[part], settings.rows(part)) for part in parts]
-    return torch.cat([token_R for token_R, _ in drawn]), torch.cat([logp_R for _, logp_R in drawn])
+    tokens = [_draw(logits_BV[part], seed_B[part], position_B[part], settings.rows(part)) for part in parts]
+    return torch.cat([token_R for token_R, _ in tokens]), torch.cat([logp_R for _, logp_R in tokens])
 
 
 def _draw(logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, settings: DrawSettings) -> tuple[Tensor, Tensor]:
@@ -119,12 +119,12 @@ def _in_nucleus(weights: _Weights, token_R: Tensor, seed_R: Tensor, position_R: 
     for number in range(1, TRIES + 1):
         if not len(outside_L):
             break
-        few, top_p_L = weights.rows(outside_L), top_p_R[outside_L]
+        weights_L, top_p_L = weights.rows(outside_L), top_p_R[outside_L]
         if number == TRIES:
-            few, top_p_L = few.nucleus(top_p_L), torch.ones_like(top_p_L)
-        token_L = few.walk(uniform(seed_R[outside_L], position_R[outside_L] + number * _NEXT_TRY))
+            weights_L, top_p_L = weights_L.nucleus(top_p_L), torch.ones_like(top_p_L)
+        token_L = weights_L.walk(uniform(seed_R[outside_L], position_R[outside_L] + number * _NEXT_TRY))
         token_R[outside_L] = token_L
-        outside_L = outside_L[(~few.holds(token_L, top_p_L)).nonzero()[:, 0]]
+        outside_L = outside_L[(~weights_L.holds(token_L, top_p_L)).nonzero()[:, 0]]
     return token_R
 
 

@@ -64,10 +64,10 @@ class ScoringExecutor(Generic[T]):
         return self.results
 
     def _collect(self, within_s: float) -> bool:
-        done, _ = futures.wait(self._pending, timeout=within_s, return_when=futures.FIRST_COMPLETED)
-        for future in done:
+        completed, _ = futures.wait(self._pending, timeout=within_s, return_when=futures.FIRST_COMPLETED)
+        for future in completed:
             self._store(self._pending.pop(future), *future.result(timeout=0))
-        return bool(done)
+        return bool(completed)
 
     def _store(self, index: int, result: T, seconds: float) -> None:
         self.results[index] = result

@@ -43,15 +43,15 @@ class RolloutSampler:
     def _score(
         self, groups: Iterable[tuple[int, Sequence[Sampled]]], score: Callable[[int, Sequence[Sampled]], T], progress: Progress
     ) -> list[T]:
-        sampled = 0
+        token_count = 0
         with ScoringExecutor[T](self.threads, self.stats) as executor:
             try:
                 for index, replies in groups:
                     executor.submit(index, partial(score, index, replies))
-                    sampled += 1
-                    progress(sampled, len(executor.results))
+                    token_count += 1
+                    progress(token_count, len(executor.results))
             except EndpointDown:  # what came before is worth keeping
-                executor.wait(lambda: progress(sampled, len(executor.results)))
+                executor.wait(lambda: progress(token_count, len(executor.results)))
                 raise
-            results = executor.wait(lambda: progress(sampled, len(executor.results)))
+            results = executor.wait(lambda: progress(token_count, len(executor.results)))
         return [results[index] for index in sorted(results)]

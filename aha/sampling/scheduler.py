@@ -80,7 +80,7 @@ class EnteringRow:
 
     request: RowRequest
     tokens: Tokens
-    reading: Any
+    prefix_job: Any
     place: int
 
 
@@ -103,7 +103,7 @@ class Worker(Protocol):
     def read(self, prefixes: Sequence[Tokens], tokens: int | None) -> Any:
         """Begin to read some prefixes, about so many tokens at a time; None: as many as the worker likes."""
 
-    def go_on(self, reading: Any) -> bool:
+    def go_on(self, prefix_job: Any) -> bool:
         """Read on; whether all of it has been read."""
 
     def enter(self, rows: Sequence[EnteringRow]) -> None:
@@ -125,7 +125,7 @@ class SchedulerLimits:
     rows: int = 512
     cache_tokens: int | None = None
     steps: int = 1
-    reading: int | None = None
+    prefix_job: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.rows, self.steps) < 1 or (self.cache_tokens is not None and self.cache_tokens < 2):
@@ -138,7 +138,7 @@ class _Prefix:
 
     tokens: Tokens
     rows: int = 0
-    reading: Any = None
+    prefix_job: Any = None
     place: int = 0
 
 
@@ -153,7 +153,7 @@ class _Row:
     prefix: _Prefix
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    finished: Finished | None = None
+    finish: Finished | None = None
 
     @property
     def size(self) -> int:
@@ -164,9 +164,9 @@ class _Row:
         self.tokens.append(token)
         self.logprobs.append(logprob)
         if token in self.stop and len(self.tokens) > self.request.settings.min_tokens:
-            self.finished = "stop"
+            self.finish = "stop"
         elif len(self.tokens) >= self.request.settings.max_tokens:
-            self.finished = "length"
+            self.finish = "length"
 
 
 class Scheduler:
@@ -178,30 +178,30 @@ class Scheduler:
         self._numbers = count()
         self._waiting: deque[_Row] = deque()
         self._prefixes: dict[Tokens, _Prefix] = {}  # of the rows that wait and have not begun
-        self._entering: list[_Row] = []  # whose prefixes are being read
-        self._reading: Any = None
-        self._running: list[_Row] = []
-        self._cancelled: set[int] = set()
+        self._admitted: list[_Row] = []  # whose prefixes are being read
+        self._prefix_job: Any = None
+        self._rows: list[_Row] = []
+        self._to_cancel: set[int] = set()
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self._waiting or self._entering or self._running)
+        return not (self._waiting or self._admitted or self._rows)
 
     @property
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         """Rows that are not in the batch yet."""
-        return len(self._waiting) + len(self._entering)
+        return len(self._waiting) + len(self._admitted)
 
     @property
-    def running(self) -> int:
+    def row_count(self) -> int:
         """Rows in the batch."""
-        return len(self._running)
+        return len(self._rows)
 
     @property
-    def begun(self) -> set[int]:
+    def keys_in_batch(self) -> set[int]:
         """The numbers of the rows that are in the batch, or enter it."""
-        return {row.number for row in (*self._entering, *self._running)}
+        return {row.number for row in (*self._admitted, *self._rows)}
 
     def add(self, request: RowRequest, *, live: bool = False) -> int:
         """Take on a row and return its number. BadInput where the cache can never hold it."""
@@ -218,147 +218,147 @@ class Scheduler:
 
     def cancel(self, number: int) -> None:
         """Let a row go: it takes part in no further step, and nothing more is told of it. No harm where it has ended."""
-        self._cancelled.add(number)
+        self._to_cancel.add(number)
 
     def step(self) -> list[Event]:
         """Sample the next tokens of the batch, after whoever has to has left it and whoever can has entered it."""
-        self._drop_cancelled()
+        self._drop_gone()
         self._make_room()
         self._admit()
-        return self._sample() if self._running else []
+        return self._sample() if self._rows else []
 
     # --- who leaves ---------------------------------------------------------------------------------------------------
 
-    def _drop_cancelled(self) -> None:
-        if not self._cancelled:
+    def _drop_gone(self) -> None:
+        if not self._to_cancel:
             return
-        gone, self._cancelled = self._cancelled, set()
-        for row in (*self._waiting, *self._entering):
-            if row.number in gone:
+        keys, self._to_cancel = self._to_cancel, set()
+        for row in (*self._waiting, *self._admitted):
+            if row.number in keys:
                 self._release(row)
-        self._waiting = deque(row for row in self._waiting if row.number not in gone)
-        self._entering = [row for row in self._entering if row.number not in gone]
-        if self._reading is not None and not self._entering:
-            self._give_up_reading()
-        self._leave([row for row in self._running if row.number in gone])
+        self._waiting = deque(row for row in self._waiting if row.number not in keys)
+        self._admitted = [row for row in self._admitted if row.number not in keys]
+        if self._prefix_job is not None and not self._admitted:
+            self._abandon_prefix()
+        self._leave([row for row in self._rows if row.number in keys])
 
-    def _leave(self, leaving: Sequence[_Row]) -> None:
-        if not leaving:
+    def _leave(self, rows: Sequence[_Row]) -> None:
+        if not rows:
             return
-        numbers = {row.number for row in leaving}
-        stay = [place for place, row in enumerate(self._running) if row.number not in numbers]
+        numbers = {row.number for row in rows}
+        stay = [place for place, row in enumerate(self._rows) if row.number not in numbers]
         self.worker.keep(stay)
-        self._running = [self._running[place] for place in stay]
+        self._rows = [self._rows[place] for place in stay]
 
     def _make_room(self) -> None:
         """Where the cache would overflow, the rows that came last wait again, and go on later from what they have sampled."""
         if self.limits.cache_tokens is None:
             return
         leaving: list[_Row] = []
-        used = self._used()
-        while (rows := len(self._running) - len(leaving)) > 1 and used + self.limits.steps * rows > self.limits.cache_tokens:
-            row = self._running[rows - 1]
-            used -= row.size
+        tokens_used = self._cache_tokens()
+        while (rows := len(self._rows) - len(leaving)) > 1 and tokens_used + self.limits.steps * rows > self.limits.cache_tokens:
+            row = self._rows[rows - 1]
+            tokens_used -= row.size
             row.prefix = _Prefix((*row.request.prompt, *row.tokens)[:-1], rows=1)
             leaving.append(row)
         self._leave(leaving)
         self._waiting.extendleft(leaving)
 
-    def _used(self) -> int:
+    def _cache_tokens(self) -> int:
         """Tokens in the cache: of rows, and of prefixes that other rows wait for."""
-        shared = sum(len(prefix.tokens) for prefix in self._prefixes.values() if prefix.reading is not None)
-        return sum(row.size for row in self._running) + sum(row.size for row in self._entering) + shared
+        shared = sum(len(prefix.tokens) for prefix in self._prefixes.values() if prefix.prefix_job is not None)
+        return sum(row.size for row in self._rows) + sum(row.size for row in self._admitted) + shared
 
     def _release(self, row: _Row) -> None:
         """A row waits for its prefix no more; the last one lets it go."""
         prefix = row.prefix
         prefix.rows -= 1
         if not prefix.rows:
-            prefix.reading = None
+            prefix.prefix_job = None
             if self._prefixes.get(prefix.tokens) is prefix:
                 del self._prefixes[prefix.tokens]
 
-    def _give_up_reading(self) -> None:
+    def _abandon_prefix(self) -> None:
         """Nobody waits for what is being read; a row that comes later begins anew."""
         for prefix in self._prefixes.values():
-            if prefix.reading is self._reading:
-                prefix.reading = None
-        self._reading = None
+            if prefix.prefix_job is self._prefix_job:
+                prefix.prefix_job = None
+        self._prefix_job = None
 
     # --- who enters ---------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
         """Rows enter in their order until the batch is full: all at once, or some tokens of their prompts between two of the batch."""
         while True:
-            if not self._entering:
+            if not self._admitted:
                 self._begin()
-            if not self._entering:
+            if not self._admitted:
                 return
-            over = self.worker.go_on(self._reading)
+            over = self.worker.go_on(self._prefix_job)
             if over:
                 self._enter()
-            if self.limits.reading is not None and (self._running or not over):
+            if self.limits.prefix_job is not None and (self._rows or not over):
                 return
 
     def _begin(self) -> None:
         """Choose the next rows, and begin to read what is new of their prompts."""
-        self._entering = self._next_rows()
-        unread = list(dict.fromkeys(row.prefix for row in self._entering if row.prefix.reading is None))
-        if not self._entering:
+        self._admitted = self._next_rows()
+        unread = list(dict.fromkeys(row.prefix for row in self._admitted if row.prefix.prefix_job is None))
+        if not self._admitted:
             return
         self.prefixes_read += len(unread)
-        self._reading = self.worker.read([prefix.tokens for prefix in unread], self.limits.reading)
+        self._prefix_job = self.worker.read([prefix.tokens for prefix in unread], self.limits.prefix_job)
         for place, prefix in enumerate(unread):
-            prefix.reading, prefix.place = self._reading, place
+            prefix.prefix_job, prefix.place = self._prefix_job, place
 
     def _next_rows(self) -> list[_Row]:
         rows: list[_Row] = []
         unread: set[_Prefix] = set()
-        used, widest = self._used() if self.limits.cache_tokens is not None else 0, 0
-        while self._waiting and len(self._running) + len(rows) < self.limits.rows:
+        tokens_used, widest = self._cache_tokens() if self.limits.cache_tokens is not None else 0, 0
+        while self._waiting and len(self._rows) + len(rows) < self.limits.rows:
             row = self._waiting[0]
-            new = set() if row.prefix.reading is not None else {row.prefix} - unread
-            used, widest = used + row.size, max(widest, *(len(prefix.tokens) for prefix in new), 0)
-            if self._too_full(used, len(self._running) + len(rows)) or (new and self._too_wide(len(unread) + 1, widest)):
+            new = set() if row.prefix.prefix_job is not None else {row.prefix} - unread
+            tokens_used, widest = tokens_used + row.size, max(widest, *(len(prefix.tokens) for prefix in new), 0)
+            if self._too_full(tokens_used, len(self._rows) + len(rows)) or (new and self._too_wide(len(unread) + 1, widest)):
                 break
             unread |= new
             rows.append(self._waiting.popleft())
         return rows
 
-    def _too_full(self, used: int, rows: int) -> bool:
+    def _too_full(self, tokens_used: int, rows: int) -> bool:
         most = self.limits.cache_tokens
-        return most is not None and rows > 0 and used + max(SPARE, self.limits.steps) * (rows + 1) > most
+        return most is not None and rows > 0 and tokens_used + max(SPARE, self.limits.steps) * (rows + 1) > most
 
     def _too_wide(self, prefixes: int, widest: int) -> bool:
         """Whether so many prefixes, filled up to the longest, are more than is read between two tokens; one is read in any case."""
-        return self.limits.reading is not None and prefixes > 1 and prefixes * widest > self.limits.reading
+        return self.limits.prefix_job is not None and prefixes > 1 and prefixes * widest > self.limits.prefix_job
 
     def _enter(self) -> None:
-        rows = self._entering
-        self.worker.enter([EnteringRow(row.request, tuple(row.tokens), row.prefix.reading, row.prefix.place) for row in rows])
-        self._entering, self._reading = [], None
-        self._running += rows
+        rows = self._admitted
+        self.worker.enter([EnteringRow(row.request, tuple(row.tokens), row.prefix.prefix_job, row.prefix.place) for row in rows])
+        self._admitted, self._prefix_job = [], None
+        self._rows += rows
         for row in rows:
             self._release(row)
 
     # --- what is sampled ----------------------------------------------------------------------------------------------
 
     def _sample(self) -> list[Event]:
-        sampled = self.worker.step(self.limits.steps)
+        steps = self.worker.step(self.limits.steps)
         self.steps += self.limits.steps
         events: list[Event] = []
-        for number, (tokens, logprobs) in enumerate(zip(sampled.tokens, sampled.logprobs, strict=True)):
-            top = sampled.top[number] if sampled.top is not None else None
-            for place, (row, token, logprob) in enumerate(zip(self._running, tokens, logprobs, strict=True)):
-                if row.finished is None:
+        for number, (tokens, logprobs) in enumerate(zip(steps.tokens, steps.logprobs, strict=True)):
+            top = steps.top[number] if steps.top is not None else None
+            for place, (row, token, logprob) in enumerate(zip(self._rows, tokens, logprobs, strict=True)):
+                if row.finish is None:
                     row.take(token, logprob)
                     if row.live:
                         events.append(SampledToken(row.number, token, None if top is None else top[place]))
-        if ended := [row for row in self._running if row.finished is not None]:
-            events += [FinishedRow(row.number, self._completion(row)) for row in ended]
-            self._leave(ended)
+        if finished_rows := [row for row in self._rows if row.finish is not None]:
+            events += [FinishedRow(row.number, self._completion(row)) for row in finished_rows]
+            self._leave(finished_rows)
         return events
 
     def _completion(self, row: _Row) -> Completion:
-        assert row.finished is not None
-        return Completion(tuple(row.tokens), tuple(row.logprobs), row.finished, self.worker.version)
+        assert row.finish is not None
+        return Completion(tuple(row.tokens), tuple(row.logprobs), row.finish, self.worker.version)

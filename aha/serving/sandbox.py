@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Sandbox
-from aha.grading.sandbox.wire import answered, asked
+from aha.grading.sandbox.wire import answer_from_outcome, job_from_request
 from aha.serving.refusal import Refusal
 from aha.serving.web.access import AccessRules
 from aha.serving.web.body import Bodies
@@ -65,7 +65,7 @@ class SandboxServer:
     async def _run_code(self, request: Request) -> Response:
         async with self._bodies.of(request) as question:
             try:
-                job = asked(question)
+                job = job_from_request(question)
             except Fault as fault:
                 raise Refusal(422, str(fault)) from None
             job = replace(job, limits=bounded(job.limits))
@@ -79,7 +79,7 @@ class SandboxServer:
     async def _run(self, request: Request, job: Job) -> Response:
         if await request.is_disconnected():
             return Response(status_code=GONE)
-        return Json(answered(await asyncio.get_running_loop().run_in_executor(self._threads, self.sandbox.run, job)))
+        return Json(answer_from_outcome(await asyncio.get_running_loop().run_in_executor(self._threads, self.sandbox.run, job)))
 
 
 def bounded(limits: Limits) -> Limits:

@@ -12,7 +12,7 @@ from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.protocols import Asking, Backend, Sampling
 from aha.redact import hide
-from aha.rewards.verdict import quoted
+from aha.rewards.verdict import quote
 from aha.stages.patience import Asked, Patience
 from aha.tasks.annotator import Annotator
 from aha.types import Conversation, Message, Problem
@@ -157,7 +157,7 @@ class _ByModel:
 def asking(form: str, texts: Mapping[str, str], again: bool = False) -> Conversation:
     """What an assessor is asked. One message, since not every model knows a system's."""
     fence = hashlib.sha256("\x1f".join(texts.values()).encode("utf-8", "replace")).hexdigest()[:24]
-    blocks = "\n\n".join(f"BEGIN {name} {fence}\n{quoted(hide(text))}\nEND {name} {fence}" for name, text in texts.items())
+    blocks = "\n\n".join(f"BEGIN {name} {fence}\n{quote(hide(text))}\nEND {name} {fence}" for name, text in texts.items())
     return Conversation((Message("user", form.format(fence=fence, blocks=blocks) + AGAIN * again),))
 
 

@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.grading import grade, last_expression
 from aha.protocols import Asking, Backend, Sampling
 from aha.rewards.judge import turns
-from aha.rewards.verdict import quoted
+from aha.rewards.verdict import quote
 from aha.stages.patience import Asked, Patience
 from aha.tasks.rewriting import rewrite
 from aha.types import Asserts, Calls, Choice, Conversation, Countdown, Latex, Message, Number, Problem, Reference, Right, Stdio
@@ -119,7 +119,7 @@ def asking(raw: Raw, again: bool = False) -> Conversation:
     fence = hashlib.sha256("\x1f".join(texts.values()).encode("utf-8", "replace")).hexdigest()[:24]
     text = ASKED.format(
         fence=fence,
-        blocks="\n\n".join(f"BEGIN {name} {fence}\n{quoted(part)}\nEND {name} {fence}" for name, part in texts.items()),
+        blocks="\n\n".join(f"BEGIN {name} {fence}\n{quote(part)}\nEND {name} {fence}" for name, part in texts.items()),
         chain=CHAIN,
         end_chain=END_CHAIN,
         summary=SUMMARY,

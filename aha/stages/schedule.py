@@ -42,7 +42,7 @@ class Schedule:
     def rewards(self, usual: Rewards, step: int) -> Rewards:
         """The rewards with the weights of a rollout that begins with this step."""
         weights = {part.name: _at(self._weights(part.name), part.weight, step) for part in usual.parts if part.name in self.names}
-        return usual.weighing(weights) if weights else usual
+        return usual.with_weights(weights) if weights else usual
 
     def lines(self) -> list[tuple[int, str]]:
         """Each change, its step and in words, in the order of the settings."""

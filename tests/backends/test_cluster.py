@@ -19,7 +19,7 @@ from aha.backends.ray_cluster import Cluster, connected, gpus_each
 from aha.errors import BadInput
 from aha.pipeline import run as run_stages
 from aha.protocols import Compute
-from aha.rewards import Rewards, Weighted
+from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
 from aha.stages.rl import Rl
 from aha.types import Number, Problem, Reply
@@ -87,7 +87,7 @@ def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
 def test_a_reward_that_needs_something_live_is_opened_on_a_grader(cluster: Cluster) -> None:
     replies = [Reply(text, None, None, len(text), "stop") for text in ("a", "bb", "ccc")]
     problem = Problem("p", "q", "countdown", "en", Number("1"))
-    with Rewards((Weighted("odd", Opened()),)).open(cluster) as live:
+    with Rewards((RewardPart("odd", Opened()),)).open(cluster) as live:
         assert [score.total for score in live(problem, replies)] == [1.0, 0.0, 1.0]
         assert cluster.machines is not None and "grader 0 of Opened" in cluster.machines.alive
     assert "grader 0 of Opened" not in cluster.machines.alive

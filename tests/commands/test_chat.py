@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aha.cli import main
-from aha.commands.chat import Shown, heard
+from aha.commands.chat import ReplyPrinter, pieces_from_engine
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.serving.chat.jobs import EngineThread
@@ -74,7 +74,7 @@ def test_what_does_not_fit_in_the_context_is_said(folder: str, capsys: pytest.Ca
 
 
 def test_a_thought_is_dim_on_a_terminal_and_nothing_moves_its_cursor(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = Shown(Terminal(), coloured=True)
+    shown = ReplyPrinter(Terminal(), is_coloured=True)
     for kind, text in (("thought", "a\x1b[2J"), ("thought", "b"), ("said", "c\n")):
         shown.take(kind, text)  # type: ignore[arg-type]
     shown.end()
@@ -85,7 +85,7 @@ def test_who_stops_listening_stops_the_engine() -> None:
     scripted_engine = ScriptedEngine(lambda prompt, seed: "a" * 4_000, pace_s=0.005)
     model, post = scripted(scripted_engine), QueuePost()
     engine = EngineThread(model.engine, post.send)
-    pieces = heard(model, engine, post, talk("x")[0], 0)
+    pieces = pieces_from_engine(model, engine, post, talk("x")[0], 0)
     assert [next(pieces) for _ in range(3)] == [("said", "a")] * 3
     pieces.close()
     assert engine.close(10)
@@ -96,7 +96,7 @@ def test_a_conversation_that_does_not_fit_is_bad_input() -> None:
     model, post = scripted(ScriptedEngine(lambda prompt, seed: "", context=8)), QueuePost()
     engine = EngineThread(model.engine, post.send)
     with pytest.raises(BadInput, match="8 tokens of context"):
-        list(heard(model, engine, post, Conversation((Message("user", "long enough"),)), 0))
+        list(pieces_from_engine(model, engine, post, Conversation((Message("user", "long enough"),)), 0))
     assert engine.close(10)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from aha.codec import decode, encode
 from aha.commands.arguments import CliArgs
-from aha.commands.choose import choose, frame_of, repeated
+from aha.commands.choose import choose, frame_of, recipe_of_manifest
 from aha.commands.run import manifest
 from aha.errors import BadInput
 from aha.recipes import RECIPES, Recipe
@@ -31,7 +31,7 @@ def recipe():
 CODE = """
 from dataclasses import dataclass, replace
 from aha.recipes import zero
-from aha.rewards import Rewards, Weighted
+from aha.rewards import Rewards, RewardPart
 
 @dataclass(frozen=True)
 class Format:  # named like one of the package's own
@@ -42,7 +42,7 @@ class Format:  # named like one of the package's own
 def recipe():
     base = zero()
     stages = dict(base.stages)
-    stages["zero"] = replace(stages["zero"], rewards=Rewards((Weighted("mine", Format(by=3)),)))
+    stages["zero"] = replace(stages["zero"], rewards=Rewards((RewardPart("mine", Format(by=3)),)))
     return replace(base, name="mine", stages=tuple(stages.items()))
 """
 
@@ -59,7 +59,7 @@ def written(recipe: str, path: Path) -> Manifest:
 def test_every_recipe_of_ours_is_rebuilt_from_its_settings_alone(name: str) -> None:
     recipe = RECIPES[name]()
     unknown = replace(_manifest_of(recipe), recipe="unheard of")
-    found = repeated(unknown, "m.json").recipe
+    found = recipe_of_manifest(unknown, "m.json").recipe
     assert (found.stages, found.compute, found.main) == (recipe.stages, recipe.compute, recipe.main)
     assert (found.apart, dict(found.follows)) == (recipe.apart, dict(recipe.follows))
 
@@ -77,7 +77,7 @@ def _manifest_of(recipe: Recipe) -> Manifest:
 def test_a_recipe_file_without_code_of_its_own_is_repeated_when_the_file_is_gone(tmp_path: Path) -> None:
     found = written(OWN, tmp_path / "own.py")
     (tmp_path / "own.py").unlink()
-    again = repeated(found, "m.json").recipe
+    again = recipe_of_manifest(found, "m.json").recipe
     assert dict(again.stages)["zero"].samples == 16  # type: ignore[attr-defined]
     assert again.name == "patient" and again.change([("questions", "32")]).source("zero.questions") == "user"
 
@@ -85,8 +85,8 @@ def test_a_recipe_file_without_code_of_its_own_is_repeated_when_the_file_is_gone
 def test_code_needs_its_file_even_where_ours_has_the_same_name(tmp_path: Path) -> None:
     found = written(CODE, tmp_path / "code.py")
     with pytest.raises(BadInput, match=r"setting zero\.rewards\.mine\.reward is code of the recipe file .*code\.py \(sha256 "):
-        repeated(found, "m.json")
-    again = repeated(found, "m.json", CliArgs(file=str(tmp_path / "code.py")))
+        recipe_of_manifest(found, "m.json")
+    again = recipe_of_manifest(found, "m.json", CliArgs(file=str(tmp_path / "code.py")))
     assert type(dict(again.recipe.stages)["zero"].rewards.parts[0].reward).__module__ == "aha_recipe_code"  # type: ignore[attr-defined]
 
 
@@ -94,8 +94,8 @@ def test_a_changed_file_is_refused_unless_it_is_meant(tmp_path: Path) -> None:
     found = written(CODE, tmp_path / "code.py")
     (tmp_path / "code.py").write_text(CODE + "\nwitness = 1\n")
     with pytest.raises(BadInput, match="give the file as it was, or --changed-recipe to take this one"):
-        repeated(found, "m.json", CliArgs(file=str(tmp_path / "code.py")))
-    again = repeated(found, "m.json", CliArgs(file=str(tmp_path / "code.py"), changed_file=True))
+        recipe_of_manifest(found, "m.json", CliArgs(file=str(tmp_path / "code.py")))
+    again = recipe_of_manifest(found, "m.json", CliArgs(file=str(tmp_path / "code.py"), changed_file=True))
     assert again.file is not None and again.file.sha256 != found.recipe_sha256
 
 
@@ -103,7 +103,7 @@ def test_the_source_in_a_manifest_of_0_1_is_not_run(tmp_path: Path) -> None:
     witness = tmp_path / "witness"
     old = replace(written(OWN, tmp_path / "own.py"), recipe_file=None, frame=None, source=f"open({str(witness)!r}, 'w')\n{OWN}")
     with pytest.raises(BadInput, match=r"it was written by 0\.1 from its recipe file \(sha256 .*name that file with --recipe FILE"):
-        repeated(old, "m.json")
+        recipe_of_manifest(old, "m.json")
     assert not witness.exists()
 
 
@@ -127,4 +127,4 @@ def test_what_a_hostile_manifest_names_is_looked_up_in_a_table_and_nowhere_else(
     data = encode(written(OWN, tmp_path / "own.py"), Manifest)
     change(data)
     with pytest.raises(BadInput, match=said):
-        repeated(decode(json.loads(json.dumps(data)), Manifest), "m.json")
+        recipe_of_manifest(decode(json.loads(json.dumps(data)), Manifest), "m.json")

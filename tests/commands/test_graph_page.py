@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.commands.graph_page import Head, gathered, leave, stood
+from aha.commands.graph_page import Head, leave, page_of, status_of
 from aha.commands.terminal import Terminal
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.benchmarks.tiny import TINY_WORLD
@@ -115,14 +115,14 @@ def done(graph: Graph) -> dict[str, Step]:
     return seen
 
 
-def page_of(graph: Graph, root: Path, seen: dict[str, Step] | None = None) -> str:
+def page_text(graph: Graph, root: Path, seen: dict[str, Step] | None = None) -> str:
     page = leave(graph, seen or {}, lambda: HEAD, root / "report.html", Terminal())
     assert page == root / "report.html"
     return page.read_text()
 
 
 def whole_of(graph: Graph, root: Path, seen: dict[str, Step]):
-    return gathered([stood(step, seen.get(step.name)) for step in graph.steps()], HEAD, root)
+    return page_of([status_of(step, seen.get(step.name)) for step in graph.steps()], HEAD, root)
 
 
 def test_measured_models_stand_in_the_order_of_their_stages(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_measured_models_stand_in_the_order_of_their_stages(tmp_path: Path) -> N
 
 def test_the_first_prompt_of_each_domain_and_language_is_answered_by_every_model(tmp_path: Path) -> None:
     graph = Graph((("measure-base", Measures(right=0)), ("measure-r1", Measures("fine", 1))), tmp_path)
-    text, asked = page_of(graph, tmp_path, done(graph)), whole_of(graph, tmp_path, {}).asked
+    text, asked = page_text(graph, tmp_path, done(graph)), whole_of(graph, tmp_path, {}).asked
     assert [(one.domain, one.question) for one in asked[:3]] == [
         ("countdown", "countdown 0?"),
         ("countdown", "countdown 1?"),

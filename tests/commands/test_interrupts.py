@@ -209,22 +209,24 @@ def steps_of(*seconds: float, saved: int = 0, running: float | None = None, reco
 
 
 def test_what_is_lost_is_named_by_its_steps_and_their_time() -> None:
-    assert steps_of(60.0, 60.0, saved=2).lost() == ""
-    assert steps_of(60.0, 60.0, saved=2, running=7.0).lost() == "rollout 3, 7 s of work"
-    assert steps_of(60.0, 60.0, 40.0, saved=1, running=20.0).lost() == "rollouts 2 to 4, 2 min 00 s of work"
-    assert steps_of(60.0, 60.0, 40.0, saved=1).lost() == "rollouts 2 to 3, 1 min 40 s of work"
+    assert steps_of(60.0, 60.0, saved=2).loss() == ""
+    assert steps_of(60.0, 60.0, saved=2, running=7.0).loss() == "rollout 3, 7 s of work"
+    assert steps_of(60.0, 60.0, 40.0, saved=1, running=20.0).loss() == "rollouts 2 to 4, 2 min 00 s of work"
+    assert steps_of(60.0, 60.0, 40.0, saved=1).loss() == "rollouts 2 to 3, 1 min 40 s of work"
 
 
 def test_the_time_left_is_the_usual_one_less_what_has_passed() -> None:
-    assert steps_of(100.0, 60.0, 60.0, 60.0, 70.0, running=20.0).expected() == "about 40 s"  # the median, which the first one does not move
-    assert steps_of(60.0, running=90.0).expected() == "it has taken 1 min 30 s, and those before it 1 min 00 s"
-    assert steps_of(running=20.0).expected() == "it is the first one here, so nobody knows how long it takes: 20 s so far"
+    assert (
+        steps_of(100.0, 60.0, 60.0, 60.0, 70.0, running=20.0).expected_time() == "about 40 s"
+    )  # the median, which the first one does not move
+    assert steps_of(60.0, running=90.0).expected_time() == "it has taken 1 min 30 s, and those before it 1 min 00 s"
+    assert steps_of(running=20.0).expected_time() == "it is the first one here, so nobody knows how long it takes: 20 s so far"
 
 
 def test_the_steps_of_an_earlier_process_tell_the_time_too(tmp_path: Path) -> None:
     run = RunDir.open(tmp_path, MANIFEST)
     run.resume()
     run.commit(0, {}, {"seconds": 50.0}, save=lambda folder: None)
-    assert steps_of(running=20.0, record=run).expected() == "about 30 s"
+    assert steps_of(running=20.0, record=run).expected_time() == "about 30 s"
     assert steps_of(record=run).balance() == f"lost: nothing; the same command goes on from {tmp_path}/checkpoints/000000"
     run.close()

@@ -19,7 +19,7 @@ SMALL = ("--questions", 2, "--samples", 2, "--minibatches", 2, "--sampling.max_t
 RECIPE = '''
 from dataclasses import dataclass, replace
 from aha.recipes import r1_zero
-from aha.rewards import Rewards, Weighted
+from aha.rewards import Rewards, RewardPart
 from aha.template import Short
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Even:
 
 def recipe():
     base = r1_zero()
-    rl = replace(base.stages[0][1], rewards=Rewards((Weighted("even", Even()),)), template=Short())
+    rl = replace(base.stages[0][1], rewards=Rewards((RewardPart("even", Even()),)), template=Short())
     return replace(base, name="even", stages=(("rl", rl),))
 '''
 

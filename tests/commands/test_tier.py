@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from aha.commands.choose import Chosen
+from aha.commands.choose import ResolvedRecipe
 from aha.commands.run import manifest, sandbox_of
 from aha.errors import BadInput
 from aha.grading.sandbox import tiers
 from aha.recipes import Recipe
 from aha.recipes.r1_zero import r1_zero
-from aha.rewards import Accuracy, Rewards, Weighted
+from aha.rewards import Accuracy, RewardPart, Rewards
 from aha.stages.rl import Rl
 from aha.types import Number, Problem, Reference, Stdio
 
@@ -29,7 +29,7 @@ class Asked:
         return [Problem(f"p{i}", "code", "Double it.", "en", self.reference) for i in range(count)]
 
 
-def recipe(reference: Reference, *rewards: Weighted) -> Recipe:
+def recipe(reference: Reference, *rewards: RewardPart) -> Recipe:
     made = r1_zero()
     rl = dict(made.stages)["rl"]
     assert isinstance(rl, Rl)
@@ -38,7 +38,7 @@ def recipe(reference: Reference, *rewards: Weighted) -> Recipe:
 
 def test_a_run_without_programs_names_none() -> None:
     assert sandbox_of(recipe(Number("72"))) is None
-    assert sandbox_of(recipe(DOUBLE, Weighted("a", Accuracy(), domains=("maths",)))) is None
+    assert sandbox_of(recipe(DOUBLE, RewardPart("a", Accuracy(), domains=("maths",)))) is None
 
 
 def test_a_run_with_programs_names_the_tier_it_found() -> None:
@@ -51,6 +51,6 @@ def test_a_run_with_programs_names_the_tier_it_found() -> None:
 
 
 def test_the_weaker_mode_has_to_be_asked_for_and_is_named_and_another_is_another_run() -> None:
-    unsafe = manifest(Chosen(recipe(DOUBLE, Weighted("a", Accuracy(sandbox="unsafe"))), None), ["aha", "run"])
+    unsafe = manifest(ResolvedRecipe(recipe(DOUBLE, RewardPart("a", Accuracy(sandbox="unsafe"))), None), ["aha", "run"])
     assert unsafe.sandbox == "unsafe" and unsafe.settings["rl.rewards.a.reward.sandbox"].value == "unsafe"
     assert replace(unsafe, sandbox="wasm").differences(unsafe) == ["sandbox: 'wasm' -> 'unsafe'"]

@@ -23,7 +23,7 @@ R1 = '''
 from dataclasses import dataclass, replace
 from aha.protocols import Compute
 from aha.recipes.r1 import r1
-from aha.rewards import Rewards, Weighted
+from aha.rewards import Rewards, RewardPart
 from aha.stages.annotate import Annotate
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
@@ -46,7 +46,7 @@ def small(stage):
             probe = stage.probe and replace(stage.probe, every=1, questions=6, samples=2, falls=1.0)
             return replace(
                 stage, questions=4, samples=4, minibatches=2, steps=4, save_every=1, keep_every=None, late=late, probe=probe,
-                rewards=Rewards((*stage.rewards.parts, Weighted("even", Even()))), sampling=replace(stage.sampling, max_tokens=50),
+                rewards=Rewards((*stage.rewards.parts, RewardPart("even", Even()))), sampling=replace(stage.sampling, max_tokens=50),
             )
         case Sample():
             also = tuple(replace(source, count=12) for source in stage.also)

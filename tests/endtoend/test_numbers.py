@@ -36,7 +36,7 @@ class Broken:
     def __call__(self, problem, replies):
         return [{value}] * len(replies)
 
-RL = replace(RL, rewards=Rewards((Weighted("broken", Broken()),)))
+RL = replace(RL, rewards=Rewards((RewardPart("broken", Broken()),)))
 """
 
 CALM = """
@@ -45,7 +45,7 @@ class Same:
     def __call__(self, problem, replies):
         return [0.5] * len(replies)
 
-RL = replace(RL, rewards=Rewards((Weighted("same", Same()),)), steps=4)
+RL = replace(RL, rewards=Rewards((RewardPart("same", Same()),)), steps=4)
 """
 
 ALONE = """
@@ -56,7 +56,7 @@ class Shy:
     def __call__(self, problem, replies):
         return [1.0, *[Abstained("no opinion")] * (len(replies) - 1)]
 
-RL = replace(RL, rewards=Rewards((Weighted("shy", Shy()),)), steps=4)
+RL = replace(RL, rewards=Rewards((RewardPart("shy", Shy()),)), steps=4)
 """
 
 

@@ -39,7 +39,7 @@ IN_THE_RECIPE = {"recipes": CANARIES["a recipe"], "mirror": f"https://{CANARIES[
 LEAKS = '''
 from pathlib import Path
 from aha.protocols import Asking
-from aha.rewards import Rewards, Weighted
+from aha.rewards import Rewards, RewardPart
 from aha.rewards.judge import Judge
 from aha.types import Judged, Problem, Reply
 
@@ -73,7 +73,7 @@ class Breaks:
 JUDGE = Judge({server!r}, rules="never", pause_s=0.0, infra=0.99, asking=Asking(key_variable={variable!r}, cache={cache!r}, pause_s=0.01))
 RL = replace(
     RL, problems=Shown(), template=Loose(), sampling=Sampling(max_tokens=20), save_every=1,
-    rewards=Rewards((Weighted("breaks", Breaks()), Weighted("judge", JUDGE))),
+    rewards=Rewards((RewardPart("breaks", Breaks()), RewardPart("judge", JUDGE))),
 )
 '''
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Compute, Sampling
 from aha.recipes import Recipe
-from aha.rewards import Rewards, Weighted
+from aha.rewards import Rewards, RewardPart
 from aha.stages.rl import Rl
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
@@ -28,7 +28,7 @@ class Even:
         return [float(sum(map(ord, reply.text)) % 2) for reply in replies]
 
 RL = Rl(
-    model={model!r}, problems=CountdownProblems(), template=Short(), rewards=Rewards((Weighted("even", Even()),)), loss=Grpo(),
+    model={model!r}, problems=CountdownProblems(), template=Short(), rewards=Rewards((RewardPart("even", Even()),)), loss=Grpo(),
     sampling=Sampling(max_tokens=60), optim=Adam(lr=1e-3), questions=4, samples=4, minibatches=2, steps=40, reference_every=10,
     save_every=2, keep_last=2,
 )

@@ -73,8 +73,8 @@ def test_draws_are_the_same_on_cpu_and_cuda() -> None:
 def test_equal_logits_give_equal_tokens_but_for_the_rounding_of_a_sum() -> None:
     logits_BV = torch.randn(4096, 512, generator=torch.Generator().manual_seed(0))
     seed_B, position_B = torch.arange(4096), torch.full((4096,), 5)
-    here_B, here_logp_B = draw(logits_BV.cuda(), seed_B.cuda(), position_B.cuda(), DrawSettings.same(Sampling(), len(seed_B), "cuda"))
-    there_B, there_logp_B = draw(logits_BV, seed_B, position_B, DrawSettings.same(Sampling(), len(seed_B)))
+    here_B, here_logp_B = draw(logits_BV.cuda(), seed_B.cuda(), position_B.cuda(), DrawSettings.repeat(Sampling(), len(seed_B), "cuda"))
+    there_B, there_logp_B = draw(logits_BV, seed_B, position_B, DrawSettings.repeat(Sampling(), len(seed_B)))
     same_B = here_B.cpu() == there_B
     assert same_B.float().mean() > 0.999
     torch.testing.assert_close(here_logp_B.cpu()[same_B], there_logp_B[same_B], rtol=0, atol=1e-5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.commands.lineage import said, told
+from aha.commands.lineage import lines_of, record_of
 from aha.errors import BadInput
 from aha.pipeline.lineage import ancestors, trace
 from aha.protocols import Stage
@@ -33,7 +33,7 @@ def row(tmp_path: Path) -> str:
 
 
 def test_a_row_names_its_prompt_its_sampler_s_checkpoint_its_seed_and_its_grader(row: str) -> None:
-    found = told(trace(row))
+    found = record_of(trace(row))
     assert (found["problem"], found["prompt"], found["seed"]) == ("sum-0", "1 + 0 = ?", 7)
     assert found["grader"] == {"version": grader_version(), "installed": grader_version()}
     assert found["sampler"]["stage"] == "sft"
@@ -58,14 +58,14 @@ def test_a_store_that_was_moved_is_still_whole(row: str, tmp_path: Path) -> None
     shutil.move(tmp_path / "store", tmp_path / "moved")
     found = trace(row.replace("/store/", "/moved/"))
     assert found.maker is not None and len(ancestors(found.maker)) == 3
-    assert told(found)["sampler"]["there"]
+    assert record_of(found)["sampler"]["there"]
 
 
 def test_a_checkpoint_that_is_gone_and_another_grader_are_said(row: str, tmp_path: Path) -> None:
     shutil.rmtree(next(tmp_path.glob("store/sft/*/checkpoints/000003")))
     file = Path(row.rpartition(":")[0])
     file.write_text(file.read_text().replace(grader_version(), "0123456789ab"))
-    lines = "\n".join(said(trace(row)))
+    lines = "\n".join(lines_of(trace(row)))
     assert "checkpoints/000003, which is gone), seed 7" in lines
     assert f"0123456789ab; the one installed now is {grader_version()}" in lines
 
@@ -73,7 +73,7 @@ def test_a_checkpoint_that_is_gone_and_another_grader_are_said(row: str, tmp_pat
 def test_a_file_from_outside_says_what_it_can(tmp_path: Path) -> None:
     file = tmp_path / "chats.jsonl"
     file.write_text(json.dumps({"messages": [{"role": "user", "content": "hello"}]}) + "\n")
-    assert list(said(trace(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    the row does not say"]
+    assert list(lines_of(trace(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    the row does not say"]
 
 
 def as_tables(store: Path) -> None:
@@ -84,10 +84,10 @@ def as_tables(store: Path) -> None:
 
 
 def test_a_row_of_a_table_leads_back_as_that_of_a_line_does(row: str, tmp_path: Path) -> None:
-    lines = "\n".join(said(trace(row)))
+    lines = "\n".join(lines_of(trace(row)))
     as_tables(tmp_path / "store")
     table = row.replace(".jsonl:", ".parquet:")
-    assert "\n".join(said(trace(table))) == lines.replace(".jsonl", ".parquet")
+    assert "\n".join(lines_of(trace(table))) == lines.replace(".jsonl", ".parquet")
     assert trace(f"{table.rpartition(':')[0]}:second/0").row == trace(table).row
     with pytest.raises(BadInput, match=r"00000\.parquet: it has 1 rows; there is no row 2"):
         trace(table[:-1] + "2")

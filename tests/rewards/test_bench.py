@@ -8,7 +8,7 @@ import pytest
 
 from aha.grading import grade
 from aha.grading.sandbox import tiers
-from aha.rewards.bench import Findings, Judged, measure
+from aha.rewards.bench import CaseVerdict, Findings, measure
 from aha.tasks.corpora import OWN, Case, Corpus, Expected, corpus_of
 from aha.types import Abstained, Asserts, Calls, Grade, Number, Right, Stdio, Wrong
 
@@ -16,8 +16,8 @@ MOST_MISSES = 3
 REPORTED_PAID, REPORTED_MISSED, REPORTED_UNREAD = 0, 0, 0  # of the answers from public reports
 
 
-def judged(expected: Expected, grade: Grade, seconds: float = 0.0, *, counted: bool = True) -> Judged:
-    return Judged(Case("here", Number("1"), "1", expected, "tag", counted=counted), grade, seconds)
+def judged(expected: Expected, grade: Grade, seconds: float = 0.0, *, counted: bool = True) -> CaseVerdict:
+    return CaseVerdict(Case("here", Number("1"), "1", expected, "tag", counted=counted), grade, seconds)
 
 
 def test_who_is_paid_wrongly_who_is_missed_and_who_agrees() -> None:
@@ -30,7 +30,7 @@ def test_who_is_paid_wrongly_who_is_missed_and_who_agrees() -> None:
     ]
     for expected, found, meaning in table:
         each = judged(expected, found)
-        assert (each.agreed, each.missed, each.paid_wrongly) == (meaning == "agrees", meaning == "missed", meaning == "paid")
+        assert (each.agrees, each.is_missed, each.paid_wrongly) == (meaning == "agrees", meaning == "missed", meaning == "paid")
 
 
 def test_times_are_read_at_a_share_of_the_answers() -> None:
@@ -74,7 +74,7 @@ def test_our_grader_pays_no_wrong_answer_of_our_corpus_and_misses_few(own: Corpu
     cases = [case for case in own.cases if runs_code or not isinstance(case.reference, Stdio | Calls | Asserts)]
     findings = measure(cases, lambda case: grade(case.reference, case.answer), threads=2)
 
-    def of(group: tuple[Judged, ...], reported: bool) -> list[tuple[str, str | None, Expected, Grade]]:
+    def of(group: tuple[CaseVerdict, ...], reported: bool) -> list[tuple[str, str | None, Expected, Grade]]:
         kept = [each for each in group if each.case.tag.startswith("reported") == reported]
         return [(each.case.place, each.case.answer, each.case.expected, each.grade) for each in kept]
 

@@ -11,7 +11,7 @@ import pytest
 from aha.backends.scripted import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Scorer
-from aha.rewards import Harmless, Helpful, Rewards, all_scenarios, reasoning
+from aha.rewards import Harmless, Helpful, Rewards, all_scenarios, reasoning_rewards
 from aha.rewards.preference import chance
 from aha.types import Abstained, Conversation, Number, Open, Problem, Reply
 
@@ -104,7 +104,7 @@ def test_a_total_is_the_sum_of_what_covers_the_prompt() -> None:
 
 
 def test_the_first_stage_sums_rules_and_language_directly() -> None:
-    assert [(part.name, part.weight) for part in reasoning().parts] == [("accuracy", 1.0), ("format", 1.0), ("language", 1.0)]
+    assert [(part.name, part.weight) for part in reasoning_rewards().parts] == [("accuracy", 1.0), ("format", 1.0), ("language", 1.0)]
 
 
 def test_a_domain_of_two_kinds_is_refused() -> None:

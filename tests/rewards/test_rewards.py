@@ -12,7 +12,7 @@ import pytest
 from aha.backends.scripted import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Backend, Reward
-from aha.rewards import Accuracy, Format, Rewards, SoftOverlong, Weighted, paper
+from aha.rewards import Accuracy, Format, RewardPart, Rewards, SoftOverlong, paper
 from aha.template import Short
 from aha.types import Abstained, Countdown, Judged, Part, Problem, Reference, Reply, Score
 
@@ -49,12 +49,12 @@ def test_a_right_expression_outside_the_form_earns_nothing() -> None:
 
 
 def test_the_total_is_the_weighted_sum() -> None:
-    rewards = Rewards((Weighted("a", Scripted((1.0, 0.5)), 2.0), Weighted("b", Scripted((3, 1)), -0.5)))
+    rewards = Rewards((RewardPart("a", Scripted((1.0, 0.5)), 2.0), RewardPart("b", Scripted((3, 1)), -0.5)))
     assert [score.total for score in rewards(asked(), [GOOD, WRONG])] == [0.5, 0.5]
 
 
 def test_a_part_that_abstains_makes_the_score_abstain_and_keeps_the_others_values() -> None:
-    rewards = Rewards((Weighted("accuracy", Accuracy(), 1.0, "summary"), Weighted("format", Format())))
+    rewards = Rewards((RewardPart("accuracy", Accuracy(), 1.0, "summary"), RewardPart("format", Format())))
     reply = Short().read("<think></think><answer>1+x</answer>", 9, "stop")
     (score,) = rewards(asked(Judged("x plus one")), [reply])
     assert score.total == Abstained("accuracy: only a language model can compare this answer with its reference")
@@ -62,20 +62,20 @@ def test_a_part_that_abstains_makes_the_score_abstain_and_keeps_the_others_value
 
 
 def test_a_reward_covers_its_domains_only() -> None:
-    rewards = Rewards((Weighted("all", Scripted((1.0,))), Weighted("maths", Scripted((5.0,)), domains=("math", "stem"))))
+    rewards = Rewards((RewardPart("all", Scripted((1.0,))), RewardPart("maths", Scripted((5.0,)), domains=("math", "stem"))))
     assert rewards(asked(domain="countdown"), [GOOD]) == (Score(1.0, (Part("all", 1.0, 1.0, "all"),)),)
     assert rewards(asked(domain="stem"), [GOOD])[0].total == 6.0
 
 
 def test_a_problem_that_no_reward_covers_is_an_error() -> None:
     with pytest.raises(BadInput, match="no reward covers domain 'code' of p1"):
-        Rewards((Weighted("maths", Format(), domains=("math",)),))(asked(domain="code"), [GOOD])
+        Rewards((RewardPart("maths", Format(), domains=("math",)),))(asked(domain="code"), [GOOD])
 
 
 @pytest.mark.parametrize("values", [(), (1.0,), (1.0, 1.0, 1.0)])
 def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: tuple[float, ...]) -> None:
     with pytest.raises(BadInput, match=rf"reward 'mine' on problem p1, reply '.*' and 1 more, returned {len(values)} values for 2 replies"):
-        Rewards((Weighted("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
+        Rewards((RewardPart("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
 
 
 NO_NUMBERS = {
@@ -94,7 +94,7 @@ NO_NUMBERS = {
 def test_a_reward_that_returns_no_finite_number_is_named_with_problem_and_reply(name: str) -> None:
     said = r"^reward 'mine' on problem p1, reply '<think> hm .*', returned .{1,80}: a finite number or Abstained is needed$"
     with pytest.raises(BadInput, match=said):
-        Rewards((Weighted("mine", Scripted((1.0, NO_NUMBERS[name]))),))(asked(), [GOOD, WRONG])
+        Rewards((RewardPart("mine", Scripted((1.0, NO_NUMBERS[name]))),))(asked(), [GOOD, WRONG])
 
 
 def test_a_reward_that_returns_none_or_raises_is_named_with_problem_and_reply() -> None:
@@ -105,23 +105,23 @@ def test_a_reward_that_returns_none_or_raises_is_named_with_problem_and_reply() 
         return [1 / 0]
 
     with pytest.raises(BadInput, match="reply '<think> 8 .*' and 1 more, returned None for 2 replies: one value a reply is needed"):
-        Rewards((Weighted("mine", nothing),))(asked(), [GOOD, WRONG])  # type: ignore[arg-type]
+        Rewards((RewardPart("mine", nothing),))(asked(), [GOOD, WRONG])  # type: ignore[arg-type]
     with pytest.raises(BadInput, match=r"raised ZeroDivisionError: division by zero \(.*test_rewards.py, line \d+\)"):
-        Rewards((Weighted("mine", raises),))(asked(), [GOOD, WRONG])
+        Rewards((RewardPart("mine", raises),))(asked(), [GOOD, WRONG])
 
 
 def test_what_a_reward_of_ours_raises_is_a_mistake_of_ours() -> None:
     with pytest.raises(AttributeError):
-        Rewards((Weighted("format", Format()),))(asked(), [None])  # type: ignore[list-item]
+        Rewards((RewardPart("format", Format()),))(asked(), [None])  # type: ignore[list-item]
 
 
 def test_two_parts_of_one_name_no_parts_or_a_weight_that_is_not_finite_are_bad_settings() -> None:
     with pytest.raises(BadInput, match="named \\['f', 'f'\\]"):
-        Rewards((Weighted("f", Format()), Weighted("f", Format())))
+        Rewards((RewardPart("f", Format()), RewardPart("f", Format())))
     with pytest.raises(BadInput, match="at least one"):
         Rewards(())
     with pytest.raises(BadInput, match="'f' has weight nan"):
-        Weighted("f", Format(), float("nan"))
+        RewardPart("f", Format(), float("nan"))
 
 
 def test_no_replies_have_no_scores() -> None:
@@ -163,7 +163,7 @@ NOWHERE = ScriptedBackend(lambda model, prompt, seed: "")
 
 def test_what_a_reward_needs_is_opened_once_and_closed_at_the_end() -> None:
     door = Door([])
-    rewards = Rewards((Weighted("door", door), Weighted("form", Format())))
+    rewards = Rewards((RewardPart("door", door), RewardPart("form", Format())))
     with rewards.open(NOWHERE) as live:
         assert [live(asked(), [GOOD])[0].total for _ in range(3)] == [2.0, 2.0, 2.0]
         assert door.moves == ["opened"]
@@ -172,12 +172,12 @@ def test_what_a_reward_needs_is_opened_once_and_closed_at_the_end() -> None:
 
 def test_a_reward_that_was_not_opened_says_so() -> None:
     with pytest.raises(BadInput, match="reward 'door' needs something live"):
-        Rewards((Weighted("door", Door([])),))(asked(), [GOOD])
+        Rewards((RewardPart("door", Door([])),))(asked(), [GOOD])
 
 
 def test_what_was_opened_is_closed_when_the_work_fails() -> None:
     door = Door([])
-    with pytest.raises(BadInput, match="no reward covers"), Rewards((Weighted("door", door, domains=("x",)),)).open(NOWHERE) as live:
+    with pytest.raises(BadInput, match="no reward covers"), Rewards((RewardPart("door", door, domains=("x",)),)).open(NOWHERE) as live:
         live(asked(), [GOOD])
     assert door.moves == ["opened", "closed"]
 

@@ -28,15 +28,15 @@ def test_a_wrong_claim_that_is_paid_and_a_right_one_that_is_not_are_failures() -
         (made("wrong"), Wrong("why")),
         (made("wrong"), Abstained("too long")),
     )
-    assert (counts.total("right"), counts.missed(), counts.abstained("right")) == (3, 2, 1)
-    assert (counts.total("wrong"), counts.paid_wrongly(), counts.abstained("wrong")) == (3, 1, 1)
-    assert counts.share_missed == 2 / 3
+    assert (counts.total("right"), counts.misses(), counts.abstentions("right")) == (3, 2, 1)
+    assert (counts.total("wrong"), counts.paid_wrongly(), counts.abstentions("wrong")) == (3, 1, 1)
+    assert counts.miss_rate == 2 / 3
     assert counts.reasons == {"too long": 2}
 
 
 def test_counts_are_by_kind_and_by_rule_and_a_few_examples_are_kept() -> None:
     counts = counted(*[(made("wrong", "at least §"), Right())] * 9, (made("wrong", "minus §", family="decimal"), Right()))
-    assert [(count.rule, count.failures, len(count.examples)) for count in counts.failing("wrong")] == [
+    assert [(count.rule, count.failures, len(count.examples)) for count in counts.failures("wrong")] == [
         ("at least §", 9, EXAMPLES),
         ("minus §", 1, 1),
     ]
@@ -50,12 +50,12 @@ def test_a_setting_in_which_most_claims_fail_is_named() -> None:
 
 
 def test_nothing_judged_is_nothing_missed() -> None:
-    assert (survey(specimens(0), lambda case: Right()).share_missed, Survey().families) == (0.0, ())
+    assert (survey(specimens(0), lambda case: Right()).miss_rate, Survey().families) == (0.0, ())
 
 
 def test_who_pays_everything_pays_every_wrong_claim_and_misses_none() -> None:
     counts = survey(specimens(900), lambda case: Right())
-    assert (counts.paid_wrongly(), counts.missed()) == (counts.total("wrong"), 0)
+    assert (counts.paid_wrongly(), counts.misses()) == (counts.total("wrong"), 0)
 
 
 def test_threads_count_the_same() -> None:

@@ -17,7 +17,7 @@ from aha.sampling.draws import BLOCK, DrawSettings, uniform
 
 def draw(logits_BV: Tensor, seed_B: Tensor, position: int, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """All rows alike."""
-    return draws.draw(logits_BV, seed_B, torch.full_like(seed_B, position), DrawSettings.same(sampling, len(seed_B)))
+    return draws.draw(logits_BV, seed_B, torch.full_like(seed_B, position), DrawSettings.repeat(sampling, len(seed_B)))
 
 
 def splitmix64(x: int) -> int:

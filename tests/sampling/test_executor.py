@@ -13,7 +13,7 @@ import pytest
 from aha.backends.scripted import Bytes, ScriptedEngine
 from aha.errors import BadInput
 from aha.protocols import Ask, Sampling
-from aha.rewards import Format, Rewards, Weighted
+from aha.rewards import Format, RewardPart, Rewards
 from aha.rundir.groups import pack
 from aha.sampling.executor import SLOW_S, ScoringExecutor, ScoringStats
 from aha.stages.ask import GroupSampler
@@ -50,7 +50,7 @@ class Shuffled(ScriptedEngine):
 
 
 def asker(reward: Slow | Format, judging: int = 16, order: int = 0) -> GroupSampler:
-    return GroupSampler(Shuffled(order), Bytes(), Short(), Rewards((Weighted("r", reward),)), Sampling(), 4, lambda what: None, judging)
+    return GroupSampler(Shuffled(order), Bytes(), Short(), Rewards((RewardPart("r", reward),)), Sampling(), 4, lambda what: None, judging)
 
 
 def test_one_two_or_many_scoring_threads_and_any_order_of_arrival_give_the_same_bytes() -> None:

@@ -69,8 +69,8 @@ class Counter:
 
     def enter(self, rows: Sequence[EnteringRow]) -> None:
         for row in rows:
-            assert row.reading.left == 0
-            assert row.reading.prefixes[row.place] == (*row.request.prompt, *row.tokens)[:-1]
+            assert row.prefix_job.left == 0
+            assert row.prefix_job.prefixes[row.place] == (*row.request.prompt, *row.tokens)[:-1]
             self._rows.append((row.request, len(row.tokens)))
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -207,7 +207,7 @@ def test_a_slot_is_filled_at_the_next_token() -> None:
 
 
 def test_a_short_row_that_comes_late_ends_after_as_many_steps_as_it_has_tokens() -> None:
-    scheduler = Scheduler(Counter(), SchedulerLimits(rows=65, reading=256))
+    scheduler = Scheduler(Counter(), SchedulerLimits(rows=65, prefix_job=256))
     for seed in range(64):
         scheduler.add(request(seed=seed, max_tokens=400))
     for _ in range(50):
@@ -220,7 +220,7 @@ def test_a_short_row_that_comes_late_ends_after_as_many_steps_as_it_has_tokens()
 
 def test_a_long_prompt_is_read_between_the_tokens_of_others() -> None:
     worker = Counter()
-    scheduler = Scheduler(worker, SchedulerLimits(rows=4, reading=10))
+    scheduler = Scheduler(worker, SchedulerLimits(rows=4, prefix_job=10))
     scheduler.add(request(seed=1, max_tokens=40))
     scheduler.step()
     scheduler.add(request((2,) * 101, seed=2, max_tokens=5))

@@ -10,7 +10,7 @@ from pathlib import Path
 from aha.backends.laptop import Laptop, write_fresh
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Backend, Compute, Continue, Observer, Reward, Sampling, Stop
-from aha.rewards import Rewards, Weighted
+from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
 from aha.stages.rl import Rl
 from aha.tasks import vocabulary
@@ -73,7 +73,7 @@ def stage(model: str, reward: Odd | Nothing = Odd()) -> Rl:
         model=model,
         problems=CountdownProblems(),
         template=Short(),
-        rewards=Rewards((Weighted("odd", reward),)),
+        rewards=Rewards((RewardPart("odd", reward),)),
         loss=Grpo(kl=0.01),
         sampling=Sampling(max_tokens=8),
         optim=Adam(lr=1e-2),

@@ -11,7 +11,7 @@ import pytest
 
 from aha.errors import BadInput, BarFailed, DiskTrouble
 from aha.protocols import Backend, Continue, Reward, RollBack
-from aha.rewards import Rewards, Weighted
+from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
 from aha.stages.probe import Point, Probe
 from aha.stages.rl import Rl
@@ -96,8 +96,8 @@ def hacking(model: str, probes_done: int = 0) -> Rl:
     """Six rollouts of one step; accuracy and preference as the probes are told: from the third on, the preference is hacked."""
     rewards = Rewards(
         (
-            Weighted("accuracy", Told((0.5, 0.6, 0.3, 0.2, 0.1, 0.0), probes_done)),
-            Weighted("liked", Told((0.1, 0.2, 0.7, 0.8, 0.9, 1.0), probes_done)),
+            RewardPart("accuracy", Told((0.5, 0.6, 0.3, 0.2, 0.1, 0.0), probes_done)),
+            RewardPart("liked", Told((0.1, 0.2, 0.7, 0.8, 0.9, 1.0), probes_done)),
         )
     )
     return replace(stage(model), rewards=rewards, probe=PROBE, minibatches=1, steps=6, keep_last=1, reference_every=2)
@@ -188,6 +188,6 @@ def test_probes_draw_nothing_that_training_draws(model: str, tmp_path: Path) -> 
 
 
 def test_a_probe_whose_problems_nobody_prefers_is_refused(model: str, tmp_path: Path) -> None:
-    elsewhere = Rewards((Weighted("accuracy", Odd()), Weighted("liked", Odd(), domains=("greeting",))))
+    elsewhere = Rewards((RewardPart("accuracy", Odd()), RewardPart("liked", Odd(), domains=("greeting",))))
     with pytest.raises(BadInput, match="no reply to its problems has a value of liked"):
         ran(replace(hacking(model), rewards=elsewhere), tmp_path / "run")

@@ -18,7 +18,7 @@ from aha.grading.pool import Pool
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
 from aha.protocols import Backend, Compute, Engine, Reward, Sampling
-from aha.rewards import Rewards, Weighted
+from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
 from aha.sampling.seeds import seed_for
 from aha.stages.rl import Rl
@@ -143,7 +143,7 @@ def as_wrong(group: Group) -> Group:
 
 
 def test_a_grader_that_fails_never_trains_as_wrong(model: str, tmp_path: Path) -> None:
-    rl = replace(stage(model), rewards=Rewards((Weighted("failing", Failing()),)), loss=Grpo(kl=0.0), steps=2, samples=8)
+    rl = replace(stage(model), rewards=Rewards((RewardPart("failing", Failing()),)), loss=Grpo(kl=0.0), steps=2, samples=8)
     seen, rundir = ran(rl, tmp_path / "run")
     groups = rundir.groups(0)
     reasons = {score.total.reason for group in groups for score in group.scores if isinstance(score.total, Abstained)}
@@ -161,7 +161,7 @@ def test_a_grader_that_always_fails_moves_no_weight(model: str, tmp_path: Path) 
         def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
             return [Abstained("INFRA: no sandbox answered") for _ in replies]
 
-    seen, rundir = ran(replace(stage(model), rewards=Rewards((Weighted("gone", Gone()),)), loss=Grpo(kl=0.0)), tmp_path / "run")
+    seen, rundir = ran(replace(stage(model), rewards=Rewards((RewardPart("gone", Gone()),)), loss=Grpo(kl=0.0)), tmp_path / "run")
     assert all(metrics["abstained"] == 1.0 and metrics["updates"] == 0.0 and "reward" not in metrics for metrics in seen)
     before, after = (load_file(Path(folder) / "model.safetensors") for folder in (model, rundir.checkpoints()[-1].folder))
     assert all((before[name] == after[name]).all() for name in before)
@@ -179,7 +179,7 @@ def test_a_rising_share_of_abstentions_ends_the_run_with_everything_on_disk(mode
             unsaid = (len(asked) - 1) // 4
             return [Abstained("no worker") if i < unsaid else float(i % 2) for i in range(len(replies))]
 
-    rl = replace(stage(model), rewards=Rewards((Weighted("failing", Failing()),)), steps=40, samples=12, save_every=100)
+    rl = replace(stage(model), rewards=Rewards((RewardPart("failing", Failing()),)), steps=40, samples=12, save_every=100)
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     try:
         with pytest.raises(BarFailed, match="The grader can judge less and less: it abstained on 8 %, 17 %, 25 %") as stopped:

@@ -10,7 +10,7 @@ import pytest
 
 from aha.errors import BadInput, BarFailed
 from aha.protocols import Sampling
-from aha.rewards import Rewards, Weighted
+from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late, Schedule
@@ -22,7 +22,7 @@ LONGER = Schedule(max_tokens=((3, 200), (5, 400)), temperature=((5, 0.7),))
 
 
 def rewards(*names: str) -> Rewards:
-    return Rewards(tuple(Weighted(name, Odd()) for name in names))
+    return Rewards(tuple(RewardPart(name, Odd()) for name in names))
 
 
 @pytest.mark.parametrize(("step", "longest", "temperature"), [(0, 100, 1.0), (2, 100, 1.0), (3, 200, 1.0), (4, 200, 1.0), (5, 400, 0.7)])
@@ -89,7 +89,7 @@ class Kind:
 def changing(model: str) -> Rl:
     """Six steps in three rollouts: longer and colder from step 2 on, another weight from step 3 on, the last two steps elsewhere."""
     schedule = Schedule(max_tokens=((2, 12),), temperature=((2, 0.5),), weights=(("odd", 3, 2.0),))
-    both = Rewards((Weighted("odd", Odd()), Weighted("kind", Kind(), domains=("elsewhere",))))
+    both = Rewards((RewardPart("odd", Odd()), RewardPart("kind", Kind(), domains=("elsewhere",))))
     return replace(stage(model), rewards=both, schedule=schedule, late=Late(2, ("kind",), Elsewhere()))
 
 

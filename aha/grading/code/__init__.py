@@ -7,13 +7,13 @@ from aha.grading.code.mutation import MutationScore, mutation_score
 from aha.grading.code.reading import code_of, published_code_of
 from aha.grading.code.trials import Trial, Trials
 from aha.grading.code.trying import grade_code, try_answer, try_code
-from aha.grading.code.writing import Written, write_tests
+from aha.grading.code.writing import WrittenTests, write_tests
 
 __all__ = [
     "MutationScore",
     "Trial",
     "Trials",
-    "Written",
+    "WrittenTests",
     "code_of",
     "grade_code",
     "mutation_score",

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from aha.grading.code.guest import program
-from aha.grading.code.trials import Trial, shown
-from aha.grading.code.values import Malformed, value_of
+from aha.grading.code.trials import Trial, shorten
+from aha.grading.code.values import MalformedValue, value_of
 from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox, Verdict
 
 MOST_LATE = 3  # tests that ran out of time, after which the others are not tried
 
 
 @dataclass(frozen=True)
-class Returned:
+class CallValue:
     """What a call gave back: the value, and its JSON as it was sent."""
 
     value: object
@@ -25,14 +25,14 @@ class Returned:
 
 
 @dataclass(frozen=True)
-class Failed:
+class CallFailure:
     """A call that gave nothing back. `raised`: the exception's kind and words, where it was one."""
 
     trial: Trial
-    raised: tuple[str, str] | None = None
+    exception: tuple[str, str] | None = None
 
 
-Said = Returned | Failed
+CallResult = CallValue | CallFailure
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Answer:
     support: str = ""
 
 
-def limits(seconds: float, memory_mb: int, expected: int = 0) -> Limits:
+def limits(seconds: float, memory_mb: int, expected_bytes: int = 0) -> Limits:
     """The clock is a backstop far beyond the CPU limit; output may be several times as long as the expected one."""
-    return Limits(cpu_s=seconds, wall_s=5 * max(1.0, seconds), memory_mb=memory_mb, output_bytes=max(1 << 20, 4 * expected))
+    return Limits(cpu_s=seconds, wall_s=5 * max(1.0, seconds), memory_mb=memory_mb, output_bytes=max(1 << 20, 4 * expected_bytes))
 
 
 def run(sandbox: Sandbox, job: Job) -> Outcome:
@@ -55,44 +55,44 @@ def run(sandbox: Sandbox, job: Job) -> Outcome:
     return sandbox.run(job) if outcome.verdict == "INFRA" else outcome
 
 
-def call_all(
-    answer: Answer, calls: Sequence[Any], sandbox: Sandbox, bounds: Limits, enough: Callable[[Sequence[Said]], bool]
-) -> tuple[Said, ...]:
+def run_calls(
+    answer: Answer, calls: Sequence[Any], sandbox: Sandbox, bounds: Limits, enough: Callable[[Sequence[CallResult]], bool]
+) -> tuple[CallResult, ...]:
     """What each call gave, in order, until `enough`.
 
     One run makes as many calls as its limits, which are those of one test, leave room for; the call that was cut off comes first in the
     next. So each has at least a whole test's limits, and only what it cannot do with them to itself counts against it."""
-    said = list[Said]()
-    while len(said) < len(calls) and not enough(said):
+    results = list[CallResult]()
+    while len(results) < len(calls) and not enough(results):
         mark = f"<{secrets.token_hex(8)}>"
-        outcome = run(sandbox, _job(answer, calls[len(said) :], mark, bounds))
-        loaded, new = _read(outcome, mark, len(calls) - len(said))
-        said += new
-        if isinstance(loaded, Failed) and outcome.verdict != "INFRA":
-            said.append(Failed(loaded.trial))
+        outcome = run(sandbox, _job(answer, calls[len(results) :], mark, bounds))
+        is_loaded, new = _read(outcome, mark, len(calls) - len(results))
+        results += new
+        if isinstance(is_loaded, CallFailure) and outcome.verdict != "INFRA":
+            results.append(CallFailure(is_loaded.trial))
             break
-        if loaded is None or outcome.verdict == "INFRA":
-            said.append(Failed(_ending(outcome)))
+        if is_loaded is None or outcome.verdict == "INFRA":
+            results.append(CallFailure(_failed_trial(outcome)))
             break
         if not new:
-            said.append(Failed(_ending(outcome)))
-        if sum(isinstance(each, Failed) and each.trial.verdict == "TLE" for each in said) >= MOST_LATE:
+            results.append(CallFailure(_failed_trial(outcome)))
+        if sum(isinstance(result, CallFailure) and result.trial.verdict == "TLE" for result in results) >= MOST_LATE:
             break
-    return tuple(said)
+    return tuple(results)
 
 
 def _job(answer: Answer, calls: Sequence[Any], mark: str, bounds: Limits) -> Job:
-    given = {"mark": mark, "entry": answer.entry, "sources": answer.sources, "support": answer.support, "calls": calls}
-    return Job(program("caller"), json.dumps(given).encode(), "python", bounds)
+    request = {"mark": mark, "entry": answer.entry, "sources": answer.sources, "support": answer.support, "calls": calls}
+    return Job(program("caller"), json.dumps(request).encode(), "python", bounds)
 
 
-def _read(outcome: Outcome, mark: str, most: int) -> tuple[Said | None, list[Said]]:
+def _read(outcome: Outcome, mark: str, most: int) -> tuple[CallResult | None, list[CallResult]]:
     """How loading went (`None`: it never ended), and the calls that were answered, up to the first that was not."""
-    records = {place: _said(word, rest) for place, word, rest in _records(outcome.stdout, mark.encode())}
-    answered = list[Said]()
-    while len(answered) < most and (said := records.get(str(len(answered)))) is not None:
-        answered.append(said)
-    return records.get("load"), answered
+    records = {place: _result_from(word, rest) for place, word, rest in _records(outcome.stdout, mark.encode())}
+    results = list[CallResult]()
+    while len(results) < most and (record := records.get(str(len(results)))) is not None:
+        results.append(record)
+    return records.get("load"), results
 
 
 def _records(stdout: bytes, mark: bytes) -> Iterator[tuple[str, str, str]]:
@@ -105,22 +105,22 @@ def _records(stdout: bytes, mark: bytes) -> Iterator[tuple[str, str, str]]:
             yield place.decode("ascii", "replace"), word.decode("ascii", "replace"), text.decode("ascii", "replace")
 
 
-def _said(word: str, text: str) -> Said:
+def _result_from(word: str, text: str) -> CallResult:
     if word == "ok":
-        return Returned(None, "null")
+        return CallValue(None, "null")
     try:
         value = value_of(text)
-    except Malformed as malformed:
-        return Failed(Trial("RE", f"what it returned cannot be read ({malformed})"))
+    except MalformedValue as error:
+        return CallFailure(Trial("RE", f"what it returned cannot be read ({error})"))
     if word == "value":
-        return Returned(value, text)
+        return CallValue(value, text)
     kind, words = ([str(part) for part in value] + ["", ""])[:2] if isinstance(value, list) else ("", "")
     if word == "uncarried":
-        return Failed(Trial("WA", f"it returned {words[:80]}"))
-    return Failed(Trial("RE", f"{shown(kind)[1:-1]}: {shown(words)[1:-1]}"), (kind, words))
+        return CallFailure(Trial("WA", f"it returned {words[:80]}"))
+    return CallFailure(Trial("RE", f"{shorten(kind)[1:-1]}: {shorten(words)[1:-1]}"), (kind, words))
 
 
-def _ending(outcome: Outcome) -> Trial:
+def _failed_trial(outcome: Outcome) -> Trial:
     """Why a run that should have answered did not."""
     verdict: Verdict = "RE" if outcome.verdict == "OK" else outcome.verdict
-    return Trial(verdict, shown(outcome.reason or "it ended before it answered")[1:-1])
+    return Trial(verdict, shorten(outcome.reason or "it ended before it answered")[1:-1])

@@ -6,28 +6,28 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aha.grading.code.caller import Answer, Failed, Said, call_all, limits
+from aha.grading.code.caller import Answer, CallFailure, CallResult, limits, run_calls
 from aha.grading.code.compare import same_json
 from aha.grading.code.reading import usual_imports
-from aha.grading.code.trials import Trial, Trials, shown
-from aha.grading.code.values import encoded
+from aha.grading.code.trials import Trial, Trials, shorten
+from aha.grading.code.values import encode_value
 from aha.grading.sandbox.job import Sandbox
 from aha.types import Calls
 
 
 def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Trials:
     """The tests in order, up to the first that fails unless `every`."""
-    tests = [(arguments(given), json.loads(expected)) for given, expected in reference.tests]
+    tests = [(arguments(text), json.loads(expected)) for text, expected in reference.tests]
     answer = answer_of(reference, code)
     bounds = limits(reference.seconds, reference.memory_mb, max((len(expected) for _, expected in reference.tests), default=0))
 
-    def trials(said: Sequence[Said]) -> list[Trial]:
-        return [_compared(each, expected, reference) for each, (_, expected) in zip(said, tests, strict=False)]
+    def trials(results: Sequence[CallResult]) -> list[Trial]:
+        return [_compare(result, expected, reference) for result, (_, expected) in zip(results, tests, strict=False)]
 
-    def enough(said: Sequence[Said]) -> bool:
-        return not every and any(trial.verdict != "OK" for trial in trials(said))
+    def enough(results: Sequence[CallResult]) -> bool:
+        return not every and any(trial.verdict != "OK" for trial in trials(results))
 
-    said = call_all(answer, [call for call, _ in tests], sandbox, bounds, enough)
+    said = run_calls(answer, [call for call, _ in tests], sandbox, bounds, enough)
     return Trials(up_to_failure(trials(said), every), len(tests))
 
 
@@ -45,18 +45,18 @@ def up_to_failure(trials: Sequence[Trial], every: bool) -> tuple[Trial, ...]:
 def arguments(text: str) -> Any:
     """A JSON list gives the arguments in order, an object gives them by name; anything else is the only one."""
     match json.loads(text):
-        case dict() as named:
-            return encoded(([], named))
-        case list() as several:
-            return encoded((several, {}))
-        case one:
-            return encoded(([one], {}))
+        case dict() as keywords:
+            return encode_value(([], keywords))
+        case list() as positional:
+            return encode_value((positional, {}))
+        case single:
+            return encode_value(([single], {}))
 
 
-def _compared(said: Said, expected: object, reference: Calls) -> Trial:
-    if isinstance(said, Failed):
-        return said.trial
-    same = same_json(said.value, expected, reference.tolerance)
-    if not same and reference.wrapped and isinstance(expected, list) and len(expected) == 1:
-        same = same_json(said.value, expected[0], reference.tolerance)
-    return Trial("OK") if same else Trial("WA", f"it returned {shown(said.text)[1:-1]}")
+def _compare(result: CallResult, expected: object, reference: Calls) -> Trial:
+    if isinstance(result, CallFailure):
+        return result.trial
+    is_equal = same_json(result.value, expected, reference.tolerance)
+    if not is_equal and reference.wrapped and isinstance(expected, list) and len(expected) == 1:
+        is_equal = same_json(result.value, expected[0], reference.tolerance)
+    return Trial("OK") if is_equal else Trial("WA", f"it returned {shorten(result.text)[1:-1]}")

@@ -24,8 +24,8 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
-    ast.In: lambda one, other: one in other,
-    ast.NotIn: lambda one, other: one not in other,
+    ast.In: lambda left, right: left in right,
+    ast.NotIn: lambda left, right: left not in right,
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -77,22 +77,22 @@ def can_judge(node: ast.expr) -> bool:
             return False
         case ast.BinOp(left=left, op=op, right=right):
             return type(op) in _BINARY and can_judge(left) and can_judge(right)
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            singles = [isinstance(other, ast.Constant) and other.value in _SINGLE for other in others]
-            known = all(single or not isinstance(op, ast.Is | ast.IsNot) for op, single in zip(ops, singles, strict=True))
-            return known and all(type(op) in _COMPARE for op in ops) and can_judge(left) and all(map(can_judge, others))
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            singles = [isinstance(comparator, ast.Constant) and comparator.value in _SINGLE for comparator in comparators]
+            is_known = all(single or not isinstance(op, ast.Is | ast.IsNot) for op, single in zip(ops, singles, strict=True))
+            return is_known and all(type(op) in _COMPARE for op in ops) and can_judge(left) and all(map(can_judge, comparators))
         case ast.Subscript(value=value, slice=place):
             return can_judge(value) and can_judge(place)
-        case ast.Call(func=func, args=args, keywords=named):
-            known = ast.unparse(func) in _FUNCTIONS and all(each.arg in ("rel_tol", "abs_tol", "ndigits") for each in named)
-            return known and all(map(can_judge, [*args, *(each.value for each in named)]))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            is_known = ast.unparse(func) in _FUNCTIONS and all(keyword.arg in ("rel_tol", "abs_tol", "ndigits") for keyword in keywords)
+            return is_known and all(map(can_judge, [*args, *(keyword.value for keyword in keywords)]))
     return False
 
 
-def holds(test: ast.expr, said: Mapping[str, object]) -> bool:
+def holds(test: ast.expr, values: Mapping[str, object]) -> bool:
     """Whether the expression is true, the names standing for what was said."""
     try:
-        return bool(_value(test, said))
+        return bool(_value(test, values))
     except RAISES:
         return False
 
@@ -104,13 +104,13 @@ def _value(node: ast.expr, said: Mapping[str, object]) -> Any:
         case ast.Name(id=name):
             return said[name]
         case ast.Tuple(elts=parts):
-            return tuple(_each(parts, said))
+            return tuple(_operands(parts, said))
         case ast.List(elts=parts):
-            return _each(parts, said)
+            return _operands(parts, said)
         case ast.Set(elts=parts):
-            return set(safe_keys(_each(parts, said)))
+            return set(safe_keys(_operands(parts, said)))
         case ast.Dict(keys=keys, values=values):
-            return dict(zip(safe_keys(_each([key for key in keys if key], said)), _each(values, said), strict=True))
+            return dict(zip(safe_keys(_operands([key for key in keys if key], said)), _operands(values, said), strict=True))
         case ast.Subscript(value=value, slice=place):
             return _value(value, said)[_value(place, said)]
     return _operation(node, said)
@@ -119,44 +119,46 @@ def _value(node: ast.expr, said: Mapping[str, object]) -> Any:
 def _operation(node: ast.expr, said: Mapping[str, object]) -> Any:
     match node:
         case ast.BoolOp(op=op, values=parts):
-            return _joined(isinstance(op, ast.And), parts, said)
+            return _conjunction(isinstance(op, ast.And), parts, said)
         case ast.UnaryOp(op=unary, operand=operand):
             return _UNARY[type(unary)](_value(operand, said))
         case ast.BinOp(left=left, op=binary, right=right):
-            return _reckoned(binary, _value(left, said), _value(right, said))
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            values = _each([left, *others], said)
-            return all(_COMPARE[type(each)](one, other) for each, one, other in zip(ops, values, values[1:], strict=False))
-        case ast.Call(func=func, args=args, keywords=named):
-            return _FUNCTIONS[ast.unparse(func)](*_each(args, said), **{str(each.arg): _value(each.value, said) for each in named})
+            return _arithmetic(binary, _value(left, said), _value(right, said))
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            values = _operands([left, *comparators], said)
+            return all(_COMPARE[type(op)](value, following) for op, value, following in zip(ops, values, values[1:], strict=False))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            return _FUNCTIONS[ast.unparse(func)](
+                *_operands(args, said), **{str(keyword.arg): _value(keyword.value, said) for keyword in keywords}
+            )
     raise TypeError(type(node).__name__)
 
 
-def _each(nodes: Sequence[ast.expr], said: Mapping[str, object]) -> list[Any]:
-    return [_value(node, said) for node in nodes]
+def _operands(nodes: Sequence[ast.expr], values: Mapping[str, object]) -> list[Any]:
+    return [_value(node, values) for node in nodes]
 
 
-def _joined(conjunction: bool, parts: Sequence[ast.expr], said: Mapping[str, object]) -> Any:
+def _conjunction(conjunction: bool, parts: Sequence[ast.expr], values: Mapping[str, object]) -> Any:
     """The value of `and` or `or`: that of the first part that settles it, else of the last."""
     value = None
     for part in parts:
-        value = _value(part, said)
+        value = _value(part, values)
         if bool(value) is not conjunction:
             break
     return value
 
 
-def _reckoned(op: ast.operator, one: Any, other: Any) -> Any:
+def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
     """An operation whose result is small enough, whatever was said, to be there at once."""
-    if isinstance(op, ast.Pow) and _size(one) * abs(other) > MOST:
+    if isinstance(op, ast.Pow) and _size(left) * abs(right) > MOST:
         raise OverflowError("too large a power")
-    if isinstance(op, ast.Mult) and _size(one) * _size(other) > MOST * MOST:
+    if isinstance(op, ast.Mult) and _size(left) * _size(right) > MOST * MOST:
         raise OverflowError("too large a product")
-    if isinstance(op, ast.Mult) and not _numbers(one, other) and _repeated(one, other) > MOST:
+    if isinstance(op, ast.Mult) and not _numbers(left, right) and _length_of_product(left, right) > MOST:
         raise OverflowError("too long a sequence")
-    if isinstance(op, ast.Mod) and not _numbers(one, other):
+    if isinstance(op, ast.Mod) and not _numbers(left, right):
         raise TypeError("only numbers have remainders here")
-    return _BINARY[type(op)](one, other)
+    return _BINARY[type(op)](left, right)
 
 
 def _numbers(*values: object) -> bool:
@@ -167,6 +169,6 @@ def _size(value: object) -> int:
     return value.bit_length() if isinstance(value, int) else 1
 
 
-def _repeated(one: Any, other: Any) -> int:
-    sequence, times = (other, one) if isinstance(one, int) else (one, other)
+def _length_of_product(left: Any, right: Any) -> int:
+    sequence, times = (right, left) if isinstance(left, int) else (left, right)
     return len(sequence) * abs(int(times))

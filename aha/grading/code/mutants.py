@@ -38,7 +38,7 @@ class Mutant:
     """A program with one mistake, and the mistake in words."""
 
     source: str
-    what: str
+    change: str
 
 
 def mutants(source: str, count: int, seed: int = 0) -> list[Mutant]:
@@ -46,18 +46,18 @@ def mutants(source: str, count: int, seed: int = 0) -> list[Mutant]:
     try:
         tree = ast.parse(source)
         sites = [(place, variant) for place, node in enumerate(ast.walk(tree)) for variant, _ in enumerate(_mistakes(node))]
-        found, seen = list[Mutant](), {ast.unparse(tree)}
+        mutants_so_far, sources = list[Mutant](), {ast.unparse(tree)}
         for place, variant in Random(f"mutants {seed}").sample(sites, len(sites)):
-            made = _mutated(source, place, variant)
-            if len(found) < count and made.source not in seen:
-                seen.add(made.source)
-                found.append(made)
+            mutant = _mutate(source, place, variant)
+            if len(mutants_so_far) < count and mutant.source not in sources:
+                sources.add(mutant.source)
+                mutants_so_far.append(mutant)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    return found
+    return mutants_so_far
 
 
-def _mutated(source: str, place: int, variant: int) -> Mutant:
+def _mutate(source: str, place: int, variant: int) -> Mutant:
     tree = ast.parse(source)
     node = list(ast.walk(tree))[place]
     line, before = getattr(node, "lineno", 0), ast.unparse(node)
@@ -69,7 +69,7 @@ def _mistakes(node: ast.AST) -> Iterator[Callable[[], None]]:
     """What can be made wrong in a node, each as a change in place."""
     match node:
         case ast.Compare(ops=ops):
-            yield from (_swapping(ops, at) for at, op in enumerate(ops) if type(op) in _SWAPS)
+            yield from (_swap(ops, at) for at, op in enumerate(ops) if type(op) in _SWAPS)
         case ast.BinOp(op=op) | ast.AugAssign(op=op) | ast.BoolOp(op=op) | ast.UnaryOp(op=op) if type(op) in _SWAPS:
             yield _setting(node, "op", _SWAPS[type(op)]())
         case ast.Constant(value=bool() as value):
@@ -89,5 +89,5 @@ def _setting(node: ast.AST, name: str, value: object) -> Callable[[], None]:
     return lambda: setattr(node, name, value)
 
 
-def _swapping(ops: list[ast.cmpop], at: int) -> Callable[[], None]:
+def _swap(ops: list[ast.cmpop], at: int) -> Callable[[], None]:
     return lambda: ops.__setitem__(at, _SWAPS[type(ops[at])]())  # type: ignore[call-overload]

@@ -15,17 +15,17 @@ from aha.types import Code, Grade, Right, Wrong
 class Killed:
     """Of `tried` wrong programs, those that the tests fail; the names of those that pass; those of which nothing can be said."""
 
-    killed: int
+    killed_count: int
     survivors: tuple[str, ...]
-    abstained: int = 0
+    abstentions: int = 0
 
     @property
-    def tried(self) -> int:
-        return self.killed + len(self.survivors)
+    def total(self) -> int:
+        return self.killed_count + len(self.survivors)
 
     @property
     def share(self) -> float | None:
-        return self.killed / self.tried if self.tried else None
+        return self.killed_count / self.total if self.total else None
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MutationScore:
 
     submissions: Killed
     mutants: Killed
-    refused: tuple[str, ...]
+    refusals: tuple[str, ...]
 
 
 def mutation_score(
@@ -43,17 +43,17 @@ def mutation_score(
 ) -> MutationScore:
     """The tests of the reference against right and wrong programs, and against mutants of the first right one."""
     grades = {f"right submission {number}": try_code(reference, code, sandbox).grade for number, code in enumerate(right, start=1)}
-    refused = tuple(f"{name}: {grade.reason}" for name, grade in grades.items() if not isinstance(grade, Right))
-    made = mutants(right[0], most_mutants, seed) if right and not refused else []
+    refusals = tuple(f"{name}: {grade.reason}" for name, grade in grades.items() if not isinstance(grade, Right))
+    mutant_list = mutants(right[0], most_mutants, seed) if right and not refusals else []
     return MutationScore(
-        _killed(reference, [(f"submission {number}", code) for number, code in enumerate(wrong, start=1)], sandbox),
-        _killed(reference, [(mutant.what, mutant.source) for mutant in made], sandbox),
-        refused,
+        _score(reference, [(f"submission {number}", code) for number, code in enumerate(wrong, start=1)], sandbox),
+        _score(reference, [(mutant.change, mutant.source) for mutant in mutant_list], sandbox),
+        refusals,
     )
 
 
-def _killed(reference: Code, programs: Sequence[tuple[str, str]], sandbox: Sandbox) -> Killed:
+def _score(reference: Code, programs: Sequence[tuple[str, str]], sandbox: Sandbox) -> Killed:
     grades: list[tuple[str, Grade]] = [(name, try_code(reference, code, sandbox).grade) for name, code in programs]
-    killed = sum(isinstance(grade, Wrong) for _, grade in grades)
+    killed_count = sum(isinstance(grade, Wrong) for _, grade in grades)
     survivors = tuple(name for name, grade in grades if isinstance(grade, Right))
-    return Killed(killed, survivors, len(grades) - killed - len(survivors))
+    return Killed(killed_count, survivors, len(grades) - killed_count - len(survivors))

@@ -19,11 +19,11 @@ from aha.grading.code.judging import can_judge
 from aha.types import Asserts
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-_PARSING = Lock()
+_PARSE_LOCK = Lock()
 
 IMPORT = ast.Import | ast.ImportFrom
 
-_CALLED = re.compile(r"<\d+>")
+_CALL_NAME = re.compile(r"<\d+>")
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class _Draft:
     late: list[ast.stmt] = field(default_factory=list)
 
 
-def parsed(source: str) -> ast.Module:
+def parse_source(source: str) -> ast.Module:
     """`ast.parse`, one thread at a time: CPython before 3.12 counts its depth for all threads together, and another compilation may spoil
     the count (SystemError), so it is asked again."""
-    with _PARSING:
+    with _PARSE_LOCK:
         for _ in range(3):
             with suppress(SystemError):
                 return ast.parse(source)
@@ -66,7 +66,7 @@ def parsed(source: str) -> ast.Module:
 
 
 @lru_cache(maxsize=4096)
-def planned(reference: Asserts) -> Plan | None:
+def plan_of(reference: Asserts) -> Plan | None:
     """The plan of straight-line asserts; `None` where the tests have loops, or compare in ways that are not understood."""
     try:
         return _plan(reference)
@@ -78,17 +78,17 @@ def planned(reference: Asserts) -> Plan | None:
 def asserts_in(reference: Asserts) -> int:
     """How many assert statements there are; 0 where the tests cannot be read."""
     try:
-        return sum(isinstance(node, ast.Assert) for node in ast.walk(parsed(reference.tests)))
+        return sum(isinstance(node, ast.Assert) for node in ast.walk(parse_source(reference.tests)))
     except UNREADABLE:
         return 0
 
 
 def _plan(reference: Asserts) -> Plan | None:
-    before, body = statements(parsed(reference.tests))
+    before, body = statements(parse_source(reference.tests))
     draft = _Draft(frozenset({reference.entry, "candidate"}))
     draft.lines += before
     for statement in body:
-        if not _placed(statement, draft):
+        if not _place(statement, draft):
             return None
     support = _support(draft)
     return None if support is None or not draft.assertions else Plan(tuple(draft.calls), support, tuple(draft.assertions))
@@ -109,7 +109,7 @@ def _calls_check(node: ast.stmt) -> bool:
     return False
 
 
-def _placed(statement: ast.stmt, draft: _Draft) -> bool:
+def _place(statement: ast.stmt, draft: _Draft) -> bool:
     """Whether the statement found its place in the draft."""
     match statement:
         case ast.Assert(test=test):
@@ -157,27 +157,27 @@ class _Probes(ast.NodeTransformer):
 def _support(draft: _Draft) -> str | None:
     """Every import, which answers rely on, and the statements that the calls need, in order; `None` where a comparison needs one of these
     too, or one comes after the first assert."""
-    needed = {name for call in draft.calls for name in _names(parsed(call))} - draft.names
-    kept = list[ast.stmt]()
+    names = {name for call in draft.calls for name in _names(parse_source(call))} - draft.names
+    statements = list[ast.stmt]()
     for statement in reversed(draft.lines):
-        if isinstance(statement, IMPORT) or needed & set(_bound(statement)):
-            kept.insert(0, statement)
-            needed |= _names(statement)
-    compared = {name for each in draft.assertions for name in _names(each.test) if not _CALLED.fullmatch(name)}
-    shared = compared & {name for statement in kept if not isinstance(statement, IMPORT) for name in _bound(statement)}
-    late = needed & {name for statement in draft.late for name in _bound(statement)}
-    return None if shared or late else "\n".join(map(ast.unparse, kept))
+        if isinstance(statement, IMPORT) or names & set(_bound_names(statement)):
+            statements.insert(0, statement)
+            names |= _names(statement)
+    compared_names = {name for assertion in draft.assertions for name in _names(assertion.test) if not _CALL_NAME.fullmatch(name)}
+    shared = compared_names & {name for statement in statements if not isinstance(statement, IMPORT) for name in _bound_names(statement)}
+    late = names & {name for statement in draft.late for name in _bound_names(statement)}
+    return None if shared or late else "\n".join(map(ast.unparse, statements))
 
 
 def _names(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
+def _bound_names(statement: ast.stmt) -> Iterator[str]:
     """The names that a statement makes, or whose value it may change."""
     match statement:
         case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from ((each.asname or each.name).partition(".")[0] for each in names)
+            yield from ((name.asname or name.name).partition(".")[0] for name in names)
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
         case ast.Assign(targets=targets):

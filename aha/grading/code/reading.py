@@ -11,7 +11,7 @@ from aha.types import Asserts, Code, Stdio
 FENCE = "```"
 LONGEST_CODE = 200_000
 
-_OPENING = re.compile(r"(?P<before>[^`~]*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
+_FENCE = re.compile(r"(?P<before>[^`~]*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
 _INFO_AFTER_WORDS = re.compile(r"\s*[\w+#.-]*\s*")
 _MARKER = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?")
 _TAG = re.compile(r"[\w+#.-]+")
@@ -64,26 +64,26 @@ class Block:
 def blocks(text: str) -> list[Block]:
     """Fenced blocks in order, as Markdown has them (```, ~~~, indented, in a list or a quotation). The last may never be closed, and what
     closes one may stand behind its last line of code. Blank ones are left out."""
-    found, lines = list[Block](), text.split("\n")
+    block_list, lines = list[Block](), text.split("\n")
     inside: list[str] | None = None
-    opening = _Opening("", "", "")
+    fence = _Fence("", "", "")
     for line in lines:
         if inside is None:
-            if (started := _opened(line)) is not None:
-                opening, inside = started, []
+            if (next_fence := _fence_of(line)) is not None:
+                fence, inside = next_fence, []
             continue
-        last = opening.closed_by(line)
-        inside.append(opening.unindented(line if last is None else last))
+        last = fence.closed_by(line)
+        inside.append(fence.dedent(line if last is None else last))
         if last is not None:
-            found.append(Block(opening.tag, "\n".join(inside if last.strip() else inside[:-1]) + "\n"))
+            block_list.append(Block(fence.tag, "\n".join(inside if last.strip() else inside[:-1]) + "\n"))
             inside = None
     if inside is not None:
-        found.append(Block(opening.tag, "\n".join(inside) + "\n"))
-    return [each for each in found if each.text.strip()]
+        block_list.append(Block(fence.tag, "\n".join(inside) + "\n"))
+    return [block for block in block_list if block.text.strip()]
 
 
 @dataclass(frozen=True)
-class _Opening:
+class _Fence:
     """The line that opens a block: what stands before the fence, and the fence."""
 
     before: str
@@ -99,7 +99,7 @@ class _Opening:
         code = rest.lstrip("> \t") if self.before.lstrip()[:1] == ">" else rest
         return code if not code.strip() or self.fence[0] == "`" else None
 
-    def unindented(self, line: str) -> str:
+    def dedent(self, line: str) -> str:
         """The line without as much as stands before the fence: spaces, a list's marker, a quotation's."""
         if self.before.lstrip()[:1] == ">" and line.lstrip()[:1] == ">":
             return line.lstrip()[1:].removeprefix(" ")
@@ -108,39 +108,39 @@ class _Opening:
         return line[min(room, spaces) :]
 
 
-def _opened(line: str) -> _Opening | None:
-    match = _OPENING.fullmatch(line)
+def _fence_of(line: str) -> _Fence | None:
+    match = _FENCE.fullmatch(line)
     if match is None or ("~" in match["info"] and match["fence"][0] == "~"):
         return None
     before, fence, info = match["before"], match["fence"], match["info"]
     if not _MARKER.fullmatch(before) and (fence[0] == "~" or not _INFO_AFTER_WORDS.fullmatch(info)):
         return None
     tag = _TAG.search(info)
-    return _Opening(before, fence, tag[0].lower().rpartition(".")[2] if tag else "")
+    return _Fence(before, fence, tag[0].lower().rpartition(".")[2] if tag else "")
 
 
 def with_function(text: str, entry: str) -> str:
     """The last block that defines the function (or the class, or its method), else the first block."""
-    found = [each.text for each in blocks(text)]
+    texts = [block.text for block in blocks(text)]
     owner, _, name = entry.rpartition(".")
-    names = [each for each in (owner, name, "Solution") if each]
-    defining = [block for block in found if defines(block, owner or name)] or [
-        block for block in found if any(defines(textwrap.dedent(block), each) for each in names)
+    names = [word for word in (owner, name, "Solution") if word]
+    definitions = [block for block in texts if defines(block, owner or name)] or [
+        block for block in texts if any(defines(textwrap.dedent(block), name) for name in names)
     ]
-    return (defining[-1:] or found[:1] or [""])[0]
+    return (definitions[-1:] or texts[:1] or [""])[0]
 
 
 def program_in(text: str, language: str) -> str:
     """The block that is the program. A sample run, or a block in another language, is none; of the others one that reads comes before
     one that does not, then one whose fence names the language before one whose fence says nothing; of several as good, the last."""
-    ranked = [(_rank(each, language), place, each.text) for place, each in enumerate(blocks(text))]
-    return max(ranked)[-1] if ranked else ""
+    ranks = [(_rank(block, language), place, block.text) for place, block in enumerate(blocks(text))]
+    return max(ranks)[-1] if ranks else ""
 
 
 def _rank(block: Block, language: str) -> tuple[bool, bool, bool]:
-    tagged = block.tag in _TAGS[language]
-    program = (tagged or not block.tag) and _SAMPLE.match(block.text) is None and _PRINTS.search(block.text) is not None
-    return program, _READS.search(block.text) is not None, tagged
+    has_tag = block.tag in _TAGS[language]
+    program = (has_tag or not block.tag) and _SAMPLE.match(block.text) is None and _PRINTS.search(block.text) is not None
+    return program, _READS.search(block.text) is not None, has_tag
 
 
 def code_of(reference: Code, answer: str) -> str:
@@ -148,15 +148,15 @@ def code_of(reference: Code, answer: str) -> str:
     alone."""
     answer = answer.encode("utf-8", "replace").decode("utf-8")
     if isinstance(reference, Asserts):
-        return with_function(answer, reference.entry) or _unfenced(answer)
-    found = program_in(answer, reference.language) if isinstance(reference, Stdio) else with_function(answer, reference.entry)
-    return textwrap.dedent(found) if found else _unfenced(answer)
+        return with_function(answer, reference.entry) or _without_fence(answer)
+    program = program_in(answer, reference.language) if isinstance(reference, Stdio) else with_function(answer, reference.entry)
+    return textwrap.dedent(program) if program else _without_fence(answer)
 
 
-def _unfenced(answer: str) -> str:
+def _without_fence(answer: str) -> str:
     """The lines before a fence that opens nothing."""
     lines = answer.split("\n")
-    end = next((place for place, line in enumerate(lines) if _opened(line) is not None), len(lines))
+    end = next((place for place, line in enumerate(lines) if _fence_of(line) is not None), len(lines))
     return "\n".join(lines[:end])
 
 
@@ -191,7 +191,7 @@ def usual_imports(code: str) -> str:
     words = set(re.findall(r"[A-Za-z_]\w*", code))
     lines = ["import sys", "sys.setrecursionlimit(50_000)"]
     for module, names in _USUAL.items():
-        if named := [name for name in names.split() if name in words]:
-            lines.append(f"from {module} import {', '.join(named)}")
+        if language_names := [name for name in names.split() if name in words]:
+            lines.append(f"from {module} import {', '.join(language_names)}")
     lines += [f"import {module}" for module in _MODULES.split() if module in words]
     return "\n".join(lines) + "\n"

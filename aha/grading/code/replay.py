@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aha.grading.code.caller import Answer, Failed, Returned, Said, call_all, limits, run
+from aha.grading.code.caller import Answer, CallFailure, CallResult, CallValue, limits, run, run_calls
 from aha.grading.code.calls import up_to_failure
 from aha.grading.code.guest import program
-from aha.grading.code.plan import UNREADABLE, asserts_in, parsed, statements
+from aha.grading.code.plan import UNREADABLE, asserts_in, parse_source, statements
 from aha.grading.code.reading import sources
-from aha.grading.code.trials import Trial, Trials, shown
+from aha.grading.code.trials import Trial, Trials, shorten
 from aha.grading.sandbox.job import Job, Sandbox
 from aha.types import Asserts
 
@@ -27,12 +27,12 @@ _CHECK = "__aha_check"
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Replay:
     """One run of the tests: each check in order, the calls for which there is no answer yet, and the exception that ended them."""
 
     checks: tuple[bool, ...]
-    needed: tuple[Any, ...]
-    ended: str | None
+    next_call: tuple[Any, ...]
+    error: str | None
 
 
 class _Untestable(Exception):
@@ -41,72 +41,80 @@ class _Untestable(Exception):
 
 def replay(reference: Asserts, answer: Answer, sandbox: Sandbox, every: bool) -> Trials:
     """One trial a check. Tests that cannot be replayed are not the answer's fault: INFRA, so that the grade is Abstained."""
-    known = list[tuple[Any, Said]]()
+    results = list[tuple[Any, CallResult]]()
     try:
         for _ in range(MOST_ROUNDS):
-            seen = _examined(reference, known, sandbox)
-            if not seen.needed:
-                return _trials(seen, [said for _, said in known], every)
+            replay = _replay_with(reference, results, sandbox)
+            if not replay.next_call:
+                return _trials(replay, [result for _, result in results], every)
             bounds = limits(reference.seconds, reference.memory_mb, len(reference.tests))
-            said = call_all(answer, seen.needed, sandbox, bounds, lambda some: not every and any(isinstance(one, Failed) for one in some))
-            if broken := next((each for each in said if isinstance(each, Failed) and _final(each)), None):
-                return Trials((broken.trial,), max(1, asserts_in(reference)))
-            known += zip(seen.needed, said, strict=False)
-            known += [(call, Failed(Trial("RE", "not called any more"))) for call in seen.needed[len(said) :]]
+            answers = run_calls(
+                answer,
+                replay.next_call,
+                sandbox,
+                bounds,
+                lambda answers_so_far: not every and any(isinstance(answer_result, CallFailure) for answer_result in answers_so_far),
+            )
+            if failure := next((result for result in answers if isinstance(result, CallFailure) and _final(result)), None):
+                return Trials((failure.trial,), max(1, asserts_in(reference)))
+            results += zip(replay.next_call, answers, strict=False)
+            results += [(call, CallFailure(Trial("RE", "not called any more"))) for call in replay.next_call[len(answers) :]]
     except _Untestable as reason:
         return Trials((Trial("INFRA", f"the tests cannot be replayed: {reason}"),), max(1, asserts_in(reference)))
     return Trials((Trial("INFRA", "the tests ask for ever more calls"),), max(1, asserts_in(reference)))
 
 
-def _final(failed: Failed) -> bool:
+def _final(failure: CallFailure) -> bool:
     """Whether no test can pass any more: the program never loaded, or the sandbox failed. An exception may be what a test wants."""
-    return failed.raised is None and failed.trial.verdict != "WA"
+    return failure.exception is None and failure.trial.verdict != "WA"
 
 
-def _trials(seen: _Seen, said: list[Said], every: bool) -> Trials:
-    first = next((each.trial for each in said if isinstance(each, Failed)), None)
+def _trials(replay: _Replay, results: list[CallResult], every: bool) -> Trials:
+    first = next((result.trial for result in results if isinstance(result, CallFailure)), None)
     why = f"{first.verdict}, {first.reason}" if first else "an assertion does not hold"
-    checks = [Trial("OK") if check else Trial("WA", why) for check in seen.checks]
-    if seen.ended is not None or not checks:
-        checks.append(first or Trial("WA", f"the tests ended by {shown(seen.ended or 'checking nothing')[1:-1]}"))
+    checks = [Trial("OK") if check else Trial("WA", why) for check in replay.checks]
+    if replay.error is not None or not checks:
+        checks.append(first or Trial("WA", f"the tests ended by {shorten(replay.error or 'checking nothing')[1:-1]}"))
     return Trials(up_to_failure(checks, every), len(checks))
 
 
-def _examined(reference: Asserts, known: list[tuple[Any, Said]], sandbox: Sandbox) -> _Seen:
-    tests, function = _instrumented(reference)
+def _replay_with(reference: Asserts, results: list[tuple[Any, CallResult]], sandbox: Sandbox) -> _Replay:
+    tests, function = _instrument(reference)
     mark = f"<{secrets.token_hex(8)}>"
     prompt = sources(reference.prompt, reference.entry, f"{reference.entry} = None\n")[0] if reference.prompt.strip() else ""
-    given = {
+    request = {
         "mark": mark,
         "entry": reference.entry,
         "prompt": prompt,
         "tests": tests,
         "function": function,
-        "known": [[call, _told(said)] for call, said in known],
+        "known": [[call, _result_fields(result)] for call, result in results],
     }
-    bounds = limits(reference.seconds, reference.memory_mb, 8 * sum(len(said.text) for _, said in known if isinstance(said, Returned)))
-    outcome = run(sandbox, Job(program("examiner"), json.dumps(given).encode(), "python", bounds))
+    bounds = limits(
+        reference.seconds, reference.memory_mb, 8 * sum(len(result.text) for _, result in results if isinstance(result, CallValue))
+    )
+    outcome = run(sandbox, Job(program("examiner"), json.dumps(request).encode(), "python", bounds))
     report = next((line for line in outcome.stdout.split(b"\n") if line.startswith(f"{mark} report ".encode())), None)
     if report is None:
-        raise _Untestable(f"{outcome.verdict}, {shown(outcome.reason)[1:-1]}")
+        raise _Untestable(f"{outcome.verdict}, {shorten(outcome.reason)[1:-1]}")
     data = json.loads(report.partition(b" report ")[2])
     if data["trouble"]:
         raise _Untestable(str(data["trouble"]))
-    return _Seen(tuple(data["checks"]), tuple(data["needed"]), data["ended"])
+    return _Replay(tuple(data["checks"]), tuple(data["needed"]), data["ended"])
 
 
-def _told(said: Said) -> tuple[str, Any]:
+def _result_fields(result: CallResult) -> tuple[str, Any]:
     """What a call gave, for the tests: a value, an exception, or something that equals nothing."""
-    if isinstance(said, Returned):
-        return "value", json.loads(said.text)
-    return ("raised", said.raised) if said.raised else ("other", None)
+    if isinstance(result, CallValue):
+        return "value", json.loads(result.text)
+    return ("raised", result.exception) if result.exception else ("other", None)
 
 
 @lru_cache(maxsize=1024)
-def _instrumented(reference: Asserts) -> tuple[str, str | None]:
+def _instrument(reference: Asserts) -> tuple[str, str | None]:
     """The tests with each `assert X` as a check that goes on when X fails, and the function that holds them, if one does."""
     try:
-        module = parsed(reference.tests)
+        module = parse_source(reference.tests)
         before, body = statements(module)
         function = next((node for node in module.body if isinstance(node, ast.FunctionDef) and node.body is body), None)
         whole = ast.Module([*before, function], []) if function else module
@@ -118,5 +126,5 @@ def _instrumented(reference: Asserts) -> tuple[str, str | None]:
 
 class _Checks(ast.NodeTransformer):
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
-        nothing = ast.arguments([], [], None, [], [], None, [])
-        return ast.Expr(ast.Call(ast.Name(_CHECK, ast.Load()), [ast.Lambda(nothing, node.test)], []))
+        no_arguments = ast.arguments([], [], None, [], [], None, [])
+        return ast.Expr(ast.Call(ast.Name(_CHECK, ast.Load()), [ast.Lambda(no_arguments, node.test)], []))

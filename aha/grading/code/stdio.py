@@ -8,7 +8,7 @@ import json
 from aha.grading.code.caller import MOST_LATE, limits, run
 from aha.grading.code.compare import output_differs
 from aha.grading.code.guest import program
-from aha.grading.code.trials import Trial, Trials, shown
+from aha.grading.code.trials import Trial, Trials, shorten
 from aha.grading.sandbox.job import Job, Outcome, Sandbox
 from aha.types import Stdio
 
@@ -18,23 +18,23 @@ _NO = ("0", "no", "false", "wrong", "rejected", "wa")
 
 def try_stdio(reference: Stdio, code: str, sandbox: Sandbox, every: bool) -> Trials:
     """The tests in order, up to the first that fails unless `every`; a program that does not compile fails them all."""
-    done = list[Trial]()
-    for given, expected in reference.tests:
-        done.append(_try_one(reference, code, given, expected, sandbox))
-        failed = done[-1].verdict != "OK"
-        hopeless = done[-1].verdict in ("CE", "INFRA") or sum(trial.verdict == "TLE" for trial in done) >= MOST_LATE
-        if failed and (hopeless or not every):
+    trials = list[Trial]()
+    for stdin, expected in reference.tests:
+        trials.append(_run_test(reference, code, stdin, expected, sandbox))
+        has_failed = trials[-1].verdict != "OK"
+        hopeless = trials[-1].verdict in ("CE", "INFRA") or sum(trial.verdict == "TLE" for trial in trials) >= MOST_LATE
+        if has_failed and (hopeless or not every):
             break
-    return Trials(tuple(done), len(reference.tests))
+    return Trials(tuple(trials), len(reference.tests))
 
 
-def _try_one(reference: Stdio, code: str, given: str, expected: str, sandbox: Sandbox) -> Trial:
+def _run_test(reference: Stdio, code: str, stdin: str, expected: str, sandbox: Sandbox) -> Trial:
     bounds = limits(reference.seconds, reference.memory_mb, len(expected))
-    outcome = run(sandbox, Job(code, given.encode("utf-8", "replace"), reference.language, bounds))
+    outcome = run(sandbox, Job(code, stdin.encode("utf-8", "replace"), reference.language, bounds))
     if outcome.verdict != "OK":
         return Trial(outcome.verdict, _why(outcome))
     if reference.checker is not None:
-        return _checked(reference, given, outcome.stdout, expected, sandbox)
+        return _check(reference, stdin, outcome.stdout, expected, sandbox)
     differs = output_differs(outcome.stdout, expected, reference.tolerance)
     return Trial("OK") if differs is None else Trial("WA", differs)
 
@@ -43,24 +43,24 @@ def _why(outcome: Outcome) -> str:
     """The program's last words on stderr, else the sandbox's."""
     last = outcome.stderr.rstrip().rpartition(b"\n")[2]
     words = last.decode("utf-8", "replace") if outcome.verdict in ("RE", "CE") and last else outcome.reason
-    return shown(words)[1:-1]
+    return shorten(words)[1:-1]
 
 
-def _checked(reference: Stdio, given: str, said: bytes, expected: str, sandbox: Sandbox) -> Trial:
+def _check(reference: Stdio, stdin: str, output: bytes, expected: str, sandbox: Sandbox) -> Trial:
     """The checker's word. Where it says nothing, the output is at fault if the checker accepts the expected one, else the checker is."""
-    match _ask(reference, given, said.decode("utf-8", "surrogateescape"), expected, sandbox):
+    match _ask(reference, stdin, output.decode("utf-8", "surrogateescape"), expected, sandbox):
         case True:
             return Trial("OK")
         case False:
             return Trial("WA", "the checker refuses it")
-        case _ if _ask(reference, given, expected, expected, sandbox):
+        case _ if _ask(reference, stdin, expected, expected, sandbox):
             return Trial("WA", "the checker cannot read it")
     return Trial("INFRA", "the checker says nothing of the expected output either")
 
 
-def _ask(reference: Stdio, given: str, said: str, expected: str, sandbox: Sandbox) -> bool | None:
-    told = json.dumps({"checker": reference.checker, "input": given, "output": said, "expected": expected}).encode()
-    outcome = run(sandbox, Job(program("checker"), told, "python", limits(reference.seconds, reference.memory_mb)))
+def _ask(reference: Stdio, stdin: str, output: str, expected: str, sandbox: Sandbox) -> bool | None:
+    request = json.dumps({"checker": reference.checker, "input": stdin, "output": output, "expected": expected}).encode()
+    outcome = run(sandbox, Job(program("checker"), request, "python", limits(reference.seconds, reference.memory_mb)))
     words = outcome.stdout.decode("utf-8", "replace").split()
     word = words[-1].lower().rstrip(".") if words and outcome.verdict == "OK" else ""
     if word in _YES or word in _NO:

@@ -12,11 +12,11 @@ from aha.grading.sandbox.job import Sandbox
 from aha.types import Asserts, Calls, Code, Grade, Stdio
 
 
-def grade_code(reference: Code, answer: str, sandbox: Sandbox, *, published: bool = False) -> Grade:
+def grade_code(reference: Code, answer: str, sandbox: Sandbox, *, by_protocol: bool = False) -> Grade:
     """Right when the answer's code passes every test; stops at the first that it fails. `published`: the code is where published
     benchmarks look for it."""
-    found = published_code_of(reference, answer) if published else code_of(reference, answer)
-    return try_code(reference, found, sandbox).grade
+    program = published_code_of(reference, answer) if by_protocol else code_of(reference, answer)
+    return try_code(reference, program, sandbox).grade
 
 
 def try_answer(reference: Code, answer: str, sandbox: Sandbox, *, every: bool = False) -> Trials:

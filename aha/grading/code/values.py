@@ -6,26 +6,26 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-MOST_HASHED = 4096  # keys that a stranger may have made to collide
+MOST_KEYS = 4096  # keys that a stranger may have made to collide
 _SMALL = 1 << 60
 
 
-class Malformed(ValueError):
+class MalformedValue(ValueError):
     """What was sent is no value."""
 
 
 def value_of(text: str) -> object:
     """The value in a record. Malformed for anything but what our own writer makes of built-in types."""
     try:
-        return decoded(json.loads(text))
+        return decode_value(json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-        raise Malformed(type(error).__name__) from error
+        raise MalformedValue(type(error).__name__) from error
 
 
-def decoded(data: Any) -> object:
+def decode_value(data: Any) -> object:
     """A value from parsed JSON, an object with one key being a tag and its value."""
     if isinstance(data, list):
-        return [decoded(item) for item in data]
+        return [decode_value(item) for item in data]
     if isinstance(data, dict):
         ((tag, part),) = data.items()
         return _UNTAG[tag](part)
@@ -34,18 +34,18 @@ def decoded(data: Any) -> object:
 
 def safe_keys(items: Sequence[object]) -> Sequence[object]:
     """The items, where a table of them is sure to be built in linear time."""
-    if len(items) > MOST_HASHED and not all(type(item) is str or (type(item) is int and abs(item) < _SMALL) for item in items):
-        raise Malformed(f"{len(items)} keys")
+    if len(items) > MOST_KEYS and not all(type(item) is str or (type(item) is int and abs(item) < _SMALL) for item in items):
+        raise MalformedValue(f"{len(items)} keys")
     return items
 
 
 def _dict(pairs: Any) -> dict[object, object]:
-    keys = safe_keys([decoded(key) for key, _ in pairs])
-    return {key: decoded(value) for key, (_, value) in zip(keys, pairs, strict=True)}
+    keys = safe_keys([decode_value(key) for key, _ in pairs])
+    return {key: decode_value(value) for key, (_, value) in zip(keys, pairs, strict=True)}
 
 
 def _items(part: Any) -> list[object]:
-    return [decoded(item) for item in part]
+    return [decode_value(item) for item in part]
 
 
 def _float(part: Any) -> float:
@@ -64,13 +64,13 @@ _UNTAG: dict[str, Callable[[Any], object]] = {
 }
 
 
-def encoded(value: object) -> Any:
+def encode_value(value: object) -> Any:
     """JSON for a value that was read here, or of a test's arguments."""
     match value:
         case list():
-            return [encoded(item) for item in value]
+            return [encode_value(item) for item in value]
         case tuple():
-            return {"tuple": [encoded(item) for item in value]}
+            return {"tuple": [encode_value(item) for item in value]}
         case dict():
-            return {"dict": [[encoded(key), encoded(item)] for key, item in value.items()]}
+            return {"dict": [[encode_value(key), encode_value(item)] for key, item in value.items()]}
     return value

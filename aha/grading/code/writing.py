@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
-from aha.grading.code.caller import Failed, call_all, limits, run
+from aha.grading.code.caller import CallFailure, limits, run, run_calls
 from aha.grading.code.calls import answer_of, arguments
 from aha.grading.code.trying import try_code
 from aha.grading.sandbox.job import Job, Sandbox
@@ -19,15 +19,15 @@ LONGEST_TEST = 1_000_000  # bytes of an input or an output
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenTests:
     """The problem with its new tests, those first that together catch every wrong submission that any of them catches.
 
     `inputs`: how many different ones there were. `dropped`: why inputs were left out, and how often. `caught` of `wrong` submissions."""
 
     reference: Stdio | Calls
     inputs: int
-    dropped: Mapping[str, int]
-    caught: int
+    drops: Mapping[str, int]
+    kills: int
     wrong: int
 
 
@@ -40,36 +40,36 @@ def write_tests(
     *,
     seeds: int = 10,
     most: int = 20,
-) -> Written:
+) -> WrittenTests:
     """Runs each generator once a seed: it reads the seed, a whole number, and prints one input (for calls: a JSON list of arguments).
 
     The problem's own tests are kept and count as inputs. At most `most` tests come out."""
     if not right:
         raise BadInput("no right submission: it is they that say what the outputs of new tests are")
-    dropped, inputs = Counter[str](), dict.fromkeys(given for given, _ in problem.tests)
+    drops, inputs = Counter[str](), dict.fromkeys(stdin for stdin, _ in problem.tests)
     bounds = replace(limits(problem.seconds, problem.memory_mb), output_bytes=LONGEST_TEST)
     for job in (Job(generator, f"{seed}\n".encode(), "python", bounds) for generator in generators for seed in range(seeds)):
-        if (given := _printed(job, sandbox)) is None or not given.strip():
-            dropped["a generator failed"] += 1
+        if (stdin := _stdout_of(job, sandbox)) is None or not stdin.strip():
+            drops["a generator failed"] += 1
         else:
-            inputs[given] = None
-    found = [_agreed(problem, right, given, sandbox) for given in inputs]
-    dropped.update(each.why for each in found if isinstance(each, _Dropped))
-    tests = [each for each in found if not isinstance(each, _Dropped)]
+            inputs[stdin] = None
+    candidates = [_agree(problem, right, stdin, sandbox) for stdin in inputs]
+    drops.update(candidate.why for candidate in candidates if isinstance(candidate, _Drop))
+    tests = [candidate for candidate in candidates if not isinstance(candidate, _Drop)]
     catches = _catches(problem, tests, wrong, sandbox)
-    chosen = _chosen(catches, most)
-    caught = set[int]().union(*(catches[place] for place in chosen))
-    return Written(replace(problem, tests=tuple(tests[place] for place in chosen)), len(inputs), dict(dropped), len(caught), len(wrong))
+    places = _cover(catches, most)
+    kills = set[int]().union(*(catches[place] for place in places))
+    return WrittenTests(replace(problem, tests=tuple(tests[place] for place in places)), len(inputs), dict(drops), len(kills), len(wrong))
 
 
 @dataclass(frozen=True)
-class _Dropped:
+class _Drop:
     """Why an input is no test."""
 
     why: str
 
 
-def _printed(program: Job, sandbox: Sandbox) -> str | None:
+def _stdout_of(program: Job, sandbox: Sandbox) -> str | None:
     """What a program prints, where it ends well and that is text."""
     outcome = run(sandbox, program)
     try:
@@ -78,29 +78,29 @@ def _printed(program: Job, sandbox: Sandbox) -> str | None:
         return None
 
 
-def _output(problem: Stdio | Calls, code: str, given: str, sandbox: Sandbox) -> str | None:
+def _output(problem: Stdio | Calls, code: str, stdin: str, sandbox: Sandbox) -> str | None:
     """What a submission makes of an input; `None` where it fails, or returns what is no JSON."""
     bounds = limits(problem.seconds, problem.memory_mb)
     if isinstance(problem, Stdio):
-        return _printed(Job(code, given.encode(), problem.language, bounds), sandbox)
+        return _stdout_of(Job(code, stdin.encode(), problem.language, bounds), sandbox)
     try:
-        said = call_all(answer_of(problem, code), [arguments(given)], sandbox, bounds, lambda _: False)
-        return None if isinstance(said[0], Failed) else json.dumps(said[0].value)
+        results = run_calls(answer_of(problem, code), [arguments(stdin)], sandbox, bounds, lambda _: False)
+        return None if isinstance(results[0], CallFailure) else json.dumps(results[0].value)
     except (ValueError, TypeError):
         return None
 
 
-def _agreed(problem: Stdio | Calls, right: Sequence[str], given: str, sandbox: Sandbox) -> tuple[str, str] | _Dropped:
+def _agree(problem: Stdio | Calls, right: Sequence[str], stdin: str, sandbox: Sandbox) -> tuple[str, str] | _Drop:
     """The test whose output is that of the first right submission, where all the right ones pass it."""
-    wanted = _output(problem, right[0], given, sandbox)
-    if wanted is None:
-        return _Dropped("a right submission fails")
-    if not wanted.strip():
-        return _Dropped("the right output is empty")
-    test = replace(problem, tests=((given, wanted),))
+    expected = _output(problem, right[0], stdin, sandbox)
+    if expected is None:
+        return _Drop("a right submission fails")
+    if not expected.strip():
+        return _Drop("the right output is empty")
+    test = replace(problem, tests=((stdin, expected),))
     if not all(isinstance(try_code(test, code, sandbox).grade, Right) for code in right):
-        return _Dropped("the right submissions differ")
-    return given, wanted
+        return _Drop("the right submissions differ")
+    return stdin, expected
 
 
 def _catches(problem: Stdio | Calls, tests: Sequence[tuple[str, str]], wrong: Sequence[str], sandbox: Sandbox) -> list[set[int]]:
@@ -113,7 +113,7 @@ def _catches(problem: Stdio | Calls, tests: Sequence[tuple[str, str]], wrong: Se
     return catches
 
 
-def _chosen(catches: Sequence[set[int]], most: int) -> list[int]:
+def _cover(catches: Sequence[set[int]], most: int) -> list[int]:
     """Places of at most `most` tests: each time the one that catches most of what is still free, then those that catch most."""
     chosen, free = list[int](), set[int]().union(*catches)
     places = sorted(range(len(catches)), key=lambda place: -len(catches[place]))

@@ -23,9 +23,9 @@ def forget_in_children(owner: Forgets) -> None:
     _OWNERS.add(owner)
 
 
-def _forget_all() -> None:
+def _forget_handles() -> None:
     for owner in list(_OWNERS):
         owner.forget()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(after_in_child=_forget_handles)

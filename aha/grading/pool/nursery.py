@@ -16,28 +16,28 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.grading.pool.bounds import Bounds
-from aha.grading.pool.wire import Closed, Wire
+from aha.grading.pool.wire import Wire, WireClosed
 
 START_S = 120.0  # to load algebra on a machine that has much to do
 REPLY_S = 5.0
 END_S = 5.0
 PATIENCE_S = 20.0  # with a worker that the machine keeps from working
-KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of our environment: no key and no token
-OTHERS_DOING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals that no answer can bring about
-STOPPED, AT_WORK = "TtZX", "RD"
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of our environment: no key and no token
+OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals that no answer can bring about
+STOPPED_STATES, AT_WORK = "TtZX", "RD"
 HOUSE = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
-class Ended:
+class WorkerExit:
     """How a worker ended: the signal, 0 for none, and the processor time of its life."""
 
     signal: int
     cpu_s: float
 
     @property
-    def by_others(self) -> bool:
-        return self.signal in OTHERS_DOING
+    def by_outside(self) -> bool:
+        return self.signal in OUTSIDE_SIGNALS
 
 
 @dataclass(eq=False)
@@ -58,16 +58,16 @@ class Worker:
         self.wire.send(question, within_s)
         while True:
             try:
-                said = self.wire.receive(within_s)
+                message = self.wire.receive(within_s)
             except TimeoutError:
                 state = state_of(self.number)  # its own until `Nursery.end`
-                if state in STOPPED:
-                    raise Closed("stopped") from None
+                if state in STOPPED_STATES:
+                    raise WireClosed("stopped") from None
                 if state not in AT_WORK or time.monotonic() > over:
                     raise
             else:
-                self.spent_s = said["cpu_s"]
-                return said
+                self.spent_s = message["cpu_s"]
+                return message
 
 
 def state_of(number: int) -> str:
@@ -84,14 +84,14 @@ class Nursery:
     def __init__(self, bounds: Bounds) -> None:
         """Started, algebra loaded. BadInput where that fails, with what it said; Closed where others ended it meanwhile."""
         self.bounds = bounds
-        self.lost = False
-        self._one = threading.Lock()
-        ours, theirs = socket.socketpair()
-        self._wire = Wire(ours)
-        with theirs:
+        self.is_lost = False
+        self._request_lock = threading.Lock()
+        end, peer = socket.socketpair()
+        self._wire = Wire(end)
+        with peer:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "aha.grading.pool.zygote", str(os.getpid())],
-                stdin=theirs.fileno(),
+                stdin=peer.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=_environment(),
@@ -103,52 +103,52 @@ class Nursery:
             undo.pop_all()
 
     def _begin(self) -> None:
-        over, said = time.monotonic() + START_S, None
-        while said is None:
+        over, reply = time.monotonic() + START_S, None
+        while reply is None:
             try:
-                said = self._wire.receive(REPLY_S)
+                reply = self._wire.receive(REPLY_S)
             except TimeoutError:
-                if state_of(self._process.pid) in STOPPED or time.monotonic() > over:
-                    raise Closed("the process that forks workers was stopped, or took too long, as it started") from None
-            except Closed:
-                raise Closed("the process that forks workers ended as it started") from None
-        if "failed" in said:
-            raise BadInput(f"the process that grades mathematics does not start ({said['failed']}): is aha installed with all it needs?")
+                if state_of(self._process.pid) in STOPPED_STATES or time.monotonic() > over:
+                    raise WireClosed("the process that forks workers was stopped, or took too long, as it started") from None
+            except WireClosed:
+                raise WireClosed("the process that forks workers ended as it started") from None
+        if "failed" in reply:
+            raise BadInput(f"the process that grades mathematics does not start ({reply['failed']}): is aha installed with all it needs?")
 
     @property
     def number(self) -> int:
         """The process's."""
         return self._process.pid
 
-    def born(self) -> Worker:
+    def spawn(self) -> Worker:
         """A new worker, a millisecond old. Closed where none can be had."""
         with ExitStack() as undo:
-            ours, theirs = socket.socketpair()
-            undo.callback(ours.close)
-            with theirs:
-                number = int(self._asked({"fork": asdict(self.bounds)}, theirs.fileno())["worker"])
+            end, peer = socket.socketpair()
+            undo.callback(end.close)
+            with peer:
+                number = int(self._request({"fork": asdict(self.bounds)}, peer.fileno())["worker"])
             undo.pop_all()
-        return Worker(Wire(ours), number, self)
+        return Worker(Wire(end), number, self)
 
-    def end(self, worker: Worker) -> Ended:
+    def end(self, worker: Worker) -> WorkerExit:
         """Ends a worker, if it has not ended by itself."""
         worker.wire.hang_up()
-        return Ended(**self._asked({"end": worker.number}))
+        return WorkerExit(**self._request({"end": worker.number}))
 
-    def _asked(self, request: dict[str, Any], handing: int | None = None) -> Any:
-        with self._one:
-            if self.lost:
-                raise Closed("the process that forks workers is gone")
+    def _request(self, request: dict[str, Any], fd: int | None = None) -> Any:
+        with self._request_lock:
+            if self.is_lost:
+                raise WireClosed("the process that forks workers is gone")
             try:
-                self._wire.send(request, REPLY_S, handing=handing)
+                self._wire.send(request, REPLY_S, fd=fd)
                 return self._wire.receive(REPLY_S)
-            except (Closed, TimeoutError) as error:
-                self.lost = True
-                raise Closed(f"the process that forks workers does not answer ({error})") from error
+            except (WireClosed, TimeoutError) as error:
+                self.is_lost = True
+                raise WireClosed(f"the process that forks workers does not answer ({error})") from error
 
     def close(self) -> None:
         """It and all its workers are gone."""
-        self.lost = True
+        self.is_lost = True
         self._wire.hang_up()
         try:
             self._process.wait(timeout=END_S)
@@ -165,7 +165,7 @@ class Nursery:
 def _environment() -> dict[str, str]:
     """A fixed hash seed, so that a verdict does not depend on the order of a set."""
     paths = [str(HOUSE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | {
+    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",

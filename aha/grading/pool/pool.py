@@ -15,8 +15,8 @@ from aha.errors import BadInput
 from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.pool.bounds import Bounds, Gold
 from aha.grading.pool.forks import forget_in_children
-from aha.grading.pool.nursery import Ended, Nursery, Worker
-from aha.grading.pool.wire import Closed
+from aha.grading.pool.nursery import Nursery, Worker, WorkerExit
+from aha.grading.pool.wire import WireClosed
 from aha.types import Abstained, Grade
 
 DEADLINE_S = 2.0
@@ -29,16 +29,16 @@ LOOK_S = 1.0
 class Counts:
     """Since the pool was opened. `late`: past a limit of time; `lost`: workers that others ended; `seconds`: of workers at work."""
 
-    graded: int = 0
-    abstained: int = 0
+    grades: int = 0
+    abstentions: int = 0
     late: int = 0
-    lost: int = 0
+    lost_workers: int = 0
     seconds: float = 0.0
 
     @property
     def per_second(self) -> float:
         """Answers that one worker grades in a second of work."""
-        return self.graded / self.seconds if self.seconds else 0.0
+        return self.grades / self.seconds if self.seconds else 0.0
 
 
 class Pool:
@@ -57,28 +57,28 @@ class Pool:
         self.bounds = Bounds(deadline_s / 2, memory_mb)
         self._closed = False
         self._nursery: Nursery | None = None
-        self._all: set[Worker] = set()
+        self._workers: set[Worker] = set()
         self._afresh()
         forget_in_children(self)
 
     def _afresh(self) -> None:
-        self._nursery, self._all, self._idle, self._making = None, set(), list[Worker](), 0
-        self._change, self._starting = threading.Condition(), threading.Lock()
+        self._nursery, self._workers, self._idle, self._spawning = None, set(), list[Worker](), 0
+        self._change, self._start_lock = threading.Condition(), threading.Lock()
         self._counts = Counts()
 
     # --- what it is for ---
 
     def grade(self, reference: Gold, answer: str, settings: Settings = DEFAULT) -> Grade:
         """What `maths.slow` says, or Abstained with the reason. BadInput only where no worker can be started at all."""
-        grade = self._graded({"reference": encode(reference, Gold), "answer": answer, "settings": encode(settings, Settings)})
-        self._count(graded=1, abstained=isinstance(grade, Abstained))
+        grade = self._grade({"reference": encode(reference, Gold), "answer": answer, "settings": encode(settings, Settings)})
+        self._count(grades=1, abstentions=isinstance(grade, Abstained))
         return grade
 
     def warm(self) -> None:
         """A worker is ready, so that the first answer does not wait for it. BadInput where none can be had."""
         try:
             self._give_back(self._take())
-        except Closed as error:
+        except WireClosed as error:
             raise BadInput(f"no answer can be graded: {error}") from error
 
     @property
@@ -94,7 +94,7 @@ class Pool:
         """No process is left. What is being graded is abstained from."""
         with self._change:
             self._closed = True
-            workers, nursery = list(self._all), self._nursery
+            workers, nursery = list(self._workers), self._nursery
             self._change.notify_all()
         if nursery is not None:
             nursery.close()
@@ -109,7 +109,7 @@ class Pool:
 
     def forget(self) -> None:
         """In a forked child: nothing of what the parent opened."""
-        for worker in self._all:
+        for worker in self._workers:
             worker.wire.end.close()
         if self._nursery is not None:
             self._nursery.forget()
@@ -117,73 +117,73 @@ class Pool:
 
     # --- one answer ---
 
-    def _graded(self, question: dict[str, Any]) -> Grade:
+    def _grade(self, question: dict[str, Any]) -> Grade:
         trouble = "its worker was ended or held up by others"
         for _ in range(TRIES):
             try:
                 worker = self._take()
-            except (Closed, OSError) as error:
+            except (WireClosed, OSError) as error:
                 trouble = str(error)
                 continue
-            if (grade := self._asked(worker, question)) is not None:
+            if (grade := self._ask(worker, question)) is not None:
                 return grade
         return Abstained(f"could not be graded: {trouble}")
 
-    def _asked(self, worker: Worker, question: dict[str, Any]) -> Grade | None:
+    def _ask(self, worker: Worker, question: dict[str, Any]) -> Grade | None:
         """None where it was not the answer's fault that there is no grade."""
         began = time.monotonic()
         try:
-            said = worker.ask(question, self.deadline_s)
-        except (TimeoutError, Closed) as error:
+            reply = worker.ask(question, self.deadline_s)
+        except (TimeoutError, WireClosed) as error:
             return self._verdict(self._end(worker), late=isinstance(error, TimeoutError))
         except BaseException:
             self._end(worker)
             raise
         finally:
             self._count(seconds=time.monotonic() - began)
-        if said["tired"]:
+        if reply["tired"]:
             self._end(worker)
         else:
             self._give_back(worker)
-        grade: Grade = decode(said["grade"], Grade)
+        grade: Grade = decode(reply["grade"], Grade)
         return grade
 
-    def _verdict(self, ended: Ended | None, late: bool) -> Grade | None:
+    def _verdict(self, worker_exit: WorkerExit | None, late: bool) -> Grade | None:
         """On an answer whose worker is gone."""
-        if late or (ended is not None and ended.signal == signal.SIGPROF):
+        if late or (worker_exit is not None and worker_exit.signal == signal.SIGPROF):
             self._count(late=1)
             return Abstained(f"not decided within {self.deadline_s:g} s, or {self.bounds.cpu_s:g} s of processor time", "time")
-        if ended is None or ended.by_others:
-            self._count(lost=1)
+        if worker_exit is None or worker_exit.by_outside:
+            self._count(lost_workers=1)
             return None
-        return Abstained(f"its worker died of it (signal {ended.signal})", "crash")
+        return Abstained(f"its worker died of it (signal {worker_exit.signal})", "crash")
 
     # --- workers ---
 
     def _take(self) -> Worker:
         """A worker that nobody else has. Closed where none can be had."""
         with self._change:
-            while not self._idle and len(self._all) + self._making >= self.workers and not self._closed:
+            while not self._idle and len(self._workers) + self._spawning >= self.workers and not self._closed:
                 self._change.wait(timeout=LOOK_S)
             if self._closed:
-                raise Closed("the pool is closed")
+                raise WireClosed("the pool is closed")
             if self._idle:
                 return self._idle.pop()
-            self._making += 1
+            self._spawning += 1
         worker = None
         try:
-            worker = self._nurse().born()
+            worker = self._nurse().spawn()
         finally:
             with self._change:
-                self._making -= 1
-                self._all |= {worker} if worker else set()
+                self._spawning -= 1
+                self._workers |= {worker} if worker else set()
                 self._change.notify()
         return worker
 
     def _nurse(self) -> Nursery:
         """The nursery, a new one where the last is gone."""
-        with self._starting:
-            if self._nursery is None or self._nursery.lost:
+        with self._start_lock:
+            if self._nursery is None or self._nursery.is_lost:
                 if self._nursery is not None:
                     self._nursery.close()
                 self._nursery = Nursery(self.bounds)
@@ -194,30 +194,30 @@ class Pool:
             self._idle.append(worker)
             self._change.notify()
 
-    def _end(self, worker: Worker) -> Ended | None:
+    def _end(self, worker: Worker) -> WorkerExit | None:
         """Makes room for another one. None where nobody can say how it ended."""
         try:
-            ended = worker.nursery.end(worker)
-        except Closed:
-            ended = None
+            worker_exit = worker.nursery.end(worker)
+        except WireClosed:
+            worker_exit = None
         with self._change:
-            orphans = [each for each in self._idle if each.nursery.lost]
-            self._idle = [each for each in self._idle if not each.nursery.lost]
-            self._all -= {worker, *orphans}
+            orphans = [worker for worker in self._idle if worker.nursery.is_lost]
+            self._idle = [worker for worker in self._idle if not worker.nursery.is_lost]
+            self._workers -= {worker, *orphans}
             self._change.notify_all()
         for orphan in orphans:
             orphan.wire.hang_up()
-        return ended
+        return worker_exit
 
-    def _count(self, graded: int = 0, abstained: int = 0, late: int = 0, lost: int = 0, seconds: float = 0.0) -> None:
+    def _count(self, grades: int = 0, abstentions: int = 0, late: int = 0, lost_workers: int = 0, seconds: float = 0.0) -> None:
         with self._change:
             c = self._counts
             self._counts = replace(
                 c,
-                graded=c.graded + graded,
-                abstained=c.abstained + abstained,
+                grades=c.grades + grades,
+                abstentions=c.abstentions + abstentions,
                 late=c.late + late,
-                lost=c.lost + lost,
+                lost_workers=c.lost_workers + lost_workers,
                 seconds=c.seconds + seconds,
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 CHUNK = 65_536
 
 
-class Closed(Exception):
+class WireClosed(Exception):
     """The other side is gone."""
 
 
@@ -22,19 +22,19 @@ class Wire:
         self.end = end
         self._read = b""
 
-    def send(self, value: object, within_s: float, *, handing: int | None = None) -> None:
+    def send(self, value: object, within_s: float, *, fd: int | None = None) -> None:
         """The value, and with its first byte a copy of the file descriptor `handing`."""
         line = json.dumps(value).encode() + b"\n"  # ASCII: a lone surrogate travels as its escape
         try:
             self.end.settimeout(within_s)
-            if handing is not None:
-                socket.send_fds(self.end, [line[:1]], [handing])
+            if fd is not None:
+                socket.send_fds(self.end, [line[:1]], [fd])
                 line = line[1:]
             self.end.sendall(line)
         except TimeoutError:
             raise
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise WireClosed(str(error)) from error
 
     def receive(self, within_s: float) -> Any:
         """The next value."""
@@ -45,7 +45,7 @@ class Wire:
         try:
             return json.loads(line)
         except ValueError as error:
-            raise Closed(f"not JSON: {line[:60]!r}") from error
+            raise WireClosed(f"not JSON: {line[:60]!r}") from error
 
     def _more(self, within_s: float) -> bytes:
         if within_s <= 0:
@@ -56,9 +56,9 @@ class Wire:
         except TimeoutError:
             raise
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise WireClosed(str(error)) from error
         if not data:
-            raise Closed("closed")
+            raise WireClosed("closed")
         return data
 
     def hang_up(self) -> None:

@@ -18,7 +18,7 @@ from aha.grading.maths import slow
 from aha.grading.maths.algebra import equivalent
 from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.pool.bounds import Bounds, Gold
-from aha.grading.pool.wire import Closed, Wire
+from aha.grading.pool.wire import Wire, WireClosed
 from aha.types import Abstained, Grade
 
 IDLE_S = 60.0
@@ -34,18 +34,18 @@ def work(end: socket.socket, bounds: Bounds) -> None:
     wire, answers = Wire(end), 0
     while True:
         try:
-            asked = wire.receive(IDLE_S)
+            question = wire.receive(IDLE_S)
         except TimeoutError:
             continue
-        except Closed:
+        except WireClosed:
             return
         signal.setitimer(signal.ITIMER_PROF, bounds.cpu_s)
-        grade, whole = graded(asked, bounds)
+        grade, whole = grade_question(question, bounds)
         signal.setitimer(signal.ITIMER_PROF, 0)
         answers += 1
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        tired = not whole or answers >= ANSWERS or _megabytes(used.ru_maxrss) > GROWN_MB
-        wire.send({"grade": encode(grade, Grade), "cpu_s": used.ru_utime + used.ru_stime, "tired": tired}, REPLY_S)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        must_end = not whole or answers >= ANSWERS or _megabytes(usage.ru_maxrss) > GROWN_MB
+        wire.send({"grade": encode(grade, Grade), "cpu_s": usage.ru_utime + usage.ru_stime, "tired": must_end}, REPLY_S)
 
 
 def rehearse() -> None:
@@ -53,10 +53,10 @@ def rehearse() -> None:
     equivalent("\\frac{1}{2}x^2", "\\int x dx", DEFAULT)
 
 
-def graded(asked: Mapping[str, Any], bounds: Bounds) -> tuple[Grade, bool]:
+def grade_question(question: Mapping[str, Any], bounds: Bounds) -> tuple[Grade, bool]:
     """The grade, and whether the process is as good as before."""
     try:
-        return slow(decode(asked["reference"], Gold), asked["answer"], decode(asked["settings"], Settings)), True
+        return slow(decode(question["reference"], Gold), question["answer"], decode(question["settings"], Settings)), True
     except MemoryError:
         return Abstained(f"needs more than {bounds.memory_mb:,} MiB of memory", "memory"), False
     except RecursionError:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from aha.grading.pool.bounds import Bounds
-from aha.grading.pool.wire import CHUNK, Closed, Wire
+from aha.grading.pool.wire import CHUNK, Wire, WireClosed
 
 LOOK_S = 2.0
 REPLY_S = 5.0
@@ -25,8 +25,8 @@ REPLY_S = 5.0
 class Zygote:
     """`asking` is the process that started it."""
 
-    def __init__(self, end: socket.socket, asking: int) -> None:
-        self.end, self.asking = end, asking
+    def __init__(self, end: socket.socket, owner: int) -> None:
+        self.end, self.owner = end, owner
         self.wire = Wire(end)
         self.workers: set[int] = set()
 
@@ -41,7 +41,7 @@ class Zygote:
         while (asked := self._next()) is not None:
             request, end = asked
             if end is None:
-                self.wire.send(self._ended(request["end"]), REPLY_S)
+                self.wire.send(self._exit_facts(request["end"]), REPLY_S)
             elif (worker := os.fork()) == 0:
                 self._become(partial(work, end, Bounds(**request["fork"])))
             else:
@@ -65,7 +65,7 @@ class Zygote:
             try:
                 more, descriptors, _, _ = socket.recv_fds(self.end, CHUNK, 1)
             except TimeoutError:
-                if os.getppid() != self.asking:  # dead, while something it started still holds the socket
+                if os.getppid() != self.owner:  # dead, while something it started still holds the socket
                     return None
                 continue
             except OSError:
@@ -75,38 +75,38 @@ class Zygote:
             data, handed = data + more, handed + descriptors
         return json.loads(data), socket.socket(fileno=handed[0]) if handed else None
 
-    def _ended(self, worker: int) -> dict[str, float]:
+    def _exit_facts(self, worker: int) -> dict[str, float]:
         """How a worker ended, by itself or now: the signal, 0 for none, and the processor time of its life."""
         if worker not in self.workers:
             return {"signal": 0, "cpu_s": 0.0}
         self.workers.remove(worker)
         os.kill(worker, signal.SIGKILL)  # a child that has ended keeps its number until it is waited for
-        _, status, used = os.wait4(worker, 0)
-        return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, "cpu_s": used.ru_utime + used.ru_stime}
+        _, status, usage = os.wait4(worker, 0)
+        return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, "cpu_s": usage.ru_utime + usage.ru_stime}
 
-    def end_all(self) -> None:
+    def end_workers(self) -> None:
         """No worker is left."""
         for worker in list(self.workers):
-            self._ended(worker)
+            self._exit_facts(worker)
 
 
-def main(asking: int) -> NoReturn:
+def main(owner: int) -> NoReturn:
     """Serves the process `asking`, then ends without a word."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the one who asks
     end = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     os.dup2(os.open(os.devnull, os.O_RDWR), sys.stdin.fileno())
-    zygote = Zygote(end, asking)
+    zygote = Zygote(end, owner)
     code = 0
     try:
         zygote.serve()
-    except (Closed, TimeoutError):
+    except (WireClosed, TimeoutError):
         code = 1
     except Exception as error:  # said to who asks, who says it to the person
         zygote.wire.send({"failed": f"{type(error).__name__}: {error}"}, REPLY_S)
         code = 1
     finally:
-        zygote.end_all()
+        zygote.end_workers()
     os._exit(code)
 
 

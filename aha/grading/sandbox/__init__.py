@@ -25,11 +25,11 @@ def open_sandbox(tier: Tier | Literal["auto"] = "auto", workers: int = 2) -> San
     if workers < 1:
         raise BadInput(f"sandbox workers is {workers}: a program needs a place to run, so 1 or more")
     if tier != "auto":
-        return _opened(tier, workers)
+        return _open_tier(tier, workers)
     reasons = []
     for each in AUTOMATIC:
         try:
-            return _opened(each, workers)
+            return _open_tier(each, workers)
         except BadInput as error:
             reasons.append(str(error))
     raise BadInput("no sandbox for programs works here: " + "; ".join(reasons))
@@ -40,7 +40,7 @@ def tiers() -> dict[Tier, str | None]:
     return {tier: _tier(tier)[0]() for tier in TIERS}
 
 
-def _opened(tier: Tier, workers: int) -> Sandbox:
+def _open_tier(tier: Tier, workers: int) -> Sandbox:
     why_not, opens = _tier(tier)
     reason = why_not()
     if reason is not None:

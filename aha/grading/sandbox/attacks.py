@@ -20,7 +20,7 @@ from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Sandbox, Ver
 LIMITS = Limits(cpu_s=0.1, wall_s=0.9, memory_mb=256, output_bytes=100_000)
 BREACH = b"BREACH"
 CANARY = "AHA_ATTACK_CANARY_TOKEN"  # a variable of ours, with a secret in it, while the attacks run
-ANY: tuple[Verdict, ...] = ("OK", "RE", "TLE", "MLE", "OLE")
+ANY_VERDICT: tuple[Verdict, ...] = ("OK", "RE", "TLE", "MLE", "OLE")
 
 
 @dataclass(frozen=True)
@@ -29,42 +29,42 @@ class Attack:
 
     name: str
     source: str
-    ends: tuple[Verdict, ...] = ANY
+    ends: tuple[Verdict, ...] = ANY_VERDICT
     language: Language = "python"
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackResult:
     """What came of one attack."""
 
     attack: Attack
     outcome: Outcome
-    harmed: str = ""
+    harm: str = ""
 
     @property
-    def contained(self) -> bool:
-        return not self.harmed and BREACH not in self.outcome.stdout + self.outcome.stderr and self.outcome.verdict in self.attack.ends
+    def is_contained(self) -> bool:
+        return not self.harm and BREACH not in self.outcome.stdout + self.outcome.stderr and self.outcome.verdict in self.attack.ends
 
     @property
     def line(self) -> str:
         """For a person."""
-        if self.contained:
+        if self.is_contained:
             return f"contained  {self.attack.name} ({self.outcome.verdict})"
-        said = (self.outcome.stdout + self.outcome.stderr).decode("utf-8", "replace")
-        reached = next((line for line in said.splitlines() if "BREACH" in line), self.outcome.reason)
-        return f"BREACHED   {self.attack.name} ({self.outcome.verdict}): {self.harmed or reached[:200]}"
+        output = (self.outcome.stdout + self.outcome.stderr).decode("utf-8", "replace")
+        breach = next((line for line in output.splitlines() if "BREACH" in line), self.outcome.reason)
+        return f"BREACHED   {self.attack.name} ({self.outcome.verdict}): {self.harm or breach[:200]}"
 
 
 @dataclass(frozen=True)
 class Assault:
     """What came of all attacks on a tier. `not_compiled`: why none of them was a compiled program; empty where some were."""
 
-    came: tuple[Attacked, ...]
-    not_compiled: str = ""
+    came: tuple[AttackResult, ...]
+    compile_error: str = ""
 
     @property
-    def contained(self) -> int:
-        return sum(each.contained for each in self.came)
+    def contained_count(self) -> int:
+        return sum(result.is_contained for result in self.came)
 
 
 ATTACKS = (
@@ -185,29 +185,29 @@ ctypes.string_at(0)
 )
 
 
-COMPILED = tuple(Attack(name, source, ends, "cpp") for name, (source, ends) in PROGRAMS.items())
+COMPILED_ATTACKS = tuple(Attack(name, source, ends, "cpp") for name, (source, ends) in PROGRAMS.items())
 
 
-def attacked(opening: Callable[[], Sandbox]) -> Assault:
+def run_attacks(open_one: Callable[[], Sandbox]) -> Assault:
     """Every attack on a sandbox of its own, two at a time, and at last a harmless program. Compiled ones where the tier compiles."""
-    with _reachable() as (secret, listener), closing(opening()) as sandbox, ThreadPoolExecutor(2) as pool:
+    with _reachable() as (secret, listener), closing(open_one()) as sandbox, ThreadPoolExecutor(2) as pool:
         stdin = f"{secret}\n{listener.getsockname()[1]}\n".encode()
-        not_compiled = _why_not_compiled(sandbox)
-        attacks = ATTACKS if not_compiled else ATTACKS + COMPILED
-        ended = pool.map(lambda attack: sandbox.run(Job(attack.source, stdin, attack.language, LIMITS)), attacks)
-        came = [Attacked(attack, outcome) for attack, outcome in zip(attacks, ended, strict=True)]
-        return Assault((*came, _afterwards(sandbox)), not_compiled)
+        compile_error = _compile_error(sandbox)
+        attacks = ATTACKS if compile_error else ATTACKS + COMPILED_ATTACKS
+        outcomes = pool.map(lambda attack: sandbox.run(Job(attack.source, stdin, attack.language, LIMITS)), attacks)
+        came = [AttackResult(attack, outcome) for attack, outcome in zip(attacks, outcomes, strict=True)]
+        return Assault((*came, _afterwards(sandbox)), compile_error)
 
 
-def _why_not_compiled(sandbox: Sandbox) -> str:
-    ended = sandbox.run(Job("int main() {}", b"", "cpp", LIMITS))
-    return ended.reason or "it runs no C++" if ended.verdict == "INFRA" else ""
+def _compile_error(sandbox: Sandbox) -> str:
+    outcome = sandbox.run(Job("int main() {}", b"", "cpp", LIMITS))
+    return outcome.reason or "it runs no C++" if outcome.verdict == "INFRA" else ""
 
 
-def _afterwards(sandbox: Sandbox) -> Attacked:
-    ended = sandbox.run(Job("print(sum(map(int, input().split())))", b"1 2\n", limits=Limits(cpu_s=1.0, wall_s=5.0, memory_mb=256)))
-    harmed = "" if ended.stdout == b"3\n" else "a harmless program no longer runs"
-    return Attacked(Attack("leave the next program alone", ""), ended, harmed)
+def _afterwards(sandbox: Sandbox) -> AttackResult:
+    outcome = sandbox.run(Job("print(sum(map(int, input().split())))", b"1 2\n", limits=Limits(cpu_s=1.0, wall_s=5.0, memory_mb=256)))
+    harm = "" if outcome.stdout == b"3\n" else "a harmless program no longer runs"
+    return AttackResult(Attack("leave the next program alone", ""), outcome, harm)
 
 
 @contextmanager

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from aha.errors import BadInput
 from aha.grading.sandbox import seccomp
-from aha.grading.sandbox.compiled import BUILD, COMPILERS, COMPILING, Compiled
+from aha.grading.sandbox.compiled import BUILD, COMPILE_LIMITS, COMPILERS, CompileCache
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier
 from aha.grading.sandbox.namespace import Way, interpreter, ways
-from aha.grading.sandbox.slot import Broken, Kind, Order, Slot, memory_file
-from aha.grading.sandbox.verdict import Facts, Streams, infrastructure, judged, not_compiled
+from aha.grading.sandbox.slot import Kind, Order, Slot, SlotError, memory_file
+from aha.grading.sandbox.verdict import Facts, Streams, infrastructure, outcome_of_compile, outcome_of_run
 
 MIB = 1 << 20
-STARVED = 3  # times the clock's limit, at the most, for a program that waits for a processor
+WAIT_FACTOR = 3  # times the clock's limit, at the most, for a program that waits for a processor
 PATIENCE_S = 600.0  # for a slot, while others' programs run
 CLOSING_S = 10.0
 EIGHT_THREADS = """import threading
@@ -52,18 +52,18 @@ class BwrapSandbox:
 
     def __init__(self, workers: int = 2, python: Path | None = None) -> None:
         """`python`: the interpreter inside, where it is not to be ours. Raises `BadInput` where the machine cannot do it."""
-        missing = _missing()
-        if missing is not None:
-            raise BadInput(missing)
+        reason = _why_unavailable()
+        if reason is not None:
+            raise BadInput(reason)
         self.workers = workers
         self._python = interpreter(python)
-        self._compiler = next((each for each in COMPILERS if os.access(each, os.X_OK)), None)
+        self._compiler = next((compiler for compiler in COMPILERS if os.access(compiler, os.X_OK)), None)
         self._live: set[Slot] = set()
         self._begin()
         self._finalizer = weakref.finalize(self, _end, self._live)
         try:
             self._choice, first = self._first()
-        except Broken as error:
+        except SlotError as error:
             self._keeper.shutdown(wait=False)
             raise BadInput(f"{error}{_hint()}") from error
         self._free.get_nowait()
@@ -73,7 +73,7 @@ class BwrapSandbox:
     def run(self, job: Job) -> Outcome:
         try:
             return self._run_native(job) if job.language == "cpp" else self._run_python(job)
-        except (OSError, Broken) as error:
+        except (OSError, SlotError) as error:
             return infrastructure(str(error))
 
     def close(self) -> None:
@@ -85,10 +85,10 @@ class BwrapSandbox:
         with suppress(queue.Empty):
             while len(places) < self.workers:
                 places.append(self._free.get(timeout=CLOSING_S))
-        for number, slot_or_none in places:
-            self._end(slot_or_none)
+        for number, place in places:
+            self._end(place)
             self._free.put((number, None))  # for those who wait, to be told
-        self._compiled.close()
+        self._cache.close()
         self._keeper.shutdown()
 
     # --- one program --------------------------------------------------------------------------------------------------
@@ -96,33 +96,33 @@ class BwrapSandbox:
     def _run_python(self, job: Job) -> Outcome:
         with _file(job.source.encode("utf-8", "surrogatepass")) as program:
             facts, streams, _ = self._ask("python", program, job.stdin, job.limits)
-        return judged(facts, streams, job.limits)
+        return outcome_of_run(facts, streams, job.limits)
 
     def _run_native(self, job: Job) -> Outcome:
         if self._compiler is None:
             return infrastructure("no C++ compiler: apt-get install g++")
-        found = self._compiled.get(job.source, lambda: self._compile(job.source), PATIENCE_S)
-        if not isinstance(found, int):
-            return found or infrastructure("another thread compiles this program and does not come to an end")
+        program = self._cache.get(job.source, lambda: self._compile(job.source), PATIENCE_S)
+        if not isinstance(program, int):
+            return program or infrastructure("another thread compiles this program and does not come to an end")
         try:
-            facts, streams, _ = self._ask("native", found, job.stdin, job.limits)
+            facts, streams, _ = self._ask("native", program, job.stdin, job.limits)
         finally:
-            os.close(found)
-        return judged(facts, streams, job.limits)
+            os.close(program)
+        return outcome_of_run(facts, streams, job.limits)
 
     def _compile(self, source: str) -> int | Outcome:
         with _file(source.encode("utf-8", "surrogatepass")) as program:
-            facts, streams, built = self._ask("compile", program, b"", COMPILING)
-        if built is not None and not facts.stopped:
-            return built
-        if built is not None:
-            os.close(built)
-        return not_compiled(facts, streams, COMPILING)
+            facts, streams, program_fd = self._ask("compile", program, b"", COMPILE_LIMITS)
+        if program_fd is not None and not facts.stop_reason:
+            return program_fd
+        if program_fd is not None:
+            os.close(program_fd)
+        return outcome_of_compile(facts, streams, COMPILE_LIMITS)
 
     def _ask(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[Facts, Streams, int | None]:
         try:
             return self._once(kind, program, stdin, limits)
-        except Broken:
+        except SlotError:
             return self._once(kind, program, stdin, limits)
 
     def _once(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[Facts, Streams, int | None]:
@@ -135,7 +135,7 @@ class BwrapSandbox:
     def _begin(self) -> None:
         """No slot has started yet; each starts when it is first needed."""
         self._closed = False
-        self._compiled = Compiled()
+        self._cache = CompileCache()
         self._keeper: Executor = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
         self._free: queue.LifoQueue[tuple[int, Slot | None]] = queue.LifoQueue()
         for number in reversed(range(self.workers)):
@@ -147,7 +147,7 @@ class BwrapSandbox:
         try:
             number, slot = self._free.get(timeout=PATIENCE_S)
         except queue.Empty as error:
-            raise Broken(f"no slot was free for {PATIENCE_S:g} s") from error
+            raise SlotError(f"no slot was free for {PATIENCE_S:g} s") from error
         whole = False
         try:
             slot = slot or self._start(ways(number)[self._choice])
@@ -164,13 +164,13 @@ class BwrapSandbox:
         for choice, way in enumerate(ways(0)):
             try:
                 return choice, self._start(way)
-            except Broken as error:
+            except SlotError as error:
                 complaints.append(error)
         raise complaints[0]
 
     def _start(self, way: Way) -> Slot:
         if self._closed:
-            raise Broken("the sandbox is closed")
+            raise SlotError("the sandbox is closed")
         slot = Slot(_bwrap(), way, self._python, BUILD.format(self._compiler), self._keeper)
         self._live.add(slot)
         return slot
@@ -180,7 +180,7 @@ class BwrapSandbox:
             self._live.discard(slot)
             slot.close()
 
-    def _forked(self) -> None:
+    def _after_fork(self) -> None:
         """In a child of the judge's: its parent's slots are not its own, so it starts others."""
         for slot in self._live:
             slot.forget()
@@ -193,7 +193,7 @@ _OPEN: weakref.WeakSet[BwrapSandbox] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for sandbox in list(_OPEN):
-        sandbox._forked()
+        sandbox._after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -214,7 +214,7 @@ def _file(content: bytes) -> Iterator[int]:
 
 
 def _order(kind: Kind, program: int, stdin: int, limits: Limits) -> Order:
-    longest_s = STARVED * limits.wall_s
+    longest_s = WAIT_FACTOR * limits.wall_s
     return Order(kind, program, stdin, limits.cpu_s, limits.wall_s, longest_s, limits.memory_mb * MIB, limits.output_bytes)
 
 
@@ -222,7 +222,7 @@ def _bwrap() -> str:
     return shutil.which("bwrap", path=f"{os.environ.get('PATH', '')}:/usr/bin") or ""
 
 
-def _missing() -> str | None:
+def _why_unavailable() -> str | None:
     reason = seccomp.why_not()
     if reason is None and not _bwrap():
         return "bubblewrap is missing: apt-get install bubblewrap (Fedora: dnf install bubblewrap; Arch: pacman -S bubblewrap)"

@@ -10,19 +10,19 @@ from collections.abc import Callable
 
 from aha.grading.sandbox.job import Limits, Outcome
 
-COMPILING = Limits(cpu_s=20.0, wall_s=30.0, memory_mb=1024, output_bytes=100_000)  # of all processes of a compiler together
+COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=30.0, memory_mb=1024, output_bytes=100_000)  # of all processes of a compiler together
 COMPILERS = ("/usr/bin/g++", "/usr/local/bin/g++", "/usr/bin/clang++")
 BUILD = "{0} -std=gnu++17 -O2 -o main main.cpp 2>/dev/null || exec {0} -std=gnu++20 -O2 -o main main.cpp"  # -pipe would be one to read from
 MOST = 256
 BYTES = 256 << 20
 
 
-class Compiled:
+class CompileCache:
     """Maps a source to its program or to the outcome of a compiler that refused it. Safe for threads: a source that is being compiled
     is waited for, by those who want the same."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, int | Outcome] = OrderedDict()
+        self._entries: OrderedDict[str, int | Outcome] = OrderedDict()
         self._busy: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -34,8 +34,8 @@ class Compiled:
         if not turn.acquire(timeout=patience_s):
             return None
         try:
-            found = self._known(source)
-            return self._keep(source, build()) if found is None else found
+            entry = self._lookup(source)
+            return self._keep(source, build()) if entry is None else entry
         finally:
             turn.release()
             with self._lock:
@@ -43,30 +43,30 @@ class Compiled:
 
     def close(self) -> None:
         with self._lock:
-            while self._kept:
+            while self._entries:
                 self._forget()
 
-    def _known(self, source: str) -> int | Outcome | None:
+    def _lookup(self, source: str) -> int | Outcome | None:
         with self._lock:
-            found = self._kept.get(source)
-            if found is not None:
-                self._kept.move_to_end(source)
-            return os.dup(found) if isinstance(found, int) else found
+            entry = self._entries.get(source)
+            if entry is not None:
+                self._entries.move_to_end(source)
+            return os.dup(entry) if isinstance(entry, int) else entry
 
-    def _keep(self, source: str, made: int | Outcome) -> int | Outcome:
-        if isinstance(made, Outcome) and made.verdict != "CE":
-            return made  # no fault of the source: the next may have more luck
+    def _keep(self, source: str, result: int | Outcome) -> int | Outcome:
+        if isinstance(result, Outcome) and result.verdict != "CE":
+            return result  # no fault of the source: the next may have more luck
         with self._lock:
-            self._kept[source] = made
-            given = os.dup(made) if isinstance(made, int) else made
-            while len(self._kept) > MOST or self._size() > BYTES:
+            self._entries[source] = result
+            copy = os.dup(result) if isinstance(result, int) else result
+            while len(self._entries) > MOST or self._size() > BYTES:
                 self._forget()
-            return given
+            return copy
 
     def _size(self) -> int:
-        return sum(os.fstat(each).st_size for each in self._kept.values() if isinstance(each, int))
+        return sum(os.fstat(entry).st_size for entry in self._entries.values() if isinstance(entry, int))
 
     def _forget(self) -> None:
-        _, oldest = self._kept.popitem(last=False)
+        _, oldest = self._entries.popitem(last=False)
         if isinstance(oldest, int):
             os.close(oldest)

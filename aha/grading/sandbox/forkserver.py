@@ -47,13 +47,13 @@ class Server:
         """A program to run, in a child that is locked already. The server itself never comes back from here."""
         while True:
             order, fds = self.receive()
-            started = time.monotonic()
+            start = time.monotonic()
             child = os.fork()
             if child == 0:
                 return self.enter(order, fds)
             for fd in fds:
                 os.close(fd)
-            self.report(order, self.watch(child, started, order))
+            self.report(order, self.watch(child, start, order))
             kernel.fresh_scratch(again=True)
 
     def receive(self) -> tuple[dict[str, Any], Sequence[int]]:
@@ -64,37 +64,37 @@ class Server:
             if message.descriptors:
                 return json.loads(message.content), message.descriptors
 
-    def watch(self, child: int, started: float, order: Mapping[str, Any]) -> dict[str, Any]:
+    def watch(self, child: int, start: float, order: Mapping[str, Any]) -> dict[str, Any]:
         """Waits for the child, the end of its time or a word from the judge; then nothing of it is left alive."""
         handle = os.pidfd_open(child)
-        stopped = self.wait(handle, child, started, order)
+        stop_reason = self.wait(handle, child, start, order)
         os.close(handle)
-        kernel.kill_all()
-        _, status, used = os.wait4(child, 0)
-        kernel.reap_all()
+        kernel.kill_descendants()
+        _, status, usage = os.wait4(child, 0)
+        kernel.reap_children()
         return {
             "status": os.waitstatus_to_exitcode(status),
-            "cpu_s": used.ru_utime + used.ru_stime,
-            "wall_s": time.monotonic() - started,
-            "memory_mb": used.ru_maxrss / 1024,
-            "stopped": stopped,
-            "entered": self.was_entered(),
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "wall_s": time.monotonic() - start,
+            "memory_mb": usage.ru_maxrss / 1024,
+            "stop_reason": stop_reason,
+            "has_entered": self.was_entered(),
         }
 
-    def wait(self, handle: int, child: int, started: float, order: Mapping[str, Any]) -> str:
+    def wait(self, handle: int, child: int, start: float, order: Mapping[str, Any]) -> str:
         """Why the child has to be stopped; empty where it ended by itself."""
-        waiting = select.poll()
-        waiting.register(handle, select.POLLIN)
-        waiting.register(self.control, select.POLLIN)
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        poll.register(self.control, select.POLLIN)
         wall_s, cpu_s = order["wall_s"], order["cpu_s"]
         while True:
-            late = started + wall_s - time.monotonic()
+            late = start + wall_s - time.monotonic()
             if late <= 0:
-                late = min(order["longest_s"], wall_s + kernel.waited_for_a_processor()) + started - time.monotonic()
-            left = cpu_s - time.clock_gettime(kernel.processor_clock(child))
-            if late <= 0 or left <= 0:
+                late = min(order["longest_s"], wall_s + kernel.waited_for_a_processor()) + start - time.monotonic()
+            remaining_s = cpu_s - time.clock_gettime(kernel.processor_clock(child))
+            if late <= 0 or remaining_s <= 0:
                 return "wall" if late <= 0 else "cpu"
-            ready = dict(waiting.poll(1000 * max(SHORTEST_S, min(late, left / PROCESSORS))))
+            ready = dict(poll.poll(1000 * max(SHORTEST_S, min(late, remaining_s / PROCESSORS))))
             if self.control.fileno() in ready and not channel.receive(self.control).content:
                 os._exit(0)
             if ready:
@@ -108,10 +108,10 @@ class Server:
 
     def report(self, order: Mapping[str, Any], facts: dict[str, Any]) -> None:
         """What happened, and the compiled program where there is one."""
-        built = built_program() if order["kind"] == "compile" and facts["status"] == 0 else None
-        channel.send(self.control, json.dumps(facts | {"number": order["number"]}).encode(), [] if built is None else [built])
-        if built is not None:
-            os.close(built)
+        program_fd = built_program() if order["kind"] == "compile" and facts["status"] == 0 else None
+        channel.send(self.control, json.dumps(facts | {"number": order["number"]}).encode(), [] if program_fd is None else [program_fd])
+        if program_fd is not None:
+            os.close(program_fd)
 
     def enter(self, order: Mapping[str, Any], fds: Sequence[int]) -> bytes:
         """In the child: become nobody with nothing, then hand over the program or turn into it."""
@@ -156,10 +156,10 @@ def open_server() -> Server:
     return server
 
 
-def close_all_but(*kept: int) -> None:
+def close_all_but(*keep: int) -> None:
     """Of all descriptors the three standard streams stay open, and those named."""
     first = 3
-    for fd in sorted(kept):
+    for fd in sorted(keep):
         os.closerange(first, fd)
         first = fd + 1
     os.closerange(first, kernel.DESCRIPTORS)
@@ -168,20 +168,20 @@ def close_all_but(*kept: int) -> None:
 def built_program() -> int | None:
     """The compiler's result as a sealed file in memory, copied by the kernel; `None` where it left no plain file."""
     try:
-        found = os.open(f"{kernel.SCRATCH}/main", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        source = os.open(f"{kernel.SCRATCH}/main", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    about = os.fstat(found)
+    about = os.fstat(source)
     if not stat.S_ISREG(about.st_mode):
-        os.close(found)
+        os.close(source)
         return None
-    kept = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    copied = 0
-    while copied < about.st_size and (sent := os.sendfile(kept, found, copied, about.st_size - copied)):
-        copied += sent
-    fcntl.fcntl(kept, F_ADD_SEALS, ALL_SEALS)
-    os.close(found)
-    return kept
+    memory = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    offset = 0
+    while offset < about.st_size and (count := os.sendfile(memory, source, offset, about.st_size - offset)):
+        offset += count
+    fcntl.fcntl(memory, F_ADD_SEALS, ALL_SEALS)
+    os.close(source)
+    return memory
 
 
 def whole(fd: int) -> bytes:

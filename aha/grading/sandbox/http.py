@@ -56,7 +56,7 @@ class Place:
         return cls(secure, parts.hostname, port or (443 if secure else 80), parts.path.rstrip("/"), credentials)
 
     @property
-    def shown(self) -> str:
+    def display(self) -> str:
         return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}{self.prefix}"
 
 
@@ -87,7 +87,7 @@ def _exchange(place: Place, path: str, data: bytes, deadline: float, longest: in
         headers["Authorization"] = place.credentials
     try:
         connection.connect()
-        connection.sock = Hurried(connection.sock, deadline)
+        connection.sock = DeadlineStream(connection.sock, deadline)
         connection.request("POST", place.prefix + path, data, headers)
         answer = connection.getresponse()
         body = bytearray()
@@ -108,13 +108,13 @@ def _seconds(text: str | None) -> float | None:
 
 def left_s(deadline: float) -> float:
     """Seconds until then; TimeoutError after it."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+    remaining_s = deadline - time.monotonic()
+    if remaining_s <= 0:
         raise TimeoutError
-    return left
+    return remaining_s
 
 
-class Hurried:
+class DeadlineStream:
     """A socket all of whose waits end by one deadline, where a plain one's time limit starts anew with every byte."""
 
     def __init__(self, inner: socket.socket, deadline: float) -> None:

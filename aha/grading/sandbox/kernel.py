@@ -22,7 +22,7 @@ UNKNOWN = 64 * MIB  # of addresses that a process has of its own, where nothing 
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 2, 4, 8, 32, 4096, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 38, 47
-CLEAR_ALL, FILTER = 4, 2
+CLEAR_AMBIENT, FILTER = 4, 2
 CAPABILITIES_3 = 0x20080522
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -62,7 +62,7 @@ def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
     """For good. What a process has before its program starts does not count: `own_memory`."""
     memory = order["memory_bytes"]
     stack = memory // 2 if order["kind"] == "native" else STACK  # half: a second thread gets as much
-    wanted = {
+    limits = {
         resource.RLIMIT_CPU: math.ceil(2 * order["cpu_s"]) + 1,  # a backstop: the kernel counts its ticks here, and others' with them
         resource.RLIMIT_AS: memory + own_memory,
         resource.RLIMIT_STACK: stack,
@@ -73,10 +73,10 @@ def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
-    for which, value in wanted.items():
-        _, highest = resource.getrlimit(which)
+    for resource_id, value in limits.items():
+        _, highest = resource.getrlimit(resource_id)
         least = value if highest == resource.RLIM_INFINITY else min(value, highest)
-        resource.setrlimit(which, (least, least))
+        resource.setrlimit(resource_id, (least, least))
 
 
 def lock(uid: int | None, program: Program) -> None:
@@ -93,9 +93,9 @@ def lock(uid: int | None, program: Program) -> None:
 
 def drop_capabilities() -> None:
     """All, for good."""
-    header, nothing = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0), (ctypes.c_uint32 * 6)()
-    prctl(PR_CAP_AMBIENT, CLEAR_ALL)
-    if libc.capset(header, nothing):
+    header, no_capabilities = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0), (ctypes.c_uint32 * 6)()
+    prctl(PR_CAP_AMBIENT, CLEAR_AMBIENT)
+    if libc.capset(header, no_capabilities):
         raise OSError(ctypes.get_errno(), "capabilities stay")
 
 
@@ -110,7 +110,7 @@ def hide_from_children() -> None:
     prctl(PR_SET_DUMPABLE, 0)
 
 
-def kill_all() -> None:
+def kill_descendants() -> None:
     """Every process in this namespace but this one."""
     try:
         os.kill(-1, signal.SIGKILL)
@@ -118,7 +118,7 @@ def kill_all() -> None:
         return
 
 
-def reap_all() -> None:
+def reap_children() -> None:
     """Orphans as well, which are the first process's to bury."""
     try:
         while os.wait4(-1, 0):
@@ -134,15 +134,15 @@ def processor_clock(pid: int) -> int:
 
 def waited_for_a_processor() -> float:
     """Seconds that the processes here were ready to run while others ran: a busy machine is no fault of theirs."""
-    waited = 0
+    waits = 0
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdigit() and name != "1":
             try:
                 with open(f"/proc/{name}/schedstat", encoding="ascii") as file:
-                    waited += int(file.read().split()[1])
+                    waits += int(file.read().split()[1])
             except (OSError, IndexError):
                 continue
-    return waited / 1e9
+    return waits / 1e9
 
 
 def address_space() -> int:

@@ -19,8 +19,8 @@ LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 FILES = ("/etc/alternatives", "/etc/ld.so.cache")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 HOME = "/python"  # where an interpreter from outside /usr is seen, so that nothing is told of whose it is
-UNUSED = 1_879_048_192  # the first of the uids that nobody may allot
-FEW = 61_000  # the same where only 65,536 are mapped
+FIRST_FREE_UID = 1_879_048_192  # the first of the uids that nobody may allot
+FIRST_FREE_UID_OF_FEW = 61_000  # the same where only 65,536 are mapped
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
@@ -69,23 +69,23 @@ class Interpreter:
 
     def mounts(self) -> list[str]:
         """Its library and itself, without what is installed beside it; then the packages we want."""
-        seen = (
-            [] if self.in_usr else [each for part in ("bin", "lib", "lib64") for each in _bound(f"{self.prefix}/{part}", f"{HOME}/{part}")]
+        paths = (
+            [] if self.in_usr else [path for part in ("bin", "lib", "lib64") for path in _bind(f"{self.prefix}/{part}", f"{HOME}/{part}")]
         )
         for outside, inside in self._sites():
             if Path(outside).is_dir():
-                seen += ["--tmpfs", inside, "--remount-ro", inside]
+                paths += ["--tmpfs", inside, "--remount-ro", inside]
         for name, folder in self.packages:
-            seen += ["--ro-bind", folder, f"/site/{name}"]
-        return seen if self.in_usr else [*seen, "--setenv", "LD_LIBRARY_PATH", f"{HOME}/lib"]
+            paths += ["--ro-bind", folder, f"/site/{name}"]
+        return paths if self.in_usr else [*paths, "--setenv", "LD_LIBRARY_PATH", f"{HOME}/lib"]
 
     def _sites(self) -> list[tuple[str, str]]:
-        common = ["/usr/lib/python3/dist-packages", *(f"/usr/local/lib/python{self.version}/{each}-packages" for each in ("dist", "site"))]
-        own = [f"{lib}/python{self.version}/site-packages" for lib in ("lib", "lib64")]
+        common = ["/usr/lib/python3/dist-packages", *(f"/usr/local/lib/python{self.version}/{kind}-packages" for kind in ("dist", "site"))]
+        folders = [f"{lib}/python{self.version}/site-packages" for lib in ("lib", "lib64")]
         if self.in_usr:
-            common += [f"{self.prefix}/{each}" for each in own if f"{self.prefix}/{each}" not in common]
-            return [(each, each) for each in common]
-        return [(each, each) for each in common] + [(f"{self.prefix}/{each}", f"{HOME}/{each}") for each in own]
+            common += [f"{self.prefix}/{folder}" for folder in folders if f"{self.prefix}/{folder}" not in common]
+            return [(folder, folder) for folder in common]
+        return [(each, each) for each in common] + [(f"{self.prefix}/{each}", f"{HOME}/{each}") for each in folders]
 
 
 def interpreter(python: Path | None) -> Interpreter:
@@ -93,16 +93,16 @@ def interpreter(python: Path | None) -> Interpreter:
     if python is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         prefix = os.path.realpath(sys.base_prefix)
-        return Interpreter(_own(sys.executable, prefix), prefix, version, _packages())
+        return Interpreter(_runs_from(sys.executable, prefix), prefix, version, _packages())
     try:
-        said = subprocess.run([python, "-I", "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
+        output = subprocess.run([python, "-I", "-S", "-c", ABOUT], capture_output=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise BadInput(f"the interpreter for programs is {python}: it does not run ({error})") from error
-    file, prefix, version = json.loads(said)
+    file, prefix, version = json.loads(output)
     return Interpreter(os.path.realpath(file), os.path.realpath(prefix), version)
 
 
-def _own(executable: str, prefix: str) -> str:
+def _runs_from(executable: str, prefix: str) -> str:
     """The real file behind what runs this; where a virtual environment holds a copy, the file that was copied."""
     file = os.path.realpath(executable)
     return file if Path(file).is_relative_to(prefix) else os.path.realpath(getattr(sys, "_base_executable", file))
@@ -110,33 +110,37 @@ def _own(executable: str, prefix: str) -> str:
 
 @cache
 def _packages() -> tuple[tuple[str, str], ...]:
-    found = {}
+    binds = {}
     for name in PACKAGES:
         spec = find_spec(name)
         for folder in (spec and spec.submodule_search_locations) or ():
-            found[name] = folder
+            binds[name] = folder
             libraries = f"{folder}.libs"  # where wheels keep the shared libraries that they bring
             if Path(libraries).is_dir():
-                found[f"{name}.libs"] = libraries
-    return tuple(found.items())
+                binds[f"{name}.libs"] = libraries
+    return tuple(binds.items())
 
 
 def ways(slot: int) -> list[Way]:
     """The ways to try, the best first."""
-    unused = unused_uid(slot) if os.geteuid() == 0 else None
-    makers = [Way(root=False)] if unused is None else [Way(root=True, inside=unused), Way(root=False, outside=unused)]
-    return [*makers, *(Way(each.root, each.inside, each.outside, proc=False) for each in makers)]
+    uid = unused_uid(slot) if os.geteuid() == 0 else None
+    makers = [Way(root=False)] if uid is None else [Way(root=True, inside=uid), Way(root=False, outside=uid)]
+    return [*makers, *(Way(maker.root, maker.inside, maker.outside, proc=False) for maker in makers)]
 
 
 def unused_uid(slot: int) -> int | None:
     """A uid that no account has, another for each process and slot; `None` where root is the only one mapped."""
-    mapped = [line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
-    end = max(int(start) + int(count) for start, _, count in mapped)
-    wanted = UNUSED + os.getpid() % (1 << 20) * 64 + slot % 64 if end > UNUSED + (1 << 27) else FEW + (os.getpid() * 8 + slot) % 3000
-    taken = {each.pw_uid for each in pwd.getpwall()}
-    while wanted in taken:
-        wanted += 1
-    return wanted if wanted < end else None
+    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
+    end = max(int(start) + int(count) for start, _, count in ranges)
+    uid = (
+        FIRST_FREE_UID + os.getpid() % (1 << 20) * 64 + slot % 64
+        if end > FIRST_FREE_UID + (1 << 27)
+        else FIRST_FREE_UID_OF_FEW + (os.getpid() * 8 + slot) % 3000
+    )
+    uids = {each.pw_uid for each in pwd.getpwall()}
+    while uid in uids:
+        uid += 1
+    return uid if uid < end else None
 
 
 def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) -> list[str]:
@@ -146,7 +150,7 @@ def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) ->
     made += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
     made += ["--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", *(each for power in powers for each in ("--cap-add", f"CAP_{power}"))]
     made += [each for folder in (HOME, "/site", "/etc") for each in ("--dir", folder)]  # else only root could look into them
-    made += ["--ro-bind", "/usr", "/usr", *(each for link in LINKS for each in _bound(link, link))]
+    made += ["--ro-bind", "/usr", "/usr", *(each for link in LINKS for each in _bind(link, link))]
     made += [each for file in FILES for each in ("--ro-bind-try", file, file)]
     made += python.mounts()
     made += [each for name, fd in files.items() for each in ("--perms", "0444", "--ro-bind-data", str(fd), f"/sandbox/{name}")]
@@ -156,13 +160,15 @@ def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) ->
 
 def _devices() -> list[str]:
     """A /dev of five harmless devices and the links to one's own streams, to which nothing can be added."""
-    made = ["--tmpfs", "/dev", *(each for name in DEVICES for each in ("--dev-bind", f"/dev/{name}", f"/dev/{name}"))]
-    made += ["--symlink", "/proc/self/fd", "/dev/fd"]
-    made += [each for fd, name in enumerate(("stdin", "stdout", "stderr")) for each in ("--symlink", f"/proc/self/fd/{fd}", f"/dev/{name}")]
-    return [*made, "--remount-ro", "/dev"]
+    arguments = ["--tmpfs", "/dev", *(word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}"))]
+    arguments += ["--symlink", "/proc/self/fd", "/dev/fd"]
+    arguments += [
+        word for fd, name in enumerate(("stdin", "stdout", "stderr")) for word in ("--symlink", f"/proc/self/fd/{fd}", f"/dev/{name}")
+    ]
+    return [*arguments, "--remount-ro", "/dev"]
 
 
-def _bound(outside: str, inside: str) -> list[str]:
+def _bind(outside: str, inside: str) -> list[str]:
     if os.path.islink(outside) and outside in LINKS:
         return ["--symlink", os.readlink(outside), inside]
     return ["--ro-bind", outside, inside] if os.path.isdir(outside) else []

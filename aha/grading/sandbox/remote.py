@@ -25,7 +25,7 @@ from aha.redact.keys import check_connection, host_of, key_for
 __all__ = ["RemoteSandbox", "why_not"]
 
 URLS, KEY = "AHA_SANDBOX_URLS", "AHA_SANDBOX_KEY"
-NONE_NAMED = f"no server is named: set {URLS} to the address of one, for example http://host:8080 where `aha sandbox serve` runs"
+NO_SERVER = f"no server is named: set {URLS} to the address of one, for example http://host:8080 where `aha sandbox serve` runs"
 ATTEMPTS = 6  # one and five retries
 FIRST_PAUSE_S = 0.1  # doubles with every attempt
 LONGEST_PAUSE_S = 10.0
@@ -48,28 +48,28 @@ class Server:
         form = forms.get(kind)
         place = Place.of(rest)
         if form is None or place is None:
-            shown = place.shown if place else "an address"
-            raise BadInput(f"{URLS}: {shown} is not of the form http://host:port, https://host:port or piston+http://host:port")
-        if place.credentials is None and (found := key or key_for(place.shown, general=KEY, among=among)):
-            place = replace(place, credentials=f"Bearer {found}")
+            address = place.display if place else "an address"
+            raise BadInput(f"{URLS}: {address} is not of the form http://host:port, https://host:port or piston+http://host:port")
+        if place.credentials is None and (server_key := key or key_for(place.display, general=KEY, among=among)):
+            place = replace(place, credentials=f"Bearer {server_key}")
         if place.credentials is not None:
-            check_connection(place.shown, "its key")
+            check_connection(place.display, "its key")
         return cls(place, form)
 
 
 def why_not() -> str | None:
     """Why no program can be sent away; None where a server named in the environment takes connections."""
     try:
-        servers = named()
+        servers = servers_from_environment()
     except BadInput as error:
         return str(error)
     if not servers:
-        return NONE_NAMED
-    silent = [server.place.shown for server in servers if not _answers(server.place)]
+        return NO_SERVER
+    silent = [server.place.display for server in servers if not _answers(server.place)]
     return f"nothing answers at {' or '.join(silent)}" if len(silent) == len(servers) else None
 
 
-def named() -> list[Server]:
+def servers_from_environment() -> list[Server]:
     """The servers that the environment names."""
     return _all_of(os.environ.get(URLS, "").replace(",", " ").split())
 
@@ -91,10 +91,10 @@ class RemoteSandbox:
     """`workers` programs under way at once. `deadline_s` bounds one program with all its attempts; by default from its limits."""
 
     def __init__(self, urls: Sequence[str] | str = (), workers: int = 8, key: str | None = None, deadline_s: float | None = None) -> None:
-        given = [urls] if isinstance(urls, str) else list(urls)
-        self._servers = _all_of(given, key) or named()
+        addresses = [urls] if isinstance(urls, str) else list(urls)
+        self._servers = _all_of(addresses, key) or servers_from_environment()
         if not self._servers:
-            raise BadInput(f"sandbox remote: {NONE_NAMED}")
+            raise BadInput(f"sandbox remote: {NO_SERVER}")
         self._deadline_s = deadline_s
         self._places = threading.BoundedSemaphore(workers)
         self._turn = 0
@@ -105,20 +105,20 @@ class RemoteSandbox:
 
     def run(self, job: Job) -> Outcome:
         """How the program ended there, or INFRA with what went wrong on the way."""
-        started = time.monotonic()
+        start = time.monotonic()
         patience_s = self._deadline_s if self._deadline_s is not None else ATTEMPTS * BEYOND_S + 3 * job.limits.wall_s
-        deadline = started + patience_s
+        deadline = start + patience_s
         if not self._places.acquire(timeout=patience_s):
-            return _infra(f"no place became free in {patience_s:.0f} s", started)
+            return _infra(f"no place became free in {patience_s:.0f} s", start)
         try:
-            return self._run(job, started, deadline)
+            return self._run(job, start, deadline)
         finally:
             self._places.release()
 
     def close(self) -> None:
         """Nothing is kept open between programs."""
 
-    def _run(self, job: Job, started: float, deadline: float) -> Outcome:
+    def _run(self, job: Job, start: float, deadline: float) -> Outcome:
         self._turn += 1
         open_to = self._servers[self._turn % len(self._servers) :] + self._servers[: self._turn % len(self._servers)]
         words = ""
@@ -127,18 +127,18 @@ class RemoteSandbox:
                 break
             server = open_to[attempt % len(open_to)]
             try:
-                return self._ask(server, job, started, deadline)
+                return self._ask(server, job, start, deadline)
             except Fault as fault:
-                words = f"{server.place.shown}: {fault}"
+                words = f"{server.place.display}: {fault}"
                 if fault.final:
-                    open_to = [each for each in open_to if each is not server]
+                    open_to = [candidate for candidate in open_to if candidate is not server]
                 _pause(job, attempt, fault.after_s, deadline)
-        return _infra(f"{words} (after {time.monotonic() - started:.1f} s)", started)
+        return _infra(f"{words} (after {time.monotonic() - start:.1f} s)", start)
 
-    def _ask(self, server: Server, job: Job, started: float, deadline: float) -> Outcome:
+    def _ask(self, server: Server, job: Job, start: float, deadline: float) -> Outcome:
         until = min(deadline, time.monotonic() + job.limits.wall_s + BEYOND_S)
         answer = post(server.place, server.form.path, server.form.ask(job), until, longest=8 * job.limits.output_bytes + (1 << 20))
-        return server.form.read(answer, job, time.monotonic() - started)
+        return server.form.read(answer, job, time.monotonic() - start)
 
 
 def _pause(job: Job, attempt: int, after_s: float | None, deadline: float) -> None:
@@ -148,5 +148,5 @@ def _pause(job: Job, attempt: int, after_s: float | None, deadline: float) -> No
     time.sleep(max(0.0, min(pause_s, LONGEST_PAUSE_S, deadline - time.monotonic())))
 
 
-def _infra(reason: str, started: float) -> Outcome:
-    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - started, 0.0, reason)
+def _infra(reason: str, start: float) -> Outcome:
+    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - start, 0.0, reason)

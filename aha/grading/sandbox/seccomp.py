@@ -65,15 +65,15 @@ def why_not() -> str | None:
 
 def library() -> ctypes.CDLL:
     """libseccomp with the signatures used here; `OSError` where it is not installed."""
-    found = ctypes.CDLL("libseccomp.so.2", use_errno=True)
-    found.seccomp_init.restype = ctypes.c_void_p
-    found.seccomp_init.argtypes = [ctypes.c_uint32]
-    found.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Comparison)]
-    found.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
-    found.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    found.seccomp_release.argtypes = [ctypes.c_void_p]
-    found.seccomp_release.restype = None
-    return found
+    library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    library.seccomp_init.restype = ctypes.c_void_p
+    library.seccomp_init.argtypes = [ctypes.c_uint32]
+    library.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Comparison)]
+    library.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
+    library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    library.seccomp_release.argtypes = [ctypes.c_void_p]
+    library.seccomp_release.restype = None
+    return library
 
 
 def calls(profile: Profile) -> list[str]:
@@ -103,7 +103,7 @@ def filter_of(profile: Profile) -> bytes:
             _allow(lib, context, call, None)
         for rule in rules(profile):
             _allow(lib, context, rule.call, rule.compare)
-        return _exported(lib, context)
+        return _export(lib, context)
     finally:
         lib.seccomp_release(context)
 
@@ -112,17 +112,17 @@ def _allow(lib: ctypes.CDLL, context: int, call: str, compare: Comparison | None
     number = lib.seccomp_syscall_resolve_name(call.encode())
     if number == -1:
         return  # not known to this libseccomp, so not to the programs of its time
-    refused = lib.seccomp_rule_add_array(context, ALLOW, number, compare is not None, ctypes.byref(compare) if compare else None)
-    if refused not in (0, -errno.EDOM):  # EDOM: a call this architecture does not have
-        raise OSError(-refused, f"libseccomp refuses a rule for {call}")
+    status = lib.seccomp_rule_add_array(context, ALLOW, number, compare is not None, ctypes.byref(compare) if compare else None)
+    if status not in (0, -errno.EDOM):  # EDOM: a call this architecture does not have
+        raise OSError(-status, f"libseccomp refuses a rule for {call}")
 
 
-def _exported(lib: ctypes.CDLL, context: int) -> bytes:
+def _export(lib: ctypes.CDLL, context: int) -> bytes:
     file = os.memfd_create("filter")
     try:
-        failed = lib.seccomp_export_bpf(context, file)
-        if failed:
-            raise OSError(-failed, "libseccomp exports no filter")
+        status = lib.seccomp_export_bpf(context, file)
+        if status:
+            raise OSError(-status, "libseccomp exports no filter")
         return os.pread(file, os.fstat(file).st_size, 0)
     finally:
         os.close(file)

@@ -29,15 +29,15 @@ START_S = 20.0
 PATIENCE_S = 10.0
 CHUNK = 1 << 16
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-TOLD = ("kind", "cpu_s", "wall_s", "longest_s", "memory_bytes")
-SENT = {"program.py": "guest/program.py"} | {
+REPORT_FIELDS = ("kind", "cpu_s", "wall_s", "longest_s", "memory_bytes")
+GUEST_FILES = {"program.py": "guest/program.py"} | {
     f"aha/grading/sandbox/{name}": name for name in ("forkserver.py", "channel.py", "kernel.py", "guest/process.py")
 }
 
 Kind = Literal["python", "native", "compile"]
 
 
-class Broken(Exception):
+class SlotError(Exception):
     """The slot is of no more use, through no fault of a program. The message says what was seen."""
 
 
@@ -62,8 +62,8 @@ class Stream:
 
     fd: int
     limit: int
-    kept: bytearray = field(default_factory=bytearray)
-    flooded: bool = False
+    data: bytearray = field(default_factory=bytearray)
+    is_flooded: bool = False
 
     def read(self) -> bool:
         """Whether there may be more."""
@@ -71,9 +71,9 @@ class Stream:
             data = os.read(self.fd, CHUNK)
         except BlockingIOError:
             return False
-        room = self.limit - len(self.kept)
-        self.kept += data[:room]
-        self.flooded = self.flooded or len(data) > room
+        room = self.limit - len(self.data)
+        self.data += data[:room]
+        self.is_flooded = self.is_flooded or len(data) > room
         return bool(data)
 
 
@@ -84,21 +84,21 @@ class Slot:
         """`keeper`: a thread that lives as long as the slot, because the kernel ends bubblewrap with the thread that started it."""
         self.way = way
         self._complaints = os.memfd_create("stderr")
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         channel.demand_sender(self._control)
         self._server = 0
         self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._closing = threading.Lock()
+        self._close_lock = threading.Lock()
         try:
-            with theirs:
-                self._process = keeper.submit(self._spawn, bwrap, python, theirs).result(timeout=START_S)
+            with peer:
+                self._process = keeper.submit(self._spawn, bwrap, python, peer).result(timeout=START_S)
             self._tell({"uid": way.inside, "compiler": compiler, "filters": _filters()})
-            self._server = self._introduced()
-        except (OSError, RuntimeError, TimeoutError, Broken) as error:
+            self._server = self._handshake()
+        except (OSError, RuntimeError, TimeoutError, SlotError) as error:
             complaint = self._complaint()
             self.close()
-            raise Broken(complaint or str(error)) from error
+            raise SlotError(complaint or str(error)) from error
 
     def run(self, order: Order, patience_s: float = PATIENCE_S) -> tuple[Facts, Streams, int | None]:
         """What happened, what it wrote, and the compiled program. `patience_s` goes beyond all that the server may give a program."""
@@ -106,15 +106,15 @@ class Slot:
             out, writes = self._pipe(stack, order)
             err, complains = self._pipe(stack, order)
             self._number += 1
-            told = {name: getattr(order, name) for name in TOLD} | {"number": self._number}
-            self._tell(told, [order.program, order.stdin, writes, complains])
+            message = {name: getattr(order, name) for name in REPORT_FIELDS} | {"number": self._number}
+            self._tell(message, [order.program, order.stdin, writes, complains])
             os.close(writes)
             os.close(complains)
-            facts, built = self._listen(order, [out, err], time.monotonic() + order.longest_s + patience_s)
+            facts, program_fd = self._listen(order, [out, err], time.monotonic() + order.longest_s + patience_s)
             for stream in (out, err):
                 while stream.read():
                     continue
-            return facts, Streams(bytes(out.kept), bytes(err.kept), out.flooded or err.flooded), built
+            return facts, Streams(bytes(out.data), bytes(err.data), out.is_flooded or err.is_flooded), program_fd
 
     def kill(self) -> None:
         """Ends bubblewrap, and with it all inside; whoever is in `run` finds it broken."""
@@ -122,7 +122,7 @@ class Slot:
             self._process.kill()
 
     def close(self) -> None:
-        with self._closing:
+        with self._close_lock:
             if self._control.fileno() == -1:
                 return
             self.kill()
@@ -138,24 +138,24 @@ class Slot:
         if self._process is not None:
             self._process.returncode = 0
 
-    def _spawn(self, bwrap: str, python: Interpreter, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        who = self.way.outside
+    def _spawn(self, bwrap: str, python: Interpreter, peer: socket.socket) -> subprocess.Popen[bytes]:
+        owner = self.way.outside
         with ExitStack() as stack:
-            sent = {inside: memory_file(_text(name)) for inside, name in SENT.items()}
-            for fd in sent.values():
+            files = {inside: memory_file(_text(name)) for inside, name in GUEST_FILES.items()}
+            for fd in files.values():
                 stack.callback(os.close, fd)
             return subprocess.Popen(
-                [*command(bwrap, self.way, python, sent), str(theirs.fileno())],
+                [*command(bwrap, self.way, python, files), str(peer.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._complaints,
                 env=ENVIRONMENT,
                 cwd="/",
-                pass_fds=(*sent.values(), theirs.fileno()),
+                pass_fds=(*files.values(), peer.fileno()),
                 start_new_session=True,  # an interrupt from the terminal is ours to answer
-                user=who,
-                group=who,
-                extra_groups=None if who is None else [],
+                user=owner,
+                group=owner,
+                extra_groups=None if owner is None else [],
             )
 
     def _pipe(self, stack: ExitStack, order: Order) -> tuple[Stream, int]:
@@ -172,72 +172,72 @@ class Slot:
     def _listen(self, order: Order, streams: list[Stream], deadline: float) -> tuple[Facts, int | None]:
         """Drains the pipes until the server has answered. A flood ends the program, and so does a compiler all of whose processes
         together use more than they may."""
-        waiting = select.poll()
-        waiting.register(self._control, select.POLLIN)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
         open_streams = {stream.fd: stream for stream in streams}
         for fd in open_streams:
-            waiting.register(fd, select.POLLIN)
+            poll.register(fd, select.POLLIN)
         watch = _Watch(self._server, order)
-        asked = False
-        while (left := deadline - time.monotonic()) > 0:
-            for fd, _ in waiting.poll(1000 * min(left, watch.next_s())):
+        stop_sent = False
+        while (remaining_s := deadline - time.monotonic()) > 0:
+            for fd, _ in poll.poll(1000 * min(remaining_s, watch.next_s())):
                 if fd == self._control.fileno():
-                    facts, built = self._answer()
-                    return watch.added_to(facts), built
+                    facts, program_fd = self._answer()
+                    return watch.added_to(facts), program_fd
                 if not open_streams[fd].read():
-                    waiting.unregister(fd)
-            if not asked and (watch.look() or any(stream.flooded for stream in streams)):
-                asked = True
+                    poll.unregister(fd)
+            if not stop_sent and (watch.look() or any(stream.is_flooded for stream in streams)):
+                stop_sent = True
                 self._tell({"kind": "end"})
-        raise Broken("the fork server gives no answer, and the program's time is long over")
+        raise SlotError("the fork server gives no answer, and the program's time is long over")
 
-    def _introduced(self) -> int:
+    def _handshake(self) -> int:
         """The fork server's process, learnt from its first message: no program has run there yet."""
         if not self._readable(START_S):
-            raise Broken("bubblewrap did not start")
-        message = self._received()
+            raise SlotError("bubblewrap did not start")
+        message = self._receive()
         if message.content != b"ready" or message.descriptors:
             message.refuse()
-            raise Broken("bubblewrap did not start")
+            raise SlotError("bubblewrap did not start")
         return message.sender
 
     def _answer(self) -> tuple[Facts, int | None]:
         """The report on the program that runs, which only the fork server can give: the kernel says who wrote it, whoever has the
         socket. A slot where another wrote has a leak and is of no more use."""
-        message = self._received()
+        message = self._receive()
         try:
             if message.sender != self._server:
-                raise Broken("a report came from a process that is not the fork server")
+                raise SlotError("a report came from a process that is not the fork server")
             facts = json.loads(message.content)
             if facts.pop("number") != self._number:
-                raise Broken("a report came for another program")
+                raise SlotError("a report came for another program")
             return Facts(**facts), next(iter(message.descriptors), None)
         except BaseException:
             message.refuse()
             raise
 
-    def _received(self) -> channel.Message:
+    def _receive(self) -> channel.Message:
         try:
             message = channel.receive(self._control)
         except OSError as error:
-            raise Broken(f"the fork server is gone ({error})") from error
+            raise SlotError(f"the fork server is gone ({error})") from error
         if not message.content:
-            raise Broken("the fork server is gone")
+            raise SlotError("the fork server is gone")
         return message
 
     def _tell(self, message: object, fds: list[int] | None = None) -> None:
         try:
             channel.send(self._control, json.dumps(message).encode(), fds or [])
         except OSError as error:
-            raise Broken(f"the fork server is gone ({error})") from error
+            raise SlotError(f"the fork server is gone ({error})") from error
 
     def _readable(self, timeout_s: float) -> bool:
         return bool(select.select([self._control], [], [], timeout_s)[0])
 
     def _complaint(self) -> str:
         """The last line that bubblewrap or the server wrote before it ended."""
-        said = os.pread(self._complaints, CHUNK, 0).decode("utf-8", "replace").strip()
-        return said.rpartition("\n")[2]
+        complaint = os.pread(self._complaints, CHUNK, 0).decode("utf-8", "replace").strip()
+        return complaint.rpartition("\n")[2]
 
 
 class _Watch:
@@ -264,7 +264,7 @@ class _Watch:
 
     def added_to(self, facts: Facts) -> Facts:
         """The facts of the first process, with what was seen of all."""
-        return replace(facts, stopped=self._excess or facts.stopped, cpu_s=max(facts.cpu_s, self._use.cpu_s))
+        return replace(facts, stop_reason=self._excess or facts.stop_reason, cpu_s=max(facts.cpu_s, self._use.cpu_s))
 
 
 def memory_file(content: bytes) -> int:
@@ -272,9 +272,9 @@ def memory_file(content: bytes) -> int:
     fd = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.truncate(fd, len(content))
-        written = 0
-        while written < len(content):
-            written += os.pwrite(fd, content[written : written + (1 << 30)], written)
+        position = 0
+        while position < len(content):
+            position += os.pwrite(fd, content[position : position + (1 << 30)], position)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
     except BaseException:
         os.close(fd)

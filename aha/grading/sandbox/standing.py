@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aha.grading.sandbox import AUTOMATIC, Tier, open_sandbox, tiers
-from aha.grading.sandbox.attacks import Assault, attacked
+from aha.grading.sandbox.attacks import Assault, run_attacks
 from aha.types import Asserts, Calls, Reference, Stdio
 
 
 @dataclass(frozen=True)
-class Standing:
+class SandboxStatus:
     """`why`: in words; `assault`: what came of the attacks on it."""
 
     tier: Tier
@@ -22,29 +22,29 @@ class Standing:
 
     @property
     def holds(self) -> bool:
-        return self.assault.contained == len(self.assault.came)
+        return self.assault.contained_count == len(self.assault.came)
 
     def lines(self) -> list[str]:
         """For a person, one thought a line."""
-        held, came = self.assault.contained, self.assault.came
-        first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {held} of {len(came)} attacks."
-        left_out = [f"No compiled program was among them: {self.assault.not_compiled}."] if self.assault.not_compiled else []
-        return [first, *left_out, *(each.line for each in came if not each.contained)]
+        contained, came = self.assault.contained_count, self.assault.came
+        first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {contained} of {len(came)} attacks."
+        left_out = [f"No compiled program was among them: {self.assault.compile_error}."] if self.assault.compile_error else []
+        return [first, *left_out, *(result.line for result in came if not result.is_contained)]
 
 
-def standing(references: Iterable[Reference], asked: Tier | Literal["auto"] = "auto") -> Standing | None:
+def sandbox_status(references: Iterable[Reference], asked: Tier | Literal["auto"] = "auto") -> SandboxStatus | None:
     """Of the tier that programs for these references go to; None where none holds code. `BadInput`, saying what to install, where no
     sandbox works. The tier that holds nothing back is named, and not attacked: it would harm this machine as far as it may."""
-    if not any(isinstance(each, Stdio | Calls | Asserts) for each in references):
+    if not any(isinstance(reference, Stdio | Calls | Asserts) for reference in references):
         return None
-    with closing(open_sandbox(asked, workers=1)) as opened:
-        tier = opened.tier
-    return Standing(tier, _why(tier, asked), Assault(()) if tier == "unsafe" else attacked(lambda: open_sandbox(tier)))
+    with closing(open_sandbox(asked, workers=1)) as sandbox:
+        tier = sandbox.tier
+    return SandboxStatus(tier, _why(tier, asked), Assault(()) if tier == "unsafe" else run_attacks(lambda: open_sandbox(tier)))
 
 
-def _why(tier: Tier, asked: Tier | Literal["auto"]) -> str:
-    if asked != "auto":
+def _why(tier: Tier, choice: Tier | Literal["auto"]) -> str:
+    if choice != "auto":
         return "as asked for, which holds nothing back" if tier == "unsafe" else "as asked for"
     reasons = tiers()
-    stronger = [f"{each}: {reasons[each]}" for each in AUTOMATIC[: AUTOMATIC.index(tier)]]
+    stronger = [f"{name}: {reasons[name]}" for name in AUTOMATIC[: AUTOMATIC.index(tier)]]
     return f"since no stronger one works here ({'; '.join(stronger)})" if stronger else "the strongest there is"

@@ -38,7 +38,7 @@ class _Process:
 
     parent: int
     ticks: int
-    started: int
+    start: int
     memory_bytes: int
 
     @classmethod
@@ -68,8 +68,8 @@ class Tree:
         members = self._members()
         if not self._itself:
             members.pop(self._root, None)
-        self._cpu_s = max(self._cpu_s, sum(each.ticks for each in members.values()) / TICKS)
-        return Use(self._cpu_s, sum(each.memory_bytes for each in members.values()))
+        self._cpu_s = max(self._cpu_s, sum(member.ticks for member in members.values()) / TICKS)
+        return Use(self._cpu_s, sum(member.memory_bytes for member in members.values()))
 
     def _members(self) -> dict[int, _Process]:
         there = {int(name) for name in (os.listdir("/proc") if os.path.isdir("/proc") else ()) if name.isdigit()}
@@ -80,9 +80,9 @@ class Tree:
         while size < len(members):  # a child may have a smaller number than its parent, once the numbers have gone round
             size = len(members)
             members |= {pid: each for pid, each in candidates.items() if self._belongs(pid, each, members)}
-        self._began = {pid: each.started for pid, each in members.items()}
+        self._began = {pid: each.start for pid, each in members.items()}
         self._strangers |= candidates.keys() - members.keys()
         return members
 
     def _belongs(self, pid: int, process: _Process, members: dict[int, _Process]) -> bool:
-        return pid == self._root or process.parent in members or self._began.get(pid) == process.started
+        return pid == self._root or process.parent in members or self._began.get(pid) == process.start

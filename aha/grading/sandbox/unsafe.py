@@ -21,7 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
-from aha.grading.sandbox.compiled import BUILD, COMPILING, Compiled
+from aha.grading.sandbox.compiled import BUILD, COMPILE_LIMITS, CompileCache
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
 from aha.grading.sandbox.slot import memory_file
 from aha.grading.sandbox.tree import LOOK_S, Tree
@@ -47,28 +47,28 @@ class _Ended:
     together_s: float = 0.0  # of processor time, with all that descends from it
     wall_s: float = 0.0
     memory_mb: float = 0.0
-    stopped: Verdict | None = None
+    stop_reason: Verdict | None = None
 
     def look(self, tree: Tree, limits: Limits) -> None:
         """At what it uses with all below it; what is too much ends it."""
         use = tree.look()
         self.together_s = use.cpu_s
         if excess := use.excess(limits.cpu_s, limits.memory_mb << 20):
-            self.stopped = "MLE" if excess == "memory" else "TLE"
+            self.stop_reason = "MLE" if excess == "memory" else "TLE"
 
     def outcome(self, limits: Limits) -> Outcome:
         verdict, reason = self._verdict(limits)
-        said = (bytes(self.stdout[: limits.output_bytes]), bytes(self.stderr[: limits.output_bytes]))
-        return Outcome(verdict, *said, self.code, self.cpu_s, self.wall_s, self.memory_mb, reason)
+        streams = (bytes(self.stdout[: limits.output_bytes]), bytes(self.stderr[: limits.output_bytes]))
+        return Outcome(verdict, *streams, self.code, self.cpu_s, self.wall_s, self.memory_mb, reason)
 
     def _verdict(self, limits: Limits) -> tuple[Verdict, str]:
-        if self.stopped == "OLE":
+        if self.stop_reason == "OLE":
             return "OLE", f"more than {limits.output_bytes:,} bytes of output"
         if self.code == -signal.SIGXCPU or max(self.cpu_s, self.together_s) > limits.cpu_s - LOOK_S:
             return "TLE", f"{limits.cpu_s:g} s of processor time are used up"
-        if self.stopped == "TLE":
+        if self.stop_reason == "TLE":
             return "TLE", f"not done after {limits.wall_s:g} s by the clock"
-        if self.stopped == "MLE":
+        if self.stop_reason == "MLE":
             return "MLE", f"more than {limits.memory_mb} MiB of memory in all its processes"
         if self.code == 0:
             return "OK", ""
@@ -85,7 +85,7 @@ class UnsafeSandbox:
     def __init__(self, workers: int = 2) -> None:
         self._places = threading.BoundedSemaphore(workers)
         self._folder = Path(tempfile.mkdtemp(prefix="aha-unsafe-"))
-        self._compiled = Compiled()
+        self._cache = CompileCache()
 
     def run(self, job: Job) -> Outcome:
         """INFRA where this machine fails the program: no compiler, no process, no room."""
@@ -101,17 +101,17 @@ class UnsafeSandbox:
             path = folder / "program.py"
             path.write_bytes(source)
             return _execute(["python", str(path)], job.stdin, job.limits, folder).outcome(job.limits)
-        built = self._compiled.get(job.source, lambda: _compile(source, folder), PATIENCE_S)
-        if not isinstance(built, int):
-            return built or _infra("another thread compiles this program and does not come to an end")
+        program = self._cache.get(job.source, lambda: _compile(source, folder), PATIENCE_S)
+        if not isinstance(program, int):
+            return program or _infra("another thread compiles this program and does not come to an end")
         try:
-            return _execute(["run", _start(built, folder)], job.stdin, job.limits, folder, (built,)).outcome(job.limits)
+            return _execute(["run", _start(program, folder)], job.stdin, job.limits, folder, (program,)).outcome(job.limits)
         finally:
-            os.close(built)
+            os.close(program)
 
     def close(self) -> None:
         """Removes the folder; programs have ended with their `run`."""
-        self._compiled.close()
+        self._cache.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -120,20 +120,22 @@ def _compile(source: bytes, folder: Path) -> int | Outcome:
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         return _infra("no C++ compiler: install g++")
-    text, made = folder / "main.cpp", folder / "main"
+    text, program = folder / "main.cpp", folder / "main"
     text.write_bytes(source)
-    ended = _execute(["run", "/bin/sh", "sh", "-c", BUILD.format(shlex.quote(compiler))], b"", COMPILING, folder)
-    if ended.code == 0 and ended.stopped is None and made.is_file():
-        return memory_file(made.read_bytes()) if hasattr(os, "memfd_create") else os.open(made, os.O_RDONLY)
-    refused = ended.outcome(COMPILING)
-    return replace(refused, verdict="CE", reason="it does not compile" if ended.stopped is None else f"the compiler: {refused.reason}")
+    execution = _execute(["run", "/bin/sh", "sh", "-c", BUILD.format(shlex.quote(compiler))], b"", COMPILE_LIMITS, folder)
+    if execution.code == 0 and execution.stop_reason is None and program.is_file():
+        return memory_file(program.read_bytes()) if hasattr(os, "memfd_create") else os.open(program, os.O_RDONLY)
+    failure = execution.outcome(COMPILE_LIMITS)
+    return replace(
+        failure, verdict="CE", reason="it does not compile" if execution.stop_reason is None else f"the compiler: {failure.reason}"
+    )
 
 
 def _start(program: int, folder: Path) -> str:
     """A path that the program can be started by."""
-    held = f"/proc/self/fd/{program}"
-    if os.path.exists(held):
-        return held
+    path = f"/proc/self/fd/{program}"
+    if os.path.exists(path):
+        return path
     copy = folder / "main"
     copy.write_bytes(os.pread(program, os.fstat(program).st_size, 0))
     copy.chmod(0o700)
@@ -144,7 +146,7 @@ def _infra(reason: str) -> Outcome:
     return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
-def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, kept: Sequence[int] = ()) -> _Ended:
+def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, keep: Sequence[int] = ()) -> _Ended:
     """Starts, feeds and drains a process, and ends all of its session before it returns. `kept`: what the launcher needs open, and
     closes before the program is there."""
     numbers = [str(math.ceil(limits.cpu_s)), str(limits.memory_mb)]
@@ -159,40 +161,40 @@ def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, k
         "OMP_NUM_THREADS": "1",
         COOKIE: cookie,
     }
-    began, ended = time.monotonic(), _Ended()
+    began, execution = time.monotonic(), _Ended()
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment, start_new_session=True, pass_fds=kept
+        arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment, start_new_session=True, pass_fds=keep
     ) as process:
         try:
-            _drain(process, stdin, limits, began, ended)
+            _drain(process, stdin, limits, began, execution)
         finally:
-            _reap(process, cookie, ended)
-    ended.wall_s = time.monotonic() - began
-    return ended
+            _reap(process, cookie, execution)
+    execution.wall_s = time.monotonic() - began
+    return execution
 
 
-def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began: float, ended: _Ended) -> None:
+def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began: float, execution: _Ended) -> None:
     """Feeds stdin and keeps what is written, until the process ends or has to be ended: it may fork, so that all below it is watched."""
     tree = Tree(process.pid, itself=True)
     due = began + 2 * LOOK_S
     with selectors.DefaultSelector() as selector:
-        for pipe, work in ((process.stdout, ended.stdout), (process.stderr, ended.stderr), (process.stdin, memoryview(stdin))):
+        for pipe, work in ((process.stdout, execution.stdout), (process.stderr, execution.stderr), (process.stdin, memoryview(stdin))):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
                 selector.register(pipe, selectors.EVENT_WRITE if pipe is process.stdin else selectors.EVENT_READ, work)
-        while ended.stopped is None:
-            gone = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
-            moved = _pump(selector, 0.0 if gone else LOOK_S)
-            if max(len(ended.stdout), len(ended.stderr)) > limits.output_bytes:
-                ended.stopped = "OLE"
-            elif gone and not moved:
+        while execution.stop_reason is None:
+            has_ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+            has_moved = _pump(selector, 0.0 if has_ended else LOOK_S)
+            if max(len(execution.stdout), len(execution.stderr)) > limits.output_bytes:
+                execution.stop_reason = "OLE"
+            elif has_ended and not has_moved:
                 return
-            elif not gone and time.monotonic() - began > limits.wall_s:
-                ended.stopped = "TLE"
+            elif not has_ended and time.monotonic() - began > limits.wall_s:
+                execution.stop_reason = "TLE"
             elif time.monotonic() > due:
                 due = time.monotonic() + LOOK_S
-                ended.look(tree, limits)
+                execution.look(tree, limits)
 
 
 def _pump(selector: selectors.BaseSelector, patience_s: float) -> bool:
@@ -210,13 +212,13 @@ def _pump(selector: selectors.BaseSelector, patience_s: float) -> bool:
     return bool(ready)
 
 
-def _take(selector: selectors.BaseSelector, pipe: IO[bytes], kept: bytearray) -> None:
+def _take(selector: selectors.BaseSelector, pipe: IO[bytes], buffer: bytearray) -> None:
     try:
-        some = os.read(pipe.fileno(), 1 << 16)
+        data = os.read(pipe.fileno(), 1 << 16)
     except BlockingIOError:
         return
-    kept += some
-    if not some:
+    buffer += data
+    if not data:
         selector.unregister(pipe)
 
 
@@ -234,13 +236,13 @@ def _give(selector: selectors.BaseSelector, pipe: IO[bytes], rest: memoryview) -
         pipe.close()
 
 
-def _reap(process: subprocess.Popen[bytes], cookie: str, ended: _Ended) -> None:
+def _reap(process: subprocess.Popen[bytes], cookie: str, execution: _Ended) -> None:
     """Kills the session, takes the exit code and the usage, and looks for whoever left the session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = ended.code = os.waitstatus_to_exitcode(status)
-    ended.cpu_s, ended.memory_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
+    process.returncode = execution.code = os.waitstatus_to_exitcode(status)
+    execution.cpu_s, execution.memory_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if f"{COOKIE}={cookie}".encode() in (folder / "environ").read_bytes().split(b"\0"):

@@ -22,8 +22,8 @@ class Facts:
     cpu_s: float
     wall_s: float
     memory_mb: float
-    stopped: Literal["", "asked", "cpu", "wall", "memory"]
-    entered: bool
+    stop_reason: Literal["", "asked", "cpu", "wall", "memory"]
+    has_entered: bool
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Streams:
 
     stdout: bytes
     stderr: bytes
-    flooded: bool
+    is_flooded: bool
 
 
 def infrastructure(reason: str) -> Outcome:
@@ -40,28 +40,28 @@ def infrastructure(reason: str) -> Outcome:
     return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
-def judged(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
+def outcome_of_run(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
     """The outcome of a program's run. CPU time decides TLE; the clock only where a program does nothing."""
-    if not facts.entered:
+    if not facts.has_entered:
         return infrastructure(f"the program was never started (status {facts.status})")
-    if streams.flooded:
+    if streams.is_flooded:
         return _outcome("OLE", facts, streams, f"more than {limits.output_bytes} bytes of output")
-    if facts.cpu_s > limits.cpu_s or facts.stopped == "cpu":
+    if facts.cpu_s > limits.cpu_s or facts.stop_reason == "cpu":
         return _outcome("TLE", facts, streams, f"{facts.cpu_s:.2f} s of CPU time, the limit is {limits.cpu_s:g} s")
-    if facts.stopped:
+    if facts.stop_reason:
         return _outcome("TLE", facts, streams, f"still there after {facts.wall_s:.2f} s by the clock")
     if facts.status == 0:
         return _outcome("OK", facts, streams, "")
     if facts.memory_mb > NEARLY * limits.memory_mb or any(word in streams.stderr[-2_000:] for word in MEMORY_WORDS):
         return _outcome("MLE", facts, streams, f"out of memory at {facts.memory_mb:.0f} MiB, the limit is {limits.memory_mb} MiB")
-    return _outcome("RE", facts, streams, f"{_ending(facts.status)}{_last_line(streams.stderr)}")
+    return _outcome("RE", facts, streams, f"{_describe_status(facts.status)}{_last_line(streams.stderr)}")
 
 
-def not_compiled(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
+def outcome_of_compile(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
     """The outcome where the compiler made no program of the source within its limits."""
-    if not facts.entered:
+    if not facts.has_entered:
         return infrastructure(f"the compiler was never started (status {facts.status})")
-    match facts.stopped:
+    match facts.stop_reason:
         case "cpu":
             why = f"the compiler took more than {limits.cpu_s:g} s of processor time"
         case "memory":
@@ -69,7 +69,7 @@ def not_compiled(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
         case "wall":
             why = f"the compiler was still there after {facts.wall_s:.0f} s by the clock"
         case _:
-            why = f"the compiler ended with {_ending(facts.status)}"
+            why = f"the compiler ended with {_describe_status(facts.status)}"
     return _outcome("CE", facts, streams, why)
 
 
@@ -78,14 +78,14 @@ def _outcome(verdict: Literal["OK", "TLE", "MLE", "OLE", "RE", "CE"], facts: Fac
     return Outcome(verdict, streams.stdout, streams.stderr, code, facts.cpu_s, facts.wall_s, facts.memory_mb, reason)
 
 
-def _ending(status: int) -> str:
+def _describe_status(status: int) -> str:
     if status >= 0:
         return f"exit code {status}"
-    return f"killed by {signal.Signals(-status).name if -status in {each.value for each in signal.Signals} else f'signal {-status}'}"
+    return f"killed by {signal.Signals(-status).name if -status in {member.value for member in signal.Signals} else f'signal {-status}'}"
 
 
 def _last_line(stderr: bytes) -> str:
     """For people: no control bytes, no more than a line."""
     lines = stderr[-2_000:].decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f": {''.join(each if each.isprintable() else '?' for each in last[:LINE])}" if last else ""
+    return f": {''.join(character if character.isprintable() else '?' for character in last[:LINE])}" if last else ""

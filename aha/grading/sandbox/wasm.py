@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
 from aha.grading.sandbox.wasm_component import component, why_not
-from aha.grading.sandbox.wasm_process import Gone, Message, Worker
+from aha.grading.sandbox.wasm_process import Message, Worker, WorkerGone
 
 __all__ = ["WasmSandbox", "why_not"]
 
@@ -63,19 +63,19 @@ class WasmSandbox:
 
     def run(self, job: Job) -> Outcome:
         """How the program ended. `cpu_s` is fuel, as the seconds that native CPython would have needed, give or take a third."""
-        started = time.monotonic()
+        start = time.monotonic()
         if job.language != "python":
-            return _infra(f"the wasm tier runs Python only, and this is {job.language}", started)
+            return _infra(f"the wasm tier runs Python only, and this is {job.language}", start)
         try:
             source = job.source.encode("utf-8")
         except UnicodeEncodeError:
-            return Outcome("RE", b"", b"", None, 0.0, time.monotonic() - started, 0.0, "the source holds what is no character")
+            return Outcome("RE", b"", b"", None, 0.0, time.monotonic() - start, 0.0, "the source holds what is no character")
         if self._owner != os.getpid():  # a fork shares its parent's pipes
             self._renew()
         if not self._free.acquire(timeout=FREE_S):
-            return _infra(f"no worker became free in {FREE_S:.0f} s", started)
+            return _infra(f"no worker became free in {FREE_S:.0f} s", start)
         try:
-            return self._run(job, source, started)
+            return self._run(job, source, start)
         finally:
             self._free.release()
 
@@ -92,9 +92,9 @@ class WasmSandbox:
         self._free = threading.BoundedSemaphore(self._workers)
         self._idle = []
 
-    def _run(self, job: Job, source: bytes, started: float) -> Outcome:
+    def _run(self, job: Job, source: bytes, start: float) -> Outcome:
         budget = Budget.of(job.limits)
-        asked = {
+        request = {
             "fuel": budget.fuel,
             "wall_ns": round(job.limits.wall_s * 1e9),
             "memory_bytes": max(LEAST_MB, job.limits.memory_mb - STACK_MB) << 20,
@@ -105,27 +105,27 @@ class WasmSandbox:
             with self._lock:
                 worker = self._idle.pop() if self._idle else Worker(self._component, self._python)
             try:
-                answer = worker.ask(asked, [source, job.stdin], budget.expected_s)
-            except Gone as gone:
-                if gone.spent_s is not None:
-                    return Outcome("TLE", b"", b"", None, gone.spent_s, time.monotonic() - started, 0.0, str(gone))
-                words = str(gone)
+                answer = worker.ask(request, [source, job.stdin], budget.expected_s)
+            except WorkerGone as error:
+                if error.spent_s is not None:
+                    return Outcome("TLE", b"", b"", None, error.spent_s, time.monotonic() - start, 0.0, str(error))
+                words = str(error)
                 continue
             with self._lock:
                 self._idle.append(worker)
-            return outcome(answer, job.limits, budget, time.monotonic() - started)
-        return _infra(f"the wasm tier failed: {words}", started)
+            return outcome(answer, job.limits, budget, time.monotonic() - start)
+        return _infra(f"the wasm tier failed: {words}", start)
 
 
 def outcome(answer: Message, limits: Limits, budget: Budget, wall_s: float) -> Outcome:
     """A worker's answer, read."""
     head, (stdout, stderr) = answer
-    verdict, reason = judged(head, limits, budget, stderr)
+    verdict, reason = verdict_of(head, limits, budget, stderr)
     code = head["code"] if head["code"] is not None and head["code"] < 256 else None
     return Outcome(verdict, stdout, stderr, code, head["fuel"] / FUEL_PER_CPU_S, wall_s, head["memory"] / (1 << 20), reason)
 
 
-def judged(head: dict[str, object], limits: Limits, budget: Budget, stderr: bytes) -> tuple[Verdict, str]:
+def verdict_of(head: dict[str, object], limits: Limits, budget: Budget, stderr: bytes) -> tuple[Verdict, str]:
     """The verdict and why."""
     code, over, reason = head["code"], str(head["over"]), str(head["reason"])
     if over:
@@ -142,5 +142,5 @@ def judged(head: dict[str, object], limits: Limits, budget: Budget, stderr: byte
     return "RE", last or f"exit code {code}"
 
 
-def _infra(reason: str, started: float) -> Outcome:
-    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - started, 0.0, reason)
+def _infra(reason: str, start: float) -> Outcome:
+    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - start, 0.0, reason)

@@ -31,23 +31,27 @@ def why_not(needs: Mapping[str, str] = NEEDS) -> str | None:
     if sys.platform == "win32":
         return "runs on Linux and macOS only"
     try:
-        there = _there(kept())
+        is_built = _is_component(component_path())
     except OSError as error:
-        return f"{kept().parent} cannot be read ({error.strerror}): {ELSEWHERE}"
+        return f"{component_path().parent} cannot be read ({error.strerror}): {ELSEWHERE}"
     for name, version in needs.items():
-        unused = name == "componentize-py" and there
-        if not unused and (wrong := _wrong(name, version)) is not None:
+        is_unneeded = name == "componentize-py" and is_built
+        if not is_unneeded and (wrong := _wrong(name, version)) is not None:
             return f"{wrong}: {INSTALL}"
-    if there:
-        return None if kept().is_file() and os.access(kept(), os.R_OK) else f"{kept()} cannot be read: remove it, or {ELSEWHERE}"
-    return None if _writable(kept().parent) else f"{kept().parent} cannot be written: {ELSEWHERE}"
+    if is_built:
+        return (
+            None
+            if component_path().is_file() and os.access(component_path(), os.R_OK)
+            else f"{component_path()} cannot be read: remove it, or {ELSEWHERE}"
+        )
+    return None if _writable(component_path().parent) else f"{component_path().parent} cannot be written: {ELSEWHERE}"
 
 
 def component() -> Path:
     """Where the compiled component is, after building it if nobody has."""
     if (reason := why_not()) is not None:
         raise BadInput(f"sandbox wasm: {reason}")
-    path = kept()
+    path = component_path()
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,7 +63,7 @@ def component() -> Path:
     return path
 
 
-def kept() -> Path:
+def component_path() -> Path:
     """The file for this machine and these versions: another processor, another library or another guest has another name."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(home) / "aha" / "sandbox" / f"cpython-{_key()}.cwasm"
@@ -93,7 +97,7 @@ def _wrong(name: str, version: str) -> str | None:
     return None if f"{found}.".startswith(f"{version}.") else f"{name} {found} is installed, where {version} is needed"
 
 
-def _there(path: Path) -> bool:
+def _is_component(path: Path) -> bool:
     """Whether there is something; `OSError` where a folder on the way may not be searched, or the name is none."""
     try:
         path.stat()
@@ -103,7 +107,7 @@ def _there(path: Path) -> bool:
 
 
 def _writable(folder: Path) -> bool:
-    present = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    present = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     return present.is_dir() and os.access(present, os.W_OK | os.X_OK)
 
 
@@ -114,7 +118,7 @@ def _build_once(path: Path) -> None:
     """Builds, or waits for whoever is building."""
     deadline = time.monotonic() + BUILD_S
     with open(path.with_suffix(".lock"), "w") as lock:
-        while not _locked(lock.fileno()):
+        while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:
                 raise DiskTrouble(f"{lock.name}: another process has been building the WebAssembly sandbox for {BUILD_S:.0f} s")
             time.sleep(0.2)
@@ -123,7 +127,7 @@ def _build_once(path: Path) -> None:
             _build(path, deadline)
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -141,9 +145,9 @@ def _build(path: Path, deadline: float) -> None:
         words = ["-q", "-d", "world.wit", "-w", "program", "componentize", "-p", "guest", "guest", "-o", "portable.wasm"]
         _do([sys.executable, "-c", COMPONENTIZE, *words], folder, deadline)
         _do([sys.executable, "-P", str(WORKER), "portable.wasm", "made.cwasm"], folder, deadline)
-        made = folder / "made.cwasm"
-        made.chmod(0o644)
-        made.rename(path)
+        module = folder / "made.cwasm"
+        module.chmod(0o644)
+        module.rename(path)
 
 
 def _do(command: list[str], folder: Path, deadline: float) -> None:
@@ -159,8 +163,8 @@ def _do(command: list[str], folder: Path, deadline: float) -> None:
             timeout=max(1.0, deadline - time.monotonic()),
         )
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise BadInput(f"sandbox wasm: building the component failed: {said[0]}") from error
+        complaint = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise BadInput(f"sandbox wasm: building the component failed: {complaint[0]}") from error
     except subprocess.TimeoutExpired as error:
         raise BadInput(f"sandbox wasm: building the component took longer than {BUILD_S:.0f} s: the machine is too busy") from error
 

@@ -23,7 +23,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 Message = tuple[dict[str, Any], list[bytes]]
 
 
-class Gone(Exception):
+class WorkerGone(Exception):
     """The process ended, or was ended, before it answered. `spent_s`: of CPU time on the program, where it was this that was too much."""
 
     def __init__(self, words: str, spent_s: float | None = None) -> None:
@@ -67,8 +67,8 @@ class Worker:
                 pipe.close()
 
     def _exchange(self, message: bytes, patience_s: float, cpu_s: float | None) -> Message:
-        started, spent = time.monotonic(), self._cpu_s()
-        answer, unsent = Reading(), memoryview(message)
+        start, cpu_before = time.monotonic(), self._cpu_s()
+        answer, unsent = WorkerPipe(), memoryview(message)
         with selectors.DefaultSelector() as ready:
             ready.register(self._from, selectors.EVENT_READ)
             if unsent:
@@ -81,19 +81,19 @@ class Worker:
                         unsent = unsent[self._write(unsent) :]
                         if not unsent:
                             ready.unregister(self._to)
-                if cpu_s is not None and self._cpu_s() - spent > cpu_s:
+                if cpu_s is not None and self._cpu_s() - cpu_before > cpu_s:
                     self.close()
-                    raise Gone("its calls out of the program took too long", self._cpu_s() - spent)
-                if time.monotonic() - started > patience_s:
+                    raise WorkerGone("its calls out of the program took too long", self._cpu_s() - cpu_before)
+                if time.monotonic() - start > patience_s:
                     self.close()
-                    raise Gone(f"no answer in {patience_s:.0f} s")
+                    raise WorkerGone(f"no answer in {patience_s:.0f} s")
         return answer.message()
 
     def _read(self) -> bytes:
         data = os.read(self._from, 1 << 20)
         if not data:
             self.close()
-            raise Gone(f"the worker process ended with code {self._process.returncode}")
+            raise WorkerGone(f"the worker process ended with code {self._process.returncode}")
         return data
 
     def _write(self, data: memoryview) -> int:
@@ -101,7 +101,7 @@ class Worker:
             return os.write(self._to, data[: 1 << 16])
         except BrokenPipeError as error:
             self.close()
-            raise Gone("the worker process has ended") from error
+            raise WorkerGone("the worker process has ended") from error
 
     def _cpu_s(self) -> float:
         """Seconds of CPU that the process has had; 0 where the system does not say."""
@@ -112,7 +112,7 @@ class Worker:
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
-class Reading:
+class WorkerPipe:
     """A message that arrives in pieces."""
 
     def __init__(self) -> None:

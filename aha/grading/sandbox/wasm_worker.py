@@ -52,11 +52,11 @@ class Meter:
 
     def write(self, stream: str) -> Callable[[bytes], int | None]:
         """What takes the bytes of a stream, up to the cap."""
-        kept = self.streams[stream]
+        buffer = self.streams[stream]
 
         def take(data: bytes) -> int | None:
-            room = self.output_bytes - len(kept)
-            kept.extend(data[:room])
+            room = self.output_bytes - len(buffer)
+            buffer.extend(data[:room])
             if len(data) <= room:
                 return None
             self.over = f"wrote more than {self.output_bytes} bytes to {stream}"
@@ -66,10 +66,10 @@ class Meter:
 
     def now_ns(self, context: Any) -> int:
         """Nanoseconds since the program began, as it sees them; asking costs a little of its time."""
-        left = c_uint64(0)
-        _bindings.wasmtime_context_get_fuel(context, byref(left))
-        _bindings.wasmtime_context_set_fuel(context, max(0, left.value - HOST_CALL))
-        return (self.fuel - left.value) * 1_000_000_000 // FUEL_PER_CPU_S + self.slept_ns
+        fuel = c_uint64(0)
+        _bindings.wasmtime_context_get_fuel(context, byref(fuel))
+        _bindings.wasmtime_context_set_fuel(context, max(0, fuel.value - HOST_CALL))
+        return (self.fuel - fuel.value) * 1_000_000_000 // FUEL_PER_CPU_S + self.slept_ns
 
     def pause(self, context: Any, nanoseconds: int) -> None:
         self.slept_ns += nanoseconds
@@ -114,22 +114,22 @@ class Programs:
             with root.add_instance(f"wasi:sockets/{kind}-create-socket{WASI}") as sockets:
                 sockets.add_func(f"create-{kind}-socket", lambda store, family: "access-denied")
 
-    def run(self, asked: dict[str, Any], source: str, stdin: bytes) -> tuple[dict[str, Any], bytes, bytes]:
+    def run(self, request: dict[str, Any], source: str, stdin: bytes) -> tuple[dict[str, Any], bytes, bytes]:
         """How it ended, and what it wrote."""
-        self.meter = meter = Meter(asked["fuel"], asked["wall_ns"], asked["output_bytes"])
+        self.meter = meter = Meter(request["fuel"], request["wall_ns"], request["output_bytes"])
         before = resident()
         store = Store(self.engine)
         try:
             store.set_fuel(meter.fuel)
-            store.set_limits(memory_size=asked["memory_bytes"], memories=8, instances=64, tables=16)
+            store.set_limits(memory_size=request["memory_bytes"], memories=8, instances=64, tables=16)
             store.set_wasi(surroundings(meter, stdin))
             code, reason = self._call(store, source)
-            used = meter.fuel - store.get_fuel()
+            fuel_used = meter.fuel - store.get_fuel()
             memory = max(0, resident() - before)
         finally:
             store.close()
         return (
-            {"code": code, "reason": reason, "over": meter.over, "fuel": used, "slept_ns": meter.slept_ns, "memory": memory},
+            {"code": code, "reason": reason, "over": meter.over, "fuel": fuel_used, "slept_ns": meter.slept_ns, "memory": memory},
             bytes(meter.streams["stdout"]),
             bytes(meter.streams["stderr"]),
         )
@@ -150,9 +150,9 @@ class Programs:
 def surroundings(meter: Meter, stdin: bytes) -> WasiConfig:
     """Its input and its two outputs; no argument, no variable, no folder."""
     wasi = WasiConfig()
-    held = _bindings.wasm_byte_vec_t()
-    _bindings.wasm_byte_vec_new(byref(held), len(stdin), (c_uint8 * len(stdin)).from_buffer_copy(stdin))
-    _bindings.wasi_config_set_stdin_bytes(wasi.ptr(), byref(held))
+    vector = _bindings.wasm_byte_vec_t()
+    _bindings.wasm_byte_vec_new(byref(vector), len(stdin), (c_uint8 * len(stdin)).from_buffer_copy(stdin))
+    _bindings.wasi_config_set_stdin_bytes(wasi.ptr(), byref(vector))
     wasi.stdout_custom = meter.write("stdout")
     wasi.stderr_custom = meter.write("stderr")
     return wasi
@@ -205,15 +205,15 @@ def serve(component: Path) -> None:
     answers.write(frame({"ready": True}))
     answers.flush()
     while (message := unframe(sys.stdin.buffer)) is not None:
-        asked, (source, stdin) = message
-        answers.write(frame(*programs.run(asked, source.decode("utf-8"), stdin)))
+        request, (source, stdin) = message
+        answers.write(frame(*programs.run(request, source.decode("utf-8"), stdin)))
         answers.flush()
     os._exit(0)  # the engine's own threads do not end well with the interpreter
 
 
-def compile_to(portable: Path, compiled: Path) -> None:
+def compile_to(portable: Path, native: Path) -> None:
     """Machine code for this processor."""
-    compiled.write_bytes(Component.from_file(engine(), portable).serialize())
+    native.write_bytes(Component.from_file(engine(), portable).serialize())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Outcome, Verdict
 
 COMPILE_S = 30.0
-OURS = "aha"  # our own fields: bytes that are no text, and the verdict; other servers pass over them
+AHA_FIELDS = "aha"  # our own fields: bytes that are no text, and the verdict; other servers pass over them
 
 
 class Form(Protocol):
@@ -42,20 +42,20 @@ class Fusion:
             "compile_timeout": COMPILE_S,
             "run_timeout": limits.wall_s,
             "memory_limit_MB": limits.memory_mb,
-            OURS: {"stdin": b64encode(job.stdin).decode(), "cpu_s": limits.cpu_s, "output_bytes": limits.output_bytes},
+            AHA_FIELDS: {"stdin": b64encode(job.stdin).decode(), "cpu_s": limits.cpu_s, "output_bytes": limits.output_bytes},
         }
 
     def read(self, answer: dict[str, Any], job: Job, wall_s: float) -> Outcome:
-        if OURS in answer:
-            return told(record(answer, OURS))
+        if AHA_FIELDS in answer:
+            return outcome_from_fields(record(answer, AHA_FIELDS))
         if answer.get("status") not in ("Success", "Failed"):
             raise Fault(f"the server says {str(answer.get('status'))[:40]!r}: {str(answer.get('message'))[:160]}")
         only_text(job)
-        compiled = answer.get("compile_result") and record(answer, "compile_result")
-        if compiled and (compiled.get("status") != "Finished" or whole(compiled, "return_code") != 0):
-            if compiled.get("status") == "Error":
+        compile_result = answer.get("compile_result") and record(answer, "compile_result")
+        if compile_result and (compile_result.get("status") != "Finished" or whole(compile_result, "return_code") != 0):
+            if compile_result.get("status") == "Error":
                 raise Fault("the server's compiler failed")
-            return outcome("CE", compiled, job.limits, wall_s)
+            return outcome("CE", compile_result, job.limits, wall_s)
         run = record(answer, "run_result")
         verdict: Verdict
         match run.get("status"), whole(run, "return_code"):
@@ -89,9 +89,9 @@ class Piston:
 
     def read(self, answer: dict[str, Any], job: Job, wall_s: float) -> Outcome:
         only_text(job)
-        compiled = answer.get("compile") and record(answer, "compile")
-        if compiled and (whole(compiled, "code") != 0):
-            return outcome("CE", compiled, job.limits, wall_s)
+        compile_result = answer.get("compile") and record(answer, "compile")
+        if compile_result and (whole(compile_result, "code") != 0):
+            return outcome("CE", compile_result, job.limits, wall_s)
         run = record(answer, "run")
         wall_s = seconds(run, "wall_time", 1000 * wall_s) / 1000
         verdict: Verdict
@@ -117,64 +117,71 @@ class Piston:
 # --- a server's side --------------------------------------------------------------------------------------------------
 
 
-def asked(question: dict[str, Any]) -> Job:
+def job_from_request(question: dict[str, Any]) -> Job:
     """The job of a question in SandboxFusion's form; `Fault` says what is wrong with it."""
-    ours = question.get(OURS)
-    ours = ours if isinstance(ours, dict) else {}
+    extra = question.get(AHA_FIELDS)
+    extra = extra if isinstance(extra, dict) else {}
     language = question.get("language")
     if not isinstance(question.get("code"), str) or language not in ("python", "cpp"):
         raise Fault("code and a language, python or cpp, are needed")
     wall_s = seconds(question, "run_timeout", 10.0)
     memory_mb = seconds(question, "memory_limit_MB", -1)
     limits = Limits(
-        cpu_s=seconds(ours, "cpu_s", wall_s),
+        cpu_s=seconds(extra, "cpu_s", wall_s),
         wall_s=wall_s,
         memory_mb=int(memory_mb) if memory_mb > 0 else Limits().memory_mb,
-        output_bytes=int(seconds(ours, "output_bytes", Limits().output_bytes)),
+        output_bytes=int(seconds(extra, "output_bytes", Limits().output_bytes)),
     )
     if min(limits.cpu_s, limits.wall_s, limits.output_bytes) <= 0:
         raise Fault("a limit is not more than 0")
-    stdin = coded(ours, "stdin") if "stdin" in ours else text(question, "stdin").encode("utf-8", "replace")
+    stdin = decode_bytes(extra, "stdin") if "stdin" in extra else text(question, "stdin").encode("utf-8", "replace")
     return Job(question["code"], stdin, language, limits)
 
 
-def answered(ended: Outcome) -> dict[str, Any]:
+def answer_from_outcome(outcome: Outcome) -> dict[str, Any]:
     """An outcome in SandboxFusion's form, with ours beside it."""
     ran = {
-        "status": {"TLE": "TimeLimitExceeded", "INFRA": "Error"}.get(ended.verdict, "Finished"),
-        "execution_time": ended.wall_s,
-        "return_code": ended.exit_code if ended.exit_code is not None else (None if ended.verdict in ("TLE", "INFRA") else 1),
-        "stdout": ended.stdout.decode("utf-8", "replace"),
-        "stderr": ended.stderr.decode("utf-8", "replace"),
+        "status": {"TLE": "TimeLimitExceeded", "INFRA": "Error"}.get(outcome.verdict, "Finished"),
+        "execution_time": outcome.wall_s,
+        "return_code": outcome.exit_code if outcome.exit_code is not None else (None if outcome.verdict in ("TLE", "INFRA") else 1),
+        "stdout": outcome.stdout.decode("utf-8", "replace"),
+        "stderr": outcome.stderr.decode("utf-8", "replace"),
     }
     return {
-        "status": {"OK": "Success", "INFRA": "SandboxError"}.get(ended.verdict, "Failed"),
-        "message": ended.reason,
-        "compile_result": ran if ended.verdict == "CE" else None,
-        "run_result": None if ended.verdict == "CE" else ran,
+        "status": {"OK": "Success", "INFRA": "SandboxError"}.get(outcome.verdict, "Failed"),
+        "message": outcome.reason,
+        "compile_result": ran if outcome.verdict == "CE" else None,
+        "run_result": None if outcome.verdict == "CE" else ran,
         "files": {},
-        OURS: {
-            "verdict": ended.verdict,
-            "stdout": b64encode(ended.stdout).decode(),
-            "stderr": b64encode(ended.stderr).decode(),
-            "exit_code": ended.exit_code,
-            "cpu_s": ended.cpu_s,
-            "wall_s": ended.wall_s,
-            "memory_mb": ended.memory_mb,
-            "reason": ended.reason,
+        AHA_FIELDS: {
+            "verdict": outcome.verdict,
+            "stdout": b64encode(outcome.stdout).decode(),
+            "stderr": b64encode(outcome.stderr).decode(),
+            "exit_code": outcome.exit_code,
+            "cpu_s": outcome.cpu_s,
+            "wall_s": outcome.wall_s,
+            "memory_mb": outcome.memory_mb,
+            "reason": outcome.reason,
         },
     }
 
 
-def told(ours: dict[str, Any]) -> Outcome:
+def outcome_from_fields(fields: dict[str, Any]) -> Outcome:
     """What a server of ours says. That it could not run the program is a fault, and another may."""
-    verdict: Verdict | None = next((each for each in get_args(Verdict) if each == ours.get("verdict")), None)
+    verdict: Verdict | None = next((argument for argument in get_args(Verdict) if argument == fields.get("verdict")), None)
     if verdict is None:
-        raise Fault(f"the server says the verdict {str(ours.get('verdict'))[:20]!r}")
+        raise Fault(f"the server says the verdict {str(fields.get('verdict'))[:20]!r}")
     if verdict == "INFRA":
-        raise Fault(text(ours, "reason")[:300])
-    numbers = (seconds(ours, "cpu_s", 0.0), seconds(ours, "wall_s", 0.0), seconds(ours, "memory_mb", 0.0))
-    return Outcome(verdict, coded(ours, "stdout"), coded(ours, "stderr"), whole(ours, "exit_code"), *numbers, text(ours, "reason"))
+        raise Fault(text(fields, "reason")[:300])
+    numbers = (seconds(fields, "cpu_s", 0.0), seconds(fields, "wall_s", 0.0), seconds(fields, "memory_mb", 0.0))
+    return Outcome(
+        verdict,
+        decode_bytes(fields, "stdout"),
+        decode_bytes(fields, "stderr"),
+        whole(fields, "exit_code"),
+        *numbers,
+        text(fields, "reason"),
+    )
 
 
 # --- fields, each of its type or a fault ------------------------------------------------------------------------------
@@ -233,7 +240,7 @@ def seconds(values: dict[str, Any], name: str, otherwise: float) -> float:
     return float(value)
 
 
-def coded(values: dict[str, Any], name: str) -> bytes:
+def decode_bytes(values: dict[str, Any], name: str) -> bytes:
     """Bytes that came as base64."""
     try:
         return b64decode(text(values, name), validate=True)

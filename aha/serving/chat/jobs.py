@@ -74,7 +74,7 @@ class EngineThread:
 
     def __init__(self, engine: Batches, tell: Callable[[Letters], None], limits: SchedulerLimits | None = None, most: int = 256) -> None:
         self.engine, self.most = engine, most
-        self.limits = limits or SchedulerLimits(rows=256, reading=READING)
+        self.limits = limits or SchedulerLimits(rows=256, prefix_job=READING)
         self.served = self.failures = 0
         self._steps = 0  # of batches that have failed
         self._tell = tell
@@ -114,12 +114,12 @@ class EngineThread:
     @property
     def waiting(self) -> int:
         """Replies that have no place in the batch yet."""
-        return sum(len(job.seeds) for job in tuple(self._coming)) + self._scheduler.waiting
+        return sum(len(job.seeds) for job in tuple(self._coming)) + self._scheduler.queue_length
 
     @property
     def running(self) -> int:
         """Replies that are in the batch."""
-        return self._scheduler.running
+        return self._scheduler.row_count
 
     @property
     def alive(self) -> bool:
@@ -198,7 +198,7 @@ class EngineThread:
     def _failed(self, error: Exception) -> Letters:
         """Jobs that were in the batch fail; those that wait begin anew with another batch."""
         self.failures += 1
-        begun = self._scheduler.begun
+        begun = self._scheduler.keys_in_batch
         jobs = list(dict.fromkeys(self._jobs.values()))
         failed = [job for job in jobs if begun & job.rows.keys()]
         self._jobs.clear()

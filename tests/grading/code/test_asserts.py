@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aha.grading.code import grade_code, try_answer
-from aha.grading.code.plan import planned
+from aha.grading.code.plan import plan_of
 from aha.grading.sandbox import Sandbox
 from aha.types import Abstained, Asserts, Right, Wrong
 
@@ -67,7 +67,7 @@ RAISES = "try:\n    add('a', 1)\n    assert False\nexcept TypeError:\n    assert
 @pytest.mark.parametrize("tests", [LOOPS, HELPED, CHAINED, RANDOM, RAISES])
 def test_tests_of_any_kind_are_replayed_without_the_answer(tests: str, sandbox: Sandbox) -> None:
     reference = Asserts("add", tests)
-    assert planned(reference) is None
+    assert plan_of(reference) is None
     assert grade_code(reference, "def add(a, b): return a + b", sandbox) == Right()
     for wrong in (
         "def add(a, b): return 0",
@@ -81,7 +81,7 @@ def test_tests_of_any_kind_are_replayed_without_the_answer(tests: str, sandbox: 
 
 def test_a_replayed_test_counts_every_check(sandbox: Sandbox) -> None:
     trials = try_answer(Asserts("add", LOOPS), "def add(a, b): return a + b if a < 2 else 0", sandbox, every=True)
-    assert (trials.passed, trials.tests) == (2, 5)
+    assert (trials.passed_count, trials.tests) == (2, 5)
 
 
 def test_tests_that_cannot_be_replayed_abstain(sandbox: Sandbox) -> None:

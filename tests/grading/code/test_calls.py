@@ -86,7 +86,7 @@ def test_each_failure_has_its_reason(sandbox: Sandbox) -> None:
 
 def test_a_call_that_ends_its_process_takes_no_other_with_it(sandbox: Sandbox) -> None:
     trials = try_answer(ADD, "import os\ndef add(a, b): return os._exit(0) if a == 10 else a + b", sandbox, every=True)
-    assert [trial.verdict for trial in trials.done] == ["OK", "RE", "OK"] and trials.fraction == 2 / 3
+    assert [trial.verdict for trial in trials.trials] == ["OK", "RE", "OK"] and trials.fraction == 2 / 3
 
 
 def test_every_call_has_a_whole_tests_time(sandbox: Sandbox) -> None:
@@ -101,7 +101,7 @@ def test_every_call_has_a_whole_tests_time(sandbox: Sandbox) -> None:
 def test_an_endless_call_is_late_and_the_calls_before_it_stand(sandbox: Sandbox) -> None:
     code = "def add(a, b):\n    while a == 10: pass\n    return a + b"
     trials = try_answer(replace(ADD, seconds=1.0), code, sandbox, every=True)
-    assert [trial.verdict for trial in trials.done] == ["OK", "TLE", "OK"]
+    assert [trial.verdict for trial in trials.trials] == ["OK", "TLE", "OK"]
 
 
 def test_expected_values_never_enter_the_sandbox(sandbox: Sandbox) -> None:

@@ -44,6 +44,6 @@ def tried(attack: Attack, sandbox: Sandbox, place: Path) -> list[Trials]:
 def test_no_hostile_program_earns_a_reward(attack: Attack, tier: Sandbox, tmp_path: Path) -> None:
     for trials in tried(attack, tier, tmp_path):
         allowed = (*attack.allowed, "RE") if tier.tier == "wasm" else attack.allowed
-        assert trials.done[-1].verdict in allowed, (trials, attack)
+        assert trials.trials[-1].verdict in allowed, (trials, attack)
         assert not isinstance(trials.grade, Right) or attack.name in PASSES
-        assert all(trial.reason.isascii() and trial.reason.isprintable() for trial in trials.done)
+        assert all(trial.reason.isascii() and trial.reason.isprintable() for trial in trials.trials)

@@ -29,8 +29,8 @@ def test_mutants_depend_on_the_seed_and_on_nothing_else() -> None:
 def test_a_strong_test_set_kills_more_than_a_weak_one(sandbox: Sandbox) -> None:
     wrong = ["def largest(xs): return xs[-1]", "def largest(xs): return max(0, *xs)", "def largest(xs): return sum(xs)"]
     weak, strong = (mutation_score(each, [LARGEST], wrong, sandbox) for each in (WEAK, STRONG))
-    assert (weak.submissions.killed, weak.submissions.survivors) == (1, ("submission 1", "submission 2"))
-    assert strong.submissions.share == 1.0 and strong.submissions.tried == 3 and strong.refused == ()
+    assert (weak.submissions.killed_count, weak.submissions.survivors) == (1, ("submission 1", "submission 2"))
+    assert strong.submissions.share == 1.0 and strong.submissions.total == 3 and strong.refusals == ()
     assert weak.mutants.share is not None and strong.mutants.share is not None and weak.mutants.share < strong.mutants.share
     harmless = (
         "'x > best' became 'x >= best'",
@@ -41,5 +41,5 @@ def test_a_strong_test_set_kills_more_than_a_weak_one(sandbox: Sandbox) -> None:
 
 def test_a_test_set_that_refuses_a_right_program_says_so_and_makes_no_mutants(sandbox: Sandbox) -> None:
     score = mutation_score(Stdio((("1", "2"),)), ["print(1)"], [], sandbox)
-    assert score.refused == ("right submission 1: test 1 of 1: WA, word 1 is '1', not '2'",)
-    assert score.mutants.tried == 0 and score.submissions.share is None
+    assert score.refusals == ("right submission 1: test 1 of 1: WA, word 1 is '1', not '2'",)
+    assert score.mutants.total == 0 and score.submissions.share is None

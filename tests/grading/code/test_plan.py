@@ -2,29 +2,29 @@ from __future__ import annotations
 
 import ast
 
-from aha.grading.code.plan import asserts_in, planned
+from aha.grading.code.plan import asserts_in, plan_of
 from aha.types import Asserts
 
 
 def calls(tests: str, entry: str = "f") -> tuple[str, ...] | None:
-    plan = planned(Asserts(entry, tests))
+    plan = plan_of(Asserts(entry, tests))
     return plan and plan.calls
 
 
 def test_what_calls_the_answer_goes_in_and_what_it_is_compared_with_does_not() -> None:
-    plan = planned(Asserts("f", "assert f([1, 2]) == 'secret', 'message'\nassert not f(3)"))
+    plan = plan_of(Asserts("f", "assert f([1, 2]) == 'secret', 'message'\nassert not f(3)"))
     assert plan is not None and plan.calls == ("f([1, 2])", "f(3)") and plan.support == ""
     assert [ast.unparse(each.test) for each in plan.assertions] == ["<0> == 'secret'", "not <1>"]
 
 
 def test_humanevals_check_is_the_body_that_counts() -> None:
     tests = "METADATA = {'a': 1}\n\ndef check(candidate):\n    # words\n    assert candidate(1) == 2\n    assert True, 'words'\n\ncheck(f)"
-    plan = planned(Asserts("f", tests))
+    plan = plan_of(Asserts("f", tests))
     assert plan is not None and plan.calls == ("candidate(1)",) and len(plan.assertions) == 2
 
 
 def test_lines_that_make_arguments_go_in_and_those_that_make_expected_values_stay_out() -> None:
-    plan = planned(Asserts("f", "import math\nroot = Node(1)\nroot.left = Node(2)\nwant = 7\nassert f(root) == 3"))
+    plan = plan_of(Asserts("f", "import math\nroot = Node(1)\nroot.left = Node(2)\nwant = 7\nassert f(root) == 3"))
     assert plan is not None and plan.support == "import math\nroot = Node(1)\nroot.left = Node(2)"
 
 

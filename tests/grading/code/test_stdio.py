@@ -14,7 +14,7 @@ RIGHT = "print(sum(map(int, input().split())))"
 
 
 def verdicts(reference: Stdio, code: str, sandbox: Sandbox, *, every: bool = True) -> list[str]:
-    return [trial.verdict for trial in try_answer(reference, code, sandbox, every=every).done]
+    return [trial.verdict for trial in try_answer(reference, code, sandbox, every=every).trials]
 
 
 def test_a_right_program_passes_every_test(sandbox: Sandbox) -> None:
@@ -28,7 +28,7 @@ def test_the_first_failing_test_ends_it(sandbox: Sandbox) -> None:
 
 def test_the_share_of_tests_passed_needs_all_of_them(sandbox: Sandbox) -> None:
     trials = try_answer(ADD, "a, b = map(int, input().split())\nprint(a + b if a < 5 else 0)", sandbox, every=True)
-    assert [trial.verdict for trial in trials.done] == ["OK", "WA", "OK"] and trials.fraction == 2 / 3
+    assert [trial.verdict for trial in trials.trials] == ["OK", "WA", "OK"] and trials.fraction == 2 / 3
 
 
 def test_a_program_that_prints_nothing_or_crashes_or_leaves_is_wrong(sandbox: Sandbox) -> None:

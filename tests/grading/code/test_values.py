@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.grading.code.values import MOST_HASHED, Malformed, decoded, encoded, value_of
+from aha.grading.code.values import MOST_KEYS, MalformedValue, decode_value, encode_value, value_of
 
 
 def test_tags_say_what_json_cannot() -> None:
@@ -29,17 +29,17 @@ def test_tags_say_what_json_cannot() -> None:
     ],
 )
 def test_what_no_writer_of_ours_writes_is_malformed(text: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedValue):
         value_of(text)
 
 
 def test_tables_that_a_stranger_could_make_slow_are_refused() -> None:
-    collide = ",".join(str(((1 << 61) - 1) * n) for n in range(1, MOST_HASHED + 2))
-    with pytest.raises(Malformed):
+    collide = ",".join(str(((1 << 61) - 1) * n) for n in range(1, MOST_KEYS + 2))
+    with pytest.raises(MalformedValue):
         value_of(f'{{"set":[{collide}]}}')
     assert len(value_of(f'{{"set":[{",".join(map(str, range(50_000)))}]}}')) == 50_000  # type: ignore[arg-type]
 
 
 def test_arguments_come_back_as_they_went() -> None:
     value = ([1, "a", None, {"k": [True, 2.5]}], {"named": (1, 2)})
-    assert decoded(encoded(value)) == value
+    assert decode_value(encode_value(value)) == value

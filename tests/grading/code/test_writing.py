@@ -16,7 +16,7 @@ LARGE = "seed = int(input())\nprint(*[10 + (i * i) % (101 + seed) for i in range
 
 def test_tests_are_the_inputs_on_which_right_programs_agree_and_wrong_ones_fail(sandbox: Sandbox) -> None:
     made = write_tests(DISTINCT, [SMALL, LARGE], RIGHT, WRONG, sandbox, seeds=4, most=3)
-    assert (made.caught, made.wrong, len(made.reference.tests)) == (3, 3, 3) and made.inputs == 8 and not made.dropped
+    assert (made.kills, made.wrong, len(made.reference.tests)) == (3, 3, 3) and made.inputs == 8 and not made.drops
     assert all(try_code(made.reference, code, sandbox).fraction == 1.0 for code in RIGHT)
     assert not any(try_code(made.reference, code, sandbox).fraction == 1.0 for code in WRONG)
 
@@ -26,14 +26,14 @@ def test_inputs_that_prove_nothing_are_dropped_with_the_reason(sandbox: Sandbox)
     bad = "raise SystemExit(1)"
     differs = [RIGHT[0], "words = input().split()\nprint(len(set(words)) if len(words) < 500 else -1)"]
     made = write_tests(own, [bad, LARGE], differs, [], sandbox, seeds=2)
-    assert made.dropped == {"a generator failed": 2, "a right submission fails": 1, "the right submissions differ": 2}
+    assert made.drops == {"a generator failed": 2, "a right submission fails": 1, "the right submissions differ": 2}
     assert made.reference.tests == (("1 1", "1\n"),)
 
 
 def test_functions_get_tests_too(sandbox: Sandbox) -> None:
     generator = "import json\nseed = int(input())\nprint(json.dumps([list(range(-seed, seed))]))"
     made = write_tests(Calls("f", ()), [generator], ["def f(xs): return sum(xs)"], ["def f(xs): return 0"], sandbox, seeds=4)
-    assert made.caught == 1 and made.reference.tests[0] == ("[[-1, 0]]\n", "-1") and len(made.reference.tests) == 4
+    assert made.kills == 1 and made.reference.tests[0] == ("[[-1, 0]]\n", "-1") and len(made.reference.tests) == 4
 
 
 def test_the_same_programs_write_the_same_tests(sandbox: Sandbox) -> None:

@@ -44,13 +44,13 @@ def test_what_needs_algebra_is_right_or_wrong(pool: Pool) -> None:
 
 def test_a_worker_that_is_killed_costs_nobody_an_answer(pool: Pool) -> None:
     pool.warm()
-    lost = pool.counts.lost
+    lost = pool.counts.lost_workers
     for each in range(5):
         (victim, *_) = workers(pool)
         victim.send_signal((signal.SIGKILL, signal.SIGTERM)[each % 2])
         assert until(lambda gone=victim: not alive(gone))  # type: ignore[misc]
         graded(pool)
-    assert pool.counts.lost > lost
+    assert pool.counts.lost_workers > lost
 
 
 def test_a_worker_that_is_stopped_is_noticed_at_the_deadline_and_its_answer_given_by_another(pool: Pool) -> None:
@@ -154,7 +154,7 @@ def test_a_fork_while_other_threads_grade_does_not_stand_still(pool: Pool) -> No
             for _ in range(5):
                 child = os.fork()
                 if child == 0:
-                    os._exit(0 if pool.counts.graded == 0 else 1)  # takes the lock
+                    os._exit(0 if pool.counts.grades == 0 else 1)  # takes the lock
                 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         finally:
             over.set()

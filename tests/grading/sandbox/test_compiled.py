@@ -6,13 +6,13 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from aha.grading.sandbox.compiled import MOST, Compiled
+from aha.grading.sandbox.compiled import MOST, CompileCache
 from aha.grading.sandbox.job import Outcome
 from aha.grading.sandbox.slot import memory_file
 
 
 def test_threads_that_want_the_same_source_compile_it_once() -> None:
-    compiled, made, together = Compiled(), [], threading.Barrier(4)
+    compiled, made, together = CompileCache(), [], threading.Barrier(4)
 
     def compile() -> int:
         made.append(1)
@@ -33,7 +33,7 @@ def test_threads_that_want_the_same_source_compile_it_once() -> None:
 
 
 def test_a_refusal_is_remembered_and_a_failure_of_ours_is_not() -> None:
-    compiled, asked = Compiled(), []
+    compiled, asked = CompileCache(), []
     refusal, trouble = (Outcome(verdict, b"", b"", 1, 0.0, 0.0, 0.0) for verdict in ("CE", "INFRA"))  # type: ignore[arg-type]
 
     def answering(outcome: Outcome) -> Outcome:
@@ -47,7 +47,7 @@ def test_a_refusal_is_remembered_and_a_failure_of_ours_is_not() -> None:
 
 
 def test_the_least_used_is_forgotten_first_and_no_descriptor_is_kept() -> None:
-    compiled, made = Compiled(), []
+    compiled, made = CompileCache(), []
     before = len(os.listdir("/proc/self/fd"))
 
     def ask(name: str) -> None:
@@ -73,7 +73,7 @@ def test_the_least_used_is_forgotten_first_and_no_descriptor_is_kept() -> None:
 
 
 def test_whoever_waits_too_long_for_another_is_told() -> None:
-    compiled, over = Compiled(), threading.Event()
+    compiled, over = CompileCache(), threading.Event()
 
     def slow() -> int:
         over.wait(timeout=10)

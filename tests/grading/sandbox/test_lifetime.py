@@ -22,7 +22,7 @@ from aha.errors import BadInput
 from aha.grading.sandbox.bwrap import BwrapSandbox, why_not
 from aha.grading.sandbox.job import Job, Outcome
 from aha.grading.sandbox.namespace import Way, interpreter, ways
-from aha.grading.sandbox.slot import Broken, Order, Slot, memory_file
+from aha.grading.sandbox.slot import Order, Slot, SlotError, memory_file
 from tests.grading.sandbox.here import is_root, needs_bwrap
 from tests.house import ROOT
 
@@ -137,7 +137,7 @@ def test_a_server_that_does_not_answer_is_given_up() -> None:
     (slot,) = opened._live
     server = next(each for each in children() if each.ppid() != os.getpid())
     server.suspend()
-    with files(b"print(3)", b"") as (program, stdin), pytest.raises(Broken, match="no answer"):
+    with files(b"print(3)", b"") as (program, stdin), pytest.raises(SlotError, match="no answer"):
         slot.run(Order("python", program, stdin, 1.0, 0.1, 0.2, 1 << 28, 100), patience_s=0.5)
     opened.close()
     assert gone([server])
@@ -260,8 +260,8 @@ def test_time_spent_waiting_for_a_processor_does_not_count_against_the_clock() -
         for each in burners:
             each.kill()
             each.wait(timeout=5)
-    assert (patient.status, patient.stopped) == (0, "") and patient.wall_s > 0.2
-    assert hasty.stopped == "wall"
+    assert (patient.status, patient.stop_reason) == (0, "") and patient.wall_s > 0.2
+    assert hasty.stop_reason == "wall"
 
 
 # --- the ways to make namespaces --------------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def test_a_password_in_an_address_is_sent_and_never_shown():
         assert KEY not in sandbox.run(JOB).reason
         assert server.requests[0].headers["authorization"].startswith("Basic ")
     place = Place.of(f"https://me:{KEY}@there/base/")
-    assert place is not None and place.shown == "https://there:443/base"
+    assert place is not None and place.display == "https://there:443/base"
     assert KEY not in repr(place)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading.sandbox.wasm import WasmSandbox
-from aha.grading.sandbox.wasm_component import component, kept, surroundings, why_not
+from aha.grading.sandbox.wasm_component import component, component_path, surroundings, why_not
 from tests.house import ROOT
 
 REASON = why_not()
@@ -20,10 +20,10 @@ here = pytest.mark.skipif(REASON is not None, reason=f"wasm: {REASON}")
 
 def test_it_is_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kept().parent == tmp_path / "aha" / "sandbox"
+    assert component_path().parent == tmp_path / "aha" / "sandbox"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert kept().parent == tmp_path / ".cache" / "aha" / "sandbox"
+    assert component_path().parent == tmp_path / ".cache" / "aha" / "sandbox"
 
 
 @pytest.mark.parametrize("name", ["wasmtime", "componentize-py"])
@@ -65,9 +65,9 @@ def test_a_cache_that_cannot_be_read_is_one_line(closed: str, complaint: str, mo
     with tempfile.TemporaryDirectory(dir="/tmp") as home:
         Path(home).chmod(0o755)
         monkeypatch.setenv("XDG_CACHE_HOME", f"{home}/cache")
-        kept().parent.mkdir(parents=True)
-        kept().write_bytes(b"")
-        (kept() if closed == "FILE" else Path(home, "cache", closed)).chmod(0)
+        component_path().parent.mkdir(parents=True)
+        component_path().write_bytes(b"")
+        (component_path() if closed == "FILE" else Path(home, "cache", closed)).chmod(0)
         command = [sys.executable, "-c", UNREADABLE, f"{home}/cache"]
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert said.returncode == 0, said.stderr
@@ -91,10 +91,10 @@ def test_a_file_in_the_place_of_the_cache_is_one_line(monkeypatch: pytest.Monkey
 def test_machine_code_that_others_may_change_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     made = component()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    kept().parent.mkdir(parents=True)
-    shutil.copy(made, kept())
+    component_path().parent.mkdir(parents=True)
+    shutil.copy(made, component_path())
     WasmSandbox(workers=1).close()
-    kept().chmod(0o666)
+    component_path().chmod(0o666)
     with pytest.raises(BadInput, match="can be changed by somebody else"):
         WasmSandbox(workers=1)
 
