@@ -145,17 +145,23 @@ def unused_uid(slot: int) -> int | None:
 
 def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) -> list[str]:
     """`files`: by their names in /sandbox, the descriptors to read them from."""
-    powers = ["SYS_ADMIN", *(("SETUID", "SETGID", "KILL") if way.root else ())]  # the first mounts the scratch anew after each program
-    made = [bwrap, *([] if way.root else ["--unshare-user", "--uid", "1000", "--gid", "1000"])]
-    made += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
-    made += ["--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", *(each for power in powers for each in ("--cap-add", f"CAP_{power}"))]
-    made += [each for folder in (HOME, "/site", "/etc") for each in ("--dir", folder)]  # else only root could look into them
-    made += ["--ro-bind", "/usr", "/usr", *(each for link in LINKS for each in _bind(link, link))]
-    made += [each for file in FILES for each in ("--ro-bind-try", file, file)]
-    made += python.mounts()
-    made += [each for name, fd in files.items() for each in ("--perms", "0444", "--ro-bind-data", str(fd), f"/sandbox/{name}")]
-    made += _devices() + (["--proc", "/proc"] if way.proc else []) + ["--dir", "/tmp", "--remount-ro", "/", "--chdir", "/"]
-    return [*made, "--", python.inside, "-S", "-s", "-B", "-P", "/sandbox/program.py"]
+    powers = ["SYS_ADMIN", *(("SETUID", "SETGID", "KILL") if way.root else ())]  # the first mounts the scratch anew after word program
+    arguments = [bwrap, *([] if way.root else ["--unshare-user", "--uid", "1000", "--gid", "1000"])]
+    arguments += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
+    arguments += [
+        "--die-with-parent",
+        "--as-pid-1",
+        "--cap-drop",
+        "ALL",
+        *(word for power in powers for word in ("--cap-add", f"CAP_{power}")),
+    ]
+    arguments += [word for folder in (HOME, "/site", "/etc") for word in ("--dir", folder)]  # else only root could look into them
+    arguments += ["--ro-bind", "/usr", "/usr", *(word for link in LINKS for word in _bind(link, link))]
+    arguments += [word for file in FILES for word in ("--ro-bind-try", file, file)]
+    arguments += python.mounts()
+    arguments += [word for name, fd in files.items() for word in ("--perms", "0444", "--ro-bind-data", str(fd), f"/sandbox/{name}")]
+    arguments += _devices() + (["--proc", "/proc"] if way.proc else []) + ["--dir", "/tmp", "--remount-ro", "/", "--chdir", "/"]
+    return [*arguments, "--", python.inside, "-S", "-s", "-B", "-P", "/sandbox/program.py"]
 
 
 def _devices() -> list[str]:
