@@ -86,6 +86,6 @@ def beside_neighbours(sandbox: Sandbox, wanted: list[Attack], made: Trap) -> tup
 def brief_compilers() -> Iterator[None]:
     """The compiler's limits as small as `BRIEFLY`, so that its attackers take no minutes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bwrap, "COMPILING", BRIEFLY)
-        patch.setattr(unsafe, "COMPILING", BRIEFLY)
+        patch.setattr(bwrap, "COMPILE_LIMITS", BRIEFLY)
+        patch.setattr(unsafe, "COMPILE_LIMITS", BRIEFLY)
         yield

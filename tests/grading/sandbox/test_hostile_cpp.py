@@ -136,7 +136,7 @@ def compiled_by(command: str, limits: Limits, monkeypatch: pytest.MonkeyPatch, s
     """How this command in the place of the compiler ends under these limits, and the most memory it held."""
     for module in (bwrap, sys.modules[UnsafeSandbox.__module__]):
         monkeypatch.setattr(module, "BUILD", command)
-        monkeypatch.setattr(module, "COMPILING", limits)
+        monkeypatch.setattr(module, "COMPILE_LIMITS", limits)
     with hostile.opened(sandbox) as opened, Peak() as peak:
         return opened.run(Job(f"// {command}", language="cpp")), peak.memory_bytes
 
