@@ -18,7 +18,10 @@ from tests.grading.sandbox.here import needs_bwrap, needs_compiler
 
 pytestmark = needs_bwrap
 STREAMS = "0 1 2"
-REPORT = r"{\"status\": 0, \"cpu_s\": 0.1, \"wall_s\": 0.1, \"memory_mb\": 1.0, \"stop_reason\": \"\", \"has_entered\": true, \"number\": NUMBER}"
+REPORT = (
+    r"{\"status\": 0, \"cpu_s\": 0.1, \"wall_s\": 0.1, \"memory_mb\": 1.0, "
+    r"\"stop_reason\": \"\", \"has_entered\": true, \"number\": NUMBER}"
+)
 
 LISTING = """#include <cstdio>
 #include <fcntl.h>

@@ -40,7 +40,8 @@ def test_facts_to_verdict(change: dict[str, object], verdict: str, reason: str) 
 def test_a_flood_is_ole_whoever_ended_it() -> None:
     flood = Streams(b"x" * 1000, b"", is_flooded=True)
     assert {
-        outcome_of_run(replace(WELL, status=status, stop_reason=stopped), flood, LIMITS).verdict for status, stopped in ((0, ""), (-9, "asked"))
+        outcome_of_run(replace(WELL, status=status, stop_reason=stopped), flood, LIMITS).verdict
+        for status, stopped in ((0, ""), (-9, "asked"))
     } == {"OLE"}
 
 
@@ -60,6 +61,10 @@ def test_a_compiler_that_fails_is_ce_and_one_that_never_ran_is_infra() -> None:
     refused = Streams(b"", b"main.cpp:1: error", is_flooded=False)
     limits = Limits(cpu_s=20, memory_mb=1024)
     assert outcome_of_compile(replace(WELL, status=1), refused, limits).verdict == "CE"
-    assert outcome_of_compile(replace(WELL, status=-9, stop_reason="cpu"), refused, limits).reason.endswith("more than 20 s of processor time")
-    assert outcome_of_compile(replace(WELL, status=-9, stop_reason="memory"), refused, limits).reason.endswith("more than 1024 MiB of memory")
+    assert outcome_of_compile(replace(WELL, status=-9, stop_reason="cpu"), refused, limits).reason.endswith(
+        "more than 20 s of processor time"
+    )
+    assert outcome_of_compile(replace(WELL, status=-9, stop_reason="memory"), refused, limits).reason.endswith(
+        "more than 1024 MiB of memory"
+    )
     assert outcome_of_compile(replace(WELL, has_entered=False), refused, limits).verdict == "INFRA"
