@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from aha.backends.laptop import Laptop
 from aha.backends.openai_cache import Cache
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.evaluate import EvalOptions
+from aha.commands.hardware import sampling_machine
 from aha.commands.interrupts import Interrupts
 from aha.commands.judge_session import JudgeSession, Judging, judge_session
 from aha.commands.rating import Rater
@@ -101,8 +102,11 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
     runs = [load_run(benchmark, tree["evaluate"], options.data) for benchmark, tree in zip(options.benchmarks, trees, strict=True)]
     _check_asking(asking)
     out = _out_of(options, runs)
-    machine, results = Laptop(compute), list[dict[str, Any]]()
-    with Interrupts() as interrupts, judge_session(options.judge.judge, judging, machine, terminal, interrupts.beat) as judge:
+    results = list[dict[str, Any]]()
+    with ExitStack() as stack:
+        machine = stack.enter_context(sampling_machine(options.hardware, compute, terminal.note))
+        interrupts = stack.enter_context(Interrupts())
+        judge = stack.enter_context(judge_session(options.judge.judge, judging, machine, terminal, interrupts.beat))
         runs = [replace(run, examples=examples) for run, examples in zip(runs, judge.prepare(runs, options), strict=True)]
         rivals = {run.benchmark.name: _saved_rival(run, options) for run in runs}
         other_out = _out_of_other(options, out)

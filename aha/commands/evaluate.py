@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aha.commands import offline
 from aha.commands.arguments import check_model, check_model_or_server, read_settings
 from aha.commands.command import Command
+from aha.commands.hardware import Hardware, read_hardware
 from aha.commands.rating import Rater, rater
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
@@ -36,7 +37,7 @@ class JudgeOptions:
 @dataclass(frozen=True)
 class EvalOptions:
     """What the command line names. `out`: where everything is kept; None: in a folder named after the model, but for problems that are
-    generated, which are kept nowhere. `against`: a model, or what `aha eval` saved of one."""
+    generated, which are kept nowhere. `against`: a model, or what `aha eval` saved of one. `hardware`: where models are asked."""
 
     benchmarks: tuple[Benchmark, ...]
     model: str
@@ -47,6 +48,7 @@ class EvalOptions:
     against: str | None = None
     judge: JudgeOptions = JudgeOptions()
     rater: Rater | None = None
+    hardware: Hardware = Hardware()
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -62,6 +64,7 @@ def flags(parser: ArgumentParser) -> None:
         "--baseline-answers", type=Path, nargs="+", metavar="FILE", help="with --judge: the baseline's answers (those in the data)"
     )
     parser.add_argument("--estimate", action="store_true", help="with --judge: say what judging would cost, and ask nobody")
+    parser.add_argument("--hardware", default="laptop", metavar="MACHINE", help="laptop, or cluster(engines=2): who samples")
     offline.flags(parser)
 
 
@@ -95,7 +98,18 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
     settings = tuple((OLD_SETTINGS.get(path, path), value) for path, value in read_settings(rest))
-    options = EvalOptions(benchmarks, arguments.model, data, arguments.out, arguments.lm_eval, settings, arguments.against, judge, contests)
+    options = EvalOptions(
+        benchmarks,
+        arguments.model,
+        data,
+        arguments.out,
+        arguments.lm_eval,
+        settings,
+        arguments.against,
+        judge,
+        contests,
+        read_hardware(arguments.hardware),
+    )
     return evaluate(options, terminal)
 
 

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aha.errors import BadInput
 from aha.protocols import Backend, Compute
 
+if TYPE_CHECKING:
+    from aha.backends.laptop import Laptop
+
+STALL_S = 1800.0  # of `aha eval`; `aha run` has a flag
 KINDS = ("laptop", "node", "cluster")
 HELP = "laptop (one process), node (started with torchrun), or cluster, as in 'cluster(engines=2,ranks=2)'"
 
@@ -71,6 +75,22 @@ def machine(
         with connected(compute, counts, hardware.address, stall_s, Path.cwd(), say) as cluster:
             yield cluster
         return
-    from aha.backends.laptop import Laptop
+    from aha.backends.laptop import Laptop as OneProcess
 
-    yield Laptop(compute)
+    yield OneProcess(compute)
+
+
+@contextmanager
+def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[Laptop]:
+    """Yield the backend to sample on, which learns nothing: this process, or a cluster of engines alone."""
+    if hardware.kind == "node":
+        raise BadInput("--hardware node: it divides a model that learns; to sample on several engines say --hardware 'cluster(engines=2)'")
+    if hardware.kind == "cluster":
+        from aha.backends.ray_cluster import connected
+
+        with connected(compute, (hardware.engines, 0, 0), hardware.address, STALL_S, Path.cwd(), say) as cluster:
+            yield cluster
+        return
+    from aha.backends.laptop import Laptop as OneProcess
+
+    yield OneProcess(compute)
