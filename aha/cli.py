@@ -27,6 +27,9 @@ EXTRAS = {
     "jinja2": "report",
     "ray": "cluster",
     "openai": "api",
+    "peft": "lora",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
     "httpx2": "api",
 } | dict.fromkeys(("nltk", "punkt", "langdetect"), "ifeval")
 ABOUT = "Trains a language model to reason the way DeepSeek-R1 was trained."

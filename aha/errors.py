@@ -34,6 +34,12 @@ class Stalled(AhaError):
     exit_code = 70
 
 
+class OutOfMemory(AhaError):
+    """Memory ran out while something was computed; what was written down before is kept."""
+
+    exit_code = 71
+
+
 class DiskTrouble(AhaError):
     """A write or a read failed: full, read-only, gone, or corrupted with nothing valid to fall back to."""
 

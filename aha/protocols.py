@@ -54,7 +54,8 @@ class Adam:
 class Compute:
     """How a learner and an engine use the machine. None of it changes what is learned, beyond rounding.
 
-    `micro_tokens`: the most padded tokens in one forward-backward pass. `rows`: the most rows sampled at a time, and `cache_tokens`: the
+    `micro_tokens`: the most padded tokens in one forward-backward pass; 0: what suits the device, 16,384 on a GPU and 1,024 on a CPU, whose
+    caches hold no more. `rows`: the most rows sampled at a time, and `cache_tokens`: the
     most tokens of their prompts and replies, 0 for no limit.
     `engine`: what samples; "vllm" is a process of its own, in an environment of its own (`make vllm`).
     `dtype`: what matrix products are computed in; weights that are trained stay float32.
@@ -64,12 +65,40 @@ class Compute:
     device: str = "auto"
     engine: Literal["torch", "vllm"] = "torch"
     dtype: DType = "float32"
-    micro_tokens: int = 16_384
+    micro_tokens: int = 0
     rows: int = 512
     cache_tokens: int = 0
     checkpointing: bool = False
     offload: bool = False
     threads: int = 0
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters (2106.09685) in place of full training: each chosen linear layer W becomes W + alpha / rank * B A, of which only A
+    and B learn. `rank` 0: no adapter, all weights are trained. `targets`: names of layers, such as q_proj; none: every linear layer
+    but the head."""
+
+    rank: int = 0
+    alpha: float = 32.0
+    targets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rank < 0 or self.alpha <= 0:
+            raise BadInput(f"lora.rank is {self.rank} and lora.alpha {self.alpha}: 0 (no adapter) or more, and above 0")
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What a stage changes in the model that it starts from. `max_positions`: how many positions the model is to know; its rotary
+    frequencies stay. `lora`: which adapters learn in its place."""
+
+    max_positions: int | None = None
+    lora: Lora = Lora()
+
+    def apply(self, backend: Backend) -> Backend:
+        """Return the machine with the change, or the same one where nothing is to change."""
+        return backend if self == Adaptation() else backend.adapted(self)
 
 
 @dataclass(frozen=True)
@@ -294,6 +323,10 @@ class Backend(Protocol):
 
     def scorer(self, model: str) -> Scorer:
         """What a learner with a score head saved. BadInput where the model has none."""
+
+    def adapted(self, adaptation: Adaptation) -> Backend:
+        """The same machine, whose tokenizers, engines and language-model learners have the model changed so. BadInput, when a model is
+        opened, where it cannot be changed."""
 
 
 @dataclass(frozen=True)

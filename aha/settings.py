@@ -21,6 +21,7 @@ from aha.errors import BadInput
 
 Tree = TypeVar("Tree")
 NONE = ("none", "null")
+REWARD = ".reward."
 UNCHANGEABLE = "is code, not a value: change it in a recipe file of your own"
 
 
@@ -215,9 +216,11 @@ def _elements(values: tuple[object, ...], new: Mapping[str, object]) -> tuple[ob
 
 
 def resolve(tree: object, path: str, main: str = "") -> str:
-    """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest, or `main` has it."""
+    """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest, or `main` has it, and so may
+    the `reward` between a reward's name and its own setting."""
     paths = list(leaves(tree))
     matches = [full for full in paths if _plainly(full) == _plainly(path)] or [full for full in paths if _fits(full, path)]
+    matches = matches or [full for full in paths if REWARD in full and _fits(full.replace(REWARD, "."), path)]
     matches = [full for full in matches if full.partition(".")[0] == main] or matches
     if len(matches) == 1:
         return matches[0]

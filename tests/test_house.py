@@ -16,7 +16,7 @@ FLOORS = floors()
 LIGHT = ("tasks", "grading", "rewards", "evals", "reports")
 BRINGS_TORCH = ("torch", "torchvision", "transformers", "accelerate", "peft", "vllm", "safetensors.torch")
 HOMES = {
-    "backends": ("transformers", "vllm", "ray", "torch.distributed", "openai"),
+    "backends": ("transformers", "vllm", "ray", "torch.distributed", "openai", "peft"),
     "serving": ("starlette", "uvicorn", "h11"),
     "grading": ("nltk", "punkt", "langdetect"),
 }

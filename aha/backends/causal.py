@@ -150,13 +150,14 @@ class Causal:
     def _check(self) -> None:
         size = self.head.out_features
         rows = [torch.tensor(row, device=self.device) % size for row in PROBE]
-        exact = replace(self, dtype=torch.float32)
+        exact = self._exact()
         hidden_RTD = exact.hidden(pad_sequence(rows, batch_first=True))
         for row, hidden_TD in zip(rows, hidden_RTD, strict=True):
-            logits_TV = self.scale * self.head(hidden_TD[: len(row)])
+            with exact._autocast():
+                logits_TV = self.scale * self.head(hidden_TD[: len(row)]).float()
+                whole_TV = self.model(input_ids=row[None], use_cache=False).logits[0].float()
             if self.softcap is not None:
                 logits_TV = self.softcap * torch.tanh(logits_TV / self.softcap)
-            whole_TV = self.model(input_ids=row[None], use_cache=False).logits[0].float()
             apart = (torch.log_softmax(logits_TV, -1) - torch.log_softmax(whole_TV, -1)).abs().max().item()
             if not apart < 1e-2:
                 raise BadInput(_refusal(self.model, f"its own log-probabilities are up to {apart:.3g} away from those of decoder and head"))
@@ -165,14 +166,21 @@ class Causal:
     def _keeps_apart(self) -> bool:
         """Whether two packed rows are what each is alone, as measured by how far they are from that where one follows the other."""
         rows = [torch.tensor(row, device=self.device) % self.head.out_features for row in PROBE]
-        exact = replace(self, dtype=torch.float32)
+        exact = self._exact()
         alone_ND = torch.cat([exact.hidden(row[None])[0] for row in rows])
         following_ND = exact.hidden(torch.cat(rows)[None])[0]
         try:
-            packed_ND = packed_hidden(self.decoder, torch.cat(rows), Layout.of([len(row) for row in rows], self.device))
+            with exact._autocast():
+                packed_ND = packed_hidden(self.decoder, torch.cat(rows), Layout.of([len(row) for row in rows], self.device))
         except (TypeError, ValueError, RuntimeError):  # a family that takes neither positions nor a layout
             return False
-        return bool((packed_ND - alone_ND).abs().max() < 0.01 * (following_ND - alone_ND).abs().max())
+        bound = 0.01 if exact.dtype == torch.float32 else 0.1  # what bfloat16 rounds away by itself
+        return bool((packed_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
+
+    def _exact(self) -> Self:
+        """The same in float32, as far as its weights are: those that rest may be kept in the type of the products."""
+        whole = all(weight.dtype == torch.float32 for weight in self.model.parameters())
+        return replace(self, dtype=torch.float32) if whole else self
 
 
 def _refusal(model: PreTrainedModel, why: str) -> str:

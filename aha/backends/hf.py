@@ -22,8 +22,9 @@ from aha.backends.checkpoint.made import quietly
 from aha.backends.checkpoint.reading import reading
 from aha.backends.hf_tokenizer import HFTokenizer, read_tokenizer
 from aha.errors import BadInput
-from aha.protocols import DType, Weights
+from aha.protocols import Compute, DType, Weights
 
+MICRO_TOKENS = {"cuda": 16_384}  # of other devices 1,024: more than fits in a cache costs memory and gains nothing
 PROBE = (2, 3, 5, 7, 11, 13)
 
 logging.disable_progress_bar()  # the bars of libraries would tear our own lines
@@ -34,13 +35,15 @@ def load_config(model: str) -> Any:
     return read_config(model_folder(model))
 
 
-def load_model(model: str, device: torch.device, dtype: torch.dtype, *, plain_attention: bool = False) -> PreTrainedModel:
+def load_model(
+    model: str, device: torch.device, dtype: torch.dtype, *, plain_attention: bool = False, positions: int | None = None
+) -> PreTrainedModel:
     """The causal language model in evaluation mode, looked at before anything is computed with it. BadInput where it is not there, is no
     causal model, has no safetensors or is damaged.
 
-    `plain_attention` multiplies matrices where PyTorch would take a fused kernel."""
+    `plain_attention` multiplies matrices where PyTorch would take a fused kernel. `positions`: see `with_positions`."""
     folder = model_folder(model)
-    config = read_config(folder)
+    config = with_positions(read_config(folder), positions)
     kind = causal_class(config)
     loaded = Loading(folder, config, kind, dtype, "eager" if plain_attention else attention(config, kind), device=device).load()
     _probe(loaded, folder)
@@ -64,10 +67,32 @@ def context_of(config: Any) -> int | None:
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
-def load_tokenizer(model: str) -> HFTokenizer:
-    """The tokenizer of a model, looked at before it is used; see `read_tokenizer`."""
+def with_positions(config: Any, positions: int | None) -> Any:
+    """The same configuration with so many positions, what turns a position into an angle being as it was (None: nothing changes).
+
+    So the paper's students were made: Qwen2.5-Math knows 4,096 positions and its student 131,072, at the same rope_theta. BadInput where
+    positions are a table of weights, where the angles depend on their number, or where the model knows more already."""
+    if positions is None:
+        return config
+    text, kind = config.get_text_config(), config.model_type
+    own, rope = context_of(config), getattr(config.get_text_config(), "rope_parameters", None) or {}
+    scaled = rope.get("rope_type", "default")
+    if not rope or own is None:
+        raise BadInput(
+            f"max_positions is {positions:,}: model type {kind} has no rotary positions, so their number cannot change; leave it out"
+        )
+    if scaled in ("dynamic", "longrope", "yarn"):
+        raise BadInput(f"max_positions is {positions:,}: the angles of this model ({scaled}) depend on their number; leave it out")
+    if positions < own:
+        raise BadInput(f"max_positions is {positions:,}: the model knows {own:,} already; shorten rows with max_tokens instead")
+    text.max_position_embeddings = positions
+    return config
+
+
+def load_tokenizer(model: str, positions: int | None = None) -> HFTokenizer:
+    """The tokenizer of a model, looked at before it is used; see `read_tokenizer`. `positions`: see `with_positions`."""
     folder = model_folder(model)
-    return read_tokenizer(folder, read_config(folder))
+    return read_tokenizer(folder, with_positions(read_config(folder), positions))
 
 
 class StreamedWeights(ABC):
@@ -121,6 +146,11 @@ class KeptWeights(StreamedWeights):
 def torch_dtype(dtype: DType) -> torch.dtype:
     """The type that a setting names."""
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+
+
+def micro_tokens_of(compute: Compute) -> int:
+    """The most tokens of one pass, as `compute` says, or as suits the device."""
+    return compute.micro_tokens or MICRO_TOKENS.get(pick_device(compute.device).type, 1_024)
 
 
 def pick_device(device: str) -> torch.device:

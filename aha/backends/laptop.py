@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from aha.backends.engine_chat import EngineChat
-from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.hf import load_model, load_tokenizer, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh
 from aha.backends.scoring import TorchScorer, load_scoring
 from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
 from aha.backends.vllm_process import vllm_python
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
+from aha.protocols import ASK_ONCE, Adam, Adaptation, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Laptop:
     """The backend that needs nothing but torch. Engine, policy and reference are separate copies of the model."""
 
     compute: Compute = Compute()
+    adaptation: Adaptation = Adaptation()
 
     def __post_init__(self) -> None:
         if self.compute.threads:
@@ -38,15 +39,17 @@ class Laptop:
         return pick_device(self.compute.device)
 
     def tokenizer(self, model: str) -> Tokenizer:
-        return load_tokenizer(model)
+        return load_tokenizer(model, self.adaptation.max_positions)
 
     def engine(self, model: str) -> Engine:
         """Samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
         if self.compute.engine == "vllm":
             from aha.backends.vllm_engine import VllmEngine
 
+            if self.adaptation.max_positions is not None:
+                raise BadInput(f"max_positions is {self.adaptation.max_positions:,}: vLLM reads the model's own config; use engine torch")
             return VllmEngine(model, self.compute)
-        return open_engine(model, self.compute)
+        return open_engine(model, self.compute, self.adaptation.max_positions)
 
     def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
         """A server where `model` is its address, as `http://host:port/v1#name-of-the-model`; else the model itself."""
@@ -70,13 +73,23 @@ class Laptop:
             return TorchLearner(scoring, optim, self.compute, reference=reference, head=head, beside=beside, mesh=mesh)
         # On a CPU the backward pass of the fused kernel is up to 17 times slower in bfloat16 than plain products (60 rows of 40 tokens).
         plain = self.device.type == "cpu" and self.compute.dtype == "bfloat16"
-        module = load_model(model, device, torch.float32, plain_attention=plain)
-        return TorchLearner(module, optim, self.compute, reference=reference, beside=beside, mesh=mesh)
+        positions, lora = self.adaptation.max_positions, self.adaptation.lora
+        if not lora.rank:
+            module = load_model(model, device, torch.float32, plain_attention=plain, positions=positions)
+            return TorchLearner(module, optim, self.compute, reference=reference, beside=beside, mesh=mesh)
+        from aha.backends.lora import LoraLearner
+
+        module = load_model(model, device, torch_dtype(self.compute.dtype), plain_attention=plain, positions=positions)
+        return LoraLearner(module, optim, self.compute, lora, reference=reference, beside=beside)
+
+    def adapted(self, adaptation: Adaptation) -> Self:
+        """See the protocol."""
+        return replace(self, adaptation=adaptation)
 
     def scorer(self, model: str) -> Scorer:
         """Scores in `compute.dtype`."""
         module = load_scoring(model, self.device, torch_dtype(self.compute.dtype), fresh=False)
-        return TorchScorer(module, load_tokenizer(model), torch_dtype(self.compute.dtype), self.compute.micro_tokens)
+        return TorchScorer(module, load_tokenizer(model), torch_dtype(self.compute.dtype), micro_tokens_of(self.compute))
 
 
 def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from aha.backends.hf import micro_tokens_of
 from aha.backends.shares import DividedLearner, Division, Model, Share, check_lengths
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch
-from aha.protocols import Adam, Compute, Head, Loss, Metrics, Weights
+from aha.protocols import Adam, Adaptation, Compute, Head, Loss, Metrics, Weights
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class LearnerSettings:
     optim: Adam
     reference: bool
     head: Head = "lm"
+    adaptation: Adaptation = Adaptation()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class MeshLearner(DividedLearner):
     @property
     def division(self) -> Division:
         """How a batch is divided over the ranks."""
-        return Division(self.ranks.size, self.compute.micro_tokens, self.facts.packs, self.facts.width)
+        return Division(self.ranks.size, micro_tokens_of(self.compute), self.facts.packs, self.facts.width)
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """See the protocol. What a row is too long for is told before any rank begins."""

@@ -45,7 +45,8 @@ class LearnerRank:
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """Make this rank's learner; the one before is let go of first."""
         self.learner = None
-        self.learner = self.machine.rank_learner(settings.model, settings.optim, settings.reference, settings.head, self.mesh)
+        machine = self.machine.adapted(settings.adaptation)
+        self.learner = machine.rank_learner(settings.model, settings.optim, settings.reference, settings.head, self.mesh)
         return facts_of(self.learner)
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
@@ -193,7 +194,9 @@ class Node(Laptop):
         assert self.ranks is not None
         if self.ranks.size == 1:
             return super().learner(model, optim, reference=reference, head=head)
-        return MeshLearner(self.ranks, LearnerSettings(model, optim, reference, head), self.compute)
+        if self.adaptation.lora.rank:
+            raise BadInput(f"lora.rank is {self.adaptation.lora.rank}: adapters learn on one device; leave --hardware out, or the adapter")
+        return MeshLearner(self.ranks, LearnerSettings(model, optim, reference, head, self.adaptation), self.compute)
 
 
 class Pulse:

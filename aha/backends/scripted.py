@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from aha.backends.engine_chat import EngineChat
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Ask, Asking, Chat, Head, Learner, Sampling, Scorer, Weights
+from aha.protocols import ASK_ONCE, Adam, Adaptation, Ask, Asking, Chat, Head, Learner, Sampling, Scorer, Weights
 from aha.types import Completion, Conversation
 
 Say = Callable[[str, int], str]
@@ -86,6 +86,10 @@ class ScriptedBackend:
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the laptop backend")
+
+    def adapted(self, adaptation: Adaptation) -> ScriptedBackend:
+        """The same: nothing here has positions or learns."""
+        return self
 
     def scorer(self, model: str) -> Scorer:
         raise BadInput(f"{model}: the scripted backend says what it was told and prefers nothing; use a model on the laptop backend")

@@ -106,11 +106,12 @@ class TorchEngine:
             )
 
 
-def open_engine(model: str, compute: Compute) -> TorchEngine:
-    """The model of a folder, a hub's name or "tiny", on the device that `compute` names, in its dtype."""
+def open_engine(model: str, compute: Compute, positions: int | None = None) -> TorchEngine:
+    """The model of a folder, a hub's name or "tiny", on the device that `compute` names, in its dtype. `positions`: see
+    `hf.with_positions`."""
     if compute.threads:
         torch.set_num_threads(compute.threads)
-    module = load_model(model, pick_device(compute.device), torch_dtype(compute.dtype))
+    module = load_model(model, pick_device(compute.device), torch_dtype(compute.dtype), positions=positions)
     return TorchEngine(module, load_tokenizer(model).stop, compute)
 
 

@@ -19,7 +19,7 @@ from aha.backends.causal import Causal, still
 from aha.backends.checkpoint.folder import ModelFolder
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.quantization import quantized
-from aha.backends.hf import ModuleWeights, context_of, pick_device, torch_dtype
+from aha.backends.hf import ModuleWeights, context_of, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh, divided, local
 from aha.backends.scoring import Scoring
 from aha.backends.shares import DividedLearner, Division, Model, Share, check_lengths, places
@@ -55,7 +55,7 @@ class TorchLearner(DividedLearner):
             raise BadInput(f"the weights are quantized by {method}: such a model can be asked and not trained; give one with plain weights")
         self.optim, self.compute, self.beside, self.mesh, self.head = optim, compute, beside, mesh, head
         self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
-        nn.Module.to(model, device=pick_device(compute.device) if mesh.size == 1 else "cpu", dtype=torch.float32)
+        self._place(model)
         still(model, checkpointing=compute.checkpointing)
         dtype = torch_dtype(compute.dtype)
         self.policy = (Scoring if head == "score" else Causal).of(model, dtype)
@@ -68,11 +68,16 @@ class TorchLearner(DividedLearner):
         if mesh.size == 1:
             _gather_sparsely(model)
 
+    def _place(self, model: PreTrainedModel) -> None:
+        """Move the model to the learner's device, in the type that it learns in."""
+        device = pick_device(self.compute.device) if self.mesh.size == 1 else torch.device("cpu")
+        nn.Module.to(model, device=device, dtype=torch.float32)
+
     @property
     def division(self) -> Division:
         """How a batch is divided over the ranks of this learner."""
         width = int(self.policy.model.config.get_text_config().hidden_size)
-        return Division(self.mesh.size, self.compute.micro_tokens, self.policy.packs, width)
+        return Division(self.mesh.size, micro_tokens_of(self.compute), self.policy.packs, width)
 
     @property
     def context(self) -> int | None:

@@ -29,6 +29,7 @@ EXAMPLE_FLAGS = {  # those that say how to read examples, and the settings that 
     "ignore": "layout.ignore",
     "bad_rows": "bad_rows",
 }
+FITS = ("cpu", "24gb", "80gb", "8x80gb", "auto")
 NEEDS = {
     "model": "a base model: give it with --model FOLDER_OR_HUB_NAME",
     "problems": "problems: give them with --problems FILE.jsonl, or the name of a Hugging Face data set",
@@ -50,10 +51,15 @@ class CliArgs:
     changed_file: bool = False
 
 
-def recipe_flags(parser: ArgumentParser) -> None:
+def recipe_flags(parser: ArgumentParser, needed: bool = True) -> None:
     """The recipe, and what a person brings to it."""
+    about = "zero, r1-zero, dapo, sft, distill-qwen-7b ..., a recipe file (.py), or a run's manifest.json"
+    parser.add_argument("recipe", metavar="RECIPE", nargs=None if needed else "?", help=about)
     parser.add_argument(
-        "recipe", metavar="RECIPE", help="zero, r1-zero, dapo, sft, distill-qwen-7b ..., a recipe file (.py), or a run's manifest.json"
+        "--fit",
+        choices=FITS,
+        metavar="MACHINE",
+        help=f"settings with which it fits in memory: {', '.join(FITS)}; yours stay as you give them",
     )
     parser.add_argument("--model", metavar="MODEL", help="a folder with a Hugging Face model, or a hub name")
     parser.add_argument("--problems", metavar="SOURCE", help="a .jsonl file, or the name of a Hugging Face data set")

@@ -10,8 +10,10 @@ from aha.commands import (
     compare,
     completion,
     evaluate,
+    export,
     grade,
     lineage,
+    plan,
     regrade,
     report,
     reproduce,
@@ -20,6 +22,7 @@ from aha.commands import (
     scale,
     score,
     serve,
+    track,
     train,
 )
 from aha.commands.command import Command
@@ -28,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "run": train.RUN,
     "show": train.SHOW,
     "diff": train.DIFF,
+    "plan": plan.COMMAND,
     "doctor": train.DOCTOR,
     "pretrain": train.PRETRAIN,
     "reproduce": reproduce.COMMAND,
@@ -45,6 +49,8 @@ COMMANDS: dict[str, Command] = {
     "sandbox": sandbox.COMMAND,
     "report": report.COMMAND,
     "lineage": lineage.COMMAND,
+    "export": export.COMMAND,
+    "track": track.COMMAND,
     "check": check.COMMAND,
     "completion": completion.COMMAND,
 }

@@ -35,6 +35,7 @@ class GraphOptions:
     preflight: bool = True
     argv: tuple[str, ...] = ()
     backend: Backend | None = None
+    log: str | None = None
 
 
 def run(resolved: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> int:

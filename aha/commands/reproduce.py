@@ -33,6 +33,7 @@ class How:
     argv: tuple[str, ...]
     preflight: bool = False
     backend: Backend | None = None
+    log: str | None = None
 
 
 def flags(parser: ArgumentParser) -> None:

@@ -12,9 +12,11 @@ from aha import pipeline
 from aha.backends.laptop import Laptop
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
+from aha.commands.fitting import planned
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
+from aha.commands.track import need, tracked
 from aha.doctor import Signal, Ward, preflight
 from aha.errors import DiskTrouble
 from aha.grading import Graders
@@ -50,12 +52,14 @@ class Way:
     preflight: bool = True
     argv: tuple[str, ...] = ()
     backend: Backend | None = None
+    log: str | None = None
 
 
 def run(chosen: ResolvedRecipe, way: Way, terminal: Terminal) -> int:
     """Runs the recipe, or goes on with it, and writes the report. All input is checked before a directory is made."""
     recipe = chosen.recipe
     complete(recipe)
+    need(way.log)
     backend = way.backend or Laptop(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
@@ -121,7 +125,7 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
             for source in stage.sources:
                 _check_count(source, stage)
             if not stage.model.startswith("@"):
-                check_room(stage, backend.tokenizer(stage.model))
+                check_room(stage, stage.adaptation.apply(backend).tokenizer(stage.model))
         if isinstance(stage, Sample):
             stage.check()
         if isinstance(stage, Annotate):
@@ -165,7 +169,9 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: 
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
         ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
         observer: Observer = Together(interrupts, watchdog, progress, ward)
-        pipeline.run(recipe.stages, backend, rundir, observer)
+        stack.enter_context(tracked(rundir.root, way.log))
+        with planned(recipe, rundir.root):
+            pipeline.run(recipe.stages, backend, rundir, observer)
     return rundir.notes
 
 

@@ -24,6 +24,10 @@ def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) 
     """Return the recipe with what the command line says. BadInput for what can be known before anything heavy is loaded."""
     args = read_args(arguments, rest)
     resolved = choose(arguments.recipe, args)
+    if arguments.fit is not None:
+        from aha.commands.fitting import fitted
+
+        resolved = fitted(resolved, arguments.fit, getattr(arguments, "out", None))
     if runs:
         complete(resolved.recipe)
     check_files(resolved.recipe, args)
@@ -39,6 +43,7 @@ def run_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", metavar="STAGE", help="from this stage on; those before it are taken as they are")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and at most at what cost; run nothing")
     parser.add_argument("--hardware", default="laptop", metavar="MACHINE", help=HARDWARE)
+    parser.add_argument("--log", choices=("tensorboard", "wandb"), help="a process beside the run reads its metrics for one of these")
     parser.add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
 
 
@@ -58,7 +63,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _run(resolved: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
-    how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend)
+    how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend, arguments.log)
     if resolved.recipe.apart:
         from aha.commands import graph
 

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from aha.backends.laptop import Laptop
 from aha.commands.choose import ResolvedRecipe
+from aha.commands.fitting import planned
 from aha.commands.interrupts import Interrupts
 from aha.commands.run import FREE, audit_lines, check_inputs, length_of, manifest, told
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
+from aha.commands.track import need, tracked
 from aha.doctor import Ward, preflight
 from aha.pipeline import Step
 from aha.protocols import Backend, Observer, Stage
@@ -38,12 +40,16 @@ class How(Protocol):
     @property
     def backend(self) -> Backend | None: ...
 
+    @property
+    def log(self) -> str | None: ...
+
 
 class Worker:
     """All input of all stages is checked when it is made, before anything runs."""
 
     def __init__(self, chosen: ResolvedRecipe, how: How, terminal: Terminal) -> None:
         self.chosen, self.how, self.terminal = chosen, how, terminal
+        need(how.log)
         self.backend = how.backend or Laptop(chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
 
@@ -65,7 +71,10 @@ class Worker:
             rundir = RunDir.open(step.folder, manifest_, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
             stack.callback(rundir.close)
             self.terminal.folder = step.folder
-            yield rundir, self._watched(step, rundir, stack)
+            observer = self._watched(step, rundir, stack)
+            stack.enter_context(tracked(rundir.root, self.how.log))
+            stack.enter_context(planned(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={}), rundir.root))
+            yield rundir, observer
             for note in rundir.notes:
                 self.terminal.note(f"note: {note}")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aha.doctor.signals import Doctor, Signal
-from aha.protocols import Backend
+from aha.errors import BadInput
+from aha.protocols import Backend, Tokenizer
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
 from aha.stages.summary import summarise
-from aha.types import Group
+from aha.template import THINK, Instruct, R1Zero, Short
+from aha.types import Conversation, Group, Message
 
 BEFORE = -1  # the rollout that the preflight's seeds belong to: none that trains
 HOUSE_DOCTOR = Doctor()
+KEPT = 0.5  # of the replies: a model that keeps a template this often has learned it
+UNTAUGHT = "it does not write the tags: --rewards.accuracy.reads last --rewards.format.weight 0 pays what it claims without them."
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Examination:
 
     groups: tuple[Group, ...]
     signals: tuple[Signal, ...]
+    template: str = ""
 
     @property
     def hopeless(self) -> bool:
@@ -30,7 +35,12 @@ class Examination:
     def lines(self) -> list[str]:
         """The verdict in words, one thought a line."""
         verdict = "As it stands, this cannot learn." if self.hopeless else "This can learn."
-        return [*self._measured(), *(f"{signal.severity}: {signal.line()}" for signal in self.signals), verdict]
+        return [
+            *self._measured(),
+            *filter(None, [self.template]),
+            *(f"{signal.severity}: {signal.line()}" for signal in self.signals),
+            verdict,
+        ]
 
     def _measured(self) -> list[str]:
         if not self.groups:
@@ -48,9 +58,27 @@ def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: 
     if unread := doctor.gold(problems):
         return Examination((), tuple(unread))
     beat(f"loading {stage.model}")
+    backend = stage.adaptation.apply(backend)
     engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
     with stage.rewards.open(backend) as live:
         rewards, sampling = stage.rewards_at(live, 0), stage.schedule.sampling(stage.sampling, 0)
         sampler = GroupSampler(engine, tokenizer, stage.template, rewards, sampling, stage.samples, beat)
         groups = sampler.groups(problems, (stage.seed, BEFORE))
-    return Examination(tuple(groups), tuple(doctor.examine(groups)))
+    return Examination(tuple(groups), tuple(doctor.examine(groups)), which_template(stage, tokenizer, groups))
+
+
+def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> str:
+    """Which template fits the model, by its chat template and by what it replied; empty where the stage's own does."""
+    kept = [reply.well_formed for group in groups for reply in group.replies]
+    if not kept or sum(kept) >= KEPT * len(kept):
+        return ""
+    try:
+        header = tokenizer.decode(tokenizer.chat(Conversation((Message("user", "?"),)))[-16:]).rstrip()
+    except BadInput:
+        fits = "" if isinstance(stage.template, R1Zero | Short) else ": --template r1-zero fits it"
+        return f"The model has no chat template{fits}; {UNTAUGHT}"
+    if header.endswith(THINK):
+        own = isinstance(stage.template, Instruct) and stage.template.prefilled
+        return UNTAUGHT.capitalize() if own else f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."
+    fits = "" if isinstance(stage.template, Instruct) else ": --template instruct fits it"
+    return f"The model has a chat template that opens no thought{fits}; {UNTAUGHT}"

@@ -24,6 +24,23 @@ SAME_MODEL = {  # Figure 1's names and the tables' spellings -> one name
 
 
 @dataclass(frozen=True)
+class TrainingRun:
+    """A training run as published: on so many GPUs, `hours` long. `lengths`: the most tokens of a reply, and for how many rollouts.
+    `ahead`: how many tokens one decoding step writes, as the model speculates. `filled` is not published: the share of the most tokens that
+    a reply has on average, guessed from the curve of their length."""
+
+    gpus: int
+    hours: float
+    lengths: tuple[tuple[int, int], ...]
+    ahead: float
+    filled: float
+
+
+# Nature Table 7 and Methods: 64 x 8 GPUs, 10,400 steps, 16 a rollout; the base's own report (2412.19437) has 1.8 tokens a step
+R1_ZERO_RUN = TrainingRun(512, 198.0, ((32_768, 513), (65_536, 137)), 1.8, 0.2)
+
+
+@dataclass(frozen=True)
 class Column:
     """What is measured, and by which metric, both as printed; `group`: English, Code, Math or Chinese, in Table 4."""
 

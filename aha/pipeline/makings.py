@@ -17,6 +17,7 @@ from aha.protocols import Stage
 from aha.redact import mask_setting
 from aha.rundir import Record
 from aha.rundir.manifest import Plain
+from aha.rundir.old_names import as_before
 from aha.settings import flatten
 from aha.tasks.reading import sources_of
 from aha.versions import grader_version, template_version
@@ -91,7 +92,7 @@ def makings(stage: Stage, results: Mapping[str, Path], digests: Digests, store: 
             for source in sources_of(text):
                 if (place_outside := outside(path, source.place)) is not None:
                     inputs[f"{path} {source.place}"] = Input(source.place, None, str(place_outside), digests.of(place_outside))
-    settings = {path: cast(Plain, mask_setting(path, value)) for path, value in flatten(stage).items()}
+    settings = as_before({path: cast(Plain, mask_setting(path, value)) for path, value in flatten(stage).items()})
     kind = f"{type(stage).__module__}.{type(stage).__qualname__}"
     return Makings(kind, settings, inputs, relied_on(stage)), with_texts(stage, folders) if folders else stage
 

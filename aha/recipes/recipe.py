@@ -18,6 +18,10 @@ DEFAULT = "default"
 YOURS = "user"
 CORRECTION = {"old": "recomputed", "loss.correction": "token-tis"}  # of log-probabilities that differ by more than rounding
 FIRST = ("behaviour", "none")  # what a stage has there where nothing is to be corrected
+COMMON = {  # what every stage that learns has, and no preset but the students changes
+    "lora": "[ours: none; the paper trains all weights]",
+    "max_positions": "[ours: as many as the model knows]",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class Recipe:
     def change(self, changes: Iterable[tuple[str, object]]) -> Recipe:
         """With settings that a person gave, as text or plain JSON, and those that follow them. BadInput where they cannot be."""
         pairs = list(changes)
-        tree = override(self.tree, pairs, self.main)
+        fewer = self._fewer_minibatches(pairs)
+        tree = override(self.tree, [*pairs, *fewer.items()], self.main)
         chosen = {resolve(tree, path, self.main) for path, _ in pairs}
         values = flatten(tree)
         followers = {
@@ -75,7 +80,8 @@ class Recipe:
             for path, (leader, factor) in self.follows.items()
             if leader in chosen and path in values and path not in chosen
         }
-        said = {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in followers}
+        said: dict[str, str] = {path: f"[derived: as many as there are {path.rpartition('.')[0]}.questions]" for path in fewer}
+        said |= {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in followers}
         return self._with_tree(override(tree, followers.items()), {**dict.fromkeys(chosen, YOURS), **said})
 
     def corrected(self) -> Recipe:
@@ -88,6 +94,19 @@ class Recipe:
                 changes |= wanted
         said = f"[derived: engine {self.compute.engine} computes with other code than the learner]"
         return self._with_tree(override(self.tree, changes.items()), dict.fromkeys(changes, said))
+
+    def _fewer_minibatches(self, pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+        """The mini-batches of a stage whose questions become fewer than they are: a rollout has only so many groups to divide."""
+        known = flatten(self.tree)
+        asked = {path.replace("-", "_"): str(value) for path, value in pairs}
+        fewer = dict[str, object]()
+        for path, before in known.items():
+            stage, _, setting = path.rpartition(".")
+            questions = asked.get(f"{stage}.questions", asked.get("questions", "") if self.main in ("", stage) else "")
+            own = f"{stage}.minibatches" in asked or "minibatches" in asked
+            if setting == "minibatches" and not own and questions.isdecimal() and 0 < int(questions) < int(str(before)):
+                fewer[path] = int(questions)
+        return fewer
 
     def put(self, values: Mapping[str, object]) -> Recipe:
         """With values at fields of stages that no text can say: another source of problems, another model."""
@@ -115,7 +134,8 @@ class Recipe:
         """Who says so: the longest path that `sources` has at or above this one."""
         names = path.split(".")
         above = (".".join(names[:end]) for end in range(len(names), 0, -1))
-        return next((self.sources[name] for name in above if name in self.sources), DEFAULT)
+        common = COMMON.get(names[1], DEFAULT) if len(names) > 1 else DEFAULT
+        return next((self.sources[name] for name in above if name in self.sources), common)
 
     @property
     def models(self) -> list[str]:

@@ -55,11 +55,13 @@ class Student:
     model: str
     lr: float
     template: Template = Instruct(suffix="")
+    max_positions: int | None = None
 
 
+RELEASED = 131_072  # positions of the released students; rope_theta stays at 10,000
 STUDENTS = {
-    "distill-qwen-1.5b": Student("Qwen/Qwen2.5-Math-1.5B", 1e-4),
-    "distill-qwen-7b": Student("Qwen/Qwen2.5-Math-7B", 8e-5),
+    "distill-qwen-1.5b": Student("Qwen/Qwen2.5-Math-1.5B", 1e-4, max_positions=RELEASED),
+    "distill-qwen-7b": Student("Qwen/Qwen2.5-Math-7B", 8e-5, max_positions=RELEASED),
     "distill-qwen-14b": Student("Qwen/Qwen2.5-14B", 7e-5),
     "distill-qwen-32b": Student("Qwen/Qwen2.5-32B", 6e-5),
     "distill-llama-8b": Student("meta-llama/Llama-3.1-8B", 5e-5, R1Zero()),
@@ -75,6 +77,7 @@ def distilled(name: str, data: str = DATA_NEEDED) -> Recipe:
         data=data,
         template=student.template,
         optim=Adam(lr=student.lr),
+        max_positions=student.max_positions,
         epochs=2.0,
         batch=64,
         final_rate=0.1,
@@ -91,5 +94,9 @@ def distilled(name: str, data: str = DATA_NEEDED) -> Recipe:
         "sft.final_rate": "[nature B.4.3: a cosine to a tenth of the peak]",
         "sft.max_tokens": "[nature B.4.3: 32,768]",
     }
+    if student.max_positions is not None:
+        sources["sft.max_positions"] = (
+            "[the released student's config.json: its base knows 4,096, and the paper's rows have 5,355 on average]"
+        )
     about = f"the paper's student {student.model} imitates a reasoning model's examples; no RL"
     return Recipe(name, about, (("sft", stage),), {**SOURCES, **sources}, main="sft", problems="refused")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.durable import Disk, replace_file
+from aha.durable import Disk, read_document, replace_file
 from aha.errors import BadInput
 from aha.reports.charts import Chart, Unit, charts, shown
 from aha.reports.drawing import picture, svg
@@ -83,7 +83,30 @@ def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) 
         comparisons=comparisons(record.root / "evals"),
         columns=sorted({key for row in metrics for key in row} - {"rollout"}),
         metrics=metrics,
+        plan=_plan(record),
     )
+
+
+def _plan(record: Record) -> list[tuple[str, str, str]]:
+    """(what, predicted, actual) of memory and time, as `aha run` left them in `plan.json`; nothing where it left none."""
+    path = record.root / "plan.json"
+    known = read_document(path) if path.is_file() else None
+    stages = known.get("predicted") if isinstance(known, dict) else None
+    if not isinstance(known, dict) or not isinstance(stages, dict):
+        return []
+    timed = [line["seconds"] for line in record.timings() if "seconds" in line]
+    rows = []
+    for name, stage in stages.items():
+        seconds = stage.get("seconds")
+        if seconds is not None and timed:
+            rows.append((f"{name}: a {stage['unit']}", f"{seconds:,.1f} s", f"{sum(timed) / len(timed):,.1f} s"))
+        rows += [(f"{name}: {part}", _mib(size), "") for part, size in stage["parts"].items()]
+    peak = max((int(stage["peak"]) for stage in stages.values()), default=0)
+    return [("memory at its peak", _mib(peak), _mib(known.get("peak"))), *rows]
+
+
+def _mib(size: object) -> str:
+    return f"{size / (1 << 20):,.0f} MiB" if isinstance(size, int) else ""
 
 
 def rendered(template: str, script: str = "", **values: object) -> str:

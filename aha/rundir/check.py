@@ -26,7 +26,8 @@ WITH_CHECKSUM = (
     "graph.json",
 )  # where they stand in a run
 PAGES = (".html", ".png")  # pages, which are drawn anew from the rest
-TEMPORARY = ("lock", "done.json", "digests.json")  # of use to the process at work only
+TEMPORARY = ("lock", "done.json", "digests.json", "tracked")  # of use to the process at work only
+TRACKED = frozenset({"tensorboard", "wandb"})  # folders of others who read the run
 AFTER_A_FAULT = ("crash-", "stall-")
 TAIL = 64  # bytes, in which the CRC at a document's end stands
 DAMAGE = "damaged: its sha256 is not the one that was written"
@@ -95,6 +96,8 @@ def _loose(root: Path) -> Iterator[Path]:
     """The files outside of those folders that anybody might miss."""
     files = set(_published_files(root))
     for path in sorted(path for path in root.rglob("*") if path.is_file() and files.isdisjoint(path.parents)):
+        if not TRACKED.isdisjoint(path.relative_to(root).parts):
+            continue
         if path.suffix not in PAGES and path.name not in TEMPORARY and not path.name.startswith(AFTER_A_FAULT) and not is_aside(path):
             yield path
 

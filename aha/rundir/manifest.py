@@ -17,6 +17,13 @@ from aha.rundir.commit import git_commit
 Scalar = str | bool | int | float | None
 Plain = Scalar | list[Scalar | list[Scalar]]
 RECIPE_FILE = "recipe file"  # stands among the paths of settings that may differ, where another file is meant
+ADDED: Mapping[str, object] = {  # settings that earlier versions did not have, and the value that is what these versions did
+    "lora.rank": 0,
+    "lora.alpha": 32.0,
+    "lora.targets": [],
+    "max_positions": None,
+    "reward.reads": "answer",
+}
 PACKAGES = ("aha", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
@@ -129,6 +136,11 @@ def _version(package: str) -> str | None:
         return None
 
 
+def is_as_before(path: str, value: object) -> bool:
+    """Return whether a setting that earlier versions did not have says what these versions did."""
+    return any(path == name or path.endswith(f".{name}") for name, before in ADDED.items() if before == value)
+
+
 def _is_free(path: str, free: frozenset[str]) -> bool:
     return any(path == name or path.startswith(f"{name}.") for name in free)
 
@@ -142,6 +154,8 @@ def _tier_setting(tier: str | None) -> Setting | None:
 
 
 def _difference(path: str, old: Setting | None, new: Setting | None) -> str:
+    if old is None and new is not None and is_as_before(path, new.value):
+        return ""
     return "" if _key(old) == _key(new) else f"{path}: {_display(old)} -> {_display(new)}"
 
 

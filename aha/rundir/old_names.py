@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from aha.rundir.manifest import Manifest, Setting
+from aha.rundir.manifest import Manifest, Setting, is_as_before
+
+Value = TypeVar("Value")
 
 NEW_NAMES = {"Mixed": "MixedProblems", "Given": "FileExamples", "Waken": "ReinitUnusedEmbeddings", "World": "Measure"}
 NEW_SETTINGS = {"World": {"samples": "k"}}  # of a stage of this kind
@@ -25,6 +27,11 @@ def with_new_names(manifest: Manifest) -> Manifest:
         settings |= {f"{name}.{path}": Setting(value) for path, value in ADDED_SETTINGS.get(kind, {}).items()}
     stages = {name: NEW_NAMES.get(kind, kind) for name, kind in manifest.frame.stages.items()}
     return replace(manifest, settings=settings, frame=replace(manifest.frame, stages=stages))
+
+
+def as_before(settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the settings without those that earlier versions did not have, where they say what these versions did."""
+    return {path: value for path, value in settings.items() if not is_as_before(path, value)}
 
 
 def _rename(setting: Setting) -> Setting:

@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
-from aha.protocols import Adam, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling
+from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Lora, Metrics, Observer, Problems, RollBack, Sampling
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.executor import ScoringStats
@@ -31,6 +31,7 @@ from aha.template import R1Zero, Template
 from aha.types import Group, Truncation
 
 MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
+MERGED_KL = 1e-3  # between the merged weights that sampled and the adapter that learns, a token
 MEASURED = 8  # rows of a rollout on which engine and learner are compared
 _ADDED = ("loss", "kl_ref", "kl_old", "kl_old_k1", "mismatch_kl", "ess", "entropy", "clip_low", "clip_high", "clip_dual", "grad_norm", "lr")
 
@@ -44,6 +45,7 @@ class Rl:
     where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
     From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
     A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts.
+    `lora`: adapters that learn in place of all weights; `max_positions`: how many positions the model is to know (none: as it comes).
     `lag`: how many rollouts are sampled ahead, each from weights as many rollouts old; what `schedule` and `late` say then holds for the
     steps that those weights had. `schedule`: what changes within the run; `late`: what only its last steps have; `probe`: what ends it when
     a preference is hacked."""
@@ -56,6 +58,8 @@ class Rl:
     advantages: Advantages = Advantages()
     sampling: Sampling = Sampling()
     optim: Adam = Adam()
+    lora: Lora = Lora()
+    max_positions: int | None = None
     filter: Filter = Filter()
     truncation: Truncation = "penalise"
     old: Literal["behaviour", "recomputed"] = "behaviour"
@@ -108,6 +112,11 @@ class Rl:
         self.rewards_at(self.rewards, 0)
 
     @property
+    def adaptation(self) -> Adaptation:
+        """What is changed in the model that the run starts from."""
+        return Adaptation(self.max_positions, self.lora)
+
+    @property
     def rollouts(self) -> int:
         return -(-self.steps // self.minibatches)
 
@@ -143,6 +152,7 @@ class Rl:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
+        backend = self.adaptation.apply(backend)
         with self.rewards.open(backend) as live:
             self._run(*self._open(backend, observer, live), rundir, observer)
 
@@ -256,10 +266,15 @@ class Rl:
         """One optimizer step a mini-batch; the step count after it and the means of what the steps reported."""
         batch = learner.policy_batch(groups, self.advantages, temperature, self.truncation)
         mismatch: Metrics = {}
+        loss = self.loss
         if self.old == "recomputed" and batch.R:
             batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         elif batch.R:
             mismatch = learner.mismatch(batch, MEASURED)
+            if self.lora.rank:
+                loss = self._loss_for(mismatch)
+                if mismatch["corrected"]:  # the ratio's denominator is the learner's own
+                    batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         reports: list[Metrics] = []
         for minibatch in learner.minibatches(batch, self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
             if step == self.steps:
@@ -267,13 +282,19 @@ class Rl:
             learner.set_rate(self.rate_at(step))
             if self.loss.needs_reference:  # as it is at this step: a reset may fall between two mini-batches of a rollout
                 minibatch = replace(minibatch, reference_M=learner.logprobs(minibatch, "reference"))
-            reports.append(learner.update(minibatch, self.loss))
+            reports.append(learner.update(minibatch, loss))
             step += 1
             observer.beat(f"learned step {step}")
             if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
                 learner.reset_reference()
         skipped = sum(report.get("skipped", 0.0) for report in reports)
         return step, {**_means(reports), **mismatch, "skipped": skipped, "updates": float(len(reports))}
+
+    def _loss_for(self, mismatch: Metrics) -> Grpo | Gspo | Cispo:
+        """The loss of a rollout whose engine had weights merged with the adapter, where the learner's are not: what merging rounds away
+        shows as a mismatch, and above the bound the loss corrects it, if it can (`corrected` 1.0)."""
+        mismatch["corrected"] = float(mismatch["mismatch_kl"] > MERGED_KL)
+        return replace(self.loss, correction="token-tis") if mismatch["corrected"] and isinstance(self.loss, Grpo) else self.loss
 
     def _probe(self, sampler: GroupSampler, rollout: int, step: int, rundir: RunDir) -> Finding:
         """Of the weights after a rollout, where the next one pays a preference."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
-from aha.protocols import Adam, Backend, Learner, Metrics, Observer
+from aha.protocols import Adam, Adaptation, Backend, Learner, Lora, Metrics, Observer
 from aha.rundir import Keep, Progress, RunDir
 from aha.stages.audit import Audit, Rules, TooLong, audited_together
 from aha.stages.counts import at_least_one
@@ -33,13 +33,16 @@ class Sft:
 
     The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it, which the last step takes. A row of more than
     `max_tokens`, or of more than the model knows, stops the run before its start, is left out ("skip") or loses its end ("cut").
-    `bad_rows`: what a row that cannot be read or learned does. `stopping` looks after the first steps whether replies end."""
+    `bad_rows`: what a row that cannot be read or learned does. `stopping` looks after the first steps whether replies end.
+    `lora`: adapters that learn in place of all weights. `max_positions`: how many positions the model is to know; none: as it comes."""
 
     model: str
     data: str
     layout: Layout = Layout()
     template: Template = Delimited()
     optim: Adam = Adam(lr=5e-5)
+    lora: Lora = Lora()
+    max_positions: int | None = None
     epochs: float = 2.0
     batch: int = 128
     final_rate: float = 0.1
@@ -59,8 +62,14 @@ class Sft:
         if not 0 <= self.final_rate <= 1:
             raise BadInput(f"final_rate is {self.final_rate}: it is a share of optim.lr, so from 0 to 1")
 
+    @property
+    def adaptation(self) -> Adaptation:
+        """What is changed in the model that the stage starts from."""
+        return Adaptation(self.max_positions, self.lora)
+
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
+        backend = self.adaptation.apply(backend)
         observer.beat(f"reading {self.data}")
         lessons, audit = self.prepared(backend)
         replace_file(Disk(), rundir.root / "audit.json", json.dumps(asdict(audit), ensure_ascii=False, indent=1).encode())
@@ -86,7 +95,7 @@ class Sft:
 
         BadInput, in one line, for what would be learned wrong."""
         if "_prepared" not in vars(self):
-            tokenizer = backend.tokenizer(self.model)
+            tokenizer = self.adaptation.apply(backend).tokenizer(self.model)
             limit = min(self.max_tokens, tokenizer.context or self.max_tokens)
             rules = Rules(limit, self.too_long, self.bad_rows)
             parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]

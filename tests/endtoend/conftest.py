@@ -164,7 +164,7 @@ def rollouts_done(root: Path) -> int:
 
 def result_of(root: Path) -> dict[str, bytes]:
     """Everything a run leaves that has to be the same bits: all but clocks, owners, the command's words and the report."""
-    but = {"timings.jsonl", "lock", "manifest.json", "report.html", "curve.png"}
+    but = {"timings.jsonl", "plan.json", "lock", "manifest.json", "report.html", "curve.png"}
     files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name not in but)
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 

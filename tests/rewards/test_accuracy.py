@@ -4,7 +4,8 @@ import pytest
 
 from aha.grading.sandbox import tiers
 from aha.rewards import Accuracy
-from aha.types import Calls, Problem, Reply
+from aha.template import Instruct
+from aha.types import Calls, Choice, Countdown, Finished, Number, Problem, Reference, Reply
 
 ISOLATED = any(tiers()[tier] is None for tier in ("bwrap", "wasm"))
 
@@ -17,3 +18,23 @@ def test_a_partial_accuracy_pays_the_share_of_tests_that_code_passes() -> None:
     for reward, paid in ((Accuracy(partial=True), [1.0, 0.25, 0.0, 0.0]), (Accuracy(), [1.0, 0.0, 0.0, 0.0])):
         with reward.open(None) as live:  # type: ignore[arg-type]
             assert live(problem, replies) == paid
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "finished", "paid"),
+    [
+        (Number("5"), "2 and 3 make 5. The answer is 5.", "stop", 1.0),
+        (Number("5"), "First I thought 5. But no: the answer is 6.", "stop", 0.0),
+        (Number("5"), "<think>maybe 6</think> The answer is 5.", "stop", 1.0),
+        (Number("5"), "<think>the answer is 5", "stop", 0.0),
+        (Number("5"), "The answer is 5.", "length", 0.0),
+        (Choice("B", ()), "Because of that, the answer is (B).", "stop", 1.0),
+        (Countdown((2, 3, 4), 14), "I try 2 + 3 * 4 = 14. So (2 + 3 * 4) is it.", "stop", 1.0),
+        (Countdown((2, 3, 4), 14), "No idea at all.", "stop", 0.0),
+    ],
+)
+def test_the_last_claim_of_a_whole_reply_is_paid_where_no_tag_was_learned(
+    reference: Reference, text: str, finished: Finished, paid: float
+) -> None:
+    reply = Instruct().read(text, 10, finished)
+    assert Accuracy(reads="last")(Problem("p", "maths", "?", "en", reference), [reply]) == [paid]

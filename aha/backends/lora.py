@@ -1,0 +1,179 @@
+"""The learner of low-rank adapters: the model's own weights rest, and an adapter of peft's on its linear layers learns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
+from aha.backends.shares import Model, Share
+from aha.backends.tensor_files import TensorFiles, write_tensors
+from aha.backends.torch_learner import OPTIMIZER, REFERENCE, STATE, TorchLearner
+from aha.durable import read_document
+from aha.errors import BadInput
+from aha.protocols import Adam, Compute, Lora, Weights
+
+ADAPTER = "adapter"  # a folder beside the merged model, in peft's format
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+PREFIX = "base_model.model."  # what peft puts before the names of layers
+OF_LAYER, OWN, RESTING = ".base_layer.", ".default.", ".base_layer.weight"
+
+
+class LoraLearner(TorchLearner):
+    """Implements `protocols.Learner`. The model's own weights rest, linear layers in `compute.dtype`; A and B are float32.
+
+    The reference is the model without the adapter, and from the first reset on the model with a frozen copy of it: no second model is
+    held. `weights` and what `save` writes are merged in float32; beside the merged model `save` writes the adapter for itself."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        optim: Adam,
+        compute: Compute,
+        lora: Lora,
+        *,
+        reference: bool,
+        beside: Callable[[Path], object] | None = None,
+    ) -> None:
+        self.base = model.name_or_path
+        self.settings = _inject(model, lora)
+        self.layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+        super().__init__(model, optim, compute, reference=False, beside=beside)
+        self.compares = reference
+        self.frozen: dict[str, Tensor] | None = None
+
+    def _place(self, model: PreTrainedModel) -> None:
+        """Linear layers that rest are kept in the type of the products, to which each product would round them; all else in float32."""
+        tied = model.get_input_embeddings().weight
+        resting = {id(layer.get_base_layer().weight) for layer in self.layers.values()} - {id(tied)}
+        for weight in model.parameters():
+            kept = torch_dtype(self.compute.dtype) if id(weight) in resting else torch.float32
+            weight.data = weight.data.to(device=pick_device(self.compute.device), dtype=kept)
+        for module in model.modules():  # tables of positions
+            for name, buffer in module.named_buffers(recurse=False):
+                setattr(module, name, buffer.to(pick_device(self.compute.device)))
+
+    def numbers(self, share: Share, of: Model) -> Tensor:
+        """See `TorchLearner`: the reference is the policy's own model, computing as the reference does."""
+        if of == "policy" or not self.compares:
+            return super().numbers(share, of)  # which refuses where there is no reference
+        with self._as_reference():
+            return super().numbers(share, "policy")
+
+    def reset_reference(self) -> None:
+        """The reference becomes the model with a copy of the adapter; nothing where there is none."""
+        if self.compares:
+            self.frozen = {name: weight.detach().clone() for name, weight in self.named.items()}
+            self.reference_moved = True
+
+    def weights(self) -> Weights:
+        """Whole weights under the model's own names, the adapter merged into each in float32."""
+        return _Merged(self.policy.model, self.layers)
+
+    def save(self, folder: Path) -> None:
+        """See the protocol. The model in the folder is merged, and loads as any other; `adapter` holds the adapter, as peft reads it."""
+        merged = {name: weight.float().contiguous() for name, weight in self.weights()}
+        self.policy.model.save_pretrained(folder, state_dict=merged)
+        if self.beside is not None:
+            self.beside(folder)
+        self._save_adapter(folder / ADAPTER)
+        write_tensors(folder, OPTIMIZER, self._moments(), self.mesh)
+        if self.frozen is not None:
+            write_tensors(folder, REFERENCE, {name: (weight, weight.shape) for name, weight in self.frozen.items()}, self.mesh)
+        state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.reference_moved}
+        (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+
+    def load(self, folder: Path) -> None:
+        """See the protocol. The model's own weights are those that this learner was made with."""
+        state: dict[str, Any] = read_document(folder / STATE)
+        if self.reference_moved and not state["reference_moved"]:
+            raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
+        place = folder / ADAPTER / WEIGHTS
+        if not place.is_file():
+            raise BadInput(f"{place}: there is no adapter, and this learner trains one; load what a run with lora.rank saved")
+        self._take(load_file(place), place)
+        self._restore(TensorFiles(folder, OPTIMIZER))
+        if state["reference_moved"]:
+            files = TensorFiles(folder, REFERENCE)
+            self.frozen = {name: files.read(name, slice(None)).to(self.policy.device) for name in self.named}
+        self.steps, self.multiplier, self.reference_moved = state["steps"], state["multiplier"], state["reference_moved"]
+
+    @contextmanager
+    def _as_reference(self) -> Iterator[None]:
+        """The policy's model computes what the reference does."""
+        policy = {name: weight.data for name, weight in self.named.items()}
+        try:
+            if self.frozen is None:
+                for layer in self.layers.values():
+                    layer.enable_adapters(False)
+            else:
+                for name, weight in self.named.items():
+                    weight.data = self.frozen[name]
+            yield
+        finally:
+            for name, weight in self.named.items():
+                weight.data = policy[name]
+            for layer in self.layers.values():
+                layer.enable_adapters(True)
+
+    def _save_adapter(self, folder: Path) -> None:
+        folder.mkdir()
+        tensors = {f"{PREFIX}{name.replace(OWN, '.')}": weight.detach().contiguous() for name, weight in self.named.items()}
+        save_file(tensors, folder / WEIGHTS)
+        settings = {**self.settings.to_dict(), "base_model_name_or_path": self.base, "inference_mode": True}
+        plain = {name: sorted(value) if isinstance(value, set) else value for name, value in settings.items()}
+        (folder / CONFIG).write_text(json.dumps(plain, indent=1, default=str) + "\n", encoding="utf-8")
+
+    def _take(self, saved: dict[str, Tensor], where: Path) -> None:
+        wanted = {f"{PREFIX}{name.replace(OWN, '.')}": weight for name, weight in self.named.items()}
+        if {name: tensor.shape for name, tensor in saved.items()} != {name: weight.shape for name, weight in wanted.items()}:
+            raise BadInput(f"{where} holds another adapter: its layers or its rank differ from this learner's; load what this run saved")
+        with torch.no_grad():
+            for name, weight in wanted.items():
+                weight.copy_(saved[name])
+
+
+@dataclass(frozen=True)
+class _Merged(ModuleWeights):
+    """The weights of a model with adapters, each merged into its layer as it is asked for."""
+
+    layers: dict[str, Any]
+
+    @torch.no_grad()
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        for name, weight in self.module.named_parameters():
+            layer = self.layers.get(name.removesuffix(RESTING)) if name.endswith(RESTING) else None
+            if layer is not None:
+                yield name.replace(OF_LAYER, "."), weight.detach().float() + layer.get_delta_weight("default").float()
+            elif OWN not in name:
+                yield name.replace(OF_LAYER, "."), weight.detach()
+
+
+def _inject(model: PreTrainedModel, lora: Lora) -> LoraConfig:
+    """Put adapters on the model's layers, the same numbers every time. BadInput where it has none of those layers."""
+    head = model.get_output_embeddings()
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head]
+    chosen = [name for name in linear if not lora.targets or name.rpartition(".")[2] in lora.targets]
+    if not chosen:
+        named, known = ", ".join(lora.targets) or "none", sorted({name.rpartition(".")[2] for name in linear})
+        raise BadInput(f"lora.targets is {named}: no layer of this model has that name; its linear layers are {', '.join(known) or 'none'}")
+    strange = sorted(set(lora.targets) - {name.rpartition(".")[2] for name in chosen})
+    if strange:
+        raise BadInput(f"lora.targets names {strange[0]}: this model has no such linear layer")
+    alpha: Any = lora.alpha  # declared whole, and any number will do
+    settings = LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=chosen, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM")
+    with torch.random.fork_rng(devices=[]):
+        torch.random.manual_seed(0)
+        inject_adapter_in_model(settings, model)
+    return settings

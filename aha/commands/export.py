@@ -1,0 +1,200 @@
+"""`aha export RUN`: a checkpoint as a model for others, with a card of what it was made of; on demand, onto a hub."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aha.commands.command import Command, refuse_rest
+from aha.commands.terminal import Terminal
+from aha.durable import check_folder, read_document, trouble
+from aha.durable.files import aside
+from aha.errors import BadInput, DiskTrouble
+from aha.pipeline.graph import LINEAGE
+from aha.plain import one_line
+from aha.redact import mask
+from aha.rundir import Checkpoint, Manifest, Record
+
+OURS = ("optimizer*.safetensors", "reference.safetensors", "learner.json", "progress.json", "metrics.jsonl", "sha256.json")
+SCORES = ("pass@1", "cons@k", "lenient", "format", "length")
+CHANGED = ("user", "[derived: memory]")
+
+
+def flags(parser: ArgumentParser) -> None:
+    """Which checkpoint, where to, and what the card says."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run; of a graph, that of one stage")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="a new folder (RUN/export)")
+    parser.add_argument("--checkpoint", type=int, metavar="N", help="the one after rollout or step N (the newest)")
+    parser.add_argument(
+        "--scores", type=Path, action="append", default=[], metavar="FILE", help="a result that `aha eval` wrote, for the card"
+    )
+    parser.add_argument("--licence", metavar="NAME", help="as a hub names it (apache-2.0); otherwise that of the base, where it says")
+    parser.add_argument("--upload", metavar="OWNER/NAME", help="put it onto the hub, in a repository that only you see until you open it")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Copy what makes the model, and write its card."""
+    refuse_rest(rest)
+    record = Record(arguments.run)
+    manifest, checkpoint = read_run(record, arguments.checkpoint)
+    target = arguments.to or arguments.run / "export"
+    if target.exists():
+        raise BadInput(f"{target}: it is there already; name a new folder with --to")
+    scores = [read_scores(path) for path in arguments.scores]
+    if problem := check_folder(checkpoint.folder):
+        raise DiskTrouble(problem)
+    card = model_card(record, manifest, checkpoint, arguments.licence, scores)
+    beside = aside(target)
+    with trouble(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(checkpoint.folder, beside, ignore=shutil.ignore_patterns(*OURS))
+        (beside / "README.md").write_text(card, encoding="utf-8")
+        beside.rename(target)
+    terminal.tell("exported", folder=str(target), checkpoint=str(checkpoint.folder))
+    terminal.say(f"{target}: the model after {checkpoint.rollout}, its tokenizer and its card; read README.md before you give it away")
+    if arguments.upload is not None:
+        terminal.say(f"uploaded: {upload(target, arguments.upload)}")
+    return 0
+
+
+def read_run(record: Record, number: int | None) -> tuple[Manifest, Checkpoint]:
+    """What the run is, and one of its checkpoints. BadInput where it is no run or has none."""
+    if not (record.root / "manifest.json").is_file():
+        raise BadInput(f"{record.root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
+    checkpoints = record.checkpoints()
+    if not checkpoints:
+        raise BadInput(f"{record.root}: it has no checkpoint; of a graph name the directory of one stage, as `aha run` printed it")
+    found = [each for each in checkpoints if number in (None, each.rollout)]
+    if not found:
+        raise BadInput(f"--checkpoint {number}: there is none; there are {', '.join(str(each.rollout) for each in checkpoints)}")
+    return record.manifest(), found[-1]
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """A result as `aha eval` wrote it. BadInput where it is none."""
+    place = path / "result.json" if path.is_dir() else path
+    if not place.is_file():
+        raise BadInput(f"--scores {path}: there is no such file; name a result.json that `aha eval` wrote")
+    value = read_document(place)
+    if not isinstance(value, dict):
+        raise BadInput(f"--scores {place}: holds no result but {type(value).__name__}")
+    return value
+
+
+def model_card(record: Record, manifest: Manifest, checkpoint: Checkpoint, licence: str | None, scores: Sequence[Mapping[str, Any]]) -> str:
+    """The card: what it is, data, lineage, scores, licence; what is unknown is said to be."""
+    models = (str(s.value) for path, s in manifest.settings.items() if path.endswith(".model") and s.value)
+    bases = sorted({model for model in models if not model.startswith("@")})
+    named = licence or _licence_of(bases)
+    front = [f"license: {json.dumps(named)}"] if named else []
+    front += ["library_name: transformers", "pipeline_tag: text-generation", *(["base_model:"] if bases else [])]
+    front += [f"- {json.dumps(base)}" for base in bases]
+    parts = [
+        ["---", *front, "---", "", f"# {_safe(record.root.resolve().name)}", "", _about(manifest, checkpoint, record)],
+        ["## Data", "", *_data(record, manifest)],
+        ["## Lineage", "", *_lineage(record, manifest)],
+        ["## Scores", "", *_scores(record, scores)],
+        ["## Licence", "", f"{_safe(named)}, {'as its owner says' if licence else 'that of the base'}." if named else UNLICENSED],
+        ["## Settings", "", "| setting | value | source |", "|---|---|---|", *_settings(manifest)],
+    ]
+    return mask("\n\n".join("\n".join(part) for part in parts) + "\n")
+
+
+UNLICENSED = "Unknown: neither the base's folder nor the person who exported this says. Nobody may use it until somebody does."
+
+
+def upload(folder: Path, name: str) -> str:
+    """Put the folder onto the hub, with the key that its own library knows. BadInput where it refuses."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        hub = HfApi()
+        hub.create_repo(name, private=True, exist_ok=True)
+        return str(hub.upload_folder(repo_id=name, folder_path=str(folder)))
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        first = (str(error).splitlines() or ["refused"])[0]
+        raise BadInput(
+            f"--upload {name}: the hub refused ({mask(first)}); log in with `hf auth login`; the model lies in {folder}"
+        ) from None
+
+
+def _about(manifest: Manifest, checkpoint: Checkpoint, record: Record) -> str:
+    state = "a finished run" if record.finished else "a run that was not finished"
+    version = manifest.versions.get("aha", "?")
+    return f"Trained with `aha run {_safe(manifest.recipe)}` (aha {version}): checkpoint {checkpoint.rollout} of {state}."
+
+
+def _data(record: Record, manifest: Manifest) -> list[str]:
+    """What it learned from, and what was counted of it."""
+    sources = {
+        path: s.value for path, s in manifest.settings.items() if path.rpartition(".")[2] in ("data", "source", "problems") and s.value
+    }
+    lines = [f"- `{_safe(path)}`: {_safe(value)}" for path, value in sources.items()]
+    if (record.root / "audit.json").is_file():
+        audit = read_document(record.root / "audit.json")
+        if isinstance(audit, dict):
+            lines += [f"- {_safe(name)}: {_safe(value)}" for name, value in audit.items() if isinstance(value, int | float) and value]
+    return lines or ["The manifest names none."]
+
+
+def _lineage(record: Record, manifest: Manifest) -> list[str]:
+    """Code, versions, seeds, and what the stage follows from."""
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    seeds = ", ".join(f"{path} {seed}" for path, seed in manifest.seeds.items())
+    lines = [f"- begun {manifest.created}, commit {manifest.git_commit or 'unknown'}", f"- {versions}", f"- seeds: {seeds or 'none'}"]
+    if (record.root / LINEAGE).is_file():
+        made = read_document(record.root / LINEAGE)
+        inputs = made.get("inputs", {}) if isinstance(made, dict) else {}
+        for path, found in inputs.items() if isinstance(inputs, dict) else ():
+            if isinstance(found, dict):
+                lines.append(
+                    f"- `{_safe(path)}` from {_safe(found.get('stage') or found.get('given'))}, digest {_safe(found.get('digest'))}"
+                )
+    return [*lines, "", "Everything else that the numbers follow from is in the run's `manifest.json`."]
+
+
+def _scores(record: Record, more: Sequence[Mapping[str, Any]]) -> list[str]:
+    results = [
+        *([("in the run", record.result)] if record.finished else []),
+        *((str(each.get("benchmark", "given")), each) for each in more),
+    ]
+    rows = [row for name, result in results for row in _score_rows(name, result)]
+    return ["| measured | score | value |", "|---|---|---|", *rows] if rows else ["None was measured."]
+
+
+def _score_rows(name: str, result: Mapping[str, Any]) -> list[str]:
+    own = [f"| {_safe(name)} | {key} | {result[key]:.4g} |" for key in SCORES if isinstance(result.get(key), int | float)]
+    if own and isinstance(result.get("ci95"), list):
+        low, high = result["ci95"]
+        own.append(f"| {_safe(name)} | pass@1, 95 % interval | {low:.4g} to {high:.4g} |")
+    inner = (row for key, value in result.items() if isinstance(value, dict) for row in _score_rows(f"{name}, {key}", value))
+    return [*own, *inner]
+
+
+def _settings(manifest: Manifest) -> list[str]:
+    chosen = {path: s for path, s in manifest.settings.items() if s.source in CHANGED}
+    return [f"| `{_safe(path)}` | {_safe(setting.value)} | {_safe(setting.source)} |" for path, setting in chosen.items()]
+
+
+def _licence_of(bases: Sequence[str]) -> str:
+    """As the only base's own card says; empty where it does not, or where there are several."""
+    card = Path(bases[0]).expanduser() / "README.md" if len(bases) == 1 else Path()
+    if not card.is_file():
+        return ""
+    with card.open(encoding="utf-8", errors="replace") as file:
+        head = file.read(1 << 16).split("\n---", 1)[0].splitlines()
+    return next((line.partition(":")[2].strip().strip("\"'")[:100] for line in head if line.startswith("license:")), "")
+
+
+def _safe(value: object) -> str:
+    """A stranger's text in one cell: no line, no column and no markup of its own."""
+    return one_line(str(value))[:300].replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+
+
+COMMAND = Command("a checkpoint as a model for others, with its card", "inspect", flags, run)

@@ -1,0 +1,149 @@
+"""A recipe's settings and the machine: `--fit` before a run, its plan beside it, and one line where memory runs out."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from aha.commands.choose import ResolvedRecipe
+from aha.durable import Disk, read_document, replace_file, seal
+from aha.errors import AhaError, BadInput, OutOfMemory
+from aha.plan import SOURCE, Machine, ModelShape, StagePlan, fit, machine, plan_stage, read_shape
+from aha.protocols import Stage, is_endpoint
+from aha.recipes import Recipe
+from aha.recipes.recipe import WAITS, YOURS
+from aha.rundir import read_manifest
+from aha.settings import flatten
+
+PLAN = "plan.json"
+FULL = (
+    "can't allocate memory",
+    "out of memory",
+    "Cannot allocate memory",
+    "bad_alloc",
+)  # how torch says it where it has no class of its own
+
+
+def fitted(chosen: ResolvedRecipe, name: str | None, out: Path | None) -> ResolvedRecipe:
+    """The recipe with the settings that make it fit on the machine of this name. A run that was begun keeps those it was begun with."""
+    if name is None:
+        return chosen
+    recipe = chosen.recipe
+    begun = _derived_before(recipe, out or Path("runs") / recipe.name)
+    if begun is None:
+        fixed = {path for path in flatten(recipe.tree) if recipe.source(path) == YOURS}
+        found = machine(name)
+        begun = fit(recipe.stages, recipe.compute, shapes_of(recipe, "--fit"), found, fixed)
+    changed = recipe.change([(path, value) for path, value in begun.items()])
+    return replace(chosen, recipe=replace(changed, sources={**changed.sources, **dict.fromkeys(begun, SOURCE)}))
+
+
+def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
+    """What was derived when the run in this directory began; None where none did, or nothing was derived."""
+    path = out / "manifest.json"
+    if not path.is_file():
+        return None
+    manifest = read_manifest(path)
+    derived = {name: setting.value for name, setting in manifest.settings.items() if setting.source == SOURCE}
+    known = flatten(recipe.tree)
+    return {name: value for name, value in derived.items() if name in known} or None if manifest.recipe == recipe.name else None
+
+
+def learned_stages(recipe: Recipe) -> list[tuple[str, Stage]]:
+    """The stages that have a model of weights."""
+    models = ((name, stage, str(getattr(stage, "model", ""))) for name, stage in recipe.stages)
+    return [(name, stage) for name, stage, model in models if model and not is_endpoint(model)]
+
+
+def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
+    """The shape of each stage's model; what another stage makes is as large as the model that one begins with."""
+    shapes, waiting = dict[str, ModelShape](), f"{flag}: recipe {recipe.name} needs a model to know how large it is: give it with --model"
+    for name, stage in learned_stages(recipe):
+        model = str(getattr(stage, "model", ""))
+        if WAITS.fullmatch(model):
+            raise BadInput(waiting)
+        before = model[1:].partition("/")[0].partition("#")[0]
+        if model.startswith("@") and before in shapes:
+            shapes[name] = shapes[before]
+        elif not model.startswith("@"):
+            shapes[name] = read_shape(model)
+    return shapes
+
+
+def plans_of(recipe: Recipe, found: Machine) -> list[StagePlan]:
+    """The plan of each stage that has a model."""
+    shapes = shapes_of(recipe, "aha plan")
+    stages = [(name, stage) for name, stage in learned_stages(recipe) if name in shapes]
+    plans = (plan_stage(name, stage, recipe.compute, shapes[name], found) for name, stage in stages)
+    return [plan for plan in plans if plan is not None]
+
+
+@contextmanager
+def planned(recipe: Recipe, root: Path) -> Iterator[None]:
+    """What a run was expected to take, beside what it took, in `plan.json`. Memory that runs out inside is one line: what to turn."""
+    with suppress(BadInput):  # of what nobody knows the size of, nothing is expected
+        plans = plans_of(recipe, machine("auto" if recipe.compute.device != "cpu" else "cpu"))
+        record(root, {"predicted": {plan.name: predicted(plan) for plan in plans}})
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory(told(recipe, root, error)) from error
+    finally:
+        with suppress(OSError, AhaError):
+            record(root, {"peak": peak_bytes()})
+
+
+def predicted(plan: StagePlan) -> Mapping[str, object]:
+    """What the report shows of a plan."""
+    return {
+        "parts": plan.memory.parts,
+        "peak": plan.memory.peak,
+        "unit": plan.unit,
+        "seconds": plan.seconds.total if plan.seconds else None,
+    }
+
+
+def record(root: Path, more: Mapping[str, object]) -> None:
+    """Add to the run's `plan.json`; the highest peak of all its processes stays."""
+    path, known = root / PLAN, dict[str, object]()
+    with suppress(AhaError, OSError, AttributeError):  # what is damaged is written anew
+        known = {name: value for name, value in read_document(path).items() if name != "crc"}
+    peaks = [value for value in (known.get("peak"), more.get("peak")) if isinstance(value, int)]
+    kept = {**known, **more} | ({"peak": max(peaks)} if peaks else {})
+    replace_file(Disk(), path, seal(kept, indent=2))
+
+
+def peak_bytes() -> int:
+    """The most that this process has had: of a GPU's memory where it has used one, else of the machine's."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_reserved())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << (0 if sys.platform == "darwin" else 10)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on a GPU, in Python or in torch's allocator of a CPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
+
+
+def told(recipe: Recipe, root: Path, error: BaseException) -> str:
+    """The one line: what ran out, what helps, and that nothing is lost."""
+    first = next(iter(str(error).splitlines()), "").strip() or type(error).__name__
+    advice = ["--compute.micro_tokens 256", "--compute.checkpointing true"]
+    with suppress(BadInput):
+        plans: Sequence[StagePlan] = plans_of(recipe, machine("auto" if recipe.compute.device != "cpu" else "cpu"))
+        largest = max(plans, key=lambda plan: plan.memory.peak, default=None)
+        if largest is not None:
+            less = replace(largest.machine, memory=min(largest.machine.memory, int(0.75 * largest.memory.peak)))
+            flags = {turn.flag.split()[0]: turn.flag for turn in replace(largest, machine=less).turns()}
+            advice = [flag for name, flag in flags.items() if name.startswith("--compute.")] or advice
+    turned = " ".join(advice)
+    return f"memory ran out ({first[:160]}): the same command with {turned} goes on from the last checkpoint in {root}; `aha plan` says why"

@@ -1,0 +1,137 @@
+"""`aha plan`: memory by part and seconds before the launch, and what to turn where it does not fit."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aha.commands.arguments import recipe_flags
+from aha.commands.choose import ResolvedRecipe
+from aha.commands.command import Command, refuse_rest
+from aha.commands.fitting import plans_of
+from aha.commands.terminal import Terminal, duration
+from aha.commands.train import chosen_recipe
+from aha.plan import Machine, StagePlan, gib, machine
+from aha.plan.tables import cluster_rows, paper_row, sizes_table
+
+
+def flags(parser: ArgumentParser) -> None:
+    """A recipe with its settings, or none for the table of sizes."""
+    recipe_flags(parser, needed=False)
+    parser.add_argument(
+        "--hardware", default="auto", metavar="MACHINE", help="auto (this one), cpu, 24gb, 80gb, 8x80gb, node, 'cluster(nodes=64, gpus=8)'"
+    )
+    parser.add_argument("--no-measure", action="store_true", help="do not measure this machine: take what machines like it reach")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print the plan of each stage; without a recipe, of the usual sizes on 1, 8 and 64 GPUs and of the paper's run."""
+    if arguments.recipe is None:
+        refuse_rest(rest)
+        return _table(terminal)
+    chosen = chosen_recipe(arguments, rest, runs=False)
+    found = machine(arguments.hardware)
+    if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
+        found = measured(found)
+    plans = plans_of(chosen.recipe, found)
+    if terminal.json:
+        print(json.dumps({"machine": _machine(found), "stages": [record(plan) for plan in plans]}, indent=1))
+        return 0
+    for line in lines(chosen, found, plans):
+        terminal.say(line)
+    return 0
+
+
+def measured(found: Machine) -> Machine:
+    """The machine with what it reaches now."""
+    import torch
+
+    from aha.backends.speed import measure
+
+    speed = measure(torch.device(found.kind if found.kind == "cpu" or torch.cuda.is_available() else "cpu"))
+    return replace(found, flops=speed.flops, bytes_s=speed.bytes_s, launch_s=speed.launch_s, measured=True)
+
+
+def lines(chosen: ResolvedRecipe, found: Machine, plans: Sequence[StagePlan]) -> list[str]:
+    """For a person: the machine, then each stage."""
+    flops = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, rate in found.flops.items())
+    source = "measured now" if found.measured else "as machines like it reach"
+    texts = [f"{chosen.recipe.name} on {found.name}: {flops}, {found.bytes_s / 1e9:,.1f} GB/s ({source})"]
+    if not plans:
+        texts.append("no stage of this recipe has a model: nothing takes memory")
+    for plan in plans:
+        texts += ["", *stage_lines(plan)]
+    return texts
+
+
+def stage_lines(plan: StagePlan) -> list[str]:
+    """Parts, peak, seconds, and what to turn."""
+    shape, need, machine = plan.shape, plan.need, plan.machine
+    active = f", {shape.active_parameters / 1e9:,.1f} billion of them for a token" if shape.experts else ""
+    each = f" on each of {machine.devices} devices" if machine.devices > 1 else ""
+    texts = [f"{plan.name}: {shape.name}, {shape.parameters / 1e6:,.1f} million parameters{active}; {need.dtype}{each}"]
+    for title, parts in (
+        ("all the time", plan.memory.lasting),
+        ("while sampling", plan.memory.sampling),
+        ("while learning", plan.memory.learning),
+    ):
+        texts += [f"  {name:22} {gib(size):>12}  {title}" for name, size in parts.items() if size]
+    texts.append(f"  {'peak':22} {gib(plan.memory.peak):>12}  of {gib(machine.usable)} that a run may fill")
+    if plan.seconds is not None:
+        kinds = [("reading", plan.seconds.reading), ("decoding", plan.seconds.decoding), ("learning", plan.seconds.learning)]
+        parts = ", ".join(f"{name} {duration(value)}" for name, value in kinds if value)
+        run = f"; {plan.units:,} of them {duration(plan.units * plan.seconds.total)}" if plan.units else ""
+        replies = " (replies half as long as they may be)" if need.samples else " (rows as long as they may be)"
+        texts.append(f"  a {plan.unit} takes about {duration(plan.seconds.total)}: {parts}{run}{replies}")
+    texts.append("  it fits" if plan.fits else f"  it does not fit; turn {plan.advice()}")
+    if machine.measured and need.dtype == "bfloat16" and machine.flops["bfloat16"] < machine.flops["float32"]:
+        times = machine.flops["float32"] / machine.flops["bfloat16"]
+        texts.append(f"  bfloat16 is {times:.1f} times slower than float32 here: it saves memory only (--compute.dtype float32)")
+    return texts
+
+
+def record(plan: StagePlan) -> dict[str, Any]:
+    """For a program."""
+    return {
+        "stage": plan.name,
+        "model": plan.shape.name,
+        "parameters": plan.shape.parameters,
+        "active_parameters": plan.shape.active_parameters,
+        "memory": plan.memory.parts,
+        "peak": plan.memory.peak,
+        "usable": plan.machine.usable,
+        "fits": plan.fits,
+        "turn": [turn.flag for turn in plan.turns()] if not plan.fits else [],
+        "unit": plan.unit,
+        "seconds": None if plan.seconds is None else plan.seconds.total,
+    }
+
+
+def _machine(found: Machine) -> dict[str, Any]:
+    return {"name": found.name, "devices": found.devices, "memory": found.memory, "flops": found.flops, "bytes_s": found.bytes_s}
+
+
+def _table(terminal: Terminal) -> int:
+    rows, paper = [*sizes_table(), *cluster_rows()], paper_row()
+    if terminal.json:
+        print(json.dumps({"sizes": [row.__dict__ for row in rows], "paper": paper.__dict__}, indent=1))
+        return 0
+    terminal.say("R1-Zero's rollout (512 x 16 replies of at most 32,768 tokens) by model and number of GPUs of 80 GiB, in bfloat16:")
+    terminal.say(f"\n{'model':18}{'GPUs':>6}{'a GPU holds':>14}{'fits':>6}{'s a rollout':>13}   what to turn")
+    for row in rows:
+        size = f"{row.model:18}{row.gpus:>6}{gib(row.peak):>14}{'yes' if row.fits else 'no':>6}"
+        terminal.say(f"{size}{row.seconds:>13,.0f}   {row.turn}".rstrip())
+    terminal.say(
+        f"\nThe paper's own run, as a check: {paper.gpus} H800, {paper.rollouts:,} rollouts of {paper.model}: {paper.hours:,.0f} h "
+        f"predicted, {paper.published:,.0f} h published ({paper.hours / paper.published:.2f} of it), replies filling {paper.filled:.0%}."
+    )
+    terminal.say(
+        "No row was measured on a GPU: each follows from what the makers say, two fifths of it in products and two thirds in reading."
+    )
+    return 0
+
+
+COMMAND = Command("memory and seconds of a recipe before it runs, and what to turn", "train", flags, run, settings=True)

@@ -1,0 +1,176 @@
+"""`aha track`: a run's metrics for TensorBoard or Weights & Biases, read from its directory by a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from aha.commands.command import Command, refuse_rest
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+from aha.rundir import Record
+
+Kind = Literal["tensorboard", "wandb"]
+KINDS: tuple[Kind, ...] = ("tensorboard", "wandb")
+LOOK_S = 2.0  # between two looks at a run that is at work
+DRAIN_S = 20.0  # that a tracker may go on after the run has ended
+SETTLE_S = 600.0  # that a run may take to write its manifest
+
+
+class Tracker(Protocol):
+    """Where metrics go."""
+
+    def write(self, step: int, values: Mapping[str, float], at: float) -> None:
+        """Hand over the values of a rollout or step that ended `at` seconds since 1970."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class TensorBoard:
+    """Event files in the run directory's own folder `tensorboard`, written anew by whoever begins to read."""
+
+    def __init__(self, record: Record) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        folder = record.root / "tensorboard"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._event, self._summary, self._file = Event, Summary, EventFileWriter(str(folder))
+
+    def write(self, step: int, values: Mapping[str, float], at: float) -> None:
+        """One event with all values."""
+        points = [self._summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._file.add_event(self._event(wall_time=at, step=step, summary=self._summary(value=points)))
+
+    def close(self) -> None:
+        """What was written is on disk."""
+        self._file.close()
+
+
+class Wandb:
+    """A run of Weights & Biases, one and the same for the same run directory. The key is its own business: none is read or written here."""
+
+    def __init__(self, record: Record) -> None:
+        import wandb
+
+        manifest = record.manifest()
+        name = hashlib.sha256(f"{record.root.resolve()} {manifest.created}".encode()).hexdigest()[:16]
+        settings = {path: setting.value for path, setting in manifest.settings.items()}
+        place = {"dir": str(record.root), "project": "aha", "group": manifest.recipe, "name": record.root.resolve().name}
+        self._run: Any = wandb.init(id=name, resume="allow", config=settings, **place)
+
+    def write(self, step: int, values: Mapping[str, float], at: float) -> None:
+        """One line; those of an earlier reading it knows already."""
+        if step >= self._run.step:
+            self._run.log(dict(values), step=step)
+
+    def close(self) -> None:
+        """What was written is on its way."""
+        self._run.finish()
+
+
+WRITERS: dict[Kind, type[TensorBoard] | type[Wandb]] = {"tensorboard": TensorBoard, "wandb": Wandb}
+
+
+def flags(parser: ArgumentParser) -> None:
+    """The run, and where to."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, finished or at work")
+    parser.add_argument("--to", choices=KINDS, required=True)
+    parser.add_argument("--follow", type=int, default=0, metavar="PID", help="go on until the process with this number has ended")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Write every rollout once, and with --follow those to come."""
+    refuse_rest(rest)
+    need(arguments.to)
+    record = Record(arguments.run)
+    _wait_for(arguments.run / "manifest.json", arguments.follow)
+    if not (arguments.run / "manifest.json").is_file():
+        raise BadInput(f"{arguments.run}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
+    tracker: Tracker = WRITERS[arguments.to](record)
+    try:
+        written = _follow(record, tracker, arguments.follow)
+    finally:
+        tracker.close()
+    terminal.note(f"{written} rollouts or steps of {arguments.run} written for {arguments.to}")
+    return 0
+
+
+def need(kind: str | None) -> None:
+    """BadInput where the package is not installed."""
+    if kind is not None and find_spec(kind) is None:
+        raise BadInput(f"--log {kind}: the package {kind} is not installed: pip install 'aha[{kind}]'")
+
+
+@contextmanager
+def tracked(root: Path, kind: str | None) -> Iterator[None]:
+    """A process beside the run that reads what the run writes down; it ends by itself soon after. The run waits for nothing of it."""
+    if kind is None:
+        yield
+        return
+    need(kind)
+    command = [sys.executable, "-m", "aha", "track", str(root), "--to", kind, "--follow", str(os.getpid())]
+    nothing = subprocess.DEVNULL  # ctrl-C is the run's, and so is the terminal
+    child = subprocess.Popen(command, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing)
+    try:
+        yield
+    finally:
+        (root / "tracked").touch()
+        try:
+            child.wait(timeout=DRAIN_S)
+        except subprocess.TimeoutExpired:
+            child.terminate()
+        (root / "tracked").unlink(missing_ok=True)
+
+
+def _follow(record: Record, tracker: Tracker, process: int) -> int:
+    """How many lines were written. The last look comes after the end has been seen, so that nothing is missed."""
+    written = 0
+    while True:
+        over = not _at_work(record, process)
+        times = {int(line["rollout"]): line for line in record.timings()}
+        lines = [line for line in record.metrics() if int(line["rollout"]) in times]  # both are there once it is written down whole
+        for line in lines[written:]:
+            step = int(line["rollout"])
+            timing = {f"time/{name}": value for name, value in times[step].items() if name not in ("rollout", "at")}
+            values = {name: value for name, value in line.items() if name != "rollout"}
+            tracker.write(step, {**values, **timing}, times[step].get("at", 0.0))
+        written = max(written, len(lines))
+        if over:
+            return written
+        time.sleep(LOOK_S)
+
+
+def _at_work(record: Record, process: int) -> bool:
+    return process > 0 and not record.finished and not (record.root / "tracked").exists() and _alive(process)
+
+
+def _wait_for(path: Path, process: int) -> None:
+    until = time.monotonic() + SETTLE_S
+    while process and not path.is_file() and _alive(process) and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+COMMAND = Command("a run's metrics for TensorBoard or Weights & Biases", "inspect", flags, run)

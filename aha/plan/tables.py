@@ -1,0 +1,103 @@
+"""The usual sizes on the usual machines, and the paper's own run beside its published hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from aha.paper import R1_ZERO_RUN
+from aha.plan.machines import Machine, gpus
+from aha.plan.memory import Need
+from aha.plan.plan import StagePlan, lighter, memory_on
+from aha.plan.shapes import KNOWN, ModelShape
+from aha.plan.times import Work, seconds
+
+SIZES, COUNTS = ("1.5b", "7b", "32b", "70b"), (1, 8, 64)
+REPLIES, PROMPT, LONGEST = 8_192, 256, 32_768
+ROLLOUT = Need(
+    reference=True,
+    dtype="bfloat16",
+    micro_tokens=16_384,
+    longest=PROMPT + LONGEST,
+    checkpointing=True,
+    rows=512,
+    prompt=PROMPT,
+    reply=LONGEST,
+)
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """One model on so many GPUs: bytes on each, whether that fits once `turn` is turned, and seconds of a rollout."""
+
+    model: str
+    gpus: int
+    peak: int
+    fits: bool
+    seconds: float
+    turn: str
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """The paper's run as this plan sees it, beside what is published."""
+
+    model: str
+    gpus: int
+    rollouts: int
+    filled: float
+    hours: float
+    published: float
+
+
+def sizes_table() -> list[SizeRow]:
+    """1.5B to 70B on 1, 8 and 64 GPUs."""
+    return [size_row(KNOWN[size], gpus(count)) for size in SIZES for count in COUNTS]
+
+
+def cluster_rows() -> list[SizeRow]:
+    """The mixture of 671B on clusters."""
+    return [size_row(KNOWN["671b"], gpus(count)) for count in (64, 256, 512)]
+
+
+def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
+    """The row of R1-Zero's rollout, the cache held to what a device has room for."""
+    plan = _plan(shape, _with_cache(shape, ROLLOUT, machine), machine)
+    turns = [] if plan.fits else plan.turns()
+    need = plan.need
+    if turns and turns[-1].peak <= machine.usable:
+        turned = {turn.flag for turn in turns}
+        for flag, changed in lighter(need, shape):
+            if flag in turned:
+                need = replace(need, **changed)  # type: ignore[arg-type]  # fields of Need by name
+    fits = memory_on(shape, need, machine).peak <= machine.usable
+    flags = " ".join({each.flag.split()[0]: each.flag for each in turns}.values())
+    turn = flags if fits else f"{flags} is not enough".strip()
+    time = seconds(shape, need, machine, Work(REPLIES, PROMPT, need.reply)).total
+    return SizeRow(shape.name, machine.devices, plan.memory.peak, fits, time, turn if turns else "")
+
+
+def paper_row() -> PaperRow:
+    """512 H800, 10,400 steps in 650 rollouts, of which those after step 8,200 may be twice as long."""
+    run, shape = R1_ZERO_RUN, KNOWN["671b"]
+    machine = gpus(run.gpus)
+    need = replace(ROLLOUT, rows=REPLIES)
+    total = 0.0
+    for longest, rollouts in run.lengths:
+        work = Work(REPLIES, PROMPT, longest, run.filled)
+        time = seconds(shape, replace(need, reply=longest, longest=PROMPT + longest), machine, work)
+        total += rollouts * (time.total - time.decoding * (1 - 1 / run.ahead))
+    return PaperRow(shape.name, run.gpus, sum(count for _, count in run.lengths), run.filled, total / 3_600, run.hours)
+
+
+def _with_cache(shape: ModelShape, need: Need, machine: Machine) -> Need:
+    """The cache as large as what weights and the rest leave, at least eight rows."""
+    empty = replace(need, cache_tokens=1)
+    room = machine.usable - sum(memory_on(shape, empty, machine).lasting.values())
+    token = memory_on(shape, replace(need, cache_tokens=1_000_000), machine).sampling["cache"] / 1_000_000
+    tokens = int(0.9 * room / token) if token else 0
+    return replace(need, rows=REPLIES, cache_tokens=max(8 * (need.prompt + need.reply), tokens))
+
+
+def _plan(shape: ModelShape, need: Need, machine: Machine) -> StagePlan:
+    work = Work(REPLIES, PROMPT, need.reply)
+    return StagePlan("rl", shape, machine, need, memory_on(shape, need, machine), seconds(shape, need, machine, work), "rollout", None)
