@@ -15,23 +15,22 @@ from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_cache import Cache
 from aha.backends.openai_endpoint import Endpoint
-from aha.commands.evaluate import EvalOptions
-from aha.commands.hardware import sampling_machine
+from aha.commands.hardware import Hardware, sampling_machine
 from aha.commands.interrupts import Interrupts
-from aha.commands.judge_session import JudgeSession, Judging, judge_session
-from aha.commands.rating import Rater
+from aha.commands.judge_session import JudgeOptions, JudgeSession, Judging, judge_session
+from aha.commands.rating import Rater, rate_samples
+from aha.commands.regrade import print_result, protocol_of
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, read_document, read_journal, replace_file, trouble
 from aha.errors import BadInput
 from aha.evals.benchmark import PAPER_SAMPLING, Benchmark, BenchmarkExample
-from aha.evals.comparison import Rival, by_problem, compare, in_words, read_rival, saved_samples
+from aha.evals.comparison import Rival, by_problem, compare, read_rival, saved_samples
 from aha.evals.loading import select_examples
 from aha.evals.result import lm_eval_form, result_of
 from aha.evals.run import Evaluation, choose_template, fit_tokens, template_settings
 from aha.evals.samples import GradedSample, SampleJournal, read_settings
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
-from aha.paper import published_numbers
 from aha.protocols import ASK_ONCE, Asking, Chat, Compute, Sampling, is_endpoint
 from aha.rundir.evaluations import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
 from aha.settings import override
@@ -39,6 +38,24 @@ from aha.template import END_THINK, ChatTemplate, Template
 
 CACHE = "~/.cache/aha/eval"
 Think = Literal["auto", "always", "never"]
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What the command line names. `out`: where everything is kept; None: in a folder named after the model, but for problems that are
+    generated, which are kept nowhere. `against`: a model, or what `aha eval` saved of one. `hardware`:
+    where models are asked."""
+
+    benchmarks: tuple[Benchmark, ...]
+    model: str
+    data: str | None = None
+    out: Path | None = None
+    lm_eval: Path | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    against: str | None = None
+    judge: JudgeOptions = JudgeOptions()
+    rater: Rater | None = None
+    hardware: Hardware = Hardware()
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,8 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
         machine = stack.enter_context(sampling_machine(options.hardware, compute, terminal.note))
         interrupts = stack.enter_context(Interrupts())
         judge = stack.enter_context(judge_session(options.judge.judge, judging, machine, terminal, interrupts.beat))
-        runs = [replace(run, examples=examples) for run, examples in zip(runs, judge.prepare(runs, options), strict=True)]
+        judgeable = judge.prepare(runs, options.data, options.judge.baseline)
+        runs = [replace(run, examples=examples) for run, examples in zip(runs, judgeable, strict=True)]
         rivals = {run.benchmark.name: _saved_rival(run, options) for run in runs}
         other_out = _out_of_other(options, out)
         others = {} if options.against is None or any(rivals.values()) else {options.against: other_out}
@@ -219,7 +237,7 @@ class Evaluator:
             samples = evaluation.samples(journal)
             result = result_of(samples, run.benchmark, model, run.settings.seed)
         fields = result.to_json() | protocol_of(self.judge.displayed(run.benchmark))
-        fields |= _rating(run.benchmark, samples, self.options.rater, self.terminal)
+        fields |= rate_samples(run.benchmark.name, samples, self.options.rater, self.terminal)
         journal.finish(samples, fields)
         return samples, fields
 
@@ -338,57 +356,7 @@ def _check_asking(asking: Asking) -> None:
         )
 
 
-def _rating(benchmark: Benchmark, samples: Sequence[GradedSample], rater: Rater | None, terminal: Terminal) -> dict[str, Any]:
-    """Return a Codeforces rating: a problem's samples, in order, are the tries at it."""
-    if rater is None or benchmark.name != "codeforces":
-        return {}
-    tries = {problem: [sample.right for sample in several] for problem, several in by_problem(samples).items()}
-    known = {name: verdicts for name, verdicts in tries.items() if name in rater.problems()}
-    if not known:
-        terminal.note(
-            f"{benchmark.name}: no rating: {next(iter(tries))} and the others are no problems of these contests; names are as 1971A"
-        )
-        return {}
-    if len(known) < len(tries):
-        terminal.note(f"{benchmark.name}: {len(tries) - len(known)} problems are of none of these contests and count for pass@1 alone")
-    rating = rater.rate(known, terminal)
-    return {"rating": rating["rating"], "percentile": rating["percentile"], "contests": rating["n"]}
-
-
-# --- what is printed and written ------------------------------------------------------------------------------------------
-
-
-def protocol_of(benchmark: Benchmark) -> dict[str, str]:
-    """Return whether the prompt was checked against its source: part of every result."""
-    return {"protocol": "verified" if benchmark.verified else "unverified"}
-
-
-def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Terminal) -> None:
-    """Print one line of JSON, or a line a value, with its interval, and the paper's numbers."""
-    paper = {number.model: number.value for number in published_numbers(*benchmark.published)} if benchmark.published else {}
-    fields = {**result, **protocol_of(benchmark)}
-    if terminal.json:
-        print(json.dumps({**fields, "published": paper}, ensure_ascii=False), flush=True)
-        return
-    intervals = result.get("intervals", {})
-    for name, value in fields.items():
-        if name not in ("categories", "against", "intervals", "ci95", "headline_ci95"):
-            terminal.say(f"{name:24}{f'{value:.4g}' if isinstance(value, float) else value}{_interval(intervals.get(name))}")
-    for name, value in result.get("categories", {}).items():
-        terminal.say(f"  {name:38}{100 * value:6.1f} %{_interval(intervals['categories'][name])}")
-    if beside := result.get("against"):
-        terminal.say(in_words(str(result["model"]), beside))
-        for name, part in beside.get("parts", {}).items():
-            low, high = part["ci95"]
-            terminal.say(f"  {name:22}{100 * part['difference']:+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}] {part['verdict']}")
-    if paper:
-        terminal.say(
-            f"published ({benchmark.published[1] if benchmark.published else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items())
-        )
-
-
-def _interval(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f"   [{ends[0]:.4g}, {ends[1]:.4g}]"
+# --- what is written -----------------------------------------------------------------------------------------------------
 
 
 def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,51 +4,23 @@ from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aha.commands import offline
 from aha.commands.arguments import check_model, check_model_or_server, read_settings
 from aha.commands.command import Command
-from aha.commands.hardware import Hardware, read_hardware
-from aha.commands.rating import Rater, rater
+from aha.commands.hardware import read_hardware
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
 
 if TYPE_CHECKING:
+    from aha.commands.judge_session import JudgeOptions
     from aha.evals.benchmark import Benchmark
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
 OLD_SETTINGS = {"samples": "k"}  # that 0.1 knew by another name
-
-
-@dataclass(frozen=True)
-class JudgeOptions:
-    """`judge`: who judges, None: nobody. `baseline`: whose answers the model's are compared with; empty: those in the data. `estimate`:
-    only say what judging would cost."""
-
-    judge: str | None = None
-    baseline: tuple[Path, ...] = ()
-    estimate: bool = False
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """What the command line names. `out`: where everything is kept; None: in a folder named after the model, but for problems that are
-    generated, which are kept nowhere. `against`: a model, or what `aha eval` saved of one. `hardware`: where models are asked."""
-
-    benchmarks: tuple[Benchmark, ...]
-    model: str
-    data: str | None = None
-    out: Path | None = None
-    lm_eval: Path | None = None
-    settings: tuple[tuple[str, str], ...] = ()
-    against: str | None = None
-    judge: JudgeOptions = JudgeOptions()
-    rater: Rater | None = None
-    hardware: Hardware = Hardware()
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -94,7 +66,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             continue
         for model in models:
             check_model(model)
-    from aha.commands.benchmarks import evaluate
+    from aha.commands.benchmarks import EvalOptions, evaluate
+    from aha.commands.rating import rater
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
     settings = tuple((OLD_SETTINGS.get(path, path), value) for path, value in read_settings(rest))
@@ -123,6 +96,8 @@ def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> Jud
         raise BadInput(f"--baseline {arguments.baseline}: with --judge, the baseline is who wrote the file of --baseline-answers")
     if arguments.judge is not None and not is_endpoint(arguments.judge):
         check_model(arguments.judge)
+    from aha.commands.judge_session import JudgeOptions
+
     return JudgeOptions(arguments.judge, tuple(arguments.baseline_answers or ()), arguments.estimate)
 
 

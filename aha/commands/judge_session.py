@@ -14,7 +14,6 @@ from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_budget import Spent
 from aha.backends.openai_endpoint import Endpoint
-from aha.commands.evaluate import EvalOptions
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample
@@ -39,6 +38,16 @@ from aha.evals.run import fit_tokens
 from aha.evals.samples import SampleJournal, read_settings, ungraded_sample
 from aha.protocols import Asking, Budget, Chat, Sampling, is_endpoint
 from aha.rundir.evaluations import SETTINGS
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """`judge`: who judges, None: nobody. `baseline`: whose answers the model's are compared with; empty: those in the data. `estimate`:
+    only say what judging would cost."""
+
+    judge: str | None = None
+    baseline: tuple[Path, ...] = ()
+    estimate: bool = False
 
 
 class JudgedRun(Protocol):
@@ -107,7 +116,7 @@ class JudgeSession:
             self.connections.callback(self._chats[top].close)
         return self._chats[top]
 
-    def prepare(self, runs: Sequence[JudgedRun], options: EvalOptions) -> list[list[BenchmarkExample]]:
+    def prepare(self, runs: Sequence[JudgedRun], data: str | None, baseline: Sequence[Path]) -> list[list[BenchmarkExample]]:
         """Return the examples of each run, without those that cannot be judged. BadInput for what the scores would lack."""
         if self.name is None:
             return [run.examples for run in runs]
@@ -115,7 +124,7 @@ class JudgeSession:
             raise BadInput(f"--judge {self.name}: {', '.join(run.benchmark.name for run in runs)} needs none")
         for run in runs:
             if run.benchmark.needs_judge:
-                self.cases[run.benchmark.name] = self._case(run, options.data, options.judge.baseline)
+                self.cases[run.benchmark.name] = self._case(run, data, baseline)
         return [self.cases[run.benchmark.name].examples if run.benchmark.name in self.cases else run.examples for run in runs]
 
     def _case(self, run: JudgedRun, data: str | None, baseline: Sequence[Path]) -> JudgeCase:

@@ -6,11 +6,14 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.evals.codeforces import HISTOGRAM, Contest, percentile, place_in, read_contest, read_histogram
+from aha.evals.comparison import by_problem
 from aha.evals.files import data_folder, find_file
+from aha.evals.samples import GradedSample
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,21 @@ class Rater:
             )
         rating = sum(place.rating for place in places) / len(places)
         return {"rating": round(rating), "percentile": round(percentile(rating, self.histogram), 1), "n": len(places)}
+
+
+def rate_samples(name: str, samples: Sequence[GradedSample], rater: Rater | None, terminal: Terminal) -> dict[str, Any]:
+    """Return a Codeforces rating: a problem's samples, in order, are the tries at it."""
+    if rater is None or name != "codeforces":
+        return {}
+    tries = {problem: [sample.right for sample in several] for problem, several in by_problem(samples).items()}
+    known = {problem: verdicts for problem, verdicts in tries.items() if problem in rater.problems()}
+    if not known:
+        terminal.note(f"{name}: no rating: {next(iter(tries))} and the others are no problems of these contests; names are as 1971A")
+        return {}
+    if len(known) < len(tries):
+        terminal.note(f"{name}: {len(tries) - len(known)} problems are of none of these contests and count for pass@1 alone")
+    rating = rater.rate(known, terminal)
+    return {"rating": rating["rating"], "percentile": rating["percentile"], "contests": rating["n"]}
 
 
 def rater(arguments: Namespace, needed: str) -> Rater:

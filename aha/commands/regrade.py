@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from aha.errors import BadInput
 from aha.template import ChatTemplate
 
 if TYPE_CHECKING:
-    from aha.evals.benchmark import BenchmarkExample
+    from aha.evals.benchmark import Benchmark, BenchmarkExample
     from aha.evals.run import Evaluation
     from aha.evals.samples import Key
     from aha.types import Finished, Reply
@@ -55,7 +56,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
-    from aha.commands.benchmarks import print_result, protocol_of
     from aha.evals.benchmarks import benchmark
     from aha.evals.judged.judging import Transcripts, read_case
     from aha.evals.loading import select_examples
@@ -97,12 +97,50 @@ def _check_counts(evaluation: Evaluation, replies: Mapping[Key, Reply]) -> None:
             )
 
 
+# --- what is printed --------------------------------------------------------------------------------------------------
+
+
+def protocol_of(benchmark: Benchmark) -> dict[str, str]:
+    """Return whether the prompt was checked against its source: part of every result."""
+    return {"protocol": "verified" if benchmark.verified else "unverified"}
+
+
+def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print one line of JSON, or a line a value, with its interval, and the paper's numbers."""
+    from aha.evals.comparison import in_words
+    from aha.paper import published_numbers
+
+    paper = {number.model: number.value for number in published_numbers(*benchmark.published)} if benchmark.published else {}
+    fields = {**result, **protocol_of(benchmark)}
+    if terminal.json:
+        print(json.dumps({**fields, "published": paper}, ensure_ascii=False), flush=True)
+        return
+    intervals = result.get("intervals", {})
+    for name, value in fields.items():
+        if name not in ("categories", "against", "intervals", "ci95", "headline_ci95"):
+            terminal.say(f"{name:24}{f'{value:.4g}' if isinstance(value, float) else value}{_interval(intervals.get(name))}")
+    for name, value in result.get("categories", {}).items():
+        terminal.say(f"  {name:38}{100 * value:6.1f} %{_interval(intervals['categories'][name])}")
+    if beside := result.get("against"):
+        terminal.say(in_words(str(result["model"]), beside))
+        for name, part in beside.get("parts", {}).items():
+            low, high = part["ci95"]
+            terminal.say(f"  {name:22}{100 * part['difference']:+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}] {part['verdict']}")
+    if paper:
+        terminal.say(
+            f"published ({benchmark.published[1] if benchmark.published else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items())
+        )
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"   [{ends[0]:.4g}, {ends[1]:.4g}]"
+
+
 # --- a published file ---------------------------------------------------------------------------------------------------
 
 
 def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     """Grade rows with replies in them; the questions come from the rows themselves, or by their names from --data."""
-    from aha.commands.benchmarks import print_result, protocol_of
     from aha.evals.benchmarks import benchmark
     from aha.evals.files import read_rows
     from aha.evals.loading import load_examples

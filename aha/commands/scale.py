@@ -53,7 +53,9 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         check_model(model)
     from aha.commands.scaling_lab import ScaleOptions, scale
 
-    return scale(ScaleOptions(chosen, arguments.model, arguments.data, tuple(arguments.scorer), arguments.out, settings), terminal)
+    return scale(
+        ScaleOptions(chosen, arguments.model, arguments.data, tuple(arguments.scorer), arguments.out, settings), terminal, write_scaling
+    )
 
 
 def _saved_samples(target: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -10,17 +10,15 @@ from pathlib import Path
 from aha.backends.hf import context_of, load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
-from aha.commands.benchmarks import BenchmarkRun, EvalSettings, evaluate, load_run, plan_evaluation, short_name
-from aha.commands.evaluate import EvalOptions
+from aha.commands.benchmarks import BenchmarkRun, EvalOptions, EvalSettings, evaluate, load_run, plan_evaluation, short_name
 from aha.commands.interrupts import Interrupts
-from aha.commands.scale import write_scaling
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark
 from aha.evals.reading import read_sample_set
 from aha.evals.run import Evaluation, template_settings
 from aha.evals.samples import Key, SampleSet, read_settings
-from aha.evals.scaling import Arm, scaling
+from aha.evals.scaling import Arm, Scaling, scaling
 from aha.grading import programs_in
 from aha.protocols import Compute, Sampling, is_endpoint
 from aha.reports.scaling import CutExample, cut_example
@@ -32,6 +30,7 @@ K, PROBLEMS = 64, 100
 ARM_NAMES = {FREE: "thinking as long as it likes"}
 TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words that its corpus has
 DECIDING = ("template", "sampling", "k", "problems", "seed", "think", "forced", "answer_tokens", "more_tokens", "wait_en", "wait_zh")
+WriteScaling = Callable[[Scaling, str, dict[str, str], CutExample | None, Path, Terminal], int]
 READABLE_TOKENS = 120  # a thought long enough to be cut, short enough to be read
 
 
@@ -52,10 +51,10 @@ class ScaleOptions:
         return self.out or Path("runs") / f"scale-{self.benchmark.name}-{short_name(self.model)}"
 
 
-def scale(options: ScaleOptions, terminal: Terminal) -> int:
+def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
     """Ask, or go on with what the folder holds, and write the page."""
     if is_endpoint(options.model):
-        return _scale_served(options, terminal)
+        return _scale_served(options, terminal, write)
     benchmark, generated = options.benchmark, options.benchmark.generated is not None
     if benchmark.needs_judge:
         raise BadInput(
@@ -88,7 +87,7 @@ def scale(options: ScaleOptions, terminal: Terminal) -> int:
     samples = SampleSet(journal.samples(FREE, lab.problems), texts=False)
     result = scaling(samples, scorers, cut, longer, settings.seed)
     facts, example = _facts(options.model, evaluation.sampling), _example(evaluation, journal, cut)
-    return write_scaling(result, benchmark.name, facts, example, options.folder, terminal)
+    return write(result, benchmark.name, facts, example, options.folder, terminal)
 
 
 def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> dict[str, object]:
@@ -166,7 +165,7 @@ class QuietTerminal(Terminal):
         """Print nothing."""
 
 
-def _scale_served(options: ScaleOptions, terminal: Terminal) -> int:
+def _scale_served(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
     """Ask as `aha eval` does. A server's thoughts can be cut off after the fact, but nobody can write their end for it."""
     benchmark = options.benchmark
     if benchmark.generated is not None or options.scorers:
@@ -175,4 +174,4 @@ def _scale_served(options: ScaleOptions, terminal: Terminal) -> int:
     folder = options.folder / benchmark.name
     settings = read_settings(folder)
     facts = _facts(options.model, Sampling(settings["temperature"], settings["top_p"], settings["max_tokens"]))
-    return write_scaling(scaling(read_sample_set(folder), {}), benchmark.name, facts, None, options.folder, terminal)
+    return write(scaling(read_sample_set(folder), {}), benchmark.name, facts, None, options.folder, terminal)

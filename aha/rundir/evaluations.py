@@ -40,7 +40,7 @@ def _lines(file: Path) -> Iterator[Any]:
         return (line for _, line in read_records(file))
     journal = read_journal(file)
     if journal.damaged:
-        raise BadInput(f"line {journal.damaged[0]}")
+        raise BadInput(f"the checksum of line {journal.damaged[0]} differs")
     return iter(journal.records)
 
 

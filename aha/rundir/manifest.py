@@ -23,6 +23,9 @@ ADDED: Mapping[str, object] = {  # settings that earlier versions did not have, 
     "lora.targets": [],
     "max_positions": None,
     "reward.reads": "answer",
+    "lag": 0,
+    "problems.ignore": [],
+    "problems.label": "",
 }
 PACKAGES = ("aha", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 

@@ -13,18 +13,18 @@ Value = TypeVar("Value")
 
 NEW_NAMES = {"Mixed": "MixedProblems", "Given": "FileExamples", "Waken": "ReinitUnusedEmbeddings", "World": "Measure"}
 NEW_SETTINGS = {"World": {"samples": "k"}}  # of a stage of this kind
-ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world", "sandbox": "auto"}}
+ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world", "sandbox": "auto"}}  # of a stage of this kind
 
 
 def with_new_names(manifest: Manifest) -> Manifest:
-    """Return the manifest with today's name of each class and each setting that it names."""
+    """Return the manifest with today's name of each class and each setting that it names, and with the settings that are new since."""
     settings = {path: _rename(setting) for path, setting in manifest.settings.items()}
-    if manifest.frame is None:
-        return replace(manifest, settings=settings)
-    for name, kind in manifest.frame.stages.items():
+    for name, kind in _stage_kinds(manifest).items():
         for before, now in NEW_SETTINGS.get(kind, {}).items():
             settings = {f"{name}.{now}" if path == f"{name}.{before}" else path: setting for path, setting in settings.items()}
         settings |= {f"{name}.{path}": Setting(value) for path, value in ADDED_SETTINGS.get(kind, {}).items()}
+    if manifest.frame is None:
+        return replace(manifest, settings=settings)
     stages = {name: NEW_NAMES.get(kind, kind) for name, kind in manifest.frame.stages.items()}
     return replace(manifest, settings=settings, frame=replace(manifest.frame, stages=stages))
 
@@ -32,6 +32,14 @@ def with_new_names(manifest: Manifest) -> Manifest:
 def as_before(settings: Mapping[str, Value]) -> dict[str, Value]:
     """Return the settings without those that earlier versions did not have, where they say what these versions did."""
     return {path: value for path, value in settings.items() if not is_as_before(path, value)}
+
+
+def _stage_kinds(manifest: Manifest) -> dict[str, str]:
+    """Return the kinds of stages; 0.1 did not write them down, and the one that matters is told by settings that only it has."""
+    if manifest.frame is not None:
+        return dict(manifest.frame.stages)
+    stages = dict.fromkeys(path.partition(".")[0] for path in manifest.settings)
+    return {stage: "World" for stage in stages if {f"{stage}.prompts", f"{stage}.samples"} <= manifest.settings.keys()}
 
 
 def _rename(setting: Setting) -> Setting:

@@ -107,6 +107,7 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grade_ifeval(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    """Grade by the rules that check each instruction: right where every one is kept."""
     text = reply.answer or ""
     followed = check_instructions(example.about["kinds"], example.about["settings"], text)
     measures = ifeval_scores([followed])
