@@ -14,8 +14,7 @@ from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import own_part
 from aha.answers.context import denied_after, denied_before
 from aha.answers.numbers import rational
-from aha.answers.statements import CLOSE, INSTEAD, OPEN, UNREAD, readable, statements
-from aha.answers.surroundings import DENIED, around
+from aha.answers.statements import CLOSE, INSTEAD, OPEN, UNREAD, readable, stands, statements
 from aha.answers.symbols import ending
 from aha.answers.words import bare, folded
 from aha.types import Wrong
@@ -78,7 +77,7 @@ _OF_A_LETTER = re.compile(r"(?<![A-Za-z])[a-z]\s?\([A-Z]\)")
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED = re.compile(
-    r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|[(\[](?-i:([A-Z]))[)\]]"
+    r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
 _WORD_AFTER = re.compile(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
 _SENTENCE = re.compile(r"[.;。；\n]\s|\n|。")
@@ -135,7 +134,7 @@ class _Reader:
         for box in reversed(boxes(text)):
             content, start, end = box
             choice = is_mention(content) or self.boxed(content) is not NONE
-            if not choice or around(text, box) is DENIED:
+            if not choice or not stands(text, box):
                 text = text[:start] + UNREAD + text[end:]
         return text
 
@@ -261,7 +260,7 @@ class _Reader:
         text = _NOT_THESE.sub("", text)
         sentence, clause = (
             _SENTENCE.split(text, maxsplit=1)[0],
-            re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \(", text, maxsplit=1)[0],
+            re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \((?![A-Z]\))", text, maxsplit=1)[0],
         )
         for part in (text, sentence, clause):
             if (found := self._set(part)) is not NONE:
@@ -286,8 +285,6 @@ class _Reader:
         written, rest = rest, self._past(letter, rest)
         if _DENIED.match(rest) or _DENIED_AFTER.match(rest) or (denied_after(rest) and not INSTEAD.search(rest)):
             return NONE
-        if _HEDGED.search(rest):
-            return SEVERAL
         if corrected := INSTEAD.search(rest):
             return self.statement(rest[corrected.end() :], announced=True)
         if self._adds(letter, rest):

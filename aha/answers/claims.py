@@ -73,6 +73,7 @@ _ENDS_IN_BOX = re.compile(
 )
 _LONGEST_LINE = 200
 _ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z")
+_NOT_IT = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _LONGEST_JOINT = 120
 _SHORT_REST = 200  # characters after a claim in which another is always looked for
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
@@ -103,7 +104,8 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = own_part(text)
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
-        return Claim("" if how in ("box", "line") else unstyled(text.strip()), marked=False)
+        denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and denied_before(text, text.rfind("=")))
+        return Claim("" if denied else unstyled(text.strip()), marked=False)
     said, ends = found
     return _corrected(said, text[ends : ends + LONGEST]) if ends < len(text) else said
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aha.answers.context import denied_after, denied_before
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import counted, in_digits
-from aha.answers.units import known_unit
+from aha.answers.units import known_unit, measures
 
 LONGEST = 600
 _SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$]|\s*$)|。|\n+")
@@ -218,6 +218,8 @@ def _with_noun(formula: str, after: str) -> str | None:
         return f"{formula}{after[0]}"
     scale = words[0].lower().removesuffix("s") if words else ""
     scale = "million" if words and (scale in PARTS or words[0].lower() == "halves") else scale
+    if 0 < len(words) <= 3 and scale not in SCALES and all(measures(word) or word in ("square", "cubic", "per") for word in words):
+        return f"{formula} {after}"
     return f"{formula} {words[0]}" if scale in SCALES or (words and known_unit(words[0])) else formula
 
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aha.answers.announcing import announcements
-from aha.answers.boxes import boxes, is_mention
+from aha.answers.boxes import Box, boxes, is_mention
 from aha.answers.claims import first_line, unstyled
-from aha.answers.context import denied_before
+from aha.answers.context import denied_after, denied_before
 from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import ending
 from aha.answers.words import INVISIBLE
 
 LONGEST_STATEMENT = 2_000
+_NEAR = 200  # characters after a box that are looked at
 LAST = 20  # statements that are looked at, from the end
 UNREAD = " ¤ "  # what stands where a formula, a denied box or something struck out stood
 OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_ ]*"
@@ -41,11 +42,6 @@ INSTEAD = re.compile(
 _BETWEEN_BOXES = re.compile(r"(?i)[\s,;$、，；/|&.~]*(?:\\quad|\\text\{\s*(?:or|and|then)\s*\}|\b(?:or|and|then)\b|或者?|和)?[\s,$]*")
 _BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
 _CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
-_DOUBTS_IT = re.compile(
-    r"(?i)(?:\b(?:doubt|disagree|mistake is to|not (?:think|believe|sure)|n['’]t (?:think|believe))\b[^.\n]*"
-    r"|\b(?:people|many|some|others?|students|they|you)\s+(?:would |might |may )?(?:choose|chose|pick|select"
-    r"|opt for))\s*(?:answer|it is|it['’]s|that)?\W*\Z"
-)
 _CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
 _STRUCK = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
 _STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
@@ -85,9 +81,16 @@ def statements(text: str) -> list[Statement]:
     return found
 
 
+def stands(text: str, box: Box) -> bool:
+    """Whether nothing around a box takes away what it holds."""
+    rest, another, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
+    beside = another and _BETWEEN_BOXES.fullmatch(rest)
+    return around(text, box) is not DENIED and not denied_before(text, box[1]) and bool(beside or not denied_after(rest))
+
+
 def _last_box(text: str) -> list[Statement]:
     """The last box that holds something; with the one before it where they stand side by side."""
-    found = [box for box in boxes(text) if not is_mention(box[0]) and around(text, box) is not DENIED and not denied_before(text, box[1])]
+    found = [box for box in boxes(text) if not is_mention(box[0]) and stands(text, box)]
     if not found:
         return []
     content, start, _ = found[-1]
@@ -104,7 +107,7 @@ def _spoken(text: str) -> Iterator[Statement]:
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
         line = first_line(said.lstrip(" \t\n*_:#"))
-        if not _DOUBTS_IT.search(text, max(0, place - 70), place) and not denied_before(text, place):
+        if not denied_before(text, place):
             yield Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
         yield Statement(found.start(), found[1] or found[2] or "")

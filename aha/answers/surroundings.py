@@ -31,11 +31,6 @@ _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll g
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _DENIES = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
-_DISOWNED = re.compile(
-    r"(?i)\b(?:although|though|others? (?:would|might|say)|some (?:would|might|people|say)|(?:wrong|incorrect|false"
-    r"|previous) (?:answer|result|value)"
-    r"|instead of|rather than)\b[^.\n]*\Z"
-)
 _BOUNDED = re.compile(
     r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also )?(?:at (?:least|most)|(?:more|less|fewer"
     r"|greater|larger|smaller) than"
@@ -74,11 +69,6 @@ _OTHERWISE = re.compile(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\bor\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
     rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
 )
-_REJECTED = re.compile(
-    rf"(?i){_CLOSERS}\s*(?:,?\s*which\s+)?(?:(?:is|was|are|would be)(?:\s+not\b|n['’]t\b|\s+(?:wrong|incorrect|false|too"
-    rf"|impossible|a mistake)\b)"
-    rf"|(?:cannot|can['’]t) be (?:right|correct|it|the answer|true)\b|不是|不对)"
-)
 
 
 @dataclass(frozen=True)
@@ -98,7 +88,7 @@ def around(text: str, box: Box, *, last: bool = True) -> Held:
     content, start, end = box
     content = _opened(content).strip()
     sign = before(text[max(0, start - _ROOM) : start])
-    if sign is None or (text[end : end + 8].count(" ") and _REJECTED.match(text, end)):
+    if sign is None:
         return DENIED
     found = ATTACHED.match(text, end)
     after, ends = (found.group(), found.end()) if found else ("", end)
@@ -139,7 +129,7 @@ def before(head: str) -> str | None:
 
 def _looked_at(head: str) -> str | None:
     """The same for what is not the usual `is $` or `=`."""
-    if _DENIES.search(head) or _DISOWNED.search(head) or _BOUNDED.search(head):
+    if _DENIES.search(head) or _BOUNDED.search(head):
         return None
     bare = _BLANKS.sub("", head)
     if words := _TEXT_BEFORE.search(bare):
