@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from aha.errors import BadInput
-from aha.types import Abstained, Completion, Conversation, Group, Problem, Reply, Said, Truncation
+from aha.types import Abstained, Completion, Conversation, Group, Lora, Problem, Reply, Said, Truncation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,21 +71,6 @@ class Compute:
     checkpointing: bool = False
     offload: bool = False
     threads: int = 0
-
-
-@dataclass(frozen=True)
-class Lora:
-    """Low-rank adapters (2106.09685) in place of full training: each chosen linear layer W becomes W + alpha / rank * B A, of which only A
-    and B learn. `rank` 0: no adapter, all weights are trained. `targets`: names of layers, such as q_proj; none: every linear layer
-    but the head."""
-
-    rank: int = 0
-    alpha: float = 32.0
-    targets: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.rank < 0 or self.alpha <= 0:
-            raise BadInput(f"lora.rank is {self.rank} and lora.alpha {self.alpha}: 0 (no adapter) or more, and above 0")
 
 
 @dataclass(frozen=True)

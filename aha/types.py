@@ -291,3 +291,21 @@ class Document:
 
     text: str
     part: str
+
+
+# --- what learns ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters (2106.09685) in place of full training: each chosen linear layer W becomes W + alpha / rank * B A, of which only A
+    and B learn. `rank` 0: no adapter, all weights are trained. `targets`: names of layers, such as q_proj; none: every linear layer
+    but the head."""
+
+    rank: int = 0
+    alpha: float = 32.0
+    targets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rank < 0 or self.alpha <= 0:
+            raise ValueError(f"lora.rank is {self.rank} and lora.alpha {self.alpha}: 0 (no adapter) or more, and above 0")

@@ -22,7 +22,8 @@ from aha.backends.tensor_files import TensorFiles, write_tensors
 from aha.backends.torch_learner import OPTIMIZER, REFERENCE, STATE, TorchLearner
 from aha.durable import read_document
 from aha.errors import BadInput
-from aha.protocols import Adam, Compute, Lora, Weights
+from aha.protocols import Adam, Compute, Weights
+from aha.types import Lora
 
 ADAPTER = "adapter"  # a folder beside the merged model, in peft's format
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"

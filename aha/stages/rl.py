@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
-from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Lora, Metrics, Observer, Problems, RollBack, Sampling
+from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.executor import ScoringStats
@@ -28,7 +28,7 @@ from aha.stages.schedule import Late, Schedule
 from aha.stages.steps import StepLog
 from aha.stages.summary import summarise
 from aha.template import R1Zero, Template
-from aha.types import Group, Truncation
+from aha.types import Group, Lora, Truncation
 
 MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
 MERGED_KL = 1e-3  # between the merged weights that sampled and the adapter that learns, a token

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
-from aha.protocols import Adam, Adaptation, Backend, Learner, Lora, Metrics, Observer
+from aha.protocols import Adam, Adaptation, Backend, Learner, Metrics, Observer
 from aha.rundir import Keep, Progress, RunDir
 from aha.stages.audit import Audit, Rules, TooLong, audited_together
 from aha.stages.counts import at_least_one
@@ -24,6 +24,7 @@ from aha.tasks.chats import Layout
 from aha.tasks.examples import BadRows, ExampleRows
 from aha.tasks.reading import sources_of
 from aha.template import Delimited, Template
+from aha.types import Lora
 
 
 @dataclass(frozen=True)

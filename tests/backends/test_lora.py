@@ -16,7 +16,8 @@ from aha.backends.torch_learner import TorchLearner
 from aha.batch import collate_documents
 from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
-from aha.protocols import Adam, Compute, DType, Lora
+from aha.protocols import Adam, Compute, DType
+from aha.types import Lora
 from tests.backends.models import built
 
 BATCH = collate_documents([[place * step % 61 for place in range(length)] for step, length in ((2, 7), (3, 12), (5, 4))], packed=True)

@@ -15,9 +15,10 @@ from aha.plan.memory import Need, activations, memory
 from aha.plan.shapes import KNOWN, ModelShape
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
 from aha.plan.times import Work, engine_group, seconds
-from aha.protocols import Compute, Lora
+from aha.protocols import Compute
 from aha.recipes import RECIPES
 from aha.stages.rl import Rl
+from aha.types import Lora
 
 PUBLISHED = {"0.5b": 0.494, "1.5b": 1.544, "7b": 7.616, "8b": 8.030, "14b": 14.77, "32b": 32.76, "70b": 70.55, "671b": 671.0}
 SHAPE = ModelShape("small", layers=2, width=8, heads=2, kv_heads=1, size=4, inner=16, vocabulary=100)

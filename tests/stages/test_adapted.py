@@ -14,13 +14,14 @@ from transformers import AutoConfig
 from aha.backends.hf import load_tokenizer
 from aha.backends.laptop import Laptop, write_fresh
 from aha.errors import BadInput
-from aha.protocols import Adam, Adaptation, Compute, Learner, Lora
+from aha.protocols import Adam, Adaptation, Compute, Learner
 from aha.recipes import RECIPES
 from aha.rundir import RunDir, describe
 from aha.settings import flatten
 from aha.stages import rl as rl_stage
 from aha.stages.rl import Rl
 from aha.stages.sft import Sft
+from aha.types import Lora
 from tests.stages.small import Watching, fresh, ran, stage
 
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 8192}
