@@ -37,6 +37,8 @@ class ClusterEngine:
         self._at: dict[int, Any] = {}  # the process that has this engine, by its place
         self._places = range(processes)
         weakref.finalize(self, _let_go, machines, self._number)
+        for place in self._places:
+            machines.engine_process(place)  # all of them start at once, which takes longer than opening a small model
         self._everywhere(self._ready)
 
     def load(self, weights: Weights, version: int) -> None:
