@@ -218,7 +218,9 @@ class Cluster(Laptop):
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         """Trains on all ranks. One learner at a time: the one before is let go of."""
         assert self.ranks is not None
-        return MeshLearner(self.ranks, LearnerSettings(model, optim, reference, head), self.compute)
+        if self.adaptation.lora.rank:
+            raise BadInput(f"lora.rank is {self.adaptation.lora.rank}: adapters learn on one device; leave --hardware out, or the adapter")
+        return MeshLearner(self.ranks, LearnerSettings(model, optim, reference, head, self.adaptation), self.compute)
 
     @contextmanager
     def host(self, opens: Opens[Reward]) -> Iterator[Reward]:
@@ -239,7 +241,7 @@ class Cluster(Laptop):
     @property
     def _plain(self) -> Laptop:
         """What a process of the cluster opens its own part with."""
-        return Laptop(self.compute)
+        return Laptop(self.compute, self.adaptation)
 
 
 @contextmanager
