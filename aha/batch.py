@@ -12,11 +12,12 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from aha.errors import BadInput
-from aha.types import Abstained, Completion, Group, Truncation
+from aha.types import Abstained, Completion, Group, NumberArray, Truncation
 
 Rewards = Sequence[Sequence[float | None]]
 Advantages = Callable[[Rewards], "list[list[float | None]]"]
@@ -153,9 +154,9 @@ def collate(groups: Sequence[Group], advantages: Advantages, temperature: float,
     prompts = torch.tensor([len(prompt) for _, prompt, _, _ in samples], dtype=torch.long)
     replies = torch.tensor([len(completion.tokens) for completion in completions], dtype=torch.long)
     _check(samples)
-    behaviour_M = _flat((completion.logprobs for completion in completions), torch.float32)
+    behaviour_M = _joined([completion.logprobs for completion in completions], np.float32)
     return PolicyBatch(
-        tokens_N=_flat((chain(prompt, completion.tokens) for _, prompt, completion, _ in samples), torch.long),
+        tokens_N=_joined([part for _, prompt, completion, _ in samples for part in (prompt, completion.tokens)], np.int64),
         length_R=prompts + replies,
         trained_N=torch.tensor([False, True]).repeat(len(samples)).repeat_interleave(torch.stack((prompts, replies), dim=1).flatten()),
         weight_M=torch.zeros_like(behaviour_M),
@@ -257,6 +258,12 @@ def _check(samples: Sequence[tuple[int, Sequence[int], Completion, float]]) -> N
             raise BadInput("a prompt has no tokens: a reply's first token needs something before it, so start prompts with a token")
         if len(completion.tokens) != len(completion.logprobs):
             raise ValueError(f"{len(completion.logprobs)} log-probabilities for {len(completion.tokens)} sampled tokens: each needs one")
+
+
+def _joined(parts: Sequence[Sequence[Any]], kind: type[np.generic]) -> Tensor:
+    """Numbers one behind the other in one piece of memory: arrays are copied once and never turned into Python's numbers."""
+    arrays = [np.asarray(part.values if isinstance(part, NumberArray) else part) for part in parts if len(part)]
+    return torch.from_numpy(np.concatenate(arrays, dtype=kind, casting="same_kind") if arrays else np.zeros(0, kind))
 
 
 def _flat(lists: Iterable[Iterable[Any]], dtype: torch.dtype) -> Tensor:

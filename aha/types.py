@@ -5,8 +5,10 @@ Problem -> Completion -> Reply -> Score -> Group (-> PolicyBatch, in `batch`). P
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 Count = Annotated[int, range(1 << 53)]  # what is read as one is none below 0 and none that no float can hold
 Language = Literal["en", "zh"]
@@ -126,15 +128,62 @@ class Problem:
 # --- what a model said ------------------------------------------------------------------------------------------------
 
 
+class NumberArray(Sequence[Any]):
+    """Numbers in the fewest bytes that hold them exactly: 4 each for token ids and for float32, else 8. Equal to the tuple of them."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, numbers: Iterable[float], kinds: tuple[str, str]) -> None:
+        if isinstance(numbers, NumberArray):
+            self.values: array[Any] = numbers.values
+        elif isinstance(numbers, array):
+            self.values = numbers
+        else:
+            self.values = _smallest(tuple(numbers), kinds)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, place: Any) -> Any:
+        return tuple(self.values[place]) if isinstance(place, slice) else self.values[place]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, NumberArray):
+            return self.values == other.values
+        return tuple(self.values) == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.values))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self.values))
+
+
+def _smallest(numbers: tuple[float, ...], kinds: tuple[str, str]) -> array[Any]:
+    small, large = kinds
+    try:
+        values = array(small, numbers)
+    except OverflowError:
+        return array(large, numbers)
+    return values if tuple(values) == numbers else array(large, numbers)
+
+
 @dataclass(frozen=True)
 class Completion:
     """Sampled token ids (the stop token included when `finished == "stop"`), their log-probabilities as sampled,
-    and the version of the weights that sampled them."""
+    and the version of the weights that sampled them. Both are kept as arrays, whatever sequence they come in."""
 
-    tokens: tuple[Count, ...]
-    logprobs: tuple[float, ...]
+    tokens: Sequence[Count]
+    logprobs: Sequence[float]
     finished: Finished
     version: Count
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", NumberArray(self.tokens, ("i", "q")))
+        object.__setattr__(self, "logprobs", NumberArray(self.logprobs, ("f", "d")))
 
 
 @dataclass(frozen=True)

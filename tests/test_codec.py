@@ -24,6 +24,7 @@ from aha.types import (
     Judged,
     Latex,
     Number,
+    NumberArray,
     Open,
     Problem,
     Reference,
@@ -154,3 +155,22 @@ def test_a_field_with_a_default_may_be_missing_in_an_older_file() -> None:
 def test_a_field_that_nobody_knows_is_refused() -> None:
     with pytest.raises(BadInput):
         decode({"a": 1, "c": 2}, Newer)
+
+
+# --- what a reply's numbers take ----------------------------------------------------------------------------------------
+
+
+def test_a_completion_keeps_arrays_that_are_the_numbers_they_came_from() -> None:
+    sampled = Completion((3, 151_935), (-0.5, -2.6276323795318604), "stop", 1)
+    assert isinstance(sampled.tokens, NumberArray) and sampled.tokens.values.typecode == "i"
+    assert isinstance(sampled.logprobs, NumberArray) and sampled.logprobs.values.typecode == "f"
+    assert sampled.tokens == (3, 151_935) == tuple(sampled.tokens) and sampled.tokens[:1] == (3,) and sampled.tokens != (3,)
+    assert sampled == Completion([3, 151_935], list(sampled.logprobs), "stop", 1)
+    assert hash(sampled) == hash(Completion(sampled.tokens, sampled.logprobs, "stop", 1))
+    assert decode(json.loads(json.dumps(encode(sampled, Completion))), Completion) == sampled
+
+
+def test_what_four_bytes_do_not_hold_takes_eight_and_loses_nothing() -> None:
+    wide = Completion((1 << 40,), (-0.1,), "length", 0)
+    assert wide.tokens == (1 << 40,) and wide.logprobs == (-0.1,)
+    assert (wide.tokens.values.typecode, wide.logprobs.values.typecode) == ("q", "d")  # type: ignore[attr-defined]

@@ -76,7 +76,10 @@ class SharedWeights:
 
 class VllmEngine:
     """Implements `protocols.Engine` on a folder's model. A worker that ends is replaced, and the prompts that have no reply yet are asked
-    again: a seed gives the same reply as before, up to rounding."""
+    again: a seed gives the same reply as before, up to rounding.
+
+    `load_s`: seconds that vLLM took for the weights last handed over. `agreement`: how far the probe's log-probabilities were from the
+    learner's then, at most and in the mean."""
 
     def __init__(self, model: str, compute: Compute, notes: Any = None) -> None:
         folder = model_folder(model)
@@ -99,6 +102,7 @@ class VllmEngine:
         }
         self._process = VllmProcess(self._settings, self._shared.descriptor)
         self._probe_model: Any = None
+        self.load_s, self.agreement = 0.0, (0.0, 0.0)
 
     @property
     def context(self) -> int | None:
@@ -170,7 +174,7 @@ class VllmEngine:
             versions = {version for version, _ in row["spans"]}
             if self._shared.size and versions != {str(self.version)}:
                 raise BarFailed(f"vLLM sampled with weights of version {sorted(versions)}, and those handed over are {self.version}")
-            completions.append(Completion(tuple(ids[start:end]), tuple(logprobs[start:end]), row["finished"], self.version))
+            completions.append(Completion(ids[start:end], logprobs[start:end], row["finished"], self.version))
             start = end
         return completions
 
@@ -214,7 +218,9 @@ class VllmEngine:
             self._process.send(request)
             answer, _ = self._process.receive()
         self.load_s = float(answer["seconds"])
-        return compared(torch.tensor(answer["logprobs"]), expected, self.compute.dtype)
+        found = torch.tensor(answer["logprobs"])
+        self.agreement = ((found - expected).abs().max().item(), (found - expected).abs().mean().item())
+        return compared(found, expected, self.compute.dtype)
 
     def _probe(self) -> list[int]:
         vocabulary = int(self.config.get_text_config().vocab_size)

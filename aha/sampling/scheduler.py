@@ -361,4 +361,4 @@ class Scheduler:
 
     def _completion(self, row: _Row) -> Completion:
         assert row.finish is not None
-        return Completion(tuple(row.tokens), tuple(row.logprobs), row.finish, self.worker.version)
+        return Completion(row.tokens, row.logprobs, row.finish, self.worker.version)

@@ -325,7 +325,7 @@ class ScalingLab:
         return sys.maxsize if self.context is None else self.context - len(self.prompts[key]) - len(planned.prefix)
 
     def _trial(self, key: Key, prefix: Tokens, completion: Completion) -> ScalingTrial:
-        whole = replace(completion, tokens=prefix + completion.tokens, logprobs=())
+        whole = replace(completion, tokens=(*prefix, *completion.tokens), logprobs=())
         sample = self.evaluation.grade(key, self.evaluation.read_completion(whole, self.prompts[key], self.tokenizer))
         logprob = fmean(completion.logprobs) if completion.logprobs and not prefix else None
         text = completion_text(whole, self.tokenizer)
