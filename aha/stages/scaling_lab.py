@@ -329,7 +329,7 @@ class ScalingLab:
         sample = self.evaluation.grade(key, self.evaluation.read_completion(whole, self.prompts[key], self.tokenizer))
         logprob = fmean(completion.logprobs) if completion.logprobs and not prefix else None
         text = completion_text(whole, self.tokenizer)
-        return ScalingTrial(whole.tokens, text, whole.finished, sample.right, sample.claim, logprob)
+        return ScalingTrial(tuple(whole.tokens), text, whole.finished, sample.right, sample.claim, logprob)
 
     def _samples(self, arm: str) -> tuple[ProblemSamples, ...]:
         return tuple(replace(part, samples=part.samples[: self.forced]) for part in self.journal.samples(arm, self.problems))
