@@ -45,8 +45,8 @@ _CLOSER = re.compile(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
 )
 NOT_THAT = re.compile(
-    r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S.*\Z"
-    r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S.*\Z"
+    r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
+    r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S(?s:.*)\Z"
 )
 _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
 _LEADS = re.compile(

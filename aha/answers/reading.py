@@ -22,6 +22,7 @@ _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
 _BOX_OF_TEXT = re.compile(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
 _BOLD_ENDS = re.compile(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
+_CHOSEN = re.compile(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?([0-9]{1,6})")
 _SPACED_UNIT = re.compile(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
@@ -141,6 +142,9 @@ def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
         found.append(cleaned.replace(",", "."))
     if "j" in cleaned and _IMAGINARY.search(cleaned) and not re.search(r"(?<![A-Za-z])i(?![A-Za-z])", cleaned):
         found.append(_IMAGINARY.sub("i", cleaned))
+    if (chosen := _CHOSEN.fullmatch(cleaned)) is not None:
+        n, k = chosen[2] or chosen[4], chosen[3] or chosen[5]
+        found.append(f"\\binom{{{n}}}{{{k}}}" if chosen[1] != "P" else f"A_{{{n}}}^{{{k}}}")
     nodes = list[Node]()
     for each, letters in ((text, letters) for text in (*found, cleaned) for letters in ((False,) if text in found else (True,))):
         try:

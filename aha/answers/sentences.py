@@ -29,7 +29,7 @@ _EXPLAINS = re.compile(
     r"|as needed)\b|[,(]\s*(?:but |and )?not\b|,\s*(?:in|all|al)\b|，"
 )
 _TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
-_PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*[-+−–*×=]?\s*\$[0-9]")
+_PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*(?:[-+−–*×=]|(?:[a-z]+\s+){1,4})?\s*\$[0-9]")
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
 _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")

@@ -15,7 +15,7 @@ from aha.types import Grade
 
 A_MILLION = 1_000_000
 TIMES = 2  # of each rule, in different kinds of gold
-MOST_PAID, MOST_MISSED = 6, 0.03  # what the grader of today does with the few claims of every rule: the aim is 0 and 0.01
+MOST_MISSED = 0.01
 
 
 def graded(case: Case) -> Grade:
@@ -41,8 +41,8 @@ def told(counts: Survey) -> str:
 def test_a_few_claims_of_every_rule() -> None:
     counts = survey(a_few_of_every_rule(seed=0), graded)
     assert counts.total("wrong") > 1_500
-    assert counts.paid_wrongly() <= MOST_PAID, told(counts)
-    assert counts.miss_rate <= MOST_MISSED, told(counts)
+    assert counts.paid_wrongly() == 0, told(counts)
+    assert counts.miss_rate < MOST_MISSED, told(counts)
 
 
 @pytest.mark.long
@@ -50,4 +50,4 @@ def test_a_million_claims_made_by_rules() -> None:
     counts = survey(specimens(A_MILLION, seed=1), graded)
     print(f"{A_MILLION:,} claims in {counts.wall_s:,.0f} s: paid wrongly {counts.paid_wrongly()}, missed {100 * counts.miss_rate:.2f} %")
     assert counts.paid_wrongly() == 0, told(counts)
-    assert counts.miss_rate < 0.01, told(counts)
+    assert counts.miss_rate < MOST_MISSED, told(counts)

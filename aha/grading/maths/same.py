@@ -197,6 +197,9 @@ Assignment = dict[Node, Node]
 def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
     """Values by name, a table for each solution, as `p = 5, q = 2; p = 7, q = 2` gives them; `None` for anything else, and for `p = 5 or
     q = 2`. The roots x_1 and x_2 of one equation are no names of their own."""
+    match parts:
+        case [Call("=", (Call("()", names), Call("()", values)))] if len(names) == len(values) and _distinct(names):
+            return [dict(zip(names, values, strict=True))]
     heads = [said(each).label for each in parts]
     several = next((place for place in range(1, len(heads)) if heads[place] == heads[0]), len(heads))
     if several < 2 or len(heads) % several or not _distinct(heads[:several]):
