@@ -159,7 +159,7 @@ class _Lexer:
             case "spaced":
                 self._add("number", re.sub(r"[ ']", "", text))
             case "number":
-                if text.endswith(".") and self.text[end : end + 1] in ("+", "-", "*", "/", "(", "\\", "^"):
+                if text.endswith(".") and self.text[end : end + 1] in ("+", "-", "(", "\\", "^"):
                     raise Unreadable("a point that no digits follow")
                 self._add("number", text)
             case "text":
