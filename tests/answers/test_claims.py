@@ -43,7 +43,7 @@ CLAIMS = {
     "#### 1\n#### 2": Claim("2", marked=True),
     "#### Step 2\n1 + 1\nAnswer: 2": Claim("2", marked=True),
     "Answer: 1, no\n#### 2": Claim("2", marked=True),
-    "**Answer:**\n\\[\n8\n\\]\nDone": Claim("8", marked=True),
+    "**Answer:**\n\\[\n8\n\\]\nDone": Claim("$8$", marked=True),
     "\\[\n\\text{Answer: } 8\n\\]": Claim("8", marked=True),
     "\\boxed{\\boxed{7}}": Claim("7", marked=True, boxes=1),
     "The answer is 7.": Claim("7.", marked=True),
