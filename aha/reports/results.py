@@ -11,6 +11,7 @@ from aha.durable import DOCUMENT, read_file, read_records
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.paper import Column
+from aha.rundir.old_names import new_result
 
 ALIASES = {  # what a benchmark may be called -> what the paper's column comes to
     "aime24": "aime2024",
@@ -123,7 +124,7 @@ def _results(path: Path) -> Iterator[Mapping[str, Any]]:
     for fields in found if isinstance(found, list) else [found]:
         if not isinstance(fields, dict):
             raise BadInput(f"{path}: {str(fields)[:40]!r} where a result should stand")
-        yield fields
+        yield new_result(fields)
 
 
 def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Measured]:

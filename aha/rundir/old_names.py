@@ -97,7 +97,7 @@ def _world(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def new_result(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return a result as it is written today. 0.1 wrote those of the tiny world by domain, with an interval beside some numbers."""
-    if not isinstance(result.get("pass@1"), Mapping):
+    if not isinstance(result.get("pass@1"), Mapping) or not isinstance(result.get("reasoning"), Mapping):
         return dict(result)
     plain, intervals = dict[str, Any](), dict[str, Any]()
     for name, value in result.items():

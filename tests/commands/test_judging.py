@@ -194,7 +194,7 @@ def test_faults_of_the_judge_lose_nothing_and_count_nothing_twice(aha, tmp_path)
         assert len(judged_by(server)) > 60
     assert json.loads(found.out)["correct"] == pytest.approx(40 / 60)
     lines = [json.loads(line) for line in Path("o/simpleqa/transcripts.jsonl").read_text().splitlines()]
-    assert len(lines) == len({line["asked"] for line in lines}) == 60
+    assert len(lines) == len({line["key"] for line in lines}) == 60
 
 
 @pytest.mark.slow
