@@ -202,9 +202,12 @@ def _alone(text: str) -> tuple[Claim, int] | None:
 def _group(text: str) -> tuple[list[str], int, bool]:
     """What the last boxes hold, where they end, and whether what stands before them in the text shows that there are no more."""
     found, said, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
+    spoken = text  # with boxes before the last as figures: a word in a box denies nothing
+    for content, start, end in found[:-1] if any(letter.isalpha() for box in found[:-1] for letter in box[0][-_ROOM:]) else ():
+        spoken = f"{spoken[:start]}{'0' * (end - start)}{spoken[end:]}" if len(content) < _ROOM else spoken
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
-        if held is not DENIED and not denied_before(text, found[place][1]):
+        if held is not DENIED and not denied_before(spoken, found[place][1]):
             said.insert(0, unstyled(held.text))
             ends = ends or held.end
         elif said:
