@@ -19,7 +19,10 @@ WIDTH = {"float32": 4, "bfloat16": 2}
 PROMPT = 256  # tokens, where nobody has measured the prompts
 LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` cuts them; three such are alive at a time
 BUCKET = 1.6  # of what lies in a cache's buffers: widths grow by steps of 4/3 to 3/2, and room for rows by half
-PROGRAM = {"cpu": 560 * MIB, "cuda": 900 * MIB}  # Python, torch and transformers; on a GPU the context and the allocator's slack
+PROGRAM = {
+    "cpu": 390 * MIB,
+    "cuda": 900 * MIB,
+}  # Python, torch and transformers, measured on a CPU; on a GPU the context and the allocator's slack
 MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 
 
