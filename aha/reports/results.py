@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def read_run(word: str) -> Run:
     """`PATH` or `NAME=PATH`: a result file, a folder of them, or a run directory. BadInput where there is no result in it."""
     name, given, place = word.partition("=")
     path = Path(place if given else word).expanduser()
-    name = name if given else path.resolve().name.removesuffix(path.suffix)
+    name = name if given else Path(os.path.realpath(path)).name.removesuffix(path.suffix)  # which no link to itself stops
     if path.is_dir() and (path / "manifest.json").exists() and not (path / "result.json").exists():
         raise BadInput(f"{path}: the run has no result yet; it is compared when it is finished")
     if not path.exists():
@@ -130,8 +131,10 @@ def _results(path: Path) -> Iterator[Mapping[str, Any]]:
 def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Measured]:
     if isinstance(fields.get("base"), dict) and isinstance(fields.get("zero"), dict):
         benchmark = str(fields.get("benchmark", "countdown"))
-        yield Measured(f"{name} (base)", benchmark, fields["base"])
-        yield Measured(f"{name} (trained)", benchmark, fields["zero"])
+        both = (Measured(f"{name} (base)", benchmark, fields["base"]), Measured(f"{name} (trained)", benchmark, fields["zero"]))
+        if not all(one.headline is not None for one in both):
+            raise BadInput(f"{path}: its base and zero have no score (pass@1)")
+        yield from both
         return
     told = fields.get("benchmark") or next((each for key, each in TELLING.items() if key in fields), None)
     one = Measured(str(fields.get("name") or name), str(told), fields)

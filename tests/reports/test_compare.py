@@ -141,3 +141,16 @@ def test_a_number_whose_prompt_was_not_checked_is_marked_wherever_it_stands(tmp_
     table2, *_ = paper_grids([run])
     assert table2.lines[-1].cells[:3] == ("25.0", "40.0", "50.0 †")
     assert "50.0 †" in compare_html([run])
+
+
+@pytest.mark.parametrize("fields", [{"base": {}, "zero": {}}, {"base": {"pass@1": []}, "zero": {"pass@1": 0.5}}])
+def test_a_result_of_two_models_without_scores_is_one_line(tmp_path, fields):
+    (tmp_path / "both.json").write_text(json.dumps(fields))
+    with pytest.raises(BadInput, match=r"both\.json: its base and zero have no score"):
+        read_run(str(tmp_path / "both.json"))
+
+
+def test_a_link_to_itself_is_one_line(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(BadInput, match="there is no such file or run directory"):
+        read_run(str(tmp_path / "loop"))
