@@ -123,6 +123,9 @@ def denied_before(text: str, start: int) -> bool:
     sentence = head[begins:].rstrip(" $\\([{*_\n")
     if not _WORD.search(sentence) and (lead := head[:begins].rstrip())[-1:] not in (".", "!", "?", "。"):
         sentence = lead[max(_begins(lead), lead.rfind("\n") + 1) :] + sentence
+    above, _, line = sentence.rpartition("\n")
+    if above and not above.rstrip()[-1:].isalpha() and above.rstrip()[-1:] not in (":", ",") and _ANNOUNCES.fullmatch(line):
+        return False  # on a line of its own, below one that has ended
     if not suspect(sentence) and ("nswer" not in sentence or _ANNOUNCES.fullmatch(sentence)):
         return False
     return _before.search(row(sentence)) is not None
