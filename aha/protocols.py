@@ -143,10 +143,12 @@ ASK_ONCE = Asking()
 
 @dataclass(frozen=True)
 class Ask:
-    """A prompt's token ids and one seed a sample: the same (prompt, seed, weights) gives the same completion, whatever its neighbours."""
+    """A prompt's token ids and one seed a sample: the same (prompt, seed, weights) gives the same completion, whatever its neighbours.
+    `most`: new tokens at most, where that is fewer than the sampling allows."""
 
     prompt: tuple[int, ...]
     seeds: tuple[int, ...]
+    most: int | None = None
 
 
 class Weights(Protocol):

@@ -7,9 +7,12 @@ look-alike letter is ordinary text. A reply cut at the length limit has no answe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import cast
 
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 from aha.types import Conversation, Finished, Message, Reply
 
 THINK, END_THINK = "<think>", "</think>"
@@ -111,15 +114,27 @@ class Short:
 class Instruct:
     """A conversation for the model's own chat template; the reply is `<think>…</think>` and then a summary, the answer being all of it.
 
-    `prefilled`: whether that chat template already opens `<think>`. No system message by default, as R1's release notes advise."""
+    `prefilled`: whether that chat template already opens `<think>`. No system message by default, as R1's release notes advise; an empty
+    one stands in the place of what a chat template says by itself. `suffix` belongs to questions of `domains` (none: of all). `options`:
+    what that chat template is told, each as `name=value`."""
 
     suffix: str = BOXED
     system: str | None = None
     prefilled: bool = False
+    domains: tuple[str, ...] | None = ("math",)
+    options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.told
+
+    @property
+    def told(self) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+        """The options as names and values. BadInput for one that is none."""
+        return tuple(map(_option, self.options))
 
     def prompt(self, question: str) -> Conversation:
         asked = Message("user", f"{question}\n{self.suffix}" if self.suffix else question)
-        return Conversation((asked,) if self.system is None else (Message("system", self.system), asked))
+        return Conversation((asked,) if self.system is None else (Message("system", self.system), asked), self.told)
 
     def write(self, thought: str, answer: str) -> str:
         """The reply that `read` takes apart into these two."""
@@ -129,6 +144,18 @@ class Instruct:
     def read(self, text: str, tokens: int, finished: Finished) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
         return _read(text, tokens, finished, SUMMARISED, self.prefilled)
+
+
+def _option(text: str) -> tuple[str, str | int | float | bool | None]:
+    """A name and its value: JSON's truths, numbers and null as such, all else a text."""
+    name, stated, value = text.partition("=")
+    if not stated or not name.isidentifier():
+        raise BadInput(f"template.options: {text!r} is no option: name=value is needed, as in enable_thinking=false")
+    with suppress(NotJson):
+        plain = parse_json({"True": "true", "False": "false", "None": "null"}.get(value, value))
+        if plain is None or isinstance(plain, str | int | float | bool):
+            return name, plain
+    return name, value
 
 
 @dataclass(frozen=True)
@@ -174,7 +201,7 @@ class FewShot:
         match self.inner:
             case Instruct() as inner:
                 *before, asked = inner.prompt(question).messages
-                return Conversation((*before, *(turn for shot in self.shots for turn in self._turns(inner, shot)), asked))
+                return Conversation((*before, *(turn for shot in self.shots for turn in self._turns(inner, shot)), asked), inner.told)
             case inner:
                 shown = (inner.prompt(shot.question) + inner.write(shot.thought, shot.answer) for shot in self.shots)
                 return "\n\n".join([*shown, inner.prompt(question)])
@@ -221,10 +248,20 @@ class ChatTemplate:
 Template = R1Zero | Short | Instruct | Delimited | FewShot | ChatTemplate
 
 
-def prompt_after(template: Template, before: Sequence[Message], question: str) -> str | Conversation:
+def of_domain(template: Template, domain: str) -> Template:
+    """Return the template as it asks questions of a domain: without a suffix that belongs to others."""
+    match template:
+        case Instruct(domains=tuple() as domains) if template.suffix and domain not in domains:
+            return replace(template, suffix="")
+        case FewShot(inner=inner):
+            return replace(template, inner=cast(R1Zero | Short | Instruct, of_domain(inner, domain)))
+    return template
+
+
+def prompt_after(template: Template, before: Sequence[Message], question: str, domain: str) -> str | Conversation:
     """Return the question as the template asks it after what was said before. The template's own system message gives way to one that was
     said. BadInput for a template that is text and knows no roles."""
-    asked = template.prompt(question)
+    asked = of_domain(template, domain).prompt(question)
     if not before:
         return asked
     if isinstance(asked, str):
@@ -232,7 +269,7 @@ def prompt_after(template: Template, before: Sequence[Message], question: str) -
     own = [message for message in asked.messages if message.role == "system"]
     if any(message.role == "system" for message in before):
         own = []
-    return Conversation((*own, *before, *(message for message in asked.messages if message.role != "system")))
+    return Conversation((*own, *before, *(message for message in asked.messages if message.role != "system")), asked.options)
 
 
 def one_question(template: Template, messages: int) -> str:

@@ -274,9 +274,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns in the order in which they were said."""
+    """Turns in the order in which they were said. `options`: what the model's own chat template is told beyond them (`enable_thinking`)."""
 
     messages: tuple[Message, ...]
+    options: tuple[tuple[str, str | int | float | bool | None], ...] = ()
 
 
 @dataclass(frozen=True)

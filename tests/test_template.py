@@ -7,9 +7,10 @@ from itertools import permutations
 
 import pytest
 
+from aha.errors import BadInput
 from aha.tasks.corpus.voice import prompt
 from aha.tasks.countdown import question
-from aha.template import Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart
+from aha.template import BOXED, Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart, prompt_after
 from aha.types import Conversation, Message
 
 GOOD = "<think> 8 * 6 = 48 </think> <answer> 8 * 6 </answer>"
@@ -212,3 +213,44 @@ def test_what_a_base_model_goes_on_with_after_its_answer_is_cut_off():
     text = " <think> I add. </think> <answer> 8 </answer>\n\nUser: 5 + 5?\nAssistant: <think>"
     assert FewShot(Short(), SHOTS).read(text, 40, "length").answer == "8"
     assert FewShot(Short(), SHOTS).read(" <think> I add", 40, "length").answer is None
+
+
+# --- what belongs to a domain, and what a chat template is told ---------------------------------------------------------
+
+
+def test_the_suffix_belongs_to_mathematics_and_not_to_the_stage() -> None:
+    asked = {domain: prompt_after(Instruct(), (), "Write a poem.", domain) for domain in ("math", "general")}
+    assert asked == {
+        domain: Conversation((Message("user", text),))
+        for domain, text in (
+            ("math", f"Write a poem.\n{BOXED}"),
+            ("general", "Write a poem."),
+        )
+    }
+    assert prompt_after(Instruct(domains=None), (), "q", "general") == Instruct().prompt("q")
+
+
+def test_shots_keep_their_suffix_by_domain_too() -> None:
+    shown = FewShot(Instruct(), (Shot("1 + 1?", "t", "2"),))
+    assert [m.content.count(BOXED) for m in prompt_after(shown, (), "q", "general").messages] == [0, 0, 0]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("enable_thinking=false", ("enable_thinking", False)),
+        ("enable_thinking=False", ("enable_thinking", False)),
+        ("effort=high", ("effort", "high")),
+        ("budget=3", ("budget", 3)),
+        ("date=", ("date", "")),
+    ],
+)
+def test_options_go_with_the_conversation(text: str, option: tuple[str, object]) -> None:
+    template = Instruct(options=(text,))
+    assert prompt_after(template, (Message("user", "a"), Message("assistant", "b")), "q", "math").options == (option,)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", ["thinking", "=1", "a b=1"])
+def test_what_is_no_option_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="is no option: name=value is needed"):
+        Instruct(options=(text,))

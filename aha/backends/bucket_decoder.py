@@ -21,8 +21,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from aha.backends.buckets import Bucket, Shapes, width_for
 from aha.backends.cache import RowCache
 from aha.backends.causal import logit_scaling
+from aha.backends.checkpoint.config import context_of
 from aha.backends.decoder import Decoder, Entry
-from aha.backends.hf import context_of
 from aha.backends.plain_decoder import PlainDecoder, body_of
 from aha.backends.prefixes import MULTIPLE, PrefixReading, Tokens
 

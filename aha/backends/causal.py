@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from aha.backends.hf import context_of
+from aha.backends.checkpoint.config import context_of
 from aha.backends.logprobs import token_logprobs
 from aha.backends.packing import Layout, packed_hidden, packed_outputs, prepare
 from aha.backends.routing import Routing

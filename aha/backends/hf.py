@@ -62,11 +62,6 @@ def _probe(model: PreTrainedModel, folder: ModelFolder) -> None:
         )
 
 
-def context_of(config: Any) -> int | None:
-    """The most positions the model knows, where its configuration says."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
-
-
 def with_positions(config: Any, positions: int | None) -> Any:
     """The same configuration with so many positions, what turns a position into an angle being as it was (None: nothing changes).
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import AutoTokenizer, PretrainedConfig
 
+from aha.backends.checkpoint.config import context_of, longrope_switch
 from aha.backends.checkpoint.folder import GENERATION, LARGEST_JSON, LARGEST_TOKENIZER, ModelFolder
 from aha.backends.checkpoint.gguf import gguf_tokenizer
 from aha.backends.checkpoint.made import quietly
@@ -29,12 +30,13 @@ ANY_TEXT = "a"
 
 @dataclass(frozen=True)
 class HFTokenizer:
-    """`size`: how many tokens the model has an embedding for, where that is known."""
+    """`size`: how many tokens the model has an embedding for, where that is known; `why`: what limits `context` beyond the positions."""
 
     inner: Any
     stop: tuple[int, ...]
     context: int | None = None
     size: int | None = None
+    why: str = ""
 
     @cached_property
     def end(self) -> int:
@@ -91,6 +93,7 @@ class HFTokenizer:
         """The conversation as the chat template writes it, with the header of the assistant's next turn."""
         if not self.template:
             raise BadInput("the tokenizer has no chat template: it belongs to a base model; use the r1-zero template, or an instruct model")
+        options = {**dict(conversation.options), **options}
         if unknown := sorted(options.keys() - self.options):
             known = f"it knows {', '.join(sorted(self.options))}" if self.options else "it knows none"
             raise BadInput(f"the model's chat template knows no option {unknown[0]!r}; {known}")
@@ -116,7 +119,9 @@ def read_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> HFTokenizer
         )
     if size is not None and not 0 <= stop[0] <= stop[-1] < size:
         raise BadInput(f"{folder.path}: a reply ends with token {stop[-1] if stop[0] >= 0 else stop[0]}, and the model has {size}")
-    made = HFTokenizer(inner, tuple(stop), getattr(text, "max_position_embeddings", None), size)
+    switch, context = longrope_switch(config), context_of(config)
+    why = f" (LongRoPE changes its factors past {switch:,} tokens, for a whole batch at once: longer rows would be wrong)" if switch else ""
+    made = HFTokenizer(inner, tuple(stop), context, size, why if context == switch else "")
     _try(folder, made)
     return made
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from aha.backends.event_loop import EventLoop
 from aha.backends.openai_answer import LATE, Failed
@@ -135,6 +135,9 @@ class OpenAiChat:
             body["seed"] = self.asking.seed + number
         if messages[-1]["role"] == "assistant":  # begun words are gone on with, in the form that vLLM and others know
             body["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
+        if conversation.options:  # in the form that vLLM, SGLang and `aha serve` know
+            extra = cast(dict[str, object], body.get("extra_body", {}))
+            body["extra_body"] = {**extra, "chat_template_kwargs": dict(conversation.options)}
         asked = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
         longest = sum(len(message["content"].encode()) + OVERHEAD for message in messages)  # no token is shorter than a byte
         return Wanted(index, number % self.asking.samples, asked, body, Spent(1, longest, sampling.max_tokens))

@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from aha.backends.cache import RowCache
+from aha.backends.checkpoint.config import context_of
 from aha.backends.decoder import Entry
-from aha.backends.hf import context_of
 from aha.backends.prefixes import PrefixReading, Tokens
 
 

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, PreTrainedModel
 
-from aha.backends.checkpoint.config import attention, one_class, read_config
+from aha.backends.checkpoint.config import attention, context_of, one_class, read_config
 from aha.backends.checkpoint.folder import model_folder
 from aha.backends.checkpoint.loading import Loading
-from aha.backends.hf import context_of
 from aha.batch import Batch, collate_scored, micro_batches
 from aha.errors import BadInput
 from aha.protocols import Outputs, Tokenizer

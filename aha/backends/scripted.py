@@ -39,8 +39,8 @@ class Bytes:
 
     def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
         """One line a message, `role: content`, and the header of the assistant's turn; it has no options."""
-        if options:
-            raise BadInput(f"the model's chat template knows no option {next(iter(options))!r}; it knows none")
+        if known := {**dict(conversation.options), **options}:
+            raise BadInput(f"the model's chat template knows no option {next(iter(known))!r}; it knows none")
         lines = [f"{message.role}: {message.content}\n" for message in conversation.messages]
         return self.encode("".join(lines) + "assistant:")
 

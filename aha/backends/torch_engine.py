@@ -13,7 +13,8 @@ import torch
 from transformers import PreTrainedModel
 
 from aha.backends.bucket_decoder import BucketDecoder, shapes_of, takes_buckets
-from aha.backends.hf import context_of, load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.checkpoint.config import context_of
+from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.plain_decoder import PlainDecoder
 from aha.backends.torch_worker import TorchWorker
 from aha.errors import BadInput
@@ -79,10 +80,9 @@ class TorchEngine:
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
         self._check_room(asks, sampling)
-        settings = RowSettings(sampling.temperature, sampling.top_p, sampling.max_tokens, stop=self.stop)
         scheduler = self.scheduler(SchedulerLimits(self.compute.rows, self.compute.cache_tokens or None, self._look_every))
         places = {
-            scheduler.add(RowRequest(ask.prompt, seed, settings)): (number, sample)
+            scheduler.add(RowRequest(ask.prompt, seed, self._settings(ask, sampling))): (number, sample)
             for number, ask in enumerate(asks)
             for sample, seed in enumerate(ask.seeds)
         }
@@ -97,12 +97,19 @@ class TorchEngine:
                 if len(group) == left[number]:
                     yield number, [group[sample] for sample in sorted(groups.pop(number))]
 
+    def _settings(self, ask: Ask, sampling: Sampling) -> RowSettings:
+        most = sampling.max_tokens if ask.most is None else min(ask.most, sampling.max_tokens)
+        return RowSettings(sampling.temperature, sampling.top_p, most, stop=self.stop)
+
     def _check_room(self, asks: Sequence[Ask], sampling: Sampling) -> None:
-        room, longest = self.context, max((len(ask.prompt) for ask in asks), default=0)
-        if room is not None and longest + sampling.max_tokens > room:
+        room = self.context
+        longest = max((len(ask.prompt) for ask in asks if ask.most is None), default=0)
+        over = [ask for ask in asks if room is not None and ask.most is not None and len(ask.prompt) + ask.most > room]
+        if over or (room is not None and longest and longest + sampling.max_tokens > room):
+            size, most = (len(over[0].prompt), over[0].most) if over else (longest, sampling.max_tokens)
             raise BadInput(
-                f"a prompt of {longest} tokens and max_tokens {sampling.max_tokens} exceed the model's context of {room}: "
-                f"set sampling.max_tokens to {room - longest} or less"
+                f"a prompt of {size} tokens and max_tokens {most} exceed the model's context of {room}: "
+                f"set sampling.max_tokens to {(room or 0) - size} or less"
             )
 
 

@@ -16,10 +16,11 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import PreTrainedModel
 
 from aha.backends.causal import Causal, still
+from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import ModelFolder
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.quantization import quantized
-from aha.backends.hf import ModuleWeights, context_of, micro_tokens_of, pick_device, torch_dtype
+from aha.backends.hf import ModuleWeights, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh, divided, local
 from aha.backends.scoring import Scoring
 from aha.backends.shares import DividedLearner, Division, Model, Share, check_lengths, places

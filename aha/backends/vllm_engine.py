@@ -7,7 +7,7 @@ import os
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,10 +15,10 @@ from accelerate import init_empty_weights
 from torch import Tensor
 from torch.func import functional_call
 
-from aha.backends.checkpoint.config import attention, causal_class, read_config
+from aha.backends.checkpoint.config import attention, causal_class, context_of, read_config
 from aha.backends.checkpoint.folder import model_folder
 from aha.backends.checkpoint.made import quietly
-from aha.backends.hf import context_of, load_tokenizer, pick_device, torch_dtype
+from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
 from aha.backends.vllm_process import VllmProcess, WorkerGone
 from aha.errors import BadInput, BarFailed
 from aha.protocols import Ask, Compute, DType, Sampling, Weights
@@ -117,17 +117,19 @@ class VllmEngine:
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
-        longest = max((len(ask.prompt) for ask in asks), default=0)
-        if self.context is not None and longest + sampling.max_tokens > self.context:
-            raise BadInput(
-                f"a prompt of {longest} tokens and max_tokens {sampling.max_tokens} exceed the model's context of {self.context}: "
-                f"set sampling.max_tokens to {self.context - longest} or less"
-            )
+        limits = [sampling.max_tokens if ask.most is None else min(ask.most, sampling.max_tokens) for ask in asks]
+        for ask, limit in zip(asks, limits, strict=True):
+            if self.context is not None and len(ask.prompt) + limit > self.context:
+                raise BadInput(
+                    f"a prompt of {len(ask.prompt)} tokens and max_tokens {limit} exceed the model's context of {self.context}: "
+                    f"set sampling.max_tokens to {self.context - len(ask.prompt)} or less"
+                )
         left, replaced = dict(enumerate(asks)), 0
         while left:
-            numbers = list(left)
+            limit = limits[next(iter(left))]  # a request has one limit: prompts that leave less room have one of their own
+            numbers = [number for number in left if limits[number] == limit]
             try:
-                for place, completions in self._sampled([left[number] for number in numbers], sampling):
+                for place, completions in self._sampled([left[number] for number in numbers], replace(sampling, max_tokens=limit)):
                     del left[numbers[place]]
                     yield numbers[place], completions
             except WorkerGone as gone:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from aha.backends.hf import context_of, load_config, load_tokenizer
+from aha.backends.checkpoint.config import context_of
+from aha.backends.hf import load_config, load_tokenizer
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_cache import Cache

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from aha.backends.hf import context_of, load_config
+from aha.backends.checkpoint.config import context_of
+from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.backends.openai_budget import Spent

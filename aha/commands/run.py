@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from aha import pipeline
 from aha.backends.laptop import Laptop
-from aha.backends.openai_endpoint import Endpoint
+from aha.commands.ahead import check_inputs
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
 from aha.commands.fitting import planned
 from aha.commands.interrupts import Interrupts
@@ -20,7 +20,7 @@ from aha.commands.track import need, tracked
 from aha.doctor import Signal, Ward, preflight
 from aha.errors import DiskTrouble
 from aha.grading import Graders
-from aha.protocols import Backend, Observer, Problems, Stage, is_endpoint
+from aha.protocols import Backend, Observer, Stage
 from aha.recipes import Recipe
 from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.derived import derived
@@ -29,13 +29,10 @@ from aha.rewards import Accuracy
 from aha.rundir import Manifest, Record, RunDir, Setting, describe
 from aha.rundir.manifest import RECIPE_FILE
 from aha.settings import flatten
-from aha.stages.annotate import Annotate
 from aha.stages.funnel import table as funnel_table
 from aha.stages.rl import Rl
-from aha.stages.room import check_room
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.tasks.mixed import MixedProblems
 from aha.types import Code
 from aha.watchdog import Watchdog
 
@@ -113,42 +110,6 @@ def sandbox_of(recipe: Recipe) -> str | None:
     return None
 
 
-def check_inputs(recipe: Recipe, backend: Backend) -> None:
-    """The models' tokenizers, the servers' addresses and the first rollout's problems: cheap to open, and most of what can be wrong. Models
-    come first: a folder that holds none is told in a second, and data may take a minute to read."""
-    values = flatten(recipe.tree)
-    models = dict.fromkeys(str(value) for path, value in values.items() if path.endswith(".model"))
-    for model in dict.fromkeys(str(getattr(stage, "model", "@")) for _, stage in recipe.stages):
-        _check_model(model, backend)
-    for _, stage in recipe.stages:
-        if isinstance(stage, Rl):
-            for source in stage.sources:
-                _check_count(source, stage)
-            if not stage.model.startswith("@"):
-                check_room(stage, stage.adaptation.apply(backend).tokenizer(stage.model))
-        if isinstance(stage, Sample):
-            stage.check()
-        if isinstance(stage, Annotate):
-            stage.asked()
-        if isinstance(stage, Sft) and not (stage.model + stage.data).count("@"):
-            stage.prepared(backend)
-    for model in models:
-        _check_model(model, backend)
-
-
-def _check_count(source: Problems, stage: Rl) -> None:
-    """BadInput where a source has fewer problems than a rollout asks, or one part of a mix has."""
-    if isinstance(source, MixedProblems):
-        source.check(stage.questions, stage.seed)
-    source.at(0, 0, stage.questions, stage.seed)
-
-
-def _check_model(model: str, backend: Backend) -> None:
-    """What another stage makes is not there yet."""
-    if not model.startswith("@"):
-        _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
-
-
 def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: Terminal) -> list[str]:
     """The stages under everybody's eyes; what the run directory had to repair."""
     rl = main_rl(recipe)
@@ -176,8 +137,13 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: 
 
 
 def audit_lines(stage: Stage, backend: Backend) -> list[str]:
-    """What was found in the examples of a stage that imitates."""
-    return [f"audit: {line}" for line in stage.prepared(backend)[1].lines()] if isinstance(stage, Sft) else []
+    """What was found in the examples of a stage that imitates, and in the problems of one that asks."""
+    match stage:
+        case Sft():
+            return [f"audit: {line}" for line in stage.prepared(backend)[1].lines()]
+        case Rl():
+            return [f"problems: {line}" for line in stage.ready(stage.adaptation.apply(backend).tokenizer(stage.model))[1]]
+    return []
 
 
 def length_of(stages: Sequence[tuple[str, Stage]], backend: Backend) -> int | None:

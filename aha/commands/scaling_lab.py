@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from aha.backends.hf import context_of, load_config
+from aha.backends.checkpoint.config import context_of
+from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
 from aha.commands.benchmarks import BenchmarkRun, EvalOptions, EvalSettings, evaluate, load_run, plan_evaluation, short_name

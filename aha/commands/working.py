@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from aha.backends.laptop import Laptop
+from aha.commands.ahead import check_inputs
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.fitting import planned
 from aha.commands.interrupts import Interrupts
-from aha.commands.run import FREE, audit_lines, check_inputs, length_of, manifest, told
+from aha.commands.run import FREE, audit_lines, length_of, manifest, told
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.commands.track import need, tracked

@@ -46,6 +46,8 @@ SOURCES = {
     "rl.optim.lr": "[nature: 3e-6]",
     "rl.filter": "[ours: none; the paper names none]",
     "rl.truncation": "[ours: a reply that was cut is judged as it stands, which teaches it to end]",
+    "rl.too_long": "[ours: a prompt that leaves no room for a reply is told before the start]",
+    "rl.against": "[nature D.1: ten words of a question; of every benchmark in the folder AHA_DATA]",
     "rl.old": "[ours: as sampled; engine and learner are the same code, and it saves a forward pass]",
     "rl.questions": "[nature: 8,192 replies a rollout = 512 questions x 16]",
     "rl.samples": "[nature: 16]",

@@ -40,7 +40,7 @@ SOURCES = {
     "sample.readable.longest": "[ours: what the sampling allows]",
     "sample.rewriter": "[paper 2.3.3: none; the cold start has one]",
     "sample.rewritten": "[ours: as strict as before, after rewriting and for rows of others]",
-    "sample.against": "[nature D.1: questions and solutions of the evaluations; name those you will run]",
+    "sample.against": "[nature D.1: questions and solutions of the evaluations: of every benchmark in the folder AHA_DATA]",
     "sample.words": "[nature D.1: 10]",
     "sample.near": "[ours: 8 of 10 runs of five words]",
     "sample.also": "[paper 2.3.3: 200k of 800k rows are no reasoning and come from elsewhere; yours, in a recipe file]",

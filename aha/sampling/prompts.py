@@ -18,7 +18,7 @@ def problem_tokens(template: Template, problem: Problem, tokenizer: Tokenizer) -
     """Return the token ids with which a problem is asked, what was said before its question among them. BadInput names the problem whose
     turns the template or the model's chat template cannot write."""
     try:
-        prompt = prompt_after(template, problem.turns, problem.question)
+        prompt = prompt_after(template, problem.turns, problem.question, problem.domain)
         return tuple(tokenizer.prompt(prompt) if isinstance(prompt, str) else tokenizer.chat(prompt))
     except BadInput as error:
         raise BadInput(f"problem {problem.id}: {error}") from None

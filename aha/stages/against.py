@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from aha.errors import BadInput
+from aha.durable import Disk, replace_file
+from aha.errors import BadInput, DiskTrouble
+from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import BENCHMARKS, benchmark
-from aha.evals.loading import raw_rows, select_examples
+from aha.evals.loading import files_at_hand, raw_rows, raw_rows_of, select_examples
 from aha.settings import nearest
 from aha.tasks.decontamination import GramIndex
 from aha.tasks.reading import RefusedRow, rows_of
+
+AT_HAND = "at-hand"  # every published benchmark whose rows lie in the folder that AHA_DATA names
+MODELS_SAID = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of rows of benchmarks
+CACHE = Path("~/.cache/aha/grams")
+NAMED = 4  # benchmarks that a line names
 
 
 @lru_cache(maxsize=2)
 def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
     """Questions and solutions of all of them. BadInput for a name that is neither a benchmark's nor a file's."""
     seen = GramIndex(words)
-    for name in names:
+    for name in compared(names):
         _add(seen, name)
     return seen
+
+
+def compared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names with those of the benchmarks at hand in the place of `at-hand`."""
+    if AT_HAND not in names:
+        return names
+    at_hand = tuple(name for name, known in BENCHMARKS.items() if known.generated is None and files_at_hand(known))
+    return tuple(dict.fromkeys(other for name in names for other in (at_hand if name == AT_HAND else (name,))))
+
+
+def told(names: tuple[str, ...], rows: int, left_out: int) -> str:
+    """Return what problems were compared with, and how many fell out, for a person."""
+    if not (known := compared(names)):
+        return "nothing to compare the problems with: AHA_DATA names no folder with rows of benchmarks, and --against names none"
+    listed = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
+    return f"{left_out:,} of {rows:,} problems share a run of words with {listed} and are left out"
 
 
 def _add(seen: GramIndex, name: str) -> None:
@@ -36,8 +61,24 @@ def _add(seen: GramIndex, name: str) -> None:
     except BadInput:
         raise BadInput(f"against {name}: no benchmark has this name, and no file is there{nearest(name, list(BENCHMARKS))}") from None
     if chosen.generated is None:
-        for fields in raw_rows(chosen, None):
-            seen.add_row(fields)
+        _add_published(seen, chosen)
         return
     for example in select_examples(chosen)[0]:
         seen.add(example.prompt, question=True)
+
+
+def _add_published(seen: GramIndex, published: Benchmark) -> None:
+    """The rows of a benchmark; what was made of files at hand is kept, since many take half a minute."""
+    files = files_at_hand(published)
+    stamp = "|".join(f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+    kept = CACHE.expanduser() / f"{published.name}-{seen.n}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
+    if files and kept.is_file() and seen.unpack(kept.read_bytes()):
+        return
+    own = GramIndex(seen.n)
+    for fields in raw_rows_of(published, files) if files else raw_rows(published, None):
+        own.add_row({name: value for name, value in fields.items() if name not in MODELS_SAID})
+    if files:
+        with suppress(DiskTrouble):  # only a help
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(Disk(), kept, own.pack())
+    seen.unpack(own.pack())

@@ -19,7 +19,8 @@ from aha.types import Completion, Group, Problem
 class GroupSampler:
     """Everything that turns problems into scored groups, opened once. `heartbeat` is called as each group arrives.
 
-    `threads` groups are scored at a time beside sampling, where that is worth it; `stats` is how long it took."""
+    `cut`: a reply ends where the model's context does, of a prompt that leaves less room than the sampling takes. `threads` groups are
+    scored at a time beside sampling, where that is worth it; `stats` is how long it took."""
 
     engine: Engine
     tokenizer: Tokenizer
@@ -28,14 +29,14 @@ class GroupSampler:
     sampling: Sampling
     samples: int
     heartbeat: Callable[[str], None]
+    cut: bool = False
     threads: int = 16
     stats: ScoringStats = field(default_factory=ScoringStats)
 
     def groups(self, problems: Sequence[Problem], place: tuple[int, ...]) -> list[Group]:
         """Return one scored group a problem, in the problems' order; sample j of problem i is drawn with `seed_for(*place, i, j)`."""
         requests = [
-            Ask(problem_tokens(self.template, problem, self.tokenizer), tuple(seed_for(*place, i, j) for j in range(self.samples)))
-            for i, problem in enumerate(problems)
+            self._request(problem, tuple(seed_for(*place, i, j) for j in range(self.samples))) for i, problem in enumerate(problems)
         ]
 
         def score(index: int, completions: Sequence[Completion]) -> Group:
@@ -47,3 +48,9 @@ class GroupSampler:
             self.heartbeat(f"sampled {sampled} and judged {scored} of {len(problems)} questions")
 
         return RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)
+
+    def _request(self, problem: Problem, seeds: tuple[int, ...]) -> Ask:
+        """A prompt that leaves less room than the sampling takes is given what it leaves, and no other prompt loses anything by it."""
+        prompt, context = problem_tokens(self.template, problem, self.tokenizer), self.tokenizer.context
+        cut = self.cut and context is not None and len(prompt) + self.sampling.max_tokens > context
+        return Ask(prompt, seeds, context - len(prompt) if cut and context is not None else None)

@@ -7,8 +7,9 @@ the cold start one special token?
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Literal
 
@@ -18,9 +19,10 @@ from aha.stages.lessons import Lesson, Lessons, lesson
 from aha.tasks.examples import MOST_SKIPPED, BadRows, ExampleRows, no_examples
 from aha.tasks.reading import RefusedRow
 from aha.template import THINK, Delimited, Instruct, Template
-from aha.types import Example
+from aha.types import Conversation, Example, Message
 
 TooLong = Literal["stop", "skip", "cut"]
+A_MARK = "A system prompt."
 REASONS = 100  # that are kept of rows that cannot be learned
 
 
@@ -90,6 +92,7 @@ class _Count:
     longest: int = 0
     tokens: int = 0
     learned: int = 0
+    domains: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, reason: str) -> None:
         self.left_out += 1
@@ -109,7 +112,7 @@ def audited_together(
 ) -> tuple[Lessons, Audit]:
     """The same of several sources, each with the number of times that its rows stand in the set; a fraction is drawn by their ids."""
     check_form(template, tokenizer)
-    lessons, count, columns = Lessons(), _Count(), list[str]()
+    lessons, count, columns = Lessons(), _Count(), template_lines(template, tokenizer)
     for rows, weight in parts:
         for row in rows:
             count.rows += 1
@@ -124,6 +127,7 @@ def audited_together(
                 _take(made, row, times_of(row.id, weight), lessons, count, rules)
         columns += rows.columns() if isinstance(rows, ExampleRows) else []
     _accept(source, lessons, count, rules)
+    columns += _suffix_lines(source, template, count)
     return lessons, Audit(
         source=source,
         examples=len(lessons),
@@ -141,6 +145,20 @@ def audited_together(
         end=tokenizer.decode([tokenizer.end]),
         columns=tuple(columns),
     )
+
+
+def _suffix_lines(source: str, template: Template, count: _Count) -> list[str]:
+    """How many questions have the template's suffix. BadInput where none has: then its domain is called otherwise."""
+    if not isinstance(template, Instruct) or not template.suffix or template.domains is None:
+        return []
+    of_domains = sum(count.domains[name] for name in template.domains)
+    if not of_domains:
+        known = ", ".join(sorted(count.domains))
+        raise BadInput(
+            f"{source}: template.suffix belongs to the domains {', '.join(template.domains)}, and the rows are of {known}: "
+            "--template.domains none lets all have it, --template.suffix '' none"
+        )
+    return [f"{of_domains:,} questions are of {', '.join(template.domains)} and end with the template's suffix"]
 
 
 def times_of(name: str, weight: float) -> int:
@@ -161,6 +179,7 @@ def _take(made: Lesson, example: Example, times: int, lessons: Lessons, count: _
         count.cut += times
     lessons.add(made, times)
     messages = example.conversation.messages
+    count.domains[example.domain] += times
     count.silent += times * (not messages[-1].thought)
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
     count.longest = max(count.longest, len(made))
@@ -186,6 +205,31 @@ def check_form(template: Template, tokenizer: Tokenizer) -> None:
         raise BadInput(f"the model's chat template opens {THINK} itself: say so with --template instruct --template.prefilled true")
     if prefilled and not opens:
         raise BadInput(f"template.prefilled is true, and the model's chat template does not open {THINK}: set it to false")
+
+
+def template_lines(template: Template, tokenizer: Tokenizer) -> list[str]:
+    """Return what a person should know of how this model's chat template asks."""
+    asked = template.prompt("?")
+    if isinstance(asked, str) or any(message.role == "system" for message in asked.messages):
+        return []
+    inserted = inserted_system(tokenizer, asked)
+    if not inserted:
+        return []
+    said = f"the model's chat template inserts a system prompt of its own, {inserted[:80]!r}"
+    return [f"{said}: --template.system '' leaves it empty, --template.system TEXT puts another in its place"]
+
+
+def inserted_system(tokenizer: Tokenizer, asked: Conversation) -> str:
+    """Return what a chat template says as the system where nobody does; empty where it says nothing."""
+    try:
+        bare = tokenizer.decode(tokenizer.chat(asked))
+        spoken = tokenizer.decode(tokenizer.chat(replace(asked, messages=(Message("system", A_MARK), *asked.messages))))
+    except BadInput:  # a template that takes no system message has none of its own to be left out
+        return ""
+    before, marked, after = spoken.partition(A_MARK)
+    if not marked or not bare.startswith(before) or not bare.endswith(after) or len(bare) < len(before) + len(after):
+        return ""
+    return bare[len(before) : len(bare) - len(after)].strip()
 
 
 def _lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson | str:

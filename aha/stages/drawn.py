@@ -140,7 +140,7 @@ class ChatSource:
     def _conversation(self, wish: Wish) -> Conversation:
         if wish.plain:
             return Conversation((*wish.problem.turns, Message("user", wish.problem.question)))
-        match prompt_after(self.template, wish.problem.turns, wish.problem.question):
+        match prompt_after(self.template, wish.problem.turns, wish.problem.question, wish.problem.domain):
             case Conversation() as conversation:
                 return conversation
             case _:

@@ -73,7 +73,7 @@ class Lessons(Sequence[Lesson]):
 
 def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson:
     """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
-    asked = question(example.conversation, template)
+    asked = question(example.conversation, template, example.domain)
     prompt = tokenizer.prompt(asked) if isinstance(asked, str) else tokenizer.chat(asked)
     reply = after(tokenizer.decode(prompt[-TAIL:]), written(example, template))
     return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(reply), tokenizer.end]))
@@ -85,17 +85,17 @@ def after(prompt: str, reply: str) -> str:
     return reply.removeprefix(blanks) if opened and blanks.isspace() else reply
 
 
-def question(conversation: Conversation, template: Template) -> str | Conversation:
+def question(conversation: Conversation, template: Template, domain: str) -> str | Conversation:
     """All before the last message, its last question as the template asks it. Earlier thoughts are left out, as when a model is asked."""
     before = conversation.messages[:-1]
     place = max(index for index, message in enumerate(before) if message.role == "user")
     said = [Message(message.role, message.content) for message in before]
-    asked = prompt_after(template, said[:place], before[place].content)
+    asked = prompt_after(template, said[:place], before[place].content, domain)
     if place + 1 == len(before):
         return asked
     if isinstance(asked, str):
         raise BadInput(one_question(template, len(before)))
-    return Conversation((*asked.messages, *said[place + 1 :]))
+    return Conversation((*asked.messages, *said[place + 1 :]), asked.options)
 
 
 def written(example: Example, template: Template) -> str:

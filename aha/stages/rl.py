@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,20 +15,25 @@ from aha.errors import BadInput
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
-from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling
+from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.executor import ScoringStats
+from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
+from aha.stages.against import AT_HAND, seen_of, told
 from aha.stages.ahead import Ahead, Asked
 from aha.stages.ask import GroupSampler
+from aha.stages.audit import check_form, template_lines
 from aha.stages.counts import at_least_one
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
+from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keeping, repeated_line
 from aha.stages.schedule import Late, Schedule
 from aha.stages.steps import StepLog
 from aha.stages.summary import summarise
+from aha.tasks.decontamination import WORDS
 from aha.template import R1Zero, Template
-from aha.types import Group, Lora, Truncation
+from aha.types import Group, Lora, Problem, Truncation
 
 MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
 MERGED_KL = 1e-3  # between the merged weights that sampled and the adapter that learns, a token
@@ -46,6 +51,8 @@ class Rl:
     From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
     A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts.
     `lora`: adapters that learn in place of all weights; `max_positions`: how many positions the model is to know (none: as it comes).
+    A prompt that leaves no room for the longest reply stops the run before its start, is left out, or has shorter replies: `too_long`.
+    Rows that share ten words with a benchmark or file of `against` are left out; "at-hand" is every benchmark in AHA_DATA.
     `lag`: how many rollouts are sampled ahead, each from weights as many rollouts old; what `schedule` and `late` say then holds for the
     steps that those weights had. `schedule`: what changes within the run; `late`: what only its last steps have; `probe`: what ends it when
     a preference is hacked."""
@@ -62,6 +69,8 @@ class Rl:
     max_positions: int | None = None
     filter: Filter = Filter()
     truncation: Truncation = "penalise"
+    too_long: LongPrompts = "stop"
+    against: tuple[str, ...] = (AT_HAND,)
     old: Literal["behaviour", "recomputed"] = "behaviour"
     questions: int = 512
     samples: int = 16
@@ -154,7 +163,52 @@ class Rl:
         """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
         backend = self.adaptation.apply(backend)
         with self.rewards.open(backend) as live:
-            self._run(*self._open(backend, observer, live), rundir, observer)
+            stage, _ = self.ready(backend.tokenizer(self.model))
+            stage._run(*stage._open(backend, observer, live), rundir, observer)
+
+    def ready(self, tokenizer: Tokenizer) -> tuple[Rl, list[str]]:
+        """The stage without the rows that are not asked, and what a person should know of them. BadInput, in one line, for prompts that do
+        not fit, that the template cannot write, or that nobody would judge. Looked at once, however often it is asked for."""
+        if "_ready" not in vars(self):
+            vars(self)["_ready"] = self._readied(tokenizer)
+        found: tuple[Rl, list[str]] = vars(self)["_ready"]
+        return found
+
+    def _readied(self, tokenizer: Tokenizer) -> tuple[Rl, list[str]]:
+        check_form(self.template, tokenizer)
+        lines, stage = template_lines(self.template, tokenizer), self
+        check_rewards(asked_of(self.problems, self.questions, self.seed), self.rewards_at(self.rewards, 0))
+        check_rewards((each for source in self.sources for each in asked_of(source, self.questions, self.seed)), self.rewards)
+        if any(map(has_rows, self.sources)) and self.against:
+            seen, total = seen_of(self.against, WORDS), len(list(self._rows()))
+            stage = self._keeping(lambda problem: not seen.knows_any((problem.question,)))
+            lines.append(told(self.against, total, total - len(list(stage._rows()))))
+        lines += repeated_line(stage._rows())
+        sizes = {problem.id: len(problem_tokens(self.template, problem, tokenizer)) for problem in stage._asked()}
+        room = Room(tokenizer.context, self.longest_reply, self.too_long, why=getattr(tokenizer, "why", ""))
+        lines += room.check(sizes)
+        if not all(map(room.fits, sizes.values())):
+            stage = stage._keeping(lambda problem: room.fits(sizes.get(problem.id, 0)))
+        vars(stage)["_ready"] = stage, lines
+        return stage, lines
+
+    def _asked(self) -> Iterator[Problem]:
+        return (problem for source in self.sources for problem in asked_of(source, self.questions, self.seed))
+
+    def _rows(self) -> Iterator[Problem]:
+        return (problem for source in self.sources if has_rows(source) for problem in asked_of(source, self.questions, self.seed))
+
+    def _keeping(self, keep: Callable[[Problem], bool]) -> Rl:
+        late = (
+            self.late if self.late is None or self.late.problems is None else replace(self.late, problems=keeping(self.late.problems, keep))
+        )
+        return replace(self, problems=keeping(self.problems, keep), late=late)
+
+    @property
+    def longest_reply(self) -> int:
+        """The most new tokens that any rollout of the run allows."""
+        changes = {0, *(step for step, _ in self.schedule.max_tokens if step < self.steps)}
+        return max(self.schedule.sampling(self.sampling, step).max_tokens for step in changes)
 
     def _run(self, sampler: GroupSampler, learner: Learner, rundir: RunDir, observer: Observer) -> None:
         def ask(number: int, at_step: int) -> Asked:
@@ -233,7 +287,9 @@ class Rl:
         observer.beat(f"loading {self.model}")
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
         learner = backend.learner(self.model, self.optim, reference=self.loss.needs_reference)
-        return GroupSampler(engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat), learner
+        return GroupSampler(
+            engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat, self.too_long == "cut"
+        ), learner
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine, ahead: Ahead) -> tuple[int, int]:
         """The rollout to go on with and the optimizer steps done; a run that was rolled back is over."""

@@ -1,52 +1,124 @@
-"""Whether every prompt of a run fits in the model's context with its reply, measured before anything is computed."""
+"""The problems of a run, looked at one and all before anything is computed: whether they fit in the model's context, whether somebody
+judges them, and whether an evaluation asks them too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
 
 from aha.errors import BadInput
-from aha.protocols import Problems, Tokenizer
-from aha.sampling.prompts import problem_tokens
-from aha.stages.rl import Rl
+from aha.protocols import Problems
+from aha.rewards import Accuracy, Judge, Rewards, Weighted
 from aha.tasks.mixed import MixedProblems
 from aha.tasks.rows import RowProblems
-from aha.types import Problem
+from aha.types import Open, Problem
+
+LongPrompts = Literal["stop", "skip", "cut"]
+MOST_NAMED = 8  # benchmarks that a line names
 
 
-def check_room(stage: Rl, tokenizer: Tokenizer) -> None:
-    """BadInput where a prompt and the longest reply that the run will allow exceed the context; the advice holds for all prompts.
+@dataclass(frozen=True)
+class Room:
+    """The `context` of a model (none: it does not say), the longest `reply` that a run will allow, and what a prompt does that does not fit
+    with it: it stops the run, is left out ("skip"), or is given a shorter reply than the others ("cut"). `flag`: whether a stage has that
+    setting; `why`: what limits the context, in words."""
 
-    Rows of a file are measured one and all, of a source without an end those of the first rollout."""
-    if tokenizer.context is None:
-        return
-    reply = longest_reply(stage)
-    problems = (problem for source in stage.sources for problem in asked_of(source, stage))
-    sizes = {problem.id: len(problem_tokens(stage.template, problem, tokenizer)) for problem in problems}
-    too_long = [name for name, size in sizes.items() if size + reply > tokenizer.context]
-    if not too_long:
-        return
-    worst = max(sizes, key=lambda name: sizes[name])
-    room = tokenizer.context - sizes[worst]
-    advice = f"--sampling.max_tokens {room} fits all of them" if room > 0 else "no length fits it: leave that row out"
-    raise BadInput(
-        f"{len(too_long):,} of {len(sizes):,} prompts do not fit in the model's context of {tokenizer.context:,} tokens with a reply of "
-        f"{reply:,}; the longest, {worst}, has {sizes[worst]:,}: {advice}"
-    )
+    context: int | None
+    reply: int
+    too_long: LongPrompts
+    flag: bool = True
+    why: str = ""
+
+    def fits(self, size: int) -> bool:
+        """Whether a prompt of so many tokens may be asked."""
+        return self.context is None or size + (1 if self.too_long == "cut" else self.reply) <= self.context
+
+    def check(self, sizes: dict[str, int]) -> list[str]:
+        """Return what a person should know of prompts, by their problems' names, that do not fit. BadInput where such a one stops the run:
+        the advice holds for all of them."""
+        if self.context is None or not sizes:
+            return []
+        long = [name for name, size in sizes.items() if size + self.reply > self.context]
+        if not long:
+            return []
+        worst = max(sizes, key=lambda name: sizes[name])
+        left = self.context - sizes[worst]
+        seen = (
+            f"{len(long):,} of {len(sizes):,} prompts do not fit in the model's context of {self.context:,} tokens{self.why} with a reply "
+            f"of {self.reply:,}; the longest, {worst}, has {sizes[worst]:,}"
+        )
+        if self.too_long == "stop":
+            advice = f"--sampling.max_tokens {left} fits all of them" if left > 0 else "no length fits it: leave that row out"
+            others = ", --too-long skip leaves such rows out, --too-long cut gives them shorter replies" if self.flag else ""
+            raise BadInput(f"{seen}: {advice}{others}")
+        lost = [name for name in long if not self.fits(sizes[name])]
+        if len(lost) == len(sizes):
+            raise BadInput(f"{seen}: not one is left to be asked; --sampling.max_tokens has to be smaller")
+        what = f"{len(lost):,} are left out" if lost else ""
+        shorter = f"the replies of {len(long) - len(lost):,} are cut to what is left" if self.too_long == "cut" else ""
+        return [f"{seen}: {', '.join(filter(None, (what, shorter)))}"]
 
 
-def longest_reply(stage: Rl) -> int:
-    """Return the most new tokens that any rollout of the run allows."""
-    changes = {0, *(step for step, _ in stage.schedule.max_tokens if step < stage.steps)}
-    return max(stage.schedule.sampling(stage.sampling, step).max_tokens for step in changes)
-
-
-def asked_of(source: Problems, stage: Rl) -> Iterator[Problem]:
-    """Yield the problems of a source that the run may ask, as far as they can be listed."""
+def asked_of(source: Problems, count: int, seed: int) -> Iterator[Problem]:
+    """Yield the problems of a source that a run may ask, as far as they can be listed: all rows of a file; of a source without an end
+    those of the first rollout of `count`."""
     match source:
         case RowProblems():
             yield from source.all()
         case MixedProblems():
             for part, _ in source.parts:
-                yield from asked_of(part, stage)
+                yield from asked_of(part, count, seed)
         case _:
-            yield from source.at(0, 0, stage.questions, stage.seed)
+            yield from source.at(0, 0, count, seed)
+
+
+def has_rows(source: Problems) -> bool:
+    """Return whether any problem of a source is a row of a file or data set."""
+    return isinstance(source, RowProblems) or (isinstance(source, MixedProblems) and any(has_rows(part) for part, _ in source.parts))
+
+
+def keeping(source: Problems, keep: Callable[[Problem], bool]) -> Problems:
+    """Return the source with those rows alone that `keep` takes; what makes its own problems is as it was."""
+    match source:
+        case RowProblems():
+            return source.keeping(keep)
+        case MixedProblems():
+            return MixedProblems(tuple((keeping(part, keep), weight) for part, weight in source.parts))
+    return source
+
+
+def check_rewards(problems: Iterable[Problem], rewards: Rewards) -> None:
+    """BadInput for a problem that no reward covers, and for one with an answer that could be checked and is not, where others are: a domain
+    of another name would earn nothing, silently."""
+    truths = [part for part in rewards.parts if isinstance(part.reward, Accuracy | Judge)]
+    seen = set[tuple[str, bool]]()
+    for problem in problems:
+        kind = problem.domain, isinstance(problem.reference, Open)
+        if kind in seen:
+            continue
+        seen.add(kind)
+        if not any(part.covers(problem) for part in rewards.parts):
+            raise BadInput(f"no reward covers domain '{problem.domain}' of {problem.id}: {_domains(rewards.parts)}")
+        if truths and not kind[1] and not any(part.covers(problem) for part in truths):
+            names = " and ".join(part.name for part in truths)
+            raise BadInput(
+                f"domain '{problem.domain}' of {problem.id}: its answer can be checked, and {names} would not look at it: "
+                f"{_domains(truths)}; name another with --problems.domain, or let --rewards.{truths[0].name}.domains have it"
+            )
+
+
+def _domains(parts: Iterable[Weighted]) -> str:
+    return "; ".join(f"{part.name} is for {', '.join(part.domains)}" for part in parts if part.domains is not None) or "there is none"
+
+
+def repeated_line(problems: Iterable[Problem]) -> list[str]:
+    """Return what a person should know of rows that ask what another row asks: they are asked more often than others."""
+    seen, twice = set[bytes](), 0
+    for problem in problems:
+        text = "\n".join([*(turn.content for turn in problem.turns), problem.question])
+        key = blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
+        twice += key in seen
+        seen.add(key)
+    return [f"{twice:,} of the rows ask what another row asks, and are asked as often"] if twice else []

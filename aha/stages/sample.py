@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.protocols import Asking, Backend, Observer, Problems, Sampling, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
-from aha.stages.against import seen_of
+from aha.stages.against import AT_HAND, seen_of
 from aha.stages.counts import at_least_one
 from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, asked_in_conversations
 from aha.stages.factory import Factory, Limits, key_of
@@ -21,6 +21,7 @@ from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
 from aha.stages.rewriters import REWRITER_NEEDED, Rewriter, Rules
+from aha.stages.room import has_rows
 from aha.stages.steps import StepLog
 from aha.stages.store import ROWS, Form, Store, publish
 from aha.tasks.examples import load_examples
@@ -69,7 +70,7 @@ class Sample:
     readable: Readable = Readable()
     rewriter: Rules | Rewriter | None = None
     rewritten: Readable = Readable()
-    against: tuple[str, ...] = ()
+    against: tuple[str, ...] = (AT_HAND,)
     words: int = 10
     near: float | None = 0.8
     also: tuple[Iterable[Example], ...] = ()
@@ -138,7 +139,7 @@ class Sample:
 
     def asked(self) -> tuple[list[Problem], Tally]:
         """The problems, each once, without those that an evaluation asks or that nothing could be kept of; and how many fell out."""
-        tally, seen, known = Tally(), seen_of(self.against, self.words), set[str]()
+        tally, seen, known = Tally(), seen_of(self._against, self.words), set[str]()
         found: list[Problem] = []
         for problem in self._problems():
             key = " ".join(pieces(problem.question))
@@ -158,6 +159,11 @@ class Sample:
             fallen = ", ".join(f"{number} {end}s" for (_, end), number in tally.counts.items())
             raise BadInput(f"none of the problems can be asked ({fallen}): give checkable ones, or --open-answers keep")
         return found, tally
+
+    @property
+    def _against(self) -> tuple[str, ...]:
+        """What rows are compared with; a source that makes its own problems holds them out itself."""
+        return self.against if has_rows(self.problems) else tuple(name for name in self.against if name != AT_HAND)
 
     def _problems(self) -> list[Problem]:
         return [] if self.questions == 0 else drawn_once(self.problems, self.questions, self.seed)
@@ -191,7 +197,7 @@ class Sample:
             truth=truth,
             judge=self.truth.model if isinstance(self.truth, Judge) else "",
             rewrite=rewrite,
-            seen=seen_of(self.against, self.words),
+            seen=seen_of(self._against, self.words),
             measure=self._measure(backend),
             origin=Origin(self.name, "", sampler_of(self.model), None, grader_of(self.truth), template_of(template)),
             beat=observer.beat,

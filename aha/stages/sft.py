@@ -20,7 +20,7 @@ from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.lessons import Lesson, Lessons, rows_and_marks
 from aha.stages.steps import StepLog
 from aha.stages.stopping import Stopping
-from aha.tasks.chats import Layout
+from aha.tasks.chats import ExampleLayout
 from aha.tasks.examples import BadRows, ExampleRows
 from aha.tasks.reading import sources_of
 from aha.template import Delimited, Template
@@ -39,7 +39,7 @@ class Sft:
 
     model: str
     data: str
-    layout: Layout = Layout()
+    layout: ExampleLayout = ExampleLayout()
     template: Template = Delimited()
     optim: Adam = Adam(lr=5e-5)
     lora: Lora = Lora()

@@ -7,10 +7,12 @@ in two, with what belongs to the question beside them: Alpaca's `input`, Dolly's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from aha.json_text import NotJson, parse_json
 from aha.tasks.columns import NOTHING, at_path, blank, usual
 from aha.tasks.golds import Bad, text_of
 from aha.tasks.reading import LONGEST_LINE
@@ -25,7 +27,7 @@ BESIDE = ("input", "context", "passage")  # what belongs to the question and sta
 REPLY_FIELDS = ("completion", "solution", "response", "answer", "output", "target")
 SYSTEM_FIELDS = ("system", "system_prompt", "system_message")
 THOUGHT = ("reasoning_content", "reasoning", "thinking", "complex_cot")
-WEIGHTS = ("weight", "train")  # of a message: whether it is learned
+WEIGHTS = ("weight", "train", "loss")  # of a message: whether it is learned
 ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("user", "human", "prompter"), "user"),
@@ -35,7 +37,7 @@ UNKNOWN = ("tool_calls", "function_call", "images", "audio")  # of a message: wh
 
 
 @dataclass(frozen=True)
-class Layout:
+class ExampleLayout:
     """How a source of examples is laid out. `question` and `answer`: columns, by dotted names where they stand within others, or "auto"
     for the known forms. `ignore`: columns that are as good as not there. `replies`: whether the last reply of a conversation is learned,
     or each one, in a row of its own; weights of messages (OpenAI's `weight`) go before it. `split`, `subset`: of a folder or data set."""
@@ -49,7 +51,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Chat:
+class RowTurns:
     """The turns of a row, the places of those that are learned, and from which columns they were read, with what each one is."""
 
     messages: tuple[Message, ...]
@@ -57,7 +59,7 @@ class Chat:
     read: Mapping[str, str]
 
 
-def chat_of(fields: Mapping[str, object], layout: Layout) -> Chat:
+def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
     """Return the turns of a row, checked: somebody asks, and the assistant speaks last. Bad, with the reason, for a row of another form."""
     present = {name: value for name, value in fields.items() if name not in layout.ignore} if layout.ignore else fields
     turns = _turns_column(present) if layout.question == layout.answer == AUTO else None
@@ -69,7 +71,7 @@ def chat_of(fields: Mapping[str, object], layout: Layout) -> Chat:
     messages = tuple(message for message, _ in weighed)
     if not messages or messages[-1].role != "assistant":
         raise Bad("its last message is not the assistant's: there is nothing to imitate")
-    return Chat(messages, _learned(weighed, layout), read)
+    return RowTurns(messages, _learned(weighed, layout), read)
 
 
 def _turns_column(fields: Mapping[str, object]) -> str | None:
@@ -81,7 +83,7 @@ def _turns_column(fields: Mapping[str, object]) -> str | None:
 Weighed = list[tuple[Message, bool | None]]  # with whether the message is to be learned, where the row says so
 
 
-def _learned(weighed: Weighed, layout: Layout) -> tuple[int, ...]:
+def _learned(weighed: Weighed, layout: ExampleLayout) -> tuple[int, ...]:
     """The places of the replies that are imitated, each after a question."""
     replies = [place for place, (message, _) in enumerate(weighed) if message.role == "assistant"]
     if any(weight is not None for _, weight in weighed):
@@ -110,7 +112,7 @@ def _system(fields: Mapping[str, object], messages: Sequence[Message], read: dic
     return [] if own else [(Message("system", text), None)]
 
 
-def _asked_and_said(fields: Mapping[str, object], layout: Layout) -> tuple[Weighed, dict[str, str]]:
+def _asked_and_said(fields: Mapping[str, object], layout: ExampleLayout) -> tuple[Weighed, dict[str, str]]:
     """The question, with what belongs to it, and the reply, each in a column."""
     question = _column(fields, layout.question, PROMPT_FIELDS, "question")
     asked = _value_turns(fields, question, "user")
@@ -145,6 +147,8 @@ def _column(fields: Mapping[str, object], chosen: str, names: tuple[str, ...], p
     name = usual(fields, names) or next((name for name in names if fields.get(name) is not None), None)
     if name is not None:
         return name
+    if "input_ids" in fields:
+        raise Bad("it holds tokens (input_ids), which are another model's for all that can be told: give the rows as text")
     if {"chosen", "rejected"} <= fields.keys():
         raise Bad("it is a pair of answers, chosen and rejected: a preference model learns from these; an example has one reply")
     if "text" in fields and purpose == "question":
@@ -175,7 +179,10 @@ def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", 
 
 
 def _turns(turns: object, name: str) -> Weighed:
-    """The messages of a list, those left out that say nothing to the model."""
+    """The messages of a list, also of one that a text holds as JSON; those left out that say nothing to the model."""
+    if isinstance(turns, str) and turns.lstrip().startswith("["):
+        with suppress(NotJson):
+            turns = parse_json(turns)
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
     found: Weighed = []

@@ -11,6 +11,7 @@ from contextlib import suppress
 from aha.json_text import NotJson, parse_json
 
 NOTHING = object()
+EMPTY = ("[]", "{}", "null", "None", "nan", "NaN")  # as a text that says nothing is written
 LABELS = frozenset(
     {"id", "ids", "uuid", "idx", "index", "hash", "len", "length", "lengths", "tokens", "count", "type", "source", "name", "url"}
 )
@@ -76,7 +77,7 @@ def prompt_like(name: str, value: object, said: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in LABELS or PROMPT_WORDS.isdisjoint(words):
         return False
-    texts = [text for text in texts_in(value) if text.strip()]
+    texts = [text for text in texts_in(value) if text.strip() and text.strip() not in EMPTY]
     return any(text.strip() not in said for text in texts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -36,6 +37,21 @@ class GramIndex:
         """Every text of a row: questions, options, solutions, tests."""
         for name, text in _texts(fields, ""):
             self.add(text, name in QUESTIONS)
+
+    def pack(self) -> bytes:
+        """The index as bytes: how many runs there are, the runs, and the short questions, each eight bytes."""
+        return array("Q", [len(self._runs), *sorted(self._runs), *sorted(self._whole)]).tobytes()
+
+    def unpack(self, data: bytes) -> bool:
+        """Add what `pack` wrote; whether it is such a thing."""
+        if len(data) < 8 or len(data) % 8:
+            return False
+        count, *hashes = array("Q", data)
+        if count > len(hashes):
+            return False
+        self._runs.update(hashes[:count])
+        self._whole.update(hashes[count:])
+        return True
 
     def knows(self, text: str) -> bool:
         """Whether the text shares a run with an evaluation, or is one of its short questions."""

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.settings import nearest
-from aha.tasks.chats import Chat, Layout, chat_of
+from aha.tasks.chats import ExampleLayout, RowTurns, chat_of
 from aha.tasks.columns import blank, prompt_like
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
@@ -28,7 +28,7 @@ from aha.types import Conversation, Example, Message, Origin
 BadRows = Literal["stop", "skip"]
 OURS = ("id", "domain", "language", "origin")  # columns of a row that say something of it and nothing to the model
 MOST_SKIPPED = 0.01
-AS_IT_IS = Layout()
+AS_IT_IS = ExampleLayout()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ExampleRows:
     was used is, and `unread` in how many rows a column held something that nobody used."""
 
     source: str
-    layout: Layout = AS_IT_IS
+    layout: ExampleLayout = AS_IT_IS
     read: dict[str, set[str]] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)
     _places: dict[bytes, int] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class ExampleRows:
             _up_to(whole, last, whole.id)
         ]
 
-    def _notice(self, row: Row, chat: Chat) -> None:
+    def _notice(self, row: Row, chat: RowTurns) -> None:
         for name, role in chat.read.items():
             self.read.setdefault(name, set()).add(role)
         rest = [name for name, value in row.fields.items() if name not in OURS and not self._is_read(name, chat) and not blank(value)]
@@ -101,7 +101,7 @@ class ExampleRows:
                     f"(--question-field, --answer-field), or leave it out with --ignore {name}"
                 )
 
-    def _is_read(self, name: str, chat: Chat) -> bool:
+    def _is_read(self, name: str, chat: RowTurns) -> bool:
         return name in chat.read or any(read.startswith(f"{name}.") for read in chat.read)
 
     def _own(self, example: Example | RefusedRow, row: Row, number: int) -> Example | RefusedRow:
@@ -123,7 +123,7 @@ def read_examples(path: Path | str) -> list[Example]:
     return list(load_examples(str(path)).examples)
 
 
-def load_examples(source: str, bad_rows: BadRows = "stop", layout: Layout = AS_IT_IS) -> LoadedExamples:
+def load_examples(source: str, bad_rows: BadRows = "stop", layout: ExampleLayout = AS_IT_IS) -> LoadedExamples:
     """`bad_rows` "skip" leaves broken rows out, and stops only when they are more than one in a hundred."""
     examples, skipped = list[Example](), list[RefusedRow]()
     for example in ExampleRows(source, layout):
@@ -163,7 +163,7 @@ def _message_json(message: Message) -> dict[str, str]:
 # --- one row ----------------------------------------------------------------------------------------------------------
 
 
-def _example_of(row: Row, chat: Chat) -> Example:
+def _example_of(row: Row, chat: RowTurns) -> Example:
     """The whole row; what is asked last says its language, unless the row does."""
     question = next(message.content for message in reversed(chat.messages) if message.role == "user")
     language = row.fields.get("language")

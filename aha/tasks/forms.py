@@ -15,7 +15,7 @@ from aha.tasks.chats import SYSTEM_FIELDS, turns_of, with_beside
 from aha.tasks.columns import NOTHING, at_path, blank, prompt_like, usual
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import RefusedRow, Row
-from aha.types import Asserts, Calls, Choice, Code, Countdown, Language, Message, Problem, Reference, Stdio
+from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
 
 QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
 WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # their references stand in fields of other names
@@ -64,7 +64,14 @@ class Form:
         read = {*OWN, column.partition(".")[0], *beside, *system, *(("prompt",) if isinstance(reference, Code) else ())}
         self._check_unread(row.place, {key: value for key, value in fields.items() if key not in read}, turns, question, reference)
         language: Language = language_of(question) if self.language == "auto" else self.language
-        return Problem(name, self.domain, with_options(question, reference), language, reference, turns)
+        return Problem(
+            name,
+            domain_of(reference) if self.domain == "auto" else self.domain,
+            with_options(question, reference),
+            language,
+            reference,
+            turns,
+        )
 
     def _check_unread(self, place: str, rest: Mapping[str, object], turns: Sequence[Message], question: str, reference: Reference) -> None:
         known = READ_BY.get(type(reference), ())
@@ -105,6 +112,18 @@ class Form:
             return f"{self.label}/{row.name}" if self.label else row.name
         value = _present(row.fields, self.id, "id")
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(self.id, value, 200)
+
+
+def domain_of(reference: Reference) -> str:
+    """Return the domain of a problem of which nobody says one: by the kind of its answer, so that the rewards of its kind look at it."""
+    match reference:
+        case Stdio() | Calls() | Asserts():
+            return "code"
+        case Choice() | Text() | Judged():
+            return "stem"
+        case Open():
+            return "general"
+    return "math"
 
 
 def language_of(question: str) -> Language:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,9 @@ OF_LIBRARIES = (
 )  # over data of anybody
 LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
 MOST_WEIGHT = 1_000
-CARD = "README.md"
+CARD, LONGEST_CARD = "README.md", 1 << 20
+CELLS = {".csv": ",", ".tsv": "\t"}
+SAVED = ("dataset_dict.json", "state.json")  # in a folder that the library `datasets` saved
 WHOLE = "train"  # the split that is read where none is chosen
 _CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
 _SPLITS = re.compile(r"Unknown split .* Should be one of \[([^\]]*)\]")
@@ -134,9 +137,17 @@ def shards_of(source: str, split: str = "train") -> list[Path]:
     tables = [path for path in files if path.suffix == TABLE]
     if lines and tables:
         raise BadInput(f"{folder} holds {lines[0].name} and {tables[0].name}: which of the two is the set? Move the other away")
-    if tables and (folder / CARD).is_file():  # which says what its configurations and splits are
+    if (lines or tables) and _has_configurations(folder / CARD):
         return []
     return _of_split(folder, lines or tables, split)
+
+
+def _has_configurations(card: Path) -> bool:
+    """Whether a data set's card says what its configurations and splits are."""
+    if not card.is_file():
+        return False
+    with card.open("rb") as file:
+        return b"\nconfigs:" in file.read(LONGEST_CARD)
 
 
 def split_of(path: Path) -> str | None:
@@ -187,6 +198,31 @@ def _from_table(path: Path) -> Iterator[Row | RefusedRow]:
     for number, fields in read_table(path):
         place = f"{path}, row {number}"
         yield RefusedRow(place, fields) if isinstance(fields, str) else _row(fields, place, f"{path.name}:{number}")
+
+
+def _from_cells(path: Path) -> Iterator[Row | RefusedRow]:
+    """The rows of a table of text, whose first line names its columns; every value is a text, and an empty one is none."""
+    names: list[str] = []
+    records = enumerate(csv.reader(_text_lines(path), delimiter=CELLS[path.suffix], strict=True), start=1)
+    try:
+        for number, cells in records:
+            place = f"{path}, record {number}"
+            if number == 1:
+                names = cells
+            elif len(cells) != len(names):
+                yield RefusedRow(place, f"has {len(cells)} cells, and the first line names {len(names)} columns")
+            else:
+                yield _row({name: cell or None for name, cell in zip(names, cells, strict=True)}, place, f"{path.name}:{number}")
+    except csv.Error as error:
+        raise BadInput(f"{path}: it is no table of text ({error})") from None
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    for number, line in read_lines(path, LONGEST_LINE):
+        try:
+            yield (line.removeprefix(_BOM) if number == 1 else line).decode()
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{path}, line {number}: it is no UTF-8 (byte {error.start + 1}): save it as UTF-8") from None
 
 
 def _line(line: bytes, place: str, name: str) -> Row | RefusedRow:
@@ -241,6 +277,8 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
 
     number, files = 0, list[Path]()
     try:
+        if any((Path(name) / file).is_file() for file in SAVED):
+            raise BadInput(f"{name}: the library `datasets` saved it for itself: write its rows with to_parquet or to_json, and name those")
         if Path(name).is_dir():
             _check_card(Path(name))
             files = [Path(file) for file in (load_dataset_builder(name, subset).config.data_files or {}).get(split, ())]
@@ -258,7 +296,7 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
 
 
 def _from_local(path: Path) -> Iterator[Row | RefusedRow]:
-    return _from_table(path) if path.suffix == TABLE else _from_file(path)
+    return _from_table(path) if path.suffix == TABLE else _from_cells(path) if path.suffix in CELLS else _from_file(path)
 
 
 def _check_card(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Literal
@@ -16,6 +17,7 @@ from aha.tasks.reading import RefusedRow, Row, check_split, rows_of
 from aha.types import Language, Problem
 
 MOST_SKIPPED = 0.01
+AUTO = "auto"  # a problem's domain is told by the kind of its answer
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,14 @@ class LoadedProblems:
 
 @dataclass(frozen=True)
 class RowProblems:
-    """Rows as a source of problems. `source`: a .jsonl or .json file, or the name of a Hugging Face data set (then `split`, `subset`).
+    """Rows as a source of problems. `source`: a .jsonl or .json file, a folder, or the name of a data set (then `split`, `subset`).
 
-    A field is a row's key, or "auto" for the names of the GSM8K and MATH forms. `kind` "auto": a Choice where the row has `options` or
-    `choices` (the answer a letter, a place from 0 on or an option's text), a Number after GSM8K's `####` or where the answer is a JSON
-    number, else Latex. `bad_rows` "skip" leaves bad rows out, and stops only when they are more than one in a hundred. A name may lead into
-    an object (`reward_model.ground_truth`); a question may be a list of messages. `ignore`: columns that are as good as not there;
-    `label`: what stands before the ids of rows that have none of their own, where two files of a mix have one name.
-    """
+    A field is a row's key, a name that leads into an object (`reward_model.ground_truth`), or "auto" for the usual names; a question may be
+    a list of messages. `kind` "auto": a Choice where the row has `options` or `choices` (the answer a letter, a place from 0 on or an
+    option's text), a Number after GSM8K's `####` or where the answer is a JSON number, else Latex. `domain` "auto" is told by the answer:
+    math, code, stem (choices and words) or general (open). `bad_rows` "skip" leaves bad rows out, and stops only where they are more than 1
+    in 100. `ignore`: columns that are as good as not there; `label`: what stands before the ids of rows that have none of their own,
+    where two files of a mix have one name."""
 
     source: str
     split: str = "train"
@@ -45,7 +47,7 @@ class RowProblems:
     id_field: str | None = None
     language: Literal["auto"] | Language = "auto"
     kind: Kind = "auto"
-    domain: str = "math"
+    domain: str = AUTO
     bad_rows: Literal["stop", "skip"] = "stop"
     ignore: tuple[str, ...] = ()
     label: str = ""
@@ -75,6 +77,15 @@ class RowProblems:
             raise BadInput(f"{self.source}: {len(skipped)} of {good + len(skipped)} rows are bad, more than 1 %; the first: {skipped[0]}")
         if not good:
             raise BadInput(f"{self.source} is empty: one JSON object a line, with a question and an answer, is needed")
+
+    def keeping(self, keep: Callable[[Problem], bool]) -> RowProblems:
+        """The same source with those rows alone that `keep` takes. BadInput where none is left."""
+        rows = tuple(filter(keep, self.loaded.problems))
+        if not rows:
+            raise BadInput(f"{self.source}: none of its {len(self.loaded.problems):,} rows is left to be asked")
+        made = replace(self)
+        vars(made)["loaded"] = LoadedProblems(rows, self.loaded.skipped)
+        return made
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
         """Round 0 walks through a new order of all rows each epoch, `count` a rollout; what is left over at an epoch's end is let go, so

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
+from aha.backends.checkpoint.config import context_of
 from aha.backends.hf_tokenizer import HFTokenizer
 from aha.errors import BadInput
+from aha.stages.audit import template_lines
 from aha.stages.lessons import after
+from aha.template import Instruct
 from aha.types import Conversation, Message
 
 BEGIN, END = "<|begin|>", "<|end|>"
@@ -87,3 +91,55 @@ def test_an_option_of_the_chat_template_is_passed_and_one_that_it_does_not_know_
     assert tokenizer.chat(asked, {"enable_thinking": True}) == tokenizer.chat(asked) == tokenizer.encode("a")
     with pytest.raises(BadInput, match="knows no option 'enable_thinkin'; it knows enable_thinking"):
         tokenizer.chat(asked, {"enable_thinkin": False})
+
+
+INSERTS = (
+    "{% if messages[0].role != 'system' %}[s]You are Q.[e]{% endif %}"
+    "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}[e]{% endfor %}[a]"
+)
+
+
+def test_an_option_goes_with_a_conversation_too() -> None:
+    inner = byte_level()
+    inner.chat_template = "{{ messages[0].content }}{% if enable_thinking is defined and not enable_thinking %}!{% endif %}"
+    tokenizer = HFTokenizer(inner, (inner.eos_token_id,))
+    assert tokenizer.decode(tokenizer.chat(Conversation((Message("user", "a"),), (("enable_thinking", False),)))) == "a!"
+    with pytest.raises(BadInput, match="knows no option 'effort'; it knows enable_thinking"):
+        tokenizer.chat(Conversation((Message("user", "a"),), (("effort", "high"),)))
+
+
+def test_a_system_prompt_that_a_chat_template_inserts_is_seen_and_can_be_left_out() -> None:
+    inner = byte_level()
+    inner.chat_template = INSERTS
+    tokenizer = HFTokenizer(inner, (inner.eos_token_id,))
+    (line,) = template_lines(Instruct(), tokenizer)
+    assert "inserts a system prompt of its own, 'You are Q.': --template.system ''" in line
+    assert template_lines(Instruct(system=""), tokenizer) == []
+    assert "You are Q." not in tokenizer.decode(tokenizer.chat(Instruct(system="").prompt("hi")))
+    inner.chat_template = "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}[e]{% endfor %}[a]"
+    assert template_lines(Instruct(), HFTokenizer(inner, (inner.eos_token_id,))) == []
+
+
+def test_longrope_limits_a_row_to_the_length_at_which_its_factors_change() -> None:
+    rope = {
+        "rope_type": "longrope",
+        "short_factor": [1.0] * 4,
+        "long_factor": [2.0] * 4,
+        "original_max_position_embeddings": 64,
+        "rope_theta": 1e4,
+    }
+    sizes = {
+        "vocab_size": 32,
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "pad_token_id": 0,
+    }
+    config = Phi3Config(**sizes, max_position_embeddings=256, original_max_position_embeddings=64, rope_parameters=rope)
+    assert context_of(config) == 64 and context_of(Phi3Config(**sizes, max_position_embeddings=256)) == 256
+    model = Phi3ForCausalLM(config).eval()
+    row, other = torch.arange(40)[None] % 32, torch.arange(64)[None] % 32
+    together = torch.cat([torch.nn.functional.pad(row, (0, 24)), other])
+    with torch.inference_mode():
+        assert torch.allclose(model(row).logits[0], model(together).logits[0, :40], atol=1e-5)  # no neighbour changes it

@@ -9,7 +9,8 @@ import pytest
 from aha.backends.hf import HFTokenizer, load_tokenizer
 from aha.backends.scripted import Bytes
 from aha.errors import BadInput
-from aha.stages.audit import Rules, audited, check_form
+from aha.stages.audit import Rules, audited, audited_together, check_form
+from aha.stages.lessons import Lessons
 from aha.tasks.reading import RefusedRow
 from aha.template import Delimited, Instruct, Short, Template
 from aha.types import Conversation, Example, Message
@@ -162,3 +163,29 @@ class Endless(Bytes):
 def test_an_end_that_stops_nothing_is_refused() -> None:
     with pytest.raises(BadInput, match="replies would end with 'A', at which nothing stops"):
         check_form(Short(), Endless())
+
+
+# --- the suffix, and columns ----------------------------------------------------------------------------------------------
+
+
+def test_a_suffix_is_for_its_domain_and_a_set_without_that_domain_is_refused(tokenizer: HFTokenizer) -> None:
+    rules = replace(RULES, limit=400)
+    boxed = Instruct(suffix="show it", domains=("sums",))
+    lessons, audit = audited("f", loaded(GOOD, replace(GOOD, id="poem", domain="poems")), boxed, tokenizer, rules)
+    assert len(lessons[0].prompt) > len(lessons[1].prompt)
+    assert audit.lines()[-1] == "1 questions are of sums and end with the template's suffix"
+    said = refusal(tokenizer, loaded(GOOD), Instruct(suffix="show it"), rules)
+    assert "template.suffix belongs to the domains math, and the rows are of sums: --template.domains none lets all have it" in said
+
+
+def test_sources_with_weights_stand_in_the_set_so_often(tokenizer: HFTokenizer) -> None:
+    many = [example(str(number), "3") for number in range(400)]
+    lessons, audit = audited_together("f", [([GOOD], 2.0), (many, 0.5)], TINY, tokenizer, RULES)
+    names = [lesson.id for lesson in lessons]
+    assert names.count("good") == 2 and 150 < len(names) - 2 < 250 and len(set(names)) == len(names) - 1
+    assert audit.examples == len(names) and audit.tokens == sum(map(len, lessons))
+
+
+def test_lessons_beyond_memory_are_the_same(tokenizer: HFTokenizer) -> None:
+    lessons, _ = audited("f", loaded(*(example(str(number), "3 4") for number in range(20))), TINY, tokenizer, RULES)
+    assert list(Lessons(lessons, memory=16)) == list(lessons) and Lessons(lessons, memory=16)[3:5] == list(lessons)[3:5]

@@ -63,13 +63,13 @@ def test_without_a_chain_of_thought_an_empty_one_is_learned(thought: str | None)
 def test_earlier_turns_are_read_without_their_thoughts_and_the_last_question_as_the_template_asks_it() -> None:
     system, again = Message("system", "be brief"), Message("user", "and 2 + 2?")
     told = Conversation((system, ASKED, SAID, again, Message("assistant", "4")))
-    assert question(told, Instruct(suffix="Box it.")) == Conversation(
+    assert question(told, Instruct(suffix="Box it."), "math") == Conversation(
         (system, ASKED, Message("assistant", "2"), Message("user", "and 2 + 2?\nBox it."))
     )
-    assert question(Conversation((ASKED, SAID)), Instruct(suffix="", system="be kind")) == Conversation(
+    assert question(Conversation((ASKED, SAID)), Instruct(suffix="", system="be kind"), "math") == Conversation(
         (Message("system", "be kind"), ASKED)
     )
-    assert question(told, Instruct(suffix="", system="be kind")) == Conversation((system, ASKED, Message("assistant", "2"), again))
+    assert question(told, Instruct(suffix="", system="be kind"), "math") == Conversation((system, ASKED, Message("assistant", "2"), again))
 
 
 def test_a_template_without_roles_asks_one_question() -> None:

@@ -1,4 +1,4 @@
-"""Prompts that do not fit are found before anything is computed, and the advice holds for all of them."""
+"""Problems are looked at before anything is computed: what does not fit, what nobody judges, what an evaluation asks too."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from pathlib import Path
 
 import pytest
 
+from aha.backends.scripted import Bytes
 from aha.errors import BadInput
+from aha.protocols import Ask
+from aha.rewards import Accuracy, Rewards, Weighted
+from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
-from aha.stages.room import check_room, longest_reply
 from aha.stages.schedule import Late, Schedule
 from aha.tasks.mixed import MixedProblems
 from aha.tasks.rows import RowProblems
+from aha.template import Instruct
 from tests.stages.small import stage
 
 
 @dataclass(frozen=True)
-class Letters:
+class Letters(Bytes):
     """A token a letter."""
 
     context: int | None = 100
-    stop: tuple[int, ...] = (1,)
-    end: int = 1
 
-    def encode(self, text: str) -> list[int]:
-        return [2] * len(text)
 
-    prompt = encode
+def wrote(path: Path, *rows: dict[str, object]) -> str:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return str(path)
 
 
 @pytest.fixture
 def asks(tmp_path: Path) -> Rl:
-    """Prompts of 22 to 42 letters more than the template has, the longest the last."""
-    rows = [{"question": "x" * (20 + 10 * n), "answer": "1"} for n in range(3)]
-    (tmp_path / "q.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    small = stage("model")
-    return replace(small, problems=RowProblems(str(tmp_path / "q.jsonl")), questions=2, minibatches=2)
+    """Prompts of 20 to 40 letters more than the template has, the longest the last."""
+    source = wrote(tmp_path / "q.jsonl", *({"question": "x" * (20 + 10 * n), "answer": "1"} for n in range(3)))
+    return replace(stage("model"), problems=RowProblems(source), questions=2, minibatches=2, against=())
 
 
-def told(asks: Rl, context: int | None = 100) -> str:
+def refused(asks: Rl, context: int | None = 100) -> str:
     try:
-        check_room(asks, Letters(context))  # type: ignore[arg-type]
+        asks.ready(Letters(context=context))
     except BadInput as error:
         return str(error)
     return ""
@@ -55,27 +55,122 @@ def around(asks: Rl) -> int:
 
 def test_the_longest_prompt_is_named_and_the_advice_fits_all(asks: Rl) -> None:
     context = around(asks) + 40 + 7  # one token less than the longest needs with a reply of 8
-    line = told(asks, context)
-    assert line == (
+    assert refused(asks, context) == (
         f"1 of 3 prompts do not fit in the model's context of {context} tokens with a reply of 8; the longest, q.jsonl:3, has "
-        f"{around(asks) + 40}: --sampling.max_tokens 7 fits all of them"
+        f"{around(asks) + 40}: --sampling.max_tokens 7 fits all of them, --too-long skip leaves such rows out, --too-long cut gives them "
+        "shorter replies"
     )
-    assert told(replace(asks, sampling=replace(asks.sampling, max_tokens=7)), context) == ""
+    assert refused(replace(asks, sampling=replace(asks.sampling, max_tokens=7)), context) == ""
 
 
 def test_a_prompt_that_fits_with_no_reply_is_to_be_left_out(asks: Rl) -> None:
-    assert told(asks, around(asks) + 40).endswith("no length fits it: leave that row out")
+    assert "no length fits it: leave that row out" in refused(asks, around(asks) + 40)
 
 
 def test_a_model_that_names_no_context_takes_everything(asks: Rl) -> None:
-    assert told(asks, None) == ""
+    assert refused(asks, None) == ""
 
 
 def test_replies_that_grow_within_the_run_count_as_long_as_they_will_be(asks: Rl) -> None:
     grows = replace(asks, steps=20, schedule=Schedule(max_tokens=((10, 50), (30, 90))))
-    assert longest_reply(grows) == 50  # the run ends before step 30
+    assert grows.longest_reply == 50  # the run ends before step 30
 
 
 def test_problems_of_a_mix_and_of_the_last_steps_are_measured_too(asks: Rl) -> None:
     late = replace(asks, problems=stage("m").problems, late=Late(2, problems=MixedProblems(((asks.problems, 1.0),))))
-    assert "the longest, q.jsonl:3" in told(late, around(asks) + 47)
+    assert "the longest, q.jsonl:3" in refused(late, around(asks) + 47)
+
+
+def test_long_prompts_are_left_out_where_that_is_wanted(asks: Rl) -> None:
+    ready, lines = replace(asks, too_long="skip").ready(Letters(context=around(asks) + 40 + 7))
+    assert [problem.id for problem in ready.problems.all()] == ["q.jsonl:1", "q.jsonl:2"]  # type: ignore[attr-defined]
+    assert lines[-1].endswith(f"the longest, q.jsonl:3, has {around(asks) + 40}: 1 are left out")
+    assert "not one is left to be asked" in refused(replace(asks, too_long="skip"), around(asks) + 20 + 7)
+
+
+class Engine:
+    def __init__(self) -> None:
+        self.asks: list[Ask] = []
+
+
+def test_a_long_prompt_has_a_shorter_reply_and_no_other_loses_anything_by_it(asks: Rl) -> None:
+    tokenizer = Letters(context=around(asks) + 40 + 7)
+    ready, lines = replace(asks, too_long="cut").ready(tokenizer)
+    assert lines[-1].endswith("the replies of 1 are cut to what is left")
+    sampler = GroupSampler(Engine(), tokenizer, asks.template, asks.rewards, asks.sampling, 2, lambda what: None, cut=True)  # type: ignore[arg-type]
+    assert [sampler._request(problem, (1, 2)).most for problem in ready.problems.all()] == [None, None, 7]  # type: ignore[attr-defined]
+
+
+# --- who judges ---------------------------------------------------------------------------------------------------------
+
+
+def judged(asks: Rl, *domains: str, domain: str) -> Rl:
+    rewards = Rewards((Weighted("accuracy", Accuracy(), domains=domains), Weighted("form", stage("m").rewards.parts[0].reward)))
+    assert isinstance(asks.problems, RowProblems)
+    return replace(asks, rewards=rewards, problems=replace(asks.problems, domain=domain))
+
+
+def test_a_domain_that_would_earn_nothing_is_refused_with_those_that_are_known(asks: Rl) -> None:
+    assert refused(judged(asks, "math", "code", domain="geometry"), None) == (
+        "domain 'geometry' of q.jsonl:1: its answer can be checked, and accuracy would not look at it: accuracy is for math, code; name "
+        "another with --problems.domain, or let --rewards.accuracy.domains have it"
+    )
+    assert refused(judged(asks, "math", domain="math"), None) == ""
+
+
+def test_where_no_domain_is_said_the_answer_tells_it(asks: Rl, tmp_path: Path) -> None:
+    assert refused(judged(asks, "math", domain="auto"), None) == ""
+    choices = wrote(tmp_path / "c.jsonl", *({"question": str(n), "options": ["x", "y"], "answer": "A"} for n in range(3)))
+    assert "domain 'stem'" in refused(judged(replace(asks, problems=RowProblems(choices)), "math", domain="auto"), None)
+
+
+def test_a_problem_that_no_reward_covers_is_known_at_the_start(asks: Rl) -> None:
+    only = replace(asks, rewards=Rewards((Weighted("accuracy", Accuracy(), domains=("code",)),)))
+    assert "no reward covers domain 'math' of q.jsonl:1: accuracy is for code" in refused(only, None)
+
+
+# --- what an evaluation asks --------------------------------------------------------------------------------------------
+
+
+def test_a_problem_of_a_benchmark_is_not_learned(asks: Rl, tmp_path: Path) -> None:
+    told = "What is the sum of the first ten even numbers that are not divisible by three?"
+    source = wrote(tmp_path / "train.jsonl", *({"question": q, "answer": "1"} for q in (told, "1 + 1?", "1 + 2?")))
+    bench = wrote(tmp_path / "bench.jsonl", {"question": told, "answer": "1"})
+    ready, lines = replace(asks, problems=RowProblems(source), against=(bench,)).ready(Letters(context=None))
+    assert [problem.id for problem in ready.problems.all()] == ["train.jsonl:2", "train.jsonl:3"]  # type: ignore[attr-defined]
+    assert lines == [f"1 of 3 problems share a run of words with {bench} and are left out"]
+
+
+def test_nothing_to_compare_with_is_said(asks: Rl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AHA_DATA", raising=False)
+    _, lines = replace(asks, against=("at-hand",)).ready(Letters(context=None))
+    assert lines[0].startswith("nothing to compare the problems with: AHA_DATA names no folder")
+
+
+def test_benchmarks_at_hand_are_compared_and_what_was_read_of_them_is_kept(
+    asks: Rl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aha.stages import against
+
+    told = "Every morning Aya goes for a nine kilometre long walk and stops at a coffee shop afterwards."
+    (tmp_path / "aime24").mkdir()
+    wrote(tmp_path / "aime24/test.jsonl", {"id": 60, "problem": told, "solution": "204", "answer": "204", "url": "u"})
+    monkeypatch.setenv("AHA_DATA", str(tmp_path))
+    monkeypatch.setattr(against, "CACHE", tmp_path / "kept")
+    for _ in range(2):
+        against.seen_of.cache_clear()
+        seen = against.seen_of((against.AT_HAND,), 10)
+        assert seen.knows(told) and not seen.knows("What is 1 + 1?")
+    against.seen_of.cache_clear()
+    assert len(list((tmp_path / "kept").iterdir())) == 1 and against.compared((against.AT_HAND,)) == ("aime_2024",)
+
+
+# --- the form -----------------------------------------------------------------------------------------------------------
+
+
+def test_turns_before_a_question_need_a_template_with_roles(asks: Rl, tmp_path: Path) -> None:
+    prompt = [{"role": "system", "content": "Think."}, {"role": "user", "content": "1 + 1?"}]
+    source = wrote(tmp_path / "t.jsonl", *({"prompt": prompt, "answer": "2"} for _ in range(3)))
+    row = replace(asks, problems=RowProblems(source))
+    assert refused(row, None) == "problem t.jsonl:1: it has 2 messages before the reply: Short asks one question and knows no roles"
+    assert refused(replace(row, template=Instruct()), None) == ""

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.chats import Layout
+from aha.tasks.chats import ExampleLayout
 from aha.tasks.examples import ExampleRows, load_examples
 from aha.types import Example
 
-ASSISTANT, AS_IT_IS = "assistant", Layout()
+ASSISTANT, AS_IT_IS = "assistant", ExampleLayout()
 
 
 def wrote(path: Path, *rows: object) -> str:
@@ -21,11 +21,11 @@ def wrote(path: Path, *rows: object) -> str:
     return str(path)
 
 
-def turns(source: str, layout: Layout = AS_IT_IS) -> list[list[tuple[str, str]]]:
+def turns(source: str, layout: ExampleLayout = AS_IT_IS) -> list[list[tuple[str, str]]]:
     return [[(m.role, m.content) for m in example.conversation.messages] for example in load_examples(source, layout=layout).examples]
 
 
-def refusal(source: str, layout: Layout = AS_IT_IS) -> str:
+def refusal(source: str, layout: ExampleLayout = AS_IT_IS) -> str:
     with pytest.raises(BadInput) as refused:
         load_examples(source, layout=layout)
     assert "\n" not in str(refused.value)
@@ -123,7 +123,7 @@ def test_weights_of_messages_say_which_replies_are_learned(tmp_path: Path, row: 
 
 
 def test_every_reply_is_learned_when_asked(tmp_path: Path) -> None:
-    examples = load_examples(wrote(tmp_path / "a.jsonl", weighed(None, None, None)), layout=Layout(replies="all")).examples
+    examples = load_examples(wrote(tmp_path / "a.jsonl", weighed(None, None, None)), layout=ExampleLayout(replies="all")).examples
     assert [(example.id, example.conversation.messages[-1].content) for example in examples] == [
         ("row/turn-1", "a0"),
         ("row/turn-2", "a1"),
@@ -172,16 +172,16 @@ def test_a_column_that_looks_like_a_part_of_the_prompt_stops_until_it_is_ignored
     source = wrote(tmp_path / "a.jsonl", row)
     said = refusal(source)
     assert said.startswith(f"{source}, line 1: column {column!r} looks like a part of the prompt") and said.endswith(f"--ignore {column}")
-    assert len(turns(source, Layout(ignore=(column,)))) == 1
+    assert len(turns(source, ExampleLayout(ignore=(column,)))) == 1
 
 
 def test_a_column_that_would_be_read_can_be_ignored_too(tmp_path: Path) -> None:
     source = wrote(tmp_path / "a.jsonl", FORMS["dolly"][0])
-    assert turns(source, Layout(ignore=("context",))) == [[("user", "Who?"), (ASSISTANT, "Ada")]]
+    assert turns(source, ExampleLayout(ignore=("context",))) == [[("user", "Who?"), (ASSISTANT, "Ada")]]
 
 
 def test_a_name_to_ignore_that_no_row_has_is_refused(tmp_path: Path) -> None:
-    said = refusal(wrote(tmp_path / "a.jsonl", FORMS["dolly"][0]), Layout(ignore=("contxt",)))
+    said = refusal(wrote(tmp_path / "a.jsonl", FORMS["dolly"][0]), ExampleLayout(ignore=("contxt",)))
     assert "ignore names 'contxt', and the columns are category, context, instruction, response; did you mean context" in said
 
 
@@ -193,8 +193,8 @@ def test_what_was_read_and_what_was_not_is_told(tmp_path: Path) -> None:
 
 def test_columns_are_named_by_dotted_names(tmp_path: Path) -> None:
     source = wrote(tmp_path / "a.jsonl", {"data": {"q": "2 + 2?", "replies": ["4"]}, "n": 1})
-    assert turns(source, Layout(question="data.q", answer="data.replies.0")) == [[Q, A]]
-    assert "no field 'data.z' for the answer: its fields are data, n" in refusal(source, Layout(question="data.q", answer="data.z"))
+    assert turns(source, ExampleLayout(question="data.q", answer="data.replies.0")) == [[Q, A]]
+    assert "no field 'data.z' for the answer: its fields are data, n" in refusal(source, ExampleLayout(question="data.q", answer="data.z"))
 
 
 # --- folders ------------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def folder(root: Path, *names: str) -> str:
 
 
 def read_of(source: str, split: str = "train") -> list[str]:
-    return [example.conversation.messages[0].content for example in load_examples(source, layout=Layout(split=split)).examples]
+    return [example.conversation.messages[0].content for example in load_examples(source, layout=ExampleLayout(split=split)).examples]
 
 
 def test_of_a_folder_only_the_files_of_the_split_are_learned(tmp_path: Path) -> None:
@@ -235,6 +235,8 @@ def test_a_split_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
 
 def test_a_split_of_one_file_or_a_part_of_one_is_refused(tmp_path: Path) -> None:
     source = wrote(tmp_path / "one/a.jsonl", {"prompt": "p", "completion": "c"})
-    assert "--split test: " in refusal(source, Layout(split="test")) and "is one file" in refusal(source, Layout(split="test"))
-    assert "--subset main: " in refusal(source, Layout(subset="main"))
-    assert "a part of a split (train[:10])" in refusal(str(tmp_path / "one"), Layout(split="train[:10]"))
+    assert "--split test: " in refusal(source, ExampleLayout(split="test")) and "is one file" in refusal(
+        source, ExampleLayout(split="test")
+    )
+    assert "--subset main: " in refusal(source, ExampleLayout(subset="main"))
+    assert "a part of a split (train[:10])" in refusal(str(tmp_path / "one"), ExampleLayout(split="train[:10]"))

@@ -59,6 +59,26 @@ def attention(config: PretrainedConfig, kind: type[PreTrainedModel]) -> str:
     return "eager" if capped or not kind._supports_sdpa else "sdpa"
 
 
+def context_of(config: Any) -> int | None:
+    """Return the most positions of a row that the model is used with, where its configuration says.
+
+    LongRoPE (Phi-3, 3.5 and 4-mini with a long context) has factors for rows up to a length and others beyond, and transformers takes one
+    kind for a whole batch, and changes it in the middle of a reply: a token's log-probability would depend on its row's neighbours. Up to
+    that length nothing changes, so that is how long a row may be."""
+    most, switch = getattr(config.get_text_config(), "max_position_embeddings", None), longrope_switch(config)
+    return most if switch is None or (most is not None and most <= switch) else switch
+
+
+def longrope_switch(config: Any) -> int | None:
+    """Return the length at which LongRoPE changes its factors; None for a model without it."""
+    text = config.get_text_config()
+    rope = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    if not isinstance(rope, dict) or rope.get("rope_type", rope.get("type")) not in ("longrope", "su"):
+        return None
+    switch = rope.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None)
+    return switch if isinstance(switch, int) else None
+
+
 def _counts(settings: dict[str, Any], above: str = "") -> Iterator[tuple[str, int]]:
     """Yield each number of layers or labels in the settings and in those nested in them, with its path."""
     for name, value in settings.items():

@@ -1,0 +1,227 @@
+"""What people report of other trainers about their data, built small: it is read, or refused in one line that names the row or the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aha.errors import BadInput
+from aha.tasks.chats import ExampleLayout
+from aha.tasks.examples import load_examples
+from aha.tasks.rows import RowProblems
+
+CHAT = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+TOLD = {"problem": "2 + 2?", "answer": "4"}
+
+
+def lines(*rows: object) -> str:
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def examples(path: Path, **layout: str) -> list[str]:
+    """Each row as its turns, a letter for each role."""
+    found = load_examples(str(path), layout=ExampleLayout(**layout)).examples  # type: ignore[arg-type]
+    return [" ".join(f"{message.role[0]}:{message.content}" for message in each.conversation.messages) for each in found]
+
+
+def problems(path: Path, **fields: str) -> list[str]:
+    return [f"{each.question} -> {getattr(each.reference, 'value', each.reference)}" for each in RowProblems(str(path), **fields).all()]  # type: ignore[arg-type]
+
+
+Read = Callable[[Path], list[str]]
+READ: dict[str, tuple[str, str, Read, list[str]]] = {
+    "a reply's loss is said turn by turn (AgentInstruct)": (
+        "a.json",
+        json.dumps(
+            [
+                {
+                    "conversation": [
+                        {"from": "human", "loss": None, "value": "q"},
+                        {"from": "gpt", "loss": False, "value": "a"},
+                        {"from": "human", "loss": None, "value": "q2"},
+                        {"from": "gpt", "loss": True, "value": "a2"},
+                    ],
+                    "id": {"0": "alfworld_0"},
+                }
+            ]
+        ),
+        examples,
+        ["u:q a:a u:q2 a:a2"],
+    ),
+    "a column of tools that holds an empty list as text": ("a.jsonl", lines({"conversations": CHAT, "tools": "[]"}), examples, ["u:q a:a"]),
+    "an array of rows in a file called .txt": (
+        "a.txt",
+        json.dumps([{"instruction": "q", "input": "", "output": "a"}], indent=2),
+        examples,
+        ["u:q a:a"],
+    ),
+    "messages that a table holds as a text of JSON": ("a.jsonl", lines({"messages": json.dumps(CHAT)}), examples, ["u:q a:a"]),
+    "a system column beside the turns (Bespoke-Stratos)": (
+        "a.jsonl",
+        lines({"system": "s", "conversations": CHAT}),
+        examples,
+        ["s:s u:q a:a"],
+    ),
+    "nulls that a table fills structs with": (
+        "a.jsonl",
+        lines({"messages": [turn | {"tool_calls": None, "name": None, "weight": None} for turn in CHAT]}),
+        examples,
+        ["u:q a:a"],
+    ),
+    "a table of text with quotes and line breaks": ("a.csv", 'prompt,completion\n"q, ""x""\nmore",a\n', examples, ['u:q, "x"\nmore a:a']),
+    "a table with tabs and a mark before it": ("a.tsv", "\ufeffquestion\tanswer\n2 + 2?\t4\n", problems, ["2 + 2? -> 4"]),
+    "lines that end as on Windows": ("a.jsonl", lines(TOLD).replace("\n", "\r\n"), problems, ["2 + 2? -> 4"]),
+    "a gold answer of one formula": ("a.jsonl", lines({"problem": "2 + 2?", "solution": "$4$"}), problems, ["2 + 2? -> 4"]),
+    "a gold answer in a box beside a longer solution": (
+        "a.jsonl",
+        lines({"problem": "2 + 2?", "solution": "I see \\boxed{4}.", "problem_type": "Algebra", "source": "olympiads", "messages": None}),
+        problems,
+        ["2 + 2? -> 4"],
+    ),
+    "a gold answer as a list of one": ("a.jsonl", lines({"prompt": "2 + 2?", "ground_truth": ["4"]}), problems, ["2 + 2? -> 4"]),
+    "a row that still holds the whole question elsewhere": (
+        "a.jsonl",
+        lines(
+            {
+                "prompt": [{"role": "user", "content": "2 + 2? Think."}],
+                "question": None,
+                "extra_info": {"question": "2 + 2?"},
+                "answer": "4",
+            }
+        ),
+        problems,
+        ["2 + 2? Think. -> 4"],
+    ),
+    "a system prompt in the list of messages": (
+        "a.jsonl",
+        lines({"prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "2 + 2?"}], "answer": "4"}),
+        problems,
+        ["2 + 2? -> 4"],
+    ),
+    "a reply that is itself an empty list": ("a.jsonl", lines({"prompt": "q", "completion": "[]"}), examples, ["u:q a:[]"]),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "read", "found"), READ.values(), ids=READ.keys())
+def test_it_is_read(tmp_path: Path, name: str, text: str, read: Read, found: list[str]) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    assert read(tmp_path / name) == found
+
+
+GOOD = {"prompt": "q", "completion": "a"}
+REFUSED: dict[str, tuple[str, str, Read, str]] = {
+    "an output that is empty": (
+        "a.jsonl",
+        lines(GOOD, {"instruction": "q", "output": ""}),
+        examples,
+        "line 2: a row without a text in field 'output'",
+    ),
+    "turns of the assistant alone": (
+        "a.jsonl",
+        lines({"conversations": [{"from": "gpt", "value": "a"}, {"from": "gpt", "value": "b"}], "tools": "[]"}),
+        examples,
+        "line 1: no message of the user stands before the assistant's",
+    ),
+    "a conversation that the user ends": (
+        "a.jsonl",
+        lines({"messages": [*CHAT, CHAT[0]]}),
+        examples,
+        "line 1: its last message is not the assistant's",
+    ),
+    "a tool that speaks": (
+        "a.jsonl",
+        lines({"messages": [CHAT[0], {"role": "tool", "content": "6"}, CHAT[1]]}),
+        examples,
+        "line 1: a message's role is 'tool'",
+    ),
+    "an image between the words": (
+        "a.jsonl",
+        lines({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "q"}]}, CHAT[1]]}),
+        examples,
+        "line 1: field 'content' is of type list",
+    ),
+    "rows that were tokenized before": (
+        "a.jsonl",
+        lines({"input_ids": [1, 2], "labels": [-100, 2]}),
+        examples,
+        "line 1: it holds tokens (input_ids)",
+    ),
+    "rows for preferences": (
+        "a.jsonl",
+        lines({"prompt": "q", "chosen": "a", "rejected": "b"}),
+        examples,
+        "line 1: it is a pair of answers",
+    ),
+    "a text of both sides": ("a.jsonl", lines({"text": "Human: q\nAssistant: a"}), examples, "line 1: it has one text"),
+    "a gold answer that is missing": (
+        "a.jsonl",
+        lines(TOLD, TOLD | {"answer": None}),
+        problems,
+        "line 2: a row without an answer: field 'answer' is null",
+    ),
+    "a solution in words alone": (
+        "a.jsonl",
+        lines({"problem": "q", "solution": "It is four."}),
+        problems,
+        "line 1: a row without an answer",
+    ),
+    "rows of instructions without a gold answer": (
+        "a.jsonl",
+        lines({"instruction": "1 + 1", "input": "", "output": "2"}),
+        problems,
+        "line 1: no answer field: there are 'instruction', 'input', 'output'",
+    ),
+    "a gold answer of another name": ("a.jsonl", lines({"question": "q", "gt": "4"}), problems, "set answer_field"),
+    "a NaN that a table left": ("a.jsonl", '{"instruction": "q", "input": NaN, "output": "a"}\n', examples, "line 1: "),
+    "a table whose rows are longer than its head": (
+        "a.csv",
+        "prompt,completion\nq,a\nq,a,b\n",
+        examples,
+        "record 3: has 3 cells, and the first line names 2 columns",
+    ),
+    "a table in another encoding": ("a.csv", "", examples, "line 2: it is no UTF-8 (byte 4): save it as UTF-8"),
+    "a pointer of Git LFS": ("a.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", examples, "line 1: "),
+    "objects over several lines": ("a.jsonl", json.dumps(TOLD, indent=2), problems, "line 1: "),
+    "an assistant's turn that ends the prompt": (
+        "a.jsonl",
+        lines({"prompt": CHAT, "answer": "4"}),
+        problems,
+        "line 1: field 'prompt': its last message is not the user's",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "read", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_it_is_refused_in_one_line(tmp_path: Path, name: str, text: str, read: Read, reason: str) -> None:
+    (tmp_path / name).write_bytes(text.encode() or b"prompt,completion\ncaf\xe9,a\n")
+    with pytest.raises(BadInput) as refused:
+        read(tmp_path / name)
+    said = str(refused.value)
+    assert said.startswith(f"{tmp_path / name}") and reason in said and "\n" not in said
+
+
+def test_there_are_more_than_twenty_five() -> None:
+    assert len(READ) + len(REFUSED) > 25
+
+
+def test_a_folder_that_the_library_saved_for_itself_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(BadInput, match="write its rows with to_parquet or to_json"):
+        examples(tmp_path)
+
+
+def test_configurations_and_splits_of_a_data_set_are_listed(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    card = "---\nconfigs:\n- config_name: main\n  data_files:\n  - split: train\n    path: m.jsonl\n"
+    card += "- config_name: socratic\n  data_files: s.jsonl\n---\n"
+    (tmp_path / "README.md").write_text(card)
+    for name in ("m", "s"):
+        (tmp_path / f"{name}.jsonl").write_text(lines({"prompt": name, "completion": "a"}))
+    with pytest.raises(BadInput, match=r"has the configurations 'main', 'socratic': choose one with --subset NAME"):
+        examples(tmp_path)
+    assert examples(tmp_path, subset="socratic") == ["u:s a:a"]
+    with pytest.raises(BadInput, match=r"choose one with --split NAME"):
+        examples(tmp_path, subset="main", split="test")
