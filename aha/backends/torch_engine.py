@@ -134,4 +134,6 @@ def _refuse_states(config: Any) -> None:
     """Models with recurrent layers keep a state that this cache does not hold."""
     kinds = set(getattr(config.get_text_config(), "layer_types", None) or ["full_attention"])
     if strange := kinds - {"full_attention", "sliding_attention"}:
-        raise BadInput(f"the model has {sorted(strange)[0]} layers: only attention layers are supported; use a plain transformer")
+        raise BadInput(
+            f"the model has {sorted(strange)[0]} layers: full and sliding attention alone are supported here; use a model with these"
+        )
