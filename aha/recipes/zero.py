@@ -34,6 +34,8 @@ SOURCES = {
     "zero.optim": "[ours: AdamW; a model this small wants 100 times the paper's rate; 1e-3 learned half as fast, 2e-3 not at all]",
     "zero.filter": "[ours: a group that agrees only pulls towards the reference; without it learning costs half as much late in a run]",
     "zero.truncation": "[ours: a reply that was cut is judged as it stands, which teaches it to end]",
+    "zero.too_long": "[ours: no prompt of the tiny world is near the model's context]",
+    "zero.against": "[ours: the tiny world holds its problems out itself]",
     "zero.old": "[ours: as sampled; engine and learner agree, and it saves a forward pass]",
     "zero.questions": "[ours: 64 x 8 replies take seconds on two cores]",
     "zero.samples": "[ours: 8, half of the paper's]",
