@@ -10,7 +10,7 @@ from typing import Literal
 
 from aha.errors import BadInput
 from aha.protocols import Problems
-from aha.rewards import Accuracy, Judge, Rewards, Weighted
+from aha.rewards import Accuracy, Judge, RewardPart, Rewards
 from aha.tasks.mixed import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.types import Open, Problem
@@ -109,7 +109,7 @@ def check_rewards(problems: Iterable[Problem], rewards: Rewards) -> None:
             )
 
 
-def _domains(parts: Iterable[Weighted]) -> str:
+def _domains(parts: Iterable[RewardPart]) -> str:
     return "; ".join(f"{part.name} is for {', '.join(part.domains)}" for part in parts if part.domains is not None) or "there is none"
 
 

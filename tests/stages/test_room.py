@@ -11,7 +11,7 @@ import pytest
 from aha.backends.scripted import Bytes
 from aha.errors import BadInput
 from aha.protocols import Ask
-from aha.rewards import Accuracy, Rewards, Weighted
+from aha.rewards import Accuracy, RewardPart, Rewards
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late, Schedule
@@ -105,7 +105,7 @@ def test_a_long_prompt_has_a_shorter_reply_and_no_other_loses_anything_by_it(ask
 
 
 def judged(asks: Rl, *domains: str, domain: str) -> Rl:
-    rewards = Rewards((Weighted("accuracy", Accuracy(), domains=domains), Weighted("form", stage("m").rewards.parts[0].reward)))
+    rewards = Rewards((RewardPart("accuracy", Accuracy(), domains=domains), RewardPart("form", stage("m").rewards.parts[0].reward)))
     assert isinstance(asks.problems, RowProblems)
     return replace(asks, rewards=rewards, problems=replace(asks.problems, domain=domain))
 
@@ -125,7 +125,7 @@ def test_where_no_domain_is_said_the_answer_tells_it(asks: Rl, tmp_path: Path) -
 
 
 def test_a_problem_that_no_reward_covers_is_known_at_the_start(asks: Rl) -> None:
-    only = replace(asks, rewards=Rewards((Weighted("accuracy", Accuracy(), domains=("code",)),)))
+    only = replace(asks, rewards=Rewards((RewardPart("accuracy", Accuracy(), domains=("code",)),)))
     assert "no reward covers domain 'math' of q.jsonl:1: accuracy is for code" in refused(only, None)
 
 
