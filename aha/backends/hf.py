@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from aha.backends.checkpoint.config import attention, causal_class, read_config
+from aha.backends.checkpoint.config import attention, causal_class, context_of, read_config
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder, model_folder
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.made import quietly
