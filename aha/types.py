@@ -156,7 +156,7 @@ class NumberArray(Sequence[Any]):
         return tuple(self.values) == other if isinstance(other, tuple) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(tuple(self.values))
+        return tuple(self.values).__hash__()
 
     def __repr__(self) -> str:
         return repr(tuple(self.values))

@@ -12,6 +12,7 @@ LARGEST_PRIME = 100_000
 
 
 def rational(node: Node) -> Fraction | None:
+    """Return the exact value of a node where it is a fraction; None where it is none."""
     try:
         value = At({}).of(node)
     except (Undefined, Opaque, Beyond):
