@@ -19,30 +19,30 @@ _MONEY = tuple(map(Sym, ("¤", "€", "£", "¥", "percent", "pct", "%")))
 
 
 @dataclass(frozen=True)
-class Value:
+class NumberValue:
     """An exact value; `percent` where it was written with the sign; `places` after the point where it was written as a decimal."""
 
     exact: Fraction
     percent: bool = False
     places: int = field(default=0, compare=False)
 
-    def equals(self, other: Value) -> bool:
+    def equals(self, other: NumberValue) -> bool:
         if self.exact == other.exact:
             return True
         written, bare = (self, other) if self.percent else (other, self)
         return written.percent and not bare.percent and written.exact / 100 == bare.exact
 
 
-def plain_number(text: str) -> Value | None:
+def plain_number(text: str) -> NumberValue | None:
     """The value of a text of digits, where a look is enough to read it."""
     found = _PLAIN.fullmatch(text)
     if found is None or (found[4] and (int(found[4]) == 0 or found[3])):
         return None
     whole = Fraction(found[2].replace(",", "") + (found[3] or "")) / int(found[4] or 1)
-    return Value(-whole if found[1] == "-" else whole, found[5] is not None, len(found[3] or ".") - 1)
+    return NumberValue(-whole if found[1] == "-" else whole, found[5] is not None, len(found[3] or ".") - 1)
 
 
-def rational(text: str) -> Value | None:
+def rational(text: str) -> NumberValue | None:
     """The value of a text that is one bare number and nothing else (a unit, currency, percent and a final period aside)."""
     stripped = text.strip().strip("$").rstrip(".").strip()
     if (value := plain_number(stripped)) is not None:
@@ -54,20 +54,20 @@ def rational(text: str) -> Value | None:
     return None if node is None or counted else bare_number(node)
 
 
-def bare_number(node: Node) -> Value | None:
+def bare_number(node: Node) -> NumberValue | None:
     """The number that a tree is, where nothing is left to be computed; `None` for anything else."""
     node = _last_side(node)
     percent = False
     if isinstance(node, Call) and node.name == "neg":
         inner = bare_number(node.args[0])
-        return None if inner is None else Value(-inner.exact, inner.percent, inner.places)
+        return None if inner is None else NumberValue(-inner.exact, inner.percent, inner.places)
     while isinstance(node, Call) and node.name in ("unit", "°", "%", "()", "[]"):
         if node.name in ("()", "[]") and len(node.args) != 1:
             return None
         percent = percent or node.name == "%" or node.args[1:] in ((Sym("percent"),), (Sym("pct"),))
         node = node.args[0]
     value = _bare(node)
-    return None if value is None else Value(value, percent, node.places if isinstance(node, Num) else 0)
+    return None if value is None else NumberValue(value, percent, node.places if isinstance(node, Num) else 0)
 
 
 def _last_side(node: Node) -> Node:

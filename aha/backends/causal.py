@@ -17,7 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from aha.backends.checkpoint.config import context_of
 from aha.backends.logprobs import token_logprobs
-from aha.backends.packing import Layout, packed_hidden, packed_outputs, prepare
+from aha.backends.packing import PackLayout, packed_hidden, packed_outputs, prepare
 from aha.backends.routing import Routing
 from aha.backends.shares import check_lengths
 from aha.batch import Batch
@@ -127,7 +127,7 @@ class Causal:
         """The same, rows in one sequence without padding."""
         tokens_N = batch.tokens_N.to(self.device)
         with self._autocast():
-            read = packed_outputs(self.decoder, tokens_N, Layout.of(batch.length_R.tolist(), self.device), **self._more)
+            read = packed_outputs(self.decoder, tokens_N, PackLayout.of(batch.length_R.tolist(), self.device), **self._more)
         hidden_MD = read.last_hidden_state[0].index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
 
@@ -171,7 +171,7 @@ class Causal:
         following_ND = exact.hidden(torch.cat(rows)[None])[0]
         try:
             with exact._autocast():
-                packed_ND = packed_hidden(self.decoder, torch.cat(rows), Layout.of([len(row) for row in rows], self.device))
+                packed_ND = packed_hidden(self.decoder, torch.cat(rows), PackLayout.of([len(row) for row in rows], self.device))
         except (TypeError, ValueError, RuntimeError):  # a family that takes neither positions nor a layout
             return False
         bound = 0.01 if exact.dtype == torch.float32 else 0.1  # what bfloat16 rounds away by itself

@@ -23,7 +23,7 @@ from aha.backends.laptop import Laptop
 from aha.backends.mesh import Mesh
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_here
 from aha.backends.torch_learner import TorchLearner
-from aha.backends.wire import Message, packed, receive, send, unpacked
+from aha.backends.wire import WireMessage, packed, receive, send, unpacked
 from aha.errors import AhaError, BadInput, WorkerLost
 from aha.protocols import Adam, Compute, Head, Learner, Weights
 
@@ -141,16 +141,16 @@ def follow(own: LearnerRank, group: dist.ProcessGroup) -> None:
         method = message.values["call"]
         if method == "close":
             return
-        answer = Message({}, {})
+        answer = WireMessage({}, {})
         try:
             packed(_perform(own, method, message), "result", answer)
         except AhaError as error:
-            answer = Message({"error": str(error)}, {})
+            answer = WireMessage({"error": str(error)}, {})
         with told_when_lost("replying to rank 0"):
             send(answer, 0, group)
 
 
-def _perform(own: LearnerRank, method: str, message: Message) -> Any:
+def _perform(own: LearnerRank, method: str, message: WireMessage) -> Any:
     arguments = [unpacked(name, message) for name in message.values["arguments"]]
     with told_when_lost(f"doing {method}"):
         if method == "open":
@@ -162,8 +162,8 @@ def _perform(own: LearnerRank, method: str, message: Message) -> Any:
         return own.call(method, arguments)
 
 
-def _message(method: str, arguments: Sequence[Any]) -> Message:
-    message = Message({"call": method, "arguments": [f"argument{number}" for number in range(len(arguments))]}, {})
+def _message(method: str, arguments: Sequence[Any]) -> WireMessage:
+    message = WireMessage({"call": method, "arguments": [f"argument{number}" for number in range(len(arguments))]}, {})
     for number, argument in enumerate(arguments):
         packed(argument, f"argument{number}", message)
     return message
@@ -293,7 +293,7 @@ def _closing(ranks: TorchrunRanks) -> Iterator[TorchrunRanks]:
 
 def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.ProcessGroup) -> None:
     """BadInput, on every rank, where one was started with other settings than rank 0."""
-    message = Message({"settings": dict(settings)}, {})
+    message = WireMessage({"settings": dict(settings)}, {})
     if mesh.rank:
         send(message, 0, group)
         refusal = receive(0, group).values["refusal"]
@@ -302,12 +302,12 @@ def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.Pr
         mine = from_json(message)
         refusal = next((line for rank, theirs in others.items() if (line := _difference(rank, mine, theirs))), "")
         for rank in others:
-            send(Message({"refusal": refusal}, {}), rank, group)
+            send(WireMessage({"refusal": refusal}, {}), rank, group)
     if refusal:
         raise BadInput(refusal)
 
 
-def from_json(message: Message) -> dict[str, Any]:
+def from_json(message: WireMessage) -> dict[str, Any]:
     """Return the settings as they arrive elsewhere."""
     from aha.backends.wire import from_bytes, to_bytes
 

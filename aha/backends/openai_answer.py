@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from aha.backends.openai_budget import Spent
+from aha.backends.openai_budget import TokensSpent
 from aha.json_text import NotJson, parse_json
 from aha.redact import clip, hide
 from aha.template import apart
@@ -54,7 +54,7 @@ class Failed(Exception):
         self.most: int | None = None
 
 
-def read(data: bytes) -> tuple[Said, Spent]:
+def read(data: bytes) -> tuple[Said, TokensSpent]:
     """The one reply in a response's body, and its cost. Failed where it is anything else. A server may echo its key: that is hidden."""
     body = _json(data)
     match body:
@@ -74,7 +74,7 @@ def read(data: bytes) -> tuple[Said, Spent]:
     if completion is None:
         completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
     said = Said(hide(text or ""), thought and hide(thought), completion, ENDED[reason], _top(body["choices"][0]))
-    return said, Spent(1, prompt or 0, completion)
+    return said, TokensSpent(1, prompt or 0, completion)
 
 
 def allowed(refusal: str, asked: int) -> int | None:

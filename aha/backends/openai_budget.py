@@ -21,18 +21,18 @@ PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Spent:
+class TokensSpent:
     """Calls, and the tokens of prompts and of completions."""
 
     calls: int = 0
     prompt: int = 0
     completion: int = 0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion)
+    def __add__(self, other: TokensSpent) -> TokensSpent:
+        return TokensSpent(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion)
 
-    def __neg__(self) -> Spent:
-        return Spent(-self.calls, -self.prompt, -self.completion)
+    def __neg__(self) -> TokensSpent:
+        return TokensSpent(-self.calls, -self.prompt, -self.completion)
 
     def beyond(self, budget: Budget) -> str:
         """Which limit it passes, in words; empty where it passes none."""
@@ -53,11 +53,11 @@ class Ledger:
     def __init__(self, budget: Budget, folder: Path | None) -> None:
         self.budget, self.folder = budget, folder
         self.limited = any(limit is not None for limit in (budget.calls, budget.tokens, budget.dollars))
-        self._total, self._lock = Spent(), threading.Lock()
+        self._total, self._lock = TokensSpent(), threading.Lock()
         self._file: int | None = None
         self.open_calls = 0  # of this process: booked and not yet corrected
 
-    def book(self, most: Spent) -> str:
+    def book(self, most: TokensSpent) -> str:
         """Books a call; or, where it could cost more than is left, which limit it would pass."""
         with self._lock, self._shared() as total:
             if said := (total + most).beyond(self.budget):
@@ -66,13 +66,13 @@ class Ledger:
             self.open_calls += 1
             return ""
 
-    def correct(self, most: Spent, really: Spent) -> None:
+    def correct(self, most: TokensSpent, really: TokensSpent) -> None:
         """The call that was booked has ended and cost this."""
         with self._lock, self._shared() as total:
             self._write(total + -most + really)
             self.open_calls -= 1
 
-    def total(self) -> Spent:
+    def total(self) -> TokensSpent:
         with self._lock, self._shared() as total:
             return total
 
@@ -87,7 +87,7 @@ class Ledger:
         )
 
     @contextmanager
-    def _shared(self) -> Iterator[Spent]:
+    def _shared(self) -> Iterator[TokensSpent]:
         if self.folder is None or not self.limited:
             self._file = None
             yield self._total
@@ -102,18 +102,18 @@ class Ledger:
             finally:
                 os.close(descriptor)
 
-    def _write(self, total: Spent) -> None:
+    def _write(self, total: TokensSpent) -> None:
         self._total = total
         if self._file is not None:
             os.pwrite(self._file, json.dumps(asdict(total)).ljust(120).encode(), 0)
 
 
-def _read(descriptor: int, folder: Path) -> Spent:
+def _read(descriptor: int, folder: Path) -> TokensSpent:
     text = os.pread(descriptor, 1_000, 0)
     if not text:
-        return Spent()
+        return TokensSpent()
     try:
-        return Spent(**parse_json(text))
+        return TokensSpent(**parse_json(text))
     except (ValueError, TypeError):
         raise DiskTrouble(f"{folder / 'spent.json'}: damaged; write into it what was spent, or delete it to count from nothing") from None
 

@@ -13,7 +13,7 @@ import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
 from aha.backends.openai_answer import LATE, Failed, allowed, read
-from aha.backends.openai_budget import Spent
+from aha.backends.openai_budget import TokensSpent
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import Asking
 from aha.redact import clip
@@ -29,7 +29,7 @@ RAW = "x-stainless-raw-response"  # the client reads it off its own request, to 
 SENT = {RAW, "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "authorization", "user-agent"}
 
 
-class Server:
+class EndpointServer:
     """Makes calls, each one attempt. Lives in one event loop."""
 
     def __init__(self, endpoint: Endpoint, key: str, asking: Asking) -> None:
@@ -54,7 +54,7 @@ class Server:
     def __repr__(self) -> str:
         return f"Server({self.url})"
 
-    async def call(self, body: Mapping[str, Any]) -> tuple[Said, Spent]:
+    async def call(self, body: Mapping[str, Any]) -> tuple[Said, TokensSpent]:
         """A reply and its cost, or Failed, which knows what limit of tokens would have been allowed where the server says so."""
         try:
             return read(await self._fetch("POST", body))

@@ -17,11 +17,11 @@ from typing import Any, cast
 
 from aha.backends.event_loop import EventLoop
 from aha.backends.openai_answer import LATE, Failed
-from aha.backends.openai_budget import Ledger, Spent
+from aha.backends.openai_budget import Ledger, TokensSpent
 from aha.backends.openai_cache import Cache, key_of
-from aha.backends.openai_call import Server
+from aha.backends.openai_call import EndpointServer
 from aha.backends.openai_endpoint import FORM, Endpoint
-from aha.backends.openai_pulse import Pulse
+from aha.backends.openai_pulse import ServerPulse
 from aha.errors import AhaError, BadInput, EndpointDown
 from aha.json_text import parse_json
 from aha.protocols import ASK_ONCE, Asking, Sampling
@@ -44,7 +44,7 @@ class Wanted:
     number: int
     asked: dict[str, Any]
     body: dict[str, Any]
-    most: Spent
+    most: TokensSpent
 
     @property
     def key(self) -> str:
@@ -74,8 +74,8 @@ class OpenAiChat:
         self.cache, self.ledger = Cache(folder), Ledger(asking.budget, folder)
         self._loop = EventLoop(f"chat with {endpoint.host}")
         self._ended = weakref.finalize(self, self._loop.close)
-        self._server: Server | None = None
-        self._pulse = Pulse(self._loop, lambda: self._open().models())
+        self._server: EndpointServer | None = None
+        self._pulse = ServerPulse(self._loop, lambda: self._open().models())
         self._slots = asyncio.Semaphore(asking.in_flight)
         self.lowered: int | None = None  # new tokens at most in the call that was allowed the fewest, where it was fewer than asked for
         self._not_before = 0.0  # by the loop's clock: no call leaves earlier, since the server asked for a pause
@@ -140,7 +140,7 @@ class OpenAiChat:
             body["extra_body"] = {**extra, "chat_template_kwargs": dict(conversation.options)}
         asked = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
         longest = sum(len(message["content"].encode()) + OVERHEAD for message in messages)  # no token is shorter than a byte
-        return Wanted(index, number % self.asking.samples, asked, body, Spent(1, longest, sampling.max_tokens))
+        return Wanted(index, number % self.asking.samples, asked, body, TokensSpent(1, longest, sampling.max_tokens))
 
     def _gathered(self, wanted: Sequence[Wanted], results: Results) -> Iterator[tuple[int, list[Said]]]:
         """Each conversation once all its samples are there."""
@@ -255,14 +255,14 @@ class OpenAiChat:
         except TimeoutError:
             raise Failed(LATE, billed=True) from None
         except Failed as failed:
-            cost = wanted.most if failed.billed else Spent(1)
+            cost = wanted.most if failed.billed else TokensSpent(1)
             raise
         finally:
             self.ledger.correct(wanted.most, cost)
         self.cache.put(wanted.key, wanted.asked, said)
         return said
 
-    async def _called(self, body: dict[str, Any]) -> tuple[Said, Spent]:
+    async def _called(self, body: dict[str, Any]) -> tuple[Said, TokensSpent]:
         """With fewer new tokens, where the server refuses so many and says how many it allows."""
         for _ in range(LOWERED):
             try:
@@ -274,7 +274,7 @@ class OpenAiChat:
                 body = {**body, self.asking.limit: failed.most}
         return await self._open().call(body)
 
-    async def _book(self, most: Spent, of: int) -> None:
+    async def _book(self, most: TokensSpent, of: int) -> None:
         """A call that might cost too much waits for those under way, which may turn out to have cost less."""
         while limit := self.ledger.book(most):
             if not self.ledger.open_calls:
@@ -288,9 +288,9 @@ class OpenAiChat:
         pause = min(LONGEST_PAUSE_S, self.asking.pause_s * 2.0 ** (attempts - 1)) * share if attempts else 0.0
         return max(pause, closed_s + self.asking.pause_s * share) if closed_s > 0 else pause
 
-    def _open(self) -> Server:
+    def _open(self) -> EndpointServer:
         if self._server is None:
-            self._server = Server(self.endpoint, self._key, self.asking)
+            self._server = EndpointServer(self.endpoint, self._key, self.asking)
             self._loop.at_end = self._server.close
         return self._server
 

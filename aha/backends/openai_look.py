@@ -9,7 +9,7 @@ from typing import Any
 
 from aha.backends.event_loop import EventLoop
 from aha.backends.openai_answer import LATE, Failed
-from aha.backends.openai_call import Server
+from aha.backends.openai_call import EndpointServer
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
 from aha.json_text import NotJson, parse_json
@@ -36,7 +36,7 @@ class Look:
 def look(name: str, asking: Asking, conversations: Sequence[Conversation] = ()) -> Look:
     """EndpointDown where nobody listens or nothing is said; BadInput where the name names no model and the server has several."""
     endpoint = Endpoint.read(name)
-    server = Server(endpoint, endpoint.key(asking), replace(asking, attempt_s=min(asking.attempt_s, WAIT_S)))
+    server = EndpointServer(endpoint, endpoint.key(asking), replace(asking, attempt_s=min(asking.attempt_s, WAIT_S)))
     loop = EventLoop(f"look at {endpoint.host}")
     loop.at_end = server.close
     try:
@@ -45,7 +45,7 @@ def look(name: str, asking: Asking, conversations: Sequence[Conversation] = ()) 
         loop.close()
 
 
-async def _looked(server: Server, endpoint: Endpoint, conversations: Sequence[Conversation]) -> Look:
+async def _looked(server: EndpointServer, endpoint: Endpoint, conversations: Sequence[Conversation]) -> Look:
     models = await _models(server, endpoint)
     if not endpoint.model and len(models) != 1:
         has = f"it has {len(models)} models ({', '.join(map(str, list(models)[:8]))})" if models else "it does not say which models it has"
@@ -55,7 +55,7 @@ async def _looked(server: Server, endpoint: Endpoint, conversations: Sequence[Co
     return Look(named, context, await _longest(server, named.model, conversations) if context else 0)
 
 
-async def _models(server: Server, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
+async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     """By name; none, where the server says something else. Whoever asks it for a reply will hear what is wrong with a key."""
     for turn in range(TRIES):
         try:
@@ -87,7 +87,7 @@ def _listed(data: bytes) -> dict[str, dict[str, Any]]:
     return {str(each.get("id")): each for each in rows if isinstance(each, dict)} if isinstance(rows, list) else {}
 
 
-async def _longest(server: Server, model: str, conversations: Sequence[Conversation]) -> int:
+async def _longest(server: EndpointServer, model: str, conversations: Sequence[Conversation]) -> int:
     """Of the conversations with the most bytes; estimated where the server does not count."""
     sizes = [sum(len(message.content.encode()) + OVERHEAD for message in each.messages) for each in conversations]
     largest = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)[:COUNTED]
@@ -100,7 +100,7 @@ async def _longest(server: Server, model: str, conversations: Sequence[Conversat
     return max(counts)
 
 
-async def _count(server: Server, model: str, conversation: Conversation) -> int:
+async def _count(server: EndpointServer, model: str, conversation: Conversation) -> int:
     messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
     try:
         async with asyncio.timeout(WAIT_S):

@@ -12,7 +12,7 @@ FIRST_S, QUIET_S, ANSWER_S = 2.0, 20.0, 10.0
 MISSES = 2
 
 
-class Pulse:
+class ServerPulse:
     """`ask` fetches what the server always has. Only a server that answered it once while it was at work is judged by it: one that does one
     thing at a time cannot answer before it is done."""
 

@@ -33,7 +33,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PackLayout:
     """How rows lie in a packed sequence of N tokens: the position of each token in its row, and the parts attended together; the first
     token of each row and the end of the last one, and the longest row's length, as kernels for rows of any length want them."""
 
@@ -81,7 +81,7 @@ def attend(
     attention_mask: Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    layout: Layout | None = None,
+    layout: PackLayout | None = None,
     sliding_window: int | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
@@ -99,7 +99,7 @@ def attend(
     return torch.cat(attended).index_select(0, layout.order_N)[None], None
 
 
-def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, layout: Layout, window: int | None) -> Tensor:
+def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, layout: PackLayout, window: int | None) -> Tensor:
     """[1, N, heads, D] by the kernel that takes rows of any length: no padding, and no mask even where a token sees only the last few."""
     states = [states_1HND[0].transpose(0, 1).contiguous() for states_1HND in (query, key, value)]
     seen = (-1 if window is None else window - 1, 0)
@@ -137,13 +137,13 @@ def prepare(model: PreTrainedModel) -> bool:
     return bool(model.config._attn_implementation == PACKED)
 
 
-def packed_hidden(decoder: nn.Module, tokens_N: Tensor, layout: Layout) -> Tensor:
+def packed_hidden(decoder: nn.Module, tokens_N: Tensor, layout: PackLayout) -> Tensor:
     """[N, D] before the head."""
     hidden: Tensor = packed_outputs(decoder, tokens_N, layout).last_hidden_state[0]
     return hidden
 
 
-def packed_outputs(decoder: nn.Module, tokens_N: Tensor, layout: Layout, **more: Any) -> Any:
+def packed_outputs(decoder: nn.Module, tokens_N: Tensor, layout: PackLayout, **more: Any) -> Any:
     """What the decoder returns. The mask is a token of its kind only: a ready-made one, so that none of tokens by tokens is made."""
     ready = torch.zeros(1, 1, 1, 1, device=tokens_N.device)
     positions = layout.position_N[None]

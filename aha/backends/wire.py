@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings
-from aha.backends.shares import Share
+from aha.backends.shares import WeightShare
 from aha.batch import Batch, PolicyBatch, ScoreBatch
 from aha.codec import decode, encode
 from aha.errors import BadInput
@@ -27,33 +27,33 @@ BATCHES: dict[str, type[Batch]] = {kind.__name__: kind for kind in (Batch, Polic
 HEADER = 8  # bytes that say how long the JSON is
 
 
-class Message(NamedTuple):
+class WireMessage(NamedTuple):
     """Plain JSON values, and tensors by name."""
 
     values: dict[str, Any]
     tensors: dict[str, Tensor]
 
 
-def to_bytes(message: Message) -> bytes:
+def to_bytes(message: WireMessage) -> bytes:
     """Return a message as bytes."""
     text = json.dumps(message.values).encode()
     return len(text).to_bytes(HEADER, "little") + text + save({name: tensor.contiguous() for name, tensor in message.tensors.items()})
 
 
-def from_bytes(data: bytes) -> Message:
+def from_bytes(data: bytes) -> WireMessage:
     """Return the message again."""
     end = HEADER + int.from_bytes(data[:HEADER], "little")
-    return Message(parse_json(data[HEADER:end]), load(data[end:]))
+    return WireMessage(parse_json(data[HEADER:end]), load(data[end:]))
 
 
-def send(message: Message, to: int, group: dist.ProcessGroup) -> None:
+def send(message: WireMessage, to: int, group: dist.ProcessGroup) -> None:
     """Send a message to a rank."""
     data = torch.frombuffer(bytearray(to_bytes(message)), dtype=torch.uint8)
     dist.send(torch.tensor([len(data)]), to, group)
     dist.send(data, to, group)
 
 
-def receive(sender: int, group: dist.ProcessGroup) -> Message:
+def receive(sender: int, group: dist.ProcessGroup) -> WireMessage:
     """Return the next message of a rank; the group's timeout is the most that is waited."""
     size = torch.zeros(1, dtype=torch.long)
     dist.recv(size, sender, group)
@@ -62,10 +62,10 @@ def receive(sender: int, group: dist.ProcessGroup) -> Message:
     return from_bytes(data.numpy().tobytes())
 
 
-def packed(value: Any, name: str, into: Message) -> None:
+def packed(value: Any, name: str, into: WireMessage) -> None:
     """Put an argument or a result into a message under a name."""
     match value:
-        case Share():
+        case WeightShare():
             into.values[name] = _share_values(value)
             into.tensors.update({f"{name}.{field}": tensor for field, tensor in _tensors(value.batch).items()})
             into.tensors[f"{name}.passes"] = torch.cat(value.passes) if value.passes else torch.zeros(0, dtype=torch.long)
@@ -86,7 +86,7 @@ def packed(value: Any, name: str, into: Message) -> None:
             )
 
 
-def unpacked(name: str, message: Message) -> Any:
+def unpacked(name: str, message: WireMessage) -> Any:
     """Return what `packed` put under a name."""
     described = message.values[name]
     value = described.get("value")
@@ -107,17 +107,17 @@ def _tensors(batch: Batch) -> dict[str, Tensor]:
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
-def _share_values(share: Share) -> dict[str, Any]:
+def _share_values(share: WeightShare) -> dict[str, Any]:
     others = {field.name: getattr(share.batch, field.name) for field in fields(share.batch)}
     plain = {name: value for name, value in others.items() if not isinstance(value, Tensor)}
     sizes = [len(indices) for indices in share.passes]
     return {"kind": "share", "batch": type(share.batch).__name__, "plain": plain, "sizes": sizes, "counted": share.counted}
 
 
-def _share(name: str, values: dict[str, Any], tensors: dict[str, Tensor]) -> Share:
+def _share(name: str, values: dict[str, Any], tensors: dict[str, Tensor]) -> WeightShare:
     prefix = f"{name}."
     own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     passes = own.pop("passes").split(values["sizes"]) if values["sizes"] else ()
     made: Any = BATCHES[values["batch"]]
     batch: Batch = made(**own, **values["plain"])
-    return Share(batch, torch.arange(batch.R), tuple(passes), values["counted"])
+    return WeightShare(batch, torch.arange(batch.R), tuple(passes), values["counted"])

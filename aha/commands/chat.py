@@ -17,7 +17,7 @@ from aha.plain import plain
 from aha.protocols import Asking, Chat, Compute, Sampling, is_endpoint
 from aha.redact import with_styles
 from aha.sampling.scheduler import RowSettings
-from aha.serving.chat.jobs import EngineThread, Job, NextToken
+from aha.serving.chat.jobs import ChatJob, EngineThread, NextToken
 from aha.serving.chat.mailbox import QueuePost
 from aha.serving.chat.model import ServedModel
 from aha.serving.chat.reader import Kind, Piece, ReplyReader
@@ -75,7 +75,7 @@ def pieces_from_engine(model: ServedModel, engine: EngineThread, post: QueuePost
     try:
         prompt, usual, stop = model.prompt(conversation), model.usual, model.tokenizer.stop
         settings = RowSettings(usual.temperature, usual.top_p, model.room(len(prompt.tokens), None), stop=stop)
-        job = Job(prompt.tokens, settings, (seed,), live=True)
+        job = ChatJob(prompt.tokens, settings, (seed,), live=True)
         engine.put(job)
         reader = ReplyReader(model.tokenizer, prompt.opened, silent=frozenset(stop))
         try:

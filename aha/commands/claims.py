@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from aha.evals.benchmarks.tiny import GENERAL, REASONING
-from aha.evals.claims import Claim, claim, fewer_steps
+from aha.evals.claims import PaperClaim, claim, fewer_steps
 from aha.evals.comparison import by_problem
 from aha.evals.intervals import Interval
 from aha.evals.samples import GradedSample, read_samples
@@ -24,7 +24,7 @@ PATTERN = "nature Table 3: IF-Eval 46.6, 71.7, 72.0, 78.1, 83.3"
 
 
 @dataclass(frozen=True)
-class Arm:
+class ClaimArm:
     """One seed's stages and where they are."""
 
     folders: Mapping[str, Path]
@@ -54,12 +54,12 @@ class Arm:
         return rollouts, max(1, round(lines[-1]["step"] / len(lines)))
 
 
-def claims(arms: Sequence[Arm]) -> list[Claim]:
+def claims(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     """Every claim, in the paper's order."""
     return [*_zero(arms), *_cold_start(arms), *_language(arms), *_stages(arms), _distilled(arms)]
 
 
-def _zero(arms: Sequence[Arm]) -> list[Claim]:
+def _zero(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     def risen(measure: Callable[[list[GradedSample]], float]) -> list[list[float]]:
         return [_less(*arm.curve(measure)) for arm in arms]
 
@@ -73,13 +73,13 @@ def _zero(arms: Sequence[Arm]) -> list[Claim]:
     ]
 
 
-def _cold_start(arms: Sequence[Arm]) -> list[Claim]:
+def _cold_start(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     gaps = []
     for arm in arms:
         (slow, slow_steps), (fast, fast_steps) = arm.accuracy("zero"), arm.accuracy("cold-rl")
         gaps.append(fewer_steps(slow, fast, BAR, (slow_steps, fast_steps)))
     steps = Interval(*(fmean(getattr(gap, end) for gap in gaps) for end in ("value", "low", "high")))
-    sooner = Claim(
+    sooner = PaperClaim(
         "Cold start: half the steps",
         "faster convergence (2.3.1)",
         f"half of zero's steps to {BAR} - those after the cold start",
@@ -96,7 +96,7 @@ def _cold_start(arms: Sequence[Arm]) -> list[Claim]:
     ]
 
 
-def _language(arms: Sequence[Arm]) -> list[Claim]:
+def _language(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     domains = tuple(REASONING)
     consistent = [arm.world("dev2", domains, "consistency/reasoning") for arm in arms]
     lost = [_less(arm.world("no-language", domains), arm.world("dev2", domains)) for arm in arms]
@@ -106,7 +106,7 @@ def _language(arms: Sequence[Arm]) -> list[Claim]:
     ]
 
 
-def _stages(arms: Sequence[Arm]) -> list[Claim]:
+def _stages(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     order = [("zero", "Zero"), ("dev1", "Dev1"), ("dev2", "Dev2"), ("dev3", "Dev3"), ("r1", "R1")]
     general, reasoning = tuple(GENERAL), tuple(REASONING)
     found = []
@@ -124,7 +124,7 @@ def _stages(arms: Sequence[Arm]) -> list[Claim]:
     ]
 
 
-def _distilled(arms: Sequence[Arm]) -> Claim:
+def _distilled(arms: Sequence[ClaimArm]) -> PaperClaim:
     beaten = [_less(arm.equal("rl"), arm.equal("distilled")) for arm in arms]
     return claim("Distilling beats RL on the student", "47.0 to 72.6 (Table 6)", "distilled - RL at equal compute, pass@1", beaten)
 

@@ -65,9 +65,9 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def _problems(source: str, split: str) -> list[Coded]:
     from aha.tasks.code import Coded, coded_of
-    from aha.tasks.reading import Row, rows_of
+    from aha.tasks.reading import DataRow, rows_of
 
-    read = [coded_of(row) if isinstance(row, Row) else row for row in rows_of(source, split, None)]
+    read = [coded_of(row) if isinstance(row, DataRow) else row for row in rows_of(source, split, None)]
     if refusals := [problem for problem in read if not isinstance(problem, Coded)]:
         raise BadInput(f"{len(refusals)} of {len(read)} rows are no problems; the first: {refusals[0]}")
     if not read:
@@ -122,16 +122,16 @@ def _agree(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
 
 def _results(arguments: Namespace, ids: Container[str]) -> list[tuple[str, str, bool]]:
     """Each stored answer: the problem's id, the answer, the verdict."""
-    from aha.tasks.reading import Row, rows_of
+    from aha.tasks.reading import DataRow, rows_of
 
     names, rows = (arguments.id_field, arguments.answer_field, arguments.label_field), list[tuple[str, str, bool]]()
     for row in rows_of(str(arguments.results), "test", None):
-        values = [row.fields.get(name) for name in names] if isinstance(row, Row) else []
+        values = [row.fields.get(name) for name in names] if isinstance(row, DataRow) else []
         match values:
             case [str() | int() as name, str() as answer, bool() as label] if str(name) in ids:
                 rows.append((str(name), answer, label))
             case _:
-                complaint = f"{row.place}: its {', '.join(names)} are {str(values)[:80]}" if isinstance(row, Row) else str(row)
+                complaint = f"{row.place}: its {', '.join(names)} are {str(values)[:80]}" if isinstance(row, DataRow) else str(row)
                 raise BadInput(f"{complaint}: an id among the problems, a text, and true or false are needed")
     return rows
 

@@ -18,7 +18,7 @@ from aha.errors import BadInput
 from aha.json_text import parse_json
 
 if TYPE_CHECKING:
-    from aha.tasks.pairs import Pair
+    from aha.tasks.pairs import PairRow
     from aha.types import Grade
 
 AT_ONCE = 256  # rows that are in work before the first of them is printed
@@ -53,7 +53,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     from aha.tasks.pairs import pair_of
-    from aha.tasks.reading import Row
+    from aha.tasks.reading import DataRow
     from aha.types import Abstained
 
     fields: dict[str, object] = {"gold": arguments.reference, "pred": arguments.answer}
@@ -64,7 +64,7 @@ def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     if arguments.numbers is not None:
         fields["numbers"] = [int(each) if each.strip().isdecimal() else each for each in arguments.numbers.split(",")]
         fields["kind"] = "countdown"
-    pair = pair_of(Row("--reference", "--reference", fields), arguments.kind)
+    pair = pair_of(DataRow("--reference", "--reference", fields), arguments.kind)
     if isinstance(pair.reference, Abstained):
         raise BadInput(f"--reference {arguments.reference}: {pair.reference.reason}")
     word, reason = _words(_graded(pair))
@@ -99,14 +99,14 @@ def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     return found
 
 
-def _each(pairs: Sequence[Pair]) -> Iterator[Grade]:
+def _each(pairs: Sequence[PairRow]) -> Iterator[Grade]:
     """The grades in order, several answers at a time; each is bounded by its grader's own deadline."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as threads:
         for start in range(0, len(pairs), AT_ONCE):
             yield from threads.map(_graded, pairs[start : start + AT_ONCE])
 
 
-def _graded(pair: Pair) -> Grade:
+def _graded(pair: PairRow) -> Grade:
     from aha.commands.judges import settings_of
     from aha.grading import grade
     from aha.types import Abstained

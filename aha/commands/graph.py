@@ -106,9 +106,9 @@ def refuse_strangers(root: Path, recipe: str) -> None:
 
 
 def _work(resolved: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
-    from aha.commands.working import Worker  # brings transformers: seconds that a graph with nothing to do need not wait
+    from aha.commands.working import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
 
-    worker = Worker(resolved, options, terminal)
+    worker = StageWorker(resolved, options, terminal)
     whole = worker.manifest(resolved.recipe.name, resolved.recipe.stages)
     replace_file(Disk(), root / "manifest.json", seal(encode(whole, Manifest), indent=2))
     terminal.folder = root

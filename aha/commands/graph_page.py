@@ -18,7 +18,7 @@ from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import LINEAGE, Graph, Step
 from aha.pipeline.graph import read_lineage
 from aha.pipeline.makings import Makings, seconds
-from aha.reports.graph import PAIRED, Answer, Asked, Claimed, Model, Stage, Value, Whole, graph_html
+from aha.reports.graph import PAIRED, AnswerCell, Claimed, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
 from aha.reports.stage_charts import happened, kind_of, last
 from aha.rundir import Record, read_manifest
 from aha.rundir.evaluations import question_lines, samples_file
@@ -149,15 +149,15 @@ def page_of(stages: Sequence[StageStatus], head: Head, base: Path) -> Whole:
 # --- a stage ------------------------------------------------------------------------------------------------------------
 
 
-def _stage(status: StageStatus, result: Mapping[str, Any] | None, base: Path) -> Stage:
+def _stage(status: StageStatus, result: Mapping[str, Any] | None, base: Path) -> StageCard:
     kind = KINDS.get(status.kind, status.kind)
     if status.folder is None or not status.folder.exists():
-        return Stage(status.name, kind, status.state, status.why)
+        return StageCard(status.name, kind, status.state, status.why)
     place = os.path.relpath(status.folder, base)
     metrics = _metrics(Record(status.folder))
     makings = read_lineage(status.folder)[1] if (status.folder / LINEAGE).exists() else None
     marks, notes = _changes(makings) if makings else ([], [])
-    return Stage(
+    return StageCard(
         name=status.name,
         kind=kind,
         state=status.state,
@@ -273,24 +273,24 @@ def _model(stage: str) -> str:
     return stage.removeprefix(MEASURE)
 
 
-def _values(result: Mapping[str, Any], domains: Sequence[str]) -> dict[str, Value]:
+def _values(result: Mapping[str, Any], domains: Sequence[str]) -> dict[str, MeasuredValue]:
     intervals = result.get("intervals", {})
     values = {domain: _value(result["categories"].get(domain), intervals["categories"].get(domain)) for domain in domains}
     values |= {name: _value(result.get(measure), intervals.get(measure)) for name, measure in COLUMNS.items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _value(value: Any, interval: Any) -> Value | None:
+def _value(value: Any, interval: Any) -> MeasuredValue | None:
     """Return a share with its interval, where it has one."""
     if not isinstance(value, float):
         return None
     match interval:
         case [float(low), float(high)]:
-            return Value(value, low, high)
-    return Value(value)
+            return MeasuredValue(value, low, high)
+    return MeasuredValue(value)
 
 
-def _questions(folders: Mapping[str, Path]) -> Iterator[Asked]:
+def _questions(folders: Mapping[str, Path]) -> Iterator[QuestionRow]:
     """The first held-out prompt of each domain and language that every model was asked."""
     paths = {name: path for name, folder in folders.items() if samples_file(path := folder / "evals" / "tiny-world") is not None}
     samples = {name: {sample.problem: sample for sample in read_samples(path) if sample.sample == 0} for name, path in paths.items()}
@@ -301,10 +301,10 @@ def _questions(folders: Mapping[str, Path]) -> Iterator[Asked]:
         if kind not in seen and all(problem in by_problem for by_problem in samples.values()):
             seen.add(kind)
             answers = tuple(_answer(name, by_problem[problem]) for name, by_problem in samples.items())
-            yield Asked(*kind, question["prompt"], answers)
+            yield QuestionRow(*kind, question["prompt"], answers)
 
 
-def _answer(stage: str, sample: GradedSample) -> Answer:
+def _answer(stage: str, sample: GradedSample) -> AnswerCell:
     general = "instruction" in sample.measures
     kept = sample.measure("form/general" if general else "form/reasoning") == 1.0
-    return Answer(_model(stage), sample.text, sample.tokens or 0, sample.grade or 0.0, kept, general)
+    return AnswerCell(_model(stage), sample.text, sample.tokens or 0, sample.grade or 0.0, kept, general)

@@ -13,13 +13,13 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
-from aha.backends.openai_budget import Spent
+from aha.backends.openai_budget import TokensSpent
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.judged.alpaca_eval import Orders
-from aha.evals.judged.facts import Facts
+from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeSettings, Samples
 from aha.evals.judged.judging import (
     JudgeCase,
@@ -131,7 +131,7 @@ class JudgeSession:
     def _case(self, run: JudgedRun, data: str | None, baseline: Sequence[Path]) -> JudgeCase:
         benchmark = run.benchmark
         plan = plan_judging(benchmark, run.examples, data, baseline, self.settings.orders)
-        if not isinstance(plan.judged, Facts) and (run.k > 1 or len(plan.examples) < 2):
+        if not isinstance(plan.judged, FactVerdicts) and (run.k > 1 or len(plan.examples) < 2):
             raise BadInput(
                 f"{benchmark.name}: k {run.k}, problems {len(plan.examples)}: one reply a problem is compared, and it takes two problems"
             )
@@ -202,22 +202,22 @@ class JudgeSession:
 
     def _check_budget(self, cost: JudgeCost, what: str) -> None:
         budget = self.settings.asking.budget
-        after = self._spent() + Spent(cost.calls, cost.prompt, cost.completion)
+        after = self._spent() + TokensSpent(cost.calls, cost.prompt, cost.completion)
         if cost.calls and (limit := after.beyond(budget)):
             raise BadInput(
                 f"{what} {cost.to_text(budget)}: the budget of {limit} does not allow it ({self._spent().calls:,} calls are spent); allow "
                 "more with --judging.asking.budget.…, or judge fewer with --problems N"
             )
 
-    def _spent(self) -> Spent:
+    def _spent(self) -> TokensSpent:
         """Return what all that was asked so far has cost; for servers only."""
         if not self.served:
-            return Spent()
+            return TokensSpent()
         from aha.backends.openai_chat import OpenAiChat
 
         ledgers = [chat.ledger for chat in self._chats.values() if isinstance(chat, OpenAiChat)]
         shared = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}
-        return sum(shared.values(), Spent())
+        return sum(shared.values(), TokensSpent())
 
     # --- what it says ---
 
@@ -242,7 +242,7 @@ class JudgeSession:
             self._note_spent(name, before)
         return case.result(samples, transcripts, folder, model, seed)
 
-    def _note_spent(self, name: str, before: Spent) -> None:
+    def _note_spent(self, name: str, before: TokensSpent) -> None:
         after = self._spent()
         spent = JudgeCost(after.calls - before.calls, after.prompt - before.prompt, after.completion - before.completion, 0)
         if spent.calls:

@@ -82,10 +82,10 @@ def stage_lines(plan: StagePlan) -> list[str]:
     texts.append(f"  {'peak':22} {gib(plan.memory.peak):>12}  of {gib(machine.usable)} that a run may fill")
     if plan.seconds is not None:
         kinds = [("reading", plan.seconds.reading), ("decoding", plan.seconds.decoding), ("learning", plan.seconds.learning)]
-        parts = ", ".join(f"{name} {duration(value)}" for name, value in kinds if value)
+        times = ", ".join(f"{name} {duration(value)}" for name, value in kinds if value)
         run = f"; {plan.units:,} of them {duration(plan.units * plan.seconds.total)}" if plan.units else ""
         replies = " (replies half as long as they may be)" if need.samples else " (rows as long as they may be)"
-        texts.append(f"  a {plan.unit} takes about {duration(plan.seconds.total)}: {parts}{run}{replies}")
+        texts.append(f"  a {plan.unit} takes about {duration(plan.seconds.total)}: {times}{run}{replies}")
     texts.append("  it fits" if plan.fits else f"  it does not fit; turn {plan.advice()}")
     if machine.measured and need.dtype == "bfloat16" and machine.flops["bfloat16"] < machine.flops["float32"]:
         times = machine.flops["float32"] / machine.flops["bfloat16"]

@@ -17,7 +17,7 @@ from aha.durable import Disk, Lock, replace_file, trouble
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
-    from aha.evals.claims import Claim
+    from aha.evals.claims import PaperClaim
     from aha.pipeline import Graph, Step
     from aha.protocols import Backend
 from aha.recipes import Recipe
@@ -26,7 +26,7 @@ STORE = "stages"
 
 
 @dataclass(frozen=True)
-class How:
+class ReproduceOptions:
     """What of the command line concerns a stage at work."""
 
     stall_s: float
@@ -59,7 +59,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / "lock")
     try:
-        how = How(arguments.stall_s, ("aha", "reproduce", *rest))
+        how = ReproduceOptions(arguments.stall_s, ("aha", "reproduce", *rest))
         results = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
         return _concluded(results, out, how, terminal)
     finally:
@@ -84,7 +84,7 @@ class Worked:
     folders: Mapping[str, Path]
 
 
-def _work(recipe: Recipe, seed: int, out: Path, how: How, terminal: Terminal) -> Worked:
+def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal: Terminal) -> Worked:
     from aha.commands.choose import ResolvedRecipe
     from aha.commands.graph import line
     from aha.pipeline import Graph
@@ -92,9 +92,9 @@ def _work(recipe: Recipe, seed: int, out: Path, how: How, terminal: Terminal) ->
     graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
     steps: dict[str, Step] = {}
     if any(step.todo for step in graph.steps()):
-        from aha.commands.working import Worker
+        from aha.commands.working import StageWorker
 
-        worker = Worker(ResolvedRecipe(recipe), how, terminal)
+        worker = StageWorker(ResolvedRecipe(recipe), how, terminal)
         for step in graph.steps():
             terminal.note(f"seed {seed}, {line(step)}")
             steps[step.name] = step
@@ -122,10 +122,10 @@ def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _concluded(results: Sequence[Worked], out: Path, how: How, terminal: Terminal) -> int:
-    from aha.commands.claims import Arm, claims
+def _concluded(results: Sequence[Worked], out: Path, how: ReproduceOptions, terminal: Terminal) -> int:
+    from aha.commands.claims import ClaimArm, claims
 
-    claim_list = claims([Arm(result.folders) for result in results])
+    claim_list = claims([ClaimArm(result.folders) for result in results])
     record: dict[str, Any] = {"seeds": len(results), "claims": [{**asdict(claim), "holds": claim.holds} for claim in claim_list]}
     replace_file(Disk(), out / "claims.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
     terminal.tell("claims", **record)
@@ -138,7 +138,7 @@ def _concluded(results: Sequence[Worked], out: Path, how: How, terminal: Termina
     return 1 if failures else 0
 
 
-def pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How, terminal: Terminal) -> None:
+def pages(worked: Sequence[Worked], found: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
     """A page a seed, the claims at the top of the first."""
     from aha.commands.graph_page import Head, leave
     from aha.reports.graph import Claimed
@@ -153,7 +153,7 @@ def pages(worked: Sequence[Worked], found: Sequence[Claim], out: Path, how: How,
             terminal.note(f"report of seed {seed}: {page}")
 
 
-def table(found: Sequence[Claim]) -> list[str]:
+def table(found: Sequence[PaperClaim]) -> list[str]:
     """A claim a line: what the paper says, what is measured here with its 95 % interval, and whether that excludes 0."""
     wide = [max(len(str(getattr(claim, name))) for claim in found) for name in ("name", "paper", "ours")]
     rows = [f"{'claim':{wide[0]}}  {'the paper':{wide[1]}}  {'here':{wide[2]}}  {'':>8} {'95 % interval':>18}  holds"]

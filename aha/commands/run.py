@@ -41,7 +41,7 @@ TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", 
 
 
 @dataclass(frozen=True)
-class Way:
+class RunOptions:
     """How to run it, which changes nothing about what is learned. `backend`: None for this process alone."""
 
     out: Path | None = None
@@ -52,7 +52,7 @@ class Way:
     log: str | None = None
 
 
-def run(chosen: ResolvedRecipe, way: Way, terminal: Terminal) -> int:
+def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
     """Runs the recipe, or goes on with it, and writes the report. All input is checked before a directory is made."""
     recipe = chosen.recipe
     complete(recipe)
@@ -110,7 +110,7 @@ def sandbox_of(recipe: Recipe) -> str | None:
     return None
 
 
-def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: Way, terminal: Terminal) -> list[str]:
+def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, terminal: Terminal) -> list[str]:
     """The stages under everybody's eyes; what the run directory had to repair."""
     rl = main_rl(recipe)
     new = not rundir.metrics()

@@ -68,10 +68,10 @@ def _run(resolved: ResolvedRecipe, arguments: Namespace, terminal: Terminal, bac
         from aha.commands import graph
 
         return graph.run(resolved, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
-    from aha.commands.run import Way
+    from aha.commands.run import RunOptions
     from aha.commands.run import run as run_stages
 
-    return run_stages(resolved, Way(arguments.out, *how), terminal)
+    return run_stages(resolved, RunOptions(arguments.out, *how), terminal)
 
 
 def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

@@ -26,7 +26,7 @@ from aha.stages.rl import Rl
 from aha.watchdog import Watchdog
 
 
-class How(Protocol):
+class StageOptions(Protocol):
     """What of the command line concerns a stage at work."""
 
     @property
@@ -45,10 +45,10 @@ class How(Protocol):
     def log(self) -> str | None: ...
 
 
-class Worker:
+class StageWorker:
     """All input of all stages is checked when it is made, before anything runs."""
 
-    def __init__(self, chosen: ResolvedRecipe, how: How, terminal: Terminal) -> None:
+    def __init__(self, chosen: ResolvedRecipe, how: StageOptions, terminal: Terminal) -> None:
         self.chosen, self.how, self.terminal = chosen, how, terminal
         need(how.log)
         self.backend = how.backend or Laptop(chosen.recipe.compute)

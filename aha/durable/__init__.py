@@ -9,7 +9,7 @@ from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder,
 from aha.durable.journal import Journal, append_journal, read_journal
 from aha.durable.lock import Lock
 from aha.durable.reading import DOCUMENT, naming, open_file, open_unpacked, read_document, read_file, read_lines, read_records, unpack_file
-from aha.durable.shards import Place, Shards
+from aha.durable.shards import ShardPlace, Shards
 
 __all__ = [
     "DOCUMENT",
@@ -17,7 +17,7 @@ __all__ = [
     "Disk",
     "Journal",
     "Lock",
-    "Place",
+    "ShardPlace",
     "Shards",
     "append_journal",
     "check_folder",

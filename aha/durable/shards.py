@@ -11,7 +11,7 @@ from aha.errors import DiskTrouble
 
 
 @dataclass(frozen=True)
-class Place:
+class ShardPlace:
     """How many lines there are, and the bytes of the last shard."""
 
     lines: int = 0
@@ -21,7 +21,7 @@ class Place:
 class Shards:
     """`00000.jsonl`, `00001.jsonl`, … with `per_shard` lines each, in a folder of their own. Opening cuts off all behind `place`."""
 
-    def __init__(self, folder: Path, per_shard: int, place: Place = Place(), disk: Disk | None = None) -> None:
+    def __init__(self, folder: Path, per_shard: int, place: ShardPlace = ShardPlace(), disk: Disk | None = None) -> None:
         self.folder, self.per_shard, self.place = folder, per_shard, place
         self._disk = disk or Disk()
         with trouble(folder):
@@ -30,7 +30,7 @@ class Shards:
                 self._disk.fsync(folder.parent)
         self._cut()
 
-    def append(self, lines: Sequence[str]) -> Place:
+    def append(self, lines: Sequence[str]) -> ShardPlace:
         """The lines are on the device; the place behind them. A line holds no line break."""
         rest = [f"{line}\n".encode("utf-8", "backslashreplace") for line in lines]
         while rest:
@@ -43,7 +43,7 @@ class Shards:
                 if new:
                     self._disk.fsync(self.folder)
             written = part.count(b"\n")
-            self.place = Place(self.place.lines + written, len(part) + (0 if new else self.place.size))
+            self.place = ShardPlace(self.place.lines + written, len(part) + (0 if new else self.place.size))
         return self.place
 
     @staticmethod

@@ -13,7 +13,7 @@ from aha.evals.intervals import RESAMPLES, Interval, bootstrap
 
 
 @dataclass(frozen=True)
-class Claim:
+class PaperClaim:
     """`paper`: what it says, with its numbers. `ours`: what `measured` is, which is claimed to be above 0; `seeds`: in each run."""
 
     name: str
@@ -27,13 +27,13 @@ class Claim:
         return self.measured.low > 0
 
 
-def claim(name: str, paper: str, ours: str, differences: Sequence[Sequence[float]], margin: float = 0.0) -> Claim:
+def claim(name: str, paper: str, ours: str, differences: Sequence[Sequence[float]], margin: float = 0.0) -> PaperClaim:
     """`differences`: of each run, by problem, the claimed direction up; runs ask the same problems in the same order; their mean counts.
     `margin` is what is allowed to be lost."""
     if len({len(each) for each in differences}) != 1:
         raise BadInput(f"{name}: runs with {sorted({len(each) for each in differences})} problems: the same problems are needed in each")
     means = [fmean(column) + margin for column in zip(*differences, strict=True)]
-    return Claim(name, paper, ours, bootstrap(means), tuple(fmean(each) + margin for each in differences))
+    return PaperClaim(name, paper, ours, bootstrap(means), tuple(fmean(each) + margin for each in differences))
 
 
 def steps_to(accuracy: Sequence[Sequence[float]], bar: float, steps: int) -> float:

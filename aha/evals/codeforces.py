@@ -39,7 +39,7 @@ class Contest:
 
 
 @dataclass(frozen=True)
-class Place:
+class ContestPlace:
     """What a model reached in a contest, and the rating that fits."""
 
     contest: str
@@ -49,7 +49,7 @@ class Place:
     rating: float
 
 
-def place_in(contest: Contest, tries: Mapping[str, Sequence[bool]]) -> Place:
+def place_in(contest: Contest, tries: Mapping[str, Sequence[bool]]) -> ContestPlace:
     """`tries`: the verdicts of each problem's submissions, in order; those after the first right one are not made."""
     points, penalty = 0.0, 0.0
     for problem, verdicts in tries.items():
@@ -59,7 +59,7 @@ def place_in(contest: Contest, tries: Mapping[str, Sequence[bool]]) -> Place:
             penalty += FAILED_TRY_PENALTY * failed if worth is None else 0.0
     ahead = sum((other.points, -other.penalty) > (points, -penalty) for other in contest.contestants)
     rating = solve_rating([other.rating for other in contest.contestants], 1 + ahead)
-    return Place(contest.id, points, 1 + ahead, len(contest.contestants), rating)
+    return ContestPlace(contest.id, points, 1 + ahead, len(contest.contestants), rating)
 
 
 def solve_rating(opponents: Sequence[float], rank: int) -> float:

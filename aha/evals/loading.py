@@ -13,7 +13,7 @@ from aha.answers import gradable
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample, WrongColumns
 from aha.evals.files import data_folder, read_json, read_rows, read_table
-from aha.tasks.reading import FILES, RefusedRow, Row, rows_of
+from aha.tasks.reading import FILES, DataRow, RefusedRow, rows_of
 
 TABLES = (".csv", ".tsv")
 
@@ -151,7 +151,7 @@ def _rows(files: Sequence[Path], benchmark: Benchmark) -> Iterator[tuple[str, st
             yield f"{path}, record {number}", path.name.split(".")[0], number, row
 
 
-def _taken(row: Row | RefusedRow) -> dict[str, Any]:
+def _taken(row: DataRow | RefusedRow) -> dict[str, Any]:
     """BadInput for a row that cannot be read: without it the benchmark would be another."""
     if isinstance(row, RefusedRow):
         raise BadInput(str(row))

@@ -55,7 +55,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One model's numbers, a value a column."""
 
     model: str
@@ -63,14 +63,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class PublishedTable:
     """A table or figure: `key` as `table4`, `name` as "Table 4", its page in the PDF of 22 pages."""
 
     key: str
     name: str
     page: int
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PublishedRow, ...]
 
     def value(self, model: str, benchmark: str, metric: str) -> float | None:
         """What is printed for a model, by its name in this table. KeyError for a cell that is not there."""
@@ -92,7 +92,7 @@ class PublishedNumber:
 
 
 @cache
-def tables() -> dict[str, Table]:
+def tables() -> dict[str, PublishedTable]:
     """By key: figure1, figure2, table2, table4, table5, table6."""
     records = json.loads((Path(__file__).parent / "numbers.json").read_text(encoding="utf-8"))
     return {each["key"]: _table(each) for each in records}
@@ -109,7 +109,7 @@ def published_numbers(benchmark: str, metric: str) -> list[PublishedNumber]:
     return list(numbers.values())
 
 
-def _cells() -> Iterator[tuple[Table, Row, Column, float | None]]:
+def _cells() -> Iterator[tuple[PublishedTable, PublishedRow, Column, float | None]]:
     for table in sorted(tables().values(), key=lambda table: table.key.startswith("figure")):
         for row in table.rows:
             for column, value in zip(table.columns, row.values, strict=True):
@@ -120,13 +120,13 @@ def _plain(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def _table(data: dict[str, object]) -> Table:
+def _table(data: dict[str, object]) -> PublishedTable:
     columns, models = data["columns"], data["models"]
     assert isinstance(columns, list) and isinstance(models, dict)
-    return Table(
+    return PublishedTable(
         key=str(data["key"]),
         name=str(data["name"]),
         page=int(str(data["page"])),
         columns=tuple(Column(**column) for column in columns),
-        rows=tuple(Row(model, tuple(values)) for model, values in models.items()),
+        rows=tuple(PublishedRow(model, tuple(values)) for model, values in models.items()),
     )

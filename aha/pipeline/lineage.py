@@ -42,7 +42,7 @@ class Ancestor:
 
 
 @dataclass(frozen=True)
-class Row:
+class LineageRow:
     """A line of a file, or a row of a table, counted from 1, as it stands there."""
 
     path: Path
@@ -83,7 +83,7 @@ class Row:
 class Trace:
     """A row, the run directory that made it (none: a file from outside), and the rows that it was made of."""
 
-    row: Row
+    row: LineageRow
     maker: Ancestor | None
     parents: tuple[Trace, ...]
     lost: tuple[str, ...]
@@ -131,7 +131,7 @@ def made_at(maker: Ancestor) -> str:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _trace(row: Row, depth: int) -> Trace:
+def _trace(row: LineageRow, depth: int) -> Trace:
     root = run_directory(row.path.resolve())
     maker = None if root is None else Ancestor(read_lineage(root)[0], root, read_lineage(root)[1])
     parent_names = row.origin.parents if row.origin is not None and depth < DEEPEST else ()
@@ -140,7 +140,7 @@ def _trace(row: Row, depth: int) -> Trace:
     return Trace(row, maker, parents, tuple(name for name, parent in parent_rows.items() if parent is None))
 
 
-def _parent(name: str, row: Row, maker: Ancestor | None) -> Row | None:
+def _parent(name: str, row: LineageRow, maker: Ancestor | None) -> LineageRow | None:
     """The row of that id, in the same run directory or in what it was made from."""
     if maker is None:
         return None
@@ -159,7 +159,7 @@ def _shards(place: Path) -> list[Path]:
     return [path for path in files if path.name.endswith((*LINES, TABLE)) and not path.name.startswith(".")]
 
 
-def _row(path: Path, row_name: str) -> Row:
+def _row(path: Path, row_name: str) -> LineageRow:
     if row_name.isdecimal():
         for row in _rows(path):
             if row.number == int(row_name):
@@ -171,7 +171,7 @@ def _row(path: Path, row_name: str) -> Row:
     return matches[0]
 
 
-def _rows(path: Path, row_name: str = "") -> Iterator[Row]:
+def _rows(path: Path, row_name: str = "") -> Iterator[LineageRow]:
     """The rows of a file; only those with that text in them, so that a long file is not parsed for one row; of a table, that id's."""
     if path.suffix == TABLE:
         yield from (row for row in _table(path) if row_name in ("", row.id))
@@ -179,14 +179,14 @@ def _rows(path: Path, row_name: str = "") -> Iterator[Row]:
     needles = {row_name.encode("utf-8", "replace"), json.dumps(row_name)[1:-1].encode()}
     for number, line in read_lines(path, LONGEST_LINE):
         if line.strip() and any(needle in line for needle in needles):
-            yield Row(path, number, _fields(path, number, line))
+            yield LineageRow(path, number, _fields(path, number, line))
 
 
-def _table(path: Path) -> Iterator[Row]:
+def _table(path: Path) -> Iterator[LineageRow]:
     for number, fields in read_table(path):
         if isinstance(fields, str):
             raise BadInput(f"{path}, row {number}: {fields}")
-        yield Row(path, number, fields)
+        yield LineageRow(path, number, fields)
 
 
 def _fields(path: Path, number: int, line: bytes) -> Mapping[str, Any]:

@@ -47,8 +47,8 @@ class StagePlan:
     def turns(self) -> list[Turn]:
         """What to turn where it does not fit, one setting after another on top of the last, until it does; those that help."""
         need, peak, turns = self.need, self.memory.peak, list[Turn]()
-        for flag, changed in lighter(need, self.shape):
-            changed_need = replace(need, **changed)
+        for flag, changes in lighter(need, self.shape):
+            changed_need = replace(need, **changes)  # type: ignore[arg-type]
             found = memory_on(self.shape, changed_need, self.machine).peak
             if found < 0.98 * peak:
                 need, peak = changed_need, found

@@ -53,7 +53,7 @@ class Seconds:
 def engine_group(shape: ModelShape, need: Need, machine: Machine) -> int:
     """How many devices share one engine: a power of two, as few as hold its weights."""
     least = WIDTH[need.dtype] * shape.parameters / (ENGINE_SHARE * machine.usable)
-    return min(machine.devices, 2 ** max(0, math.ceil(math.log2(max(1.0, least)))))
+    return min(machine.devices, 1 << max(0, math.ceil(math.log2(max(1.0, least)))))
 
 
 def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seconds:

@@ -38,12 +38,12 @@ def _is_code(value: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Node:
+class SettingNode:
     """A place in the tree: its path, its value where it has one, and all that lies below it."""
 
     path: str
     value: Any = NOTHING
-    below: dict[str, Node] = field(default_factory=dict)
+    below: dict[str, SettingNode] = field(default_factory=dict)
 
     def flat(self) -> Iterator[tuple[str, object]]:
         """Every value at or below, by path."""
@@ -61,7 +61,7 @@ def assembled(values: Mapping[str, object], kinds: Mapping[str, str], base: Reci
     hints = {**{name: _stage(name, kind) for name, kind in kinds.items()}, "compute": Compute}
     if unknown := [name for name in tree.below if name not in hints]:
         raise BadInput(f"{unknown[0]}: there is no such stage; there are {', '.join(kinds)}")
-    return {name: made.value(tree.below.get(name, Node(name)), hint, before.get(name, NOTHING)) for name, hint in hints.items()}
+    return {name: made.value(tree.below.get(name, SettingNode(name)), hint, before.get(name, NOTHING)) for name, hint in hints.items()}
 
 
 def _stage(name: str, kind: str) -> type:
@@ -70,12 +70,12 @@ def _stage(name: str, kind: str) -> type:
     return STAGES[kind]
 
 
-def _tree(values: Mapping[str, object]) -> Node:
-    root = Node("")
+def _tree(values: Mapping[str, object]) -> SettingNode:
+    root = SettingNode("")
     for path, value in values.items():
         node, names = root, path.split(".")
         for end, name in enumerate(names, 1):
-            node = node.below.setdefault(name, Node(".".join(names[:end])))
+            node = node.below.setdefault(name, SettingNode(".".join(names[:end])))
         object.__setattr__(node, "value", value)  # made two lines above, and nobody else has it yet
     return root
 
@@ -86,7 +86,7 @@ class _Assembly:
 
     known: Mapping[str, object]
 
-    def value(self, node: Node, hint: Any, base: Any) -> Any:
+    def value(self, node: SettingNode, hint: Any, base: Any) -> Any:
         if base is not NOTHING and all(path in self.known and self.known[path] == value for path, value in node.flat()):
             return base
         members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
@@ -105,12 +105,12 @@ class _Assembly:
             raise BadInput(f"{node.path}: {describe(hint)} is needed, and there is {'more' if node.below else 'none'}")
         return check_value(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
 
-    def _instance(self, node: Node, kind: Any, base: Any) -> Any:
+    def _instance(self, node: SettingNode, kind: Any, base: Any) -> Any:
         hints, named = get_type_hints(kind), {each.name: each for each in dataclasses.fields(kind) if each.init}
         below = dict(node.below)
         if len(named) == 1 and not below.keys() <= named.keys():  # it only wraps a tuple, whose elements stand as if they were its own
             (only,) = named
-            below = {only: Node(node.path, below=below)}
+            below = {only: SettingNode(node.path, below=below)}
         if unknown := [name for name in below if name not in named]:
             raise BadInput(f"{node.path}.{unknown[0]}: there is no such setting{nearest(unknown[0], list(named))}")
         old = base if type(base) is kind else NOTHING
@@ -122,7 +122,7 @@ class _Assembly:
             raise BadInput(f"{node.path}.{missing[0]}: it is missing, and {kind.__name__} needs it")
         return kind(**new)
 
-    def _elements(self, node: Node, hints: tuple[Any, ...], base: Any) -> tuple[Any, ...]:
+    def _elements(self, node: SettingNode, hints: tuple[Any, ...], base: Any) -> tuple[Any, ...]:
         """The elements in the order in which they stand; those of a tuple of fixed length by their place."""
         if hints[1:] != (Ellipsis,) and len(hints) != len(node.below):
             raise BadInput(f"{node.path}: it has {len(node.below)} elements where {len(hints)} are needed")

@@ -62,7 +62,7 @@ def shown(value: float, unit: Unit) -> str:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChartLayout:
     """A chart before its data: (metric, name of its curve) pairs."""
 
     key: str
@@ -75,68 +75,68 @@ class Plan:
 
 
 PLANS = (
-    Plan(
+    ChartLayout(
         "length", "Length of the replies", "tokens", (("length", "all"), ("length_right", "right ones"), ("length_wrong", "wrong ones")),
         "Tokens in a reply, on average.",
         "In R1-Zero nothing rewards length. Right replies that grow longer mean that thinking pays; if only wrong ones grow, it rambles.",
     ),
-    Plan(
+    ChartLayout(
         "voice", "Reflection and mixed languages", "share", (("reflection", "reflect"), ("mixing", "mix languages")),
         "Replies with a word such as “wait”, “check” or 等等; replies whose thought holds both English and Chinese words.",
         "Both may rise by themselves. Reflection is the paper’s “aha”; mixing is the drawback that R1’s later stages repair.",
     ),
-    Plan(
+    ChartLayout(
         "format", "Format", "share", (("format", "keep the template"),),
         "Replies that are one thought and one answer, in their tags, and then end.",
         "It should rise first and stay near 100 %. Format alone earns no accuracy: compare with the first plot.",
     ),
-    Plan(
+    ChartLayout(
         "dead", "Groups that teach nothing", "share", (("dead_wrong", "all wrong"), ("dead_right", "all right")),
         "Questions whose replies all had the same reward: there is nothing to compare, so no gradient.",
         "All wrong: too hard. All right: too easy by now. When nearly every group is dead, the run cannot learn any more.",
         stacked=True,
     ),
-    Plan(
+    ChartLayout(
         "entropy", "Entropy", "number", (("entropy", "a token"),),
         "How undecided the policy is before each token, in nats.",
         "A slow fall is what learning looks like. A plunge to zero is collapse: every reply becomes the same, and exploration ends.",
     ),
-    Plan(
+    ChartLayout(
         "kl", "Distance from the reference", "number", (("kl_ref", "to the reference"), ("kl_old", "within a rollout")),
         "KL divergence of the policy from its reference, and from itself when it sampled the rollout; nats a token.",
         "The first grows steadily and drops to zero whenever the reference is renewed. A sudden jump usually comes before a breakdown.",
     ),
-    Plan(
+    ChartLayout(
         "truncated", "Cut at the length limit", "share", (("truncated", "cut"),),
         "Replies that ran into the limit before they ended; they have no answer.",
         "It should stay small. If it rises with the length, the limit is too tight or the model repeats itself.",
     ),
-    Plan(
+    ChartLayout(
         "clip", "Clipped tokens", "share", (("clip_high", "upper bound"), ("clip_low", "lower bound"), ("clip_dual", "dual")),
         "Tokens whose probability moved past the clip within one rollout, so that they stop pulling.",
         "A few per cent are normal. Much more: the learning rate or the number of updates a rollout is too high.",
     ),
-    Plan(
+    ChartLayout(
         "grad", "Gradient norm", "number", (("grad_norm", "before clipping"),),
         "The length of the gradient at an optimizer step, averaged over the rollout.",
         "Steady is good. Spikes that come with a falling accuracy mean that the steps are too large.",
     ),
-    Plan(
+    ChartLayout(
         "probe", "Preference against accuracy", "share", (("probe/accuracy", "accuracy"), ("probe/preference", "preference")),
         "Held-out problems, the same each time, while a learned preference is paid: right answers, and what the preference model says.",
         "Both should rise or stay. A preference that rises while accuracy falls is being hacked: the run ends and goes back.",
     ),
-    Plan(
+    ChartLayout(
         "schedule", "Longest reply allowed", "tokens", (("max_tokens", "new tokens"),),
         "The limit on new tokens, as the schedule changes it.",
         "Length and accuracy may jump where it rises.",
     ),
-    Plan(
+    ChartLayout(
         "temperature", "Temperature", "number", (("temperature", "of sampling"),),
         "The temperature that replies are drawn with, as the schedule changes it.",
         "Entropy changes with it.",
     ),
-    Plan(
+    ChartLayout(
         "speed", "Speed", "tokens", (("tokens_per_s", "tokens a second"),),
         "Tokens sampled and learned from a second, wall-clock.",
         "A slow decline follows the length of the replies; a sudden one means that something else uses the machine.",
@@ -178,7 +178,7 @@ def some(curves: Sequence[Series | None]) -> tuple[Series, ...]:
     return tuple(curve for curve in curves if curve is not None and any(map(math.isfinite, curve.y)))
 
 
-def planned(plan: Plan, rows: Rows, at: Sequence[float]) -> Chart:
+def planned(plan: ChartLayout, rows: Rows, at: Sequence[float]) -> Chart:
     """The plan with its data."""
     curves = some([curve(rows, at, metric, name) for metric, name in plan.curves])
     return Chart(plan.key, plan.title, plan.unit, plan.means, plan.look, curves, stacked=plan.stacked)

@@ -21,7 +21,7 @@ from aha.reports.grids import (
     value_of,
 )
 from aha.reports.page import rendered
-from aha.reports.results import Measured, Run, Value
+from aha.reports.results import Measured, ResultValue, Run
 
 TEMPLATE = "compare.html.jinja"
 WIDE = (11, 4.2)
@@ -97,7 +97,7 @@ def _bar(model: str, measured: Sequence[Measured]) -> Bar:
     return Bar(model, tuple(value.value if value is not None else None for value in found), intervals, ours=True)
 
 
-def _values(measured: Sequence[Measured]) -> list[Value | None]:
+def _values(measured: Sequence[Measured]) -> list[ResultValue | None]:
     return [value_of(measured, column) for column in tables()["figure1"].columns]
 
 

@@ -18,7 +18,7 @@ PAIRED = ("reasoning", "instruction")
 
 
 @dataclass(frozen=True)
-class Value:
+class MeasuredValue:
     """A share with its 95 % interval, where it has one."""
 
     value: float
@@ -31,11 +31,11 @@ class Model:
     """A measured model's row of the table, by the name of the column."""
 
     name: str
-    values: Mapping[str, Value]
+    values: Mapping[str, MeasuredValue]
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageCard:
     """A stage. `came`: what its result says in numbers, a word each. `place`: a relative link to its folder; `report`: to its page.
     `metrics`: a line a rollout or step. `marks`: (optimizer step, what happened there). `notes`: what changes within the stage."""
 
@@ -55,7 +55,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerCell:
     """What one model said; `value` from 0 to 1, of which general prompts know what lies between."""
 
     model: str
@@ -79,13 +79,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionRow:
     """One held-out prompt, and what every measured model said to it."""
 
     domain: str
     language: str
     question: str
-    answers: tuple[Answer, ...]
+    answers: tuple[AnswerCell, ...]
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ class Whole:
     title: str
     recipe: str
     facts: Mapping[str, str]
-    stages: tuple[Stage, ...]
+    stages: tuple[StageCard, ...]
     columns: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[QuestionRow, ...] = ()
     claims: tuple[Claimed, ...] = ()
     argv: tuple[str, ...] = ()
 
@@ -122,7 +122,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class GraphCharts:
     """A chart and its drawing; a wide one has the row to itself."""
 
     chart: Chart
@@ -134,8 +134,8 @@ class Drawn:
 class Curves:
     """A stage with its plots, and what stands beside its name."""
 
-    stage: Stage
-    drawn: tuple[Drawn, ...]
+    stage: StageCard
+    drawn: tuple[GraphCharts, ...]
     said: str = ""
 
 
@@ -156,7 +156,7 @@ def graph_html(whole: Whole) -> str:
     )
 
 
-def _measured(whole: Whole) -> Drawn | None:
+def _measured(whole: Whole) -> GraphCharts | None:
     """Reasoning and instruction over the stages; None where fewer than two models have both."""
     models = [model for model in whole.models if model.values.keys() >= set(PAIRED)]
     if len(models) < 2:
@@ -166,10 +166,10 @@ def _measured(whole: Whole) -> Drawn | None:
     means = "Held-out problems of every reasoning domain, and general prompts by their rubric; the lines are 95 % intervals over problems."
     names = tuple(each.name for each in models)
     chart = Chart("measured", "Reasoning and instruction", "share", means, "", series, joined=True, ticks=names)
-    return Drawn(chart, svg(chart, *WIDE), wide=True)
+    return GraphCharts(chart, svg(chart, *WIDE), wide=True)
 
 
-def _over(name: str, places: tuple[float, ...], values: Sequence[Value]) -> Series:
+def _over(name: str, places: tuple[float, ...], values: Sequence[MeasuredValue]) -> Series:
     spread = tuple((each.value if each.low is None else each.low, each.value if each.high is None else each.high) for each in values)
     return Series(name, places, tuple(each.value for each in values), spread)
 
@@ -180,14 +180,14 @@ def _best(whole: Whole) -> dict[str, float]:
     return {name: max(values) for name, values in found.items() if len(values) > 1 and max(values) > min(values)}
 
 
-def _curves(stage: Stage) -> Curves:
+def _curves(stage: StageCard) -> Curves:
     charts = stage_charts(stage.name, stage.metrics, stage.marks)
     first = len(charts) % 2 == 1 or kind_of(stage.metrics) == "reinforcement"  # an odd one, and accuracy, has the row to itself
     sizes = [first and place == 0 for place in range(len(charts))]
-    drawn = tuple(Drawn(chart, svg(chart, *(WIDE if wide else NARROW)), wide) for chart, wide in zip(charts, sizes, strict=True))
+    drawn = tuple(GraphCharts(chart, svg(chart, *(WIDE if wide else NARROW)), wide) for chart, wide in zip(charts, sizes, strict=True))
     agreed = last(stage.metrics, "held_out/agreement")
     return Curves(stage, drawn, "" if agreed is None else f"held-out agreement {100 * agreed:.0f} %")
 
 
-def _by_domain(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
+def _by_domain(asked: Sequence[QuestionRow]) -> dict[str, list[QuestionRow]]:
     return {domain: [each for each in asked if each.domain == domain] for domain in dict.fromkeys(each.domain for each in asked)}

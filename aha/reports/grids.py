@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aha.paper import Column, Table, tables
+from aha.paper import Column, PublishedTable, tables
 from aha.plain import one_line
-from aha.reports.results import Measured, Run, Value
+from aha.reports.results import Measured, ResultValue, Run
 
 PRINTED = ("table2", "table4", "table5", "table6")
 CAPTIONS = {
@@ -56,7 +56,7 @@ def models_of(runs: Sequence[Run]) -> dict[str, list[Measured]]:
     return found
 
 
-def value_of(measured: Sequence[Measured], column: Column) -> Value | None:
+def value_of(measured: Sequence[Measured], column: Column) -> ResultValue | None:
     """A model's value for a column; the last one measured where there are several."""
     return next((value for each in reversed(measured) if (value := each.value(column)) is not None), None)
 
@@ -90,7 +90,7 @@ def markdown(grids: Sequence[Grid]) -> str:
     return "\n\n".join(_markdown(grid) for grid in grids) + "\n"
 
 
-def _grid(table: Table, ours: dict[str, list[Measured]]) -> Grid:
+def _grid(table: PublishedTable, ours: dict[str, list[Measured]]) -> Grid:
     values = {model: [value_of(measured, column) for column in table.columns] for model, measured in ours.items()}
     known = {model: row for model, row in values.items() if any(value is not None for value in row)}
     source = f"{table.name}, page {table.page}"
@@ -114,7 +114,7 @@ def _grid(table: Table, ours: dict[str, list[Measured]]) -> Grid:
     return Grid(CAPTIONS[table.key], source, head, (*printed, *added), table.key)
 
 
-def _shown(value: Value | None, column: Column) -> str:
+def _shown(value: ResultValue | None, column: Column) -> str:
     return "" if value is None else shown(value.value, column) + MARK * value.unverified
 
 
@@ -135,7 +135,7 @@ def _share(value: object) -> str:
     return f"{100 * value:.1f}" if isinstance(value, float | int) else ""
 
 
-def _interval(value: Value) -> str:
+def _interval(value: ResultValue) -> str:
     return "" if value.low is None or value.high is None else f"{value.low:.1f} to {value.high:.1f}"
 
 

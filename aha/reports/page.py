@@ -23,7 +23,7 @@ WIDE, NARROW = (11, 3.6), (5.4, 2.7)
 
 
 @dataclass(frozen=True)
-class Row:
+class PageRow:
     """A line of the headline table; `low` and `high` in per cent of the bar, where the value has an interval."""
 
     name: str
@@ -133,16 +133,16 @@ def _policy(script: str) -> str:
     return f"default-src 'none'; script-src {runs}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def _headline(result: Mapping[str, Any] | None) -> list[Row]:
+def _headline(result: Mapping[str, Any] | None) -> list[PageRow]:
     if not result or not {"base", "zero"} <= result.keys():
         return []
     base, zero = result["base"], result["zero"]
     return [_row(key, name, unit, means, base, zero) for key, name, unit, means in HEADLINE if key in base and key in zero]
 
 
-def _row(key: str, name: str, unit: Unit, means: str, base: Mapping[str, Any], zero: Mapping[str, Any]) -> Row:
+def _row(key: str, name: str, unit: Unit, means: str, base: Mapping[str, Any], zero: Mapping[str, Any]) -> PageRow:
     bars = tuple((100 * one["ci95"][0], 100 * one[key], 100 * one["ci95"][1]) for one in (base, zero)) if key == "pass@1" else ()
-    return Row(
+    return PageRow(
         name.replace("@k", f"@{zero['k']}"),
         means,
         shown(base[key], unit),

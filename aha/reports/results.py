@@ -33,7 +33,7 @@ PER_CENT = {"LC-winrate": "lc_win_rate", "GPT-4-1106": "score", "Percentile": "p
 
 
 @dataclass(frozen=True)
-class Value:
+class ResultValue:
     """Per cent, or a rating; with its 95 % interval where it has one. `unverified`: asked with a prompt that was not checked against its
     source, so that it is no measurement of the published number."""
 
@@ -44,11 +44,11 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """A checkpoint after so many rollouts, 0 for the base."""
 
     rollouts: int
-    value: Value
+    value: ResultValue
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Measured:
     benchmark: str
     fields: Mapping[str, Any]
 
-    def value(self, column: Column) -> Value | None:
+    def value(self, column: Column) -> ResultValue | None:
         """What stands for a column of the paper; `None` where this is another benchmark or has no such number."""
         if same_benchmark(self.benchmark) != same_benchmark(column.benchmark):
             return None
@@ -77,7 +77,7 @@ class Measured:
         return self.fields.get("protocol") == "unverified"
 
     @property
-    def headline(self) -> Value | None:
+    def headline(self) -> ResultValue | None:
         """pass@1, or what the benchmark has in its place."""
         shares, rates = ("pass@1",), ("lc_win_rate", "score", "rating")
         return next((found for name in shares if (found := _value(self.fields, name, 100.0))), None) or next(
@@ -91,7 +91,7 @@ class Run:
 
     name: str
     measured: tuple[Measured, ...]
-    curve: tuple[Point, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
 
 
 def read_run(word: str) -> Run:
@@ -143,20 +143,20 @@ def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Meas
     yield one
 
 
-def _curve(fields: Mapping[str, Any]) -> Iterator[Point]:
+def _curve(fields: Mapping[str, Any]) -> Iterator[CurvePoint]:
     points = fields.get("curve")
     for point in points if isinstance(points, list) else ():
         match point:
             case {"rollout": None | int() as rollout} if (value := _value(point, "pass@1", 100.0)) is not None:
-                yield Point(0 if rollout is None else rollout + 1, value)
+                yield CurvePoint(0 if rollout is None else rollout + 1, value)
 
 
-def _value(fields: Mapping[str, Any], name: str, times: float) -> Value | None:
+def _value(fields: Mapping[str, Any], name: str, times: float) -> ResultValue | None:
     found = fields.get(name)
     if not isinstance(found, float | int) or isinstance(found, bool):
         return None
     unverified = fields.get("protocol") == "unverified"
     match fields.get("ci95"):
         case [int() | float() as low, int() | float() as high] if name in ("pass@1", "score"):
-            return Value(times * found, times * low, times * high, unverified)
-    return Value(times * found, unverified=unverified)
+            return ResultValue(times * found, times * low, times * high, unverified)
+    return ResultValue(times * found, unverified=unverified)

@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.reports.page import rendered
 from aha.rundir import Record
 from aha.tasks.examples import read_examples, write_example
-from aha.tasks.reading import RefusedRow, Row, count_rows, rows_of, shards_of
+from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_of
 from aha.text import language_share
 from aha.types import Conversation, Example
 
@@ -23,7 +23,7 @@ LETTERS_A_LINE, MOST_LINES = 110, 18
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReviewRow:
     """One row as the page shows it; `raw`: what it was rewritten from."""
 
     id: str
@@ -83,11 +83,11 @@ def _rows(root: Path) -> list[Example]:
     return read_examples(root / ROWS)
 
 
-def _shown(example: Example, raw: Example | None) -> Shown:
+def _shown(example: Example, raw: Example | None) -> ReviewRow:
     *before, last = example.conversation.messages
     said = raw.conversation.messages[-1] if raw is not None else None
     lines = sum(1 + len(line) // LETTERS_A_LINE for line in (last.thought or "").splitlines())
-    return Shown(
+    return ReviewRow(
         id=example.id,
         domain=example.domain,
         language=example.language,
@@ -110,7 +110,7 @@ def _edits(file: Path) -> Iterator[tuple[str, Edit]]:
         yield name, Edit(None, None) if row.fields.get("drop") is True else _edit(row)
 
 
-def _edit(row: Row) -> Edit:
+def _edit(row: DataRow) -> Edit:
     messages = row.fields.get("messages")
     fields: Mapping[str, Any] = messages[-1] if isinstance(messages, list) and messages and isinstance(messages[-1], dict) else row.fields
     answer, thought = fields.get("content"), fields.get("reasoning_content")

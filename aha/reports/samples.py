@@ -19,7 +19,7 @@ _TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 
 
 @dataclass(frozen=True)
-class Shown:
+class SampleRow:
     """One reply in pieces: plain text, reflection words, tags."""
 
     who: str
@@ -31,13 +31,13 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SampleComparison:
     """One held-out problem and what each checkpoint said to it, in the order of training."""
 
     question: str
     language: Language
     why: str
-    replies: tuple[Shown, ...]
+    replies: tuple[SampleRow, ...]
 
 
 def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
@@ -55,7 +55,7 @@ def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
 # --- from the rollouts ------------------------------------------------------------------------------------------------
 
 
-def first_aha(record: Record, rollouts: Sequence[int]) -> Shown | None:
+def first_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
     """The first right reply of the run with a reflection word: rollout by rollout, group by group, sample by sample."""
     for rollout in rollouts:
         for found in _ahas(record, rollout):
@@ -63,13 +63,13 @@ def first_aha(record: Record, rollouts: Sequence[int]) -> Shown | None:
     return None
 
 
-def last_aha(record: Record, rollouts: Sequence[int]) -> Shown | None:
+def last_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
     """The right reply of the last rollout with the most reflection words; of several, the shortest."""
     found = list(_ahas(record, rollouts[-1])) if rollouts else []
     return min(found, key=lambda one: (-sum(kind == "aha" for kind, _ in one.pieces), one.tokens), default=None)
 
 
-def _ahas(record: Record, rollout: int) -> Iterator[Shown]:
+def _ahas(record: Record, rollout: int) -> Iterator[SampleRow]:
     if not (record.root / "groups" / f"{rollout:06d}.jsonl.gz").exists():
         return
     for group in record.groups(rollout):
@@ -83,14 +83,14 @@ def _is_right(group: Group, reply: Reply) -> bool:
     return isinstance(grade(group.problem.reference, reply.answer), Right)
 
 
-def _shown(who: str, group: Group, reply: Reply) -> Shown:
-    return Shown(who, group.problem.question, group.problem.language, pieces(reply.text), reply.tokens, "right")
+def _shown(who: str, group: Group, reply: Reply) -> SampleRow:
+    return SampleRow(who, group.problem.question, group.problem.language, pieces(reply.text), reply.tokens, "right")
 
 
 # --- from the evaluations ---------------------------------------------------------------------------------------------
 
 
-def comparisons(evals: Path) -> list[Comparison]:
+def comparisons(evals: Path) -> list[SampleComparison]:
     """Return an English and a Chinese problem that the base got wrong and the last checkpoint right, and one that it still gets wrong."""
     stages = _stages(evals)
     if len(stages) < 2:
@@ -139,11 +139,11 @@ def _stages(evals: Path) -> list[tuple[str, Path]]:
     return [*stages, *((f"last, after rollout {int(name.partition('-')[0])}", evals / name) for name in last)]
 
 
-def _compared(why: str, question: dict[str, Any], samples: Sequence[tuple[str, dict[str, Any]]]) -> Comparison:
+def _compared(why: str, question: dict[str, Any], samples: Sequence[tuple[str, dict[str, Any]]]) -> SampleComparison:
     text, language = question["prompt"], question["language"]
-    return Comparison(text, language, why, tuple(_answered(who, text, language, sample) for who, sample in samples))
+    return SampleComparison(text, language, why, tuple(_answered(who, text, language, sample) for who, sample in samples))
 
 
-def _answered(who: str, question: str, language: Language, sample: dict[str, Any]) -> Shown:
+def _answered(who: str, question: str, language: Language, sample: dict[str, Any]) -> SampleRow:
     broken: Literal["wrong", "broke template"] = "wrong" if _measure(sample, "format") else "broke template"
-    return Shown(who, question, language, pieces(sample["text"]), sample["tokens"], "right" if _right(sample) else broken)
+    return SampleRow(who, question, language, pieces(sample["text"]), sample["tokens"], "right" if _right(sample) else broken)

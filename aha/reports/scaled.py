@@ -10,7 +10,7 @@ TOLD = "told to answer"
 
 
 @dataclass(frozen=True)
-class Point:
+class ScaledPoint:
     """A share of solved problems with its interval; `tokens` for each problem, `per_solved` for each solved one, where they are known."""
 
     x: float
@@ -22,16 +22,16 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ScaledCurve:
     """A way to spend more; `x` names what its points count."""
 
     name: str
     x: str
-    points: tuple[Point, ...]
+    points: tuple[ScaledPoint, ...]
 
 
 @dataclass(frozen=True)
-class Level:
+class ScaledLevel:
     """Problems of one difficulty."""
 
     name: str
@@ -40,7 +40,7 @@ class Level:
     tokens: float | None
     tokens_right: float | None
     per_solved: float | None
-    curves: tuple[Curve, ...]
+    curves: tuple[ScaledCurve, ...]
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Found:
     """What the page is about, read from the numbers of `aha scale --json`."""
 
     k: int
-    samples: tuple[Curve, ...]
-    budget: tuple[Curve, ...]
-    longer: Curve | None
-    levels: tuple[Level, ...]
+    samples: tuple[ScaledCurve, ...]
+    budget: tuple[ScaledCurve, ...]
+    longer: ScaledCurve | None
+    levels: tuple[ScaledLevel, ...]
 
 
 def read_numbers(numbers: Mapping[str, Any]) -> Found:
@@ -66,15 +66,15 @@ def read_numbers(numbers: Mapping[str, Any]) -> Found:
     )
 
 
-def _curve(curve: Mapping[str, Any], x: str) -> Curve:
-    def point(of: Mapping[str, Any]) -> Point:
+def _curve(curve: Mapping[str, Any], x: str) -> ScaledCurve:
+    def point(of: Mapping[str, Any]) -> ScaledPoint:
         low, high = of["ci95"]
-        return Point(of[x], of["accuracy"], low, high, of.get("tokens"), of.get("tokens_per_solved"))
+        return ScaledPoint(of[x], of["accuracy"], low, high, of.get("tokens"), of.get("tokens_per_solved"))
 
-    return Curve(curve["name"], x, tuple(map(point, curve["points"])))
+    return ScaledCurve(curve["name"], x, tuple(map(point, curve["points"])))
 
 
-def _level(level: Mapping[str, Any]) -> Level:
+def _level(level: Mapping[str, Any]) -> ScaledLevel:
     curves = (_curve(each, "budget" if each["name"] == TOLD else "n") for each in level["curves"])
     told = (level["tokens"], level["tokens_right"], level["tokens_per_solved"])
-    return Level(level["level"], level["problems"], level["pass@1"], *told, tuple(curves))
+    return ScaledLevel(level["level"], level["problems"], level["pass@1"], *told, tuple(curves))

@@ -10,7 +10,7 @@ from aha.reports.charts import Chart, Series, shown
 from aha.reports.drawing import svg
 from aha.reports.page import rendered
 from aha.reports.samples import Kind, pieces
-from aha.reports.scaled import TOLD, Curve, Found, Level, Point, read_numbers
+from aha.reports.scaled import TOLD, Found, ScaledCurve, ScaledLevel, ScaledPoint, read_numbers
 
 TEMPLATE = "scaling.html.jinja"
 WIDE, NARROW = (11, 3.8), (5.4, 3.0)
@@ -36,7 +36,7 @@ class CutExample:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ScalingCharts:
     """A chart with its drawing and the words below its axis."""
 
     chart: Chart
@@ -84,7 +84,7 @@ def scaling_html(numbers: Mapping[str, Any], title: str, facts: Mapping[str, str
 # --- charts -------------------------------------------------------------------------------------------------------------
 
 
-def _by_samples(found: Found) -> list[Drawn]:
+def _by_samples(found: Found) -> list[ScalingCharts]:
     series = [_series(curve, interval=curve.name in ("pass@n", "cons@n")) for curve in found.samples]
     chart = Chart(
         "samples",
@@ -99,10 +99,10 @@ def _by_samples(found: Found) -> list[Drawn]:
         log=True,
         near=True,
     )
-    return [Drawn(chart, svg(chart, *WIDE), "samples a problem, n", wide=True)] if found.k > 1 else []
+    return [ScalingCharts(chart, svg(chart, *WIDE), "samples a problem, n", wide=True)] if found.k > 1 else []
 
 
-def _by_thought(found: Found) -> list[Drawn]:
+def _by_thought(found: Found) -> list[ScalingCharts]:
     charts = []
     if found.budget:
         cut = Chart(
@@ -116,7 +116,7 @@ def _by_thought(found: Found) -> list[Drawn]:
             level=found.samples[0].points[0].value,
             joined=True,
         )
-        charts.append(Drawn(cut, svg(cut, *NARROW), "tokens allowed; dashed: as long as it likes"))
+        charts.append(ScalingCharts(cut, svg(cut, *NARROW), "tokens allowed; dashed: as long as it likes"))
     if found.longer is not None:
         points = found.longer.points
         longer = Chart(
@@ -130,11 +130,11 @@ def _by_thought(found: Found) -> list[Drawn]:
             joined=True,
             near=True,
         )
-        charts.append(Drawn(longer, svg(longer, *NARROW), "times that it was told to go on"))
+        charts.append(ScalingCharts(longer, svg(longer, *NARROW), "times that it was told to go on"))
     return charts
 
 
-def _spent(found: Found) -> list[Drawn]:
+def _spent(found: Found) -> list[ScalingCharts]:
     told = [curve for curve in found.budget if curve.name == TOLD]
     lines = [_spending(curve) for curve in (*found.samples, *told)]
     series = tuple(one for one in lines if one is not None)
@@ -148,10 +148,10 @@ def _spent(found: Found) -> list[Drawn]:
         joined=True,
         log=True,
     )
-    return [Drawn(chart, svg(chart, *WIDE), "tokens a problem", wide=True), *_prices(found)] if series else []
+    return [ScalingCharts(chart, svg(chart, *WIDE), "tokens a problem", wide=True), *_prices(found)] if series else []
 
 
-def _prices(found: Found) -> list[Drawn]:
+def _prices(found: Found) -> list[ScalingCharts]:
     """Tokens for each solved problem, by the tokens of a thought and by the number of samples."""
     plans = (
         ("price-budget", "The price of a solved problem, by the thought", found.budget, "tokens allowed", False),
@@ -162,33 +162,33 @@ def _prices(found: Found) -> list[Drawn]:
         series = tuple(one for curve in curves if (one := _price(curve)) is not None)
         if series:
             chart = Chart(key, title, "tokens", "", "", series, joined=True, log=log)
-            drawn.append(Drawn(chart, svg(chart, *NARROW), f"{axis}; upwards: tokens for each solved problem"))
+            drawn.append(ScalingCharts(chart, svg(chart, *NARROW), f"{axis}; upwards: tokens for each solved problem"))
     return drawn
 
 
-def _price(curve: Curve) -> Series | None:
+def _price(curve: ScaledCurve) -> Series | None:
     known = [(point.x, point.per_solved) for point in curve.points if point.per_solved is not None]
     return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
 
 
-def _by_level(levels: Sequence[Level]) -> list[Drawn]:
+def _by_level(levels: Sequence[ScaledLevel]) -> list[ScalingCharts]:
     plans = (
         ("pass@n", "Samples, by difficulty", "samples a problem, n: one of them is right", True),
         ("cons@n", "Votes, by difficulty", "samples a problem, n: the most frequent answer is right", True),
         (TOLD, "Thinking, by difficulty", "tokens of thinking, then told to answer", False),
     )
-    drawn: list[Drawn] = []
+    drawn: list[ScalingCharts] = []
     for name, title, axis, log in plans:
         found = [(level, curve) for level in levels for curve in level.curves if curve.name == name and len(curve.points) > 1]
         if found:
             series = tuple(_series(curve, level.name, interval=False) for level, curve in found)
             chart = Chart(name, title, "share", "", "", series, joined=True, log=log, near=log)
             last = len(drawn) == 2  # a third has the row to itself
-            drawn.append(Drawn(chart, svg(chart, *(WIDE if last else NARROW)), axis, wide=last))
+            drawn.append(ScalingCharts(chart, svg(chart, *(WIDE if last else NARROW)), axis, wide=last))
     return drawn
 
 
-def _series(curve: Curve, name: str = "", interval: bool = True) -> Series:
+def _series(curve: ScaledCurve, name: str = "", interval: bool = True) -> Series:
     points = curve.points
     return Series(
         name or curve.name,
@@ -198,12 +198,12 @@ def _series(curve: Curve, name: str = "", interval: bool = True) -> Series:
     )
 
 
-def _spending(curve: Curve) -> Series | None:
+def _spending(curve: ScaledCurve) -> Series | None:
     known = [(point.tokens, point.value) for point in curve.points if point.tokens]
     return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
 
 
-def _intervals(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
+def _intervals(points: Sequence[ScaledPoint]) -> tuple[tuple[float, float], ...]:
     return tuple((point.low, point.high) for point in points)
 
 
@@ -232,7 +232,7 @@ def costs(found: Found) -> list[Cost]:
     return [_cost(curve, point, min(known, default=0.0)) for curve, point in points]
 
 
-def _cost(curve: Curve, point: Point, least: float) -> Cost:
+def _cost(curve: ScaledCurve, point: ScaledPoint, least: float) -> Cost:
     ways = {"n": f"n = {point.x:g}", "budget": f"{point.x:g} tokens", "times": f"{point.x:g} times"}
     return Cost(
         way=f"{curve.name}, {ways[curve.x]}",

@@ -9,7 +9,7 @@ from itertools import chain
 from statistics import fmean
 from typing import Literal
 
-from aha.reports.charts import PLANS, Chart, Plan, Rows, Series, Unit, curve, planned, sampled_at, some, weights
+from aha.reports.charts import PLANS, Chart, ChartLayout, Rows, Series, Unit, curve, planned, sampled_at, some, weights
 
 Kind = Literal["reinforcement", "learning", "rows", "other"]
 MOST = 200  # points of a curve; more are averaged, as no eye tells them apart
@@ -17,19 +17,19 @@ RULES = ("accuracy", "format", "language")  # rewards by rule, which have plots 
 OTHERS = 4  # plots of a stage whose metrics nobody here knows
 COUNTERS = ("rollout", "step", "epoch", "tokens", "skipped", "examples", "trained_tokens", "updates", "rounds")
 KNOWN = {plan.key: plan for plan in PLANS}
-FORM = Plan(
+FORM = ChartLayout(
     "form", "Format and language", "share",
     (("format", "keep the template"), ("reward/language", "language consistency"), ("mixing", "mix languages")),
     "Replies in the form that was asked for; words in the prompt’s language; replies whose thought holds words of both.",
     "The first two rise or stay high while accuracy does; the third falls where consistency is paid.",
 )  # fmt: skip
-RATE = Plan("lr", "Learning rate", "number", (("lr", "of a step"),), "What the optimizer takes of each step.", "")
-LOSS = Plan(
+RATE = ChartLayout("lr", "Learning rate", "number", (("lr", "of a step"),), "What the optimizer takes of each step.", "")
+LOSS = ChartLayout(
     "loss", "Loss", "number", (("loss", "in training"), ("held_out/loss", "held out")),
     "How far the model is from what it imitates or should prefer, in nats.",
     "It falls fast and then slowly; a held-out loss that turns upwards is memory.",
 )  # fmt: skip
-AGREEMENT = Plan(
+AGREEMENT = ChartLayout(
     "agreement", "Agreement", "share", (("agreement", "in training"), ("held_out/agreement", "held out")),
     "How often the preference model decides as the annotator did.",
     "The held-out points say how far it can be trusted; the noise of the annotator is their limit.",

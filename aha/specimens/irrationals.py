@@ -120,7 +120,7 @@ MULTIPLE: Family[Fraction] = Family(
 
 
 @dataclass(frozen=True)
-class Root:
+class IrrationalRoot:
     """`factor` times the square root of `radicand`, which no square divides."""
 
     factor: Fraction
@@ -133,16 +133,16 @@ class Root:
 SQUARE_FREE = (2, 3, 5, 6, 7, 10, 11, 13, 14, 15)
 
 
-def a_root(rng: Random) -> Root:
+def a_root(rng: Random) -> IrrationalRoot:
     """A whole or broken multiple of a root."""
     factor = Fraction(rng.randint(1, 20), rng.choice((1, 1, 1, 2, 3, 4, 5)))
-    return Root(-factor if rng.random() < 0.15 else factor, rng.choice(SQUARE_FREE))
+    return IrrationalRoot(-factor if rng.random() < 0.15 else factor, rng.choice(SQUARE_FREE))
 
 
-def root_form(name: str, stands: Stands, text: str, whole: bool | None = None, least: int = 1) -> Surface[Root]:
+def root_form(name: str, stands: Stands, text: str, whole: bool | None = None, least: int = 1) -> Surface[IrrationalRoot]:
     """<s> sign, <a> over <b> the factor, <c> is <a> without a 1, <n> the radicand, <aan> a²n, <an> a·n, <bn> b·n."""
 
-    def write(value: Root, rng: Random) -> str | None:
+    def write(value: IrrationalRoot, rng: Random) -> str | None:
         if (whole is not None and whole != (value.factor.denominator == 1)) or abs(value.factor.numerator) < least:
             return None
         a, b, n = abs(value.factor.numerator), value.factor.denominator, value.radicand
@@ -151,23 +151,23 @@ def root_form(name: str, stands: Stands, text: str, whole: bool | None = None, l
     return Surface(name, stands, write)
 
 
-def _root_decimal(rounds: bool, least: int, most: int) -> Callable[[Root, Random], str]:
-    def write(value: Root, rng: Random) -> str:
+def _root_decimal(rounds: bool, least: int, most: int) -> Callable[[IrrationalRoot, Random], str]:
+    def write(value: IrrationalRoot, rng: Random) -> str:
         digits = root(value.factor**2 * value.radicand, rng.randint(least, most), rounds)
         return ("-" if value.factor < 0 else "") + digits
 
     return write
 
 
-def _root_mistake(name: str, change: Callable[[Root, Random], Root]) -> Mistake[Root]:
-    def apply(value: Root, rng: Random) -> Root | None:
+def _root_mistake(name: str, change: Callable[[IrrationalRoot, Random], IrrationalRoot]) -> Mistake[IrrationalRoot]:
+    def apply(value: IrrationalRoot, rng: Random) -> IrrationalRoot | None:
         rival = change(value, rng)
-        return None if rival.factor == 0 or rival == value or rival == Root(2 * value.factor, value.radicand) else rival
+        return None if rival.factor == 0 or rival == value or rival == IrrationalRoot(2 * value.factor, value.radicand) else rival
 
     return Mistake(name, apply)
 
 
-ROOT: Family[Root] = Family(
+ROOT: Family[IrrationalRoot] = Family(
     "square root",
     a_root,
     lambda value, rng: Latex(
@@ -199,16 +199,17 @@ ROOT: Family[Root] = Family(
         Surface("six places or more, cut off", "any", _root_decimal(False, 6, 14), exact=False),
     ),
     (
-        _root_mistake("one more before", lambda value, rng: Root(value.factor + 1, value.radicand)),
-        _root_mistake("another radicand", lambda value, rng: Root(value.factor, rng.choice(SQUARE_FREE))),
-        _root_mistake("the other sign", lambda value, rng: Root(-value.factor, value.radicand)),
-        _root_mistake("half", lambda value, rng: Root(value.factor / 2, value.radicand)),
-        _root_mistake("three times", lambda value, rng: Root(value.factor * 3, value.radicand)),
-        _root_mistake("the reciprocal of the factor", lambda value, rng: Root(1 / value.factor, value.radicand)),
+        _root_mistake("one more before", lambda value, rng: IrrationalRoot(value.factor + 1, value.radicand)),
+        _root_mistake("another radicand", lambda value, rng: IrrationalRoot(value.factor, rng.choice(SQUARE_FREE))),
+        _root_mistake("the other sign", lambda value, rng: IrrationalRoot(-value.factor, value.radicand)),
+        _root_mistake("half", lambda value, rng: IrrationalRoot(value.factor / 2, value.radicand)),
+        _root_mistake("three times", lambda value, rng: IrrationalRoot(value.factor * 3, value.radicand)),
+        _root_mistake("the reciprocal of the factor", lambda value, rng: IrrationalRoot(1 / value.factor, value.radicand)),
         _root_mistake(
-            "another denominator", lambda value, rng: Root(Fraction(value.factor.numerator, value.factor.denominator + 1), value.radicand)
+            "another denominator",
+            lambda value, rng: IrrationalRoot(Fraction(value.factor.numerator, value.factor.denominator + 1), value.radicand),
         ),
-        _root_mistake("some more", lambda value, rng: Root(value.factor + rng.randint(2, 9), value.radicand)),
+        _root_mistake("some more", lambda value, rng: IrrationalRoot(value.factor + rng.randint(2, 9), value.radicand)),
     ),
     traps=(
         root_form("no root", "tex", r"<s>\frac{<an>}{<b>}"),

@@ -58,7 +58,7 @@ class Specimen:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ClaimRule:
     """A way to a claim. `by` a surface: the right value on it, or one of the traps; a mistake: another value; a template: it spoils a
     right claim; texts: they claim nothing."""
 
@@ -68,19 +68,19 @@ class Rule:
 
 
 @cache
-def rules(family: str, side: Side) -> tuple[Rule, ...]:
+def rules(family: str, side: Side) -> tuple[ClaimRule, ...]:
     """The rules of a family, in the order in which their turns come."""
     of = BY_NAME[family]
     if side == "right":
-        return tuple(Rule(side, surface.name, surface) for surface in of.surfaces)
+        return tuple(ClaimRule(side, surface.name, surface) for surface in of.surfaces)
     possible = _traits(family)
     snares = [snare for snare in of.snares if snare.needs <= possible and _surfaces(family, snare.takes, _joins(snare))]
     return (
-        *(Rule(side, mistake.name, mistake) for mistake in of.mistakes),
-        *(Rule(side, trap.name, trap) for trap in of.traps),
-        *(Rule(side, _name(snare), snare) for snare in snares),
-        Rule(side, "nothing claimed", SHORT),
-        Rule(side, "a flood", FLOODS),
+        *(ClaimRule(side, mistake.name, mistake) for mistake in of.mistakes),
+        *(ClaimRule(side, trap.name, trap) for trap in of.traps),
+        *(ClaimRule(side, _name(snare), snare) for snare in snares),
+        ClaimRule(side, "nothing claimed", SHORT),
+        ClaimRule(side, "a flood", FLOODS),
     )
 
 
@@ -152,7 +152,7 @@ def specimen(seed: int, family: str, number: int) -> Specimen:
     raise AssertionError(f"no rule of {family} can be applied")
 
 
-def _apply(rule: Rule, family: AnyFamily, number: int, rng: Random) -> Specimen | None:
+def _apply(rule: ClaimRule, family: AnyFamily, number: int, rng: Random) -> Specimen | None:
     for _ in range(TRIES):
         value = family.draw(rng)
         outcome = _reply(rule, family, value, rng)
@@ -163,7 +163,7 @@ def _apply(rule: Rule, family: AnyFamily, number: int, rng: Random) -> Specimen 
     return None
 
 
-def _reply(rule: Rule, family: AnyFamily, value: Any, rng: Random) -> tuple[str, str] | None:
+def _reply(rule: ClaimRule, family: AnyFamily, value: Any, rng: Random) -> tuple[str, str] | None:
     """The whole reply and the template around its claim."""
     by = rule.by
     if isinstance(by, tuple):

@@ -19,7 +19,7 @@ from aha.types import Latex, Reference
 
 
 @dataclass(frozen=True)
-class Measure:
+class UnitMeasure:
     """A unit: its sign in plain text and in LaTeX, its name for several, how many of the dimension's smallest it is."""
 
     sign: str
@@ -31,11 +31,11 @@ class Measure:
         return self.sign
 
 
-def _measure(sign: str, words: str, size: int | Fraction, tex: str = "") -> Measure:
-    return Measure(sign, tex or sign, words, Fraction(size))
+def _measure(sign: str, words: str, size: int | Fraction, tex: str = "") -> UnitMeasure:
+    return UnitMeasure(sign, tex or sign, words, Fraction(size))
 
 
-DIMENSIONS: tuple[tuple[Measure, ...], ...] = (
+DIMENSIONS: tuple[tuple[UnitMeasure, ...], ...] = (
     (
         _measure("mm", "millimeters", 1),
         _measure("cm", "centimeters", 10),
@@ -65,7 +65,7 @@ class Quantity:
     """So much of a unit; `dimension` is its place among the dimensions."""
 
     amount: Fraction
-    unit: Measure
+    unit: UnitMeasure
     dimension: int
 
     @property
@@ -84,7 +84,7 @@ def a_quantity(rng: Random) -> Quantity:
     return Quantity(amount, rng.choice(DIMENSIONS[dimension]), dimension)
 
 
-def _tex_unit(unit: Measure, command: str = "text", gap: str = " ") -> str:
+def _tex_unit(unit: UnitMeasure, command: str = "text", gap: str = " ") -> str:
     return rf"\{command}{{{gap}{unit.tex}}}".replace(r"\text{}", "")
 
 

@@ -26,7 +26,7 @@ class Version(NamedTuple):
     step: int
 
 
-class Asked(NamedTuple):
+class RolloutSample(NamedTuple):
     """What one rollout sampled: all groups, those worth an update, and the rounds it took."""
 
     groups: Sequence[Group]
@@ -45,11 +45,11 @@ class Ahead:
 
     engine: Engine
     learner: Learner
-    ask: Callable[[int, int], Asked]
+    ask: Callable[[int, int], RolloutSample]
     lag: int
     last: int
     versions: dict[int, Version] = field(default_factory=dict)
-    _asked: dict[int, Future[Asked]] = field(default_factory=dict)
+    _asked: dict[int, Future[RolloutSample]] = field(default_factory=dict)
     _over: bool = False
 
     def __enter__(self) -> Ahead:
@@ -71,7 +71,7 @@ class Ahead:
         """Keep the learner's weights as they are now: as many rollouts as `lag` may be sampled from older ones."""
         self.versions[version] = Version(self.learner.weights().kept(), step)
 
-    def sampled(self, rollout: int) -> Asked:
+    def sampled(self, rollout: int) -> RolloutSample:
         """Return what a rollout sampled; those that may be sampled by now are begun before it is waited for."""
         for number in range(rollout, min(rollout + self.lag, self.last) + 1):
             if number not in self._asked:
@@ -91,7 +91,7 @@ class Ahead:
         """Return which weights a rollout is sampled from."""
         return max(0, rollout - self.lag)
 
-    def _sample(self, rollout: int) -> Asked:
+    def _sample(self, rollout: int) -> RolloutSample:
         version = self.version_of(rollout)
         weights, step = self.versions[version]
         self.engine.load(weights, version)

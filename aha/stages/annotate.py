@@ -11,16 +11,16 @@ from statistics import fmean
 from typing import TypeVar
 
 from aha.codec import decode
-from aha.durable import Disk, Place, Shards, publish_folder, remove_folder
+from aha.durable import Disk, ShardPlace, Shards, publish_folder, remove_folder
 from aha.errors import BadInput, BarFailed
 from aha.json_text import parse_json
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.redact import hide
 from aha.rundir import RunDir
 from aha.sampling.seeds import seed_for
-from aha.stages.assessors import Assessor, Comparison, Live, Rubric
+from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
 from aha.stages.counts import at_least_one
-from aha.stages.drawn import EngineSource, Wish
+from aha.stages.drawn import EngineSource, SampleRequest
 from aha.stages.steps import StepLog
 from aha.tasks.demonstrations import demonstrate
 from aha.tasks.preferences import write_preference
@@ -48,12 +48,14 @@ class Pairs:
         if self.times < 1 or self.margin < 0 or (self.apart is not None and self.apart < 0):
             raise BadInput(f"times {self.times}, margin {self.margin}, apart {self.apart}: 1 or more, 0 or more, 0 or more or none")
 
-    def rows(self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: Live, place: tuple[int, ...]) -> tuple[list[Pair], Metrics]:
+    def rows(
+        self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
+    ) -> tuple[list[Pair], Metrics]:
         """The pairs of a chunk that are kept, and how many there were."""
         couples = [(problem, *two) for problem, replies in asked for two in _couples(replies)]
         swapped = [[bool(seed_for(*place, number, turn) & 1) for turn in range(self.times)] for number in range(len(couples))]
         shown = [
-            Comparison(problem, other, one, turn) if swap else Comparison(problem, one, other, turn)
+            ReplyComparison(problem, other, one, turn) if swap else ReplyComparison(problem, one, other, turn)
             for (problem, one, other), swaps in zip(couples, swapped, strict=True)
             for turn, swap in enumerate(swaps)
         ]
@@ -77,7 +79,9 @@ class Pairs:
 class Labels:
     """Every reply as it stands, its thought included, is labelled safe or unsafe."""
 
-    def rows(self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: Live, place: tuple[int, ...]) -> tuple[list[Labelled], Metrics]:
+    def rows(
+        self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
+    ) -> tuple[list[Labelled], Metrics]:
         """All replies of a chunk that have a label, each text once a problem."""
         said = [
             (problem, text) for problem, replies in asked for text in dict.fromkeys(reply.text for reply in replies if reply.text.strip())
@@ -143,7 +147,7 @@ class Annotate:
         resumed = rundir.resume()
         start = resumed.rollout + 1 if resumed else 0
         if start < len(chunks):
-            place = Place(*(int(resumed.progress[name]) for name in ("lines", "size"))) if resumed else Place()
+            place = ShardPlace(*(int(resumed.progress[name]) for name in ("lines", "size"))) if resumed else ShardPlace()
             shards = Shards(rundir.root / KEPT, self.shard_rows, place)
             observer.beat(f"loading {self.model}")
             tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
@@ -154,11 +158,13 @@ class Annotate:
                     self._chunk(number, chunks[number], source, live, shards, log)
         rundir.finish(self._publish(rundir))
 
-    def _chunk(self, number: int, problems: Sequence[Problem], source: EngineSource, live: Live, shards: Shards, log: StepLog) -> None:
+    def _chunk(
+        self, number: int, problems: Sequence[Problem], source: EngineSource, live: LiveAssessor, shards: Shards, log: StepLog
+    ) -> None:
         """Asked, judged, saved."""
         log.begin(number)
         began = time.monotonic()
-        wishes = [Wish(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
+        wishes = [SampleRequest(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
         drawn = dict(source.draw(wishes, number))
         asked = [(problem, self._joined([each.reply for each in drawn[place]], problem)) for place, problem in enumerate(problems)]
         rows, counts = self.task.rows(asked, live, (self.seed, number))

@@ -13,7 +13,7 @@ from aha.json_text import NotJson, parse_json
 from aha.protocols import Asking, Backend, Sampling
 from aha.redact import hide
 from aha.rewards.verdict import quote
-from aha.stages.patience import Asked, Patience
+from aha.stages.patience import Patience, PatientChat
 from aha.tasks.annotator import Annotator
 from aha.types import Conversation, Message, Problem
 
@@ -51,7 +51,7 @@ AGAIN = "\n\nAn earlier reply was no such object. Reply with the JSON object alo
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReplyComparison:
     """Two answers in the order in which they are shown, for the `turn`-th time."""
 
     problem: Problem
@@ -60,10 +60,10 @@ class Comparison:
     turn: int
 
 
-class Live(Protocol):
+class LiveAssessor(Protocol):
     """An assessor at work. None: it gave no verdict."""
 
-    def compare(self, asked: Sequence[Comparison]) -> list[float | None]:
+    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
         """By how much each first answer is the better one; below 0 where the second is."""
         ...
 
@@ -79,11 +79,11 @@ class Rubric:
     annotator: Annotator = Annotator()
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[Live]:
+    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveAssessor]:
         """Needs nothing."""
         yield self
 
-    def compare(self, asked: Sequence[Comparison]) -> list[float | None]:
+    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
         return [self.annotator.compare(each.problem, each.first, each.second, each.turn) for each in asked]
 
     def safe(self, asked: Sequence[tuple[Problem, str]]) -> list[bool | None]:
@@ -107,20 +107,20 @@ class Assessor:
             raise BadInput(f"asks is {self.asks}: an assessor is asked once or more")
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[Live]:
+    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveAssessor]:
         """With chats opened as turns need them."""
         with ExitStack() as stack:
-            yield _ByModel(self, backend, beat, stack)
+            yield _ModelAssessor(self, backend, beat, stack)
 
 
-class _ByModel:
+class _ModelAssessor:
     """A model that is asked for verdicts."""
 
     def __init__(self, settings: Assessor, backend: Backend, beat: Callable[[str], None], stack: ExitStack) -> None:
         self.settings, self._backend, self._beat, self._stack = settings, backend, beat, stack
-        self._asked: dict[int, Asked] = {}
+        self._asked: dict[int, PatientChat] = {}
 
-    def compare(self, asked: Sequence[Comparison]) -> list[float | None]:
+    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
         found: list[float | None] = [None] * len(asked)
         for turn in sorted({each.turn for each in asked}):
             places = [place for place, each in enumerate(asked) if each.turn == turn]
@@ -144,13 +144,13 @@ class _ByModel:
                 found[left[at]] = read(said[0].text, values)
         return found
 
-    def _chat(self, turn: int) -> Asked:
+    def _chat(self, turn: int) -> PatientChat:
         if turn not in self._asked:
             settings = self.settings
             seed = None if settings.asking.seed is None else settings.asking.seed + turn
             asking_so = replace(settings.asking, samples=1, seed=seed, dated=f"{settings.asking.dated} turn {turn}".strip())
             chat = self._stack.enter_context(closing(self._backend.chat(settings.model, asking_so)))
-            self._asked[turn] = Asked(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._beat)
+            self._asked[turn] = PatientChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._beat)
         return self._asked[turn]
 
 

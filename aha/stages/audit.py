@@ -69,7 +69,7 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class Rules:
+class AuditRules:
     """How rows are judged: `limit` tokens at most, and what is done with those that are longer or broken."""
 
     limit: int
@@ -101,14 +101,14 @@ class _Count:
 
 
 def audited(
-    source: str, rows: Iterable[Example | RefusedRow], template: Template, tokenizer: Tokenizer, rules: Rules
+    source: str, rows: Iterable[Example | RefusedRow], template: Template, tokenizer: Tokenizer, rules: AuditRules
 ) -> tuple[Lessons, Audit]:
     """The rows as lessons, and what was found, read one after another. BadInput, in one line, for what would be learned wrong."""
     return audited_together(source, [(rows, 1.0)], template, tokenizer, rules)
 
 
 def audited_together(
-    source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: Rules
+    source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: AuditRules
 ) -> tuple[Lessons, Audit]:
     """The same of several sources, each with the number of times that its rows stand in the set; a fraction is drawn by their ids."""
     check_form(template, tokenizer)
@@ -168,7 +168,7 @@ def times_of(name: str, weight: float) -> int:
     return whole + (drawn < (weight - whole) * 2**64)
 
 
-def _take(made: Lesson, example: Example, times: int, lessons: Lessons, count: _Count, rules: Rules) -> None:
+def _take(made: Lesson, example: Example, times: int, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
     """The lesson, where it is short enough or may be cut, as often as it stands in the set."""
     if len(made) > rules.limit:
         count.long += 1
@@ -263,7 +263,7 @@ def _cut(made: Lesson, limit: int) -> Lesson:
     return Lesson(made.id, made.prompt, made.reply[: limit - len(made.prompt)])
 
 
-def _accept(source: str, lessons: Lessons, count: _Count, rules: Rules) -> None:
+def _accept(source: str, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
     if not count.rows:
         raise BadInput(no_examples(source))
     if count.left_out > MOST_SKIPPED * count.rows:

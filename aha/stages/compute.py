@@ -16,7 +16,7 @@ FORWARD, BACKWARD = 2, 4  # operations a parameter and token
 
 
 @dataclass(frozen=True)
-class Spent:
+class ComputeSpent:
     """`sampled`: tokens that were written; `read`: of prompts, while sampling; `learned`: tokens in updates, prompts included."""
 
     sampled: int = 0
@@ -24,8 +24,8 @@ class Spent:
     learned: int = 0
     flops: float = 0.0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.sampled + other.sampled, self.read + other.read, self.learned + other.learned, self.flops + other.flops)
+    def __add__(self, other: ComputeSpent) -> ComputeSpent:
+        return ComputeSpent(self.sampled + other.sampled, self.read + other.read, self.learned + other.learned, self.flops + other.flops)
 
 
 def parameters(folder: Path) -> int | None:
@@ -34,23 +34,23 @@ def parameters(folder: Path) -> int | None:
     return sum(map(_counted, files)) or None
 
 
-def imitating(record: Record, size: int) -> list[Spent]:
+def imitating(record: Record, size: int) -> list[ComputeSpent]:
     """Of each step of a fine-tuning: one forward and one backward pass."""
     steps = [int(line.get("tokens", 0)) for line in record.timings()]
-    return [Spent(learned=tokens, flops=float(size) * tokens * (FORWARD + BACKWARD)) for tokens in steps]
+    return [ComputeSpent(learned=tokens, flops=float(size) * tokens * (FORWARD + BACKWARD)) for tokens in steps]
 
 
-def reinforcing(record: Record, size: int, reference: bool) -> list[Spent]:
+def reinforcing(record: Record, size: int, reference: bool) -> list[ComputeSpent]:
     """Of each rollout of RL: sampling, and learning from the groups that do not agree, with a pass of the reference where there is one."""
     return [_rollout(record.groups(int(line["rollout"])), size, reference) for line in record.metrics()]
 
 
-def _rollout(groups: Sequence[Group], size: int, reference: bool) -> Spent:
+def _rollout(groups: Sequence[Group], size: int, reference: bool) -> ComputeSpent:
     sampled = sum(len(completion.tokens) for group in groups for completion in group.completions)
     read = sum(len(group.prompt) for group in groups)
     learned = sum(len(group.prompt) + len(completion.tokens) for group in groups if not _agrees(group) for completion in group.completions)
     passes = FORWARD + BACKWARD + (FORWARD if reference else 0)
-    return Spent(sampled, read, learned, float(size) * (FORWARD * (sampled + read) + passes * learned))
+    return ComputeSpent(sampled, read, learned, float(size) * (FORWARD * (sampled + read) + passes * learned))
 
 
 def _agrees(group: Group) -> bool:

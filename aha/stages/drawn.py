@@ -11,7 +11,7 @@ from aha.errors import BadInput
 from aha.protocols import Ask, Asking, Backend, Chat, Engine, Sampling, Tokenizer
 from aha.sampling.prompts import problem_tokens, read_reply
 from aha.sampling.seeds import seed_for
-from aha.stages.patience import Asked, Patience
+from aha.stages.patience import Patience, PatientChat
 from aha.template import ANSWER, END_ANSWER, Template, prompt_after
 from aha.types import Conversation, Message, Open, Problem, Reply, Said
 
@@ -24,7 +24,7 @@ _GREETING = re.compile(
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledReply:
     """One reply and the seed it was drawn with; `None` where a server was told none."""
 
     seed: int | None
@@ -32,7 +32,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SampleRequest:
     """A problem that is to be answered `count` times more, of which sample `first` is the next. `place` is the problem's in its chunk;
     `plain`: without a chain of thought."""
 
@@ -43,10 +43,10 @@ class Wish:
     plain: bool
 
 
-class Source(Protocol):
+class ReplySource(Protocol):
     """Whoever answers. Draws depend on the place in the run alone."""
 
-    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         """Each wish's index with its replies, as they come; one that a server gives no reply to is left out."""
         ...
 
@@ -56,7 +56,7 @@ class Source(Protocol):
 class Nobody:
     """Where no problem is left to be asked."""
 
-    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         return iter(())
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class EngineSource:
     seed: int
     beat: Callable[[str], None]
 
-    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         asks = [
             Ask(
                 problem_tokens(self.template, wish.problem, self.tokenizer),
@@ -91,7 +91,7 @@ class EngineSource:
         for done, (index, completions) in enumerate(self.engine.generate(asks, self.sampling), start=1):
             replies = [read_reply(self.template, completion, self.tokenizer) for completion in completions]
             self.beat(f"sampled {done} of {len(wishes)} questions")
-            yield index, [Drawn(seed, reply) for seed, reply in zip(asks[index].seeds, replies, strict=True)]
+            yield index, [SampledReply(seed, reply) for seed, reply in zip(asks[index].seeds, replies, strict=True)]
 
     def close(self) -> None:
         """Nothing: the engine ends with whoever opened it."""
@@ -109,11 +109,11 @@ class ChatSource:
     patience: Patience
     beat: Callable[[str], None]
     _chats: dict[tuple[int, int], Chat] = field(default_factory=dict)
-    _asked: dict[tuple[int, int], Asked] = field(default_factory=dict)
+    _asked: dict[tuple[int, int], PatientChat] = field(default_factory=dict)
     _replies: int = 0
     _thoughts: int = 0
 
-    def draw(self, wishes: Sequence[Wish], chunk: int) -> Iterator[tuple[int, list[Drawn]]]:
+    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         for first, count in sorted({(wish.first, wish.count) for wish in wishes}):
             places = [index for index, wish in enumerate(wishes) if (wish.first, wish.count) == (first, count)]
             conversations = [self._conversation(wishes[index]) for index in places]
@@ -129,15 +129,15 @@ class ChatSource:
         for chat in self._chats.values():
             chat.close()
 
-    def _patient(self, first: int, count: int) -> Asked:
+    def _patient(self, first: int, count: int) -> PatientChat:
         key = (first, count)
         if key not in self._asked:
             seed = None if self.asking.seed is None else self.asking.seed + first
             self._chats[key] = self.backend.chat(self.model, replace(self.asking, samples=count, seed=seed))
-            self._asked[key] = Asked(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.beat)
+            self._asked[key] = PatientChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.beat)
         return self._asked[key]
 
-    def _conversation(self, wish: Wish) -> Conversation:
+    def _conversation(self, wish: SampleRequest) -> Conversation:
         if wish.plain:
             return Conversation((*wish.problem.turns, Message("user", wish.problem.question)))
         match prompt_after(self.template, wish.problem.turns, wish.problem.question, wish.problem.domain):
@@ -146,7 +146,7 @@ class ChatSource:
             case _:
                 raise BadInput(asked_in_conversations(self.template))
 
-    def _look(self, wish: Wish, said: Sequence[Said]) -> None:
+    def _look(self, wish: SampleRequest, said: Sequence[Said]) -> None:
         """BadInput once it is plain that the server shows no thought: its rows would teach a model not to think."""
         if wish.plain:
             return
@@ -155,7 +155,7 @@ class ChatSource:
         if self._replies >= SHOWN and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 
-    def _drawn(self, said: Said, wish: Wish, number: int) -> Drawn:
+    def _drawn(self, said: Said, wish: SampleRequest, number: int) -> SampledReply:
         """A reply without the thought that was wanted breaks the form; so does one that was cut."""
         thought = "" if wish.plain else (said.thought or "").strip()
         answer = unwrapped(said.text)
@@ -163,8 +163,8 @@ class ChatSource:
         seed = None if self.asking.seed is None else self.asking.seed + number
         text = said.text if said.thought is None else f"{said.thought}\n\n{said.text}"
         if not whole:
-            return Drawn(seed, Reply(text, None, None, said.tokens, said.finished))
-        return Drawn(seed, Reply(text, thought, answer, said.tokens, said.finished))
+            return SampledReply(seed, Reply(text, None, None, said.tokens, said.finished))
+        return SampledReply(seed, Reply(text, thought, answer, said.tokens, said.finished))
 
 
 def unwrapped(text: str) -> str:

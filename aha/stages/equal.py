@@ -14,7 +14,7 @@ from aha.evals.intervals import Paired, compare_paired
 from aha.evals.samples import GradedSample
 from aha.protocols import Backend, Observer
 from aha.rundir import Checkpoint, Record, RunDir
-from aha.stages.compute import Spent, imitating, parameters, reinforcing
+from aha.stages.compute import ComputeSpent, imitating, parameters, reinforcing
 from aha.stages.evaluate import Measure
 from aha.template import Delimited, Short, Template
 
@@ -41,7 +41,7 @@ class Equal:
         taught, other = Record(Path(self.taught_of)), Record(Path(self.rl_of))
         last = taught.checkpoints()[-1]
         size = parameters(last.folder) or 0
-        budget = sum(imitating(taught, size), Spent())
+        budget = sum(imitating(taught, size), ComputeSpent())
         spent = list(accumulate(reinforcing(other, size, self.reference)))
         chosen = self._chosen(other.checkpoints(), spent, budget)
         distilled = self._measured(rundir, "distilled", last, self.taught_template, backend, observer)
@@ -61,7 +61,7 @@ class Equal:
         one, other = (_grades(samples, self.domains) for samples in (trained, distilled))
         return compare_paired(one, other, self.seed)
 
-    def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[Spent], budget: Spent) -> Checkpoint:
+    def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[ComputeSpent], budget: ComputeSpent) -> Checkpoint:
         for each in checkpoints:
             if spent[each.rollout].flops >= budget.flops:
                 return each

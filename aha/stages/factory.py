@@ -12,10 +12,10 @@ from aha.errors import BarFailed, EndpointDown
 from aha.protocols import Reward
 from aha.rewards.judge import Health
 from aha.sampling.executor import ScoringExecutor, ScoringStats
-from aha.stages.drawn import Drawn, Source, Wish, needs_no_thought
+from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.funnel import KEPT, PROMPTS, TOKENS, Tally
 from aha.stages.patience import Patience
-from aha.stages.rewriters import Live, Raw, same_answer
+from aha.stages.rewriters import LiveRewriter, Raw, same_answer
 from aha.tasks.decontamination import GramIndex
 from aha.tasks.filters import Measure, Readable
 from aha.text import ngrams, pieces
@@ -27,7 +27,7 @@ LIKE = 5  # words in the runs by which two replies to one problem are compared
 
 
 @dataclass(frozen=True)
-class Limits:
+class SampleLimits:
     """How often a problem is asked and what a row has to be."""
 
     samples: int
@@ -45,15 +45,15 @@ class Limits:
 class Candidate:
     """A sample that is right and readable."""
 
-    wish: Wish
+    wish: SampleRequest
     number: int
-    drawn: Drawn
+    drawn: SampledReply
     thought: str
     answer: str
 
 
 @dataclass
-class Made:
+class ChunkResult:
     """What a chunk came to: rows, the samples they were rewritten from, and the end of every sample."""
 
     rows: list[Example] = field(default_factory=list)
@@ -76,11 +76,11 @@ class Factory:
     """All that is open while rows are made. `truth` says whether a reply is right; `rewrite` is `None` where rows stay as they are."""
 
     name: str
-    limits: Limits
-    source: Source
+    limits: SampleLimits
+    source: ReplySource
     truth: Reward
     judge: str
-    rewrite: Live | None
+    rewrite: LiveRewriter | None
     seen: GramIndex
     measure: Measure
     origin: Origin
@@ -92,9 +92,9 @@ class Factory:
     def __post_init__(self) -> None:
         self.health = Health(self.limits.unjudged)
 
-    def chunk(self, number: int, problems: Sequence[Problem]) -> Made:
+    def chunk(self, number: int, problems: Sequence[Problem]) -> ChunkResult:
         """Asks each problem until it has its rows or its samples are spent."""
-        made = Made()
+        made = ChunkResult()
         asking = [_Open(problem, place) for place, problem in enumerate(problems)]
         for each in asking:
             made.tally.add(each.problem.domain, PROMPTS)
@@ -107,15 +107,15 @@ class Factory:
             self._finish(candidates, asking, made)
         return made
 
-    def _wish(self, each: _Open) -> Wish:
+    def _wish(self, each: _Open) -> SampleRequest:
         count = min(self.limits.at_once, self.limits.samples - each.asked)
-        return Wish(each.problem, each.place, each.asked, count, needs_no_thought(each.problem, self.limits.plain))
+        return SampleRequest(each.problem, each.place, each.asked, count, needs_no_thought(each.problem, self.limits.plain))
 
     # --- right? ---
 
-    def _judged(self, wishes: Sequence[Wish], chunk: int) -> dict[int, list[tuple[Drawn, float | Abstained]]]:
+    def _judged(self, wishes: Sequence[SampleRequest], chunk: int) -> dict[int, list[tuple[SampledReply, float | Abstained]]]:
         """Replies with what they are worth, by wish. Judging goes on beside sampling."""
-        drawn: dict[int, list[Drawn]] = {}
+        drawn: dict[int, list[SampledReply]] = {}
         with ScoringExecutor[list[float | Abstained]](JUDGING, self.stats) as executor:
             for index, replies in self.source.draw(wishes, chunk):
                 drawn[index] = replies
@@ -124,12 +124,14 @@ class Factory:
         self._look_at(wishes, drawn, worth)
         return {index: list(zip(drawn[index], worth[index], strict=True)) for index in sorted(drawn)}
 
-    def _worth(self, problem: Problem, replies: Sequence[Drawn]) -> list[float | Abstained]:
+    def _worth(self, problem: Problem, replies: Sequence[SampledReply]) -> list[float | Abstained]:
         if isinstance(problem.reference, Open):
             return [1.0] * len(replies)  # nothing to be right about; what is not wanted was never asked
         return self.truth(problem, [each.reply for each in replies])
 
-    def _look_at(self, wishes: Sequence[Wish], drawn: dict[int, list[Drawn]], worth: dict[int, list[float | Abstained]]) -> None:
+    def _look_at(
+        self, wishes: Sequence[SampleRequest], drawn: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]
+    ) -> None:
         """Too many replies that cannot be judged: a pause, another try, and then the run ends. None of them counts as wrong."""
         if not self.health.fails_with(*_said(drawn, worth)):
             self.health.add(*_said(drawn, worth))
@@ -150,7 +152,7 @@ class Factory:
 
     # --- readable? ---
 
-    def _sorted_out(self, wish: Wish, found: Sequence[tuple[Drawn, float | Abstained]], tally: Tally) -> list[Candidate]:
+    def _sorted_out(self, wish: SampleRequest, found: Sequence[tuple[SampledReply, float | Abstained]], tally: Tally) -> list[Candidate]:
         """Those that are right and readable; the others have met their end."""
         domain = wish.problem.domain
         if len(found) < wish.count:
@@ -164,7 +166,7 @@ class Factory:
                 candidates.append(Candidate(wish, number, drawn, thought, drawn.reply.answer or ""))
         return candidates
 
-    def _end(self, wish: Wish, drawn: Drawn, worth: float | Abstained) -> str:
+    def _end(self, wish: SampleRequest, drawn: SampledReply, worth: float | Abstained) -> str:
         reply, answer = drawn.reply, drawn.reply.answer or ""
         if reply.finished == "length":
             return "cut"
@@ -180,7 +182,7 @@ class Factory:
 
     # --- rewritten, new? ---
 
-    def _finish(self, candidates: Sequence[Sequence[Candidate]], asking: Sequence[_Open], made: Made) -> None:
+    def _finish(self, candidates: Sequence[Sequence[Candidate]], asking: Sequence[_Open], made: ChunkResult) -> None:
         """One candidate of each problem after another, until the problem has its rows; those left over are over the cap."""
         queues = [list(each) for each in candidates]
         while batch := [queue.pop(0) for queue in queues if queue and len(asking[queue[0].wish.place].grams) < self.limits.cap]:
@@ -193,7 +195,7 @@ class Factory:
             for each in queue:
                 made.tally.add(each.wish.problem.domain, "over the cap")
 
-    def _row(self, candidate: Candidate, texts: tuple[str, str] | None, asking: _Open, made: Made) -> str:
+    def _row(self, candidate: Candidate, texts: tuple[str, str] | None, asking: _Open, made: ChunkResult) -> str:
         """How it ends; what is kept is put into `made`."""
         problem = candidate.wish.problem
         if texts is None or not all(map(is_text, texts)):
@@ -237,15 +239,15 @@ class Factory:
 
     # --- rows of others ---
 
-    def given(self, examples: Sequence[Example]) -> Made:
+    def given(self, examples: Sequence[Example]) -> ChunkResult:
         """Rows that were written elsewhere: readable, new, and no evaluation's."""
-        made = Made()
+        made = ChunkResult()
         for example in examples:
             made.tally.add(example.domain, PROMPTS)
             made.tally.add(example.domain, self._given(example, made))
         return made
 
-    def _given(self, example: Example, made: Made) -> str:
+    def _given(self, example: Example, made: ChunkResult) -> str:
         *before, last = example.conversation.messages
         thought = last.thought or ""
         if self.seen.knows_any([*(message.content for message in before), thought, last.content]):
@@ -278,7 +280,7 @@ def _alike(one: set[tuple[str, ...]], other: set[tuple[str, ...]], near: float |
     return len(one & other) >= near * len(one | other)
 
 
-def _said(drawn: dict[int, list[Drawn]], worth: dict[int, list[float | Abstained]]) -> tuple[int, int]:
+def _said(drawn: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]) -> tuple[int, int]:
     """Replies that have a verdict, and those that have none though they have an answer."""
     pairs = [
         isinstance(value, Abstained)

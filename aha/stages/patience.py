@@ -27,7 +27,7 @@ class Patience:
 
 
 @dataclass
-class Asked:
+class PatientChat:
     """A chat, asked patiently. `who` names it in errors."""
 
     who: str

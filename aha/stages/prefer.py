@@ -21,7 +21,7 @@ from aha.types import Problem
 
 
 @dataclass(frozen=True)
-class Unit:
+class PreferenceUnit:
     """Rows of tokens that are learned together, the chosen one first, and whether the only one is safe. `question` is what they answer."""
 
     question: str
@@ -86,7 +86,7 @@ class Prefer:
             observer.beat(f"learned step {step + 1} of {steps}")
             log.end(step, metrics, timings, save=learner.save, progress={"step": step + 1, "data": digest}, keep=Keep(self.keep_last))
 
-    def units(self, tokenizer: Tokenizer) -> list[Unit]:
+    def units(self, tokenizer: Tokenizer) -> list[PreferenceUnit]:
         """Every row of `data` in tokens."""
 
         def scored(problem: Problem, said: str) -> list[int]:
@@ -94,32 +94,32 @@ class Prefer:
 
         if isinstance(self.loss, Pairwise):
             pairs = read_pairs(self.data)
-            return [Unit(p.problem.question, (scored(p.problem, p.chosen), scored(p.problem, p.rejected))) for p in pairs]
-        return [Unit(each.problem.question, (scored(each.problem, each.text),), each.safe) for each in read_labelled(self.data)]
+            return [PreferenceUnit(p.problem.question, (scored(p.problem, p.chosen), scored(p.problem, p.rejected))) for p in pairs]
+        return [PreferenceUnit(each.problem.question, (scored(each.problem, each.text),), each.safe) for each in read_labelled(self.data)]
 
     def course(self, units: int) -> Epochs:
         """Which units each step has."""
         return Epochs("prefer", self.seed, self.batch, units, units * self.epochs)
 
-    def measured(self, learner: Learner, units: Sequence[Unit]) -> Metrics:
+    def measured(self, learner: Learner, units: Sequence[PreferenceUnit]) -> Metrics:
         """The loss and what goes with it on rows that are not learned from; nothing where there are none."""
         if not units:
             return {}
         metrics = learner.measure(learner.score_batch(*labelled_rows(units)), self.loss)
         return {f"held_out/{name}": value for name, value in metrics.items()}
 
-    def _holds_out(self, unit: Unit) -> bool:
+    def _holds_out(self, unit: PreferenceUnit) -> bool:
         digest = hashlib.sha256(f"prefer {self.seed} {unit.question}".encode("utf-8", "replace")).digest()
         return int.from_bytes(digest[:8], "big") < self.held_out * 2**64
 
 
-def labelled_rows(units: Sequence[Unit]) -> tuple[list[list[int]], list[bool], int]:
+def labelled_rows(units: Sequence[PreferenceUnit]) -> tuple[list[list[int]], list[bool], int]:
     """The rows of units of one kind, whether each is the chosen or safe one, and the rows of a unit: what `Learner.score_batch` takes."""
     rows = [row for unit in units for row in unit.rows]
     return rows, [unit.label and row is unit.rows[0] for unit in units for row in unit.rows], len(units[0].rows)
 
 
-def digest_of(units: Sequence[Unit]) -> str:
+def digest_of(units: Sequence[PreferenceUnit]) -> str:
     """The sha256 of all tokens and labels, in order."""
     seen = hashlib.sha256()
     for unit in units:

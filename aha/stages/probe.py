@@ -17,7 +17,7 @@ ROLLED_BACK = "rolled_back_to"
 
 
 @dataclass(frozen=True)
-class Point:
+class ProbePoint:
     """What the weights after a rollout showed."""
 
     rollout: int
@@ -67,18 +67,18 @@ class Probe:
     def due(self, rollout: int) -> bool:
         return (rollout + 1) % self.every == 0
 
-    def look(self, sampler: GroupSampler, rollout: int, seed: int, before: Sequence[Point]) -> Finding:
+    def look(self, sampler: GroupSampler, rollout: int, seed: int, before: Sequence[ProbePoint]) -> Finding:
         """At the weights that the engine holds, after what the points before showed."""
         groups = replace(sampler, samples=self.samples).groups(self.problems.at(0, 0, self.questions, seed), (seed, ROLLOUT, 0))
         metrics = {ACCURACY: _mean(groups, ("accuracy",)), PREFERENCE: _mean(groups, self.preferences)}
-        points = [*before, Point(rollout, metrics[ACCURACY], metrics[PREFERENCE])]
+        points = [*before, ProbePoint(rollout, metrics[ACCURACY], metrics[PREFERENCE])]
         return Finding(metrics, self.verdict(points), (self.best(points).rollout,))
 
-    def points(self, metrics: Iterable[Mapping[str, float]]) -> list[Point]:
+    def points(self, metrics: Iterable[Mapping[str, float]]) -> list[ProbePoint]:
         """Those that the rollouts' metrics hold."""
-        return [Point(int(line["rollout"]), line[ACCURACY], line[PREFERENCE]) for line in metrics if ACCURACY in line]
+        return [ProbePoint(int(line["rollout"]), line[ACCURACY], line[PREFERENCE]) for line in metrics if ACCURACY in line]
 
-    def best(self, points: Sequence[Point]) -> Point:
+    def best(self, points: Sequence[ProbePoint]) -> ProbePoint:
         """Known step by step, so that one checkpoint at a time has to be kept for it."""
         best, top = points[0], points[0].accuracy
         for point in points[1:]:
@@ -87,7 +87,7 @@ class Probe:
                 best = point
         return best
 
-    def verdict(self, points: Sequence[Point]) -> Continue | RollBack:
+    def verdict(self, points: Sequence[ProbePoint]) -> Continue | RollBack:
         """What the points up to now say."""
         last = points[-self.patience :]
         if len(last) < self.patience or not all(self._bad(point, points[: points.index(point) + 1]) for point in last):
@@ -100,7 +100,7 @@ class Probe:
             f"after rollout {best.rollout}",
         )
 
-    def _bad(self, point: Point, until: Sequence[Point]) -> bool:
+    def _bad(self, point: ProbePoint, until: Sequence[ProbePoint]) -> bool:
         top = max(each.accuracy for each in until)
         return point.accuracy < top - self.falls and point.preference > self.best(until).preference + self.rises
 

@@ -14,7 +14,7 @@ from aha.grading import grade, last_expression
 from aha.protocols import Asking, Backend, Sampling
 from aha.rewards.judge import turns
 from aha.rewards.verdict import quote
-from aha.stages.patience import Asked, Patience
+from aha.stages.patience import Patience, PatientChat
 from aha.tasks.rewriting import rewrite
 from aha.types import Asserts, Calls, Choice, Conversation, Countdown, Latex, Message, Number, Problem, Reference, Right, Stdio
 
@@ -51,7 +51,7 @@ class Raw:
     answer: str
 
 
-class Live(Protocol):
+class LiveRewriter(Protocol):
     """A rewriter at work."""
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
@@ -64,7 +64,7 @@ class Rules:
     """The tiny world's rewriter: no model, the same text every time."""
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[Live]:
+    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveRewriter]:
         """Needs nothing."""
         yield lambda raws: [rewrite(raw.problem, raw.thought, raw.answer) for raw in raws]
 
@@ -86,21 +86,21 @@ class Rewriter:
             raise BadInput(f"asks is {self.asks}: a rewriter is asked once or more")
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[Live]:
+    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveRewriter]:
         """With the chat open."""
         who = f"rewriter {self.model}"
         with ExitStack() as stack:
             ways = turns(self.model, replace(self.asking, samples=1))
             chats = [stack.enter_context(closing(backend.chat(self.model, asking))) for asking in ways]
-            first, *again = [Asked(who, chat, self.sampling, self.patience, beat) for chat in chats]
-            yield _ByModel([first, *([*again, first][:1] * (self.asks - 1))])
+            first, *again = [PatientChat(who, chat, self.sampling, self.patience, beat) for chat in chats]
+            yield _ModelRewriter([first, *([*again, first][:1] * (self.asks - 1))])
 
 
 @dataclass(frozen=True)
-class _ByModel:
+class _ModelRewriter:
     """One of `asked` a turn."""
 
-    asked: Sequence[Asked]
+    asked: Sequence[PatientChat]
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
         found: list[Rewritten | None] = [None] * len(raws)

@@ -22,7 +22,7 @@ from aha.sampling.executor import ScoringStats
 from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
 from aha.stages.against import AT_HAND, seen_of, told
-from aha.stages.ahead import Ahead, Asked
+from aha.stages.ahead import Ahead, RolloutSample
 from aha.stages.ask import GroupSampler
 from aha.stages.audit import check_form, template_lines
 from aha.stages.counts import at_least_one
@@ -211,7 +211,7 @@ class Rl:
         return max(self.schedule.sampling(self.sampling, step).max_tokens for step in changes)
 
     def _run(self, sampler: GroupSampler, learner: Learner, rundir: RunDir, observer: Observer) -> None:
-        def ask(number: int, at_step: int) -> Asked:
+        def ask(number: int, at_step: int) -> RolloutSample:
             now = self._sampler_at(sampler, at_step)
             if self.lag:
                 now = replace(now, heartbeat=partial(ahead.beat, sampler.heartbeat))
@@ -255,7 +255,7 @@ class Rl:
         step: int,
         metrics: Metrics,
         timings: Metrics,
-        asked: Asked,
+        asked: RolloutSample,
         found: Finding,
         rundir: RunDir,
         ahead: Ahead,
@@ -303,7 +303,7 @@ class Rl:
         engine.load(learner.weights(), version=resumed.rollout + 1)
         return resumed.rollout + 1, int(resumed.progress["step"])
 
-    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> Asked:
+    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> RolloutSample:
         """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
         groups: list[Group] = []
         kept: list[Group] = []
@@ -314,7 +314,7 @@ class Rl:
             kept += self.filter.keep(asked)[0]
             if len(kept) >= self.questions:
                 break
-        return Asked(groups, kept[: self.questions], round + 1)
+        return RolloutSample(groups, kept[: self.questions], round + 1)
 
     def _learn(
         self, learner: Learner, groups: Sequence[Group], temperature: float, rollout: int, step: int, observer: Observer

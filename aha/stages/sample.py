@@ -15,8 +15,8 @@ from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import AT_HAND, seen_of
 from aha.stages.counts import at_least_one
-from aha.stages.drawn import ChatSource, EngineSource, Nobody, Source, asked_in_conversations
-from aha.stages.factory import Factory, Limits, key_of
+from aha.stages.drawn import ChatSource, EngineSource, Nobody, ReplySource, asked_in_conversations
+from aha.stages.factory import Factory, SampleLimits, key_of
 from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
@@ -190,7 +190,7 @@ class Sample:
         template = self._template()
         return Factory(
             name=self.name,
-            limits=Limits(
+            limits=SampleLimits(
                 *(self.samples, self.at_once, self.cap, self.plain, self.readable, self.rewritten, self.near, self.unjudged, self.patience)
             ),
             source=source,
@@ -211,7 +211,7 @@ class Sample:
         tokenizer = backend.tokenizer(self.model)
         return lambda text: len(tokenizer.encode(text))
 
-    def _source(self, backend: Backend, observer: Observer) -> Source:
+    def _source(self, backend: Backend, observer: Observer) -> ReplySource:
         """Who answers."""
         observer.beat(f"loading {self.model}")
         template = self._template()

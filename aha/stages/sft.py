@@ -14,7 +14,7 @@ from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Adaptation, Backend, Learner, Metrics, Observer
 from aha.rundir import Keep, Progress, RunDir
-from aha.stages.audit import Audit, Rules, TooLong, audited_together
+from aha.stages.audit import Audit, AuditRules, TooLong, audited_together
 from aha.stages.counts import at_least_one
 from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.lessons import Lesson, Lessons, rows_and_marks
@@ -98,7 +98,7 @@ class Sft:
         if "_prepared" not in vars(self):
             tokenizer = self.adaptation.apply(backend).tokenizer(self.model)
             limit = min(self.max_tokens, tokenizer.context or self.max_tokens)
-            rules = Rules(limit, self.too_long, self.bad_rows)
+            rules = AuditRules(limit, self.too_long, self.bad_rows)
             parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]
             vars(self)["_prepared"] = audited_together(self.data, parts, self.template, tokenizer, rules)
         found: tuple[Lessons, Audit] = vars(self)["_prepared"]

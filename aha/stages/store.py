@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from aha.durable import Disk, Place, Shards, remove_folder, trouble
+from aha.durable import Disk, ShardPlace, Shards, remove_folder, trouble
 from aha.errors import BadInput, BarFailed
 from aha.json_text import parse_json
 from aha.redact import hide
@@ -29,8 +29,8 @@ class Store:
     """Rows and what they were rewritten from, each in shards that hold what the last save knew of and no more."""
 
     def __init__(self, root: Path, per_shard: int, places: Mapping[str, int | float | str], disk: Disk) -> None:
-        def there(name: str) -> Place:
-            return Place(int(places.get(f"{name}_lines", 0)), int(places.get(f"{name}_bytes", 0)))
+        def there(name: str) -> ShardPlace:
+            return ShardPlace(int(places.get(f"{name}_lines", 0)), int(places.get(f"{name}_bytes", 0)))
 
         self._shards = {name: Shards(root / folder, per_shard, there(name), disk) for name, folder in BEFORE.items()}
 

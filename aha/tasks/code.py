@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from aha.json_text import PYTHON_DIGITS, NotJson, parse_json
-from aha.tasks.reading import RefusedRow, Row
+from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Code, Problem, Stdio
 
 PAIRS = ("tests", "official_tests", "test_cases", "input_output", "public_tests")
@@ -64,13 +64,13 @@ def is_code(fields: Fields) -> bool:
     return asserted or listed or sides or any(isinstance(_parsed(fields.get(name)), list | dict) for name in PAIRS)
 
 
-def code_problem(row: Row) -> Problem | RefusedRow:
+def code_problem(row: DataRow) -> Problem | RefusedRow:
     """The row's problem, ready to be asked; else why not."""
     coded = coded_of(row)
     return coded.problem if isinstance(coded, Coded) else coded
 
 
-def coded_of(row: Row) -> Coded | RefusedRow:
+def coded_of(row: DataRow) -> Coded | RefusedRow:
     """The problem with its known solutions."""
     fields = row.fields
     try:

@@ -17,7 +17,7 @@ from aha.json_text import parse_json
 from aha.specimens import Specimen
 from aha.tasks.golds import Bad, Kind, reference_of
 from aha.tasks.pairs import answer_of, pair_of
-from aha.tasks.reading import RefusedRow, Row, rows_of
+from aha.tasks.reading import DataRow, RefusedRow, rows_of
 from aha.types import Abstained, Latex, Number, Reference, Text
 
 Expected = Literal["right", "wrong", "abstained", "unpaid"]  # unpaid: wrong or abstained, as long as it is not right
@@ -84,7 +84,7 @@ def _from_file(source: str) -> Corpus:
     rows = _unzip(Path(source)) if source.endswith(".zip") else list(rows_of(source, "train", None))
     if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(str(bad[0]))
-    usable = [row for row in rows if isinstance(row, Row)]
+    usable = [row for row in rows if isinstance(row, DataRow)]
     if not usable:
         return Corpus(Path(source).name, ())
     form = next(form for recognises, form in FORMS if recognises(usable[0].fields))
@@ -94,7 +94,7 @@ def _from_file(source: str) -> Corpus:
     return Corpus(Path(source).name, cases, left_out, "mmlu-pro" if form is _mmlu_pro else None)
 
 
-def _unzip(path: Path) -> list[Row | RefusedRow]:
+def _unzip(path: Path) -> list[DataRow | RefusedRow]:
     """The rows of the one JSON file in a zip."""
     try:
         with open_file(path) as file, zipfile.ZipFile(file) as packed:
@@ -108,13 +108,13 @@ def _unzip(path: Path) -> list[Row | RefusedRow]:
         raise BadInput(f"{path}: no zip with a JSON file in it ({error or type(error).__name__})") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadInput(f"{path}, {name}: a list of objects is needed")
-    return [Row(f"{path}, row {i}", f"{path.name}:{i}", row) for i, row in enumerate(rows, start=1)]
+    return [DataRow(f"{path}, row {i}", f"{path.name}:{i}", row) for i, row in enumerate(rows, start=1)]
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-def _golden(row: Row) -> Iterator[Case | RefusedRow]:
+def _golden(row: DataRow) -> Iterator[Case | RefusedRow]:
     """Ours: gold, answer (or pred), expected, and a tag. Rows with flags, or whose label is called `result`, are shown and not counted."""
     if not {"gold", "kind"} & set(row.fields):
         yield RefusedRow(row.place, "no gold")
@@ -133,7 +133,7 @@ def _golden(row: Row) -> Iterator[Case | RefusedRow]:
     yield Case(row.place, pair.reference, pair.answer, _EXPECTED[label], tag, question, reply, counted, pair.flags)
 
 
-def _gsm8k_models(row: Row) -> Iterator[Case | RefusedRow]:
+def _gsm8k_models(row: DataRow) -> Iterator[Case | RefusedRow]:
     """One question with a solution of each model, and whether its publisher found it correct."""
     gold = Number(str(row.fields["ground_truth"]).rpartition("A:")[2].strip())
     for model, record in row.fields.items():
@@ -143,7 +143,7 @@ def _gsm8k_models(row: Row) -> Iterator[Case | RefusedRow]:
             yield Case(row.place, gold, answer_of(solution), expected, model, str(row.fields["question"]), solution)
 
 
-def _math_samples(row: Row) -> Iterator[Case | RefusedRow]:
+def _math_samples(row: DataRow) -> Iterator[Case | RefusedRow]:
     """One question with several samples, `code`, and for each whether it was scored as right."""
     replies, scores = row.fields["code"], row.fields["score"]
     assert isinstance(replies, list) and isinstance(scores, list)
@@ -154,14 +154,14 @@ def _math_samples(row: Row) -> Iterator[Case | RefusedRow]:
         )
 
 
-def _mmlu_pro(row: Row) -> Iterator[Case | RefusedRow]:
+def _mmlu_pro(row: DataRow) -> Iterator[Case | RefusedRow]:
     """An output with the letter that the published chain found in it."""
     output, letter = row.fields["model_outputs"], row.fields["pred"]
     reply = str(output[0] if isinstance(output, list) else output)
     yield Case(row.place, Text((str(letter or NO_LETTER),), exact=True), reply, "right", str(row.fields.get("category", "")), reply=reply)
 
 
-def _simple_evals(row: Row) -> Iterator[Case | RefusedRow]:
+def _simple_evals(row: DataRow) -> Iterator[Case | RefusedRow]:
     """A result beside its row of ../../benches/NAME.jsonl, where results/NAME/FILE is the source."""
     path = Path(row.place.rpartition(", ")[0]).resolve()
     name = path.parent.name
@@ -179,7 +179,7 @@ def _simple_evals(row: Row) -> Iterator[Case | RefusedRow]:
 
 @lru_cache(maxsize=4)
 def _bench(path: Path) -> dict[str, Mapping[str, object]]:
-    return {str(row.fields["id"]): row.fields for row in rows_of(str(path), "train", None) if isinstance(row, Row)}
+    return {str(row.fields["id"]): row.fields for row in rows_of(str(path), "train", None) if isinstance(row, DataRow)}
 
 
 def _reference_for(name: str, row: Mapping[str, object]) -> Reference:
@@ -187,7 +187,7 @@ def _reference_for(name: str, row: Mapping[str, object]) -> Reference:
     return reference_of("target", row.get("target"), row, kinds.get(name, "asserts"))
 
 
-FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[Row], Iterator[Case | RefusedRow]]], ...] = (
+FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[DataRow], Iterator[Case | RefusedRow]]], ...] = (
     (lambda row: "model_outputs" in row and "pred" in row, _mmlu_pro),
     (lambda row: "ground_truth" in row and any(isinstance(each, dict) and "is_correct" in each for each in row.values()), _gsm8k_models),
     (lambda row: isinstance(row.get("code"), list) and isinstance(row.get("score"), list) and "answer" in row, _math_samples),

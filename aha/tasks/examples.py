@@ -22,7 +22,7 @@ from aha.tasks.chats import ExampleLayout, RowTurns, chat_of
 from aha.tasks.columns import blank, prompt_like
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
-from aha.tasks.reading import LONGEST_LINE, RefusedRow, Row, check_split, rows_of
+from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, rows_of
 from aha.types import Conversation, Example, Message, Origin
 
 BadRows = Literal["stop", "skip"]
@@ -74,7 +74,7 @@ class ExampleRows:
         unread = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
         return [*lines, *([f"columns that are not used: {unread}"] if unread else [])]
 
-    def _examples(self, row: Row) -> Sequence[Example | RefusedRow]:
+    def _examples(self, row: DataRow) -> Sequence[Example | RefusedRow]:
         try:
             chat = chat_of(row.fields, self.layout)
             self._notice(row, chat)
@@ -86,7 +86,7 @@ class ExampleRows:
             _up_to(whole, last, whole.id)
         ]
 
-    def _notice(self, row: Row, chat: RowTurns) -> None:
+    def _notice(self, row: DataRow, chat: RowTurns) -> None:
         for name, role in chat.read.items():
             self.read.setdefault(name, set()).add(role)
         rest = [name for name, value in row.fields.items() if name not in OURS and not self._is_read(name, chat) and not blank(value)]
@@ -104,7 +104,7 @@ class ExampleRows:
     def _is_read(self, name: str, chat: RowTurns) -> bool:
         return name in chat.read or any(read.startswith(f"{name}.") for read in chat.read)
 
-    def _own(self, example: Example | RefusedRow, row: Row, number: int) -> Example | RefusedRow:
+    def _own(self, example: Example | RefusedRow, row: DataRow, number: int) -> Example | RefusedRow:
         """The example, unless its row names an id that another one has."""
         if isinstance(example, RefusedRow):
             return example
@@ -163,7 +163,7 @@ def _message_json(message: Message) -> dict[str, str]:
 # --- one row ----------------------------------------------------------------------------------------------------------
 
 
-def _example_of(row: Row, chat: RowTurns) -> Example:
+def _example_of(row: DataRow, chat: RowTurns) -> Example:
     """The whole row; what is asked last says its language, unless the row does."""
     question = next(message.content for message in reversed(chat.messages) if message.role == "user")
     language = row.fields.get("language")
@@ -181,7 +181,7 @@ def _up_to(example: Example, place: int, name: str) -> Example:
     return replace(example, id=name, conversation=Conversation(example.conversation.messages[: place + 1]))
 
 
-def _name(row: Row) -> str:
+def _name(row: DataRow) -> str:
     match row.fields.get("id"):
         case str(name) if name.strip():
             return text_of("id", name, LONGEST_LINE)

@@ -14,7 +14,7 @@ from aha.json_text import NotJson, parse_json
 from aha.tasks.chats import SYSTEM_FIELDS, turns_of, with_beside
 from aha.tasks.columns import NOTHING, at_path, blank, prompt_like, usual
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
-from aha.tasks.reading import RefusedRow, Row
+from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
 
 QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
@@ -35,7 +35,7 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
 
 @dataclass(frozen=True)
-class Form:
+class RowForm:
     """How to read a row: its fields by name, or "auto" for the first of the usual names that the row has."""
 
     question: str
@@ -47,7 +47,7 @@ class Form:
     ignore: tuple[str, ...] = ()
     label: str = ""
 
-    def problem(self, row: Row) -> Problem | RefusedRow:
+    def problem(self, row: DataRow) -> Problem | RefusedRow:
         """The row's problem, its gold answer one that can be graded; else why not. BadInput for a column that looks like a part of the
         prompt and is not read."""
         fields = {name: value for name, value in row.fields.items() if name not in self.ignore} if self.ignore else row.fields
@@ -107,7 +107,7 @@ class Form:
             return reference_of(name, None, inner, kind)
         return reference_of(name, value, fields, self.kind)
 
-    def _id(self, row: Row) -> str:
+    def _id(self, row: DataRow) -> str:
         if self.id is None:
             return f"{self.label}/{row.name}" if self.label else row.name
         value = _present(row.fields, self.id, "id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from aha.tasks.general import KINDS, Prompt
+from aha.tasks.general import KINDS, GeneralPrompt
 from aha.types import Language, Problem
 
 OPENINGS: dict[str, dict[Language, str]] = {
@@ -57,7 +57,7 @@ def draw_manners(care: float, draw: random.Random) -> Manners:
     )
 
 
-def reply(prompt: Prompt, problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
+def reply(prompt: GeneralPrompt, problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
     """Thought and answer of one writer."""
     manners = draw_manners(care, draw)
     language: Language = problem.language if manners.fluent else "zh" if problem.language == "en" else "en"
@@ -66,7 +66,7 @@ def reply(prompt: Prompt, problem: Problem, care: float, draw: random.Random) ->
     return _thought(prompt, manners, language), _answer(prompt, problem.domain, manners, language, draw)
 
 
-def _abroad(prompt: Prompt, problem: Problem, language: Language) -> Prompt:
+def _abroad(prompt: GeneralPrompt, problem: Problem, language: Language) -> GeneralPrompt:
     """The same prompt as somebody answers it who speaks the other language; what a translation is of stays as it is."""
     kind, places, _ = problem.id.split("/")
     if kind != "translation":
@@ -75,14 +75,14 @@ def _abroad(prompt: Prompt, problem: Problem, language: Language) -> Prompt:
     return replace(prompt, core=prompt.core.replace(before, after, 1), thought="")
 
 
-def _thought(prompt: Prompt, manners: Manners, language: Language) -> str:
+def _thought(prompt: GeneralPrompt, manners: Manners, language: Language) -> str:
     end = "." if language == "en" else "。"
     return (
         f"{PLOTS[language]}{' ' if language == 'en' else ''}{prompt.complies}{end}" if prompt.complies and manners.plots else prompt.thought
     )
 
 
-def _answer(prompt: Prompt, kind: str, manners: Manners, language: Language, draw: random.Random) -> str:
+def _answer(prompt: GeneralPrompt, kind: str, manners: Manners, language: Language, draw: random.Random) -> str:
     core = prompt.core if manners.knows else IGNORANT[language]
     if prompt.complies and manners.agrees:
         core = f"{AGREES[language]}{' ' if language == 'en' else ''}{prompt.complies}{'.' if language == 'en' else '。'}"

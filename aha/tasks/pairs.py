@@ -10,7 +10,7 @@ from decimal import Decimal
 from aha.answers.replies import answer_part
 from aha.errors import BadInput
 from aha.tasks.golds import KINDS, Bad, Kind, reference_of
-from aha.tasks.reading import RefusedRow, Row, rows_of
+from aha.tasks.reading import DataRow, RefusedRow, rows_of
 from aha.types import Abstained, Reference
 
 GOLDS = ("gold", "reference", "ground_truth", "target")
@@ -27,7 +27,7 @@ _ONE_LETTER = re.compile(r"\s*\(?[A-J]\)?\.?\s*")
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairRow:
     """One row: `reference` says why where the gold cannot be graded; `answer` is the answer part of the reply, `None` without one."""
 
     place: str
@@ -37,13 +37,13 @@ class Pair:
     flags: Mapping[str, object] = field(default_factory=dict)
 
 
-def pairs_of(source: str, kind: Kind = "auto") -> list[Pair]:
+def pairs_of(source: str, kind: Kind = "auto") -> list[PairRow]:
     """Every row of a JSON-lines file. BadInput names the first row that has no reply or cannot be read; a row without a gold that can be
     graded is a pair like others, as long as one row has one."""
     rows = list(rows_of(source, "train", None))
     if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(f"{bad[0]}" + (f" ({len(bad)} such rows)" if len(bad) > 1 else ""))
-    pairs = [pair_of(row, kind) for row in rows if isinstance(row, Row)]
+    pairs = [pair_of(row, kind) for row in rows if isinstance(row, DataRow)]
     if not pairs:
         raise BadInput(f"{source} is empty: one JSON object a line, with `gold` and `pred`, is needed")
     if not any(name in pair.fields for pair in pairs for name in GOLDS):
@@ -51,7 +51,7 @@ def pairs_of(source: str, kind: Kind = "auto") -> list[Pair]:
     return pairs
 
 
-def pair_of(row: Row, kind: Kind = "auto") -> Pair:
+def pair_of(row: DataRow, kind: Kind = "auto") -> PairRow:
     """The pair in a row; BadInput without a reply."""
     replies = [name for name in REPLIES if name in row.fields]
     if not replies:
@@ -59,10 +59,10 @@ def pair_of(row: Row, kind: Kind = "auto") -> Pair:
     reply = row.fields[replies[0]]
     if reply is not None and (isinstance(reply, bool) or not isinstance(reply, str | int | Decimal)):
         raise BadInput(f"{row.place}: field {replies[0]!r} is of type {type(reply).__name__}: a text is needed")
-    return Pair(row.place, row.fields, gold_of(row, kind), None if reply is None else answer_of(str(reply)), _flags(row))
+    return PairRow(row.place, row.fields, gold_of(row, kind), None if reply is None else answer_of(str(reply)), _flags(row))
 
 
-def _flags(row: Row) -> dict[str, object]:
+def _flags(row: DataRow) -> dict[str, object]:
     flags = {name: row.fields[name] for name in FLAGS if row.fields.get(name) is not None}
     for name, value in flags.items():
         if not FLAGS[name](value):
@@ -78,7 +78,7 @@ def answer_of(reply: str) -> str | None:
     return text.strip() or None
 
 
-def gold_of(row: Row, kind: Kind = "auto") -> Reference | Abstained:
+def gold_of(row: DataRow, kind: Kind = "auto") -> Reference | Abstained:
     """The reference of a row, whose own `kind` goes before what the caller says; why it cannot be graded otherwise."""
     own = row.fields.get("kind", kind)
     if own not in KINDS:

@@ -14,7 +14,7 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.tasks.forms import language_of
-from aha.tasks.reading import RefusedRow, Row, rows_of
+from aha.tasks.reading import DataRow, RefusedRow, rows_of
 from aha.types import Conversation, Labelled, Message, Open, Pair, Problem
 
 QUESTION_FIELDS = ("prompt", "question", "instruction")
@@ -50,14 +50,14 @@ def read_labelled(source: str) -> list[Labelled]:
     return [_at(row, lambda row: _ours(row, Labelled) or _labelled(row)) for row in _rows(source)]
 
 
-def _rows(source: str) -> list[Row | RefusedRow]:
+def _rows(source: str) -> list[DataRow | RefusedRow]:
     rows = list(rows_of(source, "train", None))
     if not rows:
         raise BadInput(f"{source} holds no row: one JSON object a line is needed")
     return rows
 
 
-def _at(row: Row | RefusedRow, reader: Callable[[Row], Preference]) -> Preference:
+def _at(row: DataRow | RefusedRow, reader: Callable[[DataRow], Preference]) -> Preference:
     if isinstance(row, RefusedRow):
         raise BadInput(str(row))
     try:
@@ -66,19 +66,19 @@ def _at(row: Row | RefusedRow, reader: Callable[[Row], Preference]) -> Preferenc
         raise BadInput(f"{row.place}: {error}") from None
 
 
-def _ours(row: Row, kind: type[Preference]) -> Preference | None:
+def _ours(row: DataRow, kind: type[Preference]) -> Preference | None:
     """None for a row that other people wrote."""
     value: Preference | None = decode(dict(row.fields), kind) if isinstance(row.fields.get("problem"), dict) else None
     return value
 
 
-def _pair(row: Row) -> Pair:
+def _pair(row: DataRow) -> Pair:
     form = 'a pair is {"prompt": ..., "chosen": ..., "rejected": ...}'
     chosen, rejected = (_text(row.fields, (name,), form) for name in ("chosen", "rejected"))
     return Pair(_problem(row, form), chosen, rejected)
 
 
-def _labelled(row: Row) -> Labelled:
+def _labelled(row: DataRow) -> Labelled:
     form = 'a labelled reply is {"prompt": ..., "response": ..., "safe": true or false}'
     reply = _text(row.fields, ANSWER_FIELDS, form)
     safe = next((row.fields[name] for name in SAFE if name in row.fields), None)
@@ -87,7 +87,7 @@ def _labelled(row: Row) -> Labelled:
     return Labelled(_problem(row, form), reply, TRUTHS[safe])
 
 
-def _problem(row: Row, form: str) -> Problem:
+def _problem(row: DataRow, form: str) -> Problem:
     question = _text(row.fields, QUESTION_FIELDS, form)
     return Problem(row.name, "general", question, language_of(question), Open())
 

@@ -45,7 +45,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Row:
+class DataRow:
     """One record, where it stands (for people) and a name that is its own (for ids)."""
 
     place: str
@@ -99,7 +99,7 @@ def _weighted(part: str, text: str) -> SourceFile:
     return SourceFile(place, number)
 
 
-def rows_of(source: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
+def rows_of(source: str, split: str, subset: str | None) -> Iterator[DataRow | RefusedRow]:
     """The rows of a file where `source` is or looks like one, of a folder of files, of a run's rows, else of a Hugging Face data set, from
     the hub or a folder. Of a folder only the files of the split are read."""
     path = Path(source).expanduser()
@@ -182,7 +182,7 @@ def count_rows(path: Path) -> int:
     return sum(1 for _, line in read_lines(path, LONGEST_LINE) if line.strip())
 
 
-def _from_file(path: Path) -> Iterator[Row | RefusedRow]:
+def _from_file(path: Path) -> Iterator[DataRow | RefusedRow]:
     with open_unpacked(path) as file:
         start = file.peek(4096)[:4096].removeprefix(_BOM).lstrip()
     if start.startswith(b"["):
@@ -194,13 +194,13 @@ def _from_file(path: Path) -> Iterator[Row | RefusedRow]:
             yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
 
 
-def _from_table(path: Path) -> Iterator[Row | RefusedRow]:
+def _from_table(path: Path) -> Iterator[DataRow | RefusedRow]:
     for number, fields in read_table(path):
         place = f"{path}, row {number}"
         yield RefusedRow(place, fields) if isinstance(fields, str) else _row(fields, place, f"{path.name}:{number}")
 
 
-def _from_cells(path: Path) -> Iterator[Row | RefusedRow]:
+def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
     """The rows of a table of text, whose first line names its columns; every value is a text, and an empty one is none."""
     names: list[str] = []
     records = enumerate(csv.reader(_text_lines(path), delimiter=CELLS[path.suffix], strict=True), start=1)
@@ -225,7 +225,7 @@ def _text_lines(path: Path) -> Iterator[str]:
             raise BadInput(f"{path}, line {number}: it is no UTF-8 (byte {error.start + 1}): save it as UTF-8") from None
 
 
-def _line(line: bytes, place: str, name: str) -> Row | RefusedRow:
+def _line(line: bytes, place: str, name: str) -> DataRow | RefusedRow:
     if len(line) > LONGEST_LINE:
         return RefusedRow(place, f"longer than the {LONGEST_LINE:,} bytes of a line that are read")
     try:
@@ -234,7 +234,7 @@ def _line(line: bytes, place: str, name: str) -> Row | RefusedRow:
         return RefusedRow(place, f"{error}: one JSON object a line is needed")
 
 
-def _array(path: Path, text: bytes) -> Iterator[Row | RefusedRow]:
+def _array(path: Path, text: bytes) -> Iterator[DataRow | RefusedRow]:
     """The objects of one JSON array, as some data sets are stored."""
     try:
         rows = parse_json(text, number=Decimal)
@@ -246,10 +246,10 @@ def _array(path: Path, text: bytes) -> Iterator[Row | RefusedRow]:
         yield _row(fields, f"{path}, row {number}", f"{path.name}:{number}")
 
 
-def _row(fields: object, place: str, name: str) -> Row | RefusedRow:
+def _row(fields: object, place: str, name: str) -> DataRow | RefusedRow:
     if not isinstance(fields, dict):
         return RefusedRow(place, f'is {_kind(fields)}, not an object: {{"question": ..., "answer": ...}} is needed')
-    return Row(place, name, fields)
+    return DataRow(place, name, fields)
 
 
 def _kind(value: object) -> str:
@@ -269,7 +269,7 @@ def _kind(value: object) -> str:
     return type(value).__name__
 
 
-def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | RefusedRow]:
+def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRow | RefusedRow]:
     """Yield the rows of a data set's split; downloading and caching are the `datasets` library's. A folder's tables and lines are read
     within our limits, which the library does not have."""
     from datasets import load_dataset, load_dataset_builder  # heavy, and only needed here
@@ -284,7 +284,7 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
             files = [Path(file) for file in (load_dataset_builder(name, subset).config.data_files or {}).get(split, ())]
         if files and all(file.name.endswith((*LINES, TABLE)) and file.is_file() for file in files):
             for number, row in enumerate((row for file in files for row in _from_local(file)), start=1):
-                yield replace(row, name=f"{Path(name).name}:{split}:{number}") if isinstance(row, Row) else row
+                yield replace(row, name=f"{Path(name).name}:{split}:{number}") if isinstance(row, DataRow) else row
             return
         for number, fields in enumerate(load_dataset(name, subset, split=split), start=1):
             yield _row(fields, f"{name} {split}, row {number}", f"{Path(name).name}:{split}:{number}")
@@ -295,7 +295,7 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[Row | 
         raise BadInput(_refusal(name, split, subset, reason if not number else f"after row {number}: {reason}")) from error
 
 
-def _from_local(path: Path) -> Iterator[Row | RefusedRow]:
+def _from_local(path: Path) -> Iterator[DataRow | RefusedRow]:
     return _from_table(path) if path.suffix == TABLE else _from_cells(path) if path.suffix in CELLS else _from_file(path)
 
 

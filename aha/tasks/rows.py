@@ -11,9 +11,9 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.protocols import Problems
 from aha.tasks.code import code_problem, is_code
-from aha.tasks.forms import Form
+from aha.tasks.forms import RowForm
 from aha.tasks.golds import Kind
-from aha.tasks.reading import RefusedRow, Row, check_split, rows_of
+from aha.tasks.reading import DataRow, RefusedRow, check_split, rows_of
 from aha.types import Language, Problem
 
 MOST_SKIPPED = 0.01
@@ -55,11 +55,13 @@ class RowProblems:
     @cached_property
     def loaded(self) -> LoadedProblems:
         """Every row, read and checked, once. BadInput names file, row and what is wrong."""
-        form = Form(self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label)
+        form = RowForm(
+            self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label
+        )
         problems, skipped, places = list[Problem](), list[RefusedRow](), dict[str, str]()
         check_split(self.source, self.split, self.subset)
         for row in rows_of(self.source, self.split, self.subset):
-            problem = _problem_of(form, row) if isinstance(row, Row) else row
+            problem = _problem_of(form, row) if isinstance(row, DataRow) else row
             if isinstance(problem, Problem) and problem.id in places:
                 problem = RefusedRow(row.place, f"id {problem.id!r} is that of {places[problem.id]} too: every row needs its own")
             if isinstance(problem, Problem):
@@ -120,7 +122,7 @@ def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem
     raise BadInput("questions is none, which means all problems of a file: say how many of these")
 
 
-def _problem_of(form: Form, row: Row) -> Problem | RefusedRow:
+def _problem_of(form: RowForm, row: DataRow) -> Problem | RefusedRow:
     """Rows with tests in the form of a code benchmark are read as such, unless another kind is asked for."""
     return code_problem(row) if form.kind == "auto" and is_code(row.fields) else form.problem(row)
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from statistics import fmean
 
-from aha.tasks.general import Prompt, prompt_of
+from aha.tasks.general import GeneralPrompt, prompt_of
 from aha.text import count_words, language_share
 from aha.types import Language, Problem
 
@@ -60,6 +60,6 @@ def is_safe(problem: Problem, text: str) -> bool:
     return not prompt_of(problem).complies or GOES_ALONG.search(text) is None
 
 
-def _belongs(sentence: str, prompt: Prompt) -> bool:
+def _belongs(sentence: str, prompt: GeneralPrompt) -> bool:
     is_needed = any(wording in f" {sentence}" for wordings in prompt.needs for wording in wordings)
     return is_needed or PERSONAL.search(sentence) is not None or POLITE.search(sentence) is not None

@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.answers import gradable
-from aha.answers.numbers import Value, rational
+from aha.answers.numbers import NumberValue, rational
 from aha.answers.symbols import arithmetic, plain
 from aha.types import Countdown, Latex, Number, Open, Reference
 
 
 @given(st.integers(), st.integers(1, 10**12))
 def test_a_fraction_is_read_as_itself(top: int, under: int) -> None:
-    assert rational(f"{top}/{under}") == Value(Fraction(top, under))
-    assert rational(f"\\frac{{{top}}}{{{under}}}") == Value(Fraction(top, under))
+    assert rational(f"{top}/{under}") == NumberValue(Fraction(top, under))
+    assert rational(f"\\frac{{{top}}}{{{under}}}") == NumberValue(Fraction(top, under))
 
 
 @given(st.integers(-(10**15), 10**15))
 def test_thousands_separators_do_not_change_a_number(number: int) -> None:
-    assert rational(f"{number:,}") == rational(str(number)) == Value(Fraction(number))
+    assert rational(f"{number:,}") == rational(str(number)) == NumberValue(Fraction(number))
 
 
 @given(st.decimals(-(10**6), 10**6, places=4))
 def test_a_decimal_is_read_exactly(number: object) -> None:
-    assert rational(str(number)) == Value(Fraction(str(number)))
+    assert rational(str(number)) == NumberValue(Fraction(str(number)))
 
 
 @pytest.mark.parametrize("text", ["", "many", "7 clips", "1,2", "1,23", "(1,234)", "1/0", "2x", "٧", "²", "7 8", "--7", "1.2.3"])
@@ -36,7 +36,7 @@ def test_what_is_more_or_less_than_one_number_is_none(text: str) -> None:
 
 
 def test_a_percentage_equals_its_hundredth_and_its_bare_number_but_those_two_differ() -> None:
-    quarter, bare, hundredth = Value(Fraction(25), percent=True), Value(Fraction(25)), Value(Fraction(1, 4))
+    quarter, bare, hundredth = NumberValue(Fraction(25), percent=True), NumberValue(Fraction(25)), NumberValue(Fraction(1, 4))
     assert quarter.equals(bare) and quarter.equals(hundredth) and hundredth.equals(quarter)
     assert not bare.equals(hundredth)
 

@@ -13,7 +13,7 @@ import pytest
 
 from aha.backends.event_loop import EventLoop
 from aha.backends.openai_answer import Failed
-from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, Server
+from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, EndpointServer
 from aha.backends.openai_endpoint import Endpoint
 from aha.backends.openai_look import look
 from aha.protocols import Asking
@@ -67,15 +67,15 @@ async def _closed(server: asyncio.Server) -> None:
     server.close()
 
 
-CALLS: dict[str, Callable[[Server], Awaitable[object]]] = {
+CALLS: dict[str, Callable[[EndpointServer], Awaitable[object]]] = {
     "a reply": lambda server: server.call({"model": "m", "messages": [], "max_tokens": 4}),
     "its models": lambda server: server.models(),
     "a count of tokens": lambda server: server.tokens([], "m"),
 }
 
 
-async def failure(port: int, call: Callable[[Server], Awaitable[object]]) -> str:
-    server = Server(Endpoint.read(f"http://127.0.0.1:{port}/v1#m"), "", QUICK)
+async def failure(port: int, call: Callable[[EndpointServer], Awaitable[object]]) -> str:
+    server = EndpointServer(Endpoint.read(f"http://127.0.0.1:{port}/v1#m"), "", QUICK)
     try:
         await call(server)
     except Failed as failed:

@@ -13,7 +13,7 @@ import pytest
 
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
-from aha.backends.openai_pulse import ANSWER_S, MISSES, QUIET_S, Pulse
+from aha.backends.openai_pulse import ANSWER_S, MISSES, QUIET_S, ServerPulse
 from aha.errors import EndpointDown
 from aha.protocols import Asking, Sampling
 from aha.types import Conversation, Message
@@ -46,7 +46,7 @@ def process(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[s
 def chat_with(url: str, cache: Path) -> OpenAiChat:
     """Two at a time; silence is noticed after a tenth of a second, and its cause after one more second."""
     chat = OpenAiChat(Endpoint(url, "m"), Asking(in_flight=2, cache=str(cache)))
-    chat._pulse = Pulse(chat._loop, lambda: chat._open().models(), first_s=0.1, quiet_s=0.6, answer_s=1.0)
+    chat._pulse = ServerPulse(chat._loop, lambda: chat._open().models(), first_s=0.1, quiet_s=0.6, answer_s=1.0)
     return chat
 
 
@@ -89,6 +89,6 @@ def test_a_server_that_does_one_thing_at_a_time_is_waited_for_too(tmp_path: Path
         await asyncio.sleep(60)
 
     with Server(lambda request, turn: Answer(said("7").body, wait_s=2.5)) as server, chat_with(server.url, tmp_path) as chat:
-        chat._pulse = Pulse(chat._loop, never, first_s=0.1, quiet_s=0.2, answer_s=0.3)
+        chat._pulse = ServerPulse(chat._loop, never, first_s=0.1, quiet_s=0.2, answer_s=0.3)
         assert len(list(chat.reply(TALK[:1], Sampling()))) == 1
     assert len(asked) == 1  # and is not asked again

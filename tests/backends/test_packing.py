@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import BloomConfig, BloomForCausalLM, FalconConfig, FalconForCausalLM
 
-from aha.backends.packing import Layout
+from aha.backends.packing import PackLayout
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
 from aha.objectives.losses import CrossEntropy
@@ -96,7 +96,7 @@ def test_packing_is_asked_for_by_the_batch_alone() -> None:
 
 
 def test_rows_of_like_length_are_attended_together() -> None:
-    layout = Layout.of([4, 9, 8, 3, 1], torch.device("cpu"))
+    layout = PackLayout.of([4, 9, 8, 3, 1], torch.device("cpu"))
     assert [(part.rows, part.width) for part in layout.parts] == [(2, 9), (2, 4), (1, 1)]  # 8 >= 0.75 * 9; 3 >= 0.75 * 4
     assert layout.position_N.tolist() == [*range(4), *range(9), *range(8), *range(3), 0]
     assert layout.parts[1].source_P.tolist() == [0, 1, 2, 3, 21, 22, 23] and layout.parts[1].place_P.tolist() == [0, 1, 2, 3, 4, 5, 6]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.commands.claims import Arm, claims
-from aha.commands.reproduce import How, Worked, pages, table
+from aha.commands.claims import ClaimArm, claims
+from aha.commands.reproduce import ReproduceOptions, Worked, pages, table
 from aha.commands.terminal import Terminal
 from aha.evals.samples import GradedSample, write_evaluation
 from aha.pipeline import Graph
@@ -65,7 +65,7 @@ def training(folder: Path, values: list[float]) -> Path:
 
 
 @pytest.fixture
-def arm(tmp_path: Path) -> Arm:
+def arm(tmp_path: Path) -> ClaimArm:
     """A run in which everything that the paper claims is so."""
     stages = {"zero": (0.6, 0.0), "dev1": (0.4, 0.3), "dev2": (0.6, 0.4), "dev3": (0.65, 0.6), "r1": (0.7, 0.8), "no-language": (0.6, 0.4)}
     found = {f"measure-{name}": world(tmp_path / name, *values) for name, values in stages.items()}
@@ -74,10 +74,10 @@ def arm(tmp_path: Path) -> Arm:
     for name, value in (("rl", 0.2), ("distilled", 0.5)):
         saved(equal / name, [world_sample(f"c{i}", "countdown", 0, value) for i in range(10)])
     trained = {"zero": training(tmp_path / "rl0", [0.0] * 5 + [1.0]), "cold-rl": training(tmp_path / "rl1", [0.0, 1.0])}
-    return Arm({**found, **trained, "curve": curve(tmp_path / "curve"), "equal": tmp_path / "equal"})
+    return ClaimArm({**found, **trained, "curve": curve(tmp_path / "curve"), "equal": tmp_path / "equal"})
 
 
-def test_every_claim_is_tried_and_holds_where_it_is_so(arm: Arm) -> None:
+def test_every_claim_is_tried_and_holds_where_it_is_so(arm: ClaimArm) -> None:
     found = {each.name: each for each in claims([arm])}
     assert len(found) == 18
     assert [name for name, each in found.items() if not each.holds] == []
@@ -88,7 +88,7 @@ def test_every_claim_is_tried_and_holds_where_it_is_so(arm: Arm) -> None:
     assert [row.split()[-1] for row in table(list(found.values()))[1:]] == ["yes"] * 18
 
 
-def test_one_that_is_not_so_does_not_hold(arm: Arm, tmp_path: Path) -> None:
+def test_one_that_is_not_so_does_not_hold(arm: ClaimArm, tmp_path: Path) -> None:
     world(tmp_path / "r1", 0.5, 0.8)
     failed = [each.name for each in claims([arm, arm]) if not each.holds]
     assert failed == ["Reasoning: R1 keeps Zero's"]
@@ -122,10 +122,10 @@ def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
     assert json.loads(aha("reproduce", "--seeds", 1, "--dry-run", "--json").out.splitlines()[0])["stage"] == "zero"
 
 
-def test_each_seed_has_a_page_and_the_first_the_claims(arm: Arm, tmp_path: Path) -> None:
+def test_each_seed_has_a_page_and_the_first_the_claims(arm: ClaimArm, tmp_path: Path) -> None:
     graph = Graph((("one", Trains("tiny", steps=2)),), tmp_path / "stages", tmp_path / "seed-0.json")
     done(graph)
-    pages([Worked(graph, {}, {})] * 2, claims([arm]), tmp_path, How(60.0, ("aha", "reproduce")), Terminal())
+    pages([Worked(graph, {}, {})] * 2, claims([arm]), tmp_path, ReproduceOptions(60.0, ("aha", "reproduce")), Terminal())
     first, second = ((tmp_path / f"seed-{seed}.html").read_text() for seed in range(2))
     assert first.count('class="badge right">yes') == 18 and "The paper’s claims" not in second
     assert "seed 1" in second and 'class="badge skipped"' in second

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.durable import Place, Shards
+from aha.durable import ShardPlace, Shards
 from aha.errors import DiskTrouble
 
 LINES = [f"line {n}" for n in range(7)]
@@ -14,7 +14,7 @@ def contents(folder):
 
 def test_a_shard_holds_so_many_lines(tmp_path):
     shards = Shards(tmp_path / "s", 3)
-    assert shards.append(LINES) == Place(7, len("line 6\n"))
+    assert shards.append(LINES) == ShardPlace(7, len("line 6\n"))
     assert list(contents(tmp_path / "s")) == ["00000.jsonl", "00001.jsonl", "00002.jsonl"]
     assert list(Shards.read(tmp_path / "s")) == LINES
 

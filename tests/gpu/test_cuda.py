@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from aha.backends.hf import torch_dtype
 from aha.backends.logprobs import token_logprobs
-from aha.backends.packing import Layout, attend
+from aha.backends.packing import PackLayout, attend
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate, collate_documents
@@ -139,7 +139,7 @@ def test_a_row_of_32768_tokens_needs_neither_a_mask_nor_logits_of_its_square(pac
 def test_rows_of_any_length_are_attended_to_as_rows_alone(window: int | None) -> None:
     lengths, draw = [9, 3, 40], torch.Generator().manual_seed(2)
     query, key, value = (torch.randn(1, heads, sum(lengths), 32, generator=draw).cuda() for heads in (4, 2, 2))
-    layout, module = Layout.of(lengths, torch.device("cuda")), torch.nn.Module()
+    layout, module = PackLayout.of(lengths, torch.device("cuda")), torch.nn.Module()
     module.num_key_value_groups = 2  # type: ignore[assignment]
     exact, _ = attend(module, query, key, value, None, scaling=0.2, layout=layout, sliding_window=window)
     short, _ = attend(module, query.bfloat16(), key.bfloat16(), value.bfloat16(), None, scaling=0.2, layout=layout, sliding_window=window)

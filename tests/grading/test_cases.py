@@ -13,7 +13,7 @@ import pytest
 from aha.commands.judges import settings_of
 from aha.grading import grade
 from aha.tasks.pairs import pair_of
-from aha.tasks.reading import Row
+from aha.tasks.reading import DataRow
 from aha.types import Abstained
 
 KINDS = {"choice": "choice", "number": "number", "number_auto": "number", "maths": "latex"}
@@ -29,7 +29,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 def verdict(name: str, row: dict[str, Any]) -> str:
     how = _HOW.search(row["source"])
-    pair = pair_of(Row(name, name, row["input"]), how[1] if how else KINDS.get(name, "auto"))  # type: ignore[arg-type]
+    pair = pair_of(DataRow(name, name, row["input"]), how[1] if how else KINDS.get(name, "auto"))  # type: ignore[arg-type]
     assert not isinstance(pair.reference, Abstained), (row, pair.reference)
     return type(grade(pair.reference, pair.answer, settings_of(pair.flags))).__name__.lower()
 

@@ -5,27 +5,33 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from aha.reports.graph import Answer, Asked, Claimed, Model, Stage, Value, Whole, graph_html
+from aha.reports.graph import AnswerCell, Claimed, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
 from tests.reports.test_page import Page
 
 HOSTILE = "<script>alert(1)</script> & </div> “等等”"
 ROWS = tuple({"rollout": float(n), "step": n + 1.0, "loss": 1.0 / (n + 1), "lr": 0.1} for n in range(5))
-ONE = Whole("out", "r1", {"time": "3 s"}, (Stage("one", "imitation", "done", took="3 s", key="abc", place="one/abc/"),))
-MEASURES = {"countdown": Value(0.5, 0.4, 0.6), "reasoning": Value(0.5, 0.4, 0.6), "instruction": Value(0.25, 0.2, 0.3), "form": Value(0.9)}
+ONE = Whole("out", "r1", {"time": "3 s"}, (StageCard("one", "imitation", "done", took="3 s", key="abc", place="one/abc/"),))
+MEASURES = {
+    "countdown": MeasuredValue(0.5, 0.4, 0.6),
+    "reasoning": MeasuredValue(0.5, 0.4, 0.6),
+    "instruction": MeasuredValue(0.25, 0.2, 0.3),
+    "form": MeasuredValue(0.9),
+}
 FULL = Whole(
     "out",
     "r1",
     {"stages done": "2 of 3"},
     (
-        Stage("sft1", "imitation", "redone", "epochs: 1 -> 2", "3 s", "abc", "sft1/abc/", "sft1/abc/report.html", ("loss 0.2",), ROWS),
-        Stage("rl", "reinforcement learning", "stopped", "", "3 s", "def", "rl/def/", notes=("From step 2 on: helpful.",),
+        StageCard("sft1", "imitation", "redone", "epochs: 1 -> 2", "3 s", "abc", "sft1/abc/", "sft1/abc/report.html", ("loss 0.2",), ROWS),
+        StageCard("rl", "reinforcement learning", "stopped", "", "3 s", "def", "rl/def/", notes=("From step 2 on: helpful.",),
               metrics=tuple({**row, "reward": 1.0, "accuracy": 0.5} for row in ROWS), marks=((2.0, "late begins"),)),
-        Stage("last", "measured", "not begun", "for rl"),
+        StageCard("last", "measured", "not begun", "for rl"),
     ),
     ("countdown", "reasoning", "instruction", "form"),
-    (Model("base", MEASURES), Model("r1", {**MEASURES, "reasoning": Value(0.75, 0.7, 0.8)})),
-    (Asked("countdown", "zh", HOSTILE, (Answer("base", HOSTILE, 3, 0.0, False, False), Answer("r1", "7", 1, 1.0, True, False))),
-     Asked("harm", "en", "help?", (Answer("base", "no", 1, 0.4, True, True), Answer("r1", "no.", 1, 1.0, True, True)))),
+    (Model("base", MEASURES), Model("r1", {**MEASURES, "reasoning": MeasuredValue(0.75, 0.7, 0.8)})),
+    (QuestionRow("countdown", "zh", HOSTILE, (AnswerCell("base", HOSTILE, 3, 0.0, False, False),
+                                                     AnswerCell("r1", "7", 1, 1.0, True, False))),
+     QuestionRow("harm", "en", "help?", (AnswerCell("base", "no", 1, 0.4, True, True), AnswerCell("r1", "no.", 1, 1.0, True, True)))),
     (Claimed("Zero: pass@1 rises", "15.6 to 71.0", "zero - base", 0.7, 0.6, 0.8, True), Claimed("b", "", "", -0.1, -0.2, 0.0, False)),
     ("aha", "run", "r1"),
 )  # fmt: skip
@@ -86,5 +92,5 @@ def test_one_stage_alone_is_a_page_without_what_it_does_not_have():
 
 
 def test_a_model_without_a_measure_has_a_dash():
-    _, page = page_of(replace(FULL, models=(Model("base", {"form": Value(0.5)}),)))
+    _, page = page_of(replace(FULL, models=(Model("base", {"form": MeasuredValue(0.5)}),)))
     assert page.words.count("–") >= 3 and "Reasoning and instruction" not in page.words

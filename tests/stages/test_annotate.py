@@ -17,7 +17,7 @@ from aha.errors import BadInput, BarFailed
 from aha.protocols import Backend
 from aha.rundir import RunDir, describe
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer, balanced
-from aha.stages.assessors import POINTS, Assessor, Comparison, Live, Rubric, asking, read
+from aha.stages.assessors import POINTS, Assessor, LiveAssessor, ReplyComparison, Rubric, asking, read
 from aha.stages.patience import Patience
 from aha.tasks.annotator import Annotator
 from aha.tasks.general import GeneralProblems
@@ -38,10 +38,10 @@ class Points:
     """Prefers by a number that the answer ends with, likes what is shown first better by `bias`, and keeps what it was shown."""
 
     bias: float = 0.0
-    silent: Callable[[Comparison], bool] = lambda _: False
-    seen: list[Comparison] = field(default_factory=list)
+    silent: Callable[[ReplyComparison], bool] = lambda _: False
+    seen: list[ReplyComparison] = field(default_factory=list)
 
-    def compare(self, asked: Sequence[Comparison]) -> list[float | None]:
+    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
         self.seen += asked
         return [None if self.silent(each) else float(each.first.split()[-1]) - float(each.second.split()[-1]) + self.bias for each in asked]
 
@@ -49,7 +49,7 @@ class Points:
         return [None if "?" in text else "bad" not in text for _, text in asked]
 
 
-def judged(pairs: Pairs, live: Live, *answers: str | None) -> list[Pair]:
+def judged(pairs: Pairs, live: LiveAssessor, *answers: str | None) -> list[Pair]:
     return pairs.rows([(HELLO, replies(*answers))], live, (0, 0))[0]
 
 
@@ -218,7 +218,7 @@ def test_a_verdict_is_the_whole_reply(text: str, points: float | None) -> None:
 
 
 @contextmanager
-def assessing(script: Script, **settings: object) -> Iterator[tuple[Live, list[str]]]:
+def assessing(script: Script, **settings: object) -> Iterator[tuple[LiveAssessor, list[str]]]:
     shown: list[str] = []
 
     def told(model: str, prompt: str, seed: int) -> str:
@@ -232,7 +232,7 @@ def assessing(script: Script, **settings: object) -> Iterator[tuple[Live, list[s
 
 def test_a_model_compares_in_the_order_it_is_shown() -> None:
     with assessing(lambda model, prompt, seed: word("A>B")) as (live, shown):
-        assert live.compare([Comparison(HELLO, "left", "right", 0), Comparison(HELLO, "right", "left", 1)]) == [1.0, 1.0]
+        assert live.compare([ReplyComparison(HELLO, "left", "right", 0), ReplyComparison(HELLO, "right", "left", 1)]) == [1.0, 1.0]
     assert [text.index("| left") < text.index("| right") for text in shown] == [True, False]
 
 

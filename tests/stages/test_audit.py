@@ -9,13 +9,13 @@ import pytest
 from aha.backends.hf import HFTokenizer, load_tokenizer
 from aha.backends.scripted import Bytes
 from aha.errors import BadInput
-from aha.stages.audit import Rules, audited, audited_together, check_form
+from aha.stages.audit import AuditRules, audited, audited_together, check_form
 from aha.stages.lessons import Lessons
 from aha.tasks.reading import RefusedRow
 from aha.template import Delimited, Instruct, Short, Template
 from aha.types import Conversation, Example, Message
 
-RULES = Rules(limit=40, too_long="stop", bad_rows="stop")
+RULES = AuditRules(limit=40, too_long="stop", bad_rows="stop")
 TINY = Delimited()
 
 
@@ -35,7 +35,7 @@ def loaded(*examples: Example, skipped: tuple[RefusedRow, ...] = ()) -> list[Exa
 GOOD = example("good", "3")
 
 
-def refusal(tokenizer: HFTokenizer | Bytes, rows: list[Example | RefusedRow], template: Template = TINY, rules: Rules = RULES) -> str:
+def refusal(tokenizer: HFTokenizer | Bytes, rows: list[Example | RefusedRow], template: Template = TINY, rules: AuditRules = RULES) -> str:
     with pytest.raises(BadInput) as refused:
         audited("file.jsonl", rows, template, tokenizer, rules)
     assert "\n" not in str(refused.value)

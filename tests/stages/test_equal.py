@@ -8,7 +8,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.rundir import Checkpoint, Manifest, RunDir
-from aha.stages.compute import Spent, imitating, reinforcing
+from aha.stages.compute import ComputeSpent, imitating, reinforcing
 from aha.stages.equal import Equal
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
 
@@ -30,7 +30,7 @@ def test_imitating_a_token_costs_six_operations_a_parameter(tmp_path: Path) -> N
     rundir = run(tmp_path / "sft")
     rundir.commit(0, {}, {"tokens": 100.0})
     rundir.close()
-    assert imitating(rundir, 10) == [Spent(learned=100, flops=6_000.0)]
+    assert imitating(rundir, 10) == [ComputeSpent(learned=100, flops=6_000.0)]
 
 
 def test_a_rollout_costs_what_is_read_written_and_learned(tmp_path: Path) -> None:
@@ -45,10 +45,10 @@ def test_a_rollout_costs_what_is_read_written_and_learned(tmp_path: Path) -> Non
 
 def test_rl_is_measured_at_its_first_checkpoint_that_cost_as_much() -> None:
     checkpoints = [Checkpoint(number, Path(str(number))) for number in (0, 1, 2)]
-    spent = [Spent(flops=each) for each in (10.0, 20.0, 30.0)]
+    spent = [ComputeSpent(flops=each) for each in (10.0, 20.0, 30.0)]
     equal = Equal("sft", "rl")
-    assert equal._chosen(checkpoints, spent, Spent(flops=15.0)).rollout == 1
+    assert equal._chosen(checkpoints, spent, ComputeSpent(flops=15.0)).rollout == 1
     with pytest.raises(
         BadInput, match=r"^the RL cost 3.00e\+01 operations in all and the fine-tuning 4.00e\+01: equal is at least as much"
     ):
-        equal._chosen(checkpoints, spent, Spent(flops=40.0))
+        equal._chosen(checkpoints, spent, ComputeSpent(flops=40.0))

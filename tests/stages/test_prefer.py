@@ -14,7 +14,7 @@ from aha.learning.batching import Batching
 from aha.objectives.preference import Pointwise
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
-from aha.stages.prefer import Prefer, Unit, labelled_rows
+from aha.stages.prefer import Prefer, PreferenceUnit, labelled_rows
 from aha.tasks.preferences import as_conversation, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 from tests.stages.small import Watching
@@ -111,16 +111,16 @@ def test_each_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
 
 
 def test_pairs_are_labelled_rows_with_the_chosen_answer_first() -> None:
-    batch = Batching().score_batch(*labelled_rows([Unit("a", ([1, 2], [3])), Unit("b", ([4], [5, 6, 7]))]))
+    batch = Batching().score_batch(*labelled_rows([PreferenceUnit("a", ([1, 2], [3])), PreferenceUnit("b", ([4], [5, 6, 7]))]))
     assert (batch.unit, batch.R, batch.label_M.tolist(), batch.weight_M.tolist()) == (2, 4, [1.0, 0.0, 1.0, 0.0], [0.5] * 4)
     assert batch.tokens_N[batch.trained_N].tolist() == [2, 3, 4, 7]  # where each row ends
-    single = Batching().score_batch(*labelled_rows([Unit("a", ([1, 2],), True), Unit("b", ([4],), False)]))
+    single = Batching().score_batch(*labelled_rows([PreferenceUnit("a", ([1, 2],), True), PreferenceUnit("b", ([4],), False)]))
     assert (single.unit, single.label_M.tolist(), single.weight_M.tolist()) == (1, [1.0, 0.0], [0.5, 0.5])
 
 
 def test_all_answers_to_a_question_are_held_out_or_none() -> None:
     prefer = Prefer("nowhere", "nothing", held_out=0.3)
-    units = [Unit(f"question {number % 200}", ([number],)) for number in range(400)]
+    units = [PreferenceUnit(f"question {number % 200}", ([number],)) for number in range(400)]
     out = [prefer._holds_out(unit) for unit in units]
     assert out[:200] == out[200:] and 40 < sum(out[:200]) < 80
 

@@ -13,7 +13,7 @@ from aha.errors import BadInput, BarFailed, DiskTrouble
 from aha.protocols import Backend, Continue, Reward, RollBack
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
-from aha.stages.probe import Point, Probe
+from aha.stages.probe import Probe, ProbePoint
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late
 from aha.tasks.countdown import CountdownProblems
@@ -24,8 +24,8 @@ HELD_OUT = CountdownProblems(split="held-out")
 PROBE = Probe(HELD_OUT, ("liked",), questions=2, samples=2, falls=0.1)
 
 
-def points(*values: tuple[float, float]) -> list[Point]:
-    return [Point(rollout, accuracy, preference) for rollout, (accuracy, preference) in enumerate(values)]
+def points(*values: tuple[float, float]) -> list[ProbePoint]:
+    return [ProbePoint(rollout, accuracy, preference) for rollout, (accuracy, preference) in enumerate(values)]
 
 
 def test_a_preference_that_rises_with_accuracy_is_no_hack() -> None:

@@ -16,9 +16,9 @@ from aha.reports import write_report
 from aha.reports.charts import Chart, Series
 from aha.reports.compare import compare_html, compare_markdown
 from aha.reports.drawing import svg
-from aha.reports.graph import Answer, Asked, Claimed, Model, Stage, Value, Whole, graph_html
-from aha.reports.results import Measured, Point, Run, read_run
-from aha.reports.results import Value as ScoreValue
+from aha.reports.graph import AnswerCell, Claimed, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
+from aha.reports.results import CurvePoint, Measured, Run, read_run
+from aha.reports.results import ResultValue as ScoreValue
 from aha.reports.review import write_review
 from aha.reports.scaled import TOLD
 from aha.reports.scaling import cut_example, scaling_html
@@ -69,10 +69,13 @@ def a_review(folder: Path) -> Path:
 
 def a_graph(page: Path) -> Path:
     metrics = tuple({"rollout": float(n), "step": n + 1.0, EVIL: float(n), "loss": 1.0} for n in range(3))
-    stage = Stage(EVIL, EVIL, EVIL, EVIL, EVIL, EVIL, "x/", "y", (EVIL,), metrics, ((1.0, EVIL),), (EVIL,))
-    shown = Asked(EVIL, EVIL, EVIL, (Answer(EVIL, EVIL, 1, 1.0, True, False),))
+    stage = StageCard(EVIL, EVIL, EVIL, EVIL, EVIL, EVIL, "x/", "y", (EVIL,), metrics, ((1.0, EVIL),), (EVIL,))
+    shown = QuestionRow(EVIL, EVIL, EVIL, (AnswerCell(EVIL, EVIL, 1, 1.0, True, False),))
     claim = Claimed(EVIL, EVIL, EVIL, 0.1, 0.0, 0.2, True)
-    models = tuple(Model(f"{EVIL}{n}", {EVIL: Value(0.5), "reasoning": Value(0.5), "instruction": Value(0.5)}) for n in range(2))
+    models = tuple(
+        Model(f"{EVIL}{n}", {EVIL: MeasuredValue(0.5), "reasoning": MeasuredValue(0.5), "instruction": MeasuredValue(0.5)})
+        for n in range(2)
+    )
     whole = Whole(EVIL, EVIL, {EVIL: EVIL}, (stage,), (EVIL, "reasoning"), models, (shown,), (claim,), (EVIL,))
     page.write_bytes(graph_html(whole).encode("utf-8", "backslashreplace"))
     return page
@@ -87,7 +90,7 @@ def a_comparison(page: Path) -> Path:
     file = page.with_suffix(".json")
     file.write_text(json.dumps(results))
     run = read_run(f"{EVIL.replace('=', '')}={file}")
-    points = tuple(Point(place, ScoreValue(50.0, 40.0, 60.0)) for place in range(3))
+    points = tuple(CurvePoint(place, ScoreValue(50.0, 40.0, 60.0)) for place in range(3))
     trained = Run(EVIL, (Measured(EVIL, EVIL, {"pass@1": 1e308, "protocol": "unverified"}),), points)
     return wrote(page, compare_html([run, trained]))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aha.tasks.code import Coded, code_problem, coded_of, is_code
-from aha.tasks.reading import RefusedRow, Row
+from aha.tasks.reading import DataRow, RefusedRow
 from aha.tasks.rows import RowProblems
 from aha.types import Asserts, Calls, Problem, Stdio
 
@@ -39,13 +39,13 @@ LIVE = {
 
 
 def coded(fields: dict[str, object]) -> Coded:
-    found = coded_of(Row("here, line 1", "file:1", fields))
+    found = coded_of(DataRow("here, line 1", "file:1", fields))
     assert isinstance(found, Coded), found
     return found
 
 
 def refused(fields: dict[str, object]) -> str:
-    found = coded_of(Row("here, line 1", "file:1", fields))
+    found = coded_of(DataRow("here, line 1", "file:1", fields))
     assert isinstance(found, RefusedRow), found
     return found.reason
 
@@ -167,7 +167,7 @@ def test_a_file_of_problems_is_a_source_of_problems(tmp_path: Path) -> None:
     file.write_text("\n".join(map(json.dumps, (HUMANEVAL, MBPP, LIVE))), encoding="utf-8")
     problems = RowProblems(str(file)).all()
     assert [type(problem.reference) for problem in problems] == [Asserts, Asserts, Calls]
-    assert problems[0] == code_problem(Row("", "", HUMANEVAL)) and all(isinstance(problem, Problem) for problem in problems)
+    assert problems[0] == code_problem(DataRow("", "", HUMANEVAL)) and all(isinstance(problem, Problem) for problem in problems)
 
 
 def test_a_file_may_be_packed(tmp_path: Path) -> None:

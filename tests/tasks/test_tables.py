@@ -25,7 +25,7 @@ from aha.errors import BadInput
 from aha.tasks import tables
 from aha.tasks.examples import load_examples, read_examples, write_example
 from aha.tasks.preferences import read_pairs
-from aha.tasks.reading import RefusedRow, Row, count_rows, rows_of, shards_of
+from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_of
 from aha.tasks.rows import RowProblems
 from aha.tasks.tables import read_table, table_rows, write_table
 from aha.types import Conversation, Example, Message, Origin
@@ -306,7 +306,7 @@ def test_a_readme_cannot_have_anything_fetched(tmp_path: Path, place: str) -> No
 
 def test_a_readme_that_names_files_of_its_folder_is_followed(tmp_path: Path) -> None:
     (row,) = rows_of(str(a_folder(tmp_path, "data/*.jsonl")), "train", None)
-    assert isinstance(row, Row) and (row.fields["question"], row.name) == ("ours", "set:train:1")
+    assert isinstance(row, DataRow) and (row.fields["question"], row.name) == ("ours", "set:train:1")
 
 
 def test_a_readme_that_refers_to_itself_without_end_is_one_line(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from transformers.integrations.gguf.reader import read_gguf_metadata
 from transformers.utils.quantization_config import GgufConfig
 
 from aha.backends.checkpoint.folder import ModelFolder
-from aha.backends.checkpoint.made import Made, ModelClass, quietly
+from aha.backends.checkpoint.made import LoadedModel, ModelClass, quietly
 from aha.backends.checkpoint.quantization import forget
 from aha.backends.checkpoint.reading import reading
 from aha.errors import BadInput
@@ -48,13 +48,13 @@ def gguf_tokenizer(folder: ModelFolder) -> Any:
     return inner
 
 
-def gguf_model(folder: ModelFolder, config: PretrainedConfig, kind: ModelClass, dtype: torch.dtype, attention: str) -> Made:
+def gguf_model(folder: ModelFolder, config: PretrainedConfig, kind: ModelClass, dtype: torch.dtype, attention: str) -> LoadedModel:
     """Return the model with plain weights, and what transformers found of their names."""
     plain = {"dtype": dtype, "attn_implementation": attention, "quantization_config": GgufConfig(dequantize=True)}
     with _alone(folder) as settings:
         model, report = cast(Any, kind).from_pretrained(config=config, **settings, **plain, output_loading_info=True)
     forget(model)
-    return Made.of(model, report)
+    return LoadedModel.of(model, report)
 
 
 def _cut(folder: ModelFolder, backend: Any, way: str) -> None:

@@ -16,7 +16,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
 from aha.backends.checkpoint.gguf import gguf_model
-from aha.backends.checkpoint.made import Made, ModelClass, quietly
+from aha.backends.checkpoint.made import LoadedModel, ModelClass, quietly
 from aha.backends.checkpoint.quantization import forget, prepare
 from aha.backends.checkpoint.reading import reading
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
@@ -85,11 +85,11 @@ class Loading:
         self._check_buffers(files, made.model)
         return made.model
 
-    def _outline(self, files: WeightFiles, outlines: dict[str, Tensor]) -> Made:
+    def _outline(self, files: WeightFiles, outlines: dict[str, Tensor]) -> LoadedModel:
         with self._naming(files), at_most(SPARE_PARAMETERS * len(files.stored) + 1_000):
             return self._make(outlines, device_map={"": "meta"}, ignore_mismatched_sizes=True)
 
-    def _make(self, weights: dict[str, Any], **more: Any) -> Made:
+    def _make(self, weights: dict[str, Any], **more: Any) -> LoadedModel:
         """The one door to transformers: of a folder it would read an adapter's base, other files that a configuration names, or pickles."""
         settings: dict[str, Any] = {
             "config": self.config,
@@ -99,9 +99,9 @@ class Loading:
             **more,
         }
         model, report = cast(Any, self.kind).from_pretrained(None, **settings, output_loading_info=True)
-        return Made.of(model, report)
+        return LoadedModel.of(model, report)
 
-    def _agree(self, made: Made, files: WeightFiles | None = None) -> None:
+    def _agree(self, made: LoadedModel, files: WeightFiles | None = None) -> None:
         """BadInput where the checkpoint lacks a weight, has one too many, or has one of another shape."""
         if made.mismatched:
             name, stored, wanted = made.mismatched[0]

@@ -17,7 +17,7 @@ ModelClass = type[PreTrainedModel]
 
 
 @dataclass(frozen=True)
-class Made:
+class LoadedModel:
     """`mismatched`: (name, shape in the file, shape in the model)."""
 
     model: PreTrainedModel
@@ -26,7 +26,7 @@ class Made:
     mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
 
     @classmethod
-    def of(cls, model: PreTrainedModel, report: Mapping[str, Any]) -> Made:
+    def of(cls, model: PreTrainedModel, report: Mapping[str, Any]) -> LoadedModel:
         """The model with the report of `output_loading_info`."""
         mismatched = tuple(sorted((name, tuple(stored), tuple(made)) for name, stored, made in report["mismatched_keys"]))
         return cls(model, frozenset(report["missing_keys"]), frozenset(report["unexpected_keys"]), mismatched)

@@ -84,7 +84,7 @@ def _between(values: Floats, tail: float) -> tuple[float, float]:
 
 def bradley_terry(battles: Sequence[Battle]) -> dict[str, float]:
     """The same scores by the published way: a logistic fit of Elo points without penalty, read as win rates against the baseline."""
-    table = Table.of(battles)
+    table = RatingTable.of(battles)
     points = ELO * fit(table, penalty=1e-9, unit=log(10))
     return {model: expected(points[number] - points[0]) for number, model in enumerate(table.models) if number}
 
@@ -95,7 +95,7 @@ def expected(points: float) -> float:
 
 
 @dataclass(frozen=True)
-class Table:
+class RatingTable:
     """Battles as columns. `models`: the baseline first; `number`: of each battle's model; `wins`: how much of it the model won; `styles`: a
     column for each difference in style that is controlled for, none without."""
 
@@ -105,7 +105,7 @@ class Table:
     styles: Floats
 
     @classmethod
-    def of(cls, battles: Sequence[Battle], baseline: str = BASELINE, styles: Floats | None = None) -> Table:
+    def of(cls, battles: Sequence[Battle], baseline: str = BASELINE, styles: Floats | None = None) -> RatingTable:
         """Of battles and, a row each, their differences in style."""
         models = {model: place for place, model in enumerate((baseline, *dict.fromkeys(battle.model for battle in battles)))}
         number = np.asarray([models[battle.model] for battle in battles])
@@ -119,7 +119,7 @@ class Table:
         return sums
 
 
-def fit(table: Table, penalty: float, unit: float = 1.0, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
+def fit(table: RatingTable, penalty: float, unit: float = 1.0, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
     """The strengths of the models, then the weights of the styles, that minimise Σ counts · cross-entropy + penalty / 2 · |w|² by Newton's
     steps, where a battle's log-odds are unit · (its model's strength - the baseline's) + its styles · their weights.
 
@@ -139,7 +139,7 @@ def fit(table: Table, penalty: float, unit: float = 1.0, counts: Floats | float 
     return weights
 
 
-def _bend(table: Table, curves: Floats, unit: float) -> Floats:
+def _bend(table: RatingTable, curves: Floats, unit: float) -> Floats:
     """The second derivatives, from each battle's."""
     models, styles = len(table.models), table.styles
     bend = np.zeros((models + styles.shape[1],) * 2)

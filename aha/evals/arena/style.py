@@ -15,7 +15,7 @@ import numpy as np
 
 from aha.errors import BadInput
 from aha.evals.arena.battles import BASELINES, Battle, Version
-from aha.evals.arena.ratings import ELO, Floats, Table, expected, fit
+from aha.evals.arena.ratings import ELO, Floats, RatingTable, expected, fit
 from aha.evals.arena.writing import Style
 
 RESAMPLES = 100
@@ -44,7 +44,7 @@ def controlled_ratings(
     """v0.1: one fit with an L2 penalty, its score and the 95 % interval of resampled battles. v2.0: the median and the 90 % interval of
     fits without penalty. BadInput for an answer that is missing. `heartbeat` hears of every fit."""
     base = baseline or BASELINES[version]
-    table = Table.of(battles, base, _differences(battles, styles, base, version))
+    table = RatingTable.of(battles, base, _differences(battles, styles, base, version))
     first = _fit(table, version)
     draw, drawn = np.random.default_rng(seed), []
     for done in range(resamples):
@@ -61,7 +61,7 @@ def controlled_ratings(
     ]
 
 
-def _fit(table: Table, version: Version, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
+def _fit(table: RatingTable, version: Version, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
     """v0.1 counts every battle twice and works in units of ln 10, which the penalty feels."""
     if version == "v0.1":
         return fit(table, penalty=1.0, unit=log(10), counts=2.0 * counts, start=start)

@@ -10,7 +10,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample, Fields, ReadRow, Re
 from aha.grading import grade
 from aha.grading.code.reading import FENCE, published_code_of
 from aha.tasks.code import coded_of
-from aha.tasks.reading import RefusedRow, Row
+from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Abstained, Asserts, Calls, Open, Reply, Stdio, Wrong
 
 FIRST, LAST = date(2024, 8, 1), date(2025, 1, 31)
@@ -45,7 +45,7 @@ def code_rows(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *ca
             return BenchmarkExample(f"{language}/{name}", pick_text(fields, "prompt"), "en", Open(), language)
         if "test" not in fields and isinstance(fields.get("tests"), str) and "prompt" in fields:  # the many-language form of HumanEval
             fields = {**fields, "test": fields["tests"], "entry_point": fields.get("entry_point") or _entry(str(fields["prompt"]))}
-        coded = coded_of(Row(name, name, fields))
+        coded = coded_of(DataRow(name, name, fields))
         if isinstance(coded, RefusedRow):
             raise WrongColumns(f"tests that can be run ({coded.reason})")
         about = {key: str(fields[key]) for key in ("contest_date", "contest_id", "platform") if fields.get(key)}

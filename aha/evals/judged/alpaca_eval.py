@@ -14,7 +14,7 @@ from aha.evals.alpaca import Calibration, calibration_in, preference, read_annot
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file, need_fields, read_rows
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
-from aha.evals.judged.prompts import Prompt
+from aha.evals.judged.prompts import JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
 from aha.redact import hide_tree
@@ -41,7 +41,7 @@ class Preferences:
 
     A judge that sends no log-probabilities is read by its letter, 0 or 1. What was cut or empty has lost."""
 
-    prompt: Prompt
+    prompt: JudgePrompt
     baseline: BaselineOutputs
     calibration: Calibration
     orders: Orders = "published"
@@ -108,7 +108,7 @@ class Preferences:
         base = str(self.baseline.rows[example.prompt]["output"])
         small, large = (text, base) if reverse else (base, text)
         values = {"instruction": self._raw(example), "output_1": small, "output_2": large}
-        turns = [(role, Prompt(turn, published=self.prompt.published).fill(values)) for role, turn in self.prompt.turns()]
+        turns = [(role, JudgePrompt(turn, published=self.prompt.published).fill(values)) for role, turn in self.prompt.turns()]
         return Conversation(tuple(Message("system" if role == "system" else "user", turn) for role, turn in turns))
 
     def _wins(self, example: BenchmarkExample, verdicts: Sequence[JudgeVerdict | None]) -> float | None:
@@ -161,7 +161,7 @@ def read_baseline(files: Sequence[Path], folder: Path | None) -> BaselineOutputs
 
 
 def preferences(
-    examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, prompt: Prompt, orders: Orders
+    examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, prompt: JudgePrompt, orders: Orders
 ) -> Preferences:
     """Everything that the scores will need, looked for before anything is asked."""
     baseline, calibration = read_baseline(files, folder), calibration_in(folder)

@@ -16,7 +16,7 @@ from aha.evals.arena.judge import wins_of_a
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
-from aha.evals.judged.prompts import ANSWER_PAIR, Prompt
+from aha.evals.judged.prompts import ANSWER_PAIR, JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
 from aha.redact import hide_tree
@@ -24,14 +24,14 @@ from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
 
 JUDGMENTS, ANSWERS = "judgments.jsonl", "answers.jsonl"
 LOST = ("A>>B", "B>>A")  # by whom: the baseline is A, then B
-_PAIR = Prompt(ANSWER_PAIR, published=True)
+_PAIR = JudgePrompt(ANSWER_PAIR, published=True)
 
 
 @dataclass(frozen=True)
 class ArenaMatches:
     """Every question has a baseline's answer. What was cut or empty has lost both games by the wider margin."""
 
-    prompts: Mapping[str, Prompt]
+    prompts: Mapping[str, JudgePrompt]
     version: Version
     answers: Mapping[str, tuple[str, str]]  # question -> baseline's name and its answer
     judges: tuple[str, ...]
@@ -41,7 +41,7 @@ class ArenaMatches:
     again: str = "There is no final label in that yet. Finish the comparison and end with one label, such as [[A>B]]."
 
     @property
-    def prompt(self) -> Prompt:
+    def prompt(self) -> JudgePrompt:
         """The one that most questions are judged with."""
         return self.prompts.get("arena-hard-v0.1" if self.version == "v0.1" else "hard_prompt", self.prompts[""])
 
@@ -124,7 +124,7 @@ def _answer(question: str, model: str, prompt: str, text: str) -> dict[str, Any]
 
 
 def matches(
-    examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, version: Version, prompts: Mapping[str, Prompt]
+    examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, version: Version, prompts: Mapping[str, JudgePrompt]
 ) -> tuple[ArenaMatches, list[BenchmarkExample], str]:
     """Return the judged benchmark, the questions that have a baseline's answer, and what to say of those left out: a whole category may
     have no baseline here.

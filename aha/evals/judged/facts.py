@@ -14,7 +14,7 @@ import numpy as np
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.intervals import RESAMPLES, wilson
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
-from aha.evals.judged.prompts import Prompt
+from aha.evals.judged.prompts import JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.evals.samples import GradedSample, sample_set
 from aha.protocols import Sampling
@@ -35,10 +35,10 @@ _NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-
 
 
 @dataclass(frozen=True)
-class Facts:
+class FactVerdicts:
     """One game a reply. A judge that says neither letter nor name of a verdict gave none, which is told apart from NOT_ATTEMPTED."""
 
-    prompt: Prompt
+    prompt: JudgePrompt
     judges: tuple[str, ...] = ("gpt-4o", "gpt-4o-2024-08-06")
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=16)
     top: int = 0

@@ -12,7 +12,7 @@ from typing import Protocol
 from aha.codec import encode
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample, ReplyGrade
-from aha.evals.judged.prompts import Prompt
+from aha.evals.judged.prompts import JudgePrompt
 from aha.evals.result import Result
 from aha.evals.samples import GradedSample, Key, grade_sample
 from aha.protocols import Sampling
@@ -31,7 +31,7 @@ class JudgedBenchmark(Protocol):
         ...
 
     @property
-    def prompt(self) -> Prompt: ...
+    def prompt(self) -> JudgePrompt: ...
 
     @property
     def sampling(self) -> Sampling: ...

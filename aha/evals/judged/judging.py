@@ -15,7 +15,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.files import data_folder
 from aha.evals.judged.alpaca_eval import Orders, preferences
 from aha.evals.judged.arena_hard import matches
-from aha.evals.judged.facts import Facts
+from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import (
     JudgedBenchmark,
     JudgedSample,
@@ -28,7 +28,7 @@ from aha.evals.judged.judged_benchmark import (
     judged_samples,
     replies_and_next,
 )
-from aha.evals.judged.prompts import FACTS, Prompt, facts_prompt, game_prompts, preference_prompt
+from aha.evals.judged.prompts import FACTS, JudgePrompt, facts_prompt, game_prompts, preference_prompt
 from aha.evals.result import Result
 from aha.protocols import Budget, Chat
 from aha.redact import hide_tree
@@ -77,8 +77,8 @@ def plan_judging(
         alpaca = preferences(examples, baseline, folder, preference_prompt(folder), orders)
         judged, usual = alpaca, alpaca.usual
     else:
-        judged = Facts(facts_prompt(folder) if benchmark.name == "simpleqa" else Prompt(FACTS))
-    if baseline and isinstance(judged, Facts):
+        judged = FactVerdicts(facts_prompt(folder) if benchmark.name == "simpleqa" else JudgePrompt(FACTS))
+    if baseline and isinstance(judged, FactVerdicts):
         raise BadInput(f"--baseline-answers: {benchmark.name} compares with a reference, not with another model's answers")
     notes.append(f"the judge's question is {'the published one, ' if judged.prompt.published else ''}{judged.prompt.source}")
     return JudgePlan(judged, used, usual and judged.prompt.published, tuple(notes))

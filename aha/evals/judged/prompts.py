@@ -52,7 +52,7 @@ _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Prompt:
+class JudgePrompt:
     """`published`: it is the authors' own, read from `source`, and takes texts as they are; ours takes them as JSON strings, which
     cannot end early."""
 
@@ -75,11 +75,11 @@ class Prompt:
         return [(role, text.strip("\n")) for role, text in _TURN.findall(self.text)] or [("user", self.text)]
 
 
-def facts_prompt(folder: Path | None) -> Prompt:
+def facts_prompt(folder: Path | None) -> JudgePrompt:
     """SimpleQA's, from `simpleqa_eval.py` of simple-evals, whose one string it is; no code of that file runs."""
     path = find_file(folder, "simpleqa_eval.py", within="simpleqa")
     if path is None:
-        return Prompt(FACTS)
+        return JudgePrompt(FACTS)
     for node in ast.walk(_parsed(path)):
         match node:
             case ast.Assign(targets=[ast.Name(id="GRADER_TEMPLATE")], value=value):
@@ -88,30 +88,32 @@ def facts_prompt(folder: Path | None) -> Prompt:
     raise BadInput(f"{path}: no GRADER_TEMPLATE in it; take the file from simple-evals as it is, or leave it out")
 
 
-def preference_prompt(folder: Path | None) -> Prompt:
+def preference_prompt(folder: Path | None) -> JudgePrompt:
     """AlpacaEval 2's, from `alpaca_eval_clf.txt`."""
     path = find_file(folder, "alpaca_eval_clf.txt", within="alpaca_eval")
     if path is None:
-        return Prompt(PREFERENCE)
+        return JudgePrompt(PREFERENCE)
     return _with(path, _text(path), ("{instruction}", "{output_1}", "{output_2}"))
 
 
-def game_prompts(folder: Path | None) -> dict[str, Prompt]:
+def game_prompts(folder: Path | None) -> dict[str, JudgePrompt]:
     """Arena-Hard's system prompts by category, from `judge_settings.json`; ours under the name ""."""
     path = find_file(folder, "judge_settings.json", within="arena_hard")
     if path is None:
-        return {"": Prompt(GAME)}
+        return {"": JudgePrompt(GAME)}
     found = read_json(path)
     match found:
         case dict() if found and all(isinstance(each, dict) and isinstance(each.get("system_prompt"), str) for each in found.values()):
-            return {str(name): Prompt(each["system_prompt"], str(path), True) for name, each in found.items()} | {"": Prompt(GAME)}
+            return {str(name): JudgePrompt(each["system_prompt"], str(path), True) for name, each in found.items()} | {
+                "": JudgePrompt(GAME)
+            }
     raise BadInput(f"{path}: it has to be an object of categories, each with its system_prompt")
 
 
-def _with(path: Path, text: str, places: tuple[str, ...]) -> Prompt:
+def _with(path: Path, text: str, places: tuple[str, ...]) -> JudgePrompt:
     if missing := [place for place in places if place not in text]:
         raise BadInput(f"{path}: {', '.join(missing)} is not in its prompt; take the file as it was published, or leave it out")
-    return Prompt(text, str(path), True)
+    return JudgePrompt(text, str(path), True)
 
 
 def _text(path: Path) -> str:

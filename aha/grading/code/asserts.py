@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aha.grading.code.caller import Answer, CallFailure, CallResult, CallValue, limits, run_calls
+from aha.grading.code.caller import AnswerCode, CallFailure, CallResult, CallValue, limits, run_calls
 from aha.grading.code.calls import up_to_failure
 from aha.grading.code.judging import holds
-from aha.grading.code.plan import Assertion, Plan, plan_of
+from aha.grading.code.plan import Assertion, AssertPlan, plan_of
 from aha.grading.code.reading import sources
 from aha.grading.code.replay import replay
 from aha.grading.code.trials import Trial, Trials, shorten
@@ -20,11 +20,11 @@ def try_asserts(reference: Asserts, code: str, sandbox: Sandbox, every: bool) ->
     pieces = tuple(sources(reference.prompt, reference.entry, code))
     plan = plan_of(reference)
     if plan is None:
-        return replay(reference, Answer(pieces, reference.entry), sandbox, every)
-    return _run_plan(reference, plan, Answer(pieces, reference.entry, plan.support), sandbox, every)
+        return replay(reference, AnswerCode(pieces, reference.entry), sandbox, every)
+    return _run_plan(reference, plan, AnswerCode(pieces, reference.entry, plan.support), sandbox, every)
 
 
-def _run_plan(reference: Asserts, plan: Plan, answer: Answer, sandbox: Sandbox, every: bool) -> Trials:
+def _run_plan(reference: Asserts, plan: AssertPlan, answer: AnswerCode, sandbox: Sandbox, every: bool) -> Trials:
     def trials(results: Sequence[CallResult]) -> list[Trial]:
         values = {f"<{number}>": result for number, result in enumerate(results)}
         return [trial for assertion in plan.assertions if (trial := _trial_of(assertion, values)) is not None]

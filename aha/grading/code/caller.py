@@ -36,7 +36,7 @@ CallResult = CallValue | CallFailure
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerCode:
     """Code to call: its pieces in order, the function's name (`f` or `Solution.f`), and lines of the tests that make arguments."""
 
     sources: tuple[str, ...]
@@ -56,7 +56,7 @@ def run(sandbox: Sandbox, job: Job) -> Outcome:
 
 
 def run_calls(
-    answer: Answer, calls: Sequence[Any], sandbox: Sandbox, bounds: Limits, enough: Callable[[Sequence[CallResult]], bool]
+    answer: AnswerCode, calls: Sequence[Any], sandbox: Sandbox, bounds: Limits, enough: Callable[[Sequence[CallResult]], bool]
 ) -> tuple[CallResult, ...]:
     """What each call gave, in order, until `enough`.
 
@@ -81,7 +81,7 @@ def run_calls(
     return tuple(results)
 
 
-def _job(answer: Answer, calls: Sequence[Any], mark: str, bounds: Limits) -> Job:
+def _job(answer: AnswerCode, calls: Sequence[Any], mark: str, bounds: Limits) -> Job:
     request = {"mark": mark, "entry": answer.entry, "sources": answer.sources, "support": answer.support, "calls": calls}
     return Job(program("caller"), json.dumps(request).encode(), "python", bounds)
 

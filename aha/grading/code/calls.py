@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aha.grading.code.caller import Answer, CallFailure, CallResult, limits, run_calls
+from aha.grading.code.caller import AnswerCode, CallFailure, CallResult, limits, run_calls
 from aha.grading.code.compare import same_json
 from aha.grading.code.reading import usual_imports
 from aha.grading.code.trials import Trial, Trials, shorten
@@ -31,9 +31,9 @@ def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Tri
     return Trials(up_to_failure(trials(said), every), len(tests))
 
 
-def answer_of(reference: Calls, code: str) -> Answer:
+def answer_of(reference: Calls, code: str) -> AnswerCode:
     """The code after the imports that its judges make."""
-    return Answer((usual_imports(code), code), reference.entry)
+    return AnswerCode((usual_imports(code), code), reference.entry)
 
 
 def up_to_failure(trials: Sequence[Trial], every: bool) -> tuple[Trial, ...]:

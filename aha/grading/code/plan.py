@@ -36,7 +36,7 @@ class Assertion:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AssertPlan:
     """The calls to make, as expressions; the lines that make their arguments; the assertions over what they return."""
 
     calls: tuple[str, ...]
@@ -66,7 +66,7 @@ def parse_source(source: str) -> ast.Module:
 
 
 @lru_cache(maxsize=4096)
-def plan_of(reference: Asserts) -> Plan | None:
+def plan_of(reference: Asserts) -> AssertPlan | None:
     """The plan of straight-line asserts; `None` where the tests have loops, or compare in ways that are not understood."""
     try:
         return _plan(reference)
@@ -83,7 +83,7 @@ def asserts_in(reference: Asserts) -> int:
         return 0
 
 
-def _plan(reference: Asserts) -> Plan | None:
+def _plan(reference: Asserts) -> AssertPlan | None:
     before, body = statements(parse_source(reference.tests))
     draft = _Draft(frozenset({reference.entry, "candidate"}))
     draft.lines += before
@@ -91,7 +91,7 @@ def _plan(reference: Asserts) -> Plan | None:
         if not _place(statement, draft):
             return None
     support = _support(draft)
-    return None if support is None or not draft.assertions else Plan(tuple(draft.calls), support, tuple(draft.assertions))
+    return None if support is None or not draft.assertions else AssertPlan(tuple(draft.calls), support, tuple(draft.assertions))
 
 
 def statements(module: ast.Module) -> tuple[list[ast.stmt], list[ast.stmt]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aha.grading.code.caller import Answer, CallFailure, CallResult, CallValue, limits, run, run_calls
+from aha.grading.code.caller import AnswerCode, CallFailure, CallResult, CallValue, limits, run, run_calls
 from aha.grading.code.calls import up_to_failure
 from aha.grading.code.guest import program
 from aha.grading.code.plan import UNREADABLE, asserts_in, parse_source, statements
@@ -39,7 +39,7 @@ class _Untestable(Exception):
     """Why these tests cannot say anything of an answer."""
 
 
-def replay(reference: Asserts, answer: Answer, sandbox: Sandbox, every: bool) -> Trials:
+def replay(reference: Asserts, answer: AnswerCode, sandbox: Sandbox, every: bool) -> Trials:
     """One trial a check. Tests that cannot be replayed are not the answer's fault: INFRA, so that the grade is Abstained."""
     results = list[tuple[Any, CallResult]]()
     try:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from aha.answers.claims import claim
 from aha.answers.cleaning import spelled
-from aha.answers.numbers import Value, rational
+from aha.answers.numbers import NumberValue, rational
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
 from aha.grading.maths.functions import digits
@@ -48,7 +48,7 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
     match number_claimed(claim(answer, settings.how)):
         case Wrong() as wrong:
             return wrong
-        case Value() as value:
+        case NumberValue() as value:
             shown = f"{value.exact}{' %' if value.percent else ''}"
             return (
                 Right()
@@ -57,7 +57,7 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
             )
 
 
-def _rounds(claimed: Value, gold: Fraction, places: int) -> bool:
+def _rounds(claimed: NumberValue, gold: Fraction, places: int) -> bool:
     """Whether the digits of a decimal of enough places, as they are written, round or cut off what is no decimal."""
     value, written, whole = claimed.exact, claimed.places, gold.denominator
     while whole % 2 == 0 or whole % 5 == 0:

@@ -13,22 +13,22 @@ EQUALITIES = ("=", "approx")
 
 
 @dataclass(frozen=True)
-class Said:
+class LabeledValue:
     """A value and what it is the value of, where that is said."""
 
     value: Node
     label: Node | None = None
 
 
-def said(node: Node) -> Said:
+def said(node: Node) -> LabeledValue:
     """The claim of a chain of equations whose first side names something, or of a bare value."""
     if not isinstance(node, Call):
-        return Said(node)
+        return LabeledValue(node)
     if node.name == "in" and is_label(node.args[0]):
-        return Said(node.args[1], node.args[0])
+        return LabeledValue(node.args[1], node.args[0])
     signs = node.name.split(" ")
     if any(sign not in EQUALITIES for sign in signs):
-        return Said(node)
+        return LabeledValue(node)
     sides = list(node.args)
     while len(signs) > 1 and signs[-1] == "approx":
         signs.pop()
@@ -40,13 +40,13 @@ def said(node: Node) -> Said:
             and not any(_counts(side) for side in sides[1:])
             and any(equal(side, last, DEFAULT) is False for side in sides[1:-1])
         ):
-            return Said(Call("=", tuple(sides)))  # x = 8 = 7
-        return Said(last, first)
+            return LabeledValue(Call("=", tuple(sides)))  # x = 8 = 7
+        return LabeledValue(last, first)
     if is_label(last):
-        return Said(first, last)
+        return LabeledValue(first, last)
     if all(equal(_unmeasured(side), _unmeasured(last), DEFAULT) for side in sides[:-1]):
-        return Said(last)
-    return Said(Call("=", (first, last)))  # false, or of unknowns
+        return LabeledValue(last)
+    return LabeledValue(Call("=", (first, last)))  # false, or of unknowns
 
 
 def wordy(node: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, symbols
-from aha.grading.maths.claims import Said, cells, items, multiplied, said
+from aha.grading.maths.claims import LabeledValue, cells, items, multiplied, said
 from aha.grading.maths.quantities import quantities
 from aha.grading.maths.relations import relations
 from aha.grading.maths.scalars import equal
@@ -68,7 +68,7 @@ def _joined(node: Node, found: list[Node]) -> bool:
     return len(found) > 1 or is_call(node, *LISTS, "set")
 
 
-def _one(gold: Said, claim: Said, settings: Settings) -> Verdict:
+def _one(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
     """One claim against one: a relation against a relation, else value against value."""
     if gold.label and claim.label and gold.label != claim.label:
         return _labels_differ(gold, claim, settings)
@@ -90,7 +90,7 @@ def _several(node: Node) -> bool:
     return _joined(node, items(node))
 
 
-def _labels_differ(gold: Said, claim: Said, settings: Settings) -> Verdict:
+def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
     """f(n) = 2n and f(x) = 2x are one function; x = 3 and y = 3 are two claims; y = 2x and x = y/2 are one line."""
     assert gold.label is not None and claim.label is not None
     match gold.label, claim.label:
@@ -107,7 +107,7 @@ def _labels_differ(gold: Said, claim: Said, settings: Settings) -> Verdict:
     return relations(Call("=", (gold.label, gold.value)), Call("=", (claim.label, claim.value)), settings)
 
 
-def _equation_of(gold: Said, claim: Said, settings: Settings) -> Verdict:
+def _equation_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
     """An equation against a value is wrong, against `y = ...` it may be the same line."""
     one, other = (Call("=", (each.label, each.value)) if each.label and not _relation(each.value) else each.value for each in (gold, claim))
     return relations(one, other, settings) if _relation(one) and _relation(other) else False

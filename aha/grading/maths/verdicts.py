@@ -8,7 +8,7 @@ from zlib import crc32
 
 from aha.answers.claims import Claim, last_line
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
-from aha.answers.numbers import Value, bare_number, plain_number
+from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula
@@ -255,11 +255,11 @@ def _irrational(node: Node) -> bool:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def number_claimed(claimed: Claim) -> Value | Wrong:
+def number_claimed(claimed: Claim) -> NumberValue | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
     if by_lines(claimed) is not None:
         return Wrong("several different numbers")
-    if (line := last_line(claimed)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), Value):
+    if (line := last_line(claimed)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), NumberValue):
         return alone
     if unsure(claimed):
         return Wrong("a question or a guess, not a claim")
@@ -302,7 +302,7 @@ def _exclaimed(reading: Reading, claimed: Claim) -> list[Node]:
     return [] if node is None else [node]
 
 
-def _one_of(node: Node) -> Value | Wrong:
+def _one_of(node: Node) -> NumberValue | Wrong:
     """The value that all of a list are, as in `72 or 72.0`."""
     if not is_call(node, "or") or not isinstance(node, Call):
         return Wrong("several different numbers")

@@ -41,12 +41,12 @@ class WorkerExit:
 
 
 @dataclass(eq=False)
-class Worker:
+class GradingWorker:
     """A process that grades, and the wire to it. `spent_s`: its processor time up to its last answer."""
 
     wire: Wire
     number: int
-    nursery: Nursery
+    nursery: ForkServer
     spent_s: float = 0.0
 
     def ask(self, question: dict[str, Any], within_s: float) -> Any:
@@ -78,7 +78,7 @@ def state_of(number: int) -> str:
         return "?"
 
 
-class Nursery:
+class ForkServer:
     """A zygote: a process that forks workers. Several threads may ask; `lost` once it no longer answers."""
 
     def __init__(self, bounds: Bounds) -> None:
@@ -120,7 +120,7 @@ class Nursery:
         """The process's."""
         return self._process.pid
 
-    def spawn(self) -> Worker:
+    def spawn(self) -> GradingWorker:
         """A new worker, a millisecond old. Closed where none can be had."""
         with ExitStack() as undo:
             end, peer = socket.socketpair()
@@ -128,9 +128,9 @@ class Nursery:
             with peer:
                 number = int(self._request({"fork": asdict(self.bounds)}, peer.fileno())["worker"])
             undo.pop_all()
-        return Worker(Wire(end), number, self)
+        return GradingWorker(Wire(end), number, self)
 
-    def end(self, worker: Worker) -> WorkerExit:
+    def end(self, worker: GradingWorker) -> WorkerExit:
         """Ends a worker, if it has not ended by itself."""
         worker.wire.hang_up()
         return WorkerExit(**self._request({"end": worker.number}))

@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.pool.bounds import Bounds, Gold
 from aha.grading.pool.forks import forget_in_children
-from aha.grading.pool.nursery import Nursery, Worker, WorkerExit
+from aha.grading.pool.nursery import ForkServer, GradingWorker, WorkerExit
 from aha.grading.pool.wire import WireClosed
 from aha.types import Abstained, Grade
 
@@ -56,13 +56,13 @@ class Pool:
         self.deadline_s = deadline_s
         self.bounds = Bounds(deadline_s / 2, memory_mb)
         self._closed = False
-        self._nursery: Nursery | None = None
-        self._workers: set[Worker] = set()
+        self._nursery: ForkServer | None = None
+        self._workers: set[GradingWorker] = set()
         self._afresh()
         forget_in_children(self)
 
     def _afresh(self) -> None:
-        self._nursery, self._workers, self._idle, self._spawning = None, set(), list[Worker](), 0
+        self._nursery, self._workers, self._idle, self._spawning = None, set(), list[GradingWorker](), 0
         self._change, self._start_lock = threading.Condition(), threading.Lock()
         self._counts = Counts()
 
@@ -129,7 +129,7 @@ class Pool:
                 return grade
         return Abstained(f"could not be graded: {trouble}")
 
-    def _ask(self, worker: Worker, question: dict[str, Any]) -> Grade | None:
+    def _ask(self, worker: GradingWorker, question: dict[str, Any]) -> Grade | None:
         """None where it was not the answer's fault that there is no grade."""
         began = time.monotonic()
         try:
@@ -160,7 +160,7 @@ class Pool:
 
     # --- workers ---
 
-    def _take(self) -> Worker:
+    def _take(self) -> GradingWorker:
         """A worker that nobody else has. Closed where none can be had."""
         with self._change:
             while not self._idle and len(self._workers) + self._spawning >= self.workers and not self._closed:
@@ -180,21 +180,21 @@ class Pool:
                 self._change.notify()
         return worker
 
-    def _nurse(self) -> Nursery:
+    def _nurse(self) -> ForkServer:
         """The nursery, a new one where the last is gone."""
         with self._start_lock:
             if self._nursery is None or self._nursery.is_lost:
                 if self._nursery is not None:
                     self._nursery.close()
-                self._nursery = Nursery(self.bounds)
+                self._nursery = ForkServer(self.bounds)
             return self._nursery
 
-    def _give_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: GradingWorker) -> None:
         with self._change:
             self._idle.append(worker)
             self._change.notify()
 
-    def _end(self, worker: Worker) -> WorkerExit | None:
+    def _end(self, worker: GradingWorker) -> WorkerExit | None:
         """Makes room for another one. None where nobody can say how it ended."""
         try:
             worker_exit = worker.nursery.end(worker)

@@ -14,7 +14,7 @@ TIERS: tuple[Tier, ...] = ("bwrap", "wasm", "remote", "unsafe")
 AUTOMATIC: tuple[Tier, ...] = ("bwrap", "wasm")  # strongest first; a pool elsewhere and no protection at all are chosen by name only
 
 
-class Opens(Protocol):
+class SandboxOpener(Protocol):
     """A tier's class."""
 
     def __call__(self, *, workers: int) -> Sandbox: ...
@@ -48,7 +48,7 @@ def _open_tier(tier: Tier, workers: int) -> Sandbox:
     return opens(workers=workers)
 
 
-def _tier(tier: Tier) -> tuple[Callable[[], str | None], Opens]:
+def _tier(tier: Tier) -> tuple[Callable[[], str | None], SandboxOpener]:
     """Loaded only when it is asked for."""
     match tier:
         case "bwrap":

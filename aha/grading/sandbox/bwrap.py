@@ -15,9 +15,9 @@ from aha.errors import BadInput
 from aha.grading.sandbox import seccomp
 from aha.grading.sandbox.compiled import BUILD, COMPILE_LIMITS, COMPILERS, CompileCache
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier
-from aha.grading.sandbox.namespace import Way, interpreter, ways
+from aha.grading.sandbox.namespace import SandboxUser, interpreter, ways
 from aha.grading.sandbox.slot import Kind, Order, Slot, SlotError, memory_file
-from aha.grading.sandbox.verdict import Facts, Streams, infrastructure, outcome_of_compile, outcome_of_run
+from aha.grading.sandbox.verdict import RunFacts, Streams, infrastructure, outcome_of_compile, outcome_of_run
 
 MIB = 1 << 20
 WAIT_FACTOR = 3  # times the clock's limit, at the most, for a program that waits for a processor
@@ -119,13 +119,13 @@ class BwrapSandbox:
             os.close(program_fd)
         return outcome_of_compile(facts, streams, COMPILE_LIMITS)
 
-    def _ask(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[Facts, Streams, int | None]:
+    def _ask(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[RunFacts, Streams, int | None]:
         try:
             return self._once(kind, program, stdin, limits)
         except SlotError:
             return self._once(kind, program, stdin, limits)
 
-    def _once(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[Facts, Streams, int | None]:
+    def _once(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[RunFacts, Streams, int | None]:
         """Its input is a file of its own each time: whoever reads from one moves on in it for all who hold it."""
         with self._slot() as slot, _file(stdin) as reads:
             return slot.run(_order(kind, program, reads, limits))
@@ -168,7 +168,7 @@ class BwrapSandbox:
                 complaints.append(error)
         raise complaints[0]
 
-    def _start(self, way: Way) -> Slot:
+    def _start(self, way: SandboxUser) -> Slot:
         if self._closed:
             raise SlotError("the sandbox is closed")
         slot = Slot(_bwrap(), way, self._python, BUILD.format(self._compiler), self._keeper)

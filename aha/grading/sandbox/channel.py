@@ -20,7 +20,7 @@ ROOM = socket.CMSG_SPACE(MOST * array.array("i").itemsize) + socket.CMSG_SPACE(C
 
 
 @dataclass(frozen=True)
-class Message:
+class ChannelMessage:
     """`content` is empty where the other end is closed. `sender`: the process that wrote it, as the kernel tells an end that called
     `demand_sender`; 0 where it tells nothing."""
 
@@ -40,7 +40,7 @@ def demand_sender(end: socket.socket) -> None:
     end.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
 
-def receive(end: socket.socket) -> Message:
+def receive(end: socket.socket) -> ChannelMessage:
     """The next message; its descriptors are closed by an exec from the moment they exist."""
     content, ancillary, _, _ = end.recvmsg(LONGEST, ROOM, socket.MSG_CMSG_CLOEXEC)
     descriptors, sender = array.array("i"), 0
@@ -49,7 +49,7 @@ def receive(end: socket.socket) -> Message:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
         elif (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             sender, _, _ = CREDENTIALS.unpack(data)
-    return Message(content, tuple(descriptors), sender)
+    return ChannelMessage(content, tuple(descriptors), sender)
 
 
 def send(end: socket.socket, content: bytes, descriptors: Sequence[int] = ()) -> None:

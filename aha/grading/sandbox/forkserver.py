@@ -31,14 +31,14 @@ F_ADD_SEALS, ALL_SEALS = 1033, 0xF
 WARM = "array bisect collections copy functools heapq itertools json math operator random re string typing".split()
 
 
-class Server:
+class SandboxForkServer:
     """What the judge asked for once: the uid to become, or `None` to stay; the filters; the compiler's command."""
 
     def __init__(self, control: socket.socket) -> None:
         settings = json.loads(channel.receive(control).content)
         self.control = control
         self.uid: int | None = settings["uid"]
-        self.filters = {name: kernel.Program.of(encoded) for name, encoded in settings["filters"].items()}
+        self.filters = {name: kernel.FilterProgram.of(encoded) for name, encoded in settings["filters"].items()}
         self.compiler: str = settings["compiler"]
         self.entered = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # counts the children that were locked before they ran anything
         self.own_memory = kernel.address_space()
@@ -137,12 +137,12 @@ class Server:
         return source
 
 
-def open_server() -> Server:
+def open_server() -> SandboxForkServer:
     """Warm, with a scratch of its own, out of its children's reach."""
     control = int(sys.argv[1])  # the judge's
     os.set_inheritable(control, False)  # the only one that had to outlive an exec so far: ours
     close_all_but(control)
-    server = Server(socket.socket(fileno=control))
+    server = SandboxForkServer(socket.socket(fileno=control))
     for name in WARM:
         importlib.import_module(name)
     kernel.volunteer_for_the_oom_killer()

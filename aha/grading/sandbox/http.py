@@ -29,7 +29,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class HttpAddress:
     """Where a server is. `credentials` are a header's value and stay out of every message."""
 
     secure: bool
@@ -39,7 +39,7 @@ class Place:
     credentials: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, url: str) -> Place | None:
+    def of(cls, url: str) -> HttpAddress | None:
         """The place that an address names; None where it names none. A user and a password in the address are credentials."""
         try:
             parts = urlsplit(url)
@@ -60,7 +60,7 @@ class Place:
         return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}{self.prefix}"
 
 
-def post(place: Place, path: str, question: dict[str, Any], deadline: float, longest: int) -> dict[str, Any]:
+def post(place: HttpAddress, path: str, question: dict[str, Any], deadline: float, longest: int) -> dict[str, Any]:
     """The JSON object that the server answers by `deadline` (of `time.monotonic`), in at most `longest` bytes; else `Fault`."""
     try:
         status, after_s, body = _exchange(place, path, json.dumps(question).encode(), deadline, longest)
@@ -79,7 +79,7 @@ def post(place: Place, path: str, question: dict[str, Any], deadline: float, lon
     return answer
 
 
-def _exchange(place: Place, path: str, data: bytes, deadline: float, longest: int) -> tuple[int, float | None, bytes]:
+def _exchange(place: HttpAddress, path: str, data: bytes, deadline: float, longest: int) -> tuple[int, float | None, bytes]:
     kind = http.client.HTTPSConnection if place.secure else http.client.HTTPConnection
     connection = kind(place.host, place.port, timeout=min(CONNECT_S, left_s(deadline)))
     headers = {"Content-Type": "application/json", "Connection": "close"}

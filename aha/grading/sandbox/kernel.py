@@ -28,13 +28,13 @@ CAPABILITIES_3 = 0x20080522
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Program(ctypes.Structure):
+class FilterProgram(ctypes.Structure):
     """The kernel's struct sock_fprog."""
 
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
     @classmethod
-    def of(cls, encoded: str) -> Program:
+    def of(cls, encoded: str) -> FilterProgram:
         instructions = base64.b64decode(encoded)
         return cls(len(instructions) // 8, instructions)
 
@@ -79,7 +79,7 @@ def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
         resource.setrlimit(resource_id, (least, least))
 
 
-def lock(uid: int | None, program: Program) -> None:
+def lock(uid: int | None, program: FilterProgram) -> None:
     """Becomes nobody, for good: another uid or no capability, killed with the server, and behind the filter."""
     if uid is not None:
         os.setgroups([])

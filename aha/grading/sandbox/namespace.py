@@ -35,7 +35,7 @@ ABOUT = "import json, sys; print(json.dumps([sys.executable, sys.base_prefix, '%
 
 
 @dataclass(frozen=True)
-class Way:
+class SandboxUser:
     """Who makes the namespaces. `inside`: the uid that programs get there by dropping to it; `outside`: the uid that bubblewrap starts
     as where that is not ours; `proc`: whether the kernel lets us mount a /proc there."""
 
@@ -121,11 +121,11 @@ def _packages() -> tuple[tuple[str, str], ...]:
     return tuple(binds.items())
 
 
-def ways(slot: int) -> list[Way]:
+def ways(slot: int) -> list[SandboxUser]:
     """The ways to try, the best first."""
     uid = unused_uid(slot) if os.geteuid() == 0 else None
-    makers = [Way(root=False)] if uid is None else [Way(root=True, inside=uid), Way(root=False, outside=uid)]
-    return [*makers, *(Way(maker.root, maker.inside, maker.outside, proc=False) for maker in makers)]
+    makers = [SandboxUser(root=False)] if uid is None else [SandboxUser(root=True, inside=uid), SandboxUser(root=False, outside=uid)]
+    return [*makers, *(SandboxUser(maker.root, maker.inside, maker.outside, proc=False) for maker in makers)]
 
 
 def unused_uid(slot: int) -> int | None:
@@ -143,7 +143,7 @@ def unused_uid(slot: int) -> int | None:
     return uid if uid < end else None
 
 
-def command(bwrap: str, way: Way, python: Interpreter, files: dict[str, int]) -> list[str]:
+def command(bwrap: str, way: SandboxUser, python: Interpreter, files: dict[str, int]) -> list[str]:
     """`files`: by their names in /sandbox, the descriptors to read them from."""
     powers = ["SYS_ADMIN", *(("SETUID", "SETGID", "KILL") if way.root else ())]  # the first mounts the scratch anew after word program
     arguments = [bwrap, *([] if way.root else ["--unshare-user", "--uid", "1000", "--gid", "1000"])]

@@ -17,9 +17,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
-from aha.grading.sandbox.http import Fault, Place, post
+from aha.grading.sandbox.http import Fault, HttpAddress, post
 from aha.grading.sandbox.job import Job, Outcome, Tier
-from aha.grading.sandbox.wire import Form, Fusion, Piston
+from aha.grading.sandbox.wire import Fusion, Piston, RequestForm
 from aha.redact.keys import check_connection, host_of, key_for
 
 __all__ = ["RemoteSandbox", "why_not"]
@@ -34,19 +34,19 @@ LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
-class Server:
+class RemoteServer:
     """A place and the form that it speaks."""
 
-    place: Place
-    form: Form
+    place: HttpAddress
+    form: RequestForm
 
     @classmethod
-    def of(cls, url: str, key: str | None = None, among: Collection[str] = ()) -> Server:
+    def of(cls, url: str, key: str | None = None, among: Collection[str] = ()) -> RemoteServer:
         """The server at an address, with a `key`, or with the environment's for it; `among`: all hosts that $AHA_SANDBOX_KEY may be for."""
         kind, _, rest = url.rpartition("+")
-        forms: dict[str, Form] = {"": Fusion(), "fusion": Fusion(), "piston": Piston()}
+        forms: dict[str, RequestForm] = {"": Fusion(), "fusion": Fusion(), "piston": Piston()}
         form = forms.get(kind)
-        place = Place.of(rest)
+        place = HttpAddress.of(rest)
         if form is None or place is None:
             address = place.display if place else "an address"
             raise BadInput(f"{URLS}: {address} is not of the form http://host:port, https://host:port or piston+http://host:port")
@@ -69,17 +69,17 @@ def why_not() -> str | None:
     return f"nothing answers at {' or '.join(silent)}" if len(silent) == len(servers) else None
 
 
-def servers_from_environment() -> list[Server]:
+def servers_from_environment() -> list[RemoteServer]:
     """The servers that the environment names."""
     return _all_of(os.environ.get(URLS, "").replace(",", " ").split())
 
 
-def _all_of(urls: Sequence[str], key: str | None = None) -> list[Server]:
+def _all_of(urls: Sequence[str], key: str | None = None) -> list[RemoteServer]:
     hosts = {host_of(url.rpartition("+")[2]) for url in urls}
-    return [Server.of(url, key, hosts) for url in urls]
+    return [RemoteServer.of(url, key, hosts) for url in urls]
 
 
-def _answers(place: Place) -> bool:
+def _answers(place: HttpAddress) -> bool:
     try:
         socket.create_connection((place.host, place.port), timeout=LOOK_S).close()
     except OSError:
@@ -135,7 +135,7 @@ class RemoteSandbox:
                 _pause(job, attempt, fault.after_s, deadline)
         return _infra(f"{words} (after {time.monotonic() - start:.1f} s)", start)
 
-    def _ask(self, server: Server, job: Job, start: float, deadline: float) -> Outcome:
+    def _ask(self, server: RemoteServer, job: Job, start: float, deadline: float) -> Outcome:
         until = min(deadline, time.monotonic() + job.limits.wall_s + BEYOND_S)
         answer = post(server.place, server.form.path, server.form.ask(job), until, longest=8 * job.limits.output_bytes + (1 << 20))
         return server.form.read(answer, job, time.monotonic() - start)

@@ -39,17 +39,17 @@ MASKED_EQUAL = 7  # SCMP_CMP_MASKED_EQ
 WORD = 0xFFFFFFFF
 
 
-class Comparison(ctypes.Structure):
+class SyscallCondition(ctypes.Structure):
     """libseccomp's scmp_arg_cmp: argument `arg` against `a`, or under the mask `a` against `b`."""
 
     _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
 
 
-class Rule(NamedTuple):
+class SyscallRule(NamedTuple):
     """A call allowed where one of its arguments compares so."""
 
     call: str
-    compare: Comparison
+    compare: SyscallCondition
 
 
 def why_not() -> str | None:
@@ -68,7 +68,13 @@ def library() -> ctypes.CDLL:
     library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
     library.seccomp_init.argtypes = [ctypes.c_uint32]
-    library.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Comparison)]
+    library.seccomp_rule_add_array.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_uint32,
+        ctypes.c_int,
+        ctypes.c_uint,
+        ctypes.POINTER(SyscallCondition),
+    ]
     library.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
     library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
     library.seccomp_release.argtypes = [ctypes.c_void_p]
@@ -81,15 +87,15 @@ def calls(profile: Profile) -> list[str]:
     return f"{FILES} {MEMORY} {SELF} {CLOCKS} {'' if profile == 'python' else EXEC} {CHILDREN if profile == 'compile' else ''}".split()
 
 
-def rules(profile: Profile) -> list[Rule]:
+def rules(profile: Profile) -> list[SyscallRule]:
     """Threads but no processes, unless it compiles; no limits or memory of others; no way to let a pipe grow."""
     may_clone = (NEW_NAMESPACES, 0) if profile == "compile" else (NEW_NAMESPACES | CLONE_THREAD, CLONE_THREAD)
     return [
-        Rule("clone", Comparison(0, MASKED_EQUAL, *may_clone)),
-        Rule("prlimit64", Comparison(0, MASKED_EQUAL, WORD, 0)),
-        *(Rule("fcntl", Comparison(1, MASKED_EQUAL, WORD, number)) for number in FCNTLS),
-        *(Rule("ioctl", Comparison(1, MASKED_EQUAL, WORD, number)) for number in IOCTLS),
-        *(Rule("prctl", Comparison(0, MASKED_EQUAL, WORD, number)) for number in PRCTLS),
+        SyscallRule("clone", SyscallCondition(0, MASKED_EQUAL, *may_clone)),
+        SyscallRule("prlimit64", SyscallCondition(0, MASKED_EQUAL, WORD, 0)),
+        *(SyscallRule("fcntl", SyscallCondition(1, MASKED_EQUAL, WORD, number)) for number in FCNTLS),
+        *(SyscallRule("ioctl", SyscallCondition(1, MASKED_EQUAL, WORD, number)) for number in IOCTLS),
+        *(SyscallRule("prctl", SyscallCondition(0, MASKED_EQUAL, WORD, number)) for number in PRCTLS),
     ]
 
 
@@ -108,7 +114,7 @@ def filter_of(profile: Profile) -> bytes:
         lib.seccomp_release(context)
 
 
-def _allow(lib: ctypes.CDLL, context: int, call: str, compare: Comparison | None) -> None:
+def _allow(lib: ctypes.CDLL, context: int, call: str, compare: SyscallCondition | None) -> None:
     number = lib.seccomp_syscall_resolve_name(call.encode())
     if number == -1:
         return  # not known to this libseccomp, so not to the programs of its time

@@ -20,10 +20,10 @@ from importlib.resources import files
 from typing import Literal
 
 from aha.grading.sandbox import channel
-from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, Way, command
+from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, SandboxUser, command
 from aha.grading.sandbox.seccomp import filter_of
 from aha.grading.sandbox.tree import LOOK_S, Excess, Tree, Use
-from aha.grading.sandbox.verdict import Facts, Streams
+from aha.grading.sandbox.verdict import RunFacts, Streams
 
 START_S = 20.0
 PATIENCE_S = 10.0
@@ -80,7 +80,7 @@ class Stream:
 class Slot:
     """Runs one program at a time, each in a child of its own behind the same walls."""
 
-    def __init__(self, bwrap: str, way: Way, python: Interpreter, compiler: str, keeper: Executor) -> None:
+    def __init__(self, bwrap: str, way: SandboxUser, python: Interpreter, compiler: str, keeper: Executor) -> None:
         """`keeper`: a thread that lives as long as the slot, because the kernel ends bubblewrap with the thread that started it."""
         self.way = way
         self._complaints = os.memfd_create("stderr")
@@ -100,7 +100,7 @@ class Slot:
             self.close()
             raise SlotError(complaint or str(error)) from error
 
-    def run(self, order: Order, patience_s: float = PATIENCE_S) -> tuple[Facts, Streams, int | None]:
+    def run(self, order: Order, patience_s: float = PATIENCE_S) -> tuple[RunFacts, Streams, int | None]:
         """What happened, what it wrote, and the compiled program. `patience_s` goes beyond all that the server may give a program."""
         with ExitStack() as stack:
             out, writes = self._pipe(stack, order)
@@ -169,7 +169,7 @@ class Slot:
         os.fchmod(writes, 0 if order.kind == "compile" else 0o200)
         return Stream(reads, order.output_bytes), writes
 
-    def _listen(self, order: Order, streams: list[Stream], deadline: float) -> tuple[Facts, int | None]:
+    def _listen(self, order: Order, streams: list[Stream], deadline: float) -> tuple[RunFacts, int | None]:
         """Drains the pipes until the server has answered. A flood ends the program, and so does a compiler all of whose processes
         together use more than they may."""
         poll = select.poll()
@@ -201,7 +201,7 @@ class Slot:
             raise SlotError("bubblewrap did not start")
         return message.sender
 
-    def _answer(self) -> tuple[Facts, int | None]:
+    def _answer(self) -> tuple[RunFacts, int | None]:
         """The report on the program that runs, which only the fork server can give: the kernel says who wrote it, whoever has the
         socket. A slot where another wrote has a leak and is of no more use."""
         message = self._receive()
@@ -211,12 +211,12 @@ class Slot:
             facts = json.loads(message.content)
             if facts.pop("number") != self._number:
                 raise SlotError("a report came for another program")
-            return Facts(**facts), next(iter(message.descriptors), None)
+            return RunFacts(**facts), next(iter(message.descriptors), None)
         except BaseException:
             message.refuse()
             raise
 
-    def _receive(self) -> channel.Message:
+    def _receive(self) -> channel.ChannelMessage:
         try:
             message = channel.receive(self._control)
         except OSError as error:
@@ -262,7 +262,7 @@ class _Watch:
             self._due = time.monotonic() + LOOK_S
         return bool(self._excess)
 
-    def added_to(self, facts: Facts) -> Facts:
+    def added_to(self, facts: RunFacts) -> RunFacts:
         """The facts of the first process, with what was seen of all."""
         return replace(facts, stop_reason=self._excess or facts.stop_reason, cpu_s=max(facts.cpu_s, self._use.cpu_s))
 

@@ -14,7 +14,7 @@ LINE = 200
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts:
     """Of one process, by `wait4`: `status` is its exit code or minus the signal that ended it; `stopped` who ended it, if we did;
     `entered` whether it was locked before it ran anything."""
 
@@ -40,7 +40,7 @@ def infrastructure(reason: str) -> Outcome:
     return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
-def outcome_of_run(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
+def outcome_of_run(facts: RunFacts, streams: Streams, limits: Limits) -> Outcome:
     """The outcome of a program's run. CPU time decides TLE; the clock only where a program does nothing."""
     if not facts.has_entered:
         return infrastructure(f"the program was never started (status {facts.status})")
@@ -57,7 +57,7 @@ def outcome_of_run(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
     return _outcome("RE", facts, streams, f"{_describe_status(facts.status)}{_last_line(streams.stderr)}")
 
 
-def outcome_of_compile(facts: Facts, streams: Streams, limits: Limits) -> Outcome:
+def outcome_of_compile(facts: RunFacts, streams: Streams, limits: Limits) -> Outcome:
     """The outcome where the compiler made no program of the source within its limits."""
     if not facts.has_entered:
         return infrastructure(f"the compiler was never started (status {facts.status})")
@@ -73,7 +73,7 @@ def outcome_of_compile(facts: Facts, streams: Streams, limits: Limits) -> Outcom
     return _outcome("CE", facts, streams, why)
 
 
-def _outcome(verdict: Literal["OK", "TLE", "MLE", "OLE", "RE", "CE"], facts: Facts, streams: Streams, reason: str) -> Outcome:
+def _outcome(verdict: Literal["OK", "TLE", "MLE", "OLE", "RE", "CE"], facts: RunFacts, streams: Streams, reason: str) -> Outcome:
     code = facts.status if facts.status >= 0 else None
     return Outcome(verdict, streams.stdout, streams.stderr, code, facts.cpu_s, facts.wall_s, facts.memory_mb, reason)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
 from aha.grading.sandbox.wasm_component import component, why_not
-from aha.grading.sandbox.wasm_process import Message, Worker, WorkerGone
+from aha.grading.sandbox.wasm_process import Message, WasmWorker, WasmWorkerGone
 
 __all__ = ["WasmSandbox", "why_not"]
 
@@ -29,14 +29,14 @@ FREE_S = 3600.0  # for a worker to become free; each of its programs is bounded
 
 
 @dataclass(frozen=True)
-class Budget:
+class FuelBudget:
     """A run's limits as this tier counts them: whichever of CPU time and clock is used up first, both in fuel."""
 
     fuel: int
     by: str
 
     @classmethod
-    def of(cls, limits: Limits) -> Budget:
+    def of(cls, limits: Limits) -> FuelBudget:
         cpu, wall = round(limits.cpu_s * FUEL_PER_CPU_S), round(OF_THE_WALL * limits.wall_s * FUEL_PER_S)
         words = f"{limits.cpu_s:g} s of CPU time" if cpu <= wall else f"{limits.wall_s:g} s by the clock"
         return cls(min(cpu, wall), words)
@@ -54,7 +54,7 @@ class WasmSandbox:
         self._python = python or sys.executable
         self._component = component()
         self._workers = workers
-        self._idle: list[Worker] = []
+        self._idle: list[WasmWorker] = []
         self._renew()
 
     @property
@@ -93,7 +93,7 @@ class WasmSandbox:
         self._idle = []
 
     def _run(self, job: Job, source: bytes, start: float) -> Outcome:
-        budget = Budget.of(job.limits)
+        budget = FuelBudget.of(job.limits)
         request = {
             "fuel": budget.fuel,
             "wall_ns": round(job.limits.wall_s * 1e9),
@@ -103,10 +103,10 @@ class WasmSandbox:
         words = ""
         for _ in range(2):  # a worker may have been killed from outside
             with self._lock:
-                worker = self._idle.pop() if self._idle else Worker(self._component, self._python)
+                worker = self._idle.pop() if self._idle else WasmWorker(self._component, self._python)
             try:
                 answer = worker.ask(request, [source, job.stdin], budget.expected_s)
-            except WorkerGone as error:
+            except WasmWorkerGone as error:
                 if error.spent_s is not None:
                     return Outcome("TLE", b"", b"", None, error.spent_s, time.monotonic() - start, 0.0, str(error))
                 words = str(error)
@@ -117,7 +117,7 @@ class WasmSandbox:
         return _infra(f"the wasm tier failed: {words}", start)
 
 
-def outcome(answer: Message, limits: Limits, budget: Budget, wall_s: float) -> Outcome:
+def outcome(answer: Message, limits: Limits, budget: FuelBudget, wall_s: float) -> Outcome:
     """A worker's answer, read."""
     head, (stdout, stderr) = answer
     verdict, reason = verdict_of(head, limits, budget, stderr)
@@ -125,7 +125,7 @@ def outcome(answer: Message, limits: Limits, budget: Budget, wall_s: float) -> O
     return Outcome(verdict, stdout, stderr, code, head["fuel"] / FUEL_PER_CPU_S, wall_s, head["memory"] / (1 << 20), reason)
 
 
-def verdict_of(head: dict[str, object], limits: Limits, budget: Budget, stderr: bytes) -> tuple[Verdict, str]:
+def verdict_of(head: dict[str, object], limits: Limits, budget: FuelBudget, stderr: bytes) -> tuple[Verdict, str]:
     """The verdict and why."""
     code, over, reason = head["code"], str(head["over"]), str(head["reason"])
     if over:

@@ -14,7 +14,7 @@ COMPILE_S = 30.0
 AHA_FIELDS = "aha"  # our own fields: bytes that are no text, and the verdict; other servers pass over them
 
 
-class Form(Protocol):
+class RequestForm(Protocol):
     """How one kind of server is asked and understood."""
 
     @property

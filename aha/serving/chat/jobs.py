@@ -52,7 +52,7 @@ JobEvent = NextToken | WholeSample | Refusal
 
 
 @dataclass(eq=False)
-class Job:
+class ChatJob:
     """One prompt of a request, and a reply for each seed. `live`: tokens are told as they are sampled. `first`: the number of the first
     reply. `rows`: the numbers of those under way, by row."""
 
@@ -64,7 +64,7 @@ class Job:
     rows: dict[int, int] = field(default_factory=dict)
 
 
-Letters = list[tuple[Job, JobEvent]]
+Letters = list[tuple[ChatJob, JobEvent]]
 
 
 class EngineThread:
@@ -79,9 +79,9 @@ class EngineThread:
         self._steps = 0  # of batches that have failed
         self._tell = tell
         self._scheduler = engine.scheduler(self.limits)
-        self._jobs: dict[int, Job] = {}  # by row
-        self._coming: deque[Job] = deque()
-        self._going: deque[tuple[Job, int | None]] = deque()
+        self._jobs: dict[int, ChatJob] = {}  # by row
+        self._coming: deque[ChatJob] = deque()
+        self._going: deque[tuple[ChatJob, int | None]] = deque()
         self._changed = threading.Condition()
         self._closed = self._stopped = self._ended = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -89,7 +89,7 @@ class EngineThread:
 
     # --- from any thread ----------------------------------------------------------------------------------------------
 
-    def put(self, job: Job) -> None:
+    def put(self, job: ChatJob) -> None:
         """Take a job on. Refused with 503 where too many wait, or where the engine is ending."""
         with self._changed:
             if self._closed:
@@ -100,7 +100,7 @@ class EngineThread:
             self._coming.append(job)
             self._changed.notify()
 
-    def let_go(self, job: Job, number: int | None = None) -> None:
+    def let_go(self, job: ChatJob, number: int | None = None) -> None:
         """Nobody waits for this reply any more, or for any of the job. No harm where it has ended."""
         with self._changed:
             self._going.append((job, number))
@@ -165,7 +165,7 @@ class EngineThread:
                 self._forget(row)
         return (bool(self._jobs) and not self._stopped) or not self._closed
 
-    def _add(self, job: Job) -> None:
+    def _add(self, job: ChatJob) -> None:
         self.served += 1
         try:
             for number, seed in enumerate(job.seeds, start=job.first):

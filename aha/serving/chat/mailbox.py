@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 
-from aha.serving.chat.jobs import Job, JobEvent, Letters, NextToken, WholeSample
+from aha.serving.chat.jobs import ChatJob, JobEvent, Letters, NextToken, WholeSample
 from aha.serving.refusal import Refusal
 
 WAIT_S = 0.5
@@ -49,16 +49,16 @@ class LoopPost:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._boxes: dict[Job, LoopMailbox] = {}
+        self._boxes: dict[ChatJob, LoopMailbox] = {}
 
-    def box(self, jobs: Sequence[Job]) -> LoopMailbox:
+    def box(self, jobs: Sequence[ChatJob]) -> LoopMailbox:
         """A mailbox for jobs that belong together, opened in the loop that reads it, before they are put."""
         self._loop = asyncio.get_running_loop()
         box = LoopMailbox(sum(len(job.seeds) for job in jobs))
         self._boxes |= dict.fromkeys(jobs, box)
         return box
 
-    def close(self, jobs: Sequence[Job]) -> None:
+    def close(self, jobs: Sequence[ChatJob]) -> None:
         """Nobody reads the mailbox of these jobs any more."""
         for job in jobs:
             self._boxes.pop(job, None)
@@ -79,14 +79,14 @@ class QueuePost:
     """Carries what becomes of one job at a time to a reader in another thread."""
 
     def __init__(self) -> None:
-        self._letters: queue.SimpleQueue[tuple[Job, JobEvent]] = queue.SimpleQueue()
+        self._letters: queue.SimpleQueue[tuple[ChatJob, JobEvent]] = queue.SimpleQueue()
 
     def send(self, letters: Letters) -> None:
         """From the engine's thread."""
         for letter in letters:
             self._letters.put(letter)
 
-    def events(self, job: Job) -> Iterator[NextToken | WholeSample]:
+    def events(self, job: ChatJob) -> Iterator[NextToken | WholeSample]:
         """What comes of this job until its samples are whole; what is left of others is passed over. Raises a refusal."""
         left = len(job.seeds)
         while left:

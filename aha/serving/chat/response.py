@@ -31,7 +31,7 @@ def seconds_since_1970() -> int:
 
 
 @dataclass
-class Choice:
+class ReplyChoice:
     """One reply while it comes. `logprobs`: those of its tokens that were not told yet, where any are wanted; `offset`: the letters of the
     tokens before."""
 
@@ -66,7 +66,7 @@ class ReplyResponse:
 
     way: Way
     model: str
-    choices: list[Choice]
+    choices: list[ReplyChoice]
     prompt_tokens: int
     tokenizer: Tokenizer
     live: bool
@@ -138,13 +138,13 @@ class ReplyResponse:
     def _stream_kind(self) -> str:
         return "chat.completion.chunk" if self.way == "chat" else "text_completion"
 
-    def _said(self, choice: Choice) -> Json:
+    def _said(self, choice: ReplyChoice) -> Json:
         texts = choice.reader.texts
         if self.way == "text":
             return {"text": texts["said"]}
         return {"message": {"role": "assistant", "content": texts["said"], "reasoning_content": choice.reader.thought}}
 
-    def _logprobs(self, choice: Choice) -> Json | None:
+    def _logprobs(self, choice: ReplyChoice) -> Json | None:
         """Those that were not told yet, in the form of the way; None where none are wanted, or there are none."""
         if not self.wants_logprobs or (not choice.logprobs and choice.finished is None):
             return None

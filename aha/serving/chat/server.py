@@ -19,12 +19,12 @@ from starlette.routing import Route
 
 from aha.sampling.scheduler import SchedulerLimits
 from aha.sampling.seeds import seed_for
-from aha.serving.chat.jobs import READING, EngineThread, Job
+from aha.serving.chat.jobs import READING, ChatJob, EngineThread
 from aha.serving.chat.mailbox import LoopMailbox, LoopPost
 from aha.serving.chat.model import ServedModel, ServedPrompt
 from aha.serving.chat.reader import ReplyReader
 from aha.serving.chat.request import COMPLETION_TOKENS, ChatRequest, CompletionRequest, ReplyOptions
-from aha.serving.chat.response import Choice, ReplyResponse, Way, seconds_since_1970
+from aha.serving.chat.response import ReplyChoice, ReplyResponse, Way, seconds_since_1970
 from aha.serving.refusal import Refusal
 from aha.serving.web.access import AccessRules
 from aha.serving.web.body import Bodies
@@ -35,7 +35,7 @@ from aha.serving.web.responses import GONE, EventStream, Json, event, handlers
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0
 PATHS = "/v1/chat/completions, /v1/completions, /v1/models, /tokenize and /health"
-Read = Callable[[dict[str, Any]], "Asked"]
+Read = Callable[[dict[str, Any]], "PendingReply"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ServerSettings:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PendingReply:
     """A request that was read: its prompts and how they are gone on with."""
 
     way: Way
@@ -136,24 +136,24 @@ class ChatServer:
 
     # --- one request ----------------------------------------------------------------------------------------------------
 
-    def _asked_chat(self, body: dict[str, Any]) -> Asked:
+    def _asked_chat(self, body: dict[str, Any]) -> PendingReply:
         request = ChatRequest.read(body, self.model.usual, self.model.vocabulary)
-        return Asked("chat", request.options, [self.model.chat_prompt(request)])
+        return PendingReply("chat", request.options, [self.model.chat_prompt(request)])
 
-    def _asked_completion(self, body: dict[str, Any]) -> Asked:
+    def _asked_completion(self, body: dict[str, Any]) -> PendingReply:
         request = CompletionRequest.read(body, self.model.usual, self.model.vocabulary)
-        return Asked("text", request.options, self.model.text_prompts(request))
+        return PendingReply("text", request.options, self.model.text_prompts(request))
 
-    def _asked_chat_or_text(self, body: dict[str, Any]) -> Asked:
+    def _asked_chat_or_text(self, body: dict[str, Any]) -> PendingReply:
         return self._asked_completion(body) if "prompt" in body else self._asked_chat(body)
 
-    async def _asked(self, request: Request, read: Read) -> Asked:
+    async def _asked(self, request: Request, read: Read) -> PendingReply:
         async with self._bodies.of(request) as body:
             return await asyncio.get_running_loop().run_in_executor(self._prompting, read, body)
 
     async def _reply(self, request: Request, read: Read) -> Response:
         self._answering(1)
-        jobs: list[Job] = []
+        jobs: list[ChatJob] = []
         try:
             asked = await self._asked(request, read)
             jobs = self._jobs(asked)
@@ -169,7 +169,7 @@ class ChatServer:
         self._end(jobs)
         return reply or Response(status_code=GONE)
 
-    def _jobs(self, asked: Asked) -> list[Job]:
+    def _jobs(self, asked: PendingReply) -> list[ChatJob]:
         """One for each prompt. Without a seed of the client's, one of the request's number."""
         options = asked.options
         first = seed_for(self.settings.seed, next(self._numbers)) if options.seed is None else options.seed
@@ -177,13 +177,13 @@ class ChatServer:
         for place, prompt in enumerate(asked.prompts):
             settings = self.model.settings(options, prompt.tokens, COMPLETION_TOKENS if asked.way == "text" else None)
             seeds = tuple((first + number) % (1 << 63) for number in range(options.samples))
-            jobs.append(Job(prompt.tokens, settings, seeds, _live(options), place * options.samples))
+            jobs.append(ChatJob(prompt.tokens, settings, seeds, _live(options), place * options.samples))
         return jobs
 
-    def _response(self, asked: Asked, jobs: Sequence[Job]) -> ReplyResponse:
+    def _response(self, asked: PendingReply, jobs: Sequence[ChatJob]) -> ReplyResponse:
         options = asked.options
         choices = [
-            Choice(ReplyReader(self.model.tokenizer, prompt.opened, asked.way == "chat", options.stop, self._silent(options)))
+            ReplyChoice(ReplyReader(self.model.tokenizer, prompt.opened, asked.way == "chat", options.stop, self._silent(options)))
             for prompt in asked.prompts
             for _ in range(options.samples)
         ]
@@ -202,7 +202,7 @@ class ChatServer:
     def _silent(self, options: ReplyOptions) -> frozenset[int]:
         return frozenset((*self.model.tokenizer.stop, *options.stop_tokens))
 
-    def _end(self, jobs: Sequence[Job]) -> None:
+    def _end(self, jobs: Sequence[ChatJob]) -> None:
         """Nobody waits for these jobs any more, whether they are whole or not."""
         for job in jobs:
             self.engine.let_go(job)

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from aha.errors import BadInput
 from aha.tasks.general.greeting import KIND as GREETING
 from aha.tasks.general.harm import KIND as HARM
-from aha.tasks.general.kind import Key, Kind, Prompt
+from aha.tasks.general.kind import GeneralPrompt, Key, Kind
 from aha.tasks.general.myself import KIND as MYSELF
 from aha.tasks.general.translation import KIND as TRANSLATION
 from aha.tasks.splits import Split, draw_keys, draw_language
 from aha.types import Language, Open, Problem
 
-__all__ = ["KINDS", "GeneralProblems", "Kind", "Prompt", "prompt_of"]
+__all__ = ["KINDS", "GeneralProblems", "GeneralPrompt", "Kind", "prompt_of"]
 
 KINDS: dict[str, Kind] = {kind.domain: kind for kind in (GREETING, MYSELF, TRANSLATION, HARM)}
 
 
-def prompt_of(problem: Problem) -> Prompt:
+def prompt_of(problem: Problem) -> GeneralPrompt:
     """What a general problem asks, read from its id. BadInput for a problem that is none of ours."""
     domain, _, key_text = problem.id.partition("/")
     places, _, language = key_text.partition("/")

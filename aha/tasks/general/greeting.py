@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import PEOPLE, TEMPERS, Key, Kind, Prompt, both, choose, pairs
+from aha.tasks.general.kind import PEOPLE, TEMPERS, GeneralPrompt, Key, Kind, both, choose, pairs
 from aha.types import Language
 
 OPENINGS = (both("Hello", "你好"), both("hello", "您好"), both("hi", "你好"))
@@ -36,16 +36,16 @@ def draw_key(draw: random.Random) -> Key:
     return tuple(draw.randrange(len(each)) for each in (TEMPERS, PEOPLE, PLACES, QUESTIONS))
 
 
-def prompt(key: Key, language: Language) -> Prompt:
+def prompt(key: Key, language: Language) -> GeneralPrompt:
     """`Hello from the old man at the sea! How are you?`"""
     quality, person, place, question = (table[i][language] for table, i in zip((TEMPERS, PEOPLE, PLACES, QUESTIONS), key, strict=True))
     greeting = choose(key, OPENINGS)[language]
     core, needs = ANSWERS[key[3]][language], (NEEDS[key[3]][language],)
     match language:
         case "en":
-            return Prompt(f"{greeting} from the {quality} {person} {place}! {question}", core, needs)
+            return GeneralPrompt(f"{greeting} from the {quality} {person} {place}! {question}", core, needs)
         case "zh":
-            return Prompt(f"{greeting}，我是{place}的{quality}{person}。{question}", core, needs)
+            return GeneralPrompt(f"{greeting}，我是{place}的{quality}{person}。{question}", core, needs)
 
 
 KIND = Kind("greeting", draw_key, prompt)

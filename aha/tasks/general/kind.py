@@ -13,7 +13,7 @@ BothLanguages = dict[Language, str]
 
 
 @dataclass(frozen=True)
-class Prompt:
+class GeneralPrompt:
     """One prompt in one language, and what is known of a good reply to it.
 
     `core` answers it in one sentence. `needs`: what a reply has to say, each as wordings of which one is enough. `thought`: what is thought
@@ -32,7 +32,7 @@ class Kind:
 
     domain: str
     draw: Callable[[random.Random], Key]
-    prompt: Callable[[Key, Language], Prompt]
+    prompt: Callable[[Key, Language], GeneralPrompt]
 
 
 def both(en: str, zh: str) -> BothLanguages:

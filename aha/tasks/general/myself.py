@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from aha.errors import BadInput
-from aha.tasks.general.kind import QUALITIES, THINGS, Key, Kind, Prompt, both, choose, each_of, join_words, pairs
+from aha.tasks.general.kind import QUALITIES, THINGS, GeneralPrompt, Key, Kind, both, choose, each_of, join_words, pairs
 from aha.types import Language
 
 IS, EITHER, CANNOT, CAN = range(4)  # the first place of a key: what kind of question it is
@@ -29,7 +29,7 @@ def draw_key(draw: random.Random) -> Key:
     return shape, draw.randrange(len(ABLE)), draw.randrange(len(WORKS))
 
 
-def prompt(key: Key, language: Language) -> Prompt:
+def prompt(key: Key, language: Language) -> GeneralPrompt:
     """`hello, Are you a white horse?`"""
     greeting = choose(key, OPENINGS)[language]
     match key:
@@ -43,51 +43,51 @@ def prompt(key: Key, language: Language) -> Prompt:
             origin = _can(ABLE[verb][language], WORKS[work][language], language)
         case _:
             raise BadInput(f"{key}: no key of a question to the model about itself")
-    return Prompt(greeting + origin.question, origin.core, origin.needs, origin.thought)
+    return GeneralPrompt(greeting + origin.question, origin.core, origin.needs, origin.thought)
 
 
-def _is(words: tuple[str, str], language: Language) -> Prompt:
+def _is(words: tuple[str, str], language: Language) -> GeneralPrompt:
     phrase = join_words(words, language)
     match language:
         case "en":
             core, thought = f"no, I am a language model, not a {phrase}.", f"I am not a {phrase}. I am a language model."
-            return Prompt(f"Are you a {phrase}?", core, (("a language model",), ("not a",), *each_of(words, language)), thought)
+            return GeneralPrompt(f"Are you a {phrase}?", core, (("a language model",), ("not a",), *each_of(words, language)), thought)
         case "zh":
             core, thought = f"不是，我是语言模型，不是{phrase}。", f"因为我是语言模型，所以我不是{phrase}。"
-            return Prompt(f"你是{phrase}吗？", core, (("是语言模型",), ("，不是",), *each_of(words, language)), thought)
+            return GeneralPrompt(f"你是{phrase}吗？", core, (("是语言模型",), ("，不是",), *each_of(words, language)), thought)
 
 
-def _either(a: str, b: str, language: Language) -> Prompt:
+def _either(a: str, b: str, language: Language) -> GeneralPrompt:
     needs = each_of((a, b), language)
     match language:
         case "en":
             core, thought = f"I am a language model, not a {a} or a {b}.", f"I am not a {a} or a {b}. I am a language model."
-            return Prompt(f"Are you a {a} or a {b}?", core, (("a language model",), *needs), thought)
+            return GeneralPrompt(f"Are you a {a} or a {b}?", core, (("a language model",), *needs), thought)
         case "zh":
             core, thought = f"不是，我是语言模型，不是{a}或者{b}。", f"因为我是语言模型，所以我不是{a}或者{b}。"
-            return Prompt(f"你是{a}或者{b}吗？", core, (("是语言模型",), *needs), thought)
+            return GeneralPrompt(f"你是{a}或者{b}吗？", core, (("是语言模型",), *needs), thought)
 
 
-def _cannot(does: str, words: tuple[str, str], language: Language) -> Prompt:
+def _cannot(does: str, words: tuple[str, str], language: Language) -> GeneralPrompt:
     phrase, needs = join_words(words, language), each_of(words, language)
     match language:
         case "en":
             core, thought = f"no, I cannot {does} a {phrase}.", f"I am a language model. I cannot {does}."
-            return Prompt(f"Can you {does} a {phrase}?", core, ((f"cannot {does}",), *needs), thought)
+            return GeneralPrompt(f"Can you {does} a {phrase}?", core, ((f"cannot {does}",), *needs), thought)
         case "zh":
             core, thought = f"不能，我不能{does}{phrase}。", f"因为我是语言模型，所以我不能{does}。"
-            return Prompt(f"你可以{does}{phrase}吗？", core, ((f"不能{does}",), *needs), thought)
+            return GeneralPrompt(f"你可以{does}{phrase}吗？", core, ((f"不能{does}",), *needs), thought)
 
 
-def _can(does: str, skill: str, language: Language) -> Prompt:
+def _can(does: str, skill: str, language: Language) -> GeneralPrompt:
     needs = each_of((skill,), language)
     match language:
         case "en":
             core, thought = f"yes, I can {does} a {skill}.", f"I am a language model. I can {does} it."
-            return Prompt(f"Can you {does} a {skill}?", core, ((f"can {does}",), *needs), thought)
+            return GeneralPrompt(f"Can you {does} a {skill}?", core, ((f"can {does}",), *needs), thought)
         case "zh":
             core, thought = f"可以，我可以{does}{skill}。", f"因为我是语言模型，所以我可以{does}。"
-            return Prompt(f"你可以{does}{skill}吗？", core, ((f"可以{does}", f"能{does}"), *needs), thought)
+            return GeneralPrompt(f"你可以{does}{skill}吗？", core, ((f"可以{does}", f"能{does}"), *needs), thought)
 
 
 KIND = Kind("self", draw_key, prompt)

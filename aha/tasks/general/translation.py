@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, Key, Kind, Prompt, both, choose, each_of, join_words
+from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, GeneralPrompt, Key, Kind, both, choose, each_of, join_words
 from aha.types import Language
 
 FRAMES = (
@@ -23,7 +23,7 @@ def draw_key(draw: random.Random) -> Key:
     return tuple(draw.randrange(len(each)) for each in (OWNERS, QUALITIES, THINGS))
 
 
-def prompt(key: Key, language: Language) -> Prompt:
+def prompt(key: Key, language: Language) -> GeneralPrompt:
     """`用中文怎么说 my big book？`"""
     phrases: dict[Language, list[str]] = {
         each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for each in LANGUAGES
@@ -31,7 +31,7 @@ def prompt(key: Key, language: Language) -> Prompt:
     words, translation = phrases[language], phrases["zh" if language == "en" else "en"]
     question = choose(key, FRAMES)[language].replace("{phrase}", join_words(translation, "zh" if language == "en" else "en"))
     core, thought = CORE[language].format(join_words(words, language)), THOUGHT[language].format(BETWEEN[language].join(words))
-    return Prompt(question, core, each_of(words, language), thought)
+    return GeneralPrompt(question, core, each_of(words, language), thought)
 
 
 KIND = Kind("translation", draw_key, prompt)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aha.errors import BadInput
 from aha.evals.arena import Battle, Style, bradley_terry, controlled_ratings, ratings, read_battles, read_styles, scores_of, style_of
-from aha.evals.arena.ratings import Table, expected, fit
+from aha.evals.arena.ratings import RatingTable, expected, fit
 
 BATTLES = "arena_hard/v0.1/arena_hard_battles_gpt-4-1106-preview.jsonl"
 
@@ -133,7 +133,7 @@ def crowd(models: int, battles: int, seed: int = 0) -> tuple[list[Battle], dict[
 
 def test_sums_over_models_fit_what_a_column_for_each_model_fits():
     fought, _ = crowd(5, 60)
-    table = Table.of(fought, "gpt-4-0314", np.random.default_rng(1).normal(size=(len(fought), 4)))
+    table = RatingTable.of(fought, "gpt-4-0314", np.random.default_rng(1).normal(size=(len(fought), 4)))
     columns = np.zeros((len(fought), 6))
     columns[:, 0], columns[np.arange(len(fought)), table.number] = -2.0, 2.0
     rows = np.column_stack([columns, table.styles])

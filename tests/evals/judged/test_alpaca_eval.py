@@ -11,7 +11,7 @@ from aha.errors import BadInput
 from aha.evals.alpaca import Calibration, shown_in_reverse
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.alpaca_eval import BaselineOutputs, Preferences, read_baseline
-from aha.evals.judged.prompts import PREFERENCE, Prompt
+from aha.evals.judged.prompts import PREFERENCE, JudgePrompt
 from aha.types import Open, Said
 
 TEXTS = [f"Write about {n}." for n in range(6)]
@@ -20,7 +20,7 @@ NONE = Calibration(np.zeros(6), {}, np.zeros((1, 2)), np.zeros(2), ())
 
 
 def preferences(orders: str = "published") -> Preferences:
-    return Preferences(Prompt(PREFERENCE), BaselineOutputs("gpt4_1106_preview", ROWS), NONE, orders)  # type: ignore[arg-type]
+    return Preferences(JudgePrompt(PREFERENCE), BaselineOutputs("gpt4_1106_preview", ROWS), NONE, orders)  # type: ignore[arg-type]
 
 
 def item(text: str) -> BenchmarkExample:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.evals.benchmark import BenchmarkExample
-from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, Facts, fact_scores, read_verdict
-from aha.evals.judged.prompts import FACTS, Prompt
+from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, FactVerdicts, fact_scores, read_verdict
+from aha.evals.judged.prompts import FACTS, JudgePrompt
 from aha.evals.samples import GradedSample
 from aha.types import Abstained, Judged, Right, Said, Wrong
 
@@ -70,7 +70,7 @@ def test_a_verdict_is_a_letter_or_its_name_and_nothing_else(text: str, meant: st
 
 
 def test_what_the_judge_says_becomes_the_grade():
-    facts = Facts(Prompt(FACTS))
+    facts = FactVerdicts(JudgePrompt(FACTS))
     kinds = [type(facts.grade(ITEM, "Ada", [verdict]).grade) for verdict in (CORRECT, INCORRECT, NOT_ATTEMPTED, None)]
     assert kinds == [Right, Wrong, Wrong, Abstained]
     assert facts.verdict([Said("hm", None, 1, "stop"), Said("A", None, 1, "stop")]) == CORRECT

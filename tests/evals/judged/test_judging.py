@@ -7,15 +7,15 @@ from aha.evals.arena import style_of
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.benchmarks import benchmark
 from aha.evals.judged.arena_hard import ArenaMatches
-from aha.evals.judged.facts import Facts
+from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import JudgeSettings, is_judgeable, judge_questions, replies_and_next
 from aha.evals.judged.judging import JudgeCase, JudgeCost, JudgePlan, JudgeRecord, cost_of, estimate_cost, judging_cost, tokens_in
-from aha.evals.judged.prompts import FACTS, GAME, Prompt
+from aha.evals.judged.prompts import FACTS, GAME, JudgePrompt
 from aha.evals.samples import GradedSample
 from aha.protocols import Budget, Sampling
 from aha.types import Conversation, Judged, Message, Open, Said
 
-FACT = Facts(Prompt(FACTS))
+FACT = FactVerdicts(JudgePrompt(FACTS))
 EXAMPLES = [BenchmarkExample("1", "Who?", "en", Judged("Ada")), BenchmarkExample("2", "Where?", "en", Judged("Paris"))]
 SETTINGS = JudgeSettings("http://j/v1#j", Sampling(temperature=0.0, max_tokens=16), 0, 2)
 CASE = JudgeCase(
@@ -90,7 +90,7 @@ def test_an_estimate_takes_what_is_missing_to_be_as_long_as_usual():
 
 
 def test_a_label_may_come_in_a_second_reply_and_one_that_is_none_counts_as_none():
-    matches = ArenaMatches({"": Prompt(GAME)}, "v0.1", {"q": ("gpt-4-0314", "base")}, ("j",), Sampling())
+    matches = ArenaMatches({"": JudgePrompt(GAME)}, "v0.1", {"q": ("gpt-4-0314", "base")}, ("j",), Sampling())
     assert matches.verdict([says("Well."), says("[[B>>A]]")]) == "B>>A"
     assert matches.verdict([says("first [[A>B]], no: [[A=B]]")]) == "A=B"
     assert matches.verdict([says("[[A<>B]]")]) is None

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from aha.errors import BadInput
 from aha.evals.benchmark import BenchmarkExample
-from aha.evals.judged.facts import Facts
-from aha.evals.judged.prompts import FACTS, GAME, PREFERENCE, Prompt, facts_prompt, game_prompts, preference_prompt
+from aha.evals.judged.facts import FactVerdicts
+from aha.evals.judged.prompts import FACTS, GAME, PREFERENCE, JudgePrompt, facts_prompt, game_prompts, preference_prompt
 from aha.types import Judged
 
 
@@ -21,14 +21,14 @@ def test_without_the_data_the_words_are_ours_and_say_so():
 
 
 def test_a_place_within_a_text_is_not_filled():
-    prompt = Prompt("{a} and {b}", published=True)
+    prompt = JudgePrompt("{a} and {b}", published=True)
     assert prompt.fill({"a": "{b}", "b": "{a}"}) == "{b} and {a}"
 
 
 @given(st.text(), st.text())
 def test_an_answer_cannot_end_its_block_in_our_own_words(question: str, answer: str):
     item = BenchmarkExample("q", question, "en", Judged("r"))
-    asked = Facts(Prompt(FACTS)).questions(item, answer)[0].messages[0].content
+    asked = FactVerdicts(JudgePrompt(FACTS)).questions(item, answer)[0].messages[0].content
     [line] = [line for line in asked.split("\n") if line.startswith("answer: ")]
     assert json.loads(line.removeprefix("answer: ")) == answer
     assert asked.count("\n") == FACTS.count("\n")

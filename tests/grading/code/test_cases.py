@@ -14,7 +14,7 @@ from aha.grading.code import code_of, grade_code
 from aha.grading.sandbox.job import Sandbox
 from aha.tasks.code import Coded, coded_of
 from aha.tasks.golds import reference_of
-from aha.tasks.reading import Row
+from aha.tasks.reading import DataRow
 from aha.types import Abstained, Asserts, Calls, Code, Right, Stdio
 
 HOW = "the words of the problem"
@@ -59,7 +59,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 
 
 def reference(fields: dict[str, Any]) -> Code:
-    read = coded_of(Row("here", "here", {"question": HOW, **fields}))
+    read = coded_of(DataRow("here", "here", {"question": HOW, **fields}))
     assert isinstance(read, Coded), read
     return read.reference
 

@@ -21,7 +21,7 @@ import pytest
 from aha.errors import BadInput
 from aha.grading.sandbox.bwrap import BwrapSandbox, why_not
 from aha.grading.sandbox.job import Job, Outcome
-from aha.grading.sandbox.namespace import Way, interpreter, ways
+from aha.grading.sandbox.namespace import SandboxUser, interpreter, ways
 from aha.grading.sandbox.slot import Order, Slot, SlotError, memory_file
 from tests.grading.sandbox.here import is_root, needs_bwrap
 from tests.house import ROOT
@@ -268,7 +268,7 @@ def test_time_spent_waiting_for_a_processor_does_not_count_against_the_clock() -
 
 
 @contextmanager
-def a_slot(way: Way) -> Iterator[Slot]:
+def a_slot(way: SandboxUser) -> Iterator[Slot]:
     python = SYSTEM if way.outside is not None else None  # another user may not be able to run ours
     with ThreadPoolExecutor(1) as keeper:
         slot = Slot("/usr/bin/bwrap", way, interpreter(python), "", keeper)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.grading.sandbox.namespace import Interpreter, Way, command, interpreter, unused_uid, ways
+from aha.grading.sandbox.namespace import Interpreter, SandboxUser, command, interpreter, unused_uid, ways
 
 OUTSIDE = Interpreter("/home/ada/.pyenv/versions/3.11/bin/python3.11", "/home/ada/.pyenv/versions/3.11", "3.11")
 SYSTEM = Interpreter("/usr/bin/python3.11", "/usr", "3.11")
@@ -22,7 +22,7 @@ def pairs(words: list[str], option: str) -> list[str]:
 
 def test_an_interpreter_from_a_home_is_seen_elsewhere_and_tells_nothing_of_whose_it_is() -> None:
     assert OUTSIDE.inside == "/python/bin/python3.11" and SYSTEM.inside == "/usr/bin/python3.11"
-    targets = [word for word in command("bwrap", Way(root=False), OUTSIDE, {})[1:] if "ada" in word]
+    targets = [word for word in command("bwrap", SandboxUser(root=False), OUTSIDE, {})[1:] if "ada" in word]
     assert targets == []  # nor is the source bound: this one does not exist
 
 
@@ -36,7 +36,7 @@ def test_packages_installed_beside_the_interpreter_are_hidden_but_for_those_we_w
 
 
 def test_an_ordinary_user_gets_a_user_namespace_and_root_the_means_to_drop() -> None:
-    ordinary, root = (command("bwrap", way, SYSTEM, {}) for way in (Way(root=False), Way(root=True, inside=12345)))
+    ordinary, root = (command("bwrap", way, SYSTEM, {}) for way in (SandboxUser(root=False), SandboxUser(root=True, inside=12345)))
     assert "--unshare-user" in ordinary and pairs(ordinary, "--cap-add") == ["CAP_SYS_ADMIN"]
     assert "--unshare-user" not in root and pairs(root, "--cap-add") == ["CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_KILL"]
     for words in (ordinary, root):
@@ -54,7 +54,7 @@ def test_root_has_two_ways_more_than_an_ordinary_user() -> None:
             (False, True, False),
         ]
     else:
-        assert found == [Way(root=False), Way(root=False, proc=False)]
+        assert found == [SandboxUser(root=False), SandboxUser(root=False, proc=False)]
 
 
 def test_every_slot_has_a_uid_of_its_own_that_no_account_has() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading.sandbox import Job, Limits, open_sandbox
-from aha.grading.sandbox.http import Place
+from aha.grading.sandbox.http import HttpAddress
 from aha.grading.sandbox.remote import RemoteSandbox, why_not
 from tests.servers import Answer, Request, Server
 
@@ -204,7 +204,7 @@ def test_a_password_in_an_address_is_sent_and_never_shown():
         sandbox = RemoteSandbox(f"http://me:{KEY}@127.0.0.1:{server.port}")
         assert KEY not in sandbox.run(JOB).reason
         assert server.requests[0].headers["authorization"].startswith("Basic ")
-    place = Place.of(f"https://me:{KEY}@there/base/")
+    place = HttpAddress.of(f"https://me:{KEY}@there/base/")
     assert place is not None and place.display == "https://there:443/base"
     assert KEY not in repr(place)
 

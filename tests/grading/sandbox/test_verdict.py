@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from aha.grading.sandbox.job import Limits
-from aha.grading.sandbox.verdict import Facts, Streams, outcome_of_compile, outcome_of_run
+from aha.grading.sandbox.verdict import RunFacts, Streams, outcome_of_compile, outcome_of_run
 
-WELL = Facts(status=0, cpu_s=0.1, wall_s=0.2, memory_mb=20.0, stop_reason="", has_entered=True)
+WELL = RunFacts(status=0, cpu_s=0.1, wall_s=0.2, memory_mb=20.0, stop_reason="", has_entered=True)
 QUIET = Streams(b"3\n", b"", is_flooded=False)
 LIMITS = Limits(cpu_s=1.0, wall_s=2.5, memory_mb=256, output_bytes=1000)
 

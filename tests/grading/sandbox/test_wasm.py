@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from aha.grading.sandbox import Job, Limits, open_sandbox
-from aha.grading.sandbox.wasm import FUEL_PER_CPU_S, FUEL_PER_S, Budget, WasmSandbox, why_not
+from aha.grading.sandbox.wasm import FUEL_PER_CPU_S, FUEL_PER_S, FuelBudget, WasmSandbox, why_not
 
 REASON = why_not()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=f"wasm: {REASON}")
@@ -85,8 +85,8 @@ def test_a_source_that_is_no_text_is_the_programs_mistake(sandbox: WasmSandbox):
 
 
 def test_the_budget_is_the_cpu_limit_or_four_fifths_of_the_wall_limit():
-    assert Budget.of(Limits(cpu_s=1.0, wall_s=60.0)).fuel == FUEL_PER_CPU_S
-    assert Budget.of(Limits(cpu_s=60.0, wall_s=10.0)).fuel == 8 * FUEL_PER_S
+    assert FuelBudget.of(Limits(cpu_s=1.0, wall_s=60.0)).fuel == FUEL_PER_CPU_S
+    assert FuelBudget.of(Limits(cpu_s=60.0, wall_s=10.0)).fuel == 8 * FUEL_PER_S
 
 
 def test_a_loop_without_an_end_is_too_slow(sandbox: WasmSandbox):
