@@ -88,8 +88,8 @@ def stage_lines(plan: StagePlan) -> list[str]:
         texts.append(f"  a {plan.unit} takes about {duration(plan.seconds.total)}: {times}{run}{replies}")
     texts.append("  it fits" if plan.fits else f"  it does not fit; turn {plan.advice()}")
     if machine.measured and need.dtype == "bfloat16" and machine.flops["bfloat16"] < machine.flops["float32"]:
-        times = machine.flops["float32"] / machine.flops["bfloat16"]
-        texts.append(f"  bfloat16 is {times:.1f} times slower than float32 here: it saves memory only (--compute.dtype float32)")
+        factor = machine.flops["float32"] / machine.flops["bfloat16"]
+        texts.append(f"  bfloat16 is {factor:.1f} times slower than float32 here: it saves memory only (--compute.dtype float32)")
     return texts
 
 
