@@ -34,6 +34,12 @@ class ScoringStats:
         self.scoring_s = self.alone_s = 0.0
         return seconds
 
+    def timings(self, replies: int) -> dict[str, float]:
+        """Return the seconds of judging in all, those in which the run waited for nothing else, and the replies judged in a second of the
+        former; count from 0 again."""
+        judging_s, alone_s = self.reset()
+        return {"judge_s": judging_s, "judge_alone_s": alone_s, "judged_per_s": replies / judging_s if judging_s else 0.0}
+
 
 class ScoringExecutor(Generic[T]):
     """Calls by their index, and their results. An exception in a call is raised where its result is collected."""

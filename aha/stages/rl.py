@@ -18,7 +18,6 @@ from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
-from aha.sampling.executor import ScoringStats
 from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
 from aha.stages.against import AT_HAND, seen_of, told
@@ -240,7 +239,7 @@ class Rl:
                 metrics = {"step": float(step), **summarise(asked.groups), **learned, "rounds": float(asked.rounds)}
                 metrics |= {**_staleness(asked.groups, rollout), **self._scheduled(now), **found.metrics, **found.back_to}
                 timings = clock.timings(sum(len(completion.tokens) for group in asked.groups for completion in group.completions))
-                timings |= _judging(sampler.stats, sum(len(group.replies) for group in asked.groups))
+                timings |= sampler.stats.timings(sum(len(group.replies) for group in asked.groups))
                 self._write(log, rollout, step, metrics, timings, asked, found, rundir, ahead)
                 rollout += 1
                 if found.back_to:
@@ -388,12 +387,6 @@ class _Clock:
     def timings(self, tokens: int) -> dict[str, float]:
         seconds = time.monotonic() - self._start
         return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
-
-
-def _judging(stats: ScoringStats, replies: int) -> dict[str, float]:
-    """Seconds of judging in all, seconds in which the run waited for nothing else, and replies judged in a second of the former."""
-    judging_s, alone_s = stats.reset()
-    return {"judge_s": judging_s, "judge_alone_s": alone_s, "judged_per_s": replies / judging_s if judging_s else 0.0}
 
 
 def _means(reports: Sequence[Metrics]) -> Metrics:
