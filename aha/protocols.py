@@ -109,7 +109,7 @@ class Asking:
 
     All else concerns servers. One reply takes at most `retries` + 1 attempts of `attempt_s` and `deadline_s` in all; between them about
     `pause_s`, twice as long each time. `key_variable` names the environment variable that holds the key, where AHA_KEY_<HOST> is not set
-    (`aha.redact.keys`). Replies are kept in the folder `cache`; `dated` tells apart those of one server by date. `top`: log-probabilities a place."""
+    (`aha.redact.keys`). Replies are kept in the folder `cache`; `dated`: their date. `top`: log-probabilities a place."""
 
     samples: int = 1
     seed: int | None = 0
