@@ -18,7 +18,7 @@ from aha.backends.openai_cache import Cache
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.hardware import Hardware, sampling_machine
 from aha.commands.interrupts import Interrupts
-from aha.commands.judge_session import JudgeOptions, JudgeSession, Judging, judge_session
+from aha.commands.judge_session import JudgeSession, Judging, judge_session
 from aha.commands.rating import Rater, rate_samples
 from aha.commands.regrade import print_result, protocol_of
 from aha.commands.terminal import Terminal
@@ -26,6 +26,7 @@ from aha.durable import Disk, read_document, read_journal, replace_file, trouble
 from aha.errors import BadInput
 from aha.evals.benchmark import PAPER_SAMPLING, Benchmark, BenchmarkExample
 from aha.evals.comparison import Rival, by_problem, compare, read_rival, saved_samples
+from aha.evals.judged.judging import JudgeOptions
 from aha.evals.loading import select_examples
 from aha.evals.result import lm_eval_form, result_of
 from aha.evals.run import Evaluation, choose_template, fit_tokens, template_settings

@@ -16,8 +16,8 @@ from aha.errors import BadInput
 from aha.protocols import is_endpoint
 
 if TYPE_CHECKING:
-    from aha.commands.judge_session import JudgeOptions
     from aha.evals.benchmark import Benchmark
+    from aha.evals.judged.judging import JudgeOptions
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
 OLD_SETTINGS = {"samples": "k"}  # that 0.1 knew by another name
@@ -96,7 +96,7 @@ def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> Jud
         raise BadInput(f"--baseline {arguments.baseline}: with --judge, the baseline is who wrote the file of --baseline-answers")
     if arguments.judge is not None and not is_endpoint(arguments.judge):
         check_model(arguments.judge)
-    from aha.commands.judge_session import JudgeOptions
+    from aha.evals.judged.judging import JudgeOptions
 
     return JudgeOptions(arguments.judge, tuple(arguments.baseline_answers or ()), arguments.estimate)
 

@@ -41,16 +41,6 @@ from aha.protocols import Asking, Budget, Chat, Sampling, is_endpoint
 from aha.rundir.evaluations import SETTINGS
 
 
-@dataclass(frozen=True)
-class JudgeOptions:
-    """`judge`: who judges, None: nobody. `baseline`: whose answers the model's are compared with; empty: those in the data. `estimate`:
-    only say what judging would cost."""
-
-    judge: str | None = None
-    baseline: tuple[Path, ...] = ()
-    estimate: bool = False
-
-
 class JudgedRun(Protocol):
     """What a session needs to know of one benchmark of a command."""
 

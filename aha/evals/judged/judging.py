@@ -45,6 +45,16 @@ OVERHEAD = 8  # tokens that a chat's form puts around a message
 
 
 @dataclass(frozen=True)
+class JudgeOptions:
+    """`judge`: who judges, None: nobody. `baseline`: whose answers the model's are compared with; empty: those in the data. `estimate`:
+    only say what judging would cost."""
+
+    judge: str | None = None
+    baseline: tuple[Path, ...] = ()
+    estimate: bool = False
+
+
+@dataclass(frozen=True)
 class JudgePlan:
     """A judged benchmark with the examples that it can judge, whether its questions and its baseline are the published ones, and what a
     person should know."""
