@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
-from aha.backends.shares import Model, WeightShare
+from aha.backends.shares import BatchShare, Model
 from aha.backends.tensor_files import TensorFiles, write_tensors
 from aha.backends.torch_learner import OPTIMIZER, REFERENCE, STATE, TorchLearner
 from aha.durable import read_document
@@ -65,7 +65,7 @@ class LoraLearner(TorchLearner):
             for name, buffer in module.named_buffers(recurse=False):
                 setattr(module, name, buffer.to(pick_device(self.compute.device)))
 
-    def numbers(self, share: WeightShare, of: Model) -> Tensor:
+    def numbers(self, share: BatchShare, of: Model) -> Tensor:
         """See `TorchLearner`: the reference is the policy's own model, computing as the reference does."""
         if of == "policy" or not self.compares:
             return super().numbers(share, of)  # which refuses where there is no reference

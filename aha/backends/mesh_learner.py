@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from aha.backends.hf import micro_tokens_of
-from aha.backends.shares import DividedLearner, Division, Model, WeightShare, check_lengths
+from aha.backends.shares import BatchShare, DividedLearner, Division, Model, check_lengths
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch
 from aha.protocols import Adam, Adaptation, Compute, Head, Loss, Metrics, Weights
@@ -74,11 +74,11 @@ class MeshLearner(DividedLearner):
         check_lengths(batch, self.facts.context)
         return super().logprobs(batch, of)
 
-    def learn_shares(self, shares: Sequence[WeightShare], loss: Loss) -> list[Metrics]:
+    def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
         """See `DividedLearner`."""
         return self.ranks.each("learn", [(share, loss) for share in shares])
 
-    def share_numbers(self, shares: Sequence[WeightShare], of: Model) -> list[Tensor]:
+    def share_numbers(self, shares: Sequence[BatchShare], of: Model) -> list[Tensor]:
         """See `DividedLearner`."""
         return self.ranks.each("numbers", [(share, of) for share in shares])
 

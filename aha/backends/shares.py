@@ -26,7 +26,7 @@ GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all o
 
 
 @dataclass(frozen=True, eq=False)
-class WeightShare:
+class BatchShare:
     """The rows of one rank, and which of them each pass holds. Passes from `counted` on are repeated for their collectives alone: they add
     nothing. `rows`: where the rows stand in the whole batch."""
 
@@ -46,7 +46,7 @@ class Division:
     packs: bool
     width: int
 
-    def shares(self, batch: Batch) -> list[WeightShare]:
+    def shares(self, batch: Batch) -> list[BatchShare]:
         """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass at all."""
         batch = replace(batch, packed=batch.packed and self.packs)
         shares = [self._share(batch, rows) for rows in self._balanced(batch)]
@@ -74,13 +74,13 @@ class Division:
         length_R = batch.length_R.double()
         return length_R * (1 + length_R / (6 * self.width))
 
-    def _share(self, batch: Batch, rows: Tensor) -> WeightShare:
+    def _share(self, batch: Batch, rows: Tensor) -> BatchShare:
         part = batch if self.ranks == 1 else batch.rows(rows)
         passes = micro_batches(part, self.micro_tokens) if part.R else []
         passes = [indices for indices in passes if int(part.count_R[indices].sum())]
-        return WeightShare(part, rows, tuple(passes), len(passes))
+        return BatchShare(part, rows, tuple(passes), len(passes))
 
-    def _padded(self, batch: Batch, share: WeightShare, passes: int) -> WeightShare:
+    def _padded(self, batch: Batch, share: BatchShare, passes: int) -> BatchShare:
         """The same share with `passes` passes, the missing ones repeated from its last (of a rank without rows: the shortest unit)."""
         missing = passes - share.counted
         if not missing:
@@ -90,7 +90,7 @@ class Division:
         unit = batch.unit if isinstance(batch, ScoreBatch) else 1
         length_U = torch.where(batch.count_R.view(-1, unit).sum(1) > 0, batch.length_R.view(-1, unit).amax(1), batch.length_R.max() + 1)
         part = batch.rows(_rows_of([int(length_U.argmin())], unit))
-        return WeightShare(part, torch.zeros(0, dtype=torch.long), (torch.arange(unit),) * missing, 0)
+        return BatchShare(part, torch.zeros(0, dtype=torch.long), (torch.arange(unit),) * missing, 0)
 
 
 def _rows_of(units: Sequence[int], unit: int) -> Tensor:
@@ -115,11 +115,11 @@ class DividedLearner(Batching, ABC):
         """How batches are divided."""
 
     @abstractmethod
-    def learn_shares(self, shares: Sequence[WeightShare], loss: Loss) -> list[Metrics]:
+    def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
         """Take one optimizer step together; return what each rank reports."""
 
     @abstractmethod
-    def share_numbers(self, shares: Sequence[WeightShare], of: Model) -> list[Tensor]:
+    def share_numbers(self, shares: Sequence[BatchShare], of: Model) -> list[Tensor]:
         """Return of each rank the numbers of its trained tokens, in the order of its share."""
 
     def weights_of(self, path: Path) -> Weights:

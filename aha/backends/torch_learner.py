@@ -23,7 +23,7 @@ from aha.backends.checkpoint.quantization import quantized
 from aha.backends.hf import ModuleWeights, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh, divided, local
 from aha.backends.scoring import Scoring
-from aha.backends.shares import DividedLearner, Division, Model, WeightShare, check_lengths, places
+from aha.backends.shares import BatchShare, DividedLearner, Division, Model, check_lengths, places
 from aha.backends.tensor_files import TensorFiles, write_model, write_tensors
 from aha.durable import read_document
 from aha.errors import BadInput
@@ -85,15 +85,15 @@ class TorchLearner(DividedLearner):
         """The most tokens of a row, where the model says."""
         return context_of(self.policy.model.config)
 
-    def learn_shares(self, shares: Sequence[WeightShare], loss: Loss) -> list[Metrics]:
+    def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
         """See `DividedLearner`: a mesh of one has one share."""
         return [self.learn(share, loss) for share in shares]
 
-    def share_numbers(self, shares: Sequence[WeightShare], of: Model) -> list[Tensor]:
+    def share_numbers(self, shares: Sequence[BatchShare], of: Model) -> list[Tensor]:
         """See `DividedLearner`."""
         return [self.numbers(share, of) for share in shares]
 
-    def numbers(self, share: WeightShare, of: Model) -> Tensor:
+    def numbers(self, share: BatchShare, of: Model) -> Tensor:
         """Return the number of each trained token of this rank's share, [M] float32 on the CPU."""
         part, compute = (self.policy, self._compute_policy) if of == "policy" else (self.reference, self._compute_reference)
         if part is None or compute is None:
@@ -107,7 +107,7 @@ class TorchLearner(DividedLearner):
                     number_M[places(share.batch, indices)] = values
         return number_M
 
-    def learn(self, share: WeightShare, loss: Loss) -> Metrics:
+    def learn(self, share: BatchShare, loss: Loss) -> Metrics:
         """Take one optimizer step together with the other ranks. Return this rank's sums of the loss's metrics, and what is the same on
         all: `loss`, `grad_norm`, `lr`, `skipped`."""
         check_lengths(share.batch, self.context)
@@ -177,7 +177,7 @@ class TorchLearner(DividedLearner):
             self._copy(TensorFiles(folder, REFERENCE).slices(), self.reference.model, folder / REFERENCE)
         self.steps, self.multiplier, self.reference_moved = state["steps"], state["multiplier"], state["reference_moved"]
 
-    def _gradient(self, share: WeightShare, loss: Loss) -> tuple[float, Metrics]:
+    def _gradient(self, share: BatchShare, loss: Loss) -> tuple[float, Metrics]:
         """Leaves the gradient of the whole step in `.grad` (none where nothing is trained), and returns this rank's part of the loss and of
         its metrics."""
         total, metrics = torch.zeros((), device=self.policy.device), defaultdict[str, float](float)
@@ -200,7 +200,7 @@ class TorchLearner(DividedLearner):
                 metrics[name] += number_seen
         return total.item(), dict(metrics)
 
-    def _routed(self, share: WeightShare) -> Tensor | None:
+    def _routed(self, share: BatchShare) -> Tensor | None:
         """Of a mixture of experts, how its tokens are shared out over the whole step; see `Routing`."""
         if not isinstance(self.policy, Causal) or self.policy.routing is None:
             return None

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings
-from aha.backends.shares import WeightShare
+from aha.backends.shares import BatchShare
 from aha.batch import Batch, PolicyBatch, ScoreBatch
 from aha.codec import decode, encode
 from aha.errors import BadInput
@@ -65,7 +65,7 @@ def receive(sender: int, group: dist.ProcessGroup) -> WireMessage:
 def packed(value: Any, name: str, into: WireMessage) -> None:
     """Put an argument or a result into a message under a name."""
     match value:
-        case WeightShare():
+        case BatchShare():
             into.values[name] = _share_values(value)
             into.tensors.update({f"{name}.{field}": tensor for field, tensor in _tensors(value.batch).items()})
             into.tensors[f"{name}.passes"] = torch.cat(value.passes) if value.passes else torch.zeros(0, dtype=torch.long)
@@ -107,17 +107,17 @@ def _tensors(batch: Batch) -> dict[str, Tensor]:
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
-def _share_values(share: WeightShare) -> dict[str, Any]:
+def _share_values(share: BatchShare) -> dict[str, Any]:
     others = {field.name: getattr(share.batch, field.name) for field in fields(share.batch)}
     plain = {name: value for name, value in others.items() if not isinstance(value, Tensor)}
     sizes = [len(indices) for indices in share.passes]
     return {"kind": "share", "batch": type(share.batch).__name__, "plain": plain, "sizes": sizes, "counted": share.counted}
 
 
-def _share(name: str, values: dict[str, Any], tensors: dict[str, Tensor]) -> WeightShare:
+def _share(name: str, values: dict[str, Any], tensors: dict[str, Tensor]) -> BatchShare:
     prefix = f"{name}."
     own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     passes = own.pop("passes").split(values["sizes"]) if values["sizes"] else ()
     made: Any = BATCHES[values["batch"]]
     batch: Batch = made(**own, **values["plain"])
-    return WeightShare(batch, torch.arange(batch.R), tuple(passes), values["counted"])
+    return BatchShare(batch, torch.arange(batch.R), tuple(passes), values["counted"])

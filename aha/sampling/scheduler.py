@@ -125,7 +125,7 @@ class SchedulerLimits:
     rows: int = 512
     cache_tokens: int | None = None
     steps: int = 1
-    prefix_job: int | None = None
+    prefill_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.rows, self.steps) < 1 or (self.cache_tokens is not None and self.cache_tokens < 2):
@@ -297,7 +297,7 @@ class Scheduler:
             over = self.worker.go_on(self._prefix_job)
             if over:
                 self._enter()
-            if self.limits.prefix_job is not None and (self._rows or not over):
+            if self.limits.prefill_tokens is not None and (self._rows or not over):
                 return
 
     def _begin(self) -> None:
@@ -307,7 +307,7 @@ class Scheduler:
         if not self._admitted:
             return
         self.prefixes_read += len(unread)
-        self._prefix_job = self.worker.read([prefix.tokens for prefix in unread], self.limits.prefix_job)
+        self._prefix_job = self.worker.read([prefix.tokens for prefix in unread], self.limits.prefill_tokens)
         for place, prefix in enumerate(unread):
             prefix.prefix_job, prefix.place = self._prefix_job, place
 
@@ -331,7 +331,7 @@ class Scheduler:
 
     def _too_wide(self, prefixes: int, widest: int) -> bool:
         """Whether so many prefixes, filled up to the longest, are more than is read between two tokens; one is read in any case."""
-        return self.limits.prefix_job is not None and prefixes > 1 and prefixes * widest > self.limits.prefix_job
+        return self.limits.prefill_tokens is not None and prefixes > 1 and prefixes * widest > self.limits.prefill_tokens
 
     def _enter(self) -> None:
         rows = self._admitted

@@ -39,7 +39,8 @@ def learner(kind: tuple[str, bool], **compute: Any) -> TorchLearner:
 
 
 def gradient(made: TorchLearner, of: Batch) -> tuple[float, dict[str, Tensor]]:
-    loss, _ = made._gradient(of, CrossEntropy())
+    (share,) = made.division.shares(of)
+    loss, _ = made._gradient(share, CrossEntropy())
     return loss, {name: weight.grad.clone() for name, weight in made.named.items() if weight.grad is not None}
 
 

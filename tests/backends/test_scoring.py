@@ -95,7 +95,8 @@ def test_every_split_gives_the_gradient_of_the_models_own_loss(model: str, tmp_p
     want = {name: weight.grad for name, weight in theirs.named_parameters()}
     for micro_tokens in (1, 20, 10_000):
         made = learner(folder, micro_tokens)
-        made._gradient(collate_scored(ROWS, LABELS, 2 if isinstance(loss, Pairwise) else 1), loss)
+        (share,) = made.division.shares(collate_scored(ROWS, LABELS, 2 if isinstance(loss, Pairwise) else 1))
+        made._gradient(share, loss)
         for name, weight in made.named.items():
             torch.testing.assert_close(weight.grad, want[name], rtol=1e-3, atol=1e-6)
 

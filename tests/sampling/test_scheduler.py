@@ -114,7 +114,7 @@ LIMITS = st.builds(
     rows=st.integers(1, 5),
     cache_tokens=st.none() | st.integers(14, 60),
     steps=st.integers(1, 3),
-    reading=st.none() | st.integers(1, 8),
+    prefill_tokens=st.none() | st.integers(1, 8),
 )
 
 
@@ -207,7 +207,7 @@ def test_a_slot_is_filled_at_the_next_token() -> None:
 
 
 def test_a_short_row_that_comes_late_ends_after_as_many_steps_as_it_has_tokens() -> None:
-    scheduler = Scheduler(Counter(), SchedulerLimits(rows=65, prefix_job=256))
+    scheduler = Scheduler(Counter(), SchedulerLimits(rows=65, prefill_tokens=256))
     for seed in range(64):
         scheduler.add(request(seed=seed, max_tokens=400))
     for _ in range(50):
@@ -220,7 +220,7 @@ def test_a_short_row_that_comes_late_ends_after_as_many_steps_as_it_has_tokens()
 
 def test_a_long_prompt_is_read_between_the_tokens_of_others() -> None:
     worker = Counter()
-    scheduler = Scheduler(worker, SchedulerLimits(rows=4, prefix_job=10))
+    scheduler = Scheduler(worker, SchedulerLimits(rows=4, prefill_tokens=10))
     scheduler.add(request(seed=1, max_tokens=40))
     scheduler.step()
     scheduler.add(request((2,) * 101, seed=2, max_tokens=5))

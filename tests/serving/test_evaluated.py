@@ -94,7 +94,7 @@ def evaluated(address: str, folder: Path, *more: str) -> tuple[dict[str, Any], d
     )
     assert said.returncode == 0, said.stderr.decode()[-3000:]
     lines = [json.loads(line) for line in (folder / "o/gsm8k/samples.jsonl").read_text().splitlines()]
-    found = {(line["item"], line["sample"]): line["text"] + str(line["thought"]) for line in lines}
+    found = {(line["problem"], line["sample"]): line["text"] + str(line["thought"]) for line in lines}
     assert len(lines) == len(found) == ROWS * K, "a sample was lost or is there twice"
     return json.loads(said.stdout), found, said.stderr.decode()
 

@@ -74,7 +74,7 @@ class EngineThread:
 
     def __init__(self, engine: Batches, tell: Callable[[Letters], None], limits: SchedulerLimits | None = None, most: int = 256) -> None:
         self.engine, self.most = engine, most
-        self.limits = limits or SchedulerLimits(rows=256, prefix_job=READING)
+        self.limits = limits or SchedulerLimits(rows=256, prefill_tokens=READING)
         self.served = self.failures = 0
         self._steps = 0  # of batches that have failed
         self._tell = tell

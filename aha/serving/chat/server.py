@@ -73,7 +73,7 @@ class ChatServer:
         self.port = self._listener.port
         self._prompting = ThreadPoolExecutor(1, thread_name_prefix="prompts")  # a tokenizer is one thread's at a time
         self._post = LoopPost()
-        limits = SchedulerLimits(self.settings.rows, self.settings.cache_tokens, prefix_job=READING)
+        limits = SchedulerLimits(self.settings.rows, self.settings.cache_tokens, prefill_tokens=READING)
         self.engine = EngineThread(model.engine, self._post.send, limits, self.settings.queue)
 
     def __enter__(self) -> Self:
