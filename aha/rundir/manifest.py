@@ -26,7 +26,12 @@ ADDED: Mapping[str, object] = {  # settings that earlier versions did not have, 
     "lag": 0,
     "problems.ignore": [],
     "problems.label": "",
+    "template.domains": ["math"],
+    "template.options": [],
+    "too_long": "stop",
+    "against": [],
 }
+NEW_VALUES: Mapping[str, tuple[object, object]] = {"problems.domain": ("math", "auto")}  # a default that was, and the one that is now
 PACKAGES = ("aha", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
@@ -158,6 +163,8 @@ def _tier_setting(tier: str | None) -> Setting | None:
 
 def _difference(path: str, old: Setting | None, new: Setting | None) -> str:
     if old is None and new is not None and is_as_before(path, new.value):
+        return ""
+    if old is not None and new is not None and (old.value, new.value) in [pair for name, pair in NEW_VALUES.items() if path.endswith(name)]:
         return ""
     return "" if _key(old) == _key(new) else f"{path}: {_display(old)} -> {_display(new)}"
 

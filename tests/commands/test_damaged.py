@@ -19,7 +19,7 @@ SMALL = ("--template", "Short", "--sampling.max_tokens", "8")  # what fits in th
 COMMANDS = {
     "eval": ("eval", "countdown", "--problems", "4", "--model"),
     "run": ("run", "r1-zero", "--problems", "PROBLEMS", "--out", "OUT", "--questions", "4", "--minibatches", "2", *SMALL, "--model"),
-    "doctor": ("doctor", "r1-zero", "--problems", "PROBLEMS", "--model"),
+    "doctor": ("doctor", "r1-zero", "--problems", "PROBLEMS", "--questions", "4", "--minibatches", "2", *SMALL, "--model"),
     "serve": ("serve", "--port", "0", "--model"),
     "chat": ("chat", "--model"),
 }

@@ -116,6 +116,6 @@ def test_stages_that_were_measured_stand_side_by_side() -> None:
     mean = {"value": 0.5, "low": 0.4, "high": 0.6}
     measured = {"pass@1": {"countdown": mean}, "reasoning": mean, "instruction": mean, "consistency": {"reasoning": mean}}
     lines = stage_table({"sft1": {"stage": "sft1"}, "measure-dev1": {**measured, "form": {"reasoning": 0.25}}})
-    assert lines[0].split() == ["countdown", "reasoning", "instruction", "consistency", "form"]
-    assert lines[1].split() == ["measure-dev1", "0.500", "0.500", "0.500", "0.500", "0.250"]
+    assert lines[0].split() == ["countdown", "chain", "program", "reasoning", "instruction", "consistency", "form"]
+    assert lines[1].split() == ["measure-dev1", "0.500", "?", "?", "0.500", "0.500", "0.500", "0.250"]
     assert stage_table({"sft1": {"stage": "sft1"}}) == []

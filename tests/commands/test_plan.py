@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_without_a_recipe_there_is_the_table_and_the_papers_run(aha: Aha) -> Non
         (("plan", "r1-zero", "--model", "some/where"), "its config.json is not here"),
         (("run", "zero", "--log", "abacus"), "invalid choice"),
         (("export", "nowhere"), "no manifest.json in it"),
-        (("track", "nowhere", "--to", "tensorboard"), "nowhere"),
+        (("track", "nowhere", "--to", "tensorboard"), "nowhere" if find_spec("tensorboard") else "pip install 'aha[tensorboard]'"),
     ],
 )
 def test_bad_input_is_one_line(aha: Aha, words: tuple[object, ...], told: str) -> None:

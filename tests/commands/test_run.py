@@ -94,7 +94,7 @@ def test_json_lines_only_on_stdout(aha: Aha, recipe: Path, model: str, problems:
 
 
 def test_more_questions_than_rows_are_refused_before_a_directory_is_made(aha: Aha, model: str, problems: str, tmp_path: Path) -> None:
-    done = aha("run", "r1-zero", "--model", model, "--problems", problems)
+    done = aha("run", "r1-zero", "--model", model, "--problems", problems, "--sampling.max_tokens", 8)
     assert done.code == 2
     assert done.err.startswith("aha: 512 problems were asked for at once")
     assert not (tmp_path / "runs").exists()

@@ -50,7 +50,7 @@ def figures(value: Any) -> Any:
 
 
 def train(start: str = "sft/checkpoints/000135") -> tuple[object, ...]:
-    return ("run", "r1-stage1", "--model", start, "--problems", "sums.jsonl", *RL, "--no-preflight", "--out")
+    return ("run", "r1-stage1", "--model", start, "--problems", "sums.jsonl", *RL, "--against", "", "--no-preflight", "--out")
 
 
 def test_a_run_that_was_killed_goes_on_to_the_numbers_of_the_one_that_was_not(aha: Aha) -> None:

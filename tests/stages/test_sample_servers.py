@@ -93,7 +93,7 @@ def thinking(request: Request, number: int) -> Answer:
 
 
 def taught(server: Server, **changes: object):
-    stage = changed(model=f"{server.url}#m", template=Instruct(), sampling=ROOM, asking=SOON)
+    stage = changed(model=f"{server.url}#m", template=Instruct(domains=None), sampling=ROOM, asking=SOON)
     return replace(stage, **changes)  # type: ignore[arg-type]
 
 
@@ -153,7 +153,12 @@ def test_non_reasoning_data_has_a_thought_where_it_helps_and_none_where_not(tmp_
 
     with Server(script) as server:
         stage = taught(
-            server, problems=Listed(prompts), questions=3, open_answers="keep", plain=("self",), template=Instruct(suffix="Think first.")
+            server,
+            problems=Listed(prompts),
+            questions=3,
+            open_answers="keep",
+            plain=("self",),
+            template=Instruct(suffix="Think first.", domains=None),
         )
         run(tmp_path / "run", stage)
         asked = sorted({request.asked for request in server.requests})
