@@ -92,7 +92,10 @@ class JudgeSettings:
 
     def key(self, conversation: Conversation) -> str:
         """Return the sha256 of all that a reply follows from: one text is judged once, however many samples it is the reply of."""
-        request = [self.judge, self.top, encode(self.sampling, Sampling), encode(conversation, Conversation)]
+        turns = encode(conversation, Conversation)
+        if not conversation.options:
+            del turns["options"]  # transcripts of versions without options have the same key
+        request = [self.judge, self.top, encode(self.sampling, Sampling), turns]
         return hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "backslashreplace")).hexdigest()
 
 
