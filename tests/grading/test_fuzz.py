@@ -165,6 +165,7 @@ def test_of_two_thousand_answers_that_are_certainly_others_none_is_right(graders
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.long
 def test_ray_actors_find_the_same_and_leave_no_process(first: list[Grade]) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed: the extra `cluster` brings it")
 
