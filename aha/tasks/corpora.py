@@ -96,6 +96,8 @@ def _from_file(source: str) -> Corpus:
 
 def _unzip(path: Path) -> list[DataRow | RefusedRow]:
     """The rows of the one JSON file in a zip."""
+    if not path.is_file():
+        raise BadInput(f"{path}: there is no such file")
     try:
         with open_file(path) as file, zipfile.ZipFile(file) as packed:
             name = next(member for member in packed.namelist() if member.endswith(".json"))
