@@ -61,6 +61,10 @@ def rows(tmp_path: Path) -> str:
         ("eval countdown", "countdown: it asks a model; give one with --model"),
         ("eval countdown --model ./nowhere", "model ./nowhere: there is no such folder"),
         ("eval count --model tiny", "count: no such benchmark; there are countdown, countdown4, tiny-world, aime_2024"),
+        (
+            "show zero --zero.sampling.max_tokens -5",
+            "--zero.sampling.max_tokens -5: sampling.max_tokens is -5: it counts something a run needs, so 1 or more",
+        ),
         ("eval count", "count: no such benchmark; there are countdown"),
         ("eval math500 --model tiny", "math500: no such benchmark; there are countdown"),
         ("eval gsm8k", "gsm8k: it asks a model; give one with --model"),

@@ -78,8 +78,12 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The records of a file; a single object is one record. BadInput where there are none."""
-    found = read_json(path)
-    rows = found if isinstance(found, list) else [found]
+    return as_records(path, read_json(path))
+
+
+def as_records(path: Path, data: Any) -> list[dict[str, Any]]:
+    """Return the records of a parsed file; a single object is one record. BadInput where there is none or where one is no object."""
+    rows = data if isinstance(data, list) else [data]
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise BadInput(f"{path}, record {number}: {str(row)[:60]!r} where an object with named fields should stand")

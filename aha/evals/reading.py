@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.errors import BadInput
-from aha.evals.files import need_fields, read_json, read_rows
+from aha.evals.files import as_records, need_fields, read_json, read_rows
 from aha.evals.refusals import refuses
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, read_samples, sample_set
 from aha.grading import grade
@@ -126,13 +126,7 @@ def _records(path: Path, data: Any) -> list[dict[str, Any]]:
         ]
     if isinstance(data, dict) and isinstance(data.get("eval"), dict) and (records := _evalplus(data)):
         return records
-    records = data if isinstance(data, list) else [data]
-    for number, record in enumerate(records, start=1):
-        if not isinstance(record, dict):
-            raise BadInput(f"{path}, record {number}: {str(record)[:60]!r} where an object with named fields should stand")
-    if not records:
-        raise BadInput(f"{path}: no record in it")
-    return records
+    return as_records(path, data)
 
 
 def _column_name(path: Path, role: str, name: str | None, record: Mapping[str, Any]) -> str | None:

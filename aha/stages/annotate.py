@@ -130,7 +130,7 @@ class Annotate:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_one(self, "samples", "chunk", "shard_rows", *(("questions",) if self.questions is not None else ()))
+        at_least_one(self, "sampling.max_tokens", "samples", "chunk", "shard_rows", *(("questions",) if self.questions is not None else ()))
         if isinstance(self.task, Pairs) and self.samples + len(self.writers) < 2:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
 

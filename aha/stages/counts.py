@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from aha.errors import BadInput
 
 
 def at_least_one(stage: object, *names: str) -> None:
-    """BadInput for the first of these settings that is below 1."""
+    """BadInput for the first of these settings that is below 1. A name may lead through a part of the stage: `sampling.max_tokens`."""
     for name in names:
-        value = getattr(stage, name)
+        value = attrgetter(name)(stage)
         if value < 1:
             raise BadInput(f"{name} is {value}: it counts something a run needs, so 1 or more")

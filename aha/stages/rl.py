@@ -93,7 +93,7 @@ class Rl:
             )
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
-        at_least_one(self, "questions", "minibatches", "steps", "save_every", "keep_last")
+        at_least_one(self, "sampling.max_tokens", "questions", "minibatches", "steps", "save_every", "keep_last")
         if not 0 <= self.anneal_from <= 1:
             raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
         if self.minibatches > self.questions:

@@ -84,7 +84,7 @@ class Sample:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_one(self, "samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count")
+        at_least_one(self, "sampling.max_tokens", "samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count")
         if self.questions is not None and self.questions < 0:
             raise BadInput(f"questions is {self.questions}: 0 or more, or none for all of a file's")
         if self.cap > self.samples:
