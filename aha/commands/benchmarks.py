@@ -115,7 +115,7 @@ def load_run(benchmark: Benchmark, settings: EvalSettings, data: str | None) -> 
 
 def evaluate(options: EvalOptions, terminal: Terminal) -> int:
     """Ask one benchmark after another, each in a folder of its own below the run's; all results beside them in `result.json`."""
-    trees = [_settings_of(benchmark, options) for benchmark in options.benchmarks]
+    trees = [evaluation_settings(benchmark, options) for benchmark in options.benchmarks]
     compute, asking, judging = trees[0]["compute"], trees[0]["asking"], trees[0]["judging"]
     assert isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
     runs = [load_run(benchmark, tree["evaluate"], options.data) for benchmark, tree in zip(options.benchmarks, trees, strict=True)]
@@ -155,7 +155,8 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
     return 0
 
 
-def _settings_of(benchmark: Benchmark, options: EvalOptions) -> dict[str, Any]:
+def evaluation_settings(benchmark: Benchmark, options: EvalOptions) -> dict[str, Any]:
+    """Return the settings of one benchmark by their names, as the command line changes them."""
     tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "asking": Asking(), "judging": Judging()}
     return override(tree, options.settings, main="evaluate")
 

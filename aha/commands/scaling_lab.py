@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,20 +12,31 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
-from aha.commands.benchmarks import BenchmarkRun, EvalOptions, EvalSettings, evaluate, load_run, plan_evaluation, short_name
+from aha.commands.benchmarks import (
+    BenchmarkRun,
+    EvalOptions,
+    EvalSettings,
+    evaluate,
+    evaluation_settings,
+    load_run,
+    plan_evaluation,
+    short_name,
+)
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark
 from aha.evals.reading import read_sample_set
 from aha.evals.run import Evaluation, template_settings
-from aha.evals.samples import Key, SampleSet, read_settings
+from aha.evals.samples import Key, SampleJournal, SampleSet, read_samples, read_settings
 from aha.evals.scaling import Arm, Scaling, scaling
 from aha.grading import programs_in
 from aha.protocols import Compute, Sampling, is_endpoint
 from aha.reports.scaling import CutExample, cut_example
+from aha.rundir.evaluations import SAMPLES
 from aha.settings import flatten, override
 from aha.stages.scaling_lab import FREE, Scale, ScalingLab, ScalingTrial, TrialJournal
+from aha.stages.served_lab import ServedLab
 from aha.types import Conversation, Message
 
 K, PROBLEMS = 64, 100
@@ -167,12 +179,49 @@ class QuietTerminal(Terminal):
 
 
 def _scale_served(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
-    """Ask as `aha eval` does. A server's thoughts can be cut off after the fact, but nobody can write their end for it."""
+    """Ask as `aha eval` does. A server's thoughts can be cut off after the fact; with `--scale.forced` it is made to end them early, or to
+    go on, where it continues a reply that is begun for it."""
     benchmark = options.benchmark
     if benchmark.generated is not None or options.scorers:
         raise BadInput(f"{benchmark.name}: a server is asked published benchmarks, without --scorer; for this give the folder of a model")
-    evaluate(EvalOptions((benchmark,), options.model, options.data, options.folder, None, options.settings), QuietTerminal())
+    own = tuple(pair for pair in options.settings if pair[0].startswith("scale."))
+    others = tuple(pair for pair in options.settings if pair not in own)
+    lab_settings = override({"scale": Scale(forced=0)}, own)["scale"]
+    if own and not lab_settings.forced:
+        raise BadInput(f"--{own[0][0]}: a server's thoughts are forced where --scale.forced says how many of a problem's samples")
+    eval_options = EvalOptions((benchmark,), options.model, options.data, options.folder, None, others)
+    evaluate(eval_options, QuietTerminal())
     folder = options.folder / benchmark.name
+    cut, longer = _force_served(eval_options, lab_settings, folder, terminal) if lab_settings.forced else ((), ())
     settings = read_settings(folder)
     facts = _facts(options.model, Sampling(settings["temperature"], settings["top_p"], settings["max_tokens"]))
-    return write(scaling(read_sample_set(folder), {}), benchmark.name, facts, None, options.folder, terminal)
+    result = scaling(read_sample_set(folder), {}, cut, longer)
+    return write(result, benchmark.name, facts, None, options.folder, terminal)
+
+
+def _force_served(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:
+    """Return the arms that a server is asked for beside the samples that `folder` holds; each is a folder of its own below `arms`."""
+    from aha.backends.openai_look import look
+
+    (benchmark,) = options.benchmarks
+    tree = evaluation_settings(benchmark, options)
+    run, asking, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], Laptop(tree["compute"])
+    with Interrupts() as interrupts, programs_in(run.settings.sandbox):
+        evaluation = plan_evaluation(run, options.model, machine, QuietTerminal(), asking, folder)
+        free = {(sample.problem, sample.sample): sample for sample in read_samples(folder / SAMPLES)}
+        seen = look(options.model, asking, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
+
+        def journal(arm: str) -> SampleJournal:
+            known = {name: value for name, value in flatten({"scale": lab_settings}).items() if name.split(".")[1] in DECIDING}
+            return SampleJournal(folder.parent / "arms" / f"{folder.name}-{arm}", {**read_settings(folder), **known, "arm": arm})
+
+        def progress(arm: str, done: int, of: int) -> None:
+            interrupts.beat(f"{arm}: {done} of {of}")
+
+        day, cache = read_settings(folder)["begun"], run.settings.cache
+        asked = replace(asking, cache=asking.cache or cache, seed=run.settings.seed if asking.seed is not None else None, dated=day)
+        with closing(machine.chat(options.model, replace(asked, samples=1))) as chat:
+            room = None if seen.context is None else seen.context - seen.longest
+            cut, longer = ServedLab(lab_settings, evaluation, chat, free, journal, room, progress).run()
+    terminal.note(f"scale: {len(evaluation.examples)} problems, thoughts ended at {len(cut)} budgets by the server itself")
+    return cut, longer

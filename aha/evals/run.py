@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -160,7 +160,7 @@ class Evaluation:
         """Ask a server, with one call of `reply`, for every sample that the journal lacks, and grade it. The server's seed follows the
         place of a sample among those of the same prompt, so earlier ones of that prompt are asked for too; they come from the cache."""
         self.grade_old(journal, heartbeat)
-        wanted = list(self._slots(journal))
+        wanted = self.in_seed_order({key for key in self.keys if key not in journal.samples})
 
         def grade(index: int, replies: Sequence[Said]) -> None:
             key = wanted[index]
@@ -193,13 +193,17 @@ class Evaluation:
     def _progress(self, journal: SampleJournal, heartbeat: Heartbeat) -> Callable[[int, int], None]:
         return lambda sampled, graded: heartbeat(f"evaluate {self.benchmark.name}: {len(journal.samples)} of {len(self.keys)} samples")
 
-    def _slots(self, journal: SampleJournal) -> Iterator[Key]:
+    def in_seed_order(self, wanted: Set[Key]) -> list[Key]:
+        """Return the samples to ask a server for so that each wanted one gets its seed, which follows its place among those of its
+        prompt."""
         by_prompt: dict[str, list[Key]] = {}
         for key in self.keys:
             by_prompt.setdefault(self.example(key).prompt, []).append(key)
-        for keys in by_prompt.values():
-            last = max((place for place, key in enumerate(keys) if key not in journal.samples), default=-1)
-            yield from keys[: last + 1]
+        return [
+            key
+            for keys in by_prompt.values()
+            for key in keys[: max((place + 1 for place, key in enumerate(keys) if key in wanted), default=0)]
+        ]
 
     def _add_known(self, requests: Mapping[Key, Ask], journal: SampleJournal, shared: ReplyCache, heartbeat: Heartbeat) -> None:
         cached = {key: shared.get(_cache_key(self._request(request))) for key, request in requests.items()}

@@ -8,6 +8,7 @@ import pytest
 from aha.protocols import Adam, Compute
 from tests.commands.test_examine import rows, solves
 from tests.servers import Server
+from tests.serving.chats import ScriptedEngine, scripted, served, url
 
 FEW = ("--k", 4, "--problems", 3, "--sampling.max_tokens", 24, "--scale.answer_tokens", 16)
 
@@ -55,6 +56,39 @@ def test_a_server_is_asked_and_its_samples_are_judged_once(aha, tmp_path):
     assert (result["pass@1"], result["k"]) == (pytest.approx(2 / 3), 4)
     same = json.loads(aha("scale", "s", "--out", "t", "--json").out)
     assert same["samples"] == result["samples"]
+
+
+def thinks(prompt: str, seed: int) -> str:
+    """Forty letters of thought, right; made to answer before twenty of them, wrong; told to go on, ten more."""
+    if "</think>" in prompt:
+        return "\\boxed{1}" if prompt.count("x") >= 20 else "\\boxed{7}"
+    if prompt.endswith(" Wait,"):
+        return "y" * 10 + "\n</think>\n\n\\boxed{8}"
+    return "x" * 40 + "\n</think>\n\n\\boxed{1}"
+
+
+def test_a_server_that_continues_replies_is_made_to_end_its_thoughts_and_to_go_on(aha, tmp_path):
+    engine = ScriptedEngine(thinks)
+    words = ("--k", 4, "--think", "always", "--scale.forced", 2, "--scale.budgets", "0,10,30,64", "--scale.answer_tokens", 16)
+    with served(scripted(engine)) as server:
+        address = ("scale", "gsm8k", "--model", f"{url(server)}#m", "--data", rows(tmp_path / "g.jsonl", 1), "--cache", "none")
+        found = aha(*address, *words, "--scale.longer", 1, "--sampling.max_tokens", 100, "--out", "s", "--json")
+        assert found.code == 0, found.err
+        steps = len(engine.steps)
+        again = aha(*address, *words, "--scale.longer", 1, "--sampling.max_tokens", 100, "--out", "s", "--json")
+        assert (again.out, len(engine.steps)) == (found.out, steps)  # nothing is asked twice
+    result = json.loads(found.out)
+    forced = next(curve["points"] for curve in result["budget"] if curve["name"] == "told to answer")
+    assert [(point["budget"], point["accuracy"]) for point in forced] == [(0, 0.0), (10, 0.0), (30, 1.0), (64, 1.0)]
+    assert [point["tokens"] for point in forced[1:3]] == [10 + 10, 30 + 10]  # an answer of 9 letters and its end
+    assert [(point["times"], point["accuracy"]) for point in result["longer"]["points"]] == [(0, 1.0), (1, 0.0)]
+    kept = json.loads(Path("s/arms/gsm8k-cut-10/samples.jsonl").read_text().splitlines()[0])
+    assert (kept["thought"].strip(), kept["text"]) == ("x" * 10, "\\boxed{7}")
+
+
+def test_settings_of_forced_thoughts_are_not_ignored_for_a_server(aha, tmp_path):
+    found = aha("scale", "gsm8k", "--model", "http://127.0.0.1:9/v1#m", "--data", rows(tmp_path / "g.jsonl"), "--scale.budgets", "0,9")
+    assert (found.code, "are forced where --scale.forced says how many" in found.err) == (2, True)
 
 
 def test_a_file_of_judged_samples_with_rewards_is_enough(aha, tmp_path):

@@ -1,0 +1,185 @@
+"""The scaling lab for a model behind a server: its thoughts are ended, or made to go on, by replies that the server continues.
+
+A server tells no token ids, so a thought is cut by asking for it again with the same seed and as many tokens as the budget has. Where the
+server draws otherwise the second time, the arm is of samples of their own; nothing is guessed about where a token ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from aha.evals.run import GRADERS, OPENING, Evaluation
+from aha.evals.samples import GradedSample, Key, SampleJournal, sample_set
+from aha.evals.scaling import Arm, budgets
+from aha.protocols import Chat
+from aha.sampling.rollouts import RolloutSampler
+from aha.stages.scaling_lab import LEAST, Progress, Scale, think_tags
+from aha.template import END_THINK, THINK, apart
+from aha.types import Conversation, Message, Said
+
+ROUNDING = 16  # tokens by which a text may be longer where it is read again from letters
+
+
+@dataclass(frozen=True)
+class BegunReply:
+    """The beginning of a reply that the server goes on with: `text`, of `tokens` tokens, in up to `most` more."""
+
+    text: str
+    tokens: int
+    most: int
+
+
+@dataclass(frozen=True)
+class ServedLab:
+    """A scale at work on a server. `free`: the samples that thought as long as they liked; `journal` opens the journal of an arm; `room`:
+    the most tokens that prompt and reply leave to a reply, None: no limit known."""
+
+    scale: Scale
+    evaluation: Evaluation
+    chat: Chat
+    free: Mapping[Key, GradedSample]
+    journal: Callable[[str], SampleJournal]
+    room: int | None
+    progress: Progress
+
+    def run(self) -> tuple[list[Arm], list[Arm]]:
+        """Ask for what the journals lack, and return the arms that are cut and those that are longer."""
+        limits = self.scale.budgets or budgets(max(sample.tokens or 0 for sample in self.free.values()))
+        cut = [self._arm(f"cut-{limit}", limit, self.free, partial(self._cut, limit)) for limit in limits]
+        samples, longer = self.free, [Arm(0, sample_set(self.free[key] for key in self.keys).problems)]
+        for times in range(1, self.scale.longer + 1):
+            longer.append(self._arm(f"longer-{times}", times, samples, self._longer))
+            samples = {(sample.problem, sample.sample): sample for part in longer[-1].problems for sample in part.samples}
+        return cut, longer if self.scale.longer else []
+
+    @property
+    def keys(self) -> list[Key]:
+        """The samples that are forced: at most the half that is measured where the other half says how hard a problem is."""
+        forced = min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
+        return [key for key in self.evaluation.keys if key[1] < forced]
+
+    # --- arms -----------------------------------------------------------------------------------------------------------
+
+    def _arm(
+        self, name: str, x: int, before: Mapping[Key, GradedSample], begin: Callable[[Mapping[Key, GradedSample]], dict[Key, BegunReply]]
+    ) -> Arm:
+        """Go on from the samples of another arm; those that are not begun anew, or do not fit, stay as they are."""
+        journal = self.journal(name)
+        missing = {key: before[key] for key in self.keys if key not in journal.samples}
+        begun = begin(missing) if missing else {}
+        for key, sample in missing.items():
+            if key not in begun:
+                journal.add(sample)
+        try:
+            self._go_on(name, begun, journal)
+        finally:
+            journal.flush()
+        return Arm(x, sample_set(journal.samples[key] for key in self.keys).problems)
+
+    def _go_on(self, arm: str, begun: Mapping[Key, BegunReply], journal: SampleJournal) -> None:
+        """Have the server continue each, and grade the whole."""
+        whole = [key for key, reply in begun.items() if not reply.most]
+        for key in whole:
+            self._add(journal, key, Said("", None, 0, "stop"), begun[key])
+        keys = [key for key in begun if begun[key].most]
+        if not keys:
+            return
+        conversations = [self._conversation(key, begun[key].text) for key in keys]
+
+        def grade(index: int, replies: Sequence[Said]) -> None:
+            self._add(journal, keys[index], replies[0], begun[keys[index]])
+
+        sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(begun[key].most for key in keys)), GRADERS)
+        sampler.chat(self.chat, conversations, grade, lambda sampled, graded: self.progress(arm, graded, len(keys)))
+
+    def _add(self, journal: SampleJournal, key: Key, said: Said, begun: BegunReply) -> None:
+        """Grade a reply: what it began with, and what the server said after it, in which a thought may have ended."""
+        thought, visible = self._parts(said, THINK in begun.text and END_THINK not in begun.text)
+        more = thought or ""
+        text = begun.text + (more if visible is None else f"{more}{self._early}{visible}" if more else visible)
+        reply = self.evaluation.template.read(text, begun.tokens + said.tokens, said.finished)
+        journal.add(self.evaluation.grade(key, reply, self.evaluation.example(key).prompt))
+
+    # --- how a reply is begun ---------------------------------------------------------------------------------------------
+
+    def _cut(self, limit: int, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
+        """The first `limit` tokens of each thought and its end. None of a reply that was done by then, or did not think."""
+        answer = self._fitting(self.scale.answer_tokens, limit + ROUNDING)
+        keys = {key for key, sample in samples.items() if sample.thought is not None and ((sample.tokens or 0) > limit or _unended(sample))}
+        if not keys or answer < min(LEAST, self.scale.answer_tokens):
+            return {}
+        begun = {}
+        for key, said in self._first_tokens(limit, keys).items():
+            thought, visible = self._parts(said, self.evaluation.think)
+            if thought is None:
+                continue
+            text = f"{OPENING}{thought}{self._early}{visible or ''}"
+            begun[key] = BegunReply(text, said.tokens, 0 if said.finished == "stop" and visible is not None else answer)
+        return begun
+
+    def _first_tokens(self, limit: int, keys: set[Key]) -> dict[Key, Said]:
+        """Replies of at most so many tokens, each drawn with the seed of its sample."""
+        if not limit:
+            return dict.fromkeys(keys, Said("", "", 0, "length"))
+        asked = self.evaluation.in_seed_order(keys)
+        said: dict[Key, Said] = {}
+
+        def keep(index: int, replies: Sequence[Said]) -> None:
+            said[asked[index]] = replies[0]
+
+        sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(limit, self.evaluation.sampling.max_tokens)))
+        sampler.chat(
+            self.chat,
+            [self.evaluation.conversation(key) for key in asked],
+            keep,
+            lambda sampled, graded: self.progress(f"the first {limit} tokens", sampled, len(asked)),
+        )
+        return {key: said[key] for key in asked if key in keys}
+
+    def _longer(self, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
+        """Each thought that ended, with "Wait" in the place of its end."""
+        begun = {}
+        more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
+        for key, sample in samples.items():
+            used = sample.tokens or 0
+            if not sample.thought or not sample.text or self._fitting(more, used + ROUNDING) < more:
+                continue
+            wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
+            begun[key] = BegunReply(f"{OPENING}{sample.thought}{wait}", used, more)
+        return begun
+
+    # --- forms --------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _early(self) -> str:
+        return think_tags(self.evaluation.template).early
+
+    def _conversation(self, key: Key, begun: str) -> Conversation:
+        """What the server is sent: the question, and the beginning that it goes on from."""
+        asked = self.evaluation.conversation(key).messages
+        return Conversation((*(message for message in asked if message.role != "assistant"), Message("assistant", begun)))
+
+    def _fitting(self, wanted: int, used: int) -> int:
+        return wanted if self.room is None else min(wanted, self.room - used)
+
+    def _parts(self, said: Said, opened: bool) -> tuple[str, str | None] | tuple[None, str]:
+        """The thought, and what is visible after it, None while it has not ended; thought None: none began. `opened`: what was sent opened
+        it."""
+        if said.thought is not None:
+            ended = bool(said.text) or said.finished == "stop"
+            return _whole_letters(said.thought), said.text if ended else None
+        text = THINK + said.text if opened else said.text
+        visible, thought = apart(text)
+        if thought is None:
+            return None, visible
+        return _whole_letters(thought), visible if END_THINK in text else None
+
+
+def _whole_letters(thought: str) -> str:
+    """Return a thought without the new lines before it, and without the half of a letter that a cut may leave."""
+    return thought.lstrip("\n").rstrip("\ufffd")
+
+
+def _unended(sample: GradedSample) -> bool:
+    return sample.finished == "length" and not sample.text
