@@ -13,6 +13,7 @@ from functools import lru_cache
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import own_part
 from aha.answers.context import denied_after, denied_before
+from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
 from aha.answers.statements import CLOSE, INSTEAD, OPEN, UNREAD, readable, stands, statements
 from aha.answers.symbols import ending
@@ -81,6 +82,8 @@ _POINTED = re.compile(
 )
 _WORD_AFTER = re.compile(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
 _SENTENCE = re.compile(r"[.;。；\n]\s|\n|。")
+_STOP = re.compile(r"[.!?](?:\s|$)|\n")
+_OTHERS = re.compile(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|A(?= (?:is|was|would|does|has|and|or)\b))\b")
 _MARKED_LINE = re.compile(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED = re.compile(r"[A-Za-z]['’]")
 _LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
@@ -283,7 +286,7 @@ class _Reader:
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """The letter, unless what follows it or its text denies it, adds another, takes it back, or is the text of another option."""
         written, rest = rest, self._past(letter, rest)
-        if _DENIED.match(rest) or _DENIED_AFTER.match(rest) or (denied_after(rest) and not INSTEAD.search(rest)):
+        if _DENIED.match(rest) or _DENIED_AFTER.match(rest) or (_turned(rest) and not INSTEAD.search(rest)):
             return NONE
         if corrected := INSTEAD.search(rest):
             return self.statement(rest[corrected.end() :], announced=True)
@@ -329,6 +332,14 @@ class _Reader:
         """Whether the letter that ends here is the word "a" or "I" rather than an option."""
         start = text[max(0, end - 2) : end].strip("([ ")[-1:]
         return start in ("A", "I") and _WORD_AFTER.match(text, end) is not None
+
+
+def _turned(rest: str) -> bool:
+    """Whether what follows a letter takes it back: its own text does not, and what is said of other options neither."""
+    told = _STOP.search(rest, 3)
+    return denied_after(rest, understood=False) or (
+        told is not None and not upholds(_OTHERS.split(rest[told.start() :], maxsplit=1)[0], opens=False)
+    )
 
 
 @lru_cache(maxsize=256)

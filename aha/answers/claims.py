@@ -10,7 +10,7 @@ from typing import Literal
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxed, boxes, closes, is_mention
-from aha.answers.context import LONGEST, denied_after, denied_before, may_take_back, taken_back
+from aha.answers.context import LONGEST, denied_after, denied_before, may_take_back, stance, taken_back
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached, before
 
@@ -104,7 +104,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = own_part(text)
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
-        denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and denied_before(text, text.rfind("=")))
+        denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
         return Claim("" if denied else unstyled(text.strip()), marked=False)
     said, ends = found
     return _corrected(said, text[ends : ends + LONGEST]) if ends < len(text) else said
@@ -196,7 +196,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
     found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
     if found is None or "ox" in text[max(0, at - _USUALLY) : at] or is_mention(found[1]) or before(text[max(0, at - _ROOM) : at]) != "":
         return None
-    return None if denied_before(text, at) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
+    return None if denied_before(text, at, len(text)) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:
@@ -207,7 +207,10 @@ def _group(text: str) -> tuple[list[str], int, bool]:
         spoken = f"{spoken[:start]}{'0' * (end - start)}{spoken[end:]}" if len(content) < _ROOM else spoken
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
-        if held is not DENIED and not denied_before(spoken, found[place][1]):
+        meant = "denied" if held is DENIED else stance(spoken, found[place][1], None if said else found[place][2])
+        if meant == "unclear" and not said:
+            return [], 0, False
+        if held is not DENIED and meant == "stated":
             said.insert(0, unstyled(held.text))
             ends = ends or held.end
         elif said:

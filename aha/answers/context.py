@@ -6,6 +6,9 @@ Every closed class of English that can change what a claim says has a letter (de
 from __future__ import annotations
 
 import re
+from typing import Literal
+
+from aha.answers.grammar import leads, upholds
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
@@ -35,7 +38,7 @@ _CLASSES = {
         "answered submits submitted responded reported put puts enter enters mark marks swears conjecture feel feels hope hopes"
     ),
     "g": (  # turns away from
-        "refuse refuses forget ignore avoid exclude eliminate eliminates eliminated reject rejects rejected discard dismiss "
+        "refuse refuses forget forgets forgot ignore avoid exclude eliminate eliminates eliminated reject rejects rejected discard dismiss "
         "rule ruled refute disregard skip"
     ),
     "D": "doubt doubts deny denies disagree disagrees",  # doubts
@@ -59,7 +62,7 @@ _CLASSES = {
     "o": "of to than",
 }
 _CLASS = {word: letter for letter, words in _CLASSES.items() for word in words.split()}
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"\n\s*\n|\$\$[^$]{1,300}\$\$|\$[^$\n]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]|[A-Za-z]+(?:['’][a-z]+)?|-?[0-9]+(?:[.,/:][0-9]+)*"
     r"|\\[A-Za-z]+|[.,;:?!=()—–]|不是?|≠",
     re.S,
@@ -71,7 +74,7 @@ _BEFORE = (
     r"n[^bM=,;:ktv]*$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
     r"h[^bM=,;:kt]*$",  # might be it
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=]*$|Hbc[^bM=]*$",  # if it is
-    r"(?<!f)(?<!fH)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|e*)$",  # some say that it is
+    r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
     r"[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$",  # the wrong answer is
     r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound for the answer is
@@ -94,16 +97,33 @@ _LATER = (
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:ne?w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
 _ENDS = re.compile(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。)", re.S)
+_STOPS = re.compile(r"[.!?。](?:\s|$)|\n")
 _ROOM, LONGEST = 300, 4_000  # characters that are looked at before a claim and after it
 _ANNOUNCES = re.compile(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
+_SHORT = re.compile(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
 _CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
 _ANOTHER = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(?i)(?:\banswer\b\s*[:=]|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)"
     r"|\bit (?:is|must be|should be|equals)|(?:^|[.!?]\s+)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
 )
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
+_FIGURES = re.compile(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
+_CONCLUDES = re.compile(  # ", thus 3690 seconds"
+    r"(?i)(?:\A|[,.;:(!?—]\s*|\band )(?:so|thus|hence|therefore|then|altogether|in (?:all|total)|giving|making|leaving|it (?:is|was)"
+    r"|(?:we|you|i) (?:get|obtain|have|find|are left with)|(?:which|that|this) (?:makes|gives|leaves|yields|means)"
+    r"|(?:the )?(?:correct|right|actual|true|real)\b[^.,;:]{0,30}?(?: is|:))\b(?P<said>[^.;]{0,80}?)"
+    r"(?<![A-Za-z_^{\d.])\$?\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)\$?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
+)
+_CHECKS = re.compile(
+    r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
+    r"|when|than|we could)\b|\$[^$\d]*[A-Za-z]"
+)
+_THOUSANDS = re.compile(r"(?<=\d),(?:\\!)?(?=\d{3})")
+_LOOKED_AT = 1_000
+_SEGMENTS = re.compile(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _WORDS = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 _before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
@@ -116,19 +136,40 @@ def suspect(text: str) -> bool:
     return not _SUSPECT.isdisjoint(_WORDS.findall(low)) or "n't" in low or "n’t" in low or "ing" in low
 
 
-def denied_before(text: str, start: int) -> bool:
-    """Whether the sentence that leads to a claim denies it, doubts it, supposes it or says it of something else."""
+def denied_before(text: str, start: int, end: int | None = None) -> bool:
+    """Whether the sentence that leads to a claim denies it, doubts it, supposes it, says it of something else or is not understood. Where
+    the claim's `end` is told, what is said of a claim that begins its clause is looked at too."""
+    return stance(text, start, end) != "stated"
+
+
+def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "denied", "unclear"]:
+    """How the sentence that leads to a claim means it."""
     head = text[max(0, start - _ROOM) : start]
     begins = _begins(head)
-    sentence = head[begins:].rstrip(" $\\([{*_\n")
+    whole = head[begins:]
+    sentence = whole.rstrip(" $\\([{*_\n")
     if not _WORD.search(sentence) and (lead := head[:begins].rstrip())[-1:] not in (".", "!", "?", "。"):
-        sentence = lead[max(_begins(lead), lead.rfind("\n") + 1) :] + sentence
+        whole = sentence = lead[max(_begins(lead), lead.rfind("\n") + 1) :] + sentence
+    if _SHORT.fullmatch(line := whole.rpartition("\n")[2]):
+        whole = line
     above, _, line = sentence.rpartition("\n")
     if above and not above.rstrip()[-1:].isalpha() and above.rstrip()[-1:] not in (":", ",") and _ANNOUNCES.fullmatch(line):
-        return False  # on a line of its own, below one that has ended
-    if not suspect(sentence) and ("nswer" not in sentence or _ANNOUNCES.fullmatch(sentence)):
-        return False
-    return _before.search(row(sentence)) is not None
+        return "stated"  # on a line of its own, below one that has ended
+    if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
+        return "denied"
+    if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
+        return "denied"
+    rest = "" if end is None else _beside(text[end : end + _ROOM])
+    led = leads(whole, counts=rest[:1].isalpha())
+    return "stated" if led == "states" or (led and (end is None or upholds(rest, opens=True))) else "unclear"
+
+
+def _beside(rest: str) -> str:
+    """The end of the sentence in which a claim stands, on its line."""
+    closed = _CLOSES.match(rest)
+    ends = closed.end() if closed else 0
+    stops = _STOPS.search(rest, ends)
+    return "" if "\n" in rest[:ends] or "." in rest[:ends] else rest[ends : stops.start() if stops else None]
 
 
 def _begins(head: str) -> int:
@@ -142,14 +183,33 @@ def may_take_back(rest: str) -> bool:
     return suspect(rest) or "?" in rest[:40] or ", and" in rest[:60]
 
 
-def denied_after(rest: str, claim: str | None = None) -> bool:
-    """Whether what follows a claim makes another claim of it, takes it back or, where the claim is told, gives another answer."""
+def denied_after(rest: str, claim: str | None = None, *, understood: bool = True) -> bool:
+    """Whether what follows a claim makes another claim of it, takes it back or, where the claim is told, gives another answer; or, where
+    it has to be `understood`, is not."""
     if claim is not None and any(_bare(other) != _bare(claim) for other in _ANOTHER.findall(rest)):
+        return True
+    plain = _plain(rest)
+    if claim is not None and _concludes_otherwise(plain, claim):
+        return True
+    after = ("\n\n" if "\n\n" in rest[:12] else "") + plain
+    if understood and not upholds(after, opens=False):
         return True
     if not may_take_back(rest):
         return False
     classes = ("." if "\n\n" in rest[:12] else "") + row(_plain(rest))
     return (_after.search(classes) or _later.search(classes)) is not None
+
+
+def _concludes_otherwise(rest: str, claim: str) -> bool:
+    """Whether a later sentence concludes with another figure than the claim's, which it does not name."""
+    mine = _FIGURES.findall(claim.replace(",", ""))
+    if len(mine) != 1:
+        return False
+    for sentence in _SENTENCES.split(_THOUSANDS.sub("", rest[:_LOOKED_AT])):
+        found = _CONCLUDES.search(sentence)
+        if found and found["figure"] != mine[0] and mine[0] not in _FIGURES.findall(sentence) and not _CHECKS.search(sentence):
+            return True
+    return False
 
 
 def _bare(value: str) -> str:
@@ -167,8 +227,9 @@ def _plain(rest: str) -> str:
 
 
 def row(text: str) -> str:
-    """The classes of a text's words, one letter each."""
-    return "".join(map(_letter, _TOKEN.findall(text)))
+    """The classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
+    text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
+    return "".join(map(_letter, TOKEN.findall(text)))
 
 
 def _letter(token: str) -> str:

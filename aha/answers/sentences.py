@@ -153,7 +153,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     if (len(pieces) > 1 and not _VERB.search(before)) or sentence[last.end : last.end + 2] in ("..", "…", "\\d", "\\l", "\\c"):
         return None
-    if denied_before(sentence, last.start) or denied_after(sentence[last.end :]):
+    if denied_before(sentence, last.start, last.end) or denied_after(sentence[last.end :]):
         return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
     if not _admitted(

@@ -85,7 +85,7 @@ def stands(text: str, box: Box) -> bool:
     """Whether nothing around a box takes away what it holds."""
     rest, another, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = another and _BETWEEN_BOXES.fullmatch(rest)
-    return around(text, box) is not DENIED and not denied_before(text, box[1]) and bool(beside or not denied_after(rest))
+    return around(text, box) is not DENIED and not denied_before(text, box[1], box[2]) and bool(beside or not denied_after(rest))
 
 
 def _last_box(text: str) -> list[Statement]:

@@ -19,8 +19,8 @@ _HAN_BLANK = re.compile(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
 
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_VALUES = {word: value for value, word in enumerate(_ONES.split())} | {word: 10 * (i + 2) for i, word in enumerate(_TENS.split())}
-_NUMERAL = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES.split()[1:10])})|{'|'.join(_VALUES)})\b")
+VALUES = {word: value for value, word in enumerate(_ONES.split())} | {word: 10 * (i + 2) for i, word in enumerate(_TENS.split())}
+_NUMERAL = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES.split()[1:10])})|{'|'.join(VALUES)})\b")
 
 
 def bare(text: str) -> str:
@@ -52,4 +52,4 @@ def _plain(text: str) -> list[str]:
 
 
 def _digits(match: re.Match[str]) -> str:
-    return str(sum(_VALUES[word] for word in match[0].split()))
+    return str(sum(VALUES[word] for word in match[0].split()))

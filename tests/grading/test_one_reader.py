@@ -62,7 +62,7 @@ def test_a_number_and_a_formula_pay_the_same_claim(value: str, form: str) -> Non
     assert grade(Number(value), claim) == Right() == grade(Latex(value), claim)
 
 
-@given(st.integers(2, 10**6), UNREAD)
+@given(st.integers(3, 10**6), UNREAD)  # 2!! is 2
 @settings(max_examples=150, deadline=None)
 def test_a_number_with_something_unread_after_it_is_never_paid(value: int, rest: str) -> None:
     for reference in (Number(str(value)), Latex(str(value))):

@@ -1,0 +1,210 @@
+"""The positive grammar of a claim: what leads to it and what is said of it is understood, or it is not paid.
+
+`context` knows the words that take a claim away. This asks the other way round: between a claim and the verb, the sign of equality or the
+start of the clause that states it there are only words that are known to leave it as it is; the verb is known; where what states it is a
+calculation or a solver, its subject is known too. After it, what is said of it (its predicate where it is a subject, "which …", "this …"
+in a later sentence) is known. Elsewhere any word may stand: among those that say whose number it is, or why."""
+
+from __future__ import annotations
+
+import re
+
+from aha.answers import vocabulary
+from aha.answers.lexicon import SCALES
+from aha.answers.words import VALUES
+
+_TOKEN = re.compile(
+    r"\n\s*\n|[A-Za-z\u00c0-\u024f]+(?:['’][a-z]+)?|-?[0-9]+(?:[.,/:][0-9]+)*|\\[A-Za-z]+|[.,;:?!=()—–→⇒≈≡∴]|[\u0370-\u04ff]+"
+    r"|[\u3040-\u9fff\uac00-\ud7af]+"
+)
+_LETTERS = {
+    "T": "that",
+    "h": "which who whose",
+    "c": "where when since because while",
+    "t": "so thus hence therefore then but however yet",
+    "&": "and et und y e",
+    "O": "or",
+    "o": "to",
+    "M": "will would can could may might must shall should does do did cannot",
+    "f": "we i you us let's",
+    "p": "it this these those",
+    "a": vocabulary.ANSWERS,
+    "i": vocabulary.IS,
+    "u": vocabulary.UPHOLDS,
+    "n": vocabulary.SUBJECTS + " ответ",
+    "j": vocabulary.KINDS,
+    "e": vocabulary.POINTS,
+    "q": vocabulary.LEADING,
+    "l": vocabulary.LIGHT,
+    "y": vocabulary.SOLVES,
+    "b": vocabulary.VERBS + " равно равен равна равны составляет это получаем стоит будет",
+    "v": f"{' '.join(word for word in VALUES if word != 'one')} {' '.join(SCALES)} dozen",
+}
+_LETTER = {word: letter for letter, words in reversed(_LETTERS.items()) for word in words.split()}
+_FORMS = {letter: frozenset(_LETTERS[letter].split()) for letter in "uybna"}
+_MARKS = {"—": ",", "–": ",", "(": ",", ")": ",", "→": "=", "⇒": "=", "≈": "=", "≡": "=", "∴": "t", "!": ".", "?": "."}
+_COMMANDS = {
+    **dict.fromkeys("text textbf mathrm boxed quad qquad left right bf".split(), ""),
+    **dict.fromkeys("implies approx equiv Rightarrow rightarrow longrightarrow Longrightarrow to simeq cong iff in sim".split(), "="),
+    "therefore": "t",
+    "because": "c",
+}
+_TAKES_AWAY = re.compile(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
+_STATED = re.compile(r".*(?:[是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え]|所以|因此|따라서|모두)\Z", re.S)
+_UPHELD = re.compile(
+    r"(?:で(?:す|ある|あり)|だ|とな|にな|입니다|이다|이며|이고|가|이|개|명|원|[个個元只人本条名天年月日米斤次枝支岁块张台辆把件箱页朵棵道种])"
+    r"(?!.*(?:不|非|错|誤|違|틀|아니|아닙|없|ない))"
+)
+
+
+class _Kinds(dict[str, str]):
+    """The kind of a token, kept for the words that are known."""
+
+    def __missing__(self, token: str) -> str:
+        first = token[0]
+        if first == "\n":
+            return "."
+        if first == "\\" or first.isdigit() or first == "-":
+            return _COMMANDS.get(token[1:], "v")
+        if token in _MARKS or not first.isalpha():
+            return _MARKS.get(token, token)
+        if first >= "\u3040":
+            return "&" if token[-1] in "和与及或と" else "b" if _STATED.match(token) else "w"
+        if token.isupper() and 1 < len(token) <= 3:
+            return "v"  # of points
+        kind = _kind(token.lower().replace("’", "'"))
+        if len(self) < 5_000:
+            self[token] = kind
+        return kind
+
+
+_KIND = _Kinds()
+
+
+def _kind(word: str) -> str:
+    if len(word) == 1 and word not in ("a", "i"):
+        return "v"
+    if known := _LETTER.get(word):
+        return known
+    plain, _, ending = word.partition("'")
+    if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlj":
+        return "f" if owner == "f" else "i"
+    forms = _plain_forms(word)
+    return next((letter for letter, known in _FORMS.items() if not known.isdisjoint(forms)), "") or _unknown(word)
+
+
+def _unknown(word: str) -> str:
+    """What the ends of an unknown word say: s, d, g, L as in overlooks, scrapped, ignoring, naively; x as in miscounts."""
+    if _TAKES_AWAY.match(word):
+        return "x"
+    if word.endswith("s"):
+        return "w" if word[-2:] in ("ss", "us", "is") else "s"
+    return "L" if word.endswith("ly") else "g" if word.endswith("ing") else "d" if word.endswith("ed") else "w"
+
+
+def _plain_forms(word: str) -> list[str]:
+    """The plain forms that a form of a verb or noun may be of: tries, fitted, making."""
+    found = list[str]()
+    for ending in ("s", "es", "ed", "d", "ing"):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            stem = word.removesuffix(ending)
+            found += [stem, f"{stem}e"] if ending == "ing" else [stem]
+            found += [stem[:-1]] if stem[-1:] == stem[-2:-1] else []
+            found += [f"{stem[:-1]}y"] if stem.endswith("i") else []
+    return found
+
+
+_MATHS = re.compile(
+    r"(?<!\\)(\$\$?)(?:(?!\1).)*(\1|\Z)|\\\[.*?(\\\]|\Z)|\\\(.*?(\\\)|\Z)"
+    r"|\\begin\{(align|equation|gather|eqnarray|aligned|split|array)\*?\}.*?(\\end\{\5\*?\}|\Z)",
+    re.S,
+)
+_SPOKEN = re.compile(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
+_EQUATES = re.compile(
+    r"(?:[=≈≡→⇒:&]|\\(?:approx|equiv|in|to|implies|iff|sim|simeq|cong|[rR]ightarrow|long[rR]ightarrow|Longrightarrow))[\s&\\,;:({$]*\Z"
+)
+_IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
+
+
+def kinds(text: str) -> str:
+    """The kinds of a text's words, one letter each; a formula is a value."""
+    if "$" in text or "\\" in text:
+        text = _MATHS.sub(_shown, text)
+    return "".join([_KIND[token] for token in _TOKEN.findall(text)])
+
+
+def _shown(found: re.Match[str]) -> str:
+    """What stands for a formula: a value; for one that is open at the end, what leads to the claim in it."""
+    formula = found.group()
+    if any(found.group(2, 3, 4, 6)):
+        return " 0 "
+    spoken = " ".join(_IN_TEXT.findall(formula))
+    if spoken or _SPOKEN.search(formula):
+        equals = " =" if _EQUATES.search(formula) else ""
+        return f" 0 {spoken}{equals}" if spoken else f" {formula.lstrip('$')}"
+    return " 0 = " if _EQUATES.search(formula) else " 0 " if formula.strip("$\\[(&{ \n") else " "
+
+
+_W = "[wsdgLx]"  # any unknown word
+_LIGHT = "[ljnaopfveq]*"
+_GOVERNED = re.compile(rf"(?:(?:^|[=:;.tbiuyTMc&,Ov])|[biuy][^,;:.tTchM=&dgLx]*q|eal|qe[na]l|[biuy]e[wsj]{{0,2}}[na]l){_LIGHT}$")
+_GIVEN = re.compile(r"[biuy]e?[ws]{1,2}$")  # takes the lion 12 minutes
+_CLAUSE = re.compile(r".*(?:[.;]|[,:&]t)", re.S)
+_BEFORE = re.compile(
+    rf"(?:^|[.;:])[^v=biuy]*{_W}[^v=biuy]*,{_LIGHT}$"  # in one reader's view, it
+    rf"|(?:[Mfpjt,]|^){_W}v=$|{_W}{_W}v=$"  # a student would proclaim x =
+    rf"|{_W}[jn]{{0,2}}a(?=[biu:=vM]|$)"  # the naive count is
+    rf"|{_W}T(?:e?[jn]*a|p[iM]|v)"  # rumour holds that the answer
+    rf"|^t?,?L,"  # naively,
+    rf"|f[Mj]*L[buy]{_LIGHT}=?$"  # I carelessly get
+)
+_SOLVED = re.compile(
+    rf"(?:^|[,;:.tTc])(?!j*b[^,;:.]*oy|[^,;:.tTc]*f)[^,;:.tTc]*{_W}[^,;:.tTc]*(?<![iu])y{_LIGHT}=?$"
+)  # a hasty solver gets
+_STATES = re.compile(r"[biu=y:q][^.;]*$")
+
+
+def leads(sentence: str, *, counts: bool = False) -> str:
+    """How the words of a sentence lead to the claim after them: "states" by a verb or a sign, "opens" where there is none yet, "" where
+    they are not understood. `counts`: a noun follows the claim."""
+    row = kinds(sentence)
+    if not _GOVERNED.search(row) and not (counts and _GIVEN.search(row)):
+        return ""
+    if cut := _CLAUSE.match(row):
+        row = row[cut.end() :]
+    if _BEFORE.search(row) or (not counts and _SOLVED.search(row)):
+        return ""
+    return "states" if _STATES.search(row) else "opens"
+
+
+_OPENS = re.compile(r"[wsnajb]{0,3}(?:$|[.;:,&tchloqO=v]|[iu]|pi)|[wnaj]*[eT]")  # what may follow a claim that begins its clause
+_PREDICATE = re.compile(
+    rf"[wsnajb]{{0,3}}i[jt]*(?:o|e?(?:j*f|(?!j+{_W}[na]))j*(?:{_W}|M))|[wnj]*s[epTdgLxMf]|[xdgLy]|[wsnj]{{0,2}}(?:M(?!ib)|b(?![.,;lqo]|$|[iu]))|[wnj]*[wx][eTp]"
+)
+_NOT_SAID = re.compile(
+    rf"^[jt]*L|^[^.]*,(?:[&tj]*[gLd]|h[jM]*{_W})"  # it naively; , ignoring; , which overlooks
+    rf"|(?:[.;][t&,j]*(?:p[an]?|e?j*a)|,[t&]*[hT])[jM]*(?:[sdxLg](?!,)|M+j*w)"  # this overlooks
+    rf"|[.;][t&,j]*p[jM]*[by](?![^.;]*v)"  # this leaves out
+    rf"|^[^.]*\.,*(?:{_W}{{1,2}}(?:[.,:;]|$)|{_W}[pT])"  # Nope.
+    rf"|[.;,][&t,j]*f[jMoue]*[xd]"  # I overlooked
+)
+_OBLIGES = re.compile(
+    r"(?i)\b(?:we|i|you)\s+(?:(?:now|also|still|then|therefore|thus)\s+)*(?:need to|must|have to|should|ought to|forgot|left out)\b"
+    r"(?![^.\n]{0,25}(?:check|verif|show|prove|know|find|make sure))"
+    r"|\b(?:this|that|it|which|the (?:answer|result|value|count|number|total))\b[^.\n]{0,20}"
+    r"\b(?:must|should|needs? to|has to|remains? to|ought to) (?:still )?be \w+(?:ed|n|t)\b|\b(?:still|yet) to\b"
+)
+
+
+_SIGNED = re.compile(  # who wrote it, and where it stands
+    r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z])|–|-\s(?=\w+$)))\s?[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
+    r"[ \t]{0,9}(?=[~-]|$)|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
+)
+
+
+def upholds(rest: str, *, opens: bool) -> bool:
+    """Whether what follows a claim is understood to leave it as it is; `opens`: it begins its clause."""
+    row = kinds(_SIGNED.sub("", rest))
+    if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
+        return False
+    return not (_NOT_SAID.search(row) or _OBLIGES.search(rest))
