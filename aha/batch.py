@@ -84,8 +84,8 @@ class Batch:
 
     def rows(self, indices: Tensor | Sequence[int]) -> Self:
         """Those rows in that order, weights as they are: a piece of the same step."""
-        picked = torch.as_tensor(indices, dtype=torch.long)
-        where = {"N": _spread(self.length_R, picked), "M": _spread(self.count_R, picked), "R": picked}
+        rows = torch.as_tensor(indices, dtype=torch.long)
+        where = {"N": _spread(self.length_R, rows), "M": _spread(self.count_R, rows), "R": rows}
         step = self.M if self.step_tokens is None else self.step_tokens
         return self._map(lambda name, tensor: tensor[where[name[-1]]], step_tokens=step)
 
@@ -93,12 +93,12 @@ class Batch:
         """The same batch on another device."""
         return self._map(lambda _, tensor: tensor.to(device))
 
-    def _map(self, change: Callable[[str, Tensor], Tensor], **others: Any) -> Self:
+    def _map(self, change: Callable[[str, Tensor], Tensor], **changes: Any) -> Self:
         tensors: dict[str, Any] = {name: change(name, value) for name, value in self._tensors()}
-        return replace(self, **tensors, **others)
+        return replace(self, **tensors, **changes)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return ((name, value) for name, value in values if isinstance(value, Tensor))
 
 
@@ -142,11 +142,11 @@ def collate(groups: Sequence[Group], advantages: Advantages, temperature: float,
 
     An abstained sample is left out of its group's advantages and of the batch; a group with fewer than two left is dropped.
     `truncation` "mask" leaves replies cut off at the length limit out of the batch, but their rewards stay in their group's mean."""
-    living = [(group, rewards) for group in groups if _left(rewards := _rewards(group)) >= 2]
-    worth = advantages([rewards for _, rewards in living])
+    live_groups = [(group, rewards) for group in groups if _usable_count(rewards := _rewards(group)) >= 2]
+    worth = advantages([rewards for _, rewards in live_groups])
     samples = [
         (index, group.prompt, completion, advantage)
-        for index, ((group, _), row) in enumerate(zip(living, worth, strict=True))
+        for index, ((group, _), row) in enumerate(zip(live_groups, worth, strict=True))
         for completion, advantage in zip(group.completions, row, strict=True)
         if advantage is not None and _trains(completion, truncation)
     ]
@@ -154,9 +154,9 @@ def collate(groups: Sequence[Group], advantages: Advantages, temperature: float,
     prompts = torch.tensor([len(prompt) for _, prompt, _, _ in samples], dtype=torch.long)
     replies = torch.tensor([len(completion.tokens) for completion in completions], dtype=torch.long)
     _check(samples)
-    behaviour_M = _joined([completion.logprobs for completion in completions], np.float32)
+    behaviour_M = _join([completion.logprobs for completion in completions], np.float32)
     return PolicyBatch(
-        tokens_N=_joined([part for _, prompt, completion, _ in samples for part in (prompt, completion.tokens)], np.int64),
+        tokens_N=_join([part for _, prompt, completion, _ in samples for part in (prompt, completion.tokens)], np.int64),
         length_R=prompts + replies,
         trained_N=torch.tensor([False, True]).repeat(len(samples)).repeat_interleave(torch.stack((prompts, replies), dim=1).flatten()),
         weight_M=torch.zeros_like(behaviour_M),
@@ -171,7 +171,7 @@ def collate(groups: Sequence[Group], advantages: Advantages, temperature: float,
 
 def collate_documents(
     documents: Sequence[Sequence[int]],
-    trained: Sequence[Sequence[bool]] | None = None,
+    loss_mask: Sequence[Sequence[bool]] | None = None,
     temperature: float = 1.0,
     *,
     packed: bool = False,
@@ -182,7 +182,7 @@ def collate_documents(
     if int(length_R.eq(0).sum()):
         raise BadInput("a document has no tokens: nothing can be imitated in it, so leave it out")
     tokens_N = _flat(documents, torch.long)
-    trained_N = torch.ones_like(tokens_N, dtype=torch.bool) if trained is None else _flat(trained, torch.bool)
+    trained_N = torch.ones_like(tokens_N, dtype=torch.bool) if loss_mask is None else _flat(loss_mask, torch.bool)
     if trained_N.numel() != tokens_N.numel():
         raise ValueError(f"{trained_N.numel()} marks for {tokens_N.numel()} tokens: each token needs exactly one")
     trained_N[length_R.cumsum(0) - length_R] = False
@@ -190,7 +190,7 @@ def collate_documents(
     return Batch(tokens_N, length_R, trained_N, torch.full((count,), 1 / max(1, count)), temperature, packed=packed)
 
 
-def collate_scored(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int = 1) -> ScoreBatch:
+def collate_scores(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int = 1) -> ScoreBatch:
     """Token lists to be scored as one optimizer step, every `unit` of them with the same weight. Of a pair, the chosen one comes first."""
     length_R = torch.tensor([len(row) for row in rows], dtype=torch.long)
     if int(length_R.eq(0).sum()):
@@ -244,7 +244,7 @@ def _rewards(group: Group) -> list[float | None]:
     return [None if isinstance(score.total, Abstained) else score.total for score in group.scores]
 
 
-def _left(rewards: Sequence[float | None]) -> int:
+def _usable_count(rewards: Sequence[float | None]) -> int:
     return sum(reward is not None for reward in rewards)
 
 
@@ -260,7 +260,7 @@ def _check(samples: Sequence[tuple[int, Sequence[int], Completion, float]]) -> N
             raise ValueError(f"{len(completion.logprobs)} log-probabilities for {len(completion.tokens)} sampled tokens: each needs one")
 
 
-def _joined(parts: Sequence[Sequence[Any]], kind: type[np.generic]) -> Tensor:
+def _join(parts: Sequence[Sequence[Any]], kind: type[np.generic]) -> Tensor:
     """Numbers one behind the other in one piece of memory: arrays are copied once and never turned into Python's numbers."""
     arrays = [np.asarray(part.values if isinstance(part, NumberArray) else part) for part in parts if len(part)]
     return torch.from_numpy(np.concatenate(arrays, dtype=kind, casting="same_kind") if arrays else np.zeros(0, kind))
@@ -270,9 +270,9 @@ def _flat(lists: Iterable[Iterable[Any]], dtype: torch.dtype) -> Tensor:
     return torch.tensor(list(chain.from_iterable(lists)), dtype=dtype)
 
 
-def _spread(size_R: Tensor, picked: Tensor) -> Tensor:
+def _spread(size_R: Tensor, rows: Tensor) -> Tensor:
     """The flat positions of the picked rows' items, where row r holds size_R[r] consecutive items."""
     start_R = size_R.cumsum(0) - size_R
-    sizes = size_R[picked]
+    sizes = size_R[rows]
     within = torch.arange(int(sizes.sum())) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-    return start_R[picked].repeat_interleave(sizes) + within
+    return start_R[rows].repeat_interleave(sizes) + within

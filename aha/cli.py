@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(words: list[str]) -> int:
     terminal = Terminal(json="--json" in words)
-    sys.excepthook = terminal.crashed
+    sys.excepthook = terminal.report_crash
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of libraries would tear our own lines
     try:
         code = run_command(words, terminal)

@@ -23,7 +23,7 @@ class Codec(NamedTuple):
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
-    made: Callable[[Any], bool]
+    is_of_type: Callable[[Any], bool]
     fits: Callable[[Any], bool]
 
 
@@ -203,7 +203,7 @@ def _union(hints: tuple[Any, ...]) -> Codec:
 
     def write(value: Any) -> Any:
         for member in members:
-            if member.made(value):
+            if member.is_of_type(value):
                 return member.encode(value)
         raise _wrong(value, expectation)
 
@@ -213,4 +213,4 @@ def _union(hints: tuple[Any, ...]) -> Codec:
                 return member.decode(data)
         raise _wrong(data, expectation)
 
-    return Codec(write, read, lambda value: any(m.made(value) for m in members), lambda data: any(m.fits(data) for m in members))
+    return Codec(write, read, lambda value: any(m.is_of_type(value) for m in members), lambda data: any(m.fits(data) for m in members))

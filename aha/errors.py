@@ -12,13 +12,13 @@ class AhaError(Exception):
     exit_code = 1
 
 
-class BarFailed(AhaError):
+class FailedBar(AhaError):
     """A claim or a bar did not hold, or a run cannot learn and was stopped."""
 
     exit_code = 1
 
 
-class BudgetSpent(BarFailed):
+class ExceededBudget(FailedBar):
     """The next call of a server could cost more than the budget leaves: stopped before it."""
 
 
@@ -28,7 +28,7 @@ class BadInput(AhaError):
     exit_code = 2
 
 
-class Stalled(AhaError):
+class Stall(AhaError):
     """No progress for longer than the limit."""
 
     exit_code = 70
@@ -52,17 +52,17 @@ class EndpointDown(AhaError):
     exit_code = 75
 
 
-class WorkerLost(AhaError):
+class LostWorker(AhaError):
     """A process that works for the run has ended, and nothing could take its place."""
 
     exit_code = 75
 
 
-class RanksRestarted(WorkerLost):
+class RankRestart(LostWorker):
     """The processes that learn were lost and are started anew: whoever drives the run goes on from its last checkpoint."""
 
 
-class Interrupted(AhaError):
+class Interruption(AhaError):
     """Ctrl-C (130) or SIGTERM (143): stopped at a safe place, everything kept."""
 
     def __init__(self, message: str, exit_code: int = 130) -> None:

@@ -34,7 +34,7 @@ def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[
     if _memory(letters, len(letters)) > most and _memory(_TEXT.sub('""', letters), len(letters)) > most:
         raise NotJson(f"JSON that would take more than {most >> 20:,} MiB of memory")
     try:
-        value = _decoded(letters, number, digits)
+        value = _decode(letters, number, digits)
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON at character {error.pos + 1:,} ({error.msg})") from None
     except RecursionError:
@@ -62,7 +62,7 @@ def _letters(text: str | bytes) -> str:
         raise NotJson(f"not UTF-8 at byte {error.start + 1:,}") from None
 
 
-def _decoded(text: str, number: Callable[[str], Any], digits: int) -> Any:
+def _decode(text: str, number: Callable[[str], Any], digits: int) -> Any:
     """Whole numbers are looked at one by one only where some text in it might be a long one."""
 
     def real(numeral: str) -> Any:

@@ -13,15 +13,15 @@ _UNSEEN = (  # Unicode's controls, formats, surrogates and separators of lines, 
     r"\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     r"\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
-_JOINED = r"(?<=[^\x00-\u02ff])[\u200c\u200d](?=[^\x00-\u02ff])"  # in scripts and signs that are written with joiners
-_FIND = re.compile(rf"({_JOINED})|[{_UNSEEN}]")
-_FIND_STYLED = re.compile(rf"({_JOINED}|\r|\x1b\[[0-9;?]*[A-Za-z])|[{_UNSEEN}]")
+_JOINER = r"(?<=[^\x00-\u02ff])[\u200c\u200d](?=[^\x00-\u02ff])"  # in scripts and signs that are written with joiners
+_FIND = re.compile(rf"({_JOINER})|[{_UNSEEN}]")
+_UNSAFE_OR_STYLE = re.compile(rf"({_JOINER}|\r|\x1b\[[0-9;?]*[A-Za-z])|[{_UNSEEN}]")
 
 
 def plain(text: str, styled: bool = False) -> str:
     """The text with all that is unseen spelled out, line breaks and tabs excepted. `styled`: the codes that colour and place a text of our
     own stay as well."""
-    return text if text.isascii() and text.isprintable() else (_FIND_STYLED if styled else _FIND).sub(_spelled, text)
+    return text if text.isascii() and text.isprintable() else (_UNSAFE_OR_STYLE if styled else _FIND).sub(_escape, text)
 
 
 def one_line(text: str, most: int | None = None) -> str:
@@ -30,9 +30,9 @@ def one_line(text: str, most: int | None = None) -> str:
     return line if most is None or len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _spelled(found: re.Match[str]) -> str:
-    letter = found[0]
-    if found[1]:
+def _escape(match: re.Match[str]) -> str:
+    letter = match[0]
+    if match[1]:
         return letter
     code = ord(letter)
     if code < 0x10000:

@@ -53,19 +53,19 @@ def span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def time_left(seconds: Sequence[float], remaining: int) -> float | None:
+def estimate_seconds(seconds: Sequence[float], count: int) -> float | None:
     """What the rollouts left will take, judged by the most recent ones; None before the first."""
     recent = seconds[-RECENT:]
-    return sum(recent) / len(recent) * remaining if recent else None
+    return sum(recent) / len(recent) * count if recent else None
 
 
-def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, seconds_left: float | None) -> str:
+def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s: float | None) -> str:
     """A rollout, or a step of imitation, in one line."""
     kind = "step" if "epoch" in metrics else "rollout"
     place = f"{kind} {number + 1}/{of}" if of else f"{kind} {number + 1}"
     figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
-    return " · ".join([place, *figures, *speed, *([f"{span(seconds_left)} left"] if seconds_left is not None else [])])
+    return " · ".join([place, *figures, *speed, *([f"{span(eta_s)} left"] if eta_s is not None else [])])
 
 
 def _headline(metrics: Metrics) -> dict[str, float]:
@@ -94,8 +94,8 @@ class Lines(Observer):
 
     def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
         self._seconds.append(timings.get("seconds", 0.0))
-        seconds_left = time_left(self._seconds, self.rollouts - number - 1) if self.rollouts else None
-        self.say(line(number, self.rollouts, metrics, timings, seconds_left))
+        eta_s = estimate_seconds(self._seconds, self.rollouts - number - 1) if self.rollouts else None
+        self.say(line(number, self.rollouts, metrics, timings, eta_s))
         return Continue()
 
     def __enter__(self) -> Lines:
@@ -165,13 +165,13 @@ class Panelled(Lines):
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(ratio=1)
         grid.add_column(justify="right")
-        seconds_left = time_left(self._seconds, (self.rollouts or 0) - self.done)
+        eta_s = estimate_seconds(self._seconds, (self.rollouts or 0) - self.done)
         words = [
             f"rollout {self.done}/{self.rollouts}" if self.rollouts else f"rollout {self.done}",
             f"{span(self.clock() - self.began)} so far",
         ]
-        if self.rollouts and seconds_left is not None:
-            words.append(f"{span(seconds_left)} left")
+        if self.rollouts and eta_s is not None:
+            words.append(f"{span(eta_s)} left")
         grid.add_row(ProgressBar(total=self.rollouts or 1, completed=self.done if self.rollouts else 0), Text(" · ".join(words)))
         return grid
 

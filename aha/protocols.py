@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from aha.errors import BadInput
-from aha.types import Abstained, Completion, Conversation, Group, Lora, Problem, Reply, Said, Truncation
+from aha.types import Abstained, ChatReply, Completion, Conversation, Group, Lora, Problem, Reply, Truncation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class Adaptation:
 
     def apply(self, backend: Backend) -> Backend:
         """Return the machine with the change, or the same one where nothing is to change."""
-        return backend if self == Adaptation() else backend.adapted(self)
+        return backend if self == Adaptation() else backend.with_adapter(self)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Asking:
+class ChatOptions:
     """How a chat is asked: `samples` replies a conversation, drawn with `seed`, `seed + 1` ... (None: the server is told no seed).
 
     All else concerns servers. One reply takes at most `retries` + 1 attempts of `attempt_s` and `deadline_s` in all; between them about
@@ -134,7 +134,7 @@ class Asking:
             raise BadInput(f"attempt_s {self.attempt_s}, deadline_s {self.deadline_s}, pause_s {self.pause_s}: seconds, above 0")
 
 
-ASK_ONCE = Asking()
+ASK_ONCE = ChatOptions()
 
 
 # --- values that cross a seam -----------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ class Weights(Protocol):
     def digest(self) -> str:
         """The sha256 of names, shapes and bytes, in stream order."""
 
-    def kept(self) -> Weights:
+    def snapshot(self) -> Weights:
         """The same weights as they are now, whatever is learned later."""
 
     def save(self, path: Path) -> None:
@@ -233,7 +233,7 @@ class Engine(Protocol):
 class Chat(Protocol):
     """Turns conversations into what was said. For Sample, Evaluate, judges, rewriters and teachers."""
 
-    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
+    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
         """Yields (index of the conversation, its samples) as they arrive, in any order. A server's raises EndpointDown at the end for
         those it gave no reply to."""
 
@@ -264,7 +264,9 @@ class Learner(Protocol):
     def minibatches(self, batch: PolicyBatch, count: int, seed: int, aggregate: Aggregate) -> list[PolicyBatch]:
         """Random whole groups in `count` optimizer steps, each with its tokens weighed; see `PolicyBatch.split`."""
 
-    def text_batch(self, rows: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]] | None = None, *, packed: bool = False) -> Batch:
+    def text_batch(
+        self, rows: Sequence[Sequence[int]], loss_mask: Sequence[Sequence[bool]] | None = None, *, packed: bool = False
+    ) -> Batch:
         """Token lists to be imitated as one optimizer step; see `batch.collate_documents`."""
 
     def score_batch(self, rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int) -> ScoreBatch:
@@ -301,7 +303,7 @@ class Backend(Protocol):
 
     def engine(self, model: str) -> Engine: ...
 
-    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
+    def chat(self, model: str, options: ChatOptions = ASK_ONCE) -> Chat:
         """`model` may also be a server that speaks OpenAI's protocol: `http://host:port/v1#name-of-the-model`."""
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
@@ -310,7 +312,7 @@ class Backend(Protocol):
     def scorer(self, model: str) -> Scorer:
         """What a learner with a score head saved. BadInput where the model has none."""
 
-    def adapted(self, adaptation: Adaptation) -> Backend:
+    def with_adapter(self, adaptation: Adaptation) -> Backend:
         """The same machine, whose tokenizers, engines and language-model learners have the model changed so. BadInput, when a model is
         opened, where it cannot be changed."""
 
@@ -352,7 +354,7 @@ class RollBack:
 class Observer(Protocol):
     """Who watches a run: the terminal, the doctor, the stall watchdog and ctrl-C, composed by the command line."""
 
-    def beat(self, what: str) -> None:
+    def beat(self, activity: str) -> None:
         """Something moved; `what` says what is being done now."""
         return
 

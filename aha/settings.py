@@ -20,7 +20,7 @@ from pydantic.errors import PydanticUserError
 from aha.errors import BadInput
 
 Tree = TypeVar("Tree")
-NONE = ("none", "null")
+NONE_WORDS = ("none", "null")
 REWARD = ".reward."
 UNCHANGEABLE = "is code, not a value: change it in a recipe file of your own"
 
@@ -241,7 +241,7 @@ def _plainly(path: str) -> str:
 def parse(path: str, leaf: Leaf, text: str) -> object:
     """A leaf's new value from what a person typed."""
     members = _members(leaf.annotation)
-    if type(None) in members and text.lower() in NONE:
+    if type(None) in members and text.lower() in NONE_WORDS:
         return None
     if _holds_kinds(leaf):
         return _choose_kind(path, leaf, text)
@@ -274,7 +274,7 @@ def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     name = text.replace("-", "").replace("_", "").lower()
     field = path.rpartition(".")[2].replace("_", "").lower()
-    matches = [kind for known, kind in kinds.items() if known.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
+    matches = [kind for name_, kind in kinds.items() if name_.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
     if not matches:
         raise BadInput(f"--{path} {text}: it takes one of {', '.join(kinds)}")
     try:

@@ -13,12 +13,12 @@ from typing import cast
 
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
-from aha.types import Conversation, Finished, Message, Reply
+from aha.types import Conversation, FinishReason, Message, Reply
 
 THINK, END_THINK = "<think>", "</think>"
 ANSWER, END_ANSWER = "<answer>", "</answer>"
-TAGGED = (THINK, END_THINK, ANSWER, END_ANSWER)
-SUMMARISED = (THINK, END_THINK)
+THINK_AND_ANSWER_TAGS = (THINK, END_THINK, ANSWER, END_ANSWER)
+THINK_TAGS = (THINK, END_THINK)
 
 TABLE_1 = (
     "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about "
@@ -26,7 +26,7 @@ TABLE_1 = (
     "<think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer here "
     "</answer>. User: {question}. Assistant:"
 )
-BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
+BOX_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 
 
 def _pieces(text: str, tags: tuple[str, ...]) -> list[str] | None:
@@ -35,8 +35,8 @@ def _pieces(text: str, tags: tuple[str, ...]) -> list[str] | None:
         return None
     pieces = []
     for tag in tags:
-        piece, found, text = text.partition(tag)
-        if not found:
+        piece, tag_found_, text = text.partition(tag)
+        if not tag_found_:
             return None
         pieces.append(piece)
     return [*pieces, text]
@@ -55,19 +55,19 @@ def _inside(text: str, tags: tuple[str, ...]) -> tuple[str, str] | None:
 def apart(text: str) -> tuple[str, str | None]:
     """What is visible and the thought before it, of a chat's text; the prompt may have opened the thought. One that never ends is all
     there is: nothing is visible."""
-    before, closed, after = text.partition(END_THINK)
-    opened = before.lstrip().startswith(THINK)
-    if not closed and not opened:
+    before, end_mark, after = text.partition(END_THINK)
+    has_start = before.lstrip().startswith(THINK)
+    if not end_mark and not has_start:
         return text, None
     return after.strip(), before.strip().removeprefix(THINK).strip()
 
 
-def _tagged(thought: str, answer: str, prefilled: bool) -> str:
+def _with_tags(thought: str, answer: str, prefilled: bool) -> str:
     opening = "" if prefilled else f" {THINK}"
     return f"{opening} {thought} {END_THINK} {ANSWER} {answer} {END_ANSWER}"
 
 
-def _read(text: str, tokens: int, finished: Finished, tags: tuple[str, ...], prefilled: bool) -> Reply:
+def _read(text: str, tokens: int, finished: FinishReason, tags: tuple[str, ...], prefilled: bool) -> Reply:
     whole = THINK + text if prefilled else text
     inside = _inside(whole, tags) if finished == "stop" else None
     thought, answer = inside or (None, None)
@@ -82,14 +82,14 @@ class R1Zero:
 
     def write(self, thought: str, answer: str) -> str:
         """The reply that `read` takes apart into these two."""
-        return _tagged(thought, answer, self.prefilled)
+        return _with_tags(thought, answer, self.prefilled)
 
     def prompt(self, question: str) -> str:
         return TABLE_1.replace("{question}", question) + f" {THINK}" * self.prefilled
 
-    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+    def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
-        return _read(text, tokens, finished, TAGGED, self.prefilled)
+        return _read(text, tokens, finished, THINK_AND_ANSWER_TAGS, self.prefilled)
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,14 @@ class Short:
 
     def write(self, thought: str, answer: str) -> str:
         """The reply that `read` takes apart into these two."""
-        return _tagged(thought, answer, self.prefilled)
+        return _with_tags(thought, answer, self.prefilled)
 
     def prompt(self, question: str) -> str:
         return f"User: {question}\nAssistant:" + f" {THINK}" * self.prefilled
 
-    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+    def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
-        return _read(text, tokens, finished, TAGGED, self.prefilled)
+        return _read(text, tokens, finished, THINK_AND_ANSWER_TAGS, self.prefilled)
 
 
 @dataclass(frozen=True)
@@ -118,38 +118,38 @@ class Instruct:
     one stands in the place of what a chat template says by itself. `suffix` belongs to questions of `domains` (none: of all). `options`:
     what that chat template is told, each as `name=value`."""
 
-    suffix: str = BOXED
+    suffix: str = BOX_PROMPT
     system: str | None = None
     prefilled: bool = False
     domains: tuple[str, ...] | None = ("math",)
     options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _ = self.told
+        _ = self.option_pairs
 
     @property
-    def told(self) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+    def option_pairs(self) -> tuple[tuple[str, str | int | float | bool | None], ...]:
         """The options as names and values. BadInput for one that is none."""
         return tuple(map(_option, self.options))
 
     def prompt(self, question: str) -> Conversation:
-        asked = Message("user", f"{question}\n{self.suffix}" if self.suffix else question)
-        return Conversation((asked,) if self.system is None else (Message("system", self.system), asked), self.told)
+        message = Message("user", f"{question}\n{self.suffix}" if self.suffix else question)
+        return Conversation((message,) if self.system is None else (Message("system", self.system), message), self.option_pairs)
 
     def write(self, thought: str, answer: str) -> str:
         """The reply that `read` takes apart into these two."""
         opening = "" if self.prefilled else THINK
         return f"{opening}\n{thought}\n{END_THINK}\n\n{answer}"
 
-    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+    def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
-        return _read(text, tokens, finished, SUMMARISED, self.prefilled)
+        return _read(text, tokens, finished, THINK_TAGS, self.prefilled)
 
 
 def _option(text: str) -> tuple[str, str | int | float | bool | None]:
     """A name and its value: JSON's truths, numbers and null as such, all else a text."""
-    name, stated, value = text.partition("=")
-    if not stated or not name.isidentifier():
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
         raise BadInput(f"template.options: {text!r} is no option: name=value is needed, as in enable_thinking=false")
     with suppress(NotJson):
         plain = parse_json({"True": "true", "False": "false", "None": "null"}.get(value, value))
@@ -172,7 +172,7 @@ class Delimited:
         """The reply that `read` takes apart into these two."""
         return f"{self.token} {thought}{self.token} {answer}" if thought else f"{self.token}{self.token} {answer}"
 
-    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+    def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
         match text.split(self.token) if finished == "stop" else []:
             case [before, thought, summary] if not before.strip() and summary.strip():
@@ -200,26 +200,28 @@ class FewShot:
     def prompt(self, question: str) -> str | Conversation:
         match self.inner:
             case Instruct() as inner:
-                *before, asked = inner.prompt(question).messages
-                return Conversation((*before, *(turn for shot in self.shots for turn in self._turns(inner, shot)), asked), inner.told)
+                *before, last = inner.prompt(question).messages
+                return Conversation(
+                    (*before, *(turn for shot in self.shots for turn in self._turns(inner, shot)), last), inner.option_pairs
+                )
             case inner:
-                shown = (inner.prompt(shot.question) + inner.write(shot.thought, shot.answer) for shot in self.shots)
-                return "\n\n".join([*shown, inner.prompt(question)])
+                examples = (inner.prompt(shot.question) + inner.write(shot.thought, shot.answer) for shot in self.shots)
+                return "\n\n".join([*examples, inner.prompt(question)])
 
     def write(self, thought: str, answer: str) -> str:
         """The reply that `read` takes apart into these two."""
         return self.inner.write(thought, answer)
 
-    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+    def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token."""
-        said, ended, _ = text.partition(END_ANSWER)
-        if isinstance(self.inner, Instruct) or not ended:
+        head, end_mark, _ = text.partition(END_ANSWER)
+        if isinstance(self.inner, Instruct) or not end_mark:
             return self.inner.read(text, tokens, finished)
-        return self.inner.read(said + ended, tokens, "stop")
+        return self.inner.read(head + end_mark, tokens, "stop")
 
     def _turns(self, inner: Instruct, shot: Shot) -> tuple[Message, Message]:
-        asked = inner.prompt(shot.question).messages[-1]
-        return asked, Message("assistant", replace(inner, prefilled=False).write(shot.thought, shot.answer).strip())
+        message = inner.prompt(shot.question).messages[-1]
+        return message, Message("assistant", replace(inner, prefilled=False).write(shot.thought, shot.answer).strip())
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ class ChatTemplate:
         opening = "" if self.prefilled else THINK
         return f"{opening}\n{thought}\n{END_THINK}\n\n{answer}" if thought or self.prefilled else answer
 
-    def read(self, text: str, tokens: int, finished: Finished) -> Reply:
+    def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
         """The reply in `text`, which is what was sampled without the stop token: its text is what is visible, apart from the thought."""
         visible, thought = apart(THINK + text if self.prefilled else text)
         return Reply(visible, thought, visible, tokens, finished)
@@ -261,15 +263,17 @@ def of_domain(template: Template, domain: str) -> Template:
 def prompt_after(template: Template, before: Sequence[Message], question: str, domain: str) -> str | Conversation:
     """Return the question as the template asks it after what was said before. The template's own system message gives way to one that was
     said. BadInput for a template that is text and knows no roles."""
-    asked = of_domain(template, domain).prompt(question)
+    conversation = of_domain(template, domain).prompt(question)
     if not before:
-        return asked
-    if isinstance(asked, str):
+        return conversation
+    if isinstance(conversation, str):
         raise BadInput(one_question(template, len(before) + 1))
-    own = [message for message in asked.messages if message.role == "system"]
+    system = [message for message in conversation.messages if message.role == "system"]
     if any(message.role == "system" for message in before):
-        own = []
-    return Conversation((*own, *before, *(message for message in asked.messages if message.role != "system")), asked.options)
+        system = []
+    return Conversation(
+        (*system, *before, *(message for message in conversation.messages if message.role != "system")), conversation.options
+    )
 
 
 def one_question(template: Template, messages: int) -> str:

@@ -59,11 +59,11 @@ class Words:
 
     en: int
     zh: int
-    other: int
+    rest: int
 
     @property
     def all(self) -> int:
-        return self.en + self.zh + self.other
+        return self.en + self.zh + self.rest
 
 
 def prose(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 Count = Annotated[int, range(1 << 53)]  # what is read as one is none below 0 and none that no float can hold
 Language = Literal["en", "zh"]
-Finished = Literal["stop", "length"]
+FinishReason = Literal["stop", "length"]
 Sees = Literal["summary", "thought", "all"]
 Truncation = Literal["penalise", "mask"]  # of replies that were cut at the length limit
 
@@ -178,7 +178,7 @@ class Completion:
 
     tokens: Sequence[Count]
     logprobs: Sequence[float]
-    finished: Finished
+    finished: FinishReason
     version: Count
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ class Reply:
     thought: str | None
     answer: str | None
     tokens: Count
-    finished: Finished
+    finished: FinishReason
 
     @property
     def well_formed(self) -> bool:
@@ -324,14 +324,14 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Said:
+class ChatReply:
     """What a chat answered: the visible text, and the thinking apart from it where the server gives it. `top`: the likeliest tokens in the
     place of the first one and their log-probabilities, where they were asked for and given."""
 
     text: str
     thought: str | None
     tokens: Count
-    finished: Finished
+    finished: FinishReason
     top: tuple[tuple[str, float], ...] = ()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from aha.errors import Stalled
+from aha.errors import Stall
 from aha.plain import one_line
 from aha.protocols import Continue, Observer
 from aha.redact import mask
@@ -68,7 +68,7 @@ class Watchdog(Observer):
         except OSError as error:
             where = f"its stacks could not be written ({error})"
         print(f"aha: {line}; {where}. The same command goes on from the last checkpoint.", file=sys.stderr, flush=True)
-        os._exit(Stalled.exit_code)
+        os._exit(Stall.exit_code)
 
     def _write(self, line: str) -> Path:
         path = self.folder / f"stall-{time.strftime('%Y%m%d-%H%M%S')}.txt"

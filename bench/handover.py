@@ -80,7 +80,7 @@ def main() -> None:
         if "vllm" in asked.engine:
             vllm = VllmEngine(str(folder), Compute(device="cpu", threads=1, rows=8))
             vllm.load(weights, 1)
-            wrote = least(asked.rounds, lambda: vllm._shared.write(weights))
+            wrote = least(asked.rounds, lambda: vllm._shared_weights.write(weights))
             took = least(asked.rounds, lambda: vllm.load(weights, 2))
             print(f"{asked.shape}: vllm, into shared memory {wrote:.3f} s, {wrote / copy_s:.2f} copies; its own reload {vllm.load_s:.3f} s")
             print(f"{asked.shape}: vllm, all with the probe {took:.3f} s, {took / copy_s:.2f} copies; log-probabilities {vllm.agreement}")

@@ -76,7 +76,7 @@ def read_table(path: Path) -> None:
         for _ in tables.read_table(path):
             pass
     finally:
-        tables._close_all(tables._idle(os.getpid()))
+        tables._close_readers(tables._idle(os.getpid()))
 
 
 def read_rows(path: Path) -> None:
@@ -126,10 +126,10 @@ def read_template(path: Path) -> None:
 
 def read_body(path: Path) -> None:
     from aha.serving.refusal import Refusal
-    from aha.serving.web.body import parsed
+    from aha.serving.web.body import parse_body
 
     try:
-        parsed(path.read_bytes())
+        parse_body(path.read_bytes())
     except Refusal as refusal:
         raise AhaError(refusal.message) from None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from random import Random
 
-from aha.evals.intervals import compare_paired
+from aha.evals.intervals import compare_pairs
 from aha.evals.result import result_of
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet
 from aha.evals.scaling import scaling
@@ -35,7 +35,7 @@ def main() -> None:
     before, after = sample_set(0), sample_set(1)
     wall, processor = time.perf_counter(), time.process_time()
     result = result_of(before)
-    compare_paired([part.verdicts for part in before.problems], [part.verdicts for part in after.problems])
+    compare_pairs([part.verdicts for part in before.problems], [part.verdicts for part in after.problems])
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"{PROBLEMS} problems x {SAMPLES} samples, every k: {processor:.2f} s of processor time, {wall:.2f} s by the clock")
     wall, processor = time.perf_counter(), time.process_time()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aha.protocols import Sampling
 from aha.rewards.judge import Judge, LiveJudge
-from aha.types import Conversation, Judged, Problem, Reply, Said
+from aha.types import ChatReply, Conversation, Judged, Problem, Reply
 
 Judging = Callable[[str], str]
 
@@ -46,11 +46,11 @@ class Scripted:
     judging: Judging
     asked: list[str] = field(default_factory=list)
 
-    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
+    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
         for index, conversation in enumerate(conversations):
             self.asked.append(conversation.messages[-1].content)
             text = self.judging(self.asked[-1])
-            yield index, [Said(text, "a thought", len(text), "stop")]
+            yield index, [ChatReply(text, "a thought", len(text), "stop")]
 
     def close(self) -> None:
         pass

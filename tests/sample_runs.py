@@ -12,7 +12,7 @@ from typing import Any
 from aha.backends.laptop import Laptop
 from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.durable import Disk
-from aha.protocols import ASK_ONCE, Asking, Chat, Continue, Observer, Sampling
+from aha.protocols import ASK_ONCE, Chat, ChatOptions, Continue, Observer, Sampling
 from aha.rundir import RunDir
 from aha.stages.patience import Patience
 from aha.stages.sample import Sample
@@ -60,7 +60,7 @@ class Machine:
     def engine(self, model: str) -> ScriptedEngine:
         return ScriptedEngine(self.say)
 
-    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
+    def chat(self, model: str, asking: ChatOptions = ASK_ONCE) -> Chat:
         if model.startswith("http"):
             return Laptop().chat(model, asking)
         return ScriptedBackend(lambda _, prompt, seed: self.say(prompt, seed)).chat(model, asking)

@@ -188,7 +188,7 @@ def test_all_tokens_of_a_document_but_the_first_are_trained_alike() -> None:
 
 
 def test_only_the_marked_tokens_of_a_conversation_are_trained_and_never_the_first() -> None:
-    batch = collate_documents([[5, 6, 7], [8, 9]], trained=[[False, False, True], [True, True]])
+    batch = collate_documents([[5, 6, 7], [8, 9]], loss_mask=[[False, False, True], [True, True]])
     assert batch.tokens_N[batch.trained_N].tolist() == [7, 9]
     assert batch.weight_M.tolist() == [0.5, 0.5]
 
@@ -200,7 +200,7 @@ def test_an_empty_document_is_refused() -> None:
 
 def test_marks_that_do_not_match_the_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="1 marks for 2 tokens"):
-        collate_documents([[1, 2]], trained=[[True]])
+        collate_documents([[1, 2]], loss_mask=[[True]])
 
 
 # --- packing ----------------------------------------------------------------------------------------------------------

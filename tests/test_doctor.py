@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.backends.scripted import ScriptedBackend
-from aha.doctor import Doctor, Examination, Signal, Ward, clip, preflight, what_is_broken
+from aha.doctor import Doctor, Examination, Signal, Ward, clip, form_error, preflight
 from aha.protocols import Continue, Stop
 from aha.rewards import paper
 from aha.stages.rl import Rl
 from aha.stages.summary import summarise
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
-from aha.types import Abstained, Completion, Finished, Group, Number, Part, Problem, Reference, Score
+from aha.types import Abstained, Completion, FinishReason, Group, Number, Part, Problem, Reference, Score
 
 RIGHT = "<think>72</think> <answer>72</answer>"
 WRONG = "<think>no idea</think> <answer>71</answer>"
@@ -27,10 +27,10 @@ CUT = ("<think>and then and then", "length")
 SOLD = Number("72")
 
 
-def group(replies: Sequence[str | tuple[str, Finished]], reference: Reference = SOLD, name: str = "sold") -> Group:
+def group(replies: Sequence[str | tuple[str, FinishReason]], reference: Reference = SOLD, name: str = "sold") -> Group:
     """The replies, read and judged as in R1-Zero: accuracy and format, the same weight."""
     problem = Problem(name, "math", "How many clips?", "en", reference)
-    said: list[tuple[str, Finished]] = [reply if isinstance(reply, tuple) else (reply, "stop") for reply in replies]
+    said: list[tuple[str, FinishReason]] = [reply if isinstance(reply, tuple) else (reply, "stop") for reply in replies]
     read = tuple(Short().read(text, len(text.split()), finished) for text, finished in said)
     completions = tuple(Completion((1,) * reply.tokens, (0.0,) * reply.tokens, reply.finished, 0) for reply in read)
     return Group(problem, (1,), completions, read, paper()(problem, read))
@@ -109,7 +109,7 @@ def test_a_format_that_is_never_matched_shows_the_first_reply_and_the_rule_it_br
     ],
 )
 def test_which_rule_a_reply_breaks(text: str, rule: str) -> None:
-    assert what_is_broken(text) == rule
+    assert form_error(text) == rule
 
 
 def unjudged(ill: Group, reason: str) -> Group:

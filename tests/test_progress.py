@@ -7,7 +7,7 @@ import math
 import pytest
 from rich.console import Console
 
-from aha.progress import JsonLines, Lines, Panelled, line, span, sparkline, time_left
+from aha.progress import JsonLines, Lines, Panelled, estimate_seconds, line, span, sparkline
 
 METRICS = {
     "step": 8.0,
@@ -37,8 +37,8 @@ def test_a_span_of_time_in_words(seconds: float, words: str) -> None:
 
 
 def test_the_time_left_is_judged_by_the_last_five_rollouts() -> None:
-    assert time_left([100, 2, 2, 2, 2, 2], remaining=10) == 20
-    assert time_left([], remaining=10) is None
+    assert estimate_seconds([100, 2, 2, 2, 2, 2], count=10) == 20
+    assert estimate_seconds([], count=10) is None
 
 
 def test_a_rollout_in_one_line() -> None:

@@ -10,7 +10,7 @@ import pytest
 from aha.errors import BadInput
 from aha.tasks.corpus.voice import prompt
 from aha.tasks.countdown import question
-from aha.template import BOXED, Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart, prompt_after
+from aha.template import BOX_PROMPT, Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart, prompt_after
 from aha.types import Conversation, Message
 
 GOOD = "<think> 8 * 6 = 48 </think> <answer> 8 * 6 </answer>"
@@ -223,7 +223,7 @@ def test_the_suffix_belongs_to_mathematics_and_not_to_the_stage() -> None:
     assert asked == {
         domain: Conversation((Message("user", text),))
         for domain, text in (
-            ("math", f"Write a poem.\n{BOXED}"),
+            ("math", f"Write a poem.\n{BOX_PROMPT}"),
             ("general", "Write a poem."),
         )
     }
@@ -232,7 +232,7 @@ def test_the_suffix_belongs_to_mathematics_and_not_to_the_stage() -> None:
 
 def test_shots_keep_their_suffix_by_domain_too() -> None:
     shown = FewShot(Instruct(), (Shot("1 + 1?", "t", "2"),))
-    assert [m.content.count(BOXED) for m in prompt_after(shown, (), "q", "general").messages] == [0, 0, 0]  # type: ignore[union-attr]
+    assert [m.content.count(BOX_PROMPT) for m in prompt_after(shown, (), "q", "general").messages] == [0, 0, 0]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

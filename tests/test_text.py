@@ -51,11 +51,11 @@ def test_reflection_words_are_found_where_they_stand_behind_code_too():
 
 
 def test_a_thought_of_the_tiny_world_in_english():
-    assert count_words("8 + 6 = 14 - 10 = 4 no 8 * 6 = 48 + 10 = 58 yes") == Words(en=2, zh=0, other=0)
+    assert count_words("8 + 6 = 14 - 10 = 4 no 8 * 6 = 48 + 10 = 58 yes") == Words(en=2, zh=0, rest=0)
 
 
 def test_a_thought_of_the_tiny_world_in_chinese():
-    assert count_words("8 + 6 = 14 - 10 = 4 不对 8 * 6 = 48 + 10 = 58 对") == Words(en=0, zh=2, other=0)
+    assert count_words("8 + 6 = 14 - 10 = 4 不对 8 * 6 = 48 + 10 = 58 对") == Words(en=0, zh=2, rest=0)
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -24,7 +24,7 @@ from aha.backends.causal import logit_scaling
 from aha.backends.checkpoint.config import context_of
 from aha.backends.decoder import Decoder, Entry
 from aha.backends.plain_decoder import PlainDecoder, body_of
-from aha.backends.prefixes import MULTIPLE, PrefixReading, Tokens
+from aha.backends.prefixes import MULTIPLE, PrefixPass, Tokens
 
 NAME = "aha_buckets"
 HEAD_BYTES = 64 << 20  # of logits at a time
@@ -52,8 +52,8 @@ class BucketDecoder:
         self._inside_B = self._outside_B = self._size_B = torch.zeros(0, dtype=torch.long)
         self.spans: list[tuple[int, int, Bucket]] = []
 
-    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixReading:
-        return PrefixReading.of(self._body, self._layers, prefixes, step)
+    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
+        return PrefixPass.of(self._body, self._layers, prefixes, step)
 
     @torch.inference_mode()
     def enter(self, entries: Sequence[Entry]) -> None:
@@ -64,7 +64,7 @@ class BucketDecoder:
         together: dict[tuple[int, RowCache | None], list[tuple[int, int]]] = {}
         for number, entry in zip(numbers, entries, strict=True):
             self._size[number] = entry.size
-            cache, row = entry.reading.states(entry.place) or (None, 0)
+            cache, row = entry.prefix_pass.states(entry.place) or (None, 0)
             together.setdefault((width_for(entry.size + 1), cache), []).append((number, row))
         for (width, cache), rows in together.items():
             bucket = self._bucket(width)
@@ -76,12 +76,12 @@ class BucketDecoder:
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
         stay = [self._order[row] for row in rows]
-        gone = set(self._order) - set(stay)
+        leavers = set(self._order) - set(stay)
         self._order, self._changed = stay, True
         for bucket in self._buckets.values():
-            if slots := [slot for slot, number in enumerate(bucket.rows) if number in gone]:
+            if slots := [slot for slot, number in enumerate(bucket.rows) if number in leavers]:
                 bucket.drop(slots)
-        for number in gone:
+        for number in leavers:
             del self._size[number]
 
     @torch.inference_mode()
@@ -96,7 +96,7 @@ class BucketDecoder:
         position_P[:rows] = self._size_B.clamp(max=self._last_position)
         for first, until, bucket in self.spans:
             bucket.begin_step(self._size_B[first:until])
-        with _attending(self.model.config):
+        with _with_bucket_attention(self.model.config):
             hidden_P1D = self._body(
                 input_ids=token_P[:, None],
                 position_ids=position_P[:, None],
@@ -107,9 +107,9 @@ class BucketDecoder:
         self._size_B += 1
         for number in self._order:
             self._size[number] += 1
-        yield from self._headed(hidden_P1D[:, 0], rows)
+        yield from self._logits_by_part(hidden_P1D[:, 0], rows)
 
-    def _headed(self, hidden_PD: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
+    def _logits_by_part(self, hidden_PD: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
         hidden_BD = hidden_PD[self._outside_B]
         step = max(MULTIPLE, HEAD_BYTES // (4 * self._head.out_features) // MULTIPLE * MULTIPLE)
         for first in range(0, rows, step):
@@ -177,7 +177,7 @@ def attend(
     softcap: float | None = None,
     sliding_window: int | None = None,
     decoder_rows: BucketDecoder | None = None,
-    **others: Any,
+    **rest: Any,
 ) -> tuple[Tensor, None]:
     """One token of each row against all of the row, [rows, 1, heads, size], as Hugging Face's models call it."""
     assert decoder_rows is not None
@@ -187,11 +187,11 @@ def attend(
     for first, until, bucket in decoder_rows.spans:
         bucket.write(layer, key[first:until, :, 0], value[first:until, :, 0])
         keys, values = bucket.keys[layer][: until - first], bucket.values[layer][: until - first]
-        out[first:until, 0] = _attended(query[first:until, :, 0], keys, values, bucket.mask(sliding_window), scale, softcap)
+        out[first:until, 0] = _attention(query[first:until, :, 0], keys, values, bucket.mask(sliding_window), scale, softcap)
     return out, None
 
 
-def _attended(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
+def _attention(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
     """[rows, heads, size]. Queries that share a head of keys go together. Products in less than float32 are PyTorch's own kernel's."""
     rows, heads = query_NHD.shape[0], keys.shape[1]
     query_NKGD = query_NHD.reshape(rows, heads, -1, query_NHD.shape[-1])
@@ -205,7 +205,7 @@ def _attended(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, sca
 
 
 @contextmanager
-def _attending(config: Any) -> Iterator[None]:
+def _with_bucket_attention(config: Any) -> Iterator[None]:
     """Attention goes by buckets. The models look up its name at every call."""
     settings = config.get_text_config()
     before = settings._attn_implementation
@@ -226,9 +226,9 @@ ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)
 @torch.inference_mode()
 def shapes_of(model: PreTrainedModel) -> Shapes:
     """Of the keys and values that the model's layers hand to a cache."""
-    reading = PrefixReading.of(body_of(model), model.config.get_text_config().num_hidden_layers, [(0,)], None)
-    reading.go_on()
-    cache = reading.passes[0].cache
+    prefix_pass = PrefixPass.of(body_of(model), model.config.get_text_config().num_hidden_layers, [(0,)], None)
+    prefix_pass.go_on()
+    cache = prefix_pass.passes[0].cache
     keys = [layer.keys for layer in cache.rows if layer.keys is not None]
     values = [layer.values for layer in cache.rows if layer.values is not None]
     shapes = [tuple((states.shape[1], states.shape[3]) for states in side) for side in (keys, values)]
@@ -240,23 +240,23 @@ def takes_buckets(model: PreTrainedModel, shapes: Shapes) -> bool:
     """Whether decoding by buckets comes to the model's own logits, on rows of different lengths of which one leaves."""
     if not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
         return False
-    own = list(_probed(model, PlainDecoder(model)))
+    plain_logits = list(_probe_logits(model, PlainDecoder(model)))
     try:
-        ours = list(_probed(model, BucketDecoder(model, shapes)))
+        bucket_logits = list(_probe_logits(model, BucketDecoder(model, shapes)))
     except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, KeyError):  # a family whose attention is not in the table
         return False
-    spread = float(torch.cat([logits.flatten() for logits in own]).float().std())
-    apart = max(float((mine - theirs).abs().max()) for mine, theirs in zip(ours, own, strict=True))
+    spread = float(torch.cat([logits.flatten() for logits in plain_logits]).float().std())
+    apart = max(float((bucket_B - plain_B).abs().max()) for bucket_B, plain_B in zip(bucket_logits, plain_logits, strict=True))
     return apart <= APART[shapes.dtype] * max(spread, 1e-6)
 
 
-def _probed(model: PreTrainedModel, decoder: Decoder) -> Iterator[Tensor]:
+def _probe_logits(model: PreTrainedModel, decoder: Decoder) -> Iterator[Tensor]:
     size = model.get_output_embeddings().out_features
     prompts = [tuple(token % size for token in row) for row in PROBE]
-    reading = decoder.read([prompt[:-1] for prompt in prompts], None)
-    while not reading.go_on():
+    prefix_pass = decoder.read([prompt[:-1] for prompt in prompts], None)
+    while not prefix_pass.go_on():
         pass
-    decoder.enter([Entry(reading, place, len(prompt) - 1) for place, prompt in enumerate(prompts)])
+    decoder.enter([Entry(prefix_pass, place, len(prompt) - 1) for place, prompt in enumerate(prompts)])
     token_B = torch.tensor([prompt[-1] for prompt in prompts], device=model.device)
     for step in range(PROBE_STEPS):
         yield torch.cat([logits.float().clone() for _, logits in decoder.logits(token_B)])

@@ -73,17 +73,17 @@ class Bucket:
 
     def drop(self, slots: Sequence[int]) -> None:
         """Rows leave; the last ones take their slots."""
-        gone = set(slots)
-        left = len(self.rows) - len(gone)
-        holes = sorted(slot for slot in gone if slot < left)
-        movers = [slot for slot in range(left, len(self.rows)) if slot not in gone]
+        leavers = set(slots)
+        count = len(self.rows) - len(leavers)
+        holes = sorted(slot for slot in leavers if slot < count)
+        movers = [slot for slot in range(count, len(self.rows)) if slot not in leavers]
         if holes:
             to, source = (torch.tensor(places, device=self.shapes.device) for places in (holes, movers))
             for states in (*self.keys, *self.values):
                 states[to] = states[source]
         for hole, mover in zip(holes, movers, strict=True):
             self.rows[hole] = self.rows[mover]
-        del self.rows[left:]
+        del self.rows[count:]
         if not self.rows:
             self.keys, self.values, self.room = [], [], 0
 

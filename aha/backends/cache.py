@@ -72,12 +72,12 @@ class _Layer(CacheLayerMixin):
             self.values[place, :, self.length - size : self.length] = layer.values[row, :, :size]
         self.is_initialized = True
 
-    def join(self, other: _Layer) -> None:
+    def join(self, layer: _Layer) -> None:
         """The rows of `other` come after these, all ends in one column."""
-        assert self.keys is not None and self.values is not None and other.keys is not None and other.values is not None
-        self.keys = _stacked(self.keys, self.length, other.keys, other.length)
-        self.values = _stacked(self.values, self.length, other.values, other.length)
-        self.length = max(self.length, other.length)
+        assert self.keys is not None and self.values is not None and layer.keys is not None and layer.values is not None
+        self.keys = _stack(self.keys, self.length, layer.keys, layer.length)
+        self.values = _stack(self.values, self.length, layer.values, layer.length)
+        self.length = max(self.length, layer.length)
 
 
 class RowCache(Cache):
@@ -92,7 +92,7 @@ class RowCache(Cache):
         """A cache of some rows of others: (cache, its row, how many of its first columns) each. At least one column, of zeros."""
         cache = cls(len(rows[0][0].rows))
         for number, layer in enumerate(cache.rows):
-            layer.take([(other.rows[number], row, size) for other, row, size in rows])
+            layer.take([(source.rows[number], row, size) for source, row, size in rows])
         return cache
 
     @property
@@ -103,16 +103,16 @@ class RowCache(Cache):
         for layer in self.rows:
             layer.keep(index_B, columns)
 
-    def join(self, other: RowCache) -> None:
-        for mine, theirs in zip(self.rows, other.rows, strict=True):
-            mine.join(theirs)
+    def join(self, cache: RowCache) -> None:
+        for upper, lower in zip(self.rows, cache.rows, strict=True):
+            upper.join(lower)
 
 
-def _with_room(filled: Tensor, length: int) -> Tensor:
+def _with_room(tensor: Tensor, length: int) -> Tensor:
     """A buffer with twice the room (or the first room), holding what is filled."""
-    rows, heads, room, size = filled.shape
-    wider = filled.new_empty(rows, heads, max(2 * length, room + _FIRST_ROOM), size)
-    wider[:, :, :length] = filled[:, :, :length]
+    rows, heads, room, size = tensor.shape
+    wider = tensor.new_empty(rows, heads, max(2 * length, room + _FIRST_ROOM), size)
+    wider[:, :, :length] = tensor[:, :, :length]
     return wider
 
 
@@ -122,10 +122,10 @@ def _chosen(buffer: Tensor, index_B: Tensor, first: int, columns: int) -> Tensor
     return rows
 
 
-def _stacked(upper: Tensor, upper_length: int, lower: Tensor, lower_length: int) -> Tensor:
+def _stack(upper: Tensor, upper_length: int, lower: Tensor, lower_length: int) -> Tensor:
     """Zeros fill the gap on the left: a masked value that is not a number would still spoil the sum it is multiplied into with 0."""
     length, split = max(upper_length, lower_length), len(upper)
-    both = upper.new_zeros(split + len(lower), upper.shape[1], length + _FIRST_ROOM, upper.shape[3])
-    both[:split, :, length - upper_length : length] = upper[:, :, :upper_length]
-    both[split:, :, length - lower_length : length] = lower[:, :, :lower_length]
-    return both
+    stack = upper.new_zeros(split + len(lower), upper.shape[1], length + _FIRST_ROOM, upper.shape[3])
+    stack[:split, :, length - upper_length : length] = upper[:, :, :upper_length]
+    stack[split:, :, length - lower_length : length] = lower[:, :, :lower_length]
+    return stack

@@ -69,9 +69,9 @@ class Causal:
     def frozen(self) -> Self:
         """A copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
         model = copy.deepcopy(self.model).requires_grad_(False)
-        tied = model.get_input_embeddings().weight
+        embedding_VD = model.get_input_embeddings().weight
         for module in model.modules():
-            if isinstance(module, nn.Linear) and module.weight is not tied:
+            if isinstance(module, nn.Linear) and module.weight is not embedding_VD:
                 module.to(self.dtype)
         return replace(self, model=model, decoder=model.get_decoder(), head=cast(nn.Linear, model.get_output_embeddings()))
 
@@ -89,13 +89,13 @@ class Causal:
             return outputs
         return (*outputs, self.routing.term(seen.router_logits, seen.real_N, counts))
 
-    def routed(self, batch: Batch) -> Tensor:
+    def expert_counts(self, batch: Batch) -> Tensor:
         """See `Routing.counts`."""
         assert self.routing is not None
         seen = self._read(batch)
         return self.routing.counts(seen.router_logits, seen.real_N)
 
-    def named(self, tensors: tuple[Tensor, ...]) -> Outputs:
+    def outputs(self, tensors: tuple[Tensor, ...]) -> Outputs:
         """Those tensors with their names."""
         return Outputs(*tensors[:2])
 
@@ -118,7 +118,7 @@ class Causal:
         """Rows padded to the longest, whose end is left out where nothing looks at it."""
         width = int(batch.length_R.max() if self.routing else batch.column_M.max())
         tokens_RT, real_RT = _padded(batch, width)
-        read = self._decoded(tokens_RT.to(self.device))
+        read = self._decode(tokens_RT.to(self.device))
         place_M = (batch.row_M * width + batch.column_M - 1).to(self.device)
         hidden_MD = cast(Tensor, read.last_hidden_state).flatten(0, 1).index_select(0, place_M)
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), real_RT.flatten().to(self.device))
@@ -133,9 +133,9 @@ class Causal:
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
         """[R, T, D] before the head. Padding stands on the right: no position before it looks at it, so it needs no mask."""
-        return cast(Tensor, self._decoded(tokens_RT).last_hidden_state)
+        return cast(Tensor, self._decode(tokens_RT).last_hidden_state)
 
-    def _decoded(self, tokens_RT: Tensor) -> Any:
+    def _decode(self, tokens_RT: Tensor) -> Any:
         with self._autocast():
             return self.decoder(input_ids=tokens_RT, use_cache=False, **self._more)
 

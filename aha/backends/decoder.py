@@ -8,14 +8,14 @@ from typing import Protocol
 
 from torch import Tensor
 
-from aha.backends.prefixes import PrefixReading, Tokens
+from aha.backends.prefixes import PrefixPass, Tokens
 
 
 @dataclass(frozen=True)
 class Entry:
     """A row that enters: `size` tokens that were read, as prefix number `place` of a reading."""
 
-    reading: PrefixReading
+    prefix_pass: PrefixPass
     place: int
     size: int
 
@@ -23,7 +23,7 @@ class Entry:
 class Decoder(Protocol):
     """The keys and values of a batch's rows, in the order of the batch."""
 
-    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixReading:
+    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
         """Begin to read prefixes."""
 
     def enter(self, entries: Sequence[Entry]) -> None:

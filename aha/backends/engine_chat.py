@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aha.protocols import Ask, Engine, Sampling, Tokenizer
 from aha.template import THINK, apart
-from aha.types import Completion, Conversation, Said
+from aha.types import ChatReply, Completion, Conversation
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,21 @@ class EngineChat:
     samples: int = 1
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
+    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
         asks = [
             Ask(tuple(self.tokenizer.chat(conversation)), tuple((self.seed + i) * self.samples + j for j in range(self.samples)))
             for i, conversation in enumerate(conversations)
         ]
         with self._turn:  # an engine does one thing at a time; whoever asks from another thread waits
             for i, completions in self.engine.generate(asks, sampling):
-                opened = self.tokenizer.decode(asks[i].prompt).rstrip().endswith(THINK)
-                yield i, [self._said(completion, opened) for completion in completions]
+                in_thought = self.tokenizer.decode(asks[i].prompt).rstrip().endswith(THINK)
+                yield i, [self._reply_of(completion, in_thought) for completion in completions]
 
     def close(self) -> None:
         """Nothing: the engine ends with whoever opened it."""
 
-    def _said(self, completion: Completion, opened: bool) -> Said:
+    def _reply_of(self, completion: Completion, in_thought: bool) -> ChatReply:
         tokens = completion.tokens[:-1] if completion.finished == "stop" else completion.tokens
         text = self.tokenizer.decode(tokens)
-        visible, thought = apart(THINK + text if opened else text)
-        return Said(visible, thought, len(completion.tokens), completion.finished)
+        visible, thought = apart(THINK + text if in_thought else text)
+        return ChatReply(visible, thought, len(completion.tokens), completion.finished)

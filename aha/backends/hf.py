@@ -19,7 +19,7 @@ from aha.backends.checkpoint.config import attention, causal_class, context_of, 
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder, model_folder
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.made import quietly
-from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.reading import errors_at
 from aha.backends.hf_tokenizer import HFTokenizer, read_tokenizer
 from aha.errors import BadInput
 from aha.protocols import Compute, DType, Weights
@@ -45,16 +45,16 @@ def load_model(
     folder = model_folder(model)
     config = with_positions(read_config(folder), positions)
     kind = causal_class(config)
-    loaded = Loading(folder, config, kind, dtype, "eager" if plain_attention else attention(config, kind), device=device).load()
-    _probe(loaded, folder)
-    return loaded
+    loaded_model = Loading(folder, config, kind, dtype, "eager" if plain_attention else attention(config, kind), device=device).load()
+    _probe(loaded_model, folder)
+    return loaded_model
 
 
 @torch.inference_mode()
 def _probe(model: PreTrainedModel, folder: ModelFolder) -> None:
     """A configuration may be wrong where no shape shows it: BadInput where the model computes nothing, or numbers that are none."""
     tokens_RT = torch.tensor([PROBE], device=model.device) % model.config.get_text_config().vocab_size
-    with quietly(), reading(f"{folder.path}: cannot compute"):
+    with quietly(), errors_at(f"{folder.path}: cannot compute"):
         logits_RTV: Tensor = model(input_ids=tokens_RT, use_cache=False).logits
     if not logits_RTV.isfinite().all():
         raise BadInput(
@@ -70,16 +70,16 @@ def with_positions(config: Any, positions: int | None) -> Any:
     if positions is None:
         return config
     text, kind = config.get_text_config(), config.model_type
-    own, rope = context_of(config), getattr(config.get_text_config(), "rope_parameters", None) or {}
-    scaled = rope.get("rope_type", "default")
-    if not rope or own is None:
+    window, rope = context_of(config), getattr(config.get_text_config(), "rope_parameters", None) or {}
+    rope_type = rope.get("rope_type", "default")
+    if not rope or window is None:
         raise BadInput(
             f"max_positions is {positions:,}: model type {kind} has no rotary positions, so their number cannot change; leave it out"
         )
-    if scaled in ("dynamic", "longrope", "yarn"):
-        raise BadInput(f"max_positions is {positions:,}: the angles of this model ({scaled}) depend on their number; leave it out")
-    if positions < own:
-        raise BadInput(f"max_positions is {positions:,}: the model knows {own:,} already; shorten rows with max_tokens instead")
+    if rope_type in ("dynamic", "longrope", "yarn"):
+        raise BadInput(f"max_positions is {positions:,}: the angles of this model ({rope_type}) depend on their number; leave it out")
+    if positions < window:
+        raise BadInput(f"max_positions is {positions:,}: the model knows {window:,} already; shorten rows with max_tokens instead")
     text.max_position_embeddings = positions
     return config
 
@@ -104,7 +104,7 @@ class StreamedWeights(ABC):
             seen.update(tensor.contiguous().view(torch.uint8).cpu().numpy().tobytes())
         return seen.hexdigest()
 
-    def kept(self) -> Weights:
+    def snapshot(self) -> Weights:
         """See the protocol."""
         return KeptWeights({name: tensor.to("cpu", copy=True) for name, tensor in self})
 
@@ -133,7 +133,7 @@ class KeptWeights(StreamedWeights):
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
         return iter(self.tensors.items())
 
-    def kept(self) -> Weights:
+    def snapshot(self) -> Weights:
         """See the protocol."""
         return self
 

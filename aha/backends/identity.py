@@ -7,7 +7,7 @@ import hashlib
 from aha.backends.checkpoint.folder import model_folder
 from aha.durable import trouble
 
-HASHED = (
+DESCRIPTIONS = (
     "*.safetensors",
     "config.json",
     "generation_config.json",
@@ -26,7 +26,7 @@ def identity_of(model: str) -> str:
     folder = whole.path
     seen = hashlib.sha256()
     with trouble(folder):
-        paths = {path for pattern in HASHED for path in folder.glob(pattern)} if whole.gguf is None else {folder / whole.gguf}
+        paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if whole.gguf is None else {folder / whole.gguf}
         for path in sorted(path for path in paths if path.is_file()):
             seen.update(f"{path.name} {path.stat().st_size} ".encode())
             with path.open("rb") as file:

@@ -13,12 +13,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh
-from aha.backends.scoring import TorchScorer, load_scoring
+from aha.backends.scoring import TorchScorer, load_score_model
 from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
 from aha.backends.vllm_process import vllm_python
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Adaptation, Asking, Chat, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
+from aha.protocols import ASK_ONCE, Adam, Adaptation, Chat, ChatOptions, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class Laptop:
             return VllmEngine(model, self.compute)
         return open_engine(model, self.compute, self.adaptation.max_positions)
 
-    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
+    def chat(self, model: str, options: ChatOptions = ASK_ONCE) -> Chat:
         """A server where `model` is its address, as `http://host:port/v1#name-of-the-model`; else the model itself."""
         if not is_endpoint(model):
-            return EngineChat(self.engine(model), load_tokenizer(model), asking.seed or 0, asking.samples)
+            return EngineChat(self.engine(model), load_tokenizer(model), options.seed or 0, options.samples)
         try:
             from aha.backends.openai_chat import open_chat
         except ModuleNotFoundError as error:
             raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
-        return open_chat(model, asking)
+        return open_chat(model, options)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         """Trains in float32, computing in `compute.dtype`. What it saves loads with its tokenizer."""
@@ -69,8 +69,8 @@ class Laptop:
         """The learner of one rank of a mesh. Several ranks each read the whole model into the CPU's memory, and keep their part."""
         beside, device = load_tokenizer(model).inner.save_pretrained, self.device if mesh.size == 1 else torch.device("cpu")
         if head == "score":
-            scoring = load_scoring(model, device, torch.float32, fresh=True)
-            return TorchLearner(scoring, optim, self.compute, reference=reference, head=head, beside=beside, mesh=mesh)
+            model_with_head = load_score_model(model, device, torch.float32, fresh=True)
+            return TorchLearner(model_with_head, optim, self.compute, reference=reference, head=head, beside=beside, mesh=mesh)
         # On a CPU the backward pass of the fused kernel is up to 17 times slower in bfloat16 than plain products (60 rows of 40 tokens).
         plain = self.device.type == "cpu" and self.compute.dtype == "bfloat16"
         positions, lora = self.adaptation.max_positions, self.adaptation.lora
@@ -82,13 +82,13 @@ class Laptop:
         module = load_model(model, device, torch_dtype(self.compute.dtype), plain_attention=plain, positions=positions)
         return LoraLearner(module, optim, self.compute, lora, reference=reference, beside=beside)
 
-    def adapted(self, adaptation: Adaptation) -> Self:
+    def with_adapter(self, adaptation: Adaptation) -> Self:
         """See the protocol."""
         return replace(self, adaptation=adaptation)
 
     def scorer(self, model: str) -> Scorer:
         """Scores in `compute.dtype`."""
-        module = load_scoring(model, self.device, torch_dtype(self.compute.dtype), fresh=False)
+        module = load_score_model(model, self.device, torch_dtype(self.compute.dtype), fresh=False)
         return TorchScorer(module, load_tokenizer(model), torch_dtype(self.compute.dtype), micro_tokens_of(self.compute))
 
 

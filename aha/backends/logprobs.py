@@ -78,7 +78,7 @@ def _whole(logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor
     return logp_MV.gather(1, targets_M[:, None]).squeeze(1), entropy_M, probability_MV
 
 
-def _running(head: _Head, hidden_MD: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _by_slices(head: _Head, hidden_MD: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(log-probability, entropy, log-sum-exp) slice by slice; sums are kept relative to the largest logit so far."""
     room, spare = head.room(hidden_MD), head.room(hidden_MD)
     total_M = hidden_MD.new_zeros(len(hidden_MD), dtype=room.dtype)
@@ -116,10 +116,10 @@ class _TokenLogprobs(torch.autograd.Function):
         columns = _columns(len(hidden_MD), len(weight_VD), chunk_bytes)
         head = _Head(weight_VD, bias_V, temperature, softcap, columns)
         if columns == len(weight_VD):
-            logp_M, entropy_M, kept = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M)
+            logp_M, entropy_M, saved_M = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M)
         else:
-            logp_M, entropy_M, kept = _running(head, hidden_MD, targets_M)
-        ctx.save_for_backward(hidden_MD, weight_VD, bias_V, targets_M, kept)
+            logp_M, entropy_M, saved_M = _by_slices(head, hidden_MD, targets_M)
+        ctx.save_for_backward(hidden_MD, weight_VD, bias_V, targets_M, saved_M)
         ctx.settings = (temperature, softcap, columns)
         ctx.sums = sums
         ctx.mark_non_differentiable(entropy_M)
@@ -127,17 +127,17 @@ class _TokenLogprobs(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
-        hidden_MD, weight_VD, bias_V, targets_M, kept = ctx.saved_tensors
+        hidden_MD, weight_VD, bias_V, targets_M, saved_M = ctx.saved_tensors
         head = _Head(weight_VD, bias_V, *ctx.settings)
         wants = ctx.needs_input_grad
         sum_weight_VD, sum_bias_V = ctx.sums or (
             torch.zeros_like(weight_VD) if wants[1] else None,
             torch.zeros_like(bias_V) if bias_V is not None and wants[2] else None,
         )
-        grad_hidden_MD = torch.zeros_like(hidden_MD, dtype=kept.dtype) if wants[0] else None
+        grad_hidden_MD = torch.zeros_like(hidden_MD, dtype=saved_M.dtype) if wants[0] else None
         room = head.room(hidden_MD)
         for part in head.slices():
-            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], kept, part, room)
+            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], saved_M, part, room)
             if sum_bias_V is not None:
                 sum_bias_V[part] += grad_MS.sum(dim=0)
             grad_MS = grad_MS.to(hidden_MD.dtype)
@@ -157,21 +157,23 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
         total += torch.mm(left, right, out_dtype=total.dtype) if left.is_cuda else left @ right
 
 
-def _logit_gradient(head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, kept: Tensor, part: slice, room: Tensor) -> Tensor:
+def _logit_gradient(
+    head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, saved_M: Tensor, part: slice, room: Tensor
+) -> Tensor:
     """d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
 
     `kept` holds the probabilities [M, V] where one slice was enough, else the log-sum-exp [M] they are made from."""
     scaled_M1 = (grad_M / head.temperature)[:, None]
-    fits = kept.dim() == 2
+    fits = saved_M.dim() == 2
     grad_MS, slope_MS = _view(room, len(hidden_MD), part), None
     if not fits or head.softcap is not None:
         grad_MS = head.logits(hidden_MD, part, room)
     if head.softcap is not None:
         slope_MS = 1 - (grad_MS * (head.temperature / head.softcap)).square_()
     if fits:
-        torch.mul(kept, -scaled_M1, out=grad_MS)
+        torch.mul(saved_M, -scaled_M1, out=grad_MS)
     else:
-        grad_MS.sub_(kept[:, None]).exp_().mul_(-scaled_M1)
+        grad_MS.sub_(saved_M[:, None]).exp_().mul_(-scaled_M1)
     index_M1, inside_M = _at(grad_MS, targets_M, part)
     grad_MS.scatter_add_(1, index_M1, scaled_M1 * inside_M[:, None])
     return grad_MS if slope_MS is None else grad_MS.mul_(slope_MS)

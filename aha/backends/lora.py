@@ -28,7 +28,7 @@ from aha.types import Lora
 ADAPTER = "adapter"  # a folder beside the merged model, in peft's format
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PREFIX = "base_model.model."  # what peft puts before the names of layers
-OF_LAYER, OWN, RESTING = ".base_layer.", ".default.", ".base_layer.weight"
+OF_LAYER, OF_ADAPTER, BASE_WEIGHT = ".base_layer.", ".default.", ".base_layer.weight"
 
 
 class LoraLearner(TorchLearner):
@@ -56,11 +56,11 @@ class LoraLearner(TorchLearner):
 
     def _place(self, model: PreTrainedModel) -> None:
         """Linear layers that rest are kept in the type of the products, to which each product would round them; all else in float32."""
-        tied = model.get_input_embeddings().weight
-        resting = {id(layer.get_base_layer().weight) for layer in self.layers.values()} - {id(tied)}
+        embedding_VD = model.get_input_embeddings().weight
+        base_ids = {id(layer.get_base_layer().weight) for layer in self.layers.values()} - {id(embedding_VD)}
         for weight in model.parameters():
-            kept = torch_dtype(self.compute.dtype) if id(weight) in resting else torch.float32
-            weight.data = weight.data.to(device=pick_device(self.compute.device), dtype=kept)
+            dtype = torch_dtype(self.compute.dtype) if id(weight) in base_ids else torch.float32
+            weight.data = weight.data.to(device=pick_device(self.compute.device), dtype=dtype)
         for module in model.modules():  # tables of positions
             for name, buffer in module.named_buffers(recurse=False):
                 setattr(module, name, buffer.to(pick_device(self.compute.device)))
@@ -75,30 +75,30 @@ class LoraLearner(TorchLearner):
     def reset_reference(self) -> None:
         """The reference becomes the model with a copy of the adapter; nothing where there is none."""
         if self.compares:
-            self.frozen = {name: weight.detach().clone() for name, weight in self.named.items()}
-            self.reference_moved = True
+            self.frozen = {name: weight.detach().clone() for name, weight in self.parameters.items()}
+            self.has_new_reference = True
 
     def weights(self) -> Weights:
         """Whole weights under the model's own names, the adapter merged into each in float32."""
-        return _Merged(self.policy.model, self.layers)
+        return _MergedWeights(self.policy.model, self.layers)
 
     def save(self, folder: Path) -> None:
         """See the protocol. The model in the folder is merged, and loads as any other; `adapter` holds the adapter, as peft reads it."""
-        merged = {name: weight.float().contiguous() for name, weight in self.weights()}
-        self.policy.model.save_pretrained(folder, state_dict=merged)
+        weights = {name: weight.float().contiguous() for name, weight in self.weights()}
+        self.policy.model.save_pretrained(folder, state_dict=weights)
         if self.beside is not None:
             self.beside(folder)
         self._save_adapter(folder / ADAPTER)
         write_tensors(folder, OPTIMIZER, self._moments(), self.mesh)
         if self.frozen is not None:
             write_tensors(folder, REFERENCE, {name: (weight, weight.shape) for name, weight in self.frozen.items()}, self.mesh)
-        state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.reference_moved}
+        state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.has_new_reference}
         (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
 
     def load(self, folder: Path) -> None:
         """See the protocol. The model's own weights are those that this learner was made with."""
         state: dict[str, Any] = read_document(folder / STATE)
-        if self.reference_moved and not state["reference_moved"]:
+        if self.has_new_reference and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
         place = folder / ADAPTER / WEIGHTS
         if not place.is_file():
@@ -107,46 +107,46 @@ class LoraLearner(TorchLearner):
         self._restore(TensorFiles(folder, OPTIMIZER))
         if state["reference_moved"]:
             files = TensorFiles(folder, REFERENCE)
-            self.frozen = {name: files.read(name, slice(None)).to(self.policy.device) for name in self.named}
-        self.steps, self.multiplier, self.reference_moved = state["steps"], state["multiplier"], state["reference_moved"]
+            self.frozen = {name: files.read(name, slice(None)).to(self.policy.device) for name in self.parameters}
+        self.steps, self.multiplier, self.has_new_reference = state["steps"], state["multiplier"], state["reference_moved"]
 
     @contextmanager
     def _as_reference(self) -> Iterator[None]:
         """The policy's model computes what the reference does."""
-        policy = {name: weight.data for name, weight in self.named.items()}
+        policy = {name: weight.data for name, weight in self.parameters.items()}
         try:
             if self.frozen is None:
                 for layer in self.layers.values():
                     layer.enable_adapters(False)
             else:
-                for name, weight in self.named.items():
+                for name, weight in self.parameters.items():
                     weight.data = self.frozen[name]
             yield
         finally:
-            for name, weight in self.named.items():
+            for name, weight in self.parameters.items():
                 weight.data = policy[name]
             for layer in self.layers.values():
                 layer.enable_adapters(True)
 
     def _save_adapter(self, folder: Path) -> None:
         folder.mkdir()
-        tensors = {f"{PREFIX}{name.replace(OWN, '.')}": weight.detach().contiguous() for name, weight in self.named.items()}
+        tensors = {f"{PREFIX}{name.replace(OF_ADAPTER, '.')}": weight.detach().contiguous() for name, weight in self.parameters.items()}
         save_file(tensors, folder / WEIGHTS)
         settings = {**self.settings.to_dict(), "base_model_name_or_path": self.base, "inference_mode": True}
         plain = {name: sorted(value) if isinstance(value, set) else value for name, value in settings.items()}
         (folder / CONFIG).write_text(json.dumps(plain, indent=1, default=str) + "\n", encoding="utf-8")
 
-    def _take(self, saved: dict[str, Tensor], where: Path) -> None:
-        wanted = {f"{PREFIX}{name.replace(OWN, '.')}": weight for name, weight in self.named.items()}
-        if {name: tensor.shape for name, tensor in saved.items()} != {name: weight.shape for name, weight in wanted.items()}:
+    def _take(self, tensors: dict[str, Tensor], where: Path) -> None:
+        targets = {f"{PREFIX}{name.replace(OF_ADAPTER, '.')}": weight for name, weight in self.parameters.items()}
+        if {name: tensor.shape for name, tensor in tensors.items()} != {name: weight.shape for name, weight in targets.items()}:
             raise BadInput(f"{where} holds another adapter: its layers or its rank differ from this learner's; load what this run saved")
         with torch.no_grad():
-            for name, weight in wanted.items():
-                weight.copy_(saved[name])
+            for name, weight in targets.items():
+                weight.copy_(tensors[name])
 
 
 @dataclass(frozen=True)
-class _Merged(ModuleWeights):
+class _MergedWeights(ModuleWeights):
     """The weights of a model with adapters, each merged into its layer as it is asked for."""
 
     layers: dict[str, Any]
@@ -154,10 +154,10 @@ class _Merged(ModuleWeights):
     @torch.no_grad()
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
         for name, weight in self.module.named_parameters():
-            layer = self.layers.get(name.removesuffix(RESTING)) if name.endswith(RESTING) else None
+            layer = self.layers.get(name.removesuffix(BASE_WEIGHT)) if name.endswith(BASE_WEIGHT) else None
             if layer is not None:
                 yield name.replace(OF_LAYER, "."), weight.detach().float() + layer.get_delta_weight("default").float()
-            elif OWN not in name:
+            elif OF_ADAPTER not in name:
                 yield name.replace(OF_LAYER, "."), weight.detach()
 
 
@@ -167,8 +167,10 @@ def _inject(model: PreTrainedModel, lora: Lora) -> LoraConfig:
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head]
     chosen = [name for name in linear if not lora.targets or name.rpartition(".")[2] in lora.targets]
     if not chosen:
-        named, known = ", ".join(lora.targets) or "none", sorted({name.rpartition(".")[2] for name in linear})
-        raise BadInput(f"lora.targets is {named}: no layer of this model has that name; its linear layers are {', '.join(known) or 'none'}")
+        targets, layer_names = ", ".join(lora.targets) or "none", sorted({name.rpartition(".")[2] for name in linear})
+        raise BadInput(
+            f"lora.targets is {targets}: no layer of this model has that name; its linear layers are {', '.join(layer_names) or 'none'}"
+        )
     strange = sorted(set(lora.targets) - {name.rpartition(".")[2] for name in chosen})
     if strange:
         raise BadInput(f"lora.targets names {strange[0]}: this model has no such linear layer")

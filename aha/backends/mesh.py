@@ -92,11 +92,11 @@ class Root(nn.Module):
 
     def forward(self, compute: Callable[[], T]) -> T:
         """Return what the call returns, a tensor or a tuple of tensors, none of them a view of another: FSDP hooks onto each."""
-        found = compute()
-        return found.clone() if isinstance(found, Tensor) else tuple(tensor.clone() for tensor in found)  # type: ignore[return-value]
+        outputs = compute()
+        return outputs.clone() if isinstance(outputs, Tensor) else tuple(tensor.clone() for tensor in outputs)  # type: ignore[return-value]
 
 
-def divided(model: PreTrainedModel, mesh: Mesh, dtype: torch.dtype) -> Callable[[Callable[[], T]], T]:
+def shard_model(model: PreTrainedModel, mesh: Mesh, dtype: torch.dtype) -> Callable[[Callable[[], T]], T]:
     """Divide the weights over the ranks, layer by layer, and return how to compute with them. Sums of gradients are float32; products are
     in `dtype`, in which layers are gathered. A mesh of one leaves the model as it is."""
     if mesh.devices is None:

@@ -45,7 +45,7 @@ class Ranks(Protocol):
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """Make a learner on every rank, in place of the one that was there."""
 
-    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of `TorchLearner` on every rank with its own arguments; return what each returned, by rank."""
 
     def weights(self) -> Weights:
@@ -76,19 +76,19 @@ class MeshLearner(DividedLearner):
 
     def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
         """See `DividedLearner`."""
-        return self.ranks.each("learn", [(share, loss) for share in shares])
+        return self.ranks.call_each("learn", [(share, loss) for share in shares])
 
     def share_numbers(self, shares: Sequence[BatchShare], of: Model) -> list[Tensor]:
         """See `DividedLearner`."""
-        return self.ranks.each("numbers", [(share, of) for share in shares])
+        return self.ranks.call_each("numbers", [(share, of) for share in shares])
 
     def set_rate(self, multiplier: float) -> None:
         """See the protocol."""
-        self._all("set_rate", multiplier)
+        self._call_all("set_rate", multiplier)
 
     def reset_reference(self) -> None:
         """See the protocol."""
-        self._all("reset_reference")
+        self._call_all("reset_reference")
 
     def weights(self) -> Weights:
         """See the protocol."""
@@ -96,14 +96,14 @@ class MeshLearner(DividedLearner):
 
     def save(self, folder: Path) -> None:
         """See the protocol. Every rank has written its files when this returns."""
-        self._all("save", folder.absolute())
+        self._call_all("save", folder.absolute())
 
     def load(self, folder: Path) -> None:
         """See the protocol."""
-        self._all("load", folder.absolute())
+        self._call_all("load", folder.absolute())
 
-    def _all(self, method: str, *arguments: Any) -> None:
-        self.ranks.each(method, [arguments] * self.ranks.size)
+    def _call_all(self, method: str, *arguments: Any) -> None:
+        self.ranks.call_each(method, [arguments] * self.ranks.size)
 
 
 def facts_of(learner: TorchLearner) -> LearnerFacts:
@@ -112,9 +112,9 @@ def facts_of(learner: TorchLearner) -> LearnerFacts:
     return LearnerFacts(division.packs, division.width, learner.context)
 
 
-def gather_here(learner: TorchLearner) -> Iterator[tuple[str, Tensor]]:
+def gather_on_first(learner: TorchLearner) -> Iterator[tuple[str, Tensor]]:
     """Yield rank 0's part of `gathered`: the whole weights. Closed early, it goes through the rest, which the other ranks wait for."""
-    stream = learner.gathered()
+    stream = learner.whole_weights()
     try:
         for name, tensor in stream:
             assert tensor is not None, "only rank 0 has the whole weights"

@@ -21,10 +21,10 @@ from torch import Tensor
 from aha.backends.hf import StreamedWeights
 from aha.backends.laptop import Laptop
 from aha.backends.mesh import Mesh
-from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_here
+from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_on_first
 from aha.backends.torch_learner import TorchLearner
-from aha.backends.wire import WireMessage, packed, receive, send, unpacked
-from aha.errors import AhaError, BadInput, WorkerLost
+from aha.backends.wire import WireMessage, packed, receive, send, unpack
+from aha.errors import AhaError, BadInput, LostWorker
 from aha.protocols import Adam, Compute, Head, Learner, Weights
 
 COLLECTIVE = timedelta(minutes=30)  # the most that ranks wait for one another within a step
@@ -32,7 +32,7 @@ NEXT_CALL = timedelta(days=7)  # a rank waits for its next call as long as rank 
 CALLS = ("learn", "numbers", "set_rate", "reset_reference", "save", "load")
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 BEAT_S = 5.0
-LOST = ("gloo", "nccl", "connection", "timed out", "socket")
+SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "timed out", "socket")
 
 
 class LearnerRank:
@@ -45,17 +45,17 @@ class LearnerRank:
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """Make this rank's learner; the one before is let go of first."""
         self.learner = None
-        machine = self.machine.adapted(settings.adaptation)
+        machine = self.machine.with_adapter(settings.adaptation)
         self.learner = machine.rank_learner(settings.model, settings.optim, settings.reference, settings.head, self.mesh)
         return facts_of(self.learner)
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
         """Call one of `CALLS`."""
         assert method in CALLS, method
-        return getattr(self.opened, method)(*arguments)
+        return getattr(self.current, method)(*arguments)
 
     @property
-    def opened(self) -> TorchLearner:
+    def current(self) -> TorchLearner:
         """The learner of the stage at work."""
         assert self.learner is not None, "no learner was opened"
         return self.learner
@@ -64,8 +64,8 @@ class LearnerRank:
 class TorchrunRanks:
     """Implements `Ranks` on rank 0: calls go to the others as messages, over a group of their own beside the collectives."""
 
-    def __init__(self, own: LearnerRank, group: dist.ProcessGroup) -> None:
-        self.own, self.group = own, group
+    def __init__(self, rank: LearnerRank, group: dist.ProcessGroup) -> None:
+        self.own, self.group = rank, group
 
     @property
     def size(self) -> int:
@@ -79,16 +79,16 @@ class TorchrunRanks:
         assert isinstance(facts, LearnerFacts)
         return facts
 
-    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Ranks`."""
         self._tell(method, arguments)
         return self._together(lambda: self.own.call(method, arguments[0]))
 
-    def gathered(self) -> Iterator[tuple[str, Tensor]]:
+    def whole_weights(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the name and the whole tensor of every weight. It has to be gone through, or closed."""
-        self._tell("gathered", [()] * self.size)
+        self._tell("whole_weights", [()] * self.size)
         try:
-            yield from gather_here(self.own.opened)
+            yield from gather_on_first(self.own.current)
         finally:
             self._replies()
 
@@ -101,28 +101,28 @@ class TorchrunRanks:
         self._tell("close", [()] * self.size)
 
     def _tell(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> None:
-        messages = [_message(method, given) for given in arguments]
-        with told_when_lost(f"calling {method}"):
+        messages = [_message(method, values) for values in arguments]
+        with raise_when_lost(f"calling {method}"):
             for rank in range(1, self.size):
                 send(messages[rank], rank, self.group)
 
-    def _together(self, here: Any) -> list[Any]:
+    def _together(self, work: Any) -> list[Any]:
         """What this rank and then the others return; their replies are read whatever happened here, so that none is left on the way."""
-        with told_when_lost("learning"):
+        with raise_when_lost("learning"):
             try:
-                own = here()
+                result = work()
             except AhaError:
                 self._replies()
                 raise
-            return [own, *self._replies()]
+            return [result, *self._replies()]
 
     def _replies(self) -> list[Any]:
-        with told_when_lost("waiting for a reply"):
+        with raise_when_lost("waiting for a reply"):
             replies = [receive(rank, self.group) for rank in range(1, self.size)]
         for rank, reply in enumerate(replies, start=1):
             if "error" in reply.values:
                 raise AhaError(f"rank {rank}: {reply.values['error']}")
-        return [unpacked("result", reply) for reply in replies]
+        return [unpack("result", reply) for reply in replies]
 
 
 @dataclass(frozen=True)
@@ -130,36 +130,36 @@ class _GatheredWeights(StreamedWeights):
     ranks: TorchrunRanks
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
-        return self.ranks.gathered()
+        return self.ranks.whole_weights()
 
 
-def follow(own: LearnerRank, group: dist.ProcessGroup) -> None:
+def follow(rank: LearnerRank, group: dist.ProcessGroup) -> None:
     """Do what rank 0 says until it says that all is done."""
     while True:
-        with told_when_lost("waiting for rank 0"):
+        with raise_when_lost("waiting for rank 0"):
             message = receive(0, group)
         method = message.values["call"]
         if method == "close":
             return
         answer = WireMessage({}, {})
         try:
-            packed(_perform(own, method, message), "result", answer)
+            packed(_perform(rank, method, message), "result", answer)
         except AhaError as error:
             answer = WireMessage({"error": str(error)}, {})
-        with told_when_lost("replying to rank 0"):
+        with raise_when_lost("replying to rank 0"):
             send(answer, 0, group)
 
 
-def _perform(own: LearnerRank, method: str, message: WireMessage) -> Any:
-    arguments = [unpacked(name, message) for name in message.values["arguments"]]
-    with told_when_lost(f"doing {method}"):
+def _perform(rank: LearnerRank, method: str, message: WireMessage) -> Any:
+    arguments = [unpack(name, message) for name in message.values["arguments"]]
+    with raise_when_lost(f"doing {method}"):
         if method == "open":
-            return own.open(*arguments)
-        if method == "gathered":
-            for _ in own.opened.gathered():
+            return rank.open(*arguments)
+        if method == "whole_weights":
+            for _ in rank.current.whole_weights():
                 pass
             return None
-        return own.call(method, arguments)
+        return rank.call(method, arguments)
 
 
 def _message(method: str, arguments: Sequence[Any]) -> WireMessage:
@@ -170,15 +170,15 @@ def _message(method: str, arguments: Sequence[Any]) -> WireMessage:
 
 
 @contextmanager
-def told_when_lost(doing: str) -> Iterator[None]:
-    """WorkerLost where a collective fails because another rank has ended."""
+def raise_when_lost(activity: str) -> Iterator[None]:
+    """LostWorker where a collective fails because another rank has ended."""
     try:
         yield
     except RuntimeError as error:
-        if not any(word in str(error).lower() for word in LOST):
+        if not any(word in str(error).lower() for word in SIGNS_OF_LOSS):
             raise
-        raise WorkerLost(
-            f"another rank of the learner ended or does not answer, while {doing}: its own line says why; the same command goes on from "
+        raise LostWorker(
+            f"another rank of the learner ended or does not answer, while {activity}: its own line says why; the same command goes on from "
             "the last checkpoint"
         ) from error
 
@@ -232,21 +232,21 @@ class Pulse:
 
 def device_of(compute: Compute) -> torch.device:
     """Return this rank's device. BadInput where the machine has fewer than ranks."""
-    own = int(os.environ["LOCAL_RANK"])
+    local_rank = int(os.environ["LOCAL_RANK"])
     cuda = compute.device.startswith("cuda") or (compute.device == "auto" and torch.cuda.is_available())
     if not cuda:
         return torch.device("cpu")
-    if own >= torch.cuda.device_count():
+    if local_rank >= torch.cuda.device_count():
         raise BadInput(
-            f"local rank {own} wants a GPU of its own: this machine has {torch.cuda.device_count()}; give torchrun --nproc-per-node "
+            f"local rank {local_rank} wants a GPU of its own: this machine has {torch.cuda.device_count()}; give torchrun --nproc-per-node "
             f"{torch.cuda.device_count()}, or --compute.device cpu"
         )
-    torch.cuda.set_device(own)
-    return torch.device("cuda", own)
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
 
 
 @contextmanager
-def joined(compute: Compute, settings: Mapping[str, object], stall_s: float) -> Iterator[Node | None]:
+def join_ranks(compute: Compute, settings: Mapping[str, object], stall_s: float) -> Iterator[Node | None]:
     """Join the processes that torchrun started. Rank 0 is given the backend; another one does its work here and is given None at its end.
 
     BadInput where torchrun started nothing, where there are too few GPUs, or where ranks were started with other settings."""
@@ -257,21 +257,21 @@ def joined(compute: Compute, settings: Mapping[str, object], stall_s: float) -> 
         )
     device = device_of(compute)
     kind = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    with told_when_lost("meeting the other ranks"):
+    with raise_when_lost("meeting the other ranks"):
         dist.init_process_group(kind, timeout=COLLECTIVE)
         group = dist.new_group(backend="gloo", timeout=NEXT_CALL)
     try:
         mesh = Mesh.of_group(device)
-        own = LearnerRank(compute, mesh)
+        rank = LearnerRank(compute, mesh)
         _compare_settings(mesh, settings, group)
         pulse = Pulse(mesh.rank, stall_s)
         try:
             if mesh.rank:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides when it ends
-                follow(own, group)
+                follow(rank, group)
                 yield None
                 return
-            with _closing(TorchrunRanks(own, group)) as ranks:
+            with _closing(TorchrunRanks(rank, group)) as ranks:
                 yield Node(compute, ranks=ranks)
         finally:
             pulse.stop()
@@ -285,7 +285,7 @@ def _closing(ranks: TorchrunRanks) -> Iterator[TorchrunRanks]:
     try:
         yield ranks
     except AhaError as error:
-        if not isinstance(error, WorkerLost):
+        if not isinstance(error, LostWorker):
             ranks.close()
         raise
     ranks.close()
@@ -298,10 +298,10 @@ def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.Pr
         send(message, 0, group)
         refusal = receive(0, group).values["refusal"]
     else:
-        others = {rank: receive(rank, group).values["settings"] for rank in range(1, mesh.size)}
-        mine = from_json(message)
-        refusal = next((line for rank, theirs in others.items() if (line := _difference(rank, mine, theirs))), "")
-        for rank in others:
+        settings_of = {rank: receive(rank, group).values["settings"] for rank in range(1, mesh.size)}
+        first = from_json(message)
+        refusal = next((line for rank, peer in settings_of.items() if (line := _difference(rank, first, peer))), "")
+        for rank in settings_of:
             send(WireMessage({"refusal": refusal}, {}), rank, group)
     if refusal:
         raise BadInput(refusal)
@@ -315,9 +315,9 @@ def from_json(message: WireMessage) -> dict[str, Any]:
     return values
 
 
-def _difference(rank: int, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    for path in sorted({*mine, *theirs}):
-        if mine.get(path) != theirs.get(path):
-            values = f"{path} is {mine.get(path)!r} on rank 0 and {theirs.get(path)!r} on rank {rank}"
+def _difference(rank: int, first: Mapping[str, Any], peer: Mapping[str, Any]) -> str:
+    for path in sorted({*first, *peer}):
+        if first.get(path) != peer.get(path):
+            values = f"{path} is {first.get(path)!r} on rank 0 and {peer.get(path)!r} on rank {rank}"
             return f"ranks were started with other settings: {values}; start all of them with the same command"
     return ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from aha.backends.openai_budget import TokensSpent
+from aha.backends.openai_budget import TokenUsage
 from aha.json_text import NotJson, parse_json
 from aha.redact import clip, hide
 from aha.template import apart
-from aha.types import Finished, Said
+from aha.types import ChatReply, FinishReason
 
-ENDED: dict[str, Finished] = {  # as servers say it
+FINISH_REASONS: dict[str, FinishReason] = {  # as servers say it
     "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
@@ -36,7 +36,7 @@ _PROMPT = re.compile(
 )
 
 
-class Failed(Exception):
+class CallFailure(Exception):
     """A call without an answer. `again`: whether another try may help, after `after_s` where the server says so. `billed`: whether it may
     have cost something. `hopeless`: no call to this server can succeed. `most`: so many new tokens it would have allowed."""
 
@@ -50,61 +50,61 @@ class Failed(Exception):
         hopeless: bool = False,
     ) -> None:
         super().__init__(reason)
-        self.reason, self.again, self.after_s, self.billed, self.hopeless = reason, again, after_s, billed, hopeless
+        self.reason, self.again, self.after_s, self.costs, self.hopeless = reason, again, after_s, billed, hopeless
         self.most: int | None = None
 
 
-def read(data: bytes) -> tuple[Said, TokensSpent]:
-    """The one reply in a response's body, and its cost. Failed where it is anything else. A server may echo its key: that is hidden."""
+def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
+    """The one reply in a response's body, and its cost; CallFailure where it is anything else. A key that a server echoes is hidden."""
     body = _json(data)
     match body:
-        case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in ENDED:
+        case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in FINISH_REASONS:
             text, thought = _text(message, "content"), _text(message, "reasoning_content") or _text(message, "reasoning")
         case {"choices": [{"finish_reason": str(reason)}]}:
-            raise Failed(f"a reply that ended with '{clip(reason, 40)}'", billed=True)
+            raise CallFailure(f"a reply that ended with '{clip(reason, 40)}'", billed=True)
         case {"error": error}:
-            raise Failed(f"an error in place of a reply: {clip(str(error))}", billed=True)
+            raise CallFailure(f"an error in place of a reply: {clip(str(error))}", billed=True)
         case _:
-            raise Failed("a body that is no reply of a chat", billed=True)
+            raise CallFailure("a body that is no reply of a chat", billed=True)
     if text is None and thought is None:
-        raise Failed("a reply without content", billed=True)
+        raise CallFailure("a reply without content", billed=True)
     if thought is None:
         text, thought = apart(text or "")
     prompt, completion = _usage(body, "prompt_tokens"), _usage(body, "completion_tokens")
     if completion is None:
         completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
-    said = Said(hide(text or ""), thought and hide(thought), completion, ENDED[reason], _top(body["choices"][0]))
-    return said, TokensSpent(1, prompt or 0, completion)
+    reply = ChatReply(hide(text or ""), thought and hide(thought), completion, FINISH_REASONS[reason], _top(body["choices"][0]))
+    return reply, TokenUsage(1, prompt or 0, completion)
 
 
-def allowed(refusal: str, asked: int) -> int | None:
+def token_allowance(refusal: str, tokens: int) -> int | None:
     """How many new tokens a server that refuses `asked` of them says it would allow; None where its words are about something else."""
     if not _ABOUT_TOKENS.search(refusal):
         return None
     context, prompt = _CONTEXT.search(refusal), _PROMPT.search(refusal)
     if context is not None:
-        found = [_count(context) - (_count(prompt) if prompt is not None else 0)]
+        limits = [_count(context) - (_count(prompt) if prompt is not None else 0)]
     else:
-        found = [int(each.replace(",", "")) for each in _NUMBER.findall(refusal)]
-    return max((each for each in found if 0 < each < asked), default=None)
+        limits = [int(digits.replace(",", "")) for digits in _NUMBER.findall(refusal)]
+    return max((limit for limit in limits if 0 < limit < tokens), default=None)
 
 
 def _count(match: re.Match[str]) -> int:
-    return int(next(each for each in match.groups() if each).replace(",", ""))
+    return int(next(group for group in match.groups() if group).replace(",", ""))
 
 
 def _json(data: bytes) -> Any:
     try:
         return parse_json(data)
     except NotJson as error:
-        raise Failed(f"a body that is no JSON ({clip(str(error), 100)})", billed=True) from None
+        raise CallFailure(f"a body that is no JSON ({clip(str(error), 100)})", billed=True) from None
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
     """Letters only: half a surrogate pair, which JSON can carry, becomes a question mark."""
     value = message.get(name)
     if value is not None and not isinstance(value, str):
-        raise Failed(f"a message whose {name} is no text", billed=True)
+        raise CallFailure(f"a message whose {name} is no text", billed=True)
     return None if value is None else value.encode("utf-8", "replace").decode()
 
 
@@ -112,7 +112,7 @@ def _top(choice: dict[str, Any]) -> tuple[tuple[str, float], ...]:
     """Nothing where the server gave none, or no numbers."""
     match choice:
         case {"logprobs": {"content": [{"top_logprobs": [*top]}, *_]}}:
-            return tuple(_likely(each) for each in top)
+            return tuple(_likely(place) for place in top)
     return ()
 
 
@@ -120,7 +120,7 @@ def _likely(alternative: Any) -> tuple[str, float]:
     match alternative:
         case {"token": str(token), "logprob": float() | int() as logprob}:
             return hide(token), float(logprob)
-    raise Failed("log-probabilities that are none", billed=True)
+    raise CallFailure("log-probabilities that are none", billed=True)
 
 
 def _usage(body: dict[str, Any], name: str) -> int | None:
@@ -129,5 +129,5 @@ def _usage(body: dict[str, Any], name: str) -> int | None:
         case {**usage} if type(count := usage.get(name)) is int:
             if 0 <= count <= MOST_TOKENS:
                 return count
-            raise Failed(f"a usage of {clip(str(count), 40)} {name}", billed=True)
+            raise CallFailure(f"a usage of {clip(str(count), 40)} {name}", billed=True)
     return None

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aha.durable import trouble
-from aha.errors import BudgetSpent, DiskTrouble
+from aha.errors import DiskTrouble, ExceededBudget
 from aha.json_text import parse_json
 from aha.protocols import Budget
 
@@ -21,18 +21,18 @@ PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
-class TokensSpent:
+class TokenUsage:
     """Calls, and the tokens of prompts and of completions."""
 
     calls: int = 0
     prompt: int = 0
     completion: int = 0
 
-    def __add__(self, other: TokensSpent) -> TokensSpent:
-        return TokensSpent(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion)
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion)
 
-    def __neg__(self) -> TokensSpent:
-        return TokensSpent(-self.calls, -self.prompt, -self.completion)
+    def __neg__(self) -> TokenUsage:
+        return TokenUsage(-self.calls, -self.prompt, -self.completion)
 
     def beyond(self, budget: Budget) -> str:
         """Which limit it passes, in words; empty where it passes none."""
@@ -53,41 +53,41 @@ class Ledger:
     def __init__(self, budget: Budget, folder: Path | None) -> None:
         self.budget, self.folder = budget, folder
         self.limited = any(limit is not None for limit in (budget.calls, budget.tokens, budget.dollars))
-        self._total, self._lock = TokensSpent(), threading.Lock()
+        self._total, self._lock = TokenUsage(), threading.Lock()
         self._file: int | None = None
         self.open_calls = 0  # of this process: booked and not yet corrected
 
-    def book(self, most: TokensSpent) -> str:
+    def book(self, most: TokenUsage) -> str:
         """Books a call; or, where it could cost more than is left, which limit it would pass."""
-        with self._lock, self._shared() as total:
-            if said := (total + most).beyond(self.budget):
-                return said
+        with self._lock, self._locked_total() as total:
+            if limit := (total + most).beyond(self.budget):
+                return limit
             self._write(total + most)
             self.open_calls += 1
             return ""
 
-    def correct(self, most: TokensSpent, really: TokensSpent) -> None:
+    def correct(self, most: TokenUsage, really: TokenUsage) -> None:
         """The call that was booked has ended and cost this."""
-        with self._lock, self._shared() as total:
+        with self._lock, self._locked_total() as total:
             self._write(total + -most + really)
             self.open_calls -= 1
 
-    def total(self) -> TokensSpent:
-        with self._lock, self._shared() as total:
+    def total(self) -> TokenUsage:
+        with self._lock, self._locked_total() as total:
             return total
 
-    def refusal(self, limit: str, left: int) -> BudgetSpent:
+    def refusal(self, limit: str, replies: int) -> ExceededBudget:
         """The line for the person."""
         total = self.total()
-        shared = f" (counted in {self.folder})" if self.folder else ""
-        return BudgetSpent(
+        note = f" (counted in {self.folder})" if self.folder else ""
+        return ExceededBudget(
             f"the budget of {limit} leaves no room for the next call: {total.calls:,} calls, {total.prompt:,} tokens asked and "
-            f"{total.completion:,} answered so far{shared}; {left:,} replies are still to come. What was answered is kept where there is a "
-            "cache: allow more and run the same command again"
+            f"{total.completion:,} answered so far{note}; {replies:,} replies are still to come. What was answered is kept where there is "
+            "a cache: allow more and run the same command again"
         )
 
     @contextmanager
-    def _shared(self) -> Iterator[TokensSpent]:
+    def _locked_total(self) -> Iterator[TokenUsage]:
         if self.folder is None or not self.limited:
             self._file = None
             yield self._total
@@ -102,18 +102,18 @@ class Ledger:
             finally:
                 os.close(descriptor)
 
-    def _write(self, total: TokensSpent) -> None:
+    def _write(self, total: TokenUsage) -> None:
         self._total = total
         if self._file is not None:
             os.pwrite(self._file, json.dumps(asdict(total)).ljust(120).encode(), 0)
 
 
-def _read(descriptor: int, folder: Path) -> TokensSpent:
+def _read(descriptor: int, folder: Path) -> TokenUsage:
     text = os.pread(descriptor, 1_000, 0)
     if not text:
-        return TokensSpent()
+        return TokenUsage()
     try:
-        return TokensSpent(**parse_json(text))
+        return TokenUsage(**parse_json(text))
     except (ValueError, TypeError):
         raise DiskTrouble(f"{folder / 'spent.json'}: damaged; write into it what was spent, or delete it to count from nothing") from None
 

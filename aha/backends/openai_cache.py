@@ -15,7 +15,7 @@ from aha.codec import decode, encode
 from aha.durable import read_file, seal, trouble, unseal
 from aha.errors import BadInput
 from aha.redact import hide_tree
-from aha.types import Said
+from aha.types import ChatReply
 
 
 def key_of(request: dict[str, Any]) -> str:
@@ -30,7 +30,7 @@ class Cache:
 
     folder: Path | None
 
-    def get(self, key: str) -> Said | None:
+    def get(self, key: str) -> ChatReply | None:
         """What was answered, or None."""
         if self.folder is None:
             return None
@@ -39,17 +39,17 @@ class Cache:
             if not path.exists():
                 return None
         try:
-            said: Said = decode((unseal(read_file(path)) or {}).get("said"), Said)
+            reply: ChatReply = decode((unseal(read_file(path)) or {}).get("said"), ChatReply)
         except BadInput:
             return None
-        return said
+        return reply
 
-    def put(self, key: str, request: dict[str, Any], said: Said) -> None:
+    def put(self, key: str, request: dict[str, Any], reply: ChatReply) -> None:
         """Kept together with what was asked, for a person to read; known secrets are not."""
         if self.folder is None:
             return
         path = self._path(self.folder, key)
-        data = seal({"asked": hide_tree(request), "said": hide_tree(encode(said, Said))})
+        data = seal({"asked": hide_tree(request), "said": hide_tree(encode(reply, ChatReply))})
         with trouble(self.folder, len(data)):
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".aside")

@@ -12,12 +12,12 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from aha.backends.openai_answer import LATE, Failed, allowed, read
-from aha.backends.openai_budget import TokensSpent
+from aha.backends.openai_answer import LATE, CallFailure, read, token_allowance
+from aha.backends.openai_budget import TokenUsage
 from aha.backends.openai_endpoint import Endpoint
-from aha.protocols import Asking
+from aha.protocols import ChatOptions
 from aha.redact import clip
-from aha.types import Said
+from aha.types import ChatReply
 
 LARGEST = 4 * 1024 * 1024  # bytes of a response: 32,768 tokens take less than a tenth of it
 LARGEST_REFUSAL = 64 * 1024  # bytes of any other answer; the rest is not read
@@ -26,22 +26,22 @@ CONNECT_S = 20.0
 TRANSIENT = (408, 409, 425, 429)  # and all from 500 on
 HOPELESS = (301, 302, 303, 307, 308, 401, 404, 405)
 RAW = "x-stainless-raw-response"  # the client reads it off its own request, to hand the response over unread
-SENT = {RAW, "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "authorization", "user-agent"}
+REQUEST_HEADERS = {RAW, "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "authorization", "user-agent"}
 
 
 class EndpointServer:
     """Makes calls, each one attempt. Lives in one event loop."""
 
-    def __init__(self, endpoint: Endpoint, key: str, asking: Asking) -> None:
+    def __init__(self, endpoint: Endpoint, key: str, options: ChatOptions) -> None:
         self.url, self._key, self._root = endpoint.url, key, endpoint.root
-        self._limit = asking.limit
+        self._limit = options.limit
         self._under_way = _UnderWay()
         self._http = http = DefaultAsyncHttpxClient(
-            limits=httpx2.Limits(max_connections=asking.in_flight, max_keepalive_connections=asking.in_flight),
-            timeout=httpx2.Timeout(asking.attempt_s, connect=min(asking.attempt_s, CONNECT_S)),
+            limits=httpx2.Limits(max_connections=options.in_flight, max_keepalive_connections=options.in_flight),
+            timeout=httpx2.Timeout(options.attempt_s, connect=min(options.attempt_s, CONNECT_S)),
             follow_redirects=False,  # a key goes where it was meant to go
             trust_env=not endpoint.is_here,
-            event_hooks={"request": [self._bare], "response": [self._bounded]},
+            event_hooks={"request": [self._bare], "response": [self._bound_body]},
         )
         self._client = AsyncOpenAI(
             api_key=key or "none",
@@ -54,13 +54,13 @@ class EndpointServer:
     def __repr__(self) -> str:
         return f"Server({self.url})"
 
-    async def call(self, body: Mapping[str, Any]) -> tuple[Said, TokensSpent]:
-        """A reply and its cost, or Failed, which knows what limit of tokens would have been allowed where the server says so."""
+    async def call(self, body: Mapping[str, Any]) -> tuple[ChatReply, TokenUsage]:
+        """A reply and its cost, or CallFailure, which knows what limit of tokens would have been allowed where the server says so."""
         try:
             return read(await self._fetch("POST", body))
-        except Failed as failed:
-            if not failed.again and not failed.hopeless:
-                failed.most = allowed(failed.reason.partition("(")[2], int(body[self._limit]))
+        except CallFailure as failure:
+            if not failure.again and not failure.hopeless:
+                failure.most = token_allowance(failure.reason.partition("(")[2], int(body[self._limit]))
             raise
 
     async def models(self) -> bytes:
@@ -73,9 +73,9 @@ class EndpointServer:
         try:
             response = await self._http.post(f"{self._root}/tokenize", json={"model": model, "messages": messages}, headers=headers)
         except httpx2.HTTPError as error:
-            raise Failed(f"no count of tokens ({type(error).__name__})") from None
+            raise CallFailure(f"no count of tokens ({type(error).__name__})") from None
         if response.status_code != 200:
-            raise Failed(f"HTTP {response.status_code} for a count of tokens", again=False)
+            raise CallFailure(f"HTTP {response.status_code} for a count of tokens", again=False)
         return bytes(response.content)
 
     async def close(self) -> None:
@@ -89,36 +89,36 @@ class EndpointServer:
             async with self._client.chat.completions.with_streaming_response.create(**body) as response:
                 return bytes(await response.http_response.aread())
         except APIStatusError as error:
-            raise self._refused(error) from None
+            raise self._status_failure(error) from None
         except (APITimeoutError, httpx2.TimeoutException):
-            raise Failed(LATE, billed=True) from None
+            raise CallFailure(LATE, billed=True) from None
         except APIConnectionError as error:
-            raise _unconnected(error.__cause__) from None
+            raise _connection_failure(error.__cause__) from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise Failed(f"a connection that broke ({type(error).__name__})", billed=True) from None
+            raise CallFailure(f"a connection that broke ({type(error).__name__})", billed=True) from None
         except OpenAIError as error:
-            raise Failed(f"a response that the client refused ({type(error).__name__})", billed=True) from None
+            raise CallFailure(f"a response that the client refused ({type(error).__name__})", billed=True) from None
 
-    def _refused(self, error: APIStatusError) -> Failed:
+    def _status_failure(self, error: APIStatusError) -> CallFailure:
         status = error.status_code
-        said = clip(error.message)
+        message = clip(error.message)
         again = status in TRANSIENT or status >= 500
         after = retry_after(error.response.headers) if again else None
-        return Failed(f"HTTP {status} ({said})", again=again, after_s=after, hopeless=status in HOPELESS)
+        return CallFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=status in HOPELESS)
 
     async def _bare(self, request: httpx2.Request) -> None:
         """Nothing leaves but what the call needs: the client's own variables may hold headers for another server."""
-        for name in {name.lower() for name in request.headers} - (SENT if self._key else SENT - {"authorization"}):
+        for name in {name.lower() for name in request.headers} - (REQUEST_HEADERS if self._key else REQUEST_HEADERS - {"authorization"}):
             del request.headers[name]
         request.headers["accept-encoding"] = "identity"
 
-    async def _bounded(self, response: httpx2.Response) -> None:
+    async def _bound_body(self, response: httpx2.Response) -> None:
         """Whoever reads the body, of whatever status, reads no more than its limit, and nothing is unpacked that was not asked for."""
-        coding = response.headers.get("content-encoding", "identity")
-        if coding != "identity":
-            raise Failed(f"a body packed as '{clip(coding, 20)}', which was not asked for", billed=True)
+        encoding = response.headers.get("content-encoding", "identity")
+        if encoding != "identity":
+            raise CallFailure(f"a body packed as '{clip(encoding, 20)}', which was not asked for", billed=True)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, response.is_success, self._under_way)
+        response.stream = _BoundedBody(response.stream, response.is_success, self._under_way)
 
 
 @dataclass
@@ -128,8 +128,8 @@ class _UnderWay:
     size: int = 0
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """A body up to its limit: a reply that is longer is Failed; of any other answer the rest is not read."""
+class _BoundedBody(httpx2.AsyncByteStream):
+    """A body up to its limit: a reply that is longer is a CallFailure; of any other answer the rest is not read."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, whole: bool, together: _UnderWay) -> None:
         self._inner, self._whole, self._together = inner, whole, together
@@ -141,10 +141,10 @@ class _Bounded(httpx2.AsyncByteStream):
             self._together.size += len(chunk)
             if self._size > (LARGEST if self._whole else LARGEST_REFUSAL):
                 if self._whole:
-                    raise Failed(f"a body of more than {LARGEST:,} bytes", billed=True)
+                    raise CallFailure(f"a body of more than {LARGEST:,} bytes", billed=True)
                 return
             if self._together.size > LARGEST_TOGETHER:
-                raise Failed(f"bodies of more than {LARGEST_TOGETHER:,} bytes at once", billed=True)
+                raise CallFailure(f"bodies of more than {LARGEST_TOGETHER:,} bytes at once", billed=True)
             yield chunk
 
     async def aclose(self) -> None:
@@ -153,17 +153,17 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-def _unconnected(cause: BaseException | None) -> Failed:
+def _connection_failure(cause: BaseException | None) -> CallFailure:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = f"its certificate is not trusted ({cause.verify_message}); name the right authority in $SSL_CERT_FILE"
-            return Failed(why, again=False, hopeless=True)
+            return CallFailure(why, again=False, hopeless=True)
         if isinstance(cause, ssl.SSLError):
-            return Failed(f"no secure connection ({cause.reason or 'TLS failed'})")
+            return CallFailure(f"no secure connection ({cause.reason or 'TLS failed'})")
         if isinstance(cause, OSError) and cause.strerror:
-            return Failed(f"no connection ({cause.strerror})")
+            return CallFailure(f"no connection ({cause.strerror})")
         cause = cause.__cause__ or cause.__context__
-    return Failed("a connection that broke", billed=True)
+    return CallFailure("a connection that broke", billed=True)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

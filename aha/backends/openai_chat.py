@@ -16,50 +16,50 @@ from types import TracebackType
 from typing import Any, cast
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, Failed
-from aha.backends.openai_budget import Ledger, TokensSpent
+from aha.backends.openai_answer import LATE, CallFailure
+from aha.backends.openai_budget import Ledger, TokenUsage
 from aha.backends.openai_cache import Cache, key_of
 from aha.backends.openai_call import EndpointServer
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.backends.openai_pulse import ServerPulse
 from aha.errors import AhaError, BadInput, EndpointDown
 from aha.json_text import parse_json
-from aha.protocols import ASK_ONCE, Asking, Sampling
+from aha.protocols import ASK_ONCE, ChatOptions, Sampling
 from aha.redact import hide
-from aha.types import Conversation, Said
+from aha.types import ChatReply, Conversation
 
 HOPELESS_AFTER = 16  # failures without one success between them: the server is down for everybody
 LONGEST_PAUSE_S = 30.0
 SLACK_S = 10.0
-LOWERED = 4  # times that one call asks for fewer tokens
+MOST_RETRIES_WITH_FEWER = 4  # times that one call asks for fewer tokens
 LOOK_S = 0.02  # between two looks at a budget that others are using
 OVERHEAD = 64  # tokens at most that a chat template puts around a message
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReplyRequest:
     """One reply that is wanted: sample `number` of conversation `index`; `asked` is what a cached answer is known by."""
 
     index: int
     number: int
-    asked: dict[str, Any]
+    identity: dict[str, Any]
     body: dict[str, Any]
-    most: TokensSpent
+    most: TokenUsage
 
     @property
     def key(self) -> str:
-        return key_of(self.asked)
+        return key_of(self.identity)
 
 
 @dataclass(frozen=True)
-class Got:
+class RequestResult:
     """What became of it."""
 
-    wanted: Wanted
-    said: Said | Failed | AhaError
+    request: ReplyRequest
+    outcome: ChatReply | CallFailure | AhaError
 
 
-Results = queue.SimpleQueue[Got | Future[None]]
+Results = queue.SimpleQueue[RequestResult | Future[None]]
 
 
 class OpenAiChat:
@@ -67,17 +67,19 @@ class OpenAiChat:
 
     The i-th time that one call of `reply` holds the same conversation it gets samples of its own."""
 
-    def __init__(self, endpoint: Endpoint, asking: Asking = ASK_ONCE) -> None:
-        self.endpoint, self.asking = endpoint, asking
-        self._key = endpoint.key(asking)
-        folder = Path(asking.cache).expanduser() if asking.cache else None
-        self.cache, self.ledger = Cache(folder), Ledger(asking.budget, folder)
+    def __init__(self, endpoint: Endpoint, options: ChatOptions = ASK_ONCE) -> None:
+        self.endpoint, self.asking = endpoint, options
+        self._key = endpoint.key(options)
+        folder = Path(options.cache).expanduser() if options.cache else None
+        self.cache, self.ledger = Cache(folder), Ledger(options.budget, folder)
         self._loop = EventLoop(f"chat with {endpoint.host}")
-        self._ended = weakref.finalize(self, self._loop.close)
+        self._finalizer = weakref.finalize(self, self._loop.close)
         self._server: EndpointServer | None = None
         self._pulse = ServerPulse(self._loop, lambda: self._open().models())
-        self._slots = asyncio.Semaphore(asking.in_flight)
-        self.lowered: int | None = None  # new tokens at most in the call that was allowed the fewest, where it was fewer than asked for
+        self._slots = asyncio.Semaphore(options.in_flight)
+        self.lowest_limit: int | None = (
+            None  # new tokens at most in the call that was allowed the fewest, where it was fewer than asked for
+        )
         self._not_before = 0.0  # by the loop's clock: no call leaves earlier, since the server asked for a pause
 
     def __repr__(self) -> str:
@@ -91,18 +93,18 @@ class OpenAiChat:
 
     def close(self) -> None:
         """Cancels what is under way and lets the connections go."""
-        self._ended()
+        self._finalizer()
 
-    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[Said]]]:
+    def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
         """See the protocol: as they arrive. Those that got no reply are left out, and at the end EndpointDown says how many and why.
 
-        BudgetSpent before more is spent than may be; BadInput at once where no call can succeed: a key refused, no such model."""
-        wanted = self._wanted(conversations, sampling)
+        ExceededBudget before more is spent than may be; BadInput at once where no call can succeed: a key refused, no such model."""
+        requests = self._requests(conversations, sampling)
         results: Results = queue.SimpleQueue()
-        work = self._loop.submit(self._all(wanted, results.put))
+        work = self._loop.submit(self._send_all(requests, results.put))
         work.add_done_callback(results.put)
         try:
-            yield from self._gathered(wanted, results)
+            yield from self._gather(requests, results)
         finally:
             work.cancel()
 
@@ -110,22 +112,22 @@ class OpenAiChat:
         """What the server says it has."""
         try:
             data = self._loop.submit(self._models()).result(timeout=self.asking.deadline_s + SLACK_S)
-            return [str(each["id"]) for each in parse_json(data)["data"]]
-        except Failed as failed:
-            raise EndpointDown(f"{self.endpoint.url}: it does not say which models it has: {failed.reason}; {FORM}") from None
+            return [str(model["id"]) for model in parse_json(data)["data"]]
+        except CallFailure as failure:
+            raise EndpointDown(f"{self.endpoint.url}: it does not say which models it has: {failure.reason}; {FORM}") from None
         except (ValueError, KeyError, TypeError):
             raise EndpointDown(f"{self.endpoint.url}: its list of models is none; {FORM}") from None
 
-    def _wanted(self, conversations: Sequence[Conversation], sampling: Sampling) -> list[Wanted]:
+    def _requests(self, conversations: Sequence[Conversation], sampling: Sampling) -> list[ReplyRequest]:
         seen: Counter[Conversation] = Counter()
-        wanted = []
+        requests = []
         for index, conversation in enumerate(conversations):
             first = seen[conversation] * self.asking.samples
             seen[conversation] += 1
-            wanted += [self._one(index, conversation, sampling, first + number) for number in range(self.asking.samples)]
-        return wanted
+            requests += [self._request(index, conversation, sampling, first + number) for number in range(self.asking.samples)]
+        return requests
 
-    def _one(self, index: int, conversation: Conversation, sampling: Sampling, number: int) -> Wanted:
+    def _request(self, index: int, conversation: Conversation, sampling: Sampling, number: int) -> ReplyRequest:
         messages = [{"role": message.role, "content": _letters(message.content)} for message in conversation.messages]
         body = {"model": self.endpoint.model, "messages": messages, "temperature": sampling.temperature, "top_p": sampling.top_p}
         body[self.asking.limit] = sampling.max_tokens
@@ -138,52 +140,52 @@ class OpenAiChat:
         if conversation.options:  # in the form that vLLM, SGLang and `aha serve` know
             extra = cast(dict[str, object], body.get("extra_body", {}))
             body["extra_body"] = {**extra, "chat_template_kwargs": dict(conversation.options)}
-        asked = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
+        identity = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
         longest = sum(len(message["content"].encode()) + OVERHEAD for message in messages)  # no token is shorter than a byte
-        return Wanted(index, number % self.asking.samples, asked, body, TokensSpent(1, longest, sampling.max_tokens))
+        return ReplyRequest(index, number % self.asking.samples, identity, body, TokenUsage(1, longest, sampling.max_tokens))
 
-    def _gathered(self, wanted: Sequence[Wanted], results: Results) -> Iterator[tuple[int, list[Said]]]:
+    def _gather(self, requests: Sequence[ReplyRequest], results: Results) -> Iterator[tuple[int, list[ChatReply]]]:
         """Each conversation once all its samples are there."""
-        found: dict[int, dict[int, Said]] = {}
-        failures: list[Failed] = []
+        replies: dict[int, dict[int, ChatReply]] = {}
+        failures: list[CallFailure] = []
         ended_by: AhaError | None = None
         in_a_row = 0
-        for left in range(len(wanted), 0, -1):
-            got = self._next(results, left)
-            match got.said:
-                case Failed() as failed:
-                    if failed.hopeless:
-                        raise BadInput(f"{self}: {failed.reason}")
-                    failures.append(failed)
+        for remainder in range(len(requests), 0, -1):
+            result = self._next(results, remainder)
+            match result.outcome:
+                case CallFailure() as failure:
+                    if failure.hopeless:
+                        raise BadInput(f"{self}: {failure.reason}")
+                    failures.append(failure)
                     in_a_row += 1
                     if in_a_row >= HOPELESS_AFTER:
                         break
                 case AhaError() as error:
                     ended_by = error
-                case said:
+                case reply:
                     in_a_row = 0
-                    samples = found.setdefault(got.wanted.index, {})
-                    samples[got.wanted.number] = said
+                    samples = replies.setdefault(result.request.index, {})
+                    samples[result.request.number] = reply
                     if len(samples) == self.asking.samples:
-                        yield got.wanted.index, [samples[number] for number in range(self.asking.samples)]
+                        yield result.request.index, [samples[number] for number in range(self.asking.samples)]
         if ended_by:
             raise ended_by
         if failures:
             raise EndpointDown(
-                f"{self}: {len(failures):,} of {len(wanted):,} replies did not come; the last: {failures[-1].reason}{self._kept}"
+                f"{self}: {len(failures):,} of {len(requests):,} replies did not come; the last: {failures[-1].reason}{self._cache_note}"
             )
 
-    def _next(self, results: Results, left: int) -> Got:
+    def _next(self, results: Results, remainder: int) -> RequestResult:
         try:
-            got = self._awaited(results, left)
-            if isinstance(got, Got):
-                return got
-            got.result(timeout=0)
+            result = self._await_result(results, remainder)
+            if isinstance(result, RequestResult):
+                return result
+            result.result(timeout=0)
         except CancelledError:
             pass
-        raise EndpointDown(f"{self}: it was closed with {left:,} replies to come")
+        raise EndpointDown(f"{self}: it was closed with {remainder:,} replies to come")
 
-    def _awaited(self, results: Results, left: int) -> Got | Future[None]:
+    def _await_result(self, results: Results, remainder: int) -> RequestResult | Future[None]:
         """The next result. EndpointDown where none comes in time, or the server no longer answers anything."""
         began, longest = time.monotonic(), self.asking.deadline_s * 1.1 + SLACK_S
         while (silent := time.monotonic() - began) < longest:
@@ -194,97 +196,97 @@ class OpenAiChat:
                     silent = time.monotonic() - began
                     raise EndpointDown(
                         f"{self}: nothing came for {silent:.0f} s, and it no longer answers anything else, as it did before: it hangs, "
-                        f"with {left:,} replies to come{self._kept}"
+                        f"with {remainder:,} replies to come{self._cache_note}"
                     ) from None
-        raise EndpointDown(f"{self}: nothing came for {longest:g} s, with {left:,} replies to come")
+        raise EndpointDown(f"{self}: nothing came for {longest:g} s, with {remainder:,} replies to come")
 
     @property
-    def _kept(self) -> str:
+    def _cache_note(self) -> str:
         return "; what was answered is in its cache" if self.cache.folder else ""
 
     # --- in the event loop ---
 
-    async def _all(self, wanted: Sequence[Wanted], put: Callable[[Got], None]) -> None:
-        waiting = iter(wanted)
+    async def _send_all(self, requests: Sequence[ReplyRequest], put: Callable[[RequestResult], None]) -> None:
+        queued_requests = iter(requests)
 
         async def work() -> None:
-            for each in waiting:
-                found = await self._said(each, len(wanted))
-                put(Got(each, found))
-                if isinstance(found, Failed) and found.hopeless:
+            for request in queued_requests:
+                outcome = await self._outcome(request, len(requests))
+                put(RequestResult(request, outcome))
+                if isinstance(outcome, CallFailure) and outcome.hopeless:
                     return
 
-        await asyncio.gather(*(work() for _ in range(min(len(wanted), self.asking.in_flight))))
+        await asyncio.gather(*(work() for _ in range(min(len(requests), self.asking.in_flight))))
 
-    async def _said(self, wanted: Wanted, of: int) -> Said | Failed | AhaError:
+    async def _outcome(self, request: ReplyRequest, of: int) -> ChatReply | CallFailure | AhaError:
         try:
-            return self.cache.get(wanted.key) or await self._asked(wanted, of)
-        except (Failed, AhaError) as failure:
+            return self.cache.get(request.key) or await self._ask(request, of)
+        except (CallFailure, AhaError) as failure:
             return failure
 
-    async def _asked(self, wanted: Wanted, of: int) -> Said:
+    async def _ask(self, request: ReplyRequest, of: int) -> ChatReply:
         """Up to `retries` + 1 attempts within the deadline, which begins when there is a slot."""
         clock = asyncio.get_running_loop().time
         async with self._slots:
             began = clock()
             deadline = began + self.asking.deadline_s
-            attempts, failed = 0, Failed("the server asked for a longer pause than there is time")
+            attempts, failure = 0, CallFailure("the server asked for a longer pause than there is time")
             while attempts <= self.asking.retries:
-                wait = self._pause(wanted, attempts, self._not_before - clock())
+                wait = self._pause(request, attempts, self._not_before - clock())
                 if clock() + wait >= deadline:
                     break
                 await asyncio.sleep(wait)
                 attempts += 1
                 try:
-                    return await self._attempt(wanted, deadline, of)
-                except Failed as error:
-                    failed = error
-                if failed.after_s is not None:
-                    self._not_before = max(self._not_before, clock() + failed.after_s)
-                if not failed.again:
+                    return await self._attempt(request, deadline, of)
+                except CallFailure as error:
+                    failure = error
+                if failure.after_s is not None:
+                    self._not_before = max(self._not_before, clock() + failure.after_s)
+                if not failure.again:
                     break
-            reason = f"{failed.reason}, {attempts} attempts in {clock() - began:.1f} s" if failed.again else failed.reason
-            raise Failed(reason, again=failed.again, hopeless=failed.hopeless)
+            reason = f"{failure.reason}, {attempts} attempts in {clock() - began:.1f} s" if failure.again else failure.reason
+            raise CallFailure(reason, again=failure.again, hopeless=failure.hopeless)
 
-    async def _attempt(self, wanted: Wanted, deadline: float, of: int) -> Said:
-        await self._book(wanted.most, of)
-        cost = wanted.most
+    async def _attempt(self, request: ReplyRequest, deadline: float, of: int) -> ChatReply:
+        await self._book(request.most, of)
+        cost = request.most
         try:
             async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self.asking.attempt_s)):
-                said, cost = await self._called(wanted.body)
+                reply, cost = await self._call(request.body)
         except TimeoutError:
-            raise Failed(LATE, billed=True) from None
-        except Failed as failed:
-            cost = wanted.most if failed.billed else TokensSpent(1)
+            raise CallFailure(LATE, billed=True) from None
+        except CallFailure as failure:
+            cost = request.most if failure.costs else TokenUsage(1)
             raise
         finally:
-            self.ledger.correct(wanted.most, cost)
-        self.cache.put(wanted.key, wanted.asked, said)
-        return said
+            self.ledger.correct(request.most, cost)
+        self.cache.put(request.key, request.identity, reply)
+        return reply
 
-    async def _called(self, body: dict[str, Any]) -> tuple[Said, TokensSpent]:
+    async def _call(self, body: dict[str, Any]) -> tuple[ChatReply, TokenUsage]:
         """With fewer new tokens, where the server refuses so many and says how many it allows."""
-        for _ in range(LOWERED):
+        for _ in range(MOST_RETRIES_WITH_FEWER):
             try:
                 return await self._open().call(body)
-            except Failed as failed:
-                if failed.most is None:
+            except CallFailure as failure:
+                if failure.most is None:
                     raise
-                self.lowered = min(failed.most, self.lowered or failed.most)
-                body = {**body, self.asking.limit: failed.most}
+                self.lowest_limit = min(failure.most, self.lowest_limit or failure.most)
+                body = {**body, self.asking.limit: failure.most}
         return await self._open().call(body)
 
-    async def _book(self, most: TokensSpent, of: int) -> None:
+    async def _book(self, most: TokenUsage, of: int) -> None:
         """A call that might cost too much waits for those under way, which may turn out to have cost less."""
         while limit := self.ledger.book(most):
             if not self.ledger.open_calls:
                 raise self.ledger.refusal(limit, of)
             await asyncio.sleep(LOOK_S)
 
-    def _pause(self, wanted: Wanted, attempts: int, closed_s: float) -> float:
+    def _pause(self, request: ReplyRequest, attempts: int, closed_s: float) -> float:
         """Twice as long each time, at least as long as the server asked for, and for each call another share more, so that they do not
         come back together."""
-        share = Random(f"{wanted.key} {attempts}").uniform(0.5, 1.5)
+        share = Random(f"{request.key} {attempts}").uniform(0.5, 1.5)
         pause = min(LONGEST_PAUSE_S, self.asking.pause_s * 2.0 ** (attempts - 1)) * share if attempts else 0.0
         return max(pause, closed_s + self.asking.pause_s * share) if closed_s > 0 else pause
 
@@ -304,10 +306,10 @@ def _letters(text: str) -> str:
     return hide(text).encode("utf-8", "replace").decode()
 
 
-def open_chat(name: str, asking: Asking) -> OpenAiChat:
+def open_chat(name: str, options: ChatOptions) -> OpenAiChat:
     """The chat that a name such as `http://host:port/v1#name-of-the-model` means; without a model's name, the server's only one."""
     endpoint = Endpoint.read(name)
-    chat = OpenAiChat(endpoint, asking)
+    chat = OpenAiChat(endpoint, options)
     if endpoint.model:
         return chat
     with chat:
@@ -316,4 +318,4 @@ def open_chat(name: str, asking: Asking) -> OpenAiChat:
         raise BadInput(
             f"{endpoint.url}: it has {len(models)} models ({', '.join(models[:8])}); say which: {endpoint.url}#{(models or ['name'])[0]}"
         )
-    return OpenAiChat(Endpoint(endpoint.url, models[0]), asking)
+    return OpenAiChat(Endpoint(endpoint.url, models[0]), options)

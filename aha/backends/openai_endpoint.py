@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aha.errors import BadInput
-from aha.protocols import Asking
+from aha.protocols import ChatOptions
 from aha.redact import mask
 from aha.redact.keys import host_of, is_here, key_for, own_variable
 
@@ -53,6 +53,6 @@ class Endpoint:
         """Whether it is this machine, so that no proxy can help."""
         return is_here(self.host)
 
-    def key(self, asking: Asking) -> str:
+    def key(self, options: ChatOptions) -> str:
         """The server's key, from the environment only; empty where there is none. BadInput where one was meant and cannot be sent."""
-        return key_for(self.url, asking.key_variable)
+        return key_for(self.url, options.key_variable)

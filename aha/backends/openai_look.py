@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, Failed
+from aha.backends.openai_answer import LATE, CallFailure
 from aha.backends.openai_call import EndpointServer
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
 from aha.json_text import NotJson, parse_json
-from aha.protocols import Asking
+from aha.protocols import ChatOptions
 from aha.types import Conversation
 
 WAIT_S = 30.0  # for a list of models, by a server that has nothing else to do
 TRIES, PAUSE_S = 3, 0.5
-COUNTED = 32  # conversations whose tokens the server counts
+SAMPLE_SIZE = 32  # conversations whose tokens the server counts
 CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_position_embeddings")  # as servers call it
 BYTES_A_TOKEN, OVERHEAD = 3, 64  # an estimate, where the server does not count
 
@@ -33,26 +33,26 @@ class Look:
     longest: int = 0
 
 
-def look(name: str, asking: Asking, conversations: Sequence[Conversation] = ()) -> Look:
+def look(name: str, options: ChatOptions, conversations: Sequence[Conversation] = ()) -> Look:
     """EndpointDown where nobody listens or nothing is said; BadInput where the name names no model and the server has several."""
     endpoint = Endpoint.read(name)
-    server = EndpointServer(endpoint, endpoint.key(asking), replace(asking, attempt_s=min(asking.attempt_s, WAIT_S)))
+    server = EndpointServer(endpoint, endpoint.key(options), replace(options, attempt_s=min(options.attempt_s, WAIT_S)))
     loop = EventLoop(f"look at {endpoint.host}")
     loop.at_end = server.close
     try:
-        return loop.submit(_looked(server, endpoint, conversations)).result(timeout=(TRIES + 1) * WAIT_S + 2 * COUNTED)
+        return loop.submit(_look(server, endpoint, conversations)).result(timeout=(TRIES + 1) * WAIT_S + 2 * SAMPLE_SIZE)
     finally:
         loop.close()
 
 
-async def _looked(server: EndpointServer, endpoint: Endpoint, conversations: Sequence[Conversation]) -> Look:
+async def _look(server: EndpointServer, endpoint: Endpoint, conversations: Sequence[Conversation]) -> Look:
     models = await _models(server, endpoint)
     if not endpoint.model and len(models) != 1:
         has = f"it has {len(models)} models ({', '.join(map(str, list(models)[:8]))})" if models else "it does not say which models it has"
         raise BadInput(f"{endpoint.url}: {has}; say which: {endpoint.url}#{next(iter(models), 'name')}")
-    named = endpoint if endpoint.model else Endpoint(endpoint.url, next(iter(models)))
-    context = next((value for key in CONTEXT if type(value := models.get(named.model, {}).get(key)) is int and value > 0), None)
-    return Look(named, context, await _longest(server, named.model, conversations) if context else 0)
+    target = endpoint if endpoint.model else Endpoint(endpoint.url, next(iter(models)))
+    context = next((value for key in CONTEXT if type(value := models.get(target.model, {}).get(key)) is int and value > 0), None)
+    return Look(target, context, await _longest(server, target.model, conversations) if context else 0)
 
 
 async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
@@ -60,16 +60,16 @@ async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[
     for turn in range(TRIES):
         try:
             async with asyncio.timeout(WAIT_S):
-                return _listed(await server.models())
+                return _model_list(await server.models())
         except TimeoutError:
             raise _mute(endpoint) from None
-        except Failed as failed:
-            if failed.reason == LATE:
+        except CallFailure as failure:
+            if failure.reason == LATE:
                 raise _mute(endpoint) from None
-            if not failed.reason.startswith("no connection"):
+            if not failure.reason.startswith("no connection"):
                 return {}
             if turn == TRIES - 1:
-                raise EndpointDown(f"{endpoint.url}: {failed.reason}: nobody answers there; {FORM}") from None
+                raise EndpointDown(f"{endpoint.url}: {failure.reason}: nobody answers there; {FORM}") from None
         await asyncio.sleep(PAUSE_S)
     return {}
 
@@ -78,24 +78,24 @@ def _mute(endpoint: Endpoint) -> EndpointDown:
     return EndpointDown(f"{endpoint.url}: it does not say which models it has, nor anything else; is it a server's address? {FORM}")
 
 
-def _listed(data: bytes) -> dict[str, dict[str, Any]]:
+def _model_list(data: bytes) -> dict[str, dict[str, Any]]:
     try:
-        found = parse_json(data)
+        body = parse_json(data)
     except NotJson:
         return {}
-    rows = found.get("data") if isinstance(found, dict) else None
-    return {str(each.get("id")): each for each in rows if isinstance(each, dict)} if isinstance(rows, list) else {}
+    rows = body.get("data") if isinstance(body, dict) else None
+    return {str(row.get("id")): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
 
 
 async def _longest(server: EndpointServer, model: str, conversations: Sequence[Conversation]) -> int:
     """Of the conversations with the most bytes; estimated where the server does not count."""
-    sizes = [sum(len(message.content.encode()) + OVERHEAD for message in each.messages) for each in conversations]
-    largest = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)[:COUNTED]
+    sizes = [sum(len(message.content.encode()) + OVERHEAD for message in conversation.messages) for conversation in conversations]
+    largest = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)[:SAMPLE_SIZE]
     if not largest:
         return 0
     try:
         counts = await asyncio.gather(*(_count(server, model, conversations[place]) for place in largest))
-    except Failed:
+    except CallFailure:
         return sizes[largest[0]] // BYTES_A_TOKEN
     return max(counts)
 
@@ -109,4 +109,4 @@ async def _count(server: EndpointServer, model: str, conversation: Conversation)
                     return count
     except (TimeoutError, ValueError):
         pass
-    raise Failed("no count of tokens")
+    raise CallFailure("no count of tokens")

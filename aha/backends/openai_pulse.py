@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, Failed
+from aha.backends.openai_answer import LATE, CallFailure
 
 FIRST_S, QUIET_S, ANSWER_S = 2.0, 20.0, 10.0
 MISSES = 2
@@ -51,6 +51,8 @@ class ServerPulse:
                 await self._ask()
         except TimeoutError:
             return False
-        except Failed as failed:  # it says something, if only that it has no such list; a broken connection the calls notice themselves
-            return failed.reason != LATE
+        except (
+            CallFailure
+        ) as failure:  # it says something, if only that it has no such list; a broken connection the calls notice themselves
+            return failure.reason != LATE
         return True

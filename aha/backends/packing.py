@@ -83,20 +83,20 @@ def attend(
     scaling: float | None = None,
     layout: PackLayout | None = None,
     sliding_window: int | None = None,
-    **others: Any,
+    **rest: Any,
 ) -> tuple[Tensor, None]:
     """PyTorch's attention as Hugging Face calls it; with a layout, of each row by itself, `attention_mask` being of no account then."""
     if layout is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **others)
+        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **rest)
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         return _of_any_length(query, key, value, scaling, layout, sliding_window), None
-    attended = []
+    outputs = []
     for part in layout.parts:
         query_RHTD, key_RHTD, value_RHTD = _spread(query, part), _spread(key, part), _spread(value, part)
         mask = _band(part.width, sliding_window, query.device)
         out_RTHD, _ = sdpa_attention_forward(module, query_RHTD, key_RHTD, value_RHTD, mask, dropout, scaling, is_causal=True)
-        attended.append(out_RTHD.flatten(0, 1).index_select(0, part.place_P))
-    return torch.cat(attended).index_select(0, layout.order_N)[None], None
+        outputs.append(out_RTHD.flatten(0, 1).index_select(0, part.place_P))
+    return torch.cat(outputs).index_select(0, layout.order_N)[None], None
 
 
 def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, layout: PackLayout, window: int | None) -> Tensor:

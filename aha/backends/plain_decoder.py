@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from aha.backends.cache import RowCache
 from aha.backends.checkpoint.config import context_of
 from aha.backends.decoder import Entry
-from aha.backends.prefixes import PrefixReading, Tokens
+from aha.backends.prefixes import PrefixPass, Tokens
 
 
 def body_of(model: PreTrainedModel) -> Any:
@@ -32,20 +32,20 @@ class PlainDecoder:
         self._cache = RowCache(self._layers)
         self._size_B = torch.zeros(0, dtype=torch.long, device=model.device)
 
-    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixReading:
-        return PrefixReading.of(self._body, self._layers, prefixes, step)
+    def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
+        return PrefixPass.of(self._body, self._layers, prefixes, step)
 
     @torch.inference_mode()
     def enter(self, entries: Sequence[Entry]) -> None:
-        if not (states := [entry.reading.states(entry.place) for entry in entries]) or not any(states):
-            states = [self._nothing()] * len(entries)
+        if not (states := [entry.prefix_pass.states(entry.place) for entry in entries]) or not any(states):
+            states = [self._empty_state()] * len(entries)
         empty = next(state for state in states if state is not None)
         rows = [(*(state or empty), entry.size) for state, entry in zip(states, entries, strict=True)]
-        entered = RowCache.of(rows)
+        entrants = RowCache.of(rows)
         if len(self._size_B):
-            self._cache.join(entered)
+            self._cache.join(entrants)
         else:
-            self._cache = entered
+            self._cache = entrants
         sizes = torch.tensor([entry.size for entry in entries], device=self._size_B.device)
         self._size_B = torch.cat([self._size_B, sizes])
 
@@ -73,10 +73,10 @@ class PlainDecoder:
         )
         yield slice(0, len(token_B)), out.logits[:, -1]
 
-    def _nothing(self) -> tuple[RowCache, int]:
+    def _empty_state(self) -> tuple[RowCache, int]:
         """A cache of the model's shapes, for rows that have read nothing yet."""
-        reading = self.read([(0,)], None)
-        reading.go_on()
-        state = reading.states(0)
+        prefix_pass = self.read([(0,)], None)
+        prefix_pass.go_on()
+        state = prefix_pass.states(0)
         assert state is not None
         return state

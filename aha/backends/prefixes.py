@@ -27,7 +27,7 @@ class _Pass:
 
 
 @dataclass
-class PrefixReading:
+class PrefixPass:
     """Prefixes that are read in passes of about `step` columns times rows; None: each pass at once. An empty one takes no reading."""
 
     body: Any
@@ -37,36 +37,36 @@ class PrefixReading:
     places: list[tuple[_Pass, int] | None] = field(default_factory=list)
 
     @classmethod
-    def of(cls, body: Any, layers: int, prefixes: Sequence[Tokens], step: int | None) -> PrefixReading:
+    def of(cls, body: Any, layers: int, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
         """Prefixes of like length go together; `body` is the model up to its head."""
-        reading = cls(body, layers, step, places=[None] * len(prefixes))
+        prefix_pass = cls(body, layers, step, places=[None] * len(prefixes))
         device = next(body.parameters()).device
         for numbers in _alike(prefixes):
             width = -(-max(len(prefixes[number]) for number in numbers) // MULTIPLE) * MULTIPLE
             rows = [[*prefixes[number], *[0] * (width - len(prefixes[number]))] for number in numbers]
-            one = _Pass(torch.tensor(rows, device=device), RowCache(layers))
-            reading.passes.append(one)
+            pass_ = _Pass(torch.tensor(rows, device=device), RowCache(layers))
+            prefix_pass.passes.append(pass_)
             for row, number in enumerate(numbers):
-                reading.places[number] = (one, row)
-        return reading
+                prefix_pass.places[number] = (pass_, row)
+        return prefix_pass
 
     @torch.inference_mode()
     def go_on(self) -> bool:
         """Read some more; whether all of it has been read."""
-        one = next((one for one in self.passes if one.read < one.tokens_UP.shape[1]), None)
-        if one is None:
+        pass_ = next((one for one in self.passes if one.read < one.tokens_UP.shape[1]), None)
+        if pass_ is None:
             return True
-        rows, width = one.tokens_UP.shape
-        until = width if self.step is None else min(width, one.read + max(MULTIPLE, self.step // rows))
-        places = torch.arange(one.read, until, device=one.tokens_UP.device)[None].expand(rows, -1)
-        self.body(input_ids=one.tokens_UP[:, one.read : until], position_ids=places, past_key_values=one.cache, use_cache=True)
-        one.read = until
-        return one is self.passes[-1] and until == width
+        rows, width = pass_.tokens_UP.shape
+        until = width if self.step is None else min(width, pass_.read + max(MULTIPLE, self.step // rows))
+        places = torch.arange(pass_.read, until, device=pass_.tokens_UP.device)[None].expand(rows, -1)
+        self.body(input_ids=pass_.tokens_UP[:, pass_.read : until], position_ids=places, past_key_values=pass_.cache, use_cache=True)
+        pass_.read = until
+        return pass_ is self.passes[-1] and until == width
 
     def states(self, place: int) -> tuple[RowCache, int] | None:
         """The cache in which a prefix lies, from column 0 on, and its row there; None for an empty one."""
-        found = self.places[place]
-        return None if found is None else (found[0].cache, found[1])
+        place_of_row = self.places[place]
+        return None if place_of_row is None else (place_of_row[0].cache, place_of_row[1])
 
 
 def _alike(prefixes: Sequence[Tokens]) -> list[list[int]]:

@@ -20,8 +20,8 @@ from torch import Tensor
 from aha.backends.hf import StreamedWeights
 from aha.backends.laptop import Laptop
 from aha.backends.mesh import ALONE, Mesh
-from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, gather_here
-from aha.backends.node import COLLECTIVE, LearnerRank, told_when_lost
+from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, gather_on_first
+from aha.backends.node import COLLECTIVE, LearnerRank, raise_when_lost
 from aha.backends.torch_learner import TorchLearner
 from aha.protocols import Ask, Opens, Reward, Sampling
 from aha.types import Abstained, Completion, Problem, Reply
@@ -40,8 +40,8 @@ def _shape(tensor: Tensor) -> str:
 
 def from_arrays(arrays: Arrays) -> Iterator[tuple[str, Tensor]]:
     """Yield the weights again; their memory is Ray's and must not be written to."""
-    for name, (array, described) in arrays.items():
-        dtype, *shape = described.split()
+    for name, (array, description) in arrays.items():
+        dtype, *shape = description.split()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch would rather have memory that it may write to
             flat = torch.from_numpy(array)
@@ -79,7 +79,7 @@ class EngineProcess(Process):
 
     def load(self, number: int, arrays: Arrays, version: int) -> None:
         """Take over weights from the object store."""
-        self._engines[number].load(_Stored(arrays), version)
+        self._engines[number].load(_ArrayWeights(arrays), version)
 
     def generate(self, number: int, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Yield groups as they finish."""
@@ -87,7 +87,7 @@ class EngineProcess(Process):
 
 
 @dataclass(frozen=True)
-class _Stored(StreamedWeights):
+class _ArrayWeights(StreamedWeights):
     """Arrays of the object store as weights."""
 
     arrays: Arrays
@@ -101,7 +101,7 @@ class RankProcess(Process):
 
     def __init__(self, machine: Laptop, rank: int, size: int) -> None:
         self._machine, self._rank, self._size = machine, rank, size
-        self._own: LearnerRank | None = None
+        self._learner_rank: LearnerRank | None = None
 
     def address(self) -> str:
         """Return where the ranks may meet, for rank 0 to be asked."""
@@ -117,34 +117,34 @@ class RankProcess(Process):
             kind = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
             dist.init_process_group(kind, init_method=address, rank=self._rank, world_size=self._size, timeout=COLLECTIVE)
             mesh = Mesh.of_group(device)
-        self._own = LearnerRank(self._machine.compute, mesh)
+        self._learner_rank = LearnerRank(self._machine.compute, mesh)
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """See `LearnerRank`."""
-        assert self._own is not None, "the ranks have not met"
-        with told_when_lost("opening a learner"):
-            return self._own.open(settings)
+        assert self._learner_rank is not None, "the ranks have not met"
+        with raise_when_lost("opening a learner"):
+            return self._learner_rank.open(settings)
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
         """See `LearnerRank`."""
-        assert self._own is not None, "the ranks have not met"
-        with told_when_lost(f"doing {method}"):
-            return self._own.call(method, arguments)
+        assert self._learner_rank is not None, "the ranks have not met"
+        with raise_when_lost(f"doing {method}"):
+            return self._learner_rank.call(method, arguments)
 
     def publish(self) -> Any:
         """Return, from rank 0, a reference to the whole weights in the object store; None from the others, which help to gather them."""
         learner = self._learner
-        with told_when_lost("gathering weights"):
+        with raise_when_lost("gathering weights"):
             if self._rank == 0:
-                return [ray.put(to_arrays(gather_here(learner)))]
-            for _ in learner.gathered():
+                return [ray.put(to_arrays(gather_on_first(learner)))]
+            for _ in learner.whole_weights():
                 pass
         return None
 
     @property
     def _learner(self) -> TorchLearner:
-        assert self._own is not None, "the ranks have not met"
-        return self._own.opened
+        assert self._learner_rank is not None, "the ranks have not met"
+        return self._learner_rank.current
 
 
 class GraderProcess(Process):

@@ -20,8 +20,8 @@ from ray.util.placement_group import placement_group
 from aha.backends.laptop import Laptop
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner
 from aha.backends.ray_actors import GraderProcess, RankProcess, to_arrays
-from aha.backends.ray_machines import MEET_S, POLL_S, Machines, StoredWeights, fetched, first_line
-from aha.errors import BadInput, RanksRestarted, WorkerLost
+from aha.backends.ray_machines import MEET_S, POLL_S, Machines, StoredWeights, fetch, first_line
+from aha.errors import BadInput, LostWorker, RankRestart
 from aha.protocols import Adam, Ask, Compute, Engine, Head, Learner, Opens, Reward, Sampling, Weights
 from aha.types import Abstained, Completion, Problem, Reply
 
@@ -50,35 +50,35 @@ class ClusterEngine:
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """See the protocol. An engine that dies is replaced and asked again what it had not answered: no group is lost or told twice."""
         engines = len(self._places)
-        left = [dict.fromkeys(range(place, len(asks), engines)) for place in self._places]
-        streams = {place: self._ask(place, asks, left[place], sampling) for place in self._places if left[place]}
+        remainders = [dict.fromkeys(range(place, len(asks), engines)) for place in self._places]
+        streams = {place: self._ask(place, asks, remainders[place], sampling) for place in self._places if remainders[place]}
         deadline = time.monotonic() + self._machines.limit_s
         while streams:
             ready, _ = ray.wait([stream for stream, _ in streams.values()], num_returns=1, timeout=POLL_S)
             if not ready and time.monotonic() > deadline:
-                self._machines.stalled("engines sample")
+                self._machines.raise_stall("engines sample")
             for place in [place for place, (stream, _) in streams.items() if stream in ready]:
                 stream, prompts = streams[place]
                 try:
-                    index, completions = fetched(next(stream), self._machines.limit_s)
+                    index, completions = fetch(next(stream), self._machines.limit_s)
                 except StopIteration:
                     del streams[place]
-                    assert not left[place], f"engine {place} ended with {len(left[place])} prompts unanswered"
+                    assert not remainders[place], f"engine {place} ended with {len(remainders[place])} prompts unanswered"
                     continue
                 except RayActorError as error:
-                    self._machines.engine_died(place, self._at[place], error)
-                    streams[place] = self._ask(place, asks, left[place], sampling)
+                    self._machines.replace_engine(place, self._at[place], error)
+                    streams[place] = self._ask(place, asks, remainders[place], sampling)
                     continue
                 deadline = time.monotonic() + self._machines.limit_s
-                del left[place][prompts[index]]
+                del remainders[place][prompts[index]]
                 yield prompts[index], completions
 
     def _ask(self, place: int, asks: Sequence[Ask], prompts: Mapping[int, None], sampling: Sampling) -> tuple[Any, list[int]]:
         """The stream of an engine's groups, and which of all prompts each of its own is."""
         self._surely(place, self._ready)
-        own = list(prompts)
+        numbers = list(prompts)
         call = self._at[place].generate.options(num_returns="streaming")
-        return call.remote(self._number, [asks[prompt] for prompt in own], sampling), own
+        return call.remote(self._number, [asks[prompt] for prompt in numbers], sampling), numbers
 
     def _everywhere(self, call: Callable[[int], None]) -> None:
         for place in self._places:
@@ -91,7 +91,7 @@ class ClusterEngine:
             try:
                 return call(place)
             except RayActorError as error:
-                self._machines.engine_died(place, actor, error)
+                self._machines.replace_engine(place, actor, error)
 
     def _ready(self, place: int) -> None:
         """Open this engine in the process that stands in a place now, with its weights, where it is not there yet."""
@@ -121,7 +121,7 @@ def _let_go(machines: Machines, number: int) -> None:
 
 class RayRanks:
     """Implements `Ranks` with actors. A rank that dies takes its part of the moments with it: all are started anew, and the run goes on
-    from its last checkpoint (RanksRestarted)."""
+    from its last checkpoint (RankRestart)."""
 
     def __init__(self, machines: Machines, laptop: Laptop, bundles: Sequence[int]) -> None:
         self._machines, self._laptop, self._bundles = machines, laptop, bundles
@@ -134,23 +134,23 @@ class RayRanks:
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """See `Ranks`."""
-        with self._restarting():
+        with self._restart_on_loss():
             if not self._actors:
                 self._meet()
             facts: LearnerFacts = self._machines.wait([actor.open.remote(settings) for actor in self._actors], "opening a learner")[0]
             return facts
 
-    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Ranks`."""
-        with self._restarting():
-            calls = [actor.call.remote(method, given) for actor, given in zip(self._actors, arguments, strict=True)]
+        with self._restart_on_loss():
+            calls = [actor.call.remote(method, values) for actor, values in zip(self._actors, arguments, strict=True)]
             return self._machines.wait(calls, f"ranks of the learner are at {method}")
 
     def weights(self) -> StoredWeights:
         """See `Ranks`: put into the object store by rank 0, and read there by whoever wants them."""
-        with self._restarting():
-            found = self._machines.wait([actor.publish.remote() for actor in self._actors], "gathering weights")[0]
-            return StoredWeights(found[0])
+        with self._restart_on_loss():
+            results = self._machines.wait([actor.publish.remote() for actor in self._actors], "gathering weights")[0]
+            return StoredWeights(results[0])
 
     def _meet(self) -> None:
         for rank, bundle in enumerate(self._bundles):
@@ -159,15 +159,15 @@ class RayRanks:
         self._machines.wait([actor.join.remote(address) for actor in self._actors], "ranks meet")
 
     @contextmanager
-    def _restarting(self) -> Iterator[None]:
+    def _restart_on_loss(self) -> Iterator[None]:
         try:
             yield
-        except (RayActorError, WorkerLost) as error:
+        except (RayActorError, LostWorker) as error:
             for rank in range(self.size):
                 self._machines.stop(f"rank {rank}")
             self._actors = []
-            self._machines.replaced("a rank", error)
-            raise RanksRestarted(f"a rank of the learner died ({first_line(error)}): the run goes on from its last checkpoint") from error
+            self._machines.note_death("a rank", error)
+            raise RankRestart(f"a rank of the learner died ({first_line(error)}): the run goes on from its last checkpoint") from error
 
 
 class RemoteReward:
@@ -176,7 +176,7 @@ class RemoteReward:
     def __init__(self, machines: Machines, laptop: Laptop, opens: Opens[Reward], names: Sequence[tuple[str, int]]) -> None:
         self._machines, self._laptop, self._opens, self._names = machines, laptop, opens, names
         self._actors = [self._start(number) for number in range(len(names))]
-        self._next, self._replacing = 0, threading.Lock()
+        self._next, self._lock = 0, threading.Lock()
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         """Return one value a reply. Any thread may call."""
@@ -187,9 +187,9 @@ class RemoteReward:
                 values: list[float | Abstained] = self._machines.wait([actor.score.remote(problem, list(replies))], "graders judge")[0]
                 return values
             except RayActorError as error:
-                with self._replacing:
+                with self._lock:
                     if self._actors[number] is actor:  # else another thread has replaced it already
-                        self._machines.replaced(self._names[number][0], error)
+                        self._machines.note_death(self._names[number][0], error)
                         self._actors[number] = self._start(number)
 
     def close(self) -> None:
@@ -245,21 +245,21 @@ class Cluster(Laptop):
 
 
 @contextmanager
-def connected(
+def connect(
     compute: Compute, counts: tuple[int, int, int], address: str, limit_s: float, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Cluster]:
     """Connect to the cluster at an address, or start one on this machine, and make room for the processes. BadInput where there is none, or
     where it has too little."""
-    engines, ranks, wanted = counts[0], counts[1], sum(counts)
-    _init(address, wanted)
+    engines, ranks, processes = counts[0], counts[1], sum(counts)
+    _init(address, processes)
     try:
-        gpus = gpus_each(compute, engines + ranks)
-        bundles = [{"CPU": 1.0, **({"GPU": gpus} if gpus and number < engines + ranks else {})} for number in range(wanted)]
+        gpus = gpus_per_process(compute, engines + ranks)
+        bundles = [{"CPU": 1.0, **({"GPU": gpus} if gpus and number < engines + ranks else {})} for number in range(processes)]
         group = placement_group(bundles, strategy="PACK")
         if not group.wait(MEET_S):
             has = ray.cluster_resources().get("CPU", 0.0)
             raise BadInput(
-                f"--hardware cluster: {wanted} processes want a core each, and the cluster has {has:g}, or they are taken; ask for fewer"
+                f"--hardware cluster: {processes} processes want a core each, and the cluster has {has:g}, or they are taken; ask for fewer"
             )
         machines = Machines(compute, group, limit_s, folder, say, gpus)
         try:
@@ -271,11 +271,11 @@ def connected(
         ray.shutdown()
 
 
-def _init(address: str, wanted: int) -> None:
+def _init(address: str, processes: int) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not address:
-        ray.init(num_cpus=max(wanted, os.cpu_count() or 1), include_dashboard=False, **quiet)
+        ray.init(num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
         return
     _answers(address)
     try:
@@ -299,13 +299,13 @@ def _answers(address: str) -> None:
         ) from None
 
 
-def gpus_each(compute: Compute, processes: int) -> float:
+def gpus_per_process(compute: Compute, processes: int) -> float:
     """Return how many GPUs each engine and rank has: one, or none where the cluster has none or the CPU is asked for."""
-    there = ray.cluster_resources().get("GPU", 0.0)
-    asked = compute.device.startswith("cuda") or (compute.device == "auto" and there > 0)
-    if asked and there < processes:
+    gpus = ray.cluster_resources().get("GPU", 0.0)
+    on_gpu = compute.device.startswith("cuda") or (compute.device == "auto" and gpus > 0)
+    if on_gpu and gpus < processes:
         raise BadInput(
-            f"--hardware cluster: {processes} engines and ranks want a GPU each, and the cluster has {there:g}; ask for fewer, or for "
+            f"--hardware cluster: {processes} engines and ranks want a GPU each, and the cluster has {gpus:g}; ask for fewer, or for "
             "--compute.device cpu"
         )
-    return 1.0 if asked else 0.0
+    return 1.0 if on_gpu else 0.0

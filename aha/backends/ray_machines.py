@@ -18,7 +18,7 @@ from torch import Tensor
 
 from aha.backends.hf import StreamedWeights
 from aha.backends.ray_actors import Arrays, EngineProcess, GraderProcess, Process, from_arrays
-from aha.errors import AhaError, Stalled, WorkerLost
+from aha.errors import AhaError, LostWorker, Stall
 from aha.protocols import Compute, Weights
 
 MEET_S = 30.0  # for a cluster's address to answer, for the bundles to be placed, for weights to come out of the store
@@ -38,7 +38,7 @@ class Machines:
     say: Callable[[str], None]
     gpus: float = 0.0
     alive: dict[str, Any] = field(default_factory=dict)
-    died: dict[str, int] = field(default_factory=dict)
+    deaths: dict[str, int] = field(default_factory=dict)
     engines: int = 0
 
     def start(self, kind: type[Process], name: str, bundle: int, *arguments: Any) -> Any:
@@ -46,8 +46,8 @@ class Machines:
         self.stop(name)
         place = PlacementGroupSchedulingStrategy(self.bundles, bundle)
         gpus = 0.0 if kind is GraderProcess else self.gpus
-        made = ray.remote(kind).options(num_cpus=1, num_gpus=gpus, max_concurrency=2, scheduling_strategy=place)
-        self.alive[name] = made.remote(*arguments)
+        actor = ray.remote(kind).options(num_cpus=1, num_gpus=gpus, max_concurrency=2, scheduling_strategy=place)
+        self.alive[name] = actor.remote(*arguments)
         return self.alive[name]
 
     def stop(self, name: str) -> None:
@@ -56,27 +56,27 @@ class Machines:
             with suppress(RayError):
                 ray.kill(actor)
 
-    def replaced(self, name: str, error: Exception) -> None:
-        """Note that a process died. WorkerLost where it has died too often."""
-        self.died[name] = self.died.get(name, 0) + 1
-        if self.died[name] > REPLACEMENTS:
-            raise WorkerLost(f"{name} of the cluster died {self.died[name]} times; the last time: {first_line(error)}") from error
+    def note_death(self, name: str, error: Exception) -> None:
+        """Note that a process died. LostWorker where it has died too often."""
+        self.deaths[name] = self.deaths.get(name, 0) + 1
+        if self.deaths[name] > REPLACEMENTS:
+            raise LostWorker(f"{name} of the cluster died {self.deaths[name]} times; the last time: {first_line(error)}") from error
         self.say(f"{name} of the cluster died ({first_line(error)}): another takes its place")
 
-    def wait(self, references: Sequence[Any], doing: str) -> list[Any]:
-        """Return what the calls return, in their order; an error as soon as one of them has it. Stalled, with the stacks of all processes
+    def wait(self, references: Sequence[Any], activity: str) -> list[Any]:
+        """Return what the calls return, in their order; an error as soon as one of them has it. Stall, with the stacks of all processes
         in a file, where nothing came within the limit."""
-        left, deadline = list(references), time.monotonic() + self.limit_s
-        while left:
-            ready, left = ray.wait(left, num_returns=1, timeout=POLL_S)
+        remainder, deadline = list(references), time.monotonic() + self.limit_s
+        while remainder:
+            ready, remainder = ray.wait(remainder, num_returns=1, timeout=POLL_S)
             if ready:
-                fetched(ready[0], self.limit_s)
+                fetch(ready[0], self.limit_s)
             elif time.monotonic() > deadline:
-                self.stalled(doing)
+                self.raise_stall(activity)
         return [ray.get(reference, timeout=self.limit_s) for reference in references]
 
-    def stalled(self, doing: str) -> None:
-        """Leave every process's stacks behind, and raise Stalled."""
+    def raise_stall(self, activity: str) -> None:
+        """Leave every process's stacks behind, and raise Stall."""
         texts = []
         for name, actor in self.alive.items():
             try:
@@ -84,17 +84,17 @@ class Machines:
             except (RayError, GetTimeoutError) as error:
                 texts.append(f"{name}: does not answer ({first_line(error)})")
         path = self.folder / f"stall-cluster-{os.getpid()}.txt"
-        path.write_text("\n".join([f"waiting for: {doing}", *texts]), encoding="utf-8")
-        raise Stalled(f"no sign for {self.limit_s:g} s while {doing}; where each process of the cluster stands is in {path}")
+        path.write_text("\n".join([f"waiting for: {activity}", *texts]), encoding="utf-8")
+        raise Stall(f"no sign for {self.limit_s:g} s while {activity}; where each process of the cluster stands is in {path}")
 
     def engine_process(self, place: int) -> Any:
         """Return the process that stands in a place now, started where there is none."""
         return self.alive.get(f"engine {place}") or self.start(EngineProcess, f"engine {place}", place)
 
-    def engine_died(self, place: int, actor: Any, error: Exception) -> None:
+    def replace_engine(self, place: int, actor: Any, error: Exception) -> None:
         """Let another process stand in the place of one that died, unless one does already."""
         if self.alive.get(f"engine {place}") is actor:
-            self.replaced(f"engine {place}", error)
+            self.note_death(f"engine {place}", error)
             self.stop(f"engine {place}")
 
     def next_number(self) -> int:
@@ -110,7 +110,7 @@ class Machines:
             remove_placement_group(self.bundles)
 
 
-def fetched(reference: Any, limit_s: float) -> Any:
+def fetch(reference: Any, limit_s: float) -> Any:
     """Return what a call returned. An error of ours that was raised in another process is raised as itself."""
     try:
         return ray.get(reference, timeout=limit_s)
@@ -135,6 +135,6 @@ class StoredWeights(StreamedWeights):
         arrays: Arrays = ray.get(self.reference, timeout=MEET_S)
         return from_arrays(arrays)
 
-    def kept(self) -> Weights:
+    def snapshot(self) -> Weights:
         """See the protocol: nobody can change them."""
         return self

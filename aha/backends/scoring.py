@@ -14,18 +14,18 @@ from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, PreTrainedMo
 from aha.backends.checkpoint.config import attention, context_of, one_class, read_config
 from aha.backends.checkpoint.folder import model_folder
 from aha.backends.checkpoint.loading import Loading
-from aha.batch import Batch, collate_scored, micro_batches
+from aha.batch import Batch, collate_scores, micro_batches
 from aha.errors import BadInput
 from aha.protocols import Outputs, Tokenizer
 from aha.tasks.preferences import scored_tokens
 from aha.types import Conversation
 
-HEADED, HEAD = "ForSequenceClassification", "score.weight"
+HEAD_CLASS, HEAD = "ForSequenceClassification", "score.weight"
 LANGUAGE_HEADS = ("lm_head.weight", "lm_head.bias", "embed_out.weight")  # what a fresh score head takes the place of
 
 
 @dataclass(frozen=True)
-class Scoring:
+class ScoreModel:
     """A model taken apart at its head: score = head(hidden at the row's last token); `dtype` is that of the products before it."""
 
     model: PreTrainedModel
@@ -51,7 +51,7 @@ class Scoring:
         """What a loss looks at, with the way back to the weights; `accumulate` and `counts` mean nothing here."""
         return (self.numbers(batch),)
 
-    def named(self, tensors: tuple[Tensor, ...]) -> Outputs:
+    def outputs(self, tensors: tuple[Tensor, ...]) -> Outputs:
         """Those tensors with their names."""
         return Outputs(torch.empty(0, device=self.device), score_M=tensors[0])
 
@@ -72,28 +72,28 @@ class TorchScorer:
     """Implements `protocols.Scorer` on what a learner with a score head saved. One asker at a time; the others wait."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, dtype: torch.dtype, micro_tokens: int) -> None:
-        self.scoring, self.tokenizer, self.micro_tokens = Scoring.of(model, dtype), tokenizer, micro_tokens
+        self.policy, self.tokenizer, self.micro_tokens = ScoreModel.of(model, dtype), tokenizer, micro_tokens
         self._turn = threading.Lock()
 
     def score(self, conversations: Sequence[Conversation]) -> list[float]:
         """Of what is longer than the model's context, the end."""
-        context = context_of(self.scoring.model.config)
+        context = context_of(self.policy.model.config)
         rows = [scored_tokens(conversation, self.tokenizer)[-context if context else 0 :] for conversation in conversations]
         if not rows:
             return []
-        batch = collate_scored(rows, [True] * len(rows))
+        batch = collate_scores(rows, [True] * len(rows))
         scores_R = torch.zeros(len(rows))
         with self._turn, torch.inference_mode():
             for indices in micro_batches(batch, self.micro_tokens):
-                scores_R[indices] = self.scoring.numbers(batch.rows(indices)).cpu()
+                scores_R[indices] = self.policy.numbers(batch.rows(indices)).cpu()
         return cast("list[float]", scores_R.tolist())
 
 
-def load_scoring(model: str, device: torch.device, dtype: torch.dtype, *, fresh: bool) -> PreTrainedModel:
+def load_score_model(model: str, device: torch.device, dtype: torch.dtype, *, fresh: bool) -> PreTrainedModel:
     """The model with a head of one number. `fresh`: where it has none yet it is given one that says 0 to all; otherwise BadInput."""
     folder = model_folder(model)
     config = read_config(folder)
-    headed = any(str(name).endswith(HEADED) for name in config.architectures or ())
+    headed = any(str(name).endswith(HEAD_CLASS) for name in config.architectures or ())
     if not headed and not fresh:
         raise BadInput(f"model {model!r} has no score head: it was trained to speak; give a model that a Prefer stage trained")
     if headed and config.num_labels != 1:
@@ -103,8 +103,8 @@ def load_scoring(model: str, device: torch.device, dtype: torch.dtype, *, fresh:
     config.num_labels = 1
     kind = one_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
     with torch.random.fork_rng(devices=[]):
-        fresh_weights, unused = ((), ()) if headed else ((HEAD,), LANGUAGE_HEADS)
-        loaded: Any = Loading(folder, config, kind, dtype, attention(config, kind), fresh_weights, device, unused).load()
-    if not headed and isinstance(head := getattr(loaded, "score", None), nn.Linear):
+        fresh_weights, spare = ((), ()) if headed else ((HEAD,), LANGUAGE_HEADS)
+        loaded_model: Any = Loading(folder, config, kind, dtype, attention(config, kind), fresh_weights, device, spare).load()
+    if not headed and isinstance(head := getattr(loaded_model, "score", None), nn.Linear):
         nn.init.zeros_(head.weight)
-    return cast(PreTrainedModel, loaded)
+    return cast(PreTrainedModel, loaded_model)

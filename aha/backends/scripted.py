@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from aha.backends.engine_chat import EngineChat
 from aha.errors import BadInput
-from aha.protocols import ASK_ONCE, Adam, Adaptation, Ask, Asking, Chat, Head, Learner, Sampling, Scorer, Weights
+from aha.protocols import ASK_ONCE, Adam, Adaptation, Ask, Chat, ChatOptions, Head, Learner, Sampling, Scorer, Weights
 from aha.types import Completion, Conversation
 
 Say = Callable[[str, int], str]
@@ -39,8 +39,8 @@ class Bytes:
 
     def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
         """One line a message, `role: content`, and the header of the assistant's turn; it has no options."""
-        if known := {**dict(conversation.options), **options}:
-            raise BadInput(f"the model's chat template knows no option {next(iter(known))!r}; it knows none")
+        if unknown := {**dict(conversation.options), **options}:
+            raise BadInput(f"the model's chat template knows no option {next(iter(unknown))!r}; it knows none")
         lines = [f"{message.role}: {message.content}\n" for message in conversation.messages]
         return self.encode("".join(lines) + "assistant:")
 
@@ -65,8 +65,8 @@ class ScriptedEngine:
 
     def _complete(self, text: str, max_tokens: int) -> Completion:
         tokens = (*self.tokenizer.encode(text), END)
-        kept = tokens[:max_tokens]
-        return Completion(kept, (0.0,) * len(kept), "stop" if len(kept) == len(tokens) else "length", self.version)
+        head = tokens[:max_tokens]
+        return Completion(head, (0.0,) * len(head), "stop" if len(head) == len(tokens) else "length", self.version)
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class ScriptedBackend:
     def engine(self, model: str) -> ScriptedEngine:
         return ScriptedEngine(partial(self.script, model))
 
-    def chat(self, model: str, asking: Asking = ASK_ONCE) -> Chat:
-        return EngineChat(self.engine(model), self.tokenizer(model), asking.seed or 0, asking.samples)
+    def chat(self, model: str, options: ChatOptions = ASK_ONCE) -> Chat:
+        return EngineChat(self.engine(model), self.tokenizer(model), options.seed or 0, options.samples)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
         raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the laptop backend")
 
-    def adapted(self, adaptation: Adaptation) -> ScriptedBackend:
+    def with_adapter(self, adaptation: Adaptation) -> ScriptedBackend:
         """The same: nothing here has positions or learns."""
         return self
 

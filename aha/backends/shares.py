@@ -33,7 +33,7 @@ class BatchShare:
     batch: Batch
     rows: Tensor
     passes: tuple[Tensor, ...]
-    counted: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Division:
     def shares(self, batch: Batch) -> list[BatchShare]:
         """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass at all."""
         batch = replace(batch, packed=batch.packed and self.packs)
-        shares = [self._share(batch, rows) for rows in self._balanced(batch)]
-        most = max(share.counted for share in shares)
+        shares = [self._share(batch, rows) for rows in self._balance(batch)]
+        most = max(share.count for share in shares)
         return [self._padded(batch, share, most) for share in shares]
 
-    def _balanced(self, batch: Batch) -> list[Tensor]:
+    def _balance(self, batch: Batch) -> list[Tensor]:
         """The rows of each rank: units of rows, longest first, each to the rank with the least work so far."""
         if self.ranks == 1:
             return [torch.arange(batch.R)]
@@ -82,7 +82,7 @@ class Division:
 
     def _padded(self, batch: Batch, share: BatchShare, passes: int) -> BatchShare:
         """The same share with `passes` passes, the missing ones repeated from its last (of a rank without rows: the shortest unit)."""
-        missing = passes - share.counted
+        missing = passes - share.count
         if not missing:
             return share
         if share.passes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 SIDE = 1_024  # of a square matrix: larger than a cache, and a tenth of a second on one core
-COPIED = 64 << 20  # bytes
+COPY_BYTES = 64 << 20  # bytes
 TRIES = 3
 
 
@@ -25,25 +25,25 @@ class Speed:
 def measure(device: torch.device) -> Speed:
     """The best of a few tries of each: whatever else the machine does only slows it down."""
     flops = {"float32": _products(device, torch.float32), "bfloat16": _products(device, torch.bfloat16)}
-    source = torch.ones(COPIED // 4, device=device)
-    target, few = torch.empty_like(source), torch.ones(8, device=device)
-    copied = _best(lambda: target.copy_(source), device)
-    launches = _best(lambda: [few.add_(1) for _ in range(100)], device) / 100
-    return Speed(flops, 2 * COPIED / copied, launches)
+    source = torch.ones(COPY_BYTES // 4, device=device)
+    target, small = torch.empty_like(source), torch.ones(8, device=device)
+    copy_s = _best(lambda: target.copy_(source), device)
+    launches = _best(lambda: [small.add_(1) for _ in range(100)], device) / 100
+    return Speed(flops, 2 * COPY_BYTES / copy_s, launches)
 
 
 def _products(device: torch.device, dtype: torch.dtype) -> float:
     side = SIDE if device.type == "cpu" else 4 * SIDE
-    left = torch.ones(side, side, dtype=dtype, device=device)
-    return 2 * side**3 / _best(lambda: left @ left, device)
+    matrix = torch.ones(side, side, dtype=dtype, device=device)
+    return 2 * side**3 / _best(lambda: matrix @ matrix, device)
 
 
 def _best(work: Callable[[], object], device: torch.device) -> float:
     work()
-    return min(_timed(work, device) for _ in range(TRIES))
+    return min(_seconds(work, device) for _ in range(TRIES))
 
 
-def _timed(work: Callable[[], object], device: torch.device) -> float:
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     began = time.perf_counter()

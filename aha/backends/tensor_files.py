@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
 from aha.backends.checkpoint.folder import INDEX
-from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.reading import errors_at
 from aha.backends.mesh import Mesh, local
 from aha.errors import BadInput
 
@@ -28,7 +28,7 @@ Parts = Mapping[str, tuple[Tensor, torch.Size]]  # this rank's rows of each tens
 
 def write_tensors(folder: Path, stem: str, parts: Parts, mesh: Mesh) -> None:
     """Write the tensors into `stem`.safetensors, or of several ranks into one file a rank."""
-    save_file({name: tensor.contiguous() for name, tensor in _owned(parts, mesh).items()}, folder / _file(stem, mesh))
+    save_file({name: tensor.contiguous() for name, tensor in _own_tensors(parts, mesh).items()}, folder / _file(stem, mesh))
 
 
 def write_model(model: PreTrainedModel, folder: Path, mesh: Mesh) -> None:
@@ -37,7 +37,7 @@ def write_model(model: PreTrainedModel, folder: Path, mesh: Mesh) -> None:
         model.save_pretrained(folder)
         return
     parts = {name: (local(weight.detach()), weight.shape) for name, weight in model.named_parameters()}
-    weights = revert_weight_conversion(model, _owned(parts, mesh))
+    weights = revert_weight_conversion(model, _own_tensors(parts, mesh))
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / _file("model", mesh), metadata={"format": "pt"})
     mesh.barrier()
     if mesh.rank == 0:
@@ -71,7 +71,7 @@ class TensorFiles:
         self.file_of: dict[str, Path] = {}
         self._handles: dict[str, Any] = {}
         for path in paths:
-            with reading(f"{path}: is damaged, or no safetensors file"):
+            with errors_at(f"{path}: is damaged, or no safetensors file"):
                 handle = safe_open(path, framework="pt")
             for name in handle.keys():  # noqa: SIM118 (a handle of safetensors is no mapping)
                 self.file_of[name], self._handles[name] = path, handle
@@ -95,14 +95,14 @@ def _file(stem: str, mesh: Mesh) -> str:
     return f"{stem}.safetensors" if mesh.size == 1 else f"{stem}-{mesh.rank + 1:05}-of-{mesh.size:05}.safetensors"
 
 
-def _owned(parts: Parts, mesh: Mesh) -> dict[str, Tensor]:
+def _own_tensors(parts: Parts, mesh: Mesh) -> dict[str, Tensor]:
     """The whole tensors that this rank writes, on the CPU."""
     total, before = sum(shape.numel() for _, shape in parts.values()), 0
-    owned = {}
+    tensors = {}
     for name, (tensor, shape) in parts.items():
         owner = min(mesh.size - 1, before * mesh.size // max(1, total))
         before += shape.numel()
         whole = mesh.whole(tensor, shape, owner)
         if whole is not None:
-            owned[name] = whole.cpu()
-    return owned
+            tensors[name] = whole.cpu()
+    return tensors

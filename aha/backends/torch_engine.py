@@ -86,7 +86,7 @@ class TorchEngine:
             for number, ask in enumerate(asks)
             for sample, seed in enumerate(ask.seeds)
         }
-        left = Counter(number for number, _ in places.values())
+        remainders = Counter(number for number, _ in places.values())
         groups: dict[int, dict[int, Completion]] = {}
         while not scheduler.idle:
             for event in scheduler.step():
@@ -94,7 +94,7 @@ class TorchEngine:
                 number, sample = places[event.row]
                 group = groups.setdefault(number, {})
                 group[sample] = event.completion
-                if len(group) == left[number]:
+                if len(group) == remainders[number]:
                     yield number, [group[sample] for sample in sorted(groups.pop(number))]
 
     def _settings(self, ask: Ask, sampling: Sampling) -> RowSettings:

@@ -19,10 +19,10 @@ from aha.backends.causal import Causal, still
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import ModelFolder
 from aha.backends.checkpoint.loading import Loading
-from aha.backends.checkpoint.quantization import quantized
+from aha.backends.checkpoint.quantization import quantization_method
 from aha.backends.hf import ModuleWeights, micro_tokens_of, pick_device, torch_dtype
-from aha.backends.mesh import ALONE, Mesh, divided, local
-from aha.backends.scoring import Scoring
+from aha.backends.mesh import ALONE, Mesh, local, shard_model
+from aha.backends.scoring import ScoreModel
 from aha.backends.shares import BatchShare, DividedLearner, Division, Model, check_lengths, places
 from aha.backends.tensor_files import TensorFiles, write_model, write_tensors
 from aha.durable import read_document
@@ -52,20 +52,22 @@ class TorchLearner(DividedLearner):
         beside: Callable[[Path], object] | None = None,
         mesh: Mesh = ALONE,
     ) -> None:
-        if method := quantized(model.config):
+        if method := quantization_method(model.config):
             raise BadInput(f"the weights are quantized by {method}: such a model can be asked and not trained; give one with plain weights")
         self.optim, self.compute, self.beside, self.mesh, self.head = optim, compute, beside, mesh, head
-        self.steps, self.multiplier, self.reference_moved = 0, 1.0, False
+        self.steps, self.multiplier, self.has_new_reference = 0, 1.0, False
         self._place(model)
         still(model, checkpointing=compute.checkpointing)
         dtype = torch_dtype(compute.dtype)
-        self.policy = (Scoring if head == "score" else Causal).of(model, dtype)
+        self.policy = (ScoreModel if head == "score" else Causal).of(model, dtype)
         self.reference = self.policy.frozen() if reference and isinstance(self.policy, Causal) else None
-        self._compute_policy = divided(model, mesh, dtype)
-        self._compute_reference = divided(self.reference.model, mesh, dtype) if self.reference is not None else None
-        self.named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        self.moved = {name: weight if mesh.size == 1 else nn.Parameter(local(weight.detach())) for name, weight in self.named.items()}
-        self.adam = _adam(self.named, self.moved, optim)
+        self._compute_policy = shard_model(model, mesh, dtype)
+        self._compute_reference = shard_model(self.reference.model, mesh, dtype) if self.reference is not None else None
+        self.parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self.own_parameters = {
+            name: weight if mesh.size == 1 else nn.Parameter(local(weight.detach())) for name, weight in self.parameters.items()
+        }
+        self.adam = _adam(self.parameters, self.own_parameters, optim)
         if mesh.size == 1:
             _gather_sparsely(model)
 
@@ -99,11 +101,11 @@ class TorchLearner(DividedLearner):
         if part is None or compute is None:
             raise BadInput("log-probabilities of the reference were asked for: this learner has none; make it with reference=True")
         check_lengths(share.batch, self.context)
-        number_M = torch.zeros(share.batch.M if share.counted else 0)
+        number_M = torch.zeros(share.batch.M if share.count else 0)
         with torch.inference_mode() if self.mesh.size == 1 else torch.no_grad():  # FSDP keeps what it gathers first, for training as well
             for number, indices in enumerate(share.passes):
                 values = compute(partial(part.numbers, share.batch.rows(indices))).cpu()
-                if number < share.counted:
+                if number < share.count:
                     number_M[places(share.batch, indices)] = values
         return number_M
 
@@ -113,7 +115,7 @@ class TorchLearner(DividedLearner):
         check_lengths(share.batch, self.context)
         total, metrics = self._gradient(share, loss)
         rate = self._rate()
-        gradients = [local(weight.grad) for weight in self.named.values() if weight.grad is not None]
+        gradients = [local(weight.grad) for weight in self.parameters.values() if weight.grad is not None]
         norm = get_total_norm(gradients) if gradients else torch.tensor(0.0)
         if self.mesh.size > 1:
             total, square = self.mesh.sum([total, norm.double().square().item()])
@@ -122,7 +124,7 @@ class TorchLearner(DividedLearner):
         skipped = not (math.isfinite(total) and math.isfinite(grad_norm))
         if gradients and not skipped:
             self._step(norm, rate)
-        for weight in (*self.named.values(), *self.moved.values()):
+        for weight in (*self.parameters.values(), *self.own_parameters.values()):
             weight.grad = None  # the memory is free while the engine samples
         return metrics | {"loss": total, "grad_norm": grad_norm, "lr": rate, "skipped": float(skipped)}
 
@@ -137,13 +139,13 @@ class TorchLearner(DividedLearner):
         with torch.no_grad():
             for old, new in zip(self.reference.model.parameters(), self.policy.model.parameters(), strict=True):
                 old.copy_(new)
-        self.reference_moved = True
+        self.has_new_reference = True
 
     def weights(self) -> Weights:
         """See the protocol; only a mesh of one has them here, and `gathered` gives those of several ranks."""
         return ModuleWeights(self.policy.model)
 
-    def gathered(self) -> Iterator[tuple[str, Tensor | None]]:
+    def whole_weights(self) -> Iterator[tuple[str, Tensor | None]]:
         """Yield each name and, on rank 0 alone, the whole weight. Every rank has to go through all of them."""
         for name, weight in self.policy.model.named_parameters():
             yield name, self.mesh.whole(local(weight.detach()), weight.shape, owner=0)
@@ -155,43 +157,43 @@ class TorchLearner(DividedLearner):
         if self.beside is not None and self.mesh.rank == 0:
             self.beside(folder)
         write_tensors(folder, OPTIMIZER, self._moments(), self.mesh)
-        if self.reference is not None and self.reference_moved:
+        if self.reference is not None and self.has_new_reference:
             weights = {name: (local(weight.detach()), weight.shape) for name, weight in self.reference.model.named_parameters()}
             write_tensors(folder, REFERENCE, weights, self.mesh)
         if self.mesh.rank == 0:
-            state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.reference_moved}
+            state = {"steps": self.steps, "multiplier": self.multiplier, "reference_moved": self.has_new_reference}
             (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
 
     def load(self, folder: Path) -> None:
         """See the protocol; as many ranks as like may have written it. A reference that was never reset is not in the folder: it is the
         model this learner was made with."""
         state: dict[str, Any] = read_document(folder / STATE)
-        if self.reference_moved and not state["reference_moved"]:
+        if self.has_new_reference and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
         model = self.policy.model
         kind: Any = type(model)
-        saved = Loading(ModelFolder(str(folder), folder), model.config, kind, torch.float32, "eager").load()
-        self._copy(dict(saved.named_parameters()), model, folder)
+        saved_model = Loading(ModelFolder(str(folder), folder), model.config, kind, torch.float32, "eager").load()
+        self._copy(dict(saved_model.named_parameters()), model, folder)
         self._restore(TensorFiles(folder, OPTIMIZER))
         if self.reference is not None and state["reference_moved"]:
             self._copy(TensorFiles(folder, REFERENCE).slices(), self.reference.model, folder / REFERENCE)
-        self.steps, self.multiplier, self.reference_moved = state["steps"], state["multiplier"], state["reference_moved"]
+        self.steps, self.multiplier, self.has_new_reference = state["steps"], state["multiplier"], state["reference_moved"]
 
     def _gradient(self, share: BatchShare, loss: Loss) -> tuple[float, Metrics]:
         """Leaves the gradient of the whole step in `.grad` (none where nothing is trained), and returns this rank's part of the loss and of
         its metrics."""
         total, metrics = torch.zeros((), device=self.policy.device), defaultdict[str, float](float)
-        compute_loss, counts = loss_function(loss), self._routed(share)
+        compute_loss, counts = loss_function(loss), self._expert_counts(share)
         if share.passes and self.mesh.size == 1:
-            for weight in self.named.values():
+            for weight in self.parameters.values():
                 weight.grad = torch.zeros_like(weight)
         for number, indices in enumerate(share.passes):
             part = share.batch.rows(indices)
             outputs = self._compute_policy(partial(self.policy.tensors, part, accumulate=self.mesh.size == 1, counts=counts))
-            if number >= share.counted:  # its collectives are what the other ranks wait for
+            if number >= share.count:  # its collectives are what the other ranks wait for
                 outputs[0].sum().mul(0.0).backward()
                 continue
-            value, seen = compute_loss(self.policy.named(outputs), part.to(self.policy.device))
+            value, seen = compute_loss(self.policy.outputs(outputs), part.to(self.policy.device))
             if counts is not None:
                 value, seen = value + outputs[-1], seen | {"balance": outputs[-1].item()}
             value.backward()
@@ -200,24 +202,24 @@ class TorchLearner(DividedLearner):
                 metrics[name] += number_seen
         return total.item(), dict(metrics)
 
-    def _routed(self, share: BatchShare) -> Tensor | None:
+    def _expert_counts(self, share: BatchShare) -> Tensor | None:
         """Of a mixture of experts, how its tokens are shared out over the whole step; see `Routing`."""
         if not isinstance(self.policy, Causal) or self.policy.routing is None:
             return None
         total = torch.zeros(self.policy.routing.experts + 1, dtype=torch.float64, device=self.policy.device)
         with torch.no_grad():
             for number, indices in enumerate(share.passes):
-                counts = self._compute_policy(partial(self.policy.routed, share.batch.rows(indices)))
-                total += counts if number < share.counted else 0.0
+                counts = self._compute_policy(partial(self.policy.expert_counts, share.batch.rows(indices)))
+                total += counts if number < share.count else 0.0
         return self.mesh.add_up(total)
 
     def _step(self, norm: Tensor, rate: float) -> None:
         """Move this rank's part of the weights along the clipped gradient."""
         if self.mesh.size > 1:
-            for name, weight in self.named.items():
-                self.moved[name].data = local(weight.detach())
-                self.moved[name].grad = local(weight.grad) if weight.grad is not None else None
-        clip_grads_with_norm_(self.moved.values(), self.optim.clip, norm)
+            for name, weight in self.parameters.items():
+                self.own_parameters[name].data = local(weight.detach())
+                self.own_parameters[name].grad = local(weight.grad) if weight.grad is not None else None
+        clip_grads_with_norm_(self.own_parameters.values(), self.optim.clip, norm)
         for group in self.adam.param_groups:
             group["lr"] = rate
         self._move_moments(self.policy.device)
@@ -232,7 +234,11 @@ class TorchLearner(DividedLearner):
 
     def _moments(self) -> dict[str, tuple[Tensor, torch.Size]]:
         """Name -> this rank's part of a moment, and the shape of the whole."""
-        states = ((name, weight.shape, self.adam.state[self.moved[name]]) for name, weight in self.named.items() if self._has_moments(name))
+        states = (
+            (name, weight.shape, self.adam.state[self.own_parameters[name]])
+            for name, weight in self.parameters.items()
+            if self._has_moments(name)
+        )
         return {
             f"{name}.{moment}": (state[moment], shape if state[moment].dim() else torch.Size())
             for name, shape, state in states
@@ -240,7 +246,7 @@ class TorchLearner(DividedLearner):
         }
 
     def _has_moments(self, name: str) -> bool:
-        return self.moved[name] in self.adam.state
+        return self.own_parameters[name] in self.adam.state
 
     def _move_moments(self, device: torch.device) -> None:
         for state in self.adam.state.values():
@@ -249,29 +255,29 @@ class TorchLearner(DividedLearner):
 
     def _restore(self, files: TensorFiles) -> None:
         self.adam.state.clear()
-        for name, weight in self.named.items():
+        for name, weight in self.parameters.items():
             if files.has(f"{name}.step"):
                 rows = slice(None) if self.mesh.size == 1 else slice(*self.mesh.rows(weight.shape))
                 state = {moment: files.read(f"{name}.{moment}", rows) for moment in MOMENTS}
-                self.adam.state[self.moved[name]] = {moment: value.to(weight.device) for moment, value in state.items()}
+                self.adam.state[self.own_parameters[name]] = {moment: value.to(weight.device) for moment, value in state.items()}
 
-    def _copy(self, saved: Mapping[str, Any], model: nn.Module, where: Path) -> None:
+    def _copy(self, source: Mapping[str, Any], model: nn.Module, where: Path) -> None:
         """Copy this rank's rows of the saved weights (tensors, or slices of files) into the model."""
         weights = dict(model.named_parameters())
-        shapes = {name: list(value.shape if isinstance(value, Tensor) else value.get_shape()) for name, value in saved.items()}
+        shapes = {name: list(value.shape if isinstance(value, Tensor) else value.get_shape()) for name, value in source.items()}
         if shapes != {name: list(weight.shape) for name, weight in weights.items()}:
             raise BadInput(f"{where} holds another model's weights: names or shapes differ from this learner's; load what this run saved")
         with torch.no_grad():
             for name, weight in weights.items():
                 start, stop = (0, weight.shape[0]) if self.mesh.size == 1 else self.mesh.rows(weight.shape)
-                local(weight).copy_(saved[name][start:stop])
+                local(weight).copy_(source[name][start:stop])
 
 
-def _adam(named: Mapping[str, nn.Parameter], moved: Mapping[str, nn.Parameter], optim: Adam) -> torch.optim.AdamW:
+def _adam(parameters: Mapping[str, nn.Parameter], own_parameters: Mapping[str, nn.Parameter], optim: Adam) -> torch.optim.AdamW:
     """AdamW over what this rank moves; matrices are what is one as a whole."""
-    matrices = [moved[name] for name, weight in named.items() if weight.dim() >= 2]
-    others = [moved[name] for name, weight in named.items() if weight.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": optim.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    matrices = [own_parameters[name] for name, weight in parameters.items() if weight.dim() >= 2]
+    vectors = [own_parameters[name] for name, weight in parameters.items() if weight.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": optim.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=optim.lr, betas=optim.betas, eps=optim.eps, fused=True)
 
 

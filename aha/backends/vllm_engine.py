@@ -19,8 +19,8 @@ from aha.backends.checkpoint.config import attention, causal_class, context_of, 
 from aha.backends.checkpoint.folder import model_folder
 from aha.backends.checkpoint.made import quietly
 from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
-from aha.backends.vllm_process import VllmProcess, WorkerGone
-from aha.errors import BadInput, BarFailed
+from aha.backends.vllm_process import VllmProcess, WorkerExit
+from aha.errors import BadInput, FailedBar
 from aha.protocols import Ask, Compute, DType, Sampling, Weights
 from aha.types import Completion
 
@@ -68,10 +68,10 @@ class SharedWeights:
             self.manifest.append([name, kind, list(tensor.shape), self.size])
             self.size += -(-tensor.numel() * self.dtype.itemsize // ALIGNMENT) * ALIGNMENT
         os.ftruncate(self.descriptor, self.size)
-        mapped = mmap.mmap(self.descriptor, self.size)
+        memory = mmap.mmap(self.descriptor, self.size)
         for name, _, shape, place in self.manifest:
             count = torch.Size(shape).numel()
-            self.tensors[name] = torch.frombuffer(mapped, dtype=self.dtype, count=count, offset=place).view(shape)
+            self.tensors[name] = torch.frombuffer(memory, dtype=self.dtype, count=count, offset=place).view(shape)
 
 
 class VllmEngine:
@@ -87,7 +87,7 @@ class VllmEngine:
             raise BadInput(f"{folder.path}: vLLM reads safetensors only, and this model is GGUF; use engine torch")
         self.config, self.stop, self.compute, self.version = read_config(folder), load_tokenizer(model).stop, compute, 0
         self._kind = causal_class(self.config)
-        self._shared = SharedWeights.create(torch_dtype(compute.dtype))
+        self._shared_weights = SharedWeights.create(torch_dtype(compute.dtype))
         self._notes = notes or (lambda line: print(line, file=sys.stderr))
         device = pick_device(compute.device).type
         self._settings = {
@@ -100,7 +100,7 @@ class VllmEngine:
             "memory_share": MEMORY_SHARE / 2 if device == "cuda" else MEMORY_SHARE,
             "sleeps": device == "cuda",
         }
-        self._process = VllmProcess(self._settings, self._shared.descriptor)
+        self._process = VllmProcess(self._settings, self._shared_weights.descriptor)
         self._probe_model: Any = None
         self.load_s, self.agreement = 0.0, (0.0, 0.0)
 
@@ -110,8 +110,8 @@ class VllmEngine:
         return context_of(self.config)
 
     def load(self, weights: Weights, version: int) -> None:
-        """Hand the weights over in place. BarFailed where the engine then computes with others, even after a second time."""
-        self._shared.write(weights)
+        """Hand the weights over in place. FailedBar where the engine then computes with others, even after a second time."""
+        self._shared_weights.write(weights)
         self.version = version
         self._hand_over()
 
@@ -124,19 +124,19 @@ class VllmEngine:
                     f"a prompt of {len(ask.prompt)} tokens and max_tokens {limit} exceed the model's context of {self.context}: "
                     f"set sampling.max_tokens to {self.context - len(ask.prompt)} or less"
                 )
-        left, replaced = dict(enumerate(asks)), 0
-        while left:
-            limit = limits[next(iter(left))]  # a request has one limit: prompts that leave less room have one of their own
-            numbers = [number for number in left if limits[number] == limit]
+        remainder, replacements = dict(enumerate(asks)), 0
+        while remainder:
+            limit = limits[next(iter(remainder))]  # a request has one limit: prompts that leave less room have one of their own
+            numbers = [number for number in remainder if limits[number] == limit]
             try:
-                for place, completions in self._sampled([left[number] for number in numbers], replace(sampling, max_tokens=limit)):
-                    del left[numbers[place]]
+                for place, completions in self._sample([remainder[number] for number in numbers], replace(sampling, max_tokens=limit)):
+                    del remainder[numbers[place]]
                     yield numbers[place], completions
-            except WorkerGone as gone:
-                if replaced == REPLACEMENTS:
-                    raise BarFailed(f"vLLM's worker ended {replaced + 1} times while one batch was sampled: {gone}") from None
-                replaced += 1
-                self._notes(f"vLLM's worker was replaced ({gone}); {len(left)} of {len(asks)} prompts are asked again")
+            except WorkerExit as loss:
+                if replacements == REPLACEMENTS:
+                    raise FailedBar(f"vLLM's worker ended {replacements + 1} times while one batch was sampled: {loss}") from None
+                replacements += 1
+                self._notes(f"vLLM's worker was replaced ({loss}); {len(remainder)} of {len(asks)} prompts are asked again")
                 self._replace()
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ class VllmEngine:
 
     # --- sampling -----------------------------------------------------------------------------------------------------
 
-    def _sampled(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
+    def _sample(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         request = {
             "kind": "generate",
             "lengths": [len(ask.prompt) for ask in asks],
@@ -174,8 +174,8 @@ class VllmEngine:
         for row in rows:
             end = start + row["tokens"]
             versions = {version for version, _ in row["spans"]}
-            if self._shared.size and versions != {str(self.version)}:
-                raise BarFailed(f"vLLM sampled with weights of version {sorted(versions)}, and those handed over are {self.version}")
+            if self._shared_weights.size and versions != {str(self.version)}:
+                raise FailedBar(f"vLLM sampled with weights of version {sorted(versions)}, and those handed over are {self.version}")
             completions.append(Completion(ids[start:end], logprobs[start:end], row["finished"], self.version))
             start = end
         return completions
@@ -186,15 +186,15 @@ class VllmEngine:
             self._process.send({"kind": "give up"})
             while self._process.receive()[0]["kind"] != "done":
                 continue
-        except WorkerGone:
+        except WorkerExit:
             return  # the next request replaces it
 
     # --- weights ------------------------------------------------------------------------------------------------------
 
     def _replace(self) -> None:
         self._process.close()
-        self._process = VllmProcess(self._settings, self._shared.descriptor)
-        if self._shared.size:
+        self._process = VllmProcess(self._settings, self._shared_weights.descriptor)
+        if self._shared_weights.size:
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -204,25 +204,25 @@ class VllmEngine:
             self._notes(f"vLLM did not compute with the weights it was handed ({off}); they are handed over once more")
             off = self._load_and_compare(expected)
         if off:
-            raise BarFailed(f"vLLM does not compute with the weights of version {self.version}: {off}; use engine torch for this model")
+            raise FailedBar(f"vLLM does not compute with the weights of version {self.version}: {off}; use engine torch for this model")
 
     def _load_and_compare(self, expected: Tensor) -> str:
         """Return what is wrong with the engine's log-probabilities after it took the weights; nothing where they are right."""
-        shared = self._shared
-        request = {"kind": "load", "version": self.version, "size": shared.size, "weights": shared.manifest, "probe": self._probe()}
+        weights = self._shared_weights
+        request = {"kind": "load", "version": self.version, "size": weights.size, "weights": weights.manifest, "probe": self._probe()}
         try:
             self._process.send(request)
             answer, _ = self._process.receive()
-        except WorkerGone as gone:
-            self._notes(f"vLLM's worker was replaced ({gone}) while it took the weights")
+        except WorkerExit as loss:
+            self._notes(f"vLLM's worker was replaced ({loss}) while it took the weights")
             self._process.close()
-            self._process = VllmProcess(self._settings, shared.descriptor)
+            self._process = VllmProcess(self._settings, weights.descriptor)
             self._process.send(request)
             answer, _ = self._process.receive()
         self.load_s = float(answer["seconds"])
-        found = torch.tensor(answer["logprobs"])
-        self.agreement = ((found - expected).abs().max().item(), (found - expected).abs().mean().item())
-        return compared(found, expected, self.compute.dtype)
+        logprobs_T = torch.tensor(answer["logprobs"])
+        self.agreement = ((logprobs_T - expected).abs().max().item(), (logprobs_T - expected).abs().mean().item())
+        return compare_logprobs(logprobs_T, expected, self.compute.dtype)
 
     def _probe(self) -> list[int]:
         vocabulary = int(self.config.get_text_config().vocab_size)
@@ -234,12 +234,14 @@ class VllmEngine:
         """Return the probe's log-probabilities as transformers computes them with the weights in shared memory, which are not copied."""
         if self._probe_model is None:
             with quietly(), init_empty_weights(include_buffers=False):
-                self._probe_model = self._kind._from_config(self.config, dtype=self._shared.dtype, attn_implementation=self._attention)
+                self._probe_model = self._kind._from_config(
+                    self.config, dtype=self._shared_weights.dtype, attn_implementation=self._attention
+                )
             self._probe_model.tie_weights()
             self._probe_model.eval()
         tokens_RT = torch.tensor([self._probe()])
         settings = {"input_ids": tokens_RT, "use_cache": False}
-        logits_TV: Tensor = functional_call(self._probe_model, self._shared.tensors, (), settings).logits[0].float()
+        logits_TV: Tensor = functional_call(self._probe_model, self._shared_weights.tensors, (), settings).logits[0].float()
         return logits_TV[:-1].log_softmax(-1).gather(-1, tokens_RT[0, 1:, None])[:, 0]
 
     @property
@@ -247,11 +249,11 @@ class VllmEngine:
         return attention(self.config, self._kind)
 
 
-def compared(found_T: Tensor, expected_T: Tensor, dtype: DType) -> str:
+def compare_logprobs(found_T: Tensor, expected_T: Tensor, dtype: DType) -> str:
     """Return how far log-probabilities are from those expected where that is more than rounding in `dtype` explains, else nothing."""
     apart_T = (found_T - expected_T).abs()
     most, mean = apart_T.max().item(), apart_T.mean().item()
     if most <= MAX_DIFFERENCE[dtype] and mean <= MEAN_DIFFERENCE[dtype]:
         return ""
-    explained = f"rounding explains {MAX_DIFFERENCE[dtype]:g} and {MEAN_DIFFERENCE[dtype]:g}"
-    return f"log-probabilities are up to {most:.2g} and in the mean {mean:.2g} from the learner's, and {explained}"
+    rounding = f"rounding explains {MAX_DIFFERENCE[dtype]:g} and {MEAN_DIFFERENCE[dtype]:g}"
+    return f"log-probabilities are up to {most:.2g} and in the mean {mean:.2g} from the learner's, and {rounding}"

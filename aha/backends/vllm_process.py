@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from aha.backends.vllm_worker import Frame, receive_frame, send_frame
-from aha.errors import BadInput, Stalled
+from aha.errors import BadInput, Stall
 from aha.plain import one_line, plain
 
 VARIABLE = "AHA_VLLM"
-TESTED = "0.32."
+TESTED_VERSION = "0.32."
 WORKER = Path(__file__).with_name("vllm_worker.py")
 HOW = "make vllm makes an environment for processors, pip install 'aha[vllm]' takes vLLM into your own"
 START_S = 900.0  # imports, the weights from the disk, and a first look at the memory, on a machine that others use, too
@@ -29,7 +29,7 @@ LAST_WORDS = 400
 NOISE = re.compile(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # of the lines that vLLM writes
 
 
-class WorkerGone(Exception):
+class WorkerExit(Exception):
     """The worker ended before it answered; the message is the last that it wrote."""
 
 
@@ -45,8 +45,10 @@ def vllm_python() -> Path:
     versions = [path.stem.split("-")[1] for path in sorted(prefix.glob("lib/python3*/site-packages/vllm*-*.dist-info")) if _is_vllm(path)]
     if not versions:
         raise BadInput(f"{VARIABLE} is {plain(str(prefix))}: no vLLM is installed there; {HOW}")
-    if not versions[0].startswith(TESTED):
-        raise BadInput(f"{prefix}: it has vLLM {plain(versions[0])}, and Aha is tested with {TESTED}x: install that version there; {HOW}")
+    if not versions[0].startswith(TESTED_VERSION):
+        raise BadInput(
+            f"{prefix}: it has vLLM {plain(versions[0])}, and Aha is tested with {TESTED_VERSION}x: install that version there; {HOW}"
+        )
     return python
 
 
@@ -58,44 +60,44 @@ class VllmProcess:
     """One process with vLLM's engine. Raises BadInput where vLLM does not take the model."""
 
     def __init__(self, settings: dict[str, Any], memory: int) -> None:
-        here, there = socket.socketpair()
-        self.connection, self._words = here, tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the process)
-        with there:
+        own_socket, worker_socket = socket.socketpair()
+        self.connection, self._words = own_socket, tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the process)
+        with worker_socket:
             self.process = subprocess.Popen(
-                [str(vllm_python()), "-u", str(WORKER), str(there.fileno()), str(memory)],
-                pass_fds=(there.fileno(), memory),
+                [str(vllm_python()), "-u", str(WORKER), str(worker_socket.fileno()), str(memory)],
+                pass_fds=(worker_socket.fileno(), memory),
                 stdin=subprocess.DEVNULL,
                 stdout=self._words,
                 stderr=self._words,
                 env=_environment(settings["threads"]),
                 start_new_session=True,  # ctrl-C is for Aha, which ends this process in its own time
             )
-        self._end = weakref.finalize(self, _end, self.process, here, self._words)
+        self._end = weakref.finalize(self, _end, self.process, own_socket, self._words)
         try:
             self.send(settings)
             self.receive(START_S)
-        except WorkerGone as gone:
+        except WorkerExit as loss:
             self.close()
-            raise BadInput(f"{plain(settings['model'])}: vLLM does not take this model: {gone}") from None
+            raise BadInput(f"{plain(settings['model'])}: vLLM does not take this model: {loss}") from None
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """Send a request. WorkerGone where nobody is there, or takes it in time."""
+        """Send a request. WorkerExit where nobody is there, or takes it in time."""
         try:
             self.connection.settimeout(STEP_S)
             send_frame(self.connection, head, body)
         except OSError:
-            raise WorkerGone(self.last_words()) from None
+            raise WorkerExit(self.last_words()) from None
 
     def receive(self, seconds: float = STEP_S) -> Frame:
-        """Return the next answer. WorkerGone where the process has ended, Stalled where it is silent for so long."""
+        """Return the next answer. WorkerExit where the process has ended, Stall where it is silent for so long."""
         self.connection.settimeout(seconds)
         try:
             return receive_frame(self.connection)
         except TimeoutError:
             self.close()
-            raise Stalled(f"vLLM was silent for {seconds:g} s and was ended: {self.last_words()}") from None
+            raise Stall(f"vLLM was silent for {seconds:g} s and was ended: {self.last_words()}") from None
         except (EOFError, OSError, ValueError):
-            raise WorkerGone(self.last_words()) from None
+            raise WorkerExit(self.last_words()) from None
 
     def last_words(self) -> str:
         """Return the last line that says something of what the process wrote, and how it ended."""
@@ -106,8 +108,8 @@ class VllmProcess:
         with suppress(ValueError, OSError):
             self._words.seek(max(0, self._words.seek(0, os.SEEK_END) - (1 << 14)))
             lines = self._words.read().decode("utf-8", "replace").splitlines()
-            said = [line for line in lines if not NOISE.search(line)]
-            return f"{ending}: {one_line(said[-1], LAST_WORDS)}" if said else f"{ending} and said nothing"
+            words = [line for line in lines if not NOISE.search(line)]
+            return f"{ending}: {one_line(words[-1], LAST_WORDS)}" if words else f"{ending} and said nothing"
         return ending
 
     def close(self) -> None:
@@ -130,5 +132,5 @@ def _end(process: subprocess.Popen[bytes], connection: socket.socket, words: IO[
 
 def _environment(threads: int) -> dict[str, str]:
     """Aha's own, without what would make the other interpreter read Aha's packages."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    return kept | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    return environment | ({"OMP_NUM_THREADS": str(threads)} if threads else {})

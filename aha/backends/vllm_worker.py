@@ -115,8 +115,8 @@ class EngineHost:
         settings = self.parameters(max_tokens=1, prompt_logprobs=0, detokenize=False, flat_logprobs=True)
         self._add(tokens, settings)
         outputs = [output for _, output in self._outputs()]
-        told = outputs[-1].prompt_logprobs
-        places = dict(zip(zip(_positions(told), told.token_ids, strict=True), told.logprobs, strict=True))
+        prompt_logprobs = outputs[-1].prompt_logprobs
+        places = dict(zip(zip(_positions(prompt_logprobs), prompt_logprobs.token_ids, strict=True), prompt_logprobs.logprobs, strict=True))
         return [places[place, token] for place, token in enumerate(tokens) if place]
 
     def generate(self, request: dict[str, Any], body: bytes, send: Send, given_up: Callable[[], bool]) -> None:
@@ -131,7 +131,7 @@ class EngineHost:
             for sample, seed in enumerate(seeds):
                 places[self._add(prompt, self._settings(request, seed))] = (number, sample)
         groups: dict[int, dict[int, Any]] = {number: {} for number in range(len(request["lengths"]))}
-        beaten = time.monotonic()
+        last_beat = time.monotonic()
         for key, output in self._outputs():
             if output is not None:
                 number, sample = places[key]
@@ -141,8 +141,8 @@ class EngineHost:
             if given_up():
                 self.engine.abort_request(list(places))
                 break
-            if time.monotonic() > beaten + BEAT_S:
-                beaten = time.monotonic()
+            if time.monotonic() > last_beat + BEAT_S:
+                last_beat = time.monotonic()
                 send({"kind": "beat"}, b"")
         self.sleep()
         send({"kind": "done"}, b"")
@@ -170,9 +170,9 @@ class EngineHost:
     def _outputs(self) -> Iterator[tuple[str, Any]]:
         """Every step of the engine: what has ended, or ("", None) where nothing has."""
         while self.engine.has_unfinished_requests():
-            ended = [output for output in self.engine.step() if output.finished]
-            yield from ((output.request_id, output) for output in ended)
-            if not ended:
+            outputs = [output for output in self.engine.step() if output.finished]
+            yield from ((output.request_id, output) for output in outputs)
+            if not outputs:
                 yield "", None
 
 
@@ -265,11 +265,11 @@ def transfer_engine() -> type:
                 torch.accelerator.synchronize()
 
         def receive_weights(self, update_info: ManifestInfo) -> None:
-            mapped = mmap.mmap(self.memory, update_info.size, mmap.MAP_PRIVATE)
+            memory = mmap.mmap(self.memory, update_info.size, mmap.MAP_PRIVATE)
             self.model.load_weights(
                 (
                     name,
-                    torch.frombuffer(mapped, dtype=getattr(torch, dtype), count=prod(shape), offset=place).view(shape).to(self.device),
+                    torch.frombuffer(memory, dtype=getattr(torch, dtype), count=prod(shape), offset=place).view(shape).to(self.device),
                 )
                 for name, dtype, shape, place in update_info.weights
             )

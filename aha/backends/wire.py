@@ -86,12 +86,12 @@ def packed(value: Any, name: str, into: WireMessage) -> None:
             )
 
 
-def unpacked(name: str, message: WireMessage) -> Any:
+def unpack(name: str, message: WireMessage) -> Any:
     """Return what `packed` put under a name."""
-    described = message.values[name]
-    value = described.get("value")
+    description = message.values[name]
+    value = description.get("value")
     kinds: dict[str, Callable[[], Any]] = {
-        "share": lambda: _share(name, described, message.tensors),
+        "share": lambda: _share(name, description, message.tensors),
         "tensor": lambda: message.tensors[name],
         "path": lambda: Path(str(value)),
         "loss": lambda: decode(value, Losses),
@@ -99,7 +99,7 @@ def unpacked(name: str, message: WireMessage) -> Any:
         "LearnerSettings": lambda: decode(value, LearnerSettings),
         "LearnerFacts": lambda: decode(value, LearnerFacts),
     }
-    return kinds[described["kind"]]()
+    return kinds[description["kind"]]()
 
 
 def _tensors(batch: Batch) -> dict[str, Tensor]:
@@ -108,16 +108,16 @@ def _tensors(batch: Batch) -> dict[str, Tensor]:
 
 
 def _share_values(share: BatchShare) -> dict[str, Any]:
-    others = {field.name: getattr(share.batch, field.name) for field in fields(share.batch)}
-    plain = {name: value for name, value in others.items() if not isinstance(value, Tensor)}
+    values = {field.name: getattr(share.batch, field.name) for field in fields(share.batch)}
+    plain = {name: value for name, value in values.items() if not isinstance(value, Tensor)}
     sizes = [len(indices) for indices in share.passes]
-    return {"kind": "share", "batch": type(share.batch).__name__, "plain": plain, "sizes": sizes, "counted": share.counted}
+    return {"kind": "share", "batch": type(share.batch).__name__, "plain": plain, "sizes": sizes, "counted": share.count}
 
 
 def _share(name: str, values: dict[str, Any], tensors: dict[str, Tensor]) -> BatchShare:
     prefix = f"{name}."
-    own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-    passes = own.pop("passes").split(values["sizes"]) if values["sizes"] else ()
+    tensors_of = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+    passes = tensors_of.pop("passes").split(values["sizes"]) if values["sizes"] else ()
     made: Any = BATCHES[values["batch"]]
-    batch: Batch = made(**own, **values["plain"])
+    batch: Batch = made(**tensors_of, **values["plain"])
     return BatchShare(batch, torch.arange(batch.R), tuple(passes), values["counted"])

@@ -59,18 +59,18 @@ def _check_stage(stage: Stage, tokenizer: Tokenizer | None, backend: Backend) ->
         case Sample():
             stage.check()
             if tokenizer is not None:
-                _check_asked(stage, stage.asked()[0], tokenizer)
+                _check_prompts(stage, stage.asked()[0], tokenizer)
         case Annotate():
-            asked = stage.asked()
+            problems = stage.asked()
             if tokenizer is not None:
-                _check_asked(stage, asked, tokenizer)
+                _check_prompts(stage, problems, tokenizer)
         case Sft() if not (stage.model + stage.data).count("@"):
-            stage.prepared(backend)
+            stage.prepare(backend)
         case Sft() if tokenizer is not None:
             check_form(stage.template, tokenizer)
 
 
-def _check_asked(stage: Sample | Annotate, problems: list[Problem], tokenizer: Tokenizer) -> None:
+def _check_prompts(stage: Sample | Annotate, problems: list[Problem], tokenizer: Tokenizer) -> None:
     """BadInput where the template is not the model's, or a prompt leaves no room for the longest reply."""
     check_form(stage.template, tokenizer)
     sizes = {problem.id: len(problem_tokens(stage.template, problem, tokenizer)) for problem in problems}

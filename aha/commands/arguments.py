@@ -88,8 +88,8 @@ def read_args(arguments: Namespace, rest: Sequence[str]) -> CliArgs:
             fields["ignore"] = tuple(fields["ignore"].split(","))
         problems = problems_from(arguments.problems, fields)
         return CliArgs(arguments.model, problems, tuple(read_settings(rest)), (), arguments.file, arguments.changed_recipe)
-    if other := [flag for flag in fields if flag not in EXAMPLE_FLAGS]:
-        raise BadInput(no_problems(other[0]))
+    if extra := [flag for flag in fields if flag not in EXAMPLE_FLAGS]:
+        raise BadInput(no_problems(extra[0]))
     return CliArgs(arguments.model, None, tuple(read_settings(rest)), tuple(fields.items()), arguments.file, arguments.changed_recipe)
 
 
@@ -138,7 +138,7 @@ def check_files(recipe: Recipe, args: CliArgs) -> None:
         check_model(args.model)
     for part in [part for part, _ in args.problems.parts] if isinstance(args.problems, MixedProblems) else [args.problems]:
         if isinstance(part, RowProblems):
-            _ = part.loaded
+            _ = part.load
 
 
 def may_be_server(recipe: Recipe, model: str) -> bool:

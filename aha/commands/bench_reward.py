@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_LINES = 20
 MOST_REPEATS = 3  # abstentions of one reason up to which each has a line of its own
 BY_RULES = 10_000  # claims where nothing is said
-MOST_MISSED = 0.01  # of the right claims made by rules
+MOST_MISSES = 0.01  # of the right claims made by rules
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     generated_part = {"generated": summary(counts, arguments.seed)} if count else {}
     terminal.tell("bench-reward", **_summary(name, corpus, findings), **generated_part, failed=has_failed)
     if count and not terminal.json:
-        terminal.say("\n".join(page(counts, arguments.seed, name, MOST_MISSED)))
+        terminal.say("\n".join(page(counts, arguments.seed, name, MOST_MISSES)))
     return 1 if has_failed else 0
 
 
@@ -84,7 +84,7 @@ def _by_rules(arguments: Namespace) -> int:
 
 
 def _fails(counts: Survey) -> bool:
-    return counts.paid_wrongly() > 0 or counts.miss_rate > MOST_MISSED
+    return counts.paid_wrongly() > 0 or counts.miss_rate > MOST_MISSES
 
 
 def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]:
@@ -92,14 +92,14 @@ def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]
         "corpus": corpus.name,
         "judge": name,
         "cases": len(findings.counted),
-        "agreed": findings.agreed,
+        "agreed": findings.agreement,
         **{f"graded_{word}": sum(verdict.word == word for verdict in findings.counted) for word in ("right", "wrong")},
         "false_positives": len(findings.false_positives),
         "false_negatives": len(findings.false_negatives),
         "abstained": len(findings.abstained),
         "misses": len(findings.misses),
-        "not_counted": len(findings.judged) - len(findings.counted),
-        "not_counted_agreed": sum(verdict.agrees for verdict in findings.judged if not verdict.case.counted),
+        "not_counted": len(findings.verdicts) - len(findings.counted),
+        "not_counted_agreed": sum(verdict.agrees for verdict in findings.verdicts if not verdict.case.counted),
         "left_out": len(corpus.left_out),
         "seconds": round(findings.wall_s, 3),
         "median_ms": round(1000 * findings.seconds(0.5), 3),
@@ -126,7 +126,7 @@ def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> st
     """What a person reads: the counts, every payment that was wrong, the first misses, and what took longest."""
     numbers = _summary(name, corpus, findings)
     lines = [
-        f"{numbers['corpus']}: {name} agrees on {findings.agreed:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
+        f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
         f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
         f"false positives {len(findings.false_positives)}, false negatives {len(findings.false_negatives)}",
         f"misses {len(findings.misses)}, of which {most_misses} are let pass",

@@ -33,7 +33,7 @@ from aha.evals.run import Evaluation, choose_template, fit_tokens, template_sett
 from aha.evals.samples import GradedSample, SampleJournal, read_settings
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
-from aha.protocols import ASK_ONCE, Asking, Chat, Compute, Sampling, is_endpoint
+from aha.protocols import ASK_ONCE, Chat, ChatOptions, Compute, Sampling, is_endpoint
 from aha.rundir.evaluations import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
 from aha.settings import override
 from aha.template import END_THINK, ChatTemplate, Template
@@ -79,18 +79,23 @@ class EvalSettings:
     cache: str | None = None
 
     def __post_init__(self) -> None:
-        drawn = self.sampling
-        if min(self.k, self.problems, self.prompts) < 0 or drawn.max_tokens < 1 or drawn.temperature < 0 or not 0 < drawn.top_p <= 1:
+        sampling = self.sampling
+        if (
+            min(self.k, self.problems, self.prompts) < 0
+            or sampling.max_tokens < 1
+            or sampling.temperature < 0
+            or not 0 < sampling.top_p <= 1
+        ):
             raise BadInput(
-                f"k {self.k}, problems {self.problems}, prompts {self.prompts}, max_tokens {drawn.max_tokens}, temperature "
-                f"{drawn.temperature}, top_p {drawn.top_p}: 0 or more each, 1 or more, 0 or more, above 0 and at most 1"
+                f"k {self.k}, problems {self.problems}, prompts {self.prompts}, max_tokens {sampling.max_tokens}, temperature "
+                f"{sampling.temperature}, top_p {sampling.top_p}: 0 or more each, 1 or more, 0 or more, above 0 and at most 1"
             )
 
     @classmethod
     def usual(cls, benchmark: Benchmark) -> EvalSettings:
         """Return a benchmark's own settings."""
         template = benchmark.templates[0] if len(benchmark.templates) == 1 else None
-        return cls(template=template, sampling=benchmark.sampling, cache=CACHE if benchmark.generated is None else None)
+        return cls(template=template, sampling=benchmark.sampling, cache=CACHE if benchmark.generator is None else None)
 
 
 @dataclass(frozen=True)
@@ -116,26 +121,26 @@ def load_run(benchmark: Benchmark, settings: EvalSettings, data: str | None) -> 
 def evaluate(options: EvalOptions, terminal: Terminal) -> int:
     """Ask one benchmark after another, each in a folder of its own below the run's; all results beside them in `result.json`."""
     trees = [evaluation_settings(benchmark, options) for benchmark in options.benchmarks]
-    compute, asking, judging = trees[0]["compute"], trees[0]["asking"], trees[0]["judging"]
-    assert isinstance(compute, Compute) and isinstance(asking, Asking) and isinstance(judging, Judging)
+    compute, chat_options, judge_options = trees[0]["compute"], trees[0]["asking"], trees[0]["judging"]
+    assert isinstance(compute, Compute) and isinstance(chat_options, ChatOptions) and isinstance(judge_options, Judging)
     runs = [load_run(benchmark, tree["evaluate"], options.data) for benchmark, tree in zip(options.benchmarks, trees, strict=True)]
-    _check_asking(asking)
+    _check_chat_options(chat_options)
     out = _out_of(options, runs)
     results = list[dict[str, Any]]()
     with ExitStack() as stack:
         machine = stack.enter_context(sampling_machine(options.hardware, compute, terminal.note))
         interrupts = stack.enter_context(Interrupts())
-        judge = stack.enter_context(judge_session(options.judge.judge, judging, machine, terminal, interrupts.beat))
+        judge = stack.enter_context(judge_session(options.judge.judge, judge_options, machine, terminal, interrupts.beat))
         judgeable = judge.prepare(runs, options.data, options.judge.baseline)
         runs = [replace(run, examples=examples) for run, examples in zip(runs, judgeable, strict=True)]
         rivals = {run.benchmark.name: _saved_rival(run, options) for run in runs}
-        other_out = _out_of_other(options, out)
-        others = {} if options.against is None or any(rivals.values()) else {options.against: other_out}
+        other_out = _rival_out(options, out)
+        rival_folders = {} if options.against is None or any(rivals.values()) else {options.against: other_out}
         most = runs[0].settings.sampling.max_tokens
-        judge.estimate({options.model: out} | others, most, asking.budget, options.judge.estimate)
+        judge.estimate({options.model: out} | rival_folders, most, chat_options.budget, options.judge.estimate)
         if options.judge.estimate:
             return 0
-        evaluator = Evaluator(options, asking, machine, judge, interrupts, terminal)
+        evaluator = Evaluator(options, chat_options, machine, judge, interrupts, terminal)
         for run in runs:
             name = run.benchmark.name
             samples, result = evaluator.run(run, options.model, out and out / name)
@@ -146,9 +151,9 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
                     options.against, by_problem(evaluator.run(run, options.against, other_out and other_out / name)[0])
                 )
                 beside = {"against": compare(by_problem(samples), rival, run.benchmark.headline, run.settings.seed)}
-            print_result(judge.displayed(run.benchmark), result | beside, terminal)
+            print_result(judge.display_benchmark(run.benchmark), result | beside, terminal)
     if out is not None:
-        text = json.dumps(_merged(out, results), ensure_ascii=False, indent=2)
+        text = json.dumps(_merge(out, results), ensure_ascii=False, indent=2)
         replace_file(Disk(), out / RESULT, (text + "\n").encode("utf-8", "backslashreplace"))
     if options.lm_eval is not None:
         _write_lm_eval(options.lm_eval, results, options.model, runs[0].settings.sampling)
@@ -157,7 +162,7 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
 
 def evaluation_settings(benchmark: Benchmark, options: EvalOptions) -> dict[str, Any]:
     """Return the settings of one benchmark by their names, as the command line changes them."""
-    tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "asking": Asking(), "judging": Judging()}
+    tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "asking": ChatOptions(), "judging": Judging()}
     return override(tree, options.settings, main="evaluate")
 
 
@@ -165,16 +170,16 @@ def _out_of(options: EvalOptions, runs: Sequence[BenchmarkRun]) -> Path | None:
     """Return the folder of the results; None where only generated problems are asked and nobody names a folder."""
     if options.out is not None:
         return options.out
-    kept = any(run.benchmark.generated is None for run in runs)
+    kept = any(run.benchmark.generator is None for run in runs)
     return Path("runs") / f"eval-{short_name(options.model)}" if kept else None
 
 
-def _out_of_other(options: EvalOptions, out: Path | None) -> Path | None:
+def _rival_out(options: EvalOptions, out: Path | None) -> Path | None:
     """Return the folder of the results of the model that `--against` names."""
     if out is None or options.against is None:
         return None
-    own = Path("runs") / f"eval-{short_name(options.against)}"
-    return out.with_name(f"{out.name}-against") if options.out or own == out else own
+    folder = Path("runs") / f"eval-{short_name(options.against)}"
+    return out.with_name(f"{out.name}-against") if options.out or folder == out else folder
 
 
 def _saved_rival(run: BenchmarkRun, options: EvalOptions) -> Rival | None:
@@ -195,7 +200,7 @@ class Evaluator:
     """What every benchmark of a command needs, opened once."""
 
     options: EvalOptions
-    asking: Asking
+    asking: ChatOptions
     machine: Laptop
     judge: JudgeSession
     interrupts: Interrupts
@@ -216,17 +221,17 @@ class Evaluator:
     def _ask(self, run: BenchmarkRun, evaluation: Evaluation, model: str, journal: SampleJournal, day: str) -> None:
         heartbeat, cache = self.interrupts.beat, run.settings.cache
         if not is_endpoint(model):
-            shared = Cache(Path(cache).expanduser()) if cache is not None else None
-            evaluation.ask_engine(lambda: self.machine.engine(model), self.machine.tokenizer(model), journal, heartbeat, shared)
+            reply_cache = Cache(Path(cache).expanduser()) if cache is not None else None
+            evaluation.ask_engine(lambda: self.machine.engine(model), self.machine.tokenizer(model), journal, heartbeat, reply_cache)
             return
         if not evaluation.missing(journal):
             evaluation.grade_old(journal, heartbeat)
             return
-        asking = replace(self.asking, cache=cache) if cache is not None and self.asking.cache is None else self.asking
-        seed = run.settings.seed if asking.seed is not None else None
-        with closing(self.machine.chat(model, replace(asking, seed=seed, samples=1, dated=day))) as chat:
+        chat_options = replace(self.asking, cache=cache) if cache is not None and self.asking.cache is None else self.asking
+        seed = run.settings.seed if chat_options.seed is not None else None
+        with closing(self.machine.chat(model, replace(chat_options, seed=seed, samples=1, dated=day))) as chat:
             evaluation.ask_chat(chat, journal, heartbeat)
-            _note_lowered(run.benchmark, chat, self.terminal)
+            _note_limit(run.benchmark, chat, self.terminal)
 
     def _finish(
         self, run: BenchmarkRun, evaluation: Evaluation, model: str, journal: SampleJournal
@@ -234,52 +239,52 @@ class Evaluator:
         name = run.benchmark.name
         if name in self.judge.cases:
             assert journal.folder is not None
-            judged, result = self.judge.result(name, journal.folder, journal.samples, model, run.settings.seed)
-            samples = [sample.sample for sample in judged]
+            judged_samples, result = self.judge.result(name, journal.folder, journal.samples, model, run.settings.seed)
+            samples = [sample.sample for sample in judged_samples]
         else:
             samples = evaluation.samples(journal)
             result = result_of(samples, run.benchmark, model, run.settings.seed)
-        fields = result.to_json() | protocol_of(self.judge.displayed(run.benchmark))
+        fields = result.to_json() | protocol_of(self.judge.display_benchmark(run.benchmark))
         fields |= rate_samples(run.benchmark.name, samples, self.options.rater, self.terminal)
         journal.finish(samples, fields)
         return samples, fields
 
     def _note_protocol(self, benchmark: Benchmark, settings: Mapping[str, Any], journal: SampleJournal) -> None:
-        benchmark, note = self.judge.displayed(benchmark), self.terminal.note
-        note(f"{benchmark.name}: {benchmark.what}; licence: {benchmark.licence}")
-        shown = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "think", "seed")
+        benchmark, note = self.judge.display_benchmark(benchmark), self.terminal.note
+        note(f"{benchmark.name}: {benchmark.description}; licence: {benchmark.licence}")
+        names = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "think", "seed")
         cut = "a reply cut after its thought is graded as it stands" if benchmark.grades_cut else "unfinished is wrong"
-        note(f"{benchmark.name}: {', '.join(f'{name} {settings[name]}' for name in shown)}; thinking is cut off, {cut}")
+        note(f"{benchmark.name}: {', '.join(f'{name} {settings[name]}' for name in names)}; thinking is cut off, {cut}")
         if not benchmark.verified:
             note(f"{benchmark.name}: protocol: unverified")
         if benchmark.needs_judge:
             note(f"{benchmark.name}: only a language model can grade it, and --judge names none: generations are saved, not scored")
-        if known := len(journal.samples) + len(journal.replies):
-            note(f"{benchmark.name}: going on: {known:,} samples are in {journal.folder}")
+        if count := len(journal.samples) + len(journal.replies):
+            note(f"{benchmark.name}: going on: {count:,} samples are in {journal.folder}")
 
 
 def plan_evaluation(
-    run: BenchmarkRun, model: str, machine: Laptop, terminal: Terminal, asking: Asking = ASK_ONCE, folder: Path | None = None
+    run: BenchmarkRun, model: str, machine: Laptop, terminal: Terminal, chat_options: ChatOptions = ASK_ONCE, folder: Path | None = None
 ) -> Evaluation:
     """Return how the benchmark is asked: with `max_tokens` cut to what the model has room for, which is noted, the template chosen and
     `think` decided; or as `folder` has it, where a server has nothing left to be asked. EndpointDown where no server answers."""
-    benchmark, chosen, served = run.benchmark, run.settings, is_endpoint(model)
+    benchmark, chosen, is_server = run.benchmark, run.settings, is_endpoint(model)
     template = chosen.template
     if template is None:
         engine, tokenizer = machine.engine(model), machine.tokenizer(model)
         template = choose_template(benchmark, engine, tokenizer, chosen.sampling, chosen.seed, lambda progress: None)
     think = isinstance(template, ChatTemplate) and (chosen.think == "always" or (chosen.think == "auto" and _knows_thoughts(model)))
-    identity = "" if served or chosen.cache is None else identity_of(model)
+    identity = "" if is_server or chosen.cache is None else identity_of(model)
     evaluation = Evaluation(benchmark, run.examples, run.k, template, chosen.sampling, chosen.seed, think, identity)
-    known = _limit_of_whole(folder, evaluation) if folder is not None and served else None
-    if known is not None:
-        room = min(known, chosen.sampling.max_tokens)
-    elif served:
-        room = fit_tokens(chosen.sampling, *_look_at_server(evaluation, model, asking))
+    limit = _limit_of_whole(folder, evaluation) if folder is not None and is_server else None
+    if limit is not None:
+        room = min(limit, chosen.sampling.max_tokens)
+    elif is_server:
+        room = fit_tokens(chosen.sampling, *_look_at_server(evaluation, model, chat_options))
     else:
         longest = max(map(len, evaluation.prompts(machine.tokenizer(model)).values()))
         room = fit_tokens(chosen.sampling, longest, context_of(load_config(model)))
-    if known is None and room < chosen.sampling.max_tokens:
+    if limit is None and room < chosen.sampling.max_tokens:
         terminal.note(f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
     return replace(evaluation, sampling=replace(chosen.sampling, max_tokens=room))
 
@@ -290,13 +295,13 @@ def _knows_thoughts(model: str) -> bool:
     return not is_endpoint(model) and END_THINK in str(load_tokenizer(model).inner.chat_template)
 
 
-def _look_at_server(evaluation: Evaluation, model: str, asking: Asking) -> tuple[int, int | None]:
+def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions) -> tuple[int, int | None]:
     """Return the tokens of the longest prompt and of the context, as far as a server says."""
     try:
         from aha.backends.openai_look import look
     except ModuleNotFoundError as error:
         raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
-    seen = look(model, asking, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
+    seen = look(model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
     return seen.longest, seen.context
 
 
@@ -310,12 +315,12 @@ def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
     return most if set(evaluation.keys) <= keys and isinstance(most, int) else None
 
 
-def _note_lowered(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
+def _note_limit(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
     """Note what a server that names no context allowed in the end."""
     from aha.backends.openai_chat import OpenAiChat
 
-    if isinstance(chat, OpenAiChat) and chat.lowered is not None:
-        terminal.note(f"{benchmark.name}: the server refused so many new tokens: some replies had at most {chat.lowered:,}")
+    if isinstance(chat, OpenAiChat) and chat.lowest_limit is not None:
+        terminal.note(f"{benchmark.name}: the server refused so many new tokens: some replies had at most {chat.lowest_limit:,}")
 
 
 def _journal_settings(run: BenchmarkRun, evaluation: Evaluation, model: str, data: str | None, folder: Path | None) -> dict[str, Any]:
@@ -340,33 +345,33 @@ def _journal_settings(run: BenchmarkRun, evaluation: Evaluation, model: str, dat
     }
 
 
-def _server_settings(asking: Asking, folder: Path | None) -> dict[str, Any]:
+def _server_settings(chat_options: ChatOptions, folder: Path | None) -> dict[str, Any]:
     """Return what of a server's settings its replies follow from; a folder of another day is gone on with as of that day."""
-    day = asking.dated or _known_settings(folder).get("begun") or time.strftime("%Y-%m-%d")
-    return {"begun": day, "seeded": asking.seed is not None, "limit": asking.limit}
+    day = chat_options.dated or _known_settings(folder).get("begun") or time.strftime("%Y-%m-%d")
+    return {"begun": day, "seeded": chat_options.seed is not None, "limit": chat_options.limit}
 
 
 def _known_settings(folder: Path | None) -> dict[str, Any]:
     return read_settings(folder) if folder is not None and (folder / SETTINGS).exists() else {}
 
 
-def _check_asking(asking: Asking) -> None:
-    usual = Asking()
-    if asking.samples != usual.samples or asking.seed not in (usual.seed, None):
+def _check_chat_options(chat_options: ChatOptions) -> None:
+    usual = ChatOptions()
+    if chat_options.samples != usual.samples or chat_options.seed not in (usual.seed, None):
         raise BadInput(
-            f"asking.samples {asking.samples}, asking.seed {asking.seed}: --k says how many samples there are, --seed how they are "
-            "drawn; --asking.seed none tells the server no seed"
+            f"asking.samples {chat_options.samples}, asking.seed {chat_options.seed}: --k says how many samples there are, --seed how they "
+            "are drawn; --asking.seed none tells the server no seed"
         )
 
 
 # --- what is written -----------------------------------------------------------------------------------------------------
 
 
-def _merged(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merge(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the folder's results of other benchmarks, and these; without those that wait for a judge."""
     names = {str(result["benchmark"]) for result in results}
-    others = [read_document(path) for path in sorted(out.glob(f"*/{RESULT}")) if path.parent.name not in names]
-    return [result for result in (*others, *results) if result.get("value") is not None]
+    earlier = [read_document(path) for path in sorted(out.glob(f"*/{RESULT}")) if path.parent.name not in names]
+    return [result for result in (*earlier, *results) if result.get("value") is not None]
 
 
 def _write_lm_eval(path: Path, results: Sequence[dict[str, Any]], model: str, sampling: Sampling) -> None:

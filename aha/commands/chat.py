@@ -14,7 +14,7 @@ from aha.commands.serve import check, model_flags
 from aha.commands.terminal import Terminal
 from aha.errors import AhaError, BadInput
 from aha.plain import plain
-from aha.protocols import Asking, Chat, Compute, Sampling, is_endpoint
+from aha.protocols import Chat, ChatOptions, Compute, Sampling, is_endpoint
 from aha.redact import with_styles
 from aha.sampling.scheduler import RowSettings
 from aha.serving.chat.jobs import ChatJob, EngineThread, NextToken
@@ -47,7 +47,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if is_endpoint(arguments.model):
         from aha.backends.laptop import Laptop
 
-        chat = Laptop().chat(arguments.model, Asking(seed=arguments.seed))
+        chat = Laptop().chat(arguments.model, ChatOptions(seed=arguments.seed))
         try:
             return _converse(lambda conversation, turn: _pieces_from_chat(chat, conversation, sampling), arguments.system, terminal)
         finally:

@@ -11,7 +11,7 @@ from aha.commands.recipe_file import File
 from aha.errors import BadInput
 from aha.protocols import Compute, Stage
 from aha.recipes import RECIPES, Recipe
-from aha.recipes.assembly import assembled, own_code
+from aha.recipes.assembly import assemble, own_code
 from aha.recipes.recipe import placeholders
 from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
 from aha.settings import flatten, nearest
@@ -46,7 +46,7 @@ def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
         if not _imitates(recipe):
             raise BadInput(no_problems(args.reading[0][0]))
         recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
-    return replace(resolved, recipe=recipe.change(args.settings).corrected(), is_changed=args.changed_file)
+    return replace(resolved, recipe=recipe.change(args.settings).with_correction(), is_changed=args.changed_file)
 
 
 def complete(recipe: Recipe) -> None:
@@ -58,7 +58,7 @@ def complete(recipe: Recipe) -> None:
 def main_rl(recipe: Recipe) -> Rl | None:
     """The stage that the doctor can examine: the leading one where it is RL, else the first that is."""
     stages = dict(recipe.stages)
-    order = [stages[recipe.leading], *stages.values()]
+    order = [stages[recipe.lead_stage], *stages.values()]
     return next((stage for stage in order if isinstance(stage, Rl)), None)
 
 
@@ -93,7 +93,7 @@ def _find_recipe(target: str, args: CliArgs) -> ResolvedRecipe:
         raise BadInput(f"{path}: there is no such file; give a recipe's name, a recipe file, or a run's manifest.json")
     if path.suffix == ".py":
         file = File.read(str(path))
-        return ResolvedRecipe(file.recipe(), file.named, file.text)
+        return ResolvedRecipe(file.recipe(), file.recipe_file, file.text)
     return recipe_of_manifest(read_manifest(path), str(path), args)
 
 
@@ -116,7 +116,7 @@ def recipe_of_manifest(manifest: Manifest, path: str, args: CliArgs = NO_ARGUMEN
         base = None
     values = {name: setting.value for name, setting in manifest.settings.items()}
     try:
-        tree = assembled(values, frame.stages, base)
+        tree = assemble(values, frame.stages, base)
     except BadInput as error:
         raise BadInput(f"{path}: {str(error).removeprefix('--')}") from None
     compute = cast(Compute, tree.pop("compute"))
@@ -126,7 +126,9 @@ def recipe_of_manifest(manifest: Manifest, path: str, args: CliArgs = NO_ARGUMEN
         base = Recipe(manifest.recipe, about, stages, main=frame.main, follows=frame.follows, apart=frame.apart)
     sources = {name: setting.source for name, setting in manifest.settings.items()}
     recipe = replace(base, stages=stages, compute=compute, sources=sources)
-    return ResolvedRecipe(recipe, manifest.recipe_file if file is None else file.named, manifest.source if file is None else file.text)
+    return ResolvedRecipe(
+        recipe, manifest.recipe_file if file is None else file.recipe_file, manifest.source if file is None else file.text
+    )
 
 
 def frame_of(recipe: Recipe) -> Frame:

@@ -38,12 +38,12 @@ class ClaimArm:
         """Return a measure of the base and of zero, by problem of countdown."""
         evals = self.folders["curve"] / "evals"
         zero = next(name for name in evaluation_names(evals) if name.endswith("-zero"))
-        first, last = ([measure(several) for several in by_problem(read_samples(evals / name)).values()] for name in ("base", zero))
+        first, last = ([measure(samples) for samples in by_problem(read_samples(evals / name)).values()] for name in ("base", zero))
         return first, last
 
-    def equal(self, which: str) -> list[float]:
+    def equal(self, student: str) -> list[float]:
         """Return pass@1 by problem, of the student that was taught or of the one left to RL, where both had cost the same."""
-        samples = read_samples(self.folders["equal"] / "evals" / which)
+        samples = read_samples(self.folders["equal"] / "evals" / student)
         return _means([sample for sample in samples if sample.category in COUNTDOWN], "grade")
 
     def accuracy(self, stage: str) -> tuple[list[list[float]], int]:
@@ -56,7 +56,7 @@ class ClaimArm:
 
 def claims(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     """Every claim, in the paper's order."""
-    return [*_zero(arms), *_cold_start(arms), *_language(arms), *_stages(arms), _distilled(arms)]
+    return [*_zero(arms), *_cold_start(arms), *_language(arms), *_stages(arms), _distillation(arms)]
 
 
 def _zero(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
@@ -69,7 +69,7 @@ def _zero(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
         claim("Zero: replies grow longer", "hundreds to thousands of tokens (Fig. 3)", "zero - base, tokens", risen(_length)),
         claim("Zero: a vote beats one sample", "71.0 to 86.7 (Table 2)", "cons@16 - pass@1 of zero", votes),
         claim("Zero: reflection rises", "5 to 7 times (nature C.2)", "zero - base, replies that reflect", risen(_reflection)),
-        claim("Zero: languages mix", "paper 2.2.4: language mixing", "zero - base, replies that mix", risen(_mixing)),
+        claim("Zero: languages mix", "paper 2.2.4: language mixing", "zero - base, replies that mix", risen(_mixing_share)),
     ]
 
 
@@ -87,53 +87,55 @@ def _cold_start(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
         tuple(gap.value for gap in gaps),
     )
     domains = tuple(REASONING)  # on countdown alone zero is paid for the form, and keeps it
-    kept = [_less(arm.world("zero", domains, "form/reasoning"), arm.world("dev1", domains, "form/reasoning")) for arm in arms]
-    one = [_less(arm.world("zero", domains, "consistency/reasoning"), arm.world("dev1", domains, "consistency/reasoning")) for arm in arms]
+    form_gains = [_less(arm.world("zero", domains, "form/reasoning"), arm.world("dev1", domains, "form/reasoning")) for arm in arms]
+    consistency_gains = [
+        _less(arm.world("zero", domains, "consistency/reasoning"), arm.world("dev1", domains, "consistency/reasoning")) for arm in arms
+    ]
     return [
         sooner,
-        claim("Cold start: the form is kept", "readable (2.3.1)", "Dev1 - zero, replies in form, all reasoning", kept),
-        claim("Cold start: one language", "readable (2.3.1)", "Dev1 - zero, language consistency, all reasoning", one),
+        claim("Cold start: the form is kept", "readable (2.3.1)", "Dev1 - zero, replies in form, all reasoning", form_gains),
+        claim("Cold start: one language", "readable (2.3.1)", "Dev1 - zero, language consistency, all reasoning", consistency_gains),
     ]
 
 
 def _language(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     domains = tuple(REASONING)
     consistent = [arm.world("dev2", domains, "consistency/reasoning") for arm in arms]
-    lost = [_less(arm.world("no-language", domains), arm.world("dev2", domains)) for arm in arms]
+    losses = [_less(arm.world("no-language", domains), arm.world("dev2", domains)) for arm in arms]
     return [
         claim("Language reward: consistent", "stays near 1 (nature B.6)", "Dev2's consistency - 0.97", consistent, -0.97),
-        claim("Language reward: little is lost", "slightly lower (2.3.2)", "Dev2 - without it, pass@1, + 0.03", lost, 0.03),
+        claim("Language reward: little is lost", "slightly lower (2.3.2)", "Dev2 - without it, pass@1, + 0.03", losses, 0.03),
     ]
 
 
 def _stages(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
     order = [("zero", "Zero"), ("dev1", "Dev1"), ("dev2", "Dev2"), ("dev3", "Dev3"), ("r1", "R1")]
     general, reasoning = tuple(GENERAL), tuple(REASONING)
-    found = []
+    paper_claims = []
     for (before, was), (after, now) in pairwise(order):
-        risen = [_less(arm.world(before, general), arm.world(after, general)) for arm in arms]
-        found.append(claim(f"Instructions: {now} above {was}", PATTERN, f"{now} - {was}, instruction score", risen))
-    fallen = [_less(arm.world("dev1", COUNTDOWN), arm.world("zero", COUNTDOWN)) for arm in arms]
-    regained = [_less(arm.world("dev1", reasoning), arm.world("dev2", reasoning)) for arm in arms]
+        gains = [_less(arm.world(before, general), arm.world(after, general)) for arm in arms]
+        paper_claims.append(claim(f"Instructions: {now} above {was}", PATTERN, f"{now} - {was}, instruction score", gains))
+    losses = [_less(arm.world("dev1", COUNTDOWN), arm.world("zero", COUNTDOWN)) for arm in arms]
+    second_gains = [_less(arm.world("dev1", reasoning), arm.world("dev2", reasoning)) for arm in arms]
     whole = [_less(arm.world("zero", COUNTDOWN), arm.world("r1", COUNTDOWN)) for arm in arms]
     return [
-        *found,
-        claim("Reasoning: Dev1 below Zero", "AIME 77.9, 59.0 (nature Table 3)", "Zero - Dev1, pass@1", fallen),
-        claim("Reasoning: Dev2 above Dev1", "AIME 59.0, 74.0 (nature Table 3)", "Dev2 - Dev1, pass@1", regained),
+        *paper_claims,
+        claim("Reasoning: Dev1 below Zero", "AIME 77.9, 59.0 (nature Table 3)", "Zero - Dev1, pass@1", losses),
+        claim("Reasoning: Dev2 above Dev1", "AIME 59.0, 74.0 (nature Table 3)", "Dev2 - Dev1, pass@1", second_gains),
         claim("Reasoning: R1 keeps Zero's", "AIME 77.9, 79.8 (nature Table 3)", "R1 - Zero, pass@1, + 0.03", whole, 0.03),
     ]
 
 
-def _distilled(arms: Sequence[ClaimArm]) -> PaperClaim:
-    beaten = [_less(arm.equal("rl"), arm.equal("distilled")) for arm in arms]
-    return claim("Distilling beats RL on the student", "47.0 to 72.6 (Table 6)", "distilled - RL at equal compute, pass@1", beaten)
+def _distillation(arms: Sequence[ClaimArm]) -> PaperClaim:
+    differences = [_less(arm.equal("rl"), arm.equal("distilled")) for arm in arms]
+    return claim("Distilling beats RL on the student", "47.0 to 72.6 (Table 6)", "distilled - RL at equal compute, pass@1", differences)
 
 
 def _means(samples: Sequence[GradedSample], measure: str) -> list[float]:
     """Return the mean of a measure over each problem's samples."""
     return [
-        fmean((sample.grade or 0.0) if measure == "grade" else sample.measure(measure) for sample in several)
-        for several in by_problem(samples).values()
+        fmean((sample.grade or 0.0) if measure == "grade" else sample.measure(measure) for sample in problem_samples)
+        for problem_samples in by_problem(samples).values()
     ]
 
 
@@ -167,5 +169,5 @@ def _reflection(group: list[GradedSample]) -> float:
     return fmean(sample.measure("reflection") for sample in group)
 
 
-def _mixing(group: list[GradedSample]) -> float:
+def _mixing_share(group: list[GradedSample]) -> float:
     return fmean(sample.measure("mixing") for sample in group)

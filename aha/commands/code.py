@@ -22,7 +22,7 @@ from aha.errors import BadInput
 if TYPE_CHECKING:
     from aha.grading.code.mutation import Killed
     from aha.grading.sandbox import Sandbox
-    from aha.tasks.code import Coded
+    from aha.tasks.code import CodeProblem
 
 TIERS = ("auto", "bwrap", "wasm", "remote", "unsafe")
 
@@ -63,19 +63,19 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         sandbox.close()
 
 
-def _problems(source: str, split: str) -> list[Coded]:
-    from aha.tasks.code import Coded, coded_of
+def _problems(source: str, split: str) -> list[CodeProblem]:
+    from aha.tasks.code import CodeProblem, coded_of
     from aha.tasks.reading import DataRow, rows_of
 
     read = [coded_of(row) if isinstance(row, DataRow) else row for row in rows_of(source, split, None)]
-    if refusals := [problem for problem in read if not isinstance(problem, Coded)]:
+    if refusals := [problem for problem in read if not isinstance(problem, CodeProblem)]:
         raise BadInput(f"{len(refusals)} of {len(read)} rows are no problems; the first: {refusals[0]}")
     if not read:
         raise BadInput(f"{source} is empty: one JSON object a line is needed")
-    return [problem for problem in read if isinstance(problem, Coded)]
+    return [problem for problem in read if isinstance(problem, CodeProblem)]
 
 
-def _check(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
+def _check(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
     from aha.grading.code import unfit
 
     bad = 0
@@ -94,7 +94,7 @@ def _check(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
     return 1 if bad else 0
 
 
-def _agree(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
+def _agree(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
     from aha.grading.code import grade_code
     from aha.types import Abstained, Right
 
@@ -136,7 +136,7 @@ def _results(arguments: Namespace, ids: Container[str]) -> list[tuple[str, str, 
     return rows
 
 
-def _score(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
+def _score(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
     from aha.grading.code import mutation_score
 
     totals, refusals = {"submissions": [0, 0], "mutants": [0, 0]}, 0
@@ -180,7 +180,7 @@ def _share(kills: int, total: int) -> str:
     return f"{kills} of {total} ({kills / total:.1%})" if total else "no"
 
 
-def _write(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
+def _write(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
     from aha.durable import Disk, replace_file
     from aha.grading.code import write_tests
     from aha.types import Asserts
@@ -213,7 +213,7 @@ def _write(problems: Sequence[Coded], sandbox: Sandbox, arguments: Namespace, te
     return 0
 
 
-DO: dict[str, Callable[[Sequence[Coded], Sandbox, Namespace, Terminal], int]] = {
+DO: dict[str, Callable[[Sequence[CodeProblem], Sandbox, Namespace, Terminal], int]] = {
     "check": _check,
     "agree": _agree,
     "score": _score,

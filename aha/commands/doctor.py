@@ -9,31 +9,31 @@ from aha.backends.laptop import Laptop
 from aha.commands.choose import ResolvedRecipe, complete, main_rl
 from aha.commands.terminal import Terminal
 from aha.doctor import preflight
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.grading.sandbox import Tier
 from aha.grading.sandbox.standing import SandboxStatus, sandbox_status
 from aha.rewards import Accuracy
 from aha.stages.rl import Rl
 
 
-def examine(resolved: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
-    """Asks a few prompts and says what they show. BarFailed, exit code 1, where nothing can be learned."""
-    complete(resolved.recipe)
-    rl = main_rl(resolved.recipe)
+def examine(recipe: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
+    """Asks a few prompts and says what they show. FailedBar, exit code 1, where nothing can be learned."""
+    complete(recipe.recipe)
+    rl = main_rl(recipe.recipe)
     if rl is None:
-        raise BadInput(f"recipe {resolved.recipe.name} has no RL stage: there are no rewards to examine")
+        raise BadInput(f"recipe {recipe.recipe.name} has no RL stage: there are no rewards to examine")
     place = _sandbox(rl, prompts)
     for line in place.lines() if place else ():
         terminal.say(line)
     if place is not None and not place.holds:
-        raise BarFailed(f"recipe {resolved.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
-    found = preflight(rl, Laptop(resolved.recipe.compute), lambda activity: None, prompts=prompts)
+        raise FailedBar(f"recipe {recipe.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
+    found = preflight(rl, Laptop(recipe.recipe.compute), lambda activity: None, prompts=prompts)
     signals = [asdict(signal) for signal in found.signals]
     terminal.tell("examined", hopeless=found.hopeless, signals=signals, lines=found.lines(), sandbox=place and place.tier)
     for line in found.lines():
         terminal.say(line)
     if found.hopeless:
-        raise BarFailed(f"recipe {resolved.recipe.name} cannot learn as it stands: {next(iter(found.signals)).words}")
+        raise FailedBar(f"recipe {recipe.recipe.name} cannot learn as it stands: {next(iter(found.signals)).words}")
     return 0
 
 

@@ -61,7 +61,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     judge = _judge_options(arguments, benchmarks)
     data = None if arguments.data is None else str(arguments.data)
     for chosen in benchmarks:
-        if chosen.generated is None:
+        if chosen.generator is None:
             check_source(chosen, data)
             continue
         for model in models:
@@ -88,11 +88,11 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> JudgeOptions:
     """BadInput for flags that nothing would heed."""
-    by_rule = not any(benchmark.needs_judge for benchmark in benchmarks) and any(benchmark.generated for benchmark in benchmarks)
-    named = [flag for name, flag in JUDGE_FLAGS.items() if getattr(arguments, name)]
-    if named and (by_rule or arguments.judge is None):
-        raise BadInput(f"{named[0]}: {'a rule grades this benchmark' if by_rule else 'it needs --judge, and says nothing without one'}")
-    if named and arguments.baseline is not None:
+    by_rule = not any(benchmark.needs_judge for benchmark in benchmarks) and any(benchmark.generator for benchmark in benchmarks)
+    flags = [flag for name, flag in JUDGE_FLAGS.items() if getattr(arguments, name)]
+    if flags and (by_rule or arguments.judge is None):
+        raise BadInput(f"{flags[0]}: {'a rule grades this benchmark' if by_rule else 'it needs --judge, and says nothing without one'}")
+    if flags and arguments.baseline is not None:
         raise BadInput(f"--baseline {arguments.baseline}: with --judge, the baseline is who wrote the file of --baseline-answers")
     if arguments.judge is not None and not is_endpoint(arguments.judge):
         check_model(arguments.judge)

@@ -19,9 +19,9 @@ from aha.plain import one_line
 from aha.redact import mask
 from aha.rundir import Checkpoint, Manifest, Record
 
-OURS = ("optimizer*.safetensors", "reference.safetensors", "learner.json", "progress.json", "metrics.jsonl", "sha256.json")
+RUN_FILES = ("optimizer*.safetensors", "reference.safetensors", "learner.json", "progress.json", "metrics.jsonl", "sha256.json")
 SCORES = ("pass@1", "cons@k", "lenient", "format", "length")
-CHANGED = ("user", "[derived: memory]")
+CHANGED_SOURCES = ("user", "[derived: memory]")
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     with trouble(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(beside, ignore_errors=True)
-        shutil.copytree(checkpoint.folder, beside, ignore=shutil.ignore_patterns(*OURS))
+        shutil.copytree(checkpoint.folder, beside, ignore=shutil.ignore_patterns(*RUN_FILES))
         (beside / "README.md").write_text(card, encoding="utf-8")
         beside.rename(target)
     terminal.tell("exported", folder=str(target), checkpoint=str(checkpoint.folder))
@@ -69,10 +69,12 @@ def read_run(record: Record, number: int | None) -> tuple[Manifest, Checkpoint]:
     checkpoints = record.checkpoints()
     if not checkpoints:
         raise BadInput(f"{record.root}: it has no checkpoint; of a graph name the directory of one stage, as `aha run` printed it")
-    found = [each for each in checkpoints if number in (None, each.rollout)]
-    if not found:
-        raise BadInput(f"--checkpoint {number}: there is none; there are {', '.join(str(each.rollout) for each in checkpoints)}")
-    return record.manifest(), found[-1]
+    matches = [checkpoint for checkpoint in checkpoints if number in (None, checkpoint.rollout)]
+    if not matches:
+        raise BadInput(
+            f"--checkpoint {number}: there is none; there are {', '.join(str(checkpoint.rollout) for checkpoint in checkpoints)}"
+        )
+    return record.manifest(), matches[-1]
 
 
 def read_scores(path: Path) -> dict[str, Any]:
@@ -90,8 +92,8 @@ def model_card(record: Record, manifest: Manifest, checkpoint: Checkpoint, licen
     """The card: what it is, data, lineage, scores, licence; what is unknown is said to be."""
     models = (str(s.value) for path, s in manifest.settings.items() if path.endswith(".model") and s.value)
     bases = sorted({model for model in models if not model.startswith("@")})
-    named = licence or _licence_of(bases)
-    front = [f"license: {json.dumps(named)}"] if named else []
+    licence_name = licence or _licence_of(bases)
+    front = [f"license: {json.dumps(licence_name)}"] if licence_name else []
     front += ["library_name: transformers", "pipeline_tag: text-generation", *(["base_model:"] if bases else [])]
     front += [f"- {json.dumps(base)}" for base in bases]
     parts = [
@@ -99,13 +101,17 @@ def model_card(record: Record, manifest: Manifest, checkpoint: Checkpoint, licen
         ["## Data", "", *_data(record, manifest)],
         ["## Lineage", "", *_lineage(record, manifest)],
         ["## Scores", "", *_scores(record, scores)],
-        ["## Licence", "", f"{_safe(named)}, {'as its owner says' if licence else 'that of the base'}." if named else UNLICENSED],
+        [
+            "## Licence",
+            "",
+            f"{_safe(licence_name)}, {'as its owner says' if licence else 'that of the base'}." if licence_name else NO_LICENCE,
+        ],
         ["## Settings", "", "| setting | value | source |", "|---|---|---|", *_settings(manifest)],
     ]
     return mask("\n\n".join("\n".join(part) for part in parts) + "\n")
 
 
-UNLICENSED = "Unknown: neither the base's folder nor the person who exported this says. Nobody may use it until somebody does."
+NO_LICENCE = "Unknown: neither the base's folder nor the person who exported this says. Nobody may use it until somebody does."
 
 
 def upload(folder: Path, name: str) -> str:
@@ -149,12 +155,12 @@ def _lineage(record: Record, manifest: Manifest) -> list[str]:
     seeds = ", ".join(f"{path} {seed}" for path, seed in manifest.seeds.items())
     lines = [f"- begun {manifest.created}, commit {manifest.git_commit or 'unknown'}", f"- {versions}", f"- seeds: {seeds or 'none'}"]
     if (record.root / LINEAGE).is_file():
-        made = read_document(record.root / LINEAGE)
-        inputs = made.get("inputs", {}) if isinstance(made, dict) else {}
-        for path, found in inputs.items() if isinstance(inputs, dict) else ():
-            if isinstance(found, dict):
+        lineage = read_document(record.root / LINEAGE)
+        inputs = lineage.get("inputs", {}) if isinstance(lineage, dict) else {}
+        for path, entry in inputs.items() if isinstance(inputs, dict) else ():
+            if isinstance(entry, dict):
                 lines.append(
-                    f"- `{_safe(path)}` from {_safe(found.get('stage') or found.get('given'))}, digest {_safe(found.get('digest'))}"
+                    f"- `{_safe(path)}` from {_safe(entry.get('stage') or entry.get('given'))}, digest {_safe(entry.get('digest'))}"
                 )
     return [*lines, "", "Everything else that the numbers follow from is in the run's `manifest.json`."]
 
@@ -162,23 +168,23 @@ def _lineage(record: Record, manifest: Manifest) -> list[str]:
 def _scores(record: Record, more: Sequence[Mapping[str, Any]]) -> list[str]:
     results = [
         *([("in the run", record.result)] if record.finished else []),
-        *((str(each.get("benchmark", "given")), each) for each in more),
+        *((str(result.get("benchmark", "given")), result) for result in more),
     ]
     rows = [row for name, result in results for row in _score_rows(name, result)]
     return ["| measured | score | value |", "|---|---|---|", *rows] if rows else ["None was measured."]
 
 
 def _score_rows(name: str, result: Mapping[str, Any]) -> list[str]:
-    own = [f"| {_safe(name)} | {key} | {result[key]:.4g} |" for key in SCORES if isinstance(result.get(key), int | float)]
-    if own and isinstance(result.get("ci95"), list):
+    rows = [f"| {_safe(name)} | {key} | {result[key]:.4g} |" for key in SCORES if isinstance(result.get(key), int | float)]
+    if rows and isinstance(result.get("ci95"), list):
         low, high = result["ci95"]
-        own.append(f"| {_safe(name)} | pass@1, 95 % interval | {low:.4g} to {high:.4g} |")
+        rows.append(f"| {_safe(name)} | pass@1, 95 % interval | {low:.4g} to {high:.4g} |")
     inner = (row for key, value in result.items() if isinstance(value, dict) for row in _score_rows(f"{name}, {key}", value))
-    return [*own, *inner]
+    return [*rows, *inner]
 
 
 def _settings(manifest: Manifest) -> list[str]:
-    chosen = {path: s for path, s in manifest.settings.items() if s.source in CHANGED}
+    chosen = {path: s for path, s in manifest.settings.items() if s.source in CHANGED_SOURCES}
     return [f"| `{_safe(path)}` | {_safe(setting.value)} | {_safe(setting.source)} |" for path, setting in chosen.items()]
 
 

@@ -28,18 +28,18 @@ FULL = (
 )  # how torch says it where it has no class of its own
 
 
-def fitted(chosen: ResolvedRecipe, name: str | None, out: Path | None) -> ResolvedRecipe:
+def fit_recipe(chosen: ResolvedRecipe, name: str | None, out: Path | None) -> ResolvedRecipe:
     """The recipe with the settings that make it fit on the machine of this name. A run that was begun keeps those it was begun with."""
     if name is None:
         return chosen
     recipe = chosen.recipe
-    begun = _derived_before(recipe, out or Path("runs") / recipe.name)
-    if begun is None:
-        fixed = {path for path in flatten(recipe.tree) if recipe.source(path) == YOURS}
-        found = machine(name)
-        begun = fit(recipe.stages, recipe.compute, shapes_of(recipe, "--fit"), found, fixed)
-    changed = recipe.change([(path, value) for path, value in begun.items()])
-    return replace(chosen, recipe=replace(changed, sources={**changed.sources, **dict.fromkeys(begun, SOURCE)}))
+    values = _derived_before(recipe, out or Path("runs") / recipe.name)
+    if values is None:
+        fixed_paths = {path for path in flatten(recipe.tree) if recipe.source(path) == YOURS}
+        hardware = machine(name)
+        values = fit(recipe.stages, recipe.compute, shapes_of(recipe, "--fit"), hardware, fixed_paths)
+    new_recipe = recipe.change([(path, value) for path, value in values.items()])
+    return replace(chosen, recipe=replace(new_recipe, sources={**new_recipe.sources, **dict.fromkeys(values, SOURCE)}))
 
 
 def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
@@ -48,9 +48,9 @@ def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
     if not path.is_file():
         return None
     manifest = read_manifest(path)
-    derived = {name: setting.value for name, setting in manifest.settings.items() if setting.source == SOURCE}
-    known = flatten(recipe.tree)
-    return {name: value for name, value in derived.items() if name in known} or None if manifest.recipe == recipe.name else None
+    derived_values = {name: setting.value for name, setting in manifest.settings.items() if setting.source == SOURCE}
+    paths = flatten(recipe.tree)
+    return {name: value for name, value in derived_values.items() if name in paths} or None if manifest.recipe == recipe.name else None
 
 
 def learned_stages(recipe: Recipe) -> list[tuple[str, Stage]]:
@@ -61,11 +61,11 @@ def learned_stages(recipe: Recipe) -> list[tuple[str, Stage]]:
 
 def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
     """The shape of each stage's model; what another stage makes is as large as the model that one begins with."""
-    shapes, waiting = dict[str, ModelShape](), f"{flag}: recipe {recipe.name} needs a model to know how large it is: give it with --model"
+    shapes, advice = dict[str, ModelShape](), f"{flag}: recipe {recipe.name} needs a model to know how large it is: give it with --model"
     for name, stage in learned_stages(recipe):
         model = str(getattr(stage, "model", ""))
         if WAITS.fullmatch(model):
-            raise BadInput(waiting)
+            raise BadInput(advice)
         before = model[1:].partition("/")[0].partition("#")[0]
         if model.startswith("@") and before in shapes:
             shapes[name] = shapes[before]
@@ -74,32 +74,32 @@ def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
     return shapes
 
 
-def plans_of(recipe: Recipe, found: Machine) -> list[StagePlan]:
+def plans_of(recipe: Recipe, hardware: Machine) -> list[StagePlan]:
     """The plan of each stage that has a model."""
     shapes = shapes_of(recipe, "aha plan")
     stages = [(name, stage) for name, stage in learned_stages(recipe) if name in shapes]
-    plans = (plan_stage(name, stage, recipe.compute, shapes[name], found) for name, stage in stages)
+    plans = (plan_stage(name, stage, recipe.compute, shapes[name], hardware) for name, stage in stages)
     return [plan for plan in plans if plan is not None]
 
 
 @contextmanager
-def planned(recipe: Recipe, root: Path) -> Iterator[None]:
+def record_plan(recipe: Recipe, root: Path) -> Iterator[None]:
     """What a run was expected to take, beside what it took, in `plan.json`. Memory that runs out inside is one line: what to turn."""
     with suppress(BadInput):  # of what nobody knows the size of, nothing is expected
         plans = plans_of(recipe, machine("auto" if recipe.compute.device != "cpu" else "cpu"))
-        record(root, {"predicted": {plan.name: predicted(plan) for plan in plans}})
+        record(root, {"predicted": {plan.name: prediction(plan) for plan in plans}})
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemory(told(recipe, root, error)) from error
+        raise OutOfMemory(memory_advice(recipe, root, error)) from error
     finally:
         with suppress(OSError, AhaError):
             record(root, {"peak": peak_bytes()})
 
 
-def predicted(plan: StagePlan) -> Mapping[str, object]:
+def prediction(plan: StagePlan) -> Mapping[str, object]:
     """What the report shows of a plan."""
     return {
         "parts": plan.memory.parts,
@@ -111,12 +111,12 @@ def predicted(plan: StagePlan) -> Mapping[str, object]:
 
 def record(root: Path, more: Mapping[str, object]) -> None:
     """Add to the run's `plan.json`; the highest peak of all its processes stays."""
-    path, known = root / PLAN, dict[str, object]()
+    path, values = root / PLAN, dict[str, object]()
     with suppress(AhaError, OSError, AttributeError):  # what is damaged is written anew
-        known = {name: value for name, value in read_document(path).items() if name != "crc"}
-    peaks = [value for value in (known.get("peak"), more.get("peak")) if isinstance(value, int)]
-    kept = {**known, **more} | ({"peak": max(peaks)} if peaks else {})
-    replace_file(Disk(), path, seal(kept, indent=2))
+        values = {name: value for name, value in read_document(path).items() if name != "crc"}
+    peaks = [value for value in (values.get("peak"), more.get("peak")) if isinstance(value, int)]
+    record_ = {**values, **more} | ({"peak": max(peaks)} if peaks else {})
+    replace_file(Disk(), path, seal(record_, indent=2))
 
 
 def peak_bytes() -> int:
@@ -134,7 +134,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
 
 
-def told(recipe: Recipe, root: Path, error: BaseException) -> str:
+def memory_advice(recipe: Recipe, root: Path, error: BaseException) -> str:
     """The one line: what ran out, what helps, and that nothing is lost."""
     first = next(iter(str(error).splitlines()), "").strip() or type(error).__name__
     advice = ["--compute.micro_tokens 256", "--compute.checkpointing true"]

@@ -47,11 +47,11 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     alone = arguments.reference is not None or arguments.answer is not None
     if alone == (arguments.file is not None) or (alone and None in (arguments.reference, arguments.answer)):
         raise BadInput("say what to grade: --reference R --answer A, or --file PAIRS.jsonl")
-    found = _one(arguments, terminal) if alone else _file(arguments, terminal)
-    return 1 if arguments.strict and found["wrong"] + found["abstained"] else 0
+    counts = _grade_one_answer(arguments, terminal) if alone else _file(arguments, terminal)
+    return 1 if arguments.strict and counts["wrong"] + counts["abstained"] else 0
 
 
-def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
+def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     from aha.tasks.pairs import pair_of
     from aha.tasks.reading import DataRow
     from aha.types import Abstained
@@ -62,12 +62,12 @@ def _one(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     if arguments.how is not None:
         fields["how"] = arguments.how
     if arguments.numbers is not None:
-        fields["numbers"] = [int(each) if each.strip().isdecimal() else each for each in arguments.numbers.split(",")]
+        fields["numbers"] = [int(number) if number.strip().isdecimal() else number for number in arguments.numbers.split(",")]
         fields["kind"] = "countdown"
     pair = pair_of(DataRow("--reference", "--reference", fields), arguments.kind)
     if isinstance(pair.reference, Abstained):
         raise BadInput(f"--reference {arguments.reference}: {pair.reference.reason}")
-    word, reason = _words(_graded(pair))
+    word, reason = _words(_grade(pair))
     if terminal.json:
         print(_json({"grade": word, "reason": reason}), flush=True)
     terminal.say(_sound(f"{word}: {reason}" if reason else word))
@@ -83,30 +83,30 @@ def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     ungradable = [pair for pair in pairs if isinstance(pair.reference, Abstained)]
     for pair in ungradable[:10]:
         terminal.note(f"aha: {pair.place}: {pair.reference.reason if isinstance(pair.reference, Abstained) else ''}")
-    found = Counter[str]()
-    for pair, grade in zip(pairs, _each(pairs), strict=True):
+    counts = Counter[str]()
+    for pair, grade in zip(pairs, _grades(pairs), strict=True):
         word, reason = _words(grade)
-        found[word] += 1
+        counts[word] += 1
         if terminal.json:
             print(_json({**pair.fields, "grade": word, "reason": reason}))
         else:
             print(_sound(f"{pair.place.rpartition(', ')[2]}: {word}{': ' if reason else ''}{reason}"))
     sys.stdout.flush()
     terminal.note(
-        f"{len(pairs)} answers: {found['right']} right, {found['wrong']} wrong, {found['abstained']} abstained"
+        f"{len(pairs)} answers: {counts['right']} right, {counts['wrong']} wrong, {counts['abstained']} abstained"
         + (f"; {len(ungradable)} references cannot be graded" if ungradable else "")
     )
-    return found
+    return counts
 
 
-def _each(pairs: Sequence[PairRow]) -> Iterator[Grade]:
+def _grades(pairs: Sequence[PairRow]) -> Iterator[Grade]:
     """The grades in order, several answers at a time; each is bounded by its grader's own deadline."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as threads:
         for start in range(0, len(pairs), AT_ONCE):
-            yield from threads.map(_graded, pairs[start : start + AT_ONCE])
+            yield from threads.map(_grade, pairs[start : start + AT_ONCE])
 
 
-def _graded(pair: PairRow) -> Grade:
+def _grade(pair: PairRow) -> Grade:
     from aha.commands.judges import settings_of
     from aha.grading import grade
     from aha.types import Abstained

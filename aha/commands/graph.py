@@ -57,19 +57,19 @@ def run(resolved: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> 
     lock = Lock(root / "lock")
     try:
         seen: dict[str, Step] = {}
-        _run_watched(resolved, graph, options, root, terminal, seen)
+        _run_with_page(resolved, graph, options, root, terminal, seen)
         conclude(graph, options, root, terminal, _page(graph, seen, root, terminal))
     finally:
         lock.release()
     return 0
 
 
-def _run_watched(
-    resolved: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
+def _run_with_page(
+    recipe: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
 ) -> None:
     """The stages at work; what is done when one of them ends it all has its page too."""
     try:
-        _work(resolved, graph, options, root, terminal, steps)
+        _work(recipe, graph, options, root, terminal, steps)
     except BaseException:
         if steps and (page := _page(graph, steps, root, terminal)) is not None:
             terminal.note(f"report so far: {page}")
@@ -98,25 +98,25 @@ def refuse_strangers(root: Path, recipe: str) -> None:
     if root.exists() and not root.is_dir():
         raise BadInput(f"{root}: it is a file; a graph needs a directory")
     if path.is_file():
-        begun = read_manifest(path).recipe
-        if begun != recipe or (root / "metrics.jsonl").exists():
-            raise BadInput(f"{root}: it belongs to another recipe ({begun}, not {recipe}); choose another directory")
+        recipe_name = read_manifest(path).recipe
+        if recipe_name != recipe or (root / "metrics.jsonl").exists():
+            raise BadInput(f"{root}: it belongs to another recipe ({recipe_name}, not {recipe}); choose another directory")
     elif root.is_dir() and (names := sorted({entry.name for entry in root.iterdir()} - {"lock", "digests.json"})):
         raise BadInput(f"{root}: it is not empty and holds no run ({names[0]!r} is in it); choose an empty or a new directory")
 
 
-def _work(resolved: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
+def _work(recipe: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
     from aha.commands.working import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
 
-    worker = StageWorker(resolved, options, terminal)
-    whole = worker.manifest(resolved.recipe.name, resolved.recipe.stages)
+    worker = StageWorker(recipe, options, terminal)
+    whole = worker.manifest(recipe.recipe.name, recipe.recipe.stages)
     replace_file(Disk(), root / "manifest.json", seal(encode(whole, Manifest), indent=2))
     terminal.folder = root
     for step in graph.steps(options.until, options.first):
         terminal.note(line(step))
         steps[step.name] = step
         if step.todo:
-            graph.do(step, worker.backend, worker.opened)
+            graph.do(step, worker.backend, worker.open_step)
         elif step.state == "done":
             graph.settle(step)
 
@@ -162,16 +162,16 @@ def _all_of(stages: int) -> str:
     return f"all {stages} stages are" if stages > 1 else "the stage is"
 
 
-def _show(resolved: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
+def _show(recipe: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
     """What would be done, and at most at what cost."""
-    known_costs = costs([(step.name, step.stage) for step in steps], resolved.recipe.compute)
+    known_costs = costs([(step.name, step.stage) for step in steps], recipe.recipe.compute)
     rows = [(step, known_costs[step.name], _took(graph, step)) for step in steps]
     if terminal.json:
         stages = [
             {"stage": step.name, "state": step.state, "why": step.why, **encode(cost, Costs), "seconds_before": took}
             for step, cost, took in rows
         ]
-        print(json.dumps({"recipe": resolved.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
+        print(json.dumps({"recipe": recipe.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
         return 0
     wide = max(len(step.name) for step in steps)
     terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")

@@ -18,8 +18,8 @@ from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import LINEAGE, Graph, Step
 from aha.pipeline.graph import read_lineage
 from aha.pipeline.makings import Makings, seconds
-from aha.reports.graph import PAIRED, AnswerCell, Claimed, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
-from aha.reports.stage_charts import happened, kind_of, last
+from aha.reports.graph import PAIR, AnswerCell, ClaimRow, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
+from aha.reports.stage_charts import kind_of, last, marks_of
 from aha.rundir import Record, read_manifest
 from aha.rundir.evaluations import question_lines, samples_file
 from aha.types import Abstained
@@ -65,7 +65,7 @@ class Head:
     recipe: str
     argv: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-    claims: tuple[Claimed, ...] = ()
+    claims: tuple[ClaimRow, ...] = ()
 
 
 def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], page: Path, terminal: Terminal) -> Path | None:
@@ -79,7 +79,7 @@ def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], pag
     except Exception as error:
         terminal.note(f"note: {page} was not written; every stage that is done is safe")
         terminal.folder = page.parent
-        terminal.crashed(type(error), error, error.__traceback__)
+        terminal.report_crash(type(error), error, error.__traceback__)
     return None
 
 
@@ -168,8 +168,8 @@ def _stage(status: StageStatus, result: Mapping[str, Any] | None, base: Path) ->
         report=quote(f"{place}/{PAGE}") if (status.folder / PAGE).exists() else "",
         came=tuple(_came(result or {}, metrics)),
         metrics=tuple(metrics),
-        marks=(*marks, *happened(metrics)),
-        notes=(*notes, *(f"At step {step:,.0f} the probe ended it: {word}." for step, word in happened(metrics))),
+        marks=(*marks, *marks_of(metrics)),
+        notes=(*notes, *(f"At step {step:,.0f} the probe ended it: {word}." for step, word in marks_of(metrics))),
         funnel=(result or {}).get("funnel"),
     )
 
@@ -178,7 +178,7 @@ def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> 
     """The first numbers of a result, in words; of a stage that has none, what it learned last."""
     if "funnel" in result:
         return [f"{result['rows']:,} rows"]
-    shares = {name: share for name in PAIRED if isinstance(share := _share(result.get(name)), float)}
+    shares = {name: share for name in PAIR if isinstance(share := _share(result.get(name)), float)}
     if shares:
         return [f"{name} {100 * share:.1f} %" for name, share in shares.items()]
     plain = {name: value for name, value in _flat(result) if name != "seconds"} or _newest(metrics)

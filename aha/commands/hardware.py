@@ -63,16 +63,16 @@ def machine(
     """Yield the backend to run on; None where this process is one that another drives, and its work is done. `say` tells a person what a
     cluster replaced."""
     if hardware.kind == "node":
-        from aha.backends.node import joined
+        from aha.backends.node import join_ranks
 
-        with joined(compute, settings, stall_s) as node:
+        with join_ranks(compute, settings, stall_s) as node:
             yield cast("Backend | None", node)
         return
     if hardware.kind == "cluster":
-        from aha.backends.ray_cluster import connected
+        from aha.backends.ray_cluster import connect
 
         counts = (hardware.engines, hardware.ranks, hardware.graders)
-        with connected(compute, counts, hardware.address, stall_s, Path.cwd(), say) as cluster:
+        with connect(compute, counts, hardware.address, stall_s, Path.cwd(), say) as cluster:
             yield cluster
         return
     from aha.backends.laptop import Laptop as OneProcess
@@ -86,9 +86,9 @@ def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], 
     if hardware.kind == "node":
         raise BadInput("--hardware node: it divides a model that learns; to sample on several engines say --hardware 'cluster(engines=2)'")
     if hardware.kind == "cluster":
-        from aha.backends.ray_cluster import connected
+        from aha.backends.ray_cluster import connect
 
-        with connected(compute, (hardware.engines, 0, 0), hardware.address, STALL_S, Path.cwd(), say) as cluster:
+        with connect(compute, (hardware.engines, 0, 0), hardware.address, STALL_S, Path.cwd(), say) as cluster:
             yield cluster
         return
     from aha.backends.laptop import Laptop as OneProcess

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from types import FrameType, TracebackType
 
-from aha.errors import DiskTrouble, Interrupted
+from aha.errors import DiskTrouble, Interruption
 from aha.plain import one_line
 from aha.progress import span
 from aha.protocols import Continue, Observer, Pause
@@ -140,7 +140,7 @@ class Interrupts(Observer):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Interrupted where a signal came after the last beat: nothing that would come next begins."""
+        """Interruption where a signal came after the last beat: nothing that would come next begins."""
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -153,15 +153,15 @@ class Interrupts(Observer):
     # --- in the main thread ---
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        received = signal.Signals(number)
-        if received is not signal.SIGALRM:
-            self._signal = self._signal or received
+        number_ = signal.Signals(number)
+        if number_ is not signal.SIGALRM:
+            self._signal = self._signal or number_
         elif self._signal is not None and not self._steps.is_running:
             self._raise(self._signal)
 
-    def _raise(self, received: signal.Signals) -> None:
+    def _raise(self, signal_: signal.Signals) -> None:
         self._signal = None
-        raise Interrupted(f"stopped while: {self._activity}; {self._steps.balance()}", EXIT[received])
+        raise Interruption(f"stopped while: {self._activity}; {self._steps.balance()}", EXIT[signal_])
 
     # --- in a thread of its own ---
 

@@ -13,7 +13,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
 from aha.backends.laptop import Laptop
-from aha.backends.openai_budget import TokensSpent
+from aha.backends.openai_budget import TokenUsage
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
@@ -37,7 +37,7 @@ from aha.evals.judged.judging import (
 from aha.evals.result import Result
 from aha.evals.run import fit_tokens
 from aha.evals.samples import SampleJournal, read_settings, ungraded_sample
-from aha.protocols import Asking, Budget, Chat, Sampling, is_endpoint
+from aha.protocols import Budget, Chat, ChatOptions, Sampling, is_endpoint
 from aha.rundir.evaluations import SETTINGS
 
 
@@ -67,7 +67,7 @@ class Judging:
     asks: int = 2
     unread: float = 0.1
     missing: float = 0.0
-    asking: Asking = Asking(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
+    asking: ChatOptions = ChatOptions(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
 
     def __post_init__(self) -> None:
         if not 1 <= self.asks <= 8 or not 0 <= self.unread <= 1 or not 0 <= self.missing < 1:
@@ -102,8 +102,8 @@ class JudgeSession:
     def chat(self, top: int) -> Chat:
         """Return the chat, opened once for all who want as many log-probabilities."""
         if top not in self._chats:
-            asking = replace(self.settings.asking, samples=1, top=top, dated=time.strftime("%Y-%m-%d"))
-            self._chats[top] = self.machine.chat(str(self.name), asking)
+            chat_options = replace(self.settings.asking, samples=1, top=top, dated=time.strftime("%Y-%m-%d"))
+            self._chats[top] = self.machine.chat(str(self.name), chat_options)
             self.connections.callback(self._chats[top].close)
         return self._chats[top]
 
@@ -121,21 +121,25 @@ class JudgeSession:
     def _case(self, run: JudgedRun, data: str | None, baseline: Sequence[Path]) -> JudgeCase:
         benchmark = run.benchmark
         plan = plan_judging(benchmark, run.examples, data, baseline, self.settings.orders)
-        if not isinstance(plan.judged, FactVerdicts) and (run.k > 1 or len(plan.examples) < 2):
+        if not isinstance(plan.judged_benchmark, FactVerdicts) and (run.k > 1 or len(plan.examples) < 2):
             raise BadInput(
                 f"{benchmark.name}: k {run.k}, problems {len(plan.examples)}: one reply a problem is compared, and it takes two problems"
             )
-        own = plan.judged.sampling
-        temperature = own.temperature if self.settings.temperature is None else self.settings.temperature
-        sampling = replace(own, temperature=temperature, max_tokens=self.settings.max_tokens or own.max_tokens)
+        usual = plan.judged_benchmark.sampling
+        temperature = usual.temperature if self.settings.temperature is None else self.settings.temperature
+        sampling = replace(usual, temperature=temperature, max_tokens=self.settings.max_tokens or usual.max_tokens)
         if not self.served:
             sampling = replace(sampling, max_tokens=self._room(plan, sampling))
-        top = plan.judged.top if self.settings.top is None else self.settings.top
-        who = str(self.chat(top)) if self.served else identity_of(str(self.name))
+        top = plan.judged_benchmark.top if self.settings.top is None else self.settings.top
+        identity = str(self.chat(top)) if self.served else identity_of(str(self.name))
         files = tuple(str(path.expanduser().resolve()) for path in baseline)
-        settings = JudgeSettings(who, sampling, top, self.settings.asks)
-        record = JudgeRecord(self.model, settings, self.settings.orders, files, self.settings.unread, plan.judged.prompt.digest)
-        notes = (*self._server_notes(), *plan.notes, f"the judge is {self.model}; published verdicts are of {plan.judged.judges[0]}")
+        settings = JudgeSettings(identity, sampling, top, self.settings.asks)
+        record = JudgeRecord(self.model, settings, self.settings.orders, files, self.settings.unread, plan.judged_benchmark.prompt.digest)
+        notes = (
+            *self._server_notes(),
+            *plan.notes,
+            f"the judge is {self.model}; published verdicts are of {plan.judged_benchmark.judges[0]}",
+        )
         for note in notes:
             self.terminal.note(f"{benchmark.name}: {note}")
         return JudgeCase(benchmark, plan, record, run.k)
@@ -143,14 +147,14 @@ class JudgeSession:
     def _room(self, plan: JudgePlan, sampling: Sampling) -> int:
         """Return what the context of a judge here leaves for its replies. BadInput where that is nothing, or where it knows no chat."""
         tokenizer = self.machine.tokenizer(str(self.name))
-        usual = ((example, plan.judged.usual_reply(example)) for example in plan.examples)
-        questions = (conversation for example, text in usual for conversation in plan.judged.questions(example, text))
+        usual = ((example, plan.judged_benchmark.usual_reply(example)) for example in plan.examples)
+        questions = (conversation for example, text in usual for conversation in plan.judged_benchmark.questions(example, text))
         longest = max(len(tokenizer.chat(conversation)) for conversation in questions)
         return fit_tokens(sampling, longest, context_of(load_config(str(self.name))))
 
-    def displayed(self, benchmark: Benchmark) -> Benchmark:
+    def display_benchmark(self, benchmark: Benchmark) -> Benchmark:
         """Return the benchmark, with its protocol flag set for display."""
-        return self.cases[benchmark.name].displayed if benchmark.name in self.cases else benchmark
+        return self.cases[benchmark.name].display_benchmark if benchmark.name in self.cases else benchmark
 
     def _server_notes(self) -> list[str]:
         """Return what is amiss with a server that is to judge hours later, once."""
@@ -179,9 +183,9 @@ class JudgeSession:
                 samples = _saved_samples(out / name)
                 if is_endpoint(model):
                     answers = answering_cost(case, samples, most)
-                    told = f"{model} will be asked {answers.most_text(prices)}" if answers.calls else "all is answered"
-                    self.terminal.note(f"{name}: {told}")
-                cost = estimate_cost(case, samples, Transcripts(out / name).known)
+                    line = f"{model} will be asked {answers.most_text(prices)}" if answers.calls else "all is answered"
+                    self.terminal.note(f"{name}: {line}")
+                cost = estimate_cost(case, samples, Transcripts(out / name).replies)
                 self.terminal.note(f"{name}: judging will take {cost.to_text(budget)}")
                 if alone:
                     self.terminal.tell("estimate", benchmark=name, model=model, judge=self.model, **cost.to_json(budget))
@@ -190,56 +194,56 @@ class JudgeSession:
             self.terminal.note(f"judging in all: {total.to_text(budget)}")
         self._check_budget(total, "judging will take")
 
-    def _check_budget(self, cost: JudgeCost, what: str) -> None:
+    def _check_budget(self, cost: JudgeCost, source: str) -> None:
         budget = self.settings.asking.budget
-        after = self._spent() + TokensSpent(cost.calls, cost.prompt, cost.completion)
+        after = self._usage() + TokenUsage(cost.calls, cost.prompt, cost.completion)
         if cost.calls and (limit := after.beyond(budget)):
             raise BadInput(
-                f"{what} {cost.to_text(budget)}: the budget of {limit} does not allow it ({self._spent().calls:,} calls are spent); allow "
-                "more with --judging.asking.budget.…, or judge fewer with --problems N"
+                f"{source} {cost.to_text(budget)}: the budget of {limit} does not allow it ({self._usage().calls:,} calls are spent); "
+                "allow more with --judging.asking.budget.…, or judge fewer with --problems N"
             )
 
-    def _spent(self) -> TokensSpent:
+    def _usage(self) -> TokenUsage:
         """Return what all that was asked so far has cost; for servers only."""
         if not self.served:
-            return TokensSpent()
+            return TokenUsage()
         from aha.backends.openai_chat import OpenAiChat
 
         ledgers = [chat.ledger for chat in self._chats.values() if isinstance(chat, OpenAiChat)]
-        shared = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}
-        return sum(shared.values(), TokensSpent())
+        totals = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}
+        return sum(totals.values(), TokenUsage())
 
     # --- what it says ---
 
     def result(self, name: str, folder: Path, samples: Samples, model: str, seed: int) -> tuple[list[JudgedSample], Result]:
         """Ask what is still open, and return every sample, graded, and the result. EndpointDown, with everything saved, where the judge is
-        not to be had; BarFailed where it said too little that can be read."""
+        not to be had; FailedBar where it said too little that can be read."""
         case, transcripts = self.cases[name], Transcripts(folder)
         questions = case.questions(samples)
-        cost = judging_cost(case, questions, transcripts.known)
-        lost = unjudgeable(case, samples)
+        cost = judging_cost(case, questions, transcripts.replies)
+        unjudgeable_samples = unjudgeable(case, samples)
         self.terminal.note(
-            f"{name}: {len(questions):,} games, of which {cost.calls:,} are to be judged; {lost:,} replies were cut or empty and "
-            f"have lost without a judge; {cost.to_text(self.settings.asking.budget)}"
+            f"{name}: {len(questions):,} games, of which {cost.calls:,} are to be judged; {unjudgeable_samples:,} replies were cut or "
+            f"empty and have lost without a judge; {cost.to_text(self.settings.asking.budget)}"
         )
         self._check_budget(cost, f"{name}: judging needs")
         case.write(folder)
-        before = self._spent()
+        before = self._usage()
         if cost.calls:
             why = ask_judge(case, questions, transcripts, self.chat(case.settings.top), self.heartbeat, self.settings.missing)
             if why:
                 self.terminal.note(f"{name}: {why}; those games have no verdict")
-            self._note_spent(name, before)
+            self._note_usage(name, before)
         return case.result(samples, transcripts, folder, model, seed)
 
-    def _note_spent(self, name: str, before: TokensSpent) -> None:
-        after = self._spent()
-        spent = JudgeCost(after.calls - before.calls, after.prompt - before.prompt, after.completion - before.completion, 0)
-        if spent.calls:
-            dollars = spent.dollars(self.settings.asking.budget)[0]
-            paid = f", {dollars:,.2f} dollars" if dollars else ""
+    def _note_usage(self, name: str, before: TokenUsage) -> None:
+        after = self._usage()
+        cost = JudgeCost(after.calls - before.calls, after.prompt - before.prompt, after.completion - before.completion, 0)
+        if cost.calls:
+            dollars = cost.dollars(self.settings.asking.budget)[0]
+            price = f", {dollars:,.2f} dollars" if dollars else ""
             self.terminal.note(
-                f"{name}: {self.model}: {spent.calls:,} calls, {spent.prompt:,} tokens asked, {spent.completion:,} answered{paid}"
+                f"{name}: {self.model}: {cost.calls:,} calls, {cost.prompt:,} tokens asked, {cost.completion:,} answered{price}"
             )
 
 

@@ -32,17 +32,17 @@ Chooses = Callable[[Corpus], Judge]
 
 def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple[str, Chooses]:
     """The judge's name, and the judge once the corpus is known. BadInput for more than one, and for what cannot be loaded."""
-    if sum(each is not None for each in (reward, grader, chain)) > 1:
+    if sum(choice is not None for choice in (reward, grader, chain)) > 1:
         raise BadInput("--reward, --grader and --chain exclude each other: one judge at a time")
     if reward is not None:
-        paying = _paying(Accuracy() if reward == "accuracy" else loaded(reward, "--reward"))
-        return f"reward {reward}", lambda corpus: paying
+        judge = _reward_judge(Accuracy() if reward == "accuracy" else load(reward, "--reward"))
+        return f"reward {reward}", lambda corpus: judge
     if grader is not None:
-        grading = _grading(loaded(grader, "--grader"))
+        grading = _grading(load(grader, "--grader"))
         return f"grader {grader}", lambda corpus: grading
     if chain is not None and chain not in CHAINS:
         raise BadInput(f"--chain {chain}: there are {', '.join(CHAINS)}{nearest(chain, list(CHAINS))}")
-    return f"chain {chain}" if chain else "grade", lambda corpus: _chained(name) if (name := chain or corpus.chain) else _graded
+    return f"chain {chain}" if chain else "grade", lambda corpus: _chain_judge(name) if (name := chain or corpus.chain) else _grade_case
 
 
 def runnable(corpus: Corpus) -> Corpus:
@@ -72,11 +72,11 @@ def settings_of(flags: Mapping[str, object]) -> Settings:
     return settings
 
 
-def _graded(case: Case) -> Grade:
+def _grade_case(case: Case) -> Grade:
     return grade(case.reference, case.answer, settings_of(case.flags), case.question or None)
 
 
-def _chained(name: str) -> Judge:
+def _chain_judge(name: str) -> Judge:
     chain: Chain = CHAINS[name]
 
     def judge(case: Case) -> Grade:
@@ -91,13 +91,13 @@ def _chained(name: str) -> Judge:
     return judge
 
 
-def _paying(reward: Reward) -> Judge:
+def _reward_judge(reward: Reward) -> Judge:
     """Right from half a point on; what a reward raises is an abstention that names it."""
 
     def judge(case: Case) -> Grade:
         problem = Problem(case.place, type(case.reference).__name__.lower(), case.question, "en", case.reference)
-        thought, closed, _ = case.reply.rpartition(END_THINK)
-        reply = Reply(case.reply, thought if closed else None, case.answer, len(case.reply), "stop")
+        thought, mark, _ = case.reply.rpartition(END_THINK)
+        reply = Reply(case.reply, thought if mark else None, case.answer, len(case.reply), "stop")
         try:
             return _as_grade(_only(reward(problem, [reply])))
         except Exception as error:  # whatever somebody's own code raises is its verdict on this case, and the next case is asked
@@ -137,16 +137,16 @@ def _as_grade(value: object) -> Grade:
     return Abstained(f"returned {str(value)[:100]}: a grade, a truth or a finite number is needed")
 
 
-def loaded(spec: str, flag: str) -> Any:
+def load(spec: str, flag: str) -> Any:
     """What `module:name` or `file.py:name` names; a class without settings is made."""
     place, colon, name = spec.rpartition(":")
     if not colon or not place or not name.isidentifier():
         raise BadInput(f"{flag} {spec}: module:name or file.py:name is needed")
-    found = getattr(_module(place, flag), name, None)
-    if not callable(found):
+    value = getattr(_module(place, flag), name, None)
+    if not callable(value):
         raise BadInput(f"{flag} {spec}: there is nothing to call by the name {name} in {place}")
     try:
-        return found() if isinstance(found, type) else found
+        return value() if isinstance(value, type) else value
     except Exception as error:  # whatever somebody's own class raises is told in one line
         raise BadInput(f"{flag} {spec}: {name} cannot be made without settings: {type(error).__name__}: {error}") from error
 

@@ -36,12 +36,12 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
 
 
-GIVEN = ("annotations", "judgments", "rating", "results")  # with --model, contests rate what it says
+SOURCE_FLAGS = ("annotations", "judgments", "rating", "results")  # with --model, contests rate what it says
 
 
 def is_meant(name: str, arguments: Namespace) -> bool:
     """Whether a benchmark is to be scored from files: no model is named, or files are."""
-    return name in OFFLINE and (arguments.model is None or any(getattr(arguments, each) is not None for each in GIVEN))
+    return name in OFFLINE and (arguments.model is None or any(getattr(arguments, flag) is not None for flag in SOURCE_FLAGS))
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -58,12 +58,14 @@ def _tell(terminal: Terminal, result: dict[str, object]) -> None:
         print(json.dumps(result, ensure_ascii=False))
         return
     for name, value in result.items():
-        numbers = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in (value if isinstance(value, list) else [value])]
+        numbers = [
+            f"{number:.2f}" if isinstance(number, float) else str(number) for number in (value if isinstance(value, list) else [value])
+        ]
         terminal.say(f"{name:24}{' to '.join(numbers)}")
 
 
 def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.alpaca import calibration_in, read_annotations, recomputed, win_rates
+    from aha.evals.alpaca import calibration_in, read_annotations, weighted_preferences, win_rates
     from aha.evals.files import data_folder
 
     if arguments.annotations is None:
@@ -71,9 +73,9 @@ def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
     annotations = read_annotations(arguments.annotations)
     calibration = calibration_in(data_folder(arguments.data))
     rates = win_rates(annotations, calibration)
-    rows, apart = recomputed(annotations)
-    matched = "rows matched by instruction" if calibration.positions else "rows taken in order"
-    terminal.note(f"alpaca_eval: {', '.join(calibration.files)}; {matched}; fit without penalty, within 0.1 points of the published one")
+    rows, apart = weighted_preferences(annotations)
+    row_order = "rows matched by instruction" if calibration.positions else "rows taken in order"
+    terminal.note(f"alpaca_eval: {', '.join(calibration.files)}; {row_order}; fit without penalty, within 0.1 points of the published one")
     terminal.note(f"alpaca_eval: {rows} preferences recomputed from the judge's log-probabilities, at most {apart:.1g} apart")
     _tell(
         terminal,
@@ -89,7 +91,7 @@ def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _arena(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.arena import read_fought, read_styles, scores_of
+    from aha.evals.arena import read_battle_set, read_styles, scores_of
     from aha.evals.arena.battles import WRITERS
     from aha.evals.files import data_folder
 
@@ -97,30 +99,30 @@ def _arena(arguments: Namespace, terminal: Terminal) -> int:
         raise BadInput("arena_hard: give judgments or battles with --judgments FILE…")
     folder = data_folder(arguments.data)
     version = arguments.protocol or _version(arguments.judgments, folder)
-    fought = read_fought(arguments.judgments, version, arguments.baseline)
-    parts = _parts(fought.battles, version, folder)
+    battle_set = read_battle_set(arguments.judgments, version, arguments.baseline)
+    parts = _parts(battle_set.battles, version, folder)
     styles = read_styles(arguments.answers) if arguments.answers else None
     if styles and not all(style.counted for style in styles.values()):
         terminal.note("arena_hard: protocol: unverified: the answers hold no token counts, so their length is in words and signs")
     terminal.note(
         f"arena_hard: {version}; ci95 resamples battles, as published; ci95_questions whole questions, whose battles hang together"
     )
-    if fought.incomplete or fought.silent:
+    if battle_set.incomplete or battle_set.silent:
         terminal.note(
-            f"arena_hard: left out: {fought.incomplete:,} records with other than two games, {fought.silent:,} games that have no verdict"
-            + (" or whose question has one without" if version == "v2.0" else "")
+            f"arena_hard: left out: {battle_set.incomplete:,} records with other than two games, "
+            f"{battle_set.silent:,} games that have no verdict" + (" or whose question has one without" if version == "v2.0" else "")
         )
 
     def heartbeat(done: int, of: int) -> None:
         if done % 20 == 0:
             terminal.note(f"arena_hard: style control: {done} of {of} resamples fitted")
 
-    scored = []
+    results = []
     for part, battles in parts.items():
-        baseline = fought.baseline if arguments.baseline else WRITERS.get(part, fought.baseline)
-        scored += [(part, row) for row in scores_of(battles, version, styles, baseline, heartbeat)]
-    several = len({each["model"] for _, each in scored}) > 1
-    for part, each in scored:
+        baseline = battle_set.baseline if arguments.baseline else WRITERS.get(part, battle_set.baseline)
+        results += [(part, row) for row in scores_of(battles, version, styles, baseline, heartbeat)]
+    several = len({row["model"] for _, row in results}) > 1
+    for part, each in results:
         model = {"model": each.pop("model")}
         _tell(terminal, (model if several else {}) | ({"category": part} if len(parts) > 1 else {}) | each)
     return 0
@@ -132,8 +134,8 @@ def _version(judgments: Sequence[Path], folder: Path | None) -> Version:
 
     path = find_file(folder, "question.jsonl", within="v2.0")
     first = read_rows(judgments[0])[0]
-    known = {row.get("uid") for row in read_rows(path)} if path is not None and "v2.0" in path.parts else set()
-    return "v2.0" if first.get("question_id", first.get("uid")) in known else "v0.1"
+    uids = {row.get("uid") for row in read_rows(path)} if path is not None and "v2.0" in path.parts else set()
+    return "v2.0" if first.get("question_id", first.get("uid")) in uids else "v0.1"
 
 
 def _parts(battles: Sequence[Battle], version: Version, folder: Path | None) -> dict[str, list[Battle]]:
@@ -154,15 +156,15 @@ def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
 
     histogram = histogram_in(arguments.data)
     if arguments.rating is not None:
-        found = percentile(arguments.rating, histogram)
-        _tell(terminal, {"rating": arguments.rating, "percentile": round(found, 1)})
+        rank = percentile(arguments.rating, histogram)
+        _tell(terminal, {"rating": arguments.rating, "percentile": round(rank, 1)})
         return 0
-    needed = "--rating N, or --results FILE with --standings FILE… and as many --changes FILE…"
+    need = "--rating N, or --results FILE with --standings FILE… and as many --changes FILE…"
     if arguments.results is None:
-        raise BadInput(f"codeforces: give {needed}")
+        raise BadInput(f"codeforces: give {need}")
     from aha.evals.reading import read_sample_set
 
-    contests = rater(arguments, needed)
+    contests = rater(arguments, need)
     tries = {part.problem: part.verdicts for part in read_sample_set(arguments.results).problems}
     if strangers := sorted(tries.keys() - contests.problems()):
         raise BadInput(

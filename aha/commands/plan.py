@@ -33,33 +33,33 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         refuse_rest(rest)
         return _table(terminal)
     chosen = chosen_recipe(arguments, rest, runs=False)
-    found = machine(arguments.hardware)
+    hardware = machine(arguments.hardware)
     if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
-        found = measured(found)
-    plans = plans_of(chosen.recipe, found)
+        hardware = with_measures(hardware)
+    plans = plans_of(chosen.recipe, hardware)
     if terminal.json:
-        print(json.dumps({"machine": _machine(found), "stages": [record(plan) for plan in plans]}, indent=1))
+        print(json.dumps({"machine": _machine(hardware), "stages": [record(plan) for plan in plans]}, indent=1))
         return 0
-    for line in lines(chosen, found, plans):
+    for line in lines(chosen, hardware, plans):
         terminal.say(line)
     return 0
 
 
-def measured(found: Machine) -> Machine:
+def with_measures(hardware: Machine) -> Machine:
     """The machine with what it reaches now."""
     import torch
 
     from aha.backends.speed import measure
 
-    speed = measure(torch.device(found.kind if found.kind == "cpu" or torch.cuda.is_available() else "cpu"))
-    return replace(found, flops=speed.flops, bytes_s=speed.bytes_s, launch_s=speed.launch_s, measured=True)
+    speed = measure(torch.device(hardware.kind if hardware.kind == "cpu" or torch.cuda.is_available() else "cpu"))
+    return replace(hardware, flops=speed.flops, bytes_s=speed.bytes_s, launch_s=speed.launch_s, measured=True)
 
 
-def lines(chosen: ResolvedRecipe, found: Machine, plans: Sequence[StagePlan]) -> list[str]:
+def lines(chosen: ResolvedRecipe, hardware: Machine, plans: Sequence[StagePlan]) -> list[str]:
     """For a person: the machine, then each stage."""
-    flops = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, rate in found.flops.items())
-    source = "measured now" if found.measured else "as machines like it reach"
-    texts = [f"{chosen.recipe.name} on {found.name}: {flops}, {found.bytes_s / 1e9:,.1f} GB/s ({source})"]
+    flops = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, rate in hardware.flops.items())
+    source = "measured now" if hardware.measured else "as machines like it reach"
+    texts = [f"{chosen.recipe.name} on {hardware.name}: {flops}, {hardware.bytes_s / 1e9:,.1f} GB/s ({source})"]
     if not plans:
         texts.append("no stage of this recipe has a model: nothing takes memory")
     for plan in plans:
@@ -71,10 +71,10 @@ def stage_lines(plan: StagePlan) -> list[str]:
     """Parts, peak, seconds, and what to turn."""
     shape, need, machine = plan.shape, plan.need, plan.machine
     active = f", {shape.active_parameters / 1e9:,.1f} billion of them for a token" if shape.experts else ""
-    each = f" on each of {machine.devices} devices" if machine.devices > 1 else ""
-    texts = [f"{plan.name}: {shape.name}, {shape.parameters / 1e6:,.1f} million parameters{active}; {need.dtype}{each}"]
+    suffix = f" on each of {machine.devices} devices" if machine.devices > 1 else ""
+    texts = [f"{plan.name}: {shape.name}, {shape.parameters / 1e6:,.1f} million parameters{active}; {need.dtype}{suffix}"]
     for title, parts in (
-        ("all the time", plan.memory.lasting),
+        ("all the time", plan.memory.constant),
         ("while sampling", plan.memory.sampling),
         ("while learning", plan.memory.learning),
     ):
@@ -110,8 +110,14 @@ def record(plan: StagePlan) -> dict[str, Any]:
     }
 
 
-def _machine(found: Machine) -> dict[str, Any]:
-    return {"name": found.name, "devices": found.devices, "memory": found.memory, "flops": found.flops, "bytes_s": found.bytes_s}
+def _machine(hardware: Machine) -> dict[str, Any]:
+    return {
+        "name": hardware.name,
+        "devices": hardware.devices,
+        "memory": hardware.memory,
+        "flops": hardware.flops,
+        "bytes_s": hardware.bytes_s,
+    }
 
 
 def _table(terminal: Terminal) -> int:

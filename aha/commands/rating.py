@@ -42,21 +42,21 @@ def rate_samples(name: str, samples: Sequence[GradedSample], rater: Rater | None
     """Return a Codeforces rating: a problem's samples, in order, are the tries at it."""
     if rater is None or name != "codeforces":
         return {}
-    tries = {problem: [sample.right for sample in several] for problem, several in by_problem(samples).items()}
-    known = {problem: verdicts for problem, verdicts in tries.items() if problem in rater.problems()}
-    if not known:
+    tries = {problem: [sample.right for sample in samples_of] for problem, samples_of in by_problem(samples).items()}
+    rated_tries = {problem: verdicts for problem, verdicts in tries.items() if problem in rater.problems()}
+    if not rated_tries:
         terminal.note(f"{name}: no rating: {next(iter(tries))} and the others are no problems of these contests; names are as 1971A")
         return {}
-    if len(known) < len(tries):
-        terminal.note(f"{name}: {len(tries) - len(known)} problems are of none of these contests and count for pass@1 alone")
-    rating = rater.rate(known, terminal)
+    if len(rated_tries) < len(tries):
+        terminal.note(f"{name}: {len(tries) - len(rated_tries)} problems are of none of these contests and count for pass@1 alone")
+    rating = rater.rate(rated_tries, terminal)
     return {"rating": rating["rating"], "percentile": rating["percentile"], "contests": rating["n"]}
 
 
-def rater(arguments: Namespace, needed: str) -> Rater:
+def rater(arguments: Namespace, need: str) -> Rater:
     """From what `--standings`, `--changes` and the data name. BadInput, with what is `needed`, where they do not fit together."""
     if not arguments.standings or len(arguments.standings) != len(arguments.changes or ()):
-        raise BadInput(f"codeforces: give {needed}")
+        raise BadInput(f"codeforces: give {need}")
     contests = tuple(read_contest(*files) for files in zip(arguments.standings, arguments.changes, strict=True))
     return Rater(contests, histogram_in(arguments.data))
 

@@ -43,7 +43,7 @@ class File:
         return importlib.util.decode_source(self.data)
 
     @property
-    def named(self) -> RecipeFile:
+    def recipe_file(self) -> RecipeFile:
         """How a manifest names it."""
         return RecipeFile(self.path, hashlib.sha256(self.data).hexdigest())
 
@@ -66,7 +66,7 @@ class File:
 
     def check(self, manifest: Manifest, path: str, changed: bool) -> None:
         """BadInput where the run at `path` was made from another file, unless that is meant."""
-        sha256 = self.named.sha256
+        sha256 = self.recipe_file.sha256
         if manifest.recipe_sha256 is None:
             raise BadInput(f"--recipe {self.path}: {path} is a run of {manifest.recipe}, a recipe of ours: leave --recipe out")
         if sha256 != manifest.recipe_sha256 and not changed:
@@ -76,10 +76,10 @@ class File:
             )
 
 
-def load_module(what: str, path: str, data: bytes) -> ModuleType:
+def load_module(kind: str, path: str, data: bytes) -> ModuleType:
     """The module that a Python file of a person's own defines, run now. BadInput where it is no Python."""
     _LOADED_FILES.add(path)
-    name = f"aha_{what}_{Path(path).stem}"
+    name = f"aha_{kind}_{Path(path).stem}"
     spec = importlib.util.spec_from_loader(name, _Loader(path, data))
     assert spec is not None  # a loader that is no package has one
     module = importlib.util.module_from_spec(spec)
@@ -106,11 +106,11 @@ def own_mistake(error: BaseException, anywhere: bool = False) -> str:
     """What went wrong in a person's own file, or in a library that it called, in one line; empty where it went wrong in ours. `anywhere`:
     in ours, too, where a person's file called it."""
     frames = traceback.extract_tb(error.__traceback__)
-    last_own = max((place for place, frame in enumerate(frames) if frame.filename in _LOADED_FILES), default=-1)
-    last_ours = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
-    if last_own < 0 or (last_ours > last_own and not anywhere):
+    last_own_frame = max((place for place, frame in enumerate(frames) if frame.filename in _LOADED_FILES), default=-1)
+    last_package_frame = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
+    if last_own_frame < 0 or (last_package_frame > last_own_frame and not anywhere):
         return ""
-    return f"{frames[last_own].filename}, line {frames[last_own].lineno}: {type(error).__name__}: {clip(str(error))}"
+    return f"{frames[last_own_frame].filename}, line {frames[last_own_frame].lineno}: {type(error).__name__}: {clip(str(error))}"
 
 
 class _Loader(importlib.abc.ExecutionLoader):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aha.evals.benchmark import Benchmark, BenchmarkExample
     from aha.evals.run import Evaluation
     from aha.evals.samples import Key
-    from aha.types import Finished, Reply
+    from aha.types import FinishReason, Reply
 
 REPLIES = (
     *("model_outputs", "model_output", "generated_text", "response", "responses", "output", "outputs", "completion", "reply"),
@@ -60,7 +60,7 @@ def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> N
     from aha.evals.judged.judging import Transcripts, read_case
     from aha.evals.loading import select_examples
     from aha.evals.result import result_of
-    from aha.evals.run import Evaluation, grade_many, read_template
+    from aha.evals.run import Evaluation, grade_replies, read_template
     from aha.evals.samples import SampleJournal, read_examples, read_settings, ungraded_sample
 
     settings = read_settings(folder)
@@ -74,11 +74,11 @@ def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> N
     case = read_case(folder, chosen, examples, data, k) if chosen.needs_judge else None
     if case is not None:
         known = {key: ungraded_sample(key, reply) for key, reply in replies.items()} | journal.samples
-        judged, result = case.result(known, Transcripts(folder), folder, str(settings.get("model")), seed)
-        samples, chosen = [sample.sample for sample in judged], case.displayed
+        new_samples, result = case.result(known, Transcripts(folder), folder, str(settings.get("model")), seed)
+        samples, chosen = [sample.sample for sample in new_samples], case.display_benchmark
     else:
         _check_counts(evaluation, replies)
-        graded = grade_many(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
+        graded = grade_replies(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
         samples = [
             replace(sample, prompt=before.prompt, seed=before.seed) if (before := journal.samples.get(key)) is not None else sample
             for key, sample in zip(evaluation.keys, graded, strict=True)
@@ -110,7 +110,7 @@ def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Term
     from aha.evals.comparison import in_words
     from aha.paper import published_numbers
 
-    paper = {number.model: number.value for number in published_numbers(*benchmark.published)} if benchmark.published else {}
+    paper = {number.model: number.value for number in published_numbers(*benchmark.paper_cell)} if benchmark.paper_cell else {}
     fields = {**result, **protocol_of(benchmark)}
     if terminal.json:
         print(json.dumps({**fields, "published": paper}, ensure_ascii=False), flush=True)
@@ -128,7 +128,7 @@ def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Term
             terminal.say(f"  {name:22}{100 * part['difference']:+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}] {part['verdict']}")
     if paper:
         terminal.say(
-            f"published ({benchmark.published[1] if benchmark.published else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items())
+            f"published ({benchmark.paper_cell[1] if benchmark.paper_cell else ''}): " + ", ".join(f"{k} {v:g}" for k, v in paper.items())
         )
 
 
@@ -145,7 +145,7 @@ def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     from aha.evals.files import read_rows
     from aha.evals.loading import load_examples
     from aha.evals.result import result_of
-    from aha.evals.run import Evaluation, grade_many
+    from aha.evals.run import Evaluation, grade_replies
     from aha.evals.samples import write_evaluation
 
     if arguments.benchmark is None:
@@ -160,7 +160,7 @@ def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     k = arguments.k or min(sum(problem == name for problem, _ in replies) for name in by_name)
     evaluation = Evaluation(chosen, list(by_name.values()), k, chosen.templates[0], chosen.sampling)
     _check_counts(evaluation, replies)
-    samples = grade_many(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
+    samples = grade_replies(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
     fields = {"file": str(path)} | result_of(samples, chosen).to_json() | protocol_of(chosen)
     if arguments.out is not None:
         write_evaluation(arguments.out, samples, fields)
@@ -180,30 +180,32 @@ def _replies(
     """Return the replies in the order of the rows. `by_name`: the questions stand in another file, so that names or questions match."""
     if not by_name and len(rows) != len(examples):
         raise BadInput(f"{path}: {len(rows)} rows and {len(examples)} problems; name the benchmark's own rows with --data PATH")
-    known = {example.prompt: example.id for example in examples} | {example.id: example.id for example in examples}
+    ids = {example.prompt: example.id for example in examples} | {example.id: example.id for example in examples}
     replies: dict[Key, Reply] = {}
     counts = Counter[str]()
     for number, row in enumerate(rows):
-        name = _problem_of(row, known, examples) if by_name else examples[number].id
+        name = _problem_of(row, ids, examples) if by_name else examples[number].id
         if name is None:
             raise BadInput(f"{path}, record {number + 1}: none of its {', '.join(NAMES)} is that of one of the benchmark's problems")
-        finished: Finished = "length" if row.get("finish_reason", row.get("finished")) in ("length", "max_tokens", False) else "stop"
+        finish_reason: FinishReason = (
+            "length" if row.get("finish_reason", row.get("finished")) in ("length", "max_tokens", False) else "stop"
+        )
         for text in _texts(row.get(field)):
-            replies[name, counts[name]] = ChatTemplate().read(text, 0, finished)
+            replies[name, counts[name]] = ChatTemplate().read(text, 0, finish_reason)
             counts[name] += 1
     return replies
 
 
-def _problem_of(row: dict[str, Any], known: Mapping[str, str], examples: Sequence[BenchmarkExample]) -> str | None:
+def _problem_of(row: dict[str, Any], ids: Mapping[str, str], examples: Sequence[BenchmarkExample]) -> str | None:
     """Return the problem whose name or prompt the row has; of lm-evaluation-harness' samples, the row at its place that asks its
     question."""
-    if name := next((known[str(row[field])] for field in NAMES if str(row.get(field)) in known), None):
+    if name := next((ids[str(row[field])] for field in NAMES if str(row.get(field)) in ids), None):
         return name
     match row:
         case {"doc_id": int(place), "doc": dict(doc)} if 0 <= place < len(examples):
             questions = [str(doc[field]).strip() for field in (*NAMES, "problem", "Question") if doc.get(field)]
             asks = any(len(question) > SHORTEST and question in examples[place].prompt for question in questions)
-            return examples[place].id if asks else next((known[question] for question in questions if question in known), None)
+            return examples[place].id if asks else next((ids[question] for question in questions if question in ids), None)
     return None
 
 

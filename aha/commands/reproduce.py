@@ -54,14 +54,14 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     out: Path = arguments.out
     refuse_strangers(out)
     if arguments.dry_run:
-        return _planned(arms(recipe, arguments.seeds), out, terminal)
+        return _plan(arms(recipe, arguments.seeds), out, terminal)
     with trouble(out):
         out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / "lock")
     try:
         how = ReproduceOptions(arguments.stall_s, ("aha", "reproduce", *rest))
         results = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
-        return _concluded(results, out, how, terminal)
+        return _conclude(results, out, how, terminal)
     finally:
         lock.release()
 
@@ -76,7 +76,7 @@ def refuse_strangers(out: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Worked:
+class SeedRun:
     """One seed's stages, as each stood when it was come to, and their run directories."""
 
     graph: Graph
@@ -84,7 +84,7 @@ class Worked:
     folders: Mapping[str, Path]
 
 
-def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal: Terminal) -> Worked:
+def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal: Terminal) -> SeedRun:
     from aha.commands.choose import ResolvedRecipe
     from aha.commands.graph import line
     from aha.pipeline import Graph
@@ -99,15 +99,15 @@ def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal:
             terminal.note(f"seed {seed}, {line(step)}")
             steps[step.name] = step
             if step.todo:
-                graph.do(step, worker.backend, worker.opened)
+                graph.do(step, worker.backend, worker.open_step)
             else:
                 graph.settle(step)
     else:
         terminal.note(f"seed {seed}: nothing to do")
-    return Worked(graph, steps, {step.name: step.folder for step in graph.steps() if step.folder is not None})
+    return SeedRun(graph, steps, {step.name: step.folder for step in graph.steps() if step.folder is not None})
 
 
-def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
+def _plan(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
     from aha.commands.graph import STATE_WORDS
     from aha.pipeline import Graph
 
@@ -122,7 +122,7 @@ def _planned(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _concluded(results: Sequence[Worked], out: Path, how: ReproduceOptions, terminal: Terminal) -> int:
+def _conclude(results: Sequence[SeedRun], out: Path, how: ReproduceOptions, terminal: Terminal) -> int:
     from aha.commands.claims import ClaimArm, claims
 
     claim_list = claims([ClaimArm(result.folders) for result in results])
@@ -138,26 +138,26 @@ def _concluded(results: Sequence[Worked], out: Path, how: ReproduceOptions, term
     return 1 if failures else 0
 
 
-def pages(worked: Sequence[Worked], found: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
+def pages(seed_runs: Sequence[SeedRun], claims_: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
     """A page a seed, the claims at the top of the first."""
     from aha.commands.graph_page import Head, leave
-    from aha.reports.graph import Claimed
+    from aha.reports.graph import ClaimRow
 
     rows = tuple(
-        Claimed(claim.name, claim.paper, claim.ours, claim.measured.value, claim.measured.low, claim.measured.high, claim.holds)
-        for claim in found
+        ClaimRow(claim.name, claim.paper, claim.ours, claim.measured.value, claim.measured.low, claim.measured.high, claim.holds)
+        for claim in claims_
     )
-    for seed, result in enumerate(worked):
+    for seed, result in enumerate(seed_runs):
         head = partial(Head, f"seed {seed}", "reproduce", how.argv, claims=() if seed else rows)
         if (page := leave(result.graph, result.seen, head, out / f"seed-{seed}.html", terminal)) is not None:
             terminal.note(f"report of seed {seed}: {page}")
 
 
-def table(found: Sequence[PaperClaim]) -> list[str]:
+def table(claims_: Sequence[PaperClaim]) -> list[str]:
     """A claim a line: what the paper says, what is measured here with its 95 % interval, and whether that excludes 0."""
-    wide = [max(len(str(getattr(claim, name))) for claim in found) for name in ("name", "paper", "ours")]
+    wide = [max(len(str(getattr(claim, name))) for claim in claims_) for name in ("name", "paper", "ours")]
     rows = [f"{'claim':{wide[0]}}  {'the paper':{wide[1]}}  {'here':{wide[2]}}  {'':>8} {'95 % interval':>18}  holds"]
-    for claim in found:
+    for claim in claims_:
         interval = f"[{claim.measured.low:+.3f}, {claim.measured.high:+.3f}]"
         line = f"{claim.name:{wide[0]}}  {claim.paper:{wide[1]}}  {claim.ours:{wide[2]}}"
         rows.append(f"{line}  {claim.measured.value:>+8.3f} {interval:>18}  {'yes' if claim.holds else 'NO'}")

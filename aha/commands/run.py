@@ -12,18 +12,18 @@ from aha import pipeline
 from aha.backends.laptop import Laptop
 from aha.commands.ahead import check_inputs
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
-from aha.commands.fitting import planned
+from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
-from aha.commands.track import need, tracked
+from aha.commands.track import need, track_beside
 from aha.doctor import Signal, Ward, preflight
 from aha.errors import DiskTrouble
 from aha.grading import Graders
 from aha.protocols import Backend, Observer, Stage
 from aha.recipes import Recipe
 from aha.recipes.costs import checkpoint_bytes
-from aha.recipes.derived import derived
+from aha.recipes.derived import derived_lines
 from aha.reports import write_report
 from aha.rewards import Accuracy
 from aha.rundir import Manifest, Record, RunDir, Setting, describe
@@ -115,7 +115,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
     rl = main_rl(recipe)
     new = not rundir.metrics()
     if new:
-        for line in derived(recipe):
+        for line in derived_lines(recipe):
             terminal.note(line)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts(rundir))
@@ -128,10 +128,10 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
             for line in audit_lines(stage, backend):
                 terminal.note(line)
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
-        ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
+        ward = Ward(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
         observer: Observer = Together(interrupts, watchdog, progress, ward)
-        stack.enter_context(tracked(rundir.root, way.log))
-        with planned(recipe, rundir.root):
+        stack.enter_context(track_beside(rundir.root, way.log))
+        with record_plan(recipe, rundir.root):
             pipeline.run(recipe.stages, backend, rundir, observer)
     return rundir.notes
 
@@ -140,7 +140,7 @@ def audit_lines(stage: Stage, backend: Backend) -> list[str]:
     """What was found in the examples of a stage that imitates, and in the problems of one that asks."""
     match stage:
         case Sft():
-            return [f"audit: {line}" for line in stage.prepared(backend)[1].lines()]
+            return [f"audit: {line}" for line in stage.prepare(backend)[1].lines()]
         case Rl():
             return [f"problems: {line}" for line in stage.ready(stage.adaptation.apply(backend).tokenizer(stage.model))[1]]
     return []
@@ -155,11 +155,11 @@ def length_of(stages: Sequence[tuple[str, Stage]], backend: Backend) -> int | No
             case Sample():
                 return stage.chunks
             case Sft():
-                return stage.steps(len(stage.prepared(backend)[0]))
+                return stage.steps(len(stage.prepare(backend)[0]))
     return None
 
 
-def told(signal: Signal) -> str:
+def signal_text(signal: Signal) -> str:
     """A sign of trouble, as it is said while the run is on."""
     return f"{signal.severity}: {signal.line()}"
 

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from aha.commands.command import Command
 from aha.commands.serve import access_flags, access_rules
 from aha.commands.terminal import Terminal
-from aha.errors import BadInput, BarFailed, EndpointDown
+from aha.errors import BadInput, EndpointDown, FailedBar
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 from aha.plain import plain
 
@@ -85,30 +85,30 @@ def _run(arguments: Namespace, terminal: Terminal) -> int:
         outcome = sandbox.run(job)
     finally:
         sandbox.close()
-    terminal.tell("sandbox", tier=sandbox.tier, **told(outcome))
-    for line in shown(outcome, sandbox.tier):
+    terminal.tell("sandbox", tier=sandbox.tier, **to_json(outcome))
+    for line in outcome_lines(outcome, sandbox.tier):
         terminal.say(line)
     if outcome.verdict == "INFRA":
         raise EndpointDown(f"{arguments.program} was not judged by the tier {sandbox.tier}: {outcome.reason}")
     return 0
 
 
-def told(ended: Outcome) -> dict[str, Any]:
+def to_json(outcome: Outcome) -> dict[str, Any]:
     """For a program. Output that is no UTF-8 is given in base64 as well."""
-    values: dict[str, Any] = {"verdict": ended.verdict, "reason": ended.reason, "exit_code": ended.exit_code}
-    values |= {"cpu_s": round(ended.cpu_s, 6), "wall_s": round(ended.wall_s, 6), "memory_mb": round(ended.memory_mb, 3)}
-    for name, data in (("stdout", ended.stdout), ("stderr", ended.stderr)):
+    values: dict[str, Any] = {"verdict": outcome.verdict, "reason": outcome.reason, "exit_code": outcome.exit_code}
+    values |= {"cpu_s": round(outcome.cpu_s, 6), "wall_s": round(outcome.wall_s, 6), "memory_mb": round(outcome.memory_mb, 3)}
+    for name, data in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
         values[name] = data.decode("utf-8", "replace")
         if values[name].encode() != data:
             values[f"{name}_base64"] = b64encode(data).decode()
     return values
 
 
-def shown(ended: Outcome, tier: Tier) -> list[str]:
+def outcome_lines(outcome: Outcome, tier: Tier) -> list[str]:
     """For a person: the verdict first. What would move the cursor or ring a bell is spelled out."""
-    usage = f"cpu {ended.cpu_s:.3f} s, wall {ended.wall_s:.3f} s, memory {ended.memory_mb:.0f} MiB, exit code {ended.exit_code}"
-    lines = [f"{ended.verdict}  {usage}  ({tier})", *([f"reason: {plain(ended.reason)}"] if ended.reason else [])]
-    for name, data in (("stdout", ended.stdout), ("stderr", ended.stderr)):
+    usage = f"cpu {outcome.cpu_s:.3f} s, wall {outcome.wall_s:.3f} s, memory {outcome.memory_mb:.0f} MiB, exit code {outcome.exit_code}"
+    lines = [f"{outcome.verdict}  {usage}  ({tier})", *([f"reason: {plain(outcome.reason)}"] if outcome.reason else [])]
+    for name, data in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
         lines += [f"--- {name} ({len(data)} bytes)", plain(data.decode("utf-8", "backslashreplace")).rstrip("\n")] if data else []
     return lines
 
@@ -148,11 +148,11 @@ def _limits(arguments: Namespace) -> Limits:
 # --- test -------------------------------------------------------------------------------------------------------------
 
 
-def _test(asked: str, terminal: Terminal) -> int:
+def _test(tier_name: str, terminal: Terminal) -> int:
     from aha.grading.sandbox import tiers
 
     reasons = tiers()
-    tiers_to_test: tuple[Tier, ...] = ATTACKABLE if asked == "auto" else tuple(name for name in reasons if name == asked)
+    tiers_to_test: tuple[Tier, ...] = ATTACKABLE if tier_name == "auto" else tuple(name for name in reasons if name == tier_name)
     if all(reasons[name] is not None for name in tiers_to_test):
         raise BadInput("there is no sandbox to attack: " + "; ".join(f"{name}: {reasons[name]}" for name in tiers_to_test))
     breaches = []
@@ -163,7 +163,7 @@ def _test(asked: str, terminal: Terminal) -> int:
         elif not _attack(tier, terminal):
             breaches.append(tier)
     if breaches:
-        raise BarFailed(f"not every attack was contained in the tier {' and '.join(breaches)}: run no stranger's program there")
+        raise FailedBar(f"not every attack was contained in the tier {' and '.join(breaches)}: run no stranger's program there")
     return 0
 
 
@@ -172,20 +172,20 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
     from aha.grading.sandbox.attacks import run_attacks
 
     assault = run_attacks(lambda: open_sandbox(tier))
-    contained, came = assault.contained_count, assault.came
+    containments, came = assault.contained_count, assault.came
     records = [
         {"name": result.attack.name, "contained": result.is_contained, "verdict": result.outcome.verdict, "said": result.line}
         for result in came
     ]
     terminal.tell(
-        "tier", tier=tier, present=True, contained=contained, attacks=len(came), not_compiled=assault.compile_error or None, each=records
+        "tier", tier=tier, present=True, contained=containments, attacks=len(came), not_compiled=assault.compile_error or None, each=records
     )
-    terminal.say(f"{tier}: {contained} of {len(came)} attacks contained")
+    terminal.say(f"{tier}: {containments} of {len(came)} attacks contained")
     if assault.compile_error:
         terminal.say(f"  no compiled program was among them: {plain(assault.compile_error)}")
     for result in came:
         terminal.say(f"  {plain(result.line)}")
-    return contained == len(came)
+    return containments == len(came)
 
 
 # --- serve ------------------------------------------------------------------------------------------------------------

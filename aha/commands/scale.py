@@ -38,10 +38,10 @@ def flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Write the page and print its name, or the numbers for a program."""
     target, settings = arguments.target, tuple(read_settings(rest))
-    if (saved := _saved_samples(target)) is not None:
+    if (sample_path := _saved_samples(target)) is not None:
         if arguments.model or arguments.scorer or arguments.data or settings:
             raise BadInput(f"{target}: these samples were judged before; --model, --scorer, --data and settings are for a benchmark")
-        return _scale_saved(target, saved, arguments.out, terminal)
+        return _scale_samples(target, sample_path, arguments.out, terminal)
     from aha.evals.benchmarks import benchmark
 
     chosen = benchmark(target)
@@ -69,12 +69,12 @@ def _saved_samples(target: str) -> Path | None:
     if len(folders) > 1:
         raise BadInput(f"{target}: results of {len(folders)} benchmarks; name one of them: {', '.join(map(str, folders))}")
     if not folders and (path.suffix or "/" in target):
-        what = f"no {SAMPLES} in it" if path.is_dir() else "there is no such file"
-        raise BadInput(f"{target}: {what}; name a folder that `aha eval --out` wrote, a file of judged samples, or a benchmark")
+        reason = f"no {SAMPLES} in it" if path.is_dir() else "there is no such file"
+        raise BadInput(f"{target}: {reason}; name a folder that `aha eval --out` wrote, a file of judged samples, or a benchmark")
     return folders[0] if folders else None
 
 
-def _scale_saved(target: str, path: Path, out: Path | None, terminal: Terminal) -> int:
+def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal) -> int:
     from aha.evals.reading import read_sample_set
     from aha.evals.scaling import scaling
 
@@ -82,8 +82,8 @@ def _scale_saved(target: str, path: Path, out: Path | None, terminal: Terminal) 
     if all(sample.abstained for part in samples.problems for sample in part.samples):
         raise BadInput(f"{target}: nobody could judge these samples; aha eval --judge asks a language model to")
     rewards = [[sample.reward for sample in part.samples] for part in samples.problems]
-    known = [[reward for reward in of_problem if reward is not None] for of_problem in rewards]
-    scorers = {"reward": known} if samples.rewards and list(map(len, known)) == list(map(len, rewards)) else {}
+    rewards_of = [[reward for reward in of_problem if reward is not None] for of_problem in rewards]
+    scorers = {"reward": rewards_of} if samples.rewards and list(map(len, rewards_of)) == list(map(len, rewards)) else {}
     folder = out or Path("runs") / f"scale-{Path(target).resolve().name.partition('.')[0]}"
     return write_scaling(scaling(samples, scorers), target, {"judged samples": target}, None, folder, terminal)
 
@@ -95,11 +95,11 @@ def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: C
     from aha.reports.scaling import scaling_html
 
     numbers = {"title": title, **facts, **result.to_json()}
-    shown = {**facts, "problems": f"{result.problems:,}", "samples of each": f"{result.k:,}"}
+    figures = {**facts, "problems": f"{result.problems:,}", "samples of each": f"{result.k:,}"}
     with trouble(out):
         out.mkdir(parents=True, exist_ok=True)
     replace_file(Disk(), out / NUMBERS, (json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))
-    replace_file(Disk(), out / PAGE, scaling_html(numbers, title, shown, example).encode("utf-8", "backslashreplace"))
+    replace_file(Disk(), out / PAGE, scaling_html(numbers, title, figures, example).encode("utf-8", "backslashreplace"))
     if terminal.json:
         print(json.dumps({**numbers, "page": str(out / PAGE)}, ensure_ascii=False))
         return 0

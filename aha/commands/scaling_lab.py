@@ -42,7 +42,19 @@ from aha.types import Conversation, Message
 K, PROBLEMS = 64, 100
 ARM_NAMES = {FREE: "thinking as long as it likes"}
 TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words that its corpus has
-DECIDING = ("template", "sampling", "k", "problems", "seed", "think", "forced", "answer_tokens", "more_tokens", "wait_en", "wait_zh")
+IDENTITY_SETTINGS = (
+    "template",
+    "sampling",
+    "k",
+    "problems",
+    "seed",
+    "think",
+    "forced",
+    "answer_tokens",
+    "more_tokens",
+    "wait_en",
+    "wait_zh",
+)
 WriteScaling = Callable[[Scaling, str, dict[str, str], CutExample | None, Path, Terminal], int]
 READABLE_TOKENS = 120  # a thought long enough to be cut, short enough to be read
 
@@ -67,20 +79,20 @@ class ScaleOptions:
 def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
     """Ask, or go on with what the folder holds, and write the page."""
     if is_endpoint(options.model):
-        return _scale_served(options, terminal, write)
-    benchmark, generated = options.benchmark, options.benchmark.generated is not None
+        return _scale_server(options, terminal, write)
+    benchmark, is_generator = options.benchmark, options.benchmark.generator is not None
     if benchmark.needs_judge:
         raise BadInput(
             f"{benchmark.name}: only a language model can grade it; aha eval --judge does, and aha scale takes the folder it writes"
         )
     usual = replace(EvalSettings.usual(benchmark), cache=None)
     tree = {
-        "evaluate": replace(usual, k=K, problems=PROBLEMS) if generated else usual,
-        "scale": TINY_SCALE if generated else Scale(),
+        "evaluate": replace(usual, k=K, problems=PROBLEMS) if is_generator else usual,
+        "scale": TINY_SCALE if is_generator else Scale(),
         "compute": Compute(),
     }
-    changed = override(tree, options.settings, main="evaluate")
-    settings, lab_settings, compute = changed["evaluate"], changed["scale"], changed["compute"]
+    new_tree = override(tree, options.settings, main="evaluate")
+    settings, lab_settings, compute = new_tree["evaluate"], new_tree["scale"], new_tree["compute"]
     assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
     machine, run = Laptop(compute), load_run(benchmark, settings, options.data)
     with Interrupts() as interrupts, programs_in(settings.sandbox):
@@ -90,8 +102,8 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
         def progress(arm: str, done: int, of: int) -> None:
             interrupts.beat(arm)
             if done == of:
-                each = evaluation.k if arm == FREE else lab.forced
-                terminal.note(f"scale: {of} problems, {each} samples of each: {ARM_NAMES.get(arm, arm)}")
+                samples_per_problem = evaluation.k if arm == FREE else lab.forced
+                terminal.note(f"scale: {of} problems, {samples_per_problem} samples of each: {ARM_NAMES.get(arm, arm)}")
 
         engine, context = cache(lambda: machine.engine(options.model)), context_of(load_config(options.model))
         lab = ScalingLab(lab_settings, evaluation, engine, machine.tokenizer(options.model), journal, context, progress)
@@ -106,19 +118,19 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
 def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> dict[str, object]:
     """Return all that a sample follows from; what else is set says which arms there are, or nothing. Rows of a published benchmark are
     asked in a form that has a name, and generated ones with a template."""
-    deciding = set(DECIDING) - ({"think"} if run.benchmark.generated is not None else {"template"})
-    known = flatten({"evaluate": run.settings, "scale": lab_settings})
-    known = {path: value for path, value in known.items() if path.split(".")[1] in deciding}
-    if run.benchmark.generated is None and run.settings.template is not None:
-        known |= {f"evaluate.{name}": value for name, value in template_settings(run.settings.template).items()}
-    return {"benchmark": options.benchmark.name, "weights": identity_of(options.model), "data": options.data, **known}
+    names = set(IDENTITY_SETTINGS) - ({"think"} if run.benchmark.generator is not None else {"template"})
+    values = flatten({"evaluate": run.settings, "scale": lab_settings})
+    values = {path: value for path, value in values.items() if path.split(".")[1] in names}
+    if run.benchmark.generator is None and run.settings.template is not None:
+        values |= {f"evaluate.{name}": value for name, value in template_settings(run.settings.template).items()}
+    return {"benchmark": options.benchmark.name, "weights": identity_of(options.model), "data": options.data, **values}
 
 
 def _scorers(models: Sequence[str], machine: Laptop, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
     """Return what may choose among the samples: how likely the model held its own tokens, and each model with a score head."""
     free = [(example, journal.trials[FREE, example.id]) for example in evaluation.examples]
     likely = [[trial.logprob for trial in trials if trial.logprob is not None] for _, trials in free]
-    whole = all(len(known) == len(trials) for known, (_, trials) in zip(likely, free, strict=True))
+    whole = all(len(logprobs) == len(trials) for logprobs, (_, trials) in zip(likely, free, strict=True))
     scores = {"likelihood": likely} if whole else {}
     for model in models:
         scorer = machine.scorer(model)
@@ -133,8 +145,8 @@ def _conversation(question: str, trial: ScalingTrial) -> Conversation:
 
 
 def _facts(model: str, sampling: Sampling) -> dict[str, str]:
-    drawn = {"temperature": f"{sampling.temperature:g}", "top-p": f"{sampling.top_p:g}", "tokens at most": f"{sampling.max_tokens:,}"}
-    return {"model": model, **drawn}
+    facts = {"temperature": f"{sampling.temperature:g}", "top-p": f"{sampling.top_p:g}", "tokens at most": f"{sampling.max_tokens:,}"}
+    return {"model": model, **facts}
 
 
 def _example(evaluation: Evaluation, journal: TrialJournal, cut: Sequence[Arm]) -> CutExample | None:
@@ -178,18 +190,18 @@ class QuietTerminal(Terminal):
         """Print nothing."""
 
 
-def _scale_served(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
+def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
     """Ask as `aha eval` does. A server's thoughts can be cut off after the fact; with `--scale.forced` it is made to end them early, or to
     go on, where it continues a reply that is begun for it."""
     benchmark = options.benchmark
-    if benchmark.generated is not None or options.scorers:
+    if benchmark.generator is not None or options.scorers:
         raise BadInput(f"{benchmark.name}: a server is asked published benchmarks, without --scorer; for this give the folder of a model")
-    own = tuple(pair for pair in options.settings if pair[0].startswith("scale."))
-    others = tuple(pair for pair in options.settings if pair not in own)
-    lab_settings = override({"scale": Scale(forced=0)}, own)["scale"]
-    if own and not lab_settings.forced:
-        raise BadInput(f"--{own[0][0]}: a server's thoughts are forced where --scale.forced says how many of a problem's samples")
-    eval_options = EvalOptions((benchmark,), options.model, options.data, options.folder, None, others)
+    lab_pairs = tuple(pair for pair in options.settings if pair[0].startswith("scale."))
+    eval_pairs = tuple(pair for pair in options.settings if pair not in lab_pairs)
+    lab_settings = override({"scale": Scale(forced=0)}, lab_pairs)["scale"]
+    if lab_pairs and not lab_settings.forced:
+        raise BadInput(f"--{lab_pairs[0][0]}: a server's thoughts are forced where --scale.forced says how many of a problem's samples")
+    eval_options = EvalOptions((benchmark,), options.model, options.data, options.folder, None, eval_pairs)
     evaluate(eval_options, QuietTerminal())
     folder = options.folder / benchmark.name
     cut, longer = _force_served(eval_options, lab_settings, folder, terminal) if lab_settings.forced else ((), ())
@@ -205,22 +217,24 @@ def _force_served(options: EvalOptions, lab_settings: Scale, folder: Path, termi
 
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)
-    run, asking, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], Laptop(tree["compute"])
+    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], Laptop(tree["compute"])
     with Interrupts() as interrupts, programs_in(run.settings.sandbox):
-        evaluation = plan_evaluation(run, options.model, machine, QuietTerminal(), asking, folder)
+        evaluation = plan_evaluation(run, options.model, machine, QuietTerminal(), chat_options, folder)
         free = {(sample.problem, sample.sample): sample for sample in read_samples(folder / SAMPLES)}
-        seen = look(options.model, asking, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
+        seen = look(options.model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
 
         def journal(arm: str) -> SampleJournal:
-            known = {name: value for name, value in flatten({"scale": lab_settings}).items() if name.split(".")[1] in DECIDING}
-            return SampleJournal(folder.parent / "arms" / f"{folder.name}-{arm}", {**read_settings(folder), **known, "arm": arm})
+            values = {name: value for name, value in flatten({"scale": lab_settings}).items() if name.split(".")[1] in IDENTITY_SETTINGS}
+            return SampleJournal(folder.parent / "arms" / f"{folder.name}-{arm}", {**read_settings(folder), **values, "arm": arm})
 
         def progress(arm: str, done: int, of: int) -> None:
             interrupts.beat(f"{arm}: {done} of {of}")
 
         day, cache = read_settings(folder)["begun"], run.settings.cache
-        asked = replace(asking, cache=asking.cache or cache, seed=run.settings.seed if asking.seed is not None else None, dated=day)
-        with closing(machine.chat(options.model, replace(asked, samples=1))) as chat:
+        arm_options = replace(
+            chat_options, cache=chat_options.cache or cache, seed=run.settings.seed if chat_options.seed is not None else None, dated=day
+        )
+        with closing(machine.chat(options.model, replace(arm_options, samples=1))) as chat:
             room = None if seen.context is None else seen.context - seen.longest
             cut, longer = ServedLab(lab_settings, evaluation, chat, free, journal, room, progress).run()
     terminal.note(f"scale: {len(evaluation.examples)} problems, thoughts ended at {len(cut)} budgets by the server itself")

@@ -37,8 +37,8 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--filter", metavar="NAME", help="of a file with a result for each of several filters: the one to read")
     parser.add_argument("--each", action="store_true", help="every problem's own line too")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the intervals")
-    for role, what in ROLES.items():
-        parser.add_argument(f"--{role}", metavar="FIELD", help=f"the field that says {what}; a dot for each level down")
+    for role, text in ROLES.items():
+        parser.add_argument(f"--{role}", metavar="FIELD", help=f"the field that says {text}; a dot for each level down")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -48,8 +48,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     refuse_rest(rest)
     grader = completion_grader(arguments.problems) if arguments.problems else None
     names = FieldNames(**{role: getattr(arguments, role) for role in ROLES})
-    if arguments.other is not None:
-        sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.other)]
+    if arguments.rest is not None:
+        sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.rest)]
         return _print_difference(sets, arguments, terminal)
     if arguments.filter is not None:
         results = {arguments.filter: read_sample_set(arguments.file, names, grader, arguments.filter)}
@@ -97,8 +97,10 @@ def _print_words(result: Result, ks: Sequence[int], terminal: Terminal) -> None:
         for k in ks:
             beside = f"   95 % interval over problems {low:.1f} to {high:.1f}" if (curve.name, k) == ("pass", 1) else ""
             terminal.say(f"{curve.name + '@' + str(k):16}{100 * curve.values[k - 1]:7.3f} %{beside}")
-    if result.weighted is not None:
-        terminal.say(f"{'weighted@' + str(result.k):16}{100 * result.weighted:7.3f} %   each vote weighs its {result.weighted_by}")
+    if result.weighted_vote_score is not None:
+        terminal.say(
+            f"{'weighted@' + str(result.k):16}{100 * result.weighted_vote_score:7.3f} %   each vote weighs its {result.weighted_by}"
+        )
     for name, share in result.shares.items():
         terminal.say(f"{name:16}{100 * share:7.3f} %")
     terminal.say(
@@ -109,21 +111,23 @@ def _print_words(result: Result, ks: Sequence[int], terminal: Terminal) -> None:
 
 def _print_difference(sets: Sequence[SampleSet], arguments: Namespace, terminal: Terminal) -> int:
     from aha.evals.comparison import paired_json
-    from aha.evals.intervals import NOISE, compare_paired
+    from aha.evals.intervals import NOISE, compare_pairs
 
     before, after = ({part.problem: part.verdicts for part in samples.problems} for samples in sets)
     if before.keys() != after.keys():
-        lacking = len(before.keys() ^ after.keys())
-        raise BadInput(f"{arguments.file} and {arguments.other}: {lacking} problems are in one and not in the other; pairs need the same")
-    paired = compare_paired(list(before.values()), [after[problem] for problem in before], arguments.seed)
-    low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
+        differences = len(before.keys() ^ after.keys())
+        raise BadInput(
+            f"{arguments.file} and {arguments.rest}: {differences} problems are in one and not in the other; pairs need the same"
+        )
+    comparison = compare_pairs(list(before.values()), [after[problem] for problem in before], arguments.seed)
+    low, value, high = comparison.difference.low, comparison.difference.value, comparison.difference.high
     if terminal.json:
-        print(json.dumps(paired_json(paired) | {"problems": len(before)}, ensure_ascii=False))
+        print(json.dumps(paired_json(comparison) | {"problems": len(before)}, ensure_ascii=False))
         return 0
     terminal.say(
-        f"pass@1 {100 * value:+.2f} points, 95 % interval {100 * low:+.2f} to {100 * high:+.2f}, p = {paired.p:.3g} ({paired.test})"
+        f"pass@1 {100 * value:+.2f} points, 95 % interval {100 * low:+.2f} to {100 * high:+.2f}, p = {comparison.p:.3g} ({comparison.test})"
     )
-    terminal.say(paired.verdict if paired.verdict == NOISE else f"{arguments.other} is {paired.verdict}")
+    terminal.say(comparison.verdict if comparison.verdict == NOISE else f"{arguments.rest} is {comparison.verdict}")
     return 0
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aha.commands.arguments import check_model
 from aha.commands.command import Command
 from aha.commands.terminal import Terminal
-from aha.errors import BadInput, Interrupted
+from aha.errors import BadInput, Interruption
 from aha.protocols import Compute
 
 if TYPE_CHECKING:
@@ -119,10 +119,10 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             number = _end(ends, lambda: server.engine.alive)
             terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)
-        answered, steps = server.engine.served, server.engine.steps
-        terminal.tell("served", requests=answered, steps=steps, whole=whole)
+        requests, steps = server.engine.served, server.engine.steps
+        terminal.tell("served", requests=requests, steps=steps, whole=whole)
     note = "every request that was taken on was answered" if whole else "some requests were not answered in time"
-    raise Interrupted(f"stopped serving; {note} ({answered} in {steps} steps)", EXIT[number])
+    raise Interruption(f"stopped serving; {note} ({requests} in {steps} steps)", EXIT[number])
 
 
 def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> signal.Signals:
@@ -131,7 +131,7 @@ def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> 
             return ends.get(timeout=LOOK_S)
         except queue.Empty:
             if not alive():
-                raise Interrupted("the engine ended by itself; what it said stands above", 1) from None
+                raise Interruption("the engine ended by itself; what it said stands above", 1) from None
 
 
 @contextmanager

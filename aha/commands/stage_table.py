@@ -31,5 +31,5 @@ def stage_table(results: Mapping[str, Any]) -> list[str]:
 
 def world_results(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the results of the tiny world by the name of their stage, those of 0.1 as they are written today."""
-    known = {name: result for name, result in results.items() if isinstance(result, dict) and {"pass@1", "instruction"} <= result.keys()}
-    return {name: new_result(result) for name, result in known.items()}
+    rows = {name: result for name, result in results.items() if isinstance(result, dict) and {"pass@1", "instruction"} <= result.keys()}
+    return {name: new_result(result) for name, result in rows.items()}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aha.specimens import Side, Specimen
     from aha.types import Grade, Reference
 
-SHOWN = 20
+MOST_ROWS = 20
 LONGEST = 110
 SIDES: tuple[Side, ...] = ("wrong", "right")
 
@@ -52,7 +52,7 @@ def page(survey: Survey, seed: int, name: str, most: float) -> list[str]:
     for reason, count in sorted(survey.reasons.items(), key=lambda item: -item[1])[:5]:
         lines.append(f"abstained {count:,} times: {reason[:LONGEST]}")
     for side, title in zip(SIDES, ("PAID WRONGLY", "missed"), strict=True):
-        for setting, failures, claims in survey.failing_settings(side)[:SHOWN]:
+        for setting, failures, claims in survey.failing_settings(side)[:MOST_ROWS]:
             lines.append(f"{title} in the setting {setting!r}: {failures:,} of {claims:,}")
     lines += _failures("PAID WRONGLY", survey.failures("wrong")) + _failures("missed", survey.failures("right"))
     return lines
@@ -96,7 +96,7 @@ def _row(survey: Survey, family: str) -> str:
 
 def _failures(title: str, rules: list[RuleCount]) -> list[str]:
     lines = []
-    for count in rules[:SHOWN]:
+    for count in rules[:MOST_ROWS]:
         specimen, grade = count.examples[0]
         reason = getattr(grade, "reason", "")
         tail = f" ({reason[:LONGEST]})" if reason else ""
@@ -104,7 +104,7 @@ def _failures(title: str, rules: list[RuleCount]) -> list[str]:
             f"{title}: {count.family}, {count.rule!r}: {count.failures:,} of {count.total:,}; "
             f"gold {gold(specimen.reference)[:LONGEST]}: {_short(specimen.reply)}{tail}"
         )
-    return lines + [f"... and {len(rules) - SHOWN} more rules"] * (len(rules) > SHOWN)
+    return lines + [f"... and {len(rules) - MOST_ROWS} more rules"] * (len(rules) > MOST_ROWS)
 
 
 def _short(reply: str) -> str:

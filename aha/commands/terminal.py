@@ -54,7 +54,7 @@ class Terminal:
             return Panelled(Console(file=with_styles(sys.stderr), markup=False, emoji=False, highlight=False), title, rollouts)
         return Lines(sys.stderr, rollouts)
 
-    def crashed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def report_crash(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """For `sys.excepthook`: the traceback to a file of the run and one line here; without a run, the traceback here."""
         text = mask("".join(traceback.format_exception(kind, error, trace)))
         summary = mask(traceback.format_exception_only(kind, error)[-1].strip())

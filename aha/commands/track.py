@@ -101,10 +101,10 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"{arguments.run}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
     tracker: Tracker = WRITERS[arguments.to](record)
     try:
-        written = _follow(record, tracker, arguments.follow)
+        count = _follow(record, tracker, arguments.follow)
     finally:
         tracker.close()
-    terminal.note(f"{written} rollouts or steps of {arguments.run} written for {arguments.to}")
+    terminal.note(f"{count} rollouts or steps of {arguments.run} written for {arguments.to}")
     return 0
 
 
@@ -115,15 +115,15 @@ def need(kind: str | None) -> None:
 
 
 @contextmanager
-def tracked(root: Path, kind: str | None) -> Iterator[None]:
+def track_beside(root: Path, kind: str | None) -> Iterator[None]:
     """A process beside the run that reads what the run writes down; it ends by itself soon after. The run waits for nothing of it."""
     if kind is None:
         yield
         return
     need(kind)
     command = [sys.executable, "-m", "aha", "track", str(root), "--to", kind, "--follow", str(os.getpid())]
-    nothing = subprocess.DEVNULL  # ctrl-C is the run's, and so is the terminal
-    child = subprocess.Popen(command, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing)
+    null = subprocess.DEVNULL  # ctrl-C is the run's, and so is the terminal
+    child = subprocess.Popen(command, start_new_session=True, stdin=null, stdout=null, stderr=null)
     try:
         yield
     finally:
@@ -137,19 +137,19 @@ def tracked(root: Path, kind: str | None) -> Iterator[None]:
 
 def _follow(record: Record, tracker: Tracker, process: int) -> int:
     """How many lines were written. The last look comes after the end has been seen, so that nothing is missed."""
-    written = 0
+    count = 0
     while True:
         over = not _at_work(record, process)
         times = {int(line["rollout"]): line for line in record.timings()}
         lines = [line for line in record.metrics() if int(line["rollout"]) in times]  # both are there once it is written down whole
-        for line in lines[written:]:
+        for line in lines[count:]:
             step = int(line["rollout"])
             timing = {f"time/{name}": value for name, value in times[step].items() if name not in ("rollout", "at")}
             values = {name: value for name, value in line.items() if name != "rollout"}
             tracker.write(step, {**values, **timing}, times[step].get("at", 0.0))
-        written = max(written, len(lines))
+        count = max(count, len(lines))
         if over:
-            return written
+            return count
         time.sleep(LOOK_S)
 
 

@@ -23,15 +23,15 @@ from aha.settings import flatten
 def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> ResolvedRecipe:
     """Return the recipe with what the command line says. BadInput for what can be known before anything heavy is loaded."""
     args = read_args(arguments, rest)
-    resolved = choose(arguments.recipe, args)
+    recipe = choose(arguments.recipe, args)
     if arguments.fit is not None:
-        from aha.commands.fitting import fitted
+        from aha.commands.fitting import fit_recipe
 
-        resolved = fitted(resolved, arguments.fit, getattr(arguments, "out", None))
+        recipe = fit_recipe(recipe, arguments.fit, getattr(arguments, "out", None))
     if runs:
-        complete(resolved.recipe)
-    check_files(resolved.recipe, args)
-    return resolved
+        complete(recipe.recipe)
+    check_files(recipe.recipe, args)
+    return recipe
 
 
 def run_flags(parser: ArgumentParser) -> None:
@@ -50,28 +50,28 @@ def run_flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Run the recipe, or go on with it."""
     hardware = read_hardware(arguments.hardware)
-    resolved = chosen_recipe(arguments, rest)
-    if not resolved.recipe.apart:
+    recipe = chosen_recipe(arguments, rest)
+    if not recipe.recipe.apart:
         if arguments.until or arguments.first or arguments.dry_run:
             raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
-        check_out(resolved.recipe.name, arguments.out)
+        check_out(recipe.recipe.name, arguments.out)
     if arguments.dry_run or hardware.kind == "laptop":
-        return _run(resolved, arguments, terminal, None)
-    settings = {path: encode(value, Any) for path, value in flatten(resolved.recipe.tree).items()}
-    with machine(hardware, resolved.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
-        return 0 if backend is None else _run(resolved, arguments, terminal, backend)
+        return _run(recipe, arguments, terminal, None)
+    settings = {path: encode(value, Any) for path, value in flatten(recipe.recipe.tree).items()}
+    with machine(hardware, recipe.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
+        return 0 if backend is None else _run(recipe, arguments, terminal, backend)
 
 
-def _run(resolved: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
+def _run(recipe: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
     how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend, arguments.log)
-    if resolved.recipe.apart:
+    if recipe.recipe.apart:
         from aha.commands import graph
 
-        return graph.run(resolved, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
+        return graph.run(recipe, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
     from aha.commands.run import RunOptions
     from aha.commands.run import run as run_stages
 
-    return run_stages(resolved, RunOptions(arguments.out, *how), terminal)
+    return run_stages(recipe, RunOptions(arguments.out, *how), terminal)
 
 
 def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -91,7 +91,7 @@ def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
     refuse_rest(rest)
     file = CliArgs(file=arguments.file, changed_file=arguments.changed_recipe)
     first, second = (
-        choose(name, file if name.endswith(".json") or Path(name).is_dir() else CliArgs()) for name in (arguments.one, arguments.other)
+        choose(name, file if name.endswith(".json") or Path(name).is_dir() else CliArgs()) for name in (arguments.one, arguments.rest)
     )
     return diff(first, second, terminal)
 
@@ -104,10 +104,10 @@ def doctor_flags(parser: ArgumentParser) -> None:
 
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Ask a few prompts and say what they show."""
-    resolved = chosen_recipe(arguments, rest)
+    recipe = chosen_recipe(arguments, rest)
     from aha.commands.doctor import examine
 
-    return examine(resolved, arguments.prompts, terminal)
+    return examine(recipe, arguments.prompts, terminal)
 
 
 def pretrain_flags(parser: ArgumentParser) -> None:

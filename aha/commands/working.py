@@ -10,17 +10,17 @@ from typing import Protocol
 from aha.backends.laptop import Laptop
 from aha.commands.ahead import check_inputs
 from aha.commands.choose import ResolvedRecipe
-from aha.commands.fitting import planned
+from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts
-from aha.commands.run import FREE, audit_lines, length_of, manifest, told
+from aha.commands.run import FREE, audit_lines, length_of, manifest, signal_text
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
-from aha.commands.track import need, tracked
+from aha.commands.track import need, track_beside
 from aha.doctor import Ward, preflight
 from aha.pipeline import Step
 from aha.protocols import Backend, Observer, Stage
 from aha.recipes.costs import checkpoint_bytes
-from aha.recipes.derived import derived
+from aha.recipes.derived import derived_lines
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
 from aha.watchdog import Watchdog
@@ -60,7 +60,7 @@ class StageWorker:
         return manifest(replace(self.chosen, recipe=only), self.how.argv)
 
     @contextmanager
-    def opened(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
+    def open_step(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
         """The stage's run directory, which nobody else has, and who watches it at work."""
         assert step.folder is not None and step.makings is not None, f"{step.name} waits"
         settings = dict(self.chosen.recipe.stages)[step.name]
@@ -72,27 +72,29 @@ class StageWorker:
             rundir = RunDir.open(step.folder, manifest_, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
             stack.callback(rundir.close)
             self.terminal.folder = step.folder
-            observer = self._watched(step, rundir, stack)
-            stack.enter_context(tracked(rundir.root, self.how.log))
-            stack.enter_context(planned(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={}), rundir.root))
+            observer = self._observer(step, rundir, stack)
+            stack.enter_context(track_beside(rundir.root, self.how.log))
+            stack.enter_context(
+                record_plan(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={}), rundir.root)
+            )
             yield rundir, observer
             for note in rundir.notes:
                 self.terminal.note(f"note: {note}")
 
-    def _watched(self, step: Step, rundir: RunDir, stack: ExitStack) -> Observer:
+    def _observer(self, step: Step, rundir: RunDir, stack: ExitStack) -> Observer:
         rl = step.stage if isinstance(step.stage, Rl) else None
         new = not rundir.metrics()
         if new:
-            for line in derived(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})):
+            for line in derived_lines(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})):
                 self.terminal.note(line)
         interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
-        if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.leading:
+        if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
             for line in preflight(rl, self.backend, Together(interrupts, watchdog).beat).lines():
                 self.terminal.note(f"doctor: {line}")
         for line in audit_lines(step.stage, self.backend) if new else ():
             self.terminal.note(line)
         length = length_of([(step.name, step.stage)], self.backend)
         progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
-        ward = Ward(lambda signal: progress.say(f"doctor: {told(signal)}"))
+        ward = Ward(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
         return Together(interrupts, watchdog, progress, ward)

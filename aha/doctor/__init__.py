@@ -3,6 +3,6 @@
 from aha.doctor.before import Examination, preflight
 from aha.doctor.signals import Doctor, Signal
 from aha.doctor.ward import Ward
-from aha.doctor.words import clip, what_is_broken
+from aha.doctor.words import clip, form_error
 
-__all__ = ["Doctor", "Examination", "Signal", "Ward", "clip", "preflight", "what_is_broken"]
+__all__ = ["Doctor", "Examination", "Signal", "Ward", "clip", "form_error", "preflight"]

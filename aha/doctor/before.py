@@ -16,7 +16,7 @@ from aha.types import Conversation, Group, Message
 
 BEFORE = -1  # the rollout that the preflight's seeds belong to: none that trains
 HOUSE_DOCTOR = Doctor()
-KEPT = 0.5  # of the replies: a model that keeps a template this often has learned it
+ENOUGH_IN_FORM = 0.5  # of the replies: a model that keeps a template this often has learned it
 UNTAUGHT = "it does not write the tags: --rewards.accuracy.reads last --rewards.format.weight 0 pays what it claims without them."
 
 
@@ -36,20 +36,20 @@ class Examination:
         """The verdict in words, one thought a line."""
         verdict = "As it stands, this cannot learn." if self.hopeless else "This can learn."
         return [
-            *self._measured(),
+            *self._metric_lines(),
             *filter(None, [self.template]),
             *(f"{signal.severity}: {signal.line()}" for signal in self.signals),
             verdict,
         ]
 
-    def _measured(self) -> list[str]:
+    def _metric_lines(self) -> list[str]:
         if not self.groups:
             return []
         metrics = summarise(self.groups)
         replies = sum(len(group.replies) for group in self.groups)
         names = ("accuracy", "format", "length", "truncated", "dead_groups")
-        said = ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in names if name in metrics)
-        return [f"Asked {len(self.groups)} questions, {replies} replies: {said}."]
+        values = ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in names if name in metrics)
+        return [f"Asked {len(self.groups)} questions, {replies} replies: {values}."]
 
 
 def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8) -> Examination:
@@ -70,8 +70,8 @@ def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: 
 
 def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> str:
     """Which template fits the model, by its chat template and by what it replied; empty where the stage's own does."""
-    kept = [reply.well_formed for group in groups for reply in group.replies]
-    if not kept or sum(kept) >= KEPT * len(kept):
+    in_form = [reply.well_formed for group in groups for reply in group.replies]
+    if not in_form or sum(in_form) >= ENOUGH_IN_FORM * len(in_form):
         return ""
     try:
         header = tokenizer.decode(tokenizer.chat(Conversation((Message("user", "?"),)))[-16:]).rstrip()
@@ -79,7 +79,11 @@ def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> 
         fits = "" if isinstance(stage.template, R1Zero | Short) else ": --template r1-zero fits it"
         return f"The model has no chat template{fits}; {UNTAUGHT}"
     if header.endswith(THINK):
-        own = isinstance(stage.template, Instruct) and stage.template.prefilled
-        return UNTAUGHT.capitalize() if own else f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."
+        is_prefilled = isinstance(stage.template, Instruct) and stage.template.prefilled
+        return (
+            UNTAUGHT.capitalize()
+            if is_prefilled
+            else f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."
+        )
     fits = "" if isinstance(stage.template, Instruct) else ": --template instruct fits it"
     return f"The model has a chat template that opens no thought{fits}; {UNTAUGHT}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aha.answers import gradable
-from aha.doctor.words import clip, shown, what_is_broken
+from aha.doctor.words import clip, excerpt, form_error
 from aha.objectives.filters import dead
 from aha.types import Abstained, Group, Problem, Reply
 
@@ -63,10 +63,10 @@ class Doctor:
         """What is wrong with these groups, the worst first. A deeper cause hides those that follow from it."""
         if not any(group.replies for group in groups):
             return [Signal("silent", "hopeless", "There is not one reply to look at.")]
-        found = [*self.gold([group.problem for group in groups]), *self._truncation(groups), *self._abstentions(groups), *_format(groups)]
-        if not any(signal.severity == "hopeless" for signal in found):
-            found += _dead(groups)
-        return sorted(found, key=lambda signal: signal.severity != "hopeless")
+        signals = [*self.gold([group.problem for group in groups]), *self._truncation(groups), *self._abstentions(groups), *_format(groups)]
+        if not any(signal.severity == "hopeless" for signal in signals):
+            signals += _dead(groups)
+        return sorted(signals, key=lambda signal: signal.severity != "hopeless")
 
     def gold(self, problems: Sequence[Problem]) -> list[Signal]:
         """Reference answers that no reply can match, which is known before anything is asked."""
@@ -87,21 +87,21 @@ class Doctor:
         words = (
             f"{_share(len(cut), len(replies))} replies are cut at {longest} tokens, before they can answer: raise --sampling.max_tokens."
         )
-        return [Signal("truncated", severity, words, shown(cut[0], "cut"))]
+        return [Signal("truncated", severity, words, excerpt(cut[0], "cut"))]
 
     def _abstentions(self, groups: Sequence[Group]) -> list[Signal]:
-        judged = [(group.problem, reply, score.total) for group in groups for reply, score in zip(group.replies, group.scores, strict=True)]
-        unsaid = [(problem, reply, total) for problem, reply, total in judged if isinstance(total, Abstained)]
-        if len(unsaid) <= self.abstained * len(judged):
+        rows = [(group.problem, reply, score.total) for group in groups for reply, score in zip(group.replies, group.scores, strict=True)]
+        unsaid = [(problem, reply, total) for problem, reply, total in rows if isinstance(total, Abstained)]
+        if len(unsaid) <= self.abstained * len(rows):
             return []
-        severity: Severity = "hopeless" if len(unsaid) >= self.blind * len(judged) else "warning"
+        severity: Severity = "hopeless" if len(unsaid) >= self.blind * len(rows) else "warning"
         (reason, _), *_rest = Counter(total.reason for _, _, total in unsaid).most_common(1)
-        words = f"The grader cannot judge {_share(len(unsaid), len(judged))} replies, most often because: {reason}."
+        words = f"The grader cannot judge {_share(len(unsaid), len(rows))} replies, most often because: {reason}."
         causes = Counter(total.cause for _, _, total in unsaid if total.cause)
-        if often := [(cause, count) for cause, count in causes.most_common() if count > self.abstained * len(judged)]:
-            limits = ", ".join(f"{_share(count, len(judged))} {LIMITS[cause]}" for cause, count in often)
+        if often := [(cause, count) for cause, count in causes.most_common() if count > self.abstained * len(rows)]:
+            limits = ", ".join(f"{_share(count, len(rows))} {LIMITS[cause]}" for cause, count in often)
             words += f" Replies run into the grader's limits, which a model can learn, since they leave their groups unpunished: {limits}."
-        return [Signal("abstained", severity, words, shown(unsaid[0][:2], "not judged"))]
+        return [Signal("abstained", severity, words, excerpt(unsaid[0][:2], "not judged"))]
 
 
 def _format(groups: Sequence[Group]) -> list[Signal]:
@@ -109,10 +109,10 @@ def _format(groups: Sequence[Group]) -> list[Signal]:
     whole = [(problem, reply) for problem, reply in _replies(groups) if reply.finished == "stop"]
     if not whole or any(reply.well_formed for _, reply in whole):
         return []
-    rule = what_is_broken(whole[0][1].text)
+    rule = form_error(whole[0][1].text)
     words = f"Not one of {len(whole)} finished replies keeps the template ({rule}): use a template that the model knows."
     severity: Severity = "hopeless" if _agree_everywhere(groups) else "warning"
-    return [Signal("format", severity, words, shown(whole[0], "that failed"))]
+    return [Signal("format", severity, words, excerpt(whole[0], "that failed"))]
 
 
 def _dead(groups: Sequence[Group]) -> list[Signal]:
@@ -122,7 +122,7 @@ def _dead(groups: Sequence[Group]) -> list[Signal]:
     totals = [total for group in groups for total in _totals(group)]
     right = sum(value > 0 for value in _part(groups, "accuracy"))
     words = f"All {len(groups)} groups are dead: the replies to each question earn the same"
-    first = shown(_replies(groups)[0], "")
+    first = excerpt(_replies(groups)[0], "")
     if not totals or max(totals) - min(totals) < AGREES:
         words += f" (every one of {len(totals)} replies {totals[0]:g})" if totals else ""
     if right == len(totals) and right:
@@ -149,8 +149,8 @@ def _constant_parts(groups: Sequence[Group]) -> list[Signal]:
     ]
 
 
-def _share(some: int, of: int) -> str:
-    return f"{some} of {of} ({100 * some / of:.0f} %)"
+def _share(count: int, of: int) -> str:
+    return f"{count} of {of} ({100 * count / of:.0f} %)"
 
 
 def _replies(groups: Sequence[Group]) -> list[tuple[Problem, Reply]]:

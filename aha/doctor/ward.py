@@ -25,36 +25,36 @@ class Ward(Observer):
     doctor: Doctor = field(default_factory=Doctor)
     _rows: Counter[str] = field(default_factory=Counter)
     _replies: Counter[str] = field(default_factory=Counter)
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _reported: set[tuple[str, str]] = field(default_factory=set)
     _unsaid: list[tuple[int, int]] = field(default_factory=list)
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
         signals = [*(self.doctor.examine(groups) if groups else []), *not_finite(metrics)]
         self._count(signals, sum(len(group.replies) for group in groups))
         for signal in signals:
-            if (signal.kind, signal.severity) not in self._told:
-                self._told.add((signal.kind, signal.severity))
+            if (signal.kind, signal.severity) not in self._reported:
+                self._reported.add((signal.kind, signal.severity))
                 self.tell(signal)
         for signal in signals:
             if signal.severity == "hopeless" and self._persists(signal.kind):
                 words = f"{self._rows[signal.kind]} rollouts in a row up to rollout {number} cannot teach. {signal.line()}"
                 return Stop(words, signs_of(signals))
-        verdict = self._rising(number, groups, [signal for signal in signals if signal.kind == "abstained"])
+        verdict = self._check_rise(number, groups, [signal for signal in signals if signal.kind == "abstained"])
         return replace(verdict, signs=signs_of(signals))
 
-    def _rising(self, number: int, groups: Sequence[Group], said: Sequence[Signal]) -> Continue | Stop:
+    def _check_rise(self, number: int, groups: Sequence[Group], signals: Sequence[Signal]) -> Continue | Stop:
         """Ends a run whose grader can judge less and less: each of the last rollouts has more than twice the share of all before them."""
         scores = [score for group in groups for score in group.scores]
         self._unsaid.append((sum(isinstance(score.total, Abstained) for score in scores), len(scores)))
         before, last = self._unsaid[: -self.doctor.patience], self._unsaid[-self.doctor.patience :]
-        usual = sum(some for some, _ in before) / max(1, sum(of for _, of in before))
-        high = all(some >= max(self.doctor.rising, 2 * usual) * of > 0 for some, of in last)
-        if not before or not high or sum(some for some, _ in last) < FEWEST or not said:
+        usual = sum(count for count, _ in before) / max(1, sum(of for _, of in before))
+        high = all(count >= max(self.doctor.rising, 2 * usual) * of > 0 for count, of in last)
+        if not before or not high or sum(count for count, _ in last) < FEWEST or not signals:
             return Continue()
-        shares = ", ".join(f"{100 * some / of:.0f} %" for some, of in last)
+        shares = ", ".join(f"{100 * count / of:.0f} %" for count, of in last)
         return Stop(
             f"The grader can judge less and less: it abstained on {shares} of the last rollouts' replies up to rollout {number}, "
-            f"and on {100 * usual:.0f} % before. {said[0].line()}"
+            f"and on {100 * usual:.0f} % before. {signals[0].line()}"
         )
 
     def _count(self, signals: Sequence[Signal], replies: int) -> None:

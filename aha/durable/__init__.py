@@ -8,7 +8,17 @@ from aha.durable.files import is_aside, replace_file, seal, unseal
 from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder, remove_folder
 from aha.durable.journal import Journal, append_journal, read_journal
 from aha.durable.lock import Lock
-from aha.durable.reading import DOCUMENT, naming, open_file, open_unpacked, read_document, read_file, read_lines, read_records, unpack_file
+from aha.durable.reading import (
+    DOCUMENT,
+    naming_file,
+    open_file,
+    open_plain,
+    read_document,
+    read_file,
+    read_lines,
+    read_records,
+    unpack_file,
+)
 from aha.durable.shards import ShardPlace, Shards
 
 __all__ = [
@@ -23,9 +33,9 @@ __all__ = [
     "check_folder",
     "folder_bytes",
     "is_aside",
-    "naming",
+    "naming_file",
     "open_file",
-    "open_unpacked",
+    "open_plain",
     "publish_folder",
     "read_document",
     "read_file",

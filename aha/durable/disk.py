@@ -69,17 +69,17 @@ REASONS = {
 
 
 @contextmanager
-def trouble(path: Path, needed: int = 0) -> Iterator[None]:
+def trouble(path: Path, size: int = 0) -> Iterator[None]:
     """A failed write or read in it leaves as DiskTrouble: one line with the path, and the bytes needed where they are known."""
     try:
         yield
     except OSError as error:
-        raise DiskTrouble(_line(path, error.errno or 0, str(error.strerror or error), needed)) from error
+        raise DiskTrouble(_line(path, error.errno or 0, str(error.strerror or error), size)) from error
     except SafetensorError as error:
         code = re.search(r"os error (\d+)", str(error))
-        raise DiskTrouble(_line(path, int(code[1]) if code else 0, str(error), needed)) from error
+        raise DiskTrouble(_line(path, int(code[1]) if code else 0, str(error), size)) from error
 
 
-def _line(path: Path, code: int, text: str, needed: int) -> str:
-    bytes_needed = f" ({needed:,} bytes needed)" if needed else ""
-    return f"{path}: {REASONS.get(code, ' '.join(text.split()))}{bytes_needed}"
+def _line(path: Path, code: int, text: str, size: int) -> str:
+    need = f" ({size:,} bytes needed)" if size else ""
+    return f"{path}: {REASONS.get(code, ' '.join(text.split()))}{need}"

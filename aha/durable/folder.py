@@ -20,10 +20,10 @@ SUMS = "sha256.json"
 HOLDS = frozenset({".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model"})  # none of them can run code when read
 
 
-def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], needed: int = 0) -> None:
+def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size: int = 0) -> None:
     """What `fill` writes into the folder it is given appears at `folder` by one rename, with the sha256 of every file."""
     beside = aside(folder)
-    with trouble(folder, needed):
+    with trouble(folder, size):
         home = folder.parent.stat().st_ino
         try:
             if beside.exists():
@@ -61,26 +61,26 @@ def check_folder(folder: Path) -> str:
     with trouble(folder):
         if folder.is_symlink():
             return f"{folder}: refused: a link, not a folder"
-        listed = _listed(folder / SUMS)
-        if listed is None:
+        sums = _read_sums(folder / SUMS)
+        if sums is None:
             return f"{folder / SUMS}: missing or damaged"
-        found = {str(path.relative_to(folder)): path for path in _entries(folder)}
-        problems = (_problem(folder, name, found.get(name), listed.get(name)) for name in sorted({*listed, *found} - {SUMS}))
+        files = {str(path.relative_to(folder)): path for path in _entries(folder)}
+        problems = (_problem(folder, name, files.get(name), sums.get(name)) for name in sorted({*sums, *files} - {SUMS}))
         return next(filter(None, problems), "")
 
 
 def folder_bytes(folder: Path) -> int:
     """The bytes that a published folder takes, as it says itself."""
-    return sum(size for size, _ in (_listed(folder / SUMS) or {}).values())
+    return sum(size for size, _ in (_read_sums(folder / SUMS) or {}).values())
 
 
 def _settle(disk: Disk, folder: Path) -> None:
     """Every byte and name in the folder is on the device, and its sums are written."""
     entries = sorted(_entries(folder))
     for path in entries:
-        refused = _refused(str(path.relative_to(folder))) or ("" if _is_plain(path) else "a link or a device")
-        if refused:
-            raise ValueError(f"{path}: a checkpoint cannot hold it: {refused}")
+        refusal = _refusal(str(path.relative_to(folder))) or ("" if _is_plain(path) else "a link or a device")
+        if refusal:
+            raise ValueError(f"{path}: a checkpoint cannot hold it: {refusal}")
     files = {str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": _sha256(path)} for path in entries}
     disk.write(folder / SUMS, seal({"files": files}, indent=2))
     for path in [*entries, folder / SUMS]:
@@ -90,29 +90,29 @@ def _settle(disk: Disk, folder: Path) -> None:
     disk.fsync(folder)
 
 
-def _problem(folder: Path, name: str, path: Path | None, listed: tuple[int, str] | None) -> str:
-    if refused := _refused(name):
-        return f"{folder}: refused: {name!r} is {refused}"
+def _problem(folder: Path, name: str, path: Path | None, entry: tuple[int, str] | None) -> str:
+    if refusal := _refusal(name):
+        return f"{folder}: refused: {name!r} is {refusal}"
     if path is None:
         return f"{folder / name}: missing"
     if not _is_plain(path):
         return f"{path}: refused: a link or a device, not a file"
-    if listed is None:
+    if entry is None:
         return f"{path}: refused: {SUMS} does not list it"
-    size, sha256 = listed
+    size, sha256 = entry
     if path.stat().st_size != size:
         return f"{path}: damaged: {path.stat().st_size:,} bytes, {size:,} were written"
     return "" if _sha256(path) == sha256 else f"{path}: damaged: its sha256 is not the one that was written"
 
 
-def _refused(name: str) -> str:
+def _refusal(name: str) -> str:
     parts = PurePosixPath(name).parts
     if name.startswith("/") or "\\" in name or ".." in parts or "/".join(parts) != name:
         return "not a path inside the folder"
     return "" if PurePosixPath(name).suffix in HOLDS else f"none of {', '.join(sorted(HOLDS))}, and reading others may run code"
 
 
-def _listed(path: Path) -> dict[str, tuple[int, str]] | None:
+def _read_sums(path: Path) -> dict[str, tuple[int, str]] | None:
     if not path.is_file() or path.is_symlink():
         return None
     match unseal(read_file(path, DOCUMENT), indent=2):
@@ -120,11 +120,11 @@ def _listed(path: Path) -> dict[str, tuple[int, str]] | None:
             pass
         case _:
             return None
-    listed = {
+    sums = {
         name: (file["size"], file["sha256"]) for name, file in files.items() if isinstance(file, dict) and {"size", "sha256"} == file.keys()
     }
-    whole = len(listed) == len(files) and all(isinstance(size, int) and isinstance(sha256, str) for size, sha256 in listed.values())
-    return listed if whole else None
+    whole = len(sums) == len(files) and all(isinstance(size, int) and isinstance(sha256, str) for size, sha256 in sums.values())
+    return sums if whole else None
 
 
 def _entries(folder: Path) -> list[Path]:

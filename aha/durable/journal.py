@@ -20,7 +20,7 @@ class Journal:
     a crash left; `end`: those before."""
 
     records: tuple[dict[str, Any], ...]
-    damaged: tuple[int, ...]
+    damaged_lines: tuple[int, ...]
     end: int
     torn: int
 
@@ -29,18 +29,18 @@ def read_journal(path: Path) -> Journal:
     """A line counts once its newline is there."""
     if not path.exists():
         return Journal((), (), 0, 0)
-    found: list[dict[str, Any] | None] = []
-    end, torn = 0, 0
+    records: list[dict[str, Any] | None] = []
+    end, torn_bytes = 0, 0
     for number, line in read_lines(path):
         if len(line) > LONGEST_LINE:
             raise BadInput(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
         if line.endswith(b"\n"):
-            found.append(unseal(line))
+            records.append(unseal(line))
             end += len(line)
         else:
-            torn = len(line)
-    damaged = tuple(number for number, record in enumerate(found, start=1) if record is None)
-    return Journal(tuple(filter(None, found)), damaged, end, torn)
+            torn_bytes = len(line)
+    damaged_lines = tuple(number for number, record in enumerate(records, start=1) if record is None)
+    return Journal(tuple(filter(None, records)), damaged_lines, end, torn_bytes)
 
 
 def append_journal(disk: Disk, path: Path, *records: Mapping[str, Any]) -> None:

@@ -14,14 +14,14 @@ from aha.errors import BadInput, DiskTrouble
 from aha.json_text import parse_json
 
 PATIENCE_S = 0.5
-_held: set[int] = set()
+_descriptors: set[int] = set()
 
 
 def _leave_to_the_parent() -> None:
     """A forked worker that outlives its parent must not keep the parent's lock."""
-    for descriptor in _held:
+    for descriptor in _descriptors:
         os.close(descriptor)
-    _held.clear()
+    _descriptors.clear()
 
 
 os.register_at_fork(after_in_child=_leave_to_the_parent)
@@ -43,7 +43,7 @@ class Lock:
         except OSError:
             os.close(self.descriptor)
             raise
-        _held.add(self.descriptor)
+        _descriptors.add(self.descriptor)
 
     def check(self) -> None:
         """DiskTrouble where the file is no longer the one that was locked: the directory was moved, deleted or replaced."""
@@ -58,8 +58,8 @@ class Lock:
 
     def release(self) -> None:
         """The next one may have it. More than once does no harm."""
-        if self.descriptor in _held:
-            _held.remove(self.descriptor)
+        if self.descriptor in _descriptors:
+            _descriptors.remove(self.descriptor)
             with suppress(OSError):  # the text is a courtesy; closing is what gives the lock back
                 os.ftruncate(self.descriptor, 0)
             os.close(self.descriptor)

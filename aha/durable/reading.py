@@ -45,7 +45,7 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """BadInput about what a file holds names the file."""
     try:
         yield
@@ -73,7 +73,7 @@ def read_document(path: Path, most: int = DOCUMENT) -> Any:
 def unpack_file(path: Path, most: int = LARGEST) -> bytes:
     """All of a gzipped file. BadInput where it would unpack to more than `most` bytes, or is damaged."""
     pieces, size = list[bytes](), 0
-    with open_unpacked(path) as file:
+    with open_plain(path) as file:
         while piece := file.read(PIECE):
             pieces.append(piece)
             size += len(piece)
@@ -83,7 +83,7 @@ def unpack_file(path: Path, most: int = LARGEST) -> bytes:
 
 
 @contextmanager
-def open_unpacked(path: Path, packed: bool | None = None) -> Iterator[io.BufferedReader]:
+def open_plain(path: Path, packed: bool | None = None) -> Iterator[io.BufferedReader]:
     """The file, unpacked as it is read where it is `packed` (by default: named .gz). BadInput where it is damaged, or a bomb."""
     with open_file(path) as file:
         if not (path.suffix == ".gz" if packed is None else packed):
@@ -95,10 +95,10 @@ def open_unpacked(path: Path, packed: bool | None = None) -> Iterator[io.Buffere
 
 def watch(inner: Unpacks, path: Path) -> io.BufferedReader:
     """What is unpacked from the file at `path`, with an eye on how much it is."""
-    return io.BufferedReader(_Watched(inner, path, path.stat().st_size), PIECE)
+    return io.BufferedReader(_BombGuard(inner, path, path.stat().st_size), PIECE)
 
 
-class _Watched(io.RawIOBase):
+class _BombGuard(io.RawIOBase):
     """An unpacked stream that ends with BadInput where it turns out to be a bomb."""
 
     def __init__(self, inner: Unpacks, path: Path, size: int) -> None:
@@ -121,7 +121,7 @@ class _Watched(io.RawIOBase):
 
 def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
     """Each line with its number, from 1, its end included. Of one that is longer, `longest` bytes and one more; its rest is passed over."""
-    with open_unpacked(path) as file:
+    with open_plain(path) as file:
         number = 0
         while line := file.readline(longest + 1):
             number += 1

@@ -68,7 +68,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Generated:
+class ProblemGenerator:
     """Problems that are made and not read: `examples(problems, prompts, seed)` returns so many of each domain, and so many of each kind of
     general prompt, the same for every model; it raises ValueError where there are fewer. `problems` and `prompts` are asked by default;
     `prompts` 0: it has no general prompts."""
@@ -98,22 +98,22 @@ class Benchmark:
     `templates`: how it is asked by default; of several, the one whose form the model keeps more often. `k` and `sampling` are the
     defaults, too. `seeds(seed, place of the problem, its name, sample)` is a sample's own seed.
 
-    `headline` is the measure that is quoted, `published` the paper's names of benchmark and metric. `verified`: the prompt was checked
+    `headline` is the measure that is quoted, `paper_cell` the paper's names of benchmark and metric. `verified`: the prompt was checked
     against its source. `needs_judge`: only a language model can grade it. `rubric`: the categories whose replies get marks, which no vote
     and no pass@k counts. `literal_votes`: answers vote together where they are spelled alike, not where they have one value."""
 
     name: str
-    what: str
+    description: str
     licence: str
     grade: GradeReply
     source: Source = Source((), "problems that are generated")
     read: ReadRow | None = None
-    generated: Generated | None = None
+    generator: ProblemGenerator | None = None
     k: int = 4
     headline: str = "pass@1"
     templates: tuple[Template, ...] = (ChatTemplate(),)
     sampling: Sampling = PAPER_SAMPLING
-    published: tuple[str, str] | None = None
+    paper_cell: tuple[str, str] | None = None
     verified: bool = False
     needs_judge: bool = False
     grades_cut: bool = False
@@ -124,9 +124,9 @@ class Benchmark:
     permute: Callable[[BenchmarkExample, int], BenchmarkExample] | None = None
     seeds: Callable[[int, int, str, int], int] = seed_by_name
 
-    def variant(self, name: str, what: str, licence: str, source: Source, **changes: Any) -> Benchmark:
+    def variant(self, name: str, description: str, licence: str, source: Source, **changes: Any) -> Benchmark:
         """Return a similar benchmark, which differs in these fields and in the `changes`."""
-        return replace(self, name=name, what=what, licence=licence, source=source, **changes)
+        return replace(self, name=name, description=description, licence=licence, source=source, **changes)
 
     def example_for(self, example: BenchmarkExample, sample: int) -> BenchmarkExample:
         """Return the example as this sample of it is asked and graded."""
@@ -139,8 +139,8 @@ class Benchmark:
         if self.grades_all or (visible and (self.grades_cut or not cut)):
             return self.grade(example, reply)
         why = "cut at the limit of tokens" if cut else "the thinking never ended" if reply.thought else "an empty reply"
-        nothing = Reply("", None, "", 0, "stop")
-        return ReplyGrade(Wrong(why), None, {} if self.headline == "pass@1" else self.grade(example, nothing).measures)
+        empty_reply = Reply("", None, "", 0, "stop")
+        return ReplyGrade(Wrong(why), None, {} if self.headline == "pass@1" else self.grade(example, empty_reply).measures)
 
 
 # --- what most readers and graders share ----------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ class PaperClaim:
 def claim(name: str, paper: str, ours: str, differences: Sequence[Sequence[float]], margin: float = 0.0) -> PaperClaim:
     """`differences`: of each run, by problem, the claimed direction up; runs ask the same problems in the same order; their mean counts.
     `margin` is what is allowed to be lost."""
-    if len({len(each) for each in differences}) != 1:
-        raise BadInput(f"{name}: runs with {sorted({len(each) for each in differences})} problems: the same problems are needed in each")
+    if len({len(problems) for problems in differences}) != 1:
+        raise BadInput(
+            f"{name}: runs with {sorted({len(problems) for problems in differences})} problems: the same problems are needed in each"
+        )
     means = [fmean(column) + margin for column in zip(*differences, strict=True)]
-    return PaperClaim(name, paper, ours, bootstrap(means), tuple(fmean(each) + margin for each in differences))
+    return PaperClaim(name, paper, ours, bootstrap(means), tuple(fmean(problems) + margin for problems in differences))
 
 
 def steps_to(accuracy: Sequence[Sequence[float]], bar: float, steps: int) -> float:
@@ -50,8 +52,8 @@ def fewer_steps(
     """Half of the steps that `slow` needs to the bar, less those that `fast` needs, with its interval over resampled groups of each
     rollout."""
 
-    def once(some: Sequence[Sequence[float]], draw: np.random.Generator | None) -> list[list[float]]:
-        return [list(each) if draw is None else [each[i] for i in draw.integers(0, len(each), len(each))] for each in some]
+    def once(curves: Sequence[Sequence[float]], draw: np.random.Generator | None) -> list[list[float]]:
+        return [list(curve) if draw is None else [curve[i] for i in draw.integers(0, len(curve), len(curve))] for curve in curves]
 
     def gap(draw: np.random.Generator | None) -> float:
         return steps_to(once(slow, draw), bar, steps[0]) / 2 - steps_to(once(fast, draw), bar, steps[1])

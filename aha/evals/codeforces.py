@@ -54,21 +54,21 @@ def place_in(contest: Contest, tries: Mapping[str, Sequence[bool]]) -> ContestPl
     points, penalty = 0.0, 0.0
     for problem, verdicts in tries.items():
         if problem in contest.problems and any(verdicts):
-            failed, worth = list(verdicts).index(True), contest.problems[problem]
-            points += 1.0 if worth is None else max(0.0, worth - FAILED_TRY * failed)
-            penalty += FAILED_TRY_PENALTY * failed if worth is None else 0.0
-    ahead = sum((other.points, -other.penalty) > (points, -penalty) for other in contest.contestants)
-    rating = solve_rating([other.rating for other in contest.contestants], 1 + ahead)
+            failures, worth = list(verdicts).index(True), contest.problems[problem]
+            points += 1.0 if worth is None else max(0.0, worth - FAILED_TRY * failures)
+            penalty += FAILED_TRY_PENALTY * failures if worth is None else 0.0
+    ahead = sum((rival.points, -rival.penalty) > (points, -penalty) for rival in contest.contestants)
+    rating = solve_rating([rival.rating for rival in contest.contestants], 1 + ahead)
     return ContestPlace(contest.id, points, 1 + ahead, len(contest.contestants), rating)
 
 
 def solve_rating(opponents: Sequence[float], rank: int) -> float:
     """The r with 1 + Σ 1 / (1 + 10^((r - opponent)/400)) = rank, between 0 and 100 above the best opponent."""
-    others = np.asarray(opponents, dtype=np.float64)
-    low, high = 0.0, float(others.max()) + ROOM
+    ratings = np.asarray(opponents, dtype=np.float64)
+    low, high = 0.0, float(ratings.max()) + ROOM
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if expected_rank(others, middle) < rank else (middle, high)
+        low, high = (low, middle) if expected_rank(ratings, middle) < rank else (middle, high)
     return (low + high) / 2
 
 
@@ -79,19 +79,19 @@ def expected_rank(opponents: npt.NDArray[np.float64], rating: float) -> float:
 
 def percentile(rating: float, histogram: Mapping[str, int]) -> float:
     """How many of all users, in per cent, have a lower rating."""
-    below = sum(users for other, users in histogram.items() if float(other) < rating)
+    below = sum(users for bound, users in histogram.items() if float(bound) < rating)
     return 100 * below / sum(histogram.values())
 
 
 def read_contest(standings: Path, changes: Path) -> Contest:
     """From the API's answers to contest.standings and contest.ratingChanges. Contestants without a change of rating are left out."""
-    table, rated = _answer(standings), _answer(changes)
-    if not isinstance(table, dict) or not {"problems", "rows"} <= table.keys() or not isinstance(rated, list):
+    table, rating_changes = _answer(standings), _answer(changes)
+    if not isinstance(table, dict) or not {"problems", "rows"} <= table.keys() or not isinstance(rating_changes, list):
         raise BadInput(f"{standings}, {changes}: contest.standings has problems and rows, contest.ratingChanges is a list")
     try:
-        old = {each["handle"]: float(each["oldRating"]) for each in rated}
+        old = {change["handle"]: float(change["oldRating"]) for change in rating_changes}
         contestants = tuple(_contestant(row, old) for row in table["rows"] if _handle(row) in old)
-        problems = {f"{each['contestId']}{each['index']}": each.get("points") for each in table["problems"]}
+        problems = {f"{entry['contestId']}{entry['index']}": entry.get("points") for entry in table["problems"]}
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadInput(f"{standings}, {changes}: not as the Codeforces API answers: {type(error).__name__} {error}") from None
     if not contestants or not problems:
@@ -101,15 +101,15 @@ def read_contest(standings: Path, changes: Path) -> Contest:
 
 def read_histogram(path: Path) -> dict[str, int]:
     """Users by rating."""
-    found = read_json(path)
-    if not isinstance(found, dict) or not found or not all(isinstance(users, int) for users in found.values()):
+    record = read_json(path)
+    if not isinstance(record, dict) or not record or not all(isinstance(users, int) for users in record.values()):
         raise BadInput(f"{path}: it has to say for each rating how many users have it")
-    return found
+    return record
 
 
 def _answer(path: Path) -> Any:
-    found = read_json(path)
-    return found["result"] if isinstance(found, dict) and "result" in found else found
+    record = read_json(path)
+    return record["result"] if isinstance(record, dict) and "result" in record else record
 
 
 def _handle(row: Mapping[str, Any]) -> str:

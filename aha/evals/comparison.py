@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from aha.errors import BadInput
-from aha.evals.intervals import NOISE, Paired, compare_paired
+from aha.evals.intervals import NOISE, PairedComparison, compare_pairs
 from aha.evals.reading import read_sample_set
 from aha.evals.samples import GradedSample
 from aha.rundir.evaluations import samples_file
@@ -62,52 +62,58 @@ def compare(samples: BySample, rival: Rival, headline: str = RIGHT, seed: int = 
     rival.check(samples)
     after, before = dict(samples), {problem: rival.samples[problem] for problem in samples}
     names = _measures_of(after, headline)
-    main = {problem: several for problem, several in after.items() if names[0] == RIGHT or _has(several, names[0])}
+    main = {problem: problem_samples for problem, problem_samples in after.items() if names[0] == RIGHT or _has(problem_samples, names[0])}
     result: dict[str, Any] = {"model": rival.name, "measure": names[0]}
     result |= {"value": fmean(fmean(sample.measure(names[0]) for sample in before[problem]) for problem in main)}
-    result |= paired_json(_paired(rival.name, before, main, names[0], seed)) | {"problems": len(main)}
-    others = {name: paired_json(_paired(rival.name, before, _having(after, name), name, seed)) for name in names[1:]}
+    result |= paired_json(_compare(rival.name, before, main, names[0], seed)) | {"problems": len(main)}
+    comparisons = {name: paired_json(_compare(rival.name, before, _with_measure(after, name), name, seed)) for name in names[1:]}
     categories: dict[str, dict[str, Sequence[GradedSample]]] = {}
     for problem, several in after.items():
         categories.setdefault(several[0].category, {})[problem] = several
     if 1 < len(categories) <= MOST_CATEGORIES:
-        others |= {name: paired_json(_paired_grades(before, part, seed)) for name, part in categories.items()}
-    return result | ({"parts": others} if others else {})
+        comparisons |= {name: paired_json(_paired_grades(before, part, seed)) for name, part in categories.items()}
+    return result | ({"parts": comparisons} if comparisons else {})
 
 
 def _measures_of(samples: BySample, headline: str) -> list[str]:
     """Return the measures that are compared, the first one leading: `reasoning` and `instruction` stand beside each other."""
-    known = {name for several in samples.values() for name in several[0].measures}
-    if headline not in known:
+    measures = {name for problem_samples in samples.values() for name in problem_samples[0].measures}
+    if headline not in measures:
         return [RIGHT]
-    return [headline, *(name for name in ("instruction",) if name in known and headline == "reasoning")]
+    return [headline, *(name for name in ("instruction",) if name in measures and headline == "reasoning")]
 
 
 def _has(samples: Sequence[GradedSample], name: str) -> bool:
     return name in samples[0].measures
 
 
-def _having(samples: BySample, name: str) -> BySample:
-    return {problem: several for problem, several in samples.items() if _has(several, name)}
+def _with_measure(samples: BySample, name: str) -> BySample:
+    return {problem: problem_samples for problem, problem_samples in samples.items() if _has(problem_samples, name)}
 
 
-def _paired(rival: str, before: BySample, after: BySample, name: str, seed: int) -> Paired:
+def _compare(rival: str, before: BySample, after: BySample, name: str, seed: int) -> PairedComparison:
     for problem in after:
         if name != RIGHT and not _has(before[problem], name):
             raise BadInput(f"{rival}, {problem}: no {name} among its measures; name what `aha eval --out` wrote of this benchmark")
-    values = [[[sample.measure(name) for sample in some[problem]] for problem in after] for some in (before, after)]
-    return compare_paired(values[0], values[1], seed)
+    values = [[[sample.measure(name) for sample in side[problem]] for problem in after] for side in (before, after)]
+    return compare_pairs(values[0], values[1], seed)
 
 
-def _paired_grades(before: BySample, after: BySample, seed: int) -> Paired:
-    values = [[[sample.grade or 0.0 for sample in some[problem]] for problem in after] for some in (before, after)]
-    return compare_paired(values[0], values[1], seed)
+def _paired_grades(before: BySample, after: BySample, seed: int) -> PairedComparison:
+    values = [[[sample.grade or 0.0 for sample in side[problem]] for problem in after] for side in (before, after)]
+    return compare_pairs(values[0], values[1], seed)
 
 
-def paired_json(paired: Paired) -> dict[str, Any]:
+def paired_json(comparison: PairedComparison) -> dict[str, Any]:
     """Return a paired difference under the names that programs read."""
-    interval = [paired.difference.low, paired.difference.high]
-    return {"difference": paired.difference.value, "ci95": interval, "p": paired.p, "test": paired.test, "verdict": paired.verdict}
+    interval = [comparison.difference.low, comparison.difference.high]
+    return {
+        "difference": comparison.difference.value,
+        "ci95": interval,
+        "p": comparison.p,
+        "test": comparison.test,
+        "verdict": comparison.verdict,
+    }
 
 
 def in_words(model: str, comparison: Mapping[str, Any]) -> str:

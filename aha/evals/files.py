@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from aha.durable.reading import LARGEST, LONGEST_LINE, Unpacks, open_file, open_unpacked, watch
+from aha.durable.reading import LARGEST, LONGEST_LINE, Unpacks, open_file, open_plain, watch
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 
@@ -92,12 +92,12 @@ def as_records(path: Path, data: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def need_fields(path: Path, rows: Sequence[dict[str, Any]], names: Sequence[str], what: str) -> None:
+def need_fields(path: Path, rows: Sequence[dict[str, Any]], names: Sequence[str], purpose: str) -> None:
     """BadInput for the first record that lacks a field, naming those it has."""
     for number, row in enumerate(rows, start=1):
         if missing := [name for name in names if name not in row]:
             has = ", ".join(sorted(row)) or "nothing"
-            raise BadInput(f"{path}, record {number}: no field {', '.join(missing)}; {what} has {', '.join(names)}, this one has {has}")
+            raise BadInput(f"{path}, record {number}: no field {', '.join(missing)}; {purpose} has {', '.join(names)}, this one has {has}")
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -114,24 +114,24 @@ def read_table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def data_folder(given: Path | None) -> Path | None:
+def data_folder(folder: Path | None) -> Path | None:
     """The folder that was named, else the one that $AHA_DATA names. BadInput for one that is not there."""
-    named = given or (Path(os.environ["AHA_DATA"]) if os.environ.get("AHA_DATA") else None)
-    if named is not None and not named.expanduser().is_dir():
-        raise BadInput(f"{named}: there is no such folder; --data (or AHA_DATA) names the one with the benchmark's files")
-    return named.expanduser() if named is not None else None
+    place = folder or (Path(os.environ["AHA_DATA"]) if os.environ.get("AHA_DATA") else None)
+    if place is not None and not place.expanduser().is_dir():
+        raise BadInput(f"{place}: there is no such folder; --data (or AHA_DATA) names the one with the benchmark's files")
+    return place.expanduser() if place is not None else None
 
 
 def find_file(folder: Path | None, *names: str, within: str = "") -> Path | None:
     """The first of `names` that stands in the folder or a few levels below, the nearest; one below a folder called `within` first."""
     if folder is None:
         return None
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for path in _files(folder):
         if path.name in names:
-            found.setdefault(path.name, []).append(path)
+            files.setdefault(path.name, []).append(path)
     for name in names:
-        if paths := sorted(found.get(name, []), key=lambda path: (within not in path.parts if within else 0, len(path.parts), path)):
+        if paths := sorted(files.get(name, []), key=lambda path: (within not in path.parts if within else 0, len(path.parts), path)):
             return paths[0]
     return None
 
@@ -156,7 +156,7 @@ def _plain(path: Path) -> Iterator[io.BufferedReader]:
             with _only_member(path, file) as member:
                 yield member
             return
-    with open_unpacked(path, packed=start.startswith(b"\x1f\x8b")) as file:
+    with open_plain(path, packed=start.startswith(b"\x1f\x8b")) as file:
         yield file
 
 

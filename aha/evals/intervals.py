@@ -118,8 +118,8 @@ def newcombe(before: Samples, after: Samples) -> Interval:
     first, second = mean_interval(before), mean_interval(after)
     correlation = _correlation(before, after)
 
-    def together(one: float, other: float) -> float:
-        return sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2))
+    def together(first: float, second: float) -> float:
+        return sqrt(max(0.0, first**2 - 2 * correlation * first * second + second**2))
 
     value = second.value - first.value
     low = value - together(second.value - second.low, first.high - first.value)
@@ -129,14 +129,14 @@ def newcombe(before: Samples, after: Samples) -> Interval:
 
 def _correlation(before: Samples, after: Samples) -> float:
     """Of two models' means over problems. Where these are all 0 or 1, Newcombe's own: a positive ad - bc loses half of n, down to 0."""
-    one, other = _means(before), _means(after)
-    spread = float(one.std() * other.std())
+    first, second = _means(before), _means(after)
+    spread = float(first.std() * second.std())
     if spread == 0.0:
         return 0.0
-    shared = float(((one - one.mean()) * (other - other.mean())).mean())  # (ad - bc) / n²
-    if np.isin(one, (0.0, 1.0)).all() and np.isin(other, (0.0, 1.0)).all() and shared > 0:
-        shared = max(0.0, shared - 1 / (2 * len(one)))
-    return shared / spread * _dispersion(before) * _dispersion(after)
+    covariance = float(((first - first.mean()) * (second - second.mean())).mean())  # (ad - bc) / n²
+    if np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all() and covariance > 0:
+        covariance = max(0.0, covariance - 1 / (2 * len(first)))
+    return covariance / spread * _dispersion(before) * _dispersion(after)
 
 
 def _dispersion(samples: Samples) -> float:
@@ -160,7 +160,7 @@ def _yes_or_no(samples: Samples) -> bool:
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedComparison:
     """`difference` is after - before, with its 95 % interval over problems; `p`: how often chance alone would make it as large."""
 
     difference: Interval
@@ -174,21 +174,21 @@ class Paired:
         return NOISE if not apart else "better" if self.difference.value > 0 else "worse"
 
 
-def compare_paired(before: Samples, after: Samples, seed: int = 0) -> Paired:
+def compare_pairs(before: Samples, after: Samples, seed: int = 0) -> PairedComparison:
     """Compare the samples of the same problems in the same order. Where every problem's mean is 0 or 1 the test is McNemar's, else random
     signs of the differences."""
     difference = paired_difference(before, after, seed)
-    one, other = ([sum(values) / len(values) for values in samples] for samples in (before, after))
-    differences = [a - b for b, a in zip(one, other, strict=True)]
-    if all(value in (0.0, 1.0) for value in (*one, *other)):
-        return Paired(difference, mcnemar(differences.count(1.0), differences.count(-1.0)), "McNemar, exact")
-    return Paired(difference, random_signs(differences, seed), "random signs")
+    first, second = ([sum(values) / len(values) for values in samples] for samples in (before, after))
+    differences = [a - b for b, a in zip(first, second, strict=True)]
+    if all(value in (0.0, 1.0) for value in (*first, *second)):
+        return PairedComparison(difference, mcnemar(differences.count(1.0), differences.count(-1.0)), "McNemar, exact")
+    return PairedComparison(difference, random_signs(differences, seed), "random signs")
 
 
-def mcnemar(gained: int, lost: int) -> float:
+def mcnemar(gains: int, losses: int) -> float:
     """The two-sided exact p value: if neither model were better, each problem that only one solves would be a fair coin."""
-    tosses = gained + lost
-    tail = sum(comb(tosses, heads) for heads in range(min(gained, lost) + 1))
+    tosses = gains + losses
+    tail = sum(comb(tosses, heads) for heads in range(min(gains, losses) + 1))
     return min(1.0, 2 * float(tail / 2**tosses))
 
 
@@ -199,5 +199,5 @@ def random_signs(differences: Sequence[float], seed: int = 0, flips: int = FLIPS
         return 1.0
     draw = np.random.default_rng(seed)
     observed = abs(values.sum()) - 1e-12 * np.abs(values).sum()  # so that rounding hides no tie
-    reached = sum(abs(values @ draw.choice((-1.0, 1.0), values.size)) >= observed for _ in range(flips))
-    return float((reached + 1) / (flips + 1))
+    extremes = sum(abs(values @ draw.choice((-1.0, 1.0), values.size)) >= observed for _ in range(flips))
+    return float((extremes + 1) / (flips + 1))

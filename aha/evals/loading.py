@@ -24,10 +24,10 @@ def select_examples(
     """Return the examples that are asked, and where they are from, for people: all, or the first `problems`; of generated ones so many of
     each domain and `prompts` of each kind of general prompt (0: as many as the benchmark has by default). BadInput for what is not
     there."""
-    generated = benchmark.generated
-    if prompts and (generated is None or not generated.prompts):
+    generator = benchmark.generator
+    if prompts and (generator is None or not generator.prompts):
         raise BadInput(f"prompts is {prompts}: {benchmark.name} has no general prompts")
-    if generated is None:
+    if generator is None:
         examples, source = load_examples(benchmark, data)
         if problems > len(examples):
             raise BadInput(f"problems is {problems}: {benchmark.name} has {len(examples)} in {source}")
@@ -35,12 +35,12 @@ def select_examples(
     if data is not None:
         raise BadInput(f"{benchmark.name}: its problems are generated; --data names the rows of a published benchmark")
     try:
-        return generated.examples(problems or generated.problems, prompts or generated.prompts, seed), "generated"
+        return generator.examples(problems or generator.problems, prompts or generator.prompts, seed), "generated"
     except ValueError as error:
-        asked = f"problems is {problems or generated.problems}" + (
-            f", prompts is {prompts or generated.prompts}" if generated.prompts else ""
+        seen_settings = f"problems is {problems or generator.problems}" + (
+            f", prompts is {prompts or generator.prompts}" if generator.prompts else ""
         )
-        raise BadInput(f"{asked}: {benchmark.name} holds out fewer") from error
+        raise BadInput(f"{seen_settings}: {benchmark.name} holds out fewer") from error
 
 
 def load_examples(benchmark: Benchmark, data: str | None) -> tuple[list[BenchmarkExample], str]:
@@ -66,9 +66,9 @@ def files_at_hand(benchmark: Benchmark) -> list[Path]:
     """Return the files of a benchmark in the folder that AHA_DATA names: those that stand as it is published, or whose names name it. None
     where there are none; no hub is asked."""
     folder = data_folder(None)
-    telling = [layout for layout in benchmark.source.layouts if "/" in layout or benchmark.name[:3] in layout.lower()]
-    found = [] if folder is None else [sorted(path for path in folder.glob(layout) if path.is_file()) for layout in telling]
-    return next((files for files in found if files), [])
+    layouts = [layout for layout in benchmark.source.layouts if "/" in layout or benchmark.name[:3] in layout.lower()]
+    files_by_layout = [] if folder is None else [sorted(path for path in folder.glob(layout) if path.is_file()) for layout in layouts]
+    return next((files for files in files_by_layout if files), [])
 
 
 def raw_rows_of(benchmark: Benchmark, files: Sequence[Path]) -> Iterator[dict[str, Any]]:
@@ -116,29 +116,29 @@ def _find(benchmark: Benchmark, folder: Path) -> list[Path]:
     for layout in benchmark.source.layouts:
         parts = layout.split("/")
         for start in range(len(parts)):
-            if found := sorted(folder.glob("/".join(parts[start:]))):
-                return [path for path in found if path.is_file()]
+            if files := sorted(folder.glob("/".join(parts[start:]))):
+                return [path for path in files if path.is_file()]
     return _tables(benchmark, folder)
 
 
 def _tables(benchmark: Benchmark, folder: Path) -> list[Path]:
     """A data set as a hub keeps it: the tables of the benchmark's subset and split, as far as the names of files tell them apart."""
-    found = sorted(folder.glob("**/*.parquet"))
+    files = sorted(folder.glob("**/*.parquet"))
     _, subset, split = benchmark.source.hub if benchmark.source.hub is not None else ("", None, "test")
-    of_split = [path for path in found if split in path.stem or split in path.parent.name]
+    of_split = [path for path in files if split in path.stem or split in path.parent.name]
     of_subset = [path for path in of_split if subset is not None and subset in path.relative_to(folder).as_posix()]
-    return of_subset or of_split or found
+    return of_subset or of_split or files
 
 
 def _rows(files: Sequence[Path], benchmark: Benchmark) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
     """Place, stem, number and fields of every row."""
     for path in files:
-        _refuse_encrypted(benchmark, path)
+        _refuse_encryption(benchmark, path)
         rows: list[dict[str, Any]]
         if path.suffix in TABLES:
             rows = list(read_table(path))
         elif path.suffix == ".parquet":
-            rows = [_taken(each) for each in rows_of(str(path), "train", None)]
+            rows = [_fields_of(row) for row in rows_of(str(path), "train", None)]
         else:
             rows = read_rows(path)
             if benchmark.source.wrapped and len(rows) == 1 and all(isinstance(value, dict) for value in rows[0].values()):
@@ -146,19 +146,19 @@ def _rows(files: Sequence[Path], benchmark: Benchmark) -> Iterator[tuple[str, st
         if not rows:
             raise BadInput(f"{path}: no row in it")
         if benchmark.source.names and (path.parent / benchmark.source.names).is_file():
-            rows = _called(rows, path.parent / benchmark.source.names)
+            rows = _with_names(rows, path.parent / benchmark.source.names)
         for number, row in enumerate(rows, start=1):
             yield f"{path}, record {number}", path.name.split(".")[0], number, row
 
 
-def _taken(row: DataRow | RefusedRow) -> dict[str, Any]:
+def _fields_of(row: DataRow | RefusedRow) -> dict[str, Any]:
     """BadInput for a row that cannot be read: without it the benchmark would be another."""
     if isinstance(row, RefusedRow):
         raise BadInput(str(row))
     return dict(row.fields)
 
 
-def _called(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+def _with_names(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
     """The rows with the names that stand in a file of their own; rows that it does not count are another set's."""
     names = read_json(path)
     if not isinstance(names, list) or len(names) != len(rows):
@@ -205,20 +205,20 @@ def _reference_text(example: BenchmarkExample) -> str:
     return str(getattr(example.reference, "value", example.reference))[:60]
 
 
-def _own_name(name: str, taken: dict[str, BenchmarkExample]) -> str:
-    return name if name not in taken else next(f"{name}#{turn}" for turn in count(2) if f"{name}#{turn}" not in taken)
+def _own_name(name: str, examples: dict[str, BenchmarkExample]) -> str:
+    return name if name not in examples else next(f"{name}#{turn}" for turn in count(2) if f"{name}#{turn}" not in examples)
 
 
-def _refuse_encrypted(benchmark: Benchmark, path: Path) -> None:
+def _refuse_encryption(benchmark: Benchmark, path: Path) -> None:
     """BadInput for an archive with a password, and for what is no text where a table should be."""
     try:
         with path.open("rb") as file:
             start = file.read(65_536)
-        locked = start.startswith(b"PK") and any(member.flag_bits & 1 for member in zipfile.ZipFile(path).infolist())
+        is_locked = start.startswith(b"PK") and any(member.flag_bits & 1 for member in zipfile.ZipFile(path).infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from None
     cipher = start.startswith((b"Salted__", b"gAAAAA", b"-----BEGIN PGP", b"age-encryption"))
-    if locked or cipher or (path.suffix in TABLES and b"\0" in start) or (benchmark.name == "gpqa_diamond" and not _is_text(start)):
+    if is_locked or cipher or (path.suffix in TABLES and b"\0" in start) or (benchmark.name == "gpqa_diamond" and not _is_text(start)):
         raise BadInput(
             f"{path}: it is still encrypted: unpack it with the password that its authors give beside it; "
             f"{benchmark.name} reads {benchmark.source.columns}"

@@ -17,7 +17,12 @@ from aha.rundir.evaluations import samples_file
 from aha.types import Abstained, Asserts, Grade, Right, Wrong
 
 VERDICTS = {"true": True, "false": False, "True": True, "False": False}
-OWN = ({"problem", "sample", "grade"}, {"problem_id", "vote", "measures"}, {"problem", "lenient", "short"}, {"problem", "marks", "form"})
+OUR_FIELDS = (
+    {"problem", "sample", "grade"},
+    {"problem_id", "vote", "measures"},
+    {"problem", "lenient", "short"},
+    {"problem", "marks", "form"},
+)
 STATUS = {"status": "", "base_status": "base", "plus_status": "plus"}
 SECONDS = 1.5  # of processor time, and five times that by the clock: the benchmark's own 3 s by the clock break on a busy machine
 
@@ -34,7 +39,7 @@ class FieldNames:
     finished: str | None = None
 
 
-KNOWN: dict[str, tuple[str, ...]] = {
+FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "problem": ("problem_id", "task_id", "question_id", "unique_id", "doc_id", "idx", "id", "key", "problem"),
     "right": ("right", "is_correct", "correct", "passed", "graded_list", "score", "scores", "exact_match", "acc"),
     "answer": ("vote", "pred", "prediction", "extracted_answer", "answers", "filtered_resps"),
@@ -71,18 +76,18 @@ def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: 
     there or not what it should be."""
     file = samples_file(path) or path
     records = _records(file, read_json(file))
-    if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OWN):
+    if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OUR_FIELDS):
         return {"": sample_set(read_samples(file))}
     parts: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for number, record in enumerate(records, start=1):
         name = record["filter"] if "doc_id" in record and isinstance(record.get("filter"), str) else ""
         parts.setdefault(name, []).append((number, record))
-    return {name: _set_of(file, numbered, names or FieldNames(), grade_record) for name, numbered in parts.items()}
+    return {name: _set_of(file, records, names or FieldNames(), grade_record) for name, records in parts.items()}
 
 
 def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: FieldNames, grade_record: GradeRecord | None) -> SampleSet:
     _, first = records[0]
-    columns = {role: _column_name(path, role, getattr(names, role, None), first) for role in KNOWN}
+    columns = {role: _column_name(path, role, getattr(names, role, None), first) for role in FIELD_NAMES}
     if columns["problem"] is None and all(isinstance(record.get("question"), str) for _, record in records):
         columns["problem"] = "question"
     if columns["problem"] is None:
@@ -94,8 +99,8 @@ def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: Fi
     for number, record in records:
         where = f"{path}, record {number}"
         problem = str(_at(where, record, columns["problem"]))
-        several = samples.setdefault(problem, [])
-        several += _samples(where, problem, len(several), record, columns, grade_record)
+        problem_samples = samples.setdefault(problem, [])
+        problem_samples += _samples(where, problem, len(problem_samples), record, columns, grade_record)
         options[problem] = len(record["options"]) if isinstance(record.get("options"), list) else None
     return SampleSet(
         tuple(ProblemSamples(problem, tuple(several), options[problem]) for problem, several in samples.items()),
@@ -110,9 +115,9 @@ def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     for task, samples in data["eval"].items():
         for sample in samples if isinstance(samples, list) else [samples]:
             fields = sample if isinstance(sample, dict) else {}
-            passed = {name: fields[field] == "pass" for field, name in STATUS.items() if isinstance(fields.get(field), str)}
-            passed |= {"plus": passed["base"] and passed["plus"]} if {"base", "plus"} <= passed.keys() else {}
-            records += [{"doc_id": task, "problem": task, "right": right, "filter": name} for name, right in passed.items()]
+            statuses = {name: fields[field] == "pass" for field, name in STATUS.items() if isinstance(fields.get(field), str)}
+            statuses |= {"plus": statuses["base"] and statuses["plus"]} if {"base", "plus"} <= statuses.keys() else {}
+            records += [{"doc_id": task, "problem": task, "right": right, "filter": name} for name, right in statuses.items()]
     return records
 
 
@@ -137,7 +142,7 @@ def _column_name(path: Path, role: str, name: str | None, record: Mapping[str, A
         return "answer"  # our own general form; elsewhere `answer` is the reference
     if role == "right" and isinstance(metrics := record.get("metrics"), list):  # lm-evaluation-harness names them
         return next((str(metric) for metric in metrics if record.get(metric) in (0, 1)), None)
-    return next((known for known in KNOWN[role] if known in record), None)
+    return next((name for name in FIELD_NAMES[role] if name in record), None)
 
 
 def _at(where: str, record: Mapping[str, Any], name: str | None) -> Any:
@@ -231,8 +236,8 @@ def _reward(where: str, value: object) -> float | None:
 def _counts(value: object, count: int) -> list[int | None]:
     """Return numbers of tokens; other people's `tokens` may be anything else, which says nothing."""
     values = value if isinstance(value, list) else [value]
-    known = [number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None for number in values]
-    return known if len(known) == count else [None] * count
+    counts = [number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None for number in values]
+    return counts if len(counts) == count else [None] * count
 
 
 # --- completions of code problems without a verdict -----------------------------------------------------------------------

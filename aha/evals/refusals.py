@@ -24,13 +24,13 @@ _TO_ANSWER = (
     r"(?:answer|assist|help|provide|comply|discuss|share|fulfill?|engage|create|generate|write|give|offer|support|do (?:that|this)|respond"
     r"|continue|determine|say|tell|verify|confirm|find)"
 )
-_NOTHING = r"(?:enough|any|sufficient|access|the|reliable)\b[^.]*\b(?:information|data|knowledge|answer)"
+_NO_KNOWLEDGE = r"(?:enough|any|sufficient|access|the|reliable)\b[^.]*\b(?:information|data|knowledge|answer)"
 _QUESTION = r"(?:who|what|which|when|where|how|of the answer)"
 _ENGLISH = re.compile(
     "|".join(
         (
             rf"{_I}(?: really| simply| just| unfortunately| also)?{_UNABLE}(?: \w+){{0,4}}? {_TO_ANSWER}\b",
-            rf"{_I} (?:do not|don't) (?:actually )?(?:know\b|have {_NOTHING})",
+            rf"{_I} (?:do not|don't) (?:actually )?(?:know\b|have {_NO_KNOWLEDGE})",
             rf"{_I}(?:'m| am) not (?:sure|certain) {_QUESTION}",
             rf"^\W*{_I} (?:must |have to )?(?:decline|refuse)\b",
         )
@@ -49,9 +49,9 @@ _CHINESE = re.compile(
 def refuses(text: str) -> bool:
     """Whether the visible part of a reply declines to answer."""
     words = count_words(text)
-    if words.en + words.other + 2 * words.zh > LONGEST:
+    if words.en + words.rest + 2 * words.zh > LONGEST:
         return False
-    sentences = [found.group() for found in _SENTENCE.finditer(text.replace("’", "'"))]
+    sentences = [match.group() for match in _SENTENCE.finditer(text.replace("’", "'"))]
     return any(_declines(sentence) for sentence in {*sentences[:2], *sentences[-1:]})
 
 

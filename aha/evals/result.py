@@ -62,7 +62,7 @@ class Result:
     measures: Mapping[str, Interval] = field(default_factory=dict)
     categories: Mapping[str, Interval] = field(default_factory=dict)
     mean_tokens: float | None = None
-    weighted: float | None = None
+    weighted_vote_score: float | None = None
     weighted_by: str | None = None
     benchmark: str | None = None
     model: str | None = None
@@ -92,8 +92,8 @@ class Result:
         graded = self.shares.get("abstained", 0.0) < 1.0
         scores, intervals = self._scores(every_k) if graded else ({}, {})
         scores |= self.scores if graded else {}
-        named = {"model": self.model, "benchmark": self.benchmark}
-        result: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        header = {"model": self.model, "benchmark": self.benchmark}
+        result: dict[str, Any] = {name: value for name, value in header.items() if value is not None}
         result |= {"headline": self.headline, "value": scores.get(self.headline)}
         result |= {"truncated": self.shares["truncated"]} if "truncated" in self.shares else {}
         result |= {"problems": self.problems, "samples": self.samples, "k": self.k, **scores}
@@ -118,8 +118,8 @@ class Result:
         for whole in ("cons@k", f"maj@{self.k}") if every_k else ("cons@k",):  # the vote of all samples, which goes by several names
             if f"cons@{self.k}" in scores:
                 scores[whole] = scores[f"cons@{self.k}"]
-        if self.weighted is not None:
-            scores |= {f"weighted@{self.k}": self.weighted, "weighted_by": self.weighted_by}
+        if self.weighted_vote_score is not None:
+            scores |= {f"weighted@{self.k}": self.weighted_vote_score, "weighted_by": self.weighted_by}
         for name, measure in self.measures.items():
             scores[name], intervals[name] = measure.value, [measure.low, measure.high]
         return scores, intervals
@@ -133,12 +133,12 @@ def result_of(
     literal = benchmark is not None and benchmark.literal_votes
     every = samples if isinstance(samples, SampleSet) else sample_set(samples, literal_votes=literal)
     rubric = benchmark.rubric if benchmark is not None else ()
-    checked = replace(every, problems=tuple(part for part in every.problems if part.samples[0].category not in rubric))
+    rule_graded = replace(every, problems=tuple(part for part in every.problems if part.samples[0].category not in rubric))
     all_samples = [sample for part in every.problems for sample in part.samples]
     k = min(len(part.samples) for part in every.problems)
-    interval = mean_interval([part.verdicts for part in checked.problems], seed)
-    shares = [share_right(part) for part in checked.problems]
-    weighted_by = _weighted_by(checked.problems) if every.answers and every.rewards else None
+    interval = mean_interval([part.verdicts for part in rule_graded.problems], seed)
+    shares = [share_right(part) for part in rule_graded.problems]
+    weighted_by = _weighted_by(rule_graded.problems) if every.answers and every.rewards else None
     tokens = [sample.tokens for sample in all_samples if sample.tokens is not None]
     return Result(
         benchmark=benchmark.name if benchmark is not None else None,
@@ -148,14 +148,14 @@ def result_of(
         samples=len(all_samples),
         k=k,
         pass_at_1=interval,
-        curves=tuple(_curves(checked, k)),
-        weighted=_mean([_weighted(part) for part in checked.problems]) if weighted_by else None,
+        curves=tuple(_curves(rule_graded, k)),
+        weighted_vote_score=_mean([_weighted_score(part) for part in rule_graded.problems]) if weighted_by else None,
         weighted_by=weighted_by,
         measures=dict(_measures(all_samples, seed)),
         categories=_categories(all_samples, seed),
-        shares=_shares(every, checked),
+        shares=_shares(every, rule_graded),
         mean_tokens=sum(tokens) / len(tokens) if len(tokens) == len(all_samples) else None,
-        sample_se=_sample_se(shares, checked.problems),
+        sample_se=_sample_se(shares, rule_graded.problems),
         problem_se=_problem_se(shares, interval),
         recommended_k=recommended_k(len(every.problems)),
         seed=seed,
@@ -217,7 +217,7 @@ def _curves(samples: SampleSet, k: int) -> Iterator[ScoreCurve]:
 def pass_curve(part: ProblemSamples, k: int) -> list[float]:
     """Return a problem's pass@1, pass@2, … pass@k."""
     right = sum(part.verdicts)
-    return [pass_at_k(len(part.samples), right, drawn) for drawn in range(1, k + 1)]
+    return [pass_at_k(len(part.samples), right, size) for size in range(1, k + 1)]
 
 
 def ballots_of(samples: SampleSet, part: ProblemSamples) -> list[str | None]:
@@ -237,7 +237,7 @@ def _weighted_by(problems: Sequence[ProblemSamples]) -> str:
     return "reward" if all(weighs_as_it_is(_rewards(part)) for part in problems) else "exp(reward) where one is negative"
 
 
-def _weighted(part: ProblemSamples) -> float:
+def _weighted_score(part: ProblemSamples) -> float:
     return weighted_vote(votes_by_value([sample.claim for sample in part.samples]), part.verdicts, _rewards(part))
 
 
@@ -253,7 +253,7 @@ def _measures(samples: Sequence[GradedSample], seed: int) -> Iterator[tuple[str,
     beside a benchmark's own only where the two differ, and is over all samples."""
     names = dict.fromkeys(name for sample in samples for name in sample.measures if name != "instructions")
     agree = not any(sample.measures.get(name) for sample in samples for name in STRICT_MEASURES[1:])
-    for name in [each for each in names if each not in STRICT_MEASURES or not agree]:
+    for name in [name_ for name_ in names if name_ not in STRICT_MEASURES or not agree]:
         values: dict[str, list[float]] = {}
         weights: dict[str, list[float]] = {}
         for sample in samples:
@@ -291,7 +291,7 @@ def _categories(samples: Sequence[GradedSample], seed: int) -> dict[str, Interva
     return {name: mean_interval(list(problems.values()), seed) for name, problems in sorted(by_category.items())}
 
 
-def _shares(every: SampleSet, checked: SampleSet) -> dict[str, float]:
+def _shares(every: SampleSet, rule_graded: SampleSet) -> dict[str, float]:
     samples = [sample for part in every.problems for sample in part.samples]
     rates: dict[str, Callable[[GradedSample], bool]] = {}
     if every.ends:
@@ -301,7 +301,7 @@ def _shares(every: SampleSet, checked: SampleSet) -> dict[str, float]:
     if every.texts:
         rates["refused"] = lambda sample: sample.refused
     rates["abstained"] = lambda sample: sample.abstained
-    votes = [sample for part in checked.problems for sample in part.samples]
+    votes = [sample for part in rule_graded.problems for sample in part.samples]
     populations = {name: votes if name == "unparsed" else samples for name in rates}
     shares = {name: sum(map(rate, populations[name])) / len(populations[name]) for name, rate in rates.items()}
     return shares | _above_chance(every.problems)
@@ -316,13 +316,13 @@ def _above_chance(problems: Sequence[ProblemSamples]) -> dict[str, float]:
     """Return two rates of choices. `guess_adjusted`: without an answer a sample has what a guess earns. `above_chance`: 0 is guessing, 1
     perfect."""
     pairs = [(sample, part.options) for part in problems for sample in part.samples]
-    known = [(sample, options) for sample, options in pairs if options is not None and options > 1]
-    if len(known) != len(pairs):
+    pairs_with_options = [(sample, options) for sample, options in pairs if options is not None and options > 1]
+    if len(pairs_with_options) != len(pairs):
         return {}
-    earned = [1.0 if sample.right else 0.0 if sample.claim is not None else 1 / options for sample, options in known]
-    chance = _mean([1 / options for _, options in known])
-    right = _mean([float(sample.right) for sample, _ in known])
-    return {"guess_adjusted": _mean(earned), "above_chance": (right - chance) / (1 - chance)}
+    points = [1.0 if sample.right else 0.0 if sample.claim is not None else 1 / options for sample, options in pairs_with_options]
+    chance = _mean([1 / options for _, options in pairs_with_options])
+    right = _mean([float(sample.right) for sample, _ in pairs_with_options])
+    return {"guess_adjusted": _mean(points), "above_chance": (right - chance) / (1 - chance)}
 
 
 # --- the form of lm-evaluation-harness ------------------------------------------------------------------------------------

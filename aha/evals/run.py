@@ -20,7 +20,7 @@ from aha.sampling.prompts import completion_text, prompt_tokens
 from aha.sampling.rollouts import RolloutSampler
 from aha.sampling.seeds import seed_for
 from aha.template import THINK, ChatTemplate, Template
-from aha.types import Choice, Completion, Conversation, Message, Reply, Said
+from aha.types import ChatReply, Choice, Completion, Conversation, Message, Reply
 
 Heartbeat = Callable[[str], None]
 OPENING = f"{THINK}\n"  # what a reply is made to begin with, as R1's release notes advise
@@ -31,9 +31,9 @@ PROBE_PROBLEMS, PROBE_ROLLOUT = 4, -4  # problems of each kind that tell which f
 class ReplyCache(Protocol):
     """What was sampled before, in any run, by the same model from the same prompt with the same settings and seed."""
 
-    def get(self, key: str) -> Said | None: ...
+    def get(self, key: str) -> ChatReply | None: ...
 
-    def put(self, key: str, request: dict[str, Any], said: Said) -> None: ...
+    def put(self, key: str, request: dict[str, Any], reply: ChatReply) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Evaluation:
 
         @cache
         def tokens(prompt: str) -> tuple[int, ...]:
-            own = prompt_tokens(self.template, prompt, tokenizer)
-            return own + tuple(tokenizer.encode(OPENING)) if self.think and not opens_thought(tokenizer, own) else own
+            tokens = prompt_tokens(self.template, prompt, tokenizer)
+            return tokens + tuple(tokenizer.encode(OPENING)) if self.think and not opens_thought(tokenizer, tokens) else tokens
 
         return {key: tokens(self.example(key).prompt) for key in self.keys}
 
@@ -101,14 +101,14 @@ class Evaluation:
             template = replace(template, prefilled=opens_thought(tokenizer, prompt))
         return template.read(completion_text(completion, tokenizer), len(completion.tokens), completion.finished)
 
-    def read_chat(self, said: Said, opened: bool = False) -> Reply:
+    def read_chat(self, reply: ChatReply, opened: bool = False) -> Reply:
         """Return the reply of a chat, which may have taken the thought apart itself. `opened`: the prompt has opened the thought."""
-        if said.thought is not None:
-            return Reply(said.text, said.thought, said.text, said.tokens, said.finished)
+        if reply.thought is not None:
+            return Reply(reply.text, reply.thought, reply.text, reply.tokens, reply.finished)
         if isinstance(self.template, ChatTemplate) and not opened:
-            return Reply(said.text, None, said.text, said.tokens, said.finished)
+            return Reply(reply.text, None, reply.text, reply.tokens, reply.finished)
         template = replace(self.template, prefilled=opened) if isinstance(self.template, ChatTemplate) else self.template
-        return template.read(said.text, said.tokens, said.finished)
+        return template.read(reply.text, reply.tokens, reply.finished)
 
     def reply_of(self, sample: GradedSample) -> Reply:
         """Return the reply of a sample, to be graded again."""
@@ -129,30 +129,30 @@ class Evaluation:
         tokenizer: Tokenizer,
         journal: SampleJournal,
         heartbeat: Heartbeat,
-        shared: ReplyCache | None = None,
+        reply_cache: ReplyCache | None = None,
     ) -> None:
         """Ask for every sample that the journal lacks, and grade it. Each is drawn with a seed of its own, so that it is kept as soon as it
         ends, and what was sampled before does not matter. `engine` is opened where something is to be asked."""
         self.grade_old(journal, heartbeat)
         prompts = self.prompts(tokenizer)
         requests = {key: Ask(prompts[key], (self.sample_seed(key),)) for key in self.missing(journal)}
-        if shared is not None and self.identity:
-            self._add_known(requests, journal, shared, heartbeat)
-        wanted = [key for key in requests if key not in journal.samples]
+        if reply_cache is not None and self.identity:
+            self._add_cached_replies(requests, journal, reply_cache, heartbeat)
+        missing_keys = [key for key in requests if key not in journal.samples]
 
         def grade(index: int, completions: Sequence[Completion]) -> None:
-            key = wanted[index]
+            key = missing_keys[index]
             reply = self.read_completion(completions[0], requests[key].prompt, tokenizer)
-            if shared is not None and self.identity:
+            if reply_cache is not None and self.identity:
                 request = self._request(requests[key])
                 thought = reply.thought if reply.text == reply.answer else None
-                shared.put(_cache_key(request), request, Said(reply.text, thought, reply.tokens, reply.finished))
+                reply_cache.put(_cache_key(request), request, ChatReply(reply.text, thought, reply.tokens, reply.finished))
             journal.add(self.grade(key, reply, requests[key].prompt, requests[key].seeds[0]))
 
         try:
-            if wanted:
+            if missing_keys:
                 sampler = RolloutSampler(self.sampling, GRADERS)
-                sampler.sample(engine(), [requests[key] for key in wanted], grade, self._progress(journal, heartbeat))
+                sampler.sample(engine(), [requests[key] for key in missing_keys], grade, self._progress(journal, heartbeat))
         finally:
             journal.flush()
 
@@ -160,15 +160,15 @@ class Evaluation:
         """Ask a server, with one call of `reply`, for every sample that the journal lacks, and grade it. The server's seed follows the
         place of a sample among those of the same prompt, so earlier ones of that prompt are asked for too; they come from the cache."""
         self.grade_old(journal, heartbeat)
-        wanted = self.in_seed_order({key for key in self.keys if key not in journal.samples})
+        slots = self.in_seed_order({key for key in self.keys if key not in journal.samples})
 
-        def grade(index: int, replies: Sequence[Said]) -> None:
-            key = wanted[index]
+        def grade(index: int, replies: Sequence[ChatReply]) -> None:
+            key = slots[index]
             journal.add(self.grade(key, self.read_chat(replies[0], opened=self.think), self.example(key).prompt))
 
         try:
-            if wanted:
-                conversations = [self.conversation(key) for key in wanted]
+            if slots:
+                conversations = [self.conversation(key) for key in slots]
                 RolloutSampler(self.sampling, GRADERS).chat(chat, conversations, grade, self._progress(journal, heartbeat))
         finally:
             journal.flush()
@@ -176,7 +176,7 @@ class Evaluation:
     def grade_old(self, journal: SampleJournal, heartbeat: Heartbeat) -> None:
         """Grade the replies of a folder of 0.1, which kept them apart from their grades."""
         replies = {key: journal.replies[key] for key in self.keys if key in journal.replies}
-        for sample in grade_many(self, replies, heartbeat):
+        for sample in grade_replies(self, replies, heartbeat):
             journal.add(sample)
         journal.replies.clear()
         journal.flush()
@@ -191,7 +191,7 @@ class Evaluation:
         return [journal.samples[key] for key in self.keys]
 
     def _progress(self, journal: SampleJournal, heartbeat: Heartbeat) -> Callable[[int, int], None]:
-        return lambda sampled, graded: heartbeat(f"evaluate {self.benchmark.name}: {len(journal.samples)} of {len(self.keys)} samples")
+        return lambda samples, grades: heartbeat(f"evaluate {self.benchmark.name}: {len(journal.samples)} of {len(self.keys)} samples")
 
     def in_seed_order(self, wanted: Set[Key]) -> list[Key]:
         """Return the samples to ask a server for so that each wanted one gets its seed, which follows its place among those of its
@@ -205,10 +205,12 @@ class Evaluation:
             for key in keys[: max((place + 1 for place, key in enumerate(keys) if key in wanted), default=0)]
         ]
 
-    def _add_known(self, requests: Mapping[Key, Ask], journal: SampleJournal, shared: ReplyCache, heartbeat: Heartbeat) -> None:
-        cached = {key: shared.get(_cache_key(self._request(request))) for key, request in requests.items()}
-        replies = {key: self.read_chat(said) for key, said in cached.items() if said is not None}
-        for key, sample in zip(replies, grade_many(self, replies, heartbeat), strict=True):
+    def _add_cached_replies(
+        self, requests: Mapping[Key, Ask], journal: SampleJournal, reply_cache: ReplyCache, heartbeat: Heartbeat
+    ) -> None:
+        cache_hits = {key: reply_cache.get(_cache_key(self._request(request))) for key, request in requests.items()}
+        replies = {key: self.read_chat(reply) for key, reply in cache_hits.items() if reply is not None}
+        for key, sample in zip(replies, grade_replies(self, replies, heartbeat), strict=True):
             journal.add(replace(sample, prompt=prompt_hash(requests[key].prompt), seed=requests[key].seeds[0]))
 
     def _request(self, request: Ask) -> dict[str, Any]:
@@ -228,7 +230,7 @@ def _cache_key(request: Mapping[str, Any]) -> str:
     return hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()
 
 
-def grade_many(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbeat: Heartbeat) -> list[GradedSample]:
+def grade_replies(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbeat: Heartbeat) -> list[GradedSample]:
     """Return replies as graded samples, several at a time where a grader waits for other processes."""
     if all(isinstance(example.reference, Choice) for example in evaluation.examples):
         return [evaluation.grade(key, reply) for key, reply in replies.items()]
@@ -281,8 +283,8 @@ def template_name(template: Template) -> str:
 
 def template_settings(template: Template) -> dict[str, Any]:
     """Return a template as it stands among the settings of a folder: its name, and its own settings where they differ from the defaults."""
-    own = {} if template == type(template)() else {"template_settings": encode(template, type(template))}
-    return {"template": template_name(template), **own}
+    template_values = {} if template == type(template)() else {"template_settings": encode(template, type(template))}
+    return {"template": template_name(template), **template_values}
 
 
 def read_template(settings: Mapping[str, Any]) -> Template:

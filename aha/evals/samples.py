@@ -14,14 +14,14 @@ from typing import Annotated, Any
 
 from aha.answers import gradable
 from aha.codec import check_fields, decode, encode
-from aha.durable import Disk, append_journal, naming, read_document, read_journal, read_records, replace_file, seal, trouble
+from aha.durable import Disk, append_journal, naming_file, read_document, read_journal, read_records, replace_file, seal, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.refusals import refuses
 from aha.redact import hide_tree
 from aha.rundir.evaluations import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
 from aha.settings import differences
-from aha.types import Count, Finished, Reference, Reply, Right, Wrong
+from aha.types import Count, FinishReason, Reference, Reply, Right, Wrong
 
 Key = tuple[str, int]  # problem and sample
 Positive = Annotated[int, range(1, 1 << 31)]
@@ -51,7 +51,7 @@ class GradedSample:
     claim: str | None = None
     refused: bool = False
     tokens: Count | None = None
-    finished: Finished | None = None
+    finished: FinishReason | None = None
     prompt: str = ""
     seed: int | None = None
     category: str = ""
@@ -155,8 +155,8 @@ def sample_set(samples: Iterable[GradedSample], *, literal_votes: bool = False) 
     for sample in samples:
         by_problem.setdefault(sample.problem, []).append(sample)
     problems = (
-        ProblemSamples(name, tuple(sorted(several, key=lambda sample: sample.sample)), several[0].options or None)
-        for name, several in by_problem.items()
+        ProblemSamples(name, tuple(sorted(samples, key=lambda sample: sample.sample)), samples[0].options or None)
+        for name, samples in by_problem.items()
     )
     return SampleSet(tuple(problems), literal_votes=literal_votes)
 
@@ -174,18 +174,18 @@ class SampleJournal:
         self.folder, self.settings = folder, dict(settings)
         self.samples: dict[Key, GradedSample] = {}
         self.replies: dict[Key, Reply] = {}
-        self._waiting: list[GradedSample] = []
-        self._lock, self._flushed = Lock(), time.monotonic()
+        self._buffer: list[GradedSample] = []
+        self._lock, self._last_flush = Lock(), time.monotonic()
         if folder is None:
             return
         with trouble(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        known = read_settings(folder) if (folder / SETTINGS).exists() else None
-        if known is not None and (lines := differences(known, self.settings)):
+        stored_settings = read_settings(folder) if (folder / SETTINGS).exists() else None
+        if stored_settings is not None and (lines := differences(stored_settings, self.settings)):
             raise BadInput(
                 f"{folder}: it was begun with other settings ({'; '.join(lines[:3])}); choose another --out, or the same settings"
             )
-        if known is None:
+        if stored_settings is None:
             replace_file(Disk(), folder / SETTINGS, json.dumps(self.settings, ensure_ascii=False, indent=2).encode())
         for record in _whole_lines(folder / SAMPLES):
             sample: GradedSample = decode(record, GradedSample)
@@ -200,8 +200,8 @@ class SampleJournal:
             if (sample.problem, sample.sample) in self.samples:
                 return
             self.samples[sample.problem, sample.sample] = sample
-            self._waiting.append(sample)
-            if time.monotonic() - self._flushed > FLUSH_S:
+            self._buffer.append(sample)
+            if time.monotonic() - self._last_flush > FLUSH_S:
                 self._write()
 
     def flush(self) -> None:
@@ -210,10 +210,10 @@ class SampleJournal:
             self._write()
 
     def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if self.folder is not None and waiting:
-            append_journal(Disk(), self.folder / SAMPLES, *(hide_tree(encode(sample, GradedSample)) for sample in waiting))
-        self._flushed = time.monotonic()
+        buffer, self._buffer = self._buffer, []
+        if self.folder is not None and buffer:
+            append_journal(Disk(), self.folder / SAMPLES, *(hide_tree(encode(sample, GradedSample)) for sample in buffer))
+        self._last_flush = time.monotonic()
 
     def keep_examples(self, examples: Sequence[BenchmarkExample]) -> None:
         """Keep the examples as they were asked, so that the folder can be graded again when their rows have moved; those of the first start
@@ -243,8 +243,8 @@ def write_evaluation(folder: Path, samples: Sequence[GradedSample], result: Mapp
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a journal, from which the last one is dropped where a crash cut it."""
     journal = read_journal(path)
-    if journal.damaged:
-        raise DiskTrouble(f"{path}: line {journal.damaged[0]} is damaged; delete that line and its samples are asked again")
+    if journal.damaged_lines:
+        raise DiskTrouble(f"{path}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again")
     if journal.torn:
         with trouble(path):
             Disk().truncate(path, journal.end)
@@ -255,8 +255,10 @@ def old_replies(folder: Path) -> dict[Key, Reply]:
     """Return the replies that a folder of 0.1 holds."""
     replies: dict[Key, Reply] = {}
     for line in _whole_lines(folder / OLD_REPLIES):
-        with naming(folder / OLD_REPLIES):
-            reply = Reply(line["text"], line["thought"], line["text"], decode(line["tokens"], Count), decode(line["finished"], Finished))
+        with naming_file(folder / OLD_REPLIES):
+            reply = Reply(
+                line["text"], line["thought"], line["text"], decode(line["tokens"], Count), decode(line["finished"], FinishReason)
+            )
         replies.setdefault((line["item"], line["sample"]), reply)
     return replies
 
@@ -275,7 +277,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
     found = read_document(path)
-    with naming(path):
+    with naming_file(path):
         return check_fields(found, SETTING_TYPES, ("benchmark", "k"))
 
 

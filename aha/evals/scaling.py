@@ -32,15 +32,15 @@ class Point:
     tokens: float | None
 
     @property
-    def per_solved(self) -> float | None:
+    def tokens_per_solution(self) -> float | None:
         """Tokens for each problem that is solved, the failures' tokens included."""
         return self.tokens / self.value.value if self.tokens is not None and self.value.value > 0 else None
 
     def to_json(self, x: str) -> dict[str, Any]:
         """The names that programs read."""
         value = self.value
-        found = {x: self.x, "accuracy": value.value, "ci95": [value.low, value.high]}
-        return found | ({} if self.tokens is None else {"tokens": self.tokens, "tokens_per_solved": self.per_solved})
+        record = {x: self.x, "accuracy": value.value, "ci95": [value.low, value.high]}
+        return record | ({} if self.tokens is None else {"tokens": self.tokens, "tokens_per_solved": self.tokens_per_solution})
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,15 @@ class Level:
     curves: tuple[Curve, ...]
 
     @property
-    def per_solved(self) -> float | None:
+    def tokens_per_solution(self) -> float | None:
         """Tokens for each problem that is solved by a sample of each."""
-        return self.curves[0].points[0].per_solved
+        return self.curves[0].points[0].tokens_per_solution
 
     def to_json(self) -> dict[str, Any]:
         """The names that programs read."""
-        found: dict[str, Any] = {"level": self.name, "problems": self.problems, "pass@1": self.pass_at_1}
-        found |= {"tokens": self.tokens, "tokens_right": self.tokens_right, "tokens_per_solved": self.per_solved}
-        return found | {"curves": [each.to_json() for each in self.curves]}
+        record: dict[str, Any] = {"level": self.name, "problems": self.problems, "pass@1": self.pass_at_1}
+        record |= {"tokens": self.tokens, "tokens_right": self.tokens_right, "tokens_per_solved": self.tokens_per_solution}
+        return record | {"curves": [curve.to_json() for curve in self.curves]}
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,15 @@ def scaling(
     seed: int = 0,
 ) -> Scaling:
     """The curves of judged samples, and of those that were cut or told to go on, where any were. Without tokens there are no budgets."""
-    counted = [sample.tokens for part in samples.problems for sample in part.samples]
-    known = [tokens for tokens in counted if tokens is not None]
-    limits = [arm.x for arm in cut if arm.x] or (budgets(max(known))[1:] if known and len(known) == len(counted) else [])
-    forced = [arm_curve("told to answer", "budget", cut, seed)] if cut else []
+    counts = [sample.tokens for part in samples.problems for sample in part.samples]
+    lengths = [tokens for tokens in counts if tokens is not None]
+    limits = [arm.x for arm in cut if arm.x] or (budgets(max(lengths))[1:] if lengths and len(lengths) == len(counts) else [])
+    forced_curves = [arm_curve("told to answer", "budget", cut, seed)] if cut else []
     return Scaling(
         problems=len(samples.problems),
         k=min(len(part.samples) for part in samples.problems),
         samples=tuple(sample_curves(samples, scorers, seed)),
-        budget=(*forced, *([cut_off(samples.problems, limits, seed)] if limits else [])),
+        budget=(*forced_curves, *([cut_off(samples.problems, limits, seed)] if limits else [])),
         longer=arm_curve("told to go on", "times", longer, seed) if longer else None,
         levels=tuple(by_level(samples, cut, seed)),
     )
@@ -169,9 +169,9 @@ def powers(most: int) -> list[int]:
 
 def mean_tokens(problems: Sequence[ProblemSamples]) -> float | None:
     """Of a sample, where every one was counted."""
-    counted = [sample.tokens for part in problems for sample in part.samples]
-    known = [tokens for tokens in counted if tokens is not None]
-    return sum(known) / len(known) if known and len(known) == len(counted) else None
+    counts = [sample.tokens for part in problems for sample in part.samples]
+    lengths = [tokens for tokens in counts if tokens is not None]
+    return sum(lengths) / len(lengths) if lengths and len(lengths) == len(counts) else None
 
 
 def _by_count(
@@ -203,11 +203,11 @@ def cut_off(problems: Sequence[ProblemSamples], limits: Sequence[int], seed: int
     """What the samples are worth when a reply has so many tokens and no more: whoever has not finished by then is wrong."""
 
     def cut(part: ProblemSamples, limit: int) -> ProblemSamples:
-        counted = [(sample, _counted(sample)) for sample in part.samples]
+        lengths = [(sample, _length(sample)) for sample in part.samples]
         return replace(
             part,
             samples=tuple(
-                replace(sample, grade=float(sample.right and tokens <= limit), tokens=min(tokens, limit)) for sample, tokens in counted
+                replace(sample, grade=float(sample.right and tokens <= limit), tokens=min(tokens, limit)) for sample, tokens in lengths
             ),
         )
 
@@ -225,7 +225,7 @@ def _share(part: ProblemSamples) -> float:
     return sum(part.verdicts) / len(part.samples)
 
 
-def _counted(sample: GradedSample) -> int:
+def _length(sample: GradedSample) -> int:
     if sample.tokens is None:
         raise BadInput("a sample without its number of tokens: what a budget would have cut is unknown")
     return sample.tokens
@@ -252,12 +252,12 @@ def by_level(samples: SampleSet, arms: Sequence[Arm] = (), seed: int = 0) -> lis
     samples of the measured half."""
     if min(len(part.samples) for part in samples.problems) < 2:
         return []
-    measured, sorting = halves(samples)
+    measure_half, sort_half = halves(samples)
     places: dict[str, list[int]] = {}
-    for place, part in enumerate(sorting.problems):
+    for place, part in enumerate(sort_half.problems):
         name = next(name for name, up_to in LEVELS if _share(part) <= up_to)
         places.setdefault(name, []).append(place)
-    return [_level(name, measured, arms, places[name], seed) for name, _ in LEVELS if name in places]
+    return [_level(name, measure_half, arms, places[name], seed) for name, _ in LEVELS if name in places]
 
 
 def _level(name: str, samples: SampleSet, arms: Sequence[Arm], places: Sequence[int], seed: int) -> Level:

@@ -39,9 +39,9 @@ def cons_curve(answers: Sequence[Hashable | None], right: Sequence[bool]) -> lis
     sizes = Counter(votes[answer] for answer in votes if _is_right(answer, answers, right))  # groups of one size win alike
     wins = np.zeros(samples + 1)
     for size, groups in sizes.items():
-        others = Counter(votes.values())
-        others[size] -= 1
-        wins += groups * _ways_to_win(size, others, samples - votes.total(), samples)
+        counts = Counter(votes.values())
+        counts[size] -= 1
+        wins += groups * _ways_to_win(size, counts, samples - votes.total(), samples)
     return [float(min(1.0, ways / total)) for ways, total in zip(wins, _choose(samples), strict=True)][1:]
 
 
@@ -61,11 +61,11 @@ def best_of_curve(rewards: Sequence[float], right: Sequence[bool]) -> list[float
     curve = np.zeros(samples)
     above = 0
     for reward in sorted(set(rewards), reverse=True):
-        tied = [verdict for other, verdict in zip(rewards, right, strict=True) if other == reward]
-        left, below = samples - above, samples - above - len(tied)
+        best_verdicts = [verdict for reward_, verdict in zip(rewards, right, strict=True) if reward_ == reward]
+        left, below = samples - above, samples - above - len(best_verdicts)
         tops = [(comb(left, k) - comb(below, k)) / comb(samples, k) for k in range(1, samples + 1)]
-        curve += np.asarray(tops) * (sum(tied) / len(tied))
-        above += len(tied)
+        curve += np.asarray(tops) * (sum(best_verdicts) / len(best_verdicts))
+        above += len(best_verdicts)
     return [float(value) for value in curve]
 
 
@@ -98,7 +98,9 @@ def weighted_curve(
         votes = (member[order] * weights[order, None]).cumsum(axis=0)
         leads = (votes >= votes.max(axis=1, keepdims=True) * (1 - 1e-12)) & (member[order].cumsum(axis=0) > 0)
         total += (leads @ verdicts) / np.maximum(leads.sum(axis=1), 1)
-    alone = sum(own and answer is not None for answer, own in zip(answers, (_is_right(a, answers, right) for a in answers), strict=True))
+    alone = sum(
+        correct and answer is not None for answer, correct in zip(answers, (_is_right(a, answers, right) for a in answers), strict=True)
+    )
     return [alone / len(answers), *(float(value) for value in total[1:] / orders)]
 
 
@@ -125,29 +127,29 @@ def _choose(count: int) -> Floats:
     return np.asarray([comb(count, chosen) / 2**count for chosen in range(count + 1)])
 
 
-def _ways_to_win(size: int, others: Counter[int], silent: int, samples: int) -> Floats:
+def _ways_to_win(size: int, counts: Counter[int], silent: int, samples: int) -> Floats:
     """For each number drawn, the ways (over 2^samples) in which a group of `size` wins: over its own count m, the ways to draw the rest
     with no other group above m; a tie with t others counts 1 / (t + 1)."""
-    own = _choose(size)
+    choices = _choose(size)
     wins = np.zeros(samples + 1)
     for most in range(1, size + 1):
         ways = np.zeros((1, samples + 1))  # by how many others are tied at `most`, and by how many are drawn in all
         ways[0, : silent + 1] = _choose(silent)
-        for count in others.elements():
+        for count in counts.elements():
             ways = _draw_from(ways, _choose(count), most)
-        shared = (ways / np.arange(1, len(ways) + 1)[:, None]).sum(axis=0)
-        wins[most:] += own[most] * shared[: samples + 1 - most]
+        tie_shares = (ways / np.arange(1, len(ways) + 1)[:, None]).sum(axis=0)
+        wins[most:] += choices[most] * tie_shares[: samples + 1 - most]
     return wins
 
 
 def _draw_from(ways: Floats, choose: Floats, most: int) -> Floats:
     """`ways` after a further group, of which up to `most` may be drawn; `most` is a tie."""
-    drawn = ways.shape[1]
+    columns = ways.shape[1]
     fewer = choose[:most]
-    below = np.stack([np.convolve(row, fewer)[:drawn] for row in ways]) if len(fewer) > 1 else ways * fewer
+    below = np.stack([np.convolve(row, fewer)[:columns] for row in ways]) if len(fewer) > 1 else ways * fewer
     if len(choose) <= most:
         return below
-    extended = np.zeros((len(ways) + 1, drawn))
-    extended[:-1] = below
-    extended[1:, most:] += choose[most] * ways[:, : drawn - most]
-    return extended
+    total = np.zeros((len(ways) + 1, columns))
+    total[:-1] = below
+    total[1:, most:] += choose[most] * ways[:, : columns - most]
+    return total

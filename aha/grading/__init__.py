@@ -17,8 +17,8 @@ from aha.types import Abstained, Grade, Reference
 __all__ = ["Graders", "fraction", "gradable", "grade", "last_expression", "programs_in"]
 
 
-_SHARED = Graders()
-atexit.register(_SHARED.close)
+_DEFAULT = Graders()
+atexit.register(_DEFAULT.close)
 
 
 def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT, question: str | None = None) -> Grade:
@@ -26,20 +26,20 @@ def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT, q
     `question`: a formula that only repeats a calculation of it is wrong.
 
     By graders that the whole process shares; `with Graders(...) as graders: graders.grade(...)` for some of one's own."""
-    return _SHARED.grade(reference, answer, maths, question)
+    return _DEFAULT.grade(reference, answer, maths, question)
 
 
 @contextmanager
 def programs_in(tier: Tier | Literal["auto"]) -> Iterator[None]:
     """Meanwhile the shared graders run programs in this tier."""
-    before = _SHARED.tier
-    _SHARED.move(tier)
+    before = _DEFAULT.tier
+    _DEFAULT.move(tier)
     try:
         yield
     finally:
-        _SHARED.move(before)
+        _DEFAULT.move(before)
 
 
 def fraction(reference: Reference, answer: str | None) -> float | Abstained:
     """The share of its tests that code passes; elsewhere 1 for right and 0 for wrong. By the same graders."""
-    return _SHARED.fraction(reference, answer)
+    return _DEFAULT.fraction(reference, answer)

@@ -79,8 +79,8 @@ def _is_whole(token: str) -> bool:
 def grade_countdown(reference: Countdown, answer: str) -> Grade:
     """Right for an expression that uses each number exactly once and equals the target; in a box, or as the whole answer."""
     answer = own_part(answer)
-    boxed = claim(answer, "box")
-    text = arithmetic(boxed.text if boxed.marked else answer).strip().rstrip(".。$").lstrip("$").strip()
+    box = claim(answer, "box")
+    text = arithmetic(box.text if box.marked else answer).strip().rstrip(".。$").lstrip("$").strip()
     text = (whole[1] if (whole := _DISPLAY.fullmatch(text)) else text).strip()
     tokens = _TOKEN.findall(text)
     try:
@@ -88,9 +88,9 @@ def grade_countdown(reference: Countdown, answer: str) -> Grade:
     except ZeroDivisionError:
         return Wrong("divides by zero")
     if read is None:
-        return Wrong(f"{_shown(text)} is not an arithmetic expression")
+        return Wrong(f"{_quote(text)} is not an arithmetic expression")
     if (rest := tokens[read.end :]) and not _says(rest, read.value):
-        return Wrong(f"{_shown(' '.join(rest))} after the expression: only `= {read.value}` may follow")
+        return Wrong(f"{_quote(' '.join(rest))} after the expression: only `= {read.value}` may follow")
     if sorted(read.numbers) != sorted(reference.numbers):
         return Wrong(f"uses {sorted(read.numbers)}, not each of {sorted(reference.numbers)} once")
     return Right() if read.value == reference.target else Wrong(f"equals {read.value}, not {reference.target}")
@@ -101,7 +101,7 @@ def _says(tokens: Sequence[str], value: Fraction) -> bool:
     return len(tokens) == 2 and tokens[0] == "=" and _is_whole(tokens[1]) and int(tokens[1]) == value
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 

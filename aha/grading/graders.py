@@ -51,7 +51,7 @@ class Graders:
         try:
             if question and isinstance(reference, Latex) and repeats(reference, answer, question, maths):
                 return Wrong("repeats a calculation of the question, which is left to be done")
-            return self._graded(reference, answer, maths)
+            return self._grade(reference, answer, maths)
         except FAULTS as error:
             if not gradable(reference):
                 raise
@@ -59,7 +59,7 @@ class Graders:
                 f"cannot be graded: {type(error).__name__}: {error}"[:300], "depth" if isinstance(error, RecursionError) else "fault"
             )
 
-    def _graded(self, reference: Checkable, answer: str, maths: Settings) -> Grade:
+    def _grade(self, reference: Checkable, answer: str, maths: Settings) -> Grade:
         match reference:
             case Stdio() | Calls() | Asserts():
                 return grade_code(reference, answer, self.sandbox())
@@ -81,8 +81,8 @@ class Graders:
 
     def _mathematics(self, reference: Number | Latex, answer: str, settings: Settings) -> Grade:
         """What is cheap here and at once; what needs algebra in a process of its own."""
-        found = quick(reference, answer, settings)
-        return self.pool.grade(reference, answer, settings) if found is None else found
+        verdict = quick(reference, answer, settings)
+        return self.pool.grade(reference, answer, settings) if verdict is None else verdict
 
     def sandbox(self) -> Sandbox:
         """The one that all programs run in."""

@@ -18,21 +18,21 @@ _SPACE = re.compile(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
 
 def grade_text(reference: Text, answer: str) -> Grade:
     """Right where all of the answer, or what it marks as its final claim, is one of the reference's texts."""
-    claimed = claim(answer)
-    final = (last_line(claimed) or claimed.text).strip()
-    said = [
+    claim_ = claim(answer)
+    final = (last_line(claim_) or claim_.text).strip()
+    texts = [
         text
         for text in (answer.strip(), final, _TAIL.sub("", unstyled(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
         if 0 < len(text) <= LONGEST_CLAIM
     ]
-    if not said:
+    if not texts:
         return Wrong("no answer of a readable length")
-    if any(_same(text, value, exact=reference.exact) for text in said for value in reference.values):
+    if any(_same(text, value, exact=reference.exact) for text in texts for value in reference.values):
         return Right()
     return Wrong(f"is not {' or '.join(map(repr, reference.values[:3]))}"[:200])
 
 
-def _same(said: str, value: str, *, exact: bool) -> bool:
+def _same(text: str, value: str, *, exact: bool) -> bool:
     if exact:
-        return value.strip() in (said, bare(said))
-    return folded(said) == folded(value) != "" or said.casefold() == value.strip().casefold()
+        return value.strip() in (text, bare(text))
+    return folded(text) == folded(value) != "" or text.casefold() == value.strip().casefold()

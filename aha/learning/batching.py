@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aha.batch import Advantages, Batch, PolicyBatch, ScoreBatch, collate, collate_documents, collate_scored
+from aha.batch import Advantages, Batch, PolicyBatch, ScoreBatch, collate, collate_documents, collate_scores
 from aha.learning.aggregation import token_weights
 from aha.objectives.aggregation import Aggregate
 from aha.types import Group, Truncation
@@ -21,10 +21,12 @@ class Batching:
         """See the protocol."""
         return batch.split(count, seed, lambda part: token_weights(aggregate, part))
 
-    def text_batch(self, rows: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]] | None = None, *, packed: bool = False) -> Batch:
+    def text_batch(
+        self, rows: Sequence[Sequence[int]], loss_mask: Sequence[Sequence[bool]] | None = None, *, packed: bool = False
+    ) -> Batch:
         """See the protocol."""
-        return collate_documents(rows, trained, packed=packed)
+        return collate_documents(rows, loss_mask, packed=packed)
 
     def score_batch(self, rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int) -> ScoreBatch:
         """See the protocol."""
-        return collate_scored(rows, labels, unit)
+        return collate_scores(rows, labels, unit)

@@ -29,10 +29,10 @@ def grpo(settings: Grpo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metric
     batch = _policy(batch)
     log_r_M = outputs.logp_M - batch.old_M
     r_M = ratio(log_r_M)
-    l_M, clipped = surrogate(r_M, batch.advantage_M, settings.clip_low, settings.clip_high, settings.dual_clip)
+    l_M, clips = surrogate(r_M, batch.advantage_M, settings.clip_low, settings.clip_high, settings.dual_clip)
     factor_M = correct(batch, settings.correction, settings.cap, settings.band)
     l_M = l_M if factor_M is None else l_M * factor_M
-    values = clipped | _distances(log_r_M, batch)
+    values = clips | _distances(log_r_M, batch)
     if settings.needs_reference:
         values["kl_ref"] = k3_M = k3(_reference(batch), outputs.logp_M)
         l_M = l_M + settings.kl * (k3_M * r_M if settings.kl_unbiased else k3_M)
@@ -45,8 +45,8 @@ def gspo(settings: Gspo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metric
     batch = _policy(batch)
     log_r_M = outputs.logp_M - batch.old_M
     s_M = ratio(row_mean(log_r_M, batch))[batch.row_M]
-    l_M, clipped = surrogate(s_M, batch.advantage_M, settings.clip_low, settings.clip_high, None)
-    values = clipped | _distances(log_r_M, batch)
+    l_M, clips = surrogate(s_M, batch.advantage_M, settings.clip_low, settings.clip_high, None)
+    values = clips | _distances(log_r_M, batch)
     if settings.needs_reference:
         values["kl_ref"] = k3_M = k3(_reference(batch), outputs.logp_M)
         l_M = l_M + settings.kl * k3_M
@@ -70,11 +70,11 @@ def surrogate(r_M: Tensor, advantage_M: Tensor, low: float, high: float, dual: f
     """-min(r A, clip(r, 1 - low, 1 + high) A), where A < 0 at most -dual A; and which tokens each bound stopped."""
     l_M = -torch.minimum(r_M * advantage_M, r_M.clamp(1 - low, 1 + high) * advantage_M)
     falls = advantage_M < 0
-    clipped = {"clip_low": falls & (r_M < 1 - low), "clip_high": (advantage_M > 0) & (r_M > 1 + high)}
+    clips = {"clip_low": falls & (r_M < 1 - low), "clip_high": (advantage_M > 0) & (r_M > 1 + high)}
     if dual is None:
-        return l_M, clipped
+        return l_M, clips
     bounded_M = torch.where(falls, torch.minimum(l_M, -dual * advantage_M), l_M)
-    return bounded_M, clipped | {"clip_dual": falls & (r_M > dual)}
+    return bounded_M, clips | {"clip_dual": falls & (r_M > dual)}
 
 
 def k3(reference_M: Tensor, logp_M: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ class Filter:
 
     def keep(self, groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
         """(kept, dropped), each in the order given; dropped are dead or too easy."""
-        groups_kept = [group for group in groups if not self._drops(group)]
-        return groups_kept, [group for group in groups if self._drops(group)]
+        survivors = [group for group in groups if not self._drops(group)]
+        return survivors, [group for group in groups if self._drops(group)]
 
     def _drops(self, group: Group) -> bool:
         return (self.drop_dead and dead(group)) or (self.easy_above is not None and pass_rate(group) >= self.easy_above)

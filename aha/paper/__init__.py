@@ -95,7 +95,7 @@ class PublishedNumber:
 def tables() -> dict[str, PublishedTable]:
     """By key: figure1, figure2, table2, table4, table5, table6."""
     records = json.loads((Path(__file__).parent / "numbers.json").read_text(encoding="utf-8"))
-    return {each["key"]: _table(each) for each in records}
+    return {record["key"]: _table(record) for record in records}
 
 
 def published_numbers(benchmark: str, metric: str) -> list[PublishedNumber]:

@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from aha.codec import decode
 from aha.durable import DOCUMENT, Disk, check_folder, read_file, replace_file, seal, trouble, unseal
-from aha.errors import BadInput, DiskTrouble, RanksRestarted
+from aha.errors import BadInput, DiskTrouble, RankRestart
 from aha.pipeline.digests import SUMS, Digests
 from aha.pipeline.makings import Makings, makings
 from aha.pipeline.references import check_order, references
@@ -125,8 +125,8 @@ class Graph:
         key = self._notes_of(name).get("done")
         folder = self.store / name / str(key)
         if key is None or not _is_finished(folder):
-            stages_needed = {reference.stage for later, stage in self.stages[self.names.index(first) :] for reference in references(stage)}
-            if name in stages_needed:
+            requirements = {reference.stage for later, stage in self.stages[self.names.index(first) :] for reference in references(stage)}
+            if name in requirements:
                 raise BadInput(f"--from {first}: the stage {name} before it has no result yet in {self.store}; leave --from out")
             return Step(name, stage, "kept", "it has no result, and nothing asks for it")
         return Step(name, stage, "kept", "taken as it is", folder, read_lineage(folder)[1])
@@ -174,6 +174,6 @@ def run_stage(stage: Stage, backend: Backend, rundir: RunDir, observer: Observer
     while True:
         try:
             return stage.run(backend, rundir, observer)
-        except RanksRestarted as error:
+        except RankRestart as error:
             rundir.notes.append(str(error))
             observer.beat("ranks of the learner start anew")

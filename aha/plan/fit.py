@@ -24,32 +24,32 @@ ROWS = 512
 
 
 def fit(
-    stages: Sequence[tuple[str, Stage]], compute: Compute, shapes: Mapping[str, ModelShape], machine: Machine, fixed: Collection[str]
+    stages: Sequence[tuple[str, Stage]], compute: Compute, shapes: Mapping[str, ModelShape], machine: Machine, fixed_paths: Collection[str]
 ) -> dict[str, object]:
     """Return the settings by path that make every stage fit, those in `fixed` staying as they are. BadInput where nothing does."""
     dtype = "bfloat16" if machine.kind == "cuda" else "float32"
-    values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed)
+    values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed_paths)
     compute = _with(compute, values, "compute")
-    turned = dict[str, dict[str, Any]]()
+    choices_of = dict[str, dict[str, Any]]()
     for name, stage in stages:
         if name not in shapes:  # it has no model of its own
             continue
-        sizes = {f"{name}.{setting}": value for setting, value in _sizes(name, stage, compute, shapes[name], machine, fixed).items()}
-        values |= _free(sizes, fixed)
-        sized = _with(stage, values, name)
-        plan = plan_stage(name, sized, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(sized, Rl) else None)
+        sizes = {f"{name}.{setting}": value for setting, value in _sizes(name, stage, compute, shapes[name], machine, fixed_paths).items()}
+        values |= _free(sizes, fixed_paths)
+        stage_ = _with(stage, values, name)
+        plan = plan_stage(name, stage_, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(stage_, Rl) else None)
         if plan is not None:
-            turned[name] = _fitted(plan, fixed)
-            if isinstance(sized, Rl) and turned[name]["reply"] < sized.sampling.max_tokens:
-                values |= _free({f"{name}.sampling.max_tokens": turned[name]["reply"]}, fixed)
-    return values | _free(_together(turned.values()), fixed)
+            choices_of[name] = _fit(plan, fixed_paths)
+            if isinstance(stage_, Rl) and choices_of[name]["reply"] < stage_.sampling.max_tokens:
+                values |= _free({f"{name}.sampling.max_tokens": choices_of[name]["reply"]}, fixed_paths)
+    return values | _free(_together(choices_of.values()), fixed_paths)
 
 
-def _free(values: Mapping[str, object], fixed: Collection[str]) -> dict[str, object]:
-    return {path: value for path, value in values.items() if path not in fixed}
+def _free(values: Mapping[str, object], fixed_paths: Collection[str]) -> dict[str, object]:
+    return {path: value for path, value in values.items() if path not in fixed_paths}
 
 
-def _together(turned: Collection[Mapping[str, Any]]) -> dict[str, object]:
+def _together(values_by_stage: Collection[Mapping[str, Any]]) -> dict[str, object]:
     """The use of the machine with which every stage fits."""
     choices: dict[str, Callable[[list[Any]], object]] = {
         "micro_tokens": min,
@@ -57,8 +57,8 @@ def _together(turned: Collection[Mapping[str, Any]]) -> dict[str, object]:
         "cache_tokens": _least_limit,
         "checkpointing": max,
     }
-    values = {setting: [each[setting] for each in turned if setting in each] for setting in choices}
-    return {f"compute.{setting}": choices[setting](found) for setting, found in values.items() if found}
+    values = {setting: [values_[setting] for values_ in values_by_stage if setting in values_] for setting in choices}
+    return {f"compute.{setting}": choices[setting](numbers) for setting, numbers in values.items() if numbers}
 
 
 def prompt_of(shape: ModelShape) -> int:
@@ -66,21 +66,23 @@ def prompt_of(shape: ModelShape) -> int:
     return PROMPT if shape.context is None else min(PROMPT, shape.context // 4)
 
 
-def _sizes(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, fixed: Collection[str]) -> dict[str, Any]:
+def _sizes(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, fixed_paths: Collection[str]) -> dict[str, Any]:
     """How much a stage asks at a time, and how long rows may be."""
     if isinstance(stage, Rl):
-        return _asked(name, stage, compute, shape, machine, fixed)
+        return _rollout_sizes(name, stage, compute, shape, machine, fixed_paths)
     if isinstance(stage, Sft) and shape.context is not None and stage.max_positions is None:
         return {"max_tokens": min(stage.max_tokens, shape.context)}
     return {}
 
 
-def _asked(name: str, rl: Rl, compute: Compute, shape: ModelShape, machine: Machine, fixed: Collection[str]) -> dict[str, Any]:
+def _rollout_sizes(
+    name: str, rl: Rl, compute: Compute, shape: ModelShape, machine: Machine, fixed_paths: Collection[str]
+) -> dict[str, Any]:
     """Of a rollout: as much as the recipe says where that takes minutes, else halves of it."""
     prompt, reply = prompt_of(shape), rl.sampling.max_tokens
     if shape.context is not None and rl.max_positions is None:
         reply = min(reply, shape.context - prompt)
-    free = {setting for setting in ("questions", "samples", "sampling.max_tokens") if f"{name}.{setting}" not in fixed}
+    free = {setting for setting in ("questions", "samples", "sampling.max_tokens") if f"{name}.{setting}" not in fixed_paths}
     reply = reply if "sampling.max_tokens" in free else rl.sampling.max_tokens
     questions, samples = rl.questions, rl.samples
     plan = plan_stage(name, rl, compute, shape, machine, prompt)
@@ -104,40 +106,40 @@ def _asked(name: str, rl: Rl, compute: Compute, shape: ModelShape, machine: Mach
     return {
         "questions": questions,
         "samples": samples,
-        "minibatches": dividing(questions, min(rl.minibatches, max(1, questions // GROUPS))),
+        "minibatches": divisor(questions, min(rl.minibatches, max(1, questions // GROUPS))),
         "sampling.max_tokens": reply,
     }
 
 
-def dividing(questions: int, most: int) -> int:
+def divisor(questions: int, most: int) -> int:
     """Return the largest number of mini-batches, at most `most`, that divides a rollout's questions evenly."""
     return next(count for count in range(min(most, questions), 0, -1) if questions % count == 0)
 
 
-def _fitted(plan: StagePlan, fixed: Collection[str]) -> dict[str, Any]:
+def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
     """What of the stage's need has to be turned so that it fits; of the settings that no fit may change, none."""
-    turned: dict[str, Any] = {"micro_tokens": plan.need.micro_tokens, "checkpointing": plan.need.checkpointing}
+    values: dict[str, Any] = {"micro_tokens": plan.need.micro_tokens, "checkpointing": plan.need.checkpointing}
     if plan.need.samples:
-        turned |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
+        values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
     need, peak = replace(plan.need, rows=min(ROWS, plan.need.rows)), plan.memory.peak
     for flag, changed in lighter(need, plan.shape):
         if peak <= plan.machine.usable:
             break
         path = flag.split()[0].removeprefix("--")
-        if path in fixed or f"{plan.name}.{path}" in fixed or path in ("compute.dtype", "lora.rank", "loss.kl"):
+        if path in fixed_paths or f"{plan.name}.{path}" in fixed_paths or path in ("compute.dtype", "lora.rank", "loss.kl"):
             continue
         lower = memory_on(plan.shape, replace(need, **changed), plan.machine).peak  # type: ignore[arg-type]  # fields of Need by name
         if lower < peak:
-            need, peak, turned = replace(need, **changed), lower, {**turned, **changed}  # type: ignore[arg-type]  # the same
+            need, peak, values = replace(need, **changed), lower, {**values, **changed}  # type: ignore[arg-type]  # the same
     if peak > plan.machine.usable:
         least = replace(plan, need=need, memory=memory_on(plan.shape, need, plan.machine))
         raise BadInput(
             f"--fit: {plan.name} with {plan.shape.name} takes {gib(peak)} at the least on {plan.machine.name}, where "
             f"{gib(plan.machine.usable)} can be filled; {least.advice()}"
         )
-    if turned.get("cache_tokens"):
-        turned["rows"] = max(1, min(turned["rows"], turned["cache_tokens"] // (need.prompt + need.reply)))
-    return turned
+    if values.get("cache_tokens"):
+        values["rows"] = max(1, min(values["rows"], values["cache_tokens"] // (need.prompt + need.reply)))
+    return values
 
 
 def _least_limit(limits: Sequence[int]) -> int:
@@ -152,13 +154,15 @@ def _with(node: Any, values: Mapping[str, object], name: str) -> Any:
         if first == name and setting == "sampling.max_tokens":
             node = replace(node, sampling=replace(node.sampling, max_tokens=value))
         elif first == name and "." not in setting:
-            node = replace(node, **{setting: value}) if setting != "questions" else _asking(node, values, name)
+            node = replace(node, **{setting: value}) if setting != "questions" else _with_questions(node, values, name)
     return node
 
 
-def _asking(rl: Rl, values: Mapping[str, object], name: str) -> Rl:
+def _with_questions(rl: Rl, values: Mapping[str, object], name: str) -> Rl:
     """Questions and mini-batches change together: neither fits the other's old value."""
-    settings: dict[str, Any] = {each: values[f"{name}.{each}"] for each in ("questions", "minibatches") if f"{name}.{each}" in values}
+    settings: dict[str, Any] = {
+        setting: values[f"{name}.{setting}"] for setting in ("questions", "minibatches") if f"{name}.{setting}" in values
+    }
     if "minibatches" not in settings:
         settings["questions"] = max(settings["questions"], rl.minibatches)
     return replace(rl, **settings)

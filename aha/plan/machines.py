@@ -12,7 +12,7 @@ from typing import Literal
 from aha.errors import BadInput
 
 GIB = 1 << 30
-KEPT = 0.9  # of a device's memory: allocators leave gaps
+USABLE_SHARE = 0.9  # of a device's memory: allocators leave gaps
 CORE = 2.5e10  # float32 operations a second of a processor's core, where nobody has measured
 SIZES = ("cpu", "24gb", "80gb", "8x80gb", "auto")
 CLUSTER = re.compile(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
@@ -38,28 +38,28 @@ class Machine:
     @property
     def usable(self) -> int:
         """Bytes of one device that a plan may fill."""
-        return int(KEPT * self.memory)
+        return int(USABLE_SHARE * self.memory)
 
 
 def _gpu(name: str, gib: float, flops: float, bytes_s: float, devices: int = 1) -> Machine:
     """A GPU by what its maker says: matrix products reach about two fifths of it in training, and reads two thirds."""
-    reached = {"float32": 0.4 * flops / 2, "bfloat16": 0.4 * flops}
-    return Machine(name, "cuda", int(gib * GIB), reached, 0.66 * bytes_s, 6e-6, devices, min(devices, 8), 40e-6 if devices > 1 else 0.0)
+    speed = {"float32": 0.4 * flops / 2, "bfloat16": 0.4 * flops}
+    return Machine(name, "cuda", int(gib * GIB), speed, 0.66 * bytes_s, 6e-6, devices, min(devices, 8), 40e-6 if devices > 1 else 0.0)
 
 
 def machine(name: str) -> Machine:
     """The machine of a name: `cpu`, `24gb`, `80gb`, `8x80gb`, `auto` (this one), `laptop`, `node`, or `cluster(nodes=64, gpus=8)`. BadInput
     for another."""
     if name in ("cpu", "auto", "laptop"):
-        return here(gpu=name != "cpu")
+        return this_machine(gpu=name != "cpu")
     if name == "24gb":
         return _gpu("one GPU of 24 GiB", 24, 165e12, 1.0e12)
     if name == "80gb":
         return _gpu("one GPU of 80 GiB", 80, 989e12, 3.35e12)
     if name in ("8x80gb", "node"):
         return gpus(8)
-    if found := CLUSTER.fullmatch(name.replace(" ", "").replace(",", ", ")):
-        return gpus(int(found[1]) * int(found[2]), int(found[2]))
+    if match := CLUSTER.fullmatch(name.replace(" ", "").replace(",", ", ")):
+        return gpus(int(match[1]) * int(match[2]), int(match[2]))
     raise BadInput(f"{name}: there is no such machine; there are {', '.join(SIZES)}, node, and cluster(nodes=64, gpus=8)")
 
 
@@ -67,14 +67,14 @@ def gpus(devices: int, node: int = 8) -> Machine:
     """So many GPUs of 80 GiB, `node` of them in a machine. BadInput for none."""
     if devices < 1 or node < 1:
         raise BadInput(f"{devices} GPUs, {node} a node: a plan needs 1 or more of both")
-    one = _gpu(f"{devices} GPUs of 80 GiB" if devices > 1 else "one GPU of 80 GiB", 80, 989e12, 3.35e12, devices)
-    return replace(one, node=node, link_s=one.link_s * (1 if devices <= node else 6))
+    gpu = _gpu(f"{devices} GPUs of 80 GiB" if devices > 1 else "one GPU of 80 GiB", 80, 989e12, 3.35e12, devices)
+    return replace(gpu, node=node, link_s=gpu.link_s * (1 if devices <= node else 6))
 
 
-def here(gpu: bool = True) -> Machine:
+def this_machine(gpu: bool = True) -> Machine:
     """This machine, without loading anything: its first GPU where there is one and it is wanted, else its processors."""
-    if gpu and (found := _first_gpu()):
-        return _gpu(*found)
+    if gpu and (gpu_ := _first_gpu()):
+        return _gpu(*gpu_)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     flops = {"float32": cores * CORE, "bfloat16": cores * CORE / 4}
     return Machine(f"{cores} cores with {available() / GIB:.1f} GiB free", "cpu", available(), flops, 1e10, 4e-6)
@@ -82,14 +82,14 @@ def here(gpu: bool = True) -> Machine:
 
 def available() -> int:
     """Bytes that a process may still take, by the kernel's own estimate where it gives one, within the limit of its control group."""
-    found = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    size = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found = int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) << 10
+        size = int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) << 10
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
-        found = min(found, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    return max(found, 0)
+        size = min(size, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    return max(size, 0)
 
 
 def _first_gpu() -> tuple[str, float, float, float] | None:

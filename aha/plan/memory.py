@@ -45,7 +45,7 @@ class Need:
     cache_tokens: int = 0
 
     @property
-    def cached(self) -> int:
+    def cache_size(self) -> int:
         """Tokens in the cache at its fullest."""
         tokens = self.rows * (self.prompt + self.reply)
         return min(tokens, self.cache_tokens) if self.cache_tokens else tokens
@@ -55,19 +55,19 @@ class Need:
 class Memory:
     """Bytes by part. Those of `sampling` and `learning` are taken in turns, the others all the time."""
 
-    lasting: dict[str, int]
+    constant: dict[str, int]
     sampling: dict[str, int]
     learning: dict[str, int]
 
     @property
     def peak(self) -> int:
         """The most at one time."""
-        return sum(self.lasting.values()) + max(sum(self.sampling.values()), sum(self.learning.values()))
+        return sum(self.constant.values()) + max(sum(self.sampling.values()), sum(self.learning.values()))
 
     @property
     def parts(self) -> dict[str, int]:
         """All parts in one table."""
-        return {**self.lasting, **self.sampling, **self.learning}
+        return {**self.constant, **self.sampling, **self.learning}
 
 
 def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -> Need | None:
@@ -82,8 +82,8 @@ def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -
     match stage:
         case Rl():
             reply, rows = stage.sampling.max_tokens, min(compute.rows, stage.questions * stage.samples)
-            asked = replace(base, rank=stage.lora.rank, reference=stage.loss.needs_reference, rows=rows, reply=reply)
-            return replace(asked, longest=prompt + reply)
+            need = replace(base, rank=stage.lora.rank, reference=stage.loss.needs_reference, rows=rows, reply=reply)
+            return replace(need, longest=prompt + reply)
         case Sft():
             return replace(base, rank=stage.lora.rank, samples=False, longest=stage.max_tokens)
         case Prefer():
@@ -97,27 +97,27 @@ def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -
 
 def memory(shape: ModelShape, need: Need, device: str = "cpu", shards: int = 1) -> Memory:
     """Bytes on each of `shards` devices that share weights, gradients, moments and the cache between them."""
-    lasting = {"program": PROGRAM[device]}
+    constant = {"program": PROGRAM[device]}
     sampling, learning = dict[str, int](), dict[str, int]()
     wide = WIDTH[need.dtype]
     if need.learns:
-        trained = shape.adapter(need.rank) if need.rank else shape.parameters
-        resting = _resting(shape, wide) if need.rank else 0
-        lasting["weights"] = (resting + 4 * trained) // shards
-        lasting["Adam"] = 8 * trained // shards
-        learning["gradient"] = 4 * trained // shards
+        trained_parameters = shape.adapter(need.rank) if need.rank else shape.parameters
+        base_bytes = _base_bytes(shape, wide) if need.rank else 0
+        constant["weights"] = (base_bytes + 4 * trained_parameters) // shards
+        constant["Adam"] = 8 * trained_parameters // shards
+        learning["gradient"] = 4 * trained_parameters // shards
         tokens = max(need.micro_tokens, need.longest)
         learning["activations"] = activations(shape, need, tokens)
         learning["logits"] = 3 * min(LOGITS, 4 * tokens * shape.vocabulary) + 3 * wide * tokens * shape.width
         if wide == 2 and not need.rank:
             learning["bfloat16 copies"] = 2 * shape.linear // shards
     if need.learns and need.reference:
-        lasting["reference"] = (shape.adapter(need.rank) * 4 if need.rank else _resting(shape, wide)) // shards
+        constant["reference"] = (shape.adapter(need.rank) * 4 if need.rank else _base_bytes(shape, wide)) // shards
     if need.samples:
-        lasting["engine"] = wide * shape.parameters // shards
-        sampling["cache"] = int(BUCKET * need.cached * shape.token_states * wide) // shards
+        constant["engine"] = wide * shape.parameters // shards
+        sampling["cache"] = int(BUCKET * need.cache_size * shape.token_states * wide) // shards
         sampling["logits of the engine"] = min(LOGITS, 4 * max(1, need.rows) * shape.vocabulary) * 3
-    return Memory(lasting, sampling, learning)
+    return Memory(constant, sampling, learning)
 
 
 def activations(shape: ModelShape, need: Need, tokens: int) -> int:
@@ -135,6 +135,6 @@ def activations(shape: ModelShape, need: Need, tokens: int) -> int:
     return tokens * shape.layers * layer
 
 
-def _resting(shape: ModelShape, wide: int) -> int:
+def _base_bytes(shape: ModelShape, wide: int) -> int:
     """Bytes of a model that does not learn: linear layers in the type of the products, the rest in float32."""
     return wide * shape.linear + 4 * (shape.parameters - shape.linear)

@@ -74,7 +74,7 @@ def lighter(need: Need, shape: ModelShape) -> Iterator[tuple[str, dict[str, int 
     while micro > max(SMALLEST, need.longest):
         micro = max(SMALLEST, need.longest, micro // 2)
         yield f"--compute.micro_tokens {micro}", {"micro_tokens": micro}
-    rows = need.cached
+    rows = need.cache_size
     while need.samples and rows > 4 * (need.prompt + need.reply):
         rows //= 2
         yield f"--compute.cache_tokens {rows}", {"cache_tokens": rows}
@@ -94,11 +94,11 @@ def lighter(need: Need, shape: ModelShape) -> Iterator[tuple[str, dict[str, int 
 
 def memory_on(shape: ModelShape, need: Need, machine: Machine) -> Memory:
     """Bytes on each device, where all devices share the learner and a group of them each engine."""
-    found = memory(shape, need, machine.kind, machine.devices)
+    memory_ = memory(shape, need, machine.kind, machine.devices)
     if not need.samples:
-        return found
-    engine = found.lasting["engine"] * machine.devices // engine_group(shape, need, machine)
-    return replace(found, lasting={**found.lasting, "engine": engine})
+        return memory_
+    engine = memory_.constant["engine"] * machine.devices // engine_group(shape, need, machine)
+    return replace(memory_, constant={**memory_.constant, "engine": engine})
 
 
 def plan_stage(

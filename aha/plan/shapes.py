@@ -53,12 +53,12 @@ class ModelShape:
     @property
     def parameters(self) -> int:
         """All of them."""
-        return self.counted or self._sized(self.experts)
+        return self.counted or self._parameters_with(self.experts)
 
     @property
     def active_parameters(self) -> int:
         """Those that one token goes through."""
-        return self._sized(self.active) if self.experts else self.parameters
+        return self._parameters_with(self.active) if self.experts else self.parameters
 
     @property
     def linear(self) -> int:
@@ -76,12 +76,12 @@ class ModelShape:
         attention = (d + q) + 2 * (d + kv) + (q + d)
         return self.layers * rank * (attention + (0 if self.experts else 3 * (d + self.inner)))
 
-    def _sized(self, experts: int) -> int:
+    def _parameters_with(self, experts: int) -> int:
         d, q, kv = self.width, self.heads * self.size, self.kv_heads * self.size
         attention = self.attention or d * q + 2 * d * kv + q * d
         dense = self.dense_layers if self.experts else self.layers
-        mixed = self.layers - dense
-        ffn = dense * 3 * d * self.inner + mixed * ((experts + self.shared) * 3 * d * self.expert_inner + self.experts * d)
+        moe_layers = self.layers - dense
+        ffn = dense * 3 * d * self.inner + moe_layers * ((experts + self.shared) * 3 * d * self.expert_inner + self.experts * d)
         return self.embedding + self.layers * (attention + NORMS * d) + ffn + d
 
     @classmethod
@@ -117,24 +117,24 @@ class ModelShape:
         rank = int(known.get("kv_lora_rank") or 0)
         if not rank:
             return shape
-        latent, attention = _compressed(known, shape, rank)
+        latent, attention = _latent_attention(known, shape, rank)
         return replace(shape, latent=latent, attention=attention)
 
 
 _GPT2 = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50_257}
 
 
-def _compressed(known: Mapping[str, Any], shape: ModelShape, rank: int) -> tuple[int, int]:
+def _latent_attention(config: Mapping[str, Any], shape: ModelShape, rank: int) -> tuple[int, int]:
     """Attention with keys and values in a latent (DeepSeek-V2 and V3): what a layer keeps of a token, and its parameters."""
-    rope, plain, value = (int(known.get(key) or 0) for key in ("qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"))
-    d, heads, query = shape.width, shape.heads, int(known.get("q_lora_rank") or 0)
+    rope, plain, value = (int(config.get(key) or 0) for key in ("qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"))
+    d, heads, query = shape.width, shape.heads, int(config.get("q_lora_rank") or 0)
     queries = query * (d + heads * (rope + plain)) if query else d * heads * (rope + plain)
     rest = d * (rank + rope) + rank * heads * (plain + value) + heads * value * d
     return rank + rope, queries + rest
 
 
-def _whole(known: Mapping[str, Any], name: str, key: str) -> int:
-    value = known.get(key)
+def _whole(config: Mapping[str, Any], name: str, key: str) -> int:
+    value = config.get(key)
     if not isinstance(value, int) or value < 1:
         raise BadInput(f"{name}: its config.json has no {key}, so nobody can say how large it is; name a size such as 7b")
     return value
@@ -144,7 +144,7 @@ def _qwen(name: str, layers: int, width: int, heads: int, kv: int, inner: int, t
     return ModelShape(name, layers, width, heads, kv, 128, inner, 151_936, tied, 131_072)
 
 
-KNOWN = {  # widths as their config.json says
+SHAPES = {  # widths as their config.json says
     "0.5b": ModelShape("Qwen2.5-0.5B", 24, 896, 14, 2, 64, 4_864, 151_936, True, 32_768),
     "1.5b": _qwen("Qwen2.5-1.5B", 28, 1_536, 12, 2, 8_960, tied=True),
     "7b": replace(_qwen("Qwen2.5-7B", 28, 3_584, 28, 4, 18_944), vocabulary=152_064),
@@ -160,7 +160,7 @@ KNOWN = {  # widths as their config.json says
         "DeepSeek-V3-Base",
     ),
 }
-NAMED = {
+SIZES = {
     "Qwen/Qwen2.5-Math-1.5B": "1.5b",
     "Qwen/Qwen2.5-Math-7B": "7b",
     "Qwen/Qwen2.5-14B": "14b",
@@ -173,25 +173,25 @@ NAMED = {
 
 def read_shape(model: str) -> ModelShape:
     """The shape of "tiny", of a folder, of a hub's model that was fetched before, or of a size such as 7b. BadInput for any other."""
-    if model.lower() in KNOWN:
-        return KNOWN[model.lower()]
+    if model.lower() in SHAPES:
+        return SHAPES[model.lower()]
     folder = TINY if model == "tiny" else Path(model).expanduser()
-    folder = folder if folder.is_dir() else _fetched(model)
+    folder = folder if folder.is_dir() else _cache_folder(model)
     if (folder / "config.json").is_file():
         config = read_document(folder / "config.json")
         if not isinstance(config, dict):
             raise BadInput(f"{folder / 'config.json'}: holds no JSON object")
         return replace(ModelShape.of(config, model), counted=parameters(folder))
-    if model in NAMED:
-        return replace(KNOWN[NAMED[model]], name=model)
-    raise BadInput(f"model {model}: its config.json is not here, so its size is unknown; name a folder, or a size: {', '.join(KNOWN)}")
+    if model in SIZES:
+        return replace(SHAPES[SIZES[model]], name=model)
+    raise BadInput(f"model {model}: its config.json is not here, so its size is unknown; name a folder, or a size: {', '.join(SHAPES)}")
 
 
-def _fetched(model: str) -> Path:
+def _cache_folder(model: str) -> Path:
     """Where a hub's model lies that was fetched before; a folder that is not there where none was."""
     home = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser() / "hub")
-    kept = home / f"models--{model.replace('/', '--')}"
+    folder = home / f"models--{model.replace('/', '--')}"
     try:
-        return kept / "snapshots" / (kept / "refs" / "main").read_text().strip()
+        return folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
     except (OSError, ValueError, json.JSONDecodeError):
-        return kept / "nowhere"
+        return folder / "nowhere"

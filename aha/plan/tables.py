@@ -8,7 +8,7 @@ from aha.paper import R1_ZERO_RUN
 from aha.plan.machines import Machine, gpus
 from aha.plan.memory import Need
 from aha.plan.plan import StagePlan, lighter, memory_on
-from aha.plan.shapes import KNOWN, ModelShape
+from aha.plan.shapes import SHAPES, ModelShape
 from aha.plan.times import Work, seconds
 
 SIZES, COUNTS = ("1.5b", "7b", "32b", "70b"), (1, 8, 64)
@@ -51,12 +51,12 @@ class PaperRow:
 
 def sizes_table() -> list[SizeRow]:
     """1.5B to 70B on 1, 8 and 64 GPUs."""
-    return [size_row(KNOWN[size], gpus(count)) for size in SIZES for count in COUNTS]
+    return [size_row(SHAPES[size], gpus(count)) for size in SIZES for count in COUNTS]
 
 
 def cluster_rows() -> list[SizeRow]:
     """The mixture of 671B on clusters."""
-    return [size_row(KNOWN["671b"], gpus(count)) for count in (64, 256, 512)]
+    return [size_row(SHAPES["671b"], gpus(count)) for count in (64, 256, 512)]
 
 
 def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
@@ -65,12 +65,12 @@ def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
     turns = [] if plan.fits else plan.turns()
     need = plan.need
     if turns and turns[-1].peak <= machine.usable:
-        turned = {turn.flag for turn in turns}
-        for flag, changed in lighter(need, shape):
-            if flag in turned:
-                need = replace(need, **changed)  # type: ignore[arg-type]  # fields of Need by name
+        flags_ = {turn.flag for turn in turns}
+        for flag, need_ in lighter(need, shape):
+            if flag in flags_:
+                need = replace(need, **need_)  # type: ignore[arg-type]  # fields of Need by name
     fits = memory_on(shape, need, machine).peak <= machine.usable
-    flags = " ".join({each.flag.split()[0]: each.flag for each in turns}.values())
+    flags = " ".join({turn.flag.split()[0]: turn.flag for turn in turns}.values())
     turn = flags if fits else f"{flags} is not enough".strip()
     time = seconds(shape, need, machine, Work(REPLIES, PROMPT, need.reply)).total
     return SizeRow(shape.name, machine.devices, plan.memory.peak, fits, time, turn if turns else "")
@@ -78,7 +78,7 @@ def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
 
 def paper_row() -> PaperRow:
     """512 H800, 10,400 steps in 650 rollouts, of which those after step 8,200 may be twice as long."""
-    run, shape = R1_ZERO_RUN, KNOWN["671b"]
+    run, shape = R1_ZERO_RUN, SHAPES["671b"]
     machine = gpus(run.gpus)
     need = replace(ROLLOUT, rows=REPLIES)
     total = 0.0
@@ -92,7 +92,7 @@ def paper_row() -> PaperRow:
 def _with_cache(shape: ModelShape, need: Need, machine: Machine) -> Need:
     """The cache as large as what weights and the rest leave, at least eight rows."""
     empty = replace(need, cache_tokens=1)
-    room = machine.usable - sum(memory_on(shape, empty, machine).lasting.values())
+    room = machine.usable - sum(memory_on(shape, empty, machine).constant.values())
     token = memory_on(shape, replace(need, cache_tokens=1_000_000), machine).sampling["cache"] / 1_000_000
     tokens = int(0.9 * room / token) if token else 0
     return replace(need, rows=REPLIES, cache_tokens=max(8 * (need.prompt + need.reply), tokens))

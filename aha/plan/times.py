@@ -9,8 +9,8 @@ from aha.plan.machines import Machine
 from aha.plan.memory import WIDTH, Need
 from aha.plan.shapes import ModelShape
 
-FILLED = 0.5  # of `max_tokens`: how long replies are on average, where nobody has measured
-FORWARD, TRAINED, RECOMPUTED = 2, 6, 8  # operations a parameter and token
+FILL = 0.5  # of `max_tokens`: how long replies are on average, where nobody has measured
+FORWARD, BACKWARD, BACKWARD_WITH_RECOMPUTE = 2, 6, 8  # operations a parameter and token
 DECODING_CALLS, LEARNING_CALLS = 30, 110  # operations of a layer in one pass
 ENGINE_SHARE = 0.6  # of a device that an engine fills with weights
 
@@ -22,7 +22,7 @@ class Work:
     replies: int
     prompt: int
     longest: int
-    filled: float = FILLED
+    filled: float = FILL
 
     @property
     def sampled(self) -> float:
@@ -61,7 +61,7 @@ def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seco
     flops, wide = machine.flops[need.dtype], WIDTH[need.dtype]
     learning = 0.0
     if need.learns:
-        operations = (RECOMPUTED if need.checkpointing else TRAINED) + (FORWARD if need.reference else 0)
+        operations = (BACKWARD_WITH_RECOMPUTE if need.checkpointing else BACKWARD) + (FORWARD if need.reference else 0)
         passes = max(1.0, work.learned / max(need.micro_tokens, need.longest) / machine.devices)
         calls = passes * shape.layers * LEARNING_CALLS * machine.launch_s
         learning = operations * shape.active_parameters * work.learned / (flops * machine.devices) + calls
@@ -71,17 +71,17 @@ def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seco
     engines = machine.devices // group
     rows = max(1, min(need.rows or work.replies, math.ceil(work.replies / engines)))
     steps = max(work.longest, work.sampled / engines / rows)
-    reading = FORWARD * shape.active_parameters * work.replies * work.prompt / (flops * machine.devices)
+    prefill = FORWARD * shape.active_parameters * work.replies * work.prompt / (flops * machine.devices)
     step = decoding_step(shape, need, machine, rows * (1 if need.rows < work.replies else work.filled), work, group)
-    handing = 3 * wide * shape.parameters / machine.devices / machine.bytes_s if need.learns else 0.0
-    return Seconds(reading, steps * step, learning, handing)
+    handover = 3 * wide * shape.parameters / machine.devices / machine.bytes_s if need.learns else 0.0
+    return Seconds(prefill, steps * step, learning, handover)
 
 
 def decoding_step(shape: ModelShape, need: Need, machine: Machine, rows: float, work: Work, group: int) -> float:
     """Seconds in which one engine writes a token of each of its rows."""
     wide, flops = WIDTH[need.dtype], machine.flops[need.dtype] * group
-    touched = shape.parameters if shape.experts and rows * shape.active > shape.experts else shape.active_parameters
-    weights = wide * touched / (machine.bytes_s * group)
+    active = shape.parameters if shape.experts and rows * shape.active > shape.experts else shape.active_parameters
+    weights = wide * active / (machine.bytes_s * group)
     states = rows * (work.prompt + work.longest * work.filled / 2) * shape.token_states * wide / (machine.bytes_s * group)
     products = FORWARD * shape.active_parameters * rows / flops
     waits = shape.layers * (DECODING_CALLS * machine.launch_s + (machine.link_s if group > 1 else 0.0))

@@ -10,7 +10,7 @@ from aha.recipes.r1_real import r1_real, real
 from aha.recipes.r1_zero import dapo, drgrpo, r1_zero
 from aha.recipes.recipe import Recipe
 from aha.recipes.sample import cold_start, sample
-from aha.recipes.sft import STUDENTS, distilled, sft
+from aha.recipes.sft import STUDENTS, distillation, sft
 from aha.recipes.stages_of_r1 import qwen32b_zero, r1_stage1, r1_stage2, rm_helpful, rm_safety
 from aha.recipes.zero import zero
 
@@ -28,7 +28,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sft": sft,
     "rm-helpful": rm_helpful,
     "rm-safety": rm_safety,
-    **{name: partial(distilled, name) for name in STUDENTS},
+    **{name: partial(distillation, name) for name in STUDENTS},
     "sample": sample,
     "cold-start": cold_start,
 }

@@ -17,7 +17,7 @@ from aha.recipes.kinds import ROLES, STAGES
 from aha.recipes.recipe import Recipe
 from aha.settings import check_value, describe, flatten, leaves, nearest
 
-NOTHING: Any = object()  # where there is neither a value nor a base
+ABSENT: Any = object()  # where there is neither a value nor a base
 
 
 def own_code(recipe: Recipe) -> tuple[str, ...]:
@@ -42,26 +42,26 @@ class SettingNode:
     """A place in the tree: its path, its value where it has one, and all that lies below it."""
 
     path: str
-    value: Any = NOTHING
+    value: Any = ABSENT
     below: dict[str, SettingNode] = field(default_factory=dict)
 
     def flat(self) -> Iterator[tuple[str, object]]:
         """Every value at or below, by path."""
-        if self.value is not NOTHING:
+        if self.value is not ABSENT:
             yield self.path, self.value
         for node in self.below.values():
             yield from node.flat()
 
 
-def assembled(values: Mapping[str, object], kinds: Mapping[str, str], base: Recipe | None = None) -> dict[str, object]:
+def assemble(values: Mapping[str, object], kinds: Mapping[str, str], base: Recipe | None = None) -> dict[str, object]:
     """The stages by name, and `compute`. BadInput names the setting that is unknown, missing, or not what its field takes."""
     tree = _tree(values)
-    made = _Assembly({} if base is None else flatten(base.tree))
+    assembly = _Assembly({} if base is None else flatten(base.tree))
     before = {} if base is None else base.tree
     hints = {**{name: _stage(name, kind) for name, kind in kinds.items()}, "compute": Compute}
     if unknown := [name for name in tree.below if name not in hints]:
         raise BadInput(f"{unknown[0]}: there is no such stage; there are {', '.join(kinds)}")
-    return {name: made.value(tree.below.get(name, SettingNode(name)), hint, before.get(name, NOTHING)) for name, hint in hints.items()}
+    return {name: assembly.value(tree.below.get(name, SettingNode(name)), hint, before.get(name, ABSENT)) for name, hint in hints.items()}
 
 
 def _stage(name: str, kind: str) -> type:
@@ -87,37 +87,39 @@ class _Assembly:
     known: Mapping[str, object]
 
     def value(self, node: SettingNode, hint: Any, base: Any) -> Any:
-        if base is not NOTHING and all(path in self.known and self.known[path] == value for path, value in node.flat()):
+        if base is not ABSENT and all(path in self.known and self.known[path] == value for path, value in node.flat()):
             return base
         members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
         kinds = {kind.__name__: kind for member in members for kind in _kinds(member)}
         tuples = [get_args(member) for member in members if get_origin(member) is tuple]
-        if node.value is NOTHING and tuples:
+        if node.value is ABSENT and tuples:
             return self._elements(node, tuples[0], base)
-        if node.value is NOTHING and len(kinds) == 1:
+        if node.value is ABSENT and len(kinds) == 1:
             return self._instance(node, next(iter(kinds.values())), base)
         if isinstance(node.value, str) and node.value in kinds:
             return self._instance(node, kinds[node.value], base)
         rest = tuple(member for member in members if not _kinds(member))
-        if node.value is not NOTHING and kinds and (not rest or (isinstance(node.value, str) and rest == (type(None),))):
+        if node.value is not ABSENT and kinds and (not rest or (isinstance(node.value, str) and rest == (type(None),))):
             raise BadInput(f"{node.path} {str(node.value)[:80]}: it takes one of {', '.join(kinds)}")
-        if node.value is NOTHING or node.below:
+        if node.value is ABSENT or node.below:
             raise BadInput(f"{node.path}: {describe(hint)} is needed, and there is {'more' if node.below else 'none'}")
         return check_value(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
 
     def _instance(self, node: SettingNode, kind: Any, base: Any) -> Any:
-        hints, named = get_type_hints(kind), {each.name: each for each in dataclasses.fields(kind) if each.init}
+        hints, fields_ = get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind) if field.init}
         below = dict(node.below)
-        if len(named) == 1 and not below.keys() <= named.keys():  # it only wraps a tuple, whose elements stand as if they were its own
-            (only,) = named
+        if len(fields_) == 1 and not below.keys() <= fields_.keys():  # it only wraps a tuple, whose elements stand as if they were its own
+            (only,) = fields_
             below = {only: SettingNode(node.path, below=below)}
-        if unknown := [name for name in below if name not in named]:
-            raise BadInput(f"{node.path}.{unknown[0]}: there is no such setting{nearest(unknown[0], list(named))}")
-        old = base if type(base) is kind else NOTHING
-        new = {name: self.value(child, hints[name], getattr(old, name, NOTHING)) for name, child in below.items()}
-        if old is not NOTHING:
+        if unknown := [name for name in below if name not in fields_]:
+            raise BadInput(f"{node.path}.{unknown[0]}: there is no such setting{nearest(unknown[0], list(fields_))}")
+        old = base if type(base) is kind else ABSENT
+        new = {name: self.value(child, hints[name], getattr(old, name, ABSENT)) for name, child in below.items()}
+        if old is not ABSENT:
             return dataclasses.replace(old, **new)
-        missing = [name for name, each in named.items() if name not in new and each.default is each.default_factory is dataclasses.MISSING]
+        missing = [
+            name for name, field in fields_.items() if name not in new and field.default is field.default_factory is dataclasses.MISSING
+        ]
         if missing:
             raise BadInput(f"{node.path}.{missing[0]}: it is missing, and {kind.__name__} needs it")
         return kind(**new)
@@ -126,9 +128,9 @@ class _Assembly:
         """The elements in the order in which they stand; those of a tuple of fixed length by their place."""
         if hints[1:] != (Ellipsis,) and len(hints) != len(node.below):
             raise BadInput(f"{node.path}: it has {len(node.below)} elements where {len(hints)} are needed")
-        old = base if isinstance(base, tuple) and len(base) == len(node.below) else (NOTHING,) * len(node.below)
-        each = hints[:1] * len(node.below) if hints[1:] == (Ellipsis,) else hints
-        return tuple(map(self.value, node.below.values(), each, old))
+        old = base if isinstance(base, tuple) and len(base) == len(node.below) else (ABSENT,) * len(node.below)
+        item_hints = hints[:1] * len(node.below) if hints[1:] == (Ellipsis,) else hints
+        return tuple(map(self.value, node.below.values(), item_hints, old))
 
 
 def _role(member: Any) -> Any:

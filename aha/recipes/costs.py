@@ -22,7 +22,7 @@ from aha.tasks.reading import count_rows, shards_of, sources_of
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 WIDTH = {"float32": 4, "bfloat16": 2}
-FORWARD, LEARNED = 2, 6  # operations a parameter and token
+FORWARD, BACKWARD = 2, 6  # operations a parameter and token
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
         case Prefer():
             return _learning(None, size, stage.keep_last)
         case Sample() | Annotate():
-            return _asking(stage.questions * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
+            return _sampling_costs(stage.questions * stage.samples * stage.sampling.max_tokens if stage.questions else None, size, compute)
         case Measure():
-            counts = BENCHMARKS[stage.benchmark].generated
+            counts = BENCHMARKS[stage.benchmark].generator
             if counts is None:
                 return UNKNOWN
             problems, prompts = stage.problems or counts.problems, stage.prompts or counts.prompts
             replies = ((len(REASONING) * problems + len(GENERAL) * prompts) if counts.prompts else problems) * stage.k
-            return _asking(replies * stage.sampling.max_tokens, size, compute)
+            return _sampling_costs(replies * stage.sampling.max_tokens, size, compute)
         case Pretrain():
             return _learning(stage.chunks * stage.chunk_documents * stage.longest, size, 2)
     return UNKNOWN
@@ -95,32 +95,34 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
 
 def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
     """Sampling twice what a forward pass of each token costs to read and write; learning three passes, and one of the reference."""
-    sampled = float(rl.rollouts * rl.questions * rl.samples * rl.sampling.max_tokens * rl.filter.rounds)
-    learned = float(rl.rollouts * rl.questions * rl.samples * rl.sampling.max_tokens)
+    sampled_tokens = float(rl.rollouts * rl.questions * rl.samples * rl.sampling.max_tokens * rl.filter.rounds)
+    learned_tokens = float(rl.rollouts * rl.questions * rl.samples * rl.sampling.max_tokens)
     if size is None:
-        return Costs(sampled, learned, None, None, None)
+        return Costs(sampled_tokens, learned_tokens, None, None, None)
     reference = FORWARD if rl.loss.needs_reference else 0
-    flops = size * (FORWARD * sampled + (LEARNED + reference) * learned)
+    flops = size * (FORWARD * sampled_tokens + (BACKWARD + reference) * learned_tokens)
     checkpoints = rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0) + 1  # the last sound one, while there are signs
     copies = 4 * 4 + (4 if reference else 0) + WIDTH[compute.dtype]  # weights, gradient, two moments; reference; the engine's
-    return Costs(sampled, learned, flops, float(checkpoints * checkpoint_of(rl, size)), float(size * copies))
+    return Costs(sampled_tokens, learned_tokens, flops, float(checkpoints * checkpoint_of(rl, size)), float(size * copies))
 
 
 def _learning(tokens: int | None, size: int | None, checkpoints: int) -> Costs:
     """Weights, gradient and two moments; a checkpoint holds all but the gradient."""
-    learned = None if tokens is None else float(tokens)
+    learned_tokens = None if tokens is None else float(tokens)
     if size is None:
-        return Costs(0.0, learned, None, None, None)
-    flops = None if learned is None else LEARNED * size * learned
-    return Costs(0.0, learned, flops, float((checkpoints + 1) * 12 * size), float(4 * 4 * size))
+        return Costs(0.0, learned_tokens, None, None, None)
+    flops = None if learned_tokens is None else BACKWARD * size * learned_tokens
+    return Costs(0.0, learned_tokens, flops, float((checkpoints + 1) * 12 * size), float(4 * 4 * size))
 
 
-def _asking(tokens: int | None, size: int | None, compute: Compute) -> Costs:
+def _sampling_costs(tokens: int | None, size: int | None, compute: Compute) -> Costs:
     """Rows are small beside weights: their disk is left out."""
-    sampled = None if tokens is None else float(tokens)
+    sampled_tokens = None if tokens is None else float(tokens)
     if size is None:
-        return Costs(sampled, 0.0, None, 0.0, None)
-    return Costs(sampled, 0.0, None if sampled is None else FORWARD * size * sampled, 0.0, float(WIDTH[compute.dtype] * size))
+        return Costs(sampled_tokens, 0.0, None, 0.0, None)
+    return Costs(
+        sampled_tokens, 0.0, None if sampled_tokens is None else FORWARD * size * sampled_tokens, 0.0, float(WIDTH[compute.dtype] * size)
+    )
 
 
 def _rows(data: str) -> int | None:

@@ -8,7 +8,7 @@ from aha.stages.rl import Rl
 from aha.stages.sft import Sft
 
 
-def derived(recipe: Recipe) -> list[str]:
+def derived_lines(recipe: Recipe) -> list[str]:
     """Of each stage that asks or imitates, and learns."""
     return [f"{name}: {line}" for name, stage in recipe.stages for line in _lines(stage)]
 

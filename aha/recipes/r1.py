@@ -182,7 +182,7 @@ def rl(model: str, problems: Problems, rewards: Rewards, steps: int, lr: float, 
 
 
 SOURCES = {
-    **{path: said for path, said in ZERO.items() if path.startswith("zero.")},
+    **{path: source for path, source in ZERO.items() if path.startswith("zero.")},
     "compute": ZERO["compute"],
     "compute.micro_tokens": ZERO["compute.micro_tokens"],
     "cold-start": "[paper 2.3.1 and nature B.3.2: Zero sampled at T 1; what is right and readable is rewritten; sizes: ours]",

@@ -8,12 +8,12 @@ from dataclasses import replace
 from aha.protocols import Adam, Problems, Sampling, Stage
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
-from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, placeholder
+from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe, placeholder
 from aha.recipes.sample import COLD, cold_start, sample
 from aha.recipes.sample import SOURCES as SAMPLE
 from aha.recipes.sft import SOURCES as SFT
 from aha.recipes.stages_of_r1 import (
-    FIXED,
+    CONSTANTS,
     FORM,
     HARMLESS,
     HELPFUL,
@@ -50,7 +50,7 @@ ANNOTATE = {
     "annotate.shard_rows": "[ours: files that a person can open]",
     "annotate.seed": "[ours: 0; give another for other samples]",
 }
-OWN = {"model": "[paper 2.3: the stage before it]", "problems": "[ours: the same problems in every stage]"}
+OUR_SOURCES = {"model": "[paper 2.3: the stage before it]", "problems": "[ours: the same problems in every stage]"}
 FOLLOWS = {
     "pairs.by.model": "cold-start.rewriter.model",
     "labels.by.model": "cold-start.rewriter.model",
@@ -65,7 +65,7 @@ def real() -> Recipe:
     return r1_real()
 
 
-def r1_real(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED, preferences: bool = True) -> Recipe:
+def r1_real(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS, preferences: bool = True) -> Recipe:
     """One language model rewrites the cold start, compares answers and labels them, as DeepSeek-V3 did; general prompts are files of the
     person's own. Without `preferences` the last RL has rules alone, and only the rewriter is asked for."""
     preference_stages = tuple(_preferences()) if preferences else ()
@@ -81,7 +81,7 @@ def r1_real(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED, pre
         ("distill", replace(_sft(model, "@rejection"), batch=64)),
     )
     names = {name for name, _ in stages}
-    sources = {path: said for path, said in _sources() if path.partition(".")[0] in {*names, "compute"}}
+    sources = {path: source for path, source in _sources() if path.partition(".")[0] in {*names, "compute"}}
     about = "all stages of DeepSeek-R1 with the paper's numbers, on a model and problems of your own"
     follows = {path: (leader, None) for path, leader in FOLLOWS.items() if preferences}
     return Recipe("r1-real", about, stages, sources, main="zero", follows=follows, model="needed", problems="needed", apart=True)
@@ -121,21 +121,21 @@ def _sources() -> Iterator[tuple[str, str]]:
         "labels": {**ANNOTATE, "annotate.task": "[nature B.3: every reply as it stands, safe or unsafe]"},
         "helpful": {**PREFER, "prefer.loss": "[nature B.3: pairwise; centred by us]"},
         "harmless": {**PREFER, "prefer.loss": "[nature B.3: pointwise]"},
-        "align-rl": {**ZERO, **STAGE1, **STAGE2, **FIXED, **FORM},
+        "align-rl": {**ZERO, **STAGE1, **STAGE2, **CONSTANTS, **FORM},
         "distill": SFT,
     }
     for stage, sources in by_stage.items():
-        for path, said in sources.items():
+        for path, source in sources.items():
             if path != "compute":
-                yield f"{stage}.{path.partition('.')[2]}", said
+                yield f"{stage}.{path.partition('.')[2]}", source
         if stage not in ("zero", "pairs", "labels", "helpful", "harmless"):
-            yield from ((f"{stage}.{path}", said) for path, said in OWN.items())
+            yield from ((f"{stage}.{path}", said) for path, said in OUR_SOURCES.items())
         if stage in ("sft1", "sft2", "distill"):
             yield from ((f"{stage}.{path}", said) for path, said in SFT_SOURCES.items())
             yield f"{stage}.model", "[paper 2.3.3: the base, each time]"
             yield f"{stage}.data", "[paper 2.3: the stage before it]"
-    said = "[paper 2.3.4: the model that learned this]"
-    yield from ((f"align-rl.rewards.{name}.reward.model", said) for name in (HELPFUL, HARMLESS))
+    source = "[paper 2.3.4: the model that learned this]"
+    yield from ((f"align-rl.rewards.{name}.reward.model", source) for name in (HELPFUL, HARMLESS))
     yield from ((f"{name}.data", f"[nature B.3: the {data}]") for name, data in ((HELPFUL, "pairs"), (HARMLESS, "labels")))
     yield from ((f"{name}.model", "[ours: the model that is aligned next]") for name in ("pairs", "labels"))
     yield "distill.model", "[ours: your own model until you name a smaller one with --distill.model]"

@@ -8,14 +8,14 @@ from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Problems, Sampling
-from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe
+from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe
 from aha.rewards import RewardPart, Rewards, SoftOverlong, paper
 from aha.stages.rl import Rl
 from aha.stages.schedule import Schedule
 from aha.template import R1Zero
 
 Follows = dict[str, tuple[str, float | None]]
-UNVERIFIED = "said of arXiv 2503.14476, unverified"
+DAPO_SOURCE = "said of arXiv 2503.14476, unverified"
 
 SOURCES = {
     "rl.model": YOURS,
@@ -64,7 +64,7 @@ SOURCES = {
 }
 
 
-def r1_zero(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def r1_zero(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """R1-Zero with the values of the Nature article."""
     rl = Rl(
         model=model,
@@ -87,7 +87,7 @@ def r1_zero(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> 
     return Recipe("r1-zero", about, (("rl", rl),), SOURCES, main="rl", follows=follows, model="needed", problems="needed")
 
 
-def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def drgrpo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
     rl = _rl(r1_zero(model, problems))
     loss = Grpo(clip_low=0.2, clip_high=0.2, dual_clip=None, kl=0.0, aggregation="constant", constant_length=rl.sampling.max_tokens)
@@ -115,7 +115,7 @@ def drgrpo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> R
     return _variant("drgrpo", "R1-Zero with Dr. GRPO's objective: no bias towards length or easy questions", recipe, sources, follows)
 
 
-def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def dapo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """DAPO (2503.14476): clip-higher, token-mean, dynamic sampling and a soft price on length."""
     longest, free = 20_480, 16_384
     rl = _rl(r1_zero(model, problems))
@@ -141,12 +141,12 @@ def dapo(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Rec
         "rl.sampling.max_tokens": "[2503.14476: 20,480]",
         "rl.schedule": "[2503.14476: none]",
         "rl.schedule.max_tokens": "[2503.14476: none]",
-        "rl.optim.lr": f"[{UNVERIFIED}: 1e-6, constant]",
+        "rl.optim.lr": f"[{DAPO_SOURCE}: 1e-6, constant]",
         "rl.filter": "[2503.14476: questions whose replies agree are left out and others asked]",
         "rl.filter.rounds": "[ours: asked at most 4 times, so that a rollout ends; what is there is trained on]",
-        "rl.questions": f"[{UNVERIFIED}: 512]",
-        "rl.samples": f"[{UNVERIFIED}: 16]",
-        "rl.minibatches": f"[{UNVERIFIED}: 16]",
+        "rl.questions": f"[{DAPO_SOURCE}: 512]",
+        "rl.samples": f"[{DAPO_SOURCE}: 16]",
+        "rl.minibatches": f"[{DAPO_SOURCE}: 16]",
         "rl.reference_every": "[2503.14476: no divergence, so no reference]",
     }
     overlong = "rl.rewards.overlong.reward"

@@ -64,7 +64,7 @@ class Recipe:
         return {**dict(self.stages), "compute": self.compute}
 
     @property
-    def leading(self) -> str:
+    def lead_stage(self) -> str:
         """The stage that everything turns around: the main one, or the first."""
         return self.main or self.stages[0][0]
 
@@ -80,30 +80,30 @@ class Recipe:
             for path, (leader, factor) in self.follows.items()
             if leader in chosen and path in values and path not in chosen
         }
-        said: dict[str, str] = {path: f"[derived: as many as there are {path.rpartition('.')[0]}.questions]" for path in fewer}
-        said |= {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in followers}
-        return self._with_tree(override(tree, followers.items()), {**dict.fromkeys(chosen, YOURS), **said})
+        sources: dict[str, str] = {path: f"[derived: as many as there are {path.rpartition('.')[0]}.questions]" for path in fewer}
+        sources |= {path: f"[derived: {_factor(self.follows[path][1])}{self.follows[path][0]}]" for path in followers}
+        return self._with_tree(override(tree, followers.items()), {**dict.fromkeys(chosen, YOURS), **sources})
 
-    def corrected(self) -> Recipe:
+    def with_correction(self) -> Recipe:
         """With the importance correction where other code samples than learns, unless a person has chosen one, or none."""
         values = flatten(self.tree)
         changes: dict[str, object] = {}
         for name, _ in self.stages if self.compute.engine != "torch" else ():
-            wanted = {path: value for part, value in CORRECTION.items() if (path := f"{name}.{part}") in values}
-            if not any(self.source(path) == YOURS or values[path] not in FIRST for path in wanted):
-                changes |= wanted
-        said = f"[derived: engine {self.compute.engine} computes with other code than the learner]"
-        return self._with_tree(override(self.tree, changes.items()), dict.fromkeys(changes, said))
+            corrections = {path: value for part, value in CORRECTION.items() if (path := f"{name}.{part}") in values}
+            if not any(self.source(path) == YOURS or values[path] not in FIRST for path in corrections):
+                changes |= corrections
+        source = f"[derived: engine {self.compute.engine} computes with other code than the learner]"
+        return self._with_tree(override(self.tree, changes.items()), dict.fromkeys(changes, source))
 
     def _fewer_minibatches(self, pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
         """The mini-batches of a stage whose questions become fewer than they are: a rollout has only so many groups to divide."""
-        known = flatten(self.tree)
-        asked = {path.replace("-", "_"): str(value) for path, value in pairs}
+        settings = flatten(self.tree)
+        choices = {path.replace("-", "_"): str(value) for path, value in pairs}
         fewer = dict[str, object]()
-        for path, before in known.items():
+        for path, before in settings.items():
             stage, _, setting = path.rpartition(".")
-            questions = asked.get(f"{stage}.questions", asked.get("questions", "") if self.main in ("", stage) else "")
-            own = f"{stage}.minibatches" in asked or "minibatches" in asked
+            questions = choices.get(f"{stage}.questions", choices.get("questions", "") if self.main in ("", stage) else "")
+            own = f"{stage}.minibatches" in choices or "minibatches" in choices
             if setting == "minibatches" and not own and questions.isdecimal() and 0 < int(questions) < int(str(before)):
                 fewer[path] = int(questions)
         return fewer
@@ -120,10 +120,12 @@ class Recipe:
         """With problems wherever some are needed, and in the leading stage."""
         waits = [path for path, value in flatten(self.tree).items() if value == ProblemsNeeded.__name__]
         stages = {name: supply_problems(stage, problems) for name, stage in self.stages}
-        said = dict.fromkeys([*waits, f"{self.leading}.problems"], YOURS)
-        recipe = self._with_tree({**self.tree, **stages}, said)
+        sources = dict.fromkeys([*waits, f"{self.lead_stage}.problems"], YOURS)
+        recipe = self._with_tree({**self.tree, **stages}, sources)
         return (
-            recipe if any(path.partition(".")[0] == self.leading for path in waits) else recipe.put({f"{self.leading}.problems": problems})
+            recipe
+            if any(path.partition(".")[0] == self.lead_stage for path in waits)
+            else recipe.put({f"{self.lead_stage}.problems": problems})
         )
 
     def _with_tree(self, tree: Mapping[str, object], sources: Mapping[str, str]) -> Recipe:
@@ -141,7 +143,7 @@ class Recipe:
     def models(self) -> list[str]:
         """The paths of the models that are the main stage's: they change together."""
         values = flatten(self.tree)
-        first = values.get(f"{self.leading}.model")
+        first = values.get(f"{self.lead_stage}.model")
         return [f"{name}.model" for name, _ in self.stages if first is not None and values.get(f"{name}.model") == first]
 
     def paths_without_source(self) -> list[str]:
@@ -161,7 +163,7 @@ def _factor(factor: float | None) -> str:
     return "as " if factor in (None, 1.0) else f"{factor:g} x "
 
 
-MODEL_NEEDED, DATA_NEEDED = "(--model)", "(--data)"
+NEEDS_MODEL, NEEDS_DATA = "(--model)", "(--data)"
 WAITS = re.compile(r"\(--([\w.-]+)\)")
 
 
@@ -187,7 +189,7 @@ class ProblemsNeeded:
         )
 
 
-PROBLEMS_NEEDED = ProblemsNeeded()
+NEEDS_PROBLEMS = ProblemsNeeded()
 
 
 def supply_problems(node: object, problems: Problems) -> object:
@@ -196,11 +198,11 @@ def supply_problems(node: object, problems: Problems) -> object:
         case ProblemsNeeded():
             return problems
         case tuple():
-            found = tuple(supply_problems(item, problems) for item in node)
-            return found if any(new is not old for new, old in zip(found, node, strict=True)) else node
+            items = tuple(supply_problems(item, problems) for item in node)
+            return items if any(new is not old for new, old in zip(items, node, strict=True)) else node
         case _ if is_dataclass(node) and not isinstance(node, type):
-            values = {each.name: getattr(node, each.name) for each in fields(node) if each.init}
+            values = {field.name: getattr(node, field.name) for field in fields(node) if field.init}
             new = {name: supply_problems(value, problems) for name, value in values.items()}
-            changed = {name: value for name, value in new.items() if value is not values[name]}
-            return replace(node, **changed) if changed else node
+            changes = {name: value for name, value in new.items() if value is not values[name]}
+            return replace(node, **changes) if changes else node
     return node

@@ -20,7 +20,7 @@ from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 
 STAGES_WITH_SEED = (Annotate, Prefer, Rl, Sample, Sft)  # what is measured, and the student's base, are the same for every seed
-OURS = "[ours: what a claim is compared with]"
+OUR_SOURCE = "[ours: what a claim is compared with]"
 
 
 def reproduce() -> Recipe:
@@ -42,7 +42,7 @@ def reproduce() -> Recipe:
         ("equal", versus["equal"]),
     ]
     about = "every stage of r1 on the tiny world, and the arms that the paper's claims are compared with"
-    all_sources = {**sources, **dict.fromkeys((name for name, _ in beside[:4]), OURS)}
+    all_sources = {**sources, **dict.fromkeys((name for name, _ in beside[:4]), OUR_SOURCE)}
     return replace(whole, name="reproduce", about=about, stages=(*whole.stages, *beside), sources=all_sources, real=None, model="refused")
 
 

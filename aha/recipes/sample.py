@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aha.protocols import Problems, Sampling
-from aha.recipes.recipe import MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe
+from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe
 from aha.stages.rewriters import Rewriter
 from aha.stages.sample import Sample
 from aha.tasks.filters import Readable
@@ -70,7 +70,7 @@ COLD = {
 }
 
 
-def sample(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def sample(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """Rejection sampling (paper 2.3.3) from a checkpoint, or from a teacher behind a server."""
     stage = Sample(
         model=model,
@@ -87,7 +87,7 @@ def sample(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> R
     return Recipe("sample", about, (("sample", stage),), SOURCES, main="sample", model="needed", problems="needed")
 
 
-def cold_start(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def cold_start(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """The cold start's set (paper 2.3.1, nature B.3.2): R1-Zero's right and readable chains, rewritten by a language model."""
     stage = dict(sample(model, problems).stages)["sample"]
     assert isinstance(stage, Sample)  # the recipe above made it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aha.protocols import Adam
-from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED, YOURS, Recipe
+from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, YOURS, Recipe
 from aha.stages.sft import Sft
 from aha.template import Instruct, R1Zero, Template
 
@@ -32,7 +32,7 @@ SOURCES = {
 }
 
 
-def sft(model: str = MODEL_NEEDED, data: str = DATA_NEEDED) -> Recipe:
+def sft(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
     """The paper's second fine-tuning (2.3.3) on a model and examples of your own."""
     stage = Sft(
         model=model,
@@ -58,10 +58,10 @@ class Student:
     max_positions: int | None = None
 
 
-RELEASED = 131_072  # positions of the released students; rope_theta stays at 10,000
+RELEASE_POSITIONS = 131_072  # positions of the released students; rope_theta stays at 10,000
 STUDENTS = {
-    "distill-qwen-1.5b": Student("Qwen/Qwen2.5-Math-1.5B", 1e-4, max_positions=RELEASED),
-    "distill-qwen-7b": Student("Qwen/Qwen2.5-Math-7B", 8e-5, max_positions=RELEASED),
+    "distill-qwen-1.5b": Student("Qwen/Qwen2.5-Math-1.5B", 1e-4, max_positions=RELEASE_POSITIONS),
+    "distill-qwen-7b": Student("Qwen/Qwen2.5-Math-7B", 8e-5, max_positions=RELEASE_POSITIONS),
     "distill-qwen-14b": Student("Qwen/Qwen2.5-14B", 7e-5),
     "distill-qwen-32b": Student("Qwen/Qwen2.5-32B", 6e-5),
     "distill-llama-8b": Student("meta-llama/Llama-3.1-8B", 5e-5, R1Zero()),
@@ -69,7 +69,7 @@ STUDENTS = {
 }
 
 
-def distilled(name: str, data: str = DATA_NEEDED) -> Recipe:
+def distillation(name: str, data: str = NEEDS_DATA) -> Recipe:
     """One of `STUDENTS`, taught by fine-tuning alone (paper 2.4)."""
     student = STUDENTS[name]
     stage = Sft(

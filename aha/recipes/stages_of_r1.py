@@ -8,7 +8,7 @@ from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
-from aha.recipes.recipe import DATA_NEEDED, MODEL_NEEDED, PROBLEMS_NEEDED, YOURS, Recipe, placeholder
+from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe, placeholder
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
@@ -19,7 +19,7 @@ from aha.template import Instruct
 
 REASONING = ("math", "code", "stem", "logic")
 HELPFUL, HARMLESS = "helpful", "harmless"
-FIXED = {"rl.schedule": "[nature: temperature, length and weights stay]"}
+CONSTANTS = {"rl.schedule": "[nature: temperature, length and weights stay]"}
 FORM = {
     "rl.template": "[ours: <think> and then the answer, as DeepSeek-R1 was released; `delimited` is the paper's 2.3.1]",
     "rl.template.suffix": "[nature: the suffix of its prompts of mathematics]",
@@ -27,7 +27,7 @@ FORM = {
     "rl.template.prefilled": "[ours: the model writes <think> itself; true where its chat template does]",
 }
 STAGE1 = (
-    FIXED
+    CONSTANTS
     | FORM
     | {
         "rl.rewards": "[paper 2.3.2 and nature: accuracy, format and language consistency, summed directly]",
@@ -57,7 +57,7 @@ STAGE2 = STAGE1 | {
 }
 
 
-def r1_stage1(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def r1_stage1(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """R1's first RL (Dev1 to Dev2): rules and language consistency."""
     rl = first(model, problems)
     about = "R1's reasoning RL: accuracy, format and language consistency, from the cold start's checkpoint"
@@ -72,7 +72,7 @@ def first(model: str, problems: Problems) -> Rl:
     return replace(zero, template=Instruct(), rewards=Rewards(parts), schedule=Schedule(), steps=3_500)
 
 
-def r1_stage2(model: str = MODEL_NEEDED, problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def r1_stage2(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """R1's second RL (Dev3 to R1): rules for reasoning, learned preferences for the rest, those in the last 400 of 1,700 steps only."""
     models = (placeholder("rewards.helpful.reward.model"), placeholder("rewards.harmless.reward.model"))
     rl = second(model, problems, models)
@@ -100,13 +100,13 @@ def general(path: str, domain: str) -> RowProblems:
     return RowProblems(placeholder(path), kind="open", domain=domain)
 
 
-def qwen32b_zero(problems: Problems = PROBLEMS_NEEDED) -> Recipe:
+def qwen32b_zero(problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """R1-Zero on Qwen2.5-32B (paper 4.1), which the paper compares with distilling into it."""
     base = r1_zero("Qwen/Qwen2.5-32B", problems)
     zero = dict(base.stages)["rl"]
     assert isinstance(zero, Rl)  # r1_zero made it
     rl = replace(zero, optim=Adam(lr=2e-6), schedule=Schedule(), steps=10_000)
-    sources = FIXED | {
+    sources = CONSTANTS | {
         "rl.model": "[paper 4.1]",
         "rl.optim.lr": "[nature B.4.1: 2e-6]",
         "rl.steps": "[paper 4.1: over 10,000]",
@@ -136,14 +136,14 @@ PREFER = {
 }
 
 
-def rm_helpful(model: str = MODEL_NEEDED, data: str = DATA_NEEDED) -> Recipe:
+def rm_helpful(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
     """The helpfulness model: of two summaries the better one scores higher."""
     sources = {"prefer.loss": "[nature B.3: pairwise]", "prefer.loss.center": "[ours: keeps scores around 0; 0 leaves it out]"}
     about = "a model of helpfulness from pairs of answers, as the paper's from 66,000"
     return _preference("rm-helpful", about, Prefer(model, data, Pairwise()), sources)
 
 
-def rm_safety(model: str = MODEL_NEEDED, data: str = DATA_NEEDED) -> Recipe:
+def rm_safety(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
     """The harmlessness model: a safe reply scores above 0."""
     about = "a model of harmlessness from replies labelled safe or unsafe, as the paper's from 106,000"
     return _preference("rm-safety", about, Prefer(model, data, Pointwise()), {"prefer.loss": "[nature B.3: pointwise]"})

@@ -27,7 +27,7 @@ SHORTEST = 8  # what is shorter stands in innocent text as well
 LONG = 12
 LARGEST_FILE = 65_536
 
-NAMED = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
+SECRET_NAME = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
 PAIR = re.compile(r"""([\w.-]+)["']?[ \t]*[=: \t][ \t]*["']?([^\s"']+)""")  # of .env and of .netrc
 EXPORT = re.compile(r"(?m)^\s*export\s+")
 USERINFO = re.compile(r"""(?<=://)[^\s/@'"]+(?=@)""")
@@ -37,7 +37,7 @@ FORMS = re.compile(
     r"|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
     r"""|(?i:(?<=bearer )|(?<=basic ))(?=[^\s"']*\d)[\w.~+/=-]{16,}"""
 )
-GIVEN = re.compile(
+SECRET_ARGUMENT = re.compile(
     r"""(?i)((?:api|access|secret|private)[_-]?key|passw(?:or)?d|secret|auth[_-]?token|authorization)(["']?\s*[:=]\s*)(["'])(.{4,}?)\3"""
 )
 FLAG = re.compile(r"(?i)^--?(?:\S*[._-])?(?:api-?_?key|password|secret|token)(=|$)")
@@ -67,7 +67,7 @@ class Secrets:
     @cached_property
     def _spellings(self) -> list[str]:
         """Longest first, since one may hold another."""
-        return sorted({spelling for value in self.values for spelling in _spelled(value)}, key=lambda each: (-len(each), each))
+        return sorted({spelling for value in self.values for spelling in _spelled(value)}, key=lambda spelling: (-len(spelling), spelling))
 
 
 def _spelled(value: str) -> Iterator[str]:
@@ -78,29 +78,29 @@ def _spelled(value: str) -> Iterator[str]:
     for start in (
         range(3) if len(value) >= LONG else ()
     ):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
-        coded = base64.b64encode(b"\0" * start + value.encode("utf-8", "replace")).decode()
-        yield coded[(0, 2, 3)[start] :].rstrip("=")[:-1]
+        text = base64.b64encode(b"\0" * start + value.encode("utf-8", "replace")).decode()
+        yield text[(0, 2, 3)[start] :].rstrip("=")[:-1]
 
 
 # --- where they are found ---------------------------------------------------------------------------------------------
 
 
-def found(environ: Mapping[str, str], folder: Path, home: Path) -> Secrets:
+def find_secrets(environ: Mapping[str, str], folder: Path, home: Path) -> Secrets:
     """The secrets of an environment, of `.env` in `folder`, and of the files in `home` that hold some."""
     values = {value for name, text in environ.items() for value in _of(name, text)}
     hub = Path(environ.get("HF_HOME", home / ".cache" / "huggingface"))
-    kept = (Path(environ.get("HF_TOKEN_PATH", hub / "token")), home / ".cache" / "huggingface" / "token")
-    values |= {word for path in kept for word in _read(path).split() if _is_secret(word)}
+    token_files = (Path(environ.get("HF_TOKEN_PATH", hub / "token")), home / ".cache" / "huggingface" / "token")
+    values |= {word for path in token_files for word in _read(path).split() if _is_secret(word)}
     pairs = (folder / ".env", folder / ".env.local", Path(environ.get("NETRC", home / ".netrc")), home / ".git-credentials")
     for text in (EXPORT.sub("", _read(path)) for path in pairs):
-        values |= {value for name, given in PAIR.findall(text) for value in _of(name, given)}
+        values |= {value for name, secret in PAIR.findall(text) for value in _of(name, secret)}
         values |= set(_user_parts(text))
     return Secrets(values)
 
 
 def _of(name: str, text: str) -> Iterator[str]:
     yield from _user_parts(text)
-    if NAMED.search(name) and "://" not in text:
+    if SECRET_NAME.search(name) and "://" not in text:
         yield from filter(_is_secret, {text.strip(), *re.split(r"[\s,;=]+", text)})
 
 
@@ -124,39 +124,39 @@ def _read(path: Path) -> str:
         return ""
 
 
-_learned: set[str] = set()
-_known: list[Secrets] = []
+_values: set[str] = set()
+_cache: list[Secrets] = []
 
 
 def look(
     words: Iterable[str] = (), environ: Mapping[str, str] | None = None, folder: Path | None = None, home: Path | None = None
 ) -> Secrets:
     """Looks again for what this process has to keep to itself, as a command does when it starts; `words` are its own."""
-    here = found(os.environ if environ is None else environ, folder or Path(), home or Path(os.path.expanduser("~")))
-    _known[:] = [here.and_also({*_learned, *(value for word in words for value in _formed(word))})]
-    return _known[0]
+    secrets = find_secrets(os.environ if environ is None else environ, folder or Path(), home or Path(os.path.expanduser("~")))
+    _cache[:] = [secrets.and_also({*_values, *(value for word in words for value in _secret_forms(word))})]
+    return _cache[0]
 
 
 def learn(*values: str) -> None:
     """These are secret too, wherever they came from. What is shorter than a key (`EMPTY`, `none`) is none."""
-    _learned.update(value for value in values if len(value) >= SHORTEST)
-    _known[:] = [known().and_also(_learned)]
+    _values.update(value for value in values if len(value) >= SHORTEST)
+    _cache[:] = [all_secrets().and_also(_values)]
 
 
 def learn_from(text: str) -> None:
     """Whatever in it has the form of a key is secret: a recipe's source, a command line."""
-    learn(*_formed(text))
+    learn(*_secret_forms(text))
 
 
-def _formed(text: str) -> Iterator[str]:
+def _secret_forms(text: str) -> Iterator[str]:
     yield from _user_parts(text)
     yield from FORMS.findall(text)
-    yield from (given for _, _, _, given in GIVEN.findall(text))
+    yield from (secret for _, _, _, secret in SECRET_ARGUMENT.findall(text))
 
 
-def known() -> Secrets:
+def all_secrets() -> Secrets:
     """What this process has to keep to itself."""
-    return _known[0] if _known else look()
+    return _cache[0] if _cache else look()
 
 
 # --- what is done with them -------------------------------------------------------------------------------------------
@@ -164,12 +164,12 @@ def known() -> Secrets:
 
 def hide(text: str) -> str:
     """Without the values that are known to be secret; otherwise as it was."""
-    return known().hide(text)
+    return all_secrets().hide(text)
 
 
 def mask(text: str) -> str:
     """Without what is known to be secret and without what has the form of it."""
-    return GIVEN.sub(rf"\1\2\3{HIDDEN}\3", FORMS.sub(HIDDEN, hide(text)))
+    return SECRET_ARGUMENT.sub(rf"\1\2\3{HIDDEN}\3", FORMS.sub(HIDDEN, hide(text)))
 
 
 def clip(text: str, most: int = 200) -> str:
@@ -213,16 +213,16 @@ def hide_tree(value: Any) -> Any:
     return value
 
 
-class _Guarded:
+class _GuardedStream:
     """A stream that rids each text of what is secret and spells out what a terminal would obey; in all else the stream it stands for.
     DiskTrouble where nothing can be written to it, as on a full disk."""
 
     def __init__(self, stream: TextIO, rid: Callable[[str], str], name: str, styled: bool = False) -> None:
-        self._stream, self._rid, self._name, self._styled = stream, rid, name, styled
+        self._stream, self._rid, self._name, self._has_style = stream, rid, name, styled
 
     def write(self, text: str) -> int:
-        with self._failing():
-            self._stream.write(plain(self._rid(text), self._styled))
+        with self._mask_on_failure():
+            self._stream.write(plain(self._rid(text), self._has_style))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -230,15 +230,15 @@ class _Guarded:
             self.write(line)
 
     def flush(self) -> None:
-        with self._failing():
+        with self._mask_on_failure():
             self._stream.flush()
 
-    def for_styles(self) -> _Guarded:
+    def for_styles(self) -> _GuardedStream:
         """The same for texts of our own, which may have colours."""
-        return _Guarded(self._stream, self._rid, self._name, styled=True)
+        return _GuardedStream(self._stream, self._rid, self._name, styled=True)
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def _mask_on_failure(self) -> Iterator[None]:
         try:
             yield
         except BrokenPipeError:
@@ -252,7 +252,7 @@ class _Guarded:
 
 def with_styles(stream: TextIO) -> TextIO:
     """The stream for what we colour ourselves."""
-    return cast(TextIO, stream.for_styles()) if isinstance(stream, _Guarded) else stream
+    return cast(TextIO, stream.for_styles()) if isinstance(stream, _GuardedStream) else stream
 
 
 @contextmanager
@@ -261,7 +261,7 @@ def guarded_output(words: Iterable[str]) -> Iterator[None]:
     known values."""
     look(words)
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = cast(TextIO, _Guarded(out, hide, "stdout")), cast(TextIO, _Guarded(err, mask, "stderr"))
+    sys.stdout, sys.stderr = cast(TextIO, _GuardedStream(out, hide, "stdout")), cast(TextIO, _GuardedStream(err, mask, "stderr"))
     try:
         yield
     finally:

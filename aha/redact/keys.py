@@ -16,24 +16,24 @@ from urllib.parse import urlsplit
 from aha.errors import BadInput
 from aha.redact import learn
 
-ANY = "AHA_API_KEY"
-ONE = "AHA_KEY_"
+ANY_HOST = "AHA_API_KEY"
+OF_HOST = "AHA_KEY_"
 PLAIN_HTTP = "AHA_PLAIN_HTTP"
-KNOWN = {  # host -> what its own tools read
+VARIABLES = {  # host -> what its own tools read
     "api.openai.com": "OPENAI_API_KEY",
     "api.deepseek.com": "DEEPSEEK_API_KEY",
     "openrouter.ai": "OPENROUTER_API_KEY",
 }
 _ADDRESS = re.compile(r"https?://[^\s,;'\"<>]+", re.IGNORECASE)
-_named: set[str] | None = None  # by the command at work; None where no command is
-_given: set[str] = set()  # the hosts that AHA_API_KEY went to, where no command says which one is meant
+_hosts: set[str] | None = None  # by the command at work; None where no command is
+_receivers: set[str] = set()  # the hosts that AHA_API_KEY went to, where no command says which one is meant
 
 
 def name_hosts(words: Iterable[str]) -> None:
     """The remote hosts in a command's words are those that it names."""
     global _named
     hosts = (host_of(address) for word in words for address in _ADDRESS.findall(word))
-    _named = {host for host in hosts if host and not is_here(host)}
+    _hosts = {host for host in hosts if host and not is_here(host)}
 
 
 def host_of(address: str) -> str:
@@ -52,7 +52,7 @@ def is_here(host: str) -> bool:
         return False
 
 
-def key_for(address: str, variable: str = "", general: str = ANY, among: Iterable[str] | None = None) -> str:
+def key_for(address: str, variable: str = "", general: str = ANY_HOST, among: Iterable[str] | None = None) -> str:
     """The key for a server, empty where there is none. `variable`: the seat's own; `general`: the one that names no host, and `among` the
     hosts that it may be meant for. BadInput, in one line, where a key was meant and cannot be sent."""
     host = host_of(address)
@@ -70,16 +70,16 @@ def key_for(address: str, variable: str = "", general: str = ANY, among: Iterabl
 
 def own_variable(host: str) -> str:
     """The variable of one host's key."""
-    return ONE + re.sub(r"[^A-Z0-9]", "_", host.upper())
+    return OF_HOST + re.sub(r"[^A-Z0-9]", "_", host.upper())
 
 
-def check_connection(address: str, what: str) -> None:
+def check_connection(address: str, purpose: str) -> None:
     """BadInput where a secret would cross a network that anybody on it can read."""
     host = host_of(address)
-    told = {each.strip().lower() for each in os.environ.get(PLAIN_HTTP, "").split(",")}
-    if address.lower().startswith("http://") and not is_here(host) and host not in told:
+    allowed_hosts = {host_.strip().lower() for host_ in os.environ.get(PLAIN_HTTP, "").split(",")}
+    if address.lower().startswith("http://") and not is_here(host) and host not in allowed_hosts:
         raise BadInput(
-            f"{address}: {what} would go there unencrypted; use https, or name the host in ${PLAIN_HTTP}; a server that wants no key: "
+            f"{address}: {purpose} would go there unencrypted; use https, or name the host in ${PLAIN_HTTP}; a server that wants no key: "
             f"set ${own_variable(host)} to nothing"
         )
 
@@ -89,14 +89,14 @@ def _variable(address: str, host: str, variable: str, general: str, among: Itera
         return own
     if variable:
         return variable
-    known = KNOWN.get(host, "")
+    standard = VARIABLES.get(host, "")
     if not os.environ.get(general):
-        return known or general
-    hosts = _meant(host) if among is None else {each for each in among if not is_here(each)}
+        return standard or general
+    hosts = _target_hosts(host) if among is None else {host_ for host_ in among if not is_here(host_)}
     if (hosts == {host}) or (is_here(host) and not hosts):
         return general
-    if known in os.environ or is_here(host):
-        return known
+    if standard in os.environ or is_here(host):
+        return standard
     count = f"{len(hosts)} ({', '.join(sorted(hosts))})" if hosts else "none"
     raise BadInput(
         f"{address}: ${general} goes to one remote host only, and {count} is named: put the key for this one into ${own}, "
@@ -104,10 +104,10 @@ def _variable(address: str, host: str, variable: str, general: str, among: Itera
     )
 
 
-def _meant(host: str) -> set[str]:
+def _target_hosts(host: str) -> set[str]:
     """The remote hosts that `AHA_API_KEY` may be for: the command's, or, within a program, the first that asked for it."""
-    if _named is not None:
-        return _named
+    if _hosts is not None:
+        return _hosts
     if not is_here(host):
-        _given.add(host)
-    return _given
+        _receivers.add(host)
+    return _receivers

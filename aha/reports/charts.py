@@ -45,12 +45,12 @@ class Chart:
     @property
     def change(self) -> tuple[str, str] | None:
         """The first and last value, as text: of the first curve, or of all together where they are stacked."""
-        curve = [sum(values) for values in zip(*(one.y for one in self.series), strict=True)] if self.stacked else self.series[0].y
+        curve = [sum(values) for values in zip(*(series.y for series in self.series), strict=True)] if self.stacked else self.series[0].y
         values = [value for value in curve if math.isfinite(value)]
-        return (shown(values[0], self.unit), shown(values[-1], self.unit)) if len(values) > 1 else None
+        return (format_value(values[0], self.unit), format_value(values[-1], self.unit)) if len(values) > 1 else None
 
 
-def shown(value: float, unit: Unit) -> str:
+def format_value(value: float, unit: Unit) -> str:
     """A value as a person reads it."""
     match unit:
         case "share":
@@ -151,10 +151,10 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
     if not metrics:
         return []
     at = sampled_at(metrics)
-    joined = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
-    plans = [planned(plan, joined, at) for plan in PLANS]
-    found = [_imitation(joined, at), _accuracy(joined, at, result), *plans[:3], _rewards(joined, at), *plans[3:], weights(joined, at)]
-    return [chart for chart in found if chart.series]
+    rows = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
+    plans = [chart_of(plan, rows, at) for plan in PLANS]
+    chart_list = [_imitation(rows, at), _accuracy(rows, at, result), *plans[:3], _rewards(rows, at), *plans[3:], weights(rows, at)]
+    return [chart for chart in chart_list if chart.series]
 
 
 def sampled_at(metrics: Rows) -> list[float]:
@@ -163,8 +163,8 @@ def sampled_at(metrics: Rows) -> list[float]:
 
 
 def _by_rollout(timings: Rows, metrics: Rows) -> list[Mapping[str, float]]:
-    found = {timing["rollout"]: timing for timing in timings}
-    return [found.get(row["rollout"], {}) for row in metrics]
+    by_rollout = {timing["rollout"]: timing for timing in timings}
+    return [by_rollout.get(row["rollout"], {}) for row in metrics]
 
 
 def curve(rows: Rows, at: Sequence[float], metric: str, name: str) -> Series | None:
@@ -173,20 +173,20 @@ def curve(rows: Rows, at: Sequence[float], metric: str, name: str) -> Series | N
     return Series(name, tuple(x for x, _ in points), tuple(y for _, y in points)) if points else None
 
 
-def some(curves: Sequence[Series | None]) -> tuple[Series, ...]:
+def visible_series(curves: Sequence[Series | None]) -> tuple[Series, ...]:
     """Those that have a point that can be drawn."""
     return tuple(curve for curve in curves if curve is not None and any(map(math.isfinite, curve.y)))
 
 
-def planned(plan: ChartLayout, rows: Rows, at: Sequence[float]) -> Chart:
+def chart_of(plan: ChartLayout, rows: Rows, at: Sequence[float]) -> Chart:
     """The plan with its data."""
-    curves = some([curve(rows, at, metric, name) for metric, name in plan.curves])
+    curves = visible_series([curve(rows, at, metric, name) for metric, name in plan.curves])
     return Chart(plan.key, plan.title, plan.unit, plan.means, plan.look, curves, stacked=plan.stacked)
 
 
 def _imitation(rows: Rows, at: Sequence[float]) -> Chart:
     """Of fine-tuning alone: what the loss of RL is says nothing to a person."""
-    curves = some([curve(rows, at, "loss", "a token")]) if all("epoch" in row for row in rows) else ()
+    curves = visible_series([curve(rows, at, "loss", "a token")]) if all("epoch" in row for row in rows) else ()
     means = "How surprised the model is by each token of the replies that it imitates, in nats."
     look = "It falls fast and then slowly. A step down at the beginning of an epoch is memory: the model has seen these replies before."
     return Chart("imitation", "Loss of imitation", "number", means, look, curves)
@@ -194,7 +194,7 @@ def _imitation(rows: Rows, at: Sequence[float]) -> Chart:
 
 def _rewards(rows: Rows, at: Sequence[float]) -> Chart:
     parts = sorted({key for row in rows for key in row if key.startswith("reward/")})
-    curves = some([curve(rows, at, part, part.removeprefix("reward/")) for part in parts])
+    curves = visible_series([curve(rows, at, part, part.removeprefix("reward/")) for part in parts])
     means = "The mean of each reward, before its weight."
     look = "A reward that rises while the held-out points above stand still is being gamed."
     return Chart("reward", "Reward by part", "number", means, look, curves)
@@ -203,7 +203,7 @@ def _rewards(rows: Rows, at: Sequence[float]) -> Chart:
 def weights(rows: Rows, at: Sequence[float]) -> Chart:
     """What each reward counts, where that changes."""
     names = sorted({key for row in rows for key in row if key.startswith("weight/")})
-    curves = some([curve(rows, at, name, name.removeprefix("weight/")) for name in names])
+    curves = visible_series([curve(rows, at, name, name.removeprefix("weight/")) for name in names])
     means = "What each reward counts, as the schedule changes it; 0 before it is asked at all."
     look = "The mean reward jumps with them, and means something else after."
     return Chart("weights", "Weights of the rewards", "number", means, look, curves)
@@ -211,7 +211,7 @@ def weights(rows: Rows, at: Sequence[float]) -> Chart:
 
 def _accuracy(rows: Rows, at: Sequence[float], result: Mapping[str, Any] | None) -> Chart:
     points = _held_out(rows, (result or {}).get("curve", []))
-    curves = some([points, curve(rows, at, "accuracy", "training problems, as they are sampled")])
+    curves = visible_series([points, curve(rows, at, "accuracy", "training problems, as they are sampled")])
     means = (
         "The share of sampled replies that are right: on each rollout’s training problems (line), and on problems that no training has "
         "seen (points, with 95 % intervals over problems)."

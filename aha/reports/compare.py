@@ -20,8 +20,8 @@ from aha.reports.grids import (
     unverified_note,
     value_of,
 )
-from aha.reports.page import rendered
-from aha.reports.results import Measured, ResultValue, Run
+from aha.reports.page import render
+from aha.reports.results import ResultFile, ResultValue, Run
 
 TEMPLATE = "compare.html.jinja"
 WIDE = (11, 4.2)
@@ -30,7 +30,7 @@ WIDE = (11, 4.2)
 def compare_html(runs: Sequence[Run]) -> str:
     """The whole page, nothing to load from elsewhere."""
     figure, curves = figure_1(runs), figure_2(runs)
-    return rendered(
+    return render(
         TEMPLATE,
         names=list(models_of(runs)),
         source=SOURCE,
@@ -58,10 +58,10 @@ def compare_markdown(runs: Sequence[Run]) -> str:
 def figure_1(runs: Sequence[Run]) -> Bars:
     """Six benchmarks, the paper's five models and ours; ours first, so that they stand out."""
     table = tables()["figure1"]
-    ours = [_bar(model, measured) for model, measured in models_of(runs).items()]
-    theirs = [Bar(row.model, row.values, (None,) * len(row.values), ours=False) for row in table.rows]
-    shown = [bar for bar in ours if any(value is not None for value in bar.values)]
-    return Bars(tuple(f"{column.benchmark}\n({column.metric})" for column in table.columns), (*shown, *theirs))
+    our_bars = [_bar(model, results) for model, results in models_of(runs).items()]
+    paper_bars = [Bar(row.model, row.values, (None,) * len(row.values), ours=False) for row in table.rows]
+    bars = [bar for bar in our_bars if any(value is not None for value in bar.values)]
+    return Bars(tuple(f"{column.benchmark}\n({column.metric})" for column in table.columns), (*bars, *paper_bars))
 
 
 def figure_2(runs: Sequence[Run]) -> Chart:
@@ -85,39 +85,39 @@ def published_training() -> str:
     """What the paper states of its Figure 2; the curve itself is not published as numbers."""
     figure = tables()["figure2"]
     (row,) = figure.rows
-    first, last, voted = row.values
-    return f"{row.model} in the paper ({figure.name}, page {figure.page}): AIME 2024 from {first} to {last}, {voted} by majority vote."
+    first, last, majority = row.values
+    return f"{row.model} in the paper ({figure.name}, page {figure.page}): AIME 2024 from {first} to {last}, {majority} by majority vote."
 
 
-def _bar(model: str, measured: Sequence[Measured]) -> Bar:
-    found = _values(measured)
+def _bar(model: str, results: Sequence[ResultFile]) -> Bar:
+    values = _values(results)
     intervals = tuple(
-        (value.low, value.high) if value is not None and value.low is not None and value.high is not None else None for value in found
+        (value.low, value.high) if value is not None and value.low is not None and value.high is not None else None for value in values
     )
-    return Bar(model, tuple(value.value if value is not None else None for value in found), intervals, ours=True)
+    return Bar(model, tuple(value.value if value is not None else None for value in values), intervals, ours=True)
 
 
-def _values(measured: Sequence[Measured]) -> list[ResultValue | None]:
-    return [value_of(measured, column) for column in tables()["figure1"].columns]
+def _values(results: Sequence[ResultFile]) -> list[ResultValue | None]:
+    return [value_of(results, column) for column in tables()["figure1"].columns]
 
 
 def _figure_grid(runs: Sequence[Run]) -> Grid:
     bars = figure_1(runs)
     head = ("model", *(name.replace("\n", " ") for name in bars.groups))
     every = frozenset(range(len(bars.groups)))
-    marked = {model: [value is not None and value.unverified for value in _values(measured)] for model, measured in models_of(runs).items()}
+    flags = {model: [value is not None and value.unverified for value in _values(results)] for model, results in models_of(runs).items()}
     lines = []
     for bar in bars.bars:
-        marks = marked.get(bar.name, []) if bar.ours else []
+        marks = flags.get(bar.name, []) if bar.ours else []
         cells = ("" if value is None else f"{value:.1f}" + MARK * any(marks[at : at + 1]) for at, value in enumerate(bar.values))
         lines.append(Line(bar.name, tuple(cells), every if bar.ours else frozenset()))
     return Grid("benchmark performance", "Figure 1, page 1", head, tuple(lines))
 
 
 def _missing(runs: Sequence[Run]) -> str:
-    absent = [model for model, measured in models_of(runs).items() if not any(value is not None for value in _bar(model, measured).values)]
+    absent = [model for model, results in models_of(runs).items() if not any(value is not None for value in _bar(model, results).values)]
     return f"Not measured on any of these: {', '.join(absent)}." if absent else ""
 
 
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from aha.errors import BadInput
 from aha.plain import one_line
-from aha.reports.charts import Chart, Series, Unit, shown
+from aha.reports.charts import Chart, Series, Unit, format_value
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -33,7 +33,7 @@ LIGHT = {
     **dict(zip(CURVES, ("#c2410c", "#2563eb", "#0f766e", "#9333ea", "#ca8a04", "#64748b"), strict=True)),
 }
 
-_COUNTED = re.compile(r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+")  # ids that every chart has
+_NUMBERED_ID = re.compile(r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+")  # ids that every chart has
 _FONT = re.compile(r" font-family: [^;]*;|font: [^;]*;")
 LONGEST_LABEL = 80
 
@@ -57,7 +57,7 @@ STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
 
 def svg(chart: Chart, width: float, height: float) -> Markup:
     """The chart, in inches, without title and legend, which the page writes."""
-    with _styled(label(chart.key), INK, GRID):
+    with _style(label(chart.key), INK, GRID):
         figure = _figure(width, height)
         _draw(figure.add_axes((0.06 if width > 7 else 0.125, 0.12, 0.93 if width > 7 else 0.855, 0.84)), chart, CURVES)
         buffer = io.StringIO()
@@ -84,18 +84,18 @@ class Bars:
 
     def colour(self, at: int) -> int:
         """The number of a bar's colour: ours share the first, and are told apart by how strong it is."""
-        published = sum(not bar.ours for bar in self.bars[:at])
-        return 1 if self.bars[at].ours else 2 + published % (len(CURVES) - 1)
+        paper_bars = sum(not bar.ours for bar in self.bars[:at])
+        return 1 if self.bars[at].ours else 2 + paper_bars % (len(CURVES) - 1)
 
     def strength(self, at: int) -> float:
         """How strong its colour is, from 1 down."""
-        ours = sum(bar.ours for bar in self.bars[:at])
-        return 0.8 if not self.bars[at].ours else max(0.3, 1.0 - 0.22 * ours)
+        our_bars = sum(bar.ours for bar in self.bars[:at])
+        return 0.8 if not self.bars[at].ours else max(0.3, 1.0 - 0.22 * our_bars)
 
 
 def bar_svg(bars: Bars, width: float, height: float) -> Markup:
     """The bars, in inches, without title and legend, which the page writes."""
-    with _styled("bars", INK, GRID):
+    with _style("bars", INK, GRID):
         figure = _figure(width, height)
         axes = figure.add_axes((0.06, 0.14, 0.93, 0.82))
         for group in range(len(bars.groups)):
@@ -118,13 +118,13 @@ def _draw_group(axes: Axes, bars: Bars, group: int) -> None:
         if interval is not None:
             axes.vlines(x, *interval, color=INK, linewidth=1.4)
         top = max(value, interval[1]) if interval is not None else value
-        turned = 90 if step < 0.15 else 0
-        axes.text(x, top + 1.5, f"{value:.1f}", ha="center", va="bottom", fontsize=7.5, color=INK, rotation=turned)
+        angle = 90 if step < 0.15 else 0
+        axes.text(x, top + 1.5, f"{value:.1f}", ha="center", va="bottom", fontsize=7.5, color=INK, rotation=angle)
 
 
 def picture(charts: Sequence[Chart]) -> bytes:
     """The charts side by side with their titles and legends, as a PNG on white."""
-    with _styled("picture", LIGHT[INK], LIGHT[GRID]):
+    with _style("picture", LIGHT[INK], LIGHT[GRID]):
         figure = _figure(5.6 * len(charts), 3.5)
         for axes, chart in zip(figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True):
             _draw(axes, chart, [LIGHT[colour] for colour in CURVES], LIGHT[INK])
@@ -138,7 +138,7 @@ def picture(charts: Sequence[Chart]) -> bytes:
 
 
 @contextmanager
-def _styled(salt: str, ink: str, grid: str) -> Iterator[None]:
+def _style(salt: str, ink: str, grid: str) -> Iterator[None]:
     """Matplotlib's own settings and ours: what a directory's `matplotlibrc` says counts for nothing."""
     matplotlib = _matplotlib()
     inks: dict[Any, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
@@ -152,7 +152,7 @@ def _styled(salt: str, ink: str, grid: str) -> Iterator[None]:
 @cache
 def _matplotlib() -> Any:
     """The library, loaded from where no `matplotlibrc` of somebody else is read: it would read the one of the working directory first."""
-    here = os.getcwd()
+    folder = os.getcwd()
     try:
         if os.path.lexists("matplotlibrc"):
             os.chdir(Path(__file__).parent)
@@ -160,7 +160,7 @@ def _matplotlib() -> Any:
     except ModuleNotFoundError as error:
         raise BadInput("the report needs matplotlib, which is not installed: pip install 'aha[report]'") from error
     finally:
-        os.chdir(here)
+        os.chdir(folder)
     return matplotlib
 
 
@@ -174,15 +174,15 @@ def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> N
     if chart.stacked:
         axes.stackplot(
             _drawable(chart.series[0].x),
-            [_drawable(one.y) for one in chart.series],
+            [_drawable(series.y) for series in chart.series],
             colors=list(colours),
             alpha=0.75,
             labels=_names(chart),
             linewidth=0,
         )
     else:
-        for one, colour in zip(chart.series, _cycle(colours, len(chart.series)), strict=True):
-            _draw_series(axes, one, colour, "o-" if chart.joined else "o")
+        for series, colour in zip(chart.series, _cycle(colours, len(chart.series)), strict=True):
+            _draw_series(axes, series, colour, "o-" if chart.joined else "o")
     if chart.level is not None:
         axes.axhline(chart.level, color=colours[0], linewidth=1, linestyle=(0, (3, 3)), alpha=0.6)
     _scale(axes, chart)
@@ -194,17 +194,19 @@ def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> N
         axes.annotate(label(word), (x, 1), xycoords=("data", "axes fraction"), fontsize=8.5, color=ink, ha=side, va="bottom")
 
 
-def _draw_series(axes: Axes, one: Series, colour: str, marks: str) -> None:
-    x, y, name = _drawable(one.x), _drawable(one.y), label(one.name)
-    if one.interval:
-        low, high = (_drawable(ends) for ends in zip(*one.interval, strict=True))
+def _draw_series(axes: Axes, series: Series, colour: str, marks: str) -> None:
+    x, y, name = _drawable(series.x), _drawable(series.y), label(series.name)
+    if series.interval:
+        low, high = (_drawable(ends) for ends in zip(*series.interval, strict=True))
         spread = [
             [max(0.0, at - end) for at, end in zip(y, low, strict=True)],
             [max(0.0, end - at) for at, end in zip(y, high, strict=True)],
         ]
-        axes.errorbar(one.x, one.y, yerr=spread, color=colour, fmt=marks, markersize=7, elinewidth=1.6, capsize=0, label=name, zorder=3)
+        axes.errorbar(
+            series.x, series.y, yerr=spread, color=colour, fmt=marks, markersize=7, elinewidth=1.6, capsize=0, label=name, zorder=3
+        )
     else:
-        axes.plot(x, y, color=colour, linewidth=2, marker="o", markersize=3.5 if len(one.x) < 40 else 0, label=name)
+        axes.plot(x, y, color=colour, linewidth=2, marker="o", markersize=3.5 if len(series.x) < 40 else 0, label=name)
 
 
 def label(text: str) -> str:
@@ -218,7 +220,7 @@ def _drawable(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _names(chart: Chart) -> list[str]:
-    return [label(one.name) for one in chart.series]
+    return [label(series.name) for series in chart.series]
 
 
 def _cycle(colours: Sequence[str], count: int) -> list[str]:
@@ -234,7 +236,7 @@ def _scale(axes: Axes, chart: Chart) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %" if unit == "share" else shown(value, unit)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %" if unit == "share" else format_value(value, unit)))
     if chart.log:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
@@ -252,7 +254,7 @@ def _scale(axes: Axes, chart: Chart) -> None:
 
 
 def _is_positive(chart: Chart) -> bool:
-    return all(value >= 0 for one in chart.series for value in one.y)
+    return all(value >= 0 for series in chart.series for value in series.y)
 
 
 def _near(chart: Chart, low: float) -> float:
@@ -277,10 +279,10 @@ def _clean(text: str, title: str) -> Markup:
         for child in [child for child in parent if _bare(child.tag) in ("metadata", "style")]:
             parent.remove(child)
         parent.tag = _bare(parent.tag)
-        kept = {_bare(name): value for name, value in parent.attrib.items()}
-        if _COUNTED.fullmatch(kept.get("id", "")):
-            del kept["id"]
-        parent.attrib = {name: _coloured(_FONT.sub("", value)) for name, value in kept.items()}
+        attributes = {_bare(name): value for name, value in parent.attrib.items()}
+        if _NUMBERED_ID.fullmatch(attributes.get("id", "")):
+            del attributes["id"]
+        parent.attrib = {name: _colour(_FONT.sub("", value)) for name, value in attributes.items()}
     root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": label(title)}
     return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False).strip())
 
@@ -289,7 +291,7 @@ def _bare(name: str) -> str:
     return name.rpartition("}")[2]
 
 
-def _coloured(value: str) -> str:
+def _colour(value: str) -> str:
     for placeholder, variable in VARIABLES.items():
         value = value.replace(placeholder, variable)
     return value

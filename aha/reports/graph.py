@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from aha.reports.charts import Chart, Series
 from aha.reports.drawing import svg
-from aha.reports.page import rendered
+from aha.reports.page import render
 from aha.reports.samples import Kind, pieces
 from aha.reports.stage_charts import kind_of, last, stage_charts
 
 TEMPLATE = "graph.html.jinja"
 WIDE, NARROW = (11, 3.4), (5.4, 2.7)
-PAIRED = ("reasoning", "instruction")
+PAIR = ("reasoning", "instruction")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class QuestionRow:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimRow:
     """A line of the table of claims."""
 
     name: str
@@ -112,7 +112,7 @@ class Whole:
     columns: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
     asked: tuple[QuestionRow, ...] = ()
-    claims: tuple[Claimed, ...] = ()
+    claims: tuple[ClaimRow, ...] = ()
     argv: tuple[str, ...] = ()
 
     @property
@@ -141,12 +141,12 @@ class Curves:
 
 def graph_html(whole: Whole) -> str:
     """The whole page, nothing to load from elsewhere."""
-    curves = [each for stage in whole.stages if (each := _curves(stage)).drawn]
+    curves = [charts_ for stage in whole.stages if (charts_ := _curves(stage)).drawn]
     by_kind = {kind: [each for each in curves if kind_of(each.stage.metrics) == kind] for kind in ("reinforcement", "learning", "other")}
-    return rendered(
+    return render(
         TEMPLATE,
         whole=whole,
-        measured=_measured(whole),
+        measured=_model_charts(whole),
         best=_best(whole),
         funnels=[stage for stage in whole.stages if stage.funnel],
         domains=_by_domain(whole.asked),
@@ -156,38 +156,40 @@ def graph_html(whole: Whole) -> str:
     )
 
 
-def _measured(whole: Whole) -> GraphCharts | None:
+def _model_charts(whole: Whole) -> GraphCharts | None:
     """Reasoning and instruction over the stages; None where fewer than two models have both."""
-    models = [model for model in whole.models if model.values.keys() >= set(PAIRED)]
+    models = [model for model in whole.models if model.values.keys() >= set(PAIR)]
     if len(models) < 2:
         return None
     places = tuple(float(place) for place in range(len(models)))
-    series = tuple(_over(name, places, [model.values[name] for model in models]) for name in PAIRED)
+    series = tuple(_over(name, places, [model.values[name] for model in models]) for name in PAIR)
     means = "Held-out problems of every reasoning domain, and general prompts by their rubric; the lines are 95 % intervals over problems."
-    names = tuple(each.name for each in models)
+    names = tuple(model.name for model in models)
     chart = Chart("measured", "Reasoning and instruction", "share", means, "", series, joined=True, ticks=names)
     return GraphCharts(chart, svg(chart, *WIDE), wide=True)
 
 
 def _over(name: str, places: tuple[float, ...], values: Sequence[MeasuredValue]) -> Series:
-    spread = tuple((each.value if each.low is None else each.low, each.value if each.high is None else each.high) for each in values)
-    return Series(name, places, tuple(each.value for each in values), spread)
+    spread = tuple((value.value if value.low is None else value.low, value.value if value.high is None else value.high) for value in values)
+    return Series(name, places, tuple(value.value for value in values), spread)
 
 
 def _best(whole: Whole) -> dict[str, float]:
     """The highest value of each column, of two models or more."""
-    found = {name: [model.values[name].value for model in whole.models if name in model.values] for name in whole.columns}
-    return {name: max(values) for name, values in found.items() if len(values) > 1 and max(values) > min(values)}
+    columns = {name: [model.values[name].value for model in whole.models if name in model.values] for name in whole.columns}
+    return {name: max(values) for name, values in columns.items() if len(values) > 1 and max(values) > min(values)}
 
 
 def _curves(stage: StageCard) -> Curves:
     charts = stage_charts(stage.name, stage.metrics, stage.marks)
     first = len(charts) % 2 == 1 or kind_of(stage.metrics) == "reinforcement"  # an odd one, and accuracy, has the row to itself
     sizes = [first and place == 0 for place in range(len(charts))]
-    drawn = tuple(GraphCharts(chart, svg(chart, *(WIDE if wide else NARROW)), wide) for chart, wide in zip(charts, sizes, strict=True))
-    agreed = last(stage.metrics, "held_out/agreement")
-    return Curves(stage, drawn, "" if agreed is None else f"held-out agreement {100 * agreed:.0f} %")
+    graph_charts = tuple(
+        GraphCharts(chart, svg(chart, *(WIDE if wide else NARROW)), wide) for chart, wide in zip(charts, sizes, strict=True)
+    )
+    agreement = last(stage.metrics, "held_out/agreement")
+    return Curves(stage, graph_charts, "" if agreement is None else f"held-out agreement {100 * agreement:.0f} %")
 
 
-def _by_domain(asked: Sequence[QuestionRow]) -> dict[str, list[QuestionRow]]:
-    return {domain: [each for each in asked if each.domain == domain] for domain in dict.fromkeys(each.domain for each in asked)}
+def _by_domain(rows: Sequence[QuestionRow]) -> dict[str, list[QuestionRow]]:
+    return {domain: [row for row in rows if row.domain == domain] for domain in dict.fromkeys(row.domain for row in rows)}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from aha.paper import Column, PublishedTable, tables
 from aha.plain import one_line
-from aha.reports.results import Measured, ResultValue, Run
+from aha.reports.results import ResultFile, ResultValue, Run
 
-PRINTED = ("table2", "table4", "table5", "table6")
+PAPER_TABLES = ("table2", "table4", "table5", "table6")
 CAPTIONS = {
     "table2": "R1-Zero and OpenAI's o1 models on reasoning",
     "table4": "R1 and other models, all benchmarks",
@@ -44,38 +44,38 @@ class Grid:
 
 def paper_grids(runs: Sequence[Run]) -> list[Grid]:
     """Tables 2, 4, 5 and 6 with a row (in Table 4 a column) for each of our models that has a number for them."""
-    return [_grid(tables()[key], models_of(runs)) for key in PRINTED]
+    return [_grid(tables()[key], models_of(runs)) for key in PAPER_TABLES]
 
 
-def models_of(runs: Sequence[Run]) -> dict[str, list[Measured]]:
+def models_of(runs: Sequence[Run]) -> dict[str, list[ResultFile]]:
     """What was measured of each model, over all runs."""
-    found: dict[str, list[Measured]] = {}
+    by_model: dict[str, list[ResultFile]] = {}
     for run in runs:
-        for each in run.measured:
-            found.setdefault(each.model, []).append(each)
-    return found
+        for result in run.measured:
+            by_model.setdefault(result.model, []).append(result)
+    return by_model
 
 
-def value_of(measured: Sequence[Measured], column: Column) -> ResultValue | None:
+def value_of(results: Sequence[ResultFile], column: Column) -> ResultValue | None:
     """A model's value for a column; the last one measured where there are several."""
-    return next((value for each in reversed(measured) if (value := each.value(column)) is not None), None)
+    return next((value for result in reversed(results) if (value := result.value(column)) is not None), None)
 
 
-def shown(value: float | None, column: Column) -> str:
+def format_cell(value: float | None, column: Column) -> str:
     """As the paper prints it: one decimal, ratings without, a dash for nothing."""
     return "–" if value is None else f"{value:.0f}" if column.is_rating else f"{value:.1f}"
 
 
 def measured_grid(runs: Sequence[Run]) -> Grid:
     """Every result of ours with its interval and the rates that qualify it, whether the paper has the benchmark or not."""
-    lines = [_own(each) for run in runs for each in run.measured]
+    lines = [_line(result) for run in runs for result in run.measured]
     head = ("model", "benchmark", "score", "95 % interval", "cons@k", "k", "problems", *(name for _, name in RATES))
     return Grid("What was measured here", "per cent, but for ratings; the interval is over problems", head, tuple(lines))
 
 
 def unverified_note(runs: Sequence[Run]) -> str:
     """What the mark says, and of which benchmarks; empty where none is marked."""
-    names = dict.fromkeys(each.benchmark for run in runs for each in run.measured if each.unverified)
+    names = dict.fromkeys(result.benchmark for run in runs for result in run.measured if result.unverified)
     return f"{MARK.strip()} protocol: unverified: asked with a prompt not checked against its source ({', '.join(names)})." if names else ""
 
 
@@ -90,44 +90,47 @@ def markdown(grids: Sequence[Grid]) -> str:
     return "\n\n".join(_markdown(grid) for grid in grids) + "\n"
 
 
-def _grid(table: PublishedTable, ours: dict[str, list[Measured]]) -> Grid:
-    values = {model: [value_of(measured, column) for column in table.columns] for model, measured in ours.items()}
-    known = {model: row for model, row in values.items() if any(value is not None for value in row)}
+def _grid(table: PublishedTable, by_model: dict[str, list[ResultFile]]) -> Grid:
+    values = {model: [value_of(results, column) for column in table.columns] for model, results in by_model.items()}
+    rows = {model: row for model, row in values.items() if any(value is not None for value in row)}
     source = f"{table.name}, page {table.page}"
     if table.key == "table4":
-        head = ("benchmark", *(row.model for row in table.rows), *known)
-        ours_at = frozenset(range(len(table.rows), len(table.rows) + len(known)))
+        head = ("benchmark", *(row.model for row in table.rows), *rows)
+        ours_at = frozenset(range(len(table.rows), len(table.rows) + len(rows)))
         lines = [
             Line(
                 f"{column.benchmark} ({column.metric})",
-                (*(shown(row.values[at], column) for row in table.rows), *(_shown(own[at], column) for own in known.values())),
+                (
+                    *(format_cell(row.values[at], column) for row in table.rows),
+                    *(_format_value(rows[at], column) for rows in rows.values()),
+                ),
                 ours_at,
                 column.group,
             )
             for at, column in enumerate(table.columns)
         ]
         return Grid(CAPTIONS[table.key], source, head, tuple(lines), table.key)
-    printed = [Line(row.model, tuple(map(shown, row.values, table.columns))) for row in table.rows]
+    paper_lines = [Line(row.model, tuple(map(format_cell, row.values, table.columns))) for row in table.rows]
     every = frozenset(range(len(table.columns)))
-    added = [Line(model, tuple(map(_shown, row, table.columns)), every) for model, row in known.items()]
+    our_lines = [Line(model, tuple(map(_format_value, row, table.columns)), every) for model, row in rows.items()]
     head = ("model", *(f"{column.benchmark} ({column.metric})" for column in table.columns))
-    return Grid(CAPTIONS[table.key], source, head, (*printed, *added), table.key)
+    return Grid(CAPTIONS[table.key], source, head, (*paper_lines, *our_lines), table.key)
 
 
-def _shown(value: ResultValue | None, column: Column) -> str:
-    return "" if value is None else shown(value.value, column) + MARK * value.unverified
+def _format_value(value: ResultValue | None, column: Column) -> str:
+    return "" if value is None else format_cell(value.value, column) + MARK * value.unverified
 
 
-def _own(each: Measured) -> Line:
-    value, fields = each.headline, each.fields
+def _line(result: ResultFile) -> Line:
+    value, fields = result.headline, result.fields
     assert value is not None
     rates = tuple(_share(fields.get(key)) for key, _ in RATES)
     count = fields.get("problems", fields.get("n", ""))
     unit = f"{value.value:.0f}" if "rating" in fields else f"{value.value:.1f}"
     cons = fields.get("cons@k", fields.get(f"cons@{fields.get('k')}"))
     return Line(
-        each.model,
-        (each.benchmark, unit + MARK * each.unverified, _interval(value), _share(cons), str(fields.get("k", "")), str(count), *rates),
+        result.model,
+        (result.benchmark, unit + MARK * result.unverified, _interval(value), _share(cons), str(fields.get("k", "")), str(count), *rates),
     )
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from aha.durable import Disk, read_document, replace_file
 from aha.errors import BadInput
-from aha.reports.charts import Chart, Unit, charts, shown
+from aha.reports.charts import Chart, Unit, charts, format_value
 from aha.reports.drawing import picture, svg
 from aha.reports.samples import comparisons, first_aha, last_aha
 from aha.rundir import Record
 
 TEMPLATE = "page.html.jinja"
-PICTURED = ("accuracy", "length")
+PICTURES = ("accuracy", "length")
 STORY = ("imitation", "accuracy", "length", "voice", "format", "reward", "probe")
 WIDE, NARROW = (11, 3.6), (5.4, 2.7)
 
@@ -53,18 +53,18 @@ def write_report(root: Path) -> Path:
         raise BadInput(f"{root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
     record = Record(root)
     result = record.result if record.finished else None
-    drawn = charts(record.metrics(), record.timings(), result)
-    replace_file(Disk(), root / "report.html", _page(record, result, drawn).encode("utf-8", "backslashreplace"))
-    if pictured := [chart for chart in drawn if chart.key in PICTURED]:
-        replace_file(Disk(), root / "curve.png", picture(pictured))
+    chart_list = charts(record.metrics(), record.timings(), result)
+    replace_file(Disk(), root / "report.html", _page(record, result, chart_list).encode("utf-8", "backslashreplace"))
+    if pictures := [chart for chart in chart_list if chart.key in PICTURES]:
+        replace_file(Disk(), root / "curve.png", picture(pictures))
     return root / "report.html"
 
 
-def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) -> str:
-    pictures = [(chart, svg(chart, *WIDE if chart.key == "accuracy" else NARROW)) for chart in drawn]
+def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Chart]) -> str:
+    pictures = [(chart, svg(chart, *WIDE if chart.key == "accuracy" else NARROW)) for chart in chart_list]
     metrics = record.metrics()
     rollouts = [int(row["rollout"]) for row in metrics]
-    return rendered(
+    return render(
         TEMPLATE,
         name=record.root.resolve().name,
         manifest=record.manifest(),
@@ -76,8 +76,8 @@ def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) 
         scope=_scope(result),
         funnel=(result or {}).get("funnel"),
         sentence=_sentence(result),
-        story=[one for one in pictures if one[0].key in STORY],
-        hidden=[one for one in pictures if one[0].key not in STORY],
+        story=[picture for picture in pictures if picture[0].key in STORY],
+        hidden=[picture for picture in pictures if picture[0].key not in STORY],
         first=first_aha(record, rollouts),
         last=last_aha(record, rollouts[1:]),
         comparisons=comparisons(record.root / "evals"),
@@ -90,9 +90,9 @@ def _page(record: Record, result: Mapping[str, Any] | None, drawn: list[Chart]) 
 def _plan(record: Record) -> list[tuple[str, str, str]]:
     """(what, predicted, actual) of memory and time, as `aha run` left them in `plan.json`; nothing where it left none."""
     path = record.root / "plan.json"
-    known = read_document(path) if path.is_file() else None
-    stages = known.get("predicted") if isinstance(known, dict) else None
-    if not isinstance(known, dict) or not isinstance(stages, dict):
+    stored = read_document(path) if path.is_file() else None
+    stages = stored.get("predicted") if isinstance(stored, dict) else None
+    if not isinstance(stored, dict) or not isinstance(stages, dict):
         return []
     timed = [line["seconds"] for line in record.timings() if "seconds" in line]
     rows = []
@@ -102,14 +102,14 @@ def _plan(record: Record) -> list[tuple[str, str, str]]:
             rows.append((f"{name}: a {stage['unit']}", f"{seconds:,.1f} s", f"{sum(timed) / len(timed):,.1f} s"))
         rows += [(f"{name}: {part}", _mib(size), "") for part, size in stage["parts"].items()]
     peak = max((int(stage["peak"]) for stage in stages.values()), default=0)
-    return [("memory at its peak", _mib(peak), _mib(known.get("peak"))), *rows]
+    return [("memory at its peak", _mib(peak), _mib(stored.get("peak"))), *rows]
 
 
 def _mib(size: object) -> str:
     return f"{size / (1 << 20):,.0f} MiB" if isinstance(size, int) else ""
 
 
-def rendered(template: str, script: str = "", **values: object) -> str:
+def render(template: str, script: str = "", **values: object) -> str:
     """A template of this folder, filled. All is escaped but what we drew, and a browser is told to run nothing but our own `script`."""
     try:
         import jinja2
@@ -141,12 +141,16 @@ def _headline(result: Mapping[str, Any] | None) -> list[PageRow]:
 
 
 def _row(key: str, name: str, unit: Unit, means: str, base: Mapping[str, Any], zero: Mapping[str, Any]) -> PageRow:
-    bars = tuple((100 * one["ci95"][0], 100 * one[key], 100 * one["ci95"][1]) for one in (base, zero)) if key == "pass@1" else ()
+    bars = (
+        tuple((100 * result_["ci95"][0], 100 * result_[key], 100 * result_["ci95"][1]) for result_ in (base, zero))
+        if key == "pass@1"
+        else ()
+    )
     return PageRow(
         name.replace("@k", f"@{zero['k']}"),
         means,
-        shown(base[key], unit),
-        shown(zero[key], unit),
+        format_value(base[key], unit),
+        format_value(zero[key], unit),
         _change(base[key], zero[key], unit),
         bars,
     )

@@ -28,7 +28,7 @@ ALIASES = {  # what a benchmark may be called -> what the paper's column comes t
     "cnmo": "cnmo2024",
     "chinesesimpleqa": "csimpleqa",
 }
-TELLING = {"lc_win_rate": "alpaca_eval", "percentile": "codeforces", "score": "arena_hard"}  # results that name no benchmark
+NAMING_FIELDS = {"lc_win_rate": "alpaca_eval", "percentile": "codeforces", "score": "arena_hard"}  # results that name no benchmark
 PER_CENT = {"LC-winrate": "lc_win_rate", "GPT-4-1106": "score", "Percentile": "percentile", "rating": "rating", "Rating": "rating"}
 
 
@@ -52,7 +52,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ResultFile:
     """One model on one benchmark; `fields` is the result as it was written."""
 
     model: str
@@ -80,8 +80,8 @@ class Measured:
     def headline(self) -> ResultValue | None:
         """pass@1, or what the benchmark has in its place."""
         shares, rates = ("pass@1",), ("lc_win_rate", "score", "rating")
-        return next((found for name in shares if (found := _value(self.fields, name, 100.0))), None) or next(
-            (found for name in rates if (found := _value(self.fields, name, 1.0))), None
+        return next((value for name in shares if (value := _value(self.fields, name, 100.0))), None) or next(
+            (value for name in rates if (value := _value(self.fields, name, 1.0))), None
         )
 
 
@@ -90,25 +90,25 @@ class Run:
     """All that a RUN of the command line holds, and pass@1 over its checkpoints where it was measured."""
 
     name: str
-    measured: tuple[Measured, ...]
+    measured: tuple[ResultFile, ...]
     curve: tuple[CurvePoint, ...] = ()
 
 
 def read_run(word: str) -> Run:
     """`PATH` or `NAME=PATH`: a result file, a folder of them, or a run directory. BadInput where there is no result in it."""
-    name, given, place = word.partition("=")
-    path = Path(place if given else word).expanduser()
-    name = name if given else Path(os.path.realpath(path)).name.removesuffix(path.suffix)  # which no link to itself stops
+    name, equals, place = word.partition("=")
+    path = Path(place if equals else word).expanduser()
+    name = name if equals else Path(os.path.realpath(path)).name.removesuffix(path.suffix)  # which no link to itself stops
     if path.is_dir() and (path / "manifest.json").exists() and not (path / "result.json").exists():
         raise BadInput(f"{path}: the run has no result yet; it is compared when it is finished")
     if not path.exists():
         raise BadInput(f"{path}: there is no such file or run directory")
     files = [path] if path.is_file() else [path / "result.json"] if (path / "result.json").exists() else sorted(path.glob("*.json*"))
     results = [(file, fields) for file in files for fields in _results(file)]
-    measured = tuple(each for file, fields in results for each in _measured(name, file, fields))
-    if not measured:
+    results_ = tuple(result for file, fields in results for result in _result_files(name, file, fields))
+    if not results_:
         raise BadInput(f"{path}: no result in it; `aha eval … --json` writes one, and so does a finished run")
-    return Run(name, measured, tuple(point for _, fields in results for point in _curve(fields)))
+    return Run(name, results_, tuple(point for _, fields in results for point in _curve(fields)))
 
 
 def same_benchmark(name: str) -> str:
@@ -128,19 +128,19 @@ def _results(path: Path) -> Iterator[Mapping[str, Any]]:
         yield new_result(fields)
 
 
-def _measured(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[Measured]:
+def _result_files(name: str, path: Path, fields: Mapping[str, Any]) -> Iterator[ResultFile]:
     if isinstance(fields.get("base"), dict) and isinstance(fields.get("zero"), dict):
         benchmark = str(fields.get("benchmark", "countdown"))
-        both = (Measured(f"{name} (base)", benchmark, fields["base"]), Measured(f"{name} (trained)", benchmark, fields["zero"]))
-        if not all(one.headline is not None for one in both):
+        pair = (ResultFile(f"{name} (base)", benchmark, fields["base"]), ResultFile(f"{name} (trained)", benchmark, fields["zero"]))
+        if not all(result.headline is not None for result in pair):
             raise BadInput(f"{path}: its base and zero have no score (pass@1)")
-        yield from both
+        yield from pair
         return
-    told = fields.get("benchmark") or next((each for key, each in TELLING.items() if key in fields), None)
-    one = Measured(str(fields.get("name") or name), str(told), fields)
-    if told is None or one.headline is None:
+    benchmark_name = fields.get("benchmark") or next((benchmark_ for key, benchmark_ in NAMING_FIELDS.items() if key in fields), None)
+    result = ResultFile(str(fields.get("name") or name), str(benchmark_name), fields)
+    if benchmark_name is None or result.headline is None:
         raise BadInput(f"{path}: a result has a benchmark and its score (pass@1); this one has {', '.join(fields) or 'nothing'}")
-    yield one
+    yield result
 
 
 def _curve(fields: Mapping[str, Any]) -> Iterator[CurvePoint]:
@@ -152,11 +152,11 @@ def _curve(fields: Mapping[str, Any]) -> Iterator[CurvePoint]:
 
 
 def _value(fields: Mapping[str, Any], name: str, times: float) -> ResultValue | None:
-    found = fields.get(name)
-    if not isinstance(found, float | int) or isinstance(found, bool):
+    value = fields.get(name)
+    if not isinstance(value, float | int) or isinstance(value, bool):
         return None
     unverified = fields.get("protocol") == "unverified"
     match fields.get("ci95"):
         case [int() | float() as low, int() | float() as high] if name in ("pass@1", "score"):
-            return ResultValue(times * found, times * low, times * high, unverified)
-    return ResultValue(times * found, unverified=unverified)
+            return ResultValue(times * value, times * low, times * high, unverified)
+    return ResultValue(times * value, unverified=unverified)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aha.durable import Disk, Shards, replace_file, trouble
 from aha.errors import BadInput
-from aha.reports.page import rendered
+from aha.reports.page import render
 from aha.rundir import Record
 from aha.tasks.examples import read_examples, write_example
 from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_of
@@ -51,8 +51,8 @@ def write_review(root: Path, most: int | None = 200) -> tuple[Path, int]:
     raw = {example.id.removesuffix("/raw"): example for example in read_examples(root / RAW)} if (root / RAW).is_dir() else {}
     record = Record(root)
     funnel = record.result.get("funnel") if (root / "manifest.json").exists() and record.finished else None
-    shown = [_shown(example, raw.get(example.id)) for example in examples[:most]]
-    page = rendered(TEMPLATE, SCRIPT, name=root.resolve().name, folder=str(root), rows=shown, total=len(examples), funnel=funnel)
+    rows = [_row(example, raw.get(example.id)) for example in examples[:most]]
+    page = render(TEMPLATE, SCRIPT, name=root.resolve().name, folder=str(root), rows=rows, total=len(examples), funnel=funnel)
     replace_file(Disk(), root / PAGE, page.encode("utf-8", "backslashreplace"))
     return root / PAGE, len(examples)
 
@@ -68,9 +68,9 @@ def take(root: Path, file: Path) -> Counter[str]:
     if unknown := edits.keys() - {example.id for example in examples}:
         raise BadInput(f"{file}: no row is called {sorted(unknown)[0]!r}; ids stay as they are, so that a row's origin can be told")
     for example in examples:
-        edited = _edited(example, edits.get(example.id))
-        counts["kept" if edited == example else "dropped" if edited is None else "changed"] += 1
-        rows += [edited] if edited is not None else []
+        edited_example = _edit_example(example, edits.get(example.id))
+        counts["kept" if edited_example == example else "dropped" if edited_example is None else "changed"] += 1
+        rows += [edited_example] if edited_example is not None else []
     if not rows:
         raise BadInput(f"{file}: it drops every row, and then there is no set")
     _replace(root, [write_example(row) for row in rows])
@@ -83,9 +83,9 @@ def _rows(root: Path) -> list[Example]:
     return read_examples(root / ROWS)
 
 
-def _shown(example: Example, raw: Example | None) -> ReviewRow:
+def _row(example: Example, raw: Example | None) -> ReviewRow:
     *before, last = example.conversation.messages
-    said = raw.conversation.messages[-1] if raw is not None else None
+    message = raw.conversation.messages[-1] if raw is not None else None
     lines = sum(1 + len(line) // LETTERS_A_LINE for line in (last.thought or "").splitlines())
     return ReviewRow(
         id=example.id,
@@ -96,7 +96,7 @@ def _shown(example: Example, raw: Example | None) -> ReviewRow:
         answer=last.content,
         share=language_share(last.thought or "", example.language),
         lines=min(MOST_LINES, max(2, lines)),
-        raw=f"{said.thought}\n\n{said.content}" if said is not None else "",
+        raw=f"{message.thought}\n\n{message.content}" if message is not None else "",
     )
 
 
@@ -119,7 +119,7 @@ def _edit(row: DataRow) -> Edit:
     return Edit(answer.strip(), thought)
 
 
-def _edited(example: Example, edit: Edit | None) -> Example | None:
+def _edit_example(example: Example, edit: Edit | None) -> Example | None:
     if edit is None:
         return example
     if edit.answer is None:

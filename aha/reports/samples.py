@@ -44,12 +44,12 @@ def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
     """The text cut at reflection words and tags; joined again it is the text."""
     marks: list[tuple[int, int, Kind]] = [(start, end, "aha") for start, end in reflections(text)]
     marks += [(*match.span(), "tag") for match in _TAG.finditer(text)]
-    found: list[tuple[Kind, str]] = []
+    parts: list[tuple[Kind, str]] = []
     at = 0
     for start, end, kind in sorted(marks):
-        found += [("plain", text[at:start]), (kind, text[start:end])]
+        parts += [("plain", text[at:start]), (kind, text[start:end])]
         at = end
-    return tuple((kind, piece) for kind, piece in [*found, ("plain", text[at:])] if piece)
+    return tuple((kind, piece) for kind, piece in [*parts, ("plain", text[at:])] if piece)
 
 
 # --- from the rollouts ------------------------------------------------------------------------------------------------
@@ -58,15 +58,15 @@ def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
 def first_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
     """The first right reply of the run with a reflection word: rollout by rollout, group by group, sample by sample."""
     for rollout in rollouts:
-        for found in _ahas(record, rollout):
-            return found
+        for sample in _ahas(record, rollout):
+            return sample
     return None
 
 
 def last_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
     """The right reply of the last rollout with the most reflection words; of several, the shortest."""
-    found = list(_ahas(record, rollouts[-1])) if rollouts else []
-    return min(found, key=lambda one: (-sum(kind == "aha" for kind, _ in one.pieces), one.tokens), default=None)
+    samples = list(_ahas(record, rollouts[-1])) if rollouts else []
+    return min(samples, key=lambda sample: (-sum(kind == "aha" for kind, _ in sample.pieces), sample.tokens), default=None)
 
 
 def _ahas(record: Record, rollout: int) -> Iterator[SampleRow]:
@@ -75,7 +75,7 @@ def _ahas(record: Record, rollout: int) -> Iterator[SampleRow]:
     for group in record.groups(rollout):
         for reply in group.replies:
             if reflection_count(reply.text) and _is_right(group, reply):
-                yield _shown(f"rollout {rollout}", group, reply)
+                yield _row(f"rollout {rollout}", group, reply)
 
 
 def _is_right(group: Group, reply: Reply) -> bool:
@@ -83,8 +83,8 @@ def _is_right(group: Group, reply: Reply) -> bool:
     return isinstance(grade(group.problem.reference, reply.answer), Right)
 
 
-def _shown(who: str, group: Group, reply: Reply) -> SampleRow:
-    return SampleRow(who, group.problem.question, group.problem.language, pieces(reply.text), reply.tokens, "right")
+def _row(speaker: str, group: Group, reply: Reply) -> SampleRow:
+    return SampleRow(speaker, group.problem.question, group.problem.language, pieces(reply.text), reply.tokens, "right")
 
 
 # --- from the evaluations ---------------------------------------------------------------------------------------------
@@ -97,14 +97,16 @@ def comparisons(evals: Path) -> list[SampleComparison]:
         return []
     first_samples = [{line["problem"]: line for line in sample_lines(path) if line["sample"] == 0} for _, path in stages]
     questions = question_lines(stages[0][1])
-    shared = [problem for problem in first_samples[0] if all(problem in samples for samples in first_samples)]
+    common = [problem for problem in first_samples[0] if all(problem in samples for samples in first_samples)]
     first, last = first_samples[0], first_samples[-1]
-    learned = [p for p in shared if not _right(first[p]) and _right(last[p])]
-    still = [p for p in shared if not _right(last[p])]
-    kinds = [(f"learned ({name})", [p for p in learned if questions[p]["language"] == language]) for language, name in LANGUAGES.items()]
+    gains = [p for p in common if not _right(first[p]) and _right(last[p])]
+    still = [p for p in common if not _right(last[p])]
+    kinds = [(f"learned ({name})", [p for p in gains if questions[p]["language"] == language]) for language, name in LANGUAGES.items()]
     chosen = [(why, min(names, key=lambda p: _rank(first[p], last[p]))) for why, names in [*kinds, ("still wrong", still)] if names]
     return [
-        _compared(why, questions[problem], [(who, samples[problem]) for (who, _), samples in zip(stages, first_samples, strict=True)])
+        _comparison(
+            why, questions[problem], [(speaker, samples[problem]) for (speaker, _), samples in zip(stages, first_samples, strict=True)]
+        )
         for why, problem in chosen
     ]
 
@@ -124,8 +126,8 @@ def _measure(sample: dict[str, Any], name: str) -> bool:
 def _rank(first: dict[str, Any], last: dict[str, Any]) -> tuple[bool, bool, bool, int, str]:
     """The most telling first: wrong by any reading of the base; the last keeps the template, reflects, is neither curt nor endless."""
     cut = last["finished"] == "length"
-    broken = _measure(first, "lenient") or not _measure(last, "format")
-    return broken, not _measure(last, "reflection"), cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
+    is_broken = _measure(first, "lenient") or not _measure(last, "format")
+    return is_broken, not _measure(last, "reflection"), cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
 
 
 def _stages(evals: Path) -> list[tuple[str, Path]]:
@@ -139,11 +141,11 @@ def _stages(evals: Path) -> list[tuple[str, Path]]:
     return [*stages, *((f"last, after rollout {int(name.partition('-')[0])}", evals / name) for name in last)]
 
 
-def _compared(why: str, question: dict[str, Any], samples: Sequence[tuple[str, dict[str, Any]]]) -> SampleComparison:
+def _comparison(why: str, question: dict[str, Any], samples: Sequence[tuple[str, dict[str, Any]]]) -> SampleComparison:
     text, language = question["prompt"], question["language"]
-    return SampleComparison(text, language, why, tuple(_answered(who, text, language, sample) for who, sample in samples))
+    return SampleComparison(text, language, why, tuple(_answer_row(speaker, text, language, sample) for speaker, sample in samples))
 
 
-def _answered(who: str, question: str, language: Language, sample: dict[str, Any]) -> SampleRow:
-    broken: Literal["wrong", "broke template"] = "wrong" if _measure(sample, "format") else "broke template"
-    return SampleRow(who, question, language, pieces(sample["text"]), sample["tokens"], "right" if _right(sample) else broken)
+def _answer_row(speaker: str, question: str, language: Language, sample: dict[str, Any]) -> SampleRow:
+    verdict: Literal["wrong", "broke template"] = "wrong" if _measure(sample, "format") else "broke template"
+    return SampleRow(speaker, question, language, pieces(sample["text"]), sample["tokens"], "right" if _right(sample) else verdict)

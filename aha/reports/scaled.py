@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-TOLD = "told to answer"
+FORCED_ANSWER = "told to answer"
 
 
 @dataclass(frozen=True)
 class ScaledPoint:
-    """A share of solved problems with its interval; `tokens` for each problem, `per_solved` for each solved one, where they are known."""
+    """A share of solved problems with its interval; `tokens` for each problem, `tokens_per_solution` for each solved one, where
+    they are known."""
 
     x: float
     value: float
     low: float
     high: float
     tokens: float | None
-    per_solved: float | None
+    tokens_per_solution: float | None
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class ScaledLevel:
     pass_at_1: float
     tokens: float | None
     tokens_right: float | None
-    per_solved: float | None
+    tokens_per_solution: float | None
     curves: tuple[ScaledCurve, ...]
 
 
 @dataclass(frozen=True)
-class Found:
+class ScalingNumbers:
     """What the page is about, read from the numbers of `aha scale --json`."""
 
     k: int
@@ -54,12 +55,12 @@ class Found:
     levels: tuple[ScaledLevel, ...]
 
 
-def read_numbers(numbers: Mapping[str, Any]) -> Found:
+def read_numbers(numbers: Mapping[str, Any]) -> ScalingNumbers:
     """The curves again."""
     longer = numbers["longer"]
-    return Found(
+    return ScalingNumbers(
         k=numbers["k"],
-        samples=tuple(_curve(each, "n") for each in numbers["samples"]),
+        samples=tuple(_curve(entry, "n") for entry in numbers["samples"]),
         budget=tuple(_curve(each, "budget") for each in numbers["budget"]),
         longer=None if longer is None else _curve(longer, "times"),
         levels=tuple(_level(each) for each in numbers["levels"]),
@@ -75,6 +76,6 @@ def _curve(curve: Mapping[str, Any], x: str) -> ScaledCurve:
 
 
 def _level(level: Mapping[str, Any]) -> ScaledLevel:
-    curves = (_curve(each, "budget" if each["name"] == TOLD else "n") for each in level["curves"])
+    curves = (_curve(each, "budget" if each["name"] == FORCED_ANSWER else "n") for each in level["curves"])
     told = (level["tokens"], level["tokens_right"], level["tokens_per_solved"])
     return ScaledLevel(level["level"], level["problems"], level["pass@1"], *told, tuple(curves))

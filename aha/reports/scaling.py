@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aha.reports.charts import Chart, Series, shown
+from aha.reports.charts import Chart, Series, format_value
 from aha.reports.drawing import svg
-from aha.reports.page import rendered
+from aha.reports.page import render
 from aha.reports.samples import Kind, pieces
-from aha.reports.scaled import TOLD, Found, ScaledCurve, ScaledLevel, ScaledPoint, read_numbers
+from aha.reports.scaled import FORCED_ANSWER, ScaledCurve, ScaledLevel, ScaledPoint, ScalingNumbers, read_numbers
 
 TEMPLATE = "scaling.html.jinja"
 WIDE, NARROW = (11, 3.8), (5.4, 3.0)
@@ -53,7 +53,7 @@ class Cost:
     accuracy: str
     interval: str
     spent: str
-    per_solved: str
+    tokens_per_solution: str
     best: bool
 
 
@@ -64,28 +64,28 @@ def cut_example(question: str, language: str, texts: Sequence[tuple[str, bool, i
 
 def scaling_html(numbers: Mapping[str, Any], title: str, facts: Mapping[str, str], example: CutExample | None = None) -> str:
     """The whole page, nothing to load from elsewhere; `numbers` as `aha scale --json` has them."""
-    found = read_numbers(numbers)
-    return rendered(
+    scaling_numbers = read_numbers(numbers)
+    return render(
         TEMPLATE,
         title=title,
         facts=facts,
-        headline=_headline(found),
-        by_samples=_by_samples(found),
-        by_thought=_by_thought(found),
-        spent=_spent(found),
-        costs=costs(found),
-        levels=found.levels,
-        by_level=_by_level(found.levels),
+        headline=_headline(scaling_numbers),
+        by_samples=_by_samples(scaling_numbers),
+        by_thought=_by_thought(scaling_numbers),
+        spent=_token_charts(scaling_numbers),
+        costs=costs(scaling_numbers),
+        levels=scaling_numbers.levels,
+        by_level=_by_level(scaling_numbers.levels),
         example=example,
-        shown=shown,
+        shown=format_value,
     )
 
 
 # --- charts -------------------------------------------------------------------------------------------------------------
 
 
-def _by_samples(found: Found) -> list[ScalingCharts]:
-    series = [_series(curve, interval=curve.name in ("pass@n", "cons@n")) for curve in found.samples]
+def _by_samples(scaling_numbers: ScalingNumbers) -> list[ScalingCharts]:
+    series = [_series(curve, interval=curve.name in ("pass@n", "cons@n")) for curve in scaling_numbers.samples]
     chart = Chart(
         "samples",
         "More samples",
@@ -99,12 +99,12 @@ def _by_samples(found: Found) -> list[ScalingCharts]:
         log=True,
         near=True,
     )
-    return [ScalingCharts(chart, svg(chart, *WIDE), "samples a problem, n", wide=True)] if found.k > 1 else []
+    return [ScalingCharts(chart, svg(chart, *WIDE), "samples a problem, n", wide=True)] if scaling_numbers.k > 1 else []
 
 
-def _by_thought(found: Found) -> list[ScalingCharts]:
+def _by_thought(scaling_numbers: ScalingNumbers) -> list[ScalingCharts]:
     charts = []
-    if found.budget:
+    if scaling_numbers.budget:
         cut = Chart(
             "budget",
             "Shorter thoughts",
@@ -112,13 +112,13 @@ def _by_thought(found: Found) -> list[ScalingCharts]:
             "pass@1 by the tokens that are allowed. Told to answer: after so many tokens of thinking the end of the thought is written "
             "for it, and it answers. Stopped there: whoever has not finished the whole reply by then is wrong.",
             "A curve that rises: the thinking does the work. Where it is flat, shorter thoughts would do.",
-            tuple(_series(curve) for curve in found.budget),
-            level=found.samples[0].points[0].value,
+            tuple(_series(curve) for curve in scaling_numbers.budget),
+            level=scaling_numbers.samples[0].points[0].value,
             joined=True,
         )
         charts.append(ScalingCharts(cut, svg(cut, *NARROW), "tokens allowed; dashed: as long as it likes"))
-    if found.longer is not None:
-        points = found.longer.points
+    if scaling_numbers.longer is not None:
+        points = scaling_numbers.longer.points
         longer = Chart(
             "longer",
             "Longer thoughts",
@@ -134,10 +134,10 @@ def _by_thought(found: Found) -> list[ScalingCharts]:
     return charts
 
 
-def _spent(found: Found) -> list[ScalingCharts]:
-    told = [curve for curve in found.budget if curve.name == TOLD]
-    lines = [_spending(curve) for curve in (*found.samples, *told)]
-    series = tuple(one for one in lines if one is not None)
+def _token_charts(scaling_numbers: ScalingNumbers) -> list[ScalingCharts]:
+    forced_curves = [curve for curve in scaling_numbers.budget if curve.name == FORCED_ANSWER]
+    lines = [_token_series(curve) for curve in (*scaling_numbers.samples, *forced_curves)]
+    series = tuple(line for line in lines if line is not None)
     chart = Chart(
         "spent",
         "What the tokens buy",
@@ -148,44 +148,44 @@ def _spent(found: Found) -> list[ScalingCharts]:
         joined=True,
         log=True,
     )
-    return [ScalingCharts(chart, svg(chart, *WIDE), "tokens a problem", wide=True), *_prices(found)] if series else []
+    return [ScalingCharts(chart, svg(chart, *WIDE), "tokens a problem", wide=True), *_prices(scaling_numbers)] if series else []
 
 
-def _prices(found: Found) -> list[ScalingCharts]:
+def _prices(scaling_numbers: ScalingNumbers) -> list[ScalingCharts]:
     """Tokens for each solved problem, by the tokens of a thought and by the number of samples."""
     plans = (
-        ("price-budget", "The price of a solved problem, by the thought", found.budget, "tokens allowed", False),
-        ("price-samples", "The price of a solved problem, by samples", found.samples, "samples a problem, n", True),
+        ("price-budget", "The price of a solved problem, by the thought", scaling_numbers.budget, "tokens allowed", False),
+        ("price-samples", "The price of a solved problem, by samples", scaling_numbers.samples, "samples a problem, n", True),
     )
-    drawn = []
+    charts = []
     for key, title, curves, axis, log in plans:
-        series = tuple(one for curve in curves if (one := _price(curve)) is not None)
+        series = tuple(line for curve in curves if (line := _price(curve)) is not None)
         if series:
             chart = Chart(key, title, "tokens", "", "", series, joined=True, log=log)
-            drawn.append(ScalingCharts(chart, svg(chart, *NARROW), f"{axis}; upwards: tokens for each solved problem"))
-    return drawn
+            charts.append(ScalingCharts(chart, svg(chart, *NARROW), f"{axis}; upwards: tokens for each solved problem"))
+    return charts
 
 
 def _price(curve: ScaledCurve) -> Series | None:
-    known = [(point.x, point.per_solved) for point in curve.points if point.per_solved is not None]
-    return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
+    pairs = [(point.x, point.tokens_per_solution) for point in curve.points if point.tokens_per_solution is not None]
+    return Series(curve.name, tuple(x for x, _ in pairs), tuple(y for _, y in pairs)) if len(pairs) > 1 else None
 
 
 def _by_level(levels: Sequence[ScaledLevel]) -> list[ScalingCharts]:
     plans = (
         ("pass@n", "Samples, by difficulty", "samples a problem, n: one of them is right", True),
         ("cons@n", "Votes, by difficulty", "samples a problem, n: the most frequent answer is right", True),
-        (TOLD, "Thinking, by difficulty", "tokens of thinking, then told to answer", False),
+        (FORCED_ANSWER, "Thinking, by difficulty", "tokens of thinking, then told to answer", False),
     )
-    drawn: list[ScalingCharts] = []
+    charts: list[ScalingCharts] = []
     for name, title, axis, log in plans:
-        found = [(level, curve) for level in levels for curve in level.curves if curve.name == name and len(curve.points) > 1]
-        if found:
-            series = tuple(_series(curve, level.name, interval=False) for level, curve in found)
+        pairs = [(level, curve) for level in levels for curve in level.curves if curve.name == name and len(curve.points) > 1]
+        if pairs:
+            series = tuple(_series(curve, level.name, interval=False) for level, curve in pairs)
             chart = Chart(name, title, "share", "", "", series, joined=True, log=log, near=log)
-            last = len(drawn) == 2  # a third has the row to itself
-            drawn.append(ScalingCharts(chart, svg(chart, *(WIDE if last else NARROW)), axis, wide=last))
-    return drawn
+            last = len(charts) == 2  # a third has the row to itself
+            charts.append(ScalingCharts(chart, svg(chart, *(WIDE if last else NARROW)), axis, wide=last))
+    return charts
 
 
 def _series(curve: ScaledCurve, name: str = "", interval: bool = True) -> Series:
@@ -198,9 +198,9 @@ def _series(curve: ScaledCurve, name: str = "", interval: bool = True) -> Series
     )
 
 
-def _spending(curve: ScaledCurve) -> Series | None:
-    known = [(point.tokens, point.value) for point in curve.points if point.tokens]
-    return Series(curve.name, tuple(x for x, _ in known), tuple(y for _, y in known)) if len(known) > 1 else None
+def _token_series(curve: ScaledCurve) -> Series | None:
+    pairs = [(point.tokens, point.value) for point in curve.points if point.tokens]
+    return Series(curve.name, tuple(x for x, _ in pairs), tuple(y for _, y in pairs)) if len(pairs) > 1 else None
 
 
 def _intervals(points: Sequence[ScaledPoint]) -> tuple[tuple[float, float], ...]:
@@ -210,26 +210,26 @@ def _intervals(points: Sequence[ScaledPoint]) -> tuple[tuple[float, float], ...]
 # --- tables -------------------------------------------------------------------------------------------------------------
 
 
-def _headline(found: Found) -> list[tuple[str, str, str]]:
+def _headline(scaling_numbers: ScalingNumbers) -> list[tuple[str, str, str]]:
     """(name, value, what it means) of the numbers that stand first."""
-    alone = found.samples[0].points[0]
-    rows = [("pass@1", shown(alone.value, "share"), "one sample")]
+    alone = scaling_numbers.samples[0].points[0]
+    rows = [("pass@1", format_value(alone.value, "share"), "one sample")]
     means = {"pass@n": "one of {k} is right", "cons@n": "the most frequent of {k}"}
-    for curve in found.samples:
-        if curve.name in means and found.k > 1:
-            value = shown(curve.points[-1].value, "share")
-            rows.append((curve.name.replace("@n", f"@{found.k}"), value, means[curve.name].format(k=found.k)))
-    if alone.per_solved is not None:
-        rows.append(("tokens", shown(alone.per_solved, "tokens"), "for each solved problem, one sample a problem"))
+    for curve in scaling_numbers.samples:
+        if curve.name in means and scaling_numbers.k > 1:
+            value = format_value(curve.points[-1].value, "share")
+            rows.append((curve.name.replace("@n", f"@{scaling_numbers.k}"), value, means[curve.name].format(k=scaling_numbers.k)))
+    if alone.tokens_per_solution is not None:
+        rows.append(("tokens", format_value(alone.tokens_per_solution, "tokens"), "for each solved problem, one sample a problem"))
     return rows
 
 
-def costs(found: Found) -> list[Cost]:
+def costs(scaling_numbers: ScalingNumbers) -> list[Cost]:
     """Every point that has tokens: what it solves, what was spent, and what a solved problem cost."""
-    curves = [*found.samples, *found.budget, *([found.longer] if found.longer else [])]
+    curves = [*scaling_numbers.samples, *scaling_numbers.budget, *([scaling_numbers.longer] if scaling_numbers.longer else [])]
     points = [(curve, point) for curve in curves for point in curve.points if point.tokens is not None]
-    known = [point.per_solved for _, point in points if point.per_solved is not None]
-    return [_cost(curve, point, min(known, default=0.0)) for curve, point in points]
+    prices = [point.tokens_per_solution for _, point in points if point.tokens_per_solution is not None]
+    return [_cost(curve, point, min(prices, default=0.0)) for curve, point in points]
 
 
 def _cost(curve: ScaledCurve, point: ScaledPoint, least: float) -> Cost:
@@ -239,6 +239,6 @@ def _cost(curve: ScaledCurve, point: ScaledPoint, least: float) -> Cost:
         accuracy=f"{100 * point.value:.1f} %",
         interval=f"{100 * point.low:.1f} to {100 * point.high:.1f}",
         spent=f"{point.tokens or 0:,.0f}",
-        per_solved="–" if point.per_solved is None else f"{point.per_solved:,.0f}",
-        best=point.per_solved is not None and point.per_solved <= least,
+        tokens_per_solution="–" if point.tokens_per_solution is None else f"{point.tokens_per_solution:,.0f}",
+        best=point.tokens_per_solution is not None and point.tokens_per_solution <= least,
     )

@@ -130,8 +130,8 @@ def _open(part: RewardPart, backend: Backend, stack: ExitStack) -> RewardPart:
             return part
 
 
-def _score(weighted: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:
-    parts = tuple(Part(w.name, value, w.weight, w.sees) for w, value in zip(weighted, values, strict=True))
+def _score(parts_: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:
+    parts = tuple(Part(w.name, value, w.weight, w.sees) for w, value in zip(parts_, values, strict=True))
     total = 0.0
     for part in parts:
         if isinstance(part.value, Abstained):
@@ -151,15 +151,15 @@ def reasoning_rewards() -> Rewards:
     return Rewards((*paper().parts, language))
 
 
-def all_scenarios(helpful: str, harmless: str, checked: tuple[str, ...], general: tuple[str, ...], safety: tuple[str, ...]) -> Rewards:
+def all_scenarios(helpful: str, harmless: str, rule_domains: tuple[str, ...], general: tuple[str, ...], safety: tuple[str, ...]) -> Rewards:
     """R1's second RL stage (paper §2.3.4): rules where an answer can be checked, else the preference model of the prompt's kind, with the
     form and the language everywhere. The first two are models, the others domains; each general prompt is of one kind (nature)."""
-    if twice := {*checked} & {*general} | {*checked} & {*safety} | {*general} & {*safety}:
+    if twice := {*rule_domains} & {*general} | {*rule_domains} & {*safety} | {*general} & {*safety}:
         raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is checked by rules, or helped, or kept from harm")
     form, language = reasoning_rewards().parts[1:]
     return Rewards(
         (
-            RewardPart("accuracy", Accuracy(), 1.0, "summary", checked),
+            RewardPart("accuracy", Accuracy(), 1.0, "summary", rule_domains),
             form,
             language,
             RewardPart("helpful", Helpful(helpful), 1.0, "summary", general),

@@ -38,8 +38,8 @@ class Accuracy:
             return reply.answer
         if reply.finished != "stop":
             return None
-        spoken = answer_part(reply.text)
-        return last_expression(spoken) if isinstance(problem.reference, Countdown) else spoken or None
+        answer = answer_part(reply.text)
+        return last_expression(answer) if isinstance(problem.reference, Countdown) else answer or None
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Reward]:

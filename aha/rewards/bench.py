@@ -43,12 +43,12 @@ class CaseVerdict:
 class Findings:
     """Everything that was judged, in the corpus's order."""
 
-    judged: tuple[CaseVerdict, ...]
+    verdicts: tuple[CaseVerdict, ...]
     wall_s: float
 
     @property
     def counted(self) -> tuple[CaseVerdict, ...]:
-        return tuple(verdict for verdict in self.judged if verdict.case.counted)
+        return tuple(verdict for verdict in self.verdicts if verdict.case.counted)
 
     @property
     def false_positives(self) -> tuple[CaseVerdict, ...]:
@@ -68,16 +68,16 @@ class Findings:
         return tuple(verdict for verdict in self.counted if verdict.is_missed)
 
     @property
-    def agreed(self) -> int:
+    def agreement(self) -> int:
         return sum(verdict.agrees for verdict in self.counted)
 
     def seconds(self, share: float) -> float:
         """The time that so large a share of the answers took at most."""
-        times = sorted(verdict.seconds for verdict in self.judged)
+        times = sorted(verdict.seconds for verdict in self.verdicts)
         return times[min(len(times) - 1, int(share * len(times)))]
 
     def slowest(self, count: int) -> list[CaseVerdict]:
-        return sorted(self.judged, key=lambda verdict: -verdict.seconds)[:count]
+        return sorted(self.verdicts, key=lambda verdict: -verdict.seconds)[:count]
 
     def tags(self) -> dict[str, tuple[int, int]]:
         """Tag -> (agreed, counted), in the order in which they first appear."""

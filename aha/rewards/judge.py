@@ -12,10 +12,10 @@ from typing import Literal
 
 from aha.errors import BadInput, EndpointDown
 from aha.grading import grade
-from aha.protocols import Asking, Backend, Chat, Sampling, is_endpoint
+from aha.protocols import Backend, Chat, ChatOptions, Sampling, is_endpoint
 from aha.redact import mask
 from aha.rewards.verdict import judge_conversation, read, words_of
-from aha.types import Abstained, Conversation, Grade, Judged, Problem, Reference, Reply, Right, Said, Wrong
+from aha.types import Abstained, ChatReply, Conversation, Grade, Judged, Problem, Reference, Reply, Right, Wrong
 
 BATCH = 200  # the last answers, of which too many without a verdict stop the run
 FEWEST = 40  # answers that a share is taken of, however few there were
@@ -33,7 +33,7 @@ class Judge:
     model: str = ""
     rules: Literal["first", "never"] = "first"
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=1_024)
-    asking: Asking = Asking(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
+    asking: ChatOptions = ChatOptions(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
     asks: int = 2
     longest: int = 8_000
     infra: float = 0.05
@@ -60,7 +60,7 @@ class Judge:
             yield LiveJudge(self, chats[0], chats[-1])
 
 
-def turns(model: str, request: Asking) -> list[Asking]:
+def turns(model: str, request: ChatOptions) -> list[ChatOptions]:
     """How a server with a cache is asked first, and how again: never from the cache, where nonsense would stay nonsense."""
     has_cache = request.cache is not None and is_endpoint(model)
     return [request, replace(request, dated=f"{request.dated} again {time.monotonic_ns()}")] if has_cache else [request]
@@ -98,8 +98,8 @@ class LiveJudge:
         """A verdict of each, or why there is none."""
         verdicts: dict[Question, Grade] = {}
         for turn in range(self.settings.asks):
-            if remaining := [question for question in questions if question not in verdicts]:
-                verdicts |= {question: verdict for question, verdict in self._asked_once(remaining, again=turn > 0).items() if verdict}
+            if rest := [question for question in questions if question not in verdicts]:
+                verdicts |= {question: verdict for question, verdict in self._asked_once(rest, again=turn > 0).items() if verdict}
         return {
             question: verdicts.get(question, Abstained("the judge gave no verdict: no reply was the JSON object it was asked for"))
             for question in questions
@@ -119,12 +119,12 @@ class LiveJudge:
         self.health.add(len(replies), len(without_reply))
         return {
             **{question: _vote(reply_list) for question, reply_list in replies.items()},
-            **{each: Abstained(f"no reply: {why}") for each in without_reply},
+            **{question: Abstained(f"no reply: {why}") for question in without_reply},
         }
 
-    def _replies(self, questions: Sequence[Question], again: bool) -> tuple[dict[Question, list[Said]], str]:
+    def _replies(self, questions: Sequence[Question], again: bool) -> tuple[dict[Question, list[ChatReply]], str]:
         """What was said to each, and why some have no reply."""
-        replies: dict[Question, list[Said]] = {}
+        replies: dict[Question, list[ChatReply]] = {}
         try:
             chat = self.again if again else self.chat
             for index, reply in chat.reply([question.conversation(again) for question in questions], self.settings.sampling):
@@ -179,7 +179,7 @@ class Health:
         return len(last), sum(last)
 
 
-def _vote(replies: Sequence[Said]) -> Grade | None:
+def _vote(replies: Sequence[ChatReply]) -> Grade | None:
     """What most of the verdicts say; a tie abstains. None where no reply is a verdict."""
     grades = [read(reply.text) for reply in replies]
     rights, wrongs = ([grade for grade in grades if isinstance(grade, kind)] for kind in (Right, Wrong))

@@ -27,7 +27,7 @@ WITH_CHECKSUM = (
 )  # where they stand in a run
 PAGES = (".html", ".png")  # pages, which are drawn anew from the rest
 TEMPORARY = ("lock", "done.json", "digests.json", "tracked")  # of use to the process at work only
-TRACKED = frozenset({"tensorboard", "wandb"})  # folders of others who read the run
+TRACKER_FOLDERS = frozenset({"tensorboard", "wandb"})  # folders of others who read the run
 AFTER_A_FAULT = ("crash-", "stall-")
 TAIL = 64  # bytes, in which the CRC at a document's end stands
 DAMAGE = "damaged: its sha256 is not the one that was written"
@@ -96,7 +96,7 @@ def _loose(root: Path) -> Iterator[Path]:
     """The files outside of those folders that anybody might miss."""
     files = set(_published_files(root))
     for path in sorted(path for path in root.rglob("*") if path.is_file() and files.isdisjoint(path.parents)):
-        if not TRACKED.isdisjoint(path.relative_to(root).parts):
+        if not TRACKER_FOLDERS.isdisjoint(path.relative_to(root).parts):
             continue
         if path.suffix not in PAGES and path.name not in TEMPORARY and not path.name.startswith(AFTER_A_FAULT) and not is_aside(path):
             yield path
@@ -120,8 +120,8 @@ def _seals_itself(path: Path) -> bool:
 def _sealed_problem(path: Path) -> str:
     if path.suffix == ".jsonl":
         journal = read_journal(path)
-        if journal.damaged:
-            return f"{path}, line {journal.damaged[0]}: damaged: its checksum differs"
+        if journal.damaged_lines:
+            return f"{path}, line {journal.damaged_lines[0]}: damaged: its checksum differs"
         return f"{path}: its end is torn" if journal.torn else ""
     return "" if _record(path) is not None else f"{path}: damaged: its checksum differs"
 

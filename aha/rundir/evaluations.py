@@ -39,8 +39,8 @@ def _lines(file: Path) -> Iterator[Any]:
     if file.suffix == ".gz" or file.name == OLD_SAMPLES:
         return (line for _, line in read_records(file))
     journal = read_journal(file)
-    if journal.damaged:
-        raise BadInput(f"the checksum of line {journal.damaged[0]} differs")
+    if journal.damaged_lines:
+        raise BadInput(f"the checksum of line {journal.damaged_lines[0]} differs")
     return iter(journal.records)
 
 

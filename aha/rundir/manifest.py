@@ -17,7 +17,7 @@ from aha.rundir.commit import git_commit
 Scalar = str | bool | int | float | None
 Plain = Scalar | list[Scalar | list[Scalar]]
 RECIPE_FILE = "recipe file"  # stands among the paths of settings that may differ, where another file is meant
-ADDED: Mapping[str, object] = {  # settings that earlier versions did not have, and the value that is what these versions did
+NEW_SETTINGS: Mapping[str, object] = {  # settings that earlier versions did not have, and the value that is what these versions did
     "lora.rank": 0,
     "lora.alpha": 32.0,
     "lora.targets": [],
@@ -115,7 +115,7 @@ def describe(
     keys, wherever a person put them."""
     for text in (source or "", *(str(setting.value) for setting in settings.values())):
         learn_from(text)
-    created = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
+    start_time = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
     public = {path: replace(setting, value=mask_setting(path, setting.value)) for path, setting in settings.items()}
     return Manifest(
         recipe,
@@ -124,7 +124,7 @@ def describe(
         versions(),
         git_commit(Path.cwd()),
         mask_words(argv),
-        created,
+        start_time,
         None if source is None else mask(source),
         sandbox,
         None if recipe_file is None else replace(recipe_file, path=mask(recipe_file.path)),
@@ -146,7 +146,7 @@ def _version(package: str) -> str | None:
 
 def is_as_before(path: str, value: object) -> bool:
     """Return whether a setting that earlier versions did not have says what these versions did."""
-    return any(path == name or path.endswith(f".{name}") for name, before in ADDED.items() if before == value)
+    return any(path == name or path.endswith(f".{name}") for name, before in NEW_SETTINGS.items() if before == value)
 
 
 def _is_free(path: str, free: frozenset[str]) -> bool:

@@ -56,15 +56,15 @@ def new_sample(line: Mapping[str, Any]) -> dict[str, Any]:
     if "grade" in line:
         return {name: value for name, value in line.items() if name != "crc"}
     if "problem_id" in line:
-        return _published(line)
+        return _of_benchmark(line)
     return _world(line) if "marks" in line else _countdown(line)
 
 
-def _published(line: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: line[name] for name in ("sample", "reason", "refused", "finished", "tokens", "category", "measures")}
+def _of_benchmark(line: Mapping[str, Any]) -> dict[str, Any]:
+    common = {name: line[name] for name in ("sample", "reason", "refused", "finished", "tokens", "category", "measures")}
     grade = None if line["abstained"] else float(line["right"])
     return {
-        **kept,
+        **common,
         "problem": line["problem_id"],
         "grade": grade,
         "claim": line["vote"],
@@ -76,8 +76,8 @@ def _published(line: Mapping[str, Any]) -> dict[str, Any]:
 def _countdown(line: Mapping[str, Any]) -> dict[str, Any]:
     measures = {name: float(line[name]) for name in ("lenient", "format", "reflection", "mixing")}
     measures |= {"length": float(line["tokens"]), "pass@1_short": float(line["short"])}
-    kept = {name: line[name] for name in ("problem", "sample", "text", "tokens", "finished")}
-    return {**kept, "grade": None if line["abstained"] else float(line["right"]), "claim": line["vote"], "measures": measures}
+    common = {name: line[name] for name in ("problem", "sample", "text", "tokens", "finished")}
+    return {**common, "grade": None if line["abstained"] else float(line["right"]), "claim": line["vote"], "measures": measures}
 
 
 def _world(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,9 +87,9 @@ def _world(line: Mapping[str, Any]) -> dict[str, Any]:
     measures |= {f"length/{line['domain']}": float(line["tokens"])}
     measures |= {f"criteria/{name}": float(value) for name, value in (line["marks"] or {}).items() if name != "type"}
     measures |= {} if line["safe"] is None else {"safe": float(line["safe"])}
-    kept = {name: line[name] for name in ("problem", "sample", "text", "tokens")}
+    common = {name: line[name] for name in ("problem", "sample", "text", "tokens")}
     finished = "length" if line["truncated"] else "stop"
-    return {**kept, "grade": float(line["value"]), "finished": finished, "category": line["domain"], "measures": measures}
+    return {**common, "grade": float(line["value"]), "finished": finished, "category": line["domain"], "measures": measures}
 
 
 # --- results of evaluations -----------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def new_transcript(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def new_judging(record: Any) -> Any:
     """Return the record of who judged as it is written today."""
-    if not isinstance(record, Mapping) or not isinstance(asked := record.get("asked"), Mapping):
+    if not isinstance(record, Mapping) or not isinstance(settings_before := record.get("asked"), Mapping):
         return record
-    settings = {{"asks": "turns"}.get(name, name): value for name, value in asked.items()}
+    settings = {{"asks": "turns"}.get(name, name): value for name, value in settings_before.items()}
     return {name: value for name, value in record.items() if name != "asked"} | {"settings": settings}

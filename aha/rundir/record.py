@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import check_fields, decode
-from aha.durable import DOCUMENT, SUMS, check_folder, naming, open_file, read_file, read_journal, unseal
+from aha.durable import DOCUMENT, SUMS, check_folder, naming_file, open_file, read_file, read_journal, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import unpack
@@ -57,7 +57,7 @@ class Record:
         return self._numbers(TIMINGS)
 
     def _numbers(self, name: str) -> list[dict[str, float]]:
-        with naming(self.root / name):
+        with naming_file(self.root / name):
             lines = self._journal(name)
             return [decode({key: value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
 
@@ -103,14 +103,14 @@ class Record:
         record = unseal(read_file(path, DOCUMENT), indent=2)
         if record is None:
             raise DiskTrouble(f"{path}: damaged: its checksum differs; delete it and run the same command again")
-        with naming(path):
+        with naming_file(path):
             return check_result(record)
 
     def _journal(self, name: str) -> tuple[dict[str, Any], ...]:
         journal = read_journal(self.root / name)
-        if journal.damaged:
-            raise DiskTrouble(f"{self.root / name}, line {journal.damaged[0]}: damaged: its checksum differs")
-        with naming(self.root / name):
+        if journal.damaged_lines:
+            raise DiskTrouble(f"{self.root / name}, line {journal.damaged_lines[0]}: damaged: its checksum differs")
+        with naming_file(self.root / name):
             return tuple(check_fields(line, LINE, ("rollout",)) for line in journal.records)
 
     def _groups_path(self, rollout: int) -> Path:
@@ -129,7 +129,7 @@ def read_manifest(path: Path) -> Manifest:
     """A run's manifest. One without its `crc` line, written by a person, is taken as it is."""
     data = read_file(path, DOCUMENT)
     record = unseal(data, indent=2) or _by_hand(path, data)
-    with naming(path):
+    with naming_file(path):
         manifest: Manifest = decode(record, Manifest)
     return with_new_names(manifest)
 

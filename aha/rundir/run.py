@@ -244,8 +244,8 @@ class RunDir(Record):
         if journal.torn:
             self.notes.append(f"{path}: its last {journal.torn} bytes were torn by a crash and are dropped")
             self._truncate(path, journal.end)
-        self.notes += [f"{path}, line {number}: damaged: its checksum differs" for number in journal.damaged]
-        if journal.damaged and path.name == METRICS and (checkpoint := self._newest_whole()[0]):
+        self.notes += [f"{path}, line {number}: damaged: its checksum differs" for number in journal.damaged_lines]
+        if journal.damaged_lines and path.name == METRICS and (checkpoint := self._newest_whole()[0]):
             self._bring_back_metrics(checkpoint)
 
     def _truncate(self, path: Path, size: int) -> None:
@@ -278,7 +278,7 @@ class RunDir(Record):
         timings = self.root / TIMINGS
         journal = read_journal(timings)
         records = [line for line in journal.records if line["rollout"] <= rollout]
-        if len(records) < len(journal.records) or journal.damaged:
+        if len(records) < len(journal.records) or journal.damaged_lines:
             replace_file(self.disk, timings, b"".join(map(seal, records)))
         with trouble(self.root / "groups"):
             for path in (self.root / "groups").glob("*.jsonl.gz"):
@@ -308,18 +308,18 @@ class RunDir(Record):
 
         size = self._checkpoint_bytes()
         self._need(size, "one checkpoint")
-        publish_folder(self.disk, self.root / "checkpoints" / f"{rollout:06d}", fill, needed=size)
+        publish_folder(self.disk, self.root / "checkpoints" / f"{rollout:06d}", fill, size=size)
 
     def _retain(self, state: _State) -> None:
         """Remove what `state.keep` does not name; an extra checkpoint, once there is a newer one."""
         checkpoints, keep = self.checkpoints(), state.keep
         extra = [checkpoint_ for checkpoint_ in checkpoints if _is_extra(checkpoint_)]
-        rollouts_kept = {*keep.also, state.healthy}
+        retention = {*keep.also, state.healthy}
         old = [candidate for candidate in checkpoints if candidate not in extra][: -keep.last]
         old = [
             candidate
             for candidate in old
-            if candidate.rollout not in rollouts_kept and (keep.every is None or (candidate.rollout + 1) % keep.every)
+            if candidate.rollout not in retention and (keep.every is None or (candidate.rollout + 1) % keep.every)
         ]
         for checkpoint in [*old, *(surplus for surplus in extra if surplus is not checkpoints[-1])]:
             remove_folder(self.disk, checkpoint.folder)

@@ -28,7 +28,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
-def _to_signed(constant: int) -> int:
+def _as_int64(constant: int) -> int:
     """The 64-bit pattern as torch's int64 writes it; its arithmetic wraps around, as the hash wants."""
     return constant - (1 << 64) if constant >= 1 << 63 else constant
 
@@ -40,16 +40,16 @@ def _shift(x: Tensor, bits: int) -> Tensor:
 
 def _mix(x: Tensor) -> Tensor:
     """The finaliser of splitmix64: every input bit changes every output bit."""
-    x = (x ^ _shift(x, 30)) * _to_signed(_MIX[0])
-    x = (x ^ _shift(x, 27)) * _to_signed(_MIX[1])
+    x = (x ^ _shift(x, 30)) * _as_int64(_MIX[0])
+    x = (x ^ _shift(x, 27)) * _as_int64(_MIX[1])
     return x ^ _shift(x, 31)
 
 
 def uniform(seed_B: Tensor, position_B: Tensor | int) -> Tensor:
     """One float64 in [0, 1) for each (seed, position), 53 random bits; int64 in, the same on every device."""
-    start_B = _mix(seed_B + _to_signed(_GOLDEN))
+    start_B = _mix(seed_B + _as_int64(_GOLDEN))
     step_B = torch.as_tensor(position_B, dtype=torch.int64, device=seed_B.device) + 1
-    return _shift(_mix(start_B + step_B * _to_signed(_GOLDEN)), 11).double() * 2.0**-53
+    return _shift(_mix(start_B + step_B * _as_int64(_GOLDEN)), 11).double() * 2.0**-53
 
 
 @dataclass(frozen=True)

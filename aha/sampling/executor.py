@@ -70,10 +70,10 @@ class ScoringExecutor(Generic[T]):
         return self.results
 
     def _collect(self, within_s: float) -> bool:
-        completed, _ = futures.wait(self._pending, timeout=within_s, return_when=futures.FIRST_COMPLETED)
-        for future in completed:
+        ready, _ = futures.wait(self._pending, timeout=within_s, return_when=futures.FIRST_COMPLETED)
+        for future in ready:
             self._store(self._pending.pop(future), *future.result(timeout=0))
-        return bool(completed)
+        return bool(ready)
 
     def _store(self, index: int, result: T, seconds: float) -> None:
         self.results[index] = result

@@ -10,9 +10,9 @@ from typing import TypeVar
 from aha.errors import EndpointDown
 from aha.protocols import Ask, Chat, Engine, Sampling
 from aha.sampling.executor import ScoringExecutor, ScoringStats
-from aha.types import Completion, Conversation, Said
+from aha.types import ChatReply, Completion, Conversation
 
-Sampled = TypeVar("Sampled")
+Sample = TypeVar("Sample")
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # (prompts sampled, prompts scored)
 
@@ -35,13 +35,13 @@ class RolloutSampler:
         return self._score(engine.generate(requests, self.sampling), score, progress)
 
     def chat(
-        self, chat: Chat, conversations: Sequence[Conversation], score: Callable[[int, Sequence[Said]], T], progress: Progress
+        self, chat: Chat, conversations: Sequence[Conversation], score: Callable[[int, Sequence[ChatReply]], T], progress: Progress
     ) -> list[T]:
         """Return the same of replies to conversations. EndpointDown where a server gave no reply to some, once all others are scored."""
         return self._score(chat.reply(conversations, self.sampling), score, progress)
 
     def _score(
-        self, groups: Iterable[tuple[int, Sequence[Sampled]]], score: Callable[[int, Sequence[Sampled]], T], progress: Progress
+        self, groups: Iterable[tuple[int, Sequence[Sample]]], score: Callable[[int, Sequence[Sample]], T], progress: Progress
     ) -> list[T]:
         token_count = 0
         with ScoringExecutor[T](self.threads, self.stats) as executor:

@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from aha.errors import BadInput
-from aha.types import Completion, Finished
+from aha.types import Completion, FinishReason
 
 Tokens = tuple[int, ...]
 SPARE = 16  # tokens of the cache that are left free for each row when another one enters, so that it need not leave again at once
@@ -153,7 +153,7 @@ class _Row:
     prefix: _Prefix
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    finish: Finished | None = None
+    finish: FinishReason | None = None
 
     @property
     def size(self) -> int:
@@ -176,9 +176,9 @@ class Scheduler:
         self.worker, self.limits = worker, limits or SchedulerLimits()
         self.steps = self.prefixes_read = 0  # of the batch, and for it
         self._numbers = count()
-        self._waiting: deque[_Row] = deque()
+        self._queue: deque[_Row] = deque()
         self._prefixes: dict[Tokens, _Prefix] = {}  # of the rows that wait and have not begun
-        self._admitted: list[_Row] = []  # whose prefixes are being read
+        self._entrants: list[_Row] = []  # whose prefixes are being read
         self._prefix_job: Any = None
         self._rows: list[_Row] = []
         self._to_cancel: set[int] = set()
@@ -186,12 +186,12 @@ class Scheduler:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self._waiting or self._admitted or self._rows)
+        return not (self._queue or self._entrants or self._rows)
 
     @property
     def queue_length(self) -> int:
         """Rows that are not in the batch yet."""
-        return len(self._waiting) + len(self._admitted)
+        return len(self._queue) + len(self._entrants)
 
     @property
     def row_count(self) -> int:
@@ -201,7 +201,7 @@ class Scheduler:
     @property
     def keys_in_batch(self) -> set[int]:
         """The numbers of the rows that are in the batch, or enter it."""
-        return {row.number for row in (*self._admitted, *self._rows)}
+        return {row.number for row in (*self._entrants, *self._rows)}
 
     def add(self, request: RowRequest, *, live: bool = False) -> int:
         """Take on a row and return its number. BadInput where the cache can never hold it."""
@@ -213,7 +213,7 @@ class Scheduler:
         prefix = self._prefixes.setdefault(request.prompt[:-1], _Prefix(request.prompt[:-1]))
         prefix.rows += 1
         row = _Row(next(self._numbers), request, live, frozenset(request.settings.stop), prefix)
-        self._waiting.append(row)
+        self._queue.append(row)
         return row.number
 
     def cancel(self, number: int) -> None:
@@ -222,23 +222,23 @@ class Scheduler:
 
     def step(self) -> list[Event]:
         """Sample the next tokens of the batch, after whoever has to has left it and whoever can has entered it."""
-        self._drop_gone()
+        self._drop_cancellations()
         self._make_room()
         self._admit()
         return self._sample() if self._rows else []
 
     # --- who leaves ---------------------------------------------------------------------------------------------------
 
-    def _drop_gone(self) -> None:
+    def _drop_cancellations(self) -> None:
         if not self._to_cancel:
             return
         keys, self._to_cancel = self._to_cancel, set()
-        for row in (*self._waiting, *self._admitted):
+        for row in (*self._queue, *self._entrants):
             if row.number in keys:
                 self._release(row)
-        self._waiting = deque(row for row in self._waiting if row.number not in keys)
-        self._admitted = [row for row in self._admitted if row.number not in keys]
-        if self._prefix_job is not None and not self._admitted:
+        self._queue = deque(row for row in self._queue if row.number not in keys)
+        self._entrants = [row for row in self._entrants if row.number not in keys]
+        if self._prefix_job is not None and not self._entrants:
             self._abandon_prefix()
         self._leave([row for row in self._rows if row.number in keys])
 
@@ -254,20 +254,20 @@ class Scheduler:
         """Where the cache would overflow, the rows that came last wait again, and go on later from what they have sampled."""
         if self.limits.cache_tokens is None:
             return
-        leaving: list[_Row] = []
-        tokens_used = self._cache_tokens()
-        while (rows := len(self._rows) - len(leaving)) > 1 and tokens_used + self.limits.steps * rows > self.limits.cache_tokens:
+        leavers: list[_Row] = []
+        usage = self._cache_tokens()
+        while (rows := len(self._rows) - len(leavers)) > 1 and usage + self.limits.steps * rows > self.limits.cache_tokens:
             row = self._rows[rows - 1]
-            tokens_used -= row.size
+            usage -= row.size
             row.prefix = _Prefix((*row.request.prompt, *row.tokens)[:-1], rows=1)
-            leaving.append(row)
-        self._leave(leaving)
-        self._waiting.extendleft(leaving)
+            leavers.append(row)
+        self._leave(leavers)
+        self._queue.extendleft(leavers)
 
     def _cache_tokens(self) -> int:
         """Tokens in the cache: of rows, and of prefixes that other rows wait for."""
-        shared = sum(len(prefix.tokens) for prefix in self._prefixes.values() if prefix.prefix_job is not None)
-        return sum(row.size for row in self._rows) + sum(row.size for row in self._admitted) + shared
+        prefix_tokens = sum(len(prefix.tokens) for prefix in self._prefixes.values() if prefix.prefix_job is not None)
+        return sum(row.size for row in self._rows) + sum(row.size for row in self._entrants) + prefix_tokens
 
     def _release(self, row: _Row) -> None:
         """A row waits for its prefix no more; the last one lets it go."""
@@ -290,9 +290,9 @@ class Scheduler:
     def _admit(self) -> None:
         """Rows enter in their order until the batch is full: all at once, or some tokens of their prompts between two of the batch."""
         while True:
-            if not self._admitted:
+            if not self._entrants:
                 self._begin()
-            if not self._admitted:
+            if not self._entrants:
                 return
             over = self.worker.go_on(self._prefix_job)
             if over:
@@ -302,9 +302,9 @@ class Scheduler:
 
     def _begin(self) -> None:
         """Choose the next rows, and begin to read what is new of their prompts."""
-        self._admitted = self._next_rows()
-        unread = list(dict.fromkeys(row.prefix for row in self._admitted if row.prefix.prefix_job is None))
-        if not self._admitted:
+        self._entrants = self._next_rows()
+        unread = list(dict.fromkeys(row.prefix for row in self._entrants if row.prefix.prefix_job is None))
+        if not self._entrants:
             return
         self.prefixes_read += len(unread)
         self._prefix_job = self.worker.read([prefix.tokens for prefix in unread], self.limits.prefill_tokens)
@@ -314,29 +314,29 @@ class Scheduler:
     def _next_rows(self) -> list[_Row]:
         rows: list[_Row] = []
         unread: set[_Prefix] = set()
-        tokens_used, widest = self._cache_tokens() if self.limits.cache_tokens is not None else 0, 0
-        while self._waiting and len(self._rows) + len(rows) < self.limits.rows:
-            row = self._waiting[0]
+        usage, widest = self._cache_tokens() if self.limits.cache_tokens is not None else 0, 0
+        while self._queue and len(self._rows) + len(rows) < self.limits.rows:
+            row = self._queue[0]
             new = set() if row.prefix.prefix_job is not None else {row.prefix} - unread
-            tokens_used, widest = tokens_used + row.size, max(widest, *(len(prefix.tokens) for prefix in new), 0)
-            if self._too_full(tokens_used, len(self._rows) + len(rows)) or (new and self._too_wide(len(unread) + 1, widest)):
+            usage, widest = usage + row.size, max(widest, *(len(prefix.tokens) for prefix in new), 0)
+            if self._too_full(usage, len(self._rows) + len(rows)) or (new and self._too_wide(len(unread) + 1, widest)):
                 break
             unread |= new
-            rows.append(self._waiting.popleft())
+            rows.append(self._queue.popleft())
         return rows
 
-    def _too_full(self, tokens_used: int, rows: int) -> bool:
+    def _too_full(self, usage: int, rows: int) -> bool:
         most = self.limits.cache_tokens
-        return most is not None and rows > 0 and tokens_used + max(SPARE, self.limits.steps) * (rows + 1) > most
+        return most is not None and rows > 0 and usage + max(SPARE, self.limits.steps) * (rows + 1) > most
 
     def _too_wide(self, prefixes: int, widest: int) -> bool:
         """Whether so many prefixes, filled up to the longest, are more than is read between two tokens; one is read in any case."""
         return self.limits.prefill_tokens is not None and prefixes > 1 and prefixes * widest > self.limits.prefill_tokens
 
     def _enter(self) -> None:
-        rows = self._admitted
+        rows = self._entrants
         self.worker.enter([EnteringRow(row.request, tuple(row.tokens), row.prefix.prefix_job, row.prefix.place) for row in rows])
-        self._admitted, self._prefix_job = [], None
+        self._entrants, self._prefix_job = [], None
         self._rows += rows
         for row in rows:
             self._release(row)

@@ -21,7 +21,7 @@ from aha.serving.web.access import AccessRules
 from aha.serving.web.body import Bodies
 from aha.serving.web.connections import ConnectionLimits
 from aha.serving.web.listener import Listener
-from aha.serving.web.responses import GONE, Json, handlers
+from aha.serving.web.responses import CLIENT_CLOSED, Json, handlers
 
 LONGEST = 32 << 20  # bytes of a question
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # that a question may ask for
@@ -68,21 +68,21 @@ class SandboxServer:
                 job = job_from_request(question)
             except Fault as fault:
                 raise Refusal(422, str(fault)) from None
-            job = replace(job, limits=bounded(job.limits))
+            job = replace(job, limits=bound(job.limits))
             try:
-                async with asyncio.timeout(self.wait_s) as waiting, self._places:
-                    waiting.reschedule(None)
+                async with asyncio.timeout(self.wait_s) as timeout, self._places:
+                    timeout.reschedule(None)
                     return await self._run(request, job)
             except TimeoutError:
                 raise Refusal(429, "every place is taken", code="busy", kind="server_error") from None
 
     async def _run(self, request: Request, job: Job) -> Response:
         if await request.is_disconnected():
-            return Response(status_code=GONE)
+            return Response(status_code=CLIENT_CLOSED)
         return Json(answer_from_outcome(await asyncio.get_running_loop().run_in_executor(self._threads, self.sandbox.run, job)))
 
 
-def bounded(limits: Limits) -> Limits:
+def bound(limits: Limits) -> Limits:
     """As asked for, up to what a server gives."""
     return Limits(
         min(limits.cpu_s, MOST.cpu_s),

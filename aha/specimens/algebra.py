@@ -177,7 +177,7 @@ def _factors(value: Coefficients, rng: Random) -> str | None:
     return "".join("x" if not r else f"(x {'-' if r > 0 else '+'} {abs(r)})" for r in roots) if 0 not in roots else None
 
 
-def _fraction_of_itself(value: Coefficients, rng: Random) -> str:
+def _fraction_of_same(value: Coefficients, rng: Random) -> str:
     double = tuple(2 * coefficient for coefficient in value)
     return rf"\frac{{{sum_of(terms(double))}}}{{2}}"
 
@@ -208,7 +208,7 @@ def _one_less_term(value: list[int], rng: Random) -> list[int]:
     return value
 
 
-def _two_swapped(value: list[int], rng: Random) -> list[int]:
+def _swap_two(value: list[int], rng: Random) -> list[int]:
     i = rng.randrange(len(value) - 1)
     value[i], value[i + 1] = value[i + 1], value[i]
     return value
@@ -234,13 +234,13 @@ POLYNOMIAL: Family[Coefficients] = Family(
         Surface("two signs in a row", "tex", _doubled_signs),
         Surface("a square", "tex", _square),
         Surface("factors", "tex", _factors),
-        Surface("a fraction of itself", "tex", _fraction_of_itself),
+        Surface("a fraction of itself", "tex", _fraction_of_same),
     ),
     (
         _polynomial_mistake("one coefficient off", _one_off),
         _polynomial_mistake("one sign", _one_sign),
         _polynomial_mistake("a term missing", _one_less_term),
-        _polynomial_mistake("two coefficients swapped", _two_swapped),
+        _polynomial_mistake("two coefficients swapped", _swap_two),
         _polynomial_mistake("one power more", lambda value, rng: [0, *value]),
         _polynomial_mistake("all signs", lambda value, rng: [-coefficient for coefficient in value]),
         _polynomial_mistake("twice", lambda value, rng: [2 * coefficient for coefficient in value]),

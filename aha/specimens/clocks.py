@@ -40,7 +40,7 @@ def _clock_mistake(name: str, step: Callable[[int, Random], int]) -> Mistake[int
     return Mistake(name, apply)
 
 
-def _minutes_swapped(value: int, rng: Random) -> int:
+def _swap_minutes(value: int, rng: Random) -> int:
     hour, minute = divmod(value, 60)
     swap = int(f"{minute:02d}"[::-1])
     return 60 * hour + swap if swap < 60 else value
@@ -75,7 +75,7 @@ TIME: Family[int] = Family(
         _clock_mistake("an hour earlier", lambda value, rng: value - 60),
         _clock_mistake("half a day off", lambda value, rng: value + 720),
         _clock_mistake("some minutes off", lambda value, rng: value + rng.randint(2, 59)),
-        _clock_mistake("the minute's digits swapped", _minutes_swapped),
+        _clock_mistake("the minute's digits swapped", _swap_minutes),
     ),
     traps=(
         clock("no colon", "any", "<h><m>"),
@@ -165,7 +165,7 @@ RATIO: Family[tuple[int, int]] = Family(
 # --- other bases ------------------------------------------------------------------------------------------------------
 
 
-def a_based(rng: Random) -> tuple[int, int]:
+def a_number_with_base(rng: Random) -> tuple[int, int]:
     """A number that has at least two digits in its base, and the base, from 2 to 9."""
     base = rng.randint(2, 9)
     return rng.randint(max(base, 5), base ** rng.randint(3, 5)), base
@@ -184,7 +184,7 @@ def _based_mistake(name: str, change: Callable[[int, int, Random], tuple[int, in
     return Mistake(name, apply)
 
 
-def _digits_swapped(number: int, base: int, rng: Random) -> tuple[int, int]:
+def _swap_digits(number: int, base: int, rng: Random) -> tuple[int, int]:
     digits = in_base(number, base)
     i = rng.randrange(len(digits) - 1)
     return int(digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :], base), base
@@ -198,7 +198,7 @@ def _same_digits(number: int, base: int, rng: Random) -> tuple[int, int]:
 
 BASE: Family[tuple[int, int]] = Family(
     "number in a base",
-    a_based,
+    a_number_with_base,
     lambda value, rng: Latex(rng.choice((f"{in_base(*value)}_{value[1]}", f"{in_base(*value)}_{{{value[1]}}}"))),
     (
         base_form("a subscript", "tex", "<d>_<b>"),
@@ -215,7 +215,7 @@ BASE: Family[tuple[int, int]] = Family(
         _based_mistake("one more", lambda number, base, rng: (number + 1, base)),
         _based_mistake("one less", lambda number, base, rng: (number - 1, base)),
         _based_mistake("another place", lambda number, base, rng: (number * base, base)),
-        _based_mistake("two digits swapped", _digits_swapped),
+        _based_mistake("two digits swapped", _swap_digits),
         _based_mistake("another base", _same_digits),
         _based_mistake("some more", lambda number, base, rng: (number + rng.randint(2, 50), base)),
     ),

@@ -25,7 +25,7 @@ class Stretch:
     has_high: bool
 
 
-def a_bounded(rng: Random) -> Stretch:
+def a_bounded_stretch(rng: Random) -> Stretch:
     """A stretch with two ends."""
     low = a_number(rng, 0.2)
     return Stretch(low, low + rng.randint(1, 12), rng.random() < 0.5, rng.random() < 0.5)
@@ -164,7 +164,7 @@ def _no_pair(value: Stretch) -> Stretch:
 
 INTERVAL: Family[Stretch] = Family(
     "interval",
-    lambda rng: _no_pair(a_bounded(rng)) if rng.random() < 0.7 else a_ray(rng),
+    lambda rng: _no_pair(a_bounded_stretch(rng)) if rng.random() < 0.7 else a_ray(rng),
     lambda value, rng: Latex(fill(rng.choice(("<l><a>,<b><r>", r"\left<l><a>, <b>\right<r>")), **_brackets(value))),
     STRETCH_SURFACES,
     STRETCH_MISTAKES,
@@ -186,7 +186,7 @@ def _bound_gold(value: Stretch) -> str:
 
 INEQUALITY: Family[Stretch] = Family(
     "inequality",
-    lambda rng: a_bounded(rng) if rng.random() < 0.4 else a_ray(rng),
+    lambda rng: a_bounded_stretch(rng) if rng.random() < 0.4 else a_ray(rng),
     lambda value, rng: Latex(_bound_gold(value)),
     STRETCH_SURFACES,
     STRETCH_MISTAKES,

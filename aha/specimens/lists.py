@@ -34,13 +34,13 @@ def join(values: Iterable[Fraction], mark: str, slash: bool = False) -> str:
     return mark.join(digits(value, slash) for value in values)
 
 
-def change_one(values: Values, rng: Random) -> Values:
+def change_item(values: Values, rng: Random) -> Values:
     """One of the numbers is another."""
     i = rng.randrange(len(values))
     return (*values[:i], values[i] + rng.choice((1, -1, 2, 10)), *values[i + 1 :])
 
 
-def sign_of_one(values: Values, rng: Random) -> Values:
+def flip_sign(values: Values, rng: Random) -> Values:
     """One of the numbers has the other sign."""
     i = rng.randrange(len(values))
     return (*values[:i], -values[i], *values[i + 1 :])
@@ -128,8 +128,8 @@ SET: Family[Values] = Family(
         _set_mistake("one missing", lambda values, rng: tuple(values[:-1])),
         _set_mistake("the first missing", lambda values, rng: tuple(values[1:])),
         _set_mistake("one too many", lambda values, rng: (*values, a_number(rng))),
-        _set_mistake("one off", change_one),
-        _set_mistake("one sign", sign_of_one),
+        _set_mistake("one off", change_item),
+        _set_mistake("one sign", flip_sign),
         _set_mistake("all signs", lambda values, rng: tuple(-value for value in values)),
         _set_mistake("all one more", lambda values, rng: tuple(value + 1 for value in values)),
     ),
@@ -209,8 +209,8 @@ TUPLE: Family[Values] = Family(
     ),
     (
         _tuple_mistake("the other way round", lambda values, rng: values[::-1]),
-        _tuple_mistake("one off", change_one),
-        _tuple_mistake("one sign", sign_of_one),
+        _tuple_mistake("one off", change_item),
+        _tuple_mistake("one sign", flip_sign),
         _tuple_mistake("one missing", lambda values, rng: values[:-1] if len(values) > 2 else values),
         _tuple_mistake("one too many", lambda values, rng: (*values, a_number(rng)) if len(values) < 3 else values),
         _tuple_mistake("all signs", lambda values, rng: tuple(-value for value in values)),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from aha.specimens.algebra import ALGEBRA
 from aha.specimens.clocks import CLOCKS
-from aha.specimens.empties import FLOODS, LIKE_A_LETTER, LIKE_NOTHING, SHORT
+from aha.specimens.empties import FLOODS, LIKE_A_LETTER, LIKE_EMPTY, SHORT
 from aha.specimens.family import LONG_TALK, RIVAL, TALK, AnyFamily, Mistake, Stands, Surface, Template
 from aha.specimens.intervals import INTERVALS
 from aha.specimens.irrationals import IRRATIONALS
@@ -184,7 +184,7 @@ def _reply(rule: ClaimRule, family: AnyFamily, value: Any, rng: Random) -> tuple
 
 def _empty(texts: tuple[str, ...], traits: frozenset[str], rng: Random) -> tuple[str, str] | None:
     text = rng.choice(texts)
-    unclear = ("constant" in traits and text in LIKE_NOTHING) or ("letter" in traits and text in LIKE_A_LETTER)
+    unclear = ("constant" in traits and text in LIKE_EMPTY) or ("letter" in traits and text in LIKE_A_LETTER)
     return None if unclear else (text, "")
 
 

@@ -114,7 +114,7 @@ def _split(value: Fraction, rng: Random) -> str | None:
     return f"{digits[:i]} {digits[i:]}"
 
 
-def _badly_grouped(value: Fraction, rng: Random) -> str | None:
+def _bad_groups(value: Fraction, rng: Random) -> str | None:
     digits = str(whole(value) or "")
     return f"{digits[:-2]},{digits[-2:]}" if len(digits) >= 3 and not digits.startswith("-") else None
 
@@ -170,7 +170,7 @@ def _last_digit_off(value: Fraction, rng: Random) -> str | None:
 WHOLE_TRAPS: tuple[Exact, ...] = (
     Surface("more digits", "any", _longer),
     Surface("digits apart", "any", _split),
-    Surface("digits badly grouped", "any", _badly_grouped),
+    Surface("digits badly grouped", "any", _bad_groups),
     Surface("a letter for a digit", "any", _look_alike),
     Surface("raised digits", "any", _superscripts),
     Surface("neighbours too", "text", _neighbours),

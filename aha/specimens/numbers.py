@@ -247,7 +247,7 @@ DECIMAL: tuple[Exact, ...] = (
     Surface("a decimal in \\mathrm units", "tex", _decimal(r"<d>\,\mathrm{kg}")),
 )
 
-BELOW_ONE: tuple[Exact, ...] = (Surface("a decimal without its zero", "any", _decimal("<f>")),)
+BELOW_1: tuple[Exact, ...] = (Surface("a decimal without its zero", "any", _decimal("<f>")),)
 
 PERCENT: tuple[Exact, ...] = (
     Surface("per cent", "any", _percent("<d>%")),

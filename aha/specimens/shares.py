@@ -38,7 +38,7 @@ def short(mistakes: tuple[Mistake[Fraction], ...], *forbidden: Callable[[Fractio
     def keep(mistake: Mistake[Fraction]) -> Mistake[Fraction]:
         def change(value: Fraction, rng: Random) -> Fraction | None:
             rival = mistake.change(value, rng)
-            bad = rival is None or decimal(rival) is None or any(rival == reading(value) for reading in forbidden)
+            bad = rival is None or decimal(rival) is None or any(rival == reader(value) for reader in forbidden)
             return None if bad else rival
 
         return Mistake(mistake.name, change, mistake.tiny)

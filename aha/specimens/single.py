@@ -19,7 +19,7 @@ from aha.specimens.number_mistakes import (
     WHOLE_TRAPS,
 )
 from aha.specimens.numbers import (
-    BELOW_ONE,
+    BELOW_1,
     DECIMAL,
     DIGITS,
     FRACTION,
@@ -81,13 +81,13 @@ def a_decimal(rng: Random) -> Fraction:
             return -value if rng.random() < 0.25 else value
 
 
-def a_mixed(rng: Random) -> Fraction:
+def a_mixed_number(rng: Random) -> Fraction:
     """A whole number and a fraction below 1."""
     b = rng.randint(2, 12)
     return Fraction(rng.randint(1, 30)) + Fraction(rng.randint(1, b - 1), b)
 
 
-def a_repeating(rng: Random) -> Fraction:
+def a_repeating_decimal(rng: Random) -> Fraction:
     """A fraction whose decimal repeats."""
     while True:
         value = Fraction(rng.randint(1, 99), rng.choice((3, 6, 7, 9, 11, 12, 15, 22, 33, 37, 99)))
@@ -230,7 +230,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "fraction",
         a_fraction,
         lambda value, rng: Latex(_tex(value)),
-        (*FRACTION, *NEGATIVE, *BELOW_ONE, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG, *SUM, *PERCENT),
+        (*FRACTION, *NEGATIVE, *BELOW_1, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG, *SUM, *PERCENT),
         (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND, *HUNDREDFOLD),
         (DIGITS,),
         ENDLESS_TRAPS,
@@ -242,7 +242,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "fraction as a number",
         a_fraction,
         lambda value, rng: Number(str(value)),
-        (*FRACTION, *NEGATIVE, *BELOW_ONE, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG),
+        (*FRACTION, *NEGATIVE, *BELOW_1, *SINGLE_SIGN, *DECIMAL, *PERIODS, *LONG),
         (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND),
         (DIGITS,),
         (*ENDLESS_TRAPS, *SUM[:1]),
@@ -254,7 +254,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "decimal",
         a_decimal,
         _decimal_gold,
-        (*DECIMAL, *FRACTION, *NEGATIVE, *BELOW_ONE, *SUM, *PERCENT),
+        (*DECIMAL, *FRACTION, *NEGATIVE, *BELOW_1, *SUM, *PERCENT),
         (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND, *HUNDREDFOLD),
         (DIGITS, *PERIODS),
         (),
@@ -266,7 +266,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
         "decimal as a number",
         a_decimal,
         lambda value, rng: Number(str(decimal(value))),
-        (*DECIMAL, *FRACTION, *NEGATIVE, *BELOW_ONE, *PERCENT),
+        (*DECIMAL, *FRACTION, *NEGATIVE, *BELOW_1, *PERCENT),
         (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND),
         (DIGITS, *PERIODS),
         SUM[:1],
@@ -276,7 +276,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
     ),
     Family(
         "mixed number",
-        a_mixed,
+        a_mixed_number,
         _mixed_gold,
         (*FRACTION, *DECIMAL, *PERIODS, *LONG),
         (*NUMBER_MISTAKES, *RECIPROCAL, *ROUND, *HUNDREDFOLD),
@@ -288,7 +288,7 @@ NUMBERS: tuple[Family[Fraction], ...] = (
     ),
     Family(
         "repeating decimal",
-        a_repeating,
+        a_repeating_decimal,
         _repeating_gold,
         (*PERIODS, *FRACTION, *LONG),
         (*VALUE_MISTAKES, *TINY_MISTAKES, *ROUND, *HUNDREDFOLD),

@@ -17,34 +17,34 @@ from aha.tasks.decontamination import GramIndex
 from aha.tasks.reading import RefusedRow, rows_of
 
 AT_HAND = "at-hand"  # every published benchmark whose rows lie in the folder that AHA_DATA names
-MODELS_SAID = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of rows of benchmarks
+MODEL_COLUMNS = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of rows of benchmarks
 CACHE = Path("~/.cache/aha/grams")
-NAMED = 4  # benchmarks that a line names
+MOST_NAMES = 4  # benchmarks that a line names
 
 
 @lru_cache(maxsize=2)
 def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
     """Questions and solutions of all of them. BadInput for a name that is neither a benchmark's nor a file's."""
     seen = GramIndex(words)
-    for name in compared(names):
+    for name in expand_names(names):
         _add(seen, name)
     return seen
 
 
-def compared(names: tuple[str, ...]) -> tuple[str, ...]:
+def expand_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names with those of the benchmarks at hand in the place of `at-hand`."""
     if AT_HAND not in names:
         return names
-    at_hand = tuple(name for name, known in BENCHMARKS.items() if known.generated is None and files_at_hand(known))
-    return tuple(dict.fromkeys(other for name in names for other in (at_hand if name == AT_HAND else (name,))))
+    at_hand = tuple(name for name, bench in BENCHMARKS.items() if bench.generator is None and files_at_hand(bench))
+    return tuple(dict.fromkeys(member for name in names for member in (at_hand if name == AT_HAND else (name,))))
 
 
-def told(names: tuple[str, ...], rows: int, left_out: int) -> str:
+def comparison_text(names: tuple[str, ...], rows: int, left_out: int) -> str:
     """Return what problems were compared with, and how many fell out, for a person."""
-    if not (known := compared(names)):
+    if not (members := expand_names(names)):
         return "nothing to compare the problems with: AHA_DATA names no folder with rows of benchmarks, and --against names none"
-    listed = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
-    return f"{left_out:,} of {rows:,} problems share a run of words with {listed} and are left out"
+    name_list = ", ".join(members[:MOST_NAMES]) + (f" and {len(members) - MOST_NAMES} more" if len(members) > MOST_NAMES else "")
+    return f"{left_out:,} of {rows:,} problems share a run of words with {name_list} and are left out"
 
 
 def _add(seen: GramIndex, name: str) -> None:
@@ -60,25 +60,25 @@ def _add(seen: GramIndex, name: str) -> None:
         chosen = benchmark(name)
     except BadInput:
         raise BadInput(f"against {name}: no benchmark has this name, and no file is there{nearest(name, list(BENCHMARKS))}") from None
-    if chosen.generated is None:
-        _add_published(seen, chosen)
+    if chosen.generator is None:
+        _add_benchmark(seen, chosen)
         return
     for example in select_examples(chosen)[0]:
         seen.add(example.prompt, question=True)
 
 
-def _add_published(seen: GramIndex, published: Benchmark) -> None:
+def _add_benchmark(seen: GramIndex, bench: Benchmark) -> None:
     """The rows of a benchmark; what was made of files at hand is kept, since many take half a minute."""
-    files = files_at_hand(published)
+    files = files_at_hand(bench)
     stamp = "|".join(f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-    kept = CACHE.expanduser() / f"{published.name}-{seen.n}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
-    if files and kept.is_file() and seen.unpack(kept.read_bytes()):
+    cache_path = CACHE.expanduser() / f"{bench.name}-{seen.n}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
+    if files and cache_path.is_file() and seen.unpack(cache_path.read_bytes()):
         return
-    own = GramIndex(seen.n)
-    for fields in raw_rows_of(published, files) if files else raw_rows(published, None):
-        own.add_row({name: value for name, value in fields.items() if name not in MODELS_SAID})
+    benchmark_index = GramIndex(seen.n)
+    for fields in raw_rows_of(bench, files) if files else raw_rows(bench, None):
+        benchmark_index.add_row({name: value for name, value in fields.items() if name not in MODEL_COLUMNS})
     if files:
         with suppress(DiskTrouble):  # only a help
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(Disk(), kept, own.pack())
-    seen.unpack(own.pack())
+            cache_path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(Disk(), cache_path, benchmark_index.pack())
+    seen.unpack(benchmark_index.pack())

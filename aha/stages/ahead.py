@@ -49,7 +49,7 @@ class Ahead:
     lag: int
     last: int
     versions: dict[int, Version] = field(default_factory=dict)
-    _asked: dict[int, Future[RolloutSample]] = field(default_factory=dict)
+    _futures: dict[int, Future[RolloutSample]] = field(default_factory=dict)
     _over: bool = False
 
     def __enter__(self) -> Ahead:
@@ -61,31 +61,31 @@ class Ahead:
         self._over = True
         self._thread.shutdown(wait=error is None, cancel_futures=True)
 
-    def beat(self, heartbeat: Callable[[str], None], what: str) -> None:
+    def beat(self, heartbeat: Callable[[str], None], activity: str) -> None:
         """Pass a sign of life on, in the thread that samples."""
         if self._over:
             raise _Over
-        heartbeat(what)
+        heartbeat(activity)
 
     def publish(self, version: int, step: int) -> None:
         """Keep the learner's weights as they are now: as many rollouts as `lag` may be sampled from older ones."""
-        self.versions[version] = Version(self.learner.weights().kept(), step)
+        self.versions[version] = Version(self.learner.weights().snapshot(), step)
 
     def sampled(self, rollout: int) -> RolloutSample:
         """Return what a rollout sampled; those that may be sampled by now are begun before it is waited for."""
         for number in range(rollout, min(rollout + self.lag, self.last) + 1):
-            if number not in self._asked:
-                self._asked[number] = self._thread.submit(self._sample, number)
-        asked = self._asked.pop(rollout)
-        while not asked.done():  # the sampling beats, and who watches it has the limit
-            wait([asked], timeout=POLL_S)
-        found = asked.result(timeout=POLL_S)
+            if number not in self._futures:
+                self._futures[number] = self._thread.submit(self._sample, number)
+        future = self._futures.pop(rollout)
+        while not future.done():  # the sampling beats, and who watches it has the limit
+            wait([future], timeout=POLL_S)
+        sample = future.result(timeout=POLL_S)
         version = self.version_of(rollout)
-        spoken = {completion.version for group in found.groups for completion in group.completions}
-        assert spoken <= {version}, f"rollout {rollout} was to be sampled from version {version}, and has tokens of {sorted(spoken)}"
+        versions = {completion.version for group in sample.groups for completion in group.completions}
+        assert versions <= {version}, f"rollout {rollout} was to be sampled from version {version}, and has tokens of {sorted(versions)}"
         for old in [old for old in self.versions if old < self.version_of(rollout + 1)]:
             del self.versions[old]
-        return found
+        return sample
 
     def version_of(self, rollout: int) -> int:
         """Return which weights a rollout is sampled from."""
@@ -108,14 +108,14 @@ class Ahead:
 
     def progress(self, version: int) -> dict[str, int]:
         """Return what `restore` has to know beside the files."""
-        return {f"{STEP}{number}": each.step for number, each in self.versions.items() if number < version}
+        return {f"{STEP}{number}": version_.step for number, version_ in self.versions.items() if number < version}
 
     def restore(self, folder: Path, progress: dict[str, int | float | str]) -> None:
         """Bring the older weights back."""
         for name, step in progress.items():
             if name.startswith(STEP):
                 number = int(name.removeprefix(STEP))
-                self.versions[number] = Version(self.learner.weights_of(folder / file_of(number)).kept(), int(step))
+                self.versions[number] = Version(self.learner.weights_of(folder / file_of(number)).snapshot(), int(step))
 
 
 def file_of(version: int) -> str:

@@ -12,14 +12,14 @@ from typing import TypeVar
 
 from aha.codec import decode
 from aha.durable import Disk, ShardPlace, Shards, publish_folder, remove_folder
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.redact import hide
 from aha.rundir import RunDir
 from aha.sampling.seeds import seed_for
 from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
-from aha.stages.counts import at_least_one
+from aha.stages.counts import check_positive
 from aha.stages.drawn import EngineSource, SampleRequest
 from aha.stages.steps import StepLog
 from aha.tasks.demonstrations import demonstrate
@@ -29,7 +29,7 @@ from aha.template import Delimited, Template
 from aha.text import pieces
 from aha.types import Labelled, Pair, Problem, Reply
 
-ROWS, KEPT = "rows", "kept"
+ROWS, ROW_COUNT = "rows", "kept"
 Row = TypeVar("Row", Pair, Labelled)
 
 
@@ -49,30 +49,30 @@ class Pairs:
             raise BadInput(f"times {self.times}, margin {self.margin}, apart {self.apart}: 1 or more, 0 or more, 0 or more or none")
 
     def rows(
-        self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
+        self, batch: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
     ) -> tuple[list[Pair], Metrics]:
         """The pairs of a chunk that are kept, and how many there were."""
-        couples = [(problem, *two) for problem, replies in asked for two in _couples(replies)]
-        swapped = [[bool(seed_for(*place, number, turn) & 1) for turn in range(self.times)] for number in range(len(couples))]
-        shown = [
-            ReplyComparison(problem, other, one, turn) if swap else ReplyComparison(problem, one, other, turn)
-            for (problem, one, other), swaps in zip(couples, swapped, strict=True)
+        couples = [(problem, *two) for problem, replies in batch for two in _couples(replies)]
+        swap_table = [[bool(seed_for(*place, number, turn) & 1) for turn in range(self.times)] for number in range(len(couples))]
+        comparisons = [
+            ReplyComparison(problem, second, first, turn) if swap else ReplyComparison(problem, first, second, turn)
+            for (problem, first, second), swaps in zip(couples, swap_table, strict=True)
             for turn, swap in enumerate(swaps)
         ]
-        said = iter(live.compare(shown))
-        means = [_mean([(-1.0 if swap else 1.0, next(said)) for swap in swaps]) for swaps in swapped]
-        kept = [
+        verdicts = iter(live.compare(comparisons))
+        means = [_mean([(-1.0 if swap else 1.0, next(verdicts)) for swap in swaps]) for swaps in swap_table]
+        pairs = [
             Pair(problem, *((one, other) if mean > 0 else (other, one)))
             for (problem, one, other), mean in zip(couples, means, strict=True)
             if mean is not None and abs(mean) > self.margin
         ]
-        return kept, {"compared": float(len(couples)), "unjudged": float(means.count(None)), "kept": float(len(kept))}
+        return pairs, {"compared": float(len(couples)), "unjudged": float(means.count(None)), "kept": float(len(pairs))}
 
     def chosen(self, pairs: Sequence[Pair]) -> list[int]:
         """Which of all pairs stay, so that length says little about which answer was chosen."""
         if self.apart is None:
             return list(range(len(pairs)))
-        return balanced([(len(pieces(pair.chosen)), len(pieces(pair.rejected))) for pair in pairs], self.apart)
+        return balance_lengths([(len(pieces(pair.chosen)), len(pieces(pair.rejected))) for pair in pairs], self.apart)
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,20 @@ class Labels:
     """Every reply as it stands, its thought included, is labelled safe or unsafe."""
 
     def rows(
-        self, asked: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
+        self, batch: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
     ) -> tuple[list[Labelled], Metrics]:
         """All replies of a chunk that have a label, each text once a problem."""
-        said = [
-            (problem, text) for problem, replies in asked for text in dict.fromkeys(reply.text for reply in replies if reply.text.strip())
+        texts = [
+            (problem, text) for problem, replies in batch for text in dict.fromkeys(reply.text for reply in replies if reply.text.strip())
         ]
-        labels = live.safe(said)
-        kept = [Labelled(problem, text, safe) for (problem, text), safe in zip(said, labels, strict=True) if safe is not None]
-        unsafe = sum(not each.safe for each in kept)
-        return kept, {"unjudged": float(labels.count(None)), "kept": float(len(kept)), "unsafe": float(unsafe)}
+        labels = live.safe(texts)
+        rows = [Labelled(problem, text, safe) for (problem, text), safe in zip(texts, labels, strict=True) if safe is not None]
+        unsafe = sum(not row.safe for row in rows)
+        return rows, {"unjudged": float(labels.count(None)), "kept": float(len(rows)), "unsafe": float(unsafe)}
 
-    def chosen(self, labelled: Sequence[Labelled]) -> list[int]:
+    def chosen(self, rows: Sequence[Labelled]) -> list[int]:
         """All."""
-        return list(range(len(labelled)))
+        return list(range(len(rows)))
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,9 @@ class Annotate:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_one(self, "sampling.max_tokens", "samples", "chunk", "shard_rows", *(("questions",) if self.questions is not None else ()))
+        check_positive(
+            self, "sampling.max_tokens", "samples", "chunk", "shard_rows", *(("questions",) if self.questions is not None else ())
+        )
         if isinstance(self.task, Pairs) and self.samples + len(self.writers) < 2:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
 
@@ -144,11 +146,11 @@ class Annotate:
             return
         problems = self.asked()
         chunks = [problems[start : start + self.chunk] for start in range(0, len(problems), self.chunk)]
-        resumed = rundir.resume()
-        start = resumed.rollout + 1 if resumed else 0
+        state = rundir.resume()
+        start = state.rollout + 1 if state else 0
         if start < len(chunks):
-            place = ShardPlace(*(int(resumed.progress[name]) for name in ("lines", "size"))) if resumed else ShardPlace()
-            shards = Shards(rundir.root / KEPT, self.shard_rows, place)
+            place = ShardPlace(*(int(state.progress[name]) for name in ("lines", "size"))) if state else ShardPlace()
+            shards = Shards(rundir.root / ROW_COUNT, self.shard_rows, place)
             observer.beat(f"loading {self.model}")
             tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
             source = EngineSource(engine, tokenizer, self.template, self.sampling, self.seed, observer.beat)
@@ -165,69 +167,71 @@ class Annotate:
         log.begin(number)
         began = time.monotonic()
         wishes = [SampleRequest(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
-        drawn = dict(source.draw(wishes, number))
-        asked = [(problem, self._joined([each.reply for each in drawn[place]], problem)) for place, problem in enumerate(problems)]
-        rows, counts = self.task.rows(asked, live, (self.seed, number))
+        draws = dict(source.draw(wishes, number))
+        batch = [
+            (problem, self._with_writers([sample.reply for sample in draws[place]], problem)) for place, problem in enumerate(problems)
+        ]
+        rows, counts = self.task.rows(batch, live, (self.seed, number))
         place = shards.append([hide(write_preference(row)) for row in rows])
-        replies = [each.reply for group in drawn.values() for each in group]
+        replies = [sample.reply for group in draws.values() for sample in group]
         metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in replies), **counts}
         progress, timings = {"lines": place.lines, "size": place.size}, {"seconds": time.monotonic() - began}
         log.end(number, metrics, timings, save=lambda folder: None, progress=progress)
 
-    def _joined(self, replies: Sequence[Reply], problem: Problem) -> list[Reply]:
+    def _with_writers(self, replies: Sequence[Reply], problem: Problem) -> list[Reply]:
         """With what the writers say, in a drawn order, so that who stands beside whom is chance."""
         if not self.writers:
             return list(replies)
         draw = random.Random(f"annotate {self.seed} {problem.id}")
-        joined = [*replies, *(writer.reply(problem, self.template, draw) for writer in self.writers)]
-        return draw.sample(joined, len(joined))
+        mixture = [*replies, *(writer.reply(problem, self.template, draw) for writer in self.writers)]
+        return draw.sample(mixture, len(mixture))
 
     def _publish(self, rundir: RunDir) -> dict[str, object]:
         """The folder that the next stage reads, and what the run came to."""
         totals = {name: int(sum(line.get(name, 0.0) for line in rundir.metrics())) for name in ("asked", "compared", "unjudged", "unsafe")}
         if not (rundir.root / ROWS).exists():
-            lines = list(Shards.read(rundir.root / KEPT))
+            lines = list(Shards.read(rundir.root / ROW_COUNT))
             chosen = [lines[index] for index in self._chosen(lines)]
             if not chosen:
-                raise BarFailed(
+                raise FailedBar(
                     f"not one row was kept of {totals['asked']} prompts: the answers are too much alike for a difference above the margin; "
                     "sample at a higher temperature, or lower --task.margin"
                 )
             publish_folder(Disk(), rundir.root / ROWS, lambda folder: _fill(folder, chosen, self.shard_rows))
-        kept = sum(line["kept"] for line in rundir.metrics())
-        if (rundir.root / KEPT).exists():
-            remove_folder(Disk(), rundir.root / KEPT)
+        total = sum(line["kept"] for line in rundir.metrics())
+        if (rundir.root / ROW_COUNT).exists():
+            remove_folder(Disk(), rundir.root / ROW_COUNT)
         lines = list(Shards.read(rundir.root / ROWS))
-        return {"rows": len(lines), "before_balance": int(kept), **totals, **self._lengths(lines)}
+        return {"rows": len(lines), "before_balance": int(total), **totals, **self._lengths(lines)}
 
     def _lengths(self, lines: Sequence[str]) -> Metrics:
         """Mean pieces of chosen and rejected answers, where rows are pairs."""
         if not isinstance(self.task, Pairs):
             return {}
-        pairs = [_decoded(line, Pair) for line in lines]
+        pairs = [_decode(line, Pair) for line in lines]
         return {name: fmean(len(pieces(getattr(pair, name))) for pair in pairs) for name in ("chosen", "rejected")}
 
     def _chosen(self, lines: Sequence[str]) -> list[int]:
         match self.task:
             case Pairs() as pairs:
-                return pairs.chosen([_decoded(line, Pair) for line in lines])
+                return pairs.chosen([_decode(line, Pair) for line in lines])
             case Labels() as labels:
-                return labels.chosen([_decoded(line, Labelled) for line in lines])
+                return labels.chosen([_decode(line, Labelled) for line in lines])
 
 
-def balanced(lengths: Sequence[tuple[int, int]], apart: float) -> list[int]:
+def balance_lengths(lengths: Sequence[tuple[int, int]], apart: float) -> list[int]:
     """The (chosen, rejected) lengths that stay, by index and in order: of the side that is longer in all, those that are longest by most
     leave, until the two means differ by at most the share `apart` of their mean. Half of them stay, however unequal they are."""
-    gap, whole = sum(one - other for one, other in lengths), sum(one + other for one, other in lengths)
+    gap, whole = sum(first - second for first, second in lengths), sum(first + second for first, second in lengths)
     sign = 1 if gap > 0 else -1
-    staying = set(range(len(lengths)))
-    for index in sorted(staying, key=lambda index: (-sign * (lengths[index][0] - lengths[index][1]), index)):
-        if abs(gap) <= apart * whole / 2 or 2 * len(staying) <= len(lengths):
+    rest = set(range(len(lengths)))
+    for index in sorted(rest, key=lambda index: (-sign * (lengths[index][0] - lengths[index][1]), index)):
+        if abs(gap) <= apart * whole / 2 or 2 * len(rest) <= len(lengths):
             break
-        one, other = lengths[index]
-        staying.discard(index)
-        gap, whole = gap - (one - other), whole - (one + other)
-    return sorted(staying)
+        first, second = lengths[index]
+        rest.discard(index)
+        gap, whole = gap - (first - second), whole - (first + second)
+    return sorted(rest)
 
 
 def _couples(replies: Sequence[Reply]) -> Iterator[tuple[str, str]]:
@@ -236,16 +240,16 @@ def _couples(replies: Sequence[Reply]) -> Iterator[tuple[str, str]]:
     yield from zip(summaries[0::2], summaries[1::2], strict=False)
 
 
-def _mean(said: Sequence[tuple[float, float | None]]) -> float | None:
+def _mean(verdicts: Sequence[tuple[float, float | None]]) -> float | None:
     """Of the verdicts that were given, each turned the way in which the two answers stand."""
-    given = [sign * value for sign, value in said if value is not None]
-    return fmean(given) if given else None
+    values = [sign * value for sign, value in verdicts if value is not None]
+    return fmean(values) if values else None
 
 
 def _fill(folder: Path, lines: Sequence[str], per_shard: int) -> None:
     Shards(folder, per_shard).append(lines)
 
 
-def _decoded(line: str, kind: type[Row]) -> Row:
+def _decode(line: str, kind: type[Row]) -> Row:
     row: Row = decode(parse_json(line), kind)
     return row

@@ -44,8 +44,8 @@ class GroupSampler:
             problem = problems[index]
             return Group(problem, requests[index].prompt, tuple(completions), replies, self.rewards(problem, replies))
 
-        def progress(sampled: int, scored: int) -> None:
-            self.heartbeat(f"sampled {sampled} and judged {scored} of {len(problems)} questions")
+        def progress(samples: int, scores: int) -> None:
+            self.heartbeat(f"sampled {samples} and judged {scores} of {len(problems)} questions")
 
         return RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
-from aha.protocols import Asking, Backend, Sampling
+from aha.protocols import Backend, ChatOptions, Sampling
 from aha.redact import hide
 from aha.rewards.verdict import quote
 from aha.stages.patience import Patience, PatientChat
@@ -63,11 +63,11 @@ class ReplyComparison:
 class LiveAssessor(Protocol):
     """An assessor at work. None: it gave no verdict."""
 
-    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
+    def compare(self, comparisons: Sequence[ReplyComparison]) -> list[float | None]:
         """By how much each first answer is the better one; below 0 where the second is."""
         ...
 
-    def safe(self, asked: Sequence[tuple[Problem, str]]) -> list[bool | None]:
+    def safe(self, texts: Sequence[tuple[Problem, str]]) -> list[bool | None]:
         """Whether each whole reply is safe."""
         ...
 
@@ -83,11 +83,13 @@ class Rubric:
         """Needs nothing."""
         yield self
 
-    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
-        return [self.annotator.compare(each.problem, each.first, each.second, each.turn) for each in asked]
+    def compare(self, comparisons: Sequence[ReplyComparison]) -> list[float | None]:
+        return [
+            self.annotator.compare(comparison.problem, comparison.first, comparison.second, comparison.turn) for comparison in comparisons
+        ]
 
-    def safe(self, asked: Sequence[tuple[Problem, str]]) -> list[bool | None]:
-        return [self.annotator.safe(problem, text) for problem, text in asked]
+    def safe(self, texts: Sequence[tuple[Problem, str]]) -> list[bool | None]:
+        return [self.annotator.safe(problem, text) for problem, text in texts]
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Assessor:
 
     model: str
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=2_048)
-    asking: Asking = Asking(cache="~/.cache/aha/assessor")
+    asking: ChatOptions = ChatOptions(cache="~/.cache/aha/assessor")
     patience: Patience = Patience()
     asks: int = 2
 
@@ -118,43 +120,46 @@ class _ModelAssessor:
 
     def __init__(self, settings: Assessor, backend: Backend, beat: Callable[[str], None], stack: ExitStack) -> None:
         self.settings, self._backend, self._beat, self._stack = settings, backend, beat, stack
-        self._asked: dict[int, PatientChat] = {}
+        self._chats: dict[int, PatientChat] = {}
 
-    def compare(self, asked: Sequence[ReplyComparison]) -> list[float | None]:
-        found: list[float | None] = [None] * len(asked)
-        for turn in sorted({each.turn for each in asked}):
-            places = [place for place, each in enumerate(asked) if each.turn == turn]
-            texts = [{"request": asked[at].problem.question, "answer A": asked[at].first, "answer B": asked[at].second} for at in places]
+    def compare(self, comparisons: Sequence[ReplyComparison]) -> list[float | None]:
+        verdicts: list[float | None] = [None] * len(comparisons)
+        for turn in sorted({comparison.turn for comparison in comparisons}):
+            places = [place for place, comparison in enumerate(comparisons) if comparison.turn == turn]
+            texts = [
+                {"request": comparisons[at].problem.question, "answer A": comparisons[at].first, "answer B": comparisons[at].second}
+                for at in places
+            ]
             for place, verdict in zip(places, self._verdicts(COMPARE, texts, POINTS, turn), strict=True):
-                found[place] = verdict
-        return found
+                verdicts[place] = verdict
+        return verdicts
 
-    def safe(self, asked: Sequence[tuple[Problem, str]]) -> list[bool | None]:
-        texts = [{"request": problem.question, "reply": text} for problem, text in asked]
-        return [None if found is None else found > 0 for found in self._verdicts(LABEL, texts, SAFETY, 0)]
+    def safe(self, pairs: Sequence[tuple[Problem, str]]) -> list[bool | None]:
+        texts = [{"request": problem.question, "reply": text} for problem, text in pairs]
+        return [None if score is None else score > 0 for score in self._verdicts(LABEL, texts, SAFETY, 0)]
 
     def _verdicts(self, form: str, texts: Sequence[Mapping[str, str]], values: Mapping[str, float], turn: int) -> list[float | None]:
-        found: list[float | None] = [None] * len(texts)
+        scores: list[float | None] = [None] * len(texts)
         for time in range(self.settings.asks):
-            left = [place for place, each in enumerate(found) if each is None]
-            if not left:
+            places = [place for place, score in enumerate(scores) if score is None]
+            if not places:
                 break
-            conversations = [asking(form, texts[place], again=time > 0) for place in left]
-            for at, said in self._chat(turn).replies(conversations).items():
-                found[left[at]] = read(said[0].text, values)
-        return found
+            conversations = [assessor_prompt(form, texts[place], again=time > 0) for place in places]
+            for at, replies in self._chat(turn).replies(conversations).items():
+                scores[places[at]] = read(replies[0].text, values)
+        return scores
 
     def _chat(self, turn: int) -> PatientChat:
-        if turn not in self._asked:
+        if turn not in self._chats:
             settings = self.settings
             seed = None if settings.asking.seed is None else settings.asking.seed + turn
             asking_so = replace(settings.asking, samples=1, seed=seed, dated=f"{settings.asking.dated} turn {turn}".strip())
             chat = self._stack.enter_context(closing(self._backend.chat(settings.model, asking_so)))
-            self._asked[turn] = PatientChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._beat)
-        return self._asked[turn]
+            self._chats[turn] = PatientChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._beat)
+        return self._chats[turn]
 
 
-def asking(form: str, texts: Mapping[str, str], again: bool = False) -> Conversation:
+def assessor_prompt(form: str, texts: Mapping[str, str], again: bool = False) -> Conversation:
     """What an assessor is asked. One message, since not every model knows a system's."""
     fence = hashlib.sha256("\x1f".join(texts.values()).encode("utf-8", "replace")).hexdigest()[:24]
     blocks = "\n\n".join(f"BEGIN {name} {fence}\n{quote(hide(text))}\nEND {name} {fence}" for name, text in texts.items())

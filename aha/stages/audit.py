@@ -16,7 +16,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.stages.lessons import Lesson, Lessons, lesson
-from aha.tasks.examples import MOST_SKIPPED, BadRows, ExampleRows, no_examples
+from aha.tasks.examples import MOST_SKIPS, BadRows, ExampleRows, no_examples
 from aha.tasks.reading import RefusedRow
 from aha.template import THINK, Delimited, Instruct, Template
 from aha.types import Conversation, Example, Message
@@ -38,7 +38,7 @@ class Audit:
     limit: int
     too_long: int
     cut: int
-    ended: int
+    endings: int
     silent: int
     turns: int
     longest: int
@@ -50,22 +50,22 @@ class Audit:
 
     def lines(self) -> list[str]:
         """For a person, before the start."""
-        counted = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.learned:,} of them learned"
-        said = [
-            f"{self.source}: {counted}; the longest has {self.longest:,} of at most {self.limit:,}",
-            f"{self.ended:,} of {self.examples:,} replies end with {self.end!r}, which is learned; the template reads every one back",
+        totals = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.learned:,} of them learned"
+        lines = [
+            f"{self.source}: {totals}; the longest has {self.longest:,} of at most {self.limit:,}",
+            f"{self.endings:,} of {self.examples:,} replies end with {self.end!r}, which is learned; the template reads every one back",
         ]
         if self.silent:
-            said.append(f"{self.silent:,} replies have no chain of thought: an empty one is written")
+            lines.append(f"{self.silent:,} replies have no chain of thought: an empty one is written")
         if self.turns:
-            said.append(f"{self.turns:,} conversations hold several replies: the last one is learned, the others are read")
+            lines.append(f"{self.turns:,} conversations hold several replies: the last one is learned, the others are read")
         if self.cut:
-            said.append(f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end")
+            lines.append(f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end")
         if self.too_long > self.cut:
-            said.append(f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out")
+            lines.append(f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out")
         if self.left_out:
-            said.append(f"{self.unusable:,} rows cannot be learned and are left out; the first: {self.left_out[0]}")
-        return [*said, *self.columns]
+            lines.append(f"{self.unusable:,} rows cannot be learned and are left out; the first: {self.left_out[0]}")
+        return [*lines, *self.columns]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Count:
             self.reasons.append(reason)
 
 
-def audited(
+def audit_rows(
     source: str, rows: Iterable[Example | RefusedRow], template: Template, tokenizer: Tokenizer, rules: AuditRules
 ) -> tuple[Lessons, Audit]:
     """The rows as lessons, and what was found, read one after another. BadInput, in one line, for what would be learned wrong."""
@@ -116,15 +116,15 @@ def audited_together(
     for rows, weight in parts:
         for row in rows:
             count.rows += 1
-            made = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
-            if isinstance(made, str):
+            lesson_ = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
+            if isinstance(lesson_, str):
                 if rules.bad_rows == "stop":
                     raise BadInput(
-                        made if isinstance(row, RefusedRow) else f"{source}, example {made}; --bad-rows skip leaves such rows out"
+                        lesson_ if isinstance(row, RefusedRow) else f"{source}, example {lesson_}; --bad-rows skip leaves such rows out"
                     )
-                count.leave_out(made)
+                count.leave_out(lesson_)
             elif isinstance(row, Example):
-                _take(made, row, times_of(row.id, weight), lessons, count, rules)
+                _take(lesson_, row, times_of(row.id, weight), lessons, count, rules)
         columns += rows.columns() if isinstance(rows, ExampleRows) else []
     _accept(source, lessons, count, rules)
     columns += _suffix_lines(source, template, count)
@@ -136,7 +136,7 @@ def audited_together(
         limit=rules.limit,
         too_long=count.long,
         cut=count.cut,
-        ended=len(lessons) - count.cut,
+        endings=len(lessons) - count.cut,
         silent=count.silent,
         turns=count.turns,
         longest=count.longest,
@@ -153,9 +153,9 @@ def _suffix_lines(source: str, template: Template, count: _Count) -> list[str]:
         return []
     of_domains = sum(count.domains[name] for name in template.domains)
     if not of_domains:
-        known = ", ".join(sorted(count.domains))
+        names = ", ".join(sorted(count.domains))
         raise BadInput(
-            f"{source}: template.suffix belongs to the domains {', '.join(template.domains)}, and the rows are of {known}: "
+            f"{source}: template.suffix belongs to the domains {', '.join(template.domains)}, and the rows are of {names}: "
             "--template.domains none lets all have it, --template.suffix '' none"
         )
     return [f"{of_domains:,} questions are of {', '.join(template.domains)} and end with the template's suffix"]
@@ -164,27 +164,27 @@ def _suffix_lines(source: str, template: Template, count: _Count) -> list[str]:
 def times_of(name: str, weight: float) -> int:
     """Return how often a row stands in a set where its source has this weight: its whole part, and once more for a share of the rows."""
     whole = int(weight)
-    drawn = int.from_bytes(blake2b(f"weight {name}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
-    return whole + (drawn < (weight - whole) * 2**64)
+    point = int.from_bytes(blake2b(f"weight {name}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    return whole + (point < (weight - whole) * 2**64)
 
 
-def _take(made: Lesson, example: Example, times: int, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
+def _take(lesson_: Lesson, example: Example, times: int, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
     """The lesson, where it is short enough or may be cut, as often as it stands in the set."""
-    if len(made) > rules.limit:
+    if len(lesson_) > rules.limit:
         count.long += 1
-        count.worst = max(count.worst, (len(made), made.id))
-        if rules.too_long != "cut" or len(made.prompt) >= rules.limit:
+        count.worst = max(count.worst, (len(lesson_), lesson_.id))
+        if rules.too_long != "cut" or len(lesson_.prompt) >= rules.limit:
             return
-        made = _cut(made, rules.limit)
+        lesson_ = _cut(lesson_, rules.limit)
         count.cut += times
-    lessons.add(made, times)
+    lessons.add(lesson_, times)
     messages = example.conversation.messages
     count.domains[example.domain] += times
     count.silent += times * (not messages[-1].thought)
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
-    count.longest = max(count.longest, len(made))
-    count.tokens += times * len(made)
-    count.learned += times * len(made.reply)
+    count.longest = max(count.longest, len(lesson_))
+    count.tokens += times * len(lesson_)
+    count.learned += times * len(lesson_.reply)
 
 
 def check_form(template: Template, tokenizer: Tokenizer) -> None:
@@ -196,38 +196,38 @@ def check_form(template: Template, tokenizer: Tokenizer) -> None:
             f"template.token {template.token!r} is {len(pieces)} tokens for this model, and has to be one: set --template.token to a "
             "special token of its tokenizer that means nothing yet, or use --template instruct"
         )
-    asked = template.prompt("?")
-    if isinstance(asked, str):
+    conversation = template.prompt("?")
+    if isinstance(conversation, str):
         return
-    opens = tokenizer.decode(tokenizer.chat(asked)[-16:]).rstrip().endswith(THINK)
-    prefilled = isinstance(template, Instruct) and template.prefilled
-    if opens and not prefilled:
+    opens = tokenizer.decode(tokenizer.chat(conversation)[-16:]).rstrip().endswith(THINK)
+    has_prefill = isinstance(template, Instruct) and template.prefilled
+    if opens and not has_prefill:
         raise BadInput(f"the model's chat template opens {THINK} itself: say so with --template instruct --template.prefilled true")
-    if prefilled and not opens:
+    if has_prefill and not opens:
         raise BadInput(f"template.prefilled is true, and the model's chat template does not open {THINK}: set it to false")
 
 
 def template_lines(template: Template, tokenizer: Tokenizer) -> list[str]:
     """Return what a person should know of how this model's chat template asks."""
-    asked = template.prompt("?")
-    if isinstance(asked, str) or any(message.role == "system" for message in asked.messages):
+    conversation = template.prompt("?")
+    if isinstance(conversation, str) or any(message.role == "system" for message in conversation.messages):
         return []
-    inserted = inserted_system(tokenizer, asked)
-    if not inserted:
+    system = inserted_system(tokenizer, conversation)
+    if not system:
         return []
-    said = f"the model's chat template inserts a system prompt of its own, {inserted[:80]!r}"
-    return [f"{said}: --template.system '' leaves it empty, --template.system TEXT puts another in its place"]
+    problem = f"the model's chat template inserts a system prompt of its own, {system[:80]!r}"
+    return [f"{problem}: --template.system '' leaves it empty, --template.system TEXT puts another in its place"]
 
 
-def inserted_system(tokenizer: Tokenizer, asked: Conversation) -> str:
+def inserted_system(tokenizer: Tokenizer, conversation: Conversation) -> str:
     """Return what a chat template says as the system where nobody does; empty where it says nothing."""
     try:
-        bare = tokenizer.decode(tokenizer.chat(asked))
-        spoken = tokenizer.decode(tokenizer.chat(replace(asked, messages=(Message("system", A_MARK), *asked.messages))))
+        bare = tokenizer.decode(tokenizer.chat(conversation))
+        text = tokenizer.decode(tokenizer.chat(replace(conversation, messages=(Message("system", A_MARK), *conversation.messages))))
     except BadInput:  # a template that takes no system message has none of its own to be left out
         return ""
-    before, marked, after = spoken.partition(A_MARK)
-    if not marked or not bare.startswith(before) or not bare.endswith(after) or len(bare) < len(before) + len(after):
+    before, mark, after = text.partition(A_MARK)
+    if not mark or not bare.startswith(before) or not bare.endswith(after) or len(bare) < len(before) + len(after):
         return ""
     return bare[len(before) : len(bare) - len(after)].strip()
 
@@ -235,38 +235,38 @@ def inserted_system(tokenizer: Tokenizer, asked: Conversation) -> str:
 def _lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson | str:
     """The lesson, or in words why there is none."""
     try:
-        made = lesson(example, template, tokenizer)
+        lesson_ = lesson(example, template, tokenizer)
     except BadInput as error:
         return f"{example.id}: {error}"
-    stops = [token for token in made.reply[:-1] if token in tokenizer.stop]
+    stops = [token for token in lesson_.reply[:-1] if token in tokenizer.stop]
     if stops:
         return f"{example.id}: its reply holds the stop token {tokenizer.decode(stops[:1])!r}, and would teach to stop there"
-    return _changed(example, made, template, tokenizer) or made
+    return _difference(example, lesson_, template, tokenizer) or lesson_
 
 
-def _changed(example: Example, made: Lesson, template: Template, tokenizer: Tokenizer) -> str:
+def _difference(example: Example, lesson_: Lesson, template: Template, tokenizer: Tokenizer) -> str:
     """What is not read back from the tokens as it was written; empty where all is."""
-    said = example.conversation.messages[-1]
-    read = template.read(tokenizer.decode(made.reply[:-1]), len(made.reply), "stop")
+    message = example.conversation.messages[-1]
+    read = template.read(tokenizer.decode(lesson_.reply[:-1]), len(lesson_.reply), "stop")
     if read.answer is None:
         return f"{example.id}: {type(template).__name__} does not read it back: its text holds one of the template's own marks"
-    for name, before, after in (("thought", said.thought or "", read.thought or ""), ("answer", said.content, read.answer)):
-        one, other = (unicodedata.normalize("NFC", text).strip() for text in (before, after))
-        if one != other:
-            place = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-            seen = f"{one[place : place + 12]!r} comes back as {other[place : place + 12]!r}"
+    for name, before, after in (("thought", message.thought or "", read.thought or ""), ("answer", message.content, read.answer)):
+        first, second = (unicodedata.normalize("NFC", text).strip() for text in (before, after))
+        if first != second:
+            place = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second)))
+            seen = f"{first[place : place + 12]!r} comes back as {second[place : place + 12]!r}"
             return f"{example.id}: its {name} changes at character {place + 1}: {seen} from the template and the tokenizer"
     return ""
 
 
-def _cut(made: Lesson, limit: int) -> Lesson:
-    return Lesson(made.id, made.prompt, made.reply[: limit - len(made.prompt)])
+def _cut(lesson_: Lesson, limit: int) -> Lesson:
+    return Lesson(lesson_.id, lesson_.prompt, lesson_.reply[: limit - len(lesson_.prompt)])
 
 
 def _accept(source: str, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
     if not count.rows:
         raise BadInput(no_examples(source))
-    if count.left_out > MOST_SKIPPED * count.rows:
+    if count.left_out > MOST_SKIPS * count.rows:
         raise BadInput(f"{source}: {count.left_out} of {count.rows} rows cannot be learned, more than 1 %; the first: {count.reasons[0]}")
     if count.long and rules.too_long == "stop":
         longest, name = count.worst

@@ -16,7 +16,7 @@ FORWARD, BACKWARD = 2, 4  # operations a parameter and token
 
 
 @dataclass(frozen=True)
-class ComputeSpent:
+class ComputeCost:
     """`sampled`: tokens that were written; `read`: of prompts, while sampling; `learned`: tokens in updates, prompts included."""
 
     sampled: int = 0
@@ -24,40 +24,40 @@ class ComputeSpent:
     learned: int = 0
     flops: float = 0.0
 
-    def __add__(self, other: ComputeSpent) -> ComputeSpent:
-        return ComputeSpent(self.sampled + other.sampled, self.read + other.read, self.learned + other.learned, self.flops + other.flops)
+    def __add__(self, other: ComputeCost) -> ComputeCost:
+        return ComputeCost(self.sampled + other.sampled, self.read + other.read, self.learned + other.learned, self.flops + other.flops)
 
 
 def parameters(folder: Path) -> int | None:
     """How many the model has, from the headers of its safetensors; None where there are none."""
     files = sorted(folder.glob("model*.safetensors")) if folder.is_dir() else []
-    return sum(map(_counted, files)) or None
+    return sum(map(_parameter_count, files)) or None
 
 
-def imitating(record: Record, size: int) -> list[ComputeSpent]:
+def imitation_costs(record: Record, size: int) -> list[ComputeCost]:
     """Of each step of a fine-tuning: one forward and one backward pass."""
     steps = [int(line.get("tokens", 0)) for line in record.timings()]
-    return [ComputeSpent(learned=tokens, flops=float(size) * tokens * (FORWARD + BACKWARD)) for tokens in steps]
+    return [ComputeCost(learned=tokens, flops=float(size) * tokens * (FORWARD + BACKWARD)) for tokens in steps]
 
 
-def reinforcing(record: Record, size: int, reference: bool) -> list[ComputeSpent]:
+def rl_costs(record: Record, size: int, reference: bool) -> list[ComputeCost]:
     """Of each rollout of RL: sampling, and learning from the groups that do not agree, with a pass of the reference where there is one."""
     return [_rollout(record.groups(int(line["rollout"])), size, reference) for line in record.metrics()]
 
 
-def _rollout(groups: Sequence[Group], size: int, reference: bool) -> ComputeSpent:
+def _rollout(groups: Sequence[Group], size: int, reference: bool) -> ComputeCost:
     sampled = sum(len(completion.tokens) for group in groups for completion in group.completions)
     read = sum(len(group.prompt) for group in groups)
     learned = sum(len(group.prompt) + len(completion.tokens) for group in groups if not _agrees(group) for completion in group.completions)
     passes = FORWARD + BACKWARD + (FORWARD if reference else 0)
-    return ComputeSpent(sampled, read, learned, float(size) * (FORWARD * (sampled + read) + passes * learned))
+    return ComputeCost(sampled, read, learned, float(size) * (FORWARD * (sampled + read) + passes * learned))
 
 
 def _agrees(group: Group) -> bool:
     return len({score.total for score in group.scores if not isinstance(score.total, Abstained)}) < 2
 
 
-def _counted(path: Path) -> int:
+def _parameter_count(path: Path) -> int:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header: dict[str, Any] = json.loads(file.read(min(length, 1 << 26)))

@@ -7,7 +7,7 @@ from operator import attrgetter
 from aha.errors import BadInput
 
 
-def at_least_one(stage: object, *names: str) -> None:
+def check_positive(stage: object, *names: str) -> None:
     """BadInput for the first of these settings that is below 1. A name may lead through a part of the stage: `sampling.max_tokens`."""
     for name in names:
         value = attrgetter(name)(stage)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from aha.errors import BadInput
-from aha.protocols import Ask, Asking, Backend, Chat, Engine, Sampling, Tokenizer
+from aha.protocols import Ask, Backend, Chat, ChatOptions, Engine, Sampling, Tokenizer
 from aha.sampling.prompts import problem_tokens, read_reply
 from aha.sampling.seeds import seed_for
 from aha.stages.patience import Patience, PatientChat
 from aha.template import ANSWER, END_ANSWER, Template, prompt_after
-from aha.types import Conversation, Message, Open, Problem, Reply, Said
+from aha.types import ChatReply, Conversation, Message, Open, Problem, Reply
 
-SHOWN = 8  # replies of a teacher, none of which has a thought, say that it shows none
+MOST_THOUGHTLESS = 8  # replies of a teacher, none of which has a thought, say that it shows none
 
 _GREETING = re.compile(
     r"(?i)\W*(?:(?:hello|hi|hey|good (?:morning|afternoon|evening|night)|thanks|thank you|bye|goodbye|ok)(?: there| so much| very much)?"
@@ -53,7 +53,7 @@ class ReplySource(Protocol):
     def close(self) -> None: ...
 
 
-class Nobody:
+class NoSource:
     """Where no problem is left to be asked."""
 
     def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
@@ -105,11 +105,11 @@ class ChatSource:
     model: str
     template: Template
     sampling: Sampling
-    asking: Asking
+    asking: ChatOptions
     patience: Patience
     beat: Callable[[str], None]
     _chats: dict[tuple[int, int], Chat] = field(default_factory=dict)
-    _asked: dict[tuple[int, int], PatientChat] = field(default_factory=dict)
+    _patient_chats: dict[tuple[int, int], PatientChat] = field(default_factory=dict)
     _replies: int = 0
     _thoughts: int = 0
 
@@ -117,10 +117,13 @@ class ChatSource:
         for first, count in sorted({(wish.first, wish.count) for wish in wishes}):
             places = [index for index, wish in enumerate(wishes) if (wish.first, wish.count) == (first, count)]
             conversations = [self._conversation(wishes[index]) for index in places]
-            found = self._patient(first, count).replies(conversations, lambda at, said, places=places: self._look(wishes[places[at]], said))  # type: ignore[misc]
+            replies = self._patient(first, count).replies(
+                conversations,
+                lambda at, batch, places=places: self._look(wishes[places[at]], batch),  # type: ignore[misc]
+            )
             for at, index in enumerate(places):
-                if at in found:
-                    yield index, [self._drawn(said, wishes[index], number) for number, said in enumerate(found[at], start=first)]
+                if at in replies:
+                    yield index, [self._sample(said, wishes[index], number) for number, said in enumerate(replies[at], start=first)]
         if self._replies and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 
@@ -131,11 +134,11 @@ class ChatSource:
 
     def _patient(self, first: int, count: int) -> PatientChat:
         key = (first, count)
-        if key not in self._asked:
+        if key not in self._patient_chats:
             seed = None if self.asking.seed is None else self.asking.seed + first
             self._chats[key] = self.backend.chat(self.model, replace(self.asking, samples=count, seed=seed))
-            self._asked[key] = PatientChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.beat)
-        return self._asked[key]
+            self._patient_chats[key] = PatientChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.beat)
+        return self._patient_chats[key]
 
     def _conversation(self, wish: SampleRequest) -> Conversation:
         if wish.plain:
@@ -146,28 +149,28 @@ class ChatSource:
             case _:
                 raise BadInput(asked_in_conversations(self.template))
 
-    def _look(self, wish: SampleRequest, said: Sequence[Said]) -> None:
+    def _look(self, wish: SampleRequest, batch: Sequence[ChatReply]) -> None:
         """BadInput once it is plain that the server shows no thought: its rows would teach a model not to think."""
         if wish.plain:
             return
-        self._replies += len(said)
-        self._thoughts += sum(bool(each.thought and each.thought.strip()) for each in said)
-        if self._replies >= SHOWN and not self._thoughts:
+        self._replies += len(batch)
+        self._thoughts += sum(bool(reply.thought and reply.thought.strip()) for reply in batch)
+        if self._replies >= MOST_THOUGHTLESS and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 
-    def _drawn(self, said: Said, wish: SampleRequest, number: int) -> SampledReply:
+    def _sample(self, reply: ChatReply, wish: SampleRequest, number: int) -> SampledReply:
         """A reply without the thought that was wanted breaks the form; so does one that was cut."""
-        thought = "" if wish.plain else (said.thought or "").strip()
-        answer = unwrapped(said.text)
-        whole = said.finished == "stop" and answer and (thought or wish.plain)
+        thought = "" if wish.plain else (reply.thought or "").strip()
+        answer = unwrap(reply.text)
+        whole = reply.finished == "stop" and answer and (thought or wish.plain)
         seed = None if self.asking.seed is None else self.asking.seed + number
-        text = said.text if said.thought is None else f"{said.thought}\n\n{said.text}"
+        text = reply.text if reply.thought is None else f"{reply.thought}\n\n{reply.text}"
         if not whole:
-            return SampledReply(seed, Reply(text, None, None, said.tokens, said.finished))
-        return SampledReply(seed, Reply(text, thought, answer, said.tokens, said.finished))
+            return SampledReply(seed, Reply(text, None, None, reply.tokens, reply.finished))
+        return SampledReply(seed, Reply(text, thought, answer, reply.tokens, reply.finished))
 
 
-def unwrapped(text: str) -> str:
+def unwrap(text: str) -> str:
     """What is visible of a reply; R1-Zero's tags around the whole of it are left out."""
     bare = text.strip()
     inside = bare.removeprefix(ANSWER).removesuffix(END_ANSWER)

@@ -32,10 +32,10 @@ class Epochs:
 
 def resumed_step(rundir: RunDir, learner: Learner, data: str, digest: str) -> int:
     """The step to go on with, the learner being as it was then. BadInput where `data` is not what the run began with."""
-    resumed = rundir.resume()
-    if resumed is None:
+    state = rundir.resume()
+    if state is None:
         return 0
-    if resumed.progress["data"] != digest:
+    if state.progress["data"] != digest:
         raise BadInput(f"{data}: its rows are not those that this run began with; bring them back, or begin another run")
-    learner.load(resumed.folder)
-    return int(resumed.progress["step"])
+    learner.load(state.folder)
+    return int(state.progress["step"])

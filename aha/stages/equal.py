@@ -10,11 +10,11 @@ from statistics import fmean
 
 from aha.errors import BadInput
 from aha.evals.comparison import by_problem
-from aha.evals.intervals import Paired, compare_paired
+from aha.evals.intervals import PairedComparison, compare_pairs
 from aha.evals.samples import GradedSample
 from aha.protocols import Backend, Observer
 from aha.rundir import Checkpoint, Record, RunDir
-from aha.stages.compute import ComputeSpent, imitating, parameters, reinforcing
+from aha.stages.compute import ComputeCost, imitation_costs, parameters, rl_costs
 from aha.stages.evaluate import Measure
 from aha.template import Delimited, Short, Template
 
@@ -38,40 +38,40 @@ class Equal:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """Every reply is kept in `evals`, and is not asked for again."""
-        taught, other = Record(Path(self.taught_of)), Record(Path(self.rl_of))
-        last = taught.checkpoints()[-1]
+        student_run, rl_run = Record(Path(self.taught_of)), Record(Path(self.rl_of))
+        last = student_run.checkpoints()[-1]
         size = parameters(last.folder) or 0
-        budget = sum(imitating(taught, size), ComputeSpent())
-        spent = list(accumulate(reinforcing(other, size, self.reference)))
-        chosen = self._chosen(other.checkpoints(), spent, budget)
-        distilled = self._measured(rundir, "distilled", last, self.taught_template, backend, observer)
-        trained = self._measured(rundir, "rl", chosen, self.rl_template, backend, observer)
-        paired = self.compared(trained, distilled)
+        budget = sum(imitation_costs(student_run, size), ComputeCost())
+        costs = list(accumulate(rl_costs(rl_run, size, self.reference)))
+        chosen = self._chosen(rl_run.checkpoints(), costs, budget)
+        student_samples = self._measure(rundir, "distilled", last, self.taught_template, backend, observer)
+        rl_samples = self._measure(rundir, "rl", chosen, self.rl_template, backend, observer)
+        comparison = self.compare(rl_samples, student_samples)
         rundir.finish(
             {
                 "parameters": size,
-                "distilled": {"checkpoint": str(last.folder), **asdict(budget), "pass@1": _mean(distilled, self.domains)},
-                "rl": {"checkpoint": str(chosen.folder), **asdict(spent[chosen.rollout]), "pass@1": _mean(trained, self.domains)},
-                "difference": {**asdict(paired.difference), "p": paired.p, "verdict": paired.verdict},
+                "distilled": {"checkpoint": str(last.folder), **asdict(budget), "pass@1": _mean(student_samples, self.domains)},
+                "rl": {"checkpoint": str(chosen.folder), **asdict(costs[chosen.rollout]), "pass@1": _mean(rl_samples, self.domains)},
+                "difference": {**asdict(comparison.difference), "p": comparison.p, "verdict": comparison.verdict},
             }
         )
 
-    def compared(self, trained: Sequence[GradedSample], distilled: Sequence[GradedSample]) -> Paired:
+    def compare(self, rl_samples: Sequence[GradedSample], student_samples: Sequence[GradedSample]) -> PairedComparison:
         """Return distilled - RL on the same problems of the domains."""
-        one, other = (_grades(samples, self.domains) for samples in (trained, distilled))
-        return compare_paired(one, other, self.seed)
+        first, second = (_grades(samples, self.domains) for samples in (rl_samples, student_samples))
+        return compare_pairs(first, second, self.seed)
 
-    def _chosen(self, checkpoints: Sequence[Checkpoint], spent: Sequence[ComputeSpent], budget: ComputeSpent) -> Checkpoint:
-        for each in checkpoints:
-            if spent[each.rollout].flops >= budget.flops:
-                return each
-        most = spent[-1].flops if spent else 0.0
+    def _chosen(self, checkpoints: Sequence[Checkpoint], costs: Sequence[ComputeCost], budget: ComputeCost) -> Checkpoint:
+        for checkpoint in checkpoints:
+            if costs[checkpoint.rollout].flops >= budget.flops:
+                return checkpoint
+        most = costs[-1].flops if costs else 0.0
         raise BadInput(
             f"the RL cost {most:.2e} operations in all and the fine-tuning {budget.flops:.2e}: equal is at least as much; give the RL more "
             "steps, or the fine-tuning fewer epochs"
         )
 
-    def _measured(
+    def _measure(
         self, rundir: RunDir, name: str, at: Checkpoint, template: Template, backend: Backend, observer: Observer
     ) -> list[GradedSample]:
         measure = Measure(str(at.folder), "tiny-world", self.samples, self.problems, 1, template, seed=self.seed)
@@ -81,7 +81,7 @@ class Equal:
 def _grades(samples: Sequence[GradedSample], domains: Sequence[str]) -> list[list[float]]:
     """Return the grades of each problem's samples, of the domains."""
     problems = by_problem(sample for sample in samples if sample.category in domains)
-    return [[sample.grade or 0.0 for sample in several] for several in problems.values()]
+    return [[sample.grade or 0.0 for sample in samples_of] for samples_of in problems.values()]
 
 
 def _mean(samples: Sequence[GradedSample], domains: Sequence[str]) -> float:

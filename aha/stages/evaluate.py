@@ -116,11 +116,11 @@ class Evaluate:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """Measure what the run directory holds, or another one, and finish this one."""
-        measured = rundir if self.of is None else Record(Path(self.of))
-        training = sum(timings.get("seconds", 0.0) + timings.get("save_s", 0.0) for timings in measured.timings())
-        started = time.monotonic()
-        result = self.over(backend, rundir.root / "evals", measured.checkpoints(), observer)
-        rundir.finish({**result, "seconds": training + time.monotonic() - started})
+        record = rundir if self.of is None else Record(Path(self.of))
+        training = sum(timings.get("seconds", 0.0) + timings.get("save_s", 0.0) for timings in record.timings())
+        began = time.monotonic()
+        result = self.over(backend, rundir.root / "evals", record.checkpoints(), observer)
+        rundir.finish({**result, "seconds": training + time.monotonic() - began})
 
     def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Checkpoint], observer: Observer) -> dict[str, object]:
         """Return the results of `base`, of `zero` (the last checkpoint), their `gain`, and the `curve` from base (rollout null) over every
@@ -130,12 +130,12 @@ class Evaluate:
         if not checkpoints:
             raise BadInput(f"{evals.parent}: no checkpoint in it, so there is nothing to measure; let the run save one")
         *between, last = checkpoints
-        base = self._measured(evals / "base", backend, self.model, observer)
+        base = self._measure(evals / "base", backend, self.model, observer)
         points: list[tuple[int | None, list[GradedSample]]] = [(None, base)]
         for at in between if self.curve_problems else []:
             path = evals / f"{at.rollout:06d}"
-            points.append((at.rollout, self._measured(path, backend, str(at.folder), observer, cheap=True)))
-        zero = self._measured(evals / f"{last.rollout:06d}-zero", backend, str(last.folder), observer)
+            points.append((at.rollout, self._measure(path, backend, str(at.folder), observer, cheap=True)))
+        zero = self._measure(evals / f"{last.rollout:06d}-zero", backend, str(last.folder), observer)
         points.append((last.rollout, zero))
         return {
             "base": self._result(base),
@@ -147,14 +147,14 @@ class Evaluate:
     @property
     def chosen(self) -> Benchmark:
         """The benchmark, with the cut of short replies."""
-        found = benchmark(self.benchmark)
-        return replace(found, grade=partial(grade_countdown, short=self.short)) if found.grade is grade_countdown else found
+        bench = benchmark(self.benchmark)
+        return replace(bench, grade=partial(grade_countdown, short=self.short)) if bench.grade is grade_countdown else bench
 
     def measure(self, model: str, k: int | None = None) -> Measure:
         """Return the measure of one model."""
         return Measure(model, self.benchmark, k or self.k, self.problems, 0, self.template, self.sampling, self.sandbox, self.seed)
 
-    def _measured(self, folder: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[GradedSample]:
+    def _measure(self, folder: Path, backend: Backend, model: str, observer: Observer, cheap: bool = False) -> list[GradedSample]:
         measure = self.measure(model, self.curve_samples if cheap else None)
         most = self.curve_problems if cheap else None
         return measure.ask_with(self.chosen, lambda: backend.engine(model), backend.tokenizer(model), observer, folder, most)
@@ -168,5 +168,5 @@ def gain(before: Sequence[GradedSample], after: Sequence[GradedSample], seed: in
     first, second = by_problem(before), by_problem(after)
     if list(first) != list(second):
         raise BadInput("the two measurements asked different problems: a paired difference needs the same, in the same order")
-    verdicts = [[[sample.right for sample in several] for several in some.values()] for some in (first, second)]
+    verdicts = [[[sample.right for sample in trials] for trials in part.values()] for part in (first, second)]
     return paired_difference(verdicts[0], verdicts[1], seed)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from aha.errors import BarFailed, EndpointDown
+from aha.errors import EndpointDown, FailedBar
 from aha.protocols import Reward
 from aha.rewards.judge import Health
 from aha.sampling.executor import ScoringExecutor, ScoringStats
 from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
-from aha.stages.funnel import KEPT, PROMPTS, TOKENS, Tally
+from aha.stages.funnel import PROMPTS, ROWS_LEFT, TOKENS, Tally
 from aha.stages.patience import Patience
 from aha.stages.rewriters import LiveRewriter, Raw, same_answer
 from aha.tasks.decontamination import GramIndex
@@ -94,80 +94,83 @@ class Factory:
 
     def chunk(self, number: int, problems: Sequence[Problem]) -> ChunkResult:
         """Asks each problem until it has its rows or its samples are spent."""
-        made = ChunkResult()
-        asking = [_Open(problem, place) for place, problem in enumerate(problems)]
-        for each in asking:
-            made.tally.add(each.problem.domain, PROMPTS)
-        while wishes := [self._wish(each) for each in asking if len(each.grams) < self.limits.cap and each.asked < self.limits.samples]:
-            found = self._judged(wishes, number)
+        result = ChunkResult()
+        open_problems = [_Open(problem, place) for place, problem in enumerate(problems)]
+        for item in open_problems:
+            result.tally.add(item.problem.domain, PROMPTS)
+        while wishes := [
+            self._wish(each) for each in open_problems if len(each.grams) < self.limits.cap and each.asked < self.limits.samples
+        ]:
+            verdicts = self._judge(wishes, number)
             candidates: list[list[Candidate]] = []
             for index, wish in enumerate(wishes):
-                asking[wish.place].asked += wish.count
-                candidates.append(self._sorted_out(wish, found.get(index, []), made.tally))
-            self._finish(candidates, asking, made)
-        return made
+                open_problems[wish.place].asked += wish.count
+                candidates.append(self._sorted_out(wish, verdicts.get(index, []), result.tally))
+            self._finish(candidates, open_problems, result)
+        return result
 
-    def _wish(self, each: _Open) -> SampleRequest:
-        count = min(self.limits.at_once, self.limits.samples - each.asked)
-        return SampleRequest(each.problem, each.place, each.asked, count, needs_no_thought(each.problem, self.limits.plain))
+    def _wish(self, item: _Open) -> SampleRequest:
+        count = min(self.limits.at_once, self.limits.samples - item.asked)
+        return SampleRequest(item.problem, item.place, item.asked, count, needs_no_thought(item.problem, self.limits.plain))
 
     # --- right? ---
 
-    def _judged(self, wishes: Sequence[SampleRequest], chunk: int) -> dict[int, list[tuple[SampledReply, float | Abstained]]]:
+    def _judge(self, wishes: Sequence[SampleRequest], chunk: int) -> dict[int, list[tuple[SampledReply, float | Abstained]]]:
         """Replies with what they are worth, by wish. Judging goes on beside sampling."""
-        drawn: dict[int, list[SampledReply]] = {}
+        samples: dict[int, list[SampledReply]] = {}
         with ScoringExecutor[list[float | Abstained]](JUDGING, self.stats) as executor:
             for index, replies in self.source.draw(wishes, chunk):
-                drawn[index] = replies
+                samples[index] = replies
                 executor.submit(index, partial(self._worth, wishes[index].problem, replies))
             worth = executor.wait(lambda: self.beat(f"judged {len(executor.results)} of {len(wishes)} questions"))
-        self._look_at(wishes, drawn, worth)
-        return {index: list(zip(drawn[index], worth[index], strict=True)) for index in sorted(drawn)}
+        self._look_at(wishes, samples, worth)
+        return {index: list(zip(samples[index], worth[index], strict=True)) for index in sorted(samples)}
 
     def _worth(self, problem: Problem, replies: Sequence[SampledReply]) -> list[float | Abstained]:
         if isinstance(problem.reference, Open):
             return [1.0] * len(replies)  # nothing to be right about; what is not wanted was never asked
-        return self.truth(problem, [each.reply for each in replies])
+        return self.truth(problem, [sample.reply for sample in replies])
 
     def _look_at(
-        self, wishes: Sequence[SampleRequest], drawn: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]
+        self, wishes: Sequence[SampleRequest], samples: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]
     ) -> None:
         """Too many replies that cannot be judged: a pause, another try, and then the run ends. None of them counts as wrong."""
-        if not self.health.fails_with(*_said(drawn, worth)):
-            self.health.add(*_said(drawn, worth))
+        if not self.health.fails_with(*_verdict_counts(samples, worth)):
+            self.health.add(*_verdict_counts(samples, worth))
             return
-        self.beat(f"waiting {self.limits.pause.pause_s:g} s: {_said(drawn, worth)[1]} replies could not be judged")
+        self.beat(f"waiting {self.limits.pause.pause_s:g} s: {_verdict_counts(samples, worth)[1]} replies could not be judged")
         time.sleep(self.limits.pause.pause_s)
         for index in [index for index, values in worth.items() if any(isinstance(value, Abstained) for value in values)]:
-            worth[index] = self._worth(wishes[index].problem, drawn[index])
-        judged, unjudged = _said(drawn, worth)
-        if self.health.fails_with(judged, unjudged):
+            worth[index] = self._worth(wishes[index].problem, samples[index])
+        verdict_count, abstention_count = _verdict_counts(samples, worth)
+        if self.health.fails_with(verdict_count, abstention_count):
             reason = next(value.reason for values in worth.values() for value in values if isinstance(value, Abstained))
             line = (
-                f"{unjudged} of {judged + unjudged} replies could not be judged, also after a pause of {self.limits.pause.pause_s:g} s; "
-                f"the first: {reason}. None of them was counted as wrong; all rows up to here are saved, and the same command goes on"
+                f"{abstention_count} of {verdict_count + abstention_count} replies could not be judged, also after a pause of "
+                f"{self.limits.pause.pause_s:g} s; the first: {reason}. None of them was counted as wrong; all rows up to here are saved, "
+                "and the same command goes on"
             )
-            raise EndpointDown(f"judge {self.judge}: {line}") if self.judge else BarFailed(line)
-        self.health.add(judged, unjudged)
+            raise EndpointDown(f"judge {self.judge}: {line}") if self.judge else FailedBar(line)
+        self.health.add(verdict_count, abstention_count)
 
     # --- readable? ---
 
-    def _sorted_out(self, wish: SampleRequest, found: Sequence[tuple[SampledReply, float | Abstained]], tally: Tally) -> list[Candidate]:
+    def _sorted_out(self, wish: SampleRequest, verdicts: Sequence[tuple[SampledReply, float | Abstained]], tally: Tally) -> list[Candidate]:
         """Those that are right and readable; the others have met their end."""
         domain = wish.problem.domain
-        if len(found) < wish.count:
-            tally.add(domain, "no reply", wish.count - len(found))
+        if len(verdicts) < wish.count:
+            tally.add(domain, "no reply", wish.count - len(verdicts))
         candidates = []
-        for number, (drawn, worth) in enumerate(found, start=wish.first):
-            if end := self._end(wish, drawn, worth):
+        for number, (sample, worth) in enumerate(verdicts, start=wish.first):
+            if end := self._end(wish, sample, worth):
                 tally.add(domain, end)
             else:
-                thought = "" if wish.plain else drawn.reply.thought or ""
-                candidates.append(Candidate(wish, number, drawn, thought, drawn.reply.answer or ""))
+                thought = "" if wish.plain else sample.reply.thought or ""
+                candidates.append(Candidate(wish, number, sample, thought, sample.reply.answer or ""))
         return candidates
 
-    def _end(self, wish: SampleRequest, drawn: SampledReply, worth: float | Abstained) -> str:
-        reply, answer = drawn.reply, drawn.reply.answer or ""
+    def _end(self, wish: SampleRequest, sample: SampledReply, worth: float | Abstained) -> str:
+        reply, answer = sample.reply, sample.reply.answer or ""
         if reply.finished == "length":
             return "cut"
         if not answer.strip() or not (wish.plain or reply.thought) or not is_text(reply.text):
@@ -182,20 +185,20 @@ class Factory:
 
     # --- rewritten, new? ---
 
-    def _finish(self, candidates: Sequence[Sequence[Candidate]], asking: Sequence[_Open], made: ChunkResult) -> None:
+    def _finish(self, candidates: Sequence[Sequence[Candidate]], open_problems: Sequence[_Open], result: ChunkResult) -> None:
         """One candidate of each problem after another, until the problem has its rows; those left over are over the cap."""
-        queues = [list(each) for each in candidates]
-        while batch := [queue.pop(0) for queue in queues if queue and len(asking[queue[0].wish.place].grams) < self.limits.cap]:
-            raws = [Raw(each.wish.problem, each.thought, each.answer) for each in batch]
+        queues = [list(queue) for queue in candidates]
+        while batch := [queue.pop(0) for queue in queues if queue and len(open_problems[queue[0].wish.place].grams) < self.limits.cap]:
+            raws = [Raw(candidate.wish.problem, candidate.thought, candidate.answer) for candidate in batch]
             done = self.rewrite(raws) if self.rewrite else [(raw.thought, raw.answer) for raw in raws]
-            for each, texts in zip(batch, done, strict=True):
-                end = self._row(each, texts, asking[each.wish.place], made)
-                made.tally.add(each.wish.problem.domain, end)
+            for candidate, texts in zip(batch, done, strict=True):
+                end = self._row(candidate, texts, open_problems[candidate.wish.place], result)
+                result.tally.add(candidate.wish.problem.domain, end)
         for queue in queues:
-            for each in queue:
-                made.tally.add(each.wish.problem.domain, "over the cap")
+            for candidate in queue:
+                result.tally.add(candidate.wish.problem.domain, "over the cap")
 
-    def _row(self, candidate: Candidate, texts: tuple[str, str] | None, asking: _Open, made: ChunkResult) -> str:
+    def _row(self, candidate: Candidate, texts: tuple[str, str] | None, item: _Open, result: ChunkResult) -> str:
         """How it ends; what is kept is put into `made`."""
         problem = candidate.wish.problem
         if texts is None or not all(map(is_text, texts)):
@@ -206,23 +209,23 @@ class Factory:
         if self.seen.knows_any((thought, answer)):
             return "contaminated"
         key, grams = key_of(problem.question, thought, answer), set(ngrams(pieces(f"{thought}\n{answer}"), LIKE))
-        if key in self.known or any(_alike(grams, other, self.limits.near) for other in asking.grams):
+        if key in self.known or any(_alike(grams, row_grams, self.limits.near) for row_grams in item.grams):
             return "duplicate"
         self.known.add(key)
-        asking.grams.append(grams)
+        item.grams.append(grams)
         row = self._example(candidate, thought, answer)
         if self.rewrite is not None:
             raw = replace(self._example(candidate, candidate.thought, candidate.answer), id=f"{row.id}/raw")
-            made.raws.append(raw)
+            result.raws.append(raw)
             row = replace(row, origin=replace(row.origin or self.origin, parents=(raw.id,)))
-        made.rows.append(row)
-        made.tally.add(problem.domain, TOKENS, self.measure(thought) + self.measure(answer))
-        return KEPT
+        result.rows.append(row)
+        result.tally.add(problem.domain, TOKENS, self.measure(thought) + self.measure(answer))
+        return ROWS_LEFT
 
     def _faithless(self, candidate: Candidate, thought: str, answer: str) -> str:
         problem, reply = candidate.wish.problem, candidate.drawn.reply
-        told = replace(reply, text=f"{thought}\n\n{answer}", thought=thought, answer=answer)
-        (worth,) = self._worth(problem, [replace(candidate.drawn, reply=told)])
+        shown_reply = replace(reply, text=f"{thought}\n\n{answer}", thought=thought, answer=answer)
+        (worth,) = self._worth(problem, [replace(candidate.drawn, reply=shown_reply)])
         if isinstance(worth, Abstained):
             return "unjudged"
         if worth < 1.0 or not same_answer(problem.reference, candidate.answer, thought, answer):
@@ -234,20 +237,20 @@ class Factory:
     def _example(self, candidate: Candidate, thought: str, answer: str) -> Example:
         problem = candidate.wish.problem
         origin = replace(self.origin, problem=problem.id, seed=candidate.drawn.seed)
-        said = Conversation((*problem.turns, Message("user", problem.question), Message("assistant", answer, thought)))
-        return Example(f"{self.name}/{problem.id}/{candidate.number}", problem.domain, problem.language, said, origin)
+        conversation = Conversation((*problem.turns, Message("user", problem.question), Message("assistant", answer, thought)))
+        return Example(f"{self.name}/{problem.id}/{candidate.number}", problem.domain, problem.language, conversation, origin)
 
     # --- rows of others ---
 
     def given(self, examples: Sequence[Example]) -> ChunkResult:
         """Rows that were written elsewhere: readable, new, and no evaluation's."""
-        made = ChunkResult()
+        result = ChunkResult()
         for example in examples:
-            made.tally.add(example.domain, PROMPTS)
-            made.tally.add(example.domain, self._given(example, made))
-        return made
+            result.tally.add(example.domain, PROMPTS)
+            result.tally.add(example.domain, self._row_of_example(example, result))
+        return result
 
-    def _given(self, example: Example, made: ChunkResult) -> str:
+    def _row_of_example(self, example: Example, result: ChunkResult) -> str:
         *before, last = example.conversation.messages
         thought = last.thought or ""
         if self.seen.knows_any([*(message.content for message in before), thought, last.content]):
@@ -258,9 +261,9 @@ class Factory:
         if key in self.known:
             return "duplicate"
         self.known.add(key)
-        made.rows.append(example)
-        made.tally.add(example.domain, TOKENS, self.measure(thought) + self.measure(last.content))
-        return KEPT
+        result.rows.append(example)
+        result.tally.add(example.domain, TOKENS, self.measure(thought) + self.measure(last.content))
+        return ROWS_LEFT
 
 
 def is_text(text: str) -> bool:
@@ -274,18 +277,18 @@ def key_of(question: str, thought: str, answer: str) -> bytes:
     return hashlib.blake2b(texts.encode("utf-8", "replace"), digest_size=16).digest()
 
 
-def _alike(one: set[tuple[str, ...]], other: set[tuple[str, ...]], near: float | None) -> bool:
-    if near is None or not (one and other):
+def _alike(first: set[tuple[str, ...]], second: set[tuple[str, ...]], near: float | None) -> bool:
+    if near is None or not (first and second):
         return False
-    return len(one & other) >= near * len(one | other)
+    return len(first & second) >= near * len(first | second)
 
 
-def _said(drawn: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]) -> tuple[int, int]:
+def _verdict_counts(samples: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]) -> tuple[int, int]:
     """Replies that have a verdict, and those that have none though they have an answer."""
     pairs = [
         isinstance(value, Abstained)
-        for index, replies in drawn.items()
-        for each, value in zip(replies, worth[index], strict=True)
-        if each.reply.answer is not None
+        for index, replies in samples.items()
+        for sample, value in zip(replies, worth[index], strict=True)
+        if sample.reply.answer is not None
     ]
     return pairs.count(False), pairs.count(True)

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 PREFIX = "funnel"
-KEPT = "kept"
+ROWS_LEFT = "kept"
 PROMPTS = "prompts"
 TOKENS = "tokens"  # of the rows that were kept
 LEFT_OUT = ("repeated prompt", "contaminated prompt", "uncheckable prompt")  # ends of prompts, which are never asked
-NOT_FORMED = ("no reply", "cut", "form")
+FORM_ENDS = ("no reply", "cut", "form")
 NOT_RIGHT = ("unjudged", "wrong")
 NOT_READABLE = ("mixed language", "long paragraph", "code block", "repetition", "length")
 NOT_REWRITTEN = ("not rewritten", "unfaithful", "rewritten unreadable")
 NOT_NEW = ("over the cap", "duplicate", "contaminated")
-ENDS = (*NOT_FORMED, *NOT_RIGHT, *NOT_READABLE, *NOT_REWRITTEN, *NOT_NEW, KEPT)
-STEPS = (("formed", NOT_FORMED), ("right", NOT_RIGHT), ("readable", NOT_READABLE), ("rewritten", NOT_REWRITTEN), (KEPT, NOT_NEW))
+ENDS = (*FORM_ENDS, *NOT_RIGHT, *NOT_READABLE, *NOT_REWRITTEN, *NOT_NEW, ROWS_LEFT)
+STEPS = (("formed", FORM_ENDS), ("right", NOT_RIGHT), ("readable", NOT_READABLE), ("rewritten", NOT_REWRITTEN), (ROWS_LEFT, NOT_NEW))
 
 
 @dataclass
@@ -38,12 +38,12 @@ class Tally:
         ends = Counter[str]()
         for (_, end), number in self.counts.items():
             ends[end] += number
-        asked = sum(ends[end] for end in ENDS)
-        if not asked:
-            return {"rows": float(ends[KEPT])}
-        formed = asked - sum(ends[end] for end in NOT_FORMED)
-        right = formed - sum(ends[end] for end in NOT_RIGHT)
-        return {"format": formed / asked, "accuracy": right / asked, "truncated": ends["cut"] / asked, "rows": float(ends[KEPT])}
+        total = sum(ends[end] for end in ENDS)
+        if not total:
+            return {"rows": float(ends[ROWS_LEFT])}
+        in_form = total - sum(ends[end] for end in FORM_ENDS)
+        right = in_form - sum(ends[end] for end in NOT_RIGHT)
+        return {"format": in_form / total, "accuracy": right / total, "truncated": ends["cut"] / total, "rows": float(ends[ROWS_LEFT])}
 
     @classmethod
     def of(cls, metrics: Iterable[Mapping[str, float]]) -> Tally:
@@ -59,7 +59,7 @@ class Tally:
 
     def kept(self) -> dict[str, int]:
         """Rows by domain, in the domains' order."""
-        return {domain: number for domain in self.domains() if (number := self.counts[domain, KEPT])}
+        return {domain: number for domain in self.domains() if (number := self.counts[domain, ROWS_LEFT])}
 
     def domains(self) -> list[str]:
         return sorted({domain for domain, _ in self.counts})
@@ -70,13 +70,13 @@ class Tally:
 
     def line(self, domain: str, rows: int) -> dict[str, float]:
         """One line of the report: from prompts to the rows of the set."""
-        found: dict[str, float] = {PROMPTS: self.counts[domain, PROMPTS], "asked": self.asked(domain)}
-        left = self.asked(domain)
+        funnel: dict[str, float] = {PROMPTS: self.counts[domain, PROMPTS], "asked": self.asked(domain)}
+        remainder = self.asked(domain)
         for name, ends in STEPS:
-            left -= sum(self.counts[domain, end] for end in ends)
-            found[name] = left
-        kept = self.counts[domain, KEPT]
-        return {**found, "rows": rows, "mean tokens": round(self.counts[domain, TOKENS] / kept, 1) if kept else 0.0}
+            remainder -= sum(self.counts[domain, end] for end in ends)
+            funnel[name] = remainder
+        kept = self.counts[domain, ROWS_LEFT]
+        return {**funnel, "rows": rows, "mean tokens": round(self.counts[domain, TOKENS] / kept, 1) if kept else 0.0}
 
 
 def report(tally: Tally, rows: Mapping[str, int]) -> dict[str, object]:
@@ -86,22 +86,22 @@ def report(tally: Tally, rows: Mapping[str, int]) -> dict[str, object]:
     for (_, end), number in tally.counts.items():
         whole.add("all", end, number)
     lines["all"] = whole.line("all", sum(rows.values()))
-    dropped = {
+    drops = {
         domain: {end: tally.counts[domain, end] for end in (*LEFT_OUT, *ENDS[:-1]) if tally.counts[domain, end]}
         for domain in tally.domains()
     }
-    return {"domains": lines, "dropped": dropped}
+    return {"domains": lines, "dropped": drops}
 
 
-def table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def table(funnel: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
     """The report in lines for a terminal."""
     names = [PROMPTS, "asked", *(name for name, _ in STEPS), "rows", "mean tokens"]
     widths = [max(len(name), 8) + 2 for name in names]
-    wide = max(map(len, found["domains"]))
+    wide = max(map(len, funnel["domains"]))
     lines = [" " * wide + "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))]
-    for domain, line in found["domains"].items():
+    for domain, line in funnel["domains"].items():
         lines.append(f"{domain:{wide}}" + "".join(f"{line[name]:>{width},.6g}" for name, width in zip(names, widths, strict=True)))
-    for domain, ends in found["dropped"].items():
+    for domain, ends in funnel["dropped"].items():
         if ends:
             lines.append(f"{domain}: {', '.join(f'{number:,.0f} {end}' for end, number in ends.items())}")
     return lines

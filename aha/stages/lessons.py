@@ -40,8 +40,8 @@ class Lessons(Sequence[Lesson]):
         self._file = SpooledTemporaryFile(max_size=memory)  # noqa: SIM115 (it lives as long as this)
         finalize(self, self._file.close)
         self._starts, self._sizes, self._order = array("q"), array("i"), array("q")
-        for one in lessons:
-            self.add(one)
+        for lesson_ in lessons:
+            self.add(lesson_)
 
     def add(self, lesson: Lesson, times: int = 1) -> None:
         """Add a lesson that stands in the set so many times."""
@@ -62,7 +62,7 @@ class Lessons(Sequence[Lesson]):
 
     def __getitem__(self, place: int | slice) -> Lesson | list[Lesson]:
         if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
+            return [self[index] for index in range(*place.indices(len(self)))]
         index = self._order[place]
         name, prompt, reply = self._sizes[3 * index : 3 * index + 3]
         self._file.seek(self._starts[index])
@@ -75,34 +75,34 @@ def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson
     """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
     asked = question(example.conversation, template, example.domain)
     prompt = tokenizer.prompt(asked) if isinstance(asked, str) else tokenizer.chat(asked)
-    reply = after(tokenizer.decode(prompt[-TAIL:]), written(example, template))
+    reply = after(tokenizer.decode(prompt[-TAIL:]), target_text(example, template))
     return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(reply), tokenizer.end]))
 
 
 def after(prompt: str, reply: str) -> str:
     """Return the reply without the blanks that a chat template wrote after it opened the thought."""
-    _, opened, blanks = prompt.rpartition(THINK)
-    return reply.removeprefix(blanks) if opened and blanks.isspace() else reply
+    _, mark, blanks = prompt.rpartition(THINK)
+    return reply.removeprefix(blanks) if mark and blanks.isspace() else reply
 
 
 def question(conversation: Conversation, template: Template, domain: str) -> str | Conversation:
     """All before the last message, its last question as the template asks it. Earlier thoughts are left out, as when a model is asked."""
     before = conversation.messages[:-1]
     place = max(index for index, message in enumerate(before) if message.role == "user")
-    said = [Message(message.role, message.content) for message in before]
-    asked = prompt_after(template, said[:place], before[place].content, domain)
+    turns = [Message(message.role, message.content) for message in before]
+    prompt_ = prompt_after(template, turns[:place], before[place].content, domain)
     if place + 1 == len(before):
-        return asked
-    if isinstance(asked, str):
+        return prompt_
+    if isinstance(prompt_, str):
         raise BadInput(one_question(template, len(before)))
-    return Conversation((*asked.messages, *said[place + 1 :]), asked.options)
+    return Conversation((*prompt_.messages, *turns[place + 1 :]), prompt_.options)
 
 
-def written(example: Example, template: Template) -> str:
+def target_text(example: Example, template: Template) -> str:
     """What the model is to say, thought and answer, without the blanks around a thought and after it, which are the template's; without a
     chain of thought the thought is empty."""
-    said = example.conversation.messages[-1]
-    return template.write((said.thought or "").strip(), said.content if said.thought is None else said.content.strip())
+    message = example.conversation.messages[-1]
+    return template.write((message.thought or "").strip(), message.content if message.thought is None else message.content.strip())
 
 
 def rows_and_marks(lessons: Sequence[Lesson]) -> tuple[list[list[int]], list[list[bool]]]:

@@ -10,7 +10,7 @@ from aha.errors import BadInput, EndpointDown
 from aha.protocols import Chat, Sampling
 from aha.redact import mask
 from aha.rewards.judge import Health
-from aha.types import Conversation, Said
+from aha.types import ChatReply, Conversation
 
 
 @dataclass(frozen=True)
@@ -41,36 +41,39 @@ class PatientChat:
         self.health = Health(self.patience.missing)
 
     def replies(
-        self, conversations: Sequence[Conversation], each: Callable[[int, list[Said]], None] | None = None
-    ) -> dict[int, list[Said]]:
+        self, conversations: Sequence[Conversation], on_reply: Callable[[int, list[ChatReply]], None] | None = None
+    ) -> dict[int, list[ChatReply]]:
         """What was said, by the conversation's index; a few may be missing. `each` hears of every one as it comes."""
-        found: dict[int, list[Said]] = {}
-        why = self._ask(conversations, found, each)
-        if self.health.fails_with(len(found), len(conversations) - len(found)):
+        replies: dict[int, list[ChatReply]] = {}
+        why = self._ask(conversations, replies, on_reply)
+        if self.health.fails_with(len(replies), len(conversations) - len(replies)):
             self.beat(f"waiting {self.patience.pause_s:g} s for {self.who}")
             time.sleep(self.patience.pause_s)
-            why = self._ask(conversations, found, each)
-            if self.health.fails_with(len(found), len(conversations) - len(found)):
+            why = self._ask(conversations, replies, on_reply)
+            if self.health.fails_with(len(replies), len(conversations) - len(replies)):
                 raise EndpointDown(
                     mask(
-                        f"{self.who}: {len(conversations) - len(found)} of {len(conversations)} conversations got no reply, also after a "
+                        f"{self.who}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after a "
                         f"pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is back"
                     )
                 )
-        self.health.add(len(found), len(conversations) - len(found))
-        return found
+        self.health.add(len(replies), len(conversations) - len(replies))
+        return replies
 
     def _ask(
-        self, conversations: Sequence[Conversation], found: dict[int, list[Said]], each: Callable[[int, list[Said]], None] | None
+        self,
+        conversations: Sequence[Conversation],
+        replies_by_index: dict[int, list[ChatReply]],
+        on_reply: Callable[[int, list[ChatReply]], None] | None,
     ) -> str:
         """Why some of those not found yet have no reply."""
-        missing = [index for index in range(len(conversations)) if index not in found]
+        missing = [index for index in range(len(conversations)) if index not in replies_by_index]
         try:
-            for place, said in self.chat.reply([conversations[index] for index in missing], self.sampling):
-                found[missing[place]] = said
-                self.beat(f"{self.who}: {len(found)} of {len(conversations)} replies")
-                if each is not None:
-                    each(missing[place], said)
+            for place, batch in self.chat.reply([conversations[index] for index in missing], self.sampling):
+                replies_by_index[missing[place]] = batch
+                self.beat(f"{self.who}: {len(replies_by_index)} of {len(conversations)} replies")
+                if on_reply is not None:
+                    on_reply(missing[place], batch)
         except EndpointDown as down:
             return str(down)
         return ""

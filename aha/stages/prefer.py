@@ -13,10 +13,10 @@ from aha.errors import BadInput
 from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Tokenizer
 from aha.rundir import Keep, RunDir
-from aha.stages.counts import at_least_one
+from aha.stages.counts import check_positive
 from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.steps import StepLog
-from aha.tasks.preferences import as_conversation, read_labelled, read_pairs, scored_tokens
+from aha.tasks.preferences import as_conversation, read_pairs, read_safety_rows, scored_tokens
 from aha.types import Problem
 
 
@@ -52,7 +52,7 @@ class Prefer:
     keep_last: int = 2
 
     def __post_init__(self) -> None:
-        at_least_one(self, "epochs", "batch", "longest", "save_every", "keep_last")
+        check_positive(self, "epochs", "batch", "longest", "save_every", "keep_last")
         if not 0 <= self.held_out < 1:
             raise BadInput(f"held_out is {self.held_out}: a share of the prompts, from 0 to below 1")
 
@@ -60,27 +60,27 @@ class Prefer:
         """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
         observer.beat(f"reading {self.data}")
         units = self.units(backend.tokenizer(self.model))
-        fitting = [unit for unit in units if len(unit) <= self.longest]
-        if len(fitting) < len(units):
+        short_units = [unit for unit in units if len(unit) <= self.longest]
+        if len(short_units) < len(units):
             rundir.notes.append(
-                f"{self.data}: {len(units) - len(fitting)} of {len(units)} rows have over {self.longest:,} tokens: left out"
+                f"{self.data}: {len(units) - len(short_units)} of {len(units)} rows have over {self.longest:,} tokens: left out"
             )
-        kept, learned = ([unit for unit in fitting if self._holds_out(unit) is out] for out in (True, False))
-        if not learned:
+        held_out, training_units = ([unit for unit in short_units if self._holds_out(unit) is out] for out in (True, False))
+        if not training_units:
             raise BadInput(
                 f"{self.data}: none of its {len(units)} rows is left to learn from; give more, or a `longest` above {self.longest}"
             )
         learner = backend.learner(self.model, self.optim, reference=False, head="score")
-        steps, digest = math.ceil(len(learned) * self.epochs / self.batch), digest_of(learned)
-        course = self.course(len(learned))
+        steps, digest = math.ceil(len(training_units) * self.epochs / self.batch), digest_of(training_units)
+        course = self.course(len(training_units))
         log = StepLog(rundir, observer, "step", steps, self.save_every)
         for step in range(resumed_step(rundir, learner, self.data, digest), steps):
             log.begin(step)
             began = time.monotonic()
-            batch = learner.score_batch(*labelled_rows([learned[index] for index in course.picks(step)]))
+            batch = learner.score_batch(*labelled_rows([training_units[index] for index in course.picks(step)]))
             metrics = learner.update(batch, self.loss) | {"step": step + 1.0}
             if log.due(step):
-                metrics |= self.measured(learner, kept)
+                metrics |= self.measured(learner, held_out)
             seconds, tokens = time.monotonic() - began, batch.tokens_N.numel()
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.beat(f"learned step {step + 1} of {steps}")
@@ -89,13 +89,13 @@ class Prefer:
     def units(self, tokenizer: Tokenizer) -> list[PreferenceUnit]:
         """Every row of `data` in tokens."""
 
-        def scored(problem: Problem, said: str) -> list[int]:
-            return scored_tokens(as_conversation(problem, said), tokenizer)
+        def scored(problem: Problem, text: str) -> list[int]:
+            return scored_tokens(as_conversation(problem, text), tokenizer)
 
         if isinstance(self.loss, Pairwise):
             pairs = read_pairs(self.data)
             return [PreferenceUnit(p.problem.question, (scored(p.problem, p.chosen), scored(p.problem, p.rejected))) for p in pairs]
-        return [PreferenceUnit(each.problem.question, (scored(each.problem, each.text),), each.safe) for each in read_labelled(self.data)]
+        return [PreferenceUnit(row.problem.question, (scored(row.problem, row.text),), row.safe) for row in read_safety_rows(self.data)]
 
     def course(self, units: int) -> Epochs:
         """Which units each step has."""

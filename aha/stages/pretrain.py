@@ -45,9 +45,9 @@ class Pretrain:
         tokenizer = backend.tokenizer(self.model)
         learner = backend.learner(self.model, self.optim, reference=False)
         start = step = 0
-        if (resumed := rundir.resume()) is not None:
-            learner.load(resumed.folder)
-            start, step = resumed.rollout + 1, int(resumed.progress["step"])
+        if (state := rundir.resume()) is not None:
+            learner.load(state.folder)
+            start, step = state.rollout + 1, int(state.progress["step"])
         log = StepLog(rundir, observer, "chunk", self.chunks, self.save_every)
         for chunk in range(start, self.chunks):
             log.begin(chunk)
@@ -62,9 +62,9 @@ class Pretrain:
 
     def _steps(self, chunk: int, tokenizer: Tokenizer) -> list[list[list[int]]]:
         """The token lists of each optimizer step of a chunk: of like length within a step, so that little is padding."""
-        written = documents(chunk * self.chunk_documents, self.chunk_documents, self.seed, mixture(self.others))
+        texts = documents(chunk * self.chunk_documents, self.chunk_documents, self.seed, mixture(self.others))
         end = [tokenizer.stop[0]]
-        rows = sorted(((tokenizer.encode(document.text) + end)[: self.longest] for document in written), key=len)
+        rows = sorted(((tokenizer.encode(document.text) + end)[: self.longest] for document in texts), key=len)
         steps: list[list[list[int]]] = [[]]
         for row in rows:
             if steps[-1] and len(row) * (len(steps[-1]) + 1) > self.step_tokens:
@@ -81,5 +81,5 @@ class Pretrain:
 
     def rate_at(self, done: float) -> float:
         """The multiple of the learning rate when so many chunks are done."""
-        fallen = min(1.0, (1 - done / self.chunks) / (1 - self.decay_from))
-        return max(self.decay_to, fallen)
+        factor = min(1.0, (1 - done / self.chunks) / (1 - self.decay_from))
+        return max(self.decay_to, factor)

@@ -30,13 +30,13 @@ class Finding:
     """What a probe measured (nothing where none was due), what follows, and which checkpoint has to stay for it."""
 
     metrics: Metrics = field(default_factory=dict)
-    ruling: Continue | RollBack = Continue()
+    verdict: Continue | RollBack = Continue()
     best: tuple[int, ...] = ()
 
     @property
     def back_to(self) -> dict[str, int]:
         """For a rollout's metrics and a checkpoint's progress: that the run is over, and whose weights it ended with."""
-        return {ROLLED_BACK: self.ruling.rollout} if isinstance(self.ruling, RollBack) else {}
+        return {ROLLED_BACK: self.verdict.rollout} if isinstance(self.verdict, RollBack) else {}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Probe:
         )
 
     def _bad(self, point: ProbePoint, until: Sequence[ProbePoint]) -> bool:
-        top = max(each.accuracy for each in until)
+        top = max(point.accuracy for point in until)
         return point.accuracy < top - self.falls and point.preference > self.best(until).preference + self.rises
 
 

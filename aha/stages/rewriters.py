@@ -11,7 +11,7 @@ from typing import Protocol
 from aha.answers.claims import claim
 from aha.errors import BadInput
 from aha.grading import grade, last_expression
-from aha.protocols import Asking, Backend, Sampling
+from aha.protocols import Backend, ChatOptions, Sampling
 from aha.rewards.judge import turns
 from aha.rewards.verdict import quote
 from aha.stages.patience import Patience, PatientChat
@@ -20,7 +20,7 @@ from aha.types import Asserts, Calls, Choice, Conversation, Countdown, Latex, Me
 
 CHAIN, END_CHAIN, SUMMARY, END_SUMMARY = "<chain>", "</chain>", "<summary>", "</summary>"
 LANGUAGES = {"en": "English", "zh": "Chinese"}
-ASKED = """\
+PROMPT = """\
 Rewrite how somebody solved a problem, so that it reads well.
 
 Below are three blocks, each between a line `BEGIN name {fence}` and a line `END name {fence}`; every line in them starts with `| `, and \
@@ -39,7 +39,7 @@ without the detours, and with exactly the answer that was given. {form}"""
 AGAIN = "\n\nAn earlier reply did not have these two parts. Write both, each between its own tags, and nothing else."
 
 Rewritten = tuple[str, str]
-REWRITER_NEEDED = "(--rewriter.model)"
+NO_REWRITER = "(--rewriter.model)"
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Rewriter:
 
     A reply that does not have both parts is asked for again, `asks` times in all."""
 
-    model: str = REWRITER_NEEDED
+    model: str = NO_REWRITER
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=16_384)
-    asking: Asking = Asking(cache="~/.cache/aha/rewriter")
+    asking: ChatOptions = ChatOptions(cache="~/.cache/aha/rewriter")
     patience: Patience = Patience()
     asks: int = 2
 
@@ -88,11 +88,11 @@ class Rewriter:
     @contextmanager
     def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveRewriter]:
         """With the chat open."""
-        who = f"rewriter {self.model}"
+        name = f"rewriter {self.model}"
         with ExitStack() as stack:
             ways = turns(self.model, replace(self.asking, samples=1))
-            chats = [stack.enter_context(closing(backend.chat(self.model, asking))) for asking in ways]
-            first, *again = [PatientChat(who, chat, self.sampling, self.patience, beat) for chat in chats]
+            chats = [stack.enter_context(closing(backend.chat(self.model, options))) for options in ways]
+            first, *again = [PatientChat(name, chat, self.sampling, self.patience, beat) for chat in chats]
             yield _ModelRewriter([first, *([*again, first][:1] * (self.asks - 1))])
 
 
@@ -103,21 +103,21 @@ class _ModelRewriter:
     asked: Sequence[PatientChat]
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
-        found: list[Rewritten | None] = [None] * len(raws)
-        for turn, asked in enumerate(self.asked):
-            left = [index for index, each in enumerate(found) if each is None]
-            if not left:
+        texts: list[Rewritten | None] = [None] * len(raws)
+        for turn, chat in enumerate(self.asked):
+            places = [index for index, text in enumerate(texts) if text is None]
+            if not places:
                 break
-            for place, said in asked.replies([asking(raws[index], again=turn > 0) for index in left]).items():
-                found[left[place]] = read(said[0].text)
-        return found
+            for place, replies in chat.replies([rewriter_prompt(raws[index], again=turn > 0) for index in places]).items():
+                texts[places[place]] = read(replies[0].text)
+        return texts
 
 
-def asking(raw: Raw, again: bool = False) -> Conversation:
+def rewriter_prompt(raw: Raw, again: bool = False) -> Conversation:
     """What a rewriter is asked. One message, since not every model knows a system's."""
     texts = {"problem": raw.problem.question, "chain": raw.thought, "answer": raw.answer}
     fence = hashlib.sha256("\x1f".join(texts.values()).encode("utf-8", "replace")).hexdigest()[:24]
-    text = ASKED.format(
+    text = PROMPT.format(
         fence=fence,
         blocks="\n\n".join(f"BEGIN {name} {fence}\n{quote(part)}\nEND {name} {fence}" for name, part in texts.items()),
         chain=CHAIN,
@@ -135,10 +135,10 @@ def read(text: str) -> Rewritten | None:
     if any(text.count(tag) != 1 for tag in (CHAIN, END_CHAIN, SUMMARY, END_SUMMARY)):
         return None
     before, _, rest = text.partition(CHAIN)
-    thought, ended, rest = rest.partition(END_CHAIN)
-    between, begun, rest = rest.partition(SUMMARY)
-    summary, closed, after = rest.partition(END_SUMMARY)
-    whole = ended and begun and closed and not (before + between + after).strip()
+    thought, mark, rest = rest.partition(END_CHAIN)
+    between, summary_mark, rest = rest.partition(SUMMARY)
+    summary, end_mark, after = rest.partition(END_SUMMARY)
+    whole = mark and summary_mark and end_mark and not (before + between + after).strip()
     return (thought.strip(), summary.strip()) if whole and thought.strip() and summary.strip() else None
 
 
@@ -147,13 +147,17 @@ def same_answer(reference: Reference, answer: str, thought: str, summary: str) -
     the one that the rewritten thought itself claims."""
     match reference:
         case Countdown():
-            given, told = last_expression(answer), last_expression(summary)
-            return given is not None and told is not None and "".join(given.split()) == "".join(told.split())
+            answer_expression, summary_expression = last_expression(answer), last_expression(summary)
+            return (
+                answer_expression is not None
+                and summary_expression is not None
+                and "".join(answer_expression.split()) == "".join(summary_expression.split())
+            )
         case Number() | Latex() | Choice():
-            found, said = claim(thought), claim(summary)
-            if not found.marked or "".join(found.text.split()) == "".join(said.text.split()):
+            thought_claim, summary_claim = claim(thought), claim(summary)
+            if not thought_claim.marked or "".join(thought_claim.text.split()) == "".join(summary_claim.text.split()):
                 return True
-            return isinstance(grade(Latex(found.text), said.text), Right)
+            return isinstance(grade(Latex(thought_claim.text), summary_claim.text), Right)
         case _:
             return True
 

@@ -20,13 +20,13 @@ from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
-from aha.stages.against import AT_HAND, seen_of, told
+from aha.stages.against import AT_HAND, comparison_text, seen_of
 from aha.stages.ahead import Ahead, RolloutSample
 from aha.stages.ask import GroupSampler
 from aha.stages.audit import check_form, template_lines
-from aha.stages.counts import at_least_one
+from aha.stages.counts import check_positive
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
-from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keeping, repeated_line
+from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keep_problems, repeated_line
 from aha.stages.schedule import Late, Schedule
 from aha.stages.steps import StepLog
 from aha.stages.summary import summarise
@@ -36,8 +36,21 @@ from aha.types import Group, Lora, Problem, Truncation
 
 MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
 MERGED_KL = 1e-3  # between the merged weights that sampled and the adapter that learns, a token
-MEASURED = 8  # rows of a rollout on which engine and learner are compared
-_ADDED = ("loss", "kl_ref", "kl_old", "kl_old_k1", "mismatch_kl", "ess", "entropy", "clip_low", "clip_high", "clip_dual", "grad_norm", "lr")
+AGREEMENT_ROWS = 8  # rows of a rollout on which engine and learner are compared
+_LOSS_METRICS = (
+    "loss",
+    "kl_ref",
+    "kl_old",
+    "kl_old_k1",
+    "mismatch_kl",
+    "ess",
+    "entropy",
+    "clip_low",
+    "clip_high",
+    "clip_dual",
+    "grad_norm",
+    "lr",
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class Rl:
             )
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
-        at_least_one(self, "sampling.max_tokens", "questions", "minibatches", "steps", "save_every", "keep_last")
+        check_positive(self, "sampling.max_tokens", "questions", "minibatches", "steps", "save_every", "keep_last")
         if not 0 <= self.anneal_from <= 1:
             raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
         if self.minibatches > self.questions:
@@ -111,12 +124,12 @@ class Rl:
         self._check_names()
 
     def _check_names(self) -> None:
-        named = {"schedule": self.schedule.names, "late": self.late.rewards if self.late else ()}
-        named["probe"] = self.probe.preferences if self.probe else ()
-        known = [part.name for part in self.rewards.parts]
-        for where, names in named.items():
-            if unknown := [name for name in names if name not in known]:
-                raise BadInput(f"{where} names the reward '{unknown[0]}': the rewards are {', '.join(known)}")
+        reward_names = {"schedule": self.schedule.names, "late": self.late.rewards if self.late else ()}
+        reward_names["probe"] = self.probe.preferences if self.probe else ()
+        part_names = [part.name for part in self.rewards.parts]
+        for where, names in reward_names.items():
+            if unknown := [name for name in names if name not in part_names]:
+                raise BadInput(f"{where} names the reward '{unknown[0]}': the rewards are {', '.join(part_names)}")
         self.rewards_at(self.rewards, 0)
 
     @property
@@ -135,8 +148,8 @@ class Rl:
 
     def rate_at(self, step: int) -> float:
         """The multiple of the learning rate that step `step` (from 0) takes, warm-up apart."""
-        left = self.steps * (1 - self.anneal_from)
-        return min(1.0, (self.steps - step) / left) if left > 0 else 1.0
+        rest = self.steps * (1 - self.anneal_from)
+        return min(1.0, (self.steps - step) / rest) if rest > 0 else 1.0
 
     @property
     def sources(self) -> tuple[Problems, ...]:
@@ -159,7 +172,7 @@ class Rl:
         return self.schedule.rewards(rewards.without(early), step)
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """The loop. Raises BarFailed when the observer stops it; everything up to there is on disk."""
+        """The loop. Raises FailedBar when the observer stops it; everything up to there is on disk."""
         backend = self.adaptation.apply(backend)
         with self.rewards.open(backend) as live:
             stage, _ = self.ready(backend.tokenizer(self.model))
@@ -169,39 +182,41 @@ class Rl:
         """The stage without the rows that are not asked, and what a person should know of them. BadInput, in one line, for prompts that do
         not fit, that the template cannot write, or that nobody would judge. Looked at once, however often it is asked for."""
         if "_ready" not in vars(self):
-            vars(self)["_ready"] = self._readied(tokenizer)
-        found: tuple[Rl, list[str]] = vars(self)["_ready"]
-        return found
+            vars(self)["_ready"] = self._prepare(tokenizer)
+        ready: tuple[Rl, list[str]] = vars(self)["_ready"]
+        return ready
 
-    def _readied(self, tokenizer: Tokenizer) -> tuple[Rl, list[str]]:
+    def _prepare(self, tokenizer: Tokenizer) -> tuple[Rl, list[str]]:
         check_form(self.template, tokenizer)
         lines, stage = template_lines(self.template, tokenizer), self
         check_rewards(asked_of(self.problems, self.questions, self.seed), self.rewards_at(self.rewards, 0))
-        check_rewards((each for source in self.sources for each in asked_of(source, self.questions, self.seed)), self.rewards)
+        check_rewards((problem for source in self.sources for problem in asked_of(source, self.questions, self.seed)), self.rewards)
         if any(map(has_rows, self.sources)) and self.against:
             seen, total = seen_of(self.against, WORDS), len(list(self._rows()))
-            stage = self._keeping(lambda problem: not seen.knows_any((problem.question,)))
-            lines.append(told(self.against, total, total - len(list(stage._rows()))))
+            stage = self._keep_problems(lambda problem: not seen.knows_any((problem.question,)))
+            lines.append(comparison_text(self.against, total, total - len(list(stage._rows()))))
         lines += repeated_line(stage._rows())
-        sizes = {problem.id: len(problem_tokens(self.template, problem, tokenizer)) for problem in stage._asked()}
+        sizes = {problem.id: len(problem_tokens(self.template, problem, tokenizer)) for problem in stage._problems()}
         room = Room(tokenizer.context, self.longest_reply, self.too_long, why=getattr(tokenizer, "why", ""))
         lines += room.check(sizes)
         if not all(map(room.fits, sizes.values())):
-            stage = stage._keeping(lambda problem: room.fits(sizes.get(problem.id, 0)))
+            stage = stage._keep_problems(lambda problem: room.fits(sizes.get(problem.id, 0)))
         vars(stage)["_ready"] = stage, lines
         return stage, lines
 
-    def _asked(self) -> Iterator[Problem]:
+    def _problems(self) -> Iterator[Problem]:
         return (problem for source in self.sources for problem in asked_of(source, self.questions, self.seed))
 
     def _rows(self) -> Iterator[Problem]:
         return (problem for source in self.sources if has_rows(source) for problem in asked_of(source, self.questions, self.seed))
 
-    def _keeping(self, keep: Callable[[Problem], bool]) -> Rl:
+    def _keep_problems(self, keep: Callable[[Problem], bool]) -> Rl:
         late = (
-            self.late if self.late is None or self.late.problems is None else replace(self.late, problems=keeping(self.late.problems, keep))
+            self.late
+            if self.late is None or self.late.problems is None
+            else replace(self.late, problems=keep_problems(self.late.problems, keep))
         )
-        return replace(self, problems=keeping(self.problems, keep), late=late)
+        return replace(self, problems=keep_problems(self.problems, keep), late=late)
 
     @property
     def longest_reply(self) -> int:
@@ -226,26 +241,26 @@ class Rl:
                 if self.lag and rollout not in ahead.versions:
                     ahead.publish(rollout, step)
                 asked_at = ahead.versions[ahead.version_of(rollout)].step if self.lag else step
-                asked = ahead.sampled(rollout) if self.lag else ask(rollout, step)
+                sample = ahead.sampled(rollout) if self.lag else ask(rollout, step)
                 clock.lap("ask_s")
                 now = self._sampler_at(sampler, asked_at)
-                step, learned = self._learn(learner, asked.kept, now.sampling.temperature, rollout, step, observer)
+                step, losses = self._learn(learner, sample.kept, now.sampling.temperature, rollout, step, observer)
                 if self.lag:
                     ahead.publish(rollout + 1, step)
                 else:
                     sampler.engine.load(learner.weights(), version=rollout + 1)
                 clock.lap("learn_s")
-                found = self._probe(sampler, rollout, step, rundir)
-                metrics = {"step": float(step), **summarise(asked.groups), **learned, "rounds": float(asked.rounds)}
-                metrics |= {**_staleness(asked.groups, rollout), **self._scheduled(now), **found.metrics, **found.back_to}
-                timings = clock.timings(sum(len(completion.tokens) for group in asked.groups for completion in group.completions))
-                timings |= sampler.stats.timings(sum(len(group.replies) for group in asked.groups))
-                self._write(log, rollout, step, metrics, timings, asked, found, rundir, ahead)
+                finding = self._probe(sampler, rollout, step, rundir)
+                metrics = {"step": float(step), **summarise(sample.groups), **losses, "rounds": float(sample.rounds)}
+                metrics |= {**_staleness(sample.groups, rollout), **self._schedule_metrics(now), **finding.metrics, **finding.back_to}
+                timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
+                timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
+                self._write(log, rollout, step, metrics, timings, sample, finding, rundir, ahead)
                 rollout += 1
-                if found.back_to:
+                if finding.back_to:
                     return
         if step < self.steps:
-            rundir.notes.append(self._unreached(step, rundir))
+            rundir.notes.append(self._early_end(step, rundir))
 
     def _write(
         self,
@@ -254,26 +269,26 @@ class Rl:
         step: int,
         metrics: Metrics,
         timings: Metrics,
-        asked: RolloutSample,
-        found: Finding,
+        sample: RolloutSample,
+        finding: Finding,
         rundir: RunDir,
         ahead: Ahead,
     ) -> None:
         """A rollout is done: its line, its groups and, where one is due, a checkpoint."""
         save: Callable[[Path], None] = partial(ahead.save, version=rollout + 1)
-        if isinstance(found.ruling, RollBack):
-            rundir.notes.append(found.ruling.reason)
-            save = rundir.checkpoint(found.ruling.rollout).copy
-        keep = Keep(self.keep_last, self.keep_every, found.best)
-        progress = {"step": step, **found.back_to, **ahead.progress(rollout + 1)}
-        due, last = bool(found.metrics), bool(found.back_to) or step == self.steps
-        log.end(rollout, metrics, timings, asked.groups, save=save, progress=progress, keep=keep, due=due, last=last)
+        if isinstance(finding.verdict, RollBack):
+            rundir.notes.append(finding.verdict.reason)
+            save = rundir.checkpoint(finding.verdict.rollout).copy
+        keep = Keep(self.keep_last, self.keep_every, finding.best)
+        progress = {"step": step, **finding.back_to, **ahead.progress(rollout + 1)}
+        due, last = bool(finding.metrics), bool(finding.back_to) or step == self.steps
+        log.end(rollout, metrics, timings, sample.groups, save=save, progress=progress, keep=keep, due=due, last=last)
 
     def _sampler_at(self, sampler: GroupSampler, step: int) -> GroupSampler:
         """The sampler of a rollout that begins with this step."""
         return replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
 
-    def _unreached(self, step: int, rundir: RunDir) -> str:
+    def _early_end(self, step: int, rundir: RunDir) -> str:
         """Return why the run ends before its last optimizer step."""
         dead = fmean(line.get("dead_groups", 0.0) for line in rundir.metrics())
         return (
@@ -292,15 +307,15 @@ class Rl:
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine, ahead: Ahead) -> tuple[int, int]:
         """The rollout to go on with and the optimizer steps done; a run that was rolled back is over."""
-        resumed = rundir.resume()
-        if resumed is None:
+        state = rundir.resume()
+        if state is None:
             return 0, 0
-        if ROLLED_BACK in resumed.progress:
+        if ROLLED_BACK in state.progress:
             return self.most_rollouts, self.steps
-        learner.load(resumed.folder)
-        ahead.restore(resumed.folder, resumed.progress)
-        engine.load(learner.weights(), version=resumed.rollout + 1)
-        return resumed.rollout + 1, int(resumed.progress["step"])
+        learner.load(state.folder)
+        ahead.restore(state.folder, state.progress)
+        engine.load(learner.weights(), version=state.rollout + 1)
+        return state.rollout + 1, int(state.progress["step"])
 
     def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> RolloutSample:
         """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
@@ -308,9 +323,9 @@ class Rl:
         kept: list[Group] = []
         for round in range(self.filter.rounds):
             problems = source.at(rollout, round, self.questions, self.seed)
-            asked = sampler.groups(problems, (self.seed, rollout, round))
-            groups += asked
-            kept += self.filter.keep(asked)[0]
+            batch = sampler.groups(problems, (self.seed, rollout, round))
+            groups += batch
+            kept += self.filter.keep(batch)[0]
             if len(kept) >= self.questions:
                 break
         return RolloutSample(groups, kept[: self.questions], round + 1)
@@ -325,7 +340,7 @@ class Rl:
         if self.old == "recomputed" and batch.R:
             batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         elif batch.R:
-            mismatch = learner.mismatch(batch, MEASURED)
+            mismatch = learner.mismatch(batch, AGREEMENT_ROWS)
             if self.lora.rank:
                 loss = self._loss_for(mismatch)
                 if mismatch["corrected"]:  # the ratio's denominator is the learner's own
@@ -342,8 +357,8 @@ class Rl:
             observer.beat(f"learned step {step}")
             if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
                 learner.reset_reference()
-        skipped = sum(report.get("skipped", 0.0) for report in reports)
-        return step, {**_means(reports), **mismatch, "skipped": skipped, "updates": float(len(reports))}
+        skips = sum(report.get("skipped", 0.0) for report in reports)
+        return step, {**_means(reports), **mismatch, "skipped": skips, "updates": float(len(reports))}
 
     def _loss_for(self, mismatch: Metrics) -> Grpo | Gspo | Cispo:
         """The loss of a rollout whose engine had weights merged with the adapter, where the learner's are not: what merging rounds away
@@ -356,16 +371,16 @@ class Rl:
         if self.probe is None:
             return Finding()
         points = self.probe.points(rundir.metrics())
-        paid = {part.name for part in self.rewards_at(self.rewards, step).parts if part.weight != 0}
-        if not self.probe.due(rollout) or paid.isdisjoint(self.probe.preferences):
+        part_names = {part.name for part in self.rewards_at(self.rewards, step).parts if part.weight != 0}
+        if not self.probe.due(rollout) or part_names.isdisjoint(self.probe.preferences):
             return Finding(best=(self.probe.best(points).rollout,) if points else ())
         return self.probe.look(replace(sampler, sampling=self.schedule.sampling(self.sampling, step)), rollout, self.seed, points)
 
-    def _scheduled(self, sampler: GroupSampler) -> Metrics:
+    def _schedule_metrics(self, sampler: GroupSampler) -> Metrics:
         """What held in a rollout of all that changes within the run."""
         weights = {part.name: part.weight for part in sampler.rewards.parts}
-        changing = [*self.schedule.names, *(self.late.rewards if self.late else ())]
-        metrics = {f"weight/{name}": weights.get(name, 0.0) for name in changing}
+        names = [*self.schedule.names, *(self.late.rewards if self.late else ())]
+        metrics = {f"weight/{name}": weights.get(name, 0.0) for name in names}
         if self.schedule.max_tokens:
             metrics["max_tokens"] = float(sampler.sampling.max_tokens)
         if self.schedule.temperature:
@@ -393,7 +408,7 @@ def _means(reports: Sequence[Metrics]) -> Metrics:
     """The mean over a rollout's steps; of steps that were skipped only what is finite counts, so that one bad step stays visible as
     `skipped` and does not blot out the rest."""
     done = [report for report in reports if not report.get("skipped")]
-    return {name: fmean(report[name] for report in done) for name in _ADDED if done and name in done[0]}
+    return {name: fmean(report[name] for report in done) for name in _LOSS_METRICS if done and name in done[0]}
 
 
 def _staleness(groups: Sequence[Group], rollout: int) -> Metrics:

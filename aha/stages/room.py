@@ -16,7 +16,7 @@ from aha.tasks.rows import RowProblems
 from aha.types import Open, Problem
 
 LongPrompts = Literal["stop", "skip", "cut"]
-MOST_NAMED = 8  # benchmarks that a line names
+MOST_NAMES = 8  # benchmarks that a line names
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,21 @@ class Room:
         if not long:
             return []
         worst = max(sizes, key=lambda name: sizes[name])
-        left = self.context - sizes[worst]
+        room = self.context - sizes[worst]
         seen = (
             f"{len(long):,} of {len(sizes):,} prompts do not fit in the model's context of {self.context:,} tokens{self.why} with a reply "
             f"of {self.reply:,}; the longest, {worst}, has {sizes[worst]:,}"
         )
         if self.too_long == "stop":
-            advice = f"--sampling.max_tokens {left} fits all of them" if left > 0 else "no length fits it: leave that row out"
+            advice = f"--sampling.max_tokens {room} fits all of them" if room > 0 else "no length fits it: leave that row out"
             others = ", --too-long skip leaves such rows out, --too-long cut gives them shorter replies" if self.flag else ""
             raise BadInput(f"{seen}: {advice}{others}")
-        lost = [name for name in long if not self.fits(sizes[name])]
-        if len(lost) == len(sizes):
+        too_long = [name for name in long if not self.fits(sizes[name])]
+        if len(too_long) == len(sizes):
             raise BadInput(f"{seen}: not one is left to be asked; --sampling.max_tokens has to be smaller")
-        what = f"{len(lost):,} are left out" if lost else ""
-        shorter = f"the replies of {len(long) - len(lost):,} are cut to what is left" if self.too_long == "cut" else ""
-        return [f"{seen}: {', '.join(filter(None, (what, shorter)))}"]
+        outcome = f"{len(too_long):,} are left out" if too_long else ""
+        shorter = f"the replies of {len(long) - len(too_long):,} are cut to what is left" if self.too_long == "cut" else ""
+        return [f"{seen}: {', '.join(filter(None, (outcome, shorter)))}"]
 
 
 def asked_of(source: Problems, count: int, seed: int) -> Iterator[Problem]:
@@ -79,13 +79,13 @@ def has_rows(source: Problems) -> bool:
     return isinstance(source, RowProblems) or (isinstance(source, MixedProblems) and any(has_rows(part) for part, _ in source.parts))
 
 
-def keeping(source: Problems, keep: Callable[[Problem], bool]) -> Problems:
+def keep_problems(source: Problems, keep: Callable[[Problem], bool]) -> Problems:
     """Return the source with those rows alone that `keep` takes; what makes its own problems is as it was."""
     match source:
         case RowProblems():
-            return source.keeping(keep)
+            return source.keep_problems(keep)
         case MixedProblems():
-            return MixedProblems(tuple((keeping(part, keep), weight) for part, weight in source.parts))
+            return MixedProblems(tuple((keep_problems(part, keep), weight) for part, weight in source.parts))
     return source
 
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from aha.errors import BadInput
-from aha.protocols import Asking, Backend, Observer, Problems, Sampling, is_endpoint
+from aha.protocols import Backend, ChatOptions, Observer, Problems, Sampling, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.against import AT_HAND, seen_of
-from aha.stages.counts import at_least_one
-from aha.stages.drawn import ChatSource, EngineSource, Nobody, ReplySource, asked_in_conversations
+from aha.stages.counts import check_positive
+from aha.stages.drawn import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
 from aha.stages.factory import Factory, SampleLimits, key_of
 from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
-from aha.stages.rewriters import REWRITER_NEEDED, Rewriter, Rules
+from aha.stages.rewriters import NO_REWRITER, Rewriter, Rules
 from aha.stages.room import has_rows
 from aha.stages.steps import StepLog
 from aha.stages.store import ROWS, Form, Store, publish
@@ -75,7 +75,7 @@ class Sample:
     near: float | None = 0.8
     also: tuple[Iterable[Example], ...] = ()
     mix: Mix = Mix()
-    asking: Asking = Asking(cache="~/.cache/aha/teacher")
+    asking: ChatOptions = ChatOptions(cache="~/.cache/aha/teacher")
     patience: Patience = Patience()
     unjudged: float = 0.2
     chunk: int = 64
@@ -84,7 +84,7 @@ class Sample:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_one(self, "sampling.max_tokens", "samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count")
+        check_positive(self, "sampling.max_tokens", "samples", "at_once", "cap", "words", "chunk", "shard_rows", "shot_count")
         if self.questions is not None and self.questions < 0:
             raise BadInput(f"questions is {self.questions}: 0 or more, or none for all of a file's")
         if self.cap > self.samples:
@@ -103,7 +103,7 @@ class Sample:
 
     def check(self) -> None:
         """BadInput for what can be seen to be wrong before a model is loaded. References to other stages are theirs to check."""
-        if isinstance(self.rewriter, Rewriter) and self.rewriter.model == REWRITER_NEEDED:
+        if isinstance(self.rewriter, Rewriter) and self.rewriter.model == NO_REWRITER:
             raise BadInput("a model that rewrites is needed: --rewriter.model http://host:port/v1#NAME, or --rewriter none")
         if isinstance(self.truth, Judge):
             self.truth.check()
@@ -118,12 +118,12 @@ class Sample:
         if (rundir.root / ROWS).exists() and rundir.finished:
             return
         problems, left_out = self.asked()
-        given = [example for number, source in enumerate(self.also) for example in self._labelled(source, number)]
-        chunks: list[Chunk] = [*_slices(problems, self.chunk), *_slices(given, GIVEN_AT_ONCE)] or [[]]
-        resumed = rundir.resume()
-        start = resumed.rollout + 1 if resumed else 0
+        examples = [example for number, source in enumerate(self.also) for example in self._with_labels(source, number)]
+        chunks: list[Chunk] = [*_slices(problems, self.chunk), *_slices(examples, GIVEN_AT_ONCE)] or [[]]
+        state = rundir.resume()
+        start = state.rollout + 1 if state else 0
         if start < len(chunks):
-            store = Store(rundir.root, self.shard_rows, resumed.progress if resumed else {}, rundir.disk)
+            store = Store(rundir.root, self.shard_rows, state.progress if state else {}, rundir.disk)
             with ExitStack() as stack:
                 factory = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
                 factory.known |= {key_of(*texts) for texts in store.texts()}
@@ -139,26 +139,26 @@ class Sample:
 
     def asked(self) -> tuple[list[Problem], Tally]:
         """The problems, each once, without those that an evaluation asks or that nothing could be kept of; and how many fell out."""
-        tally, seen, known = Tally(), seen_of(self._against, self.words), set[str]()
-        found: list[Problem] = []
+        tally, seen, ids = Tally(), seen_of(self._against, self.words), set[str]()
+        problems: list[Problem] = []
         for problem in self._problems():
             key = " ".join(pieces(problem.question))
             end = ""
-            if key in known:
+            if key in ids:
                 end = "repeated prompt"
             elif seen.knows_any((problem.question,)):
                 end = "contaminated prompt"
             elif self.open_answers == "drop" and isinstance(problem.reference, Open):
                 end = "uncheckable prompt"
-            known.add(key)
+            ids.add(key)
             if end:
                 tally.add(problem.domain, end)
             else:
-                found.append(problem)
-        if self.questions != 0 and not found:
-            fallen = ", ".join(f"{number} {end}s" for (_, end), number in tally.counts.items())
-            raise BadInput(f"none of the problems can be asked ({fallen}): give checkable ones, or --open-answers keep")
-        return found, tally
+                problems.append(problem)
+        if self.questions != 0 and not problems:
+            drops = ", ".join(f"{number} {end}s" for (_, end), number in tally.counts.items())
+            raise BadInput(f"none of the problems can be asked ({drops}): give checkable ones, or --open-answers keep")
+        return problems, tally
 
     @property
     def _against(self) -> tuple[str, ...]:
@@ -168,11 +168,11 @@ class Sample:
     def _problems(self) -> list[Problem]:
         return [] if self.questions == 0 else drawn_once(self.problems, self.questions, self.seed)
 
-    def _labelled(self, source: Iterable[Example], number: int) -> Iterator[Example]:
+    def _with_labels(self, source: Iterable[Example], number: int) -> Iterator[Example]:
         """Under ids of this set, with the row that each comes from as its parent."""
         for example in source:
-            named = getattr(source, "source", type(source).__name__)
-            origin = example.origin or Origin(self.name, example.id, str(named), None, "", "")
+            name = getattr(source, "source", type(source).__name__)
+            origin = example.origin or Origin(self.name, example.id, str(name), None, "", "")
             yield replace(
                 example,
                 id=f"{self.name}/given-{number}/{example.id}",
@@ -183,7 +183,7 @@ class Sample:
 
     def _open(self, backend: Backend, observer: Observer, stack: ExitStack, asks: bool) -> Factory:
         """All that a chunk needs; a model only where one is asked."""
-        source = self._source(backend, observer) if asks else NOBODY
+        source = self._source(backend, observer) if asks else NO_SOURCE
         stack.callback(source.close)
         truth = stack.enter_context(self.truth.open(backend))
         rewrite = stack.enter_context(self.rewriter.live(backend, observer.beat)) if self.rewriter is not None else None
@@ -233,17 +233,17 @@ class Sample:
         log.begin(number)
         began = time.monotonic()
         problems = [item for item in items if isinstance(item, Problem)]
-        made = factory.chunk(number, problems) if problems else factory.given([item for item in items if isinstance(item, Example)])
-        tally.counts.update(made.tally.counts)
-        store.append(made.rows, made.raws)
+        result = factory.chunk(number, problems) if problems else factory.given([item for item in items if isinstance(item, Example)])
+        tally.counts.update(result.tally.counts)
+        store.append(result.rows, result.raws)
         metrics = {**tally.metrics(), **tally.rates()}
         seconds = time.monotonic() - began
-        timings = {"seconds": seconds, "rows_per_s": len(made.rows) / seconds if seconds else 0.0}
+        timings = {"seconds": seconds, "rows_per_s": len(result.rows) / seconds if seconds else 0.0}
         log.end(number, metrics, timings, save=lambda folder: None, progress=store.places)
 
 
 Chunk = Sequence[Problem] | Sequence[Example]
-NOBODY = Nobody()
+NO_SOURCE = NoSource()
 
 
 def _pieces(text: str) -> int:

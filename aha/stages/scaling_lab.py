@@ -24,7 +24,7 @@ from aha.redact import hide_tree
 from aha.sampling.prompts import completion_text
 from aha.settings import differences
 from aha.template import END_THINK, THINK, ChatTemplate, Delimited, FewShot, Template
-from aha.types import Completion, Count, Finished, Language
+from aha.types import Completion, Count, FinishReason, Language
 
 Progress = Callable[[str, int, int], None]  # an arm, how many of its problems are done, and how many there are
 SETTINGS, TRIALS = "settings.json", "trials.jsonl"
@@ -77,7 +77,7 @@ class ThoughtSpan:
 
     start: int
     end: int
-    closed: int | None
+    close: int | None
 
 
 def think_tags(template: Template) -> ThinkTags:
@@ -96,11 +96,11 @@ def think_tags(template: Template) -> ThinkTags:
 def thought_span(tokens: Sequence[int], prompt: Sequence[int], tags: ThinkTags, tokenizer: Tokenizer) -> ThoughtSpan | None:
     """Return where the thought of a reply stands, which the prompt may have opened; None where there is none."""
     text = tokenizer.decode(tokens)
-    opened = tokenizer.decode(prompt).rstrip().endswith(tags.opening)
-    at = 0 if opened else text.find(tags.opening)
+    in_thought = tokenizer.decode(prompt).rstrip().endswith(tags.opening)
+    at = 0 if in_thought else text.find(tags.opening)
     if at < 0:
         return None
-    first = at + (0 if opened else len(tags.opening))
+    first = at + (0 if in_thought else len(tags.opening))
     last = text.find(tags.closing, first)
     places = range(len(tokens) + 1)
 
@@ -125,7 +125,7 @@ class ScalingTrial:
 
     tokens: tuple[Count, ...]
     text: str
-    finished: Finished
+    finished: FinishReason
     right: bool
     vote: str | None
     logprob: float | None
@@ -141,8 +141,10 @@ class TrialJournal:
             folder.mkdir(parents=True, exist_ok=True)
         self._check(folder / SETTINGS, settings)
         journal = read_journal(folder / TRIALS)
-        if journal.damaged:
-            raise DiskTrouble(f"{folder / TRIALS}: line {journal.damaged[0]} is damaged; delete that line and its samples are asked again")
+        if journal.damaged_lines:
+            raise DiskTrouble(
+                f"{folder / TRIALS}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again"
+            )
         if journal.torn:
             with trouble(folder):
                 Disk().truncate(folder / TRIALS, journal.end)
@@ -153,10 +155,10 @@ class TrialJournal:
         if not path.exists():
             replace_file(Disk(), path, json.dumps(settings, ensure_ascii=False, indent=2).encode())
             return
-        known = read_document(path)
-        if not isinstance(known, dict):
+        record = read_document(path)
+        if not isinstance(record, dict):
             raise BadInput(f"{path}: it names no settings; choose another --out")
-        if lines := differences(known, settings):
+        if lines := differences(record, settings):
             raise BadInput(
                 f"{path.parent}: it was begun with other settings ({'; '.join(lines[:3])}); choose another --out, or the same settings"
             )
@@ -170,12 +172,12 @@ class TrialJournal:
     def samples(self, arm: str, problems: Sequence[str]) -> tuple[ProblemSamples, ...]:
         """Return an arm's samples, in the order of the problems."""
         return tuple(
-            ProblemSamples(problem, tuple(_graded(problem, number, trial) for number, trial in enumerate(self.trials[arm, problem])))
+            ProblemSamples(problem, tuple(_grade(problem, number, trial) for number, trial in enumerate(self.trials[arm, problem])))
             for problem in problems
         )
 
 
-def _graded(problem: str, number: int, trial: ScalingTrial) -> GradedSample:
+def _grade(problem: str, number: int, trial: ScalingTrial) -> GradedSample:
     return GradedSample(
         problem, number, float(trial.right), text=trial.text, claim=trial.vote, tokens=len(trial.tokens), finished=trial.finished
     )
@@ -265,25 +267,27 @@ class ScalingLab:
         plans: list[tuple[Key, Continuation]] = []
         for problem in missing:
             for number, trial in trials[problem].items():
-                planned = plan((problem, number), trial)
-                if planned is not None and self._room((problem, number), planned) >= planned.least:
-                    plans.append(((problem, number), planned))
-        left = Counter(problem for (problem, _), _ in plans)
+                continuation = plan((problem, number), trial)
+                if continuation is not None and self._room((problem, number), continuation) >= continuation.least:
+                    plans.append(((problem, number), continuation))
+        remainders = Counter(problem for (problem, _), _ in plans)
         for problem in missing:
-            if not left[problem]:
+            if not remainders[problem]:
                 self.journal.add(arm, problem, list(trials[problem].values()))
         for place, completion in self._continue(arm, plans):
-            (problem, number), planned = plans[place]
-            trials[problem][number] = self._trial((problem, number), planned.prefix, completion)
-            left[problem] -= 1
-            if not left[problem]:
+            (problem, number), continuation = plans[place]
+            trials[problem][number] = self._trial((problem, number), continuation.prefix, completion)
+            remainders[problem] -= 1
+            if not remainders[problem]:
                 self._add(arm, problem, list(trials[problem].values()))
         return Arm(x, self._samples(arm))
 
     def _continue(self, arm: str, plans: Sequence[tuple[Key, Continuation]]) -> Iterator[tuple[int, Completion]]:
         if not plans:
             return
-        requests = [Ask(self.prompts[key] + planned.prefix, (self.evaluation.sample_seed(key, f" {arm}"),)) for key, planned in plans]
+        requests = [
+            Ask(self.prompts[key] + continuation.prefix, (self.evaluation.sample_seed(key, f" {arm}"),)) for key, continuation in plans
+        ]
         most = min(min(planned.most for _, planned in plans), *(self._room(key, planned) for key, planned in plans))
         for index, (completion,) in self.engine().generate(requests, replace(self.evaluation.sampling, max_tokens=most)):
             yield index, completion
@@ -294,17 +298,17 @@ class ScalingLab:
         """Keep the first `budget` tokens of the thought and write its end, so that the model answers. None where the thought was done by
         then, or there was none."""
         span = self._span(key, trial)
-        unfinished = span is not None and span.closed is None and trial.finished == "length"
+        unfinished = span is not None and span.close is None and trial.finished == "length"
         if span is None or (span.end - span.start <= budget and not unfinished):
             return None
-        kept = trial.tokens[: min(span.start + budget, span.end)]
+        head = trial.tokens[: min(span.start + budget, span.end)]
         early = tuple(self.tokenizer.encode(self._tags.early))
-        return Continuation(kept + early, self.scale.answer_tokens, min(LEAST, self.scale.answer_tokens))
+        return Continuation(head + early, self.scale.answer_tokens, min(LEAST, self.scale.answer_tokens))
 
     def _longer(self, key: Key, trial: ScalingTrial) -> Continuation | None:
         """Drop the end-of-thought tag and append "Wait", so that the model keeps thinking. None where the thought did not end."""
         span = self._span(key, trial)
-        if span is None or span.closed is None:
+        if span is None or span.close is None:
             return None
         wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
         more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
@@ -321,8 +325,8 @@ class ScalingLab:
     def _span(self, key: Key, trial: ScalingTrial) -> ThoughtSpan | None:
         return thought_span(trial.tokens, self.prompts[key], self._tags, self.tokenizer)
 
-    def _room(self, key: Key, planned: Continuation) -> int:
-        return sys.maxsize if self.context is None else self.context - len(self.prompts[key]) - len(planned.prefix)
+    def _room(self, key: Key, continuation: Continuation) -> int:
+        return sys.maxsize if self.context is None else self.context - len(self.prompts[key]) - len(continuation.prefix)
 
     def _trial(self, key: Key, prefix: Tokens, completion: Completion) -> ScalingTrial:
         whole = replace(completion, tokens=(*prefix, *completion.tokens), logprobs=())

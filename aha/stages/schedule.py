@@ -46,12 +46,12 @@ class Schedule:
 
     def lines(self) -> list[tuple[int, str]]:
         """Each change, its step and in words, in the order of the settings."""
-        named = [("max_tokens", self.max_tokens), ("temperature", self.temperature)]
-        named += [(f"weight of {name}", self._weights(name)) for name in self.names]
-        return [(step, f"from step {step:,} on, {name} {value:,}") for name, changes in named for step, value in changes]
+        lines = [("max_tokens", self.max_tokens), ("temperature", self.temperature)]
+        lines += [(f"weight of {name}", self._weights(name)) for name in self.names]
+        return [(step, f"from step {step:,} on, {name} {value:,}") for name, changes in lines for step, value in changes]
 
     def _weights(self, name: str) -> tuple[tuple[int, float], ...]:
-        return tuple((step, weight) for each, step, weight in self.weights if each == name)
+        return tuple((step, weight) for name_, step, weight in self.weights if name_ == name)
 
 
 @dataclass(frozen=True)

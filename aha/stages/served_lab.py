@@ -16,7 +16,7 @@ from aha.protocols import Chat
 from aha.sampling.rollouts import RolloutSampler
 from aha.stages.scaling_lab import LEAST, Progress, Scale, think_tags
 from aha.template import END_THINK, THINK, apart
-from aha.types import Conversation, Message, Said
+from aha.types import ChatReply, Conversation, Message
 
 ROUNDING = 16  # tokens by which a text may be longer where it is read again from letters
 
@@ -81,19 +81,19 @@ class ServedLab:
         """Have the server continue each, and grade the whole."""
         whole = [key for key, reply in begun.items() if not reply.most]
         for key in whole:
-            self._add(journal, key, Said("", None, 0, "stop"), begun[key])
+            self._add(journal, key, ChatReply("", None, 0, "stop"), begun[key])
         keys = [key for key in begun if begun[key].most]
         if not keys:
             return
         conversations = [self._conversation(key, begun[key].text) for key in keys]
 
-        def grade(index: int, replies: Sequence[Said]) -> None:
+        def grade(index: int, replies: Sequence[ChatReply]) -> None:
             self._add(journal, keys[index], replies[0], begun[keys[index]])
 
         sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(begun[key].most for key in keys)), GRADERS)
         sampler.chat(self.chat, conversations, grade, lambda sampled, graded: self.progress(arm, graded, len(keys)))
 
-    def _add(self, journal: SampleJournal, key: Key, said: Said, begun: BegunReply) -> None:
+    def _add(self, journal: SampleJournal, key: Key, said: ChatReply, begun: BegunReply) -> None:
         """Grade a reply: what it began with, and what the server said after it, in which a thought may have ended."""
         thought, visible = self._parts(said, THINK in begun.text and END_THINK not in begun.text)
         more = thought or ""
@@ -118,14 +118,14 @@ class ServedLab:
             begun[key] = BegunReply(text, said.tokens, 0 if said.finished == "stop" and visible is not None else answer)
         return begun
 
-    def _first_tokens(self, limit: int, keys: set[Key]) -> dict[Key, Said]:
+    def _first_tokens(self, limit: int, keys: set[Key]) -> dict[Key, ChatReply]:
         """Replies of at most so many tokens, each drawn with the seed of its sample."""
         if not limit:
-            return dict.fromkeys(keys, Said("", "", 0, "length"))
+            return dict.fromkeys(keys, ChatReply("", "", 0, "length"))
         asked = self.evaluation.in_seed_order(keys)
-        said: dict[Key, Said] = {}
+        said: dict[Key, ChatReply] = {}
 
-        def keep(index: int, replies: Sequence[Said]) -> None:
+        def keep(index: int, replies: Sequence[ChatReply]) -> None:
             said[asked[index]] = replies[0]
 
         sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(limit, self.evaluation.sampling.max_tokens)))
@@ -163,7 +163,7 @@ class ServedLab:
     def _fitting(self, wanted: int, used: int) -> int:
         return wanted if self.room is None else min(wanted, self.room - used)
 
-    def _parts(self, said: Said, opened: bool) -> tuple[str, str | None] | tuple[None, str]:
+    def _parts(self, said: ChatReply, opened: bool) -> tuple[str, str | None] | tuple[None, str]:
         """The thought, and what is visible after it, None while it has not ended; thought None: none began. `opened`: what was sent opened
         it."""
         if said.thought is not None:

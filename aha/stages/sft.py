@@ -15,7 +15,7 @@ from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Adaptation, Backend, Learner, Metrics, Observer
 from aha.rundir import Keep, Progress, RunDir
 from aha.stages.audit import Audit, AuditRules, TooLong, audited_together
-from aha.stages.counts import at_least_one
+from aha.stages.counts import check_positive
 from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.lessons import Lesson, Lessons, rows_and_marks
 from aha.stages.steps import StepLog
@@ -57,7 +57,7 @@ class Sft:
     keep_every: int | None = None
 
     def __post_init__(self) -> None:
-        at_least_one(self, "batch", "max_tokens", "save_every", "keep_last")
+        check_positive(self, "batch", "max_tokens", "save_every", "keep_last")
         if self.epochs <= 0:
             raise BadInput(f"epochs is {self.epochs}: it says how often each example is imitated, so above 0; the paper has 2 to 3")
         if not 0 <= self.final_rate <= 1:
@@ -72,7 +72,7 @@ class Sft:
         """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
         backend = self.adaptation.apply(backend)
         observer.beat(f"reading {self.data}")
-        lessons, audit = self.prepared(backend)
+        lessons, audit = self.prepare(backend)
         replace_file(Disk(), rundir.root / "audit.json", json.dumps(asdict(audit), ensure_ascii=False, indent=1).encode())
         learner = backend.learner(self.model, self.optim, reference=False)
         steps, digest, course = self.steps(len(lessons)), digest_of(lessons), self.course(len(lessons))
@@ -80,18 +80,18 @@ class Sft:
         for step in range(resumed_step(rundir, learner, self.data, digest), steps):
             log.begin(step)
             began = time.monotonic()
-            picked = [lessons[index] for index in course.picks(step)]
-            metrics = self._update(learner, step, steps, picked)
+            batch = [lessons[index] for index in course.picks(step)]
+            metrics = self._update(learner, step, steps, batch)
             metrics |= {"step": step + 1.0, "epoch": min(self.epochs, (step + 1) * self.batch / len(lessons))}
-            tokens, seconds = sum(map(len, picked)), time.monotonic() - began
+            tokens, seconds = sum(map(len, batch)), time.monotonic() - began
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.beat(f"learned step {step + 1} of {steps}")
-            unending = self._probe(step, steps, lessons, backend, learner, metrics)
+            verdict = self._probe(step, steps, lessons, backend, learner, metrics)
             keep = Keep(self.keep_last, self.keep_every)
             progress: Progress = {"step": step + 1, "data": digest}
-            log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=unending)
+            log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=verdict)
 
-    def prepared(self, backend: Backend) -> tuple[Lessons, Audit]:
+    def prepare(self, backend: Backend) -> tuple[Lessons, Audit]:
         """The data as tokens and what the audit found, looked at once for this stage, however often it is asked for.
 
         BadInput, in one line, for what would be learned wrong."""
@@ -101,8 +101,8 @@ class Sft:
             rules = AuditRules(limit, self.too_long, self.bad_rows)
             parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]
             vars(self)["_prepared"] = audited_together(self.data, parts, self.template, tokenizer, rules)
-        found: tuple[Lessons, Audit] = vars(self)["_prepared"]
-        return found
+        result: tuple[Lessons, Audit] = vars(self)["_prepared"]
+        return result
 
     def steps(self, examples: int) -> int:
         """Optimizer steps of the whole run; the last one may be smaller."""
@@ -134,7 +134,7 @@ class Sft:
 def digest_of(lessons: Sequence[Lesson]) -> str:
     """The sha256 of all tokens, in order."""
     seen = hashlib.sha256()
-    for each in lessons:
-        seen.update(f"{len(each.prompt)} {len(each.reply)} ".encode())
-        seen.update(each.prompt.tobytes() + each.reply.tobytes())
+    for lesson in lessons:
+        seen.update(f"{len(lesson.prompt)} {len(lesson.reply)} ".encode())
+        seen.update(lesson.prompt.tobytes() + lesson.reply.tobytes())
     return seen.hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aha.errors import BarFailed, Interrupted
+from aha.errors import FailedBar, Interruption
 from aha.protocols import Metrics, Observer, Pause, Stop, Verdict
 from aha.rundir import Keep, Progress, RunDir
 from aha.types import Group
@@ -51,7 +51,7 @@ class StepLog:
     ) -> None:
         """Write the step down. `due`: with a checkpoint in any case. `last`: no step follows. `stop`: the loop's own reason to end here.
 
-        BarFailed where somebody stops the run, Interrupted where somebody pressed ctrl-C; everything up to here is then saved."""
+        FailedBar where somebody stops the run, Interruption where somebody pressed ctrl-C; everything up to here is then saved."""
         verdict: Verdict = self.observer.rollout(number, metrics, timings, groups)
         if stop and not isinstance(verdict, Stop):
             verdict = Stop(stop, verdict.signs)
@@ -65,14 +65,16 @@ class StepLog:
         self.observer.end(saves)
         match verdict:
             case Stop(reason):
-                raise BarFailed(reason + self._way_back(verdict.signs))
+                raise FailedBar(reason + self._way_back(verdict.signs))
             case Pause(exit_code):
-                raise Interrupted(self._words(number), exit_code)
+                raise Interruption(self._words(number), exit_code)
 
     def _way_back(self, signs: Sequence[str]) -> str:
         """Where a person may go on from after a collapse."""
-        found = self.rundir.healthy if signs else None
-        return "" if found is None else f" The last checkpoint before the first sign of it is {found.folder}: go on from there (--model)."
+        healthy = self.rundir.healthy if signs else None
+        return (
+            "" if healthy is None else f" The last checkpoint before the first sign of it is {healthy.folder}: go on from there (--model)."
+        )
 
     def _words(self, number: int) -> str:
         step, folder = f"{self.kind} {number + 1}", self.rundir.checkpoints()[-1].folder

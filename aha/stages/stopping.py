@@ -36,18 +36,18 @@ class Stopping:
         """`stop_rate`, `stop_format` (of those that stopped, the share that keeps the template) and `stop_length`, in tokens."""
         tokenizer, engine = backend.tokenizer(model), backend.engine(model)
         engine.load(learner.weights(), version=self.after)
-        asked = random.Random(f"stopping {seed}").sample(lessons, min(self.questions, len(lessons)))
-        room = min(self.sampling.max_tokens, round(self.times * max(len(each.reply) for each in asked)))
+        sample = random.Random(f"stopping {seed}").sample(lessons, min(self.questions, len(lessons)))
+        room = min(self.sampling.max_tokens, round(self.times * max(len(lesson.reply) for lesson in sample)))
         if tokenizer.context is not None:
-            room = min(room, tokenizer.context - max(len(each.prompt) for each in asked))
-        asks = [Ask(tuple(each.prompt), (seed_for(seed, place),)) for place, each in enumerate(asked)]
-        said = [done for _, (done,) in engine.generate(asks, replace(self.sampling, max_tokens=max(1, room)))]
-        stopped = [done for done in said if done.finished == "stop"]
-        kept = [template.read(tokenizer.decode(done.tokens[:-1]), len(done.tokens), "stop").well_formed for done in stopped]
+            room = min(room, tokenizer.context - max(len(lesson.prompt) for lesson in sample))
+        asks = [Ask(tuple(lesson.prompt), (seed_for(seed, place),)) for place, lesson in enumerate(sample)]
+        completions = [done for _, (done,) in engine.generate(asks, replace(self.sampling, max_tokens=max(1, room)))]
+        endings = [done for done in completions if done.finished == "stop"]
+        forms = [template.read(tokenizer.decode(done.tokens[:-1]), len(done.tokens), "stop").well_formed for done in endings]
         return {
-            "stop_rate": len(stopped) / len(said),
-            "stop_format": sum(kept) / len(kept) if kept else 0.0,
-            "stop_length": sum(len(done.tokens) for done in said) / len(said),
+            "stop_rate": len(endings) / len(completions),
+            "stop_format": sum(forms) / len(forms) if forms else 0.0,
+            "stop_length": sum(len(done.tokens) for done in completions) / len(completions),
         }
 
     def reason(self, metrics: Metrics) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aha.durable import Disk, ShardPlace, Shards, remove_folder, trouble
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.redact import hide
 from aha.rundir import RunDir
-from aha.stages.funnel import ENDS, KEPT, Tally, report
+from aha.stages.funnel import ENDS, ROWS_LEFT, Tally, report
 from aha.tasks.examples import write_example
 from aha.tasks.mixture import Mix, chosen
 from aha.tasks.tables import write_table
@@ -42,10 +42,10 @@ class Store:
     @property
     def places(self) -> dict[str, int | float | str]:
         """How far the rows go."""
-        found: dict[str, int | float | str] = {}
+        place: dict[str, int | float | str] = {}
         for name, shards in self._shards.items():
-            found |= {f"{name}_lines": shards.place.lines, f"{name}_bytes": shards.place.size}
-        return found
+            place |= {f"{name}_lines": shards.place.lines, f"{name}_bytes": shards.place.size}
+        return place
 
     def texts(self) -> Iterator[tuple[str, str, str]]:
         """What was asked, thought and said, of every row that is there."""
@@ -55,32 +55,36 @@ class Store:
 
 
 def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "jsonl") -> dict[str, Any]:
-    """The set, mixed, in the folder `rows`, which appears whole; what the run came to. BarFailed where there is no row, or no such mix, or
+    """The set, mixed, in the folder `rows`, which appears whole; what the run came to. FailedBar where there is no row, or no such mix, or
     a row that the form cannot hold."""
     root, disk, tally = rundir.root, rundir.disk, Tally.of(rundir.metrics())
-    kept = tally.kept()
-    if not kept:
-        raise BarFailed(f"not one row was kept: {_why(tally)}; `aha show` prints the settings that decide")
+    counts = tally.kept()
+    if not counts:
+        raise FailedBar(f"not one row was kept: {_why(tally)}; `aha show` prints the settings that decide")
     try:
-        quotas = mix.quotas(kept)
+        quotas = mix.quotas(counts)
     except BadInput as error:
-        raise BarFailed(f"{error}. All rows are in {root / BEFORE[ROWS]}") from error
+        raise FailedBar(f"{error}. All rows are in {root / BEFORE[ROWS]}") from error
     if not (root / ROWS).exists():
-        rows = _named(root / BEFORE[ROWS])
-        picked = chosen(((name, domain) for name, domain, _ in rows), quotas, seed)
+        rows = _rows_with_names(root / BEFORE[ROWS])
+        ids = chosen(((name, domain) for name, domain, _ in rows), quotas, seed)
         for name in (RAW, ROWS):
-            lines = (line for each, _, line in _named(root / BEFORE[name]) if each.removesuffix("/raw" if name == RAW else "") in picked)
+            lines = (
+                line
+                for row_name, _, line in _rows_with_names(root / BEFORE[name])
+                if row_name.removesuffix("/raw" if name == RAW else "") in ids
+            )
             try:
                 _write(root / name, lines, per_shard, disk, form)
             except BadInput as error:
-                raise BarFailed(f"{error}. All rows are in {root / BEFORE[ROWS]}") from error
+                raise FailedBar(f"{error}. All rows are in {root / BEFORE[ROWS]}") from error
     for folder in BEFORE.values():
         if (root / folder).exists():
             remove_folder(disk, root / folder)
     return {"rows": sum(quotas.values()), "domains": quotas, "funnel": report(tally, quotas)}
 
 
-def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
+def _rows_with_names(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Id, domain and line of each row."""
     for line in Shards.read(folder):
         row = parse_json(line)
@@ -89,15 +93,15 @@ def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 def _write(folder: Path, lines: Iterable[str], per_shard: int, disk: Disk, form: Form) -> None:
     """The folder appears whole, by one rename, and without checksums: a person may edit it. Nothing where there is no line."""
-    waiting = iter(lines)
-    first = next(waiting, None)
+    queue = iter(lines)
+    first = next(queue, None)
     if first is None or folder.exists():
         return
     beside = folder.with_name(f".{folder.name}.aside")
     with trouble(folder):
         if beside.exists():
             disk.remove(beside)
-        (_tables if form == "parquet" else _lines)(beside, chain([first], waiting), per_shard, disk)
+        (_tables if form == "parquet" else _lines)(beside, chain([first], queue), per_shard, disk)
         disk.fsync(beside)
         disk.rename(beside, folder)
         disk.fsync(folder.parent)
@@ -122,6 +126,6 @@ def _why(tally: Tally) -> str:
     """What most samples fell out by."""
     ends = Counter[str]()
     for (_, end), number in tally.counts.items():
-        if end in ENDS and end != KEPT:
+        if end in ENDS and end != ROWS_LEFT:
             ends[end] += number
     return ", ".join(f"{number:,} {end}" for end, number in ends.most_common(4)) or "nothing was asked"

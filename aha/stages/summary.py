@@ -47,7 +47,7 @@ def _parts(scores: Sequence[Score]) -> Metrics:
         for part in score.parts:
             if not isinstance(part.value, Abstained):
                 values.setdefault(part.name, []).append(part.value)
-    means = {name: fmean(each) for name, each in values.items()}
+    means = {name: fmean(numbers) for name, numbers in values.items()}
     return {f"reward/{name}": mean for name, mean in means.items()} | {n: m for n, m in means.items() if n == "accuracy"}
 
 
@@ -57,8 +57,8 @@ def _domains(groups: Sequence[Group]) -> Metrics:
     for group in groups:
         parts = [part for score in group.scores for part in score.parts if part.name == "accuracy"]
         values.setdefault(group.problem.domain, []).extend(part.value for part in parts if not isinstance(part.value, Abstained))
-    known = {domain: each for domain, each in values.items() if each}
-    return {f"accuracy/{domain}": fmean(each) for domain, each in sorted(known.items())} if len(known) > 1 else {}
+    means = {domain: numbers for domain, numbers in values.items() if numbers}
+    return {f"accuracy/{domain}": fmean(each) for domain, each in sorted(means.items())} if len(means) > 1 else {}
 
 
 def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Literal
 
 from aha.json_text import NotJson, parse_json
-from aha.tasks.columns import NOTHING, at_path, blank, usual
+from aha.tasks.columns import ABSENT, at_path, blank, usual
 from aha.tasks.golds import Bad, text_of
 from aha.tasks.reading import LONGEST_LINE
 from aha.template import END_THINK, THINK, apart
@@ -64,14 +64,14 @@ def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
     present = {name: value for name, value in fields.items() if name not in layout.ignore} if layout.ignore else fields
     turns = _turns_column(present) if layout.question == layout.answer == AUTO else None
     if turns is not None:
-        weighed, read = _turns(present[turns], turns), {turns: "turns"}
+        turn_list, read = _turns(present[turns], turns), {turns: "turns"}
     else:
-        weighed, read = _asked_and_said(present, layout)
-    weighed = [*_system(present, [message for message, _ in weighed], read), *weighed]
-    messages = tuple(message for message, _ in weighed)
+        turn_list, read = _question_and_reply(present, layout)
+    turn_list = [*_system(present, [message for message, _ in turn_list], read), *turn_list]
+    messages = tuple(message for message, _ in turn_list)
     if not messages or messages[-1].role != "assistant":
         raise Bad("its last message is not the assistant's: there is nothing to imitate")
-    return RowTurns(messages, _learned(weighed, layout), read)
+    return RowTurns(messages, _targets(turn_list, layout), read)
 
 
 def _turns_column(fields: Mapping[str, object]) -> str | None:
@@ -80,56 +80,56 @@ def _turns_column(fields: Mapping[str, object]) -> str | None:
     return usual(fields, TURNS) or empty
 
 
-Weighed = list[tuple[Message, bool | None]]  # with whether the message is to be learned, where the row says so
+WeighedTurns = list[tuple[Message, bool | None]]  # with whether the message is to be learned, where the row says so
 
 
-def _learned(weighed: Weighed, layout: ExampleLayout) -> tuple[int, ...]:
+def _targets(turn_list: WeighedTurns, layout: ExampleLayout) -> tuple[int, ...]:
     """The places of the replies that are imitated, each after a question."""
-    replies = [place for place, (message, _) in enumerate(weighed) if message.role == "assistant"]
-    if any(weight is not None for _, weight in weighed):
-        replies = [place for place in replies if weighed[place][1] is not False]
+    replies = [place for place, (message, _) in enumerate(turn_list) if message.role == "assistant"]
+    if any(weight is not None for _, weight in turn_list):
+        replies = [place for place in replies if turn_list[place][1] is not False]
         if not replies:
             raise Bad("each of its assistant's messages has weight 0: there is nothing to imitate")
     elif layout.replies == "last":
         replies = replies[-1:]
-    first = next((place for place, (message, _) in enumerate(weighed) if message.role == "user"), len(weighed))
+    first = next((place for place, (message, _) in enumerate(turn_list) if message.role == "user"), len(turn_list))
     after = tuple(place for place in replies if place > first)
     if not after:
         raise Bad("no message of the user stands before the assistant's: somebody has to ask")
     return after
 
 
-def _system(fields: Mapping[str, object], messages: Sequence[Message], read: dict[str, str]) -> Weighed:
+def _system(fields: Mapping[str, object], messages: Sequence[Message], read: dict[str, str]) -> WeighedTurns:
     """What a column of its own says to the model, before everything else."""
     name = usual(fields, SYSTEM_FIELDS)
     if name is None:
         return []
     text = text_of(name, fields[name], LONGEST_LINE)
     read[name] = "system"
-    own = [message.content for message in messages if message.role == "system"]
-    if own and text not in own:
-        raise Bad(f"field {name!r} and its system message differ: {text[:40]!r} and {own[0][:40]!r}; which of them is meant?")
-    return [] if own else [(Message("system", text), None)]
+    systems = [message.content for message in messages if message.role == "system"]
+    if systems and text not in systems:
+        raise Bad(f"field {name!r} and its system message differ: {text[:40]!r} and {systems[0][:40]!r}; which of them is meant?")
+    return [] if systems else [(Message("system", text), None)]
 
 
-def _asked_and_said(fields: Mapping[str, object], layout: ExampleLayout) -> tuple[Weighed, dict[str, str]]:
+def _question_and_reply(fields: Mapping[str, object], layout: ExampleLayout) -> tuple[WeighedTurns, dict[str, str]]:
     """The question, with what belongs to it, and the reply, each in a column."""
     question = _column(fields, layout.question, PROMPT_FIELDS, "question")
-    asked = _value_turns(fields, question, "user")
+    question_turns = _value_turns(fields, question, "user")
     read = {question: "question"}
     if layout.question == AUTO and isinstance(fields[question], str):
-        text, beside = with_beside(fields, question, asked[0][0].content)
-        asked, read = [(Message("user", text), None)], {**read, **dict.fromkeys(beside, "question")}
+        text, beside = with_beside(fields, question, question_turns[0][0].content)
+        question_turns, read = [(Message("user", text), None)], {**read, **dict.fromkeys(beside, "question")}
     history = usual(fields, ("history",))
     if history is not None:
-        asked = [*_turns(fields[history], history), *asked]
+        question_turns = [*_turns(fields[history], history), *question_turns]
         read[history] = "turns"
     answer = _column(fields, layout.answer, REPLY_FIELDS, "answer")
-    said = _value_turns(fields, answer, "assistant")
+    reply_turns = _value_turns(fields, answer, "assistant")
     thought = usual(fields, THOUGHT)
     if thought is not None and not isinstance(at_path(fields, answer), list):
         read[thought] = "thought"
-    return [*asked, *said], {**read, answer: "reply"}
+    return [*question_turns, *reply_turns], {**read, answer: "reply"}
 
 
 def with_beside(fields: Mapping[str, object], column: str, question: str) -> tuple[str, list[str]]:
@@ -141,7 +141,7 @@ def with_beside(fields: Mapping[str, object], column: str, question: str) -> tup
 
 def _column(fields: Mapping[str, object], chosen: str, names: tuple[str, ...], purpose: str) -> str:
     if chosen != AUTO:
-        if at_path(fields, chosen) in (NOTHING, None):
+        if at_path(fields, chosen) in (ABSENT, None):
             raise Bad(f"no field {chosen!r} for the {purpose}: its fields are {_names(fields)}")
         return chosen
     name = usual(fields, names) or next((name for name in names if fields.get(name) is not None), None)
@@ -160,7 +160,7 @@ def _names(fields: Mapping[str, object]) -> str:
     return ", ".join(list(fields)[:8]) or "none"
 
 
-def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> Weighed:
+def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> WeighedTurns:
     """A column that is a list of messages, or the text of one; what the assistant thought may stand in a column beside it."""
     value = at_path(fields, name)
     if isinstance(value, list):
@@ -178,17 +178,17 @@ def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", 
 # --- turns ------------------------------------------------------------------------------------------------------------
 
 
-def _turns(turns: object, name: str) -> Weighed:
+def _turns(turns: object, name: str) -> WeighedTurns:
     """The messages of a list, also of one that a text holds as JSON; those left out that say nothing to the model."""
     if isinstance(turns, str) and turns.lstrip().startswith("["):
         with suppress(NotJson):
             turns = parse_json(turns)
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
-    found: Weighed = []
+    turns_: WeighedTurns = []
     for turn in turns:
-        found += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
-    return [(message, weight) for message, weight in found if message.role != "system" or message.content]
+        turns_ += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
+    return [(message, weight) for message, weight in turns_ if message.role != "system" or message.content]
 
 
 def _no_turns(name: str) -> str:
@@ -202,11 +202,11 @@ def _is_pair(turn: object) -> bool:
     return isinstance(turn, dict) and len(turn) == 2 and {ROLES.get(role) for role in turn} == {"user", "assistant"}
 
 
-def _pair(turn: object, name: str) -> Weighed:
-    asked, said = turn if isinstance(turn, list) else (_text_of_role(turn, role) for role in ("user", "assistant"))
+def _pair(turn: object, name: str) -> WeighedTurns:
+    user, assistant = turn if isinstance(turn, list) else (_text_of_role(turn, role) for role in ("user", "assistant"))
     return [
-        (Message("user", text_of(name, asked, LONGEST_LINE)), None),
-        (_make_message("assistant", text_of(name, said, LONGEST_LINE), None), None),
+        (Message("user", text_of(name, user, LONGEST_LINE)), None),
+        (_make_message("assistant", text_of(name, assistant, LONGEST_LINE), None), None),
     ]
 
 

@@ -27,14 +27,14 @@ IDS = ("task_id", "question_id", "id", "contest_id")
 RIGHT = ("code", "canonical_solution", "solutions", "solution", "correct", "correct_solutions")
 WRONG = ("incorrect", "incorrect_solutions")
 GENERATORS = ("generators",)
-LONGEST_UNPACKED = 200_000_000
+MOST_UNPACKED_BYTES = 200_000_000
 
 BLOCK = "Put the code in one ```python block at the end."
 STDIO = f"Write a program that reads standard input and writes standard output. {BLOCK}"
 FUNCTION = f"Write the whole function. {BLOCK}"
 STARTER = "Complete this starter code:"
 
-_DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_DEFINITION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 _PLAIN_TEXT = {"PROTO", "FRAME", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "MEMOIZE", "BINPUT", "LONG_BINPUT", "STOP"}
 
 Fields = Mapping[str, Any]
@@ -45,7 +45,7 @@ class _Bad(Exception):
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodeProblem:
     """A programming problem with what else its row holds: right solutions, such as are known to be wrong, programs that write inputs."""
 
     problem: Problem
@@ -61,16 +61,16 @@ def is_code(fields: Fields) -> bool:
     asserted = isinstance(fields.get("test"), str) and bool(fields.keys() & {"entry_point", "canonical_solution", "signature"})
     listed = "test_list" in fields or "private_test_cases" in fields or "public_test_cases" in fields
     sides = isinstance(fields.get("inputs"), list) and isinstance(fields.get("outputs"), list) and not fields.keys().isdisjoint(QUESTIONS)
-    return asserted or listed or sides or any(isinstance(_parsed(fields.get(name)), list | dict) for name in PAIRS)
+    return asserted or listed or sides or any(isinstance(_parse(fields.get(name)), list | dict) for name in PAIRS)
 
 
 def code_problem(row: DataRow) -> Problem | RefusedRow:
     """The row's problem, ready to be asked; else why not."""
-    coded = coded_of(row)
-    return coded.problem if isinstance(coded, Coded) else coded
+    problem_row = coded_of(row)
+    return problem_row.problem if isinstance(problem_row, CodeProblem) else problem_row
 
 
-def coded_of(row: DataRow) -> Coded | RefusedRow:
+def coded_of(row: DataRow) -> CodeProblem | RefusedRow:
     """The problem with its known solutions."""
     fields = row.fields
     try:
@@ -81,11 +81,13 @@ def coded_of(row: DataRow) -> Coded | RefusedRow:
     except _Bad as bad:
         return RefusedRow(row.place, str(bad))
     if isinstance(reference, Asserts) and reference.prompt:
-        right = tuple(each if re.search(rf"^def {reference.entry}\b", each, re.MULTILINE) else reference.prompt + each for each in right)
+        right = tuple(
+            program if re.search(rf"^def {reference.entry}\b", program, re.MULTILINE) else reference.prompt + program for program in right
+        )
     name = next((str(fields[field]) for field in IDS if isinstance(fields.get(field), str | int)), row.name)
     problem = Problem(name, "code", question, "en", reference)
     wrong, generators = (tuple(_solutions(fields, names)) for names in (WRONG, GENERATORS))
-    return Coded(problem, reference, right, wrong, generators, fields)
+    return CodeProblem(problem, reference, right, wrong, generators, fields)
 
 
 def _tested(reference: Code) -> bool:
@@ -94,9 +96,9 @@ def _tested(reference: Code) -> bool:
 
 def _solutions(fields: Fields, names: Sequence[str]) -> Iterator[str]:
     for name in names:
-        value = _parsed(fields.get(name)) if str(fields.get(name))[:1] == "[" else fields.get(name)
-        found = value if isinstance(value, list) else value.get("solution", []) if isinstance(value, dict) else [value]
-        yield from (each for each in found if isinstance(each, str) and each.strip())
+        value = _parse(fields.get(name)) if str(fields.get(name))[:1] == "[" else fields.get(name)
+        programs = value if isinstance(value, list) else value.get("solution", []) if isinstance(value, dict) else [value]
+        yield from (program for program in programs if isinstance(program, str) and program.strip())
 
 
 def _read(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
@@ -109,14 +111,14 @@ def _read(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
     question = _question(fields)
     if (entry := _entry_of_method(fields, pairs)) is not None:
         starter = str(fields.get("starter_code", ""))
-        shown = f"\n\n{STARTER}\n\n```python\n{starter}\n```" if starter.strip() else f"\n\nThe function is called `{entry}`."
+        advice = f"\n\n{STARTER}\n\n```python\n{starter}\n```" if starter.strip() else f"\n\nThe function is called `{entry}`."
         wrapped = all("fn_name" in pair and isinstance(pair["output"], list) and len(pair["output"]) == 1 for pair in pairs)
-        called = tuple(_json_pair(pair) for pair in pairs)
-        return Calls(entry, called, _tolerance(fields), _seconds(fields), wrapped=wrapped), f"{question}{shown}\n\n{BLOCK}"
+        calls = tuple(_json_pair(pair) for pair in pairs)
+        return Calls(entry, calls, _tolerance(fields), _seconds(fields), wrapped=wrapped), f"{question}{advice}\n\n{BLOCK}"
     checker = next((fields[name] for name in ("checker", "generated_checker") if isinstance(fields.get(name), str)), None)
-    told = tuple((_joined(pair["input"]), _joined(pair["output"])) for pair in pairs)
+    tests = tuple((_join(pair["input"]), _join(pair["output"])) for pair in pairs)
     return Stdio(
-        told, tolerance=_tolerance(fields), checker=checker, seconds=_seconds(fields), memory_mb=_memory(fields)
+        tests, tolerance=_tolerance(fields), checker=checker, seconds=_seconds(fields), memory_mb=_memory(fields)
     ), f"{question}\n\n{STDIO}"
 
 
@@ -129,8 +131,8 @@ def _question(fields: Fields) -> str:
 
 def _tolerance(fields: Fields) -> float | None:
     """The row's own, in it or beside its tests; without one, numbers are compared as they stand."""
-    places = [fields, *(_parsed(fields.get(name)) for name in ("metadata", *PAIRS))]
-    value = next((each["tolerance"] for each in places if isinstance(each, Mapping) and each.get("tolerance") is not None), None)
+    places = [fields, *(_parse(fields.get(name)) for name in ("metadata", *PAIRS))]
+    value = next((place["tolerance"] for place in places if isinstance(place, Mapping) and place.get("tolerance") is not None), None)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 0 < value < 1:
@@ -153,8 +155,8 @@ def _memory(fields: Fields) -> int:
 
 
 def _mbpp(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
-    listed = fields.get("test_list", fields.get("test"))
-    asserts = listed if isinstance(listed, list) else [listed]
+    rows = fields.get("test_list", fields.get("test"))
+    asserts = rows if isinstance(rows, list) else [rows]
     before = [fields.get("test_setup_code", ""), *(fields.get("test_imports") or [])]
     if not all(isinstance(part, str) for part in [*asserts, *before]):
         raise _Bad("its tests are not texts")
@@ -177,10 +179,12 @@ def _entry_in(tests: str, texts: Sequence[str] = ()) -> str | None:
         asserts = [node.test for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Assert)]
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(type(error).__name__) from error
-    called = [node.func.id for test in asserts for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    defined = {name for text in texts for name in _DEFINED.findall(text)}
-    known = [name for name in called if name in defined] or [name for name in called if not hasattr(builtins, name)]
-    return next(iter([*known, *called]), None)
+    callees = [
+        node.func.id for test in asserts for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    definitions = {name for text in texts for name in _DEFINITION.findall(text)}
+    candidates = [name for name in callees if name in definitions] or [name for name in callees if not hasattr(builtins, name)]
+    return next(iter([*candidates, *callees]), None)
 
 
 # --- pairs --------------------------------------------------------------------------------------------------------------
@@ -189,33 +193,33 @@ def _entry_in(tests: str, texts: Sequence[str] = ()) -> str | None:
 def _pairs(fields: Fields) -> list[dict[str, Any]]:
     """Each test as `input` and `output`; those of LiveCodeBench that are hidden included."""
     if "public_test_cases" in fields or "private_test_cases" in fields:
-        found = [*_listed(fields.get("public_test_cases")), *_listed(_unpacked(fields.get("private_test_cases")))]
+        rows = [*_rows(fields.get("public_test_cases")), *_rows(_unpack(fields.get("private_test_cases")))]
     elif isinstance(fields.get("inputs"), list) and isinstance(fields.get("outputs"), list):
-        found = _listed({name: fields.get(name) for name in ("inputs", "outputs", "fn_name")})
+        rows = _rows({name: fields.get(name) for name in ("inputs", "outputs", "fn_name")})
     else:
-        found = _listed(next((fields[name] for name in PAIRS if isinstance(_parsed(fields.get(name)), list | dict)), []))
-    for pair in found:
+        rows = _rows(next((fields[name] for name in PAIRS if isinstance(_parse(fields.get(name)), list | dict)), []))
+    for pair in rows:
         if not isinstance(pair, dict) or not {"input", "output"} <= pair.keys():
             raise _Bad(f"a test is {str(pair)[:60]}: an object with input and output is needed")
-    return found
+    return rows
 
 
-def _listed(value: object) -> list[Any]:
+def _rows(value: object) -> list[Any]:
     """A list of pairs; or one object with lists of inputs and outputs, side by side."""
-    match _parsed(value):
+    match _parse(value):
         case None | "":
             return []
         case list() as pairs:
             return pairs
-        case {"inputs": [*given], "outputs": [*wanted], **rest} if len(given) == len(wanted):
-            named = {"fn_name": rest["fn_name"]} if rest.get("fn_name") else {}
-            return [{"input": one, "output": other, **named} for one, other in zip(given, wanted, strict=True)]
-        case {"input": [*given], "output": [*wanted]} if len(given) == len(wanted):
-            return [{"input": one, "output": other} for one, other in zip(given, wanted, strict=True)]
+        case {"inputs": [*inputs], "outputs": [*outputs], **rest} if len(inputs) == len(outputs):
+            entry = {"fn_name": rest["fn_name"]} if rest.get("fn_name") else {}
+            return [{"input": input_, "output": output, **entry} for input_, output in zip(inputs, outputs, strict=True)]
+        case {"input": [*inputs], "output": [*outputs]} if len(inputs) == len(outputs):
+            return [{"input": input_, "output": output} for input_, output in zip(inputs, outputs, strict=True)]
     raise _Bad(f"tests are {str(value)[:60]!r}: a list of objects with input and output is needed")
 
 
-def _parsed(value: object) -> Any:
+def _parse(value: object) -> Any:
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         try:
             return parse_json(value, digits=PYTHON_DIGITS)
@@ -224,13 +228,13 @@ def _parsed(value: object) -> Any:
     return value
 
 
-def _unpacked(value: object) -> object:
+def _unpack(value: object) -> object:
     """LiveCodeBench's hidden tests: JSON, or JSON as a text that was pickled, packed and written in base 64. The pickle is read as the list
     of instructions that it is, never run; one that would do more than make a text is refused."""
     if not isinstance(value, str) or not value.strip() or value.strip()[0] in "[{":
         return value
     try:
-        data = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), LONGEST_UNPACKED)
+        data = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), MOST_UNPACKED_BYTES)
         steps = [(step.name, argument) for step, argument, _ in pickletools.genops(data)]
     except (binascii.Error, zlib.error, ValueError) as error:
         raise _Bad(f"its hidden tests cannot be unpacked ({type(error).__name__})") from error
@@ -240,32 +244,32 @@ def _unpacked(value: object) -> object:
     return texts[0]
 
 
-def _joined(value: object) -> str:
+def _join(value: object) -> str:
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _entry_of_method(fields: Fields, pairs: Sequence[Mapping[str, Any]]) -> str | None:
     """The function or method that is called, where the tests are of that kind."""
-    about = _parsed(fields.get("metadata"))
-    named = next((pair["fn_name"] for pair in pairs if pair.get("fn_name")), None) or fields.get("fn_name")
-    named = named or (about.get("func_name") if isinstance(about, dict) else None)
+    about = _parse(fields.get("metadata"))
+    entry_name = next((pair["fn_name"] for pair in pairs if pair.get("fn_name")), None) or fields.get("fn_name")
+    entry_name = entry_name or (about.get("func_name") if isinstance(about, dict) else None)
     starter = str(fields.get("starter_code", ""))
     functional = any(pair.get("testtype") in ("functional", "function_call") or pair.get("type") == "function_call" for pair in pairs)
-    if not named and functional:
-        named = next(iter(_DEFINED.findall(starter)), None)
-    if not named:
+    if not entry_name and functional:
+        entry_name = next(iter(_DEFINITION.findall(starter)), None)
+    if not entry_name:
         return None
-    return f"Solution.{named}" if "class Solution" in starter or (functional and not starter.strip()) else str(named)
+    return f"Solution.{entry_name}" if "class Solution" in starter or (functional and not starter.strip()) else str(entry_name)
 
 
 def _json_pair(pair: Mapping[str, Any]) -> tuple[str, str]:
     """Arguments and value as JSON. LiveCodeBench writes one argument a line, others a list of them."""
-    given, wanted = pair["input"], pair["output"]
+    stdin, stdout = pair["input"], pair["output"]
     try:
-        args = [parse_json(line, digits=PYTHON_DIGITS) for line in given.split("\n") if line.strip()] if isinstance(given, str) else given
-        value = parse_json(wanted, digits=PYTHON_DIGITS) if isinstance(wanted, str) and pair.get("testtype") == "functional" else wanted
+        args = [parse_json(line, digits=PYTHON_DIGITS) for line in stdin.split("\n") if line.strip()] if isinstance(stdin, str) else stdin
+        value = parse_json(stdout, digits=PYTHON_DIGITS) if isinstance(stdout, str) and pair.get("testtype") == "functional" else stdout
     except NotJson as error:
-        raise _Bad(f"a test's arguments or value are no JSON ({str(given)[:40]!r})") from error
+        raise _Bad(f"a test's arguments or value are no JSON ({str(stdin)[:40]!r})") from error
     if not isinstance(args, list):
         args = [args]
     return json.dumps(args, default=float), json.dumps(value, default=float)

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from aha.json_text import NotJson, parse_json
 
-NOTHING = object()
+ABSENT = object()
 EMPTY = ("[]", "{}", "null", "None", "nan", "NaN")  # as a text that says nothing is written
 LABELS = frozenset(
     {"id", "ids", "uuid", "idx", "index", "hash", "len", "length", "lengths", "tokens", "count", "type", "source", "name", "url"}
@@ -36,25 +36,25 @@ def at_path(fields: Mapping[str, object], name: str) -> object:
     texts that hold such in JSON; NOTHING where nothing does."""
     if name in fields:
         return fields[name]
-    first, dotted, rest = name.partition(".")
-    value: object = fields.get(first, NOTHING)
-    while dotted:
+    first, dot, rest = name.partition(".")
+    value: object = fields.get(first, ABSENT)
+    while dot:
         if isinstance(value, str):
             with suppress(NotJson):
                 value = parse_json(value)
         if isinstance(value, Mapping):
             return at_path(value, rest)
-        first, dotted, rest = rest.partition(".")
+        first, dot, rest = rest.partition(".")
         if not isinstance(value, Sequence) or isinstance(value, str) or not first.isdecimal() or int(first) >= len(value):
-            return NOTHING
+            return ABSENT
         value = value[int(first)]
     return value
 
 
 def usual(fields: Mapping[str, object], names: Sequence[str]) -> str | None:
     """Return the first column, in the order of `names`, that is called so in any case and holds something."""
-    own = {name.lower().replace("-", "_").replace(" ", "_"): name for name in reversed(list(fields))}
-    return next((own[name] for name in names if name in own and not blank(fields[own[name]])), None)
+    columns = {name.lower().replace("-", "_").replace(" ", "_"): name for name in reversed(list(fields))}
+    return next((columns[name] for name in names if name in columns and not blank(fields[columns[name]])), None)
 
 
 def blank(value: object) -> bool:

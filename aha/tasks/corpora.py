@@ -22,7 +22,7 @@ from aha.types import Abstained, Latex, Number, Reference, Text
 
 Expected = Literal["right", "wrong", "abstained", "unpaid"]  # unpaid: wrong or abstained, as long as it is not right
 
-OWN = Path(__file__).resolve().parent.parent / "assets" / "golden"
+OUR_GOLDEN = Path(__file__).resolve().parent.parent / "assets" / "golden"
 NO_LETTER = "no letter"
 _EXPECTED: dict[object, Expected] = {
     "right": "right",
@@ -68,7 +68,7 @@ def case_of(specimen: Specimen) -> Case:
 
 def corpus_of(source: str | None) -> Corpus:
     """The cases of a file, of all .jsonl files in a folder, or our own. BadInput where there are none, or a row is none."""
-    path = OWN if source is None else Path(source).expanduser()
+    path = OUR_GOLDEN if source is None else Path(source).expanduser()
     if path.is_dir():
         found = [_from_file(str(file)) for file in sorted(path.glob("*.jsonl"))]
         cases = tuple(case for corpus in found for case in corpus.cases)
@@ -191,7 +191,7 @@ def _reference_for(name: str, row: Mapping[str, object]) -> Reference:
 
 FORMS: tuple[tuple[Callable[[Mapping[str, object]], bool], Callable[[DataRow], Iterator[Case | RefusedRow]]], ...] = (
     (lambda row: "model_outputs" in row and "pred" in row, _mmlu_pro),
-    (lambda row: "ground_truth" in row and any(isinstance(each, dict) and "is_correct" in each for each in row.values()), _gsm8k_models),
+    (lambda row: "ground_truth" in row and any(isinstance(value, dict) and "is_correct" in value for value in row.values()), _gsm8k_models),
     (lambda row: isinstance(row.get("code"), list) and isinstance(row.get("score"), list) and "answer" in row, _math_samples),
     (lambda row: {"id", "answer", "is_correct", "instruction"} <= set(row), _simple_evals),
     (lambda row: True, _golden),

@@ -44,11 +44,11 @@ def outcomes(numbers: tuple[int, ...]) -> Iterator[int]:
         yield numbers[0]
         return
     for i, j in combinations(range(len(numbers)), 2):
-        others_left = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
+        remainder = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
         high, low = max(numbers[i], numbers[j]), min(numbers[i], numbers[j])
         for apply in OPERATIONS.values():
             if apply(high, low) <= LARGEST_RESULT:
-                yield from outcomes((*others_left, apply(high, low)))
+                yield from outcomes((*remainder, apply(high, low)))
 
 
 @cache

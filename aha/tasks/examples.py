@@ -26,8 +26,8 @@ from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, ro
 from aha.types import Conversation, Example, Message, Origin
 
 BadRows = Literal["stop", "skip"]
-OURS = ("id", "domain", "language", "origin")  # columns of a row that say something of it and nothing to the model
-MOST_SKIPPED = 0.01
+OUR_COLUMNS = ("id", "domain", "language", "origin")  # columns of a row that say something of it and nothing to the model
+MOST_SKIPS = 0.01
 AS_IT_IS = ExampleLayout()
 
 
@@ -62,10 +62,10 @@ class ExampleRows:
             columns.update(row.fields)
             for example in self._examples(row):
                 number += 1
-                yield self._own(example, row, number)
+                yield self._with_our_columns(example, row, number)
         if columns and (absent := [name for name in self.layout.ignore if name not in columns]):
-            known = sorted(columns)
-            raise BadInput(f"{self.source}: ignore names {absent[0]!r}, and the columns are {', '.join(known)}{nearest(absent[0], known)}")
+            names = sorted(columns)
+            raise BadInput(f"{self.source}: ignore names {absent[0]!r}, and the columns are {', '.join(names)}{nearest(absent[0], names)}")
 
     def columns(self) -> list[str]:
         """Return what was read of which column, and which held something that was not used, for people."""
@@ -89,22 +89,24 @@ class ExampleRows:
     def _notice(self, row: DataRow, chat: RowTurns) -> None:
         for name, role in chat.read.items():
             self.read.setdefault(name, set()).add(role)
-        rest = [name for name, value in row.fields.items() if name not in OURS and not self._is_read(name, chat) and not blank(value)]
+        rest = [
+            name for name, value in row.fields.items() if name not in OUR_COLUMNS and not self._is_read(name, chat) and not blank(value)
+        ]
         self.unread.update(rest)
         suspects = [name for name in rest if name not in self.layout.ignore]
-        said = "\n".join(message.content for message in chat.messages) if suspects else ""
+        text = "\n".join(message.content for message in chat.messages) if suspects else ""
         for name in suspects:
-            if prompt_like(name, row.fields[name], said):
-                used = ", ".join(chat.read)
+            if prompt_like(name, row.fields[name], text):
+                names = ", ".join(chat.read)
                 raise BadInput(
-                    f"{row.place}: column {name!r} looks like a part of the prompt, and only {used} would be read: say which columns are "
+                    f"{row.place}: column {name!r} looks like a part of the prompt, and only {names} would be read: say which columns are "
                     f"(--question-field, --answer-field), or leave it out with --ignore {name}"
                 )
 
     def _is_read(self, name: str, chat: RowTurns) -> bool:
         return name in chat.read or any(read.startswith(f"{name}.") for read in chat.read)
 
-    def _own(self, example: Example | RefusedRow, row: DataRow, number: int) -> Example | RefusedRow:
+    def _with_our_columns(self, example: Example | RefusedRow, row: DataRow, number: int) -> Example | RefusedRow:
         """The example, unless its row names an id that another one has."""
         if isinstance(example, RefusedRow):
             return example
@@ -125,20 +127,20 @@ def read_examples(path: Path | str) -> list[Example]:
 
 def load_examples(source: str, bad_rows: BadRows = "stop", layout: ExampleLayout = AS_IT_IS) -> LoadedExamples:
     """`bad_rows` "skip" leaves broken rows out, and stops only when they are more than one in a hundred."""
-    examples, skipped = list[Example](), list[RefusedRow]()
+    examples, refusals = list[Example](), list[RefusedRow]()
     for example in ExampleRows(source, layout):
         if isinstance(example, Example):
             examples.append(example)
         elif bad_rows == "stop":
             raise BadInput(str(example))
         else:
-            skipped.append(example)
-    if skipped and len(skipped) > MOST_SKIPPED * (len(examples) + len(skipped)):
-        total = len(examples) + len(skipped)
-        raise BadInput(f"{source}: {len(skipped)} of {total} rows are bad, more than 1 %; the first: {skipped[0]}")
+            refusals.append(example)
+    if refusals and len(refusals) > MOST_SKIPS * (len(examples) + len(refusals)):
+        total = len(examples) + len(refusals)
+        raise BadInput(f"{source}: {len(refusals)} of {total} rows are bad, more than 1 %; the first: {refusals[0]}")
     if not examples:
         raise BadInput(no_examples(source))
-    return LoadedExamples(tuple(examples), tuple(skipped))
+    return LoadedExamples(tuple(examples), tuple(refusals))
 
 
 def no_examples(source: str) -> str:

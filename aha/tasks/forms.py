@@ -12,7 +12,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.tasks.chats import SYSTEM_FIELDS, turns_of, with_beside
-from aha.tasks.columns import NOTHING, at_path, blank, prompt_like, usual
+from aha.tasks.columns import ABSENT, at_path, blank, prompt_like, usual
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
@@ -20,7 +20,7 @@ from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language,
 QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
 WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # their references stand in fields of other names
 ANSWERS = ("answer", "final_answer", "ground_truth", "expected_answer", "reward_model.ground_truth", "solution")
-OWN = ("id", "domain", "language", "kind")  # columns that say something of a row and nothing to the model
+OUR_COLUMNS = ("id", "domain", "language", "kind")  # columns that say something of a row and nothing to the model
 
 TESTS = ("tests", "test", "input_output", "inputs", "outputs", "prompt", "signature", "examples")
 READ_BY: Mapping[type, tuple[str, ...]] = {  # columns that a reference is made of, beside the answer's
@@ -52,7 +52,7 @@ class RowForm:
         prompt and is not read."""
         fields = {name: value for name, value in row.fields.items() if name not in self.ignore} if self.ignore else row.fields
         try:
-            column, turns, question = self._asked(fields)
+            column, turns, question = self._question(fields)
             reference = self._reference(fields)
             name = self._id(row)
             beside = list[str]()
@@ -61,7 +61,7 @@ class RowForm:
         except Bad as bad:
             return RefusedRow(row.place, str(bad))
         system, turns = _with_system(fields, turns)
-        read = {*OWN, column.partition(".")[0], *beside, *system, *(("prompt",) if isinstance(reference, Code) else ())}
+        read = {*OUR_COLUMNS, column.partition(".")[0], *beside, *system, *(("prompt",) if isinstance(reference, Code) else ())}
         self._check_unread(row.place, {key: value for key, value in fields.items() if key not in read}, turns, question, reference)
         language: Language = language_of(question) if self.language == "auto" else self.language
         return Problem(
@@ -74,19 +74,19 @@ class RowForm:
         )
 
     def _check_unread(self, place: str, rest: Mapping[str, object], turns: Sequence[Message], question: str, reference: Reference) -> None:
-        known = READ_BY.get(type(reference), ())
-        suspects = [name for name in rest if name not in known and not blank(rest[name])]
+        fields_ = READ_BY.get(type(reference), ())
+        suspects = [name for name in rest if name not in fields_ and not blank(rest[name])]
         if not suspects:
             return
-        said = "\n".join([*(message.content for message in turns), question])
+        text = "\n".join([*(message.content for message in turns), question])
         for name in suspects:
-            if prompt_like(name, rest[name], said):
+            if prompt_like(name, rest[name], text):
                 raise BadInput(
                     f"{place}: column {name!r} looks like a part of the prompt, and would not be read: name the question's column with "
                     f"--question-field, or leave it out with --ignore {name}"
                 )
 
-    def _asked(self, fields: Mapping[str, object]) -> tuple[str, tuple[Message, ...], str]:
+    def _question(self, fields: Mapping[str, object]) -> tuple[str, tuple[Message, ...], str]:
         """The column, what was said before the question, and the question: a text, or the last message of a list (also one that stands in
         a text as JSON, as tables of some tools hold it)."""
         name, value = _pick(fields, self.question, QUESTIONS, "question")
@@ -94,8 +94,8 @@ class RowForm:
             with suppress(NotJson):
                 value = parse_json(value)
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            *turns, asked = turns_of(value, name)
-            return name, tuple(turns), text_of(name, asked.content, LONGEST_TEXT)
+            *turns, last = turns_of(value, name)
+            return name, tuple(turns), text_of(name, last.content, LONGEST_TEXT)
         return name, (), text_of(name, value, LONGEST_TEXT)
 
     def _reference(self, fields: Mapping[str, object]) -> Reference:
@@ -134,7 +134,7 @@ def language_of(question: str) -> Language:
 def _pick(fields: Mapping[str, object], chosen: str, usual_names: tuple[str, ...], purpose: str) -> tuple[str, object]:
     if chosen != "auto":
         return chosen, _present(fields, chosen, purpose)
-    present = [name for name in usual_names if at_path(fields, name) not in (None, NOTHING)]
+    present = [name for name in usual_names if at_path(fields, name) not in (None, ABSENT)]
     other_case = usual(fields, usual_names)
     if not present and other_case is not None:
         present = [other_case]
@@ -173,7 +173,7 @@ def _kind_of(answer: Mapping[str, object]) -> Kind | None:
 
 def _present(fields: Mapping[str, object], name: str, purpose: str) -> object:
     value = at_path(fields, name)
-    if value is NOTHING:
+    if value is ABSENT:
         raise Bad(f"no field {name!r} for the {purpose}: there {_question_with_options(fields)}; set {purpose}_field to one of these")
     if value is None:
         raise Bad(f"a row without {'a' if purpose == 'question' else 'an'} {purpose}: field {name!r} is null")

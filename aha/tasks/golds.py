@@ -29,7 +29,7 @@ _ALONE = re.compile(
 )  # one formula, all of the text
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = re.compile("[A-Z]{2,10}")  # AD, of a question with two right options
-_SEVERAL = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
+_SEPARATOR = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
 class Bad(Exception):
@@ -67,10 +67,10 @@ def reference_of(name: str, value: object, fields: Mapping[str, object], kind: K
 
 def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number | Latex:
     text, is_numeral = _numeral(name, value), not isinstance(value, str)
-    gold, hashed = final(text, name) if solution or "####" in text else (text.strip(), False)
+    gold, has_hashes = final(text, name) if solution or "####" in text else (text.strip(), False)
     if len(gold) > LONGEST_GOLD:
         raise Bad(f"field {name!r} gives an answer of {len(gold):,} characters: at most {LONGEST_GOLD:,} can be graded")
-    number = kind == "number" or (kind == "auto" and (is_numeral or (hashed and rational(gold) is not None)))
+    number = kind == "number" or (kind == "auto" and (is_numeral or (has_hashes and rational(gold) is not None)))
     reference = Number(gold) if number else Latex(gold)
     if not gradable(reference):
         expectation = "a number such as 72, 1,234.5 or 3/4" if number else "LaTeX with balanced braces"
@@ -153,7 +153,7 @@ def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object
 
 def _places(value: object, labels: Sequence[str], options: Sequence[str]) -> list[int] | None:
     """The places of several right options: a list of them, or their letters (AD; A, D); `None` where it is no such thing."""
-    parts = value if isinstance(value, list) else _SEVERAL.split(value.strip()) if isinstance(value, str) and value not in options else []
+    parts = value if isinstance(value, list) else _SEPARATOR.split(value.strip()) if isinstance(value, str) and value not in options else []
     if len(parts) == 1 and isinstance(parts[0], str) and _LETTERS.fullmatch(parts[0]):
         parts = list(parts[0])
     places = {_place(part, labels, options) for part in parts}
@@ -186,7 +186,7 @@ def with_options(question: str, reference: Reference) -> str:
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
-    return tuple(text_of(name, each, LONGEST_GOLD) for each in (value if isinstance(value, list) else [value]))
+    return tuple(text_of(name, item, LONGEST_GOLD) for item in (value if isinstance(value, list) else [value]))
 
 
 def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countdown:
@@ -226,12 +226,12 @@ def _side_by_side(tests: object, fields: Mapping[str, object]) -> tuple[object, 
     if isinstance(tests, str) and tests.lstrip()[:1] in ("[", "{"):
         with suppress(NotJson):
             tests = parse_json(tests, number=Decimal)
-    held = tests if isinstance(tests, Mapping) else fields
-    match held.get("inputs"), held.get("outputs"):
-        case [*given], [*wanted] if len(given) == len(wanted):
-            name = str(held.get("fn_name") or fields.get("fn_name") or "")
-            wrapped = all(isinstance(each, list) and len(each) == 1 for each in wanted)
-            return [list(pair) for pair in zip(given, wanted, strict=True)], name, wrapped
+    container = tests if isinstance(tests, Mapping) else fields
+    match container.get("inputs"), container.get("outputs"):
+        case [*inputs], [*outputs] if len(inputs) == len(outputs):
+            name = str(container.get("fn_name") or fields.get("fn_name") or "")
+            wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
+            return [list(pair) for pair in zip(inputs, outputs, strict=True)], name, wrapped
     return tests, str(fields.get("fn_name") or ""), False
 
 

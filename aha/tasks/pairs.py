@@ -80,12 +80,12 @@ def answer_of(reply: str) -> str | None:
 
 def gold_of(row: DataRow, kind: Kind = "auto") -> Reference | Abstained:
     """The reference of a row, whose own `kind` goes before what the caller says; why it cannot be graded otherwise."""
-    own = row.fields.get("kind", kind)
-    if own not in KINDS:
-        raise BadInput(f"{row.place}: kind is {own!r}: one of {', '.join(KINDS)} is needed")
+    row_kind = row.fields.get("kind", kind)
+    if row_kind not in KINDS:
+        raise BadInput(f"{row.place}: kind is {row_kind!r}: one of {', '.join(KINDS)} is needed")
     name = next((name for name in GOLDS if row.fields.get(name) is not None), "gold")
     gold = row.fields.get(name)
-    kind = next(kind_name for kind_name in KINDS if kind_name == own)
+    kind = next(kind_name for kind_name in KINDS if kind_name == row_kind)
     if kind == "auto" and isinstance(gold, str) and _ONE_LETTER.fullmatch(gold):
         kind = "choice"
     if gold is None and kind not in ("countdown", "stdio", "calls", "asserts", "open"):

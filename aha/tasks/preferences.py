@@ -42,12 +42,12 @@ def write_preference(value: Pair | Labelled) -> str:
 
 def read_pairs(source: str) -> list[Pair]:
     """Every pair of a file, a folder of shards, a run directory with `rows`, or a data set. BadInput names file and line or row."""
-    return [_at(row, lambda row: _ours(row, Pair) or _pair(row)) for row in _rows(source)]
+    return [_at(row, lambda row: _read_ours(row, Pair) or _pair(row)) for row in _rows(source)]
 
 
-def read_labelled(source: str) -> list[Labelled]:
+def read_safety_rows(source: str) -> list[Labelled]:
     """Every labelled reply of the same."""
-    return [_at(row, lambda row: _ours(row, Labelled) or _labelled(row)) for row in _rows(source)]
+    return [_at(row, lambda row: _read_ours(row, Labelled) or _safety_row(row)) for row in _rows(source)]
 
 
 def _rows(source: str) -> list[DataRow | RefusedRow]:
@@ -66,7 +66,7 @@ def _at(row: DataRow | RefusedRow, reader: Callable[[DataRow], Preference]) -> P
         raise BadInput(f"{row.place}: {error}") from None
 
 
-def _ours(row: DataRow, kind: type[Preference]) -> Preference | None:
+def _read_ours(row: DataRow, kind: type[Preference]) -> Preference | None:
     """None for a row that other people wrote."""
     value: Preference | None = decode(dict(row.fields), kind) if isinstance(row.fields.get("problem"), dict) else None
     return value
@@ -78,7 +78,7 @@ def _pair(row: DataRow) -> Pair:
     return Pair(_problem(row, form), chosen, rejected)
 
 
-def _labelled(row: DataRow) -> Labelled:
+def _safety_row(row: DataRow) -> Labelled:
     form = 'a labelled reply is {"prompt": ..., "response": ..., "safe": true or false}'
     reply = _text(row.fields, ANSWER_FIELDS, form)
     safe = next((row.fields[name] for name in SAFE if name in row.fields), None)

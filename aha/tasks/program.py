@@ -56,7 +56,7 @@ class Program:
     @property
     def arguments(self) -> tuple[tuple[object, ...], ...]:
         """Of each test."""
-        return tuple(each[: self.parameters.count(",") + 1] for each in ARGUMENTS[self.of_list])
+        return tuple(values[: self.parameters.count(",") + 1] for values in ARGUMENTS[self.of_list])
 
     def value(self, *arguments: object) -> int:
         """What the function gives back."""

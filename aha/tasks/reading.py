@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from aha.durable import open_unpacked, read_file, read_lines, unpack_file
+from aha.durable import open_plain, read_file, read_lines, unpack_file
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.tasks.tables import read_table, table_rows
@@ -32,7 +32,7 @@ LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
 MOST_WEIGHT = 1_000
 CARD, LONGEST_CARD = "README.md", 1 << 20
 CELLS = {".csv": ",", ".tsv": "\t"}
-SAVED = ("dataset_dict.json", "state.json")  # in a folder that the library `datasets` saved
+SAVE_FILES = ("dataset_dict.json", "state.json")  # in a folder that the library `datasets` saved
 WHOLE = "train"  # the split that is read where none is chosen
 _CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
 _SPLITS = re.compile(r"Unknown split .* Should be one of \[([^\]]*)\]")
@@ -77,16 +77,16 @@ def sources_of(text: str) -> list[SourceFile]:
     (`math.jsonl=2,code.jsonl=0.5`). A file of exactly that name goes before. BadInput for a weight that is none."""
     if Path(text).expanduser().exists() or not ("," in text or "=" in text):
         return [SourceFile(text)]
-    sources = [_weighted(part.strip(), text) for part in text.split(",")]
+    sources = [_source_with_weight(part.strip(), text) for part in text.split(",")]
     places = [source.place for source in sources]
     if twice := [place for place in places if places.count(place) > 1]:
         raise BadInput(f"{text}: {twice[0]} stands in it twice; give it a weight instead, {twice[0]}=2")
     return sources
 
 
-def _weighted(part: str, text: str) -> SourceFile:
-    place, weighted, weight = part.rpartition("=")
-    if not weighted or Path(part).expanduser().exists():
+def _source_with_weight(part: str, text: str) -> SourceFile:
+    place, sign, weight = part.rpartition("=")
+    if not sign or Path(part).expanduser().exists():
         place, weight = part, "1"
     if not place:
         raise BadInput(f"{text}: a source is missing between its commas: a.jsonl=2,b.jsonl is the form")
@@ -157,21 +157,21 @@ def split_of(path: Path) -> str | None:
 
 
 def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
-    named = {path: split_of(path) for path in files}
-    own = SPLITS.get(split.lower(), split)
+    split_names = {path: split_of(path) for path in files}
+    split_name = SPLITS.get(split.lower(), split)
     if not re.fullmatch(r"[\w-]+", split):
         raise BadInput(f"{folder}: a part of a split ({split}) is known of a hub's data sets; name the files, or the whole split")
-    if not any(named.values()):
+    if not any(split_names.values()):
         return files
-    of_split = [path for path in files if named[path] == own]
-    if unnamed := [path for path in files if named[path] is None]:
-        other = next(path for path in files if named[path] is not None)
+    of_split = [path for path in files if split_names[path] == split_name]
+    if without_split := [path for path in files if split_names[path] is None]:
+        example = next(path for path in files if split_names[path] is not None)
         raise BadInput(
-            f"{folder} holds {unnamed[0].name} beside {other.name}: which is of the split {split!r} cannot be told; name the file"
+            f"{folder} holds {without_split[0].name} beside {example.name}: which is of the split {split!r} cannot be told; name the file"
         )
     if not of_split:
-        known = sorted({str(name) for name in named.values()})
-        raise BadInput(f"{folder} has no file of the split {split!r}: there is {', '.join(known)}; choose with --split, or name the file")
+        names = sorted({str(name) for name in split_names.values()})
+        raise BadInput(f"{folder} has no file of the split {split!r}: there is {', '.join(names)}; choose with --split, or name the file")
     return of_split
 
 
@@ -183,7 +183,7 @@ def count_rows(path: Path) -> int:
 
 
 def _from_file(path: Path) -> Iterator[DataRow | RefusedRow]:
-    with open_unpacked(path) as file:
+    with open_plain(path) as file:
         start = file.peek(4096)[:4096].removeprefix(_BOM).lstrip()
     if start.startswith(b"["):
         yield from _array(path, unpack_file(path))
@@ -277,7 +277,7 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRo
 
     number, files = 0, list[Path]()
     try:
-        if any((Path(name) / file).is_file() for file in SAVED):
+        if any((Path(name) / file).is_file() for file in SAVE_FILES):
             raise BadInput(f"{name}: the library `datasets` saved it for itself: write its rows with to_parquet or to_json, and name those")
         if Path(name).is_dir():
             _check_card(Path(name))
@@ -325,12 +325,12 @@ def _paths_in(record: Mapping[str, object]) -> Iterator[str]:
         if isinstance(configurations, list)
         else []
     )
-    known = set[int]()
+    numbers = set[int]()
     while level:
         value = level.pop()
-        if id(value) in known:
+        if id(value) in numbers:
             continue
-        known.add(id(value))
+        numbers.add(id(value))
         match value:
             case str():
                 yield value
@@ -343,10 +343,10 @@ def _paths_in(record: Mapping[str, object]) -> Iterator[str]:
 def _refusal(name: str, split: str, subset: str | None, reason: str) -> str:
     """The library's reason in one line, with the flag that chooses among what there is."""
     words = " ".join(reason.split())
-    if known := _CONFIGURATIONS.search(words):
-        return f"{name} has the configurations {known[1]}: choose one with --subset NAME (subset is {subset!r})"
-    if known := _SPLITS.search(words):
-        return f"{name} has the splits {known[1]}: choose one with --split NAME (split is {split!r})"
+    if match := _CONFIGURATIONS.search(words):
+        return f"{name} has the configurations {match[1]}: choose one with --subset NAME (subset is {subset!r})"
+    if match := _SPLITS.search(words):
+        return f"{name} has the splits {match[1]}: choose one with --split NAME (split is {split!r})"
     return (
         f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {reason.splitlines()[0]}; where there "
         "is no network, name a file or a folder of its rows"

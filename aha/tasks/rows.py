@@ -16,7 +16,7 @@ from aha.tasks.golds import Kind
 from aha.tasks.reading import DataRow, RefusedRow, check_split, rows_of
 from aha.types import Language, Problem
 
-MOST_SKIPPED = 0.01
+MOST_SKIPS = 0.01
 AUTO = "auto"  # a problem's domain is told by the kind of its answer
 
 
@@ -53,12 +53,12 @@ class RowProblems:
     label: str = ""
 
     @cached_property
-    def loaded(self) -> LoadedProblems:
+    def load(self) -> LoadedProblems:
         """Every row, read and checked, once. BadInput names file, row and what is wrong."""
         form = RowForm(
             self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label
         )
-        problems, skipped, places = list[Problem](), list[RefusedRow](), dict[str, str]()
+        problems, refusals, places = list[Problem](), list[RefusedRow](), dict[str, str]()
         check_split(self.source, self.split, self.subset)
         for row in rows_of(self.source, self.split, self.subset):
             problem = _problem_of(form, row) if isinstance(row, DataRow) else row
@@ -70,29 +70,31 @@ class RowProblems:
             elif self.bad_rows == "stop":
                 raise BadInput(str(problem))
             else:
-                skipped.append(problem)
-        self._accept(len(problems), skipped)
-        return LoadedProblems(tuple(problems), tuple(skipped))
+                refusals.append(problem)
+        self._accept(len(problems), refusals)
+        return LoadedProblems(tuple(problems), tuple(refusals))
 
-    def _accept(self, good: int, skipped: list[RefusedRow]) -> None:
-        if skipped and len(skipped) > MOST_SKIPPED * (good + len(skipped)):
-            raise BadInput(f"{self.source}: {len(skipped)} of {good + len(skipped)} rows are bad, more than 1 %; the first: {skipped[0]}")
+    def _accept(self, good: int, refusals: list[RefusedRow]) -> None:
+        if refusals and len(refusals) > MOST_SKIPS * (good + len(refusals)):
+            raise BadInput(
+                f"{self.source}: {len(refusals)} of {good + len(refusals)} rows are bad, more than 1 %; the first: {refusals[0]}"
+            )
         if not good:
             raise BadInput(f"{self.source} is empty: one JSON object a line, with a question and an answer, is needed")
 
-    def keeping(self, keep: Callable[[Problem], bool]) -> RowProblems:
+    def keep_problems(self, keep: Callable[[Problem], bool]) -> RowProblems:
         """The same source with those rows alone that `keep` takes. BadInput where none is left."""
-        rows = tuple(filter(keep, self.loaded.problems))
+        rows = tuple(filter(keep, self.load.problems))
         if not rows:
-            raise BadInput(f"{self.source}: none of its {len(self.loaded.problems):,} rows is left to be asked")
-        made = replace(self)
-        vars(made)["loaded"] = LoadedProblems(rows, self.loaded.skipped)
-        return made
+            raise BadInput(f"{self.source}: none of its {len(self.load.problems):,} rows is left to be asked")
+        copy = replace(self)
+        vars(copy)["loaded"] = LoadedProblems(rows, self.load.skipped)
+        return copy
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
         """Round 0 walks through a new order of all rows each epoch, `count` a rollout; what is left over at an epoch's end is let go, so
         that no rollout asks a problem twice. Further rounds are drawn anew from all rows."""
-        problems = self.loaded.problems
+        problems = self.load.problems
         self._enough(count)
         if round:
             return Random(f"rows {seed} {rollout} {round}").sample(problems, count)
@@ -103,13 +105,13 @@ class RowProblems:
     def all(self, count: int | None = None, seed: int = 0) -> list[Problem]:
         """Every problem in the source's order, or a fixed sample of `count` of them."""
         if count is None:
-            return list(self.loaded.problems)
+            return list(self.load.problems)
         self._enough(count)
-        return Random(f"rows {seed} all").sample(self.loaded.problems, count)
+        return Random(f"rows {seed} all").sample(self.load.problems, count)
 
     def _enough(self, count: int) -> None:
-        if not 1 <= count <= len(self.loaded.problems):
-            raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.loaded.problems)}, so 1 to that many")
+        if not 1 <= count <= len(self.load.problems):
+            raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.load.problems)}, so 1 to that many")
 
 
 def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem]:

@@ -27,7 +27,7 @@ def draw_keys(
     split: Split,
     count: int,
     draw: random.Random,
-    draw_one: Callable[[random.Random], Key],
+    draw_key: Callable[[random.Random], Key],
     known_by: Callable[[Key], object] = lambda key: key,
 ) -> list[Key]:
     """`count` different keys of one side of the split, as `one` draws them; the split knows a key by what `known_by` says. BadInput where
@@ -36,7 +36,7 @@ def draw_keys(
     for _ in range(count * MOST_DRAWS):
         if len(keys) == count:
             break
-        key = draw_one(draw)
+        key = draw_key(draw)
         if is_held_out(world, known_by(key)) == (split == "held-out"):
             keys[key] = None
     if len(keys) < count:

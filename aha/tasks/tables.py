@@ -180,11 +180,11 @@ def _answers(path: Path, count: bool) -> Iterator[Any]:
 def _idle(process: int) -> list[TableReader]:
     """The readers of a process that have nothing to do: one that was forked has none yet."""
     idle = list[TableReader]()
-    atexit.register(_close_all, idle)
+    atexit.register(_close_readers, idle)
     return idle
 
 
-def _close_all(readers: list[TableReader]) -> None:
+def _close_readers(readers: list[TableReader]) -> None:
     while readers:
         readers.pop().close()
 

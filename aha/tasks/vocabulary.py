@@ -89,9 +89,9 @@ def entries() -> tuple[list[str], list[tuple[str, str]]]:
 
 def build() -> Tokenizer:
     """The tokenizer, made anew from the lists above; the same every time."""
-    fixed = [*SPECIAL, *TAGS]
+    marks = [*SPECIAL, *TAGS]
     vocabulary, merges = entries()
-    model = models.BPE(vocab={token: i for i, token in enumerate([*fixed, *vocabulary])}, merges=merges, ignore_merges=True)
+    model = models.BPE(vocab={token: i for i, token in enumerate([*marks, *vocabulary])}, merges=merges, ignore_merges=True)
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(WORDS, behavior="isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from aha.backends.laptop import Laptop
 from aha.backends.mesh import Mesh, local
-from aha.backends.node import Node, joined
+from aha.backends.node import Node, join_ranks
 from aha.backends.tensor_files import TensorFiles
 from aha.backends.torch_learner import TorchLearner
-from aha.batch import Batch, PolicyBatch, collate_documents, collate_scored
+from aha.batch import Batch, PolicyBatch, collate_documents, collate_scores
 from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy, Grpo
 from aha.objectives.preference import Pairwise
@@ -53,7 +53,7 @@ def policy(learner: Learner) -> PolicyBatch:
 
 
 def scored() -> Batch:
-    return collate_scored(rows((9, 3, 20, 6, 14, 2)), [True, False] * 3, 2)
+    return collate_scores(rows((9, 3, 20, 6, 14, 2)), [True, False] * 3, 2)
 
 
 def steps(learner: Learner, kind: str) -> tuple[Batch, Loss]:
@@ -133,25 +133,25 @@ def weigh(model: str) -> dict[str, Any]:
     """Bytes of this rank beside those of the whole, at each point of a step."""
     mesh = Mesh.of_group(torch.device("cpu"))
     learner = Laptop(COMPUTE).rank_learner(model, OPTIM, True, "lm", mesh)
-    whole = {name: weight.numel() for name, weight in learner.named.items()}
-    parts = {tuple(local(weight).shape) for weight in learner.named.values()}
-    large = {tuple(weight.shape) for weight in learner.named.values() if weight.dim() == 2} - parts
+    whole = {name: weight.numel() for name, weight in learner.parameters.items()}
+    parts = {tuple(local(weight).shape) for weight in learner.parameters.values()}
+    large = {tuple(weight.shape) for weight in learner.parameters.values() if weight.dim() == 2} - parts
     before = learner._step
-    seen: dict[str, Any] = {"parameters": share(learner, dict(learner.named.items()), whole)}
+    seen: dict[str, Any] = {"parameters": share(learner, dict(learner.parameters.items()), whole)}
 
     def step(*arguments: Any) -> None:
-        seen["gradients"] = share(learner, {name: weight.grad for name, weight in learner.named.items()}, whole)
+        seen["gradients"] = share(learner, {name: weight.grad for name, weight in learner.parameters.items()}, whole)
         seen["whole_tensors"] = living(large)
         before(*arguments)
 
     learner._step = step  # type: ignore[method-assign]
     shares = learner.division.shares(documents())
     learner.learn(shares[mesh.rank], CrossEntropy())
-    states = {name: learner.adam.state[learner.moved[name]] for name in learner.named}
+    states = {name: learner.adam.state[learner.own_parameters[name]] for name in learner.parameters}
     seen["moments"] = share(learner, {name: state["exp_avg"] for name, state in states.items()}, whole)
     seen["reference"] = share(learner, dict(learner.reference.model.named_parameters()), whole)  # type: ignore[union-attr]
     seen["after"] = living(large)
-    seen["passes"] = [share.counted for share in shares]
+    seen["passes"] = [share.count for share in shares]
     return seen
 
 
@@ -169,7 +169,7 @@ def living(shapes: set[tuple[int, ...]]) -> int:
 def refused() -> str:
     """What a rank that was started with another learning rate is told."""
     try:
-        with joined(COMPUTE, {"optim.lr": float(os.environ["RANK"])}, 60.0):
+        with join_ranks(COMPUTE, {"optim.lr": float(os.environ["RANK"])}, 60.0):
             return "nothing"
     except BadInput as error:
         return str(error)
@@ -185,7 +185,7 @@ def main() -> None:
     seen["refused"] = refused()
     os.environ["MASTER_PORT"] = ports[1]
     (Path(folder) / f"rank-{rank}.json").write_text(json.dumps(seen))
-    with joined(COMPUTE, {"optim.lr": 1.0}, 60.0) as machine:
+    with join_ranks(COMPUTE, {"optim.lr": 1.0}, 60.0) as machine:
         if machine is not None:
             (Path(folder) / "seen.json").write_text(json.dumps(contract(machine, Path(folder), model, experts)))
 

@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="needs the extra cluster: pip install 'aha[clu
 
 import ray
 
-from aha.backends.ray_cluster import Cluster, connected, gpus_each
+from aha.backends.ray_cluster import Cluster, connect, gpus_per_process
 from aha.errors import BadInput
 from aha.pipeline import run as run_stages
 from aha.protocols import Compute
@@ -45,7 +45,7 @@ SAID = Said()
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with connected(COMPUTE, (2, 2, 1), "", 300.0, tmp_path_factory.mktemp("cluster"), SAID) as made:
+    with connect(COMPUTE, (2, 2, 1), "", 300.0, tmp_path_factory.mktemp("cluster"), SAID) as made:
         yield made
 
 
@@ -123,7 +123,7 @@ def test_processes_that_are_killed_are_replaced_and_no_group_is_lost_or_doubled(
 
 def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, small: Rl) -> None:
     learner = cluster.learner(small.model, small.optim, reference=False)
-    kept = learner.weights().kept()
+    kept = learner.weights().snapshot()
     before = kept.digest()
     batch = learner.text_batch([[3, 4, 5, 6], [7, 8, 9]])
     from aha.objectives.losses import CrossEntropy
@@ -134,10 +134,10 @@ def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     refused = pytest.raises(BadInput, match=r"no Ray cluster answers at 127.0.0.1:1 \(Connection refused\)")
-    with refused, connected(COMPUTE, (1, 1, 0), "127.0.0.1:1", 60.0, tmp_path, SAID):
+    with refused, connect(COMPUTE, (1, 1, 0), "127.0.0.1:1", 60.0, tmp_path, SAID):
         pass
 
 
 def test_more_gpus_than_there_are_is_one_line(cluster: Cluster) -> None:
     with pytest.raises(BadInput, match="3 engines and ranks want a GPU each, and the cluster has 0"):
-        gpus_each(Compute(device="cuda"), 3)
+        gpus_per_process(Compute(device="cuda"), 3)

@@ -113,7 +113,7 @@ def test_neither_padding_nor_the_split_into_micro_batches_changes_logprobs(build
 
 def gradient(made: TorchLearner, batch: Batch) -> dict[str, Tensor]:
     made._gradient(made.division.shares(batch)[0], CrossEntropy())
-    return {name: weight.grad for name, weight in made.named.items() if weight.grad is not None}
+    return {name: weight.grad for name, weight in made.parameters.items() if weight.grad is not None}
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

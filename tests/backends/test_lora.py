@@ -53,7 +53,7 @@ def test_merging_adds_alpha_over_rank_times_b_a_and_touches_nothing_else() -> No
     one, before = learned(learner(lora=Lora(rank=2, alpha=6, targets=("q_proj",)))), dict(built("llama", True).named_parameters())
     merged = dict(one.weights())
     name = "model.layers.1.self_attn.q_proj"
-    change = 3.0 * one.named[f"{name}.lora_B.default.weight"] @ one.named[f"{name}.lora_A.default.weight"]
+    change = 3.0 * one.parameters[f"{name}.lora_B.default.weight"] @ one.parameters[f"{name}.lora_A.default.weight"]
     torch.testing.assert_close(merged[f"{name}.weight"], before[f"{name}.weight"] + change)
     assert [key for key in merged if not torch.equal(merged[key], before[key])] == [
         f"model.layers.{layer}.self_attn.q_proj.weight" for layer in (0, 1)
@@ -62,7 +62,7 @@ def test_merging_adds_alpha_over_rank_times_b_a_and_touches_nothing_else() -> No
 
 def test_only_the_adapter_has_moments_and_gradients() -> None:
     one = learned(learner())
-    assert all(".lora_" in name for name in one.named) and len(one.adam.state) == len(one.named)
+    assert all(".lora_" in name for name in one.parameters) and len(one.adam.state) == len(one.parameters)
     assert all(weight.grad is None for weight in one.policy.model.parameters())
 
 

@@ -12,12 +12,12 @@ from aha.backends.laptop import Laptop
 from aha.backends.openai_chat import OpenAiChat, open_chat
 from aha.backends.openai_endpoint import Endpoint
 from aha.backends.scripted import Bytes, ScriptedEngine
-from aha.errors import BadInput, BudgetSpent, EndpointDown
-from aha.protocols import Asking, Budget, Sampling
-from aha.types import Conversation, Message, Said
+from aha.errors import BadInput, EndpointDown, ExceededBudget
+from aha.protocols import Budget, ChatOptions, Sampling
+from aha.types import ChatReply, Conversation, Message
 from tests.servers import Answer, Request, Server, said, talk
 
-QUICK = Asking(pause_s=0.01, attempt_s=60.0, deadline_s=300.0)
+QUICK = ChatOptions(pause_s=0.01, attempt_s=60.0, deadline_s=300.0)
 SAMPLING = Sampling(temperature=0.6, top_p=0.95, max_tokens=50)
 
 
@@ -25,11 +25,11 @@ def echo(request: Request, number: int) -> Answer:
     return said(f"{request.asked} {request.body['seed']}")
 
 
-def chat(server: Server, asking: Asking = QUICK) -> OpenAiChat:
+def chat(server: Server, asking: ChatOptions = QUICK) -> OpenAiChat:
     return OpenAiChat(Endpoint(server.url, "m"), asking)
 
 
-def replies(server: Server, *texts: str, asking: Asking = QUICK) -> dict[int, list[Said]]:
+def replies(server: Server, *texts: str, asking: ChatOptions = QUICK) -> dict[int, list[ChatReply]]:
     with chat(server, asking) as open_one:
         return dict(open_one.reply(talk(*texts), SAMPLING))
 
@@ -102,19 +102,19 @@ def test_a_server_without_seeds_and_with_the_newer_limit_can_be_asked():
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (said("4", reasoning_content="two and two"), Said("4", "two and two", 7, "stop")),
-        (said("4", reasoning="two and two"), Said("4", "two and two", 7, "stop")),
-        (said(None, reasoning_content="on and on", finish="length"), Said("", "on and on", 7, "length")),
-        (said("<think>on and on", finish="length"), Said("", "on and on", 7, "length")),
-        (said("two and two</think>4"), Said("4", "two and two", 7, "stop")),
-        (said("4"), Said("4", None, 7, "stop")),
-        (said(""), Said("", None, 7, "stop")),
-        (said("12345678", tokens=None), Said("12345678", None, 2, "stop")),
-        (said("half \ud800 a pair"), Said("half ? a pair", None, 7, "stop")),
-        (replace(said("4"), body=b"\n\n\n  \n" + said("4").body), Said("4", None, 7, "stop")),
+        (said("4", reasoning_content="two and two"), ChatReply("4", "two and two", 7, "stop")),
+        (said("4", reasoning="two and two"), ChatReply("4", "two and two", 7, "stop")),
+        (said(None, reasoning_content="on and on", finish="length"), ChatReply("", "on and on", 7, "length")),
+        (said("<think>on and on", finish="length"), ChatReply("", "on and on", 7, "length")),
+        (said("two and two</think>4"), ChatReply("4", "two and two", 7, "stop")),
+        (said("4"), ChatReply("4", None, 7, "stop")),
+        (said(""), ChatReply("", None, 7, "stop")),
+        (said("12345678", tokens=None), ChatReply("12345678", None, 2, "stop")),
+        (said("half \ud800 a pair"), ChatReply("half ? a pair", None, 7, "stop")),
+        (replace(said("4"), body=b"\n\n\n  \n" + said("4").body), ChatReply("4", None, 7, "stop")),
     ],
 )
-def test_a_reply_is_read_with_its_thought_apart(answer: Answer, expected: Said):
+def test_a_reply_is_read_with_its_thought_apart(answer: Answer, expected: ChatReply):
     with Server(lambda request, number: answer) as server:
         assert replies(server, "?") == {0: [expected]}
 
@@ -137,7 +137,7 @@ def test_results_come_as_they_arrive():
 
 
 def test_several_threads_may_ask_at_once():
-    found: dict[str, dict[int, list[Said]]] = {}
+    found: dict[str, dict[int, list[ChatReply]]] = {}
     with Server(echo) as server, chat(server) as served:
 
         def ask(name: str) -> None:
@@ -275,11 +275,11 @@ def test_a_budget_of_calls_stops_before_it_is_exceeded_and_what_was_answered_sta
     asking = replace(QUICK, cache=str(tmp_path), budget=Budget(calls=5))
     with Server(echo) as server:
         found = []
-        with chat(server, asking) as served, pytest.raises(BudgetSpent, match="budget of 5 calls leaves no room") as stopped:
+        with chat(server, asking) as served, pytest.raises(ExceededBudget, match="budget of 5 calls leaves no room") as stopped:
             for each in served.reply(talk(*(str(i) for i in range(9))), SAMPLING):
                 found.append(each)
         assert (len(found), len(server.requests), stopped.value.exit_code) == (5, 5, 1)
-        with pytest.raises(BudgetSpent):  # another process would count on from there
+        with pytest.raises(ExceededBudget):  # another process would count on from there
             replies(server, *(str(i) for i in range(9)), asking=asking)
         assert len(server.requests) == 5
         assert len(replies(server, *(str(i) for i in range(9)), asking=replace(asking, budget=Budget(calls=9)))) == 9
@@ -289,7 +289,7 @@ def test_a_budget_of_calls_stops_before_it_is_exceeded_and_what_was_answered_sta
 def test_a_budget_of_tokens_counts_the_most_before_and_the_truth_after(tmp_path):
     """Each call may cost 65 + 50 tokens and does cost 11 + 7: of 200 there is room for one at a time, and for five in all."""
     asking = replace(QUICK, cache=str(tmp_path), budget=Budget(tokens=200))
-    with Server(echo) as server, pytest.raises(BudgetSpent, match="5 calls, 55 tokens asked and 35 answered so far"):
+    with Server(echo) as server, pytest.raises(ExceededBudget, match="5 calls, 55 tokens asked and 35 answered so far"):
         replies(server, *(str(i) for i in range(9)), asking=asking)
     assert (len(server.requests), server.most) == (5, 1)
 
@@ -297,7 +297,7 @@ def test_a_budget_of_tokens_counts_the_most_before_and_the_truth_after(tmp_path)
 def test_a_budget_in_dollars_takes_prices():
     """A call may cost 65 x 10 + 50 x 20 millionths: 0.00165; it does cost 0.00025."""
     priced = Budget(dollars=0.002, prompt_price=10, completion_price=20)
-    with Server(echo) as server, pytest.raises(BudgetSpent, match="budget of 0.002 dollars"):
+    with Server(echo) as server, pytest.raises(ExceededBudget, match="budget of 0.002 dollars"):
         replies(server, *"abcdefg", asking=replace(QUICK, budget=priced))
     assert len(server.requests) == 2
     with pytest.raises(BadInput, match="needs prompt_price or completion_price"):
@@ -305,7 +305,7 @@ def test_a_budget_in_dollars_takes_prices():
 
 
 def test_retries_count_as_calls():
-    with Server(lambda request, number: Answer(status=500)) as server, pytest.raises(BudgetSpent):
+    with Server(lambda request, number: Answer(status=500)) as server, pytest.raises(ExceededBudget):
         replies(server, "a", asking=replace(QUICK, budget=Budget(calls=3)))
     assert len(server.requests) == 3
 
@@ -313,7 +313,7 @@ def test_retries_count_as_calls():
 def test_two_chats_share_what_they_may_spend(tmp_path):
     asking = replace(QUICK, cache=str(tmp_path), budget=Budget(calls=10))
     with Server(echo) as server, chat(server, asking) as one, chat(server, asking) as other:
-        with pytest.raises(BudgetSpent):
+        with pytest.raises(ExceededBudget):
             list(one.reply(talk(*(f"a{i}" for i in range(6))), SAMPLING))
             list(other.reply(talk(*(f"b{i}" for i in range(6))), SAMPLING))
         assert len(server.requests) == 10

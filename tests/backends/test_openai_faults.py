@@ -18,25 +18,25 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_answer import Failed, read
+from aha.backends.openai_answer import CallFailure, read
 from aha.backends.openai_call import retry_after
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput, EndpointDown
-from aha.protocols import Asking, Sampling
+from aha.protocols import ChatOptions, Sampling
 from aha.rewards.judge import Judge, LiveJudge
-from aha.types import Abstained, Said
+from aha.types import Abstained, ChatReply
 from tests.judges import blocks, honest, judged, reply, verdict
 from tests.servers import Answer, Request, Server, said, talk
 
 # A call that runs out of time while it connects leaves its socket to Python's collector, which closes it and says so.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-QUICK = Asking(pause_s=0.02, attempt_s=60.0, deadline_s=300.0)  # time enough for a machine that is busy
+QUICK = ChatOptions(pause_s=0.02, attempt_s=60.0, deadline_s=300.0)  # time enough for a machine that is busy
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 
 
-def ask(server: Server, texts: Iterable[str], asking: Asking = QUICK, url: str = "") -> list[tuple[int, list[Said]]]:
+def ask(server: Server, texts: Iterable[str], asking: ChatOptions = QUICK, url: str = "") -> list[tuple[int, list[ChatReply]]]:
     with OpenAiChat(Endpoint(url or server.url, "m"), asking) as chat:
         return list(chat.reply(talk(*texts), Sampling()))
 
@@ -181,7 +181,7 @@ SLOW = {
 @pytest.mark.parametrize("kind", SLOW)
 @pytest.mark.parametrize("attempt_s", [0.7, 60.0])
 def test_the_deadline_is_kept_within_a_tenth(kind: str, attempt_s: float):
-    asking = Asking(pause_s=0.3, attempt_s=attempt_s, deadline_s=2.0)
+    asking = ChatOptions(pause_s=0.3, attempt_s=attempt_s, deadline_s=2.0)
     with Server(lambda request, number: SLOW[kind]) as server, OpenAiChat(Endpoint(server.url, "m"), asking) as chat:
         with pytest.raises(EndpointDown):
             list(chat.reply(talk("warm"), Sampling(max_tokens=1)))
@@ -315,7 +315,7 @@ def test_a_certificate_that_nobody_vouches_for_is_bad_input_at_once(tmp_path: Pa
     ],
 )
 def test_a_body_of_another_form_is_no_reply(body: bytes):
-    with pytest.raises(Failed):
+    with pytest.raises(CallFailure):
         read(body)
 
 
@@ -328,6 +328,6 @@ def test_a_usage_that_cannot_be_is_counted_from_the_text():
 @pytest.mark.parametrize("tokens", ["-5", "9" * 4_000, "1e999"])
 def test_a_count_that_no_reply_can_have_is_no_reply(tokens: str):
     body = '{"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}], "usage": {"completion_tokens": N}}'.replace("N", tokens)
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(CallFailure) as failed:
         read(body.encode())
     assert len(failed.value.reason) < 200 and "\n" not in failed.value.reason

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import pytest
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import Failed
+from aha.backends.openai_answer import CallFailure
 from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, EndpointServer
 from aha.backends.openai_endpoint import Endpoint
 from aha.backends.openai_look import look
-from aha.protocols import Asking
+from aha.protocols import ChatOptions
 from aha.types import Conversation, Message
 
-QUICK = Asking(attempt_s=20.0, deadline_s=30.0, retries=0)
+QUICK = ChatOptions(attempt_s=20.0, deadline_s=30.0, retries=0)
 ROOM = 16 << 20  # what the sockets on both sides may hold beyond what is read
 PIECE = b"x" * 65_536
 ASKED = (Conversation((Message("user", "how long is this?"),)),)
@@ -78,7 +78,7 @@ async def failure(port: int, call: Callable[[EndpointServer], Awaitable[object]]
     server = EndpointServer(Endpoint.read(f"http://127.0.0.1:{port}/v1#m"), "", QUICK)
     try:
         await call(server)
-    except Failed as failed:
+    except CallFailure as failed:
         return failed.reason
     finally:
         await server.close()

@@ -14,7 +14,7 @@ from tests.servers import Answer, Request, Server, said
 SHARE = """
 import sys
 from pathlib import Path
-from aha.backends.openai_budget import Ledger, TokensSpent
+from aha.backends.openai_budget import Ledger, TokenUsage
 from aha.backends.openai_cache import Cache, key_of
 from aha.protocols import Budget
 from aha.types import Said
@@ -29,8 +29,8 @@ for turn in range(100):
         strange += found not in (None, Said("x" * 5_000 + str(question), None, question, "stop"))
         if turn % 10 == me:
             cache.put(key_of(asked), asked, Said("x" * 5_000 + str(question), None, question, "stop"))
-    if not ledger.book(TokensSpent(1, 10, 10)):
-        ledger.correct(TokensSpent(1, 10, 10), TokensSpent(1, 3, 4))
+    if not ledger.book(TokenUsage(1, 10, 10)):
+        ledger.correct(TokenUsage(1, 10, 10), TokenUsage(1, 3, 4))
         booked += 1
 print(booked, strange)
 """

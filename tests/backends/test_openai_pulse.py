@@ -15,7 +15,7 @@ from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.backends.openai_pulse import ANSWER_S, MISSES, QUIET_S, ServerPulse
 from aha.errors import EndpointDown
-from aha.protocols import Asking, Sampling
+from aha.protocols import ChatOptions, Sampling
 from aha.types import Conversation, Message
 from tests.house import ROOT
 from tests.servers import Answer, Server, said
@@ -45,7 +45,7 @@ def process(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[s
 
 def chat_with(url: str, cache: Path) -> OpenAiChat:
     """Two at a time; silence is noticed after a tenth of a second, and its cause after one more second."""
-    chat = OpenAiChat(Endpoint(url, "m"), Asking(in_flight=2, cache=str(cache)))
+    chat = OpenAiChat(Endpoint(url, "m"), ChatOptions(in_flight=2, cache=str(cache)))
     chat._pulse = ServerPulse(chat._loop, lambda: chat._open().models(), first_s=0.1, quiet_s=0.6, answer_s=1.0)
     return chat
 

@@ -41,7 +41,7 @@ def learner(kind: tuple[str, bool], **compute: Any) -> TorchLearner:
 def gradient(made: TorchLearner, of: Batch) -> tuple[float, dict[str, Tensor]]:
     (share,) = made.division.shares(of)
     loss, _ = made._gradient(share, CrossEntropy())
-    return loss, {name: weight.grad.clone() for name, weight in made.named.items() if weight.grad is not None}
+    return loss, {name: weight.grad.clone() for name, weight in made.parameters.items() if weight.grad is not None}
 
 
 @pytest.mark.parametrize("kind", PACKS, ids=named)

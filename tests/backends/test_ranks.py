@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 from aha.backends.hf import load_tokenizer
 from aha.backends.laptop import Laptop, write_fresh
 from aha.backends.shares import Division
-from aha.batch import Batch, collate_documents, collate_scored
+from aha.batch import Batch, collate_documents, collate_scores
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Compute
 from tests.backends.ranks import LENGTHS, documents
@@ -130,8 +130,8 @@ def test_every_row_is_in_one_share_and_all_ranks_have_as_many_passes(ranks: int,
     assert sorted(row for share in shares for row in share.rows.tolist()) == list(range(batch.R))
     assert len({len(share.passes) for share in shares}) == 1
     for share in shares:
-        counted = [row for rows in share.passes[: share.counted] for row in rows.tolist()]
-        assert sorted(counted) == (list(range(len(share.rows))) if share.counted else [])
+        counted = [row for rows in share.passes[: share.count] for row in rows.tolist()]
+        assert sorted(counted) == (list(range(len(share.rows))) if share.count else [])
         assert share.batch.normaliser == batch.normaliser
 
 
@@ -144,7 +144,7 @@ def test_rows_that_train_nothing_are_in_no_share_and_pairs_stay_together() -> No
     marks = [[True] * 5, [False] * 9, [True] * 3]
     shares = division(2).shares(collate_documents([[1] * 5, [2] * 9, [3] * 3], marks))
     assert sorted(row for share in shares for row in share.rows.tolist()) == [0, 2]
-    pairs = division(2).shares(collate_scored([[1] * length for length in (4, 9, 2, 2, 7, 1)], [True, False] * 3, 2))
+    pairs = division(2).shares(collate_scores([[1] * length for length in (4, 9, 2, 2, 7, 1)], [True, False] * 3, 2))
     assert {tuple(rows) for share in pairs for rows in share.rows.view(-1, 2).tolist()} == {(0, 1), (2, 3), (4, 5)}
 
 
@@ -171,7 +171,7 @@ def test_experts_have_transformers_own_loss_balance_and_gradient(tmp_path: Path)
         assert total == pytest.approx(outputs.loss.item(), rel=1e-5)
         assert metrics["balance"] == pytest.approx(0.3 * outputs.aux_loss.item(), rel=1e-5)
         for name, weight in own.named_parameters():
-            got = learner.named[name].grad  # type: ignore[attr-defined]
+            got = learner.parameters[name].grad  # type: ignore[attr-defined]
             torch.testing.assert_close(got, weight.grad, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
 
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification
 
 from aha.backends.laptop import Laptop
 from aha.backends.torch_learner import TorchLearner
-from aha.batch import ScoreBatch, collate_scored, micro_batches
+from aha.batch import ScoreBatch, collate_scores, micro_batches
 from aha.errors import BadInput
 from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Compute
@@ -39,7 +39,7 @@ def learner(model: str, micro_tokens: int = 10_000) -> TorchLearner:
 
 
 def pairs() -> ScoreBatch:
-    return collate_scored(ROWS, LABELS, unit=2)
+    return collate_scores(ROWS, LABELS, unit=2)
 
 
 def headed(model: str, folder: Path) -> str:
@@ -95,9 +95,9 @@ def test_every_split_gives_the_gradient_of_the_models_own_loss(model: str, tmp_p
     want = {name: weight.grad for name, weight in theirs.named_parameters()}
     for micro_tokens in (1, 20, 10_000):
         made = learner(folder, micro_tokens)
-        (share,) = made.division.shares(collate_scored(ROWS, LABELS, 2 if isinstance(loss, Pairwise) else 1))
+        (share,) = made.division.shares(collate_scores(ROWS, LABELS, 2 if isinstance(loss, Pairwise) else 1))
         made._gradient(share, loss)
-        for name, weight in made.named.items():
+        for name, weight in made.parameters.items():
             torch.testing.assert_close(weight.grad, want[name], rtol=1e-3, atol=1e-6)
 
 
@@ -124,7 +124,7 @@ def test_a_scorer_reads_a_conversation_up_to_its_end_token(model: str, tmp_path:
     laptop = Laptop(Compute(device="cpu", threads=1))
     tokenizer = laptop.tokenizer(folder)
     rows = [tokenizer.encode(f"<|user|>Hello<|assistant|>{said}<|end|>") for said in ("Hello, how can I help you?", "no", "你好")]
-    want = learner(folder).logprobs(collate_scored(rows, [True] * 3), "policy").tolist()
+    want = learner(folder).logprobs(collate_scores(rows, [True] * 3), "policy").tolist()
     assert laptop.scorer(folder).score(conversations()) == pytest.approx(want, abs=1e-6)  # type: ignore[arg-type]
     assert laptop.scorer(folder).score([]) == []
 

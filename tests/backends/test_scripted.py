@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from aha.backends.scripted import END, Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput
-from aha.protocols import Adam, Ask, Asking, Engine, Sampling, Tokenizer
+from aha.protocols import Adam, Ask, ChatOptions, Engine, Sampling, Tokenizer
 from aha.types import Completion, Conversation, Message
 
 
@@ -72,7 +72,7 @@ def test_the_backend_opens_engines_that_know_their_model_and_fit_the_seams():
 def test_it_chats_as_it_was_told():
     backend = ScriptedBackend(lambda model, prompt, seed: f"{model} {seed}")
     conversation = Conversation((Message("user", "?"),))
-    [(_, said)] = backend.chat("base", Asking(samples=2, seed=3)).reply([conversation], Sampling())
+    [(_, said)] = backend.chat("base", ChatOptions(samples=2, seed=3)).reply([conversation], Sampling())
     assert [each.text for each in said] == ["base 6", "base 7"]
 
 

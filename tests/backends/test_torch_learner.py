@@ -97,14 +97,16 @@ def test_a_multiplier_scales_the_rate() -> None:
 def test_the_gradient_is_clipped_by_its_total_norm_and_the_norm_before_is_reported() -> None:
     made, free = learner(Adam(clip=0.5)), learner(Adam(clip=1e9))
     assert made.update(BATCH, CrossEntropy())["grad_norm"] == free.update(BATCH, CrossEntropy())["grad_norm"] > 0.5
-    states = [each.adam.state[weight]["exp_avg"] for each in (made,) for weight in each.named.values()]
+    states = [each.adam.state[weight]["exp_avg"] for each in (made,) for weight in each.parameters.values()]
     assert torch.stack([state.norm() for state in states]).norm().item() == pytest.approx(0.1 * 0.5, rel=1e-4)  # (1 - beta1) * clip
 
 
 def test_weight_decay_touches_matrices_only() -> None:
     made = learner(Adam(lr=0.0, weight_decay=0.5))
-    decays = {name: group["weight_decay"] for name, weight in made.named.items() for group in made.adam.param_groups if _in(weight, group)}
-    assert decays["model.norm.weight"] == 0.0 and decays["lm_head.weight"] == 0.5 and len(decays) == len(made.named)
+    decays = {
+        name: group["weight_decay"] for name, weight in made.parameters.items() for group in made.adam.param_groups if _in(weight, group)
+    }
+    assert decays["model.norm.weight"] == 0.0 and decays["lm_head.weight"] == 0.5 and len(decays) == len(made.parameters)
 
 
 def _in(weight: nn.Parameter, group: dict[str, Any]) -> bool:

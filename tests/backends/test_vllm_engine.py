@@ -15,12 +15,12 @@ import torch
 
 from aha.backends.hf import ModuleWeights, load_model
 from aha.backends.laptop import Laptop
-from aha.backends.vllm_engine import SharedWeights, VllmEngine, compared
+from aha.backends.vllm_engine import SharedWeights, VllmEngine, compare_logprobs
 from aha.backends.vllm_process import vllm_python
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
 from aha.commands.arguments import CliArgs
 from aha.commands.choose import choose
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.protocols import Ask, Compute, Sampling
 from aha.types import Completion
 from tests.backends.models import built
@@ -149,11 +149,11 @@ def test_a_batch_that_nobody_waits_for_and_a_worker_that_dies(real: tuple[VllmEn
 def test_weights_that_arrive_wrong_are_found_out(real: tuple[VllmEngine, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Half the manifest: what vLLM's reload leaves as it was is the field's worst silent bug."""
     engine, folder, notes = real
-    shared, whole = engine._shared, None
+    shared, whole = engine._shared_weights, None
     engine.load(ModuleWeights(moved(folder, 1.1)), 9)
     whole = shared.manifest
     shared.manifest = whole[: len(whole) // 2]
-    with pytest.raises(BarFailed, match=r"does not compute with the weights of version 10: log-probabilities are up to"):
+    with pytest.raises(FailedBar, match=r"does not compute with the weights of version 10: log-probabilities are up to"):
         engine.load(ModuleWeights(moved(folder, 1.6)), 10)
     assert "handed over once more" in notes[-1]
     shared.manifest = whole
@@ -165,10 +165,10 @@ def test_weights_that_arrive_wrong_are_found_out(real: tuple[VllmEngine, Path, l
 
 def test_a_probe_allows_rounding_and_no_more() -> None:
     right = torch.tensor([-1.0, -2.0, -3.0])
-    assert compared(right + 5e-5, right, "float32") == ""
-    assert "up to 0.002" in compared(right + torch.tensor([0.0, 0.002, 0.0]), right, "float32")
-    assert "in the mean 0.00067" in compared(right + torch.tensor([0.0, 0.002, 0.0]), right, "float32")
-    assert compared(right + 0.01, right, "bfloat16") == "" != compared(right + 0.03, right, "bfloat16")
+    assert compare_logprobs(right + 5e-5, right, "float32") == ""
+    assert "up to 0.002" in compare_logprobs(right + torch.tensor([0.0, 0.002, 0.0]), right, "float32")
+    assert "in the mean 0.00067" in compare_logprobs(right + torch.tensor([0.0, 0.002, 0.0]), right, "float32")
+    assert compare_logprobs(right + 0.01, right, "bfloat16") == "" != compare_logprobs(right + 0.03, right, "bfloat16")
 
 
 def test_weights_lie_in_memory_as_the_manifest_says() -> None:

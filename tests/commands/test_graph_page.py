@@ -217,9 +217,9 @@ def test_a_graph_ends_with_its_page_which_report_writes_again(aha: Aha, recipe: 
 
 
 def test_a_graph_that_ends_early_has_a_page_of_what_is_done(aha: Aha, recipe: Path, tmp_path: Path) -> None:
-    ends = "from aha.errors import BarFailed\n" + COUNTING.replace(
+    ends = "from aha.errors import FailedBar\n" + COUNTING.replace(
         "            number += self.by\n",
-        "            number += self.by\n            if self.start and step == 2:\n                raise BarFailed('enough')\n",
+        "            number += self.by\n            if self.start and step == 2:\n                raise FailedBar('enough')\n",
     )
     recipe.write_text(ends)
     said = aha("run", recipe, "--out", "out")
@@ -229,8 +229,8 @@ def test_a_graph_that_ends_early_has_a_page_of_what_is_done(aha: Aha, recipe: Pa
 
 
 def test_nothing_done_is_no_page(aha: Aha, recipe: Path, tmp_path: Path) -> None:
-    fails = COUNTING.replace("            number += self.by\n", "            raise BarFailed('at once')\n")
-    recipe.write_text("from aha.errors import BarFailed\n" + fails)
+    fails = COUNTING.replace("            number += self.by\n", "            raise FailedBar('at once')\n")
+    recipe.write_text("from aha.errors import FailedBar\n" + fails)
     assert "report" not in aha("run", recipe, "--out", "out").err
     assert not (tmp_path / "out/report.html").exists()
 

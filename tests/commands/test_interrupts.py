@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aha.commands.interrupts import Interrupts, Steps
-from aha.errors import Interrupted
+from aha.errors import Interruption
 from aha.protocols import Continue, Pause
 from aha.rundir import RunDir
 from tests.house import ROOT
@@ -90,7 +90,7 @@ def test_without_a_signal_a_beat_is_nothing_and_the_handlers_come_back() -> None
 def test_between_two_steps_a_signal_is_raised_at_the_next_beat(number: signal.Signals, code: int) -> None:
     with Interrupts() as interrupts:
         signal.raise_signal(number)
-        with pytest.raises(Interrupted, match="stopped while: learning; the same command goes on with what is saved") as caught:
+        with pytest.raises(Interruption, match="stopped while: learning; the same command goes on with what is saved") as caught:
             interrupts.beat("learning")
     assert caught.value.exit_code == code
 
@@ -103,7 +103,7 @@ def test_within_a_step_nothing_is_raised_and_its_end_is_a_pause(number: signal.S
         interrupts.beat("learning")
         assert interrupts.rollout(0, {}, {}, ()) == Pause(code)
         interrupts.end(saved=True)
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interruption):
             interrupts.begin("step", 1)
 
 
@@ -115,12 +115,12 @@ def test_a_step_whose_predecessors_are_not_saved_is_still_done_so_that_they_are(
         interrupts.end(saved=False)
         interrupts.begin("step", 1)
         assert interrupts.rollout(1, {}, {}, ()) == Pause(130)
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interruption):
             interrupts.beat(interrupts.end(saved=True) or "next")
 
 
 def test_a_signal_after_the_last_beat_ends_what_would_come_next() -> None:
-    with pytest.raises(Interrupted, match="stopped while: done"), Interrupts() as interrupts:
+    with pytest.raises(Interruption, match="stopped while: done"), Interrupts() as interrupts:
         interrupts.beat("done")
         signal.raise_signal(signal.SIGINT)
 
@@ -187,7 +187,7 @@ def test_a_forked_child_passes_no_second_ctrl_c_on() -> None:
         os.waitpid(child, 0)
         time.sleep(0.1)
         assert interrupts.rollout(0, {}, {}, ()) == Pause(130)  # this process is still here
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interruption):
             interrupts.begin("step", 1) if interrupts.end(saved=True) is None else None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aha.commands.claims import ClaimArm, claims
-from aha.commands.reproduce import ReproduceOptions, Worked, pages, table
+from aha.commands.reproduce import ReproduceOptions, SeedRun, pages, table
 from aha.commands.terminal import Terminal
 from aha.evals.samples import GradedSample, write_evaluation
 from aha.pipeline import Graph
@@ -125,7 +125,7 @@ def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
 def test_each_seed_has_a_page_and_the_first_the_claims(arm: ClaimArm, tmp_path: Path) -> None:
     graph = Graph((("one", Trains("tiny", steps=2)),), tmp_path / "stages", tmp_path / "seed-0.json")
     done(graph)
-    pages([Worked(graph, {}, {})] * 2, claims([arm]), tmp_path, ReproduceOptions(60.0, ("aha", "reproduce")), Terminal())
+    pages([SeedRun(graph, {}, {})] * 2, claims([arm]), tmp_path, ReproduceOptions(60.0, ("aha", "reproduce")), Terminal())
     first, second = ((tmp_path / f"seed-{seed}.html").read_text() for seed in range(2))
     assert first.count('class="badge right">yes') == 18 and "The paper’s claims" not in second
     assert "seed 1" in second and 'class="badge skipped"' in second

@@ -27,7 +27,7 @@ def cuts(path: Path, folder: Path, step: int) -> int:
         cut.write_bytes(whole[:size])
         journal = read_journal(cut)
         complete = whole[:size].count(b"\n")
-        assert (len(journal.records), journal.damaged) == (complete, ()), size
+        assert (len(journal.records), journal.damaged_lines) == (complete, ()), size
         assert journal.end + journal.torn == size and (journal.torn > 0) == (whole[:size][-1:] not in (b"\n", b""))
         disk = ForgetfulDisk()
         disk.truncate(cut, journal.end)

@@ -58,7 +58,7 @@ def test_cut_at_every_byte_every_whole_line_is_read_and_the_torn_one_told(journa
         journal.write_bytes(data[:size])
         found, whole = read_journal(journal), data[:size].count(b"\n")
         assert found.records == RECORDS[:whole]
-        assert found.end + found.torn == size and found.damaged == ()
+        assert found.end + found.torn == size and found.damaged_lines == ()
         assert found.torn == len(data[:size].rpartition(b"\n")[2])
 
 
@@ -66,7 +66,7 @@ def test_a_damaged_line_in_the_middle_is_told_by_its_number(journal: Path) -> No
     data = bytearray(journal.read_bytes())
     data[data.index(b'"rollout":2') + 10] ^= 1
     journal.write_bytes(data)
-    assert read_journal(journal).damaged == (3,)
+    assert read_journal(journal).damaged_lines == (3,)
     assert [record["rollout"] for record in read_journal(journal).records] == [0, 1, 3, 4]
 
 

@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.evals.intervals import (
     Interval,
     bootstrap,
-    compare_paired,
+    compare_pairs,
     effective_size,
     mcnemar,
     mean_interval,
@@ -249,7 +249,7 @@ def test_no_difference_anywhere_has_a_p_value_of_one():
 def test_two_problems_more_of_thirty_are_noise():
     before = [[1.0]] * 10 + [[0.0]] * 20
     after = [[1.0]] * 12 + [[0.0]] * 18
-    paired = compare_paired(before, after)
+    paired = compare_pairs(before, after)
     assert paired.test == "McNemar, exact"
     assert paired.p == pytest.approx(0.5)
     assert paired.verdict == "difference is noise"
@@ -257,15 +257,15 @@ def test_two_problems_more_of_thirty_are_noise():
 
 def test_twelve_problems_gained_of_thirty_are_better_and_lost_are_worse():
     low, high = [[0.0]] * 30, [[1.0]] * 12 + [[0.0]] * 18
-    assert compare_paired(low, high).verdict == "better"
-    assert compare_paired(high, low).verdict == "worse"
-    assert compare_paired(low, high).difference.value == pytest.approx(0.4)
+    assert compare_pairs(low, high).verdict == "better"
+    assert compare_pairs(high, low).verdict == "worse"
+    assert compare_pairs(low, high).difference.value == pytest.approx(0.4)
 
 
 def test_shares_are_tested_by_random_signs():
     before = [[1] * k + [0] * (8 - k) for k in range(9)] * 4
     after = [[1] * min(8, k + 1) + [0] * (7 - k) for k in range(9)] * 4
-    paired = compare_paired(before, after)
+    paired = compare_pairs(before, after)
     assert paired.test == "random signs"
     assert paired.p < 0.001
     assert paired.verdict == "better"
@@ -273,7 +273,7 @@ def test_shares_are_tested_by_random_signs():
 
 def test_other_problems_make_no_pairs():
     with pytest.raises(BadInput, match="2 problems against 1"):
-        compare_paired([[0.0], [1.0]], [[1.0]])
+        compare_pairs([[0.0], [1.0]], [[1.0]])
 
 
 def test_rounding_is_no_difference():

@@ -47,7 +47,7 @@ def test_a_scorer_that_knows_picks_the_right_one_and_its_votes_outweigh():
 def test_more_samples_cost_more_tokens_and_a_solved_problem_pays_for_the_failures():
     (passed, _) = sample_curves(sample_set(said("+-", tokens=30), said("--", tokens=50)), {})
     assert [point.tokens for point in passed.points] == [40.0, 80.0]
-    assert passed.points[0].per_solved == pytest.approx(160.0)  # 40 tokens buy a quarter of a problem
+    assert passed.points[0].tokens_per_solution == pytest.approx(160.0)  # 40 tokens buy a quarter of a problem
     assert passed.points[1].to_json("n")["tokens_per_solved"] == pytest.approx(160.0)
 
 
@@ -74,7 +74,7 @@ def test_samples_without_a_number_of_tokens_cannot_be_cut():
 def test_an_arm_is_worth_the_share_that_is_right_under_its_budget():
     arms = [Arm(0, (ProblemSamples("a", (graded(False, tokens=5),)),)), Arm(9, (ProblemSamples("a", (graded(True, tokens=14),)),))]
     curve = arm_curve("told to answer", "budget", arms)
-    assert (values(curve), [point.x for point in curve.points], curve.points[0].per_solved) == ([0.0, 1.0], [0, 9], None)
+    assert (values(curve), [point.x for point in curve.points], curve.points[0].tokens_per_solution) == ([0.0, 1.0], [0, 9], None)
 
 
 def test_one_half_of_the_samples_sorts_the_problems_and_the_other_is_measured():

@@ -109,7 +109,7 @@ def test_an_update_holds_no_logits_of_the_whole_batch(dtype: DType) -> None:
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     made.update(batch, CrossEntropy())
-    gradient = 4 * sum(weight.numel() for weight in made.named.values())
+    gradient = 4 * sum(weight.numel() for weight in made.parameters.values())
     whole = 4 * batch.M * vocabulary
     assert batch.M == 4096 and torch.cuda.max_memory_allocated() - before - gradient < whole / 4
 

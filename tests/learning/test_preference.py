@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aha.batch import ScoreBatch, collate_scored
+from aha.batch import ScoreBatch, collate_scores
 from aha.errors import BadInput
 from aha.learning import loss_function
 from aha.objectives.preference import Pairwise, Pointwise
@@ -16,7 +16,7 @@ from aha.protocols import Outputs
 
 
 def rows(labels: list[bool], unit: int = 1) -> ScoreBatch:
-    return collate_scored([[1, 2]] * len(labels), labels, unit)
+    return collate_scores([[1, 2]] * len(labels), labels, unit)
 
 
 def outputs(*scores: float) -> tuple[Outputs, Tensor]:

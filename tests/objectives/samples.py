@@ -9,7 +9,7 @@ import torch
 
 from aha.batch import PolicyBatch, collate
 from aha.objectives.advantages import Advantages
-from aha.types import Abstained, Completion, Finished, Group, Number, Part, Problem, Reply, Score
+from aha.types import Abstained, Completion, FinishReason, Group, Number, Part, Problem, Reply, Score
 
 Reward = float | None
 
@@ -18,7 +18,7 @@ def group(
     rewards: Sequence[Reward], lengths: Sequence[int], *, prompt: Sequence[int] = (1, 2), cut: Sequence[int] = (), name: str = "accuracy"
 ) -> Group:
     """One reply for each reward (`None`: abstained); token ids are 10, 11, ...; those in `cut` hit the length limit."""
-    ends: list[Finished] = ["length" if index in cut else "stop" for index in range(len(rewards))]
+    ends: list[FinishReason] = ["length" if index in cut else "stop" for index in range(len(rewards))]
     return Group(
         Problem("p", "maths", "1 + 1?", "en", Number("2")),
         tuple(prompt),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.errors import BarFailed
+from aha.errors import FailedBar
 from aha.pipeline import run
 from aha.protocols import Backend, Observer
 from aha.rundir import Manifest, RunDir
@@ -23,7 +23,7 @@ class Says:
 @dataclass(frozen=True)
 class Fails:
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        raise BarFailed("it cannot")
+        raise FailedBar("it cannot")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def test_a_finished_run_is_left_alone(rundir: RunDir) -> None:
 
 
 def test_a_stage_that_fails_leaves_the_run_open(rundir: RunDir) -> None:
-    with pytest.raises(BarFailed):
+    with pytest.raises(FailedBar):
         run([("one", Fails()), ("two", Finishes())], BACKEND, rundir, Listening())
     assert not rundir.finished
 

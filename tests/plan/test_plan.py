@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.plan import Machine, StagePlan, dividing, fit, machine, plan_stage, read_shape
+from aha.plan import Machine, StagePlan, divisor, fit, machine, plan_stage, read_shape
 from aha.plan.machines import GIB, gpus
 from aha.plan.memory import Need, activations, memory
-from aha.plan.shapes import KNOWN, ModelShape
+from aha.plan.shapes import SHAPES, ModelShape
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
 from aha.plan.times import Work, engine_group, seconds
 from aha.protocols import Compute
@@ -28,12 +28,12 @@ RL = dict(RECIPES["r1-zero"]().stages)["rl"]
 
 @pytest.mark.parametrize("size", PUBLISHED)
 def test_a_size_has_as_many_parameters_as_are_published(size: str) -> None:
-    assert KNOWN[size].parameters / 1e9 == pytest.approx(PUBLISHED[size], rel=0.005)
+    assert SHAPES[size].parameters / 1e9 == pytest.approx(PUBLISHED[size], rel=0.005)
 
 
 def test_a_mixture_sends_a_token_through_few_of_its_parameters() -> None:
-    assert KNOWN["671b"].active_parameters / 1e9 == pytest.approx(37, rel=0.03)
-    assert KNOWN["671b"].token_states == 61 * 576  # compressed: 70 KB a token in bfloat16
+    assert SHAPES["671b"].active_parameters / 1e9 == pytest.approx(37, rel=0.03)
+    assert SHAPES["671b"].token_states == 61 * 576  # compressed: 70 KB a token in bfloat16
 
 
 def test_parameters_are_counted_by_hand() -> None:
@@ -76,25 +76,25 @@ def test_full_training_holds_four_numbers_a_weight_and_its_reference_and_engine(
 
 
 def test_an_adapter_has_no_gradient_of_the_models_size_and_no_second_model() -> None:
-    parts = memory(KNOWN["7b"], Need(reference=True, rank=16, dtype="bfloat16"), "cuda").parts
-    assert parts["gradient"] + parts["Adam"] + parts["reference"] < 0.1 * 4 * KNOWN["7b"].parameters
-    assert parts["weights"] < 2.5 * KNOWN["7b"].parameters
+    parts = memory(SHAPES["7b"], Need(reference=True, rank=16, dtype="bfloat16"), "cuda").parts
+    assert parts["gradient"] + parts["Adam"] + parts["reference"] < 0.1 * 4 * SHAPES["7b"].parameters
+    assert parts["weights"] < 2.5 * SHAPES["7b"].parameters
 
 
 def test_recomputing_keeps_an_input_a_layer_and_two_layers() -> None:
-    whole, kept = (activations(KNOWN["7b"], Need(checkpointing=on), 1_024) for on in (False, True))
+    whole, kept = (activations(SHAPES["7b"], Need(checkpointing=on), 1_024) for on in (False, True))
     assert kept == pytest.approx(1_024 * 28 * 4 * 3_584 + 2 * whole / 28)
 
 
 def test_devices_share_what_is_learned() -> None:
-    one, eight = (memory(KNOWN["7b"], Need(reference=True), "cuda", shards) for shards in (1, 8))
-    assert eight.lasting["Adam"] == one.lasting["Adam"] // 8
+    one, eight = (memory(SHAPES["7b"], Need(reference=True), "cuda", shards) for shards in (1, 8))
+    assert eight.constant["Adam"] == one.constant["Adam"] // 8
     assert eight.learning["activations"] == one.learning["activations"]
 
 
 def test_sampling_and_learning_take_turns() -> None:
     found = memory(SHAPE, Need(rows=1_000, reply=1_000))
-    assert found.peak == sum(found.lasting.values()) + max(sum(found.sampling.values()), sum(found.learning.values()))
+    assert found.peak == sum(found.constant.values()) + max(sum(found.sampling.values()), sum(found.learning.values()))
 
 
 # --- seconds ----------------------------------------------------------------------------------------------------------
@@ -102,14 +102,14 @@ def test_sampling_and_learning_take_turns() -> None:
 
 def test_a_rollout_takes_as_long_as_its_longest_reply_on_any_number_of_devices() -> None:
     need, work = Need(dtype="bfloat16", rows=64, reply=32_768), Work(512, 100, 32_768)
-    few, many = (seconds(KNOWN["7b"], need, gpus(count), work) for count in (8, 512))
+    few, many = (seconds(SHAPES["7b"], need, gpus(count), work) for count in (8, 512))
     assert many.learning < few.learning / 30
-    assert many.decoding > 32_768 * KNOWN["7b"].layers * 30 * 6e-6
+    assert many.decoding > 32_768 * SHAPES["7b"].layers * 30 * 6e-6
 
 
 def test_an_engine_is_on_as_many_devices_as_its_weights_need() -> None:
     need = Need(dtype="bfloat16")
-    assert [engine_group(KNOWN[size], need, gpus(64)) for size in ("7b", "32b", "70b", "671b")] == [1, 2, 4, 32]
+    assert [engine_group(SHAPES[size], need, gpus(64)) for size in ("7b", "32b", "70b", "671b")] == [1, 2, 4, 32]
 
 
 def test_the_papers_run_is_predicted_within_half_of_what_is_published() -> None:
@@ -130,7 +130,7 @@ def test_the_table_says_what_fits_nowhere() -> None:
 
 @pytest.mark.parametrize(("questions", "most", "count"), [(8, 16, 8), (12, 8, 6), (7, 4, 1), (512, 16, 16), (1, 1, 1)])
 def test_mini_batches_divide_the_questions(questions: int, most: int, count: int) -> None:
-    assert dividing(questions, most) == count
+    assert divisor(questions, most) == count
 
 
 def planned(rl: Rl, compute: Compute, shape: ModelShape, found: Machine) -> StagePlan:
@@ -168,14 +168,14 @@ def test_what_fits_nowhere_is_refused_with_its_size() -> None:
     with pytest.raises(
         BadInput, match=r"--fit: rl with Qwen2.5-32B takes [\d,.]+ GiB at the least on a CPU, where 3.6 GiB can be filled"
     ) as error:
-        fit(recipe.stages, recipe.compute, {"rl": KNOWN["32b"]}, CPU, ())
+        fit(recipe.stages, recipe.compute, {"rl": SHAPES["32b"]}, CPU, ())
     assert "\n" not in str(error.value)
 
 
 def test_the_turns_lead_to_what_fits() -> None:
     assert isinstance(RL, Rl)
     small = replace(RL, questions=8, minibatches=8, samples=8, lora=Lora(), sampling=replace(RL.sampling, max_tokens=512))
-    plan = planned(small, Compute(micro_tokens=16_384), KNOWN["0.5b"], replace(CPU, memory=20 * GIB))
+    plan = planned(small, Compute(micro_tokens=16_384), SHAPES["0.5b"], replace(CPU, memory=20 * GIB))
     turns = plan.turns()
     assert not plan.fits and turns[-1].peak <= plan.machine.usable
     assert [turn.peak for turn in turns] == sorted((turn.peak for turn in turns), reverse=True)

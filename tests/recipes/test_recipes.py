@@ -6,7 +6,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.recipes import RECIPES, dapo, drgrpo, r1_zero, zero
-from aha.recipes.derived import derived
+from aha.recipes.derived import derived_lines
 from aha.recipes.recipe import Recipe
 from aha.settings import flatten
 
@@ -84,7 +84,7 @@ def test_imitation_holds_the_published_values(name: str) -> None:
 
 def test_what_imitation_comes_to_is_told() -> None:
     words = "sft: every example 2 times, 64 a step, at most 2,097,152 tokens; the rate falls along a cosine from 0.0001 to 1e-05"
-    assert derived(RECIPES["distill-qwen-1.5b"]()) == [words]  # 64 x 32,768
+    assert derived_lines(RECIPES["distill-qwen-1.5b"]()) == [words]  # 64 x 32,768
     assert "unverified" in RECIPES["distill-qwen-1.5b"]().source("sft.optim.lr")
 
 
@@ -136,8 +136,8 @@ def test_the_longer_limit_of_r1_zero_stays_twice_the_first() -> None:
 
 
 def test_the_schedule_is_told_with_the_rollout_in_which_it_first_holds() -> None:
-    assert "rl: from step 8,200 on, max_tokens 65,536 (rollout 513)" in derived(r1_zero())  # 513 x 16 = 8,208
-    assert "rl: from step 8,200 on, max_tokens 65,536 (never: the run has 100 steps)" in derived(r1_zero().change([("steps", "100")]))
+    assert "rl: from step 8,200 on, max_tokens 65,536 (rollout 513)" in derived_lines(r1_zero())  # 513 x 16 = 8,208
+    assert "rl: from step 8,200 on, max_tokens 65,536 (never: the run has 100 steps)" in derived_lines(r1_zero().change([("steps", "100")]))
 
 
 def test_what_a_person_set_follows_nothing() -> None:

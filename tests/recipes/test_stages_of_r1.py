@@ -48,7 +48,7 @@ TABLE: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize(("name", "path"), [(name, path) for name, values in TABLE.items() for path in values])
 def test_a_preset_holds_the_published_value(name: str, path: str) -> None:
     recipe = RECIPES[name]()
-    assert flatten(recipe.tree)[f"{recipe.leading}.{path}"] == TABLE[name][path]
+    assert flatten(recipe.tree)[f"{recipe.lead_stage}.{path}"] == TABLE[name][path]
 
 
 @pytest.mark.parametrize("name", ["r1", "r1-real", "distill-vs-rl"])

@@ -15,8 +15,8 @@ VALUE = "k3y-of-somebody"
 def nobody_s_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AHA_API_KEY", "AHA_PLAIN_HTTP", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(keys, "_named", None)
-    monkeypatch.setattr(keys, "_given", set[str]())
+    monkeypatch.setattr(keys, "_hosts", None)
+    monkeypatch.setattr(keys, "_receivers", set[str]())
 
 
 def test_the_variable_of_a_host_is_its_name_in_capitals():

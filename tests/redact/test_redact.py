@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.redact import HIDDEN, Secrets, found, guarded_output, hide, learn, mask, mask_setting, mask_words
+from aha.redact import HIDDEN, Secrets, find_secrets, guarded_output, hide, learn, mask, mask_setting, mask_words
 from aha.rundir import Setting, describe
 from aha.rundir.groups import pack, unpack
 from aha.types import Completion, Group, Problem, Reply, Text
@@ -37,7 +37,7 @@ CANARY = 'Can"ary-\\7f3a/é+='
     ],
 )
 def test_a_variable_is_secret_by_its_name_or_its_form(tmp_path: Path, name: str, text: str, secrets: set[str]):
-    assert secrets <= found({name: text}, tmp_path, tmp_path).values
+    assert secrets <= find_secrets({name: text}, tmp_path, tmp_path).values
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_variable_is_secret_by_its_name_or_its_form(tmp_path: Path, name: str,
     ],
 )
 def test_words_numbers_and_paths_that_anybody_may_write_are_none(tmp_path: Path, name: str, text: str):
-    assert found({name: text}, tmp_path, tmp_path).values == set()
+    assert find_secrets({name: text}, tmp_path, tmp_path).values == set()
 
 
 def test_files_that_hold_keys_are_read(tmp_path: Path):
@@ -65,14 +65,14 @@ def test_files_that_hold_keys_are_read(tmp_path: Path):
     (tmp_path / ".git-credentials").write_text("https://me:c4nary-git@host\n")
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub/token").write_text("c4nary-hub\n")
-    values = found({"HF_HOME": str(tmp_path / "hub")}, tmp_path, tmp_path).values
+    values = find_secrets({"HF_HOME": str(tmp_path / "hub")}, tmp_path, tmp_path).values
     assert values == {"c4nary-env", "c4nary-url", "c4nary-netrc", "c4nary-git", "c4nary-hub"}
 
 
 def test_what_is_no_text_or_not_there_does_no_harm(tmp_path: Path):
     (tmp_path / ".env").write_bytes(b"\xff\xfe API_KEY=\x00")
     (tmp_path / ".netrc").mkdir()
-    assert found({}, tmp_path, tmp_path / "nowhere").values == set()
+    assert find_secrets({}, tmp_path, tmp_path / "nowhere").values == set()
 
 
 # --- hiding -----------------------------------------------------------------------------------------------------------

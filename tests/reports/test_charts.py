@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from aha.reports.charts import charts, sampled_at, shown
+from aha.reports.charts import charts, format_value, sampled_at
 
 METRICS = [
     {"rollout": 0.0, "step": 4.0, "accuracy": 0.1, "length": 40.0, "reward/accuracy": 0.1},
@@ -66,7 +66,7 @@ def test_without_step_a_rollout_counts_as_one():
     [(0.831, "share", "83 %"), (0.025, "share", "2.5 %"), (0.0, "share", "0 %"), (1234.4, "tokens", "1,234"), (0.0123, "number", "0.0123")],
 )
 def test_values_as_a_person_reads_them(value, unit, text):
-    assert shown(value, unit) == text
+    assert format_value(value, unit) == text
 
 
 def test_what_a_schedule_changed_and_what_the_probe_saw_are_drawn():

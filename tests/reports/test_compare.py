@@ -10,7 +10,7 @@ from aha.errors import BadInput
 from aha.paper import Column
 from aha.reports.compare import compare_html, compare_markdown, figure_1
 from aha.reports.grids import paper_grids
-from aha.reports.results import Measured, ResultValue, read_run
+from aha.reports.results import ResultFile, ResultValue, read_run
 
 AIME = {"benchmark": "aime24", "pass@1": 0.25, "ci95": [0.1, 0.4], "cons@k": 0.4, "k": 64, "problems": 30, "truncated": 0.1}
 MATHS = {"benchmark": "MATH-500", "pass@1": 0.5, "ci95": [0.45, 0.55], "k": 16, "problems": 500}
@@ -23,14 +23,14 @@ def results(tmp_path):
 
 
 def test_a_share_of_ours_is_per_cent_in_the_papers_column():
-    measured = Measured("mine", "aime24", AIME)
+    measured = ResultFile("mine", "aime24", AIME)
     assert measured.value(Column("AIME 2024", "Pass@1")) == ResultValue(25.0, 10.0, 40.0)
     assert measured.value(Column("AIME 2024", "cons@64")) == ResultValue(40.0)
     assert measured.value(Column("MATH-500", "pass@1")) is None
 
 
 def test_a_vote_of_other_samples_is_not_cons_64():
-    assert Measured("mine", "aime24", AIME | {"k": 16}).value(Column("AIME 2024", "cons@64")) is None
+    assert ResultFile("mine", "aime24", AIME | {"k": 16}).value(Column("AIME 2024", "cons@64")) is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from aha.reports.graph import AnswerCell, Claimed, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
+from aha.reports.graph import AnswerCell, ClaimRow, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
 from tests.reports.test_page import Page
 
 HOSTILE = "<script>alert(1)</script> & </div> “等等”"
@@ -32,7 +32,7 @@ FULL = Whole(
     (QuestionRow("countdown", "zh", HOSTILE, (AnswerCell("base", HOSTILE, 3, 0.0, False, False),
                                                      AnswerCell("r1", "7", 1, 1.0, True, False))),
      QuestionRow("harm", "en", "help?", (AnswerCell("base", "no", 1, 0.4, True, True), AnswerCell("r1", "no.", 1, 1.0, True, True)))),
-    (Claimed("Zero: pass@1 rises", "15.6 to 71.0", "zero - base", 0.7, 0.6, 0.8, True), Claimed("b", "", "", -0.1, -0.2, 0.0, False)),
+    (ClaimRow("Zero: pass@1 rises", "15.6 to 71.0", "zero - base", 0.7, 0.6, 0.8, True), ClaimRow("b", "", "", -0.1, -0.2, 0.0, False)),
     ("aha", "run", "r1"),
 )  # fmt: skip
 

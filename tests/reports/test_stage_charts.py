@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aha.reports.charts import Series
 from aha.reports.drawing import svg
-from aha.reports.stage_charts import happened, kind_of, last, stage_charts, thinned
+from aha.reports.stage_charts import kind_of, last, marks_of, stage_charts, thin
 
 RL = [
     {"rollout": n, "step": 8.0 * (n + 1), "reward": 1.0, "accuracy": 0.1 * n, "accuracy/chain": 0.0, "accuracy/countdown": 0.2 * n,
@@ -52,10 +52,10 @@ def test_a_stage_of_ones_own_shows_what_it_recorded_and_one_line_is_no_curve():
 
 
 def test_many_points_are_averaged():
-    found = thinned(Series("a", tuple(map(float, range(1_000))), tuple(map(float, range(1_000)))), most=100)
+    found = thin(Series("a", tuple(map(float, range(1_000))), tuple(map(float, range(1_000)))), most=100)
     assert (len(found.x), found.x[0], found.y[-1]) == (100, 4.5, 994.5)
     few = Series("a", (0.0, 1.0), (2.0, 3.0))
-    assert thinned(few, most=100) == few
+    assert thin(few, most=100) == few
 
 
 def test_a_loss_that_begins_high_has_a_steep_scale():
@@ -65,7 +65,7 @@ def test_a_loss_that_begins_high_has_a_steep_scale():
 
 def test_what_happened_is_marked_where_it_did():
     hacked = [*RL[:3], {**RL[3], "rolled_back_to": 1.0}]
-    assert happened(hacked) == [(32.0, "back to rollout 1")]
+    assert marks_of(hacked) == [(32.0, "back to rollout 1")]
     drawing = svg(stage_charts("s", RL, [(16.0, "late begins")])[0], 5, 3)
     assert drawing.count("late begins") == 1
 

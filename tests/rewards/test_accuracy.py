@@ -5,7 +5,7 @@ import pytest
 from aha.grading.sandbox import tiers
 from aha.rewards import Accuracy
 from aha.template import Instruct
-from aha.types import Calls, Choice, Countdown, Finished, Number, Problem, Reference, Reply
+from aha.types import Calls, Choice, Countdown, FinishReason, Number, Problem, Reference, Reply
 
 ISOLATED = any(tiers()[tier] is None for tier in ("bwrap", "wasm"))
 
@@ -34,7 +34,7 @@ def test_a_partial_accuracy_pays_the_share_of_tests_that_code_passes() -> None:
     ],
 )
 def test_the_last_claim_of_a_whole_reply_is_paid_where_no_tag_was_learned(
-    reference: Reference, text: str, finished: Finished, paid: float
+    reference: Reference, text: str, finished: FinishReason, paid: float
 ) -> None:
     reply = Instruct().read(text, 10, finished)
     assert Accuracy(reads="last")(Problem("p", "maths", "?", "en", reference), [reply]) == [paid]

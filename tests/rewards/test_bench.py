@@ -9,7 +9,7 @@ import pytest
 from aha.grading import grade
 from aha.grading.sandbox import tiers
 from aha.rewards.bench import CaseVerdict, Findings, measure
-from aha.tasks.corpora import OWN, Case, Corpus, Expected, corpus_of
+from aha.tasks.corpora import OUR_GOLDEN, Case, Corpus, Expected, corpus_of
 from aha.types import Abstained, Asserts, Calls, Grade, Number, Right, Stdio, Wrong
 
 MOST_MISSES = 3
@@ -41,13 +41,13 @@ def test_times_are_read_at_a_share_of_the_answers() -> None:
 
 def test_what_is_not_counted_fails_nobody() -> None:
     findings = Findings((judged("right", Wrong(), counted=False), judged("right", Right())), 0.0)
-    assert (findings.agreed, len(findings.counted), findings.misses, findings.tags()) == (1, 1, (), {"tag": (1, 1)})
+    assert (findings.agreement, len(findings.counted), findings.misses, findings.tags()) == (1, 1, (), {"tag": (1, 1)})
 
 
 def test_several_at_a_time_come_back_in_order() -> None:
     cases = [Case(str(n), Number("1"), str(n), "right", "") for n in range(50)]
     found = measure(cases, lambda case: Wrong(case.place), threads=4)
-    assert [each.grade for each in found.judged] == [Wrong(str(n)) for n in range(50)]
+    assert [each.grade for each in found.verdicts] == [Wrong(str(n)) for n in range(50)]
 
 
 # --- our own corpus ---------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def own() -> Corpus:
 
 
 def test_our_corpus_is_large_of_every_kind_and_says_nothing_twice(own: Corpus) -> None:
-    lines = [line for file in sorted(OWN.glob("*.jsonl")) for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line for file in sorted(OUR_GOLDEN.glob("*.jsonl")) for line in file.read_text(encoding="utf-8").splitlines()]
     rows = [json.loads(line) for line in lines]
     said = {json.dumps({name: row[name] for name in row if name not in ("tag", "expected")}, sort_keys=True) for row in rows}
     assert len(rows) == len(said) == len(own.cases) + len(own.left_out) >= 2_000

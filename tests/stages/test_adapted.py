@@ -87,7 +87,7 @@ def _row(words: int) -> dict[str, object]:
 
 def test_more_positions_leave_every_angle_as_it_was(tmp_path: Path) -> None:
     model = fresh(tmp_path, context=32)
-    plain, longer = Laptop(Compute(device="cpu")), Laptop(Compute(device="cpu")).adapted(Adaptation(max_positions=96))
+    plain, longer = Laptop(Compute(device="cpu")), Laptop(Compute(device="cpu")).with_adapter(Adaptation(max_positions=96))
     assert (plain.tokenizer(model).context, longer.tokenizer(model).context) == (32, 96)
     rows = [list(range(2, 30))]
     short = [learner.logprobs(learner.text_batch(rows), "policy") for learner in _learners(model, plain, longer)]
@@ -120,7 +120,7 @@ def test_positions_that_cannot_be_are_refused_in_one_line(settings: dict[str, ob
     size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     write_fresh({**size, "vocab_size": load_tokenizer(model).size, **settings}, tmp_path, seed=0)
     with pytest.raises(BadInput, match=words) as error:
-        Laptop(Compute(device="cpu")).adapted(Adaptation(max_positions=positions)).tokenizer(model)
+        Laptop(Compute(device="cpu")).with_adapter(Adaptation(max_positions=positions)).tokenizer(model)
     assert "\n" not in str(error.value)
 
 

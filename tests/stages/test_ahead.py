@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.stages.probe import Probe
 from aha.tasks.countdown import CountdownProblems
 from tests.stages.small import Watching, ran, stage
@@ -28,7 +28,7 @@ def test_every_token_of_a_rollout_comes_from_weights_that_are_lag_rollouts_old(m
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(model: str, tmp_path: Path, lag: int, stop_after: int) -> None:
     ahead = replace(stage(model), lag=lag, steps=8)
     ran(ahead, tmp_path / "whole")
-    with pytest.raises(BarFailed):
+    with pytest.raises(FailedBar):
         ran(ahead, tmp_path / "cut", Watching(stop_after=stop_after))
     ran(ahead, tmp_path / "cut")
     names = (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aha.protocols import is_endpoint
-from aha.stages.drawn import needs_no_thought, unwrapped
+from aha.stages.drawn import needs_no_thought, unwrap
 from aha.types import Number, Open
 from tests.sample_runs import problem
 
@@ -33,7 +33,7 @@ def test_what_can_be_checked_is_thought_about_unless_its_domain_is_plain():
     ],
 )
 def test_tags_around_the_whole_answer_are_left_out(text, answer):
-    assert unwrapped(text) == answer
+    assert unwrap(text) == answer
 
 
 def test_an_address_is_a_server():

@@ -10,7 +10,7 @@ import pytest
 
 from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput, DiskTrouble
-from aha.evals.benchmark import BenchmarkExample, Generated
+from aha.evals.benchmark import BenchmarkExample, ProblemGenerator
 from aha.evals.benchmarks import benchmark
 from aha.evals.benchmarks.tiny import grade_countdown
 from aha.evals.result import result_of
@@ -65,7 +65,7 @@ def asked(say, k=2, short=32, examples=None, most=None, **changes) -> list[Grade
     measure = replace(Measure("base", "countdown", k, 20, template=Short(), sampling=ROOM), **changes)
     chosen = replace(benchmark("countdown"), grade=partial(grade_countdown, short=short))
     if examples is not None:
-        chosen = replace(chosen, generated=Generated(lambda problems, prompts, seed: examples, len(examples)))
+        chosen = replace(chosen, generator=ProblemGenerator(lambda problems, prompts, seed: examples, len(examples)))
     return measure.ask_with(chosen, lambda: ScriptedEngine(say), Bytes(), Watch(), None, most)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from aha.backends.laptop import Laptop
 from aha.backends.scripted import ScriptedBackend
-from aha.errors import Interrupted
+from aha.errors import Interruption
 from aha.protocols import Adam, Backend, Compute, Continue, Observer, Pause, Stage
 from aha.rundir import Record, RunDir, describe
 from aha.stages.annotate import Annotate, Pairs
@@ -98,7 +98,7 @@ def test_a_stage_that_is_paused_after_every_step_loses_none(
         try:
             went(made, root, observer)
             break
-        except Interrupted as error:
+        except Interruption as error:
             steps += 1
             saved = Record(root).checkpoints()[-1]
             assert saved.rollout == Record(root).metrics()[-1]["rollout"] == steps - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aha.backends.laptop import Laptop
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.learning.batching import Batching
 from aha.objectives.preference import Pointwise
 from aha.protocols import Adam, Compute
@@ -86,7 +86,7 @@ def test_labels_teach_what_is_safe(model: str, labelled: str, tmp_path: Path) ->
 def test_a_stopped_run_goes_on_to_the_same_bytes(model: str, pairs: str, tmp_path: Path) -> None:
     short = replace(stage(model, pairs), epochs=1, save_every=4)
     ran(short, tmp_path / "whole")
-    with pytest.raises(BarFailed, match="enough was seen"):
+    with pytest.raises(FailedBar, match="enough was seen"):
         ran(short, tmp_path / "cut", Watching(stop_after=5))
     ran(short, tmp_path / "cut")
     last = sorted(path.name for path in (tmp_path / "whole" / "checkpoints").iterdir())[-1]
@@ -138,7 +138,7 @@ def test_rows_that_are_too_long_are_left_out_and_said_so(model: str, tmp_path: P
 
 
 def test_other_rows_are_not_taken_for_those_a_run_began_with(model: str, pairs: str, labelled: str, tmp_path: Path) -> None:
-    with pytest.raises(BarFailed):
+    with pytest.raises(FailedBar):
         ran(stage(model, pairs), tmp_path / "run", Watching(stop_after=0))
     fewer = tmp_path / "fewer.jsonl"
     fewer.write_text("".join(Path(pairs).read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.errors import BadInput, BarFailed, DiskTrouble
+from aha.errors import BadInput, DiskTrouble, FailedBar
 from aha.protocols import Backend, Continue, Reward, RollBack
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
@@ -123,7 +123,7 @@ def test_a_hacked_run_ends_with_the_best_checkpoint(model: str, tmp_path: Path) 
 
 def test_the_best_checkpoint_stays_until_there_is_a_better_one(model: str, tmp_path: Path) -> None:
     for after, there in ((0, [0]), (1, [1]), (2, [1, 2])):
-        with pytest.raises(BarFailed):
+        with pytest.raises(FailedBar):
             ran(hacking(model, probes_done=after), tmp_path / "run", Watching(stop_after=after))
         assert sorted(int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir()) == there
 
@@ -139,7 +139,7 @@ def test_a_run_that_was_rolled_back_is_over(model: str, tmp_path: Path) -> None:
 def test_a_run_that_was_stopped_before_it_rolls_back_comes_to_the_same_bytes(model: str, tmp_path: Path) -> None:
     ran(hacking(model), tmp_path / "whole")
     for after in (0, 2):
-        with pytest.raises(BarFailed):
+        with pytest.raises(FailedBar):
             ran(hacking(model, probes_done=0 if after == 0 else 1), tmp_path / "cut", Watching(stop_after=after))
     ran(hacking(model, probes_done=3), tmp_path / "cut")
     for name in ("metrics.jsonl", "groups/000003.jsonl.gz", "checkpoints/000003/model.safetensors", "checkpoints/000003/progress.json"):
@@ -147,7 +147,7 @@ def test_a_run_that_was_stopped_before_it_rolls_back_comes_to_the_same_bytes(mod
 
 
 def test_an_observer_that_stops_the_run_as_it_rolls_back_is_heard_too(model: str, tmp_path: Path) -> None:
-    with pytest.raises(BarFailed, match="enough was seen"):
+    with pytest.raises(FailedBar, match="enough was seen"):
         ran(hacking(model), tmp_path / "run", Watching(stop_after=3))
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     resumed = rundir.resume()
@@ -156,7 +156,7 @@ def test_an_observer_that_stops_the_run_as_it_rolls_back_is_heard_too(model: str
 
 
 def test_a_best_checkpoint_that_is_damaged_is_not_gone_back_to(model: str, tmp_path: Path) -> None:
-    with pytest.raises(BarFailed):
+    with pytest.raises(FailedBar):
         ran(hacking(model), tmp_path / "run", Watching(stop_after=2))
     path = tmp_path / "run" / "checkpoints" / "000001" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"!")

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from aha.backends.laptop import Laptop
 from aha.batch import collate
 from aha.doctor import Ward
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.grading.pool import Pool
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Grpo
@@ -79,7 +79,7 @@ def test_dynamic_sampling_asks_again_but_boundedly(model: str, tmp_path: Path) -
 
 def test_an_observer_that_stops_the_run_loses_nothing(model: str, tmp_path: Path) -> None:
     watching = Watching(stop_after=1)
-    with pytest.raises(BarFailed, match="enough was seen"):
+    with pytest.raises(FailedBar, match="enough was seen"):
         ran(replace(stage(model), save_every=100), tmp_path / "run", watching)
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     resumed = rundir.resume()
@@ -89,7 +89,7 @@ def test_an_observer_that_stops_the_run_loses_nothing(model: str, tmp_path: Path
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(model: str, tmp_path: Path) -> None:
     ran(stage(model), tmp_path / "whole")
-    with pytest.raises(BarFailed):
+    with pytest.raises(FailedBar):
         ran(stage(model), tmp_path / "cut", Watching(stop_after=0))
     ran(stage(model), tmp_path / "cut")
     for name in ("metrics.jsonl", "groups/000002.jsonl.gz", "checkpoints/000002/model.safetensors"):
@@ -182,7 +182,7 @@ def test_a_rising_share_of_abstentions_ends_the_run_with_everything_on_disk(mode
     rl = replace(stage(model), rewards=Rewards((RewardPart("failing", Failing()),)), steps=40, samples=12, save_every=100)
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     try:
-        with pytest.raises(BarFailed, match="The grader can judge less and less: it abstained on 8 %, 17 %, 25 %") as stopped:
+        with pytest.raises(FailedBar, match="The grader can judge less and less: it abstained on 8 %, 17 %, 25 %") as stopped:
             rl.run(Laptop(Compute(device="cpu", threads=1)), rundir, Ward(lambda signal: None))
     finally:
         rundir.close()

@@ -162,7 +162,7 @@ def test_benchmarks_at_hand_are_compared_and_what_was_read_of_them_is_kept(
         seen = against.seen_of((against.AT_HAND,), 10)
         assert seen.knows(told) and not seen.knows("What is 1 + 1?")
     against.seen_of.cache_clear()
-    assert len(list((tmp_path / "kept").iterdir())) == 1 and against.compared((against.AT_HAND,)) == ("aime_2024",)
+    assert len(list((tmp_path / "kept").iterdir())) == 1 and against.expand_names((against.AT_HAND,)) == ("aime_2024",)
 
 
 # --- the form -----------------------------------------------------------------------------------------------------------

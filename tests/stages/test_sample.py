@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.stages.factory import is_text
 from aha.stages.funnel import ENDS
 from aha.stages.rewriters import Rules
@@ -145,7 +145,7 @@ def test_what_no_file_can_hold_breaks_the_form(tmp_path):
 
 
 def test_no_row_at_all_ends_the_run_and_says_why(tmp_path):
-    with pytest.raises(BarFailed, match="not one row was kept: 32 wrong"):
+    with pytest.raises(FailedBar, match="not one row was kept: 32 wrong"):
         run(tmp_path / "run", say=lambda p, s: tagged("hm", "-1"))
 
 
@@ -211,7 +211,7 @@ def test_a_mixed_search_becomes_one_language_and_a_summary_and_keeps_its_raw_for
 
 def test_a_chain_that_cannot_be_kept_faithfully_falls_out(tmp_path):
     stage = changed(problems=COUNT, questions=1, rewriter=Rules(), samples=2)
-    with pytest.raises(BarFailed, match="2 not rewritten"):
+    with pytest.raises(FailedBar, match="2 not rewritten"):
         run(tmp_path / "run", stage, lambda p, s: tagged(" 3 + 4 = 7 + 1 = 8 low", "( 3 * 4 ) - 1"))
 
 
@@ -250,7 +250,7 @@ def test_a_mix_holds_its_shares_by_leaving_rows_out(tmp_path):
 
 
 def test_a_mix_of_what_is_not_there_keeps_the_rows_and_says_where(tmp_path):
-    with pytest.raises(BarFailed, match=r"the mix wants 50% of code, and no row of it was kept: 8 sums\. All rows are in .*kept"):
+    with pytest.raises(FailedBar, match=r"the mix wants 50% of code, and no row of it was kept: 8 sums\. All rows are in .*kept"):
         run(tmp_path / "run", changed(mix=Mix((Share("sums", 1), Share("code", 1)))))
 
 

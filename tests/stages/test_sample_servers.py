@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from aha.errors import BadInput, EndpointDown
-from aha.protocols import Asking
+from aha.protocols import ChatOptions
 from aha.rewards import Judge
 from aha.stages.patience import Patience
 from aha.stages.rewriters import Rewriter
@@ -19,7 +19,7 @@ from tests.judges import honest
 from tests.sample_runs import ROOM, Listed, asked_number, changed, problem, rows, run, sums, tagged
 from tests.servers import Answer, Request, Server, said
 
-SOON = Asking(retries=0, attempt_s=5.0, deadline_s=5.0, pause_s=0.0)
+SOON = ChatOptions(retries=0, attempt_s=5.0, deadline_s=5.0, pause_s=0.0)
 DOWN = Answer(status=503)
 WRITERS = Listed(tuple(problem(f"Who wrote book {n}?", Judged(f"author {n}"), domain="books") for n in range(24)))
 

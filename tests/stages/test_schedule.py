@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.protocols import Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir
@@ -121,7 +121,7 @@ def test_log_probabilities_are_those_of_the_temperature_that_sampled(model: str,
 def test_a_run_that_was_stopped_amid_its_schedule_goes_on_to_the_same_bytes(model: str, tmp_path: Path) -> None:
     ran(changing(model), tmp_path / "whole")
     for after in (0, 1):
-        with pytest.raises(BarFailed):
+        with pytest.raises(FailedBar):
             ran(changing(model), tmp_path / "cut", Watching(stop_after=after))
     ran(changing(model), tmp_path / "cut")
     for name in ("metrics.jsonl", "groups/000001.jsonl.gz", "groups/000002.jsonl.gz", "checkpoints/000002/model.safetensors"):

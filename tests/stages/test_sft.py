@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from aha.backends.laptop import Laptop, write_fresh
-from aha.errors import BadInput, BarFailed
+from aha.errors import BadInput, FailedBar
 from aha.protocols import Adam, Compute, Continue, Sampling, Stop
 from aha.rundir import RunDir, describe
 from aha.stages.sft import Sft
@@ -174,7 +174,7 @@ def test_a_run_that_is_broken_off_again_and_again_ends_with_the_same_bits(model:
 def test_a_run_goes_on_only_with_the_data_it_began_with(model: str, data: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.jsonl"
     copy.write_text(Path(data).read_text())
-    with pytest.raises(BarFailed, match="enough was seen"):
+    with pytest.raises(FailedBar, match="enough was seen"):
         ran(small(model, str(copy)), tmp_path / "run", Watching(stop_after=3))
     copy.write_text(copy.read_text().replace("what is 1 + 1 ?", "what is 1 + 2 ?"))
     with pytest.raises(BadInput, match="its rows are not those that this run began with"):
@@ -183,7 +183,7 @@ def test_a_run_goes_on_only_with_the_data_it_began_with(model: str, data: str, t
 
 def test_replies_that_never_end_are_told_after_the_first_steps_and_the_same_command_goes_on(model: str, data: str, tmp_path: Path) -> None:
     strict = replace(small(model, data), optim=Adam(lr=1e-9), stopping=Stopping(after=2, questions=4, least=1.0))
-    with pytest.raises(BarFailed, match="after the first steps 0 % of the replies end by themselves, and 100 % have to"):
+    with pytest.raises(FailedBar, match="after the first steps 0 % of the replies end by themselves, and 100 % have to"):
         ran(strict, tmp_path)
     assert len(ran(strict, tmp_path)) == 6
 

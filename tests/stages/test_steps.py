@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.errors import BarFailed, Interrupted
+from aha.errors import FailedBar, Interruption
 from aha.protocols import Continue, Observer, Pause, Stop, Verdict
 from aha.rundir import RunDir
 from aha.stages.steps import StepLog
@@ -54,7 +54,7 @@ def test_a_checkpoint_is_due_every_so_often_and_after_the_last_step(tmp_path: Pa
 
 
 def test_a_pause_saves_the_step_and_names_the_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted) as error:
+    with pytest.raises(Interruption) as error:
         loop(tmp_path, Says(Continue(), Pause(143)))
     assert (str(error.value), error.value.exit_code) == (
         f"stopped after step 2, which is saved: nothing is lost; the same command goes on from {tmp_path}/checkpoints/000001",
@@ -63,7 +63,7 @@ def test_a_pause_saves_the_step_and_names_the_checkpoint(tmp_path: Path) -> None
 
 
 def test_a_stop_saves_the_step_and_gives_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(BarFailed) as error:
+    with pytest.raises(FailedBar) as error:
         loop(tmp_path, Says(Continue(), Continue(), Stop("This cannot learn.")))
     assert str(error.value) == "This cannot learn."
     assert (tmp_path / "checkpoints/000002").is_dir()
@@ -72,7 +72,7 @@ def test_a_stop_saves_the_step_and_gives_its_reason(tmp_path: Path) -> None:
 def test_a_stop_after_signs_of_a_collapse_names_the_last_sound_checkpoint(tmp_path: Path) -> None:
     sick = ("truncated",)
     verdicts = [*[Continue()] * 5, Continue(sick), Stop("All replies are cut.", sick)]
-    with pytest.raises(BarFailed) as error:
+    with pytest.raises(FailedBar) as error:
         loop(tmp_path, Says(*verdicts), save_every=1)
     sound = f"{tmp_path}/checkpoints/000003"
     assert (

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from aha.durable import Disk
-from aha.errors import BarFailed, DiskTrouble
+from aha.errors import DiskTrouble, FailedBar
 from aha.stages.rewriters import Rules
 from aha.stages.sample import Sample
 from aha.tasks.examples import read_examples, write_example
@@ -166,6 +166,6 @@ def test_a_row_that_no_column_holds_ends_the_run_and_says_where_the_rows_are(tmp
     origin = Origin("theirs", "sum", "model", 2**64, "g", "t")
     (tmp_path / "given.jsonl").write_text(write_example(Example("theirs/1", "sums", "en", said, origin)) + "\n")
     stage = replace(TABLES, also=(FileExamples(str(tmp_path / "given.jsonl")),), mix=Mix())
-    with pytest.raises(BarFailed, match=r"row sample/given-0/theirs/1 does not fit into Parquet .* All rows are in .*kept$"):
+    with pytest.raises(FailedBar, match=r"row sample/given-0/theirs/1 does not fit into Parquet .* All rows are in .*kept$"):
         run(tmp_path / "run", stage)
     assert sum(count_rows(path) for path in (tmp_path / "run/kept").glob("*.jsonl")) == 14 + 1

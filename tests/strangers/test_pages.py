@@ -16,11 +16,11 @@ from aha.reports import write_report
 from aha.reports.charts import Chart, Series
 from aha.reports.compare import compare_html, compare_markdown
 from aha.reports.drawing import svg
-from aha.reports.graph import AnswerCell, Claimed, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
-from aha.reports.results import CurvePoint, Measured, Run, read_run
+from aha.reports.graph import AnswerCell, ClaimRow, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
+from aha.reports.results import CurvePoint, ResultFile, Run, read_run
 from aha.reports.results import ResultValue as ScoreValue
 from aha.reports.review import write_review
-from aha.reports.scaled import TOLD
+from aha.reports.scaled import FORCED_ANSWER
 from aha.reports.scaling import cut_example, scaling_html
 from aha.rundir import Frame, Manifest, RunDir, Setting
 from aha.tasks.examples import write_example
@@ -71,7 +71,7 @@ def a_graph(page: Path) -> Path:
     metrics = tuple({"rollout": float(n), "step": n + 1.0, EVIL: float(n), "loss": 1.0} for n in range(3))
     stage = StageCard(EVIL, EVIL, EVIL, EVIL, EVIL, EVIL, "x/", "y", (EVIL,), metrics, ((1.0, EVIL),), (EVIL,))
     shown = QuestionRow(EVIL, EVIL, EVIL, (AnswerCell(EVIL, EVIL, 1, 1.0, True, False),))
-    claim = Claimed(EVIL, EVIL, EVIL, 0.1, 0.0, 0.2, True)
+    claim = ClaimRow(EVIL, EVIL, EVIL, 0.1, 0.0, 0.2, True)
     models = tuple(
         Model(f"{EVIL}{n}", {EVIL: MeasuredValue(0.5), "reasoning": MeasuredValue(0.5), "instruction": MeasuredValue(0.5)})
         for n in range(2)
@@ -91,12 +91,12 @@ def a_comparison(page: Path) -> Path:
     file.write_text(json.dumps(results))
     run = read_run(f"{EVIL.replace('=', '')}={file}")
     points = tuple(CurvePoint(place, ScoreValue(50.0, 40.0, 60.0)) for place in range(3))
-    trained = Run(EVIL, (Measured(EVIL, EVIL, {"pass@1": 1e308, "protocol": "unverified"}),), points)
+    trained = Run(EVIL, (ResultFile(EVIL, EVIL, {"pass@1": 1e308, "protocol": "unverified"}),), points)
     return wrote(page, compare_html([run, trained]))
 
 
 def a_scaling(page: Path) -> Path:
-    ways = (EVIL, "pass@n", "cons@n", TOLD)
+    ways = (EVIL, "pass@n", "cons@n", FORCED_ANSWER)
     points = [
         {"n": n, "budget": n, "times": n, "accuracy": 0.5, "ci95": [0.0, 1.0], "tokens": 9.0, "tokens_per_solved": 18.0} for n in (1, 2)
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.tasks.code import Coded, code_problem, coded_of, is_code
+from aha.tasks.code import CodeProblem, code_problem, coded_of, is_code
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.tasks.rows import RowProblems
 from aha.types import Asserts, Calls, Problem, Stdio
@@ -38,9 +38,9 @@ LIVE = {
 }
 
 
-def coded(fields: dict[str, object]) -> Coded:
+def coded(fields: dict[str, object]) -> CodeProblem:
     found = coded_of(DataRow("here, line 1", "file:1", fields))
-    assert isinstance(found, Coded), found
+    assert isinstance(found, CodeProblem), found
     return found
 
 

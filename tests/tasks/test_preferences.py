@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.preferences import as_conversation, read_labelled, read_pairs, write_preference
+from aha.tasks.preferences import as_conversation, read_pairs, read_safety_rows, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 
 HELLO = Problem("greeting/1", "greeting", "你好", "zh", Open())
@@ -22,7 +22,7 @@ def written(path: Path, *lines: str) -> str:
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     pair, labelled = Pair(HELLO, "你好！\n", "no"), Labelled(HELLO, "<|reasoning|> so<|reasoning|> 你好", True)
     assert read_pairs(written(tmp_path / "pairs.jsonl", write_preference(pair))) == [pair]
-    assert read_labelled(written(tmp_path / "labels.jsonl", write_preference(labelled))) == [labelled]
+    assert read_safety_rows(written(tmp_path / "labels.jsonl", write_preference(labelled))) == [labelled]
 
 
 def test_a_run_directory_is_read_shard_by_shard(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_other_peoples_rows_are_read(tmp_path: Path) -> None:
         {"question": "?", "text": "no", "label": "unsafe"},
         {"prompt": "?", "text": "x", "label": 0},
     ]
-    labels = read_labelled(written(tmp_path / "b.jsonl", *map(json.dumps, rows)))
+    labels = read_safety_rows(written(tmp_path / "b.jsonl", *map(json.dumps, rows)))
     assert [(each.problem.language, each.text, each.safe) for each in labels] == [
         ("zh", "好", True),
         ("en", "no", False),
@@ -66,9 +66,9 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, words: str) -> None:
 
 def test_a_label_is_true_or_false(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="line 1: `safe` is 'maybe'"):
-        read_labelled(written(tmp_path / "a.jsonl", '{"prompt": "?", "response": "a", "safe": "maybe"}'))
+        read_safety_rows(written(tmp_path / "a.jsonl", '{"prompt": "?", "response": "a", "safe": "maybe"}'))
     with pytest.raises(BadInput, match="holds no row"):
-        read_labelled(written(tmp_path / "b.jsonl"))
+        read_safety_rows(written(tmp_path / "b.jsonl"))
 
 
 def test_the_question_is_shown_before_what_was_said() -> None:

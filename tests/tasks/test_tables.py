@@ -232,11 +232,11 @@ def test_what_unpacks_to_far_more_than_it_says_is_one_line_and_takes_no_memory(
     parquet.write_table(table(), path, compression="zstd", row_group_size=10**9, **how)
     assert path.stat().st_size < 1 << 20
     monkeypatch.setattr(tables, "MEMORY", 150 << 20)
-    tables._close_all(idle := tables._idle(os.getpid()))
+    tables._close_readers(idle := tables._idle(os.getpid()))
     with pytest.raises(BadInput, match=r"bomb\.parquet(, from row .* on,)? (cannot be read: .*memory|it unpacks to more than)") as refused:
         for _ in read_table(path):
             pass
-    tables._close_all(idle)
+    tables._close_readers(idle)
     assert "\n" not in str(refused.value)
 
 

@@ -11,7 +11,7 @@ from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder
 from aha.backends.checkpoint.gguf import gguf_config
 from aha.backends.checkpoint.made import quietly
-from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 
 MOST_PARTS = 4_096  # layers or labels: a config makes a list of them before there is any weight to compare with
@@ -27,8 +27,8 @@ def read_config(folder: ModelFolder) -> PretrainedConfig:
     if not isinstance(kind, str):
         raise BadInput(f"{place}: has no model_type; give a folder that save_pretrained wrote")
     if kind not in CONFIG_MAPPING:
-        own = ", and code that comes with a model is never run" if "auto_map" in settings else ""
-        raise BadInput(f"{place}: model type {kind!r} is unknown to transformers {transformers.__version__}{own}")
+        advice = ", and code that comes with a model is never run" if "auto_map" in settings else ""
+        raise BadInput(f"{place}: model type {kind!r} is unknown to transformers {transformers.__version__}{advice}")
     for path, count in _counts(settings):
         if not 0 <= count <= MOST_PARTS:
             raise BadInput(f"{place}: {path} is {count:,}; a model has 0 to {MOST_PARTS:,}")
@@ -36,7 +36,7 @@ def read_config(folder: ModelFolder) -> PretrainedConfig:
         raise BadInput(
             f"{folder.path / ADAPTER}: the folder holds an adapter; merge it into its base model first (merge_and_unload in peft)"
         )
-    with quietly(), reading(str(place)):
+    with quietly(), errors_at(str(place)):
         return cast(PretrainedConfig, AutoConfig.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True))
 
 
@@ -47,9 +47,9 @@ def causal_class(config: PretrainedConfig) -> type[PreTrainedModel]:
     return one_class(MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
 
 
-def one_class(found: Any) -> type[PreTrainedModel]:
+def one_class(entry: Any) -> type[PreTrainedModel]:
     """Return the class that transformers names for a configuration, the first where it names several."""
-    return cast(type[PreTrainedModel], found[0] if isinstance(found, tuple) else found)
+    return cast(type[PreTrainedModel], entry[0] if isinstance(entry, tuple) else entry)
 
 
 def attention(config: PretrainedConfig, kind: type[PreTrainedModel]) -> str:

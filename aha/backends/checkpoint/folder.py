@@ -83,14 +83,14 @@ def model_folder(model: str) -> ModelFolder:
         raise BadInput(f"model {model!r} cannot be read ({error.strerror})") from error
     if model.startswith(("/", ".", "~")) or model.count("/") > 1:
         raise BadInput(f"model {model!r}: there is no such folder; give a folder with a Hugging Face model, or a hub name")
-    return ModelFolder(model, fetched(model))
+    return ModelFolder(model, fetch(model))
 
 
 def _local(model: str, path: Path) -> ModelFolder:
     folder = ModelFolder(model, path)
     if folder.has(CONFIG):
         return folder
-    alone = sorted(each.name for each in path.glob("*.gguf"))
+    alone = sorted(file.name for file in path.glob("*.gguf"))
     if len(alone) > 1:
         raise BadInput(f"{path} has no config.json and {len(alone)} GGUF files: name the one that is meant, as {path / alone[0]}")
     if alone:
@@ -104,7 +104,7 @@ def _single(model: str, path: Path) -> ModelFolder:
     raise BadInput(f"model {model!r} is a file: give the folder that holds it, or a GGUF file")
 
 
-def fetched(model: str) -> Path:
+def fetch(model: str) -> Path:
     """Return the folder of a hub's model: first what describes it, then the weights that this names. Without a hub, those of an earlier
     time."""
     path = _from_hub(model, TEXTS)

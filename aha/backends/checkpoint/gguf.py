@@ -22,7 +22,7 @@ from transformers.utils.quantization_config import GgufConfig
 from aha.backends.checkpoint.folder import ModelFolder
 from aha.backends.checkpoint.made import LoadedModel, ModelClass, quietly
 from aha.backends.checkpoint.quantization import forget
-from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 
 # How a byte-level vocabulary says that text is cut before its merges: these are GPT-2's way, those before it take each digit alone, and
@@ -73,6 +73,6 @@ def _alone(folder: ModelFolder) -> Iterator[dict[str, Any]]:
     path = folder.file(str(folder.gguf)).resolve()
     if importlib.util.find_spec("gguf") is None:
         raise BadInput(f"{path}: reading GGUF needs the package gguf: pip install 'aha[gguf]'")
-    with tempfile.TemporaryDirectory(prefix="aha-gguf-") as alone, quietly(), reading(f"{path}: cannot be read"):
+    with tempfile.TemporaryDirectory(prefix="aha-gguf-") as alone, quietly(), errors_at(f"{path}: cannot be read"):
         (Path(alone) / "model.gguf").symlink_to(path)
         yield {"pretrained_model_name_or_path": alone, "gguf_file": "model.gguf", "local_files_only": True}

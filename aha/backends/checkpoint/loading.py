@@ -18,7 +18,7 @@ from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
 from aha.backends.checkpoint.gguf import gguf_model
 from aha.backends.checkpoint.made import LoadedModel, ModelClass, quietly
 from aha.backends.checkpoint.quantization import forget, prepare
-from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.reading import errors_at
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput
 
@@ -38,7 +38,7 @@ class Loading:
     attention: str
     fresh: Collection[str] = ()
     device: torch.device = torch.device("cpu")
-    unused: Collection[str] = ()
+    spare: Collection[str] = ()
 
     def load(self) -> PreTrainedModel:
         """Return the model on its device. BadInput, in one line that names file and weight, where weights and configuration do not belong
@@ -49,21 +49,21 @@ class Loading:
         with quietly():
             outline = self._compare(files) if method is None else None
             more = {} if method is None or method.unpacked else {"device_map": {"": self.device}}
-            with reading(f"{self.folder.path}: cannot be loaded"), at_most(SPARE_PARAMETERS * len(files.stored) + 1_000):
-                made = self._make(files.slices(), **more)
-        self._agree(made, files)
+            with errors_at(f"{self.folder.path}: cannot be loaded"), at_most(SPARE_PARAMETERS * len(files.entries) + 1_000):
+                loaded_model = self._make(files.slices(), **more)
+        self._agree(loaded_model, files)
         if outline is not None:
-            self._check_tied(outline, made.model)
+            self._check_ties(outline, loaded_model.model)
         if method is not None and method.unpacked:
-            forget(made.model)
-        check_finite(made.model, self._place(files))
-        return self._ready(made.model)
+            forget(loaded_model.model)
+        check_finite(loaded_model.model, self._place(files))
+        return self._ready(loaded_model.model)
 
     def _from_gguf(self) -> PreTrainedModel:
-        made = gguf_model(self.folder, self.config, self.kind, self.dtype, self.attention)
-        self._agree(made)
-        check_finite(made.model, self._place())
-        return self._ready(made.model)
+        loaded_model = gguf_model(self.folder, self.config, self.kind, self.dtype, self.attention)
+        self._agree(loaded_model)
+        check_finite(loaded_model.model, self._place())
+        return self._ready(loaded_model.model)
 
     def _ready(self, model: PreTrainedModel) -> PreTrainedModel:
         model.name_or_path = model.config.name_or_path = str(self.folder.path)
@@ -74,19 +74,19 @@ class Loading:
     def _compare(self, files: WeightFiles) -> PreTrainedModel:
         """Return the model as it would be, where tensors take no memory."""
         outlines = files.outlines()
-        made = self._outline(files, outlines)
-        self._agree(made, files)
-        odd = {name for name, weight in files.stored.items() if weight.dtype not in PLAIN}
+        loaded_model = self._outline(files, outlines)
+        self._agree(loaded_model, files)
+        odd = {name for name, weight in files.entries.items() if weight.dtype not in PLAIN}
         if odd:  # what is no floating-point number may be a mask that an old version kept, but not a weight
             without = self._outline(files, {name: tensor for name, tensor in outlines.items() if name not in odd})
-            lost = sorted(without.missing & dict(without.model.named_parameters()).keys() - set(self.fresh))
-            if lost:
-                self._refuse_type(files, lost[0])
-        self._check_buffers(files, made.model)
-        return made.model
+            absent = sorted(without.missing & dict(without.model.named_parameters()).keys() - set(self.fresh))
+            if absent:
+                self._refuse_type(files, absent[0])
+        self._check_buffers(files, loaded_model.model)
+        return loaded_model.model
 
     def _outline(self, files: WeightFiles, outlines: dict[str, Tensor]) -> LoadedModel:
-        with self._naming(files), at_most(SPARE_PARAMETERS * len(files.stored) + 1_000):
+        with self._naming_shapes(files), at_most(SPARE_PARAMETERS * len(files.entries) + 1_000):
             return self._make(outlines, device_map={"": "meta"}, ignore_mismatched_sizes=True)
 
     def _make(self, weights: dict[str, Any], **more: Any) -> LoadedModel:
@@ -101,30 +101,32 @@ class Loading:
         model, report = cast(Any, self.kind).from_pretrained(None, **settings, output_loading_info=True)
         return LoadedModel.of(model, report)
 
-    def _agree(self, made: LoadedModel, files: WeightFiles | None = None) -> None:
+    def _agree(self, loaded_model: LoadedModel, files: WeightFiles | None = None) -> None:
         """BadInput where the checkpoint lacks a weight, has one too many, or has one of another shape."""
-        if made.mismatched:
-            name, stored, wanted = made.mismatched[0]
-            others = _others(len(made.mismatched))
-            raise BadInput(f"{self._place(files, name)}: weight {name} has shape {list(stored)}, and {CONFIG} wants {list(wanted)}{others}")
-        if missing := sorted(made.missing - set(self.fresh)):
-            raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_others(len(missing))}; {CONFIG} asks for it")
-        if unexpected := sorted(made.unexpected - set(self.unused)):
-            kind, others = self.config.model_type, _others(len(unexpected))
-            raise BadInput(f"{self._place(files, unexpected[0])}: weight {unexpected[0]} has no place in the {kind} of {CONFIG}{others}")
+        if loaded_model.mismatches:
+            name, stored_shape, model_shape = loaded_model.mismatches[0]
+            suffix = _and_more(len(loaded_model.mismatches))
+            raise BadInput(
+                f"{self._place(files, name)}: weight {name} has shape {list(stored_shape)}, and {CONFIG} wants {list(model_shape)}{suffix}"
+            )
+        if missing := sorted(loaded_model.missing - set(self.fresh)):
+            raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_and_more(len(missing))}; {CONFIG} asks for it")
+        if surplus := sorted(loaded_model.surplus - set(self.spare)):
+            kind, suffix = self.config.model_type, _and_more(len(surplus))
+            raise BadInput(f"{self._place(files, surplus[0])}: weight {surplus[0]} has no place in the {kind} of {CONFIG}{suffix}")
 
     def _refuse_type(self, files: WeightFiles, name: str) -> None:
-        stored = files.stored.get(name) or next(weight for weight in files.stored.values() if weight.dtype not in PLAIN)
+        stored = files.entries.get(name) or next(weight for weight in files.entries.values() if weight.dtype not in PLAIN)
         raise BadInput(f"{stored.file}: weight {name} is of type {stored.dtype}, and {CONFIG} names no quantization that would explain it")
 
     def _check_buffers(self, files: WeightFiles, model: PreTrainedModel) -> None:
         """A table that a model computes for itself is in no file: its size is only said by the configuration."""
         sizes = {name: buffer.numel() * buffer.element_size() for name, buffer in model.named_buffers()}
         if sizes and sum(sizes.values()) > SPARE_BUFFERS + 4 * files.elements:
-            name = max(sizes, key=lambda each: sizes[each])
+            name = max(sizes, key=lambda key: sizes[key])
             raise BadInput(f"{self.folder.path / CONFIG}: asks for a table of {sizes[name]:,} bytes, {name}; the weights are far smaller")
 
-    def _check_tied(self, outline: PreTrainedModel, model: PreTrainedModel) -> None:
+    def _check_ties(self, outline: PreTrainedModel, model: PreTrainedModel) -> None:
         """transformers parts weights that the configuration ties where the checkpoint has two that differ: one of both is wrong then."""
         for name, source in cast("dict[str, str]", outline.all_tied_weights_keys).items():
             if model.get_parameter_or_buffer(name) is not model.get_parameter_or_buffer(source):
@@ -135,20 +137,20 @@ class Loading:
         """The file that holds a weight; the list of files where none does."""
         if self.folder.gguf is not None:
             return str(self.folder.path / self.folder.gguf)
-        if files is not None and name in files.stored:
-            return str(files.stored[name].file)
+        if files is not None and name in files.entries:
+            return str(files.entries[name].file)
         return str(self.folder.path / (WHOLE if self.folder.has(WHOLE) else INDEX))
 
     @contextmanager
-    def _naming(self, files: WeightFiles) -> Iterator[None]:
+    def _naming_shapes(self, files: WeightFiles) -> Iterator[None]:
         """Weights that are kept apart and loaded into one, as experts are, cannot be joined where one has another shape: it is named."""
         try:
-            with reading(f"{self.folder.path / CONFIG}: makes no model"):
+            with errors_at(f"{self.folder.path / CONFIG}: makes no model"):
                 yield
         except BadInput:
             if strange := _odd_one_out(files):
                 raise BadInput(
-                    f"{files.stored[strange].file}: weight {strange} has shape {list(files.stored[strange].shape)}, unlike its neighbours"
+                    f"{files.entries[strange].file}: weight {strange} has shape {list(files.entries[strange].shape)}, unlike its neighbours"
                 ) from None
             raise
 
@@ -170,13 +172,13 @@ def at_most(parameters: int) -> Iterator[None]:
     """BadInput where a model is made inside that has more parameters: layers and experts that no file has weights for."""
     count = 0
 
-    def counting(module: object, name: str, parameter: object) -> None:
+    def count_parameter(module: object, name: str, parameter: object) -> None:
         nonlocal count
         count += parameter is not None
         if count > parameters:
             raise BadInput(f"{CONFIG} asks for more than {parameters:,} weights, and the checkpoint holds far fewer")
 
-    hook = register_module_parameter_registration_hook(cast(Callable[..., None], counting))
+    hook = register_module_parameter_registration_hook(cast(Callable[..., None], count_parameter))
     try:
         yield
     finally:
@@ -186,14 +188,14 @@ def at_most(parameters: int) -> Iterator[None]:
 def _odd_one_out(files: WeightFiles) -> str:
     """A weight whose shape most of those with the same name but for numbers do not have; empty where there is none."""
     alike = defaultdict[str, list[str]](list)
-    for name in files.stored:
+    for name in files.entries:
         alike[re.sub(r"\d+", "*", name)].append(name)
     for names in alike.values():
-        shapes = Counter(files.stored[name].shape for name in names)
+        shapes = Counter(files.entries[name].shape for name in names)
         if len(shapes) > 1:
-            return next(name for name in names if files.stored[name].shape != shapes.most_common(1)[0][0])
+            return next(name for name in names if files.entries[name].shape != shapes.most_common(1)[0][0])
     return ""
 
 
-def _others(count: int) -> str:
+def _and_more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""

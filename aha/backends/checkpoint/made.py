@@ -22,13 +22,15 @@ class LoadedModel:
 
     model: PreTrainedModel
     missing: frozenset[str]
-    unexpected: frozenset[str]
-    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    surplus: frozenset[str]
+    mismatches: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
 
     @classmethod
     def of(cls, model: PreTrainedModel, report: Mapping[str, Any]) -> LoadedModel:
         """The model with the report of `output_loading_info`."""
-        mismatched = tuple(sorted((name, tuple(stored), tuple(made)) for name, stored, made in report["mismatched_keys"]))
+        mismatched = tuple(
+            sorted((name, tuple(stored_shape), tuple(model_shape)) for name, stored_shape, model_shape in report["mismatched_keys"])
+        )
         return cls(model, frozenset(report["missing_keys"]), frozenset(report["unexpected_keys"]), mismatched)
 
 

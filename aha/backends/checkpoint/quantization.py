@@ -32,7 +32,7 @@ METHODS = {
 }
 
 
-def quantized(config: PretrainedConfig) -> str | None:
+def quantization_method(config: PretrainedConfig) -> str | None:
     """Return the method that the weights are quantized with; None where they are plain."""
     settings = getattr(config, "quantization_config", None)
     if settings is None:
@@ -47,7 +47,7 @@ def quantized(config: PretrainedConfig) -> str | None:
 
 def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
     """Return how the weights are read, and tell the configuration; None where they are plain. BadInput where a package is missing."""
-    name, place = quantized(config), folder.path / CONFIG
+    name, place = quantization_method(config), folder.path / CONFIG
     if name is None:
         return None
     method = METHODS.get(name)

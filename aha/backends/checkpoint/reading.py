@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from aha.errors import AhaError, BadInput
 
 LONGEST = 240  # characters of a reason
-FEW = 3  # words that say little without the kind of the error
+SHORT = 3  # words that say little without the kind of the error
 
 
 @contextmanager
-def reading(place: str) -> Iterator[None]:
+def errors_at(place: str) -> Iterator[None]:
     """BadInput, in one line that begins with `place`, for whatever is raised inside; our own errors and interrupts pass.
 
     A panic of the Rust below tokenizers and safetensors is no `Exception`."""
@@ -34,5 +34,5 @@ def reason(error: BaseException) -> str:
     words = words if len(words) <= LONGEST else words[:LONGEST] + " …"
     if not words:
         return type(error).__name__
-    alone = len(words.split()) >= FEW and not isinstance(error, LookupError)
+    alone = len(words.split()) >= SHORT and not isinstance(error, LookupError)
     return words if alone else f"{type(error).__name__}: {words}"

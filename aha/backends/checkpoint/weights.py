@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from aha.backends.checkpoint.folder import INDEX, WHOLE, ModelFolder, shard_names, weight_map
-from aha.backends.checkpoint.reading import reading
+from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 from aha.json_text import parse_json
 
@@ -51,23 +51,23 @@ class WeightFiles:
 
     def __init__(self, folder: ModelFolder) -> None:
         self.folder = folder
-        self._open = {path: _opened(path) for path in _paths(folder)}
-        self.stored = self._stored()
+        self._open = {path: _open_file(path) for path in _paths(folder)}
+        self.entries = self._read_entries()
         if not folder.has(WHOLE):
             self._compare_index()
 
     @cached_property
     def elements(self) -> int:
         """How many numbers the weights hold together."""
-        return sum(weight.elements for weight in self.stored.values())
+        return sum(weight.elements for weight in self.entries.values())
 
     def slices(self) -> dict[str, Any]:
         """Return name -> weight, read when it is sliced."""
-        return {name: self._open[weight.file].get_slice(name) for name, weight in self.stored.items()}
+        return {name: self._open[weight.file].get_slice(name) for name, weight in self.entries.items()}
 
     def outlines(self) -> dict[str, Tensor]:
         """Return name -> a tensor of the type and shape that the header names, without memory."""
-        return {name: self._outline(name, weight) for name, weight in self.stored.items()}
+        return {name: self._outline(name, weight) for name, weight in self.entries.items()}
 
     def _outline(self, name: str, weight: StoredWeight) -> Tensor:
         dtype = (PLAIN | PACKED).get(weight.dtype)
@@ -75,21 +75,21 @@ class WeightFiles:
             raise BadInput(f"{weight.file}: weight {name} is of type {weight.dtype}, which torch does not know")
         return torch.empty(weight.shape, dtype=dtype, device="meta")
 
-    def _stored(self) -> dict[str, StoredWeight]:
-        stored = dict[str, StoredWeight]()
+    def _read_entries(self) -> dict[str, StoredWeight]:
+        entries = dict[str, StoredWeight]()
         for path, file in self._open.items():
             for name in file.keys():  # noqa: SIM118 (a handle of safetensors is no mapping)
-                if name in stored:
-                    raise BadInput(f"{path}: weight {name} stands in {stored[name].file.name}, too")
+                if name in entries:
+                    raise BadInput(f"{path}: weight {name} stands in {entries[name].file.name}, too")
                 part = file.get_slice(name)
-                stored[name] = StoredWeight(path, part.get_dtype(), tuple(part.get_shape()))
-        if not stored:
+                entries[name] = StoredWeight(path, part.get_dtype(), tuple(part.get_shape()))
+        if not entries:
             raise BadInput(f"{next(iter(self._open))}: holds no weight at all")
-        return stored
+        return entries
 
     def _compare_index(self) -> None:
         for name, file in weight_map(self.folder).items():
-            weight = self.stored.get(name)
+            weight = self.entries.get(name)
             if weight is None or weight.file.name != file:
                 raise BadInput(f"{self.folder.path / INDEX}: says that weight {name} is in {file}, which does not hold it")
 
@@ -107,7 +107,7 @@ def _paths(folder: ModelFolder) -> list[Path]:
     raise BadInput(f"{folder.path} has no weights: neither {WHOLE} nor {INDEX}; weights are read from safetensors only")
 
 
-def _opened(path: Path) -> Any:
+def _open_file(path: Path) -> Any:
     with path.open("rb") as file:
         size, begin = path.stat().st_size, file.read(8)
         length = int.from_bytes(begin, "little")
@@ -116,6 +116,6 @@ def _opened(path: Path) -> Any:
         if length > LARGEST_HEADER:
             raise BadInput(f"{path}: its header has {length:,} bytes, and {LARGEST_HEADER:,} name 100,000 weights")
         header = file.read(length)
-    with reading(f"{path}: is damaged, or no safetensors file"):
+    with errors_at(f"{path}: is damaged, or no safetensors file"):
         parse_json(header)  # no name twice
         return safe_open(path, framework="pt")

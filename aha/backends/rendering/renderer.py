@@ -107,9 +107,9 @@ class Renderer:
 @cache
 def _renderer(process: int) -> Renderer:
     """The renderer of a process: one that was forked has none of its own yet."""
-    made = Renderer()
-    atexit.register(made.close)
-    return made
+    renderer = Renderer()
+    atexit.register(renderer.close)
+    return renderer
 
 
 def _line(answer: Mapping[str, object]) -> str:
@@ -121,6 +121,6 @@ def variables(template: str) -> frozenset[str]:
     return _renderer(os.getpid()).names(template)
 
 
-def rendered(template: str, values: Mapping[str, object]) -> str:
+def render_template(template: str, values: Mapping[str, object]) -> str:
     """Return what a chat template writes, rendered in the process that this one keeps for it."""
     return _renderer(os.getpid()).render(template, values)

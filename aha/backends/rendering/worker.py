@@ -75,22 +75,22 @@ def _day(form: str) -> str:
 
 def environment() -> Environment:
     """Return what a chat template may count on, as transformers offers it."""
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-    made.filters["tojson"] = _json
-    made.globals |= {"raise_exception": _raise, "strftime_now": _day, "namespace": Notes}
-    return made
+    sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    sandbox.filters["tojson"] = _json
+    sandbox.globals |= {"raise_exception": _raise, "strftime_now": _day, "namespace": Notes}
+    return sandbox
 
 
 @lru_cache(maxsize=8)
-def compiled(text: str) -> Template:
+def compile_template(text: str) -> Template:
     """Return the template, made once."""
     return environment().from_string(text)
 
 
-def written(template: str, values: dict[str, Any], letters: int) -> str:
+def write(template: str, values: dict[str, Any], letters: int) -> str:
     """Return what a template writes. TooLong where that is more than so many letters."""
     pieces, size = list[str](), 0
-    for piece in compiled(template).generate(values):
+    for piece in compile_template(template).generate(values):
         size += len(piece)
         if size > letters:
             raise TooLong(f"it writes more than {letters:,} letters")
@@ -109,7 +109,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         if "values" not in request:
             return {"names": names(request["template"])}
-        return {"text": written(request["template"], request["values"], request["letters"])}
+        return {"text": write(request["template"], request["values"], request["letters"])}
     except (TemplateError, TooLong) as error:
         return {"error": str(error)}
     except MemoryError:

@@ -3,7 +3,7 @@
 from aha.evals.alpaca.calibration import Calibration, calibration_in
 from aha.evals.alpaca.judge import preference, shown_in_reverse
 from aha.evals.alpaca.lengths import WinRates, win_rates
-from aha.evals.alpaca.rows import Annotation, read_annotations, recomputed
+from aha.evals.alpaca.rows import Annotation, read_annotations, weighted_preferences
 
 __all__ = [
     "Annotation",
@@ -12,7 +12,7 @@ __all__ = [
     "calibration_in",
     "preference",
     "read_annotations",
-    "recomputed",
     "shown_in_reverse",
+    "weighted_preferences",
     "win_rates",
 ]

@@ -19,7 +19,7 @@ from aha.evals.files import find_file, read_json, read_rows, read_table
 Floats = npt.NDArray[np.float64]
 DIFFICULTY = ("instruction_difficulty.csv", "instruction_difficulty_recovered.csv")
 INSTRUCTIONS = ("alpaca_eval_gpt4_baseline.json", "reference_outputs_gpt4_1106_preview.json", "alpaca_eval.json")
-GAMED, FEATURES, SUMS = "df_gamed.csv", "gamed_features.csv", "gamed_sufficient_statistics.json"
+BASELINE_ROWS, FEATURES, SUMS = "df_gamed.csv", "gamed_features.csv", "gamed_sufficient_statistics.json"
 HOW = "name the folder that holds them with --data DIR or AHA_DATA"
 
 
@@ -30,7 +30,7 @@ class Calibration:
 
     difficulty: Floats
     positions: Mapping[str, int]
-    gamed: Floats
+    baseline_rows: Floats
     labels: Floats
     files: tuple[str, ...]
 
@@ -43,22 +43,22 @@ class Calibration:
                     f"cannot be matched; {HOW} ({' or '.join(INSTRUCTIONS)})"
                 )
             return self.difficulty
-        if strangers := [each for each in instructions if each not in self.positions]:
+        if strangers := [text for text in instructions if text not in self.positions]:
             raise BadInput(f"{len(strangers)} annotations are of no instruction of AlpacaEval 2, the first {strangers[0][:60]!r}")
-        return self.difficulty[[self.positions[each] for each in instructions]]
+        return self.difficulty[[self.positions[text] for text in instructions]]
 
 
 def calibration_in(folder: Path | None) -> Calibration:
     """The files found by name in the folder or below. BadInput names those that are missing."""
-    gamed, features, sums = (find_file(folder, name, within="alpaca_eval") for name in (GAMED, FEATURES, SUMS))
+    baseline_rows, features, sums = (find_file(folder, name, within="alpaca_eval") for name in (BASELINE_ROWS, FEATURES, SUMS))
     difficulty = find_file(folder, *DIFFICULTY, within="alpaca_eval")
-    if difficulty is None or (gamed is None and (features is None or sums is None)):
-        missing = f"{DIFFICULTY[0]} and {GAMED}" if difficulty is None else GAMED
+    if difficulty is None or (baseline_rows is None and (features is None or sums is None)):
+        missing = f"{DIFFICULTY[0]} and {BASELINE_ROWS}" if difficulty is None else BASELINE_ROWS
         raise BadInput(f"the length-controlled fit needs {missing} of tatsu-lab/alpaca_eval, or what was recovered of them; {HOW}")
-    listed = find_file(folder, *INSTRUCTIONS, within="alpaca_eval")
-    rows, labels = _labelled(gamed) if gamed is not None else _summed(features or Path(), sums or Path())
-    read = (difficulty, *([gamed] if gamed is not None else [features, sums]), listed)
-    return Calibration(_difficulty(difficulty), _positions(listed), rows, labels, tuple(str(path) for path in read if path is not None))
+    reference = find_file(folder, *INSTRUCTIONS, within="alpaca_eval")
+    rows, labels = _label_rows(baseline_rows) if baseline_rows is not None else _read_sums(features or Path(), sums or Path())
+    read = (difficulty, *([baseline_rows] if baseline_rows is not None else [features, sums]), reference)
+    return Calibration(_difficulty(difficulty), _positions(reference), rows, labels, tuple(str(path) for path in read if path is not None))
 
 
 def _difficulty(path: Path) -> Floats:
@@ -74,19 +74,19 @@ def _positions(path: Path | None) -> dict[str, int]:
     return {} if path is None else {str(row.get("instruction")): number for number, row in enumerate(read_rows(path))}
 
 
-def _labelled(path: Path) -> tuple[Floats, Floats]:
+def _label_rows(path: Path) -> tuple[Floats, Floats]:
     """Labels are P(the gamed model is better), or that plus 1."""
     rows, values = _features(path), np.asarray([_number(path, row.get("preference")) for row in read_table(path)])
     values = np.where(values == 0.0, 1.5, values) - 1.0 if values.max() > 1.0 else values
     return rows, rows.T @ values
 
 
-def _summed(path: Path, sums: Path) -> tuple[Floats, Floats]:
-    said = read_json(sums)
+def _read_sums(path: Path, sums: Path) -> tuple[Floats, Floats]:
+    record = read_json(sums)
     names = ("T1_sum_y_tanh_std_delta_len", "T2_sum_y_instruction_difficulty")
-    if not isinstance(said, dict) or not all(isinstance(said.get(name), float | int) for name in names):
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), float | int) for name in names):
         raise BadInput(f"{sums}: {' and '.join(names)} have to be numbers in it")
-    return _features(path), np.asarray([float(said[name]) for name in names])
+    return _features(path), np.asarray([float(record[name]) for name in names])
 
 
 def _features(path: Path) -> Floats:

@@ -18,8 +18,8 @@ def shown_in_reverse(instruction: str) -> bool:
 def preference(top: Sequence[Mapping[str, Any]], reverse: bool) -> float | None:
     """1 + P(the model is better), from the first token's top log-probabilities; a token that is not among them has probability 0.
     `None` where neither is."""
-    said = {str(each["token"]): exp(float(each["logprob"])) for each in top}
-    small, large = said.get("m", 0.0), said.get("M", 0.0)
+    chances = {str(token["token"]): exp(float(token["logprob"])) for token in top}
+    small, large = chances.get("m", 0.0), chances.get("M", 0.0)
     if small + large == 0.0:
         return None
     return 1.0 + (small if reverse else large) / (small + large)

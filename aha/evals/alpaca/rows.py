@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.evals.alpaca.judge import TIES, preference, shown_in_reverse
 from aha.evals.files import need_fields, read_rows
 
-NEEDED = ("instruction", "output_1", "output_2", "generator_1", "generator_2", "preference")
+COLUMNS = ("instruction", "output_1", "output_2", "generator_1", "generator_2", "preference")
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,23 @@ class Annotation:
 def read_annotations(path: Path) -> list[Annotation]:
     """The rows in the order of the file. BadInput for other columns, for more than one model and for an instruction that stands twice."""
     rows = read_rows(path)
-    need_fields(path, rows, NEEDED, "an annotation")
+    need_fields(path, rows, COLUMNS, "an annotation")
     if len(models := sorted({str(row["generator_2"]) for row in rows})) > 1:
         raise BadInput(f"{path}: {len(models)} models in it ({', '.join(models[:3])} …); a file of annotations is about one")
     annotations = [_annotation(f"{path}, record {number}", row) for number, row in enumerate(rows, start=1)]
-    if twice := [text for text, count in Counter(each.instruction for each in annotations).items() if count > 1]:
+    if twice := [text for text, count in Counter(annotation.instruction for annotation in annotations).items() if count > 1]:
         raise BadInput(f"{path}: an instruction stands twice: {twice[0][:60]!r}")
     return annotations
 
 
-def recomputed(annotations: Sequence[Annotation]) -> tuple[int, float]:
+def weighted_preferences(annotations: Sequence[Annotation]) -> tuple[int, float]:
     """How many rows keep the judge's log-probabilities, and the largest distance of the preference from what those say."""
     apart = [
-        abs(each.wins + 1.0 - value)
-        for each in annotations
-        if each.top and each.wins is not None and (value := preference(each.top, shown_in_reverse(each.instruction))) is not None
+        abs(annotation.wins + 1.0 - value)
+        for annotation in annotations
+        if annotation.top
+        and annotation.wins is not None
+        and (value := preference(annotation.top, shown_in_reverse(annotation.instruction))) is not None
     ]
     return len(apart), max(apart, default=0.0)
 
@@ -74,5 +76,5 @@ def _top(completion: object) -> tuple[Mapping[str, Any], ...]:
     """The first token's alternatives, as the judge's API returned them."""
     match completion:
         case {"logprobs": {"content": [{"top_logprobs": [*top]}, *_]}}:
-            return tuple(each for each in top if isinstance(each, dict) and {"token", "logprob"} <= each.keys())
+            return tuple(entry for entry in top if isinstance(entry, dict) and {"token", "logprob"} <= entry.keys())
     return ()

@@ -29,7 +29,7 @@ class Battle:
 
 
 @dataclass(frozen=True)
-class Fought:
+class BattleSet:
     """What files hold: battles of models against the `baseline`, and what is left out of them. `incomplete`: records with other than two
     games; `silent`: games without a verdict, and in v2.0 the other game of their question."""
 
@@ -40,46 +40,46 @@ class Fought:
 
 
 def read_battles(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> list[Battle]:
-    """Every battle of the files, as `read_fought` has them."""
-    return read_fought(paths, version, baseline).battles
+    """Every battle of the files, as `read_battle_set` has them."""
+    return read_battle_set(paths, version, baseline).battles
 
 
-def read_fought(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> Fought:
+def read_battle_set(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> BattleSet:
     """Every battle of the files, judgments and battles alike. BadInput for other columns, more than one judge, a judgment given twice."""
     battles: list[Battle] = []
-    judged: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     judges: set[str] = set()
     incomplete, silent, base = 0, 0, baseline or BASELINES[version]
     for path in paths:
         rows = read_rows(path)
         if "games" in rows[0]:
-            for where, row in _numbered(path, rows):
+            for where, row in _rows_with_places(path, rows):
                 games = _games(where, row)
                 if len(games) != 2:
                     incomplete += 1
                     continue
-                judged[_question(where, row), str(row["model"])] += 1
+                counts[_question(where, row), str(row["model"])] += 1
                 judges.add(str(row.get("judge")))
-                fought = _judged(where, row, games, version)
-                silent += 2 - len(fought)
-                battles += [battle for game in fought for battle in game]
+                games_of_row = _battles_of_games(where, row, games, version)
+                silent += 2 - len(games_of_row)
+                battles += [battle for game in games_of_row for battle in game]
         else:
             _check_battles(path, rows)
             base = _baseline(path, rows, base)
-            battles += [_battle(_question(where, row), row, base) for where, row in _numbered(path, rows)]
-    if twice := [key for key, count in judged.items() if count > 1]:
-        raise BadInput(f"question {twice[0][0]} of {twice[0][1]} is judged {judged[twice[0]]} times: each counts once; leave a file out")
+            battles += [_battle(_question(where, row), row, base) for where, row in _rows_with_places(path, rows)]
+    if twice := [key for key, count in counts.items() if count > 1]:
+        raise BadInput(f"question {twice[0][0]} of {twice[0][1]} is judged {counts[twice[0]]} times: each counts once; leave a file out")
     if len(judges) > 1:
         raise BadInput(
             f"{len(judges)} judges ({', '.join(sorted(judges))}): scores of different judges are not one score; name one's files"
         )
     if not battles:
-        left = f" ({incomplete} records have other than two games)" if incomplete else ""
-        raise BadInput(f"{', '.join(map(str, paths))}: no game has a verdict{left}")
-    return Fought(battles, base, incomplete, silent)
+        remark = f" ({incomplete} records have other than two games)" if incomplete else ""
+        raise BadInput(f"{', '.join(map(str, paths))}: no game has a verdict{remark}")
+    return BattleSet(battles, base, incomplete, silent)
 
 
-def _numbered(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows_with_places(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, row in enumerate(rows, start=1):
         yield f"{path}, record {number}", row
 
@@ -104,7 +104,7 @@ def _games(where: str, row: Mapping[str, Any]) -> list[Any]:
     return games
 
 
-def _judged(where: str, row: Mapping[str, Any], games: Sequence[Any], version: Version) -> list[list[Battle]]:
+def _battles_of_games(where: str, row: Mapping[str, Any], games: Sequence[Any], version: Version) -> list[list[Battle]]:
     """The battles of each game that counts. The baseline is A in the first game and B in the second."""
     first, second = (_label(where, game["score"]) for game in games)
     if version == "v2.0" and (first is None or second is None):
@@ -123,7 +123,7 @@ def _label(where: str, score: object) -> tuple[float, ...] | None:
 
 
 def _check_battles(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    for where, row in _numbered(path, rows):
+    for where, row in _rows_with_places(path, rows):
         if not {"model_a", "model_b", "winner"} <= row.keys():
             raise _other_columns(where, row)
         if row["winner"] not in ("model_a", "model_b", *TIES):

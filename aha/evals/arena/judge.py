@@ -19,8 +19,8 @@ _WINS |= {"B<<A": _WINS["A>>B"], "B<A": _WINS["A>B"], "B=A": _WINS["A=B"], "A<B"
 def verdict(judgment: str) -> str | None:
     """The last label in double brackets, else the last in single ones, in capitals; `None` without any: the game does not count."""
     for label in _LABELS:
-        if found := label.findall(judgment.upper()):
-            return str(found[-1]).strip()
+        if labels := label.findall(judgment.upper()):
+            return str(labels[-1]).strip()
     return None
 
 

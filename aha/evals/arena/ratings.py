@@ -40,16 +40,16 @@ def ratings(battles: Sequence[Battle], seed: int = 0, resamples: int = RESAMPLES
 
 
 def _rating(model: str, battles: Sequence[Battle], seed: int, resamples: int) -> Rating:
-    own = [battle for battle in battles if battle.model == model]
-    wins = np.asarray([battle.wins for battle in own])
+    battles_of_model = [battle for battle in battles if battle.model == model]
+    wins = np.asarray([battle.wins for battle in battles_of_model])
     draw = np.random.default_rng(seed)
     by_battle = np.asarray([wins[draw.integers(0, len(wins), len(wins))].mean() for _ in range(resamples)])
-    by_question = _by_question(own, draw, resamples)
+    by_question = _by_question(battles_of_model, draw, resamples)
     return Rating(
         model=model,
         score=float(100 * wins.mean()),
         ci95=_between(by_battle, 2.5),
-        ci95_questions=_between(by_question, 2.5) if 0 < wins.mean() < 1 else _at_an_edge(own),
+        ci95_questions=_between(by_question, 2.5) if 0 < wins.mean() < 1 else _at_an_edge(battles_of_model),
         ci90=_between(by_battle, 5.0),
         n=len(wins),
     )
@@ -129,8 +129,8 @@ def fit(table: RatingTable, penalty: float, unit: float = 1.0, counts: Floats | 
     for _ in range(STEPS):
         odds = unit * (weights[table.number] - weights[0]) + styles @ weights[models:]
         chance = np.exp(-np.logaddexp(0.0, -odds))
-        missed = counts * (chance - table.wins)
-        slope = np.concatenate([unit * table.by_model(missed), styles.T @ missed]) + penalty * weights
+        gradient = counts * (chance - table.wins)
+        slope = np.concatenate([unit * table.by_model(gradient), styles.T @ gradient]) + penalty * weights
         step = np.linalg.solve(_bend(table, counts * chance * (1 - chance), unit) + penalty * np.eye(len(weights)), slope)
         step *= min(1.0, 5.0 / float(np.abs(step).max() or 1.0))
         weights = weights - step
@@ -143,9 +143,9 @@ def _bend(table: RatingTable, curves: Floats, unit: float) -> Floats:
     """The second derivatives, from each battle's."""
     models, styles = len(table.models), table.styles
     bend = np.zeros((models + styles.shape[1],) * 2)
-    own = table.by_model(curves)
-    bend[range(models), range(models)] = unit**2 * np.abs(own)
-    bend[0, 1:models] = bend[1:models, 0] = -(unit**2) * own[1:]
+    curve = table.by_model(curves)
+    bend[range(models), range(models)] = unit**2 * np.abs(curve)
+    bend[0, 1:models] = bend[1:models, 0] = -(unit**2) * curve[1:]
     for place, column in enumerate(styles.T, start=models):
         bend[:models, place] = bend[place, :models] = unit * table.by_model(curves * column)
     bend[models:, models:] = styles.T @ (styles * curves[:, None])

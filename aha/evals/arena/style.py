@@ -23,7 +23,7 @@ Heartbeat = Callable[[int, int], None]  # fits that are done, and how many there
 
 
 @dataclass(frozen=True)
-class Controlled:
+class StyleScore:
     """Per cent, the style of all answers being alike. `level`: how much of the resamples `interval` holds, as each version publishes it."""
 
     model: str
@@ -40,22 +40,22 @@ def controlled_ratings(
     seed: int = 0,
     resamples: int = RESAMPLES,
     heartbeat: Heartbeat = lambda done, of: None,
-) -> list[Controlled]:
+) -> list[StyleScore]:
     """v0.1: one fit with an L2 penalty, its score and the 95 % interval of resampled battles. v2.0: the median and the 90 % interval of
     fits without penalty. BadInput for an answer that is missing. `heartbeat` hears of every fit."""
     base = baseline or BASELINES[version]
     table = RatingTable.of(battles, base, _differences(battles, styles, base, version))
     first = _fit(table, version)
-    draw, drawn = np.random.default_rng(seed), []
+    draw, resample_scores = np.random.default_rng(seed), []
     for done in range(resamples):
         chosen = np.bincount(draw.integers(0, len(battles), len(battles)), minlength=len(battles)).astype(np.float64)
-        drawn.append(_scores(_fit(table, version, chosen, first), len(table.models), version))
+        resample_scores.append(_scores(_fit(table, version, chosen, first), len(table.models), version))
         heartbeat(done + 1, resamples)
-    whole = _scores(first, len(table.models), version) if version == "v0.1" else np.median(drawn, axis=0)
+    whole = _scores(first, len(table.models), version) if version == "v0.1" else np.median(resample_scores, axis=0)
     level: Literal[95, 90] = 95 if version == "v0.1" else 90
-    low, high = np.percentile(drawn, [50 - level / 2, 50 + level / 2], axis=0)
+    low, high = np.percentile(resample_scores, [50 - level / 2, 50 + level / 2], axis=0)
     return [
-        Controlled(model, float(whole[number]), (float(low[number]), float(high[number])), level)
+        StyleScore(model, float(whole[number]), (float(low[number]), float(high[number])), level)
         for number, model in enumerate(table.models)
         if number
     ]
@@ -76,10 +76,10 @@ def _scores(weights: Floats, models: int, version: Version) -> Floats:
 
 def _differences(battles: Sequence[Battle], styles: Mapping[tuple[str, str], Style], baseline: str, version: Version) -> Floats:
     """Model minus baseline, each column with mean 0 and deviation 1 over all battles."""
-    compared = [
-        _compared(_style(styles, battle.model, battle.question), _style(styles, baseline, battle.question), version) for battle in battles
+    rows = [
+        _features(_style(styles, battle.model, battle.question), _style(styles, baseline, battle.question), version) for battle in battles
     ]
-    values = np.asarray(compared)
+    values = np.asarray(rows)
     spread = values.std(axis=0)
     return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
@@ -90,15 +90,15 @@ def _style(styles: Mapping[tuple[str, str], Style], model: str, question: str) -
     return styles[model, question]
 
 
-def _compared(model: Style, base: Style, version: Version) -> list[float]:
+def _features(model: Style, base: Style, version: Version) -> list[float]:
     if model.counted != base.counted:
         raise BadInput("some answers have their tokens counted and some not: style control compares lengths of one kind")
     markdown = [(model.headers, base.headers), (model.lists, base.lists), (model.bold, base.bold)]
     if version == "v0.1":
-        return [_relative(own, theirs, 1.0) for own, theirs in [(model.length, base.length), *markdown]]
-    dense = [(own / (model.length + 1), theirs / (base.length + 1)) for own, theirs in markdown]
-    return [_relative(model.length, base.length, 0.0), *(_relative(own, theirs, 1.0) for own, theirs in dense)]
+        return [_relative(count, base_count, 1.0) for count, base_count in [(model.length, base.length), *markdown]]
+    dense = [(count / (model.length + 1), base_count / (base.length + 1)) for count, base_count in markdown]
+    return [_relative(model.length, base.length, 0.0), *(_relative(count, base_count, 1.0) for count, base_count in dense)]
 
 
-def _relative(own: float, theirs: float, more: float) -> float:
-    return (own - theirs) / whole if (whole := own + theirs + more) else 0.0
+def _relative(value: float, base_value: float, more: float) -> float:
+    return (value - base_value) / whole if (whole := value + base_value + more) else 0.0

@@ -31,7 +31,7 @@ class Style:
 
 def read_styles(paths: Sequence[Path]) -> dict[tuple[str, str], Style]:
     """By (model, question). BadInput for a record that is no answer."""
-    return {(model, question): _recorded(row) or style_of(_answer(where, row)) for where, model, question, row in _rows(paths)}
+    return {(model, question): _recorded_style(row) or style_of(_answer(where, row)) for where, model, question, row in _rows(paths)}
 
 
 def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
@@ -56,11 +56,11 @@ def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, str, str, Mapping[str, A
 def style_of(text: str) -> Style:
     """Counted here, code blocks left out of the Markdown."""
     prose = _CODE.sub("", text)
-    headers, lists, bold = (len(found.findall(prose)) for found in (_HEADER, _LIST, _BOLD))
+    headers, lists, bold = (len(pattern.findall(prose)) for pattern in (_HEADER, _LIST, _BOLD))
     return Style(len(_PIECE.findall(text)), headers, lists, bold, counted=False)
 
 
-def _recorded(row: Mapping[str, Any]) -> Style | None:
+def _recorded_style(row: Mapping[str, Any]) -> Style | None:
     match row.get("metadata", row.get("conv_metadata")):
         case {"token_len": int(length), "header_count": dict(headers), "list_count": dict(lists), "bold_count": dict(bold)}:
             return Style(length, sum(headers.values()), sum(lists.values()), sum(bold.values()))

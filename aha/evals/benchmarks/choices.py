@@ -35,7 +35,7 @@ PRO = (
 )
 LAST_LINE = "请先逐步思考，最后一行写成“答案：X”，X 为选项字母。"
 CHINESE = "以下是中国关于{category}考试的单项选择题，请选出其中的正确答案。{last_line}\n\n{question}\n{options}"
-ENCRYPTED = "it is still encrypted: unpack it with the password that stands beside the data set, and give the file gpqa_diamond.csv"
+ENCRYPTION_ADVICE = "it is still encrypted: unpack it with the password that stands beside the data set, and give the file gpqa_diamond.csv"
 _CIPHER = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 FOUR = (("choice0", "choice1", "choice2", "choice3"), ("A", "B", "C", "D"))
 
@@ -44,9 +44,9 @@ def _options(fields: Fields) -> list[str]:
     """From a list, or from four columns."""
     for name in ("options", "choices"):
         if isinstance(fields.get(name), dict):
-            return [str(each) for each in fields[name].get("text", fields[name].values())]
+            return [str(option) for option in fields[name].get("text", fields[name].values())]
         if fields.get(name) is not None and not isinstance(fields[name], str):
-            return [str(each) for each in fields[name]]
+            return [str(option) for option in fields[name]]
     for names in FOUR:
         if all(fields.get(name) is not None for name in names):
             return [str(fields[name]) for name in names]
@@ -69,8 +69,8 @@ def _mmlu(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 def _redux(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     """The answer as it was corrected; where there are several or none, the question is left out."""
     options = _options(fields)
-    kind, corrected = str(fields.get("error_type") or "ok"), fields.get("correct_answer")
-    answer = corrected if kind == "wrong_groundtruth" and corrected not in (None, "") else pick(fields, "answer")
+    kind, correction = str(fields.get("error_type") or "ok"), fields.get("correct_answer")
+    answer = correction if kind == "wrong_groundtruth" and correction not in (None, "") else pick(fields, "answer")
     example = _mmlu({**fields, "answer": fields.get("answer", 0)}, stem, number)
     try:
         return replace(example, reference=choice_of(answer, options), about={"error_type": kind})
@@ -85,8 +85,8 @@ def _redux_usable(example: BenchmarkExample) -> bool:
 def _pro(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     options = [option for option in _options(fields) if option != "N/A"]
     category = str(fields.get("category") or "other")
-    shown = option_lines(options, "{letter}. {option}")
-    prompt = PRO.format(category=category, question=pick_text(fields, "question"), options=shown)
+    option_text = option_lines(options, "{letter}. {option}")
+    prompt = PRO.format(category=category, question=pick_text(fields, "question"), options=option_text)
     reference = choice_of(pick(fields, "answer", "answer_index"), options)
     return BenchmarkExample(row_name(fields, stem, number, "question_id", "id"), prompt, "en", reference, category, len(options))
 
@@ -94,15 +94,15 @@ def _pro(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 def gpqa_example(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     """The options stand in simple-evals' order for the row's place, which is stored with the example."""
     texts = [pick_text(fields, name) for name in ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")]
-    question, drawn = pick_text(fields, "Question"), permutation(number)
+    question, order = pick_text(fields, "Question"), permutation(number)
     if _CIPHER.fullmatch(question):
-        raise WrongColumns(f"Question in plain text: {ENCRYPTED}")
-    options = [texts[place] for place in drawn]
+        raise WrongColumns(f"Question in plain text: {ENCRYPTION_ADVICE}")
+    options = [texts[place] for place in order]
     prompt = SIMPLE.format(question=question, options=option_lines(options))
-    reference = Choice("ABCD"[drawn.index(0)], tuple(options))
+    reference = Choice("ABCD"[order.index(0)], tuple(options))
     name = row_name(fields, stem, number, "Record ID")
     return BenchmarkExample(
-        name, prompt, "en", reference, str(fields.get("High-level domain") or ""), 4, {"row": number, "permutation": list(drawn)}
+        name, prompt, "en", reference, str(fields.get("High-level domain") or ""), 4, {"row": number, "permutation": list(order)}
     )
 
 
@@ -128,19 +128,19 @@ def grade_gpqa(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 
 def permutation(number: int) -> tuple[int, ...]:
     """The `number`-th draw, from 1 on, of one generator that goes on from row to row and from repeat to repeat."""
-    return _drawn(1 << number.bit_length())[number - 1]
+    return _orders(1 << number.bit_length())[number - 1]
 
 
 @lru_cache(maxsize=32)
-def _drawn(count: int) -> list[tuple[int, ...]]:
+def _orders(count: int) -> list[tuple[int, ...]]:
     order = Random(0)
     return [tuple(order.sample(range(4), 4)) for _ in range(count)]
 
 
 def _chinese(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     options, category = _options(fields), _subject(fields, stem)
-    shown = option_lines(options, "{letter}. {option}")
-    prompt = CHINESE.format(category=category, last_line=LAST_LINE, question=pick_text(fields, "question", "Question"), options=shown)
+    option_text = option_lines(options, "{letter}. {option}")
+    prompt = CHINESE.format(category=category, last_line=LAST_LINE, question=pick_text(fields, "question", "Question"), options=option_text)
     name = f"{category}/{row_name(fields, stem, number, 'id', '')}"
     return BenchmarkExample(name, prompt, "zh", choice_of(pick(fields, "answer", "Answer"), options), category, len(options))
 
@@ -156,18 +156,18 @@ def _cluewsc(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 
 
 def _chinese_letter(count: int, text: str) -> str | None:
-    found = chosen(text, (), count)
-    return found if isinstance(found, str) else None
+    letters = chosen(text, (), count)
+    return letters if isinstance(letters, str) else None
 
 
 MMLU = Benchmark(
     name="mmlu",
-    what="MMLU: 14,042 questions of 57 subjects with four options",
+    description="MMLU: 14,042 questions of 57 subjects with four options",
     licence="MIT",
     source=Source(("mmlu/test/*.csv", "*_test.csv"), "question, choice0 to choice3 (or choices), answer", ("cais/mmlu", "all", "test")),
     read=_mmlu,
     grade=by_chain(mmlu),
-    published=("MMLU", "Pass@1"),
+    paper_cell=("MMLU", "Pass@1"),
     verified=True,
 )
 REDUX = MMLU.variant(
@@ -176,7 +176,7 @@ REDUX = MMLU.variant(
     "CC-BY-4.0",
     Source(("mmlu_redux/*.jsonl", "mmlu_redux/*.json", "mmlu_redux/*.csv"), "question, choices, answer, error_type, correct_answer"),
     read=_redux,
-    published=("MMLU-Redux", "EM"),
+    paper_cell=("MMLU-Redux", "EM"),
     verified=False,
     keep=_redux_usable,
 )
@@ -191,7 +191,7 @@ MMLU_PRO = MMLU.variant(
     ),
     read=_pro,
     grade=by_chain(mmlu_pro),
-    published=("MMLU-Pro", "EM"),
+    paper_cell=("MMLU-Pro", "EM"),
 )
 GPQA = MMLU.variant(
     "gpqa_diamond",
@@ -206,7 +206,7 @@ GPQA = MMLU.variant(
     grade=grade_gpqa,
     permute=permute_gpqa,
     k=64,
-    published=("GPQA Diamond", "pass@1"),
+    paper_cell=("GPQA Diamond", "pass@1"),
 )
 C_EVAL = MMLU.variant(
     "c_eval",
@@ -215,7 +215,7 @@ C_EVAL = MMLU.variant(
     Source(("ceval/val/*.csv", "c_eval/val/*.csv", "ceval/*.jsonl", "*_val.csv"), "question, A, B, C, D, answer"),
     read=_chinese,
     grade=by_chain(partial(_chinese_letter, 4)),
-    published=("C-Eval", "EM"),
+    paper_cell=("C-Eval", "EM"),
     verified=False,
 )
 CMMLU = C_EVAL.variant(
@@ -223,7 +223,7 @@ CMMLU = C_EVAL.variant(
     "CMMLU: Chinese questions of 67 subjects with four options",
     "CC-BY-NC-4.0",
     Source(("cmmlu/test/*.csv", "cmmlu/*.jsonl"), "Question, A, B, C, D, Answer"),
-    published=None,
+    paper_cell=None,
 )
 CLUEWSC = C_EVAL.variant(
     "cluewsc",
@@ -232,6 +232,6 @@ CLUEWSC = C_EVAL.variant(
     Source(("cluewsc/dev.json", "cluewsc/*.json*", "cluewsc*.json*"), "text, target (span1_text, span2_text), label"),
     read=_cluewsc,
     grade=by_chain(partial(_chinese_letter, 2)),
-    published=("CLUEWSC", "EM"),
+    paper_cell=("CLUEWSC", "EM"),
 )
 BENCHMARKS = (MMLU, REDUX, MMLU_PRO, GPQA, C_EVAL, CMMLU, CLUEWSC)

@@ -45,12 +45,12 @@ def code_rows(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *ca
             return BenchmarkExample(f"{language}/{name}", pick_text(fields, "prompt"), "en", Open(), language)
         if "test" not in fields and isinstance(fields.get("tests"), str) and "prompt" in fields:  # the many-language form of HumanEval
             fields = {**fields, "test": fields["tests"], "entry_point": fields.get("entry_point") or _entry(str(fields["prompt"]))}
-        coded = coded_of(DataRow(name, name, fields))
-        if isinstance(coded, RefusedRow):
-            raise WrongColumns(f"tests that can be run ({coded.reason})")
+        problem_row = coded_of(DataRow(name, name, fields))
+        if isinstance(problem_row, RefusedRow):
+            raise WrongColumns(f"tests that can be run ({problem_row.reason})")
         about = {key: str(fields[key]) for key in ("contest_date", "contest_id", "platform") if fields.get(key)}
-        text = prompt(fields, coded.reference, coded.problem.question)
-        return BenchmarkExample(name, text, "en", coded.reference, category, about=about)
+        text = prompt(fields, problem_row.reference, problem_row.problem.question)
+        return BenchmarkExample(name, text, "en", problem_row.reference, category, about=about)
 
     return read
 
@@ -111,7 +111,7 @@ def _in_the_papers_time(example: BenchmarkExample) -> bool:
 
 HUMANEVAL = Benchmark(
     name="humaneval",
-    what="HumanEval: 164 functions to complete",
+    description="HumanEval: 164 functions to complete",
     licence="MIT",
     source=Source(
         ("code/humaneval/HumanEval.jsonl.gz", "HumanEval*.jsonl*", "humaneval*.jsonl*"),
@@ -152,7 +152,7 @@ LIVECODEBENCH = HUMANEVAL.variant(
     read=code_rows(_program, "difficulty"),
     verified=False,
     k=8,
-    published=("LiveCodeBench", "Pass@1-COT"),
+    paper_cell=("LiveCodeBench", "Pass@1-COT"),
     keep=_in_the_papers_time,
 )
 CODEFORCES = HUMANEVAL.variant(
@@ -163,6 +163,6 @@ CODEFORCES = HUMANEVAL.variant(
     read=code_rows(_program),
     verified=False,
     k=16,
-    published=("Codeforces", "Rating"),
+    paper_cell=("Codeforces", "Rating"),
 )
 BENCHMARKS = (HUMANEVAL, HUMANEVAL_MUL, MBPP, LIVECODEBENCH, CODEFORCES)

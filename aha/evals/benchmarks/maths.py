@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aha.answers.claims import boxed
 from aha.evals.benchmark import Benchmark, BenchmarkExample, Fields, ReadRow, Source, WrongColumns, by_rule, pick_text, row_name
-from aha.template import BOXED
+from aha.template import BOX_PROMPT
 from aha.types import Language, Latex, Number, Reference
 
 HASHES = "####"
@@ -19,7 +19,7 @@ def problems(language: Language, reference: Callable[[Fields], Reference], *cate
         question = pick_text(fields, "problem", "question", "Problem", "Question")
         category = next((str(fields[name]) for name in categories if fields.get(name) is not None), "")
         name = row_name(fields, stem, number, "unique_id", "id", "ID", "problem_idx", "idx")
-        return BenchmarkExample(name, f"{question}\n{BOXED}", language, reference(fields), category)
+        return BenchmarkExample(name, f"{question}\n{BOX_PROMPT}", language, reference(fields), category)
 
     return read
 
@@ -40,7 +40,7 @@ def _formula(fields: Fields) -> Latex:
 
 AIME = Benchmark(
     name="aime_2024",
-    what="AIME 2024, I and II: 30 problems with whole numbers as answers",
+    description="AIME 2024, I and II: 30 problems with whole numbers as answers",
     licence="problems (c) Mathematical Association of America; collections MIT or Apache-2.0",
     source=Source(
         ("math/aime24/test.jsonl", "aime24/*.jsonl", "aime*24*.jsonl"), "problem, answer", ("HuggingFaceH4/aime_2024", None, "train")
@@ -48,7 +48,7 @@ AIME = Benchmark(
     read=problems("en", _number),
     grade=by_rule,
     k=64,
-    published=("AIME 2024", "pass@1"),
+    paper_cell=("AIME 2024", "pass@1"),
     verified=True,
 )
 MATH_500 = AIME.variant(
@@ -58,7 +58,7 @@ MATH_500 = AIME.variant(
     Source(("math/math500/test.jsonl", "math*500*.jsonl"), "problem, answer", ("HuggingFaceH4/MATH-500", None, "test")),
     read=problems("en", _formula, "subject", "type"),
     k=16,
-    published=("MATH-500", "pass@1"),
+    paper_cell=("MATH-500", "pass@1"),
 )
 GSM8K = AIME.variant(
     "gsm8k",
@@ -66,7 +66,7 @@ GSM8K = AIME.variant(
     "MIT",
     Source(("math/gsm8k/test.jsonl", "gsm8k*.jsonl"), "question, answer", ("openai/gsm8k", "main", "test")),
     k=4,
-    published=None,
+    paper_cell=None,
 )
 AMC = AIME.variant(
     "amc_2023",
@@ -74,7 +74,7 @@ AMC = AIME.variant(
     "problems (c) Mathematical Association of America; collection MIT",
     Source(("math/amc23/test.jsonl", "amc*.jsonl"), "problem, answer", ("math-ai/amc23", None, "test")),
     k=4,
-    published=None,
+    paper_cell=None,
 )
 CNMO = AIME.variant(
     "cnmo_2024",
@@ -83,14 +83,14 @@ CNMO = AIME.variant(
     Source(("math/cnmo24/test.jsonl", "cnmo*.jsonl"), "problem, answer"),
     read=problems("zh", _formula),
     k=4,
-    published=("CNMO 2024", "Pass@1"),
+    paper_cell=("CNMO 2024", "Pass@1"),
 )
 GAOKAO = CNMO.variant(
     "gaokao_math_cloze",
     "GaoKao: 118 questions of the Chinese entrance examination with a gap to fill",
     "MIT",
     Source(("math/gaokao_math_cloze/test.jsonl", "gaokao*.jsonl"), "question, answer"),
-    published=None,
+    paper_cell=None,
     verified=False,
 )
 CMATH = GAOKAO.variant(

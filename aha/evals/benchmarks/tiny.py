@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from functools import partial
 
-from aha.evals.benchmark import Benchmark, BenchmarkExample, Generated, ReplyGrade
+from aha.evals.benchmark import Benchmark, BenchmarkExample, ProblemGenerator, ReplyGrade
 from aha.grading import grade
 from aha.grading.countdown import last_expression
 from aha.protocols import Sampling
@@ -63,9 +63,9 @@ def grade_countdown(example: BenchmarkExample, reply: Reply, short: int = SHORT)
 
 COUNTDOWN = Benchmark(
     name="countdown",
-    what="countdown: three numbers, held out, half of the questions in Chinese",
+    description="countdown: three numbers, held out, half of the questions in Chinese",
     licence=LICENCE,
-    generated=Generated(partial(_countdown_examples, 3), problems=500),
+    generator=ProblemGenerator(partial(_countdown_examples, 3), problems=500),
     grade=grade_countdown,
     templates=(Short(),),
     sampling=SAMPLING,
@@ -76,8 +76,8 @@ COUNTDOWN = Benchmark(
 COUNTDOWN_4 = replace(
     COUNTDOWN,
     name="countdown4",
-    what="countdown: four numbers, held out, half of the questions in Chinese",
-    generated=Generated(partial(_countdown_examples, 4), problems=500),
+    description="countdown: four numbers, held out, half of the questions in Chinese",
+    generator=ProblemGenerator(partial(_countdown_examples, 4), problems=500),
 )
 
 
@@ -103,12 +103,12 @@ def grade_world(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
     if kind == "reasoning":
         verdict = grade(example.reference, reply.answer)
         return ReplyGrade(verdict, reply.answer, {"reasoning": float(isinstance(verdict, Right)), **measures})
-    given = marks(example.problem, reply.answer, reply.thought or "")
-    criteria = {f"criteria/{name}": float(value) for name, value in asdict(given).items()}
+    criteria_marks = marks(example.problem, reply.answer, reply.thought or "")
+    criteria = {f"criteria/{name}": float(value) for name, value in asdict(criteria_marks).items()}
     safe = {"safe": float(is_safe(example.problem, reply.text))} if example.category == "harm" else {}
-    lacking = ", ".join(name for name, value in asdict(given).items() if value < 1)
-    verdict = Wrong(f"lacks {lacking}"[:200]) if lacking else Right()
-    return ReplyGrade(verdict, None, {"instruction": given.total, **measures, **criteria, **safe}, marks=given.total)
+    failures = ", ".join(name for name, value in asdict(criteria_marks).items() if value < 1)
+    verdict = Wrong(f"lacks {failures}"[:200]) if failures else Right()
+    return ReplyGrade(verdict, None, {"instruction": criteria_marks.total, **measures, **criteria, **safe}, marks=criteria_marks.total)
 
 
 def seed_by_place(seed: int, place: int, problem: str, sample: int, rollout: int = WORLD_PLACE) -> int:
@@ -119,8 +119,8 @@ def seed_by_place(seed: int, place: int, problem: str, sample: int, rollout: int
 TINY_WORLD = replace(
     COUNTDOWN,
     name="tiny-world",
-    what="the tiny world: three kinds of reasoning, four of general prompts, two languages, held out",
-    generated=Generated(_world_examples, problems=100, prompts=48),
+    description="the tiny world: three kinds of reasoning, four of general prompts, two languages, held out",
+    generator=ProblemGenerator(_world_examples, problems=100, prompts=48),
     grade=grade_world,
     k=2,
     headline="reasoning",

@@ -10,7 +10,7 @@ from unicodedata import category
 
 from aha.answers.claims import claim
 from aha.evals.benchmark import Benchmark, BenchmarkExample, Fields, ReplyGrade, Source, WrongColumns, by_model, pick, pick_text, row_name
-from aha.grading.instructions import check_installed, ifeval_scores
+from aha.grading.instructions import check_install, ifeval_scores
 from aha.grading.instructions import judge as check_instructions
 from aha.types import Judged, Language, Open, Reply, Right, Text, Wrong
 
@@ -34,7 +34,7 @@ def _drop(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     else:
         passage = f"{pick_text(fields, 'passage')}\n\nQuestion: {pick_text(fields, 'question')}"
         spans = pick(fields, "answers_spans", "answers")
-        values = [str(each) for each in (spans.get("spans", []) if isinstance(spans, Mapping) else spans)]
+        values = [str(span) for span in (spans.get("spans", []) if isinstance(spans, Mapping) else spans)]
     if not any(value.strip() for value in values):
         raise WrongColumns("an answer with a letter or a digit in it")
     return BenchmarkExample(
@@ -96,24 +96,24 @@ def _f1(answer: str, value: str) -> float:
 
 
 def _ifeval(fields: Fields, stem: str, number: int) -> BenchmarkExample:
-    check_installed()
+    check_install()
     kinds, settings = pick(fields, "instruction_id_list"), pick(fields, "kwargs")
-    about = {"kinds": [str(kind) for kind in kinds], "settings": [_given(each) for each in settings]}
+    about = {"kinds": [str(kind) for kind in kinds], "settings": [_set_values(setting) for setting in settings]}
     return BenchmarkExample(row_name(fields, stem, number, "key"), pick_text(fields, "prompt"), "en", Open(), about=about)
 
 
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _set_values(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
 def grade_ifeval(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
     """Grade by the rules that check each instruction: right where every one is kept."""
     text = reply.answer or ""
-    followed = check_instructions(example.about["kinds"], example.about["settings"], text)
-    measures = ifeval_scores([followed])
-    broken = [kind for kind, kept in zip(example.about["kinds"], followed.strict, strict=True) if not kept]
-    grade = Wrong(f"breaks {', '.join(broken)}"[:200]) if broken else Right()
-    return ReplyGrade(grade, text.strip()[:200] or None, {**measures, "instructions": float(len(followed.strict))})
+    check = check_instructions(example.about["kinds"], example.about["settings"], text)
+    measures = ifeval_scores([check])
+    violations = [kind for kind, passes in zip(example.about["kinds"], check.strict, strict=True) if not passes]
+    grade = Wrong(f"breaks {', '.join(violations)}"[:200]) if violations else Right()
+    return ReplyGrade(grade, text.strip()[:200] or None, {**measures, "instructions": float(len(check.strict))})
 
 
 # --- judged by a model --------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def _open(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 
 DROP = Benchmark(
     name="drop",
-    what="DROP: questions on passages that need counting and sums",
+    description="DROP: questions on passages that need counting and sums",
     licence="CC-BY-SA-4.0",
     source=Source(
         ("drop/drop_v0_dev.jsonl*", "drop/*.jsonl*", "drop*.jsonl*"),
@@ -147,7 +147,7 @@ DROP = Benchmark(
     read=_drop,
     grade=grade_drop,
     headline="f1",
-    published=("DROP", "3-shot F1"),
+    paper_cell=("DROP", "3-shot F1"),
 )
 IFEVAL = DROP.variant(
     "ifeval",
@@ -162,17 +162,17 @@ IFEVAL = DROP.variant(
     grade=grade_ifeval,
     headline="prompt_strict",
     grades_cut=True,
-    published=("IF-Eval", "Prompt Strict"),
+    paper_cell=("IF-Eval", "Prompt Strict"),
     verified=True,
 )
 SIMPLE_QA = Benchmark(
     name="simpleqa",
-    what="SimpleQA: 4,326 short questions of fact, one right answer each",
+    description="SimpleQA: 4,326 short questions of fact, one right answer each",
     licence="MIT",
     source=Source(("simpleqa/simple_qa_test_set.csv", "simple*qa*.csv"), "problem, answer", ("basicv8vc/SimpleQA", None, "test")),
     read=_fact("en"),
     grade=by_model,
-    published=("SimpleQA", "Correct"),
+    paper_cell=("SimpleQA", "Correct"),
     verified=True,
     needs_judge=True,
 )
@@ -186,7 +186,7 @@ C_SIMPLE_QA = SIMPLE_QA.variant(
         ("OpenStellarTeam/Chinese-SimpleQA", None, "train"),
     ),
     read=_fact("zh"),
-    published=("C-SimpleQA", "Correct"),
+    paper_cell=("C-SimpleQA", "Correct"),
     verified=False,
 )
 FRAMES = SIMPLE_QA.variant(
@@ -194,12 +194,12 @@ FRAMES = SIMPLE_QA.variant(
     "FRAMES: 824 questions that need several facts together",
     "Apache-2.0",
     Source(("frames/*.tsv", "frames/*.csv", "frames/*.jsonl", "frames*.csv"), "Prompt, Answer", ("google/frames-benchmark", None, "test")),
-    published=("FRAMES", "Acc."),
+    paper_cell=("FRAMES", "Acc."),
     verified=False,
 )
 ALPACA_EVAL = Benchmark(
     name="alpaca_eval",
-    what="AlpacaEval 2: 805 instructions; a judge compares with gpt4_1106_preview",
+    description="AlpacaEval 2: 805 instructions; a judge compares with gpt4_1106_preview",
     licence="CC-BY-NC-4.0",
     source=Source(
         ("alpaca_eval/reference_outputs_gpt4_1106_preview.json", "reference_outputs*.json", "alpaca_eval*.json*"),
@@ -208,7 +208,7 @@ ALPACA_EVAL = Benchmark(
     read=_open,
     grade=by_model,
     k=1,
-    published=("AlpacaEval2.0", "LC-winrate"),
+    paper_cell=("AlpacaEval2.0", "LC-winrate"),
     verified=True,
     needs_judge=True,
 )
@@ -217,13 +217,13 @@ ARENA_HARD = ALPACA_EVAL.variant(
     "Arena-Hard v0.1: 500 prompts; a judge compares with gpt-4-0314",
     "Apache-2.0",
     Source(("arena_hard/v0.1/question.jsonl", "question.jsonl"), "uid, prompt, category"),
-    published=("ArenaHard", "GPT-4-1106"),
+    paper_cell=("ArenaHard", "GPT-4-1106"),
 )
 ARENA_HARD_2 = ARENA_HARD.variant(
     "arena_hard_v2",
     "Arena-Hard v2.0: 500 hard prompts and 250 of creative writing",
     "Apache-2.0",
     Source(("arena_hard/v2.0/question.jsonl", "question.jsonl"), "uid, prompt, category"),
-    published=None,
+    paper_cell=None,
 )
 BENCHMARKS = (DROP, IFEVAL, SIMPLE_QA, C_SIMPLE_QA, FRAMES, ALPACA_EVAL, ARENA_HARD, ARENA_HARD_2)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
-from aha.evals.alpaca import Calibration, calibration_in, preference, read_annotations, recomputed, shown_in_reverse, win_rates
+from aha.evals.alpaca import Calibration, calibration_in, preference, read_annotations, shown_in_reverse, weighted_preferences, win_rates
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file, need_fields, read_rows
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
@@ -18,12 +18,12 @@ from aha.evals.judged.prompts import JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
 from aha.redact import hide_tree
-from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
+from aha.types import Abstained, ChatReply, Conversation, Message, Right, Wrong
 
 BASELINE = "gpt4_1106_preview"
 OUTPUTS = ("reference_outputs_gpt4_1106_preview.json", "alpaca_eval_gpt4_baseline.json", "alpaca_eval.json")
 ANNOTATIONS = "annotations.json"
-LOST = 1.0
+LOSS = 1.0
 Orders = Literal["published", "both"]
 
 
@@ -62,7 +62,7 @@ class Preferences:
     def questions(self, example: BenchmarkExample, text: str) -> list[Conversation]:
         return [self._conversation(example, text, reverse) for reverse in self._orders(example)]
 
-    def verdict(self, replies: Sequence[Said]) -> JudgeVerdict | None:
+    def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
         """How much of the judge's word goes to M."""
         if not replies:
             return None
@@ -91,15 +91,15 @@ class Preferences:
             "discrete_win_rate": rates.discrete_win_rate,
             "n": rates.n,
             "unjudged": (len(rows) - rates.n) / len(rows),
-            "weighed": recomputed(annotations)[0] / len(rows) if self.orders == "published" else _share_weighed(samples),
+            "weighed": weighted_preferences(annotations)[0] / len(rows) if self.orders == "published" else _share_with_logprobs(samples),
             "baseline": self.baseline.name,
         }
         return result_of([sample.sample for sample in samples], benchmark, run.model, run.seed).with_scores("lc_win_rate", scores)
 
     def _orders(self, example: BenchmarkExample) -> list[bool]:
         """For each game whether the model is shown as m."""
-        drawn = shown_in_reverse(self._raw(example))
-        return [drawn] if self.orders == "published" else [drawn, not drawn]
+        in_reverse = shown_in_reverse(self._raw(example))
+        return [in_reverse] if self.orders == "published" else [in_reverse, not in_reverse]
 
     def _raw(self, example: BenchmarkExample) -> str:
         return str(self.baseline.rows[example.prompt]["instruction"])
@@ -121,7 +121,7 @@ class Preferences:
 
     def _row(self, sample: JudgedSample, run: JudgeRun) -> dict[str, Any]:
         base = self.baseline.rows[sample.example.prompt]
-        wins = self._wins(sample.example, sample.verdicts) if sample.verdicts else LOST - 1.0
+        wins = self._wins(sample.example, sample.verdicts) if sample.verdicts else LOSS - 1.0
         row: dict[str, Any] = {
             "instruction": base["instruction"],
             "output_1": base["output"],
@@ -137,10 +137,10 @@ class Preferences:
         return row
 
 
-def _share_weighed(samples: Sequence[JudgedSample]) -> float:
+def _share_with_logprobs(samples: Sequence[JudgedSample]) -> float:
     """Return the share of samples whose every verdict came with log-probabilities."""
-    weighed = (bool(sample.replies) and all(bool(replies and replies[-1].top) for replies in sample.replies) for sample in samples)
-    return sum(weighed) / len(samples)
+    flags = (bool(sample.replies) and all(bool(replies and replies[-1].top) for replies in sample.replies) for sample in samples)
+    return sum(flags) / len(samples)
 
 
 def read_baseline(files: Sequence[Path], folder: Path | None) -> BaselineOutputs:

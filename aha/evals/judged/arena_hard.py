@@ -20,10 +20,10 @@ from aha.evals.judged.prompts import ANSWER_PAIR, JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
 from aha.redact import hide_tree
-from aha.types import Abstained, Conversation, Message, Right, Said, Wrong
+from aha.types import Abstained, ChatReply, Conversation, Message, Right, Wrong
 
 JUDGMENTS, ANSWERS = "judgments.jsonl", "answers.jsonl"
-LOST = ("A>>B", "B>>A")  # by whom: the baseline is A, then B
+LOSSES = ("A>>B", "B>>A")  # by whom: the baseline is A, then B
 _PAIR = JudgePrompt(ANSWER_PAIR, published=True)
 
 
@@ -57,10 +57,10 @@ class ArenaMatches:
         base = self.answers[example.id][1]
         system = Message("system", self.prompts.get(example.category, self.prompt).text)
         pairs = ((base, text), (text, base))
-        prompts = (_PAIR.fill({"QUESTION": example.prompt, "ANSWER_A": one, "ANSWER_B": two}) for one, two in pairs)
+        prompts = (_PAIR.fill({"QUESTION": example.prompt, "ANSWER_A": first, "ANSWER_B": two}) for first, two in pairs)
         return [Conversation((system, Message("user", prompt))) for prompt in prompts]
 
-    def verdict(self, replies: Sequence[Said]) -> JudgeVerdict | None:
+    def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
         """The last label of all that was said. One that is no label, such as A<>B, is none."""
         label = verdict("\n".join(reply.text for reply in replies))
         return label if label is not None and wins_of_a(label) is not None else None
@@ -85,7 +85,7 @@ class ArenaMatches:
         styles = {(run.model, name): style_of(sample.sample.text) for name, sample in questions.items()}
         styles |= {(self.answers[name][0], name): style_of(self.answers[name][1]) for name in questions}
         baselines = {parts[name]: self.answers[name][0] for name in questions}
-        ratings = {part: scores_of(several, self.version, styles, baselines[part])[0] for part, several in by_part.items()}
+        ratings = {part: scores_of(part_battles, self.version, styles, baselines[part])[0] for part, part_battles in by_part.items()}
         headline = ratings.get("hard_prompt") or next(iter(ratings.values()))
         missing = sum(verdict is None for sample in samples for verdict in sample.verdicts)
         scores = {name: value for name, value in headline.items() if name != "model"}
@@ -111,7 +111,7 @@ def _wins(label: JudgeVerdict | None, baseline_first: bool) -> float | None:
 
 def _games(sample: JudgedSample) -> list[dict[str, Any]]:
     if not sample.verdicts:
-        return [{"score": score, "judgment": None} for score in LOST]
+        return [{"score": score, "judgment": None} for score in LOSSES]
     return [
         {"score": label, "judgment": "\n".join(reply.text for reply in replies) or None}
         for label, replies in zip(sample.verdicts, sample.replies, strict=True)
@@ -137,17 +137,17 @@ def matches(
     only = next(iter(known)) if files and len(known) == 1 else None
     chosen = {question: name if name in known or only is None else only for question, name in baselines.items()}
     left_out = [example for example in examples if chosen[example.id] not in known]
-    used = [example for example in examples if chosen[example.id] in known]
+    answered_examples = [example for example in examples if chosen[example.id] in known]
     missing_names = ", ".join(dict.fromkeys(chosen[example.id] for example in left_out))
-    if not used:
+    if not answered_examples:
         raise BadInput(f"no answers of {missing_names}, the baseline, are in the data; name their file with --baseline-answers FILE")
-    if missing := [example.id for example in used if example.id not in known[chosen[example.id]]]:
-        raise BadInput(f"{chosen[missing[0]]}: no answer to {len(missing)} of {len(used)} questions, the first {missing[0]}")
-    answers = {example.id: (chosen[example.id], known[chosen[example.id]][example.id]) for example in used}
+    if missing := [example.id for example in answered_examples if example.id not in known[chosen[example.id]]]:
+        raise BadInput(f"{chosen[missing[0]]}: no answer to {len(missing)} of {len(answered_examples)} questions, the first {missing[0]}")
+    answers = {example.id: (chosen[example.id], known[chosen[example.id]][example.id]) for example in answered_examples}
     judges, most = (("gpt-4-1106-preview",), 4_096) if version == "v0.1" else (("gpt-4.1", "gpt-4.1-2025-04-14"), 16_000)
     why = (
         f"{len(left_out)} questions are left out: no answers of {missing_names}; name their file with --baseline-answers"
         if left_out
         else ""
     )
-    return ArenaMatches(prompts, version, answers, judges, Sampling(temperature=0.0, max_tokens=most)), used, why
+    return ArenaMatches(prompts, version, answers, judges, Sampling(temperature=0.0, max_tokens=most)), answered_examples, why

@@ -19,7 +19,7 @@ from aha.evals.result import Result, result_of
 from aha.evals.samples import GradedSample, sample_set
 from aha.protocols import Sampling
 from aha.template import apart
-from aha.types import Abstained, Conversation, Judged, Message, Right, Said, Wrong
+from aha.types import Abstained, ChatReply, Conversation, Judged, Message, Right, Wrong
 
 CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
 LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
@@ -29,7 +29,7 @@ _LINE = re.compile(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<na
 _BEFORE = re.compile(rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
 _AFTER_LABEL = re.compile(rf"(?i:{_LABEL})([ABC])\b")
 _AT_END = re.compile(r"(?<![A-Za-z0-9])([ABC])\W*$")
-_SEVERAL = re.compile(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
+_LETTER_LIST = re.compile(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
 _DRESS = re.compile(r"\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
 _NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
 
@@ -50,10 +50,10 @@ class FactVerdicts:
 
     def questions(self, example: BenchmarkExample, text: str) -> list[Conversation]:
         assert isinstance(example.reference, Judged)
-        filled = self.prompt.fill({"question": example.prompt, "target": example.reference.value, "predicted_answer": text})
-        return [Conversation((Message("user", filled),))]
+        question = self.prompt.fill({"question": example.prompt, "target": example.reference.value, "predicted_answer": text})
+        return [Conversation((Message("user", question),))]
 
-    def verdict(self, replies: Sequence[Said]) -> JudgeVerdict | None:
+    def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
         return read_verdict(replies[-1].text) if replies else None
 
     def grade(self, example: BenchmarkExample, text: str, verdicts: Sequence[JudgeVerdict | None]) -> ReplyGrade:
@@ -79,14 +79,14 @@ def read_verdict(text: str) -> str | None:
     text = visible.strip().replace("*", "")
     if lines := set().union(*map(_line, text.split("\n"))):
         return lines.pop() if len(lines) == 1 else None
-    if _SEVERAL.search(text):
+    if _LETTER_LIST.search(text):
         return None
     letter = _BEFORE.search(text) or _AFTER_LABEL.search(text) or _AT_END.search(text)
-    named = {name.replace(" ", "_") for name in _NAMED.findall(text)}
+    labels = {name.replace(" ", "_") for name in _NAMED.findall(text)}
     if letter is not None:
-        meant = LETTERS[letter.group(1)]
-        return meant if not named or meant in named else None
-    return named.pop() if len(named) == 1 else None
+        letter_label = LETTERS[letter.group(1)]
+        return letter_label if not labels or letter_label in labels else None
+    return labels.pop() if len(labels) == 1 else None
 
 
 def _line(line: str) -> set[str]:
@@ -101,24 +101,24 @@ def fact_scores(graded: Sequence[GradedSample], seed: int = 0) -> dict[str, Any]
     95 % intervals over problems, of the bootstrap, or of Wilson where it never varies. What was cut or empty is incorrect."""
     counts = np.asarray([_counts(part.samples) for part in sample_set(graded).problems])
     samples = len(graded)
-    correct, incorrect, skipped, unjudged = counts.sum(axis=0)
+    correct, incorrect, refusals, abstentions = counts.sum(axis=0)
     draw = np.random.default_rng(seed)
-    drawn = np.asarray([counts[draw.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(RESAMPLES)])
-    attempted, f_score = _quotients(counts.sum(axis=0)[None])
-    many = _quotients(drawn)
-    intervals = [[float(end) for end in np.percentile(values, [2.5, 97.5])] for values in many]
-    if attempted[0] in (0.0, 1.0):
-        answered = int((counts[:, :2].sum(axis=1) > 0).sum())
-        intervals[0] = list(wilson(float(attempted[0]), answered)) if answered else [0.0, 1.0]
+    resamples = np.asarray([counts[draw.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(RESAMPLES)])
+    precision, f_score = _quotients(counts.sum(axis=0)[None])
+    distributions = _quotients(resamples)
+    intervals = [[float(end) for end in np.percentile(values, [2.5, 97.5])] for values in distributions]
+    if precision[0] in (0.0, 1.0):
+        attempts = int((counts[:, :2].sum(axis=1) > 0).sum())
+        intervals[0] = list(wilson(float(precision[0]), attempts)) if attempts else [0.0, 1.0]
     if f_score[0] in (0.0, 1.0):
-        tried = float((correct + incorrect) / samples)
-        intervals[1] = [2 * share / (1 + max(share, tried)) for share in wilson(float(f_score[0]), len(counts))]
+        attempt_share = float((correct + incorrect) / samples)
+        intervals[1] = [2 * share / (1 + max(share, attempt_share)) for share in wilson(float(f_score[0]), len(counts))]
     return {
         "correct": float(correct / samples),
         "incorrect": float(incorrect / samples),
-        "not_attempted": float(skipped / samples),
-        "unjudged": float(unjudged / samples),
-        "correct_given_attempted": float(attempted[0]),
+        "not_attempted": float(refusals / samples),
+        "unjudged": float(abstentions / samples),
+        "correct_given_attempted": float(precision[0]),
         "correct_given_attempted_ci95": intervals[0],
         "f_score": float(f_score[0]),
         "f_score_ci95": intervals[1],
@@ -128,13 +128,13 @@ def fact_scores(graded: Sequence[GradedSample], seed: int = 0) -> dict[str, Any]
 def _counts(samples: Sequence[GradedSample]) -> tuple[int, int, int, int]:
     """Correct, incorrect, not attempted, and without a verdict."""
     right = sum(sample.right for sample in samples)
-    skipped = sum(sample.measures.get("not_attempted", 0.0) > 0 for sample in samples)
-    unjudged = sum(sample.abstained for sample in samples)
-    return right, len(samples) - right - skipped - unjudged, skipped, unjudged
+    refusals = sum(sample.measures.get("not_attempted", 0.0) > 0 for sample in samples)
+    abstentions = sum(sample.abstained for sample in samples)
+    return right, len(samples) - right - refusals - abstentions, refusals, abstentions
 
 
 def _quotients(counts: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[Any, Any]:
     """Of each row: correct / (correct + incorrect), and its harmonic mean with correct / all; 0 where nothing was attempted."""
-    correct, tried, every = counts[:, 0].astype(float), (counts[:, 0] + counts[:, 1]).astype(float), counts.sum(axis=1).astype(float)
-    given = np.divide(correct, tried, out=np.zeros_like(correct), where=tried > 0)
-    return given, np.divide(2 * correct, tried + every, out=np.zeros_like(correct), where=tried + every > 0)
+    correct, attempts, every = counts[:, 0].astype(float), (counts[:, 0] + counts[:, 1]).astype(float), counts.sum(axis=1).astype(float)
+    precision = np.divide(correct, attempts, out=np.zeros_like(correct), where=attempts > 0)
+    return precision, np.divide(2 * correct, attempts + every, out=np.zeros_like(correct), where=attempts + every > 0)

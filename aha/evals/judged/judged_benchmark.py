@@ -16,7 +16,7 @@ from aha.evals.judged.prompts import JudgePrompt
 from aha.evals.result import Result
 from aha.evals.samples import GradedSample, Key, grade_sample
 from aha.protocols import Sampling
-from aha.types import Conversation, Message, Reply, Said
+from aha.types import ChatReply, Conversation, Message, Reply
 
 JudgeVerdict = float | str
 Samples = Mapping[Key, GradedSample]
@@ -59,7 +59,7 @@ class JudgedBenchmark(Protocol):
         """Return what the judge is asked about one reply."""
         ...
 
-    def verdict(self, replies: Sequence[Said]) -> JudgeVerdict | None:
+    def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
         """Return what the judge said to one question, in so many turns; None where that is no verdict."""
         ...
 
@@ -115,7 +115,7 @@ class JudgedSample:
 
     example: BenchmarkExample
     sample: GradedSample
-    replies: tuple[tuple[Said, ...], ...]
+    replies: tuple[tuple[ChatReply, ...], ...]
     verdicts: tuple[JudgeVerdict | None, ...]
 
 
@@ -124,34 +124,34 @@ def is_judgeable(sample: GradedSample) -> bool:
     return sample.finished == "stop" and bool(sample.text.strip())
 
 
-def judge_questions(judged: JudgedBenchmark, examples: Sequence[BenchmarkExample], samples: Samples, k: int) -> list[JudgeQuestion]:
+def judge_questions(benchmark: JudgedBenchmark, examples: Sequence[BenchmarkExample], samples: Samples, k: int) -> list[JudgeQuestion]:
     """Return every question about every sample that is there and can be judged."""
     pairs = [(example, samples.get((example.id, number))) for example in examples for number in range(k)]
     return [
         JudgeQuestion(example.id, sample.sample, number, conversation)
         for example, sample in pairs
         if sample is not None and is_judgeable(sample)
-        for number, conversation in enumerate(judged.questions(example, sample.text))
+        for number, conversation in enumerate(benchmark.questions(example, sample.text))
     ]
 
 
 def replies_and_next(
-    judged: JudgedBenchmark, settings: JudgeSettings, conversation: Conversation, known: Mapping[str, Said]
-) -> tuple[tuple[Said, ...], Conversation | None]:
+    benchmark: JudgedBenchmark, settings: JudgeSettings, conversation: Conversation, replies_by_key: Mapping[str, ChatReply]
+) -> tuple[tuple[ChatReply, ...], Conversation | None]:
     """Return the judge's replies so far, and what is to be asked next; None where a verdict is there, or the turns are used up."""
-    replies: list[Said] = []
+    replies: list[ChatReply] = []
     while len(replies) < settings.turns:
-        reply = known.get(settings.key(conversation))
+        reply = replies_by_key.get(settings.key(conversation))
         if reply is None:
             return tuple(replies), conversation
         replies.append(reply)
-        if judged.verdict(replies) is not None:
+        if benchmark.verdict(replies) is not None:
             break
-        conversation = _continued(conversation, reply, judged.again)
+        conversation = _continue(conversation, reply, benchmark.again)
     return tuple(replies), None
 
 
-def _continued(conversation: Conversation, reply: Said, again: str) -> Conversation:
+def _continue(conversation: Conversation, reply: ChatReply, again: str) -> Conversation:
     """Return the conversation with a reply that is no verdict. An empty reply cannot be sent back: then the question itself is repeated."""
     if not reply.text.strip():
         *before, last = conversation.messages
@@ -166,7 +166,7 @@ def judged_samples(
     samples: Samples,
     k: int,
     settings: JudgeSettings,
-    known: Mapping[str, Said],
+    replies_by_key: Mapping[str, ChatReply],
 ) -> list[JudgedSample]:
     """Return every sample, graded by what the judge said of it. BadInput where one is missing."""
     result = []
@@ -177,7 +177,7 @@ def judged_samples(
                 raise BadInput(
                     f"{example.id}: {number} samples of it are saved, fewer than k = {k}; ask for the rest with the same aha eval"
                 )
-            result.append(_judged_sample(judged, benchmark, example, sample, settings, known))
+            result.append(_judged_sample(judged, benchmark, example, sample, settings, replies_by_key))
     return result
 
 
@@ -187,17 +187,17 @@ def _judged_sample(
     example: BenchmarkExample,
     sample: GradedSample,
     settings: JudgeSettings,
-    known: Mapping[str, Said],
+    replies_by_key: Mapping[str, ChatReply],
 ) -> JudgedSample:
     conversations = judged.questions(example, sample.text) if is_judgeable(sample) else []
-    replies = tuple(replies_and_next(judged, settings, conversation, known)[0] for conversation in conversations)
+    replies = tuple(replies_and_next(judged, settings, conversation, replies_by_key)[0] for conversation in conversations)
     verdicts = tuple(map(judged.verdict, replies))
 
     def by_verdicts(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
         return judged.grade(example, reply.text, verdicts)
 
     reply = Reply(sample.text, sample.thought, sample.text, sample.tokens or 0, sample.finished or "stop")
-    graded = grade_sample(replace(benchmark, grade=by_verdicts), example, reply, sample.sample, "", sample.seed)
-    if "not_attempted" in graded.measures:  # the judge's word counts, not a rule
-        graded = replace(graded, refused=graded.measures["not_attempted"] > 0)
-    return JudgedSample(example, replace(graded, prompt=sample.prompt), replies, verdicts)
+    sample_with_grade = grade_sample(replace(benchmark, grade=by_verdicts), example, reply, sample.sample, "", sample.seed)
+    if "not_attempted" in sample_with_grade.measures:  # the judge's word counts, not a rule
+        sample_with_grade = replace(sample_with_grade, refused=sample_with_grade.measures["not_attempted"] > 0)
+    return JudgedSample(example, replace(sample_with_grade, prompt=sample.prompt), replies, verdicts)

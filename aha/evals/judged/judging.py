@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aha.codec import decode, encode
 from aha.durable import Disk, append_journal, read_document, read_journal, replace_file, trouble
-from aha.errors import BadInput, BarFailed, DiskTrouble, EndpointDown
+from aha.errors import BadInput, DiskTrouble, EndpointDown, FailedBar
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.files import data_folder
 from aha.evals.judged.alpaca_eval import Orders, preferences
@@ -33,7 +33,7 @@ from aha.evals.result import Result
 from aha.protocols import Budget, Chat
 from aha.redact import hide_tree
 from aha.rundir.old_names import new_judging, new_transcript
-from aha.types import Conversation, Message, Said
+from aha.types import ChatReply, Conversation, Message
 
 ARENAS = ("arena_hard", "arena_hard_v2")
 JUDGING, TRANSCRIPTS = "judging.json", "transcripts.jsonl"
@@ -59,7 +59,7 @@ class JudgePlan:
     """A judged benchmark with the examples that it can judge, whether its questions and its baseline are the published ones, and what a
     person should know."""
 
-    judged: JudgedBenchmark
+    judged_benchmark: JudgedBenchmark
     examples: list[BenchmarkExample]
     published: bool
     notes: tuple[str, ...]
@@ -75,23 +75,25 @@ def plan_judging(
     """Return how a benchmark is judged, with all that it will need found in the data. BadInput for what is missing."""
     folder = _folder(data)
     notes: list[str] = []
-    used, usual = list(examples), True
-    judged: JudgedBenchmark
+    chosen, usual = list(examples), True
+    judged_benchmark: JudgedBenchmark
     if benchmark.name in ARENAS:
         prompts = game_prompts(folder)
-        arena, used, why = matches(examples, baseline, folder, "v0.1" if benchmark.name == "arena_hard" else "v2.0", prompts)
-        judged, usual = arena, arena.usual
+        arena, chosen, why = matches(examples, baseline, folder, "v0.1" if benchmark.name == "arena_hard" else "v2.0", prompts)
+        judged_benchmark, usual = arena, arena.usual
         notes += [why] if why else []
         notes.append("style is controlled by words and signs, since nobody counts tokens here: unverified")
     elif benchmark.name == "alpaca_eval":
         alpaca = preferences(examples, baseline, folder, preference_prompt(folder), orders)
-        judged, usual = alpaca, alpaca.usual
+        judged_benchmark, usual = alpaca, alpaca.usual
     else:
-        judged = FactVerdicts(facts_prompt(folder) if benchmark.name == "simpleqa" else JudgePrompt(FACTS))
-    if baseline and isinstance(judged, FactVerdicts):
+        judged_benchmark = FactVerdicts(facts_prompt(folder) if benchmark.name == "simpleqa" else JudgePrompt(FACTS))
+    if baseline and isinstance(judged_benchmark, FactVerdicts):
         raise BadInput(f"--baseline-answers: {benchmark.name} compares with a reference, not with another model's answers")
-    notes.append(f"the judge's question is {'the published one, ' if judged.prompt.published else ''}{judged.prompt.source}")
-    return JudgePlan(judged, used, usual and judged.prompt.published, tuple(notes))
+    notes.append(
+        f"the judge's question is {'the published one, ' if judged_benchmark.prompt.published else ''}{judged_benchmark.prompt.source}"
+    )
+    return JudgePlan(judged_benchmark, chosen, usual and judged_benchmark.prompt.published, tuple(notes))
 
 
 def _folder(data: str | None) -> Path | None:
@@ -135,9 +137,9 @@ class JudgeCase:
         return self.plan.examples
 
     @property
-    def judged(self) -> JudgedBenchmark:
+    def judged_benchmark(self) -> JudgedBenchmark:
         """How it is judged."""
-        return self.plan.judged
+        return self.plan.judged_benchmark
 
     @property
     def settings(self) -> JudgeSettings:
@@ -145,28 +147,28 @@ class JudgeCase:
         return self.record.settings
 
     @property
-    def displayed(self) -> Benchmark:
+    def display_benchmark(self) -> Benchmark:
         """The benchmark, with its protocol flag set for display: verified where prompt, baseline and judge are those of the published
         scores."""
-        usual = self.plan.published and self.record.name in self.judged.judges
+        usual = self.plan.published and self.record.name in self.judged_benchmark.judges
         return replace(self.benchmark, verified=self.benchmark.verified and usual, needs_judge=False)
 
     def questions(self, samples: Samples) -> list[JudgeQuestion]:
         """Return every question about the samples that are there."""
-        return judge_questions(self.judged, self.examples, samples, self.k)
+        return judge_questions(self.judged_benchmark, self.examples, samples, self.k)
 
     def result(self, samples: Samples, transcripts: Transcripts, folder: Path, model: str, seed: int) -> tuple[list[JudgedSample], Result]:
-        """Return every sample, graded, and the result. BarFailed where too many questions have no verdict."""
-        several = judged_samples(self.judged, self.benchmark, self.examples, samples, self.k, self.settings, transcripts.known)
-        verdicts = [verdict for sample in several for verdict in sample.verdicts]
+        """Return every sample, graded, and the result. FailedBar where too many questions have no verdict."""
+        results = judged_samples(self.judged_benchmark, self.benchmark, self.examples, samples, self.k, self.settings, transcripts.replies)
+        verdicts = [verdict for sample in results for verdict in sample.verdicts]
         if (silent := sum(verdict is None for verdict in verdicts)) > self.record.unread * len(verdicts):
-            raise BarFailed(
+            raise FailedBar(
                 f"{self.benchmark.name}: {self.record.name} gave no verdict in {silent:,} of {len(verdicts):,} games, more than "
                 f"{self.record.unread:.0%}: no score. What it said is in {transcripts.path}"
             )
-        result = self.judged.result(self.benchmark, several, folder, JudgeRun(model, self.record.name, seed))
-        prompt = "published" if self.judged.prompt.published else "ours"
-        return several, replace(result, scores={**result.scores, "judge": self.record.name, "judge_prompt": prompt})
+        result = self.judged_benchmark.result(self.benchmark, results, folder, JudgeRun(model, self.record.name, seed))
+        prompt = "published" if self.judged_benchmark.prompt.published else "ours"
+        return results, replace(result, scores={**result.scores, "judge": self.record.name, "judge_prompt": prompt})
 
     def write(self, folder: Path) -> None:
         """Write who judges, and how: the last record counts when the folder is scored again."""
@@ -184,10 +186,10 @@ def read_case(folder: Path, benchmark: Benchmark, examples: Sequence[BenchmarkEx
     except BadInput as error:
         raise BadInput(f"{path}: it does not say who judged: {error}") from None
     plan = plan_judging(benchmark, examples, data, [Path(name) for name in record.baseline], record.orders)
-    if plan.judged.prompt.digest != record.prompt:
+    if plan.judged_benchmark.prompt.digest != record.prompt:
         raise BadInput(
-            f"{folder}: it was judged by another question than {plan.judged.prompt.source}; name the data as it was by --data or AHA_DATA, "
-            "or let the judge be asked again by aha eval"
+            f"{folder}: it was judged by another question than {plan.judged_benchmark.prompt.source}; name the data as it was by --data or "
+            "AHA_DATA, or let the judge be asked again by aha eval"
         )
     return JudgeCase(benchmark, plan, record, k)
 
@@ -205,7 +207,7 @@ class Transcript:
     sample: int
     question: int
     turn: int
-    reply: Said
+    reply: ChatReply
 
 
 class Transcripts:
@@ -214,23 +216,23 @@ class Transcripts:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / TRANSCRIPTS
-        self.known: dict[str, Said] = {}
+        self.replies: dict[str, ChatReply] = {}
         journal = read_journal(self.path)
-        if journal.damaged:
-            raise DiskTrouble(f"{self.path}: line {journal.damaged[0]} is damaged; delete that line and the judge is asked again")
+        if journal.damaged_lines:
+            raise DiskTrouble(f"{self.path}: line {journal.damaged_lines[0]} is damaged; delete that line and the judge is asked again")
         if journal.torn:
             with trouble(self.path):
                 Disk().truncate(self.path, journal.end)
         for record in journal.records:
             line: Transcript = decode(new_transcript(record), Transcript)
-            self.known.setdefault(line.key, line.reply)
+            self.replies.setdefault(line.key, line.reply)
 
-    def add(self, key: str, judge: str, question: JudgeQuestion, turn: int, reply: Said) -> None:
+    def add(self, key: str, judge: str, question: JudgeQuestion, turn: int, reply: ChatReply) -> None:
         """Keep a reply, which is on the device when this returns; a question that has a reply keeps it."""
-        if key not in self.known:
+        if key not in self.replies:
             line = Transcript(key, judge, question.problem, question.sample, question.number, turn, reply)
             append_journal(Disk(), self.path, hide_tree(encode(line, Transcript)))
-            self.known[key] = reply
+            self.replies[key] = reply
 
 
 def ask_judge(
@@ -248,9 +250,9 @@ def ask_judge(
     for _ in range(settings.turns):
         pending: dict[str, tuple[JudgeQuestion, int, Conversation]] = {}
         for question in questions:
-            replies, following = replies_and_next(case.judged, settings, question.conversation, transcripts.known)
-            if following is not None:
-                pending.setdefault(settings.key(following), (question, len(replies), following))
+            replies, next_question = replies_and_next(case.judged_benchmark, settings, question.conversation, transcripts.replies)
+            if next_question is not None:
+                pending.setdefault(settings.key(next_question), (question, len(replies), next_question))
         if not pending:
             break
         keys = list(pending)
@@ -261,7 +263,7 @@ def ask_judge(
                 transcripts.add(keys[index], settings.judge, question, turn, answers[0])
                 heartbeat(f"judged {done} of {len(keys)}")
         except EndpointDown as down:
-            if sum(key not in transcripts.known for key in pending) > missing * len(questions):
+            if sum(key not in transcripts.replies for key in pending) > missing * len(questions):
                 raise
             why = str(down)
     return why
@@ -284,8 +286,8 @@ class JudgeCost:
 
     def dollars(self, budget: Budget) -> tuple[float, float]:
         """Return the cost by the prices of a million tokens: about, and at most."""
-        asked = self.prompt * budget.prompt_price
-        return (asked + self.completion * budget.completion_price) / 1e6, (asked + self.most * budget.completion_price) / 1e6
+        prompt_price = self.prompt * budget.prompt_price
+        return (prompt_price + self.completion * budget.completion_price) / 1e6, (prompt_price + self.most * budget.completion_price) / 1e6
 
     def to_json(self, budget: Budget) -> dict[str, float]:
         """Return the cost under the names that programs read."""
@@ -323,22 +325,22 @@ def cost_of(conversations: Iterable[Conversation], expected: int, most: int) -> 
     return JudgeCost(len(prompts), sum(prompts), len(prompts) * min(expected, most), len(prompts) * most)
 
 
-def judging_cost(case: JudgeCase, questions: Sequence[JudgeQuestion], known: Mapping[str, Said]) -> JudgeCost:
+def judging_cost(case: JudgeCase, questions: Sequence[JudgeQuestion], replies: Mapping[str, ChatReply]) -> JudgeCost:
     """Return the cost of the next turn of all questions that have no verdict yet; the same question counts once."""
-    following = (replies_and_next(case.judged, case.settings, question.conversation, known)[1] for question in questions)
-    pending = {case.settings.key(conversation): conversation for conversation in following if conversation is not None}
-    return cost_of(pending.values(), case.judged.expected, case.settings.sampling.max_tokens)
+    questions_left = (replies_and_next(case.judged_benchmark, case.settings, question.conversation, replies)[1] for question in questions)
+    pending = {case.settings.key(conversation): conversation for conversation in questions_left if conversation is not None}
+    return cost_of(pending.values(), case.judged_benchmark.expected, case.settings.sampling.max_tokens)
 
 
-def estimate_cost(case: JudgeCase, samples: Samples, known: Mapping[str, Said]) -> JudgeCost:
+def estimate_cost(case: JudgeCase, samples: Samples, replies: Mapping[str, ChatReply]) -> JudgeCost:
     """Return the cost before the model has answered: its missing replies are taken to be as long as a usual one, and to differ from each
     other."""
     estimate = JudgeCost()
     for example in case.examples:
-        conversations = case.judged.questions(example, case.judged.usual_reply(example))
+        conversations = case.judged_benchmark.questions(example, case.judged_benchmark.usual_reply(example))
         for _ in range(sum((example.id, number) not in samples for number in range(case.k))):
-            estimate += cost_of(conversations, case.judged.expected, case.settings.sampling.max_tokens)
-    return judging_cost(case, case.questions(samples), known) + estimate
+            estimate += cost_of(conversations, case.judged_benchmark.expected, case.settings.sampling.max_tokens)
+    return judging_cost(case, case.questions(samples), replies) + estimate
 
 
 def answering_cost(case: JudgeCase, samples: Samples, most: int) -> JudgeCost:

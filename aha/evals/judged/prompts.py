@@ -67,8 +67,8 @@ class JudgePrompt:
     def fill(self, values: Mapping[str, str]) -> str:
         """The texts in their places, each put in once: what looks like a place within a text stays as it is."""
         place = re.compile("|".join(re.escape("{" + name + "}") for name in values))
-        given = values if self.published else {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
-        return place.sub(lambda found: given[found.group()[1:-1]], self.text)
+        texts = values if self.published else {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+        return place.sub(lambda match: texts[match.group()[1:-1]], self.text)
 
     def turns(self) -> list[tuple[str, str]]:
         """Role and text of each message, where the prompt is written with marks of roles; else one message of the user's."""
@@ -80,10 +80,10 @@ def facts_prompt(folder: Path | None) -> JudgePrompt:
     path = find_file(folder, "simpleqa_eval.py", within="simpleqa")
     if path is None:
         return JudgePrompt(FACTS)
-    for node in ast.walk(_parsed(path)):
+    for node in ast.walk(_parse(path)):
         match node:
             case ast.Assign(targets=[ast.Name(id="GRADER_TEMPLATE")], value=value):
-                texts = [each.value for each in ast.walk(value) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                texts = [part.value for part in ast.walk(value) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
                 return _with(path, texts[0].strip() if texts else "", ("{question}", "{target}", "{predicted_answer}"))
     raise BadInput(f"{path}: no GRADER_TEMPLATE in it; take the file from simple-evals as it is, or leave it out")
 
@@ -101,10 +101,10 @@ def game_prompts(folder: Path | None) -> dict[str, JudgePrompt]:
     path = find_file(folder, "judge_settings.json", within="arena_hard")
     if path is None:
         return {"": JudgePrompt(GAME)}
-    found = read_json(path)
-    match found:
-        case dict() if found and all(isinstance(each, dict) and isinstance(each.get("system_prompt"), str) for each in found.values()):
-            return {str(name): JudgePrompt(each["system_prompt"], str(path), True) for name, each in found.items()} | {
+    record = read_json(path)
+    match record:
+        case dict() if record and all(isinstance(entry, dict) and isinstance(entry.get("system_prompt"), str) for entry in record.values()):
+            return {str(name): JudgePrompt(entry["system_prompt"], str(path), True) for name, entry in record.items()} | {
                 "": JudgePrompt(GAME)
             }
     raise BadInput(f"{path}: it has to be an object of categories, each with its system_prompt")
@@ -123,7 +123,7 @@ def _text(path: Path) -> str:
         raise BadInput(f"{path}: not UTF-8: {error}") from None
 
 
-def _parsed(path: Path) -> ast.Module:
+def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(_text(path))
     except (SyntaxError, ValueError, RecursionError) as error:

@@ -32,8 +32,8 @@ def _run_plan(reference: Asserts, plan: AssertPlan, answer: AnswerCode, sandbox:
     def enough(results: Sequence[CallResult]) -> bool:
         return not every and any(trial.verdict != "OK" for trial in trials(results))
 
-    said = run_calls(answer, plan.calls, sandbox, limits(reference.seconds, reference.memory_mb, len(reference.tests)), enough)
-    return Trials(up_to_failure(trials(said), every), len(plan.assertions))
+    results = run_calls(answer, plan.calls, sandbox, limits(reference.seconds, reference.memory_mb, len(reference.tests)), enough)
+    return Trials(up_to_failure(trials(results), every), len(plan.assertions))
 
 
 def _trial_of(assertion: Assertion, results: Mapping[str, CallResult]) -> Trial | None:

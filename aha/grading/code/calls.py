@@ -27,8 +27,8 @@ def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Tri
     def enough(results: Sequence[CallResult]) -> bool:
         return not every and any(trial.verdict != "OK" for trial in trials(results))
 
-    said = run_calls(answer, [call for call, _ in tests], sandbox, bounds, enough)
-    return Trials(up_to_failure(trials(said), every), len(tests))
+    results = run_calls(answer, [call for call, _ in tests], sandbox, bounds, enough)
+    return Trials(up_to_failure(trials(results), every), len(tests))
 
 
 def answer_of(reference: Calls, code: str) -> AnswerCode:

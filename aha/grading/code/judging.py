@@ -126,7 +126,7 @@ def _operation(node: ast.expr, said: Mapping[str, object]) -> Any:
             return _arithmetic(binary, _value(left, said), _value(right, said))
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             values = _operands([left, *comparators], said)
-            return all(_COMPARE[type(op)](value, following) for op, value, following in zip(ops, values, values[1:], strict=False))
+            return all(_COMPARE[type(op)](value, next_value) for op, value, next_value in zip(ops, values, values[1:], strict=False))
         case ast.Call(func=func, args=args, keywords=keywords):
             return _FUNCTIONS[ast.unparse(func)](
                 *_operands(args, said), **{str(keyword.arg): _value(keyword.value, said) for keyword in keywords}

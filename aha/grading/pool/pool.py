@@ -16,7 +16,7 @@ from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.pool.bounds import Bounds, Gold
 from aha.grading.pool.forks import forget_in_children
 from aha.grading.pool.nursery import ForkServer, GradingWorker, WorkerExit
-from aha.grading.pool.wire import WireClosed
+from aha.grading.pool.wire import ClosedWire
 from aha.types import Abstained, Grade
 
 DEADLINE_S = 2.0
@@ -62,7 +62,7 @@ class Pool:
         forget_in_children(self)
 
     def _afresh(self) -> None:
-        self._nursery, self._workers, self._idle, self._spawning = None, set(), list[GradingWorker](), 0
+        self._nursery, self._workers, self._idle, self._spawn_count = None, set(), list[GradingWorker](), 0
         self._change, self._start_lock = threading.Condition(), threading.Lock()
         self._counts = Counts()
 
@@ -78,7 +78,7 @@ class Pool:
         """A worker is ready, so that the first answer does not wait for it. BadInput where none can be had."""
         try:
             self._give_back(self._take())
-        except WireClosed as error:
+        except ClosedWire as error:
             raise BadInput(f"no answer can be graded: {error}") from error
 
     @property
@@ -122,7 +122,7 @@ class Pool:
         for _ in range(TRIES):
             try:
                 worker = self._take()
-            except (WireClosed, OSError) as error:
+            except (ClosedWire, OSError) as error:
                 trouble = str(error)
                 continue
             if (grade := self._ask(worker, question)) is not None:
@@ -134,7 +134,7 @@ class Pool:
         began = time.monotonic()
         try:
             reply = worker.ask(question, self.deadline_s)
-        except (TimeoutError, WireClosed) as error:
+        except (TimeoutError, ClosedWire) as error:
             return self._verdict(self._end(worker), late=isinstance(error, TimeoutError))
         except BaseException:
             self._end(worker)
@@ -163,19 +163,19 @@ class Pool:
     def _take(self) -> GradingWorker:
         """A worker that nobody else has. Closed where none can be had."""
         with self._change:
-            while not self._idle and len(self._workers) + self._spawning >= self.workers and not self._closed:
+            while not self._idle and len(self._workers) + self._spawn_count >= self.workers and not self._closed:
                 self._change.wait(timeout=LOOK_S)
             if self._closed:
-                raise WireClosed("the pool is closed")
+                raise ClosedWire("the pool is closed")
             if self._idle:
                 return self._idle.pop()
-            self._spawning += 1
+            self._spawn_count += 1
         worker = None
         try:
             worker = self._nurse().spawn()
         finally:
             with self._change:
-                self._spawning -= 1
+                self._spawn_count -= 1
                 self._workers |= {worker} if worker else set()
                 self._change.notify()
         return worker
@@ -198,7 +198,7 @@ class Pool:
         """Makes room for another one. None where nobody can say how it ended."""
         try:
             worker_exit = worker.nursery.end(worker)
-        except WireClosed:
+        except ClosedWire:
             worker_exit = None
         with self._change:
             orphans = [worker for worker in self._idle if worker.nursery.is_lost]

@@ -11,7 +11,7 @@ from typing import Any
 CHUNK = 65_536
 
 
-class WireClosed(Exception):
+class ClosedWire(Exception):
     """The other side is gone."""
 
 
@@ -34,7 +34,7 @@ class Wire:
         except TimeoutError:
             raise
         except OSError as error:
-            raise WireClosed(str(error)) from error
+            raise ClosedWire(str(error)) from error
 
     def receive(self, within_s: float) -> Any:
         """The next value."""
@@ -45,7 +45,7 @@ class Wire:
         try:
             return json.loads(line)
         except ValueError as error:
-            raise WireClosed(f"not JSON: {line[:60]!r}") from error
+            raise ClosedWire(f"not JSON: {line[:60]!r}") from error
 
     def _more(self, within_s: float) -> bytes:
         if within_s <= 0:
@@ -56,9 +56,9 @@ class Wire:
         except TimeoutError:
             raise
         except OSError as error:
-            raise WireClosed(str(error)) from error
+            raise ClosedWire(str(error)) from error
         if not data:
-            raise WireClosed("closed")
+            raise ClosedWire("closed")
         return data
 
     def hang_up(self) -> None:

@@ -18,7 +18,7 @@ from aha.grading.maths import slow
 from aha.grading.maths.algebra import equivalent
 from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.pool.bounds import Bounds, Gold
-from aha.grading.pool.wire import Wire, WireClosed
+from aha.grading.pool.wire import ClosedWire, Wire
 from aha.types import Abstained, Grade
 
 IDLE_S = 60.0
@@ -37,7 +37,7 @@ def work(end: socket.socket, bounds: Bounds) -> None:
             question = wire.receive(IDLE_S)
         except TimeoutError:
             continue
-        except WireClosed:
+        except ClosedWire:
             return
         signal.setitimer(signal.ITIMER_PROF, bounds.cpu_s)
         grade, whole = grade_question(question, bounds)

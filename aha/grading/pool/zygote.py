@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from aha.grading.pool.bounds import Bounds
-from aha.grading.pool.wire import CHUNK, Wire, WireClosed
+from aha.grading.pool.wire import CHUNK, ClosedWire, Wire
 
 LOOK_S = 2.0
 REPLY_S = 5.0
@@ -100,7 +100,7 @@ def main(owner: int) -> NoReturn:
     code = 0
     try:
         zygote.serve()
-    except (WireClosed, TimeoutError):
+    except (ClosedWire, TimeoutError):
         code = 1
     except Exception as error:  # said to who asks, who says it to the person
         zygote.wire.send({"failed": f"{type(error).__name__}: {error}"}, REPLY_S)

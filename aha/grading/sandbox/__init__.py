@@ -27,9 +27,9 @@ def open_sandbox(tier: Tier | Literal["auto"] = "auto", workers: int = 2) -> San
     if tier != "auto":
         return _open_tier(tier, workers)
     reasons = []
-    for each in AUTOMATIC:
+    for name in AUTOMATIC:
         try:
-            return _open_tier(each, workers)
+            return _open_tier(name, workers)
         except BadInput as error:
             reasons.append(str(error))
     raise BadInput("no sandbox for programs works here: " + "; ".join(reasons))

@@ -188,9 +188,9 @@ ctypes.string_at(0)
 COMPILED_ATTACKS = tuple(Attack(name, source, ends, "cpp") for name, (source, ends) in PROGRAMS.items())
 
 
-def run_attacks(open_one: Callable[[], Sandbox]) -> Assault:
+def run_attacks(open_box: Callable[[], Sandbox]) -> Assault:
     """Every attack on a sandbox of its own, two at a time, and at last a harmless program. Compiled ones where the tier compiles."""
-    with _reachable() as (secret, listener), closing(open_one()) as sandbox, ThreadPoolExecutor(2) as pool:
+    with _reachable() as (secret, listener), closing(open_box()) as sandbox, ThreadPoolExecutor(2) as pool:
         stdin = f"{secret}\n{listener.getsockname()[1]}\n".encode()
         compile_error = _compile_error(sandbox)
         attacks = ATTACKS if compile_error else ATTACKS + COMPILED_ATTACKS

@@ -38,9 +38,9 @@ class SandboxForkServer:
         settings = json.loads(channel.receive(control).content)
         self.control = control
         self.uid: int | None = settings["uid"]
-        self.filters = {name: kernel.FilterProgram.of(encoded) for name, encoded in settings["filters"].items()}
+        self.filters = {name: kernel.FilterProgram.of(text) for name, text in settings["filters"].items()}
         self.compiler: str = settings["compiler"]
-        self.entered = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # counts the children that were locked before they ran anything
+        self.entries = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # counts the children that were locked before they ran anything
         self.own_memory = kernel.address_space()
 
     def serve(self) -> bytes:
@@ -102,7 +102,7 @@ class SandboxForkServer:
 
     def was_entered(self) -> bool:
         try:
-            return os.eventfd_read(self.entered) > 0
+            return os.eventfd_read(self.entries) > 0
         except BlockingIOError:
             return False
 
@@ -126,7 +126,7 @@ class SandboxForkServer:
             write("main.cpp", source)
         kernel.set_limits(order, self.own_memory if kind == "python" else ANY_PROGRAM)
         kernel.lock(self.uid, self.filters[kind])
-        os.eventfd_write(self.entered, 1)
+        os.eventfd_write(self.entries, 1)
         if kind == "native":
             os.set_inheritable(program, False)
             close_all_but(program)

@@ -34,8 +34,8 @@ class FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
     @classmethod
-    def of(cls, encoded: str) -> FilterProgram:
-        instructions = base64.b64decode(encoded)
+    def of(cls, text: str) -> FilterProgram:
+        instructions = base64.b64decode(text)
         return cls(len(instructions) // 8, instructions)
 
 

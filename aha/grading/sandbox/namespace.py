@@ -20,7 +20,7 @@ FILES = ("/etc/alternatives", "/etc/ld.so.cache")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 HOME = "/python"  # where an interpreter from outside /usr is seen, so that nothing is told of whose it is
 FIRST_FREE_UID = 1_879_048_192  # the first of the uids that nobody may allot
-FIRST_FREE_UID_OF_FEW = 61_000  # the same where only 65,536 are mapped
+FIRST_FREE_UID_OF_SMALL_MAP = 61_000  # the same where only 65,536 are mapped
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
@@ -85,7 +85,7 @@ class Interpreter:
         if self.in_usr:
             common += [f"{self.prefix}/{folder}" for folder in folders if f"{self.prefix}/{folder}" not in common]
             return [(folder, folder) for folder in common]
-        return [(each, each) for each in common] + [(f"{self.prefix}/{each}", f"{HOME}/{each}") for each in folders]
+        return [(path, path) for path in common] + [(f"{self.prefix}/{path}", f"{HOME}/{path}") for path in folders]
 
 
 def interpreter(python: Path | None) -> Interpreter:
@@ -135,9 +135,9 @@ def unused_uid(slot: int) -> int | None:
     uid = (
         FIRST_FREE_UID + os.getpid() % (1 << 20) * 64 + slot % 64
         if end > FIRST_FREE_UID + (1 << 27)
-        else FIRST_FREE_UID_OF_FEW + (os.getpid() * 8 + slot) % 3000
+        else FIRST_FREE_UID_OF_SMALL_MAP + (os.getpid() * 8 + slot) % 3000
     )
-    uids = {each.pw_uid for each in pwd.getpwall()}
+    uids = {entry.pw_uid for entry in pwd.getpwall()}
     while uid in uids:
         uid += 1
     return uid if uid < end else None

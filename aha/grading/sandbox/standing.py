@@ -26,8 +26,8 @@ class SandboxStatus:
 
     def lines(self) -> list[str]:
         """For a person, one thought a line."""
-        contained, came = self.assault.contained_count, self.assault.came
-        first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {contained} of {len(came)} attacks."
+        containments, came = self.assault.contained_count, self.assault.came
+        first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {containments} of {len(came)} attacks."
         left_out = [f"No compiled program was among them: {self.assault.compile_error}."] if self.assault.compile_error else []
         return [first, *left_out, *(result.line for result in came if not result.is_contained)]
 

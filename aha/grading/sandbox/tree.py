@@ -58,7 +58,7 @@ class Tree:
 
     def __init__(self, root: int, *, itself: bool) -> None:
         self._root = root
-        self._itself = itself
+        self._is_self = itself
         self._began: dict[int, int] = {}
         self._strangers: set[int] = set()
         self._cpu_s = 0.0
@@ -66,15 +66,15 @@ class Tree:
     def look(self) -> Use:
         """What they use by now; processor time never falls, even where a process is gone that nobody waited for."""
         members = self._members()
-        if not self._itself:
+        if not self._is_self:
             members.pop(self._root, None)
         self._cpu_s = max(self._cpu_s, sum(member.ticks for member in members.values()) / TICKS)
         return Use(self._cpu_s, sum(member.memory_bytes for member in members.values()))
 
     def _members(self) -> dict[int, _Process]:
-        there = {int(name) for name in (os.listdir("/proc") if os.path.isdir("/proc") else ()) if name.isdigit()}
-        self._strangers &= there
-        candidates = {pid: each for pid in sorted(there - self._strangers) if (each := _Process.of(pid))}
+        pids = {int(name) for name in (os.listdir("/proc") if os.path.isdir("/proc") else ()) if name.isdigit()}
+        self._strangers &= pids
+        candidates = {pid: process for pid in sorted(pids - self._strangers) if (process := _Process.of(pid))}
         members: dict[int, _Process] = {}
         size = -1
         while size < len(members):  # a child may have a smaller number than its parent, once the numbers have gone round

@@ -37,7 +37,7 @@ def why_not() -> str | None:
 
 
 @dataclass
-class _Ended:
+class _ProcessOutput:
     """What is known of a process when it and its session are gone."""
 
     stdout: bytearray = field(default_factory=bytearray)
@@ -146,7 +146,7 @@ def _infra(reason: str) -> Outcome:
     return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
-def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, keep: Sequence[int] = ()) -> _Ended:
+def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, keep: Sequence[int] = ()) -> _ProcessOutput:
     """Starts, feeds and drains a process, and ends all of its session before it returns. `kept`: what the launcher needs open, and
     closes before the program is there."""
     numbers = [str(math.ceil(limits.cpu_s)), str(limits.memory_mb)]
@@ -161,7 +161,7 @@ def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, k
         "OMP_NUM_THREADS": "1",
         COOKIE: cookie,
     }
-    began, execution = time.monotonic(), _Ended()
+    began, execution = time.monotonic(), _ProcessOutput()
     pipe = subprocess.PIPE
     with subprocess.Popen(
         arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment, start_new_session=True, pass_fds=keep
@@ -174,7 +174,7 @@ def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, k
     return execution
 
 
-def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began: float, execution: _Ended) -> None:
+def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began: float, execution: _ProcessOutput) -> None:
     """Feeds stdin and keeps what is written, until the process ends or has to be ended: it may fork, so that all below it is watched."""
     tree = Tree(process.pid, itself=True)
     due = began + 2 * LOOK_S
@@ -236,7 +236,7 @@ def _give(selector: selectors.BaseSelector, pipe: IO[bytes], rest: memoryview) -
         pipe.close()
 
 
-def _reap(process: subprocess.Popen[bytes], cookie: str, execution: _Ended) -> None:
+def _reap(process: subprocess.Popen[bytes], cookie: str, execution: _ProcessOutput) -> None:
     """Kills the session, takes the exit code and the usage, and looks for whoever left the session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

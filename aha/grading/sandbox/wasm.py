@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
 from aha.grading.sandbox.wasm_component import component, why_not
-from aha.grading.sandbox.wasm_process import Message, WasmWorker, WasmWorkerGone
+from aha.grading.sandbox.wasm_process import Message, WasmWorker, WasmWorkerExit
 
 __all__ = ["WasmSandbox", "why_not"]
 
@@ -106,7 +106,7 @@ class WasmSandbox:
                 worker = self._idle.pop() if self._idle else WasmWorker(self._component, self._python)
             try:
                 answer = worker.ask(request, [source, job.stdin], budget.expected_s)
-            except WasmWorkerGone as error:
+            except WasmWorkerExit as error:
                 if error.spent_s is not None:
                     return Outcome("TLE", b"", b"", None, error.spent_s, time.monotonic() - start, 0.0, str(error))
                 words = str(error)

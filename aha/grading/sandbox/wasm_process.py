@@ -23,7 +23,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 Message = tuple[dict[str, Any], list[bytes]]
 
 
-class WasmWorkerGone(Exception):
+class WasmWorkerExit(Exception):
     """The process ended, or was ended, before it answered. `spent_s`: of CPU time on the program, where it was this that was too much."""
 
     def __init__(self, words: str, spent_s: float | None = None) -> None:
@@ -83,17 +83,17 @@ class WasmWorker:
                             ready.unregister(self._to)
                 if cpu_s is not None and self._cpu_s() - cpu_before > cpu_s:
                     self.close()
-                    raise WasmWorkerGone("its calls out of the program took too long", self._cpu_s() - cpu_before)
+                    raise WasmWorkerExit("its calls out of the program took too long", self._cpu_s() - cpu_before)
                 if time.monotonic() - start > patience_s:
                     self.close()
-                    raise WasmWorkerGone(f"no answer in {patience_s:.0f} s")
+                    raise WasmWorkerExit(f"no answer in {patience_s:.0f} s")
         return answer.message()
 
     def _read(self) -> bytes:
         data = os.read(self._from, 1 << 20)
         if not data:
             self.close()
-            raise WasmWorkerGone(f"the worker process ended with code {self._process.returncode}")
+            raise WasmWorkerExit(f"the worker process ended with code {self._process.returncode}")
         return data
 
     def _write(self, data: memoryview) -> int:
@@ -101,7 +101,7 @@ class WasmWorker:
             return os.write(self._to, data[: 1 << 16])
         except BrokenPipeError as error:
             self.close()
-            raise WasmWorkerGone("the worker process has ended") from error
+            raise WasmWorkerExit("the worker process has ended") from error
 
     def _cpu_s(self) -> float:
         """Seconds of CPU that the process has had; 0 where the system does not say."""

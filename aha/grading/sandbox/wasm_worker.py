@@ -124,12 +124,12 @@ class Programs:
             store.set_limits(memory_size=request["memory_bytes"], memories=8, instances=64, tables=16)
             store.set_wasi(surroundings(meter, stdin))
             code, reason = self._call(store, source)
-            fuel_used = meter.fuel - store.get_fuel()
+            fuel = meter.fuel - store.get_fuel()
             memory = max(0, resident() - before)
         finally:
             store.close()
         return (
-            {"code": code, "reason": reason, "over": meter.over, "fuel": fuel_used, "slept_ns": meter.slept_ns, "memory": memory},
+            {"code": code, "reason": reason, "over": meter.over, "fuel": fuel, "slept_ns": meter.slept_ns, "memory": memory},
             bytes(meter.streams["stdout"]),
             bytes(meter.streams["stderr"]),
         )

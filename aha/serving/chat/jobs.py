@@ -14,8 +14,8 @@ from aha.serving.refusal import Refusal
 from aha.types import Completion
 
 WAIT_S = 0.5
-READING = 256  # tokens of prompts that are read between two tokens of the batch: no reply waits longer for a neighbour's prompt
-ENGINE_ENDED = Refusal(500, "the engine ended", kind="server_error")
+PREFILL_TOKENS = 256  # tokens of prompts that are read between two tokens of the batch: no reply waits longer for a neighbour's prompt
+END_OF_ENGINE = Refusal(500, "the engine ended", kind="server_error")
 ENDING = Refusal(503, "the server is ending", code="server_ending", kind="server_error")
 
 
@@ -74,15 +74,15 @@ class EngineThread:
 
     def __init__(self, engine: Batches, tell: Callable[[Letters], None], limits: SchedulerLimits | None = None, most: int = 256) -> None:
         self.engine, self.most = engine, most
-        self.limits = limits or SchedulerLimits(rows=256, prefill_tokens=READING)
+        self.limits = limits or SchedulerLimits(rows=256, prefill_tokens=PREFILL_TOKENS)
         self.served = self.failures = 0
         self._steps = 0  # of batches that have failed
         self._tell = tell
         self._scheduler = engine.scheduler(self.limits)
         self._jobs: dict[int, ChatJob] = {}  # by row
-        self._coming: deque[ChatJob] = deque()
-        self._going: deque[tuple[ChatJob, int | None]] = deque()
-        self._changed = threading.Condition()
+        self._arrivals: deque[ChatJob] = deque()
+        self._departures: deque[tuple[ChatJob, int | None]] = deque()
+        self._change = threading.Condition()
         self._closed = self._stopped = self._ended = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
@@ -91,20 +91,20 @@ class EngineThread:
 
     def put(self, job: ChatJob) -> None:
         """Take a job on. Refused with 503 where too many wait, or where the engine is ending."""
-        with self._changed:
+        with self._change:
             if self._closed:
                 raise ENDING
-            under_way = self.waiting + self.running
+            under_way = self.queue_length + self.batch_size
             if under_way and under_way + len(job.seeds) > self.limits.rows + self.most:
                 raise Refusal(503, f"{under_way} replies are under way: come back later", code="queue_full", kind="server_error")
-            self._coming.append(job)
-            self._changed.notify()
+            self._arrivals.append(job)
+            self._change.notify()
 
     def let_go(self, job: ChatJob, number: int | None = None) -> None:
         """Nobody waits for this reply any more, or for any of the job. No harm where it has ended."""
-        with self._changed:
-            self._going.append((job, number))
-            self._changed.notify()
+        with self._change:
+            self._departures.append((job, number))
+            self._change.notify()
 
     @property
     def steps(self) -> int:
@@ -112,12 +112,12 @@ class EngineThread:
         return self._steps + self._scheduler.steps
 
     @property
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         """Replies that have no place in the batch yet."""
-        return sum(len(job.seeds) for job in tuple(self._coming)) + self._scheduler.queue_length
+        return sum(len(job.seeds) for job in tuple(self._arrivals)) + self._scheduler.queue_length
 
     @property
-    def running(self) -> int:
+    def batch_size(self) -> int:
         """Replies that are in the batch."""
         return self._scheduler.row_count
 
@@ -128,14 +128,14 @@ class EngineThread:
 
     def close(self, timeout_s: float) -> bool:
         """Take nothing more on; whether what was taken on ended in time. What did not is broken off."""
-        with self._changed:
+        with self._change:
             self._closed = True
-            self._changed.notify()
+            self._change.notify()
         self._thread.join(timeout=timeout_s)
         whole = not self._thread.is_alive()
-        with self._changed:
+        with self._change:
             self._stopped = True
-            self._changed.notify()
+            self._change.notify()
         self._thread.join(timeout=WAIT_S)
         return whole
 
@@ -147,19 +147,19 @@ class EngineThread:
                 self._step()
             self._end(ENDING)
         except BaseException:
-            self._end(ENGINE_ENDED)
+            self._end(END_OF_ENGINE)
             raise
 
     def _take_in(self) -> bool:
         """Whoever has come and gone since the last token; whether there is, or will be, something to do."""
-        with self._changed:
-            while not (self._coming or self._going or self._jobs or self._closed):
-                self._changed.wait(timeout=WAIT_S)
-            coming, self._coming = self._coming, deque()
-            going, self._going = self._going, deque()
-            for job in coming:
+        with self._change:
+            while not (self._arrivals or self._departures or self._jobs or self._closed):
+                self._change.wait(timeout=WAIT_S)
+            arrivals, self._arrivals = self._arrivals, deque()
+            departures, self._departures = self._departures, deque()
+            for job in arrivals:
                 self._add(job)
-        for job, number in going:
+        for job, number in departures:
             for row in [row for row, sample in job.rows.items() if number is None or sample == number]:
                 self._scheduler.cancel(row)
                 self._forget(row)
@@ -191,31 +191,31 @@ class EngineThread:
                     case FinishedRow(row, completion):
                         letters.append((job, WholeSample(self._forget(row), completion)))
         except (AhaError, RuntimeError, ValueError) as error:  # out of memory is one of these; the next batch may fit
-            letters = self._failed(error)
+            letters = self._fail(error)
         if letters:
             self._tell(letters)
 
-    def _failed(self, error: Exception) -> Letters:
+    def _fail(self, error: Exception) -> Letters:
         """Jobs that were in the batch fail; those that wait begin anew with another batch."""
         self.failures += 1
-        begun = self._scheduler.keys_in_batch
+        started_keys = self._scheduler.keys_in_batch
         jobs = list(dict.fromkeys(self._jobs.values()))
-        failed = [job for job in jobs if begun & job.rows.keys()]
+        losers = [job for job in jobs if started_keys & job.rows.keys()]
         self._jobs.clear()
         self._steps += self._scheduler.steps
         self._scheduler = self.engine.scheduler(self.limits)
         for job in jobs:
             job.rows.clear()
-            if job not in failed:
+            if job not in losers:
                 self.served -= 1
                 self._add(job)
-        return [(job, Refusal(500, f"the engine failed: {error}", kind="server_error")) for job in failed]
+        return [(job, Refusal(500, f"the engine failed: {error}", kind="server_error")) for job in losers]
 
     def _end(self, refusal: Refusal) -> None:
         """However the thread ended, nobody is left waiting."""
-        with self._changed:
+        with self._change:
             self._closed = self._ended = True
-            left = [*dict.fromkeys(self._jobs.values()), *self._coming]
-            self._coming.clear()
-        if left:
-            self._tell([(job, refusal) for job in left])
+            jobs = [*dict.fromkeys(self._jobs.values()), *self._arrivals]
+            self._arrivals.clear()
+        if jobs:
+            self._tell([(job, refusal) for job in jobs])

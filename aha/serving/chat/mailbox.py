@@ -88,15 +88,15 @@ class QueuePost:
 
     def events(self, job: ChatJob) -> Iterator[NextToken | WholeSample]:
         """What comes of this job until its samples are whole; what is left of others is passed over. Raises a refusal."""
-        left = len(job.seeds)
-        while left:
+        open_rows = len(job.seeds)
+        while open_rows:
             try:
-                whose, event = self._letters.get(timeout=WAIT_S)
+                sender, event = self._letters.get(timeout=WAIT_S)
             except queue.Empty:
                 continue
-            if whose is not job:
+            if sender is not job:
                 continue
             if isinstance(event, Refusal):
                 raise event
-            left -= isinstance(event, WholeSample)
+            open_rows -= isinstance(event, WholeSample)
             yield event

@@ -65,18 +65,18 @@ class ServedModel:
             return self.prompt(request.conversation, request.template)
         return self.prompt(Conversation(messages[:-1]), request.template, messages[-1].content)
 
-    def prompt(self, conversation: Conversation, template: Mapping[str, Any] | None = None, begun: str = "") -> ServedPrompt:
+    def prompt(self, conversation: Conversation, template: Mapping[str, Any] | None = None, prefix: str = "") -> ServedPrompt:
         """A conversation as the model reads it; `begun`: how the reply to it begins."""
         self._check_length(message.content for message in conversation.messages)
         try:
-            tokens = self._asked(conversation, template or {})
-            opened = self.tokenizer.decode(tokens[-TAIL:]).rstrip().endswith(THINK)
-            if opened and begun.lstrip().startswith(THINK):  # the template has written it before
-                begun = begun.lstrip().removeprefix(THINK).lstrip("\n")
-            tokens += self.tokenizer.encode(begun)
+            tokens = self._prompt_tokens(conversation, template or {})
+            in_thought = self.tokenizer.decode(tokens[-TAIL:]).rstrip().endswith(THINK)
+            if in_thought and prefix.lstrip().startswith(THINK):  # the template has written it before
+                prefix = prefix.lstrip().removeprefix(THINK).lstrip("\n")
+            tokens += self.tokenizer.encode(prefix)
         except BadInput as error:
             raise Refusal(400, f"the model's chat template refuses this: {error}", "messages", "invalid_value") from None
-        thought = THINK * opened + begun
+        thought = THINK * in_thought + prefix
         return ServedPrompt(tuple(tokens), thought.lstrip().startswith(THINK) and END_THINK not in thought)
 
     def text_prompts(self, request: CompletionRequest) -> list[ServedPrompt]:
@@ -93,16 +93,16 @@ class ServedModel:
         most = self.room(len(prompt), options.max_tokens or usual_tokens, options.min_tokens)
         return RowSettings(options.temperature, options.top_p, most, options.min_tokens, tuple(dict.fromkeys(stop)), options.top)
 
-    def room(self, prompt: int, wanted: int | None, least: int = 0) -> int:
+    def room(self, prompt: int, limit: int | None, least: int = 0) -> int:
         """The most tokens of the reply to a prompt of so many; Refusal where the model has no room for it."""
         context = self.engine.context
-        left = None if context is None else context - prompt
-        needed = max(wanted or 1, least, 1)
-        if left is not None and left < needed:
-            words = f"the model has {context} tokens of context; the prompt takes {prompt} and the reply {needed} or more"
-            raise Refusal(400, words, "messages" if left < 1 else "max_tokens", "context_length_exceeded")
+        room = None if context is None else context - prompt
+        least_room = max(limit or 1, least, 1)
+        if room is not None and room < least_room:
+            words = f"the model has {context} tokens of context; the prompt takes {prompt} and the reply {least_room} or more"
+            raise Refusal(400, words, "messages" if room < 1 else "max_tokens", "context_length_exceeded")
         usual = self.usual.max_tokens if context is None else min(self.usual.max_tokens, max(1, context // 2))
-        return wanted or max(least, usual if left is None else min(usual, left))
+        return limit or max(least, usual if room is None else min(usual, room))
 
     def _check_length(self, texts: Iterable[str]) -> None:
         """Refuse a long prompt by its pieces: as a whole, four megabytes would keep every other client waiting for half a minute and take a
@@ -123,11 +123,11 @@ class ServedModel:
             message = f"there is no model {options.model[:80]!r} here; there is {self.name!r}"
             raise Refusal(404, message, "model", "model_not_found")
 
-    def _asked(self, conversation: Conversation, template: Mapping[str, Any]) -> list[int]:
-        known = self.tokenizer.options if self.form == "chat" else frozenset()
-        if unknown := sorted(template.keys() - known):
+    def _prompt_tokens(self, conversation: Conversation, template: Mapping[str, Any]) -> list[int]:
+        options = self.tokenizer.options if self.form == "chat" else frozenset()
+        if unknown := sorted(template.keys() - options):
             name = "reasoning_effort" if unknown[0] == "reasoning_effort" else "chat_template_kwargs"
-            words = f"the model's chat template knows no {unknown[0][:40]}; it knows {', '.join(sorted(known)) or 'no options'}"
+            words = f"the model's chat template knows no {unknown[0][:40]}; it knows {', '.join(sorted(options)) or 'no options'}"
             raise Refusal(400, words, name, "unsupported_parameter")
         if self.form == "chat":
             return list(self.tokenizer.chat(conversation, template))
@@ -137,17 +137,17 @@ class ServedModel:
 def _base(conversation: Conversation, form: Literal["short", "r1-zero"]) -> str:
     """A conversation as text for a model that knows no roles: its first question in the template, each later turn after the same words."""
     system = "\n\n".join(message.content for message in conversation.messages if message.role == "system")
-    said = ""
+    rest = ""
     for message in conversation.messages:
-        match message.role, bool(said):
+        match message.role, bool(rest):
             case "user", False:
                 question = f"{system}\n\n{message.content}" if system else message.content
-                said = (Short() if form == "short" else R1Zero()).prompt(question)
+                rest = (Short() if form == "short" else R1Zero()).prompt(question)
             case "user", True:
-                said += f"\n{Short().prompt(message.content)}" if form == "short" else f" User: {message.content}. Assistant:"
+                rest += f"\n{Short().prompt(message.content)}" if form == "short" else f" User: {message.content}. Assistant:"
             case "assistant", _:
-                said += f" {message.content}"
-    return said
+                rest += f" {message.content}"
+    return rest
 
 
 def open_model(model: str, compute: Compute, form: Form = "auto", usual: Sampling = USUAL) -> ServedModel:
@@ -161,7 +161,7 @@ def open_model(model: str, compute: Compute, form: Form = "auto", usual: Samplin
     template = tokenizer.template
     if form == "chat" and not template:
         raise BadInput(f"--template chat: the tokenizer of {model} has no chat template; use short or r1-zero")
-    own: Literal["chat", "short", "r1-zero"] = "r1-zero" if not template else "short" if template == CHAT_TEMPLATE else "chat"
+    style: Literal["chat", "short", "r1-zero"] = "r1-zero" if not template else "short" if template == CHAT_TEMPLATE else "chat"
     folder = Path(model).expanduser()
     name = folder.resolve().name if folder.is_dir() else model
-    return ServedModel(name, engine, tokenizer, engine.vocabulary, own if form == "auto" else form, usual)
+    return ServedModel(name, engine, tokenizer, engine.vocabulary, style if form == "auto" else form, usual)

@@ -17,7 +17,7 @@ NO_EFFECT = (  # about the account of whoever asks, not about the reply; paralle
     "safety_identifier",
     "prompt_cache_key",
 )
-NOTHING: dict[str, tuple[Any, ...]] = {  # what is not done here, and the values with which it asks for nothing
+NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {  # what is not done here, and the values with which it asks for nothing
     "add_special_tokens": (True, False),
     "best_of": (1,),
     "echo": (False,),
@@ -47,11 +47,11 @@ class Parameters:
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = {name: value for name, value in values.items() if value is not None}
-        self._known: set[str] = set()
+        self._names: set[str] = set()
 
     def get(self, name: str) -> Any:
         """The value as it came, or None."""
-        self._known.add(name)
+        self._names.add(name)
         return self._values.get(name)
 
     def flag(self, name: str, usual: bool = False) -> bool:
@@ -84,7 +84,7 @@ class Parameters:
         """One text, or a list of some; an empty text alone is none."""
         value = self.get(name)
         values = [] if value in (None, "") else value if isinstance(value, list) else [value]
-        if len(values) > most or not all(isinstance(each, str) and 0 < len(each) <= longest for each in values):
+        if len(values) > most or not all(isinstance(word, str) and 0 < len(word) <= longest for word in values):
             raise wrong(name, value, f"a text, or a list of at most {most}, each of 1 to {longest} letters")
         return tuple(values)
 
@@ -93,7 +93,7 @@ class Parameters:
         value = self.get(name)
         if value is None:
             return ()
-        if not isinstance(value, list) or len(value) > most or not all(type(each) is int and 0 <= each < high for each in value):
+        if not isinstance(value, list) or len(value) > most or not all(type(token) is int and 0 <= token < high for token in value):
             raise wrong(name, value, f"a list of at most {most} whole numbers from 0 to {high - 1}")
         return tuple(value)
 
@@ -107,19 +107,21 @@ class Parameters:
     def refuse_rest(self, effectless: Sequence[str] = NO_EFFECT) -> None:
         """Refuse the first parameter that nobody asked for and that is not known to ask for nothing."""
         for name, value in self._values.items():
-            if name in self._known or name in effectless:
+            if name in self._names or name in effectless:
                 continue
-            if name not in NOTHING:
+            if name not in NEUTRAL_VALUES:
                 raise Refusal(400, f"{name[:60]} is no parameter that is known here: leave it out", name[:60], "unsupported_parameter")
-            if not any(_same(value, nothing) for nothing in NOTHING[name]):
+            if not any(_same(value, neutral) for neutral in NEUTRAL_VALUES[name]):
                 raise Refusal(400, f"{name} is not supported here: leave it out", name, "unsupported_parameter")
 
 
 def wrong(name: str, value: Any, right: str) -> Refusal:
     """The refusal of a value: what it is, and what it has to be."""
-    shown = json.dumps(value, ensure_ascii=True)
-    return Refusal(400, f"{name} is {shown if len(shown) <= 60 else shown[:60] + ' …'}: it has to be {right}", name, "invalid_value")
+    value_text = json.dumps(value, ensure_ascii=True)
+    return Refusal(
+        400, f"{name} is {value_text if len(value_text) <= 60 else value_text[:60] + ' …'}: it has to be {right}", name, "invalid_value"
+    )
 
 
-def _same(value: Any, nothing: Any) -> bool:
-    return isinstance(value, bool) == isinstance(nothing, bool) and value == nothing
+def _same(value: Any, neutral: Any) -> bool:
+    return isinstance(value, bool) == isinstance(neutral, bool) and value == neutral

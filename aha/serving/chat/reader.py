@@ -21,7 +21,7 @@ class Letters:
 
     tokenizer: Tokenizer
     _tokens: list[int] = field(default_factory=list)
-    _told: str = ""
+    _text: str = ""
 
     def take(self, token: int) -> str:
         """What this token adds. One piece of text before it is decoded along, since some tokenizers write a word by its neighbour."""
@@ -29,15 +29,15 @@ class Letters:
         text = self.tokenizer.decode(self._tokens)
         if text.endswith(UNREADABLE):
             return ""
-        new, last = text[len(self._told) :], self._tokens[-1:]
-        self._tokens, self._told = last, self.tokenizer.decode(last)
-        if self._told.endswith(UNREADABLE):  # the end of a letter says nothing alone
-            self._tokens, self._told = [], ""
+        new, last = text[len(self._text) :], self._tokens[-1:]
+        self._tokens, self._text = last, self.tokenizer.decode(last)
+        if self._text.endswith(UNREADABLE):  # the end of a letter says nothing alone
+            self._tokens, self._text = [], ""
         return new
 
     def rest(self) -> str:
         """What is left at the end: letters that were never whole."""
-        return self.tokenizer.decode(self._tokens)[len(self._told) :]
+        return self.tokenizer.decode(self._tokens)[len(self._text) :]
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Split:
     thought: bool = field(init=False)
     _state: Literal["begin", "think", "answer", "plain"] = field(init=False)
     _held: str = ""
-    _begun: bool = False
+    _has_answer: bool = False
 
     def __post_init__(self) -> None:
         self._state, self.thought = ("think" if self.opened else "begin"), self.opened
@@ -62,27 +62,27 @@ class Split:
     def take(self, text: str) -> list[Piece]:
         """What can be told now."""
         self._held += text
-        found = list[Piece]()
+        pieces = list[Piece]()
         if self._state == "begin":
             self._begin()
         if self._state == "think":
-            before, closed, after = self._held.partition(END_THINK)
-            found += self._tell("thought", before, "" if closed else END_THINK)
-            if closed:
-                self._state, self._held, self._begun = "answer", after, False
+            before, mark, after = self._held.partition(END_THINK)
+            pieces += self._tell("thought", before, "" if mark else END_THINK)
+            if mark:
+                self._state, self._held, self._has_answer = "answer", after, False
         if self._state == "answer":
-            found += self._tell("said", self._held, "")
+            pieces += self._tell("said", self._held, "")
         elif self._state == "plain":
-            found, self._held = [("said", self._held)] if self._held else [], ""
-        return found
+            pieces, self._held = [("said", self._held)] if self._held else [], ""
+        return pieces
 
     def rest(self) -> list[Piece]:
         """What was held back and turned out to be text."""
-        held, self._held = self._held, ""
+        rest, self._held = self._held, ""
         if self._state == "begin":
-            return [("said", held)] if held else []
-        held = held.rstrip() if self._begun else held.strip()
-        return [("thought" if self._state == "think" else "said", held)] if held else []
+            return [("said", rest)] if rest else []
+        rest = rest.rstrip() if self._has_answer else rest.strip()
+        return [("thought" if self._state == "think" else "said", rest)] if rest else []
 
     def _begin(self) -> None:
         start = self._held.lstrip()
@@ -93,11 +93,11 @@ class Split:
 
     def _tell(self, kind: Kind, text: str, tag: str) -> list[Piece]:
         """All of `text` but its blanks at the end and what may become `tag`, which are held."""
-        text = text if self._begun else text.lstrip()
+        text = text if self._has_answer else text.lstrip()
         size = max((size for size in range(len(tag)) if text.endswith(tag[:size])), default=0)
         sure = text[: len(text) - size].rstrip()
         self._held = text[len(sure) :]
-        self._begun = self._begun or bool(sure)
+        self._has_answer = self._has_answer or bool(sure)
         return [(kind, sure)] if sure else []
 
 
@@ -115,17 +115,17 @@ class StopText:
             return ""
         self._held += text
         if ends := [(place + len(word), place) for word in self.words if (place := self._held.find(word)) >= 0]:
-            told, self._held, self.found = self._held[: min(ends)[1]], "", True
-            return told
+            text_, self._held, self.found = self._held[: min(ends)[1]], "", True
+            return text_
         sizes = (size for word in self.words for size in range(1, min(len(word), len(self._held) + 1)) if self._held.endswith(word[:size]))
-        kept = max(sizes, default=0)
-        told, self._held = self._held[: len(self._held) - kept], self._held[len(self._held) - kept :]
-        return told
+        length = max(sizes, default=0)
+        text_, self._held = self._held[: len(self._held) - length], self._held[len(self._held) - length :]
+        return text_
 
     def rest(self) -> str:
         """What was held back and became none of the words."""
-        told, self._held = self._held, ""
-        return told
+        text_, self._held = self._held, ""
+        return text_
 
 
 @dataclass
@@ -164,18 +164,18 @@ class ReplyReader:
             return []
         self.tokens += 1
         before = self._split.answering
-        pieces = [] if token in self.silent else self._parted(self._stop.take(self._letters.take(token)))
+        pieces = [] if token in self.silent else self._split_text(self._stop.take(self._letters.take(token)))
         if self.split and self._split.thought and not before:
             self.reasoning = self.tokens
-        return self._kept(pieces)
+        return self._keep(pieces)
 
-    def take_all(self, tokens: Sequence[int]) -> list[Piece]:
+    def read_all(self, tokens: Sequence[int]) -> list[Piece]:
         """What a whole reply says; as `take` of each token and then `end`, in one go."""
         if self.stop or self.tokens:
             return [piece for token in tokens for piece in self.take(token)] + self.end()
-        spoken = [token for token in tokens if token not in self.silent]
+        visible = [token for token in tokens if token not in self.silent]
         self.tokens, self._ended = len(tokens), True
-        pieces = self._kept([*self._parted(self.tokenizer.decode(spoken)), *(self._split.rest() if self.split else [])])
+        pieces = self._keep([*self._split_text(self.tokenizer.decode(visible)), *(self._split.rest() if self.split else [])])
         if self.split and self._split.thought:
             self.reasoning = self._thinking(tokens) if self._split.answering else len(tokens)
         return pieces
@@ -185,10 +185,10 @@ class ReplyReader:
         if self._ended:
             return []
         self._ended = True
-        rest = self._parted(self._stop.take(self._letters.rest()) + self._stop.rest())
-        return self._kept([*rest, *(self._split.rest() if self.split else [])])
+        rest = self._split_text(self._stop.take(self._letters.rest()) + self._stop.rest())
+        return self._keep([*rest, *(self._split.rest() if self.split else [])])
 
-    def _parted(self, text: str) -> list[Piece]:
+    def _split_text(self, text: str) -> list[Piece]:
         if self.split:
             return self._split.take(text)
         return [("said", text)] if text else []
@@ -197,13 +197,13 @@ class ReplyReader:
         """How many of the tokens it takes until the thought has ended."""
 
         def over(count: int) -> bool:
-            said = Split(self.opened)
-            said.take(self.tokenizer.decode([token for token in tokens[:count] if token not in self.silent]))
-            return said.answering
+            split = Split(self.opened)
+            split.take(self.tokenizer.decode([token for token in tokens[:count] if token not in self.silent]))
+            return split.answering
 
         return bisect_left(range(len(tokens)), True, key=over)
 
-    def _kept(self, pieces: list[Piece]) -> list[Piece]:
+    def _keep(self, pieces: list[Piece]) -> list[Piece]:
         for kind, text in pieces:
             self.texts[kind] += text
         return pieces

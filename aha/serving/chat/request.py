@@ -77,16 +77,16 @@ class ChatRequest:
         """Refusal where a parameter is not understood."""
         parameters = Parameters(body)
         options = ReplyOptions.read(parameters, usual, vocabulary, _top_of_chat(parameters))
-        begun = parameters.flag("continue_final_message")
-        if parameters.flag("add_generation_prompt", usual=not begun) == begun:
+        continues = parameters.flag("continue_final_message")
+        if parameters.flag("add_generation_prompt", usual=not continues) == continues:
             words = "add_generation_prompt is true where a reply begins, false where continue_final_message goes on with one"
             raise Refusal(400, words, "add_generation_prompt", "invalid_value")
         template = parameters.record("chat_template_kwargs")
         if (effort := parameters.text("reasoning_effort")) is not None:
             template = {**template, "reasoning_effort": effort}
-        conversation = Conversation(_messages(parameters.get("messages"), begun))
+        conversation = Conversation(_messages(parameters.get("messages"), continues))
         parameters.refuse_rest()
-        return cls(options, conversation, begun, template)
+        return cls(options, conversation, continues, template)
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,10 @@ def _usage(parameters: Parameters, stream: bool) -> bool:
 
 
 def _top_of_chat(parameters: Parameters) -> int | None:
-    wanted, top = parameters.flag("logprobs"), parameters.count("top_logprobs", 0, MOST_TOP)
-    if top and not wanted:
+    with_logprobs, top = parameters.flag("logprobs"), parameters.count("top_logprobs", 0, MOST_TOP)
+    if top and not with_logprobs:
         raise Refusal(400, f"top_logprobs is {top}: it needs logprobs true", "top_logprobs", "invalid_value")
-    return (top or 0) if wanted else None
+    return (top or 0) if with_logprobs else None
 
 
 def _messages(value: Any, begun: bool) -> tuple[Message, ...]:
@@ -160,9 +160,9 @@ def _message(value: Any, where: str) -> Message:
         raise Refusal(400, f"{where}: a message has a role and a content", where, "invalid_value")
     if (role := value["role"]) not in ROLES:
         raise Refusal(400, f"{where}: its role is {role[:40]!r}; there are {', '.join(ROLES)}", where, "invalid_value")
-    for name, given in value.items():
-        known = name in ("role", "content") or (name in EMPTY_FIELDS and (not given or name.startswith("reasoning")))
-        if not known and given is not None:
+    for name, field_value in value.items():
+        is_usual = name in ("role", "content") or (name in EMPTY_FIELDS and (not field_value or name.startswith("reasoning")))
+        if not is_usual and field_value is not None:
             raise Refusal(400, f"{where}: {name[:40]} is not supported in a message", f"{where}.{name[:40]}", "unsupported_parameter")
     return Message(ROLES[role], _content(value["content"], where))  # type: ignore[arg-type]  # ROLES has no others
 
@@ -177,8 +177,8 @@ def _content(value: Any, where: str) -> str:
 
 def _prompts(value: Any, vocabulary: int) -> tuple[str | tuple[int, ...], ...]:
     """One text or list of tokens, or a list of several."""
-    one = isinstance(value, str) or (isinstance(value, list) and value and all(type(token) is int for token in value))
-    prompts = [value] if one else value
+    is_single = isinstance(value, str) or (isinstance(value, list) and value and all(type(token) is int for token in value))
+    prompts = [value] if is_single else value
     if not isinstance(prompts, list) or not 0 < len(prompts) <= MOST_PROMPTS:
         raise Refusal(
             400, f"prompt has to be a text, a list of tokens, or a list of up to {MOST_PROMPTS} of either", "prompt", "invalid_value"

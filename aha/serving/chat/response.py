@@ -16,7 +16,7 @@ from aha.sampling.scheduler import TopTokens
 from aha.serving.chat.jobs import NextToken, WholeSample
 from aha.serving.chat.mailbox import LoopMailbox
 from aha.serving.chat.reader import UNREADABLE, Kind, Piece, ReplyReader
-from aha.types import Completion, Finished
+from aha.types import Completion, FinishReason
 
 Json = dict[str, Any]
 Way = Literal["chat", "text"]
@@ -36,7 +36,7 @@ class ReplyChoice:
     tokens before."""
 
     reader: ReplyReader
-    finished: Finished | None = None
+    finished: FinishReason | None = None
     logprobs: list[tuple[int, TopTokens]] = field(default_factory=list)
     offset: int = 0
 
@@ -57,7 +57,7 @@ class ReplyChoice:
         if self.finished is not None:
             return []
         self.finished = completion.finished
-        return self.reader.end() if live else self.reader.take_all(completion.tokens)
+        return self.reader.end() if live else self.reader.read_all(completion.tokens)
 
 
 @dataclass
@@ -84,7 +84,7 @@ class ReplyResponse:
         async for _ in self._pieces(mailbox, None):
             pass
         choices = [
-            {**self._said(choice), "index": index, "logprobs": self._logprobs(choice), "finish_reason": choice.finished}
+            {**self._choice_json(choice), "index": index, "logprobs": self._logprobs(choice), "finish_reason": choice.finished}
             for index, choice in enumerate(self.choices)
         ]
         return {**self._head("chat.completion" if self.way == "chat" else "text_completion"), "choices": choices, "usage": self._usage()}
@@ -94,12 +94,12 @@ class ReplyResponse:
         if self.way == "chat":
             for index in range(len(self.choices)):
                 yield self._chunk(index, {"role": "assistant", "content": None, "reasoning_content": None})
-        async for found in self._pieces(mailbox, wait_s):
-            if found is None:
+        async for event in self._pieces(mailbox, wait_s):
+            if event is None:
                 yield None
                 continue
-            index, pieces = found
-            for chunk in self._told(index, pieces):
+            index, pieces = event
+            for chunk in self._chunks_of(index, pieces):
                 yield chunk
         if self.usage:
             yield {**self._head(self._stream_kind), "choices": [], "usage": self._usage()}
@@ -122,7 +122,7 @@ class ReplyResponse:
                     else:
                         yield number, self.choices[number].end(completion, self.live)
 
-    def _told(self, index: int, pieces: Sequence[Piece]) -> Iterator[Json]:
+    def _chunks_of(self, index: int, pieces: Sequence[Piece]) -> Iterator[Json]:
         choice = self.choices[index]
         for kind, text in pieces:
             yield self._chunk(index, {FIELDS[kind]: text} if self.way == "chat" else {"text": text}, self._logprobs(choice))
@@ -130,15 +130,15 @@ class ReplyResponse:
             yield self._chunk(index, {} if self.way == "chat" else {"text": ""}, self._logprobs(choice), choice.finished)
 
     def _chunk(self, index: int, delta: Json, logprobs: Json | None = None, finished: str | None = None) -> Json:
-        said = {"delta": delta} if self.way == "chat" else delta
-        choice = {"index": index, **said, "logprobs": logprobs, "finish_reason": finished}
+        content = {"delta": delta} if self.way == "chat" else delta
+        choice = {"index": index, **content, "logprobs": logprobs, "finish_reason": finished}
         return {**self._head(self._stream_kind), "choices": [choice], **({"usage": None} if self.usage else {})}
 
     @property
     def _stream_kind(self) -> str:
         return "chat.completion.chunk" if self.way == "chat" else "text_completion"
 
-    def _said(self, choice: ReplyChoice) -> Json:
+    def _choice_json(self, choice: ReplyChoice) -> Json:
         texts = choice.reader.texts
         if self.way == "text":
             return {"text": texts["said"]}
@@ -155,12 +155,12 @@ class ReplyResponse:
         for text in texts:
             offsets.append(choice.offset)
             choice.offset += len(text)
-        likeliest = [{self._text(other): _finite(logprob) for other, logprob in top.tokens} for _, top in tokens]
+        likeliest = [{self._text(token_): _finite(logprob) for token_, logprob in top.tokens} for _, top in tokens]
         logprobs = [_finite(top.logprob) for _, top in tokens]
         return {"tokens": texts, "token_logprobs": logprobs, "top_logprobs": likeliest, "text_offset": offsets}
 
     def _entry(self, token: int, top: TopTokens) -> Json:
-        likeliest = [self._likely(other, logprob) for other, logprob in top.tokens]
+        likeliest = [self._likely(token_, logprob) for token_, logprob in top.tokens]
         return {**self._likely(token, top.logprob), "top_logprobs": likeliest}
 
     def _likely(self, token: int, logprob: float) -> Json:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from aha.sampling.scheduler import SchedulerLimits
 from aha.sampling.seeds import seed_for
-from aha.serving.chat.jobs import READING, ChatJob, EngineThread
+from aha.serving.chat.jobs import PREFILL_TOKENS, ChatJob, EngineThread
 from aha.serving.chat.mailbox import LoopMailbox, LoopPost
 from aha.serving.chat.model import ServedModel, ServedPrompt
 from aha.serving.chat.reader import ReplyReader
@@ -30,7 +30,7 @@ from aha.serving.web.access import AccessRules
 from aha.serving.web.body import Bodies
 from aha.serving.web.connections import ConnectionLimits
 from aha.serving.web.listener import Listener
-from aha.serving.web.responses import GONE, EventStream, Json, event, handlers
+from aha.serving.web.responses import CLIENT_CLOSED, EventStream, Json, event, handlers
 
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0
@@ -66,14 +66,14 @@ class ChatServer:
         self, model: ServedModel, host: str, port: int, rules: AccessRules | None = None, settings: ServerSettings | None = None
     ) -> None:
         self.model, self.settings = model, settings or ServerSettings()
-        self._created, self._numbers = seconds_since_1970(), count()
+        self._start_time, self._numbers = seconds_since_1970(), count()
         self._busy, self._idle = 0, threading.Condition()
         self._bodies = Bodies((rules or AccessRules()).largest)
         self._listener = Listener(self._app(rules or AccessRules()), host, port, self.settings.limits)
         self.port = self._listener.port
-        self._prompting = ThreadPoolExecutor(1, thread_name_prefix="prompts")  # a tokenizer is one thread's at a time
+        self._prompt_thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")  # a tokenizer is one thread's at a time
         self._post = LoopPost()
-        limits = SchedulerLimits(self.settings.rows, self.settings.cache_tokens, prefill_tokens=READING)
+        limits = SchedulerLimits(self.settings.rows, self.settings.cache_tokens, prefill_tokens=PREFILL_TOKENS)
         self.engine = EngineThread(model.engine, self._post.send, limits, self.settings.queue)
 
     def __enter__(self) -> Self:
@@ -83,14 +83,14 @@ class ChatServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.engine.close(0.0)
         self._listener.stop()
-        self._prompting.shutdown(wait=False, cancel_futures=True)
+        self._prompt_thread.shutdown(wait=False, cancel_futures=True)
 
     def drain(self, timeout_s: float) -> bool:
         """Take on nothing more and wait for what was taken on; whether all of it was answered. A client that comes meanwhile is told 503,
         and what has not ended by then ends with an error that says so."""
-        ended = self.engine.close(timeout_s)
+        is_drained = self.engine.close(timeout_s)
         with self._idle:
-            return self._idle.wait_for(lambda: self._busy == 0, timeout=CLOSING_S) and ended
+            return self._idle.wait_for(lambda: self._busy == 0, timeout=CLOSING_S) and is_drained
 
     # --- addresses ------------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class ChatServer:
 
     async def _health(self, request: Request) -> Response:
         engine = self.engine
-        counts = {"waiting": engine.waiting, "running": engine.running, "served": engine.served, "steps": engine.steps}
+        counts = {"waiting": engine.queue_length, "running": engine.batch_size, "served": engine.served, "steps": engine.steps}
         return Json({"status": "ok" if engine.alive else "ended", **counts}, 200 if engine.alive else 503)
 
     async def _models(self, request: Request) -> Response:
@@ -119,7 +119,7 @@ class ChatServer:
         return Json(self._card())
 
     def _card(self) -> dict[str, Any]:
-        card = {"id": self.model.name, "object": "model", "created": self._created, "owned_by": "aha"}
+        card = {"id": self.model.name, "object": "model", "created": self._start_time, "owned_by": "aha"}
         return {**card, "max_model_len": self.model.engine.context}
 
     async def _chat(self, request: Request) -> Response:
@@ -130,8 +130,8 @@ class ChatServer:
 
     async def _tokenize(self, request: Request) -> Response:
         """A conversation, or a text, as the model reads it, in vLLM's form."""
-        asked = await self._asked(request, self._asked_chat_or_text)
-        tokens = list(asked.prompts[0].tokens)
+        reply_ = await self._read_request(request, self._asked_chat_or_text)
+        tokens = list(reply_.prompts[0].tokens)
         return Json({"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens})
 
     # --- one request ----------------------------------------------------------------------------------------------------
@@ -147,51 +147,51 @@ class ChatServer:
     def _asked_chat_or_text(self, body: dict[str, Any]) -> PendingReply:
         return self._asked_completion(body) if "prompt" in body else self._asked_chat(body)
 
-    async def _asked(self, request: Request, read: Read) -> PendingReply:
+    async def _read_request(self, request: Request, read: Read) -> PendingReply:
         async with self._bodies.of(request) as body:
-            return await asyncio.get_running_loop().run_in_executor(self._prompting, read, body)
+            return await asyncio.get_running_loop().run_in_executor(self._prompt_thread, read, body)
 
     async def _reply(self, request: Request, read: Read) -> Response:
-        self._answering(1)
+        self._count_answers(1)
         jobs: list[ChatJob] = []
         try:
-            asked = await self._asked(request, read)
-            jobs = self._jobs(asked)
-            mailbox, response = self._post.box(jobs), self._response(asked, jobs)
+            reply_ = await self._read_request(request, read)
+            jobs = self._jobs(reply_)
+            mailbox, response = self._post.box(jobs), self._response(reply_, jobs)
             for job in jobs:
                 self.engine.put(job)
-            if asked.options.stream:
-                return EventStream(_streamed(response, mailbox), lambda: self._end(jobs))
+            if reply_.options.stream:
+                return EventStream(_stream(response, mailbox), lambda: self._end(jobs))
             reply = await _whole(request, response, mailbox)
         except BaseException:
             self._end(jobs)
             raise
         self._end(jobs)
-        return reply or Response(status_code=GONE)
+        return reply or Response(status_code=CLIENT_CLOSED)
 
-    def _jobs(self, asked: PendingReply) -> list[ChatJob]:
+    def _jobs(self, reply_: PendingReply) -> list[ChatJob]:
         """One for each prompt. Without a seed of the client's, one of the request's number."""
-        options = asked.options
+        options = reply_.options
         first = seed_for(self.settings.seed, next(self._numbers)) if options.seed is None else options.seed
         jobs = []
-        for place, prompt in enumerate(asked.prompts):
-            settings = self.model.settings(options, prompt.tokens, COMPLETION_TOKENS if asked.way == "text" else None)
+        for place, prompt in enumerate(reply_.prompts):
+            settings = self.model.settings(options, prompt.tokens, COMPLETION_TOKENS if reply_.way == "text" else None)
             seeds = tuple((first + number) % (1 << 63) for number in range(options.samples))
             jobs.append(ChatJob(prompt.tokens, settings, seeds, _live(options), place * options.samples))
         return jobs
 
-    def _response(self, asked: PendingReply, jobs: Sequence[ChatJob]) -> ReplyResponse:
-        options = asked.options
+    def _response(self, reply_: PendingReply, jobs: Sequence[ChatJob]) -> ReplyResponse:
+        options = reply_.options
         choices = [
-            ReplyChoice(ReplyReader(self.model.tokenizer, prompt.opened, asked.way == "chat", options.stop, self._silent(options)))
-            for prompt in asked.prompts
+            ReplyChoice(ReplyReader(self.model.tokenizer, prompt.opened, reply_.way == "chat", options.stop, self._silent(options)))
+            for prompt in reply_.prompts
             for _ in range(options.samples)
         ]
         return ReplyResponse(
-            asked.way,
+            reply_.way,
             self.model.name,
             choices,
-            sum(len(prompt.tokens) for prompt in asked.prompts),
+            sum(len(prompt.tokens) for prompt in reply_.prompts),
             self.model.tokenizer,
             _live(options),
             options.top is not None,
@@ -207,9 +207,9 @@ class ChatServer:
         for job in jobs:
             self.engine.let_go(job)
         self._post.close(jobs)
-        self._answering(-1)
+        self._count_answers(-1)
 
-    def _answering(self, more: int) -> None:
+    def _count_answers(self, more: int) -> None:
         """A request is begun (1) or wholly answered (-1)."""
         with self._idle:
             self._busy += more
@@ -224,21 +224,21 @@ def _live(options: ReplyOptions) -> bool:
 async def _whole(request: Request, response: ReplyResponse, mailbox: LoopMailbox) -> Response | None:
     """The reply in one piece; None where the client has left."""
     whole = asyncio.ensure_future(response.whole(mailbox))
-    gone = asyncio.ensure_future(_gone(request))
+    departure = asyncio.ensure_future(_departure(request))
     try:
-        await asyncio.wait((whole, gone), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((whole, departure), return_when=asyncio.FIRST_COMPLETED)
         return Json(await whole) if whole.done() else None
     finally:
         whole.cancel()
-        gone.cancel()
+        departure.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _departure(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def _streamed(response: ReplyResponse, mailbox: LoopMailbox) -> AsyncIterator[str]:
+async def _stream(response: ReplyResponse, mailbox: LoopMailbox) -> AsyncIterator[str]:
     """Server-sent events; an error after the first of them is an event, too."""
     try:
         async for chunk in response.chunks(mailbox, ALIVE_S):

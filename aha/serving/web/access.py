@@ -70,18 +70,18 @@ class AccessRules:
     def _key(self, method: str, path: str, headers: Headers) -> Refusal | None:
         if self.key is None or path in self.open_paths or method == "OPTIONS":
             return None
-        sent = headers.get("authorization", "")
-        if hmac.compare_digest(sent.encode("latin-1", "replace"), f"Bearer {self.key}".encode()):
+        header = headers.get("authorization", "")
+        if hmac.compare_digest(header.encode("latin-1", "replace"), f"Bearer {self.key}".encode()):
             return None
         return Refusal(401, "the key is missing or wrong", code="invalid_api_key")
 
     def middleware(self) -> list[Middleware]:
         """These rules for a Starlette application."""
-        checked = [Middleware(AccessCheck, rules=self)]
+        layers = [Middleware(AccessCheck, rules=self)]
         if not self.origins:
-            return checked
+            return layers
         cors = Middleware(CORSMiddleware, allow_origins=self.origins, allow_methods=("GET", "POST"), allow_headers=("*",))
-        return [cors, *checked]
+        return [cors, *layers]
 
 
 class AccessCheck:
@@ -95,9 +95,9 @@ class AccessCheck:
         await (self.app if refusal is None else response_of(refusal))(scope, receive, send)
 
 
-def own_names(host: str, others: Sequence[str]) -> tuple[str, ...]:
+def own_names(host: str, names: Sequence[str]) -> tuple[str, ...]:
     """The names that a server at `host` answers to: that host, this machine's own names, and those that were named."""
-    return tuple(sorted({name.lower().rstrip(".") for name in (host, socket.gethostname(), socket.getfqdn(), *others)}))
+    return tuple(sorted({name.lower().rstrip(".") for name in (host, socket.gethostname(), socket.getfqdn(), *names)}))
 
 
 def is_loopback(host: str) -> bool:

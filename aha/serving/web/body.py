@@ -38,14 +38,14 @@ class Bodies:
         data = bytearray()
         try:
             await self._read(request, data)
-            yield parsed(bytes(data))
+            yield parse_body(bytes(data))
         finally:
-            self._bytes -= _counted(len(data))
+            self._bytes -= _countable(len(data))
 
     async def _read(self, request: Request, data: bytearray) -> None:
-        promised = int(request.headers.get("content-length", self.largest))
+        length = int(request.headers.get("content-length", self.largest))
         try:
-            async with asyncio.timeout(READ_S + min(promised, self.largest) / SLOWEST):
+            async with asyncio.timeout(READ_S + min(length, self.largest) / SLOWEST):
                 async for chunk in request.stream():
                     self._take(chunk, data)
         except TimeoutError:
@@ -57,18 +57,18 @@ class Bodies:
         size = len(data) + len(chunk)
         if size > self.largest:
             raise Refusal(413, f"a request has at most {self.largest} bytes", code="body_too_large")
-        more = _counted(size) - _counted(len(data))
+        more = _countable(size) - _countable(len(data))
         if more and self._bytes + more > self.together:
             raise Refusal(503, "too many long requests at a time: come back later", code="busy", kind="server_error")
         self._bytes += more
         data += chunk
 
 
-def _counted(size: int) -> int:
+def _countable(size: int) -> int:
     return size if size > SMALL else 0
 
 
-def parsed(data: bytes) -> dict[str, Any]:
+def parse_body(data: bytes) -> dict[str, Any]:
     """The JSON object in a body. Refusal where it is none, or would take too much memory."""
     try:
         body = parse_json(data, MOST_MEMORY)

@@ -28,7 +28,7 @@ class Phase(IntEnum):
 
     IDLE = 0
     HEADERS = 1
-    LINGERING = 2  # the response is sent, and the rest of the request is thrown away
+    LINGER = 2  # the response is sent, and the rest of the request is thrown away
     BODY = 3
     RESPONSE = 4
 
@@ -59,17 +59,17 @@ class ConnectionTable:
 
     limits: ConnectionLimits
     open: dict[LimitedConnection, None] = field(default_factory=dict)
-    _looking: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: LimitedConnection) -> bool:
         """Count a new connection, closing an old one where there are too many; False where all of them are at work."""
         if len(self.open) >= self.limits.connections:
-            oldest = min(self.open, key=lambda other: (other.phase, other.since))
+            oldest = min(self.open, key=lambda connection_: (connection_.phase, connection_.since))
             if oldest.phase is Phase.RESPONSE:
                 return False
             oldest.drop()
         self.open[connection] = None
-        if self._looking is None:
+        if self._timer is None:
             self._look(connection.loop)
         return True
 
@@ -80,7 +80,7 @@ class ConnectionTable:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         for connection in list(self.open):
             connection.check(loop.time())
-        self._looking = loop.call_later(LOOK_S, self._look, loop) if self.open else None
+        self._timer = loop.call_later(LOOK_S, self._look, loop) if self.open else None
 
 
 class LimitedConnection(H11Protocol):
@@ -122,7 +122,7 @@ class LimitedConnection(H11Protocol):
         """End the connection where its client has taken too long."""
         self._note_phase()
         limits = self.table.limits
-        within = {Phase.IDLE: limits.idle_s, Phase.HEADERS: limits.headers_s, Phase.LINGERING: limits.linger_s}
+        within = {Phase.IDLE: limits.idle_s, Phase.HEADERS: limits.headers_s, Phase.LINGER: limits.linger_s}
         if now - self.since > within.get(self.phase, float("inf")):
             self.drop()
         elif not self.transport.get_write_buffer_size():
@@ -142,7 +142,7 @@ class LimitedConnection(H11Protocol):
             return Phase.BODY if cycle.more_body else Phase.RESPONSE
         if self.conn.their_state is h11.IDLE:
             return Phase.HEADERS if self.conn.trailing_data[0] else Phase.IDLE
-        return Phase.LINGERING
+        return Phase.LINGER
 
     def _answer(self, status: int, body: bytes) -> None:
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):

@@ -15,7 +15,7 @@ from aha.serving.refusal import Refusal
 Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
 
 LATER = (429, 503)
-GONE = 499  # nobody reads it: whoever asked has left
+CLIENT_CLOSED = 499  # nobody reads it: whoever asked has left
 
 
 class Json(JSONResponse):
@@ -57,7 +57,7 @@ def handlers(addresses: str) -> Handlers:
         return response_of(refusal)
 
     async def nowhere(request: Request, error: Exception) -> Response:
-        what = f"{request.method} {request.url.path[:80]}"
-        return response_of(Refusal(getattr(error, "status_code", 404), f"there is no {what}; there is {addresses}", code="not_found"))
+        place = f"{request.method} {request.url.path[:80]}"
+        return response_of(Refusal(getattr(error, "status_code", 404), f"there is no {place}; there is {addresses}", code="not_found"))
 
     return {Refusal: refused, 404: nowhere, 405: nowhere}

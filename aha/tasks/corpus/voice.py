@@ -23,7 +23,9 @@ WORDS: dict[str, dict[Language, str]] = {
 }
 
 
-TAGGED = re.compile(r"User: (.*)\nAssistant: <think> ?(.*)</think>\n<answer> (.*)</answer>", re.DOTALL)  # what `finish` writes with tags
+TAGS_PATTERN = re.compile(
+    r"User: (.*)\nAssistant: <think> ?(.*)</think>\n<answer> (.*)</answer>", re.DOTALL
+)  # what `finish` writes with tags
 
 
 @dataclass(frozen=True)

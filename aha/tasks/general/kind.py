@@ -35,15 +35,15 @@ class Kind:
     prompt: Callable[[Key, Language], GeneralPrompt]
 
 
-def both(en: str, zh: str) -> BothLanguages:
+def in_both_languages(en: str, zh: str) -> BothLanguages:
     """The same in both languages."""
     return {"en": en, "zh": zh}
 
 
 def pairs(text: str) -> tuple[BothLanguages, ...]:
     """`sea 海边, home 家里`: English and Chinese, a blank between them, blanks within English as `_`."""
-    entries = (each.split() for each in text.replace("\n", " ").split(","))
-    return tuple(both(en.replace("_", " "), zh) for en, zh in entries)
+    entries = (entry.split() for entry in text.replace("\n", " ").split(","))
+    return tuple(in_both_languages(en.replace("_", " "), zh) for en, zh in entries)
 
 
 QUALITIES = pairs("big 大, little 小, new 新, old 老, good 好, white 白, long 长, real 真")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 
 from aha.errors import BadInput
-from aha.tasks.general.kind import QUALITIES, THINGS, GeneralPrompt, Key, Kind, both, choose, each_of, join_words, pairs
+from aha.tasks.general.kind import QUALITIES, THINGS, GeneralPrompt, Key, Kind, choose, each_of, in_both_languages, join_words, pairs
 from aha.types import Language
 
-IS, EITHER, CANNOT, CAN = range(4)  # the first place of a key: what kind of question it is
-OPENINGS = (both("", ""), both("hello, ", "你好，"), both("Please tell me: ", "请说，"), both("hi, ", "请问，"))
+IS, ALTERNATIVE, CANNOT, CAN = range(4)  # the first place of a key: what kind of question it is
+OPENINGS = (
+    in_both_languages("", ""),
+    in_both_languages("hello, ", "你好，"),
+    in_both_languages("Please tell me: ", "请说，"),
+    in_both_languages("hi, ", "请问，"),
+)
 BODILY = pairs("eat 吃, see 看见, hear 听见, carry 带")
 ABLE = pairs("write 写, check 检查, think_of 想, know 知道, answer 回答")
 WORKS = pairs("number 数字, word 字, code 代码, program 程序, problem 问题, letter 信, answer 答案, text 文字, idea 想法, question 题")
@@ -17,7 +22,7 @@ WORKS = pairs("number 数字, word 字, code 代码, program 程序, problem 问
 
 def draw_key(draw: random.Random) -> Key:
     """Places in the lists; the first says which kind of question."""
-    shape = draw.choice((IS, EITHER, CANNOT, CAN))
+    shape = draw.choice((IS, ALTERNATIVE, CANNOT, CAN))
     match shape:
         case 0:
             return shape, draw.randrange(len(QUALITIES)), draw.randrange(len(THINGS))
@@ -35,8 +40,8 @@ def prompt(key: Key, language: Language) -> GeneralPrompt:
     match key:
         case 0, quality, thing:
             origin = _is((QUALITIES[quality][language], THINGS[thing][language]), language)
-        case 1, one, other:
-            origin = _either(THINGS[one][language], THINGS[other][language], language)
+        case 1, first, second:
+            origin = _alternative(THINGS[first][language], THINGS[second][language], language)
         case 2, verb, quality, thing:
             origin = _cannot(BODILY[verb][language], (QUALITIES[quality][language], THINGS[thing][language]), language)
         case 3, verb, work:
@@ -57,7 +62,7 @@ def _is(words: tuple[str, str], language: Language) -> GeneralPrompt:
             return GeneralPrompt(f"你是{phrase}吗？", core, (("是语言模型",), ("，不是",), *each_of(words, language)), thought)
 
 
-def _either(a: str, b: str, language: Language) -> GeneralPrompt:
+def _alternative(a: str, b: str, language: Language) -> GeneralPrompt:
     needs = each_of((a, b), language)
     match language:
         case "en":

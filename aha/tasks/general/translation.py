@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, GeneralPrompt, Key, Kind, both, choose, each_of, join_words
+from aha.tasks.general.kind import OWNERS, QUALITIES, THINGS, GeneralPrompt, Key, Kind, choose, each_of, in_both_languages, join_words
 from aha.types import Language
 
 FRAMES = (
-    both("What is this in english?\n{phrase}", "用中文怎么说 {phrase}？"),
-    both("Please translate this:\n{phrase}", "请翻译 {phrase}。"),
+    in_both_languages("What is this in english?\n{phrase}", "用中文怎么说 {phrase}？"),
+    in_both_languages("Please translate this:\n{phrase}", "请翻译 {phrase}。"),
 )
 
 LANGUAGES: tuple[Language, Language] = ("en", "zh")
@@ -20,13 +20,13 @@ BETWEEN: dict[Language, str] = {"en": ", ", "zh": "，"}
 
 def draw_key(draw: random.Random) -> Key:
     """Places in the lists: owner, quality, noun."""
-    return tuple(draw.randrange(len(each)) for each in (OWNERS, QUALITIES, THINGS))
+    return tuple(draw.randrange(len(choices)) for choices in (OWNERS, QUALITIES, THINGS))
 
 
 def prompt(key: Key, language: Language) -> GeneralPrompt:
     """`用中文怎么说 my big book？`"""
     phrases: dict[Language, list[str]] = {
-        each: [found[i][each] for found, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for each in LANGUAGES
+        language: [table[i][language] for table, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for language in LANGUAGES
     }
     words, translation = phrases[language], phrases["zh" if language == "en" else "en"]
     question = choose(key, FRAMES)[language].replace("{phrase}", join_words(translation, "zh" if language == "en" else "en"))

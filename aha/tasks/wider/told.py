@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from aha.tasks.corpus.guess import guess
 from aha.tasks.corpus.searches import methodical, wander
-from aha.tasks.corpus.voice import TAGGED
-from aha.tasks.corpus.worked import worked
+from aha.tasks.corpus.voice import TAGS_PATTERN
+from aha.tasks.corpus.worked import write_worked
 from aha.tasks.rewriting import LEADS, summary
 from aha.types import Language
 
@@ -36,8 +36,8 @@ def write_document(question: str, thought: str, answer: str, form: Form) -> str:
 def retold(draw: random.Random) -> str:
     """A search for a countdown as a turn of a conversation: the first person, and a summary that says what came out."""
     while True:
-        text = draw.choice((guess, wander, wander, methodical, methodical, methodical, worked))(draw)
-        if (match := TAGGED.fullmatch(text)) is not None:
+        text = draw.choice((guess, wander, wander, methodical, methodical, methodical, write_worked))(draw)
+        if (match := TAGS_PATTERN.fullmatch(text)) is not None:
             break
     question, thought, answer = match.groups()
     language: Language = "en" if question.startswith("Use") else "zh"

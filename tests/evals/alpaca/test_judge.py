@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from aha.evals.alpaca import preference, read_annotations, recomputed, shown_in_reverse
+from aha.evals.alpaca import preference, read_annotations, shown_in_reverse, weighted_preferences
 
 
 def top(**chances: float) -> list[dict]:
@@ -29,7 +29,7 @@ def test_a_judge_that_names_neither_has_no_preference():
 @pytest.mark.parametrize(("model", "rows"), [("alpaca-7b", 802), ("claude", 805), ("gpt4_0613_concise", 800)])
 def test_published_preferences_follow_from_the_published_log_probabilities(published, model, rows):
     annotations = read_annotations(published(f"alpaca_eval/annotations/{model}.json"))
-    found, apart = recomputed(annotations)
+    found, apart = weighted_preferences(annotations)
     assert found == rows
     assert apart < 1e-10  # the files hold ten decimals
 

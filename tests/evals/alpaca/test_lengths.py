@@ -69,9 +69,9 @@ def test_a_model_that_never_wins_has_nothing_at_any_length():
 
 def test_gamed_rows_pull_the_weight_of_length():
     annotations, calibration = made_up((-1.2, 0.8, -0.5))
-    rows = np.column_stack([calibration.gamed, np.ones(len(annotations))])
+    rows = np.column_stack([calibration.baseline_rows, np.ones(len(annotations))])
     wins = np.asarray([each.wins for each in annotations])
-    longer = Calibration(calibration.difficulty, {}, calibration.gamed, calibration.labels * [2.0, 1.0], ())
+    longer = Calibration(calibration.difficulty, {}, calibration.baseline_rows, calibration.labels * [2.0, 1.0], ())
     assert fit(rows, wins, calibration)[0] == pytest.approx(-1.2, abs=1e-6)
     assert fit(rows, wins, longer)[0] < -1.25
 
@@ -121,17 +121,17 @@ def test_rows_that_are_missing_or_turned_about_are_matched_by_instruction(publis
 def test_the_hubs_own_files_are_read_by_their_names(tmp_path, published, recovered):
     difficulty = [f"{number},{value!r}" for number, value in enumerate(recovered.difficulty.tolist())]
     (tmp_path / "instruction_difficulty.csv").write_text(",instruction_difficulty\n" + "\n".join(difficulty))
-    labels = logistic(recovered.gamed @ np.asarray([-1.5, 0.8]))
+    labels = logistic(recovered.baseline_rows @ np.asarray([-1.5, 0.8]))
     rows = [
         f"gamed,{number % 805},{label!r},{float(np.arctanh(min(tanh, 0.9999999999)))!r},{value!r}"
-        for number, ((tanh, value), label) in enumerate(zip(np.clip(recovered.gamed, -9, 9).tolist(), labels.tolist(), strict=True))
+        for number, ((tanh, value), label) in enumerate(zip(np.clip(recovered.baseline_rows, -9, 9).tolist(), labels.tolist(), strict=True))
         if abs(tanh) < 1
     ]
     (tmp_path / "df_gamed.csv").write_text("model,index,preference,std_delta_len,instruction_difficulty\n" + "\n".join(rows))
     found = calibration_in(tmp_path)
     assert found.positions == {}
     assert found.difficulty.tolist() == recovered.difficulty.tolist()
-    assert found.labels == pytest.approx(found.gamed.T @ labels[: len(found.gamed)], rel=0.2)
+    assert found.labels == pytest.approx(found.baseline_rows.T @ labels[: len(found.baseline_rows)], rel=0.2)
     annotations = read_annotations(published("alpaca_eval/annotations/claude.json"))
     assert 20 < win_rates(annotations, found).lc_win_rate < 35
     with pytest.raises(BadInput, match="802 annotations for 805 instructions"):

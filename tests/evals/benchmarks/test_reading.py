@@ -110,7 +110,7 @@ def test_a_gpqa_archive_with_a_password_is_told_apart(tmp_path):
         load_examples(benchmark("gpqa_diamond"), str(path))
 
 
-@pytest.mark.parametrize("name", sorted(name for name, chosen in BENCHMARKS.items() if chosen.generated is None))
+@pytest.mark.parametrize("name", sorted(name for name, chosen in BENCHMARKS.items() if chosen.generator is None))
 def test_wrong_columns_are_one_line_with_those_that_are_there(tmp_path, name):
     with pytest.raises(BadInput, match=r"record 1: no .*; a row of .* has .*, this one has foo"):
         load_examples(benchmark(name), written(tmp_path / "x.jsonl", {"foo": 1}, {"foo": 2}))

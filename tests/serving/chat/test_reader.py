@@ -116,7 +116,7 @@ def test_a_whole_reply_says_and_counts_what_its_tokens_do_one_by_one(pieces: lis
     for token in tokens:
         one.take(token)
     one.end()
-    other.take_all(tokens)
+    other.read_all(tokens)
     assert (one.texts, one.thought, one.tokens, one.reasoning) == (other.texts, other.thought, other.tokens, other.reasoning)
 
 

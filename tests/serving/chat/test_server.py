@@ -18,7 +18,7 @@ from aha.backends.laptop import Laptop
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput
-from aha.protocols import Ask, Asking, Compute, Sampling
+from aha.protocols import Ask, ChatOptions, Compute, Sampling
 from aha.serving.chat.model import PIECE, ServedModel
 from aha.serving.chat.reader import ReplyReader
 from aha.serving.chat.server import ChatServer, ServerSettings
@@ -162,7 +162,7 @@ def test_a_row_ends_with_its_stop_word_and_takes_no_more_steps() -> None:
     engine = ScriptedEngine(lambda prompt, seed: "ab" + "c" * 4_000, pace_s=0.005)
     with served(scripted(engine)) as server:
         assert said(server, question(stop="b"))[1]["choices"][0]["message"]["content"] == "a"
-        while server.engine.running:
+        while server.engine.batch_size:
             time.sleep(0.01)
     assert len(engine.steps) < 1_000
 
@@ -265,7 +265,7 @@ def test_a_completion_without_a_limit_has_sixteen_tokens_as_openais_has() -> Non
 
 
 def test_64_requests_in_flight_are_answered_once_each_and_share_the_batch(model: ServedModel) -> None:
-    asking = Asking(samples=1, seed=0, in_flight=64, retries=0)
+    asking = ChatOptions(samples=1, seed=0, in_flight=64, retries=0)
     questions = [f"what is {number} + 1?" for number in range(64)]
     with served(model) as server, OpenAiChat(Endpoint(url(server), model.name), asking) as chat:
         found = list(chat.reply(talk(*questions), Sampling(0.6, 0.95, 24)))
@@ -280,7 +280,7 @@ def test_equal_seeds_give_equal_replies_whatever_the_neighbours(model: ServedMod
     engine = Laptop(Compute(device="cpu")).engine(str(Path(model.engine.module.name_or_path)))  # type: ignore[attr-defined]
     ((_, (alone,)),) = engine.generate([Ask(tuple(prompt), (11,))], sampling)
     reader = ReplyReader(model.tokenizer, silent=frozenset(model.tokenizer.stop))
-    reader.take_all(alone.tokens)
+    reader.read_all(alone.tokens)
     mine = question("why?", seed=11, temperature=0.9, max_tokens=20) | {"model": model.name}
     others = [
         question(f"{i}" * i, seed=i, temperature=i / 20, top_p=1.0 if i % 3 else 0.5, max_tokens=i, stream=i % 2 == 0)
@@ -300,7 +300,7 @@ def test_requests_that_sample_differently_share_steps_and_are_not_mixed_up() -> 
     engine.gate.clear()
     with served(scripted(engine)) as server, ThreadPoolExecutor(32) as pool:
         replies = [pool.submit(said, server, question(max_tokens=1 + i % 4, temperature=i / 32)) for i in range(32)]
-        while server.engine.waiting + server.engine.running < 32:
+        while server.engine.queue_length + server.engine.batch_size < 32:
             time.sleep(0.005)
         engine.gate.set()
         lengths = [len(reply.result(timeout=30)[1]["choices"][0]["message"]["content"]) for reply in replies]
@@ -313,11 +313,11 @@ def test_a_short_reply_waits_for_no_long_one() -> None:
     with served(scripted(engine)) as server, ThreadPoolExecutor(4) as pool:
         engine.gate.clear()
         slow = [pool.submit(said, server, question("long", max_tokens=4_000)) for _ in range(3)]
-        while server.engine.waiting + server.engine.running < 3:
+        while server.engine.queue_length + server.engine.batch_size < 3:
             time.sleep(0.005)
         before = len(engine.steps)
         quick = pool.submit(said, server, question("short"))
-        while server.engine.waiting + server.engine.running < 4:
+        while server.engine.queue_length + server.engine.batch_size < 4:
             time.sleep(0.005)
         engine.gate.set()
         assert quick.result(timeout=30)[1]["choices"][0]["message"]["content"] == "ok"
@@ -335,12 +335,12 @@ def test_the_work_of_a_client_that_leaves_is_stopped(stream: bool) -> None:
         engine.gate.clear()
         body = json.dumps(question(stream=stream, n=3, max_tokens=3_900))
         connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
-        while server.engine.waiting + server.engine.running < 3:
+        while server.engine.queue_length + server.engine.batch_size < 3:
             time.sleep(0.005)
         connection.close()
         time.sleep(0.2)  # the server sees the connection's end
         engine.gate.set()
-        while server.engine.running:
+        while server.engine.batch_size:
             time.sleep(0.005)
         assert said(server, question("next", max_tokens=3))[0] == 200
     assert engine.steps.count(3) < 1_000
@@ -359,7 +359,7 @@ def held(server: ChatServer, engine: ScriptedEngine, pool: ThreadPoolExecutor, c
     """So many requests on their way through an engine that waits."""
     engine.gate.clear()
     replies = [pool.submit(heard, server, question(f"{i}", stream=i % 2 == 1)) for i in range(count)]
-    while server.engine.waiting + server.engine.running < count:
+    while server.engine.queue_length + server.engine.batch_size < count:
         threading.Event().wait(timeout=0.005)
     return replies
 
@@ -396,7 +396,7 @@ def test_an_end_that_waits_no_longer_ends_streams_with_an_error_and_not_in_the_m
     with ChatServer(scripted(engine), "127.0.0.1", 0) as server, ThreadPoolExecutor(2) as pool:
         stream = pool.submit(heard, server, question(stream=True, max_tokens=90_000))
         whole = pool.submit(said, server, question(max_tokens=90_000))
-        while server.engine.running < 2:
+        while server.engine.batch_size < 2:
             time.sleep(0.01)
         assert not server.drain(0.2)
         status, body, _ = stream.result(timeout=20)
@@ -429,10 +429,10 @@ def test_jobs_that_wait_survive_the_failure_of_a_batch() -> None:
     with served(scripted(engine), settings=ServerSettings(rows=1)) as server, ThreadPoolExecutor(4) as pool:
         replies = held(server, engine, pool, 1)
         bad = pool.submit(said, server, question("bad"))
-        while server.engine.waiting < 1:
+        while server.engine.queue_length < 1:
             time.sleep(0.005)
         good = pool.submit(said, server, question("good"))
-        while server.engine.waiting < 2:
+        while server.engine.queue_length < 2:
             time.sleep(0.005)
         engine.gate.set()
         assert (replies[0].result(timeout=20)[0], bad.result(timeout=20)[0], good.result(timeout=20)[0]) == (200, 500, 200)

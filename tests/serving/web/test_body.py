@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from aha.serving.refusal import Refusal
 from aha.serving.web import body as module
-from aha.serving.web.body import Bodies, parsed
+from aha.serving.web.body import Bodies, parse_body
 from tests.serving.web.echo import answered, dialled, drained, echo, posted
 
 VALUES = st.recursive(
@@ -27,13 +27,13 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=5))
 def test_a_json_object_is_read_as_it_is(value: dict[str, Any]) -> None:
-    assert parsed(json.dumps(value).encode()) == value
+    assert parse_body(json.dumps(value).encode()) == value
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:0123456789.-eE truefalsnNaIity\\u', max_size=40).map(str.encode))
 def test_whatever_comes_is_an_object_or_refused_in_one_line(data: bytes) -> None:
     try:
-        assert isinstance(parsed(data), dict)
+        assert isinstance(parse_body(data), dict)
     except Refusal as refusal:
         assert refusal.status == 400 and "\n" not in refusal.message and len(refusal.message) < 200
 
@@ -57,19 +57,19 @@ def test_whatever_comes_is_an_object_or_refused_in_one_line(data: bytes) -> None
 )
 def test_hostile_bodies_are_refused(data: bytes, words: str) -> None:
     with pytest.raises(Refusal, match=words):
-        parsed(data)
+        parse_body(data)
 
 
 def test_commas_and_brackets_in_a_text_are_no_values() -> None:
     text = "[{,1" * 1_000_000 + '\\"'
-    assert parsed(json.dumps({"a": text}).encode()) == {"a": text}
+    assert parse_body(json.dumps({"a": text}).encode()) == {"a": text}
 
 
 def test_a_name_that_stands_twice_among_many_is_named_at_once() -> None:
     names = "".join(f'"{number}": 0,' for number in range(200_000))
     began = time.process_time()
     with pytest.raises(Refusal, match="'199999' stands there twice"):
-        parsed(f'{{{names} "199999": 1}}'.encode())
+        parse_body(f'{{{names} "199999": 1}}'.encode())
     assert time.process_time() - began < 5
 
 

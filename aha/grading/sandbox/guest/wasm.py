@@ -56,10 +56,10 @@ class Library(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
                     self._keep(os.path.join(folder, name))
 
     def _keep(self, path: str) -> None:
-        dotted = path[len(HOME) + 1 : -3].replace("/", ".")
-        package = dotted.endswith(".__init__")
+        module = path[len(HOME) + 1 : -3].replace("/", ".")
+        package = module.endswith(".__init__")
         with open(path, encoding="utf-8") as file:
-            self.texts[dotted.removesuffix(".__init__")] = (package, file.read())
+            self.texts[module.removesuffix(".__init__")] = (package, file.read())
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in self.texts:
@@ -160,12 +160,12 @@ def exit_code(code: object) -> int:
 def report_error(error: BaseException) -> int:
     """Print the traceback as Python does and return the exit code."""
     trace = error.__traceback__
-    own = trace.tb_next if trace is not None else None
-    error.__traceback__ = own
+    frame = trace.tb_next if trace is not None else None
+    error.__traceback__ = frame
     if isinstance(error, MemoryError):
-        own = None  # frames hold what filled the memory
+        frame = None  # frames hold what filled the memory
         error.__traceback__ = None
-    traceback.print_exception(type(error), error, own, limit=-FRAMES)
+    traceback.print_exception(type(error), error, frame, limit=-FRAMES)
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
     return NEEDS_MORE if needs_more(error) else 1
