@@ -139,7 +139,7 @@ def test_an_instruct_model_is_asked_in_its_own_words_with_the_thought_open(tmp_p
     tokenizer, group = load_tokenizer(done.base), Record(done.out).groups(0)[0]
     boxed = r"Please reason step by step, and put your final answer within \boxed{}."
     assert tokenizer.decode(group.prompt) == f"[user]{group.problem.question}\n{boxed}[assistant]<think>\n"
-    assert group.problem.question in {problem.question for problem in RowProblems(str(GSM8K)).load.problems}
+    assert group.problem.question in {problem.question for problem in RowProblems(str(GSM8K)).contents.problems}
 
 
 def test_problems_in_the_form_of_math_are_read_and_asked(tmp_path: Path) -> None:

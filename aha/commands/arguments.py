@@ -138,7 +138,7 @@ def check_files(recipe: Recipe, args: CliArgs) -> None:
         check_model(args.model)
     for part in [part for part, _ in args.problems.parts] if isinstance(args.problems, MixedProblems) else [args.problems]:
         if isinstance(part, RowProblems):
-            _ = part.load
+            _ = part.contents
 
 
 def may_be_server(recipe: Recipe, model: str) -> bool:

@@ -53,7 +53,7 @@ class RowProblems:
     label: str = ""
 
     @cached_property
-    def load(self) -> LoadedProblems:
+    def contents(self) -> LoadedProblems:
         """Every row, read and checked, once. BadInput names file, row and what is wrong."""
         form = RowForm(
             self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label
@@ -84,17 +84,17 @@ class RowProblems:
 
     def keep_problems(self, keep: Callable[[Problem], bool]) -> RowProblems:
         """The same source with those rows alone that `keep` takes. BadInput where none is left."""
-        rows = tuple(filter(keep, self.load.problems))
+        rows = tuple(filter(keep, self.contents.problems))
         if not rows:
-            raise BadInput(f"{self.source}: none of its {len(self.load.problems):,} rows is left to be asked")
+            raise BadInput(f"{self.source}: none of its {len(self.contents.problems):,} rows is left to be asked")
         copy = replace(self)
-        vars(copy)["loaded"] = LoadedProblems(rows, self.load.skipped)
+        vars(copy)["contents"] = LoadedProblems(rows, self.contents.skipped)
         return copy
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
         """Round 0 walks through a new order of all rows each epoch, `count` a rollout; what is left over at an epoch's end is let go, so
         that no rollout asks a problem twice. Further rounds are drawn anew from all rows."""
-        problems = self.load.problems
+        problems = self.contents.problems
         self._enough(count)
         if round:
             return Random(f"rows {seed} {rollout} {round}").sample(problems, count)
@@ -105,13 +105,13 @@ class RowProblems:
     def all(self, count: int | None = None, seed: int = 0) -> list[Problem]:
         """Every problem in the source's order, or a fixed sample of `count` of them."""
         if count is None:
-            return list(self.load.problems)
+            return list(self.contents.problems)
         self._enough(count)
-        return Random(f"rows {seed} all").sample(self.load.problems, count)
+        return Random(f"rows {seed} all").sample(self.contents.problems, count)
 
     def _enough(self, count: int) -> None:
-        if not 1 <= count <= len(self.load.problems):
-            raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.load.problems)}, so 1 to that many")
+        if not 1 <= count <= len(self.contents.problems):
+            raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.contents.problems)}, so 1 to that many")
 
 
 def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem]:

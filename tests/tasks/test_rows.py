@@ -40,7 +40,7 @@ def only(source: str, **fields: str) -> Problem:
 
 def refusal(source: str, **fields: str) -> str:
     with pytest.raises(BadInput) as raised:
-        _ = replace(RowProblems(source), **fields).load  # type: ignore[arg-type]
+        _ = replace(RowProblems(source), **fields).contents  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -277,7 +277,7 @@ def test_25_malformed_rows_may_be_skipped_each_with_its_line_and_reason_where_th
     tmp_path: Path, row: str | bytes
 ) -> None:
     block = b"\n".join([as_json(GSM8K).encode()] * 99)
-    loaded = RowProblems(written(tmp_path, *[line for _ in range(25) for line in (block, row)]), bad_rows="skip").load
+    loaded = RowProblems(written(tmp_path, *[line for _ in range(25) for line in (block, row)]), bad_rows="skip").contents
     assert len(loaded.problems) == 2_475
     assert [refused.place.rpartition(", ")[2] for refused in loaded.skipped] == [f"line {100 * n}" for n in range(1, 26)]
     assert all(refused.reason for refused in loaded.skipped)
@@ -299,7 +299,7 @@ def test_whatever_bytes_a_file_holds_only_bad_input_comes_out(tmp_path_factory: 
     file = tmp_path_factory.mktemp("bytes") / "rows.jsonl"
     file.write_bytes(content)
     with pytest.raises(BadInput):
-        _ = RowProblems(str(file)).load
+        _ = RowProblems(str(file)).contents
 
 
 # --- the place in the run ---------------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_every_gold_answer_of_a_public_set_parses_without_a_setting(data: Callab
 
 
 def test_a_public_set_with_four_rows_without_an_answer_is_read_when_bad_rows_are_skipped(data: Callable[[str], str]) -> None:
-    loaded = RowProblems(data("math/math_train_rllm/math.json"), bad_rows="skip").load
+    loaded = RowProblems(data("math/math_train_rllm/math.json"), bad_rows="skip").contents
     assert (len(loaded.problems), [refused.place.rpartition(" ")[2] for refused in loaded.skipped]) == (
         7470,
         ["887", "1010", "5329", "5331"],
