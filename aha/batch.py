@@ -226,14 +226,14 @@ def best_fit(lengths: Sequence[int], room: int) -> list[list[int]]:
     """The indices of rows in bins of at most `room` tokens, longest first, each in the fullest bin that still takes it; what is longer
     than a bin has one of its own."""
     bins: list[list[int]] = []
-    left: list[tuple[int, int]] = []  # (room left, bin), in order
+    rooms: list[tuple[int, int]] = []  # (room left, bin), in order
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        place = bisect_left(left, (lengths[row], 0))
-        free, number = left.pop(place) if place < len(left) else (room, len(bins))
+        place = bisect_left(rooms, (lengths[row], 0))
+        free, number = rooms.pop(place) if place < len(rooms) else (room, len(bins))
         if number == len(bins):
             bins.append([])
         bins[number].append(row)
-        insort(left, (max(0, free - lengths[row]), number))
+        insort(rooms, (max(0, free - lengths[row]), number))
     return bins
 
 

@@ -37,11 +37,11 @@ def decode(data: object, hint: Any) -> Any:
     return codec(hint).decode(data)
 
 
-def check_fields(data: Any, hints: Mapping[str, Any], required: Collection[str] = ()) -> dict[str, Any]:
+def check_fields(data: Any, hints: Mapping[str, Any], needs: Collection[str] = ()) -> dict[str, Any]:
     """An object of which only some fields have a known type, those decoded. BadInput names the field that is missing or of another type."""
     if not isinstance(data, dict):
         raise _wrong(data, "an object")
-    if absent := [name for name in required if name not in data]:
+    if absent := [name for name in needs if name not in data]:
         raise BadInput(f"it has no {absent[0]}")
     return {**data, **{name: _at(name, codec(hint).decode, data[name]) for name, hint in hints.items() if name in data}}
 
@@ -168,7 +168,7 @@ def _mapping_codec(hint: Any) -> Codec:
 def _dataclass(cls: Any, tag: str | None = None) -> Codec:
     hints = get_type_hints(cls, include_extras=True)
     parts = {field.name: codec(hints[field.name]) for field in dataclasses.fields(cls)}
-    required = {field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING}
+    needs = {field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING}
     tag_field = {"type": tag} if tag else {}
 
     def write(value: Any) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _dataclass(cls: Any, tag: str | None = None) -> Codec:
 
     def read(data: Any) -> Any:
         names = data.keys() - tag_field.keys() if isinstance(data, dict) else None
-        if names is None or names - parts.keys() or required - names:
+        if names is None or names - parts.keys() or needs - names:
             raise _wrong(data, f"an object with the fields of {cls.__name__} ({', '.join(parts)})")
         try:
             return cls(**{name: _at(name, parts[name].decode, data[name]) for name in parts if name in names})

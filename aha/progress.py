@@ -131,19 +131,19 @@ def _finite(value: object) -> object:
     return value
 
 
-class Panelled(Lines):
+class PanelLines(Lines):
     """A panel that stays in place and is drawn again a few times a second."""
 
     def __init__(self, console: Console, title: str, rollouts: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(console.file, rollouts)
         self.title, self.console, self.clock = title, console, clock
-        self.doing, self.done, self.began = "starting", 0, clock()
+        self.activity, self.done, self.began = "starting", 0, clock()
         self.history: list[dict[str, float]] = []
         self.timings: Metrics = {}
         self._live = Live(get_renderable=self.panel, console=console, refresh_per_second=4, transient=False)
 
     def beat(self, activity: str) -> None:
-        self.doing = activity
+        self.activity = activity
 
     def say(self, text: str) -> None:
         self._live.console.print(Text(plain(text)))
@@ -186,9 +186,9 @@ class Panelled(Lines):
 
     def _footer(self) -> str:
         speed = f" · {self.timings['tokens_per_s']:,.0f} tokens/s" if "tokens_per_s" in self.timings else ""
-        return f"{self.doing}{speed} · ctrl-C stops safely; the same command goes on"
+        return f"{self.activity}{speed} · ctrl-C stops safely; the same command goes on"
 
-    def __enter__(self) -> Panelled:
+    def __enter__(self) -> PanelLines:
         self._live.start()
         return self
 

@@ -148,7 +148,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class _Change:
-    said: str  # as a person would type it
+    typed_text: str  # as a person would type it
     value: object
 
 
@@ -208,7 +208,7 @@ def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> o
     try:
         return dataclasses.replace(typing.cast(Any, node), **new)
     except (ValueError, BadInput) as error:
-        raise BadInput(f"{' '.join(change.said for change in changes.values())}: {error}") from error
+        raise BadInput(f"{' '.join(change.typed_text for change in changes.values())}: {error}") from error
 
 
 def _elements(values: tuple[object, ...], new: Mapping[str, object]) -> tuple[object, ...]:
@@ -252,12 +252,12 @@ def parse(path: str, leaf: Leaf, text: str) -> object:
     return check_value(path, leaf.annotation, value, text)
 
 
-def check_value(path: str, annotation: Any, given: object, text: str) -> object:
+def check_value(path: str, annotation: Any, raw: object, text: str) -> object:
     """A leaf's value as its field holds it. BadInput, with the `text` that a person sees, for what the field does not take."""
     if annotation is Any or get_origin(annotation) is Callable:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     try:
-        value = TypeAdapter(annotation).validate_python(given)
+        value = TypeAdapter(annotation).validate_python(raw)
     except ValidationError:
         raise BadInput(f"--{path} {text}: it takes {describe(annotation)}") from None
     except PydanticUserError:

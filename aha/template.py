@@ -35,8 +35,8 @@ def _pieces(text: str, tags: tuple[str, ...]) -> list[str] | None:
         return None
     pieces = []
     for tag in tags:
-        piece, tag_found_, text = text.partition(tag)
-        if not tag_found_:
+        piece, sep, text = text.partition(tag)
+        if not sep:
             return None
         pieces.append(piece)
     return [*pieces, text]

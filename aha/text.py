@@ -62,7 +62,7 @@ class Words:
     rest: int
 
     @property
-    def all(self) -> int:
+    def total(self) -> int:
         return self.en + self.zh + self.rest
 
 
@@ -76,7 +76,7 @@ def count_words(text: str) -> Words:
     nothing else."""
     plain = prose(text)
     counts = _count(_QUOTATION.sub(lambda match: " " * len(match[0]), plain))
-    return counts if counts.all else _count(plain)
+    return counts if counts.total else _count(plain)
 
 
 def _count(plain: str) -> Words:
@@ -88,13 +88,13 @@ def _count(plain: str) -> Words:
 def language_share(text: str, language: Language) -> float:
     """The share of the text's words that are in `language` (paper §2.3.2); 1.0 for a text without words, none being foreign."""
     words = count_words(text)
-    if words.all == 0:
+    if words.total == 0:
         return 1.0
     match language:
         case "en":
-            return words.en / words.all
+            return words.en / words.total
         case "zh":
-            return words.zh / words.all
+            return words.zh / words.total
 
 
 def mixes_languages(text: str) -> bool:

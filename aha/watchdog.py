@@ -31,13 +31,13 @@ class Watchdog(Observer):
     def __init__(self, folder: Path, limit_s: float) -> None:
         self.folder = folder
         self.limit_s = limit_s
-        self.doing = "starting"
+        self.activity = "starting"
         self._beats = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def beat(self, activity: str) -> None:
-        self.doing = activity
+        self.activity = activity
         self._beats += 1
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
@@ -62,7 +62,7 @@ class Watchdog(Observer):
 
     def _end(self) -> None:
         """The stacks to a file, one line to the person, and out: nobody is left who could unwind."""
-        line = one_line(mask(f"no progress for {self.limit_s:g} s while: {self.doing}"))
+        line = one_line(mask(f"no progress for {self.limit_s:g} s while: {self.activity}"))
         try:
             where = f"every thread's stack is in {self._write(line)}"
         except OSError as error:

@@ -135,7 +135,7 @@ def main() -> int:
         return 0
     folder, theirs = Path(os.environ["AHA_DATA"]), reference()
     rows, replies = published(folder, Random(arguments.seed))
-    sets = {"published": iter(replies), "made up": made_up(rows, [text for _, text in replies], arguments.is_of_type, arguments.seed)}
+    sets = {"published": iter(replies), "made up": made_up(rows, [text for _, text in replies], arguments.made, arguments.seed)}
     apart: Counter[str] = Counter()
     for name, pairs in sets.items():
         count, kept, seconds = 0, 0, [0.0, 0.0]

@@ -270,7 +270,7 @@ def spoken(model: ServedModel, body: dict[str, Any]) -> str:
 
 def words_of(model: ServedModel, tokens: tuple[int, ...]) -> str:
     reader = ReplyReader(model.tokenizer, silent=frozenset(model.tokenizer.stop))
-    reader.read_all(tokens)
+    reader.read_reply(tokens)
     return f"{reader.thought or ''}|{reader.texts['said']}"
 
 

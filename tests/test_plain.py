@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from aha.plain import one_line, plain
-from aha.progress import Panelled
+from aha.progress import PanelLines
 from aha.redact import guarded_output, with_styles
 
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -59,7 +59,7 @@ def test_whatever_a_command_prints_goes_through_that_one_place(capsys: pytest.Ca
 @pytest.mark.parametrize("title", ["runs/[/red]", "[bold", "[link=http://x]y[/link]", "a\nb\x1b[31m", ":smile: [@click=x]"])
 def test_a_panel_reads_no_markup_from_names(title: str) -> None:
     out = io.StringIO()
-    panel = Panelled(Console(file=out, width=100, markup=False, emoji=False, highlight=False), title, 3, clock=lambda: 0.0)
+    panel = PanelLines(Console(file=out, width=100, markup=False, emoji=False, highlight=False), title, 3, clock=lambda: 0.0)
     panel.beat(title)
     panel.rollout(0, {"reward": 1.0, f"reward/{title}": 0.5}, {"seconds": 1.0}, ())
     panel.console.print(panel.panel())

@@ -7,7 +7,7 @@ import math
 import pytest
 from rich.console import Console
 
-from aha.progress import JsonLines, Lines, Panelled, estimate_seconds, line, span, sparkline
+from aha.progress import JsonLines, Lines, PanelLines, estimate_seconds, line, span, sparkline
 
 METRICS = {
     "step": 8.0,
@@ -77,7 +77,7 @@ def test_a_program_gets_json_lines_only_and_no_nan() -> None:
 
 def test_the_panel_shows_where_the_run_is_and_what_it_does() -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    panel = Panelled(console, "zero", rollouts=30, clock=lambda: 0.0)
+    panel = PanelLines(console, "zero", rollouts=30, clock=lambda: 0.0)
     panel.beat("sampled 3 of 64 questions")
     for number, accuracy in enumerate([0.1, 0.9]):
         panel.rollout(number, {**METRICS, "accuracy": accuracy}, TIMINGS, ())
@@ -92,7 +92,7 @@ def test_the_panel_shows_where_the_run_is_and_what_it_does() -> None:
 
 def test_a_panel_that_has_seen_nothing_yet_can_be_drawn() -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    with Panelled(console, "zero", rollouts=30):
+    with PanelLines(console, "zero", rollouts=30):
         pass
     assert isinstance(console.file, io.StringIO)
     assert "starting" in console.file.getvalue()

@@ -48,7 +48,7 @@ class BucketDecoder:
         self._order: list[int] = []  # the batch
         self._size: dict[int, int] = {}
         self._buckets: dict[int, Bucket] = {}
-        self._changed = True
+        self._is_stale = True
         self._inside_B = self._outside_B = self._size_B = torch.zeros(0, dtype=torch.long)
         self.spans: list[tuple[int, int, Bucket]] = []
 
@@ -60,7 +60,7 @@ class BucketDecoder:
         numbers = range(self._numbers, self._numbers + len(entries))
         self._numbers += len(entries)
         self._order += numbers
-        self._changed = True
+        self._is_stale = True
         together: dict[tuple[int, RowCache | None], list[tuple[int, int]]] = {}
         for number, entry in zip(numbers, entries, strict=True):
             self._size[number] = entry.size
@@ -77,7 +77,7 @@ class BucketDecoder:
     def keep(self, rows: Sequence[int]) -> None:
         stay = [self._order[row] for row in rows]
         leavers = set(self._order) - set(stay)
-        self._order, self._changed = stay, True
+        self._order, self._is_stale = stay, True
         for bucket in self._buckets.values():
             if slots := [slot for slot, number in enumerate(bucket.rows) if number in leavers]:
                 bucket.drop(slots)
@@ -87,7 +87,7 @@ class BucketDecoder:
     @torch.inference_mode()
     def logits(self, token_B: Tensor) -> Iterator[tuple[slice, Tensor]]:
         self._move_on()
-        if self._changed:
+        if self._is_stale:
             self._arrange()
         rows = len(self._order)
         padded = -(-rows // MULTIPLE) * MULTIPLE
@@ -137,7 +137,7 @@ class BucketDecoder:
                     new[place, :, :width] = old[index]
                 wider.rows += [bucket.rows[slot] for slot in slots]
                 bucket.drop(slots)
-                self._changed = True
+                self._is_stale = True
 
     def _arrange(self) -> None:
         """The rows bucket by bucket, and the way there and back; those that fill the batch up come last and go nowhere."""
@@ -154,7 +154,7 @@ class BucketDecoder:
         back[self._inside_B] = torch.arange(len(inside), device=device)
         self._outside_B = back
         self._size_B = torch.tensor([self._size[number] for number in inside], device=device)
-        self._changed = False
+        self._is_stale = False
 
 
 def _copy(cache: RowCache, rows: Sequence[int], bucket: Bucket, slots: slice) -> None:

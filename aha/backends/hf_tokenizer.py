@@ -22,7 +22,9 @@ from aha.types import Conversation, Message
 
 REPLY = Message("assistant", "ok")
 NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
-RESERVED = frozenset({"messages", "tools", "documents", "add_generation_prompt"})  # what a chat template reads that is no option of it
+TEMPLATE_INPUTS = frozenset(
+    {"messages", "tools", "documents", "add_generation_prompt"}
+)  # what a chat template reads that is no option of it
 VOCABULARIES = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "tekken.json")
 OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ANY_TEXT = "a"
@@ -57,7 +59,7 @@ class HFTokenizer:
     @cached_property
     def options(self) -> frozenset[str]:
         """What the chat template can be told beyond the conversation."""
-        return variables(self.template) - RESERVED - self._special.keys() if self.template else frozenset()
+        return variables(self.template) - TEMPLATE_INPUTS - self._special.keys() if self.template else frozenset()
 
     @cached_property
     def begin(self) -> tuple[int, ...]:

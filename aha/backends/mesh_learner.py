@@ -45,7 +45,7 @@ class Ranks(Protocol):
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """Make a learner on every rank, in place of the one that was there."""
 
-    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_ranks(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of `TorchLearner` on every rank with its own arguments; return what each returned, by rank."""
 
     def weights(self) -> Weights:
@@ -76,19 +76,19 @@ class MeshLearner(DividedLearner):
 
     def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
         """See `DividedLearner`."""
-        return self.ranks.call_each("learn", [(share, loss) for share in shares])
+        return self.ranks.call_ranks("learn", [(share, loss) for share in shares])
 
     def share_numbers(self, shares: Sequence[BatchShare], of: Model) -> list[Tensor]:
         """See `DividedLearner`."""
-        return self.ranks.call_each("numbers", [(share, of) for share in shares])
+        return self.ranks.call_ranks("numbers", [(share, of) for share in shares])
 
     def set_rate(self, multiplier: float) -> None:
         """See the protocol."""
-        self._call_all("set_rate", multiplier)
+        self._call_everywhere("set_rate", multiplier)
 
     def reset_reference(self) -> None:
         """See the protocol."""
-        self._call_all("reset_reference")
+        self._call_everywhere("reset_reference")
 
     def weights(self) -> Weights:
         """See the protocol."""
@@ -96,14 +96,14 @@ class MeshLearner(DividedLearner):
 
     def save(self, folder: Path) -> None:
         """See the protocol. Every rank has written its files when this returns."""
-        self._call_all("save", folder.absolute())
+        self._call_everywhere("save", folder.absolute())
 
     def load(self, folder: Path) -> None:
         """See the protocol."""
-        self._call_all("load", folder.absolute())
+        self._call_everywhere("load", folder.absolute())
 
-    def _call_all(self, method: str, *arguments: Any) -> None:
-        self.ranks.call_each(method, [arguments] * self.ranks.size)
+    def _call_everywhere(self, method: str, *arguments: Any) -> None:
+        self.ranks.call_ranks(method, [arguments] * self.ranks.size)
 
 
 def facts_of(learner: TorchLearner) -> LearnerFacts:

@@ -65,30 +65,30 @@ class TorchrunRanks:
     """Implements `Ranks` on rank 0: calls go to the others as messages, over a group of their own beside the collectives."""
 
     def __init__(self, rank: LearnerRank, group: dist.ProcessGroup) -> None:
-        self.own, self.group = rank, group
+        self.rank, self.group = rank, group
 
     @property
     def size(self) -> int:
         """How many ranks there are, this one included."""
-        return self.own.mesh.size
+        return self.rank.mesh.size
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """See `Ranks`."""
         self._tell("open", [(settings,)] * self.size)
-        facts = self._together(lambda: self.own.open(settings))[0]
+        facts = self._together(lambda: self.rank.open(settings))[0]
         assert isinstance(facts, LearnerFacts)
         return facts
 
-    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_ranks(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Ranks`."""
         self._tell(method, arguments)
-        return self._together(lambda: self.own.call(method, arguments[0]))
+        return self._together(lambda: self.rank.call(method, arguments[0]))
 
     def whole_weights(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the name and the whole tensor of every weight. It has to be gone through, or closed."""
         self._tell("whole_weights", [()] * self.size)
         try:
-            yield from gather_on_first(self.own.current)
+            yield from gather_on_first(self.rank.current)
         finally:
             self._replies()
 
@@ -102,13 +102,13 @@ class TorchrunRanks:
 
     def _tell(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> None:
         messages = [_message(method, values) for values in arguments]
-        with raise_when_lost(f"calling {method}"):
+        with loss_as_error(f"calling {method}"):
             for rank in range(1, self.size):
                 send(messages[rank], rank, self.group)
 
     def _together(self, work: Any) -> list[Any]:
         """What this rank and then the others return; their replies are read whatever happened here, so that none is left on the way."""
-        with raise_when_lost("learning"):
+        with loss_as_error("learning"):
             try:
                 result = work()
             except AhaError:
@@ -117,7 +117,7 @@ class TorchrunRanks:
             return [result, *self._replies()]
 
     def _replies(self) -> list[Any]:
-        with raise_when_lost("waiting for a reply"):
+        with loss_as_error("waiting for a reply"):
             replies = [receive(rank, self.group) for rank in range(1, self.size)]
         for rank, reply in enumerate(replies, start=1):
             if "error" in reply.values:
@@ -136,7 +136,7 @@ class _GatheredWeights(StreamedWeights):
 def follow(rank: LearnerRank, group: dist.ProcessGroup) -> None:
     """Do what rank 0 says until it says that all is done."""
     while True:
-        with raise_when_lost("waiting for rank 0"):
+        with loss_as_error("waiting for rank 0"):
             message = receive(0, group)
         method = message.values["call"]
         if method == "close":
@@ -146,13 +146,13 @@ def follow(rank: LearnerRank, group: dist.ProcessGroup) -> None:
             packed(_perform(rank, method, message), "result", answer)
         except AhaError as error:
             answer = WireMessage({"error": str(error)}, {})
-        with raise_when_lost("replying to rank 0"):
+        with loss_as_error("replying to rank 0"):
             send(answer, 0, group)
 
 
 def _perform(rank: LearnerRank, method: str, message: WireMessage) -> Any:
     arguments = [unpack(name, message) for name in message.values["arguments"]]
-    with raise_when_lost(f"doing {method}"):
+    with loss_as_error(f"doing {method}"):
         if method == "open":
             return rank.open(*arguments)
         if method == "whole_weights":
@@ -170,7 +170,7 @@ def _message(method: str, arguments: Sequence[Any]) -> WireMessage:
 
 
 @contextmanager
-def raise_when_lost(activity: str) -> Iterator[None]:
+def loss_as_error(activity: str) -> Iterator[None]:
     """LostWorker where a collective fails because another rank has ended."""
     try:
         yield
@@ -257,7 +257,7 @@ def join_ranks(compute: Compute, settings: Mapping[str, object], stall_s: float)
         )
     device = device_of(compute)
     kind = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    with raise_when_lost("meeting the other ranks"):
+    with loss_as_error("meeting the other ranks"):
         dist.init_process_group(kind, timeout=COLLECTIVE)
         group = dist.new_group(backend="gloo", timeout=NEXT_CALL)
     try:

@@ -84,8 +84,8 @@ class EndpointServer:
     async def _fetch(self, method: str, body: Mapping[str, Any]) -> bytes:
         try:
             if method == "GET":
-                async with self._client.models.with_streaming_response.list() as listed:
-                    return bytes(await listed.http_response.aread())
+                async with self._client.models.with_streaming_response.list() as model_stream:
+                    return bytes(await model_stream.http_response.aread())
             async with self._client.chat.completions.with_streaming_response.create(**body) as response:
                 return bytes(await response.http_response.aread())
         except APIStatusError as error:

@@ -101,7 +101,7 @@ class OpenAiChat:
         ExceededBudget before more is spent than may be; BadInput at once where no call can succeed: a key refused, no such model."""
         requests = self._requests(conversations, sampling)
         results: Results = queue.SimpleQueue()
-        work = self._loop.submit(self._send_all(requests, results.put))
+        work = self._loop.submit(self._send_requests(requests, results.put))
         work.add_done_callback(results.put)
         try:
             yield from self._gather(requests, results)
@@ -206,7 +206,7 @@ class OpenAiChat:
 
     # --- in the event loop ---
 
-    async def _send_all(self, requests: Sequence[ReplyRequest], put: Callable[[RequestResult], None]) -> None:
+    async def _send_requests(self, requests: Sequence[ReplyRequest], put: Callable[[RequestResult], None]) -> None:
         queued_requests = iter(requests)
 
         async def work() -> None:

@@ -53,7 +53,7 @@ class PrefixPass:
     @torch.inference_mode()
     def go_on(self) -> bool:
         """Read some more; whether all of it has been read."""
-        pass_ = next((one for one in self.passes if one.read < one.tokens_UP.shape[1]), None)
+        pass_ = next((candidate for candidate in self.passes if candidate.read < candidate.tokens_UP.shape[1]), None)
         if pass_ is None:
             return True
         rows, width = pass_.tokens_UP.shape

@@ -21,7 +21,7 @@ from aha.backends.hf import StreamedWeights
 from aha.backends.laptop import Laptop
 from aha.backends.mesh import ALONE, Mesh
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, gather_on_first
-from aha.backends.node import COLLECTIVE, LearnerRank, raise_when_lost
+from aha.backends.node import COLLECTIVE, LearnerRank, loss_as_error
 from aha.backends.torch_learner import TorchLearner
 from aha.protocols import Ask, Opens, Reward, Sampling
 from aha.types import Abstained, Completion, Problem, Reply
@@ -122,19 +122,19 @@ class RankProcess(Process):
     def open(self, settings: LearnerSettings) -> LearnerFacts:
         """See `LearnerRank`."""
         assert self._learner_rank is not None, "the ranks have not met"
-        with raise_when_lost("opening a learner"):
+        with loss_as_error("opening a learner"):
             return self._learner_rank.open(settings)
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
         """See `LearnerRank`."""
         assert self._learner_rank is not None, "the ranks have not met"
-        with raise_when_lost(f"doing {method}"):
+        with loss_as_error(f"doing {method}"):
             return self._learner_rank.call(method, arguments)
 
     def publish(self) -> Any:
         """Return, from rank 0, a reference to the whole weights in the object store; None from the others, which help to gather them."""
         learner = self._learner
-        with raise_when_lost("gathering weights"):
+        with loss_as_error("gathering weights"):
             if self._rank == 0:
                 return [ray.put(to_arrays(gather_on_first(learner)))]
             for _ in learner.whole_weights():

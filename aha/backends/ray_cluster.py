@@ -140,7 +140,7 @@ class RayRanks:
             facts: LearnerFacts = self._machines.wait([actor.open.remote(settings) for actor in self._actors], "opening a learner")[0]
             return facts
 
-    def call_each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_ranks(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Ranks`."""
         with self._restart_on_loss():
             calls = [actor.call.remote(method, values) for actor, values in zip(self._actors, arguments, strict=True)]
@@ -228,8 +228,8 @@ class Cluster(Laptop):
         assert self.machines is not None
         engines, ranks, graders = self.counts
         if not graders:
-            with opens.open(self) as here:
-                yield here
+            with opens.open(self) as local_reward:
+                yield local_reward
             return
         names = [(f"grader {number} of {type(opens).__name__}", engines + ranks + number) for number in range(graders)]
         reward = RemoteReward(self.machines, self._plain, opens, names)

@@ -118,6 +118,6 @@ def _share(name: str, values: dict[str, Any], tensors: dict[str, Tensor]) -> Bat
     prefix = f"{name}."
     tensors_of = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     passes = tensors_of.pop("passes").split(values["sizes"]) if values["sizes"] else ()
-    made: Any = BATCHES[values["batch"]]
-    batch: Batch = made(**tensors_of, **values["plain"])
+    kind_: Any = BATCHES[values["batch"]]
+    batch: Batch = kind_(**tensors_of, **values["plain"])
     return BatchShare(batch, torch.arange(batch.R), tuple(passes), values["counted"])

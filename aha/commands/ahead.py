@@ -59,9 +59,9 @@ def _check_stage(stage: Stage, tokenizer: Tokenizer | None, backend: Backend) ->
         case Sample():
             stage.check()
             if tokenizer is not None:
-                _check_prompts(stage, stage.asked()[0], tokenizer)
+                _check_prompts(stage, stage.problems_to_ask()[0], tokenizer)
         case Annotate():
-            problems = stage.asked()
+            problems = stage.problems_to_ask()
             if tokenizer is not None:
                 _check_prompts(stage, problems, tokenizer)
         case Sft() if not (stage.model + stage.data).count("@"):

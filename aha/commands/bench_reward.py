@@ -91,14 +91,14 @@ def _summary(name: str, corpus: Corpus, findings: Findings) -> dict[str, object]
     return {
         "corpus": corpus.name,
         "judge": name,
-        "cases": len(findings.counted),
+        "cases": len(findings.main_verdicts),
         "agreed": findings.agreement,
-        **{f"graded_{word}": sum(verdict.word == word for verdict in findings.counted) for word in ("right", "wrong")},
+        **{f"graded_{word}": sum(verdict.word == word for verdict in findings.main_verdicts) for word in ("right", "wrong")},
         "false_positives": len(findings.false_positives),
         "false_negatives": len(findings.false_negatives),
-        "abstained": len(findings.abstained),
+        "abstained": len(findings.abstentions),
         "misses": len(findings.misses),
-        "not_counted": len(findings.verdicts) - len(findings.counted),
+        "not_counted": len(findings.verdicts) - len(findings.main_verdicts),
         "not_counted_agreed": sum(verdict.agrees for verdict in findings.verdicts if not verdict.case.counted),
         "left_out": len(corpus.left_out),
         "seconds": round(findings.wall_s, 3),
@@ -126,7 +126,8 @@ def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> st
     """What a person reads: the counts, every payment that was wrong, the first misses, and what took longest."""
     numbers = _summary(name, corpus, findings)
     lines = [
-        f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {len(findings.counted):,} answers, in {findings.wall_s:.1f} s",
+        f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {len(findings.main_verdicts):,} answers, "
+        f"in {findings.wall_s:.1f} s",
         f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
         f"false positives {len(findings.false_positives)}, false negatives {len(findings.false_negatives)}",
         f"misses {len(findings.misses)}, of which {most_misses} are let pass",
@@ -151,13 +152,13 @@ def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> st
 def _rows(group: Sequence[CaseVerdict]) -> list[str]:
     """A row for each answer, one alone for all that were abstained from for the same reason: a reward that always raises is one line."""
     reasons = Counter(verdict.grade.reason for verdict in group if isinstance(verdict.grade, Abstained))
-    rows, reasons_told = list[str](), set[str]()
+    rows, explanations = list[str](), set[str]()
     for verdict in group:
         reason = verdict.grade.reason if isinstance(verdict.grade, Abstained) else ""
         if reasons[reason] <= MOST_REPEATS:
             rows.append(_line(verdict))
-        elif reason not in reasons_told:
-            reasons_told.add(reason)
+        elif reason not in explanations:
+            explanations.add(reason)
             rows.append(f"{reasons[reason]:,} times, first {_line(verdict)}")
     return rows
 

@@ -34,8 +34,8 @@ class ResolvedRecipe:
 def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
     """Return the recipe of that name or in that file, with what the command line says. BadInput where something is missing, refused or
     unknown."""
-    resolved = _find_recipe(target, args)
-    recipe = resolved.recipe.real() if resolved.recipe.real is not None and args.model is not None else resolved.recipe
+    choice = _find_recipe(target, args)
+    recipe = choice.recipe.real() if choice.recipe.real is not None and args.model is not None else choice.recipe
     _refuse(recipe, "model", args.model)
     _refuse(recipe, "problems", args.problems)
     if args.problems is not None:
@@ -46,7 +46,7 @@ def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
         if not _imitates(recipe):
             raise BadInput(no_problems(args.reading[0][0]))
         recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
-    return replace(resolved, recipe=recipe.change(args.settings).with_correction(), is_changed=args.changed_file)
+    return replace(choice, recipe=recipe.change(args.settings).with_correction(), is_changed=args.changed_file)
 
 
 def complete(recipe: Recipe) -> None:

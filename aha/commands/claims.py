@@ -60,16 +60,16 @@ def claims(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
 
 
 def _zero(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
-    def risen(measure: Callable[[list[GradedSample]], float]) -> list[list[float]]:
+    def rise(measure: Callable[[list[GradedSample]], float]) -> list[list[float]]:
         return [_less(*arm.curve(measure)) for arm in arms]
 
     votes = [_less(arm.curve(_right)[1], arm.curve(_cons)[1]) for arm in arms]
     return [
-        claim("Zero: pass@1 rises", "AIME 15.6 to 71.0 (Fig. 2)", "zero - base, pass@1", risen(_right)),
-        claim("Zero: replies grow longer", "hundreds to thousands of tokens (Fig. 3)", "zero - base, tokens", risen(_length)),
+        claim("Zero: pass@1 rises", "AIME 15.6 to 71.0 (Fig. 2)", "zero - base, pass@1", rise(_right)),
+        claim("Zero: replies grow longer", "hundreds to thousands of tokens (Fig. 3)", "zero - base, tokens", rise(_length)),
         claim("Zero: a vote beats one sample", "71.0 to 86.7 (Table 2)", "cons@16 - pass@1 of zero", votes),
-        claim("Zero: reflection rises", "5 to 7 times (nature C.2)", "zero - base, replies that reflect", risen(_reflection)),
-        claim("Zero: languages mix", "paper 2.2.4: language mixing", "zero - base, replies that mix", risen(_mixing_share)),
+        claim("Zero: reflection rises", "5 to 7 times (nature C.2)", "zero - base, replies that reflect", rise(_reflection)),
+        claim("Zero: languages mix", "paper 2.2.4: language mixing", "zero - base, replies that mix", rise(_mixing_share)),
     ]
 
 

@@ -20,7 +20,7 @@ from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
-    from aha.grading.code.mutation import Killed
+    from aha.grading.code.mutation import ProgramScore
     from aha.grading.sandbox import Sandbox
     from aha.tasks.code import CodeProblem
 
@@ -166,7 +166,7 @@ def _score(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
     return 1 if refusals else 0
 
 
-def _part_fields(part: Killed) -> dict[str, object]:
+def _part_fields(part: ProgramScore) -> dict[str, object]:
     return {
         "killed": part.killed_count,
         "tried": part.total,
@@ -191,7 +191,7 @@ def _write(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
         if isinstance(reference, Asserts) or not problem.generators:
             requirement = "`generators`, Python programs that read a seed and print an input"
             raise BadInput(f"{problem.problem.id}: a program, or a function called with JSON, is needed, and {requirement}")
-        written = write_tests(
+        row_count = write_tests(
             reference,
             problem.generators,
             problem.right,
@@ -200,14 +200,14 @@ def _write(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
             seeds=arguments.seeds,
             most=arguments.most,
         )
-        tests = [{"input": stdin, "output": stdout} for stdin, stdout in written.reference.tests]
+        tests = [{"input": stdin, "output": stdout} for stdin, stdout in row_count.reference.tests]
         lines.append(json.dumps({**problem.fields, "tests": tests}, ensure_ascii=False, default=float))
-        facts = {"inputs": written.inputs, "tests": len(tests), "caught": written.kills, "wrong": written.wrong}
-        terminal.tell("written", id=problem.problem.id, dropped=written.drops, **facts)
+        facts = {"inputs": row_count.inputs, "tests": len(tests), "caught": row_count.kills, "wrong": row_count.wrong}
+        terminal.tell("written", id=problem.problem.id, dropped=row_count.drops, **facts)
         terminal.say(
-            f"{problem.problem.id}: {len(tests)} tests of {written.inputs} inputs, "
-            f"{written.kills} of {written.wrong} wrong submissions caught"
-            + "".join(f"; {count} x {why}" for why, count in written.drops.items())
+            f"{problem.problem.id}: {len(tests)} tests of {row_count.inputs} inputs, "
+            f"{row_count.kills} of {row_count.wrong} wrong submissions caught"
+            + "".join(f"; {count} x {why}" for why, count in row_count.drops.items())
         )
     replace_file(Disk(), arguments.out, ("\n".join(lines) + "\n").encode())
     return 0

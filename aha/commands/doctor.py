@@ -27,13 +27,15 @@ def examine(recipe: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
         terminal.say(line)
     if place is not None and not place.holds:
         raise FailedBar(f"recipe {recipe.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
-    found = preflight(rl, Laptop(recipe.recipe.compute), lambda activity: None, prompts=prompts)
-    signals = [asdict(signal) for signal in found.signals]
-    terminal.tell("examined", hopeless=found.hopeless, signals=signals, lines=found.lines(), sandbox=place and place.tier)
-    for line in found.lines():
+    preflight_signals = preflight(rl, Laptop(recipe.recipe.compute), lambda activity: None, prompts=prompts)
+    signals = [asdict(signal) for signal in preflight_signals.signals]
+    terminal.tell(
+        "examined", hopeless=preflight_signals.hopeless, signals=signals, lines=preflight_signals.lines(), sandbox=place and place.tier
+    )
+    for line in preflight_signals.lines():
         terminal.say(line)
-    if found.hopeless:
-        raise FailedBar(f"recipe {recipe.recipe.name} cannot learn as it stands: {next(iter(found.signals)).words}")
+    if preflight_signals.hopeless:
+        raise FailedBar(f"recipe {recipe.recipe.name} cannot learn as it stands: {next(iter(preflight_signals.signals)).words}")
     return 0
 
 

@@ -145,5 +145,7 @@ def memory_advice(recipe: Recipe, root: Path, error: BaseException) -> str:
             less = replace(largest.machine, memory=min(largest.machine.memory, int(0.75 * largest.memory.peak)))
             flags = {turn.flag.split()[0]: turn.flag for turn in replace(largest, machine=less).turns()}
             advice = [flag for name, flag in flags.items() if name.startswith("--compute.")] or advice
-    turned = " ".join(advice)
-    return f"memory ran out ({first[:160]}): the same command with {turned} goes on from the last checkpoint in {root}; `aha plan` says why"
+    flag_text = " ".join(advice)
+    return (
+        f"memory ran out ({first[:160]}): the same command with {flag_text} goes on from the last checkpoint in {root}; `aha plan` says why"
+    )

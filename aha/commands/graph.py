@@ -38,16 +38,16 @@ class GraphOptions:
     log: str | None = None
 
 
-def run(resolved: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> int:
+def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> int:
     """The stages that are not done yet, each from its settings to its result."""
-    recipe = resolved.recipe
+    recipe = choice.recipe
     complete(recipe)
     root = options.out or Path("runs") / recipe.name
     refuse_strangers(root, recipe.name)
     graph = Graph(recipe.stages, root)
     steps = list(graph.steps(options.until, options.first))
     if options.dry:
-        return _show(resolved, graph, steps, terminal)
+        return _show(choice, graph, steps, terminal)
     if not any(step.todo for step in steps):
         terminal.note(f"nothing to do: {_all_of(len(steps))} done, in {root}")
         conclude(graph, options, root, terminal, _page_again(graph, root, terminal))
@@ -57,7 +57,7 @@ def run(resolved: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> 
     lock = Lock(root / "lock")
     try:
         seen: dict[str, Step] = {}
-        _run_with_page(resolved, graph, options, root, terminal, seen)
+        _run_with_page(choice, graph, options, root, terminal, seen)
         conclude(graph, options, root, terminal, _page(graph, seen, root, terminal))
     finally:
         lock.release()
@@ -176,7 +176,7 @@ def _show(recipe: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal:
     wide = max(len(step.name) for step in steps)
     terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")
     for step, cost, took in rows:
-        tokens = f"{_number(cost.sampled):>14} {_number(cost.learned):>14} {_power(cost.flops):>9}"
+        tokens = f"{_number(cost.sampled_tokens):>14} {_number(cost.learned_tokens):>14} {_power(cost.flops):>9}"
         room = f"{_size(cost.disk):>9} {_size(cost.memory):>9} {duration(took) if took else '':>9}"
         terminal.say(f"{step.name:{wide}}  {STATE_WORDS[step.state]:8} {tokens} {room}  {step.why}".rstrip())
     todo = [cost for step, cost, _ in rows if step.todo]

@@ -140,7 +140,7 @@ def page_of(stages: Sequence[StageStatus], head: Head, base: Path) -> Whole:
         stages=stage_parts,
         columns=(*domains, *COLUMNS),
         models=tuple(Model(_model(name), _values(result, domains)) for name, result in tables.items()),
-        asked=tuple(_questions({status.name: status.folder for status in stages if status.folder and status.name in tables})),
+        questions=tuple(_questions({status.name: status.folder for status in stages if status.folder and status.name in tables})),
         claims=head.claims,
         argv=head.argv,
     )

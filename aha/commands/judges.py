@@ -84,8 +84,8 @@ def _chain_judge(name: str) -> Judge:
         match case.reference:
             case Choice(right):
                 return Right() if letter == right else Wrong(f"takes {letter or NO_LETTER}, not {right}")
-            case Text((stored,)):
-                return Right() if (letter or NO_LETTER) == stored else Wrong(f"takes {letter or NO_LETTER}, not {stored}")
+            case Text((value,)):
+                return Right() if (letter or NO_LETTER) == value else Wrong(f"takes {letter or NO_LETTER}, not {value}")
         return Abstained(f"a chain reads letters, not a {type(case.reference).__name__}")
 
     return judge

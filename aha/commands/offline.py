@@ -122,9 +122,9 @@ def _arena(arguments: Namespace, terminal: Terminal) -> int:
         baseline = battle_set.baseline if arguments.baseline else WRITERS.get(part, battle_set.baseline)
         results += [(part, row) for row in scores_of(battles, version, styles, baseline, heartbeat)]
     several = len({row["model"] for _, row in results}) > 1
-    for part, each in results:
-        model = {"model": each.pop("model")}
-        _tell(terminal, (model if several else {}) | ({"category": part} if len(parts) > 1 else {}) | each)
+    for part, row in results:
+        model = {"model": row.pop("model")}
+        _tell(terminal, (model if several else {}) | ({"category": part} if len(parts) > 1 else {}) | row)
     return 0
 
 

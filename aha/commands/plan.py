@@ -81,7 +81,7 @@ def stage_lines(plan: StagePlan) -> list[str]:
         texts += [f"  {name:22} {gib(size):>12}  {title}" for name, size in parts.items() if size]
     texts.append(f"  {'peak':22} {gib(plan.memory.peak):>12}  of {gib(machine.usable)} that a run may fill")
     if plan.seconds is not None:
-        kinds = [("reading", plan.seconds.reading), ("decoding", plan.seconds.decoding), ("learning", plan.seconds.learning)]
+        kinds = [("reading", plan.seconds.prefill), ("decoding", plan.seconds.decoding), ("learning", plan.seconds.learning)]
         times = ", ".join(f"{name} {duration(value)}" for name, value in kinds if value)
         run = f"; {plan.units:,} of them {duration(plan.units * plan.seconds.total)}" if plan.units else ""
         replies = " (replies half as long as they may be)" if need.samples else " (rows as long as they may be)"
@@ -132,7 +132,7 @@ def _table(terminal: Terminal) -> int:
         terminal.say(f"{size}{row.seconds:>13,.0f}   {row.turn}".rstrip())
     terminal.say(
         f"\nThe paper's own run, as a check: {paper.gpus} H800, {paper.rollouts:,} rollouts of {paper.model}: {paper.hours:,.0f} h "
-        f"predicted, {paper.published:,.0f} h published ({paper.hours / paper.published:.2f} of it), replies filling {paper.filled:.0%}."
+        f"predicted, {paper.paper_hours:,.0f} h published ({paper.hours / paper.paper_hours:.2f} of it), replies filling {paper.fill:.0%}."
     )
     terminal.say(
         "No row was measured on a GPU: each follows from what the makers say, two fifths of it in products and two thirds in reading."

@@ -44,12 +44,12 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     from aha.rundir.evaluations import SETTINGS
 
     refuse_rest(rest)
-    saved: Path = arguments.saved.expanduser()
-    if saved.is_file():
-        return _regrade_file(saved, arguments, terminal)
-    folders = [saved] if (saved / SETTINGS).is_file() else sorted(path.parent for path in saved.glob(f"*/{SETTINGS}"))
+    folder_path: Path = arguments.saved.expanduser()
+    if folder_path.is_file():
+        return _regrade_file(folder_path, arguments, terminal)
+    folders = [folder_path] if (folder_path / SETTINGS).is_file() else sorted(path.parent for path in folder_path.glob(f"*/{SETTINGS}"))
     if not folders:
-        raise BadInput(f"{saved}: nothing that was saved by `aha eval --out` is in it")
+        raise BadInput(f"{folder_path}: nothing that was saved by `aha eval --out` is in it")
     for folder in folders:
         _regrade_folder(folder, arguments, terminal)
     return 0
@@ -73,15 +73,15 @@ def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> N
         raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
     case = read_case(folder, chosen, examples, data, k) if chosen.needs_judge else None
     if case is not None:
-        known = {key: ungraded_sample(key, reply) for key, reply in replies.items()} | journal.samples
-        new_samples, result = case.result(known, Transcripts(folder), folder, str(settings.get("model")), seed)
+        all_samples = {key: ungraded_sample(key, reply) for key, reply in replies.items()} | journal.samples
+        new_samples, result = case.result(all_samples, Transcripts(folder), folder, str(settings.get("model")), seed)
         samples, chosen = [sample.sample for sample in new_samples], case.display_benchmark
     else:
         _check_counts(evaluation, replies)
-        graded = grade_replies(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
+        grades = grade_replies(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
         samples = [
             replace(sample, prompt=before.prompt, seed=before.seed) if (before := journal.samples.get(key)) is not None else sample
-            for key, sample in zip(evaluation.keys, graded, strict=True)
+            for key, sample in zip(evaluation.keys, grades, strict=True)
         ]
         result = result_of(samples, chosen, settings.get("model"), seed)
     fields = result.to_json() | protocol_of(chosen)

@@ -102,7 +102,7 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
         def progress(arm: str, done: int, of: int) -> None:
             interrupts.beat(arm)
             if done == of:
-                samples_per_problem = evaluation.k if arm == FREE else lab.forced
+                samples_per_problem = evaluation.k if arm == FREE else lab.forced_count
                 terminal.note(f"scale: {of} problems, {samples_per_problem} samples of each: {ARM_NAMES.get(arm, arm)}")
 
         engine, context = cache(lambda: machine.engine(options.model)), context_of(load_config(options.model))
@@ -167,8 +167,8 @@ def _example(evaluation: Evaluation, journal: TrialJournal, cut: Sequence[Arm]) 
     trials = [(f"after {cut[place].x} tokens", journal.trials[f"cut {cut[place].x}", problem][number]) for place in places]
     alone = journal.trials[FREE, problem][number]
     trials += [("left alone", alone)] if alone.tokens != trials[-1][1].tokens else []
-    asked = evaluation.example(key)
-    return cut_example(asked.prompt, asked.language, [(name, trial.right, len(trial.tokens), trial.text) for name, trial in trials])
+    example_ = evaluation.example(key)
+    return cut_example(example_.prompt, example_.language, [(name, trial.right, len(trial.tokens), trial.text) for name, trial in trials])
 
 
 def _turns(problem: str, cut: Sequence[Arm]) -> Iterator[tuple[int, int]]:
@@ -204,14 +204,14 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
     eval_options = EvalOptions((benchmark,), options.model, options.data, options.folder, None, eval_pairs)
     evaluate(eval_options, QuietTerminal())
     folder = options.folder / benchmark.name
-    cut, longer = _force_served(eval_options, lab_settings, folder, terminal) if lab_settings.forced else ((), ())
+    cut, longer = _force_server(eval_options, lab_settings, folder, terminal) if lab_settings.forced else ((), ())
     settings = read_settings(folder)
     facts = _facts(options.model, Sampling(settings["temperature"], settings["top_p"], settings["max_tokens"]))
     result = scaling(read_sample_set(folder), {}, cut, longer)
     return write(result, benchmark.name, facts, None, options.folder, terminal)
 
 
-def _force_served(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:
+def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:
     """Return the arms that a server is asked for beside the samples that `folder` holds; each is a folder of its own below `arms`."""
     from aha.backends.openai_look import look
 

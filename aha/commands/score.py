@@ -48,8 +48,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     refuse_rest(rest)
     grader = completion_grader(arguments.problems) if arguments.problems else None
     names = FieldNames(**{role: getattr(arguments, role) for role in ROLES})
-    if arguments.rest is not None:
-        sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.rest)]
+    if arguments.other is not None:
+        sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.other)]
         return _print_difference(sets, arguments, terminal)
     if arguments.filter is not None:
         results = {arguments.filter: read_sample_set(arguments.file, names, grader, arguments.filter)}
@@ -117,7 +117,7 @@ def _print_difference(sets: Sequence[SampleSet], arguments: Namespace, terminal:
     if before.keys() != after.keys():
         differences = len(before.keys() ^ after.keys())
         raise BadInput(
-            f"{arguments.file} and {arguments.rest}: {differences} problems are in one and not in the other; pairs need the same"
+            f"{arguments.file} and {arguments.other}: {differences} problems are in one and not in the other; pairs need the same"
         )
     comparison = compare_pairs(list(before.values()), [after[problem] for problem in before], arguments.seed)
     low, value, high = comparison.difference.low, comparison.difference.value, comparison.difference.high
@@ -127,7 +127,7 @@ def _print_difference(sets: Sequence[SampleSet], arguments: Namespace, terminal:
     terminal.say(
         f"pass@1 {100 * value:+.2f} points, 95 % interval {100 * low:+.2f} to {100 * high:+.2f}, p = {comparison.p:.3g} ({comparison.test})"
     )
-    terminal.say(comparison.verdict if comparison.verdict == NOISE else f"{arguments.rest} is {comparison.verdict}")
+    terminal.say(comparison.verdict if comparison.verdict == NOISE else f"{arguments.other} is {comparison.verdict}")
     return 0
 
 

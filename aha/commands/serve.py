@@ -119,7 +119,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             number = _end(ends, lambda: server.engine.alive)
             terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)
-        requests, steps = server.engine.served, server.engine.steps
+        requests, steps = server.engine.reply_count, server.engine.steps
         terminal.tell("served", requests=requests, steps=steps, whole=whole)
     note = "every request that was taken on was answered" if whole else "some requests were not answered in time"
     raise Interruption(f"stopped serving; {note} ({requests} in {steps} steps)", EXIT[number])
@@ -140,13 +140,13 @@ def _asked_to_end() -> Iterator[queue.SimpleQueue[signal.Signals]]:
     ends: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
     signals = list[signal.Signals]()
 
-    def caught(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         if signals:
             os._exit(EXIT[signal.Signals(number)])
         signals.append(signal.Signals(number))
         ends.put(signals[0])
 
-    before = {number: signal.signal(number, caught) for number in EXIT}
+    before = {number: signal.signal(number, on_signal) for number in EXIT}
     try:
         yield ends
     finally:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from aha.errors import AhaError
 from aha.plain import one_line
-from aha.progress import JsonLines, Lines, Panelled
+from aha.progress import JsonLines, Lines, PanelLines
 from aha.redact import mask, with_styles
 
 
@@ -51,7 +51,7 @@ class Terminal:
         if self.json:
             return JsonLines(sys.stdout, rollouts)
         if sys.stderr.isatty():
-            return Panelled(Console(file=with_styles(sys.stderr), markup=False, emoji=False, highlight=False), title, rollouts)
+            return PanelLines(Console(file=with_styles(sys.stderr), markup=False, emoji=False, highlight=False), title, rollouts)
         return Lines(sys.stderr, rollouts)
 
     def report_crash(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -91,7 +91,7 @@ def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
     refuse_rest(rest)
     file = CliArgs(file=arguments.file, changed_file=arguments.changed_recipe)
     first, second = (
-        choose(name, file if name.endswith(".json") or Path(name).is_dir() else CliArgs()) for name in (arguments.one, arguments.rest)
+        choose(name, file if name.endswith(".json") or Path(name).is_dir() else CliArgs()) for name in (arguments.one, arguments.other)
     )
     return diff(first, second, terminal)
 

@@ -25,15 +25,15 @@ class Ward(Observer):
     doctor: Doctor = field(default_factory=Doctor)
     _rows: Counter[str] = field(default_factory=Counter)
     _replies: Counter[str] = field(default_factory=Counter)
-    _reported: set[tuple[str, str]] = field(default_factory=set)
+    _reports: set[tuple[str, str]] = field(default_factory=set)
     _unsaid: list[tuple[int, int]] = field(default_factory=list)
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
         signals = [*(self.doctor.examine(groups) if groups else []), *not_finite(metrics)]
         self._count(signals, sum(len(group.replies) for group in groups))
         for signal in signals:
-            if (signal.kind, signal.severity) not in self._reported:
-                self._reported.add((signal.kind, signal.severity))
+            if (signal.kind, signal.severity) not in self._reports:
+                self._reports.add((signal.kind, signal.severity))
                 self.tell(signal)
         for signal in signals:
             if signal.severity == "hopeless" and self._persists(signal.kind):

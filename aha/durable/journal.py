@@ -22,7 +22,7 @@ class Journal:
     records: tuple[dict[str, Any], ...]
     damaged_lines: tuple[int, ...]
     end: int
-    torn: int
+    torn_bytes: int
 
 
 def read_journal(path: Path) -> Journal:

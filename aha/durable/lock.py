@@ -48,10 +48,10 @@ class Lock:
     def check(self) -> None:
         """DiskTrouble where the file is no longer the one that was locked: the directory was moved, deleted or replaced."""
         try:
-            same = os.path.samestat(os.fstat(self.descriptor), self.path.stat())
+            is_same = os.path.samestat(os.fstat(self.descriptor), self.path.stat())
         except FileNotFoundError:
-            same = False
-        if not same:
+            is_same = False
+        if not is_same:
             raise DiskTrouble(
                 f"{self.path.parent}: it was moved or deleted while the run was on; put it back and run the same command again"
             )

@@ -42,8 +42,8 @@ class Shards:
                 self._disk.fsync(path)
                 if new:
                     self._disk.fsync(self.folder)
-            written = part.count(b"\n")
-            self.place = ShardPlace(self.place.lines + written, len(part) + (0 if new else self.place.size))
+            line_count = part.count(b"\n")
+            self.place = ShardPlace(self.place.lines + line_count, len(part) + (0 if new else self.place.size))
         return self.place
 
     @staticmethod

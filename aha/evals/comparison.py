@@ -68,8 +68,8 @@ def compare(samples: BySample, rival: Rival, headline: str = RIGHT, seed: int = 
     result |= paired_json(_compare(rival.name, before, main, names[0], seed)) | {"problems": len(main)}
     comparisons = {name: paired_json(_compare(rival.name, before, _with_measure(after, name), name, seed)) for name in names[1:]}
     categories: dict[str, dict[str, Sequence[GradedSample]]] = {}
-    for problem, several in after.items():
-        categories.setdefault(several[0].category, {})[problem] = several
+    for problem, problem_samples in after.items():
+        categories.setdefault(problem_samples[0].category, {})[problem] = problem_samples
     if 1 < len(categories) <= MOST_CATEGORIES:
         comparisons |= {name: paired_json(_paired_grades(before, part, seed)) for name, part in categories.items()}
     return result | ({"parts": comparisons} if comparisons else {})

@@ -103,7 +103,7 @@ def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: Fi
         problem_samples += _samples(where, problem, len(problem_samples), record, columns, grade_record)
         options[problem] = len(record["options"]) if isinstance(record.get("options"), list) else None
     return SampleSet(
-        tuple(ProblemSamples(problem, tuple(several), options[problem]) for problem, several in samples.items()),
+        tuple(ProblemSamples(problem, tuple(problem_samples), options[problem]) for problem, problem_samples in samples.items()),
         *(columns[role] is not None for role in ("answer", "reward", "text", "finished")),
     )
 

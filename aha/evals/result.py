@@ -133,12 +133,12 @@ def result_of(
     literal = benchmark is not None and benchmark.literal_votes
     every = samples if isinstance(samples, SampleSet) else sample_set(samples, literal_votes=literal)
     rubric = benchmark.rubric if benchmark is not None else ()
-    rule_graded = replace(every, problems=tuple(part for part in every.problems if part.samples[0].category not in rubric))
+    by_rule = replace(every, problems=tuple(part for part in every.problems if part.samples[0].category not in rubric))
     all_samples = [sample for part in every.problems for sample in part.samples]
     k = min(len(part.samples) for part in every.problems)
-    interval = mean_interval([part.verdicts for part in rule_graded.problems], seed)
-    shares = [share_right(part) for part in rule_graded.problems]
-    weighted_by = _weighted_by(rule_graded.problems) if every.answers and every.rewards else None
+    interval = mean_interval([part.verdicts for part in by_rule.problems], seed)
+    shares = [share_right(part) for part in by_rule.problems]
+    weighted_by = _weighted_by(by_rule.problems) if every.answers and every.rewards else None
     tokens = [sample.tokens for sample in all_samples if sample.tokens is not None]
     return Result(
         benchmark=benchmark.name if benchmark is not None else None,
@@ -148,14 +148,14 @@ def result_of(
         samples=len(all_samples),
         k=k,
         pass_at_1=interval,
-        curves=tuple(_curves(rule_graded, k)),
-        weighted_vote_score=_mean([_weighted_score(part) for part in rule_graded.problems]) if weighted_by else None,
+        curves=tuple(_curves(by_rule, k)),
+        weighted_vote_score=_mean([_weighted_score(part) for part in by_rule.problems]) if weighted_by else None,
         weighted_by=weighted_by,
         measures=dict(_measures(all_samples, seed)),
         categories=_categories(all_samples, seed),
-        shares=_shares(every, rule_graded),
+        shares=_shares(every, by_rule),
         mean_tokens=sum(tokens) / len(tokens) if len(tokens) == len(all_samples) else None,
-        sample_se=_sample_se(shares, rule_graded.problems),
+        sample_se=_sample_se(shares, by_rule.problems),
         problem_se=_problem_se(shares, interval),
         recommended_k=recommended_k(len(every.problems)),
         seed=seed,
@@ -291,7 +291,7 @@ def _categories(samples: Sequence[GradedSample], seed: int) -> dict[str, Interva
     return {name: mean_interval(list(problems.values()), seed) for name, problems in sorted(by_category.items())}
 
 
-def _shares(every: SampleSet, rule_graded: SampleSet) -> dict[str, float]:
+def _shares(every: SampleSet, by_rule: SampleSet) -> dict[str, float]:
     samples = [sample for part in every.problems for sample in part.samples]
     rates: dict[str, Callable[[GradedSample], bool]] = {}
     if every.ends:
@@ -301,7 +301,7 @@ def _shares(every: SampleSet, rule_graded: SampleSet) -> dict[str, float]:
     if every.texts:
         rates["refused"] = lambda sample: sample.refused
     rates["abstained"] = lambda sample: sample.abstained
-    votes = [sample for part in rule_graded.problems for sample in part.samples]
+    votes = [sample for part in by_rule.problems for sample in part.samples]
     populations = {name: votes if name == "unparsed" else samples for name in rates}
     shares = {name: sum(map(rate, populations[name])) / len(populations[name]) for name, rate in rates.items()}
     return shares | _above_chance(every.problems)

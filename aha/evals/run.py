@@ -193,7 +193,7 @@ class Evaluation:
     def _progress(self, journal: SampleJournal, heartbeat: Heartbeat) -> Callable[[int, int], None]:
         return lambda samples, grades: heartbeat(f"evaluate {self.benchmark.name}: {len(journal.samples)} of {len(self.keys)} samples")
 
-    def in_seed_order(self, wanted: Set[Key]) -> list[Key]:
+    def in_seed_order(self, missing: Set[Key]) -> list[Key]:
         """Return the samples to ask a server for so that each wanted one gets its seed, which follows its place among those of its
         prompt."""
         by_prompt: dict[str, list[Key]] = {}
@@ -202,7 +202,7 @@ class Evaluation:
         return [
             key
             for keys in by_prompt.values()
-            for key in keys[: max((place + 1 for place, key in enumerate(keys) if key in wanted), default=0)]
+            for key in keys[: max((place + 1 for place, key in enumerate(keys) if key in missing), default=0)]
         ]
 
     def _add_cached_replies(
@@ -254,12 +254,12 @@ def choose_template(
     examples, _ = select_examples(benchmark, None, PROBE_PROBLEMS, PROBE_PROBLEMS, seed)
     probe = replace(benchmark, seeds=lambda seed, place, problem, sample: seed_for(seed, PROBE_ROLLOUT, place, sample))
 
-    def kept(template: Template) -> float:
+    def share_in_form(template: Template) -> float:
         evaluation, journal = Evaluation(probe, examples, 1, template, sampling, seed), SampleJournal(None, {})
         evaluation.ask_engine(lambda: engine, tokenizer, journal, heartbeat)
         return sum(value for sample in journal.samples.values() for name, value in sample.measures.items() if name.startswith("form/"))
 
-    return max(benchmark.templates, key=kept)
+    return max(benchmark.templates, key=share_in_form)
 
 
 def opens_thought(tokenizer: Tokenizer, prompt: Sequence[int]) -> bool:

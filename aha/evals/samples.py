@@ -245,7 +245,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     journal = read_journal(path)
     if journal.damaged_lines:
         raise DiskTrouble(f"{path}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again")
-    if journal.torn:
+    if journal.torn_bytes:
         with trouble(path):
             Disk().truncate(path, journal.end)
     return [{name: value for name, value in record.items() if name != "crc"} for record in journal.records]
@@ -276,9 +276,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS
     if not path.is_file():
         raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
-    found = read_document(path)
+    document = read_document(path)
     with naming_file(path):
-        return check_fields(found, SETTING_TYPES, ("benchmark", "k"))
+        return check_fields(document, SETTING_TYPES, ("benchmark", "k"))
 
 
 def read_examples(folder: Path) -> list[BenchmarkExample] | None:

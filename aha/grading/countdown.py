@@ -108,11 +108,11 @@ def _quote(text: str) -> str:
 def last_expression(text: str) -> str | None:
     """The last arithmetic expression with an operator anywhere in the text: for the lenient measure, which asks for no format."""
     text, last, at = arithmetic(text[-LONGEST:]), None, 0
-    found = list(_TOKEN.finditer(text))
-    tokens = [match.group() for match in found]
+    matches = list(_TOKEN.finditer(text))
+    tokens = [match.group() for match in matches]
     while at < len(tokens):
         if read := _expression_at(tokens, at):
-            last = text[found[at].start() : found[at + read.end - 1].end()]
+            last = text[matches[at].start() : matches[at + read.end - 1].end()]
         at += read.end if read else 1
     return last
 

@@ -26,14 +26,14 @@ SAME_MODEL = {  # Figure 1's names and the tables' spellings -> one name
 @dataclass(frozen=True)
 class TrainingRun:
     """A training run as published: on so many GPUs, `hours` long. `lengths`: the most tokens of a reply, and for how many rollouts.
-    `ahead`: how many tokens one decoding step writes, as the model speculates. `filled` is not published: the share of the most tokens that
+    `ahead`: how many tokens one decoding step writes, as the model speculates. `fill` is not published: the share of the most tokens that
     a reply has on average, guessed from the curve of their length."""
 
     gpus: int
     hours: float
     lengths: tuple[tuple[int, int], ...]
     ahead: float
-    filled: float
+    fill: float
 
 
 # Nature Table 7 and Methods: 64 x 8 GPUs, 10,400 steps, 16 a rollout; the base's own report (2412.19437) has 1.8 tokens a step

@@ -122,15 +122,15 @@ def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
     if plan.need.samples:
         values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
     need, peak = replace(plan.need, rows=min(ROWS, plan.need.rows)), plan.memory.peak
-    for flag, changed in lighter(need, plan.shape):
+    for flag, lighter_need in lighter(need, plan.shape):
         if peak <= plan.machine.usable:
             break
         path = flag.split()[0].removeprefix("--")
         if path in fixed_paths or f"{plan.name}.{path}" in fixed_paths or path in ("compute.dtype", "lora.rank", "loss.kl"):
             continue
-        lower = memory_on(plan.shape, replace(need, **changed), plan.machine).peak  # type: ignore[arg-type]  # fields of Need by name
+        lower = memory_on(plan.shape, replace(need, **lighter_need), plan.machine).peak  # type: ignore[arg-type]  # fields of Need by name
         if lower < peak:
-            need, peak, values = replace(need, **changed), lower, {**values, **changed}  # type: ignore[arg-type]  # the same
+            need, peak, values = replace(need, **lighter_need), lower, {**values, **lighter_need}  # type: ignore[arg-type]  # the same
     if peak > plan.machine.usable:
         least = replace(plan, need=need, memory=memory_on(plan.shape, need, plan.machine))
         raise BadInput(

@@ -124,7 +124,7 @@ def activations(shape: ModelShape, need: Need, tokens: int) -> int:
     """What the backward pass needs of so many tokens: by layer the inputs of both norms, of the projections and of attention (keys and
     values repeated for every head that shares them), and four of the feed-forward's width; recomputed, one layer's and each one's input."""
     wide = WIDTH[need.dtype]
-    q, inner = shape.heads * shape.size, (shape.active + shape.shared) * shape.expert_inner if shape.experts else shape.inner
+    q, inner = shape.heads * shape.size, (shape.active + shape.shared_experts) * shape.expert_inner if shape.experts else shape.inner
     residual = 4 * 4 * shape.width + 2 * wide * shape.width  # both norms keep what they read and what it comes to; projections their input
     attention = (3 + 2) * wide * q
     layer = residual + attention + 4 * wide * inner

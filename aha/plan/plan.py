@@ -49,10 +49,10 @@ class StagePlan:
         need, peak, turns = self.need, self.memory.peak, list[Turn]()
         for flag, changes in lighter(need, self.shape):
             changed_need = replace(need, **changes)  # type: ignore[arg-type]
-            found = memory_on(self.shape, changed_need, self.machine).peak
-            if found < 0.98 * peak:
-                need, peak = changed_need, found
-                turns.append(Turn(flag, found))
+            lighter_peak = memory_on(self.shape, changed_need, self.machine).peak
+            if lighter_peak < 0.98 * peak:
+                need, peak = changed_need, lighter_peak
+                turns.append(Turn(flag, lighter_peak))
             if peak <= self.machine.usable:
                 break
         return turns

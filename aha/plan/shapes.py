@@ -40,10 +40,10 @@ class ModelShape:
     attention: int = 0
     experts: int = 0
     active: int = 0
-    shared: int = 0
+    shared_experts: int = 0
     expert_inner: int = 0
     dense_layers: int = 0
-    counted: int | None = None
+    parameter_count: int | None = None
 
     @property
     def embedding(self) -> int:
@@ -53,7 +53,7 @@ class ModelShape:
     @property
     def parameters(self) -> int:
         """All of them."""
-        return self.counted or self._parameters_with(self.experts)
+        return self.parameter_count or self._parameters_with(self.experts)
 
     @property
     def active_parameters(self) -> int:
@@ -81,43 +81,47 @@ class ModelShape:
         attention = self.attention or d * q + 2 * d * kv + q * d
         dense = self.dense_layers if self.experts else self.layers
         moe_layers = self.layers - dense
-        ffn = dense * 3 * d * self.inner + moe_layers * ((experts + self.shared) * 3 * d * self.expert_inner + self.experts * d)
+        ffn = dense * 3 * d * self.inner + moe_layers * ((experts + self.shared_experts) * 3 * d * self.expert_inner + self.experts * d)
         return self.embedding + self.layers * (attention + NORMS * d) + ffn + d
 
     @classmethod
     def of(cls, config: Mapping[str, Any], name: str) -> ModelShape:
         """From what stands in a config.json. BadInput where a width is missing, with its name."""
         text = config.get("text_config") or config
-        known: dict[str, Any] = {**_GPT2, **text} if text.get("model_type") == "gpt2" else dict(text)
-        if known.get("model_type") == "gpt2":
-            known |= {"hidden_size": known["n_embd"], "num_hidden_layers": known["n_layer"], "num_attention_heads": known["n_head"]}
-            known |= {
-                "intermediate_size": (known.get("n_inner") or 4 * known["n_embd"]) * 2 // 3,
-                "max_position_embeddings": known["n_positions"],
+        settings: dict[str, Any] = {**_GPT2, **text} if text.get("model_type") == "gpt2" else dict(text)
+        if settings.get("model_type") == "gpt2":
+            settings |= {
+                "hidden_size": settings["n_embd"],
+                "num_hidden_layers": settings["n_layer"],
+                "num_attention_heads": settings["n_head"],
             }
-        width, layers, heads = (_whole(known, name, key) for key in ("hidden_size", "num_hidden_layers", "num_attention_heads"))
-        experts = next((int(known[key]) for key in MIXTURES if known.get(key)), 0)
+            settings |= {
+                "intermediate_size": (settings.get("n_inner") or 4 * settings["n_embd"]) * 2 // 3,
+                "max_position_embeddings": settings["n_positions"],
+            }
+        width, layers, heads = (_whole(settings, name, key) for key in ("hidden_size", "num_hidden_layers", "num_attention_heads"))
+        experts = next((int(settings[key]) for key in MIXTURES if settings.get(key)), 0)
         shape = cls(
             name,
             layers,
             width,
             heads,
-            int(known.get("num_key_value_heads") or heads),
-            int(known.get("head_dim") or width // heads),
-            int(known.get("intermediate_size") or 4 * width),
-            _whole(known, name, "vocab_size"),
-            bool(known.get("tie_word_embeddings", True)),
-            known.get("max_position_embeddings"),
+            int(settings.get("num_key_value_heads") or heads),
+            int(settings.get("head_dim") or width // heads),
+            int(settings.get("intermediate_size") or 4 * width),
+            _whole(settings, name, "vocab_size"),
+            bool(settings.get("tie_word_embeddings", True)),
+            settings.get("max_position_embeddings"),
             experts=experts,
-            active=int(known.get("num_experts_per_tok") or 0) if experts else 0,
-            shared=int(known.get("n_shared_experts") or 0),
-            expert_inner=int(known.get("moe_intermediate_size") or known.get("intermediate_size") or 0) if experts else 0,
-            dense_layers=int(known.get("first_k_dense_replace") or 0) if experts else 0,
+            active=int(settings.get("num_experts_per_tok") or 0) if experts else 0,
+            shared_experts=int(settings.get("n_shared_experts") or 0),
+            expert_inner=int(settings.get("moe_intermediate_size") or settings.get("intermediate_size") or 0) if experts else 0,
+            dense_layers=int(settings.get("first_k_dense_replace") or 0) if experts else 0,
         )
-        rank = int(known.get("kv_lora_rank") or 0)
+        rank = int(settings.get("kv_lora_rank") or 0)
         if not rank:
             return shape
-        latent, attention = _latent_attention(known, shape, rank)
+        latent, attention = _latent_attention(settings, shape, rank)
         return replace(shape, latent=latent, attention=attention)
 
 
@@ -181,7 +185,7 @@ def read_shape(model: str) -> ModelShape:
         config = read_document(folder / "config.json")
         if not isinstance(config, dict):
             raise BadInput(f"{folder / 'config.json'}: holds no JSON object")
-        return replace(ModelShape.of(config, model), counted=parameters(folder))
+        return replace(ModelShape.of(config, model), parameter_count=parameters(folder))
     if model in SIZES:
         return replace(SHAPES[SIZES[model]], name=model)
     raise BadInput(f"model {model}: its config.json is not here, so its size is unknown; name a folder, or a size: {', '.join(SHAPES)}")

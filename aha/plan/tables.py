@@ -44,9 +44,9 @@ class PaperRow:
     model: str
     gpus: int
     rollouts: int
-    filled: float
+    fill: float
     hours: float
-    published: float
+    paper_hours: float
 
 
 def sizes_table() -> list[SizeRow]:
@@ -83,10 +83,10 @@ def paper_row() -> PaperRow:
     need = replace(ROLLOUT, rows=REPLIES)
     total = 0.0
     for longest, rollouts in run.lengths:
-        work = Work(REPLIES, PROMPT, longest, run.filled)
+        work = Work(REPLIES, PROMPT, longest, run.fill)
         time = seconds(shape, replace(need, reply=longest, longest=PROMPT + longest), machine, work)
         total += rollouts * (time.total - time.decoding * (1 - 1 / run.ahead))
-    return PaperRow(shape.name, run.gpus, sum(count for _, count in run.lengths), run.filled, total / 3_600, run.hours)
+    return PaperRow(shape.name, run.gpus, sum(count for _, count in run.lengths), run.fill, total / 3_600, run.hours)
 
 
 def _with_cache(shape: ModelShape, need: Need, machine: Machine) -> Need:

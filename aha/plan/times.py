@@ -17,29 +17,29 @@ ENGINE_SHARE = 0.6  # of a device that an engine fills with weights
 
 @dataclass(frozen=True)
 class Work:
-    """What one rollout does: `replies` of `longest` tokens at most, `filled` of it on average, after `prompt` tokens."""
+    """What one rollout does: `replies` of `longest` tokens at most, `fill` of it on average, after `prompt` tokens."""
 
     replies: int
     prompt: int
     longest: int
-    filled: float = FILL
+    fill: float = FILL
 
     @property
-    def sampled(self) -> float:
+    def sampled_tokens(self) -> float:
         """New tokens."""
-        return self.replies * self.longest * self.filled
+        return self.replies * self.longest * self.fill
 
     @property
-    def learned(self) -> float:
+    def learned_tokens(self) -> float:
         """Tokens in the updates."""
-        return self.sampled + self.replies * self.prompt
+        return self.sampled_tokens + self.replies * self.prompt
 
 
 @dataclass(frozen=True)
 class Seconds:
     """Of one rollout, by what takes them."""
 
-    reading: float = 0.0
+    prefill: float = 0.0
     decoding: float = 0.0
     learning: float = 0.0
     handing_over: float = 0.0
@@ -47,7 +47,7 @@ class Seconds:
     @property
     def total(self) -> float:
         """One after the other."""
-        return self.reading + self.decoding + self.learning + self.handing_over
+        return self.prefill + self.decoding + self.learning + self.handing_over
 
 
 def engine_group(shape: ModelShape, need: Need, machine: Machine) -> int:
@@ -62,17 +62,17 @@ def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seco
     learning = 0.0
     if need.learns:
         operations = (BACKWARD_WITH_RECOMPUTE if need.checkpointing else BACKWARD) + (FORWARD if need.reference else 0)
-        passes = max(1.0, work.learned / max(need.micro_tokens, need.longest) / machine.devices)
+        passes = max(1.0, work.learned_tokens / max(need.micro_tokens, need.longest) / machine.devices)
         calls = passes * shape.layers * LEARNING_CALLS * machine.launch_s
-        learning = operations * shape.active_parameters * work.learned / (flops * machine.devices) + calls
+        learning = operations * shape.active_parameters * work.learned_tokens / (flops * machine.devices) + calls
     if not need.samples:
         return Seconds(learning=learning)
     group = engine_group(shape, need, machine)
     engines = machine.devices // group
     rows = max(1, min(need.rows or work.replies, math.ceil(work.replies / engines)))
-    steps = max(work.longest, work.sampled / engines / rows)
+    steps = max(work.longest, work.sampled_tokens / engines / rows)
     prefill = FORWARD * shape.active_parameters * work.replies * work.prompt / (flops * machine.devices)
-    step = decoding_step(shape, need, machine, rows * (1 if need.rows < work.replies else work.filled), work, group)
+    step = decoding_step(shape, need, machine, rows * (1 if need.rows < work.replies else work.fill), work, group)
     handover = 3 * wide * shape.parameters / machine.devices / machine.bytes_s if need.learns else 0.0
     return Seconds(prefill, steps * step, learning, handover)
 
@@ -82,7 +82,7 @@ def decoding_step(shape: ModelShape, need: Need, machine: Machine, rows: float, 
     wide, flops = WIDTH[need.dtype], machine.flops[need.dtype] * group
     active = shape.parameters if shape.experts and rows * shape.active > shape.experts else shape.active_parameters
     weights = wide * active / (machine.bytes_s * group)
-    states = rows * (work.prompt + work.longest * work.filled / 2) * shape.token_states * wide / (machine.bytes_s * group)
+    states = rows * (work.prompt + work.longest * work.fill / 2) * shape.token_states * wide / (machine.bytes_s * group)
     products = FORWARD * shape.active_parameters * rows / flops
     waits = shape.layers * (DECODING_CALLS * machine.launch_s + (machine.link_s if group > 1 else 0.0))
     return max(weights, products) + states + waits

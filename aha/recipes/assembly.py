@@ -84,10 +84,10 @@ def _tree(values: Mapping[str, object]) -> SettingNode:
 class _Assembly:
     """`known`: the flat settings of the base; what equals them there is the base's own value."""
 
-    known: Mapping[str, object]
+    base_values: Mapping[str, object]
 
     def value(self, node: SettingNode, hint: Any, base: Any) -> Any:
-        if base is not ABSENT and all(path in self.known and self.known[path] == value for path, value in node.flat()):
+        if base is not ABSENT and all(path in self.base_values and self.base_values[path] == value for path, value in node.flat()):
             return base
         members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
         kinds = {kind.__name__: kind for member in members for kind in _kinds(member)}

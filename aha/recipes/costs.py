@@ -29,8 +29,8 @@ FORWARD, BACKWARD = 2, 6  # operations a parameter and token
 class Costs:
     """`sampled` and `learned` in tokens, `flops` in operations, `disk` and `memory` in bytes; None: nobody can say before it runs."""
 
-    sampled: float | None = 0.0
-    learned: float | None = 0.0
+    sampled_tokens: float | None = 0.0
+    learned_tokens: float | None = 0.0
     flops: float | None = 0.0
     disk: float | None = 0.0
     memory: float | None = 0.0

@@ -129,7 +129,7 @@ def _sources() -> Iterator[tuple[str, str]]:
             if path != "compute":
                 yield f"{stage}.{path.partition('.')[2]}", source
         if stage not in ("zero", "pairs", "labels", "helpful", "harmless"):
-            yield from ((f"{stage}.{path}", said) for path, said in OUR_SOURCES.items())
+            yield from ((f"{stage}.{path}", source) for path, source in OUR_SOURCES.items())
         if stage in ("sft1", "sft2", "distill"):
             yield from ((f"{stage}.{path}", said) for path, said in SFT_SOURCES.items())
             yield f"{stage}.model", "[paper 2.3.3: the base, each time]"

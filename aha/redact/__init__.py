@@ -67,10 +67,12 @@ class Secrets:
     @cached_property
     def _spellings(self) -> list[str]:
         """Longest first, since one may hold another."""
-        return sorted({spelling for value in self.values for spelling in _spelled(value)}, key=lambda spelling: (-len(spelling), spelling))
+        return sorted(
+            {spelling for value in self.values for spelling in _spellings_of(value)}, key=lambda spelling: (-len(spelling), spelling)
+        )
 
 
-def _spelled(value: str) -> Iterator[str]:
+def _spellings_of(value: str) -> Iterator[str]:
     yield value
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]

@@ -31,7 +31,7 @@ _receivers: set[str] = set()  # the hosts that AHA_API_KEY went to, where no com
 
 def name_hosts(words: Iterable[str]) -> None:
     """The remote hosts in a command's words are those that it names."""
-    global _named
+    global _hosts
     hosts = (host_of(address) for word in words for address in _ADDRESS.findall(word))
     _hosts = {host for host in hosts if host and not is_here(host)}
 
@@ -85,8 +85,8 @@ def check_connection(address: str, purpose: str) -> None:
 
 
 def _variable(address: str, host: str, variable: str, general: str, among: Iterable[str] | None) -> str:
-    if (own := own_variable(host)) in os.environ:
-        return own
+    if (own_name := own_variable(host)) in os.environ:
+        return own_name
     if variable:
         return variable
     standard = VARIABLES.get(host, "")
@@ -99,7 +99,7 @@ def _variable(address: str, host: str, variable: str, general: str, among: Itera
         return standard
     count = f"{len(hosts)} ({', '.join(sorted(hosts))})" if hosts else "none"
     raise BadInput(
-        f"{address}: ${general} goes to one remote host only, and {count} is named: put the key for this one into ${own}, "
+        f"{address}: ${general} goes to one remote host only, and {count} is named: put the key for this one into ${own_name}, "
         "which may be empty where the server wants none"
     )
 

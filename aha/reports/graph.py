@@ -111,7 +111,7 @@ class Whole:
     stages: tuple[StageCard, ...]
     columns: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
-    asked: tuple[QuestionRow, ...] = ()
+    questions: tuple[QuestionRow, ...] = ()
     claims: tuple[ClaimRow, ...] = ()
     argv: tuple[str, ...] = ()
 
@@ -135,21 +135,23 @@ class Curves:
     """A stage with its plots, and what stands beside its name."""
 
     stage: StageCard
-    drawn: tuple[GraphCharts, ...]
-    said: str = ""
+    charts: tuple[GraphCharts, ...]
+    summary: str = ""
 
 
 def graph_html(whole: Whole) -> str:
     """The whole page, nothing to load from elsewhere."""
-    curves = [charts_ for stage in whole.stages if (charts_ := _curves(stage)).drawn]
-    by_kind = {kind: [each for each in curves if kind_of(each.stage.metrics) == kind] for kind in ("reinforcement", "learning", "other")}
+    curves = [charts_ for stage in whole.stages if (charts_ := _curves(stage)).charts]
+    by_kind = {
+        kind: [charts_ for charts_ in curves if kind_of(charts_.stage.metrics) == kind] for kind in ("reinforcement", "learning", "other")
+    }
     return render(
         TEMPLATE,
         whole=whole,
         measured=_model_charts(whole),
         best=_best(whole),
         funnels=[stage for stage in whole.stages if stage.funnel],
-        domains=_by_domain(whole.asked),
+        domains=_by_domain(whole.questions),
         reinforcement=by_kind["reinforcement"],
         learning=by_kind["learning"],
         other=by_kind["other"],

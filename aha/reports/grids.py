@@ -51,7 +51,7 @@ def models_of(runs: Sequence[Run]) -> dict[str, list[ResultFile]]:
     """What was measured of each model, over all runs."""
     by_model: dict[str, list[ResultFile]] = {}
     for run in runs:
-        for result in run.measured:
+        for result in run.results:
             by_model.setdefault(result.model, []).append(result)
     return by_model
 
@@ -68,14 +68,14 @@ def format_cell(value: float | None, column: Column) -> str:
 
 def measured_grid(runs: Sequence[Run]) -> Grid:
     """Every result of ours with its interval and the rates that qualify it, whether the paper has the benchmark or not."""
-    lines = [_line(result) for run in runs for result in run.measured]
+    lines = [_line(result) for run in runs for result in run.results]
     head = ("model", "benchmark", "score", "95 % interval", "cons@k", "k", "problems", *(name for _, name in RATES))
     return Grid("What was measured here", "per cent, but for ratings; the interval is over problems", head, tuple(lines))
 
 
 def unverified_note(runs: Sequence[Run]) -> str:
     """What the mark says, and of which benchmarks; empty where none is marked."""
-    names = dict.fromkeys(result.benchmark for run in runs for result in run.measured if result.unverified)
+    names = dict.fromkeys(result.benchmark for run in runs for result in run.results if result.unverified)
     return f"{MARK.strip()} protocol: unverified: asked with a prompt not checked against its source ({', '.join(names)})." if names else ""
 
 

@@ -90,19 +90,19 @@ def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Cha
 def _plan(record: Record) -> list[tuple[str, str, str]]:
     """(what, predicted, actual) of memory and time, as `aha run` left them in `plan.json`; nothing where it left none."""
     path = record.root / "plan.json"
-    stored = read_document(path) if path.is_file() else None
-    stages = stored.get("predicted") if isinstance(stored, dict) else None
-    if not isinstance(stored, dict) or not isinstance(stages, dict):
+    plan_record = read_document(path) if path.is_file() else None
+    stages = plan_record.get("predicted") if isinstance(plan_record, dict) else None
+    if not isinstance(plan_record, dict) or not isinstance(stages, dict):
         return []
-    timed = [line["seconds"] for line in record.timings() if "seconds" in line]
+    durations = [line["seconds"] for line in record.timings() if "seconds" in line]
     rows = []
     for name, stage in stages.items():
         seconds = stage.get("seconds")
-        if seconds is not None and timed:
-            rows.append((f"{name}: a {stage['unit']}", f"{seconds:,.1f} s", f"{sum(timed) / len(timed):,.1f} s"))
+        if seconds is not None and durations:
+            rows.append((f"{name}: a {stage['unit']}", f"{seconds:,.1f} s", f"{sum(durations) / len(durations):,.1f} s"))
         rows += [(f"{name}: {part}", _mib(size), "") for part, size in stage["parts"].items()]
     peak = max((int(stage["peak"]) for stage in stages.values()), default=0)
-    return [("memory at its peak", _mib(peak), _mib(stored.get("peak"))), *rows]
+    return [("memory at its peak", _mib(peak), _mib(plan_record.get("peak"))), *rows]
 
 
 def _mib(size: object) -> str:
@@ -179,5 +179,5 @@ def _sentence(result: Mapping[str, Any] | None) -> str:
 def _duration(result: Mapping[str, Any] | None, timings: list[dict[str, float]]) -> str:
     seconds = (result or {}).get("seconds", sum(row.get("seconds", 0.0) for row in timings))
     hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"
+    minutes, rest_s = divmod(rest, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"

@@ -90,7 +90,7 @@ class Run:
     """All that a RUN of the command line holds, and pass@1 over its checkpoints where it was measured."""
 
     name: str
-    measured: tuple[ResultFile, ...]
+    results: tuple[ResultFile, ...]
     curve: tuple[CurvePoint, ...] = ()
 
 
@@ -119,10 +119,10 @@ def same_benchmark(name: str) -> str:
 
 def _results(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        found = parse_json(read_file(path, DOCUMENT))
+        value = parse_json(read_file(path, DOCUMENT))
     except NotJson:
-        found = [value for _, value in read_records(path)]
-    for fields in found if isinstance(found, list) else [found]:
+        value = [value for _, value in read_records(path)]
+    for fields in value if isinstance(value, list) else [value]:
         if not isinstance(fields, dict):
             raise BadInput(f"{path}: {str(fields)[:40]!r} where a result should stand")
         yield new_result(fields)

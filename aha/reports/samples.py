@@ -22,7 +22,7 @@ _TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 class SampleRow:
     """One reply in pieces: plain text, reflection words, tags."""
 
-    who: str
+    speaker: str
     question: str
     language: Language
     pieces: tuple[tuple[Kind, str], ...]

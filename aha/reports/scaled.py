@@ -61,9 +61,9 @@ def read_numbers(numbers: Mapping[str, Any]) -> ScalingNumbers:
     return ScalingNumbers(
         k=numbers["k"],
         samples=tuple(_curve(entry, "n") for entry in numbers["samples"]),
-        budget=tuple(_curve(each, "budget") for each in numbers["budget"]),
+        budget=tuple(_curve(entry, "budget") for entry in numbers["budget"]),
         longer=None if longer is None else _curve(longer, "times"),
-        levels=tuple(_level(each) for each in numbers["levels"]),
+        levels=tuple(_level(entry) for entry in numbers["levels"]),
     )
 
 
@@ -76,6 +76,6 @@ def _curve(curve: Mapping[str, Any], x: str) -> ScaledCurve:
 
 
 def _level(level: Mapping[str, Any]) -> ScaledLevel:
-    curves = (_curve(each, "budget" if each["name"] == FORCED_ANSWER else "n") for each in level["curves"])
-    told = (level["tokens"], level["tokens_right"], level["tokens_per_solved"])
-    return ScaledLevel(level["level"], level["problems"], level["pass@1"], *told, tuple(curves))
+    curves = (_curve(entry, "budget" if entry["name"] == FORCED_ANSWER else "n") for entry in level["curves"])
+    token_counts = (level["tokens"], level["tokens_right"], level["tokens_per_solved"])
+    return ScaledLevel(level["level"], level["problems"], level["pass@1"], *token_counts, tuple(curves))

@@ -52,7 +52,7 @@ class Cost:
     way: str
     accuracy: str
     interval: str
-    spent: str
+    tokens: str
     tokens_per_solution: str
     best: bool
 
@@ -238,7 +238,7 @@ def _cost(curve: ScaledCurve, point: ScaledPoint, least: float) -> Cost:
         way=f"{curve.name}, {ways[curve.x]}",
         accuracy=f"{100 * point.value:.1f} %",
         interval=f"{100 * point.low:.1f} to {100 * point.high:.1f}",
-        spent=f"{point.tokens or 0:,.0f}",
+        tokens=f"{point.tokens or 0:,.0f}",
         tokens_per_solution="–" if point.tokens_per_solution is None else f"{point.tokens_per_solution:,.0f}",
         best=point.tokens_per_solution is not None and point.tokens_per_solution <= least,
     )

@@ -47,29 +47,29 @@ class Findings:
     wall_s: float
 
     @property
-    def counted(self) -> tuple[CaseVerdict, ...]:
+    def main_verdicts(self) -> tuple[CaseVerdict, ...]:
         return tuple(verdict for verdict in self.verdicts if verdict.case.counted)
 
     @property
     def false_positives(self) -> tuple[CaseVerdict, ...]:
-        return tuple(verdict for verdict in self.counted if verdict.paid_wrongly)
+        return tuple(verdict for verdict in self.main_verdicts if verdict.paid_wrongly)
 
     @property
     def false_negatives(self) -> tuple[CaseVerdict, ...]:
         """Right answers that were called wrong."""
-        return tuple(verdict for verdict in self.counted if verdict.case.expected == "right" and verdict.word == "wrong")
+        return tuple(verdict for verdict in self.main_verdicts if verdict.case.expected == "right" and verdict.word == "wrong")
 
     @property
-    def abstained(self) -> tuple[CaseVerdict, ...]:
-        return tuple(verdict for verdict in self.counted if isinstance(verdict.grade, Abstained))
+    def abstentions(self) -> tuple[CaseVerdict, ...]:
+        return tuple(verdict for verdict in self.main_verdicts if isinstance(verdict.grade, Abstained))
 
     @property
     def misses(self) -> tuple[CaseVerdict, ...]:
-        return tuple(verdict for verdict in self.counted if verdict.is_missed)
+        return tuple(verdict for verdict in self.main_verdicts if verdict.is_missed)
 
     @property
     def agreement(self) -> int:
-        return sum(verdict.agrees for verdict in self.counted)
+        return sum(verdict.agrees for verdict in self.main_verdicts)
 
     def seconds(self, share: float) -> float:
         """The time that so large a share of the answers took at most."""
@@ -82,7 +82,7 @@ class Findings:
     def tags(self) -> dict[str, tuple[int, int]]:
         """Tag -> (agreed, counted), in the order in which they first appear."""
         tallies = dict[str, tuple[int, int]]()
-        for verdict in self.counted:
+        for verdict in self.main_verdicts:
             agreements, count = tallies.get(verdict.case.tag, (0, 0))
             tallies[verdict.case.tag] = (agreements + verdict.agrees, count + 1)
         return tallies

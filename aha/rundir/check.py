@@ -122,7 +122,7 @@ def _sealed_problem(path: Path) -> str:
         journal = read_journal(path)
         if journal.damaged_lines:
             return f"{path}, line {journal.damaged_lines[0]}: damaged: its checksum differs"
-        return f"{path}: its end is torn" if journal.torn else ""
+        return f"{path}: its end is torn" if journal.torn_bytes else ""
     return "" if _record(path) is not None else f"{path}: damaged: its checksum differs"
 
 

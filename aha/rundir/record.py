@@ -88,7 +88,7 @@ class Record:
         problems = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
         problems += [self._groups_problem(rollout, sha256) for rollout, sha256 in sums.items()]
         problems += [check_folder(checkpoint.folder) for checkpoint in self.checkpoints()]
-        problems += [f"{self.root / name}: its end is torn" for name in JOURNALS if read_journal(self.root / name).torn]
+        problems += [f"{self.root / name}: its end is torn" for name in JOURNALS if read_journal(self.root / name).torn_bytes]
         return list(filter(None, problems))
 
     @property

@@ -241,8 +241,8 @@ class RunDir(Record):
 
     def _repair(self, path: Path) -> None:
         journal = read_journal(path)
-        if journal.torn:
-            self.notes.append(f"{path}: its last {journal.torn} bytes were torn by a crash and are dropped")
+        if journal.torn_bytes:
+            self.notes.append(f"{path}: its last {journal.torn_bytes} bytes were torn by a crash and are dropped")
             self._truncate(path, journal.end)
         self.notes += [f"{path}, line {number}: damaged: its checksum differs" for number in journal.damaged_lines]
         if journal.damaged_lines and path.name == METRICS and (checkpoint := self._newest_whole()[0]):

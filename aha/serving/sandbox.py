@@ -21,7 +21,7 @@ from aha.serving.web.access import AccessRules
 from aha.serving.web.body import Bodies
 from aha.serving.web.connections import ConnectionLimits
 from aha.serving.web.listener import Listener
-from aha.serving.web.responses import CLIENT_CLOSED, Json, handlers
+from aha.serving.web.responses import CLIENT_GONE_STATUS, Json, handlers
 
 LONGEST = 32 << 20  # bytes of a question
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # that a question may ask for
@@ -78,7 +78,7 @@ class SandboxServer:
 
     async def _run(self, request: Request, job: Job) -> Response:
         if await request.is_disconnected():
-            return Response(status_code=CLIENT_CLOSED)
+            return Response(status_code=CLIENT_GONE_STATUS)
         return Json(answer_from_outcome(await asyncio.get_running_loop().run_in_executor(self._threads, self.sandbox.run, job)))
 
 

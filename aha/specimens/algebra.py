@@ -177,7 +177,7 @@ def _factors(value: Coefficients, rng: Random) -> str | None:
     return "".join("x" if not r else f"(x {'-' if r > 0 else '+'} {abs(r)})" for r in roots) if 0 not in roots else None
 
 
-def _fraction_of_same(value: Coefficients, rng: Random) -> str:
+def _fraction_over_equal(value: Coefficients, rng: Random) -> str:
     double = tuple(2 * coefficient for coefficient in value)
     return rf"\frac{{{sum_of(terms(double))}}}{{2}}"
 
@@ -234,7 +234,7 @@ POLYNOMIAL: Family[Coefficients] = Family(
         Surface("two signs in a row", "tex", _doubled_signs),
         Surface("a square", "tex", _square),
         Surface("factors", "tex", _factors),
-        Surface("a fraction of itself", "tex", _fraction_of_same),
+        Surface("a fraction of itself", "tex", _fraction_over_equal),
     ),
     (
         _polynomial_mistake("one coefficient off", _one_off),

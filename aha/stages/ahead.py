@@ -30,7 +30,7 @@ class RolloutSample(NamedTuple):
     """What one rollout sampled: all groups, those worth an update, and the rounds it took."""
 
     groups: Sequence[Group]
-    kept: Sequence[Group]
+    training_groups: Sequence[Group]
     rounds: int
 
 
@@ -71,7 +71,7 @@ class Ahead:
         """Keep the learner's weights as they are now: as many rollouts as `lag` may be sampled from older ones."""
         self.versions[version] = Version(self.learner.weights().snapshot(), step)
 
-    def sampled(self, rollout: int) -> RolloutSample:
+    def result_of(self, rollout: int) -> RolloutSample:
         """Return what a rollout sampled; those that may be sampled by now are begun before it is waited for."""
         for number in range(rollout, min(rollout + self.lag, self.last) + 1):
             if number not in self._futures:

@@ -62,8 +62,8 @@ class Pairs:
         verdicts = iter(live.compare(comparisons))
         means = [_mean([(-1.0 if swap else 1.0, next(verdicts)) for swap in swaps]) for swaps in swap_table]
         pairs = [
-            Pair(problem, *((one, other) if mean > 0 else (other, one)))
-            for (problem, one, other), mean in zip(couples, means, strict=True)
+            Pair(problem, *((first, second) if mean > 0 else (second, first)))
+            for (problem, first, second), mean in zip(couples, means, strict=True)
             if mean is not None and abs(mean) > self.margin
         ]
         return pairs, {"compared": float(len(couples)), "unjudged": float(means.count(None)), "kept": float(len(pairs))}
@@ -136,7 +136,7 @@ class Annotate:
         if isinstance(self.task, Pairs) and self.samples + len(self.writers) < 2:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
 
-    def asked(self) -> list[Problem]:
+    def problems_to_ask(self) -> list[Problem]:
         """Every prompt, in order. BadInput where they cannot be read."""
         return drawn_once(self.problems, self.questions, self.seed)
 
@@ -144,7 +144,7 @@ class Annotate:
         """The loop; a stopped run goes on with the chunk after the last that was saved."""
         if rundir.finished:
             return
-        problems = self.asked()
+        problems = self.problems_to_ask()
         chunks = [problems[start : start + self.chunk] for start in range(0, len(problems), self.chunk)]
         state = rundir.resume()
         start = state.rollout + 1 if state else 0

@@ -43,14 +43,14 @@ class Audit:
     turns: int
     longest: int
     tokens: int
-    learned: int
+    target_tokens: int
     end: str
     columns: tuple[str, ...] = ()
     unusable: int = 0
 
     def lines(self) -> list[str]:
         """For a person, before the start."""
-        totals = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.learned:,} of them learned"
+        totals = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.target_tokens:,} of them learned"
         lines = [
             f"{self.source}: {totals}; the longest has {self.longest:,} of at most {self.limit:,}",
             f"{self.endings:,} of {self.examples:,} replies end with {self.end!r}, which is learned; the template reads every one back",
@@ -91,7 +91,7 @@ class _Count:
     turns: int = 0
     longest: int = 0
     tokens: int = 0
-    learned: int = 0
+    target_tokens: int = 0
     domains: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, reason: str) -> None:
@@ -141,7 +141,7 @@ def audited_together(
         turns=count.turns,
         longest=count.longest,
         tokens=count.tokens,
-        learned=count.learned,
+        target_tokens=count.target_tokens,
         end=tokenizer.decode([tokenizer.end]),
         columns=tuple(columns),
     )
@@ -184,7 +184,7 @@ def _take(lesson_: Lesson, example: Example, times: int, lessons: Lessons, count
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
     count.longest = max(count.longest, len(lesson_))
     count.tokens += times * len(lesson_)
-    count.learned += times * len(lesson_.reply)
+    count.target_tokens += times * len(lesson_.reply)
 
 
 def check_form(template: Template, tokenizer: Tokenizer) -> None:

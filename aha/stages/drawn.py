@@ -123,7 +123,10 @@ class ChatSource:
             )
             for at, index in enumerate(places):
                 if at in replies:
-                    yield index, [self._sample(said, wishes[index], number) for number, said in enumerate(replies[at], start=first)]
+                    yield (
+                        index,
+                        [self._sample(chat_reply, wishes[index], number) for number, chat_reply in enumerate(replies[at], start=first)],
+                    )
         if self._replies and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 

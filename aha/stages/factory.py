@@ -13,7 +13,7 @@ from aha.protocols import Reward
 from aha.rewards.judge import Health
 from aha.sampling.executor import ScoringExecutor, ScoringStats
 from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
-from aha.stages.funnel import PROMPTS, ROWS_LEFT, TOKENS, Tally
+from aha.stages.funnel import PROMPTS, ROW_COUNT, TOKENS, Tally
 from aha.stages.patience import Patience
 from aha.stages.rewriters import LiveRewriter, Raw, same_answer
 from aha.tasks.decontamination import GramIndex
@@ -47,7 +47,7 @@ class Candidate:
 
     wish: SampleRequest
     number: int
-    drawn: SampledReply
+    sample: SampledReply
     thought: str
     answer: str
 
@@ -67,7 +67,7 @@ class _Open:
 
     problem: Problem
     place: int
-    asked: int = 0
+    request_count: int = 0
     grams: list[set[tuple[str, ...]]] = field(default_factory=list)  # of each row that was kept
 
 
@@ -85,7 +85,7 @@ class Factory:
     measure: Measure
     origin: Origin
     beat: Callable[[str], None]
-    known: set[bytes] = field(default_factory=set)
+    digests: set[bytes] = field(default_factory=set)
     stats: ScoringStats = field(default_factory=ScoringStats)
     health: Health = field(init=False)
 
@@ -99,19 +99,19 @@ class Factory:
         for item in open_problems:
             result.tally.add(item.problem.domain, PROMPTS)
         while wishes := [
-            self._wish(each) for each in open_problems if len(each.grams) < self.limits.cap and each.asked < self.limits.samples
+            self._wish(item) for item in open_problems if len(item.grams) < self.limits.cap and item.request_count < self.limits.samples
         ]:
             verdicts = self._judge(wishes, number)
             candidates: list[list[Candidate]] = []
             for index, wish in enumerate(wishes):
-                open_problems[wish.place].asked += wish.count
+                open_problems[wish.place].request_count += wish.count
                 candidates.append(self._sorted_out(wish, verdicts.get(index, []), result.tally))
             self._finish(candidates, open_problems, result)
         return result
 
     def _wish(self, item: _Open) -> SampleRequest:
-        count = min(self.limits.at_once, self.limits.samples - item.asked)
-        return SampleRequest(item.problem, item.place, item.asked, count, needs_no_thought(item.problem, self.limits.plain))
+        count = min(self.limits.at_once, self.limits.samples - item.request_count)
+        return SampleRequest(item.problem, item.place, item.request_count, count, needs_no_thought(item.problem, self.limits.plain))
 
     # --- right? ---
 
@@ -209,9 +209,9 @@ class Factory:
         if self.seen.knows_any((thought, answer)):
             return "contaminated"
         key, grams = key_of(problem.question, thought, answer), set(ngrams(pieces(f"{thought}\n{answer}"), LIKE))
-        if key in self.known or any(_alike(grams, row_grams, self.limits.near) for row_grams in item.grams):
+        if key in self.digests or any(_alike(grams, row_grams, self.limits.near) for row_grams in item.grams):
             return "duplicate"
-        self.known.add(key)
+        self.digests.add(key)
         item.grams.append(grams)
         row = self._example(candidate, thought, answer)
         if self.rewrite is not None:
@@ -220,12 +220,12 @@ class Factory:
             row = replace(row, origin=replace(row.origin or self.origin, parents=(raw.id,)))
         result.rows.append(row)
         result.tally.add(problem.domain, TOKENS, self.measure(thought) + self.measure(answer))
-        return ROWS_LEFT
+        return ROW_COUNT
 
     def _faithless(self, candidate: Candidate, thought: str, answer: str) -> str:
-        problem, reply = candidate.wish.problem, candidate.drawn.reply
+        problem, reply = candidate.wish.problem, candidate.sample.reply
         shown_reply = replace(reply, text=f"{thought}\n\n{answer}", thought=thought, answer=answer)
-        (worth,) = self._worth(problem, [replace(candidate.drawn, reply=shown_reply)])
+        (worth,) = self._worth(problem, [replace(candidate.sample, reply=shown_reply)])
         if isinstance(worth, Abstained):
             return "unjudged"
         if worth < 1.0 or not same_answer(problem.reference, candidate.answer, thought, answer):
@@ -236,13 +236,13 @@ class Factory:
 
     def _example(self, candidate: Candidate, thought: str, answer: str) -> Example:
         problem = candidate.wish.problem
-        origin = replace(self.origin, problem=problem.id, seed=candidate.drawn.seed)
+        origin = replace(self.origin, problem=problem.id, seed=candidate.sample.seed)
         conversation = Conversation((*problem.turns, Message("user", problem.question), Message("assistant", answer, thought)))
         return Example(f"{self.name}/{problem.id}/{candidate.number}", problem.domain, problem.language, conversation, origin)
 
     # --- rows of others ---
 
-    def given(self, examples: Sequence[Example]) -> ChunkResult:
+    def from_examples(self, examples: Sequence[Example]) -> ChunkResult:
         """Rows that were written elsewhere: readable, new, and no evaluation's."""
         result = ChunkResult()
         for example in examples:
@@ -258,12 +258,12 @@ class Factory:
         if end := self.limits.rewritten.refuses(thought, last.content, example.language, self.measure, free=True):
             return end
         key = key_of("\n".join(message.content for message in before), thought, last.content)
-        if key in self.known:
+        if key in self.digests:
             return "duplicate"
-        self.known.add(key)
+        self.digests.add(key)
         result.rows.append(example)
         result.tally.add(example.domain, TOKENS, self.measure(thought) + self.measure(last.content))
-        return ROWS_LEFT
+        return ROW_COUNT
 
 
 def is_text(text: str) -> bool:

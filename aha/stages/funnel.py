@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 PREFIX = "funnel"
-ROWS_LEFT = "kept"
+ROW_COUNT = "kept"
 PROMPTS = "prompts"
 TOKENS = "tokens"  # of the rows that were kept
 LEFT_OUT = ("repeated prompt", "contaminated prompt", "uncheckable prompt")  # ends of prompts, which are never asked
@@ -16,8 +16,8 @@ NOT_RIGHT = ("unjudged", "wrong")
 NOT_READABLE = ("mixed language", "long paragraph", "code block", "repetition", "length")
 NOT_REWRITTEN = ("not rewritten", "unfaithful", "rewritten unreadable")
 NOT_NEW = ("over the cap", "duplicate", "contaminated")
-ENDS = (*FORM_ENDS, *NOT_RIGHT, *NOT_READABLE, *NOT_REWRITTEN, *NOT_NEW, ROWS_LEFT)
-STEPS = (("formed", FORM_ENDS), ("right", NOT_RIGHT), ("readable", NOT_READABLE), ("rewritten", NOT_REWRITTEN), (ROWS_LEFT, NOT_NEW))
+ENDS = (*FORM_ENDS, *NOT_RIGHT, *NOT_READABLE, *NOT_REWRITTEN, *NOT_NEW, ROW_COUNT)
+STEPS = (("formed", FORM_ENDS), ("right", NOT_RIGHT), ("readable", NOT_READABLE), ("rewritten", NOT_REWRITTEN), (ROW_COUNT, NOT_NEW))
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Tally:
             ends[end] += number
         total = sum(ends[end] for end in ENDS)
         if not total:
-            return {"rows": float(ends[ROWS_LEFT])}
+            return {"rows": float(ends[ROW_COUNT])}
         in_form = total - sum(ends[end] for end in FORM_ENDS)
         right = in_form - sum(ends[end] for end in NOT_RIGHT)
-        return {"format": in_form / total, "accuracy": right / total, "truncated": ends["cut"] / total, "rows": float(ends[ROWS_LEFT])}
+        return {"format": in_form / total, "accuracy": right / total, "truncated": ends["cut"] / total, "rows": float(ends[ROW_COUNT])}
 
     @classmethod
     def of(cls, metrics: Iterable[Mapping[str, float]]) -> Tally:
@@ -57,26 +57,26 @@ class Tally:
                     tally.add(domain, end, int(number))
         return tally
 
-    def kept(self) -> dict[str, int]:
+    def rows_by_domain(self) -> dict[str, int]:
         """Rows by domain, in the domains' order."""
-        return {domain: number for domain in self.domains() if (number := self.counts[domain, ROWS_LEFT])}
+        return {domain: number for domain in self.domains() if (number := self.counts[domain, ROW_COUNT])}
 
     def domains(self) -> list[str]:
         return sorted({domain for domain, _ in self.counts})
 
-    def asked(self, domain: str) -> int:
+    def sample_count(self, domain: str) -> int:
         """Samples, all of which have an end."""
         return sum(self.counts[domain, end] for end in ENDS)
 
     def line(self, domain: str, rows: int) -> dict[str, float]:
         """One line of the report: from prompts to the rows of the set."""
-        funnel: dict[str, float] = {PROMPTS: self.counts[domain, PROMPTS], "asked": self.asked(domain)}
-        remainder = self.asked(domain)
+        funnel: dict[str, float] = {PROMPTS: self.counts[domain, PROMPTS], "asked": self.sample_count(domain)}
+        remainder = self.sample_count(domain)
         for name, ends in STEPS:
             remainder -= sum(self.counts[domain, end] for end in ends)
             funnel[name] = remainder
-        kept = self.counts[domain, ROWS_LEFT]
-        return {**funnel, "rows": rows, "mean tokens": round(self.counts[domain, TOKENS] / kept, 1) if kept else 0.0}
+        row_count = self.counts[domain, ROW_COUNT]
+        return {**funnel, "rows": rows, "mean tokens": round(self.counts[domain, TOKENS] / row_count, 1) if row_count else 0.0}
 
 
 def report(tally: Tally, rows: Mapping[str, int]) -> dict[str, object]:

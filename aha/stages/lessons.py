@@ -73,8 +73,8 @@ class Lessons(Sequence[Lesson]):
 
 def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson:
     """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
-    asked = question(example.conversation, template, example.domain)
-    prompt = tokenizer.prompt(asked) if isinstance(asked, str) else tokenizer.chat(asked)
+    conversation = question(example.conversation, template, example.domain)
+    prompt = tokenizer.prompt(conversation) if isinstance(conversation, str) else tokenizer.chat(conversation)
     reply = after(tokenizer.decode(prompt[-TAIL:]), target_text(example, template))
     return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(reply), tokenizer.end]))
 

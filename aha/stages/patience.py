@@ -30,7 +30,7 @@ class Patience:
 class PatientChat:
     """A chat, asked patiently. `who` names it in errors."""
 
-    who: str
+    name: str
     chat: Chat
     sampling: Sampling
     patience: Patience
@@ -47,14 +47,14 @@ class PatientChat:
         replies: dict[int, list[ChatReply]] = {}
         why = self._ask(conversations, replies, on_reply)
         if self.health.fails_with(len(replies), len(conversations) - len(replies)):
-            self.beat(f"waiting {self.patience.pause_s:g} s for {self.who}")
+            self.beat(f"waiting {self.patience.pause_s:g} s for {self.name}")
             time.sleep(self.patience.pause_s)
             why = self._ask(conversations, replies, on_reply)
             if self.health.fails_with(len(replies), len(conversations) - len(replies)):
                 raise EndpointDown(
                     mask(
-                        f"{self.who}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after a "
-                        f"pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is back"
+                        f"{self.name}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after "
+                        f"a pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is back"
                     )
                 )
         self.health.add(len(replies), len(conversations) - len(replies))
@@ -71,7 +71,7 @@ class PatientChat:
         try:
             for place, batch in self.chat.reply([conversations[index] for index in missing], self.sampling):
                 replies_by_index[missing[place]] = batch
-                self.beat(f"{self.who}: {len(replies_by_index)} of {len(conversations)} replies")
+                self.beat(f"{self.name}: {len(replies_by_index)} of {len(conversations)} replies")
                 if on_reply is not None:
                     on_reply(missing[place], batch)
         except EndpointDown as down:

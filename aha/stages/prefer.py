@@ -80,7 +80,7 @@ class Prefer:
             batch = learner.score_batch(*labelled_rows([training_units[index] for index in course.picks(step)]))
             metrics = learner.update(batch, self.loss) | {"step": step + 1.0}
             if log.due(step):
-                metrics |= self.measured(learner, held_out)
+                metrics |= self.measure(learner, held_out)
             seconds, tokens = time.monotonic() - began, batch.tokens_N.numel()
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.beat(f"learned step {step + 1} of {steps}")
@@ -89,19 +89,23 @@ class Prefer:
     def units(self, tokenizer: Tokenizer) -> list[PreferenceUnit]:
         """Every row of `data` in tokens."""
 
-        def scored(problem: Problem, text: str) -> list[int]:
+        def score_tokens(problem: Problem, text: str) -> list[int]:
             return scored_tokens(as_conversation(problem, text), tokenizer)
 
         if isinstance(self.loss, Pairwise):
             pairs = read_pairs(self.data)
-            return [PreferenceUnit(p.problem.question, (scored(p.problem, p.chosen), scored(p.problem, p.rejected))) for p in pairs]
-        return [PreferenceUnit(row.problem.question, (scored(row.problem, row.text),), row.safe) for row in read_safety_rows(self.data)]
+            return [
+                PreferenceUnit(p.problem.question, (score_tokens(p.problem, p.chosen), score_tokens(p.problem, p.rejected))) for p in pairs
+            ]
+        return [
+            PreferenceUnit(row.problem.question, (score_tokens(row.problem, row.text),), row.safe) for row in read_safety_rows(self.data)
+        ]
 
     def course(self, units: int) -> Epochs:
         """Which units each step has."""
         return Epochs("prefer", self.seed, self.batch, units, units * self.epochs)
 
-    def measured(self, learner: Learner, units: Sequence[PreferenceUnit]) -> Metrics:
+    def measure(self, learner: Learner, units: Sequence[PreferenceUnit]) -> Metrics:
         """The loss and what goes with it on rows that are not learned from; nothing where there are none."""
         if not units:
             return {}

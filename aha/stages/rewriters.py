@@ -100,11 +100,11 @@ class Rewriter:
 class _ModelRewriter:
     """One of `asked` a turn."""
 
-    asked: Sequence[PatientChat]
+    chats: Sequence[PatientChat]
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
         texts: list[Rewritten | None] = [None] * len(raws)
-        for turn, chat in enumerate(self.asked):
+        for turn, chat in enumerate(self.chats):
             places = [index for index, text in enumerate(texts) if text is None]
             if not places:
                 break

@@ -241,10 +241,10 @@ class Rl:
                 if self.lag and rollout not in ahead.versions:
                     ahead.publish(rollout, step)
                 asked_at = ahead.versions[ahead.version_of(rollout)].step if self.lag else step
-                sample = ahead.sampled(rollout) if self.lag else ask(rollout, step)
+                sample = ahead.result_of(rollout) if self.lag else ask(rollout, step)
                 clock.lap("ask_s")
                 now = self._sampler_at(sampler, asked_at)
-                step, losses = self._learn(learner, sample.kept, now.sampling.temperature, rollout, step, observer)
+                step, losses = self._learn(learner, sample.training_groups, now.sampling.temperature, rollout, step, observer)
                 if self.lag:
                     ahead.publish(rollout + 1, step)
                 else:
@@ -320,15 +320,15 @@ class Rl:
     def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> RolloutSample:
         """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
         groups: list[Group] = []
-        kept: list[Group] = []
+        training_groups: list[Group] = []
         for round in range(self.filter.rounds):
             problems = source.at(rollout, round, self.questions, self.seed)
             batch = sampler.groups(problems, (self.seed, rollout, round))
             groups += batch
-            kept += self.filter.keep(batch)[0]
-            if len(kept) >= self.questions:
+            training_groups += self.filter.keep(batch)[0]
+            if len(training_groups) >= self.questions:
                 break
-        return RolloutSample(groups, kept[: self.questions], round + 1)
+        return RolloutSample(groups, training_groups[: self.questions], round + 1)
 
     def _learn(
         self, learner: Learner, groups: Sequence[Group], temperature: float, rollout: int, step: int, observer: Observer

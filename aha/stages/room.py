@@ -51,8 +51,8 @@ class Room:
         )
         if self.too_long == "stop":
             advice = f"--sampling.max_tokens {room} fits all of them" if room > 0 else "no length fits it: leave that row out"
-            others = ", --too-long skip leaves such rows out, --too-long cut gives them shorter replies" if self.flag else ""
-            raise BadInput(f"{seen}: {advice}{others}")
+            hint = ", --too-long skip leaves such rows out, --too-long cut gives them shorter replies" if self.flag else ""
+            raise BadInput(f"{seen}: {advice}{hint}")
         too_long = [name for name in long if not self.fits(sizes[name])]
         if len(too_long) == len(sizes):
             raise BadInput(f"{seen}: not one is left to be asked; --sampling.max_tokens has to be smaller")

@@ -107,7 +107,7 @@ class Sample:
             raise BadInput("a model that rewrites is needed: --rewriter.model http://host:port/v1#NAME, or --rewriter none")
         if isinstance(self.truth, Judge):
             self.truth.check()
-        self.asked()
+        self.problems_to_ask()
         if self.shots is not None and not self.shots.startswith("@"):
             self._template()
         if is_endpoint(self.model) and not isinstance(self._template().prompt("?"), Conversation):
@@ -117,7 +117,7 @@ class Sample:
         """The loop. What is in `rows` at its end is whole; before that there is no such folder."""
         if (rundir.root / ROWS).exists() and rundir.finished:
             return
-        problems, left_out = self.asked()
+        problems, left_out = self.problems_to_ask()
         examples = [example for number, source in enumerate(self.also) for example in self._with_labels(source, number)]
         chunks: list[Chunk] = [*_slices(problems, self.chunk), *_slices(examples, GIVEN_AT_ONCE)] or [[]]
         state = rundir.resume()
@@ -126,7 +126,7 @@ class Sample:
             store = Store(rundir.root, self.shard_rows, state.progress if state else {}, rundir.disk)
             with ExitStack() as stack:
                 factory = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
-                factory.known |= {key_of(*texts) for texts in store.texts()}
+                factory.digests |= {key_of(*texts) for texts in store.texts()}
                 log = StepLog(rundir, observer, "chunk", len(chunks))
                 for number in range(start, len(chunks)):
                     tally = left_out if number == 0 else Tally()
@@ -137,7 +137,7 @@ class Sample:
 
     # --- what is asked ---
 
-    def asked(self) -> tuple[list[Problem], Tally]:
+    def problems_to_ask(self) -> tuple[list[Problem], Tally]:
         """The problems, each once, without those that an evaluation asks or that nothing could be kept of; and how many fell out."""
         tally, seen, ids = Tally(), seen_of(self._against, self.words), set[str]()
         problems: list[Problem] = []
@@ -233,7 +233,9 @@ class Sample:
         log.begin(number)
         began = time.monotonic()
         problems = [item for item in items if isinstance(item, Problem)]
-        result = factory.chunk(number, problems) if problems else factory.given([item for item in items if isinstance(item, Example)])
+        result = (
+            factory.chunk(number, problems) if problems else factory.from_examples([item for item in items if isinstance(item, Example)])
+        )
         tally.counts.update(result.tally.counts)
         store.append(result.rows, result.raws)
         metrics = {**tally.metrics(), **tally.rates()}

@@ -145,7 +145,7 @@ class TrialJournal:
             raise DiskTrouble(
                 f"{folder / TRIALS}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again"
             )
-        if journal.torn:
+        if journal.torn_bytes:
             with trouble(folder):
                 Disk().truncate(folder / TRIALS, journal.end)
         for record in journal.records:
@@ -210,7 +210,7 @@ class ScalingLab:
     def run(self) -> tuple[list[Arm], list[Arm]]:
         """Sample everything, and return the arms that are cut and those that are longer. What the folder holds is not asked again."""
         self._sample_free()
-        if not self.forced:
+        if not self.forced_count:
             return [], []
         cut = [self._force(f"cut {budget}", budget, FREE, partial(self._cut, budget)) for budget in self._budgets()]
         longer, before = [Arm(0, self._samples(FREE))], FREE
@@ -220,7 +220,7 @@ class ScalingLab:
         return cut, longer if self.scale.longer else []
 
     @property
-    def forced(self) -> int:
+    def forced_count(self) -> int:
         """How many of a problem's samples; at most the half that is measured where the other half says how hard the problem is."""
         return min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
 
@@ -263,7 +263,7 @@ class ScalingLab:
         """Sample an arm that goes on from the samples of another: as planned, or, where there is no plan or it does not fit, as they
         are."""
         missing = self._missing(arm)
-        trials = {problem: dict(enumerate(self.journal.trials[before, problem][: self.forced])) for problem in missing}
+        trials = {problem: dict(enumerate(self.journal.trials[before, problem][: self.forced_count])) for problem in missing}
         plans: list[tuple[Key, Continuation]] = []
         for problem in missing:
             for number, trial in trials[problem].items():
@@ -288,7 +288,7 @@ class ScalingLab:
         requests = [
             Ask(self.prompts[key] + continuation.prefix, (self.evaluation.sample_seed(key, f" {arm}"),)) for key, continuation in plans
         ]
-        most = min(min(planned.most for _, planned in plans), *(self._room(key, planned) for key, planned in plans))
+        most = min(min(continuation.most for _, continuation in plans), *(self._room(key, continuation) for key, continuation in plans))
         for index, (completion,) in self.engine().generate(requests, replace(self.evaluation.sampling, max_tokens=most)):
             yield index, completion
 
@@ -336,7 +336,7 @@ class ScalingLab:
         return ScalingTrial(tuple(whole.tokens), text, whole.finished, sample.right, sample.claim, logprob)
 
     def _samples(self, arm: str) -> tuple[ProblemSamples, ...]:
-        return tuple(replace(part, samples=part.samples[: self.forced]) for part in self.journal.samples(arm, self.problems))
+        return tuple(replace(part, samples=part.samples[: self.forced_count]) for part in self.journal.samples(arm, self.problems))
 
     def _add(self, arm: str, problem: str, trials: Sequence[ScalingTrial]) -> None:
         self.journal.add(arm, problem, trials)

@@ -56,8 +56,8 @@ class ServedLab:
     @property
     def keys(self) -> list[Key]:
         """The samples that are forced: at most the half that is measured where the other half says how hard a problem is."""
-        forced = min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
-        return [key for key in self.evaluation.keys if key[1] < forced]
+        count = min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
+        return [key for key in self.evaluation.keys if key[1] < count]
 
     # --- arms -----------------------------------------------------------------------------------------------------------
 
@@ -67,87 +67,87 @@ class ServedLab:
         """Go on from the samples of another arm; those that are not begun anew, or do not fit, stay as they are."""
         journal = self.journal(name)
         missing = {key: before[key] for key in self.keys if key not in journal.samples}
-        begun = begin(missing) if missing else {}
+        beginnings = begin(missing) if missing else {}
         for key, sample in missing.items():
-            if key not in begun:
+            if key not in beginnings:
                 journal.add(sample)
         try:
-            self._go_on(name, begun, journal)
+            self._go_on(name, beginnings, journal)
         finally:
             journal.flush()
         return Arm(x, sample_set(journal.samples[key] for key in self.keys).problems)
 
-    def _go_on(self, arm: str, begun: Mapping[Key, BegunReply], journal: SampleJournal) -> None:
+    def _go_on(self, arm: str, beginnings: Mapping[Key, BegunReply], journal: SampleJournal) -> None:
         """Have the server continue each, and grade the whole."""
-        whole = [key for key, reply in begun.items() if not reply.most]
+        whole = [key for key, reply in beginnings.items() if not reply.most]
         for key in whole:
-            self._add(journal, key, ChatReply("", None, 0, "stop"), begun[key])
-        keys = [key for key in begun if begun[key].most]
+            self._add(journal, key, ChatReply("", None, 0, "stop"), beginnings[key])
+        keys = [key for key in beginnings if beginnings[key].most]
         if not keys:
             return
-        conversations = [self._conversation(key, begun[key].text) for key in keys]
+        conversations = [self._conversation(key, beginnings[key].text) for key in keys]
 
         def grade(index: int, replies: Sequence[ChatReply]) -> None:
-            self._add(journal, keys[index], replies[0], begun[keys[index]])
+            self._add(journal, keys[index], replies[0], beginnings[keys[index]])
 
-        sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(begun[key].most for key in keys)), GRADERS)
-        sampler.chat(self.chat, conversations, grade, lambda sampled, graded: self.progress(arm, graded, len(keys)))
+        sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(beginnings[key].most for key in keys)), GRADERS)
+        sampler.chat(self.chat, conversations, grade, lambda samples, grades: self.progress(arm, grades, len(keys)))
 
-    def _add(self, journal: SampleJournal, key: Key, said: ChatReply, begun: BegunReply) -> None:
+    def _add(self, journal: SampleJournal, key: Key, chat_reply: ChatReply, beginning: BegunReply) -> None:
         """Grade a reply: what it began with, and what the server said after it, in which a thought may have ended."""
-        thought, visible = self._parts(said, THINK in begun.text and END_THINK not in begun.text)
+        thought, visible = self._parts(chat_reply, THINK in beginning.text and END_THINK not in beginning.text)
         more = thought or ""
-        text = begun.text + (more if visible is None else f"{more}{self._early}{visible}" if more else visible)
-        reply = self.evaluation.template.read(text, begun.tokens + said.tokens, said.finished)
+        text = beginning.text + (more if visible is None else f"{more}{self._early}{visible}" if more else visible)
+        reply = self.evaluation.template.read(text, beginning.tokens + chat_reply.tokens, chat_reply.finished)
         journal.add(self.evaluation.grade(key, reply, self.evaluation.example(key).prompt))
 
     # --- how a reply is begun ---------------------------------------------------------------------------------------------
 
     def _cut(self, limit: int, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
         """The first `limit` tokens of each thought and its end. None of a reply that was done by then, or did not think."""
-        answer = self._fitting(self.scale.answer_tokens, limit + ROUNDING)
+        answer = self._fit(self.scale.answer_tokens, limit + ROUNDING)
         keys = {key for key, sample in samples.items() if sample.thought is not None and ((sample.tokens or 0) > limit or _unended(sample))}
         if not keys or answer < min(LEAST, self.scale.answer_tokens):
             return {}
-        begun = {}
-        for key, said in self._first_tokens(limit, keys).items():
-            thought, visible = self._parts(said, self.evaluation.think)
+        beginnings = {}
+        for key, reply in self._first_tokens(limit, keys).items():
+            thought, visible = self._parts(reply, self.evaluation.think)
             if thought is None:
                 continue
             text = f"{OPENING}{thought}{self._early}{visible or ''}"
-            begun[key] = BegunReply(text, said.tokens, 0 if said.finished == "stop" and visible is not None else answer)
-        return begun
+            beginnings[key] = BegunReply(text, reply.tokens, 0 if reply.finished == "stop" and visible is not None else answer)
+        return beginnings
 
     def _first_tokens(self, limit: int, keys: set[Key]) -> dict[Key, ChatReply]:
         """Replies of at most so many tokens, each drawn with the seed of its sample."""
         if not limit:
             return dict.fromkeys(keys, ChatReply("", "", 0, "length"))
-        asked = self.evaluation.in_seed_order(keys)
-        said: dict[Key, ChatReply] = {}
+        slots = self.evaluation.in_seed_order(keys)
+        replies_by_key: dict[Key, ChatReply] = {}
 
         def keep(index: int, replies: Sequence[ChatReply]) -> None:
-            said[asked[index]] = replies[0]
+            replies_by_key[slots[index]] = replies[0]
 
         sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(limit, self.evaluation.sampling.max_tokens)))
         sampler.chat(
             self.chat,
-            [self.evaluation.conversation(key) for key in asked],
+            [self.evaluation.conversation(key) for key in slots],
             keep,
-            lambda sampled, graded: self.progress(f"the first {limit} tokens", sampled, len(asked)),
+            lambda samples, grades: self.progress(f"the first {limit} tokens", samples, len(slots)),
         )
-        return {key: said[key] for key in asked if key in keys}
+        return {key: replies_by_key[key] for key in slots if key in keys}
 
     def _longer(self, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
         """Each thought that ended, with "Wait" in the place of its end."""
-        begun = {}
+        beginnings = {}
         more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
         for key, sample in samples.items():
-            used = sample.tokens or 0
-            if not sample.thought or not sample.text or self._fitting(more, used + ROUNDING) < more:
+            token_count = sample.tokens or 0
+            if not sample.thought or not sample.text or self._fit(more, token_count + ROUNDING) < more:
                 continue
             wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
-            begun[key] = BegunReply(f"{OPENING}{sample.thought}{wait}", used, more)
-        return begun
+            beginnings[key] = BegunReply(f"{OPENING}{sample.thought}{wait}", token_count, more)
+        return beginnings
 
     # --- forms --------------------------------------------------------------------------------------------------------------
 
@@ -155,21 +155,21 @@ class ServedLab:
     def _early(self) -> str:
         return think_tags(self.evaluation.template).early
 
-    def _conversation(self, key: Key, begun: str) -> Conversation:
+    def _conversation(self, key: Key, text: str) -> Conversation:
         """What the server is sent: the question, and the beginning that it goes on from."""
-        asked = self.evaluation.conversation(key).messages
-        return Conversation((*(message for message in asked if message.role != "assistant"), Message("assistant", begun)))
+        messages = self.evaluation.conversation(key).messages
+        return Conversation((*(message for message in messages if message.role != "assistant"), Message("assistant", text)))
 
-    def _fitting(self, wanted: int, used: int) -> int:
-        return wanted if self.room is None else min(wanted, self.room - used)
+    def _fit(self, limit: int, token_count: int) -> int:
+        return limit if self.room is None else min(limit, self.room - token_count)
 
-    def _parts(self, said: ChatReply, opened: bool) -> tuple[str, str | None] | tuple[None, str]:
+    def _parts(self, reply: ChatReply, opened: bool) -> tuple[str, str | None] | tuple[None, str]:
         """The thought, and what is visible after it, None while it has not ended; thought None: none began. `opened`: what was sent opened
         it."""
-        if said.thought is not None:
-            ended = bool(said.text) or said.finished == "stop"
-            return _whole_letters(said.thought), said.text if ended else None
-        text = THINK + said.text if opened else said.text
+        if reply.thought is not None:
+            ended = bool(reply.text) or reply.finished == "stop"
+            return _whole_letters(reply.thought), reply.text if ended else None
+        text = THINK + reply.text if opened else reply.text
         visible, thought = apart(text)
         if thought is None:
             return None, visible

@@ -13,7 +13,7 @@ from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.redact import hide
 from aha.rundir import RunDir
-from aha.stages.funnel import ENDS, ROWS_LEFT, Tally, report
+from aha.stages.funnel import ENDS, ROW_COUNT, Tally, report
 from aha.tasks.examples import write_example
 from aha.tasks.mixture import Mix, chosen
 from aha.tasks.tables import write_table
@@ -29,10 +29,10 @@ class Store:
     """Rows and what they were rewritten from, each in shards that hold what the last save knew of and no more."""
 
     def __init__(self, root: Path, per_shard: int, places: Mapping[str, int | float | str], disk: Disk) -> None:
-        def there(name: str) -> ShardPlace:
+        def place_of(name: str) -> ShardPlace:
             return ShardPlace(int(places.get(f"{name}_lines", 0)), int(places.get(f"{name}_bytes", 0)))
 
-        self._shards = {name: Shards(root / folder, per_shard, there(name), disk) for name, folder in BEFORE.items()}
+        self._shards = {name: Shards(root / folder, per_shard, place_of(name), disk) for name, folder in BEFORE.items()}
 
     def append(self, rows: Sequence[Example], raws: Sequence[Example]) -> None:
         """On the device when this returns, and there for good once `places` are saved."""
@@ -58,7 +58,7 @@ def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "j
     """The set, mixed, in the folder `rows`, which appears whole; what the run came to. FailedBar where there is no row, or no such mix, or
     a row that the form cannot hold."""
     root, disk, tally = rundir.root, rundir.disk, Tally.of(rundir.metrics())
-    counts = tally.kept()
+    counts = tally.rows_by_domain()
     if not counts:
         raise FailedBar(f"not one row was kept: {_why(tally)}; `aha show` prints the settings that decide")
     try:
@@ -126,6 +126,6 @@ def _why(tally: Tally) -> str:
     """What most samples fell out by."""
     ends = Counter[str]()
     for (_, end), number in tally.counts.items():
-        if end in ENDS and end != ROWS_LEFT:
+        if end in ENDS and end != ROW_COUNT:
             ends[end] += number
     return ", ".join(f"{number:,} {end}" for end, number in ends.most_common(4)) or "nothing was asked"

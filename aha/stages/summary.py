@@ -58,7 +58,7 @@ def _domains(groups: Sequence[Group]) -> Metrics:
         parts = [part for score in group.scores for part in score.parts if part.name == "accuracy"]
         values.setdefault(group.problem.domain, []).extend(part.value for part in parts if not isinstance(part.value, Abstained))
     means = {domain: numbers for domain, numbers in values.items() if numbers}
-    return {f"accuracy/{domain}": fmean(each) for domain, each in sorted(means.items())} if len(means) > 1 else {}
+    return {f"accuracy/{domain}": fmean(mean) for domain, mean in sorted(means.items())} if len(means) > 1 else {}
 
 
 def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:

@@ -55,7 +55,7 @@ class RowTurns:
     """The turns of a row, the places of those that are learned, and from which columns they were read, with what each one is."""
 
     messages: tuple[Message, ...]
-    learned: tuple[int, ...]
+    targets: tuple[int, ...]
     read: Mapping[str, str]
 
 

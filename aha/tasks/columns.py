@@ -71,14 +71,14 @@ def blank(value: object) -> bool:
     return False
 
 
-def prompt_like(name: str, value: object, said: str) -> bool:
+def prompt_like(name: str, value: object, read_text: str) -> bool:
     """Return whether a column that was not read looks like a part of the prompt: by a word of its name, where it holds text that does not
     stand in what is `said`."""
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in LABELS or PROMPT_WORDS.isdisjoint(words):
         return False
     texts = [text for text in texts_in(value) if text.strip() and text.strip() not in EMPTY]
-    return any(text.strip() not in said for text in texts)
+    return any(text.strip() not in read_text for text in texts)
 
 
 def texts_in(value: object) -> Iterator[str]:

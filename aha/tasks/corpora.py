@@ -70,9 +70,9 @@ def corpus_of(source: str | None) -> Corpus:
     """The cases of a file, of all .jsonl files in a folder, or our own. BadInput where there are none, or a row is none."""
     path = OUR_GOLDEN if source is None else Path(source).expanduser()
     if path.is_dir():
-        found = [_from_file(str(file)) for file in sorted(path.glob("*.jsonl"))]
-        cases = tuple(case for corpus in found for case in corpus.cases)
-        corpus = Corpus(path.name, cases, tuple(row for corpus in found for row in corpus.left_out))
+        file_cases = [_from_file(str(file)) for file in sorted(path.glob("*.jsonl"))]
+        cases = tuple(case for corpus in file_cases for case in corpus.cases)
+        corpus = Corpus(path.name, cases, tuple(row for corpus in file_cases for row in corpus.left_out))
     else:
         corpus = _from_file(str(path))
     if not corpus.cases:
@@ -88,9 +88,9 @@ def _from_file(source: str) -> Corpus:
     if not usable:
         return Corpus(Path(source).name, ())
     form = next(form for recognises, form in FORMS if recognises(usable[0].fields))
-    found = [case for row in usable for case in form(row)]
-    cases = tuple(case for case in found if isinstance(case, Case))
-    left_out = tuple(case for case in found if isinstance(case, RefusedRow))
+    row_cases = [case for row in usable for case in form(row)]
+    cases = tuple(case for case in row_cases if isinstance(case, Case))
+    left_out = tuple(case for case in row_cases if isinstance(case, RefusedRow))
     return Corpus(Path(source).name, cases, left_out, "mmlu-pro" if form is _mmlu_pro else None)
 
 

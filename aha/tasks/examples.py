@@ -36,7 +36,7 @@ class LoadedExamples:
     """The examples of a source, in its order, and the rows that were left out with their reasons."""
 
     examples: tuple[Example, ...]
-    skipped: tuple[RefusedRow, ...]
+    refusals: tuple[RefusedRow, ...]
 
 
 @dataclass
@@ -81,7 +81,7 @@ class ExampleRows:
             whole = _example_of(row, chat)
         except Bad as reason:
             return [RefusedRow(row.place, str(reason))]
-        *earlier, last = chat.learned
+        *earlier, last = chat.targets
         return [_up_to(whole, place, f"{whole.id}/turn-{number}") for number, place in enumerate(earlier, 1)] + [
             _up_to(whole, last, whole.id)
         ]

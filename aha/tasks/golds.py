@@ -209,12 +209,12 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
         text = "\n".join(map(str, tests)) if isinstance(tests, list) else text_of("tests", tests, LONGEST_TEXT)
         prompt = str(fields.get("prompt", "")) if entry else ""  # without an entry point it is a task in words
         return Asserts(entry or _entry_point(text, str(fields.get("signature", ""))), text, prompt, seconds=seconds or CODE_S)
-    tests, name, wrapped = _side_by_side(tests, fields)
+    tests, name, in_lists = _side_by_side(tests, fields)
     if not isinstance(tests, list) or not tests:
         raise Bad(f"code of kind {kind} needs `tests`: pairs of input and output, or of arguments and value")
     pairs = tuple(_pair(test, as_json=kind == "calls") for test in tests)
     if kind == "calls":
-        return Calls(entry or name, pairs, tolerance=close, seconds=seconds or CODE_S, wrapped=wrapped)
+        return Calls(entry or name, pairs, tolerance=close, seconds=seconds or CODE_S, wrapped=in_lists)
     checker = fields.get("checker")
     language: Literal["cpp", "python"] = "cpp" if fields.get("language") == "cpp" else "python"
     return Stdio(pairs, language, close, str(checker) if checker else None, seconds or CODE_S)

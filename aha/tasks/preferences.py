@@ -42,12 +42,12 @@ def write_preference(value: Pair | Labelled) -> str:
 
 def read_pairs(source: str) -> list[Pair]:
     """Every pair of a file, a folder of shards, a run directory with `rows`, or a data set. BadInput names file and line or row."""
-    return [_at(row, lambda row: _read_ours(row, Pair) or _pair(row)) for row in _rows(source)]
+    return [_at(row, lambda row: _read_preference(row, Pair) or _pair(row)) for row in _rows(source)]
 
 
 def read_safety_rows(source: str) -> list[Labelled]:
     """Every labelled reply of the same."""
-    return [_at(row, lambda row: _read_ours(row, Labelled) or _safety_row(row)) for row in _rows(source)]
+    return [_at(row, lambda row: _read_preference(row, Labelled) or _safety_row(row)) for row in _rows(source)]
 
 
 def _rows(source: str) -> list[DataRow | RefusedRow]:
@@ -66,7 +66,7 @@ def _at(row: DataRow | RefusedRow, reader: Callable[[DataRow], Preference]) -> P
         raise BadInput(f"{row.place}: {error}") from None
 
 
-def _read_ours(row: DataRow, kind: type[Preference]) -> Preference | None:
+def _read_preference(row: DataRow, kind: type[Preference]) -> Preference | None:
     """None for a row that other people wrote."""
     value: Preference | None = decode(dict(row.fields), kind) if isinstance(row.fields.get("problem"), dict) else None
     return value

@@ -25,7 +25,7 @@ class LoadedProblems:
     """The problems of a source, in its order, and the rows that were left out with their reasons."""
 
     problems: tuple[Problem, ...]
-    skipped: tuple[RefusedRow, ...]
+    refusals: tuple[RefusedRow, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class RowProblems:
         if not rows:
             raise BadInput(f"{self.source}: none of its {len(self.contents.problems):,} rows is left to be asked")
         copy = replace(self)
-        vars(copy)["contents"] = LoadedProblems(rows, self.contents.skipped)
+        vars(copy)["contents"] = LoadedProblems(rows, self.contents.refusals)
         return copy
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:

@@ -42,14 +42,14 @@ class Marks:
 
 def marks(problem: Problem, summary: str | None, thought: str = "") -> Marks:
     """The marks of a reply to a general problem; none at all for one that broke its form, has no words, or goes along with harm."""
-    if summary is None or count_words(summary).all == 0 or not is_safe(problem, f"{thought}\n{summary}"):
+    if summary is None or count_words(summary).total == 0 or not is_safe(problem, f"{thought}\n{summary}"):
         return Marks()
     prompt, sentences = prompt_of(problem), [sentence.strip() for sentence in SENTENCE.findall(summary) if sentence.strip()]
     return Marks(
         answered=fmean(any(wording in f" {summary}" for wording in wordings) for wordings in prompt.needs),
         language=max(0.0, 2 * language_share(summary, problem.language) - 1),
         topic=fmean(_belongs(sentence, prompt) for sentence in sentences),
-        length=float(count_words(summary).all <= LONGEST[problem.language]),
+        length=float(count_words(summary).total <= LONGEST[problem.language]),
         polite=float(POLITE.search(summary) is not None),
         finished=float(summary.rstrip().endswith(ENDS) and len(set(sentences)) == len(sentences)),
     )

@@ -28,7 +28,7 @@ def cuts(path: Path, folder: Path, step: int) -> int:
         journal = read_journal(cut)
         complete = whole[:size].count(b"\n")
         assert (len(journal.records), journal.damaged_lines) == (complete, ()), size
-        assert journal.end + journal.torn == size and (journal.torn > 0) == (whole[:size][-1:] not in (b"\n", b""))
+        assert journal.end + journal.torn_bytes == size and (journal.torn_bytes > 0) == (whole[:size][-1:] not in (b"\n", b""))
         disk = ForgetfulDisk()
         disk.truncate(cut, journal.end)
         append_journal(disk, cut, {"next": size})

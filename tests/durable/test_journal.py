@@ -23,7 +23,7 @@ def journal(tmp_path: Path) -> Path:
 
 def test_what_was_appended_is_read(journal: Path) -> None:
     assert read_journal(journal).records == RECORDS
-    assert read_journal(journal).torn == 0
+    assert read_journal(journal).torn_bytes == 0
 
 
 def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_cut_at_every_byte_every_whole_line_is_read_and_the_torn_one_told(journa
         journal.write_bytes(data[:size])
         found, whole = read_journal(journal), data[:size].count(b"\n")
         assert found.records == RECORDS[:whole]
-        assert found.end + found.torn == size and found.damaged_lines == ()
-        assert found.torn == len(data[:size].rpartition(b"\n")[2])
+        assert found.end + found.torn_bytes == size and found.damaged_lines == ()
+        assert found.torn_bytes == len(data[:size].rpartition(b"\n")[2])
 
 
 def test_a_damaged_line_in_the_middle_is_told_by_its_number(journal: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_vote_of_other_samples_is_not_cons_64():
 )
 def test_results_from_files_are_known_by_their_keys(tmp_path, fields, column, value):
     (tmp_path / "one.json").write_text(json.dumps(fields))
-    (measured,) = read_run(str(tmp_path / "one.json")).measured
+    (measured,) = read_run(str(tmp_path / "one.json")).results
     found = measured.value(column)
     assert found is not None
     assert found.value == value
@@ -84,7 +84,7 @@ def test_the_page_loads_nothing_and_holds_every_published_number(results):
 
 def test_a_run_with_checkpoints_has_a_curve(finished_run):
     run = read_run(f"demo={finished_run}")
-    assert [each.model for each in run.measured] == ["demo (base)", "demo (trained)"]
+    assert [each.model for each in run.results] == ["demo (base)", "demo (trained)"]
     assert [point.rollouts for point in run.curve] == [0, 1, 4, 7, 10]
     assert compare_html([run]).count("<svg") == 2
     assert "| rollouts | pass@1 | 95 % interval |" in compare_markdown([run])

@@ -73,9 +73,9 @@ def test_each_stage_has_its_state_its_reason_and_a_link():
 
 
 def test_each_answer_has_a_verdict():
-    said = [answer.verdict[1] for one in FULL.asked for answer in one.answers]
+    said = [answer.verdict[1] for one in FULL.questions for answer in one.answers]
     assert said == ["broke template", "right", "40 % of marks", "100 % of marks"]
-    assert replace(FULL.asked[0].answers[0], form=True).verdict == ("wrong", "wrong")
+    assert replace(FULL.questions[0].answers[0], form=True).verdict == ("wrong", "wrong")
 
 
 def test_claims_come_first():

@@ -35,12 +35,12 @@ def test_the_first_aha_is_the_first_right_reply_that_reflects(finished_run):
         if reflects(reply.text) and isinstance(grade(one.problem.reference, reply.answer), Right)
     )
     found = first_aha(record, range(10))
-    assert (found.who, found.question, "".join(piece for _, piece in found.pieces)) == (f"rollout {wanted[0]}", *wanted[1:])
+    assert (found.speaker, found.question, "".join(piece for _, piece in found.pieces)) == (f"rollout {wanted[0]}", *wanted[1:])
 
 
 def test_the_last_aha_is_of_the_last_rollout_and_right(finished_run):
     found = last_aha(Record(finished_run), range(10))
-    assert (found.who, found.verdict) == ("rollout 9", "right")
+    assert (found.speaker, found.verdict) == ("rollout 9", "right")
     assert "aha" in {kind for kind, _ in found.pieces}
 
 
@@ -53,7 +53,7 @@ def test_base_middle_and_last_answer_the_same_problems(finished_run):
     found = comparisons(finished_run / "evals")
     assert [one.why for one in found] == ["learned (English)", "learned (Chinese)", "still wrong"]
     for one in found:
-        assert [shown.who for shown in one.replies] == ["base", "after rollout 3", "last, after rollout 9"]
+        assert [shown.speaker for shown in one.replies] == ["base", "after rollout 3", "last, after rollout 9"]
         assert {shown.question for shown in one.replies} == {one.question}
     assert [one.replies[-1].verdict == "right" for one in found] == [True, True, False]
     assert all(one.replies[0].verdict != "right" for one in found[:2])

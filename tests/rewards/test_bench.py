@@ -41,7 +41,7 @@ def test_times_are_read_at_a_share_of_the_answers() -> None:
 
 def test_what_is_not_counted_fails_nobody() -> None:
     findings = Findings((judged("right", Wrong(), counted=False), judged("right", Right())), 0.0)
-    assert (findings.agreement, len(findings.counted), findings.misses, findings.tags()) == (1, 1, (), {"tag": (1, 1)})
+    assert (findings.agreement, len(findings.main_verdicts), findings.misses, findings.tags()) == (1, 1, (), {"tag": (1, 1)})
 
 
 def test_several_at_a_time_come_back_in_order() -> None:

@@ -47,7 +47,7 @@ def test_what_is_found_is_counted(tokenizer: HFTokenizer) -> None:
     lessons, audit = audit_rows("file.jsonl", loaded(GOOD, example("b", "3", ""), example("c", "4", None, *turns)), TINY, tokenizer, RULES)
     assert [len(lesson) for lesson in lessons] == [13, 10, 15]
     assert (audit.examples, audit.endings, audit.cut, audit.silent, audit.turns) == (3, 3, 0, 2, 1)
-    assert (audit.longest, audit.tokens, audit.learned, audit.end) == (15, 38, 7 + 4 + 4, "<|end|>")
+    assert (audit.longest, audit.tokens, audit.target_tokens, audit.end) == (15, 38, 7 + 4 + 4, "<|end|>")
     assert audit.lines() == [
         "file.jsonl: 3 examples, 38 tokens, 15 of them learned; the longest has 15 of at most 40",
         "3 of 3 replies end with '<|end|>', which is learned; the template reads every one back",

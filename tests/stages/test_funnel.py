@@ -30,8 +30,8 @@ def test_the_ends_of_chunks_add_up_whatever_the_domain_is_called():
     other = Tally()
     other.add("a/b", "kept", 2)
     whole = Tally.of([{**ONE.metrics(), "accuracy": 0.5}, other.metrics(), ONE.metrics()])
-    assert whole.kept() == {"a/b": 2, "sums": 6}
-    assert whole.asked("sums") == 20
+    assert whole.rows_by_domain() == {"a/b": 2, "sums": 6}
+    assert whole.sample_count("sums") == 20
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from("ab"), st.sampled_from(ENDS)), st.integers(0, 1000), min_size=1))
@@ -39,7 +39,7 @@ def test_what_is_asked_is_what_is_kept_and_what_is_not(counts):
     tally = Tally()
     for (domain, end), number in counts.items():
         tally.add(domain, end, number)
-    found = report(tally, tally.kept())
+    found = report(tally, tally.rows_by_domain())
     for domain in tally.domains():
         line, dropped = found["domains"][domain], found["dropped"][domain]
         assert line["asked"] == line["kept"] + sum(dropped.values())

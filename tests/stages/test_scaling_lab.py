@@ -132,8 +132,8 @@ def test_what_does_not_fit_in_the_context_stays_as_it_was(tmp_path):
 
 
 def test_no_more_samples_are_forced_than_are_measured_by_difficulty(tmp_path):
-    assert lab(tmp_path, Scale(forced=8))[0].forced == 2
-    assert lab(tmp_path, Scale(forced=8), evaluation=replace(EVALUATION, k=1))[0].forced == 1
+    assert lab(tmp_path, Scale(forced=8))[0].forced_count == 2
+    assert lab(tmp_path, Scale(forced=8), evaluation=replace(EVALUATION, k=1))[0].forced_count == 1
 
 
 def test_no_forced_sample_is_no_arm(tmp_path):

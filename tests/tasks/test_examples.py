@@ -143,7 +143,7 @@ def test_a_broken_line_is_named_with_its_file_and_place_in_one_line(tmp_path: Pa
 def test_bad_rows_are_left_out_when_asked_and_more_than_one_in_a_hundred_stops(tmp_path: Path) -> None:
     path = wrote(tmp_path / "few.jsonl", *[GOOD] * 99, "torn")
     loaded = load_examples(str(path), "skip")
-    assert len(loaded.examples) == 99 and loaded.skipped[0].place == f"{path}, line 100"
+    assert len(loaded.examples) == 99 and loaded.refusals[0].place == f"{path}, line 100"
     with pytest.raises(BadInput, match="2 of 99 rows are bad, more than 1 %"):
         load_examples(str(wrote(path, *[GOOD] * 97, "torn", "torn")), "skip")
 

@@ -279,8 +279,8 @@ def test_25_malformed_rows_may_be_skipped_each_with_its_line_and_reason_where_th
     block = b"\n".join([as_json(GSM8K).encode()] * 99)
     loaded = RowProblems(written(tmp_path, *[line for _ in range(25) for line in (block, row)]), bad_rows="skip").contents
     assert len(loaded.problems) == 2_475
-    assert [refused.place.rpartition(", ")[2] for refused in loaded.skipped] == [f"line {100 * n}" for n in range(1, 26)]
-    assert all(refused.reason for refused in loaded.skipped)
+    assert [refused.place.rpartition(", ")[2] for refused in loaded.refusals] == [f"line {100 * n}" for n in range(1, 26)]
+    assert all(refused.reason for refused in loaded.refusals)
 
 
 def test_more_than_one_bad_row_in_a_hundred_stops_even_when_rows_are_skipped(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_every_gold_answer_of_a_public_set_parses_without_a_setting(data: Callab
 
 def test_a_public_set_with_four_rows_without_an_answer_is_read_when_bad_rows_are_skipped(data: Callable[[str], str]) -> None:
     loaded = RowProblems(data("math/math_train_rllm/math.json"), bad_rows="skip").contents
-    assert (len(loaded.problems), [refused.place.rpartition(" ")[2] for refused in loaded.skipped]) == (
+    assert (len(loaded.problems), [refused.place.rpartition(" ")[2] for refused in loaded.refusals]) == (
         7470,
         ["887", "1010", "5329", "5331"],
     )

@@ -91,7 +91,7 @@ def test_the_longest_good_reply_is_within_the_length() -> None:
     languages: tuple[Language, Language] = ("en", "zh")
     for language in languages:
         cores = [KINDS["self"].prompt((1, a, b), language).core for a in range(3) for b in range(3, 6)]
-        assert max(count_words(core).all for core in cores) + 4 <= LONGEST[language]
+        assert max(count_words(core).total for core in cores) + 4 <= LONGEST[language]
 
 
 def test_only_the_annotator_and_the_final_measure_look_at_the_rubric() -> None:

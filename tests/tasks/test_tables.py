@@ -150,7 +150,7 @@ def test_a_row_whose_text_is_no_utf_8_is_left_out_alone_when_asked(tmp_path: Pat
     parquet.write_table(pa.table({"question": asked, "solution": ["2"] * 200}), tmp_path / "torn.parquet")
     loaded = load_examples(str(tmp_path / "torn.parquet"), "skip")
     assert len(loaded.examples) == 199
-    assert str(loaded.skipped[0]).startswith(f"{tmp_path / 'torn.parquet'}, row 42: cannot be read: 'utf-8' codec")
+    assert str(loaded.refusals[0]).startswith(f"{tmp_path / 'torn.parquet'}, row 42: cannot be read: 'utf-8' codec")
     rows = list(rows_of(str(tmp_path / "torn.parquet"), "train", None))
     assert [number for number, row in enumerate(rows, start=1) if isinstance(row, RefusedRow)] == [42]
 

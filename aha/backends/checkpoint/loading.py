@@ -116,8 +116,8 @@ class Loading:
             raise BadInput(f"{self._place(files, surplus[0])}: weight {surplus[0]} has no place in the {kind} of {CONFIG}{suffix}")
 
     def _refuse_type(self, files: WeightFiles, name: str) -> None:
-        stored = files.entries.get(name) or next(weight for weight in files.entries.values() if weight.dtype not in PLAIN)
-        raise BadInput(f"{stored.file}: weight {name} is of type {stored.dtype}, and {CONFIG} names no quantization that would explain it")
+        entry = files.entries.get(name) or next(weight for weight in files.entries.values() if weight.dtype not in PLAIN)
+        raise BadInput(f"{entry.file}: weight {name} is of type {entry.dtype}, and {CONFIG} names no quantization that would explain it")
 
     def _check_buffers(self, files: WeightFiles, model: PreTrainedModel) -> None:
         """A table that a model computes for itself is in no file: its size is only said by the configuration."""

@@ -28,10 +28,10 @@ class LoadedModel:
     @classmethod
     def of(cls, model: PreTrainedModel, report: Mapping[str, Any]) -> LoadedModel:
         """The model with the report of `output_loading_info`."""
-        mismatched = tuple(
+        mismatches = tuple(
             sorted((name, tuple(stored_shape), tuple(model_shape)) for name, stored_shape, model_shape in report["mismatched_keys"])
         )
-        return cls(model, frozenset(report["missing_keys"]), frozenset(report["unexpected_keys"]), mismatched)
+        return cls(model, frozenset(report["missing_keys"]), frozenset(report["unexpected_keys"]), mismatches)
 
 
 @contextmanager

@@ -59,8 +59,8 @@ def grade_drop(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 def _plain(text: str) -> list[str]:
     """Words without case, articles and punctuation; numbers by their value. Blanks and dashes of every kind divide words."""
     tokens = re.split(rf"[\s{_DASHES}]+", text.lower())
-    kept = " ".join(_numeral(token) or _bare(token) for token in tokens)
-    return _ARTICLES.sub(" ", kept).split()
+    normal_text = " ".join(_numeral(token) or _bare(token) for token in tokens)
+    return _ARTICLES.sub(" ", normal_text).split()
 
 
 def _numeral(token: str) -> str | None:

@@ -133,17 +133,17 @@ def matches(
     baselines = {example.id: WRITERS.get(example.category, BASELINES[version]) for example in examples}
     names = dict.fromkeys(baselines.values())
     paths = list(files) or [path for name in names if (path := find_file(folder, f"{name}.jsonl", within="model_answer")) is not None]
-    known = read_answers(paths)
-    only = next(iter(known)) if files and len(known) == 1 else None
-    chosen = {question: name if name in known or only is None else only for question, name in baselines.items()}
-    left_out = [example for example in examples if chosen[example.id] not in known]
-    answered_examples = [example for example in examples if chosen[example.id] in known]
+    answered_prompts = read_answers(paths)
+    only = next(iter(answered_prompts)) if files and len(answered_prompts) == 1 else None
+    chosen = {question: name if name in answered_prompts or only is None else only for question, name in baselines.items()}
+    left_out = [example for example in examples if chosen[example.id] not in answered_prompts]
+    answered_examples = [example for example in examples if chosen[example.id] in answered_prompts]
     missing_names = ", ".join(dict.fromkeys(chosen[example.id] for example in left_out))
     if not answered_examples:
         raise BadInput(f"no answers of {missing_names}, the baseline, are in the data; name their file with --baseline-answers FILE")
-    if missing := [example.id for example in answered_examples if example.id not in known[chosen[example.id]]]:
+    if missing := [example.id for example in answered_examples if example.id not in answered_prompts[chosen[example.id]]]:
         raise BadInput(f"{chosen[missing[0]]}: no answer to {len(missing)} of {len(answered_examples)} questions, the first {missing[0]}")
-    answers = {example.id: (chosen[example.id], known[chosen[example.id]][example.id]) for example in answered_examples}
+    answers = {example.id: (chosen[example.id], answered_prompts[chosen[example.id]][example.id]) for example in answered_examples}
     judges, most = (("gpt-4-1106-preview",), 4_096) if version == "v0.1" else (("gpt-4.1", "gpt-4.1-2025-04-14"), 16_000)
     why = (
         f"{len(left_out)} questions are left out: no answers of {missing_names}; name their file with --baseline-answers"

@@ -68,8 +68,8 @@ class FactVerdicts:
         return ReplyGrade(Abstained("the judge gave no verdict"), vote, {"not_attempted": 0.0})
 
     def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
-        graded = [sample.sample for sample in samples]
-        return replace(result_of(graded, benchmark, run.model, run.seed), scores=fact_scores(graded, run.seed))
+        graded_samples = [sample.sample for sample in samples]
+        return replace(result_of(graded_samples, benchmark, run.model, run.seed), scores=fact_scores(graded_samples, run.seed))
 
 
 def read_verdict(text: str) -> str | None:
@@ -96,11 +96,11 @@ def _line(line: str) -> set[str]:
     return ({LETTERS[letter.upper()]} if letter else set()) | ({name.upper().replace(" ", "_")} if name else set())
 
 
-def fact_scores(graded: Sequence[GradedSample], seed: int = 0) -> dict[str, Any]:
+def fact_scores(fact_samples: Sequence[GradedSample], seed: int = 0) -> dict[str, Any]:
     """Shares of all samples, and what is correct of those that were attempted; their harmonic mean is F. The two quotients with their
     95 % intervals over problems, of the bootstrap, or of Wilson where it never varies. What was cut or empty is incorrect."""
-    counts = np.asarray([_counts(part.samples) for part in sample_set(graded).problems])
-    samples = len(graded)
+    counts = np.asarray([_counts(part.samples) for part in sample_set(fact_samples).problems])
+    samples = len(fact_samples)
     correct, incorrect, refusals, abstentions = counts.sum(axis=0)
     draw = np.random.default_rng(seed)
     resamples = np.asarray([counts[draw.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(RESAMPLES)])

@@ -160,7 +160,7 @@ def _continue(conversation: Conversation, reply: ChatReply, again: str) -> Conve
 
 
 def judged_samples(
-    judged: JudgedBenchmark,
+    judged_benchmark: JudgedBenchmark,
     benchmark: Benchmark,
     examples: Sequence[BenchmarkExample],
     samples: Samples,
@@ -177,24 +177,24 @@ def judged_samples(
                 raise BadInput(
                     f"{example.id}: {number} samples of it are saved, fewer than k = {k}; ask for the rest with the same aha eval"
                 )
-            result.append(_judged_sample(judged, benchmark, example, sample, settings, replies_by_key))
+            result.append(_judged_sample(judged_benchmark, benchmark, example, sample, settings, replies_by_key))
     return result
 
 
 def _judged_sample(
-    judged: JudgedBenchmark,
+    judged_benchmark: JudgedBenchmark,
     benchmark: Benchmark,
     example: BenchmarkExample,
     sample: GradedSample,
     settings: JudgeSettings,
     replies_by_key: Mapping[str, ChatReply],
 ) -> JudgedSample:
-    conversations = judged.questions(example, sample.text) if is_judgeable(sample) else []
-    replies = tuple(replies_and_next(judged, settings, conversation, replies_by_key)[0] for conversation in conversations)
-    verdicts = tuple(map(judged.verdict, replies))
+    conversations = judged_benchmark.questions(example, sample.text) if is_judgeable(sample) else []
+    replies = tuple(replies_and_next(judged_benchmark, settings, conversation, replies_by_key)[0] for conversation in conversations)
+    verdicts = tuple(map(judged_benchmark.verdict, replies))
 
     def by_verdicts(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-        return judged.grade(example, reply.text, verdicts)
+        return judged_benchmark.grade(example, reply.text, verdicts)
 
     reply = Reply(sample.text, sample.thought, sample.text, sample.tokens or 0, sample.finished or "stop")
     sample_with_grade = grade_sample(replace(benchmark, grade=by_verdicts), example, reply, sample.sample, "", sample.seed)

@@ -220,7 +220,7 @@ class Transcripts:
         journal = read_journal(self.path)
         if journal.damaged_lines:
             raise DiskTrouble(f"{self.path}: line {journal.damaged_lines[0]} is damaged; delete that line and the judge is asked again")
-        if journal.torn:
+        if journal.torn_bytes:
             with trouble(self.path):
                 Disk().truncate(self.path, journal.end)
         for record in journal.records:
@@ -327,8 +327,8 @@ def cost_of(conversations: Iterable[Conversation], expected: int, most: int) -> 
 
 def judging_cost(case: JudgeCase, questions: Sequence[JudgeQuestion], replies: Mapping[str, ChatReply]) -> JudgeCost:
     """Return the cost of the next turn of all questions that have no verdict yet; the same question counts once."""
-    questions_left = (replies_and_next(case.judged_benchmark, case.settings, question.conversation, replies)[1] for question in questions)
-    pending = {case.settings.key(conversation): conversation for conversation in questions_left if conversation is not None}
+    open_questions = (replies_and_next(case.judged_benchmark, case.settings, question.conversation, replies)[1] for question in questions)
+    pending = {case.settings.key(conversation): conversation for conversation in open_questions if conversation is not None}
     return cost_of(pending.values(), case.judged_benchmark.expected, case.settings.sampling.max_tokens)
 
 

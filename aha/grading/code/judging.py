@@ -24,7 +24,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
-    ast.In: lambda left, right: left in right,
+    ast.In: lambda value, right: value in right,
     ast.NotIn: lambda left, right: left not in right,
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -97,39 +97,39 @@ def holds(test: ast.expr, values: Mapping[str, object]) -> bool:
         return False
 
 
-def _value(node: ast.expr, said: Mapping[str, object]) -> Any:
+def _value(node: ast.expr, variables: Mapping[str, object]) -> Any:
     match node:
         case ast.Constant(value=value):
             return value
         case ast.Name(id=name):
-            return said[name]
+            return variables[name]
         case ast.Tuple(elts=parts):
-            return tuple(_operands(parts, said))
+            return tuple(_operands(parts, variables))
         case ast.List(elts=parts):
-            return _operands(parts, said)
+            return _operands(parts, variables)
         case ast.Set(elts=parts):
-            return set(safe_keys(_operands(parts, said)))
+            return set(safe_keys(_operands(parts, variables)))
         case ast.Dict(keys=keys, values=values):
-            return dict(zip(safe_keys(_operands([key for key in keys if key], said)), _operands(values, said), strict=True))
+            return dict(zip(safe_keys(_operands([key for key in keys if key], variables)), _operands(values, variables), strict=True))
         case ast.Subscript(value=value, slice=place):
-            return _value(value, said)[_value(place, said)]
-    return _operation(node, said)
+            return _value(value, variables)[_value(place, variables)]
+    return _operation(node, variables)
 
 
-def _operation(node: ast.expr, said: Mapping[str, object]) -> Any:
+def _operation(node: ast.expr, variables: Mapping[str, object]) -> Any:
     match node:
         case ast.BoolOp(op=op, values=parts):
-            return _conjunction(isinstance(op, ast.And), parts, said)
+            return _conjunction(isinstance(op, ast.And), parts, variables)
         case ast.UnaryOp(op=unary, operand=operand):
-            return _UNARY[type(unary)](_value(operand, said))
+            return _UNARY[type(unary)](_value(operand, variables))
         case ast.BinOp(left=left, op=binary, right=right):
-            return _arithmetic(binary, _value(left, said), _value(right, said))
+            return _arithmetic(binary, _value(left, variables), _value(right, variables))
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            values = _operands([left, *comparators], said)
+            values = _operands([left, *comparators], variables)
             return all(_COMPARE[type(op)](value, next_value) for op, value, next_value in zip(ops, values, values[1:], strict=False))
         case ast.Call(func=func, args=args, keywords=keywords):
             return _FUNCTIONS[ast.unparse(func)](
-                *_operands(args, said), **{str(keyword.arg): _value(keyword.value, said) for keyword in keywords}
+                *_operands(args, variables), **{str(keyword.arg): _value(keyword.value, variables) for keyword in keywords}
             )
     raise TypeError(type(node).__name__)
 

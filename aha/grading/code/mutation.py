@@ -12,7 +12,7 @@ from aha.types import Code, Grade, Right, Wrong
 
 
 @dataclass(frozen=True)
-class Killed:
+class ProgramScore:
     """Of `tried` wrong programs, those that the tests fail; the names of those that pass; those of which nothing can be said."""
 
     killed_count: int
@@ -33,8 +33,8 @@ class MutationScore:
     """Incorrect submissions, and mutants of a right one (some of which may be right still, so that 1 need not be within reach).
     `refused`: the right submissions that the tests fail, with which nothing else means much."""
 
-    submissions: Killed
-    mutants: Killed
+    submissions: ProgramScore
+    mutants: ProgramScore
     refusals: tuple[str, ...]
 
 
@@ -52,8 +52,8 @@ def mutation_score(
     )
 
 
-def _score(reference: Code, programs: Sequence[tuple[str, str]], sandbox: Sandbox) -> Killed:
+def _score(reference: Code, programs: Sequence[tuple[str, str]], sandbox: Sandbox) -> ProgramScore:
     grades: list[tuple[str, Grade]] = [(name, try_code(reference, code, sandbox).grade) for name, code in programs]
     killed_count = sum(isinstance(grade, Wrong) for _, grade in grades)
     survivors = tuple(name for name, grade in grades if isinstance(grade, Right))
-    return Killed(killed_count, survivors, len(grades) - killed_count - len(survivors))
+    return ProgramScore(killed_count, survivors, len(grades) - killed_count - len(survivors))

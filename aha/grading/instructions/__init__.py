@@ -53,7 +53,7 @@ def follows(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
 
 def follows_loosely(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
     """Whether one of eight readings does: with or without the first line, the last line, and asterisks."""
-    return any(follows(kind, settings, reading) for reading in _readings(reply))
+    return any(follows(kind, settings, variant) for variant in _readings(reply))
 
 
 def ifeval_scores(checks: Sequence[InstructionCheck]) -> dict[str, float]:

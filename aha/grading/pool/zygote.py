@@ -38,8 +38,8 @@ class Zygote:
         gc.collect()
         gc.freeze()  # so that a worker's collections do not copy what it shares
         self.wire.send({"ready": True}, REPLY_S)
-        while (asked := self._next()) is not None:
-            request, end = asked
+        while (order := self._next()) is not None:
+            request, end = order
             if end is None:
                 self.wire.send(self._exit_facts(request["end"]), REPLY_S)
             elif (worker := os.fork()) == 0:
@@ -60,7 +60,7 @@ class Zygote:
     def _next(self) -> tuple[dict[str, Any], socket.socket | None] | None:
         """A request, and the end of a pair that came with it; None when nobody asks any more."""
         self.end.settimeout(LOOK_S)
-        data, handed = b"", list[int]()
+        data, handles = b"", list[int]()
         while not data.endswith(b"\n"):
             try:
                 more, descriptors, _, _ = socket.recv_fds(self.end, CHUNK, 1)
@@ -72,8 +72,8 @@ class Zygote:
                 return None
             if not more:
                 return None
-            data, handed = data + more, handed + descriptors
-        return json.loads(data), socket.socket(fileno=handed[0]) if handed else None
+            data, handles = data + more, handles + descriptors
+        return json.loads(data), socket.socket(fileno=handles[0]) if handles else None
 
     def _exit_facts(self, worker: int) -> dict[str, float]:
         """How a worker ended, by itself or now: the signal, 0 for none, and the processor time of its life."""

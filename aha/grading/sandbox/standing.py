@@ -32,14 +32,14 @@ class SandboxStatus:
         return [first, *left_out, *(result.line for result in came if not result.is_contained)]
 
 
-def sandbox_status(references: Iterable[Reference], asked: Tier | Literal["auto"] = "auto") -> SandboxStatus | None:
+def sandbox_status(references: Iterable[Reference], tier_name: Tier | Literal["auto"] = "auto") -> SandboxStatus | None:
     """Of the tier that programs for these references go to; None where none holds code. `BadInput`, saying what to install, where no
     sandbox works. The tier that holds nothing back is named, and not attacked: it would harm this machine as far as it may."""
     if not any(isinstance(reference, Stdio | Calls | Asserts) for reference in references):
         return None
-    with closing(open_sandbox(asked, workers=1)) as sandbox:
+    with closing(open_sandbox(tier_name, workers=1)) as sandbox:
         tier = sandbox.tier
-    return SandboxStatus(tier, _why(tier, asked), Assault(()) if tier == "unsafe" else run_attacks(lambda: open_sandbox(tier)))
+    return SandboxStatus(tier, _why(tier, tier_name), Assault(()) if tier == "unsafe" else run_attacks(lambda: open_sandbox(tier)))
 
 
 def _why(tier: Tier, choice: Tier | Literal["auto"]) -> str:

@@ -79,7 +79,7 @@ class Tree:
         size = -1
         while size < len(members):  # a child may have a smaller number than its parent, once the numbers have gone round
             size = len(members)
-            members |= {pid: each for pid, each in candidates.items() if self._belongs(pid, each, members)}
+            members |= {pid: process for pid, process in candidates.items() if self._belongs(pid, process, members)}
         self._began = {pid: each.start for pid, each in members.items()}
         self._strangers |= candidates.keys() - members.keys()
         return members

@@ -91,10 +91,10 @@ def _version(name: str) -> str | None:
 
 
 def _wrong(name: str, version: str) -> str | None:
-    found = _version(name)
-    if found is None:
+    tool_version = _version(name)
+    if tool_version is None:
         return f"{name} is not installed"
-    return None if f"{found}.".startswith(f"{version}.") else f"{name} {found} is installed, where {version} is needed"
+    return None if f"{tool_version}.".startswith(f"{version}.") else f"{name} {tool_version} is installed, where {version} is needed"
 
 
 def _is_component(path: Path) -> bool:

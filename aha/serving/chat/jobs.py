@@ -75,7 +75,7 @@ class EngineThread:
     def __init__(self, engine: Batches, tell: Callable[[Letters], None], limits: SchedulerLimits | None = None, most: int = 256) -> None:
         self.engine, self.most = engine, most
         self.limits = limits or SchedulerLimits(rows=256, prefill_tokens=PREFILL_TOKENS)
-        self.served = self.failures = 0
+        self.reply_count = self.failures = 0
         self._steps = 0  # of batches that have failed
         self._tell = tell
         self._scheduler = engine.scheduler(self.limits)
@@ -166,7 +166,7 @@ class EngineThread:
         return (bool(self._jobs) and not self._stopped) or not self._closed
 
     def _add(self, job: ChatJob) -> None:
-        self.served += 1
+        self.reply_count += 1
         try:
             for number, seed in enumerate(job.seeds, start=job.first):
                 row = self._scheduler.add(RowRequest(job.prompt, seed, job.settings), live=job.live)
@@ -207,7 +207,7 @@ class EngineThread:
         for job in jobs:
             job.rows.clear()
             if job not in losers:
-                self.served -= 1
+                self.reply_count -= 1
                 self._add(job)
         return [(job, Refusal(500, f"the engine failed: {error}", kind="server_error")) for job in losers]
 

@@ -18,7 +18,7 @@ class LoopMailbox:
     """The events of one request's jobs, read in an event loop."""
 
     def __init__(self, samples: int) -> None:
-        self.left = samples
+        self.open_samples = samples
         self._events: deque[JobEvent] = deque()
         self._arrival: asyncio.Future[None] | None = None
 
@@ -30,7 +30,7 @@ class LoopMailbox:
 
     async def events(self, wait_s: float = WAIT_S) -> AsyncIterator[NextToken | WholeSample | None]:
         """What comes until all samples are whole, or given up; None after each `wait_s` in which nothing came. Raises a refusal."""
-        while self.left > 0:
+        while self.open_samples > 0:
             if not self._events:
                 self._arrival = asyncio.get_running_loop().create_future()
                 await asyncio.wait((self._arrival,), timeout=wait_s)
@@ -40,7 +40,7 @@ class LoopMailbox:
             event = self._events.popleft()
             if isinstance(event, Refusal):
                 raise event
-            self.left -= isinstance(event, WholeSample)
+            self.open_samples -= isinstance(event, WholeSample)
             yield event
 
 

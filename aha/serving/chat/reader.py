@@ -48,7 +48,7 @@ class Split:
     opened: bool = False
     thought: bool = field(init=False)
     _state: Literal["begin", "think", "answer", "plain"] = field(init=False)
-    _held: str = ""
+    _rest: str = ""
     _has_answer: bool = False
 
     def __post_init__(self) -> None:
@@ -61,33 +61,33 @@ class Split:
 
     def take(self, text: str) -> list[Piece]:
         """What can be told now."""
-        self._held += text
+        self._rest += text
         pieces = list[Piece]()
         if self._state == "begin":
             self._begin()
         if self._state == "think":
-            before, mark, after = self._held.partition(END_THINK)
+            before, mark, after = self._rest.partition(END_THINK)
             pieces += self._tell("thought", before, "" if mark else END_THINK)
             if mark:
-                self._state, self._held, self._has_answer = "answer", after, False
+                self._state, self._rest, self._has_answer = "answer", after, False
         if self._state == "answer":
-            pieces += self._tell("said", self._held, "")
+            pieces += self._tell("said", self._rest, "")
         elif self._state == "plain":
-            pieces, self._held = [("said", self._held)] if self._held else [], ""
+            pieces, self._rest = [("said", self._rest)] if self._rest else [], ""
         return pieces
 
     def rest(self) -> list[Piece]:
         """What was held back and turned out to be text."""
-        rest, self._held = self._held, ""
+        rest, self._rest = self._rest, ""
         if self._state == "begin":
             return [("said", rest)] if rest else []
         rest = rest.rstrip() if self._has_answer else rest.strip()
         return [("thought" if self._state == "think" else "said", rest)] if rest else []
 
     def _begin(self) -> None:
-        start = self._held.lstrip()
+        start = self._rest.lstrip()
         if start.startswith(THINK):
-            self._state, self.thought, self._held = "think", True, start.removeprefix(THINK)
+            self._state, self.thought, self._rest = "think", True, start.removeprefix(THINK)
         elif not THINK.startswith(start):
             self._state = "plain"
 
@@ -96,7 +96,7 @@ class Split:
         text = text if self._has_answer else text.lstrip()
         size = max((size for size in range(len(tag)) if text.endswith(tag[:size])), default=0)
         sure = text[: len(text) - size].rstrip()
-        self._held = text[len(sure) :]
+        self._rest = text[len(sure) :]
         self._has_answer = self._has_answer or bool(sure)
         return [(kind, sure)] if sure else []
 
@@ -106,25 +106,25 @@ class StopText:
     """Text up to that of some words which is whole first; what may become one of them is held back. `found`: one of them has come."""
 
     words: tuple[str, ...]
-    found: bool = False
-    _held: str = ""
+    is_complete: bool = False
+    _rest: str = ""
 
     def take(self, text: str) -> str:
         """What can be told now."""
-        if self.found:
+        if self.is_complete:
             return ""
-        self._held += text
-        if ends := [(place + len(word), place) for word in self.words if (place := self._held.find(word)) >= 0]:
-            text_, self._held, self.found = self._held[: min(ends)[1]], "", True
+        self._rest += text
+        if ends := [(place + len(word), place) for word in self.words if (place := self._rest.find(word)) >= 0]:
+            text_, self._rest, self.is_complete = self._rest[: min(ends)[1]], "", True
             return text_
-        sizes = (size for word in self.words for size in range(1, min(len(word), len(self._held) + 1)) if self._held.endswith(word[:size]))
+        sizes = (size for word in self.words for size in range(1, min(len(word), len(self._rest) + 1)) if self._rest.endswith(word[:size]))
         length = max(sizes, default=0)
-        text_, self._held = self._held[: len(self._held) - length], self._held[len(self._held) - length :]
+        text_, self._rest = self._rest[: len(self._rest) - length], self._rest[len(self._rest) - length :]
         return text_
 
     def rest(self) -> str:
         """What was held back and became none of the words."""
-        text_, self._held = self._held, ""
+        text_, self._rest = self._rest, ""
         return text_
 
 
@@ -146,7 +146,7 @@ class ReplyReader:
 
     def __post_init__(self) -> None:
         self._letters, self._stop, self._split = Letters(self.tokenizer), StopText(self.stop), Split(self.opened)
-        self._ended = False
+        self._has_ended = False
 
     @property
     def thought(self) -> str | None:
@@ -156,7 +156,7 @@ class ReplyReader:
     @property
     def stopped(self) -> bool:
         """Whether one of the words has come before which the reply ends."""
-        return self._stop.found
+        return self._stop.is_complete
 
     def take(self, token: int) -> list[Piece]:
         """What one more token adds."""
@@ -169,12 +169,12 @@ class ReplyReader:
             self.reasoning = self.tokens
         return self._keep(pieces)
 
-    def read_all(self, tokens: Sequence[int]) -> list[Piece]:
+    def read_reply(self, tokens: Sequence[int]) -> list[Piece]:
         """What a whole reply says; as `take` of each token and then `end`, in one go."""
         if self.stop or self.tokens:
             return [piece for token in tokens for piece in self.take(token)] + self.end()
         visible = [token for token in tokens if token not in self.silent]
-        self.tokens, self._ended = len(tokens), True
+        self.tokens, self._has_ended = len(tokens), True
         pieces = self._keep([*self._split_text(self.tokenizer.decode(visible)), *(self._split.rest() if self.split else [])])
         if self.split and self._split.thought:
             self.reasoning = self._thinking(tokens) if self._split.answering else len(tokens)
@@ -182,9 +182,9 @@ class ReplyReader:
 
     def end(self) -> list[Piece]:
         """What was held back."""
-        if self._ended:
+        if self._has_ended:
             return []
-        self._ended = True
+        self._has_ended = True
         rest = self._split_text(self._stop.take(self._letters.rest()) + self._stop.rest())
         return self._keep([*rest, *(self._split.rest() if self.split else [])])
 

@@ -57,7 +57,7 @@ class ReplyChoice:
         if self.finished is not None:
             return []
         self.finished = completion.finished
-        return self.reader.end() if live else self.reader.read_all(completion.tokens)
+        return self.reader.end() if live else self.reader.read_reply(completion.tokens)
 
 
 @dataclass
@@ -113,12 +113,12 @@ class ReplyResponse:
                     before = self.choices[number].finished
                     pieces = self.choices[number].take(event)
                     if before is None and self.choices[number].finished is not None:
-                        mailbox.left -= 1  # nothing more is waited for
+                        mailbox.open_samples -= 1  # nothing more is waited for
                         self.let_go(number)
                     yield number, pieces
                 case WholeSample(number, completion):
                     if self.choices[number].finished is not None:
-                        mailbox.left += 1  # it was counted at its stop word
+                        mailbox.open_samples += 1  # it was counted at its stop word
                     else:
                         yield number, self.choices[number].end(completion, self.live)
 

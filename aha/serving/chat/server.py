@@ -30,7 +30,7 @@ from aha.serving.web.access import AccessRules
 from aha.serving.web.body import Bodies
 from aha.serving.web.connections import ConnectionLimits
 from aha.serving.web.listener import Listener
-from aha.serving.web.responses import CLIENT_CLOSED, EventStream, Json, event, handlers
+from aha.serving.web.responses import CLIENT_GONE_STATUS, EventStream, Json, event, handlers
 
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0
@@ -107,7 +107,7 @@ class ChatServer:
 
     async def _health(self, request: Request) -> Response:
         engine = self.engine
-        counts = {"waiting": engine.queue_length, "running": engine.batch_size, "served": engine.served, "steps": engine.steps}
+        counts = {"waiting": engine.queue_length, "running": engine.batch_size, "served": engine.reply_count, "steps": engine.steps}
         return Json({"status": "ok" if engine.alive else "ended", **counts}, 200 if engine.alive else 503)
 
     async def _models(self, request: Request) -> Response:
@@ -167,7 +167,7 @@ class ChatServer:
             self._end(jobs)
             raise
         self._end(jobs)
-        return reply or Response(status_code=CLIENT_CLOSED)
+        return reply or Response(status_code=CLIENT_GONE_STATUS)
 
     def _jobs(self, reply_: PendingReply) -> list[ChatJob]:
         """One for each prompt. Without a seed of the client's, one of the request's number."""

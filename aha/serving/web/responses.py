@@ -15,7 +15,7 @@ from aha.serving.refusal import Refusal
 Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
 
 LATER = (429, 503)
-CLIENT_CLOSED = 499  # nobody reads it: whoever asked has left
+CLIENT_GONE_STATUS = 499  # nobody reads it: whoever asked has left
 
 
 class Json(JSONResponse):
@@ -52,7 +52,7 @@ def response_of(refusal: Refusal) -> Json:
 def handlers(addresses: str) -> Handlers:
     """What Starlette answers to a request that was refused on the way, or that came to another place than the addresses."""
 
-    async def refused(request: Request, refusal: Exception) -> Response:
+    async def refusal_response(request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, Refusal)
         return response_of(refusal)
 
@@ -60,4 +60,4 @@ def handlers(addresses: str) -> Handlers:
         place = f"{request.method} {request.url.path[:80]}"
         return response_of(Refusal(getattr(error, "status_code", 404), f"there is no {place}; there is {addresses}", code="not_found"))
 
-    return {Refusal: refused, 404: nowhere, 405: nowhere}
+    return {Refusal: refusal_response, 404: nowhere, 405: nowhere}

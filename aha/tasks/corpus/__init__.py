@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aha.tasks.corpus.guess import guess
-from aha.tasks.corpus.marked import write_marked
+from aha.tasks.corpus.marked import write_with_mark
 from aha.tasks.corpus.searches import hopeless, methodical, wander, wander_four
 from aha.tasks.corpus.sums import sums
 from aha.tasks.corpus.verdicts import verdicts
-from aha.tasks.corpus.worked import write_worked
+from aha.tasks.corpus.worked import write_solution
 from aha.types import Document
 
 Writer = Callable[[random.Random], str]
@@ -34,8 +34,8 @@ MIXTURE: tuple[CorpusPart, ...] = (
     CorpusPart("wander", wander, 0.19),
     CorpusPart("methodical", methodical, 0.25),
     CorpusPart("hopeless", hopeless, 0.04),
-    CorpusPart("worked", write_worked, 0.06),
-    CorpusPart("marked", write_marked, 0.07),
+    CorpusPart("worked", write_solution, 0.06),
+    CorpusPart("marked", write_with_mark, 0.07),
     CorpusPart("verdicts", verdicts, 0.12),
     CorpusPart("wander-four", wander_four, 0.03),
     CorpusPart("sums", sums, 0.07),

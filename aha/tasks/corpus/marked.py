@@ -10,7 +10,7 @@ from aha.tasks.corpus.worked import value_of
 from aha.tasks.countdown import keys
 
 
-def write_marked(draw: random.Random) -> str:
+def write_with_mark(draw: random.Random) -> str:
     """A question, somebody's try and the teacher's verdict; right as often as wrong."""
     key = draw.choice(keys(3, "train"))
     numbers, target = shuffle_key(key, draw), key[1]

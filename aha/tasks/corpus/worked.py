@@ -9,7 +9,7 @@ from aha.tasks.corpus.voice import Try, draw_voice, finish, prompt, shuffle_key,
 from aha.tasks.countdown import OPERATIONS, keys
 
 
-def write_worked(draw: random.Random) -> str:
+def write_solution(draw: random.Random) -> str:
     """A question and its solution, as a teacher writes it who found it elsewhere; checked aloud now and then."""
     while True:
         key = draw.choice(keys(3, "train"))

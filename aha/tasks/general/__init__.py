@@ -58,10 +58,10 @@ class GeneralProblems:
     def _problems(self, kind: Kind, count: int, draw: random.Random) -> list[Problem]:
         """A prompt may be asked in both languages; it is held out in both or in neither."""
 
-        def draw_one(draw: random.Random) -> tuple[Key, Language]:
+        def draw_pair(draw: random.Random) -> tuple[Key, Language]:
             return kind.draw(draw), draw_language(self.chinese, draw)
 
-        pairs = draw_keys(kind.domain, self.split, count, draw, draw_one, known_by=lambda pair: pair[0])
+        pairs = draw_keys(kind.domain, self.split, count, draw, draw_pair, known_by=lambda pair: pair[0])
         return [_ask(kind, key, language) for key, language in pairs]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:

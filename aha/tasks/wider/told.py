@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from aha.tasks.corpus.guess import guess
 from aha.tasks.corpus.searches import methodical, wander
 from aha.tasks.corpus.voice import TAGS_PATTERN
-from aha.tasks.corpus.worked import write_worked
+from aha.tasks.corpus.worked import write_solution
 from aha.tasks.rewriting import LEADS, summary
 from aha.types import Language
 
@@ -36,7 +36,7 @@ def write_document(question: str, thought: str, answer: str, form: Form) -> str:
 def retold(draw: random.Random) -> str:
     """A search for a countdown as a turn of a conversation: the first person, and a summary that says what came out."""
     while True:
-        text = draw.choice((guess, wander, wander, methodical, methodical, methodical, write_worked))(draw)
+        text = draw.choice((guess, wander, wander, methodical, methodical, methodical, write_solution))(draw)
         if (match := TAGS_PATTERN.fullmatch(text)) is not None:
             break
     question, thought, answer = match.groups()

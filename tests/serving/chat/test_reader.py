@@ -96,7 +96,7 @@ def test_text_ends_before_the_stop_word_that_is_whole_first_however_it_comes(pie
     told = "".join(stop.take(piece) for piece in pieces) + stop.rest()
     whole = [(end, end - len(word)) for end in range(len(text) + 1) for word in words if text[:end].endswith(word)]
     assert told == (text[: min(whole)[1]] if whole else text)
-    assert stop.found == bool(whole)
+    assert stop.is_complete == bool(whole)
 
 
 @given(st.text(alphabet="abc", max_size=20), WORDS)
@@ -116,7 +116,7 @@ def test_a_whole_reply_says_and_counts_what_its_tokens_do_one_by_one(pieces: lis
     for token in tokens:
         one.take(token)
     one.end()
-    other.read_all(tokens)
+    other.read_reply(tokens)
     assert (one.texts, one.thought, one.tokens, one.reasoning) == (other.texts, other.thought, other.tokens, other.reasoning)
 
 

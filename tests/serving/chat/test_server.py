@@ -280,7 +280,7 @@ def test_equal_seeds_give_equal_replies_whatever_the_neighbours(model: ServedMod
     engine = Laptop(Compute(device="cpu")).engine(str(Path(model.engine.module.name_or_path)))  # type: ignore[attr-defined]
     ((_, (alone,)),) = engine.generate([Ask(tuple(prompt), (11,))], sampling)
     reader = ReplyReader(model.tokenizer, silent=frozenset(model.tokenizer.stop))
-    reader.read_all(alone.tokens)
+    reader.read_reply(alone.tokens)
     mine = question("why?", seed=11, temperature=0.9, max_tokens=20) | {"model": model.name}
     others = [
         question(f"{i}" * i, seed=i, temperature=i / 20, top_p=1.0 if i % 3 else 0.5, max_tokens=i, stream=i % 2 == 0)
@@ -535,12 +535,12 @@ def refused(answer: Any, param: str | None) -> None:
 
 @pytest.mark.parametrize(("body", "status", "param"), BAD)
 def test_what_is_no_request_is_refused_in_openais_form(strict: ChatServer, body: Any, status: int, param: str | None) -> None:
-    before = strict.engine.served
+    before = strict.engine.reply_count
     code, answer = said(strict, body)
     assert code == status
     refused(answer, param)
     assert said(strict, question())[0] == 200
-    assert strict.engine.served == before + 1
+    assert strict.engine.reply_count == before + 1
 
 
 @pytest.mark.parametrize(("body", "param"), BAD_TEXTS)
