@@ -126,8 +126,7 @@ def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> st
     """What a person reads: the counts, every payment that was wrong, the first misses, and what took longest."""
     numbers = _summary(name, corpus, findings)
     lines = [
-        f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {len(findings.main_verdicts):,} answers, "
-        f"in {findings.wall_s:.1f} s",
+        f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {numbers['cases']:,} answers, in {findings.wall_s:.1f} s",
         f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
         f"false positives {len(findings.false_positives)}, false negatives {len(findings.false_negatives)}",
         f"misses {len(findings.misses)}, of which {most_misses} are let pass",

@@ -54,7 +54,8 @@ class PatientChat:
                 raise EndpointDown(
                     mask(
                         f"{self.name}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after "
-                        f"a pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is back"
+                        f"a pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is "
+                        "back"
                     )
                 )
         self.health.add(len(replies), len(conversations) - len(replies))
