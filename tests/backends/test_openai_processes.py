@@ -17,7 +17,7 @@ from pathlib import Path
 from aha.backends.openai_budget import Ledger, TokenUsage
 from aha.backends.openai_cache import Cache, key_of
 from aha.protocols import Budget
-from aha.types import Said
+from aha.types import ChatReply
 
 folder, me = Path(sys.argv[1]), int(sys.argv[2])
 cache, ledger = Cache(folder), Ledger(Budget(calls=100), folder)
@@ -26,9 +26,9 @@ for turn in range(100):
     for question in range(8):
         asked = {"question": question}
         found = cache.get(key_of(asked))
-        strange += found not in (None, Said("x" * 5_000 + str(question), None, question, "stop"))
+        strange += found not in (None, ChatReply("x" * 5_000 + str(question), None, question, "stop"))
         if turn % 10 == me:
-            cache.put(key_of(asked), asked, Said("x" * 5_000 + str(question), None, question, "stop"))
+            cache.put(key_of(asked), asked, ChatReply("x" * 5_000 + str(question), None, question, "stop"))
     if not ledger.book(TokenUsage(1, 10, 10)):
         ledger.correct(TokenUsage(1, 10, 10), TokenUsage(1, 3, 4))
         booked += 1
@@ -39,13 +39,13 @@ ASKS = """
 import json, sys
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
-from aha.protocols import Asking, Sampling
+from aha.protocols import ChatOptions, Sampling
 from aha.types import Conversation, Message
 
-asking = Asking(cache=sys.argv[2], in_flight=4)
+options = ChatOptions(cache=sys.argv[2], in_flight=4)
 talk = [Conversation((Message("user", str(number)),)) for number in range(60)]
-with OpenAiChat(Endpoint(sys.argv[1], "m"), asking) as chat:
-    print(json.dumps({index: said.text for index, [said] in chat.reply(talk, Sampling())}))
+with OpenAiChat(Endpoint(sys.argv[1], "m"), options) as chat:
+    print(json.dumps({index: reply.text for index, [reply] in chat.reply(talk, Sampling())}))
 """
 
 

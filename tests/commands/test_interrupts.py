@@ -25,7 +25,7 @@ import sys, time
 from pathlib import Path
 from aha.commands.interrupts import Interrupts
 from aha.rundir import RunDir
-from aha.errors import Interrupted
+from aha.errors import Interruption
 from aha.stages.steps import StepLog
 from tests.runs import MANIFEST
 
@@ -41,7 +41,7 @@ try:
                 print("ready", flush=True)
                 {long}
             log.end(step, {{}}, {{}}, save=lambda folder: None, progress={{"step": step + 1}})
-except Interrupted as error:
+except Interruption as error:
     print(error.exit_code, error, flush=True)
 """
 SLEEPS = "time.sleep(1.0)"

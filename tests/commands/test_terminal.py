@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from aha.commands.terminal import Terminal
 terminal = Terminal(folder=Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-sys.excepthook = terminal.crashed
+sys.excepthook = terminal.report_crash
 def divides_by_zero() -> float:
     return 1 / 0
 divides_by_zero()

@@ -38,7 +38,7 @@ IN_THE_RECIPE = {"recipes": CANARIES["a recipe"], "mirror": f"https://{CANARIES[
 
 LEAKS = '''
 from pathlib import Path
-from aha.protocols import Asking
+from aha.protocols import ChatOptions
 from aha.rewards import Rewards, RewardPart
 from aha.rewards.judge import Judge
 from aha.types import Judged, Problem, Reply
@@ -70,7 +70,7 @@ class Breaks:
             raise RuntimeError(" ".join(CANARIES) + " http://me:" + CANARIES[10] + "@host")
         return [float(sum(map(ord, reply.text)) % 2) for reply in replies]
 
-JUDGE = Judge({server!r}, rules="never", pause_s=0.0, infra=0.99, asking=Asking(key_variable={variable!r}, cache={cache!r}, pause_s=0.01))
+JUDGE = Judge({server!r}, rules="never", pause_s=0.0, infra=0.99, asking=ChatOptions(key_variable={variable!r}, cache={cache!r}, pause_s=0.01))
 RL = replace(
     RL, problems=Shown(), template=Loose(), sampling=Sampling(max_tokens=20), save_every=1,
     rewards=Rewards((RewardPart("breaks", Breaks()), RewardPart("judge", JUDGE))),

@@ -23,7 +23,7 @@ from tests.endtoend.world import write_model
 DOING = {
     "_check": "reading input",
     "check_inputs": "reading input",
-    "prepared": "reading input",
+    "prepare": "reading input",
     "preflight": "preflight",
     "_open": "loading",
     "_resume": "resuming",
