@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
@@ -63,13 +63,13 @@ class Compute:
     between steps."""
 
     device: str = "auto"
-    engine: Literal["torch", "vllm"] = "torch"
+    engine: Literal["torch", "vllm"] = field(default="torch", kw_only=True)
     dtype: DType = "float32"
     micro_tokens: int = 0
     rows: int = 512
-    cache_tokens: int = 0
+    cache_tokens: int = field(default=0, kw_only=True)
     checkpointing: bool = False
-    offload: bool = False
+    offload: bool = field(default=False, kw_only=True)
     threads: int = 0
 
 

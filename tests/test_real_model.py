@@ -84,7 +84,7 @@ def made(folder: Path, recipe: str, *more: str, chat_template: str | None = None
     return Run(base, folder / "out")
 
 
-@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+@pytest.fixture(scope="module", params=["float32", pytest.param("bfloat16", marks=pytest.mark.long)])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DType, Run]]:
     threads = torch.get_num_threads()
     yield request.param, made(tmp_path_factory.mktemp(request.param), RECIPE, "--compute.dtype", request.param)
@@ -143,7 +143,7 @@ def test_an_instruct_model_is_asked_in_its_own_words_with_the_thought_open(tmp_p
 
 
 def test_problems_in_the_form_of_math_are_read_and_asked(tmp_path: Path) -> None:
-    done = made(tmp_path, RECIPE, "--steps", "2", problems=DATA / "math/math500/test.jsonl")
+    done = made(tmp_path, RECIPE, "--steps", "2", "--against", "", problems=DATA / "math/math500/test.jsonl")
     group = Record(done.out).groups(0)[0]
     assert f"User: {group.problem.question}. Assistant:" in load_tokenizer(done.base).decode(group.prompt)
 
@@ -178,6 +178,7 @@ def _beyond_kib(folder: Path, vocabulary: int) -> int:
     return int(done.stderr.split()[-1]) - BYTES * weights // 1024
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux's /proc")
 def test_a_vocabulary_four_times_as_large_takes_the_same_memory_beyond_the_weights(tmp_path: Path) -> None:
     """Both learn from slices of 64 MiB; whole logits of the trained tokens alone would be 148 MiB and 594 MiB. What the engine holds for

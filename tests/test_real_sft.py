@@ -65,7 +65,7 @@ def surprise(base: str, picked: list[dict[str, str]], opened: bool) -> float:
     return total / count
 
 
-@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("opened", [pytest.param(False, marks=pytest.mark.long), True])
 def test_the_first_steps_loss_is_that_of_plain_hugging_face_on_replies_alone(tmp_path: Path, opened: bool) -> None:
     base, out = trained(tmp_path, OPENS if opened else CHAT, "--template.prefilled", str(opened).lower())
     metrics, data = Record(out).metrics(), rows()

@@ -34,9 +34,10 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         return _table(terminal)
     chosen = chosen_recipe(arguments, rest, runs=False)
     hardware = machine(arguments.hardware)
+    plans = plans_of(chosen.recipe, hardware)  # what cannot be planned is refused before anything is measured
     if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
         hardware = with_measures(hardware)
-    plans = plans_of(chosen.recipe, hardware)
+        plans = plans_of(chosen.recipe, hardware)
     if terminal.json:
         print(json.dumps({"machine": _machine(hardware), "stages": [record(plan) for plan in plans]}, indent=1))
         return 0

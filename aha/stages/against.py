@@ -47,6 +47,11 @@ def comparison_text(names: tuple[str, ...], rows: int, left_out: int) -> str:
     return f"{left_out:,} of {rows:,} problems share a run of words with {name_list} and are left out"
 
 
+def all_shared(names: tuple[str, ...]) -> str:
+    """Return why no problem is left where each stands in what it was compared with."""
+    return f"each shares a run of words with {', '.join(compared(names)[:NAMED])}; --against '' keeps them"
+
+
 def _add(seen: GramIndex, name: str) -> None:
     if Path(name).expanduser().is_file():
         for row in rows_of(name, "test", None):

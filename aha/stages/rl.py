@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +20,7 @@ from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
-from aha.stages.against import AT_HAND, comparison_text, seen_of
+from aha.stages.against import AT_HAND, all_shared, seen_of, told
 from aha.stages.ahead import Ahead, RolloutSample
 from aha.stages.ask import GroupSampler
 from aha.stages.audit import check_form, template_lines
@@ -77,12 +77,12 @@ class Rl:
     advantages: Advantages = Advantages()
     sampling: Sampling = Sampling()
     optim: Adam = Adam()
-    lora: Lora = Lora()
-    max_positions: int | None = None
+    lora: Lora = field(default=Lora(), kw_only=True)
+    max_positions: int | None = field(default=None, kw_only=True)
     filter: Filter = Filter()
     truncation: Truncation = "penalise"
-    too_long: LongPrompts = "stop"
-    against: tuple[str, ...] = (AT_HAND,)
+    too_long: LongPrompts = field(default="stop", kw_only=True)
+    against: tuple[str, ...] = field(default=(AT_HAND,), kw_only=True)
     old: Literal["behaviour", "recomputed"] = "behaviour"
     questions: int = 512
     samples: int = 16
@@ -93,7 +93,7 @@ class Rl:
     schedule: Schedule = Schedule()
     late: Late | None = None
     probe: Probe | None = None
-    lag: int = 0
+    lag: int = field(default=0, kw_only=True)
     seed: int = 0
     save_every: int = 1
     keep_last: int = 2
@@ -193,14 +193,14 @@ class Rl:
         check_rewards((problem for source in self.sources for problem in asked_of(source, self.questions, self.seed)), self.rewards)
         if any(map(has_rows, self.sources)) and self.against:
             seen, total = seen_of(self.against, WORDS), len(list(self._rows()))
-            stage = self._keep_problems(lambda problem: not seen.knows_any((problem.question,)))
+            stage = self._keep_problems(lambda problem: not seen.knows_any((problem.question,)), all_shared(self.against))
             lines.append(comparison_text(self.against, total, total - len(list(stage._rows()))))
         lines += repeated_line(stage._rows())
         sizes = {problem.id: len(problem_tokens(self.template, problem, tokenizer)) for problem in stage._problems()}
         room = Room(tokenizer.context, self.longest_reply, self.too_long, why=getattr(tokenizer, "why", ""))
         lines += room.check(sizes)
         if not all(map(room.fits, sizes.values())):
-            stage = stage._keep_problems(lambda problem: room.fits(sizes.get(problem.id, 0)))
+            stage = stage._keep_problems(lambda problem: room.fits(sizes.get(problem.id, 0)), "no prompt leaves room for a reply")
         vars(stage)["_ready"] = stage, lines
         return stage, lines
 
@@ -210,13 +210,11 @@ class Rl:
     def _rows(self) -> Iterator[Problem]:
         return (problem for source in self.sources if has_rows(source) for problem in asked_of(source, self.questions, self.seed))
 
-    def _keep_problems(self, keep: Callable[[Problem], bool]) -> Rl:
-        late = (
-            self.late
-            if self.late is None or self.late.problems is None
-            else replace(self.late, problems=keep_problems(self.late.problems, keep))
-        )
-        return replace(self, problems=keep_problems(self.problems, keep), late=late)
+    def _keep_problems(self, keep: Callable[[Problem], bool], why: str) -> Rl:
+        late = self.late
+        if late is not None and late.problems is not None:
+            late = replace(late, problems=keep_problems(late.problems, keep, why))
+        return replace(self, problems=keep_problems(self.problems, keep, why), late=late)
 
     @property
     def longest_reply(self) -> int:

@@ -79,13 +79,14 @@ def has_rows(source: Problems) -> bool:
     return isinstance(source, RowProblems) or (isinstance(source, MixedProblems) and any(has_rows(part) for part, _ in source.parts))
 
 
-def keep_problems(source: Problems, keep: Callable[[Problem], bool]) -> Problems:
-    """Return the source with those rows alone that `keep` takes; what makes its own problems is as it was."""
+def keep_problems(source: Problems, keep: Callable[[Problem], bool], why: str) -> Problems:
+    """Return the source with those rows alone that `keep` takes; what makes its own problems is as it was. BadInput where no row of a
+    file is left, which says `why`."""
     match source:
         case RowProblems():
-            return source.keep_problems(keep)
+            return source.keep_problems(keep, why)
         case MixedProblems():
-            return MixedProblems(tuple((keep_problems(part, keep), weight) for part, weight in source.parts))
+            return MixedProblems(tuple((keep_problems(part, keep, why), weight) for part, weight in source.parts))
     return source
 
 

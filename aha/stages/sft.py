@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
@@ -39,11 +39,11 @@ class Sft:
 
     model: str
     data: str
-    layout: ExampleLayout = ExampleLayout()
+    layout: ExampleLayout = field(default=ExampleLayout(), kw_only=True)
     template: Template = Delimited()
     optim: Adam = Adam(lr=5e-5)
-    lora: Lora = Lora()
-    max_positions: int | None = None
+    lora: Lora = field(default=Lora(), kw_only=True)
+    max_positions: int | None = field(default=None, kw_only=True)
     epochs: float = 2.0
     batch: int = 128
     final_rate: float = 0.1

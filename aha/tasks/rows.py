@@ -82,11 +82,11 @@ class RowProblems:
         if not good:
             raise BadInput(f"{self.source} is empty: one JSON object a line, with a question and an answer, is needed")
 
-    def keep_problems(self, keep: Callable[[Problem], bool]) -> RowProblems:
-        """The same source with those rows alone that `keep` takes. BadInput where none is left."""
+    def keep_problems(self, keep: Callable[[Problem], bool], why: str) -> RowProblems:
+        """The same source with those rows alone that `keep` takes. BadInput where none is left, which says `why`."""
         rows = tuple(filter(keep, self.contents.problems))
         if not rows:
-            raise BadInput(f"{self.source}: none of its {len(self.contents.problems):,} rows is left to be asked")
+            raise BadInput(f"{self.source}: none of its {len(self.contents.problems):,} rows is left to be asked: {why}")
         copy = replace(self)
         vars(copy)["contents"] = LoadedProblems(rows, self.contents.refusals)
         return copy

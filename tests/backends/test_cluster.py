@@ -68,7 +68,7 @@ def sampled(rundir: RunDir, rollout: int) -> list[tuple[str, list[tuple[int, tup
     return [(group.problem.id, [(each.version, tuple(each.tokens)) for each in group.completions]) for group in groups]
 
 
-@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("lag", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
     cluster: Cluster, small: Rl, tmp_path: Path, lag: int
 ) -> None:
@@ -84,6 +84,7 @@ def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
     assert together.metrics()[0]["loss"] == pytest.approx(alone.metrics()[0]["loss"], abs=1e-5)
 
 
+@pytest.mark.long
 def test_a_reward_that_needs_something_live_is_opened_on_a_grader(cluster: Cluster) -> None:
     replies = [Reply(text, None, None, len(text), "stop") for text in ("a", "bb", "ccc")]
     problem = Problem("p", "q", "countdown", "en", Number("1"))

@@ -66,7 +66,13 @@ def label(half: list[str], baseline: str) -> str:
     return f"A{sign}B" if won_by_a else f"B{sign}A"
 
 
-@pytest.mark.parametrize(("model", "score", "battles"), [("gpt-4-0613", 37.90, 1244), ("gpt-3.5-turbo-0125", 23.34, 1414)])
+@pytest.mark.parametrize(
+    ("model", "score", "battles"),
+    [
+        pytest.param("gpt-4-0613", 37.90, 1244, marks=pytest.mark.long),
+        pytest.param("gpt-3.5-turbo-0125", 23.34, 1414, marks=pytest.mark.long),
+    ],
+)
 def test_arena_hard_asked_live_comes_to_the_published_scores(aha, published, model, score, battles):
     questions = {}
     for line in published("arena_hard/v0.1/question.jsonl").read_text().splitlines():

@@ -128,7 +128,7 @@ def test_a_model_is_measured_for_a_program(aha: Aha, model: str) -> None:
 # --- ctrl-C, in a real process ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_stopped_goes_on_and_ends_like_one_that_never_was(
     number: signal.Signals, code: int, aha: Aha, recipe: Path, model: str, problems: str, tmp_path: Path

@@ -44,13 +44,13 @@ run.close()
 '''
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_groups_that_arrive_in_any_order_under_any_clock_are_the_same_run(
     warm: Warm, even: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     script = tmp_path / "out_of_order.py"
     script.write_text(OUT_OF_ORDER)
-    for seed in (1, 2):
+    for seed in (1,):
         warm.run(script, even, tmp_path / f"shuffled-{seed}", seed)
         assert differing(result_of(tmp_path / f"shuffled-{seed}"), expected) == []
 

@@ -62,7 +62,7 @@ def small(stage):
             return replace(stage, chunks=4, chunk_documents=30, save_every=1)
         case Measure():
             sampling = replace(stage.sampling, max_tokens=20)
-            return replace(stage, problems=1, prompts=1, samples=1, template=Delimited(), sampling=sampling)
+            return replace(stage, problems=1, prompts=1, k=1, template=Delimited(), sampling=sampling)
         case _:
             return stage
 
@@ -119,7 +119,9 @@ def left_by(root: Path) -> dict[str, bytes]:
 
 
 def comparable(path: str, data: bytes) -> bytes:
-    """The bytes of a file; of a list of checksums only the names in it, since a file that names its directory has another hash in each."""
+    """The bytes of a file, without checksums of files that name their directory: they differ in each directory."""
+    if Path(path).name == "result.json":
+        return re.sub(rb'"crc": "[0-9a-f]{8}"', b"", data)
     return json.dumps(sorted(json.loads(data)["files"])).encode() if Path(path).name == "checksums.json" else data
 
 
@@ -222,7 +224,7 @@ def said_of(kills: Kills, whole: Whole, runs: int) -> str:
     return f"{kills.stages.total()} kills in {runs} runs of {whole.cpu_s:.1f} s of processor time: {left}; {where}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_graph_killed_once_in_every_kind_of_stage_loses_and_doubles_nothing(
     warm: Warm, whole: Whole, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:

@@ -48,11 +48,11 @@ def campaign(warm: Warm, recipe: Path, folder: Path, kills: int, seed: int, tell
 
 
 @pytest.mark.slow
-def test_ten_kills_of_an_rl_run_change_no_bit(warm: Warm, even: Path, tmp_path: Path, tell: Callable[[str], None]) -> None:
-    assert campaign(warm, even, tmp_path, kills=10, seed=1, tell=tell).total() == 10
+def test_five_kills_of_an_rl_run_change_no_bit(warm: Warm, even: Path, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    assert campaign(warm, even, tmp_path, kills=5, seed=1, tell=tell).total() == 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_three_kills_of_pretraining_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
     assert campaign(warm, write_recipe(tmp_path / "reading.py", warm.model, PRETRAIN), tmp_path, kills=3, seed=2, tell=tell).total() == 3
 

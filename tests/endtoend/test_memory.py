@@ -60,7 +60,7 @@ def said(seen: list[dict[str, float]]) -> str:
     return f"{seen[-1]['step']} steps: {slope(seen, 'mib'):.2f} MiB per 1,000 steps; MiB on the way {on_the_way}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_three_hundred_steps_of_all_lengths_leave_nothing_behind(
     dtype: str, warm: Warm, tmp_path: Path, tell: Callable[[str], None]

@@ -14,7 +14,7 @@ from tests.endtoend.test_stops import STANDS
 from tests.endtoend.world import write_recipe
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_second_run_in_a_directory_is_refused_at_once_and_changes_nothing(
     warm: Warm, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:

@@ -71,7 +71,7 @@ def files(tmp_path: Path) -> list[str]:
     return [word for flag, name in named.items() for word in (flag, str(tmp_path / f"{name}.jsonl"))]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_stage_of_the_paper_runs_on_what_a_person_brings(
     tmp_path: Path, files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,9 +66,9 @@ def check(folder: Path) -> None:
         assert ids(root) == expected
 
 
-@pytest.mark.slow
-def test_ten_kills_of_a_sampling_run_change_no_byte(warm: Warm, recipe: Path, tmp_path: Path, tell: Callable[[str], None]) -> None:
-    assert campaign(warm, recipe, tmp_path, kills=10, seed=5, tell=tell).total() == 10
+@pytest.mark.long
+def test_five_kills_of_a_sampling_run_change_no_byte(warm: Warm, recipe: Path, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    assert campaign(warm, recipe, tmp_path, kills=5, seed=5, tell=tell).total() == 5
     check(tmp_path)
 
 

@@ -29,7 +29,7 @@ class Even:
 
 RL = Rl(
     model={model!r}, problems=CountdownProblems(), template=Short(), rewards=Rewards((RewardPart("even", Even()),)), loss=Grpo(),
-    sampling=Sampling(max_tokens=60), optim=Adam(lr=1e-3), questions=4, samples=4, minibatches=2, steps=40, reference_every=10,
+    sampling=Sampling(max_tokens=60), optim=Adam(lr=1e-3), questions=4, samples=4, minibatches=2, steps=20, reference_every=4,
     save_every=2, keep_last=2,
 )
 

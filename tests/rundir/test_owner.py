@@ -177,7 +177,7 @@ def kills(root: Path, count: int) -> None:
         assert run.problems() == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_twenty_five_times_it_ends_with_the_bytes_of_a_run_never_killed(tmp_path: Path) -> None:
     kills(tmp_path / "killed", 25)
     done = Record(tmp_path / "killed").checkpoints()[-1].rollout + 1

@@ -100,6 +100,7 @@ def evaluated(address: str, folder: Path, *more: str) -> tuple[dict[str, Any], d
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("serve", [ours, pytest.param(vllm, marks=needs_vllm)])
 def test_a_benchmark_over_http_with_64_in_flight_and_faults_between_loses_nothing_and_counts_nothing_twice(
     serve: Serve, small: Path, tmp_path: Path

@@ -48,14 +48,21 @@ LONG = 4_100  # tokens: more than Qwen2.5-Math knows
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STUDENTS)
-def test_a_student_runs_as_a_preset_on_a_model_of_its_true_config(name: str, tmp_path: Path) -> None:
-    shape = STUDENTS[name]
+@pytest.mark.parametrize(
+    ("name", "words", "layers"),
+    [
+        *((name, 2, shape["num_hidden_layers"]) for name, shape in STUDENTS.items()),
+        ("distill-qwen-1.5b", LONG, 1),
+        pytest.param("distill-qwen-1.5b", LONG, 28, marks=pytest.mark.long),
+    ],
+)
+def test_a_student_runs_as_a_preset_on_a_model_of_its_true_config(name: str, words: int, layers: int, tmp_path: Path) -> None:
+    shape = {**STUDENTS[name], "num_hidden_layers": layers}
     width = 2 * int(str(shape["num_attention_heads"]))
     model = fresh(tmp_path)
     tokens = {"vocab_size": load_tokenizer(model).size, "eos_token_id": 1, "pad_token_id": 0, "bos_token_id": None}
     write_fresh({**shape, **tokens, "hidden_size": width, "intermediate_size": width}, tmp_path, seed=0)
-    rows = [_row(1), _row(LONG if name == "distill-qwen-1.5b" else 2)]
+    rows = [_row(1), _row(words)]
     data = tmp_path / "rows.jsonl"
     data.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
@@ -74,7 +81,7 @@ def test_a_student_runs_as_a_preset_on_a_model_of_its_true_config(name: str, tmp
     before = AutoConfig.from_pretrained(model)
     assert saved.max_position_embeddings == 131_072
     assert saved.rope_parameters == before.rope_parameters
-    assert saved.num_hidden_layers == shape["num_hidden_layers"]
+    assert saved.num_hidden_layers == layers
 
 
 def _row(words: int) -> dict[str, object]:

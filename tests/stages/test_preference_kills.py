@@ -25,7 +25,7 @@ from aha.types import Open, Pair, Problem
 from tests.stages.small import Watching, fresh
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 3
+KILLS = 2
 
 
 def annotated(root: Path) -> None:
@@ -88,7 +88,7 @@ def _lines(root: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("work", ["annotated", "learned"])
+@pytest.mark.parametrize("work", [pytest.param("annotated", marks=pytest.mark.long), "learned"])
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bytes(work: str, tmp_path: Path) -> None:
     fresh_model = tmp_path / "model"
     fresh_model.mkdir()

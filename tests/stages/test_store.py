@@ -93,7 +93,7 @@ def changes(stage: Sample, tmp_path_factory: pytest.TempPathFactory) -> int:
     return disk.count
 
 
-@pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("power", [False, True])
 def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(
     tmp_path: Path, stage: Sample, changes: int, step: int, power: bool

@@ -12,6 +12,8 @@ from aha.types import Asserts, Calls, Code, Right, Stdio
 from tests.grading.sandbox.hostile import ATTACKS, Attack, needs_hostile, trap
 
 TIERS: tuple[Tier, ...] = ("bwrap", "wasm")
+FORGES = tuple(attack for attack in ATTACKS if 30 <= int(attack.name[:2]) <= 47)  # the others attack the sandbox, whose own tests run all
+OTHERS = tuple(pytest.param(attack, marks=pytest.mark.long) for attack in ATTACKS if attack not in FORGES)
 PASSES = ("26_daemon",)  # prints 3 in truth, and leaves a process behind
 
 
@@ -40,7 +42,7 @@ def tried(attack: Attack, sandbox: Sandbox, place: Path) -> list[Trials]:
 
 @pytest.mark.slow
 @needs_hostile
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+@pytest.mark.parametrize("attack", FORGES + OTHERS, ids=str)
 def test_no_hostile_program_earns_a_reward(attack: Attack, tier: Sandbox, tmp_path: Path) -> None:
     for trials in tried(attack, tier, tmp_path):
         allowed = (*attack.allowed, "RE") if tier.tier == "wasm" else attack.allowed

@@ -46,6 +46,7 @@ def workers() -> list[psutil.Process]:
     return [each for each in hostile.ours() if each.status() != psutil.STATUS_ZOMBIE and "wasm_worker.py" in " ".join(each.cmdline())]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else: the other tests ran as an ordinary user here")
 def test_every_attack_is_contained_when_the_judge_is_an_ordinary_user(tmp_path: Path):
     python = next((each for each in (os.path.realpath(sys.executable), "/usr/bin/python3") if runs_wasmtime(each)), None)
