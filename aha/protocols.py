@@ -55,12 +55,10 @@ class Compute:
     """How a learner and an engine use the machine. None of it changes what is learned, beyond rounding.
 
     `micro_tokens`: the most padded tokens in one forward-backward pass; 0: what suits the device, 16,384 on a GPU and 1,024 on a CPU, whose
-    caches hold no more. `rows`: the most rows sampled at a time, and `cache_tokens`: the
-    most tokens of their prompts and replies, 0 for no limit.
-    `engine`: what samples; "vllm" is a process of its own, in an environment of its own (`make vllm`).
-    `dtype`: what matrix products are computed in; weights that are trained stay float32.
-    `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps the optimizer's moments in the CPU's memory
-    between steps."""
+    caches hold no more. `rows`: the most rows sampled at a time, and `cache_tokens`: the most tokens of their prompts and replies, 0 for no
+    limit. `engine`: what samples; "vllm" is a process of its own, in an environment of its own (`make vllm`). `dtype`: what matrix products
+    are computed in; weights that are trained stay float32. `checkpointing` recomputes activations in the backward pass to save memory;
+    `offload` keeps the optimizer's moments in the CPU's memory between steps."""
 
     device: str = "auto"
     engine: Literal["torch", "vllm"] = field(default="torch", kw_only=True)

@@ -49,7 +49,7 @@ def comparison_text(names: tuple[str, ...], rows: int, left_out: int) -> str:
 
 def all_shared(names: tuple[str, ...]) -> str:
     """Return why no problem is left where each stands in what it was compared with."""
-    return f"each shares a run of words with {', '.join(compared(names)[:NAMED])}; --against '' keeps them"
+    return f"each shares a run of words with {', '.join(expand_names(names)[:MOST_NAMES])}; --against '' keeps them"
 
 
 def _add(seen: GramIndex, name: str) -> None:

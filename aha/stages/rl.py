@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
 from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
-from aha.stages.against import AT_HAND, all_shared, seen_of, told
+from aha.stages.against import AT_HAND, all_shared, comparison_text, seen_of
 from aha.stages.ahead import Ahead, RolloutSample
 from aha.stages.ask import GroupSampler
 from aha.stages.audit import check_form, template_lines
@@ -28,7 +27,7 @@ from aha.stages.counts import check_positive
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keep_problems, repeated_line
 from aha.stages.schedule import Late, Schedule
-from aha.stages.steps import StepLog
+from aha.stages.steps import LapTimer, StepLog
 from aha.stages.summary import summarise
 from aha.tasks.decontamination import WORDS
 from aha.template import R1Zero, Template
@@ -235,7 +234,7 @@ class Rl:
         with ahead if self.lag else nullcontext():
             while step < self.steps and rollout < self.most_rollouts:
                 log.begin(rollout)
-                clock = _Clock()
+                clock = LapTimer()
                 if self.lag and rollout not in ahead.versions:
                     ahead.publish(rollout, step)
                 asked_at = ahead.versions[ahead.version_of(rollout)].step if self.lag else step
@@ -384,22 +383,6 @@ class Rl:
         if self.schedule.temperature:
             metrics["temperature"] = sampler.sampling.temperature
         return metrics
-
-
-class _Clock:
-    """Seconds of each part of a rollout. Information only: nothing is decided by it."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self._laps[name], self._last = now - self._last, now
-
-    def timings(self, tokens: int) -> dict[str, float]:
-        seconds = time.monotonic() - self._start
-        return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
 
 
 def _means(reports: Sequence[Metrics]) -> Metrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +80,19 @@ class StepLog:
     def _words(self, number: int) -> str:
         step, folder = f"{self.kind} {number + 1}", self.rundir.checkpoints()[-1].folder
         return f"stopped after {step}, which is saved: nothing is lost; the same command goes on from {folder}"
+
+
+class LapTimer:
+    """Seconds of each part of a rollout. Information only: nothing is decided by it."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self._laps[name], self._last = now - self._last, now
+
+    def timings(self, tokens: int) -> dict[str, float]:
+        seconds = time.monotonic() - self._start
+        return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
