@@ -83,7 +83,7 @@ _POINTED = re.compile(
 _WORD_AFTER = re.compile(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
 _SENTENCE = re.compile(r"[.;。；\n]\s|\n|。")
 _STOP = re.compile(r"[.!?](?:\s|$)|\n")
-_OTHERS = re.compile(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|A(?= (?:is|was|would|does|has|and|or)\b))\b")
+_OTHERS = re.compile(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 _MARKED_LINE = re.compile(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED = re.compile(r"[A-Za-z]['’]")
 _LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
@@ -94,7 +94,7 @@ _RETRACTED = re.compile(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_MARKS = re.compile(r"[\s)\]}.:,~*\"'”’–—]*")
+_MARKS = re.compile(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = re.compile(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = re.compile(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
 _SETS = re.compile(r"(?i)(?:[\s,;、/&.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet\b|\boptions?\b|\bonly\b|和|与|及|と|와|과|选项?)*")

@@ -75,6 +75,7 @@ _LONGEST_LINE = 200
 _ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z")
 _NOT_IT = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _LONGEST_JOINT = 120
+_MOST_BOXES = 60  # that are joined into one list
 _SHORT_REST = 200  # characters after a claim in which another is always looked for
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -208,7 +209,7 @@ def _group(text: str) -> tuple[list[str], int, bool]:
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
         meant = "denied" if held is DENIED else stance(spoken, found[place][1], None if said else found[place][2])
-        if meant == "unclear" and not said:
+        if (meant == "unclear" and not said) or len(said) > _MOST_BOXES:
             return [], 0, False
         if held is not DENIED and meant == "stated":
             said.insert(0, unstyled(held.text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from aha.answers.grammar import leads, upholds
+from aha.answers.grammar import kinds, leads, upholds
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
@@ -48,7 +48,7 @@ _CLASSES = {
     "A": "choice option",
     "j": (  # judges, or says that it is a sample
         "wrong incorrect incorrectly false mistake mistaken mistakenly misprint error erroneous nonsense typo guess format "
-        "example sample hint invalid bogus unsure uncertain absurd impossible untrue inaccurate trap bait distractor decoy "
+        "example sample hint invalid bogus unsure uncertain absurd impossible untrue inaccurate trap bait distractor decoy hypothesis "
         "tempting lie joke placeholder flawed"
     ),
     "z": "previous earlier initial naive lazy unlikely published",  # of an answer: not this one
@@ -60,6 +60,7 @@ _CLASSES = {
     "Q": "squared cubed multiplied divided factorial mod",  # an operation after a number
     "e": "a an the each every exactly just only simply clearly precisely",
     "o": "of to than",
+    "X": "extraneous",  # what is not that is right
 }
 _CLASS = {word: letter for letter, words in _CLASSES.items() for word in words.split()}
 TOKEN = re.compile(
@@ -71,16 +72,16 @@ _MARKS = {"≠": "n", "不": "n", "不是": "n", "—": ",", "–": ",", "(": ",
 
 _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
-    r"n[^bM=,;:ktv]*$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
+    r"n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
     r"h[^bM=,;:kt]*$",  # might be it
-    r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=]*$|Hbc[^bM=]*$",  # if it is
-    r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$",  # some say that it is
+    r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|Hbc[^bM=]*$",  # if it is
+    r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
-    r"[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$",  # the wrong answer is
+    r"(?<!o)[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$",  # the wrong answer is
     r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound for the answer is
 )
 _AFTER = (
-    r"^,?[QP]|^dv",  # it squared
+    r"^,?[QP]|^dv|^,e?w{0,2}j",  # it squared
     r"^lo[ve]|^kl|^[wc]?,?O|^,?ev|^:p|^r[^.?!]*,&v",  # it or more
     r"^b(?![eyaptwrf])|^b[^.,;:]*[nhsji]|^V?[nhH]|^we|^,n(?!e?w{0,2}v|e\b|e[.,])",  # it is not
     r"^,?O[^.]*v|^w{1,3}(?:b|(?=n))[^.,]*(?:ny|j)|^w?c?g",  # it or that
@@ -106,23 +107,36 @@ _SHORT = re.compile(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
 _CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
 _ANOTHER = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(?i)(?:\banswer\b\s*[:=]|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)"
-    r"|\bit (?:is|must be|should be|equals)|(?:^|[.!?]\s+)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
+    r"|\bit (?:is|must be|should be|equals)"
+    r"|(?:^|[.!?]\s+)(?!check|verif|proof|expla|note|because|step|case|method)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
 )
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 _FIGURES = re.compile(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
 _CONCLUDES = re.compile(  # ", thus 3690 seconds"
     r"(?i)(?:\A|[,.;:(!?—]\s*|\band )(?:so|thus|hence|therefore|then|altogether|in (?:all|total)|giving|making|leaving|it (?:is|was)"
-    r"|(?:we|you|i) (?:get|obtain|have|find|are left with)|(?:which|that|this) (?:makes|gives|leaves|yields|means)"
-    r"|(?:the )?(?:correct|right|actual|true|real)\b[^.,;:]{0,30}?(?: is|:))\b(?P<said>[^.;]{0,80}?)"
-    r"(?<![A-Za-z_^{\d.])\$?\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)\$?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
+    r"|(?:we|you|i|one) (?:gets?|obtains?|have|has|finds?|are left with)|(?:and|but) (?:that|this|it) (?:is|makes)"
+    r"|(?:the )?(?:final|total|whole)\b|(?:which|that|this) (?:makes|gives|leaves|yields|means)"
+    r"|[^.]{0,60}\b(?:asks? for|asked|looking for|we want|wanted|sought|of the whole)\b"
+    r"|(?:the )?(?:correct|right|actual|true|real)\b[^.,;:]{0,30}?(?: is|:))\b[^.;]{0,80}?"
+    r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$)"
+    r"[$°%]?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
 )
 _CHECKS = re.compile(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
-    r"|when|than|we could)\b|\$[^$\d]*[A-Za-z]"
+    r"|when|we could)\b|\$[^$\d\\]*[A-Za-z]"
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
+_COUNTERFACTUAL = re.compile(
+    r"(?i)\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent|lost|won)\b[^.,;]*\Z"
+    r"|(?i:\bso much for\W*\Z)"
+)
+_SHORT_OF = re.compile(
+    r"(?i)\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
+)
+_LITERALLY = re.compile(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
+_COULD = re.compile(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = re.compile(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _WORDS = re.compile(r"[a-z]+(?:['’][a-z]+)?")
@@ -145,6 +159,44 @@ def denied_before(text: str, start: int, end: int | None = None) -> bool:
 def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "denied", "unclear"]:
     """How the sentence that leads to a claim means it."""
     head = text[max(0, start - _ROOM) : start]
+    return "stated" if plainly_stated(head) else _stance(text, start, end, head)
+
+
+def plainly_stated(head: str) -> bool:
+    """Whether the sentence that leads to a claim is one of plain words that ends in "is", as most do; looked at before anything else."""
+    line = head.rstrip(" $\\([{*_\n:")
+    if line[-3:] not in (" is", "are") or "~~" in head[-9:]:
+        return False
+    line = line[max(line.rfind(stop) + len(stop) for stop in (". ", "\n\n", "! ", "? ", ".\n")) :]
+    if "$" in line or "\\" in line:
+        line = _CLOSED.sub(" 0 ", line)
+    if not line.isascii() or _BRACES.search(line):
+        return False
+    row = [_PLAIN[word] for word in line.split()]
+    return "" not in row and not _UNKNOWN_BEFORE_ANSWER.search("".join(row))
+
+
+class _Plain(dict[str, str]):
+    """The kind of a word that neither takes a claim away nor stands where a word that is unknown would; nothing for others."""
+
+    def __missing__(self, word: str) -> str:
+        bare = word.rstrip(",")
+        kind = "v" if word == "0" else kinds(bare) if bare.isalpha() and _letter(bare) in "wteobr" else ""
+        kind = kind if kind and kind in _PLAIN_KINDS else ""
+        if len(self) < _KEPT and len(word) < _LONGEST_KEPT:
+            self[word] = kind
+        return kind
+
+
+_PLAIN = _Plain()
+_PLAIN_KINDS = frozenset("itnjelqobuwsgdav")
+_KEPT, _LONGEST_KEPT = 5_000, 20
+_UNKNOWN_BEFORE_ANSWER = re.compile("[wsgd][jn]{0,2}a")
+_CLOSED = re.compile(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
+_BRACES = re.compile(r"[$\\{}]")
+
+
+def _stance(text: str, start: int, end: int | None, head: str) -> Literal["stated", "denied", "unclear"]:
     begins = _begins(head)
     whole = head[begins:]
     sentence = whole.rstrip(" $\\([{*_\n")
@@ -155,11 +207,15 @@ def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "
     above, _, line = sentence.rpartition("\n")
     if above and not above.rstrip()[-1:].isalpha() and above.rstrip()[-1:] not in (":", ",") and _ANNOUNCES.fullmatch(line):
         return "stated"  # on a line of its own, below one that has ended
+    rest = "" if end is None else _beside(text[end : end + _ROOM])
+    counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n")
+    sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
+        return "denied"
+    if _COUNTERFACTUAL.search(sentence):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
         return "denied"
-    rest = "" if end is None else _beside(text[end : end + _ROOM])
     led = leads(whole, counts=rest[:1].isalpha())
     return "stated" if led == "states" or (led and (end is None or upholds(rest, opens=True))) else "unclear"
 
@@ -192,6 +248,8 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
     if claim is not None and _concludes_otherwise(plain, claim):
         return True
     after = ("\n\n" if "\n\n" in rest[:12] else "") + plain
+    if _SHORT_OF.match(plain):
+        return True
     if understood and not upholds(after, opens=False):
         return True
     if not may_take_back(rest):
@@ -207,7 +265,12 @@ def _concludes_otherwise(rest: str, claim: str) -> bool:
         return False
     for sentence in _SENTENCES.split(_THOUSANDS.sub("", rest[:_LOOKED_AT])):
         found = _CONCLUDES.search(sentence)
-        if found and found["figure"] != mine[0] and mine[0] not in _FIGURES.findall(sentence) and not _CHECKS.search(sentence):
+        if (
+            found
+            and (found["figure"] or found["formula"]) != mine[0]
+            and mine[0] not in _FIGURES.findall(sentence)
+            and not _CHECKS.search(sentence)
+        ):
             return True
     return False
 

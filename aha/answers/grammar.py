@@ -50,32 +50,43 @@ _COMMANDS = {
     "because": "c",
 }
 _TAKES_AWAY = re.compile(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
-_STATED = re.compile(r".*(?:[是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え]|所以|因此|따라서|모두)\Z", re.S)
+_STATED = re.compile(r".*(?:[是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z", re.S)
 _UPHELD = re.compile(
     r"(?:で(?:す|ある|あり)|だ|とな|にな|입니다|이다|이며|이고|가|이|개|명|원|[个個元只人本条名天年月日米斤次枝支岁块张台辆把件箱页朵棵道种])"
     r"(?!.*(?:不|非|错|誤|違|틀|아니|아닙|없|ない))"
 )
 
 
+_DOUBTED_IN_HAN = re.compile(r"(?:有人|认为|以为|误|错|假设|如果|若|可能|也许|并非|未必|誤|間違|もし|かも|思|만약|틀)[^,，。、]*\Z")
+_DENIED_IN_HAN = re.compile(r"[^。.\n]{0,12}(?:错|误|誤|間違|不正|不对|不成立|틀|아니|아닙)")
+
+
+_KEPT, _LONGEST_KEPT = 5_000, 16  # tokens whose kind is kept, and their letters
+
+
 class _Kinds(dict[str, str]):
     """The kind of a token, kept for the words that are known."""
 
     def __missing__(self, token: str) -> str:
-        first = token[0]
-        if first == "\n":
-            return "."
-        if first == "\\" or first.isdigit() or first == "-":
-            return _COMMANDS.get(token[1:], "v")
-        if token in _MARKS or not first.isalpha():
-            return _MARKS.get(token, token)
-        if first >= "\u3040":
-            return "&" if token[-1] in "和与及或と" else "b" if _STATED.match(token) else "w"
-        if token.isupper() and 1 < len(token) <= 3:
-            return "v"  # of points
-        kind = _kind(token.lower().replace("’", "'"))
-        if len(self) < 5_000:
+        kind = _kind_of(token)
+        if len(self) < _KEPT and len(token) < _LONGEST_KEPT:
             self[token] = kind
         return kind
+
+
+def _kind_of(token: str) -> str:
+    first = token[0]
+    if first == "\n":
+        return "."
+    if first == "\\" or first.isdigit() or first == "-":
+        return _COMMANDS.get(token[1:], "v")
+    if token in _MARKS or not first.isalpha():
+        return _MARKS.get(token, token)
+    if first >= "\u3040":
+        return "&" if token[-1] in "和与及或と" else "b" if _STATED.match(token) else "w"
+    if token.isupper() and 1 < len(token) <= 3:
+        return "v"  # of points
+    return _kind(token.lower().replace("’", "'"))
 
 
 _KIND = _Kinds()
@@ -90,6 +101,8 @@ def _kind(word: str) -> str:
     if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlj":
         return "f" if owner == "f" else "i"
     forms = _plain_forms(word)
+    if word[0] > "\u036f":
+        return "x"
     return next((letter for letter, known in _FORMS.items() if not known.isdisjoint(forms)), "") or _unknown(word)
 
 
@@ -98,7 +111,7 @@ def _unknown(word: str) -> str:
     if _TAKES_AWAY.match(word):
         return "x"
     if word.endswith("s"):
-        return "w" if word[-2:] in ("ss", "us", "is") else "s"
+        return "w" if word[-2:] in ("ss", "us") else "s"
     return "L" if word.endswith("ly") else "g" if word.endswith("ing") else "d" if word.endswith("ed") else "w"
 
 
@@ -153,9 +166,11 @@ _CLAUSE = re.compile(r".*(?:[.;]|[,:&]t)", re.S)
 _BEFORE = re.compile(
     rf"(?:^|[.;:])[^v=biuy]*{_W}[^v=biuy]*,{_LIGHT}$"  # in one reader's view, it
     rf"|(?:[Mfpjt,]|^){_W}v=$|{_W}{_W}v=$"  # a student would proclaim x =
-    rf"|{_W}[jn]{{0,2}}a(?=[biu:=vM]|$)"  # the naive count is
+    rf"|(?<!l){_W}[jn]{{0,2}}a(?=[biu=vM]|$)"  # the naive count is
     rf"|{_W}T(?:e?[jn]*a|p[iM]|v)"  # rumour holds that the answer
-    rf"|^t?,?L,"  # naively,
+    rf"|^t?,?(?:L,|g)"  # naively, ; ignoring the tax
+    rf"|{_W}[bu]T(?:e?[jn]*a|p|v)|[bu]pT|i[jL]*[dg]o[iub]"  # rumour holds that; legend has it that; it is rumoured to be
+    rf"|(?:^|[.;,])e?[jn]*(?!s:){_W}[^biuylqvna:]*:[^:]*$|{_W}[jn]{{0,2}}a:{_LIGHT}$"  # gut feeling:
     rf"|f[Mj]*L[buy]{_LIGHT}=?$"  # I carelessly get
 )
 _SOLVED = re.compile(
@@ -167,6 +182,8 @@ _STATES = re.compile(r"[biu=y:q][^.;]*$")
 def leads(sentence: str, *, counts: bool = False) -> str:
     """How the words of a sentence lead to the claim after them: "states" by a verb or a sign, "opens" where there is none yet, "" where
     they are not understood. `counts`: a noun follows the claim."""
+    if _DOUBTED_IN_HAN.search(sentence):
+        return ""
     row = kinds(sentence)
     if not _GOVERNED.search(row) and not (counts and _GIVEN.search(row)):
         return ""
@@ -179,12 +196,12 @@ def leads(sentence: str, *, counts: bool = False) -> str:
 
 _OPENS = re.compile(r"[wsnajb]{0,3}(?:$|[.;:,&tchloqO=v]|[iu]|pi)|[wnaj]*[eT]")  # what may follow a claim that begins its clause
 _PREDICATE = re.compile(
-    rf"[wsnajb]{{0,3}}i[jt]*(?:o|e?(?:j*f|(?!j+{_W}[na]))j*(?:{_W}|M))|[wnj]*s[epTdgLxMf]|[xdgLy]|[wsnj]{{0,2}}(?:M(?!ib)|b(?![.,;lqo]|$|[iu]))|[wnj]*[wx][eTp]"
+    rf"[wsnajb]{{0,3}}i[jt]*(?:o|e?(?:j*f|(?!j+{_W}[na]))j*(?:{_W}|M))|[wnj]*s[epTwdgLxMf]|[xdgLy]|[wsnj]{{0,2}}(?:M(?!ib)|b(?![.,;lqo]|$|[iu]))|[wnj]*[wx][eTp]"
 )
 _NOT_SAID = re.compile(
-    rf"^[jt]*L|^[^.]*,(?:[&tj]*[gLd]|h[jM]*{_W})"  # it naively; , ignoring; , which overlooks
-    rf"|(?:[.;][t&,j]*(?:p[an]?|e?j*a)|,[t&]*[hT])[jM]*(?:[sdxLg](?!,)|M+j*w)"  # this overlooks
-    rf"|[.;][t&,j]*p[jM]*[by](?![^.;]*v)"  # this leaves out
+    rf"^[jt]*L|^[wsn]{{0,2}}&j*[byusdgx]|^[^.]*,(?:[&tj]*[gLd]|h[jM]*{_W})"  # it naively; , ignoring; , which overlooks
+    rf"|(?:[.;][t&,j]*(?:[pT][an]?|e?j*a)|^[^.]*,[t&]*[hT])[jMt,]*(?:[sdxLg](?!,)|M+j*w)"  # this overlooks
+    rf"|[.;][t&,j]*[pT][jMt,]*[by](?![^.;]*v)"  # this leaves out
     rf"|^[^.]*\.,*(?:{_W}{{1,2}}(?:[.,:;]|$)|{_W}[pT])"  # Nope.
     rf"|[.;,][&t,j]*f[jMoue]*[xd]"  # I overlooked
 )
@@ -204,6 +221,8 @@ _SIGNED = re.compile(  # who wrote it, and where it stands
 
 def upholds(rest: str, *, opens: bool) -> bool:
     """Whether what follows a claim is understood to leave it as it is; `opens`: it begins its clause."""
+    if _DENIED_IN_HAN.match(rest):
+        return False
     row = kinds(_SIGNED.sub("", rest))
     if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
         return False

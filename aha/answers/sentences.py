@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 
 from aha.answers.context import denied_after, denied_before
+from aha.answers.grammar import kinds
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import counted, in_digits
 from aha.answers.units import known_unit, measures
 
 LONGEST = 600
-_SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$]|\s*$)|。|\n+")
+_SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$(]|\s*$)|。|\n+")
 _CLOSING = re.compile(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
 _SPAN = re.compile(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
 _NEW_CLAUSE = re.compile(
@@ -72,7 +73,7 @@ _VERB = re.compile(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
-_HAN_ADMITS = re.compile(r"(?:[是为有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
+_HAN_ADMITS = re.compile(r"(?:[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"第\s*\Z")
 
 
@@ -188,10 +189,16 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool) -> bool:
     if SAYS_MORE.search(before) and not re.search(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z", before):
         return False
     if not words:
-        return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅"
+        return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅∴"
     if re.search(r"[\u3400-\u9fff]", before):
         return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
-    return unit or words[-1].lower() in _ADMITS or (noun and words[-1].endswith("ed")) or before.rstrip()[-1:] in ":："
+    return (
+        unit
+        or words[-1].lower() in _ADMITS
+        or kinds(words[-1]) in ("i", "b", "j")
+        or (noun and words[-1].endswith("ed"))
+        or before.rstrip()[-1:] in ":："
+    )
 
 
 def _with_noun(formula: str, after: str) -> str | None:

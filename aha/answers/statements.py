@@ -40,6 +40,7 @@ INSTEAD = re.compile(
     rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
 )
 _BETWEEN_BOXES = re.compile(r"(?i)[\s,;$、，；/|&.~]*(?:\\quad|\\text\{\s*(?:or|and|then)\s*\}|\b(?:or|and|then)\b|或者?|和)?[\s,$]*")
+_ENDED = re.compile(r"[.!?;:。]|\n|\b(?:so|thus|hence|therefore|but|not|because|since|then)\b")
 _BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
 _CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
 _CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
@@ -96,7 +97,8 @@ def _last_box(text: str) -> list[Statement]:
     content, start, _ = found[-1]
     if _CROSSED.search(content):
         return []
-    if len(found) > 1 and found[-2][0].strip() != content.strip() and _BETWEEN_BOXES.fullmatch(text[found[-2][2] : start]):
+    between = text[found[-2][2] : start] if len(found) > 1 else ""
+    if len(found) > 1 and found[-2][0].strip() != content.strip() and (_BETWEEN_BOXES.fullmatch(between) or not _ENDED.search(between)):
         content = f"{found[-2][0]} , {content}"
     return [Statement(start, unstyled(content), boxed=True)]
 

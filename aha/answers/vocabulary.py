@@ -37,9 +37,13 @@ VERBS = (  # what a quantity is, and what people in problems do with so many
     "proceed note notice observe recognize realize recall remember indicate ensure guarantee convert round translate rewrite rewritten "
     "format ask name substitute seek sought speak tell told suppose picked arrive correspond divisible square plug apply construct "
     "capture finish sort host trim strike going look consist reflect justify believe claim think thought hope say said thank expect "
-    "enjoy consider define lands there lautet vaut donne font fait reste restent a ont avons obtient obtenons trouve coûte hat haben "
-    "ergibt bleiben bleibt kostet gleich erhalten vale tiene tienen da dan queda quedan cuesta obtenemos igual tem custa resta restam "
-    "fa ha costa equivale mesure mide misura"
+    "enjoy consider define lands there using doing trying testing continuing equating comparing examining clearing isolating shifting "
+    "connecting iterating replacing rationalizing correcting labeling removing cubing changing canceling cancelling scaling "
+    "manipulating repeating reordering reviewing tackling utilizing inverting relating dilating compressing factorising figuring "
+    "dealing restricting generalizing negating bounding extending regrouping eliminating projecting separating settling summarizing "
+    "putting letting noting noticing viewing thinking working reading translating building lautet vaut donne font fait reste restent a "
+    "ont avons obtient obtenons trouve coûte hat haben ergibt bleiben bleibt kostet gleich erhalten vale tiene tienen da dan queda "
+    "quedan cuesta obtenemos igual tem custa resta restam fa ha costa equivale mesure mide misura"
 )
 
 ANSWERS = (  # forms of to be
@@ -74,10 +78,11 @@ KINDS = (  # adjectives and adverbs of an answer
     "necessarily actually really well very even nicely neatly larger smaller greater lesser bigger higher lower shorter longer older "
     "younger fewest closest nearest highest lowest shortest longest most complex odd ordered integral allowable allowed favorable "
     "successful first second third fourth fifth sixth seventh eighth ninth tenth mixed general particular specific good other next own "
-    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly middle decimal removed geometrically "
-    "graphically algebraically numerically visually hundredth thousandth done yes enough equivalent strictly confident certain sure "
-    "clear helpful savoir simultaneously donc alors ainsi daher somit damit noch genau insgesamt entonces luego en por tanto solo "
-    "portanto logo quindi dunque exactement"
+    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly correcta correcte correcto correta "
+    "corretta richtige korrekte giusta esatta bonne finale endgültige правильный верный latter former grand ergo middle decimal removed "
+    "geometrically graphically algebraically numerically visually hundredth thousandth done yes enough equivalent strictly confident "
+    "certain sure clear helpful savoir simultaneously donc alors ainsi daher somit damit noch genau insgesamt entonces luego en por "
+    "tanto solo portanto logo quindi dunque exactement"
 )
 
 POINTS = (  # forms of to be
