@@ -36,7 +36,7 @@ _PROMPT = re.compile(
 )
 
 
-class CallFailure(Exception):
+class EndpointFailure(Exception):
     """A call without an answer. `again`: whether another try may help, after `after_s` where the server says so. `billed`: whether it may
     have cost something. `hopeless`: no call to this server can succeed. `most`: so many new tokens it would have allowed."""
 
@@ -55,19 +55,19 @@ class CallFailure(Exception):
 
 
 def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
-    """The one reply in a response's body, and its cost; CallFailure where it is anything else. A key that a server echoes is hidden."""
+    """The one reply in a response's body, and its cost; EndpointFailure where it is anything else. A key that a server echoes is hidden."""
     body = _json(data)
     match body:
         case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in FINISH_REASONS:
             text, thought = _text(message, "content"), _text(message, "reasoning_content") or _text(message, "reasoning")
         case {"choices": [{"finish_reason": str(reason)}]}:
-            raise CallFailure(f"a reply that ended with '{clip(reason, 40)}'", billed=True)
+            raise EndpointFailure(f"a reply that ended with '{clip(reason, 40)}'", billed=True)
         case {"error": error}:
-            raise CallFailure(f"an error in place of a reply: {clip(str(error))}", billed=True)
+            raise EndpointFailure(f"an error in place of a reply: {clip(str(error))}", billed=True)
         case _:
-            raise CallFailure("a body that is no reply of a chat", billed=True)
+            raise EndpointFailure("a body that is no reply of a chat", billed=True)
     if text is None and thought is None:
-        raise CallFailure("a reply without content", billed=True)
+        raise EndpointFailure("a reply without content", billed=True)
     if thought is None:
         text, thought = apart(text or "")
     prompt, completion = _usage(body, "prompt_tokens"), _usage(body, "completion_tokens")
@@ -97,14 +97,14 @@ def _json(data: bytes) -> Any:
     try:
         return parse_json(data)
     except NotJson as error:
-        raise CallFailure(f"a body that is no JSON ({clip(str(error), 100)})", billed=True) from None
+        raise EndpointFailure(f"a body that is no JSON ({clip(str(error), 100)})", billed=True) from None
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
     """Letters only: half a surrogate pair, which JSON can carry, becomes a question mark."""
     value = message.get(name)
     if value is not None and not isinstance(value, str):
-        raise CallFailure(f"a message whose {name} is no text", billed=True)
+        raise EndpointFailure(f"a message whose {name} is no text", billed=True)
     return None if value is None else value.encode("utf-8", "replace").decode()
 
 
@@ -120,7 +120,7 @@ def _likely(alternative: Any) -> tuple[str, float]:
     match alternative:
         case {"token": str(token), "logprob": float() | int() as logprob}:
             return hide(token), float(logprob)
-    raise CallFailure("log-probabilities that are none", billed=True)
+    raise EndpointFailure("log-probabilities that are none", billed=True)
 
 
 def _usage(body: dict[str, Any], name: str) -> int | None:
@@ -129,5 +129,5 @@ def _usage(body: dict[str, Any], name: str) -> int | None:
         case {**usage} if type(count := usage.get(name)) is int:
             if 0 <= count <= MOST_TOKENS:
                 return count
-            raise CallFailure(f"a usage of {clip(str(count), 40)} {name}", billed=True)
+            raise EndpointFailure(f"a usage of {clip(str(count), 40)} {name}", billed=True)
     return None

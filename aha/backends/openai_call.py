@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from aha.backends.openai_answer import LATE, CallFailure, read, token_allowance
+from aha.backends.openai_answer import LATE, EndpointFailure, read, token_allowance
 from aha.backends.openai_budget import TokenUsage
 from aha.backends.openai_endpoint import Endpoint
 from aha.protocols import ChatOptions
@@ -55,10 +55,10 @@ class EndpointServer:
         return f"Server({self.url})"
 
     async def call(self, body: Mapping[str, Any]) -> tuple[ChatReply, TokenUsage]:
-        """A reply and its cost, or CallFailure, which knows what limit of tokens would have been allowed where the server says so."""
+        """A reply and its cost, or EndpointFailure, which knows what limit of tokens would have been allowed where the server says so."""
         try:
             return read(await self._fetch("POST", body))
-        except CallFailure as failure:
+        except EndpointFailure as failure:
             if not failure.again and not failure.hopeless:
                 failure.most = token_allowance(failure.reason.partition("(")[2], int(body[self._limit]))
             raise
@@ -73,9 +73,9 @@ class EndpointServer:
         try:
             response = await self._http.post(f"{self._root}/tokenize", json={"model": model, "messages": messages}, headers=headers)
         except httpx2.HTTPError as error:
-            raise CallFailure(f"no count of tokens ({type(error).__name__})") from None
+            raise EndpointFailure(f"no count of tokens ({type(error).__name__})") from None
         if response.status_code != 200:
-            raise CallFailure(f"HTTP {response.status_code} for a count of tokens", again=False)
+            raise EndpointFailure(f"HTTP {response.status_code} for a count of tokens", again=False)
         return bytes(response.content)
 
     async def close(self) -> None:
@@ -91,20 +91,20 @@ class EndpointServer:
         except APIStatusError as error:
             raise self._status_failure(error) from None
         except (APITimeoutError, httpx2.TimeoutException):
-            raise CallFailure(LATE, billed=True) from None
+            raise EndpointFailure(LATE, billed=True) from None
         except APIConnectionError as error:
             raise _connection_failure(error.__cause__) from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise CallFailure(f"a connection that broke ({type(error).__name__})", billed=True) from None
+            raise EndpointFailure(f"a connection that broke ({type(error).__name__})", billed=True) from None
         except OpenAIError as error:
-            raise CallFailure(f"a response that the client refused ({type(error).__name__})", billed=True) from None
+            raise EndpointFailure(f"a response that the client refused ({type(error).__name__})", billed=True) from None
 
-    def _status_failure(self, error: APIStatusError) -> CallFailure:
+    def _status_failure(self, error: APIStatusError) -> EndpointFailure:
         status = error.status_code
         message = clip(error.message)
         again = status in TRANSIENT or status >= 500
         after = retry_after(error.response.headers) if again else None
-        return CallFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=status in HOPELESS)
+        return EndpointFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=status in HOPELESS)
 
     async def _bare(self, request: httpx2.Request) -> None:
         """Nothing leaves but what the call needs: the client's own variables may hold headers for another server."""
@@ -116,7 +116,7 @@ class EndpointServer:
         """Whoever reads the body, of whatever status, reads no more than its limit, and nothing is unpacked that was not asked for."""
         encoding = response.headers.get("content-encoding", "identity")
         if encoding != "identity":
-            raise CallFailure(f"a body packed as '{clip(encoding, 20)}', which was not asked for", billed=True)
+            raise EndpointFailure(f"a body packed as '{clip(encoding, 20)}', which was not asked for", billed=True)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         response.stream = _BoundedBody(response.stream, response.is_success, self._under_way)
 
@@ -129,7 +129,7 @@ class _UnderWay:
 
 
 class _BoundedBody(httpx2.AsyncByteStream):
-    """A body up to its limit: a reply that is longer is a CallFailure; of any other answer the rest is not read."""
+    """A body up to its limit: a reply that is longer is a EndpointFailure; of any other answer the rest is not read."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, whole: bool, together: _UnderWay) -> None:
         self._inner, self._whole, self._together = inner, whole, together
@@ -141,10 +141,10 @@ class _BoundedBody(httpx2.AsyncByteStream):
             self._together.size += len(chunk)
             if self._size > (LARGEST if self._whole else LARGEST_REFUSAL):
                 if self._whole:
-                    raise CallFailure(f"a body of more than {LARGEST:,} bytes", billed=True)
+                    raise EndpointFailure(f"a body of more than {LARGEST:,} bytes", billed=True)
                 return
             if self._together.size > LARGEST_TOGETHER:
-                raise CallFailure(f"bodies of more than {LARGEST_TOGETHER:,} bytes at once", billed=True)
+                raise EndpointFailure(f"bodies of more than {LARGEST_TOGETHER:,} bytes at once", billed=True)
             yield chunk
 
     async def aclose(self) -> None:
@@ -153,17 +153,17 @@ class _BoundedBody(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-def _connection_failure(cause: BaseException | None) -> CallFailure:
+def _connection_failure(cause: BaseException | None) -> EndpointFailure:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = f"its certificate is not trusted ({cause.verify_message}); name the right authority in $SSL_CERT_FILE"
-            return CallFailure(why, again=False, hopeless=True)
+            return EndpointFailure(why, again=False, hopeless=True)
         if isinstance(cause, ssl.SSLError):
-            return CallFailure(f"no secure connection ({cause.reason or 'TLS failed'})")
+            return EndpointFailure(f"no secure connection ({cause.reason or 'TLS failed'})")
         if isinstance(cause, OSError) and cause.strerror:
-            return CallFailure(f"no connection ({cause.strerror})")
+            return EndpointFailure(f"no connection ({cause.strerror})")
         cause = cause.__cause__ or cause.__context__
-    return CallFailure("a connection that broke", billed=True)
+    return EndpointFailure("a connection that broke", billed=True)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, CallFailure
+from aha.backends.openai_answer import LATE, EndpointFailure
 from aha.backends.openai_budget import Ledger, TokenUsage
 from aha.backends.openai_cache import Cache, key_of
 from aha.backends.openai_call import EndpointServer
@@ -56,7 +56,7 @@ class RequestResult:
     """What became of it."""
 
     request: ReplyRequest
-    outcome: ChatReply | CallFailure | AhaError
+    outcome: ChatReply | EndpointFailure | AhaError
 
 
 Results = queue.SimpleQueue[RequestResult | Future[None]]
@@ -113,7 +113,7 @@ class OpenAiChat:
         try:
             data = self._loop.submit(self._models()).result(timeout=self.asking.deadline_s + SLACK_S)
             return [str(model["id"]) for model in parse_json(data)["data"]]
-        except CallFailure as failure:
+        except EndpointFailure as failure:
             raise EndpointDown(f"{self.endpoint.url}: it does not say which models it has: {failure.reason}; {FORM}") from None
         except (ValueError, KeyError, TypeError):
             raise EndpointDown(f"{self.endpoint.url}: its list of models is none; {FORM}") from None
@@ -147,13 +147,13 @@ class OpenAiChat:
     def _gather(self, requests: Sequence[ReplyRequest], results: Results) -> Iterator[tuple[int, list[ChatReply]]]:
         """Each conversation once all its samples are there."""
         replies: dict[int, dict[int, ChatReply]] = {}
-        failures: list[CallFailure] = []
+        failures: list[EndpointFailure] = []
         ended_by: AhaError | None = None
         in_a_row = 0
         for remainder in range(len(requests), 0, -1):
             result = self._next(results, remainder)
             match result.outcome:
-                case CallFailure() as failure:
+                case EndpointFailure() as failure:
                     if failure.hopeless:
                         raise BadInput(f"{self}: {failure.reason}")
                     failures.append(failure)
@@ -213,15 +213,15 @@ class OpenAiChat:
             for request in queued_requests:
                 outcome = await self._outcome(request, len(requests))
                 put(RequestResult(request, outcome))
-                if isinstance(outcome, CallFailure) and outcome.hopeless:
+                if isinstance(outcome, EndpointFailure) and outcome.hopeless:
                     return
 
         await asyncio.gather(*(work() for _ in range(min(len(requests), self.asking.in_flight))))
 
-    async def _outcome(self, request: ReplyRequest, of: int) -> ChatReply | CallFailure | AhaError:
+    async def _outcome(self, request: ReplyRequest, of: int) -> ChatReply | EndpointFailure | AhaError:
         try:
             return self.cache.get(request.key) or await self._ask(request, of)
-        except (CallFailure, AhaError) as failure:
+        except (EndpointFailure, AhaError) as failure:
             return failure
 
     async def _ask(self, request: ReplyRequest, of: int) -> ChatReply:
@@ -230,7 +230,7 @@ class OpenAiChat:
         async with self._slots:
             began = clock()
             deadline = began + self.asking.deadline_s
-            attempts, failure = 0, CallFailure("the server asked for a longer pause than there is time")
+            attempts, failure = 0, EndpointFailure("the server asked for a longer pause than there is time")
             while attempts <= self.asking.retries:
                 wait = self._pause(request, attempts, self._not_before - clock())
                 if clock() + wait >= deadline:
@@ -239,14 +239,14 @@ class OpenAiChat:
                 attempts += 1
                 try:
                     return await self._attempt(request, deadline, of)
-                except CallFailure as error:
+                except EndpointFailure as error:
                     failure = error
                 if failure.after_s is not None:
                     self._not_before = max(self._not_before, clock() + failure.after_s)
                 if not failure.again:
                     break
             reason = f"{failure.reason}, {attempts} attempts in {clock() - began:.1f} s" if failure.again else failure.reason
-            raise CallFailure(reason, again=failure.again, hopeless=failure.hopeless)
+            raise EndpointFailure(reason, again=failure.again, hopeless=failure.hopeless)
 
     async def _attempt(self, request: ReplyRequest, deadline: float, of: int) -> ChatReply:
         await self._book(request.most, of)
@@ -255,8 +255,8 @@ class OpenAiChat:
             async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self.asking.attempt_s)):
                 reply, cost = await self._call(request.body)
         except TimeoutError:
-            raise CallFailure(LATE, billed=True) from None
-        except CallFailure as failure:
+            raise EndpointFailure(LATE, billed=True) from None
+        except EndpointFailure as failure:
             cost = request.most if failure.costs else TokenUsage(1)
             raise
         finally:
@@ -269,7 +269,7 @@ class OpenAiChat:
         for _ in range(MOST_RETRIES_WITH_FEWER):
             try:
                 return await self._open().call(body)
-            except CallFailure as failure:
+            except EndpointFailure as failure:
                 if failure.most is None:
                     raise
                 self.lowest_limit = min(failure.most, self.lowest_limit or failure.most)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, CallFailure
+from aha.backends.openai_answer import LATE, EndpointFailure
 from aha.backends.openai_call import EndpointServer
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
@@ -63,7 +63,7 @@ async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[
                 return _model_list(await server.models())
         except TimeoutError:
             raise _mute(endpoint) from None
-        except CallFailure as failure:
+        except EndpointFailure as failure:
             if failure.reason == LATE:
                 raise _mute(endpoint) from None
             if not failure.reason.startswith("no connection"):
@@ -95,7 +95,7 @@ async def _longest(server: EndpointServer, model: str, conversations: Sequence[C
         return 0
     try:
         counts = await asyncio.gather(*(_count(server, model, conversations[place]) for place in largest))
-    except CallFailure:
+    except EndpointFailure:
         return sizes[largest[0]] // BYTES_A_TOKEN
     return max(counts)
 
@@ -109,4 +109,4 @@ async def _count(server: EndpointServer, model: str, conversation: Conversation)
                     return count
     except (TimeoutError, ValueError):
         pass
-    raise CallFailure("no count of tokens")
+    raise EndpointFailure("no count of tokens")

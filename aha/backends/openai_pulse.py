@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, CallFailure
+from aha.backends.openai_answer import LATE, EndpointFailure
 
 FIRST_S, QUIET_S, ANSWER_S = 2.0, 20.0, 10.0
 MISSES = 2
@@ -52,7 +52,7 @@ class ServerPulse:
         except TimeoutError:
             return False
         except (
-            CallFailure
+            EndpointFailure
         ) as failure:  # it says something, if only that it has no such list; a broken connection the calls notice themselves
             return failure.reason != LATE
         return True

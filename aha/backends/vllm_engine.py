@@ -19,7 +19,7 @@ from aha.backends.checkpoint.config import attention, causal_class, context_of, 
 from aha.backends.checkpoint.folder import model_folder
 from aha.backends.checkpoint.made import quietly
 from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
-from aha.backends.vllm_process import VllmProcess, WorkerExit
+from aha.backends.vllm_process import VllmExit, VllmProcess
 from aha.errors import BadInput, FailedBar
 from aha.protocols import Ask, Compute, DType, Sampling, Weights
 from aha.types import Completion
@@ -132,7 +132,7 @@ class VllmEngine:
                 for place, completions in self._sample([remainder[number] for number in numbers], replace(sampling, max_tokens=limit)):
                     del remainder[numbers[place]]
                     yield numbers[place], completions
-            except WorkerExit as loss:
+            except VllmExit as loss:
                 if replacements == REPLACEMENTS:
                     raise FailedBar(f"vLLM's worker ended {replacements + 1} times while one batch was sampled: {loss}") from None
                 replacements += 1
@@ -186,7 +186,7 @@ class VllmEngine:
             self._process.send({"kind": "give up"})
             while self._process.receive()[0]["kind"] != "done":
                 continue
-        except WorkerExit:
+        except VllmExit:
             return  # the next request replaces it
 
     # --- weights ------------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class VllmEngine:
         try:
             self._process.send(request)
             answer, _ = self._process.receive()
-        except WorkerExit as loss:
+        except VllmExit as loss:
             self._notes(f"vLLM's worker was replaced ({loss}) while it took the weights")
             self._process.close()
             self._process = VllmProcess(self._settings, weights.descriptor)

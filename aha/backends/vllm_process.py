@@ -29,7 +29,7 @@ LAST_WORDS = 400
 NOISE = re.compile(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # of the lines that vLLM writes
 
 
-class WorkerExit(Exception):
+class VllmExit(Exception):
     """The worker ended before it answered; the message is the last that it wrote."""
 
 
@@ -76,20 +76,20 @@ class VllmProcess:
         try:
             self.send(settings)
             self.receive(START_S)
-        except WorkerExit as loss:
+        except VllmExit as loss:
             self.close()
             raise BadInput(f"{plain(settings['model'])}: vLLM does not take this model: {loss}") from None
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """Send a request. WorkerExit where nobody is there, or takes it in time."""
+        """Send a request. VllmExit where nobody is there, or takes it in time."""
         try:
             self.connection.settimeout(STEP_S)
             send_frame(self.connection, head, body)
         except OSError:
-            raise WorkerExit(self.last_words()) from None
+            raise VllmExit(self.last_words()) from None
 
     def receive(self, seconds: float = STEP_S) -> Frame:
-        """Return the next answer. WorkerExit where the process has ended, Stall where it is silent for so long."""
+        """Return the next answer. VllmExit where the process has ended, Stall where it is silent for so long."""
         self.connection.settimeout(seconds)
         try:
             return receive_frame(self.connection)
@@ -97,7 +97,7 @@ class VllmProcess:
             self.close()
             raise Stall(f"vLLM was silent for {seconds:g} s and was ended: {self.last_words()}") from None
         except (EOFError, OSError, ValueError):
-            raise WorkerExit(self.last_words()) from None
+            raise VllmExit(self.last_words()) from None
 
     def last_words(self) -> str:
         """Return the last line that says something of what the process wrote, and how it ended."""

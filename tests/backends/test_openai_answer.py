@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aha.backends.openai_answer import CallFailure, read, token_allowance
+from aha.backends.openai_answer import EndpointFailure, read, token_allowance
 from tests.servers import said
 
 
@@ -22,7 +22,7 @@ def test_log_probabilities_of_the_first_token_are_kept_in_their_order():
 
 @pytest.mark.parametrize("top", [[{"token": "m"}], [{"token": 1, "logprob": 0.0}], [{"token": "m", "logprob": "0"}], ["m"]])
 def test_log_probabilities_that_are_none_make_the_reply_one_to_be_asked_for_again(top: object):
-    with pytest.raises(CallFailure, match="log-probabilities"):
+    with pytest.raises(EndpointFailure, match="log-probabilities"):
         read(with_top(top))
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_answer import CallFailure, read
+from aha.backends.openai_answer import EndpointFailure, read
 from aha.backends.openai_call import retry_after
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
@@ -315,7 +315,7 @@ def test_a_certificate_that_nobody_vouches_for_is_bad_input_at_once(tmp_path: Pa
     ],
 )
 def test_a_body_of_another_form_is_no_reply(body: bytes):
-    with pytest.raises(CallFailure):
+    with pytest.raises(EndpointFailure):
         read(body)
 
 
@@ -328,6 +328,6 @@ def test_a_usage_that_cannot_be_is_counted_from_the_text():
 @pytest.mark.parametrize("tokens", ["-5", "9" * 4_000, "1e999"])
 def test_a_count_that_no_reply_can_have_is_no_reply(tokens: str):
     body = '{"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}], "usage": {"completion_tokens": N}}'.replace("N", tokens)
-    with pytest.raises(CallFailure) as failed:
+    with pytest.raises(EndpointFailure) as failed:
         read(body.encode())
     assert len(failed.value.reason) < 200 and "\n" not in failed.value.reason

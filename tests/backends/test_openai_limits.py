@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import CallFailure
+from aha.backends.openai_answer import EndpointFailure
 from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, EndpointServer
 from aha.backends.openai_endpoint import Endpoint
 from aha.backends.openai_look import look
@@ -78,7 +78,7 @@ async def failure(port: int, call: Callable[[EndpointServer], Awaitable[object]]
     server = EndpointServer(Endpoint.read(f"http://127.0.0.1:{port}/v1#m"), "", QUICK)
     try:
         await call(server)
-    except CallFailure as failed:
+    except EndpointFailure as failed:
         return failed.reason
     finally:
         await server.close()
