@@ -138,7 +138,7 @@ def test_measured_models_stand_in_the_order_of_their_stages(tmp_path: Path) -> N
 
 def test_the_first_prompt_of_each_domain_and_language_is_answered_by_every_model(tmp_path: Path) -> None:
     graph = Graph((("measure-base", Measures(right=0)), ("measure-r1", Measures("fine", 1))), tmp_path)
-    text, asked = page_text(graph, tmp_path, done(graph)), whole_of(graph, tmp_path, {}).asked
+    text, asked = page_text(graph, tmp_path, done(graph)), whole_of(graph, tmp_path, {}).questions
     assert [(one.domain, one.question) for one in asked[:3]] == [
         ("countdown", "countdown 0?"),
         ("countdown", "countdown 1?"),
