@@ -25,18 +25,18 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
     answer = answer[-LONGEST:]
     if isinstance(reference, Number):
         return _number(reference, answer, settings)
-    claimed = claim(answer, settings.how)
-    if not claimed.text:
+    reply_claim = claim(answer, settings.how)
+    if not reply_claim.text:
         return Wrong("no final answer where one is looked for")
-    if settings.precision is None and settings.places > PLACES and (found := plainly(reference.value, claimed.text)) is not None:
-        return _graded(found, reference)
-    if settings.evaluated and not is_value(claimed.text):
+    if settings.precision is None and settings.places > PLACES and (verdict_ := plainly(reference.value, reply_claim.text)) is not None:
+        return _graded(verdict_, reference)
+    if settings.evaluated and not is_value(reply_claim.text):
         return Wrong("a calculation, not a value")
     gold = read(claim(reference.value).text)
     if not gold.readable:
         return Abstained(f"the reference {_shown(reference.value)} cannot be read as mathematics: {gold.why}")
-    found = verdict(gold, claimed, answer, settings)
-    return None if found is None else _graded(found, reference)
+    verdict_ = verdict(gold, reply_claim, answer, settings)
+    return None if verdict_ is None else _graded(verdict_, reference)
 
 
 def _number(reference: Number, answer: str, settings: Settings) -> Grade:
@@ -49,52 +49,56 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
         case Wrong() as wrong:
             return wrong
         case NumberValue() as value:
-            shown = f"{value.exact}{' %' if value.percent else ''}"
+            text = f"{value.exact}{' %' if value.percent else ''}"
             return (
                 Right()
                 if value.equals(gold) or _rounds(value, gold.exact, settings.places)
-                else Wrong(f"equals {shown if len(shown) <= 40 else f'{shown[:37]}...'}, not {reference.value}")
+                else Wrong(f"equals {text if len(text) <= 40 else f'{text[:37]}...'}, not {reference.value}")
             )
 
 
-def _rounds(claimed: NumberValue, gold: Fraction, places: int) -> bool:
+def _rounds(number: NumberValue, gold: Fraction, places: int) -> bool:
     """Whether the digits of a decimal of enough places, as they are written, round or cut off what is no decimal."""
-    value, written, whole = claimed.exact, claimed.places, gold.denominator
+    value, digits, whole = number.exact, number.places, gold.denominator
     while whole % 2 == 0 or whole % 5 == 0:
         whole //= 2 if whole % 2 == 0 else 5
-    if whole == 1 or value == 0 or not places <= written < 400:
+    if whole == 1 or value == 0 or not places <= digits < 400:
         return False
-    if claimed.percent and abs(value - gold) > 1:
-        value, written = value / 100, written + 2
-    last = Fraction(1, 10**written)
+    if number.percent and abs(value - gold) > 1:
+        value, digits = value / 100, digits + 2
+    last = Fraction(1, 10**digits)
     return abs(value - gold) <= last / 2 or (abs(value) <= abs(gold) < abs(value) + last and value * gold > 0)
 
 
 def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:
     """Whether the claim is a calculation that stands in the question token by token, and is not the reference as it is written."""
-    claimed = claim(answer[-LONGEST:], settings.how).text.strip(" *_$`.。")
-    mine = spelled(claimed)
-    if len(mine) < 3 or mine == spelled(reference.value) or is_value(claimed):
+    choice_text = claim(answer[-LONGEST:], settings.how).text.strip(" *_$`.。")
+    answer_letters = spelled(choice_text)
+    if len(answer_letters) < 3 or answer_letters == spelled(reference.value) or is_value(choice_text):
         return False
-    theirs = spelled(question[-LONGEST:])
-    return any(theirs[start : start + len(mine)] == mine for start in range(len(theirs) - len(mine) + 1) if theirs[start] == mine[0])
+    question_letters = spelled(question[-LONGEST:])
+    return any(
+        question_letters[start : start + len(answer_letters)] == answer_letters
+        for start in range(len(question_letters) - len(answer_letters) + 1)
+        if question_letters[start] == answer_letters[0]
+    )
 
 
 def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:
     """The grade, whatever it takes: this may run for ever or fill the memory, so it belongs into a process with limits."""
-    decided = quick(reference, answer, settings)
-    if decided is None:
+    verdict_ = quick(reference, answer, settings)
+    if verdict_ is None:
         for count in MANY:
             with digits(count):
-                decided = quick(reference, answer, settings)
-            if decided is not None:
+                verdict_ = quick(reference, answer, settings)
+            if verdict_ is not None:
                 break
-    if decided is not None:
-        return decided
+    if verdict_ is not None:
+        return verdict_
     from aha.grading.maths.algebra import equivalent
 
-    gold, said = claim(reference.value), claim(answer[-LONGEST:], settings.how)
-    match equivalent(gold.text, said.text, settings):
+    gold, answer_claim = claim(reference.value), claim(answer[-LONGEST:], settings.how)
+    match equivalent(gold.text, answer_claim.text, settings):
         case bool(found):
             return _graded(found, Latex(reference.value))
         case why:

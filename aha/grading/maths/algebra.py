@@ -19,28 +19,28 @@ DIGITS = 40
 _MINUTES = re.compile(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
 
 
-def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
+def equivalent(gold: str, claim_text: str, settings: Settings) -> bool | str:
     """Whether algebra finds the two equal, or why it has nothing to say: the reference is beyond it."""
-    if _TOWER.search(said) and not _TOWER.search(gold):
+    if _TOWER.search(claim_text) and not _TOWER.search(gold):
         return False  # a number beyond reach is no final answer
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it complains of having no time limit, which is ours
     from math_verify import verify
 
-    if _MINUTES.search(said) and not _MINUTES.search(gold):
+    if _MINUTES.search(claim_text) and not _MINUTES.search(gold):
         return False  # math-verify drops the sign
-    wanted, claimed = _expressions(gold), _expressions(said)
-    if not claimed:
+    golds, claims = _expressions(gold), _expressions(claim_text)
+    if not claims:
         return False
-    if not wanted and read(gold).node is not None and read(said).node is None:
+    if not golds and read(gold).node is not None and read(claim_text).node is None:
         return False
-    if not wanted:
+    if not golds:
         return "the reference is mathematics of a kind that cannot be compared"
-    if len(wanted) == len(claimed) == 1 and (same := _constants(wanted[0], claimed[0])) is not None:
-        return same
+    if len(golds) == len(claims) == 1 and (verdict := _constants(golds[0], claims[0])) is not None:
+        return verdict
     return bool(
         verify(
-            wanted,
-            claimed,
+            golds,
+            claims,
             float_rounding=DIGITS if settings.precision is None else settings.precision,
             strict=settings.strict,
             allow_set_relation_comp=settings.relations,
@@ -50,22 +50,22 @@ def equivalent(gold: str, said: str, settings: Settings) -> bool | str:
     )
 
 
-def _constants(one: Any, other: Any) -> bool | str | None:
+def _constants(first: Any, second: Any) -> bool | str | None:
     """Whether two numbers are one: apart in their digits, or equal by algebra; why neither can be said; `None` for what is no number."""
     from sympy import Expr, Float, simplify
     from sympy.core.function import AppliedUndef
 
     if (
-        not (isinstance(one, Expr) and isinstance(other, Expr))
-        or one.free_symbols
-        or other.free_symbols
-        or one.has(Float)
-        or other.has(Float)
+        not (isinstance(first, Expr) and isinstance(second, Expr))
+        or first.free_symbols
+        or second.free_symbols
+        or first.has(Float)
+        or second.has(Float)
     ):
         return None
-    if other.has(AppliedUndef) and not one.has(AppliedUndef):
+    if second.has(AppliedUndef) and not first.has(AppliedUndef):
         return False  # the limit of some f(x) says nothing
-    difference = (one - other).doit()
+    difference = (first - second).doit()
     if difference == 0:
         return True
     value = abs(difference).evalf(DIGITS, maxn=10 * DIGITS)
@@ -82,5 +82,5 @@ def _expressions(text: str) -> list[Any]:
     """What math-verify makes of a formula; its string alone is nothing."""
     from math_verify import LatexExtractionConfig, parse
 
-    found = parse(f"${clean(text)}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
-    return [each for each in found if not isinstance(each, str)]
+    expressions = parse(f"${clean(text)}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
+    return [expression for expression in expressions if not isinstance(expression, str)]

@@ -51,7 +51,7 @@ def said(node: Node) -> LabeledValue:
 
 def wordy(node: Node) -> bool:
     """Whether words stand in it that are not the name of its value, as the first of `Area = 5` are."""
-    return _has_words(node) and any(_has_words(said(each).value) for each in items(node))
+    return _has_words(node) and any(_has_words(said(item).value) for item in items(node))
 
 
 def _has_words(node: Node) -> bool:
@@ -60,7 +60,7 @@ def _has_words(node: Node) -> bool:
 
 def _counts(node: Node) -> bool:
     """Whether something is added up, which may be a step on the way."""
-    return any(is_call(each, "+") for each in nodes(node))
+    return any(is_call(part, "+") for part in nodes(node))
 
 
 def _unmeasured(node: Node) -> Node:
@@ -79,8 +79,8 @@ def is_label(node: Node) -> bool:
     if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
         return False  # |x| = 7 says two things of x
     plain = ("*", "/", ":", "()", "+", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
-    for each in nodes(node):
-        if isinstance(each, Num) or (isinstance(each, Call) and each.name not in plain and not each.name.startswith("apply:")):
+    for part in nodes(node):
+        if isinstance(part, Num) or (isinstance(part, Call) and part.name not in plain and not part.name.startswith("apply:")):
             return False
     return True
 
@@ -97,34 +97,34 @@ def items(node: Node) -> list[Node]:
     return _inherited(found)
 
 
-def _inherited(found: list[Node]) -> list[Node]:
+def _inherited(parts: list[Node]) -> list[Node]:
     """`x = 4, -8, -10` says x of each."""
-    heads = [said(each).label for each in found]
-    if len(found) < 2 or heads[0] is None or any(head is not None for head in heads[1:]) or not is_call(found[0], "="):
-        return found
-    return [each if head is not None else Call("=", (heads[0], each)) for each, head in zip(found, heads, strict=True)]
+    heads = [said(part).label for part in parts]
+    if len(parts) < 2 or heads[0] is None or any(head is not None for head in heads[1:]) or not is_call(parts[0], "="):
+        return parts
+    return [part if head is not None else Call("=", (heads[0], part)) for part, head in zip(parts, heads, strict=True)]
 
 
 def multiplied(node: Node) -> Node:
     """A product, sum or multiple of matrices as one matrix; anything else as it is."""
     if not isinstance(node, Call) or node.name not in ("*", "+", "neg", "/", "^"):
         return node
-    args = [multiplied(each) for each in node.args]
-    if not any(is_call(each, "matrix") for each in args):
+    args = [multiplied(arg) for arg in node.args]
+    if not any(is_call(arg, "matrix") for arg in args):
         return node
     match node.name, args:
-        case "neg", [Call("matrix") as one]:
-            return _each(one, lambda cell: Call("neg", (cell,)))
-        case "*", [Call("matrix") as one, Call("matrix") as other]:
-            return _product(one, other) or node
-        case "*", [Call("matrix") as one, factor] | [factor, Call("matrix") as one]:
-            return _each(one, lambda cell: Call("*", (cell, factor)))
-        case "/", [Call("matrix") as one, factor]:
-            return _each(one, lambda cell: Call("/", (cell, factor)))
-        case "^", [Call("matrix") as one, Sym("T" | "top")]:
-            return Call("matrix", tuple(Call("row", column) for column in zip(*cells(one), strict=True)))
-        case "+", [Call("matrix") as one, *others] if all(is_call(each, "matrix") and _shape(each) == _shape(one) for each in others):
-            grids = [cells(each) for each in args]
+        case "neg", [Call("matrix") as first]:
+            return _each(first, lambda cell: Call("neg", (cell,)))
+        case "*", [Call("matrix") as first, Call("matrix") as second]:
+            return _product(first, second) or node
+        case "*", [Call("matrix") as first, factor] | [factor, Call("matrix") as first]:
+            return _each(first, lambda cell: Call("*", (cell, factor)))
+        case "/", [Call("matrix") as first, factor]:
+            return _each(first, lambda cell: Call("/", (cell, factor)))
+        case "^", [Call("matrix") as first, Sym("T" | "top")]:
+            return Call("matrix", tuple(Call("row", column) for column in zip(*cells(first), strict=True)))
+        case "+", [Call("matrix") as first, *rest] if all(is_call(arg, "matrix") and _shape(arg) == _shape(first) for arg in rest):
+            grids = [cells(arg) for arg in args]
             rows = (tuple(Call("+", column) for column in zip(*row, strict=True)) for row in zip(*grids, strict=True))
             return Call("matrix", tuple(Call("row", row) for row in rows))
     return node
@@ -144,10 +144,10 @@ def _each(matrix: Node, change: Callable[[Node], Node]) -> Node:
     return Call("matrix", tuple(Call("row", tuple(change(cell) for cell in row)) for row in cells(matrix)))
 
 
-def _product(one: Node, other: Node) -> Node | None:
-    (height, inner), (outer, width) = _shape(one), _shape(other)
+def _product(first: Node, second: Node) -> Node | None:
+    (height, inner), (outer, width) = _shape(first), _shape(second)
     if inner != outer or height * width * inner > 200:
         return None
-    left, right = cells(one), list(zip(*cells(other), strict=True))
+    left, right = cells(first), list(zip(*cells(second), strict=True))
     rows = (tuple(Call("+", tuple(Call("*", pair) for pair in zip(row, column, strict=True))) for column in right) for row in left)
     return Call("matrix", tuple(Call("row", row) for row in rows))

@@ -22,17 +22,17 @@ def rational(node: Node) -> Fraction | None:
 
 def turns(node: Node, unit: str = "") -> Fraction | None:
     """How many times π it is, or π i, where it is a rational number of times; `None` for anything else."""
-    found = list[Fraction]()
+    values = list[Fraction]()
     for size in (1, 2, 3):
-        for other in (1, 2, 3) if unit else (1,):
+        for factor in (1, 2, 3) if unit else (1,):
             try:
-                value = At({"pi": Fraction(size)} | ({unit: Fraction(other)} if unit else {})).of(node)
+                value = At({"pi": Fraction(size)} | ({unit: Fraction(factor)} if unit else {})).of(node)
             except (Undefined, Opaque, Beyond):
                 return None
             if not isinstance(value, Fraction):
                 return None
-            found.append(value / size / other)
-    return found[0] if len(set(found)) == 1 else None
+            values.append(value / size / factor)
+    return values[0] if len(set(values)) == 1 else None
 
 
 def logs(node: Node) -> list[tuple[int, Fraction]] | None:
@@ -57,7 +57,7 @@ def _factors(node: Node, share: Fraction) -> list[tuple[int, Fraction]] | None:
         case Sym("e"):
             return [(1, share)]
         case Call("*", args):
-            parts = [_factors(each, share) for each in args]
+            parts = [_factors(arg, share) for arg in args]
         case Call("/", (one, other)):
             parts = [_factors(one, share), _factors(other, -share)]
         case Call("root", (inside, Num(degree))):
@@ -73,12 +73,12 @@ def _factors(node: Node, share: Fraction) -> list[tuple[int, Fraction]] | None:
 
 def _primes(number: int) -> list[int] | None:
     """Its prime factors; `None` where one of them is large."""
-    found, prime = list[int](), 2
+    primes, prime = list[int](), 2
     while prime * prime <= number and prime < LARGEST_PRIME:
         while number % prime == 0:
-            found.append(prime)
+            primes.append(prime)
             number //= prime
         prime += 1 if prime == 2 else 2
     if number > LARGEST_PRIME * LARGEST_PRIME:
         return None
-    return [*found, number] if number > 1 else found
+    return [*primes, number] if number > 1 else primes

@@ -63,11 +63,11 @@ def inexact(value: Value) -> Value:
     return numbers().mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
 
 
-def both(operation: Callable[[Any, Any], Any], one: Value, other: Value) -> Value:
+def both(operation: Callable[[Any, Any], Any], first: Value, second: Value) -> Value:
     """The operation on two values, exactly where both are exact."""
-    if isinstance(one, Fraction) and isinstance(other, Fraction):
-        return operation(one, other)
-    return operation(inexact(one), inexact(other))
+    if isinstance(first, Fraction) and isinstance(second, Fraction):
+        return operation(first, second)
+    return operation(inexact(first), inexact(second))
 
 
 def laplace(rows: list[list[Value]]) -> Value:
@@ -84,7 +84,7 @@ def laplace(rows: list[list[Value]]) -> Value:
 
 def reals(choose: Callable[[Any], Any], args: list[Value]) -> Value:
     """The largest or least of values that have an order."""
-    if any(isinstance(each, numbers().mpc) for each in args):
+    if any(isinstance(arg, numbers().mpc) for arg in args):
         raise Undefined
     return choose(args)
 
@@ -126,7 +126,7 @@ def _floor(value: Value) -> Value:
 
 
 def _common(function: Callable[..., int]) -> Callable[..., Value]:
-    return lambda *args: Fraction(function(*(_whole(each) for each in args)))
+    return lambda *args: Fraction(function(*(_whole(arg) for arg in args)))
 
 
 _PLAIN = "sin cos tan cot sec csc exp sinh cosh tanh coth erf".split()

@@ -17,33 +17,33 @@ _WELL_FORMED = re.compile(
 )
 
 
-def plainly(gold: str, said: str) -> bool | None:
+def plainly(gold: str, claim_text: str) -> bool | None:
     """Whether the two are one, where that needs no more than a look; `None` where they have to be read."""
-    if gold == said and _WELL_FORMED.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
+    if gold == claim_text and _WELL_FORMED.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
         return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
-    one = _number(gold)
-    other = _number(said) if one is not None else None
-    if one is None or other is None:
+    gold_number = _number(gold)
+    claim_number = _number(claim_text) if gold_number is not None else None
+    if gold_number is None or claim_number is None:
         return None
-    (value, percent), (claimed, in_percent) = one, other
+    (value, percent), (claim_value, in_percent) = gold_number, claim_number
     if percent == in_percent:
-        return value == claimed
-    return claimed in (value, value / 100) if percent else claimed / 100 == value
+        return value == claim_value
+    return claim_value in (value, value / 100) if percent else claim_value / 100 == value
 
 
 def _number(text: str) -> tuple[Fraction, bool] | None:
     """A whole number, a decimal of few places or a fraction, and whether in percent; `None` for anything else."""
-    found = _PLAIN.fullmatch(text)
-    if found is None:
+    match = _PLAIN.fullmatch(text)
+    if match is None:
         return None
-    if found["percent"] and "$" in text.strip("$"):
+    if match["percent"] and "$" in text.strip("$"):
         return None
-    top, under = found["top"] or found["above"], found["under"] or found["below"]
+    top, under = match["top"] or match["above"], match["under"] or match["below"]
     if top is None:
-        whole = found["whole"] if found["whole"].isdigit() else _SEPARATORS.sub("", found["whole"])
-        value = Fraction(whole + (found["places"] or "")) if found["places"] else Fraction(int(whole))
-    elif int(under) == 0 or (found["mixed"] and not 0 < int(top) < int(under)):
+        whole = match["whole"] if match["whole"].isdigit() else _SEPARATORS.sub("", match["whole"])
+        value = Fraction(whole + (match["places"] or "")) if match["places"] else Fraction(int(whole))
+    elif int(under) == 0 or (match["mixed"] and not 0 < int(top) < int(under)):
         return None
     else:
-        value = Fraction(int(top), int(under)) + int(found["mixed"] or 0)
-    return -value if found["sign"] else value, found["percent"] is not None
+        value = Fraction(int(top), int(under)) + int(match["mixed"] or 0)
+    return -value if match["sign"] else value, match["percent"] is not None

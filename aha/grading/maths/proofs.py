@@ -31,15 +31,15 @@ class Unproved(Exception):
     """This is beyond these means."""
 
 
-def decided(gold: Node, said: Node, log_base: int | None = None) -> bool | None:
+def decided(gold: Node, claim: Node, log_base: int | None = None) -> bool | None:
     """Whether two constants are equal; `None` where they are too near to be told apart and nothing proves them equal."""
-    if apart(gold, said, {}, log_base):
+    if apart(gold, claim, {}, log_base):
         return False
-    one, other = _exponential(gold, log_base), _exponential(said, log_base)
+    first, second = _exponential(gold, log_base), _exponential(claim, log_base)
     try:
-        if one is not None and other is not None and _real(gold, log_base) and _real(said, log_base):
-            return _identical(one, other, log_base)
-        return _identical(gold, said, log_base)
+        if first is not None and second is not None and _real(gold, log_base) and _real(claim, log_base):
+            return _identical(first, second, log_base)
+        return _identical(gold, claim, log_base)
     except (Unproved, Undefined, Opaque, Beyond, OverflowError, ValueError, ZeroDivisionError):
         return None
 
@@ -58,8 +58,8 @@ def _exponential(node: Node, log_base: int | None) -> Node | None:
         case Call("neg", (part,)):
             parts, share = [_exponential(part, log_base)], Num(Fraction(-1))
         case Call("+", args):
-            powers = [_exponential(each, log_base) for each in args]
-            return None if None in powers else Call("*", tuple(each for each in powers if each is not None))
+            powers = [_exponential(arg, log_base) for arg in args]
+            return None if None in powers else Call("*", tuple(power for power in powers if power is not None))
         case Call("*", (Num() as share, part)) | Call("*", (part, Num() as share)):
             parts = [_exponential(part, log_base)]
         case Call("/", (part, Num(under))) if under:
@@ -71,13 +71,13 @@ def _exponential(node: Node, log_base: int | None) -> Node | None:
     return None if parts[0] is None else Call("^", (parts[0], share))
 
 
-def apart(gold: Node, said: Node, point: Mapping[str, Fraction], log_base: int | None = None) -> bool:
+def apart(gold: Node, claim: Node, point: Mapping[str, Fraction], log_base: int | None = None) -> bool:
     """Whether enclosures of the two at a point do not meet, at up to so many bits as there are and the numbers in them call for."""
-    needed = sum(_bits(each) for tree in (gold, said) for each in nodes(tree))
+    needed = sum(_bits(part) for tree in (gold, claim) for part in nodes(tree))
     for bits in (*PRECISIONS, *((min(4 * needed, MOST_BITS),) if 4 * needed > PRECISIONS[-1] else ())):
         at = Enclosure(bits, point, log_base)
         try:
-            if not at.of(gold).ball.overlaps(at.of(said).ball):
+            if not at.of(gold).ball.overlaps(at.of(claim).ball):
                 return True
         except (Unproved, Undefined, Opaque, Beyond, OverflowError, ValueError, ZeroDivisionError):
             return False
@@ -90,24 +90,24 @@ def _bits(node: Node) -> int:
         case Num(value):
             return value.numerator.bit_length() + value.denominator.bit_length()
         case Call("^", (base, Num(exponent))) if abs(exponent) < MOST_BITS:
-            return int(abs(exponent)) * max((_bits(each) for each in nodes(base)), default=0)
+            return int(abs(exponent)) * max((_bits(part) for part in nodes(base)), default=0)
         case Call("^", (base, Call("neg", (exponent,)))):
             return _bits(Call("^", (base, exponent)))
     return 0
 
 
-def _identical(gold: Node, said: Node, log_base: int | None) -> bool | None:
+def _identical(gold: Node, claim: Node, log_base: int | None) -> bool | None:
     """True where the two are equal, whatever π, e and the logarithms of primes are; False only where they have none of these."""
-    difference, seen = Call("+", (gold, Call("neg", (said,)))), list[tuple[str, Node]]()
+    difference, seen = Call("+", (gold, Call("neg", (claim,)))), list[tuple[str, Node]]()
     for place in range(SAMPLES):
         bits = PRECISIONS[0]
         while True:
             at = Enclosure(bits, {}, log_base, place, seen)
-            found = at.of(difference)
-            if not found.ball.contains(0):
+            ball = at.of(difference)
+            if not ball.ball.contains(0):
                 return None if at.variables else False
-            least = math.ceil(found.least(MOST_BITS))
-            if found.ball.abs_upper() * 2**least < 1:
+            least = math.ceil(ball.least(MOST_BITS))
+            if ball.ball.abs_upper() * 2**least < 1:
                 break
             bits = max(2 * bits, least + 64)
             if bits > 4 * MOST_BITS:
@@ -187,8 +187,8 @@ class Enclosure:
         import flint
 
         if self.sample is None:
-            known = {"pi": flint.arb.pi, "e": flint.arb.const_e}
-            return Enclosed(flint.acb(known[name]() if name in known else flint.arb(int(name)).log()))
+            constants = {"pi": flint.arb.pi, "e": flint.arb.const_e}
+            return Enclosed(flint.acb(constants[name]() if name in constants else flint.arb(int(name)).log()))
         near = {"pi": math.pi, "e": math.e}
         return self._near(name, near[name] if name in near else math.log(int(name)))
 
@@ -199,8 +199,8 @@ class Enclosure:
     def _call(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
         match name, args:
             case "neg", (part,):
-                found = self._of(part)
-                return Enclosed(-found.ball, found.above, found.below, found.roots)
+                ball = self._of(part)
+                return Enclosed(-ball.ball, ball.above, ball.below, ball.roots)
             case "+", _:
                 return self._sum([self._of(part) for part in args])
             case (("*" | "scaled"), _):
@@ -232,18 +232,18 @@ class Enclosure:
     # --- the four operations and roots --------------------------------------------------------------------------------
 
     def _sum(self, parts: list[Enclosed]) -> Enclosed:
-        found = parts[0]
+        total = parts[0]
         for part in parts[1:]:
-            above = max(found.above + part.below, found.below + part.above) + 1
-            found = Enclosed(found.ball + part.ball, above, found.below + part.below, {**found.roots, **part.roots})
-        return found
+            above = max(total.above + part.below, total.below + part.above) + 1
+            total = Enclosed(total.ball + part.ball, above, total.below + part.below, {**total.roots, **part.roots})
+        return total
 
     def _product(self, parts: list[Enclosed]) -> Enclosed:
-        found = parts[0]
+        product = parts[0]
         for part in parts[1:]:
-            roots = {**found.roots, **part.roots}
-            found = Enclosed(found.ball * part.ball, found.above + part.above, found.below + part.below, roots)
-        return found
+            roots = {**product.roots, **part.roots}
+            product = Enclosed(product.ball * part.ball, product.above + part.above, product.below + part.below, roots)
+        return product
 
     def _divided(self, top: Enclosed, under: Enclosed) -> Enclosed:
         if under.ball.contains(0):
@@ -260,16 +260,16 @@ class Enclosure:
             raise Unproved  # on which side of the cut?
         if ball.is_zero():
             return of
-        found = ball.real.root(degree) if ball.imag.is_zero() and ball.real > 0 else (ball.log() / degree).exp()
+        root = ball.real.root(degree) if ball.imag.is_zero() and ball.real > 0 else (ball.log() / degree).exp()
         if ball.imag.is_zero() and degree == 2 and ball.real < 0:
-            found = type(ball)(0, (-ball.real).sqrt())
-        found = type(ball)(found)
+            root = type(ball)(0, (-ball.real).sqrt())
+        root = type(ball)(root)
         above, below = (
             ((of.above + (degree - 1) * of.below) / degree, of.below)
             if of.above >= of.below
             else (of.above, ((degree - 1) * of.above + of.below) / degree)
         )
-        return Enclosed(-found if negative else found, above, below, {**of.roots, key: degree})
+        return Enclosed(-root if negative else root, above, below, {**of.roots, key: degree})
 
     def _size(self, of: Enclosed) -> Enclosed:
         if not of.ball.imag.is_zero():
@@ -283,18 +283,18 @@ class Enclosure:
         raise Unproved
 
     def _power(self, base: Node, exponent: Node) -> Enclosed:
-        raised = rational(exponent)
-        if raised is not None:
-            found = self._of(base)
-            if raised.denominator != 1:
-                if raised.denominator > 100:
+        power = rational(exponent)
+        if power is not None:
+            ball = self._of(base)
+            if power.denominator != 1:
+                if power.denominator > 100:
                     raise Unproved
-                found = self._root(found, raised.denominator, Call("root", (base, Num(Fraction(raised.denominator)))))
-            if abs(raised.numerator) * (found.above + found.below + 1) > 4 * MOST_BITS:
+                ball = self._root(ball, power.denominator, Call("root", (base, Num(Fraction(power.denominator)))))
+            if abs(power.numerator) * (ball.above + ball.below + 1) > 4 * MOST_BITS:
                 raise Unproved
-            times = abs(raised.numerator)
-            raw = Enclosed(found.ball**times, times * found.above, times * found.below, found.roots)
-            return raw if raised.numerator >= 0 else self._divided(self._fraction(Fraction(1)), raw)
+            times = abs(power.numerator)
+            raw = Enclosed(ball.ball**times, times * ball.above, times * ball.below, ball.roots)
+            return raw if power.numerator >= 0 else self._divided(self._fraction(Fraction(1)), raw)
         if base == E and (share := turns(exponent, "i")) is not None:
             return self._sum([self._turned("cos", share), self._product([self._of(Sym("i")), self._turned("sin", share)])])
         if self.sample is None:
@@ -305,8 +305,8 @@ class Enclosure:
 
     def _itself(self, name: str, of: Node, node: Node) -> Enclosed:
         """A function that nothing is known of, as a variable: the same one wherever what it is of is proved to be the same."""
-        same = (at for at, (other, inside) in enumerate(self.seen) if other == name and _identical(inside, of, self.log_base) is True)
-        place = next(same, len(self.seen))
+        places = (at for at, (name_, inside) in enumerate(self.seen) if name_ == name and _identical(inside, of, self.log_base) is True)
+        place = next(places, len(self.seen))
         if place >= MOST_SEEN:
             raise Unproved
         if place == len(self.seen):
@@ -375,10 +375,10 @@ class Enclosure:
         if not method:
             raise Unproved
         real = of.ball.imag.is_zero() and (name not in ("arcsin", "arccos") or abs(of.ball.real) < 1)
-        found = getattr(of.ball.real if real else of.ball, method)()
-        if not found.is_finite():
+        result = getattr(of.ball.real if real else of.ball, method)()
+        if not result.is_finite():
             raise Unproved
-        return Enclosed(flint.acb(found))
+        return Enclosed(flint.acb(result))
 
     def _angle(self, name: str, of: Node) -> Fraction | None:
         """The part of π that an angle is, as its sine, cosine or tangent proves; `None` where it is no such."""

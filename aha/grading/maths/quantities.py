@@ -33,12 +33,12 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
         return False  # a ratio is no number, unless one that is written as a fraction
     readings: list[tuple[Node, Node]] = [(gold, claim)]
     match gold, claim:
-        case Call("%", (number,)), _ if not any(is_call(each, "%") for each in nodes(claim)):
+        case Call("%", (number,)), _ if not any(is_call(part, "%") for part in nodes(claim)):
             readings.append((number, claim))
         case _, Call("°", (number,)) if not is_call(gold, "°") and Sym("pi") not in nodes(gold):
             readings.append((gold, number))
-    found = [equal(one, other, settings) for one, other in readings]
-    return True if True in found else None if None in found else False
+    verdicts = [equal(first, second, settings) for first, second in readings]
+    return True if True in verdicts else None if None in verdicts else False
 
 
 def _nonsense(amount: Node, measure: Unit | None, whole: Node) -> bool:
@@ -49,8 +49,8 @@ def _nonsense(amount: Node, measure: Unit | None, whole: Node) -> bool:
 def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """1 h 30 min beside 90 min: both in basic units of one kind, neither without a unit."""
     totals = [_total(node) for node in (gold, claim)]
-    (one, kinds), (other, other_kinds) = totals
-    return equal(one, other, settings) if kinds and kinds == other_kinds else False
+    (first, kinds), (second, other_kinds) = totals
+    return equal(first, second, settings) if kinds and kinds == other_kinds else False
 
 
 def _total(node: Node) -> tuple[Node, object]:
@@ -69,11 +69,11 @@ def measured(node: Node) -> tuple[Node, Unit | None]:
     while isinstance(node, Call) and node.name == "unit" and isinstance(node.args[1], Sym):
         words.insert(0, node.args[1].name)
         node = node.args[0]
-    found = unit(" ".join(words)) if words else None
+    unit_ = unit(" ".join(words)) if words else None
     for name, sign in (("percent", "%"), ("degree", "°")):
-        if found and found.kinds == ((name, 1),):
+        if unit_ and unit_.kinds == ((name, 1),):
             return Call(sign, (node,)), None
-    return node, found
+    return node, unit_
 
 
 def _times(node: Node, measure: Unit) -> Node:
@@ -93,11 +93,11 @@ def _ratios(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -
     """a : b : c and its multiples; term by term where one is nothing, as in times."""
     if len(golds) != len(claims):
         return False
-    if any(isinstance(each, Num) and each.value == 0 for each in (*golds, *claims)):
-        found = [equal(one, other, settings) for one, other in zip(golds, claims, strict=True)]
+    if any(isinstance(number_, Num) and number_.value == 0 for number_ in (*golds, *claims)):
+        verdicts = [equal(first, second, settings) for first, second in zip(golds, claims, strict=True)]
     else:
-        found = [
-            equal(Call("*", (one, claims[0])), Call("*", (other, golds[0])), settings)
-            for one, other in zip(golds[1:], claims[1:], strict=True)
+        verdicts = [
+            equal(Call("*", (first, claims[0])), Call("*", (second, golds[0])), settings)
+            for first, second in zip(golds[1:], claims[1:], strict=True)
         ]
-    return False if False in found else None if None in found else True
+    return False if False in verdicts else None if None in verdicts else True

@@ -18,7 +18,7 @@ def relations(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where neither multiples nor solutions tell."""
     assert isinstance(gold, Call) and isinstance(claim, Call)
     alike = gold.name == claim.name and len(gold.args) == len(claim.args)
-    if alike and all(equal(one, other, settings) for one, other in zip(gold.args, claim.args, strict=True)):
+    if alike and all(equal(first, second, settings) for first, second in zip(gold.args, claim.args, strict=True)):
         return True
     if claim.name == "=" and len(claim.args) > 2:
         return False  # x = 7 = 11: a chain whose values differ says nothing true
@@ -37,41 +37,43 @@ def _difference(relation: Call) -> Node:
     return Call("+", (relation.args[0], Call("neg", (relation.args[1],))))
 
 
-def proportion(gold: Node, said: Node, names: list[str]) -> Value | None:
+def proportion(gold: Node, claim: Node, names: list[str]) -> Value | None:
     """The constant that said is of gold times everywhere; `None` where there is none but zero."""
     ratios = []
     try:
-        for one, other in pairs(gold, said, names):
-            if one == 0 or other == 0:
+        for first, second in pairs(gold, claim, names):
+            if first == 0 or second == 0:
                 return None
-            ratios.append(other / one if isinstance(one, Fraction) and isinstance(other, Fraction) else inexact(other) / inexact(one))
+            ratios.append(
+                second / first if isinstance(first, Fraction) and isinstance(second, Fraction) else inexact(second) / inexact(first)
+            )
     except (Beyond, Opaque):
         return None
-    constant = len(ratios) >= 2 and all(same_value(ratios[0], each) for each in ratios[1:])
+    constant = len(ratios) >= 2 and all(same_value(ratios[0], ratio) for ratio in ratios[1:])
     return ratios[0] if constant else None
 
 
-def _solved_alike(gold: Node, said: Node, names: list[str]) -> bool | None:
+def _solved_alike(gold: Node, claim: Node, names: list[str]) -> bool | None:
     """Whether each is zero where the other is, at some points; `None` where one is linear in no variable: its zeros are not found."""
-    found = [_zero_where(one, other, names, place) for one, other in ((gold, said), (said, gold)) for place in range(_POINTS)]
-    return False if False in found else None if None in found else True
+    verdicts = [_zero_where(first, second, names, place) for first, second in ((gold, claim), (claim, gold)) for place in range(_POINTS)]
+    return False if False in verdicts else None if None in verdicts else True
 
 
-def _zero_where(solved: Node, other: Node, names: list[str], place: int) -> bool | None:
+def _zero_where(first: Node, second: Node, names: list[str], place: int) -> bool | None:
     """Whether the other is zero where the first one is, at the place-th point in all variables but one."""
     for name in names:
-        point = {each: sample(each, place) for each in names}
+        point = {name: sample(name, place) for name in names}
 
         def at(node: Node, value: Fraction, name: str = name, point: dict[str, Fraction] = point) -> Value:
             return At({**point, name: value}, real=True).of(node)
 
         try:
-            start, slope, check = at(solved, Fraction(0)), at(solved, Fraction(1)), at(solved, Fraction(5, 2))
-            if not all(isinstance(each, Fraction) for each in (start, slope, check)) or slope == start:
+            start, slope, check = at(first, Fraction(0)), at(first, Fraction(1)), at(first, Fraction(5, 2))
+            if not all(isinstance(number, Fraction) for number in (start, slope, check)) or slope == start:
                 continue
             if (check - start) * 2 != (slope - start) * 5:
                 continue
-            return same_value(at(other, -start / (slope - start)), Fraction(0))
+            return same_value(at(second, -start / (slope - start)), Fraction(0))
         except Undefined:
             continue
         except (Beyond, Opaque):

@@ -31,9 +31,9 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     golds, claims = items(gold), items(claim)
     if _joined(gold, golds) or _joined(claim, claims):
         if is_set(gold) or is_set(claim):
-            found = _sets(gold, claim, settings)
-            if found is not None:
-                return found
+            verdict = _sets(gold, claim, settings)
+            if verdict is not None:
+                return verdict
         return _lists(gold, golds, claim, claims, settings)
     return _one(said(golds[0]), said(claims[0]), settings)
 
@@ -42,13 +42,13 @@ def _unconditional(node: Node) -> Node:
     """`n = 3k, k ∈ ℤ` without what k may be."""
     if not isinstance(node, Call) or node.name not in ("list", "and", "parts"):
         return node
-    left = tuple(each for each in node.args if not (_any_number(each) and _of_another(each, node)))
-    return node if not left or len(left) == len(node.args) else left[0] if len(left) == 1 else Call(node.name, left)
+    args = tuple(arg for arg in node.args if not (_any_number(arg) and _of_another(arg, node)))
+    return node if not args or len(args) == len(node.args) else args[0] if len(args) == 1 else Call(node.name, args)
 
 
 def _of_another(condition: Node, whole: Call) -> bool:
     """Whether the variable of a condition stands in what it is a condition of."""
-    return any(symbols(condition) & symbols(each) - {"mathbb R"} for each in whole.args if each != condition)
+    return any(symbols(condition) & symbols(arg) - {"mathbb R"} for arg in whole.args if arg != condition)
 
 
 def _any_number(node: Node) -> bool:
@@ -60,30 +60,30 @@ def _any_number(node: Node) -> bool:
 
 def _named_set(node: Node) -> Node:
     """S = {1, 2} and k ∈ {1, 2} as the set."""
-    found = said(node)
-    return found.value if found.label is not None and is_call(found.value, "set") else node
+    part = said(node)
+    return part.value if part.label is not None and is_call(part.value, "set") else node
 
 
-def _joined(node: Node, found: list[Node]) -> bool:
-    return len(found) > 1 or is_call(node, *LISTS, "set")
+def _joined(node: Node, parts: list[Node]) -> bool:
+    return len(parts) > 1 or is_call(node, *LISTS, "set")
 
 
 def _one(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
     """One claim against one: a relation against a relation, else value against value."""
     if gold.label and claim.label and gold.label != claim.label:
         return _labels_differ(gold, claim, settings)
-    one, other = multiplied(gold.value), multiplied(claim.value)
-    if _several(one) or _several(other):
-        return same(one, other, settings)
-    if is_set(one) or is_set(other):
-        return _sets(one, other, settings)
-    if _relation(one) or _relation(other):
-        if not (_relation(one) and _relation(other)):
+    gold_value, claim_value = multiplied(gold.value), multiplied(claim.value)
+    if _several(gold_value) or _several(claim_value):
+        return same(gold_value, claim_value, settings)
+    if is_set(gold_value) or is_set(claim_value):
+        return _sets(gold_value, claim_value, settings)
+    if _relation(gold_value) or _relation(claim_value):
+        if not (_relation(gold_value) and _relation(claim_value)):
             return _equation_of(gold, claim, settings)
-        return relations(one, other, settings)
-    if is_call(one, "matrix", *BRACKETS) or is_call(other, "matrix", *BRACKETS):
-        return _tuples(one, other, settings)
-    return quantities(one, other, settings)
+        return relations(gold_value, claim_value, settings)
+    if is_call(gold_value, "matrix", *BRACKETS) or is_call(claim_value, "matrix", *BRACKETS):
+        return _tuples(gold_value, claim_value, settings)
+    return quantities(gold_value, claim_value, settings)
 
 
 def _several(node: Node) -> bool:
@@ -94,7 +94,7 @@ def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     """f(n) = 2n and f(x) = 2x are one function; x = 3 and y = 3 are two claims; y = 2x and x = y/2 are one line."""
     assert gold.label is not None and claim.label is not None
     match gold.label, claim.label:
-        case Call(one, (Sym(old),)), Call(other, (Sym(new),)) if one == other and one.startswith("apply:"):
+        case Call(first, (Sym(old),)), Call(second, (Sym(new),)) if first == second and first.startswith("apply:"):
             return same(gold.value, _substituted(claim.value, {new: old}), settings)
     if equal(gold.label, claim.label, settings):
         return same(gold.value, claim.value, settings)
@@ -109,8 +109,10 @@ def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
 
 def _equation_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
     """An equation against a value is wrong, against `y = ...` it may be the same line."""
-    one, other = (Call("=", (each.label, each.value)) if each.label and not _relation(each.value) else each.value for each in (gold, claim))
-    return relations(one, other, settings) if _relation(one) and _relation(other) else False
+    first, second = (
+        Call("=", (side.label, side.value)) if side.label and not _relation(side.value) else side.value for side in (gold, claim)
+    )
+    return relations(first, second, settings) if _relation(first) and _relation(second) else False
 
 
 def _relation(node: Node) -> bool:
@@ -125,12 +127,12 @@ def _sets(gold: Node, claim: Node, settings: Settings) -> Verdict:
         return False
     if _inequalities(claim) and _inequalities(gold) and settings.strict and symbols(gold) != symbols(claim):
         return False
-    one, other = spans(gold), spans(claim)
-    if one is not None and other is not None:
-        return same_spans(one, other) or _near(gold, claim, settings)
+    gold_spans, claim_spans = spans(gold), spans(claim)
+    if gold_spans is not None and claim_spans is not None:
+        return same_spans(gold_spans, claim_spans) or _near(gold, claim, settings)
     match gold, claim:
-        case Call(name, ends), Call(other_name, others) if name == other_name and name in (*BRACKETS, "cup", "setminus"):
-            return _matched(ends, others, settings) if name == "cup" else _in_order(ends, others, settings)
+        case Call(name, ends), Call(other_name, other_ends) if name == other_name and name in (*BRACKETS, "cup", "setminus"):
+            return _matched(ends, other_ends, settings) if name == "cup" else _in_order(ends, other_ends, settings)
     if _relation(gold) and _relation(claim):
         return relations(gold, claim, settings)
     if isinstance(gold, Sym) and isinstance(claim, Sym):
@@ -155,14 +157,14 @@ def _pair(node: Node) -> bool:
 def _near(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Ends that are decimals of the same ends."""
     match gold, claim:
-        case Call(name, ends), Call(other, others) if name == other and name in BRACKETS:
-            return _in_order(ends, others, settings)
+        case Call(name, ends), Call(other_name, other_ends) if name == other_name and name in BRACKETS:
+            return _in_order(ends, other_ends, settings)
     return False
 
 
 def _inequalities(node: Node) -> bool:
     return is_set(node) and (
-        _relation(node) or (is_call(node, *LISTS) and isinstance(node, Call) and all(_relation(each) for each in node.args))
+        _relation(node) or (is_call(node, *LISTS) and isinstance(node, Call) and all(_relation(arg) for arg in node.args))
     )
 
 
@@ -170,10 +172,10 @@ def _inequalities(node: Node) -> bool:
 
 
 def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], settings: Settings) -> Verdict:
-    named, named_too = _assignments(gold, golds), _assignments(claim, claims)
-    if named and named_too:
-        return _assigned(named, named_too, settings)
-    if named and (is_call(claim, "set") or (settings.strict and any(said(each).label for each in claims))):
+    gold_names, named_too = _assignments(gold, golds), _assignments(claim, claims)
+    if gold_names and named_too:
+        return _assigned(gold_names, named_too, settings)
+    if gold_names and (is_call(claim, "set") or (settings.strict and any(said(part).label for part in claims))):
         return False
     if len(golds) == 1 and len(claims) > 1 and is_call(golds[0], *BRACKETS, "matrix") and not is_call(claim, "set"):
         inside = golds[0].args if is_call(golds[0], "()") and isinstance(golds[0], Call) else ()
@@ -183,11 +185,11 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
         inside = whole.args if isinstance(whole, Call) else ()
         if len(inside) != len(golds) or (is_call(gold, "set") and settings.strict):
             return False
-        return _in_order([said(each).value for each in golds], inside, settings)
+        return _in_order([said(part).value for part in golds], inside, settings)
     if len(golds) == 1 and len(claims) > 1 and is_call(claim, "list", "parts"):
         return False
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
-        return _in_order([said(each).value for each in golds], order, settings)
+        return _in_order([said(part).value for part in golds], order, settings)
     return _matched(golds, claims, settings)
 
 
@@ -200,17 +202,17 @@ def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
     match parts:
         case [Call("=", (Call("()", names), Call("()", values)))] if len(names) == len(values) and _distinct(names):
             return [dict(zip(names, values, strict=True))]
-    heads = [said(each).label for each in parts]
-    several = next((place for place in range(1, len(heads)) if heads[place] == heads[0]), len(heads))
-    if several < 2 or len(heads) % several or not _distinct(heads[:several]):
+    heads = [said(part).label for part in parts]
+    width = next((place for place in range(1, len(heads)) if heads[place] == heads[0]), len(heads))
+    if width < 2 or len(heads) % width or not _distinct(heads[:width]):
         return None
-    if is_call(node, "set") or (is_call(node, "or") and len(heads) == several):
+    if is_call(node, "set") or (is_call(node, "or") and len(heads) == width):
         return None
-    if isinstance(node, Call) and node.name == "parts" and any(is_call(each, "or") for each in node.args):
+    if isinstance(node, Call) and node.name == "parts" and any(is_call(arg, "or") for arg in node.args):
         return None
-    rows = [parts[begun : begun + several] for begun in range(0, len(parts), several)]
-    tables = [{head: each.value for each in map(said, row) if (head := each.label) is not None} for row in rows]
-    return tables if all(set(table) == set(heads[:several]) for table in tables) else None
+    rows = [parts[start : start + width] for start in range(0, len(parts), width)]
+    tables = [{head: part.value for part in map(said, row) if (head := part.label) is not None} for row in rows]
+    return tables if all(set(table) == set(heads[:width]) for table in tables) else None
 
 
 def _assigned(golds: list[Assignment], claims: list[Assignment], settings: Settings) -> Verdict:
@@ -223,20 +225,20 @@ def _assigned(golds: list[Assignment], claims: list[Assignment], settings: Setti
 
 def _by_letter(claims: list[Node]) -> list[Node]:
     """The values of x, y and z in the order of their letters, however they are given; any others as they stand."""
-    claimed = [said(each) for each in claims]
-    letters = [each.label.name for each in claimed if isinstance(each.label, Sym) and len(each.label.name) == 1]
+    values = [said(part) for part in claims]
+    letters = [value.label.name for value in values if isinstance(value.label, Sym) and len(value.label.name) == 1]
     if len(letters) == len(claims) == len(set(letters)):
-        return [value for _, value in sorted(zip(letters, (each.value for each in claimed), strict=True), key=lambda pair: pair[0])]
-    return [each.value for each in claimed]
+        return [value for _, value in sorted(zip(letters, (value.value for value in values), strict=True), key=lambda pair: pair[0])]
+    return [value.value for value in values]
 
 
 def _order(gold: Node, golds: list[Node], claim: Node, claims: list[Node]) -> list[Node] | None:
     """The claims in the order of the gold ones where order matters: by name, or as `5; 10` and `AB = 4, CD = 5` are given."""
-    heads, others = ([said(each).label for each in found] for found in (golds, claims))
-    if _distinct(heads) and all(others) and set(heads) == set(others):
-        return [said(claims[others.index(head)]).value for head in heads]
-    if is_call(gold, "parts") or (_distinct(heads) and not any(others)):
-        return [said(each).value for each in claims] if not is_call(claim, "set") else None
+    heads, claim_heads = ([said(part).label for part in nodes_] for nodes_ in (golds, claims))
+    if _distinct(heads) and all(claim_heads) and set(heads) == set(claim_heads):
+        return [said(claims[claim_heads.index(head)]).value for head in heads]
+    if is_call(gold, "parts") or (_distinct(heads) and not any(claim_heads)):
+        return [said(part).value for part in claims] if not is_call(claim, "set") else None
     return None
 
 
@@ -250,16 +252,16 @@ def _matched(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) 
     """Whether each of the one is among the other, and each of the other among the one."""
     if len(golds) * len(claims) > MOST_PAIRS:
         return None
-    left, unknown = list(claims), False
-    for one in golds:
-        found = [_member(one, other, settings) for other in left]
-        if True in found:
-            left = [other for other, verdict in zip(left, found, strict=True) if verdict is not True]
-        elif not any(_member(one, other, settings) for other in golds[: golds.index(one)]):
-            if None not in found:
+    rest, unknown = list(claims), False
+    for gold in golds:
+        verdicts = [_member(gold, claim, settings) for claim in rest]
+        if True in verdicts:
+            rest = [claim for claim, verdict in zip(rest, verdicts, strict=True) if verdict is not True]
+        elif not any(_member(gold, rival, settings) for rival in golds[: golds.index(gold)]):
+            if None not in verdicts:
                 return False
             unknown = True
-    return None if unknown else not left
+    return None if unknown else not rest
 
 
 def _member(gold: Node, claim: Node, settings: Settings) -> Verdict:
@@ -273,8 +275,8 @@ def _in_order(golds: Sequence[Node], claims: Sequence[Node], settings: Settings)
     if len(golds) != len(claims):
         return False
     verdicts = list[Verdict]()
-    for one, other in zip(golds, claims, strict=True):
-        verdicts.append(_member(one, other, settings))
+    for gold, claim in zip(golds, claims, strict=True):
+        verdicts.append(_member(gold, claim, settings))
         if verdicts[-1] is False:
             return False
     return None if None in verdicts else True
@@ -283,10 +285,10 @@ def _in_order(golds: Sequence[Node], claims: Sequence[Node], settings: Settings)
 def _tuples(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Tuples and matrices; a vector may be written as either."""
     if is_call(gold, "matrix") and is_call(claim, "matrix"):
-        one, other = cells(gold), cells(claim)
+        gold_cells, claim_cells = cells(gold), cells(claim)
         return (
-            _in_order([each for row in one for each in row], [each for row in other for each in row], settings)
-            if ((len(one), len(one[0])) == (len(other), len(other[0])))
+            _in_order([cell for row in gold_cells for cell in row], [cell for row in claim_cells for cell in row], settings)
+            if ((len(gold_cells), len(gold_cells[0])) == (len(claim_cells), len(claim_cells[0])))
             else False
         )
     golds, claims = _components(gold), _components(claim)
@@ -313,4 +315,4 @@ def _renamed(claim: Node, gold: Node) -> Node:
 def _substituted(node: Node, names: dict[str, str]) -> Node:
     if isinstance(node, Sym):
         return Sym(names.get(node.name, node.name))
-    return Call(node.name, tuple(_substituted(each, names) for each in node.args)) if isinstance(node, Call) else node
+    return Call(node.name, tuple(_substituted(arg, names) for arg in node.args)) if isinstance(node, Call) else node

@@ -17,18 +17,18 @@ MOST_SYMBOLS = 24
 _ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
 
 
-def equal(gold: Node, said: Node, settings: Settings) -> bool | None:
+def equal(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Whether they are equal wherever both are defined; `None` where these means cannot tell."""
-    if gold == said:
+    if gold == claim:
         return True
-    names = sorted(symbols(gold) | symbols(said))
+    names = sorted(symbols(gold) | symbols(claim))
     if len(names) > MOST_SYMBOLS:
         return None
-    verdict = _equal(gold, said, names, settings, None)
+    verdict = _equal(gold, claim, names, settings, None)
     if not verdict and any(
-        is_call(each, "log") and isinstance(each, Call) and len(each.args) == 1 for tree in (gold, said) for each in nodes(tree)
+        is_call(part, "log") and isinstance(part, Call) and len(part.args) == 1 for tree in (gold, claim) for part in nodes(tree)
     ):
-        return _equal(gold, said, names, settings, 10) or verdict
+        return _equal(gold, claim, names, settings, 10) or verdict
     return verdict
 
 
@@ -36,71 +36,71 @@ def _bare_logarithm(node: Node) -> bool:
     return isinstance(node, Call) and node.name == "log" and len(node.args) == 1
 
 
-def _equal(gold: Node, said: Node, names: list[str], settings: Settings, log_base: int | None) -> bool | None:
+def _equal(gold: Node, claim: Node, names: list[str], settings: Settings, log_base: int | None) -> bool | None:
     try:
         if not names:
-            one, other = (At({}, log_base=log_base).of(node) for node in (gold, said))
-            return _constants(gold, one, said, other, settings, log_base)
-        values = list(pairs(gold, said, names, log_base))
-        found = [same_value(one, other) for one, other in values]
-        if all(found) and not all(isinstance(each, Fraction) for pair in values for each in pair):
+            first, second = (At({}, log_base=log_base).of(node) for node in (gold, claim))
+            return _constants(gold, first, claim, second, settings, log_base)
+        values = list(pairs(gold, claim, names, log_base))
+        verdicts = [same_value(one, other) for one, other in values]
+        if all(verdicts) and not all(isinstance(value, Fraction) for pair in values for value in pair):
             points = ({name: sample(name, place) for name in names} for place in (0, 1))
-            found.append(not any(apart(gold, said, point, log_base) for point in points))
+            verdicts.append(not any(apart(gold, claim, point, log_base) for point in points))
     except (Beyond, Opaque):
         return None
     except Undefined:
         return None if names else False
-    if False in found:
+    if False in verdicts:
         return False
-    return None if None in found or len(found) < 2 else True
+    return None if None in verdicts or len(verdicts) < 2 else True
 
 
-def pairs(gold: Node, said: Node, names: list[str], log_base: int | None = None) -> Iterator[tuple[Value, Value]]:
+def pairs(gold: Node, claim: Node, names: list[str], log_base: int | None = None) -> Iterator[tuple[Value, Value]]:
     """Values of both at points where both have one; real ones first, complex ones where there are too few real ones."""
-    trees = (gold, said)
-    whole = any(is_call(each, *_ON_WHOLE_NUMBERS) for tree in trees for each in nodes(tree)) or any(_parity(tree) for tree in trees)
-    imaginary = any(isinstance(each, Sym) and each.name == "i" for tree in trees for each in nodes(tree))
-    found = 0
+    trees = (gold, claim)
+    whole = any(is_call(part, *_ON_WHOLE_NUMBERS) for tree in trees for part in nodes(tree)) or any(_parity(tree) for tree in trees)
+    imaginary = any(isinstance(part, Sym) and part.name == "i" for tree in trees for part in nodes(tree))
+    count = 0
     for real in (True, False) if not imaginary else (False,):
         for place in range(TRIES):
             point = {name: sample(name, place, whole=whole) for name in names}
             try:
-                yield At(point, real=real, log_base=log_base).of(gold), At(point, real=real, log_base=log_base).of(said)
+                yield At(point, real=real, log_base=log_base).of(gold), At(point, real=real, log_base=log_base).of(claim)
             except Undefined:
                 continue
-            found += 1
-            if found == (2 * POINTS if whole else POINTS):
+            count += 1
+            if count == (2 * POINTS if whole else POINTS):
                 return
-        if found >= 2:
+        if count >= 2:
             return
 
 
 def sample(name: str, place: int, *, whole: bool = False) -> Fraction:
     """A variable's value at the place-th point, the same in every formula; the first points are positive, the others of either sign."""
-    drawn = crc32(f"{name}/{place}".encode())
+    number = crc32(f"{name}/{place}".encode())
     if whole:
-        return Fraction(drawn % 17 + 2)
-    size = Fraction(drawn % 911 + 40, 307)
-    return -size if place > 1 and drawn >> 16 & 1 else size
+        return Fraction(number % 17 + 2)
+    size = Fraction(number % 911 + 40, 307)
+    return -size if place > 1 and number >> 16 & 1 else size
 
 
 def _parity(tree: Node) -> bool:
     """Whether a negative number is raised to a power with a variable in it, as in (-1)^n."""
     return any(
-        isinstance(each, Call) and each.name == "^" and is_call(each.args[0], "neg") and symbols(each.args[1]) for each in nodes(tree)
+        isinstance(part, Call) and part.name == "^" and is_call(part.args[0], "neg") and symbols(part.args[1]) for part in nodes(tree)
     )
 
 
-def same_value(one: Value, other: Value) -> bool | None:
+def same_value(first: Value, second: Value) -> bool | None:
     """Whether two values are one; `None` where they are too near for eighty digits to tell."""
-    if isinstance(one, Fraction) and isinstance(other, Fraction):
-        return one == other
+    if isinstance(first, Fraction) and isinstance(second, Fraction):
+        return first == second
     ctx = numbers()
-    zero = Fraction(0) in (one, other) if isinstance(one, Fraction) or isinstance(other, Fraction) else False
-    one, other = inexact(one), inexact(other)
-    if ctx.isinf(one) or ctx.isinf(other):
-        return bool(one == other)
-    apart, size = abs(one - other), max(abs(one), abs(other))
+    zero = Fraction(0) in (first, second) if isinstance(first, Fraction) or isinstance(second, Fraction) else False
+    first, second = inexact(first), inexact(second)
+    if ctx.isinf(first) or ctx.isinf(second):
+        return bool(first == second)
+    apart, size = abs(first - second), max(abs(first), abs(second))
     if size < tiny(15) and (zero or size > tiny(-ctx.dps)):
         return False if size <= tiny(-ctx.dps) else None  # what is left of a cancellation is about as small as the last digit
     if apart <= size * tiny(20):
@@ -108,32 +108,36 @@ def same_value(one: Value, other: Value) -> bool | None:
     return None if apart < size * tiny(ctx.dps * 5 // 8) else False
 
 
-def _constants(gold: Node, one: Value, said: Node, other: Value, settings: Settings, log_base: int | None) -> bool | None:
+def _constants(gold: Node, gold_value: Value, claim: Node, claim_value: Value, settings: Settings, log_base: int | None) -> bool | None:
     """Equal as they are, which digits alone do not prove, or as far as a decimal tells."""
-    same = same_value(one, other)
-    if same and not (isinstance(one, Fraction) and isinstance(other, Fraction)) and not numbers().isinf(inexact(one)):
-        same = decided(gold, said, log_base)
-    if same is not False:
-        return same
-    if settings.precision is not None:
-        return bool(_rounded(one, settings.precision) == _rounded(other, settings.precision))
-    places = settings.places
-    return _decimal_of(gold, one, said, other, places) or _decimal_of(said, other, gold, one, places)
-
-
-def _decimal_of(decimal: Node, value: Value, other: Node, exact: Value, places: int) -> bool:
-    """Whether the one is a decimal of enough places and the other, no decimal itself, differs by less than its last place."""
-    written = decimal.args[0] if isinstance(decimal, Call) and decimal.name in ("neg", "%") else decimal
+    verdict = same_value(gold_value, claim_value)
     if (
-        not isinstance(written, Num)
-        or written.places < places
-        or written.value == 0
-        or _is_decimal(other)
-        or (isinstance(exact, Fraction) and 10**written.places % exact.denominator == 0)
+        verdict
+        and not (isinstance(gold_value, Fraction) and isinstance(claim_value, Fraction))
+        and not numbers().isinf(inexact(gold_value))
+    ):
+        verdict = decided(gold, claim, log_base)
+    if verdict is not False:
+        return verdict
+    if settings.precision is not None:
+        return bool(_rounded(gold_value, settings.precision) == _rounded(claim_value, settings.precision))
+    places = settings.places
+    return _decimal_of(gold, gold_value, claim, claim_value, places) or _decimal_of(claim, claim_value, gold, gold_value, places)
+
+
+def _decimal_of(decimal: Node, value: Value, exact_node: Node, exact: Value, places: int) -> bool:
+    """Whether the one is a decimal of enough places and the other, no decimal itself, differs by less than its last place."""
+    digits = decimal.args[0] if isinstance(decimal, Call) and decimal.name in ("neg", "%") else decimal
+    if (
+        not isinstance(digits, Num)
+        or digits.places < places
+        or digits.value == 0
+        or _is_decimal(exact_node)
+        or (isinstance(exact, Fraction) and 10**digits.places % exact.denominator == 0)
         or isinstance(exact, numbers().mpc)
     ):
         return False
-    last = inexact(Fraction(1, 10**written.places) / (100 if is_call(decimal, "%") else 1))
+    last = inexact(Fraction(1, 10**digits.places) / (100 if is_call(decimal, "%") else 1))
     value, exact = inexact(value), inexact(exact)
     cut_off = abs(value) <= abs(exact) < abs(value) + last
     return bool(abs(value - exact) <= last / 2 or (cut_off and value * exact > 0))

@@ -27,8 +27,8 @@ class Span:
 
     @property
     def empty(self) -> bool:
-        same = same_value(self.low, self.high)
-        return bool(not same and inexact(self.low) > inexact(self.high)) or bool(same and not (self.low_in and self.high_in))
+        verdict = same_value(self.low, self.high)
+        return bool(not verdict and inexact(self.low) > inexact(self.high)) or bool(verdict and not (self.low_in and self.high_in))
 
 
 Spans = list[Span]
@@ -36,20 +36,20 @@ Spans = list[Span]
 
 def spans(node: Node) -> Spans | None:
     """The set a node stands for, in order and without overlaps; `None` where it stands for none that can be written so."""
-    found = _spans(bare(node))
-    return None if found is None else _merged(found)
+    spans = _spans(bare(node))
+    return None if spans is None else _merged(spans)
 
 
-def same_spans(gold: Spans, said: Spans) -> bool | None:
+def same_spans(gold: Spans, claim: Spans) -> bool | None:
     """Whether two sets in order have the same ends."""
-    if len(gold) != len(said):
+    if len(gold) != len(claim):
         return False
-    found = [
-        (one.low_in == other.low_in and one.high_in == other.high_in)
-        and _all(same_value(one.low, other.low), same_value(one.high, other.high))
-        for one, other in zip(gold, said, strict=True)
+    verdicts = [
+        (first.low_in == second.low_in and first.high_in == second.high_in)
+        and _all(same_value(first.low, second.low), same_value(first.high, second.high))
+        for first, second in zip(gold, claim, strict=True)
     ]
-    return _all(*found)
+    return _all(*verdicts)
 
 
 def _all(*found: bool | None) -> bool | None:
@@ -64,9 +64,9 @@ def is_set(node: Node) -> bool:
         node.name in ("cup", "cap", "setminus", "such", "[)", "(]")
         or (node.name == "[]" and len(node.args) == 2)
         or _ordered(node)
-        or (node.name in ("or", "and", "list") and all(_ordered(each) for each in node.args))
-        or (node.name == "or" and any(map(_ordered, node.args)) and all(_ordered(each) or is_call(each, "=") for each in node.args))
-        or (node.name == "()" and any(each in (_INFINITY, Call("neg", (_INFINITY,))) for each in node.args))
+        or (node.name in ("or", "and", "list") and all(_ordered(arg) for arg in node.args))
+        or (node.name == "or" and any(map(_ordered, node.args)) and all(_ordered(arg) or is_call(arg, "=") for arg in node.args))
+        or (node.name == "()" and any(arg in (_INFINITY, Call("neg", (_INFINITY,))) for arg in node.args))
     )
 
 
@@ -84,7 +84,7 @@ def _spans(node: Node) -> Spans | None:
     if node.name in BRACKETS:
         return _bracket(node)
     if node.name == "set":
-        points = [value_of(each) for each in node.args]
+        points = [value_of(arg) for arg in node.args]
         return None if None in points else [Span(value, value, True, True) for value in points]
     if node.name in ("cup", "or", "cap", "and", "list", "setminus"):
         return _combined(node)
@@ -96,21 +96,21 @@ def _spans(node: Node) -> Spans | None:
 
 
 def _combined(node: Call) -> Spans | None:
-    if node.name in ("and", "list", "or") and not all(_ordered(each) or is_call(each, "in", "=") for each in node.args):
+    if node.name in ("and", "list", "or") and not all(_ordered(arg) or is_call(arg, "in", "=") for arg in node.args):
         return None  # sets beside each other are several sets
-    parts = [_spans(each) for each in node.args if not _membership(each)]
-    known = [part for part in parts if part is not None]
-    if len(known) != len(parts) or not known:
+    parts = [_spans(arg) for arg in node.args if not _membership(arg)]
+    known_spans = [part for part in parts if part is not None]
+    if len(known_spans) != len(parts) or not known_spans:
         return None
-    found = known[0]
-    for part in known[1:]:
+    common = known_spans[0]
+    for part in known_spans[1:]:
         if node.name in ("cup", "or"):
-            found = found + part
+            common = common + part
         elif node.name == "setminus":
-            found = _common(found, _complement(_merged(part)))
+            common = _common(common, _complement(_merged(part)))
         else:
-            found = _common(found, part)
-    return found
+            common = _common(common, part)
+    return common
 
 
 def _membership(node: Node) -> bool:
@@ -121,7 +121,7 @@ def _membership(node: Node) -> bool:
 def _bracket(node: Call) -> Spans | None:
     if len(node.args) != 2:
         return None
-    low, high = (value_of(each) for each in node.args)
+    low, high = (value_of(arg) for arg in node.args)
     if low is None or high is None:
         return None
     infinite = numbers().isinf
@@ -146,7 +146,7 @@ def _inequality(node: Call) -> Spans | None:
 
 def _half_line(left: Node, sign: str, right: Node) -> Spans | None:
     if is_call(left, "apply:f", "apply:g", "apply:h") or is_call(right, "apply:f", "apply:g", "apply:h"):
-        left, right = (Sym("f") if is_call(each, "apply:f", "apply:g", "apply:h") else each for each in (left, right))
+        left, right = (Sym("f") if is_call(side, "apply:f", "apply:g", "apply:h") else side for side in (left, right))
     names = symbols(left) | symbols(right)
     if len(names) != 1:
         return None
@@ -171,8 +171,8 @@ def _half_line(left: Node, sign: str, right: Node) -> Spans | None:
 
 
 def _difference(left: Node, right: Node, name: str, place: int) -> Value:
-    one, other = (At({name: Fraction(place)}, real=True).of(each) for each in (left, right))
-    return one - other if isinstance(one, Fraction) and isinstance(other, Fraction) else inexact(one) - inexact(other)
+    first, second = (At({name: Fraction(place)}, real=True).of(side) for side in (left, right))
+    return first - second if isinstance(first, Fraction) and isinstance(second, Fraction) else inexact(first) - inexact(second)
 
 
 def _whole_line() -> Span:
@@ -180,36 +180,36 @@ def _whole_line() -> Span:
     return Span(-infinity, infinity, False, False)
 
 
-def _complement(found: Spans) -> Spans:
+def _complement(spans: Spans) -> Spans:
     line, low, low_in = list[Span](), _whole_line().low, False
-    for span in found:
+    for span in spans:
         line.append(Span(low, span.low, low_in, not span.low_in))
         low, low_in = span.high, not span.high_in
     line.append(Span(low, _whole_line().high, low_in, False))
     return [span for span in line if not span.empty]
 
 
-def _common(one: Spans, other: Spans) -> Spans:
-    found = []
-    for a in one:
-        for b in other:
+def _common(first: Spans, second: Spans) -> Spans:
+    common = []
+    for a in first:
+        for b in second:
             low, low_in = max(((a.low, not a.low_in), (b.low, not b.low_in)), key=_key)
             high, high_in = min(((a.high, a.high_in), (b.high, b.high_in)), key=_key)
-            found.append(Span(low, high, not low_in, high_in))
-    return [span for span in found if not span.empty]
+            common.append(Span(low, high, not low_in, high_in))
+    return [span for span in common if not span.empty]
 
 
 def _key(end: tuple[Value, bool]) -> tuple[Value, bool]:
     return inexact(end[0]), end[1]
 
 
-def _merged(found: Spans) -> Spans:
-    merged = list[Span]()
-    for span in sorted((each for each in found if not each.empty), key=lambda each: (inexact(each.low), not each.low_in)):
-        last = merged[-1] if merged else None
+def _merged(spans: Spans) -> Spans:
+    union = list[Span]()
+    for span in sorted((each for each in spans if not each.empty), key=lambda span_: (inexact(span_.low), not span_.low_in)):
+        last = union[-1] if union else None
         if last is None or inexact(last.high) < inexact(span.low) or (last.high == span.low and not (last.high_in or span.low_in)):
-            merged.append(span)
+            union.append(span)
             continue
         high, high_in = max(((last.high, last.high_in), (span.high, span.high_in)), key=_key)
-        merged[-1] = replace(last, high=high, high_in=high_in)
-    return merged
+        union[-1] = replace(last, high=high, high_in=high_in)
+    return union

@@ -85,8 +85,8 @@ class At:
         name = node.name
         if name in ARITHMETIC:
             total = self._finite(self.of(node.args[0]))
-            for each in node.args[1:]:
-                total = self._checked(both(ARITHMETIC[name], total, self._finite(self.of(each))))
+            for arg in node.args[1:]:
+                total = self._checked(both(ARITHMETIC[name], total, self._finite(self.of(arg))))
             return total
         if name == "determinant":
             return self._determinant(cast(Call, node.args[0]))
@@ -185,29 +185,29 @@ class At:
         if value != 0 and ctx.mag(value) > (30 if name in ("exp", "sinh", "cosh", "tanh", "coth") else 200):
             raise Beyond
         try:
-            found = getattr(ctx, function)(value)
+            result = getattr(ctx, function)(value)
         except (ZeroDivisionError, ValueError):
             raise Undefined from None
-        if self.real and isinstance(found, ctx.mpc) and not isinstance(value, ctx.mpc):
+        if self.real and isinstance(result, ctx.mpc) and not isinstance(value, ctx.mpc):
             raise Undefined
-        return found
+        return result
 
     def _logarithm(self, name: str, args: list[Value]) -> Value:
         ctx = numbers()
         base = args[1] if len(args) == 2 else {"ln": None, "lg": Fraction(10), "log": self.log_base and Fraction(self.log_base)}[name]
         if args[0] == 0 or base in (0, 1) or (self.real and self._below_zero(args[0])):
             raise Undefined
-        found = ctx.log(inexact(args[0]))
-        return found / ctx.log(inexact(base)) if base is not None else found
+        result = ctx.log(inexact(args[0]))
+        return result / ctx.log(inexact(base)) if base is not None else result
 
     def _unknown(self, name: str, args: list[Value]) -> Value:
         """A function nobody defined, as some smooth one that its name alone decides."""
         ctx = numbers()
         total = ctx.mpf(crc32(name.encode()) % 1009) / 1009
-        for place, each in enumerate(args):
-            if not isinstance(each, Fraction) and ctx.mag(each) > 200:
+        for place, arg in enumerate(args):
+            if not isinstance(arg, Fraction) and ctx.mag(arg) > 200:
                 raise Beyond
-            total += inexact(each) * (crc32(f"{name}{place}".encode()) % 97 + 3) / 41
+            total += inexact(arg) * (crc32(f"{name}{place}".encode()) % 97 + 3) / 41
         return ctx.sin(total) + 2
 
     def _determinant(self, matrix: Call) -> Value:

@@ -44,139 +44,141 @@ _UNDONE = ("+", "*", "/", "^", "!", "binom", "root", "sum", "log", "sin", "cos",
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
 
 
-def verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
+def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
-    if gold.node is not None and (every := by_lines(claimed)) is not None:
+    if gold.node is not None and (every := by_lines(claim)) is not None:
         return _compared(gold, every, settings)
-    if (line := last_line(claimed)) is not None:
-        found = _verdict(gold, Claim(line, marked=True), answer, settings)
-        if found or read(line).node is not None:
-            return found
-    return _verdict(gold, claimed, answer, settings)
+    if (line := last_line(claim)) is not None:
+        verdict_ = _verdict(gold, Claim(line, marked=True), answer, settings)
+        if verdict_ or read(line).node is not None:
+            return verdict_
+    return _verdict(gold, claim, answer, settings)
 
 
-def by_lines(claimed: Claim) -> Node | None:
+def by_lines(claim: Claim) -> Node | None:
     """A reply of nothing but formulas, one a line, none of them a calculation on the way to the last, as the list of them; else `None`."""
-    lines = [line.strip() for line in claimed.text.strip().split("\n") if line.strip()]
-    if claimed.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claimed.text or claimed.text.lstrip().startswith(("$$", "\\[")):
+    lines = [line.strip() for line in claim.text.strip().split("\n") if line.strip()]
+    if claim.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claim.text or claim.text.lstrip().startswith(("$$", "\\[")):
         return None
-    found = [each for each in (read(line).node for line in lines) if each is not None]
-    if len(found) < len(lines) or any(map(wordy, found)) or all(is_call(each, "=") and not symbols(each) for each in found[:-1]):
+    nodes_ = [node for node in (read(line).node for line in lines) if node is not None]
+    if len(nodes_) < len(lines) or any(map(wordy, nodes_)) or all(is_call(node, "=") and not symbols(node) for node in nodes_[:-1]):
         return None
-    return Call("list", tuple(found))
+    return Call("list", tuple(nodes_))
 
 
-def unsure(claimed: Claim) -> bool:
+def unsure(claim: Claim) -> bool:
     """Whether a claim asks, or says "about" before a whole number: it is not understood to its last character."""
-    text = claimed.text.strip(" \n$*_`)]}")
-    asks = text.endswith("?") and (claimed.boxes > 0 or not claimed.marked)
+    text = claim.text.strip(" \n$*_`)]}")
+    asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
     return asks or (len(text) < LONGEST_HEDGE and _HEDGED.fullmatch(text) is not None)
 
 
-def _verdict(gold: Reading, claimed: Claim, answer: str, settings: Settings) -> bool | None:
-    if unsure(claimed):
+def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
+    if unsure(claim):
         return False
-    said = read(claimed.text) if claimed.marked or len(claimed.text) <= LONGEST_FORMULA else Reading(claimed.text)
-    if said.node is None and claimed.marked and not claimed.boxes and (end := _FIRST.search(claimed.text)):
-        first = read(claimed.text[: end.start()])
-        said = first if first.node is not None and not first.spelled else said
-    if gold.text == said.text or (gold.cleaned == said.cleaned and gold.cleaned):
+    claim_reading = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
+    if claim_reading.node is None and claim.marked and not claim.boxes and (end := _FIRST.search(claim.text)):
+        first = read(claim.text[: end.start()])
+        claim_reading = first if first.node is not None and not first.spelled else claim_reading
+    if gold.text == claim_reading.text or (gold.cleaned == claim_reading.cleaned and gold.cleaned):
         return True
-    if gold.words and _says_words(gold, claimed):
+    if gold.words and _says_words(gold, claim):
         return True
-    if (decided := _without_algebra(gold, said)) is not None:
-        return decided
-    if gold.exotic and said.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", said.cleaned):
+    if (plain_verdict := _without_algebra(gold, claim_reading)) is not None:
+        return plain_verdict
+    if gold.exotic and claim_reading.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", claim_reading.cleaned):
         return True
-    if isinstance(gold.node, Call) and gold.node.name == ":" and (ratio := _ratio_in_words(claimed.text)) is not None:
+    if isinstance(gold.node, Call) and gold.node.name == ":" and (ratio := _ratio_in_words(claim.text)) is not None:
         return _compared(gold, ratio, settings)
-    if said.node is None or (gold.node and not symbols(gold.node) and wordy(said.node)):
-        spoken = _in_prose(gold, claimed, settings)
-        return None if _computed(gold, said) and not spoken and len(claimed.text) <= LONGEST_FORMULA else spoken
+    if claim_reading.node is None or (gold.node and not symbols(gold.node) and wordy(claim_reading.node)):
+        prose_verdict = _in_prose(gold, claim, settings)
+        return None if _computed(gold, claim_reading) and not prose_verdict and len(claim.text) <= LONGEST_FORMULA else prose_verdict
     if gold.node is None:
         return None
-    node = said.node
-    if is_degrees(gold.node) and _plain_number(node) and _speaks_of_degrees(answer, claimed.text):
+    node = claim_reading.node
+    if is_degrees(gold.node) and _plain_number(node) and _speaks_of_degrees(answer, claim.text):
         node = _in_degrees(node)
-    found = _compared(gold, node, settings)
+    node_verdict = _compared(gold, node, settings)
     units = _spelled_units(gold)
-    if found is True or (found is not None and symbols(gold.node) and not units):
-        return found
-    pairs = [(other, mine) for other in units for mine in (node, *other_readings(said, ""))]
-    pairs += [(other, node) for other in _others(gold, said, of_reference=True)]
-    pairs += [(gold.node, other) for other in (*_others(said, gold, of_reference=False), *_exclaimed(said, claimed))]
-    return True if any(same(*pair, settings) for pair in pairs) else found
+    if node_verdict is True or (node_verdict is not None and symbols(gold.node) and not units):
+        return node_verdict
+    pairs = [(gold_node, claim_node) for gold_node in units for claim_node in (node, *other_readings(claim_reading, ""))]
+    pairs += [(gold_node, node) for gold_node in _others(gold, claim_reading, of_reference=True)]
+    pairs += [
+        (gold.node, claim_node) for claim_node in (*_others(claim_reading, gold, of_reference=False), *_exclaimed(claim_reading, claim))
+    ]
+    return True if any(same(*pair, settings) for pair in pairs) else node_verdict
 
 
-def _computed(gold: Reading, said: Reading) -> bool:
+def _computed(gold: Reading, claim: Reading) -> bool:
     """Whether an exotic claim may be a value that algebra computes; beside a reference that was read, no other sign is."""
-    return said.exotic and (gold.exotic or said.why.removeprefix("\\") in _COMPUTED)
+    return claim.exotic and (gold.exotic or claim.why.removeprefix("\\") in _COMPUTED)
 
 
 def _ratio_in_words(text: str) -> Node | None:
     """`3 to 1` and `3\\text{ to }1`, which is a ratio where one is asked for and a range anywhere else."""
-    found = _RATIO.fullmatch(bare(text.strip(" $*_.。\n")).strip(" .。"))
-    return None if found is None else Call(":", tuple(Num(Fraction(each)) for each in re.split(r"\s*to\s*", found[1])))
+    match = _RATIO.fullmatch(bare(text.strip(" $*_.。\n")).strip(" .。"))
+    return None if match is None else Call(":", tuple(Num(Fraction(part)) for part in re.split(r"\s*to\s*", match[1])))
 
 
 def _spelled_units(gold: Reading) -> list[Node]:
     """The reference with its last letters as a unit, where a blank or a command stands before them: `2 L`, `3 \\Omega`."""
-    spaced = re.search(r"[0-9}] *(?: |\\)\s*(?:[mgshLNJWVKCAFT]|\\mu|\\Omega)", gold.cleaned)
-    return [node for node in other_readings(gold, "") if is_call(node, "unit")] if spaced else []
+    unit_match = re.search(r"[0-9}] *(?: |\\)\s*(?:[mgshLNJWVKCAFT]|\\mu|\\Omega)", gold.cleaned)
+    return [node for node in other_readings(gold, "") if is_call(node, "unit")] if unit_match else []
 
 
-def _others(reading: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
+def _others(source: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
     """Other readings of one side: a decimal comma where the other side is a decimal, a unit of one letter where the answer adds one."""
     if against.node is None or symbols(against.node):
         return []
     digits = _AFTER_COMMA[of_reference] if isinstance(against.node, Num) and against.node.places else ""
-    return other_readings(reading, digits)
+    return other_readings(source, digits)
 
 
-def _without_algebra(gold: Reading, said: Reading) -> bool | None:
+def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     """The verdict on times and words."""
-    if gold.clock or said.clock:
-        return _clocks(gold, said)
-    if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, said):
+    if gold.clock or claim.clock:
+        return _clocks(gold, claim)
+    if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, claim):
         return True
     if gold.phrase:
-        return folded(bare(said.text)) == gold.phrase
+        return folded(bare(claim.text)) == gold.phrase
     if gold.words:
         numeral = gold.node is not None and not symbols(gold.node)
         return None if numeral else False
-    if said.words and (said.node is None or any(name.startswith("text:") for name in symbols(said.node))):
+    if claim.words and (claim.node is None or any(name.startswith("text:") for name in symbols(claim.node))):
         return False if not gold.exotic else None
     return None
 
 
-def _clocks(gold: Reading, said: Reading) -> bool:
-    if gold.clock and said.clock:
-        return gold.clock == said.clock
-    if (gold.clock or said.clock) and (afternoon := _afternoon(gold, said)) is not None:
+def _clocks(gold: Reading, claim: Reading) -> bool:
+    if gold.clock and claim.clock:
+        return gold.clock == claim.clock
+    if (gold.clock or claim.clock) and (afternoon := _afternoon(gold, claim)) is not None:
         return afternoon
-    time, other = (said.clock, gold) if said.clock else (gold.clock, said)
+    time, second = (claim.clock, gold) if claim.clock else (gold.clock, claim)
     assert time is not None
-    named = (Num(Fraction(time.hour)), Num(Fraction(time.minute)))
+    clock_parts = (Num(Fraction(time.hour)), Num(Fraction(time.minute)))
     return (
-        other is gold
+        second is gold
         and isinstance(gold.node, Call)
         and gold.node.name == ":"
-        and tuple(Num(each.value) if isinstance(each, Num) else each for each in gold.node.args) == named
+        and tuple(Num(arg.value) if isinstance(arg, Num) else arg for arg in gold.node.args) == clock_parts
     )
 
 
-def _afternoon(gold: Reading, said: Reading) -> bool | None:
+def _afternoon(gold: Reading, claim: Reading) -> bool | None:
     """15:30 is 3:30 p.m. and 09:30 is 9:30 a.m.; `None` where neither side counts to 24, with two digits for the hour."""
-    time, other = (gold.clock, said.cleaned) if gold.clock else (said.clock, gold.cleaned)
-    written = _OF_24.fullmatch(bare(other).strip())
-    if time is None or written is None or time.second:
+    time, second = (gold.clock, claim.cleaned) if gold.clock else (claim.clock, gold.cleaned)
+    digits = _OF_24.fullmatch(bare(second).strip())
+    if time is None or digits is None or time.second:
         return None
-    return (time.hour % 12 + 12 * (time.half == "p"), time.minute) == (int(written[1]), int(written[2]))
+    return (time.hour % 12 + 12 * (time.half == "p"), time.minute) == (int(digits[1]), int(digits[2]))
 
 
 def _plain_number(node: Node) -> bool:
     """Whether it is one number without a degree or another unit."""
-    return not is_call(node, *LISTS, "set") and not any(is_call(each, "°", "unit") for each in nodes(node))
+    return not is_call(node, *LISTS, "set") and not any(is_call(part, "°", "unit") for part in nodes(node))
 
 
 def _in_degrees(node: Node) -> Node:
@@ -186,20 +188,20 @@ def _in_degrees(node: Node) -> Node:
     return Call("°", (node,))
 
 
-def _speaks_of_degrees(answer: str, claimed: str) -> bool:
-    return bool(_DEGREES.search(answer_part(answer).replace(claimed, " ")))
+def _speaks_of_degrees(answer: str, claim: str) -> bool:
+    return bool(_DEGREES.search(answer_part(answer).replace(claim, " ")))
 
 
 def _compared(gold: Reading, node: Node, settings: Settings) -> bool | None:
     assert gold.node is not None
-    found = same(gold.node, node, settings)
-    return False if found is None and not _reachable(node) and _reachable(gold.node) else found
+    verdict_ = same(gold.node, node, settings)
+    return False if verdict_ is None and not _reachable(node) and _reachable(gold.node) else verdict_
 
 
 def _reachable(node: Node) -> bool:
     """Whether every number in it can be computed."""
     if isinstance(node, Call) and all(name in _STRUCTURES for name in node.name.split(" ")):
-        return all(_reachable(each) for each in node.args)
+        return all(_reachable(arg) for arg in node.args)
     try:
         At({name: Fraction(crc32(name.encode()) % 89 + 11, 37) for name in symbols(node)}).of(node)
     except (Undefined, Opaque):
@@ -212,26 +214,28 @@ def _reachable(node: Node) -> bool:
 # --- prose ------------------------------------------------------------------------------------------------------------
 
 
-def _says_words(gold: Reading, claimed: Claim) -> bool:
+def _says_words(gold: Reading, claim: Claim) -> bool:
     """Whether the last line says of something that it is what the reference says: "it will be a Monday"."""
-    says = _SAYS.fullmatch(claimed.text.strip().rpartition("\n")[2])
+    says = _SAYS.fullmatch(claim.text.strip().rpartition("\n")[2])
     return says is not None and not _DENIES.search(says[1]) and folded(bare(says[2])) == gold.words
 
 
-def _in_prose(gold: Reading, claimed: Claim, settings: Settings) -> bool | None:
+def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
     """The formula that a sentence claims, or what it says that something is: "it will be a Monday"."""
-    formula = claimed_formula(claimed.text, marked=claimed.marked, boxed=claimed.boxes > 0) if claimed.boxes < 2 else None
-    if formula is None or gold.node is None or _OTHER_SETS.search(claimed.text[-200:]):
+    formula = claimed_formula(claim.text, marked=claim.marked, boxed=claim.boxes > 0) if claim.boxes < 2 else None
+    if formula is None or gold.node is None or _OTHER_SETS.search(claim.text[-200:]):
         return False if gold.node is not None or gold.words else None
-    said = read(formula)
-    if said.node is None:
-        return None if _computed(gold, said) else False
-    found = _compared(gold, said.node, settings)
-    if found is True:
+    formula_reading = read(formula)
+    if formula_reading.node is None:
+        return None if _computed(gold, formula_reading) else False
+    formula_verdict = _compared(gold, formula_reading.node, settings)
+    if formula_verdict is True:
         return True
-    pairs = [(gold.node, other) for other in (*_others(said, gold, of_reference=False), *_exclaimed(said, claimed))]
-    pairs += [(other, said.node) for other in _others(gold, said, of_reference=True)]
-    return True if any(same(*pair, settings) for pair in pairs) else found
+    pairs = [
+        (gold.node, claim_node) for claim_node in (*_others(formula_reading, gold, of_reference=False), *_exclaimed(formula_reading, claim))
+    ]
+    pairs += [(gold_node, formula_reading.node) for gold_node in _others(gold, formula_reading, of_reference=True)]
+    return True if any(same(*pair, settings) for pair in pairs) else formula_verdict
 
 
 def is_value(text: str) -> bool:
@@ -241,7 +245,7 @@ def is_value(text: str) -> bool:
         return True
     if bare_number(node) is not None:
         return True
-    return not any(isinstance(each, Call) and each.name in _UNDONE and not _irrational(each) for each in nodes(node))
+    return not any(isinstance(part, Call) and part.name in _UNDONE and not _irrational(part) for part in nodes(node))
 
 
 def _irrational(node: Node) -> bool:
@@ -255,30 +259,30 @@ def _irrational(node: Node) -> bool:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def number_claimed(claimed: Claim) -> NumberValue | Wrong:
+def number_claimed(claim: Claim) -> NumberValue | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
-    if by_lines(claimed) is not None:
+    if by_lines(claim) is not None:
         return Wrong("several different numbers")
-    if (line := last_line(claimed)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), NumberValue):
+    if (line := last_line(claim)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), NumberValue):
         return alone
-    if unsure(claimed):
+    if unsure(claim):
         return Wrong("a question or a guess, not a claim")
-    text = claimed.text
+    text = claim.text
     if (value := plain_number(_ended(text))) is not None:
         return value
-    reading = read(text)
-    node = reading.node
+    claim_reading = read(text)
+    node = claim_reading.node
     if node is None or wordy(node):
-        formula = claimed_formula(text, marked=claimed.marked, boxed=claimed.boxes > 0) if not reading.clock and claimed.boxes < 2 else None
+        formula = claimed_formula(text, marked=claim.marked, boxed=claim.boxes > 0) if not claim_reading.clock and claim.boxes < 2 else None
         if formula is None:
             return Wrong("no number that is claimed in words that are understood")
-        reading = read(formula)
-        node = reading.node
-    nodes = [node, *other_readings(reading, ""), *_exclaimed(reading, claimed)] if node is not None else []
-    if any(isinstance(each, Call) and each.name in ("list", "parts", "or", "and", "set") for each in nodes[:1]):
+        claim_reading = read(formula)
+        node = claim_reading.node
+    nodes = [node, *other_readings(claim_reading, ""), *_exclaimed(claim_reading, claim)] if node is not None else []
+    if any(isinstance(part, Call) and part.name in ("list", "parts", "or", "and", "set") for part in nodes[:1]):
         return _one_of(nodes[0])
-    for each in nodes:
-        if (value := bare_number(each)) is not None:
+    for part in nodes:
+        if (value := bare_number(part)) is not None:
             return value
     return Wrong("more than a bare number, or less")
 
@@ -289,16 +293,16 @@ def _ended(text: str) -> str:
     return text.removesuffix(".").rstrip(" $*") if not text.endswith("..") else text
 
 
-def _exclaimed(reading: Reading, claimed: Claim) -> list[Node]:
+def _exclaimed(source: Reading, claim: Claim) -> list[Node]:
     """The claim without the exclamation mark that ends its sentence; in a box it is a factorial."""
     if (
-        claimed.boxes
-        or not re.search(r"[0-9A-Za-z]!\Z", reading.cleaned)
-        or re.search(r"!\s*(?:\$|\\[)\]])", claimed.text)
-        or (not claimed.marked and reading.text.strip() == claimed.text.strip())
+        claim.boxes
+        or not re.search(r"[0-9A-Za-z]!\Z", source.cleaned)
+        or re.search(r"!\s*(?:\$|\\[)\]])", claim.text)
+        or (not claim.marked and source.text.strip() == claim.text.strip())
     ):
         return []
-    node = read(reading.cleaned.rstrip("!")).node
+    node = read(source.cleaned.rstrip("!")).node
     return [] if node is None else [node]
 
 
@@ -306,6 +310,6 @@ def _one_of(node: Node) -> NumberValue | Wrong:
     """The value that all of a list are, as in `72 or 72.0`."""
     if not is_call(node, "or") or not isinstance(node, Call):
         return Wrong("several different numbers")
-    found = {value.exact if value else None: value for value in (bare_number(each) for each in node.args)}
-    (value, *others) = found.values()
-    return Wrong("several different numbers") if value is None or others else value
+    numbers = {value.exact if value else None: value for value in (bare_number(arg) for arg in node.args)}
+    (value, *rest) = numbers.values()
+    return Wrong("several different numbers") if value is None or rest else value

@@ -30,28 +30,30 @@ _BLANKS = re.compile(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
 def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
     """The form of a claim. `evaluated`: calculations are no values, and vote apart from what they come to."""
     text = claim if isinstance(claim, str) else claim.text
-    reading = read(text)
-    if reading.node is None and not reading.words and not reading.clock and not isinstance(claim, str):
+    claim_reading = read(text)
+    if claim_reading.node is None and not claim_reading.words and not claim_reading.clock and not isinstance(claim, str):
         formula = claimed_formula(text, marked=claim.marked)
-        reading = read(formula) if formula is not None else reading
-    if reading.clock is not None:
-        return f"{reading.clock.hour}:{reading.clock.minute:02}:{reading.clock.second:02} {reading.clock.half}".strip()
-    if reading.node is not None and not any(name.startswith("text:") for name in symbols(reading.node)):
+        claim_reading = read(formula) if formula is not None else claim_reading
+    if claim_reading.clock is not None:
+        return (
+            f"{claim_reading.clock.hour}:{claim_reading.clock.minute:02}:{claim_reading.clock.second:02} {claim_reading.clock.half}".strip()
+        )
+    if claim_reading.node is not None and not any(name.startswith("text:") for name in symbols(claim_reading.node)):
         try:
-            form = _named(reading.node)
+            form = _named(claim_reading.node)
         except (Beyond, Opaque, Undefined, RecursionError, ValueError, OverflowError):
             form = None
         if form is not None:
-            undone = evaluated and bare_number(reading.node) is None
+            undone = evaluated and bare_number(claim_reading.node) is None
             return f"calculated {form}" if undone else form
-    return folded(text) if reading.words or reading.phrase else _BLANKS.sub("", text)[:LONGEST_TEXT]
+    return folded(text) if claim_reading.words or claim_reading.phrase else _BLANKS.sub("", text)[:LONGEST_TEXT]
 
 
 def _named(node: Node) -> str | None:
     """The form of a claim without the name before its value; a name before an expression of unknowns stays."""
-    claimed = said(node)
-    form = _form(claimed.value)
-    name = _form(claimed.label) if form is not None and claimed.label is not None and symbols(claimed.value) else None
+    value = said(node)
+    form = _form(value.value)
+    name = _form(value.label) if form is not None and value.label is not None and symbols(value.value) else None
     return f"{name} = {form}" if name else form
 
 
@@ -60,11 +62,11 @@ def _form(node: Node) -> str | None:
     if isinstance(node, Call) and node.name in ("unit", "compound", "%", "°"):
         return _quantity(node)
     if isinstance(node, Call) and node.name == "base":
-        digits, base = (each.name if isinstance(each, Sym) else "" for each in node.args)
+        digits, base = (part.name if isinstance(part, Sym) else "" for part in node.args)
         return _written(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
     if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
         assert isinstance(node, Call)
-        parts = [_form(said(each).value if node.name in ("list", "or", "and", "parts") else each) for each in node.args]
+        parts = [_form(said(part).value if node.name in ("list", "or", "and", "parts") else part) for part in node.args]
         parts = sorted(parts, key=str) if node.name == "set" else parts
         return None if None in parts else f"{node.name}({'; '.join(map(str, parts))})"
     names = sorted(symbols(node))
@@ -72,7 +74,7 @@ def _form(node: Node) -> str | None:
         return node.name
     if names:
         return _of_variables(node, names)
-    if any(is_call(each, "±", "∓", "list", "set", "matrix") for each in nodes(node)):
+    if any(is_call(part, "±", "∓", "list", "set", "matrix") for part in nodes(node)):
         return None
     form = _written(At({}).of(node))
     places = node.places if isinstance(node, Num) else 0
@@ -85,7 +87,7 @@ def _relation(node: Node) -> bool:
 
 def _quantity(node: Call) -> str | None:
     if node.name == "compound":
-        parts = [_quantity(each) for each in node.args if isinstance(each, Call)]
+        parts = [_quantity(arg) for arg in node.args if isinstance(arg, Call)]
         return None if None in parts else f"compound({'; '.join(map(str, parts))})"
     amount, unit = measured(node)
     if isinstance(amount, Call) and amount.name in ("%", "°"):
@@ -95,8 +97,8 @@ def _quantity(node: Call) -> str | None:
         return None
     if unit is None:
         return _form(amount)
-    written = _form(amount)
-    return None if written is None else f"{written} of {unit.size} {' '.join(f'{kind}^{power}' for kind, power in unit.kinds)}"
+    text = _form(amount)
+    return None if text is None else f"{text} of {unit.size} {' '.join(f'{kind}^{power}' for kind, power in unit.kinds)}"
 
 
 def _of_variables(node: Node, names: list[str]) -> str | None:
