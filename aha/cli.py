@@ -14,6 +14,7 @@ from typing import NoReturn
 from aha.commands.catalog import COMMANDS
 from aha.commands.command import GROUPS
 from aha.commands.terminal import Terminal, closed_streams, leave
+from aha.durable.disk import check_name
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.redact import guarded_output
 from aha.redact.keys import name_hosts
@@ -75,6 +76,7 @@ def _main(words: list[str]) -> int:
     sys.excepthook = terminal.report_crash
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of libraries would tear our own lines
     try:
+        check_words(words)
         code = run_command(words, terminal)
         sys.stdout.flush()
     except AhaError as error:
@@ -89,7 +91,7 @@ def _main(words: list[str]) -> int:
     except BrokenPipeError:
         return PIPE
     except OSError as error:  # the machine's, wherever it came up
-        trouble = DiskTrouble(f"{error.filename or 'the machine'}: {error.strerror or error}")
+        trouble = machine_trouble(error)
         terminal.complain(trouble)
         return trouble.exit_code
     except KeyboardInterrupt:
@@ -98,11 +100,39 @@ def _main(words: list[str]) -> int:
     except Exception as error:
         from aha.commands.recipe_file import own_mistake
 
-        if line := own_mistake(error):
+        if line := own_mistake(error) or unknown_place(error):
             terminal.complain(BadInput(line))
             return BadInput.exit_code
         raise
     return code
+
+
+def check_words(words: Sequence[str]) -> None:
+    """BadInput where a word could name no file: one with a zero byte, or with half a letter."""
+    for word in words:
+        try:
+            sound = b"\0" not in os.fsencode(word)
+        except UnicodeEncodeError:
+            sound = False
+        if not sound:
+            raise BadInput(f"{word[:80]}: a word of a command line holds neither a zero byte nor half a letter")
+
+
+def machine_trouble(error: OSError) -> AhaError:
+    """Return the line for a failure of the machine that nothing nearer has named."""
+    try:
+        check_name(error, error.filename)
+    except BadInput as bad:
+        return bad
+    return DiskTrouble(f"{error.filename or 'the machine'}: {error.strerror or error}")
+
+
+def unknown_place(error: Exception) -> str:
+    """Return the line for a path that leads nowhere, which `pathlib` tells as a RuntimeError; empty for every other error."""
+    text = str(error) if type(error) is RuntimeError else ""
+    if text.startswith("Could not determine home directory"):
+        return "a path begins with ~ and the name of nobody who has a home here; write it out, or with ./ before it"
+    return f"{text[:200]}: a link that leads back to itself" if text.startswith("Symlink loop from") else ""
 
 
 def run_command(words: list[str], terminal: Terminal) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 from aha.codec import decode, encode
 from aha.durable import read_file, seal, trouble, unseal
 from aha.errors import BadInput
-from aha.redact import hide_tree
 from aha.types import ChatReply
 
 
@@ -49,7 +48,7 @@ class Cache:
         if self.folder is None:
             return
         path = self._path(self.folder, key)
-        data = seal({"asked": hide_tree(request), "said": hide_tree(encode(reply, ChatReply))})
+        data = seal({"asked": request, "said": encode(reply, ChatReply)})
         with trouble(self.folder, len(data)):
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".aside")

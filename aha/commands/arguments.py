@@ -16,8 +16,7 @@ from aha.settings import flatten
 from aha.stages.sample import Sample
 from aha.tasks.golds import KINDS
 from aha.tasks.mixed import MixedProblems
-from aha.tasks.reading import FILES as ENDINGS
-from aha.tasks.reading import sources_of
+from aha.tasks.reading import is_hub_name, sources_of
 from aha.tasks.rows import RowProblems
 
 ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows", "ignore")  # each a field of RowProblems
@@ -158,8 +157,7 @@ def check_data(data: str) -> None:
 
 def _check_source(data: str) -> None:
     path = Path(data).expanduser()
-    looks_like_path = path.suffix in ENDINGS or data.startswith((".", "/", "~")) or data.count("/") > 1
-    if looks_like_path and not data.startswith(("@", "(")) and not path.exists():
+    if not data.startswith(("@", "(")) and not is_hub_name(data) and not path.is_file() and not path.is_dir():
         raise BadInput(f"data {data}: there is no such file or folder; {NEEDS['data']}")
 
 

@@ -371,7 +371,7 @@ def _merge(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
     """Return the folder's results of other benchmarks, and these; without those that wait for a judge."""
     names = {str(result["benchmark"]) for result in results}
     earlier = [read_document(path) for path in sorted(out.glob(f"*/{RESULT}")) if path.parent.name not in names]
-    return [result for result in (*earlier, *results) if result.get("value") is not None]
+    return [result for result in (*earlier, *results) if isinstance(result, dict) and result.get("value") is not None]
 
 
 def _write_lm_eval(path: Path, results: Sequence[dict[str, Any]], model: str, sampling: Sampling) -> None:

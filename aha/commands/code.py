@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aha.commands.command import Command
+from aha.commands.command import Command, new_file
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 
@@ -38,7 +38,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--mutants", type=int, default=20, metavar="N", help="score: of each right solution, at most")
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="write: runs of each generator")
     parser.add_argument("--most", type=int, default=20, metavar="N", help="write: tests a problem, at most")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write: where the new rows go")
+    parser.add_argument("--out", type=new_file, metavar="FILE", help="write: where the new rows go")
     parser.add_argument("--id-field", default="id", metavar="NAME", help="agree: the field of RESULTS that holds it")
     parser.add_argument("--answer-field", default="answer", metavar="NAME", help="agree: the same")
     parser.add_argument("--label-field", default="is_correct", metavar="NAME", help="agree: the same; true or false")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from aha.commands.terminal import Terminal
@@ -34,6 +36,25 @@ class Command:
             word = rest.pop(0)
             result.append(f"{word}={rest.pop(0)}" if word in self.dash_options and rest else word)
         return result
+
+
+def new_folder(text: str) -> Path:
+    """Return the folder that a flag names, which may be there or not. BadInput where a file, or what is no folder, stands in its way."""
+    path = place = Path(text)
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise BadInput(f"{text}: {place} is no folder; name a folder that can be made, or one that is there")
+    return path
+
+
+def new_file(text: str) -> Path:
+    """Return the file that a flag names, which may be there or not. BadInput where a folder stands there, or none can be above it."""
+    path = Path(text)
+    if not path.name or path.is_dir():
+        raise BadInput(f"{text or 'an empty name'}: it is a folder; name a file")
+    new_folder(str(path.parent))
+    return path
 
 
 def refuse_rest(rest: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from aha.commands.command import Command
+from aha.commands.command import Command, new_file
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 
@@ -16,7 +16,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="a run directory, or a file of results of `aha eval --json`; NAME=RUN names it"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (compare.html)")
+    parser.add_argument("--out", type=new_file, metavar="FILE.html", help="the page (compare.html)")
     parser.add_argument("--markdown", action="store_true", help="Markdown to stdout, and no page unless --out asks for it")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aha.commands import offline
 from aha.commands.arguments import check_model, check_model_or_server, read_settings
-from aha.commands.command import Command
+from aha.commands.command import Command, new_file, new_folder
 from aha.commands.hardware import read_hardware
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
@@ -27,10 +27,10 @@ def flags(parser: ArgumentParser) -> None:
     """What is measured, of which model, and where it is kept."""
     parser.add_argument("benchmark", metavar="BENCHMARK", nargs="+")
     parser.add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="keep samples and results here, and go on from there")
-    parser.add_argument("--record", dest="out", type=Path, help=SUPPRESS)  # what 0.1 called it for countdown
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="keep samples and results here, and go on from there")
+    parser.add_argument("--record", dest="out", type=new_folder, help=SUPPRESS)  # what 0.1 called it for countdown
     parser.add_argument("--against", metavar="MODEL|RESULT", help="another model, or what was saved of one: a paired comparison")
-    parser.add_argument("--lm-eval", type=Path, metavar="FILE", help="the results in lm-evaluation-harness's form too")
+    parser.add_argument("--lm-eval", type=new_file, metavar="FILE", help="the results in lm-evaluation-harness's form too")
     parser.add_argument("--judge", metavar="JUDGE", help="who judges what only a model can: http://host/v1#name, a folder or hub name")
     parser.add_argument(
         "--baseline-answers", type=Path, nargs="+", metavar="FILE", help="with --judge: the baseline's answers (those in the data)"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aha.commands.command import Command, refuse_rest
+from aha.commands.command import Command, new_folder, refuse_rest
 from aha.commands.terminal import Terminal
 from aha.durable import check_folder, read_document, trouble
 from aha.durable.files import aside
@@ -27,7 +27,7 @@ CHANGED_SOURCES = ("user", "[derived: memory]")
 def flags(parser: ArgumentParser) -> None:
     """Which checkpoint, where to, and what the card says."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run; of a graph, that of one stage")
-    parser.add_argument("--to", type=Path, metavar="DIR", help="a new folder (RUN/export)")
+    parser.add_argument("--to", type=new_folder, metavar="DIR", help="a new folder (RUN/export)")
     parser.add_argument("--checkpoint", type=int, metavar="N", help="the one after rollout or step N (the newest)")
     parser.add_argument(
         "--scores", type=Path, action="append", default=[], metavar="FILE", help="a result that `aha eval` wrote, for the card"

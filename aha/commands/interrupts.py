@@ -21,6 +21,7 @@ from aha.errors import DiskTrouble, Interruption
 from aha.plain import one_line
 from aha.progress import span
 from aha.protocols import Continue, Observer, Pause
+from aha.redact import mask
 from aha.rundir import Record
 from aha.types import Group
 
@@ -199,4 +200,4 @@ class Interrupts(Observer):
 
 def _write(text: str) -> None:
     """Past all buffers, which a signal may have caught half-way."""
-    os.write(2, f"{one_line(text)}\n".encode())
+    os.write(2, f"{one_line(mask(text))}\n".encode())

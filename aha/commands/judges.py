@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from aha.answers.choices import CHAINS, Chain
-from aha.commands.recipe_file import load_module
+from aha.commands.recipe_file import File, load_module
 from aha.errors import BadInput
 from aha.grading import grade
 from aha.grading.maths.settings import DEFAULT, Settings
@@ -158,7 +158,7 @@ def _module(place: str, flag: str) -> ModuleType:
         path = Path(place).expanduser()
         if not path.is_file():
             raise BadInput(f"{flag}: {place}: there is no such file")
-        return load_module("judge", str(path), path.read_bytes())
+        return load_module("judge", str(path), File.read(str(path)).data)
     except BadInput:
         raise
     except Exception as error:  # whatever somebody's own module raises is told in one line

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from aha.errors import AhaError, BadInput
+from aha.durable.reading import read_file
+from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.recipes.recipe import Recipe
 from aha.redact import clip
 from aha.rundir import Manifest, RecipeFile
 
 PACKAGE = Path(__file__).parent.parent
+LARGEST = 4 * 1024 * 1024  # bytes of a file of Python
 _LOADED_FILES: set[str] = set()  # the files of a person's own that this process runs
 
 
@@ -34,9 +36,10 @@ class File:
     def read(cls, path: str) -> File:
         """BadInput where there is none."""
         try:
-            return cls(path, Path(path).expanduser().read_bytes())
-        except OSError as error:
-            raise BadInput(f"{path}: {error.strerror}; a recipe file is Python that defines `recipe`") from None
+            return cls(path, read_file(Path(path).expanduser(), LARGEST))
+        except DiskTrouble as error:
+            reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else str(error)
+            raise BadInput(f"{path}: {reason}; a recipe file is Python that defines `recipe`") from None
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aha.commands.command import Command, refuse_rest
+from aha.commands.command import Command, new_folder, refuse_rest
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.template import ChatTemplate
@@ -36,7 +36,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, where they are no longer where they were")
     parser.add_argument("--reply", metavar="FIELD", help=f"of a file: the field with the reply ({', '.join(REPLIES[:4])} …)")
     parser.add_argument("--k", type=int, metavar="N", help="only the first so many samples of each problem")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="of a file: keep the grades here")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="of a file: keep the grades here")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

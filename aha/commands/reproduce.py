@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aha.commands.arguments import read_settings
-from aha.commands.command import Command
+from aha.commands.command import Command, new_folder
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, Lock, replace_file, trouble
 from aha.errors import BadInput
@@ -39,7 +39,9 @@ class ReproduceOptions:
 def flags(parser: ArgumentParser) -> None:
     """How many seeds, and where."""
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs, from seed 0 (3)")
-    parser.add_argument("--out", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="where stages are kept (runs/reproduce)")
+    parser.add_argument(
+        "--out", type=new_folder, default=Path("runs/reproduce"), metavar="DIR", help="where stages are kept (runs/reproduce)"
+    )
     parser.add_argument("--stall-s", type=float, default=1800.0, help="end when nothing moves for so many seconds")
     parser.add_argument("--dry-run", action="store_true", help="what would be done; runs nothing")
 

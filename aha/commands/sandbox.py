@@ -9,7 +9,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from base64 import b64encode
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 from aha.commands.command import Command
@@ -20,6 +19,7 @@ from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 from aha.plain import plain
 
 LOOK_S = 1.0
+LARGEST_PROGRAM, LARGEST_STDIN = 4 * 1024 * 1024, 128 * 1024 * 1024  # bytes
 EXTENSIONS: dict[str, Language] = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c++": "cpp"}
 JSON = "JSON on stdout, for a program"
 TIERS = ("auto", *get_args(Tier))
@@ -115,17 +115,26 @@ def outcome_lines(outcome: Outcome, tier: Tier) -> list[str]:
 
 def _source(name: str) -> str:
     try:
-        return Path(name).read_text(encoding="utf-8")
+        return _read(name, LARGEST_PROGRAM).decode("utf-8")
     except (OSError, ValueError) as error:
         words = "it is not UTF-8" if isinstance(error, ValueError) else getattr(error, "strerror", None) or str(error)
         raise BadInput(f"{name}: cannot be read as a program ({words}); name a .py or .cpp file") from error
 
 
+def _read(name: str, most: int) -> bytes:
+    """Return a file, which may be a pipe that a shell has opened. BadInput where it has more bytes than `most`, as a device has."""
+    with open(name, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise BadInput(f"{name}: it has more than {most:,} bytes, the most that is read of such a file")
+    return data
+
+
 def _stdin(text: str) -> bytes:
     if text == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(LARGEST_STDIN)
     try:
-        return Path(text).read_bytes() if os.path.isfile(text) else text.encode("utf-8", "surrogateescape")
+        return _read(text, LARGEST_STDIN) if os.path.isfile(text) else text.encode("utf-8", "surrogateescape")
     except OSError as error:
         raise BadInput(f"--stdin {text}: cannot be read ({error.strerror})") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model, read_settings
-from aha.commands.command import Command
+from aha.commands.command import Command, new_folder
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
@@ -32,7 +32,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--scorer", metavar="MODEL", action="append", default=[], help="a model with a score head that chooses among samples"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="page, numbers and every sample (runs/scale-…); goes on from there")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="page, numbers and every sample (runs/scale-…); goes on from there")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

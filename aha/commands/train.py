@@ -10,7 +10,7 @@ from typing import Any
 from aha.codec import encode
 from aha.commands.arguments import CliArgs, check_files, check_out, read_args, read_settings, recipe_file_flags, recipe_flags
 from aha.commands.choose import ResolvedRecipe, choose, complete
-from aha.commands.command import Command, refuse_rest
+from aha.commands.command import Command, new_folder, refuse_rest
 from aha.commands.hardware import HELP as HARDWARE
 from aha.commands.hardware import machine, read_hardware
 from aha.commands.show import diff, show
@@ -37,7 +37,7 @@ def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) 
 def run_flags(parser: ArgumentParser) -> None:
     """The flags of `aha run`."""
     recipe_flags(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="the run's directory (runs/RECIPE)")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="the run's directory (runs/RECIPE)")
     parser.add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
     parser.add_argument("--until", metavar="STAGE", help="of a recipe of stages: up to this one")
     parser.add_argument("--from", dest="first", metavar="STAGE", help="from this stage on; those before it are taken as they are")
@@ -113,7 +113,7 @@ def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) ->
 def pretrain_flags(parser: ArgumentParser) -> None:
     """The flags of `aha pretrain`."""
     parser.add_argument("model", metavar="tiny")
-    parser.add_argument("--out", type=Path, metavar="DIR")
+    parser.add_argument("--out", type=new_folder, metavar="DIR")
 
 
 def run_pretrain(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

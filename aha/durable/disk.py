@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from aha.errors import DiskTrouble
+from aha.errors import BadInput, DiskTrouble
 
 
 class Disk:
@@ -66,18 +66,30 @@ REASONS = {
     errno.ENOENT: "it is gone; was the run directory moved or deleted? Put it back and run the same command again",
     errno.ENOTDIR: "a file stands where a folder should; move it away and run the same command again",
 }
+NO_NAME = {  # what is wrong with a name, whatever the disk does
+    errno.ENAMETOOLONG: "no file can have so long a name",
+    errno.ELOOP: "a link that leads back to itself",
+}
 
 
 @contextmanager
 def trouble(path: Path, size: int = 0) -> Iterator[None]:
-    """A failed write or read in it leaves as DiskTrouble: one line with the path, and the bytes needed where they are known."""
+    """A failed write or read in it leaves as DiskTrouble: one line with the path, and the bytes needed where they are known. BadInput
+    where there can be no such file."""
     try:
         yield
     except OSError as error:
+        check_name(error, path)
         raise DiskTrouble(_line(path, error.errno or 0, str(error.strerror or error), size)) from error
     except SafetensorError as error:
         code = re.search(r"os error (\d+)", str(error))
         raise DiskTrouble(_line(path, int(code[1]) if code else 0, str(error), size)) from error
+
+
+def check_name(error: OSError, path: object) -> None:
+    """BadInput where the name itself is what is wrong."""
+    if error.errno in NO_NAME:
+        raise BadInput(f"{str(path)[:80]}{'…' * (len(str(path)) > 80)}: {NO_NAME[error.errno]}") from None
 
 
 def _line(path: Path, code: int, text: str, size: int) -> str:

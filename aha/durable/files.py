@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from aha.durable.disk import Disk, trouble
+from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
+from aha.redact import hide, hide_bytes, hide_tree
 
 _LINE_END = b',"crc":"%08x"}\n'
 _INDENTED_END = b',\n  "crc": "%08x"\n}\n'
 
 
 def replace_file(disk: Disk, path: Path, data: bytes) -> None:
-    """The file holds `data`, or, after a failure or a crash, what it held before."""
+    """The file holds `data`, in which what is secret is hidden, or, after a failure or a crash, what it held before."""
+    data = hide_bytes(data)
+    if not path.name:
+        raise BadInput(f"{path}: it names no file")
     with trouble(path, len(data)):
         try:
             disk.write(aside(path), data)
@@ -41,8 +46,12 @@ def aside(path: Path) -> Path:
 
 
 def seal(record: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """JSON that ends with the CRC-32 of all its bytes before: one line, or indented for a person. `record` is not empty."""
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=indent, separators=None if indent else (",", ":"))
+    """JSON that ends with the CRC-32 of all its bytes before: one line, or indented for a person. `record` is not empty; what is secret in
+    it is hidden."""
+    separators = None if indent else (",", ":")
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    if hide(text) != text:
+        text = json.dumps(hide_tree(record), ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
     body = text.removesuffix("}").rstrip("\n").encode("utf-8", "backslashreplace")
     return body + (_INDENTED_END if indent else _LINE_END) % zlib.crc32(body)
 

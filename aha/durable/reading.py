@@ -38,9 +38,10 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except ValueError:  # a zero in the name, which a setting of JSON can hold
             raise BadInput(f"{str(path)[:200]!r}: it cannot be the name of a file") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise BadInput(f"{path}: it is not a file but a folder, a pipe or a device")
         with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise BadInput(f"{path}: it is not a file but a folder, a pipe or a device")
             yield file
 
 

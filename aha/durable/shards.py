@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aha.durable.disk import Disk, trouble
 from aha.errors import DiskTrouble
+from aha.redact import hide_bytes
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Shards:
         self._cut()
 
     def append(self, lines: Sequence[str]) -> ShardPlace:
-        """The lines are on the device; the place behind them. A line holds no line break."""
-        rest = [f"{line}\n".encode("utf-8", "backslashreplace") for line in lines]
+        """The lines are on the device, without what is secret; the place behind them. A line holds no line break."""
+        rest = [hide_bytes(f"{line}\n".encode("utf-8", "backslashreplace")) for line in lines]
         while rest:
             room = self.per_shard - self.place.lines % self.per_shard
             part, rest = b"".join(rest[:room]), rest[room:]

@@ -13,7 +13,7 @@ from aha.answers import gradable
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample, WrongColumns
 from aha.evals.files import data_folder, read_json, read_rows, read_table
-from aha.tasks.reading import FILES, DataRow, RefusedRow, rows_of
+from aha.tasks.reading import FILES, DataRow, RefusedRow, is_hub_name, rows_of
 
 TABLES = (".csv", ".tsv")
 
@@ -108,7 +108,7 @@ def _hub(benchmark: Benchmark, data: str | None) -> tuple[str, str | None, str] 
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).suffix in FILES + TABLES
+    return "://" in name or not is_hub_name(name.partition(":")[0]) or Path(name).suffix in FILES + TABLES
 
 
 def _find(benchmark: Benchmark, folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from aha.durable import Disk, append_journal, naming_file, read_document, read_j
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.refusals import refuses
-from aha.redact import hide_tree
+from aha.redact import hide
 from aha.rundir.evaluations import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
 from aha.settings import differences
 from aha.types import Count, FinishReason, Reference, Reply, Right, Wrong
@@ -212,7 +212,7 @@ class SampleJournal:
     def _write(self) -> None:
         buffer, self._buffer = self._buffer, []
         if self.folder is not None and buffer:
-            append_journal(Disk(), self.folder / SAMPLES, *(hide_tree(encode(sample, GradedSample)) for sample in buffer))
+            append_journal(Disk(), self.folder / SAMPLES, *(encode(sample, GradedSample) for sample in buffer))
         self._last_flush = time.monotonic()
 
     def keep_examples(self, examples: Sequence[BenchmarkExample]) -> None:
@@ -222,7 +222,7 @@ class SampleJournal:
             lines = (
                 json.dumps({**vars(example), "reference": encode(example.reference, Reference)}, ensure_ascii=False) for example in examples
             )
-            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+            data = hide("".join(f"{line}\n" for line in lines)).encode("utf-8", "replace")
             replace_file(Disk(), self.folder / EXAMPLES, gzip.compress(data, 6, mtime=0))
 
     def finish(self, samples: Sequence[GradedSample], result: Mapping[str, Any]) -> None:
@@ -236,7 +236,7 @@ def write_evaluation(folder: Path, samples: Sequence[GradedSample], result: Mapp
     """Write an evaluation's samples, which `aha score` reads, and its result."""
     with trouble(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    replace_file(Disk(), folder / SAMPLES, b"".join(seal(hide_tree(encode(sample, GradedSample))) for sample in samples))
+    replace_file(Disk(), folder / SAMPLES, b"".join(seal(encode(sample, GradedSample)) for sample in samples))
     replace_file(Disk(), folder / RESULT, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))
 
 

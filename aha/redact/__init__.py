@@ -8,7 +8,7 @@ what is told to a person, and the manifest, lose whatever looks like a key as we
 from __future__ import annotations
 
 import base64
-import json
+import html.entities
 import os
 import re
 import sys
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from aha.errors import DiskTrouble
 from aha.plain import one_line, plain
@@ -26,6 +26,7 @@ HIDDEN = "[hidden]"
 SHORTEST = 8  # what is shorter stands in innocent text as well
 LONG = 12
 LARGEST_FILE = 65_536
+TEXT_LOOK = 4096  # bytes in which a file that is no text has a zero
 
 SECRET_NAME = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
 PAIR = re.compile(r"""([\w.-]+)["']?[ \t]*[=: \t][ \t]*["']?([^\s"']+)""")  # of .env and of .netrc
@@ -45,7 +46,7 @@ SETTING = re.compile(r"(?i)(?:^|[._-])(?:api_?key|password|secret|access_token|a
 
 
 class Secrets:
-    """Values to hide, in every spelling in which a file may hold them: as they are, as JSON, in a URL, in base64."""
+    """Values to hide, in every spelling in which a file may hold them: as they are, as JSON, in a URL, in HTML, in base64."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self.values = frozenset(values)
@@ -58,30 +59,67 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """The same text, the same object even, where it holds none of them."""
-        if not any(spelling in text for spelling in self._spellings):
-            return text
-        for spelling in self._spellings:
-            text = text.replace(spelling, HIDDEN)
+        for marker, pattern in self._patterns:
+            if marker in text and pattern.search(text):
+                text = pattern.sub(HIDDEN, text)
         return text
 
+    def hide_bytes(self, data: bytes) -> bytes:
+        """The same of what is to stand in a file; what is packed or no text is as it was."""
+        if b"\0" in data[:TEXT_LOOK] or not any(marker in data for marker in self._markers):
+            return data
+        return self.hide(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
     @cached_property
-    def _spellings(self) -> list[str]:
-        """Longest first, since one may hold another."""
-        return sorted(
-            {spelling for value in self.values for spelling in _spellings_of(value)}, key=lambda spelling: (-len(spelling), spelling)
-        )
+    def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
+        """A part that every spelling has in common, by which most texts are done with, and the pattern; longest first, since one value
+        may hold another."""
+        spelled = [(_longest_word(value), _spelled(value)) for value in sorted(self.values, key=lambda secret: (-len(secret), secret))]
+        coded = [(text, re.escape(text)) for value in sorted(self.values) if len(value) >= LONG for text in _coded(value)]
+        return [(marker, re.compile(pattern)) for marker, pattern in (*spelled, *coded)]
+
+    @cached_property
+    def _markers(self) -> list[bytes]:
+        return [marker.encode("utf-8", "surrogateescape") for marker, _ in self._patterns]
 
 
-def _spellings_of(value: str) -> Iterator[str]:
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield quote(value, safe="")
-    for start in (
-        range(3) if len(value) >= LONG else ()
-    ):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
-        text = base64.b64encode(b"\0" * start + value.encode("utf-8", "replace")).decode()
-        yield text[(0, 2, 3)[start] :].rstrip("=")[:-1]
+def _longest_word(value: str) -> str:
+    """Return the longest part that no encoder writes otherwise; empty where there is none."""
+    return max(re.findall(r"[A-Za-z0-9]+", value), key=len, default="")
+
+
+def _spelled(value: str) -> str:
+    """Return a pattern for a value of which each sign that is no letter may be written in its own way: as it is, behind backslashes, as
+    JSON, Python, a URL or HTML has it."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else _letter(letter) for letter in value)
+
+
+def _letter(letter: str) -> str:
+    coded = letter.encode("utf-8", "replace")
+    units = [int.from_bytes(pair, "big") for pair in _pairs(letter.encode("utf-16-be", "replace"))]
+    forms = [
+        re.escape(letter),
+        "(?i:" + "".join(f"%{byte:02x}" for byte in coded) + ")",
+        "(?i:" + "".join(rf"\\+u{unit:04x}" for unit in units) + ")",
+        "(?i:" + "".join(rf"\\+x{byte:02x}" for byte in coded) + ")",
+        rf"&#0*{ord(letter)};|(?i:&#x0*{ord(letter):x};)",
+        rf"\\+{re.escape(letter)}",
+    ]
+    forms += [f"&{name};?" for name, meant in html.entities.html5.items() if meant == letter and name.isalpha()]
+    return f"(?:{'|'.join(forms)}{'|[+]' * (letter == ' ')})"
+
+
+def _pairs(data: bytes) -> Iterator[bytes]:
+    yield from (data[place : place + 2] for place in range(0, len(data), 2))
+
+
+def _coded(value: str) -> Iterator[str]:
+    """Yield a value in hexadecimal digits, and in base64, alone or behind the name of `user:key`."""
+    coded = value.encode("utf-8", "replace")
+    yield from (coded.hex(), coded.hex().upper())
+    for start in range(3):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(b"\0" * start + coded).decode()[(0, 2, 3)[start] :].rstrip("=")[:-1]
 
 
 # --- where they are found ---------------------------------------------------------------------------------------------
@@ -167,6 +205,11 @@ def all_secrets() -> Secrets:
 def hide(text: str) -> str:
     """Without the values that are known to be secret; otherwise as it was."""
     return all_secrets().hide(text)
+
+
+def hide_bytes(data: bytes) -> bytes:
+    """The same of the bytes of a file."""
+    return all_secrets().hide_bytes(data)
 
 
 def mask(text: str) -> str:

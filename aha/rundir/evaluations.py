@@ -18,7 +18,7 @@ OLD_SAMPLES, OLD_REPLIES = "grades.jsonl", "generations.jsonl"  # of 0.1
 def samples_file(path: Path) -> Path | None:
     """Return the file of graded samples that a path names, itself, by the name that 0.1 gave it, or as an evaluation's folder; None where
     there is none."""
-    files = [path, path / SAMPLES, path / OLD_SAMPLES, path.with_name(f"{path.name}.jsonl.gz")]
+    files = [path, path / SAMPLES, path / OLD_SAMPLES, path.parent / f"{path.name}.jsonl.gz"]
     if path.name == OLD_SAMPLES:
         files.append(path.with_name(SAMPLES))
     return next((file for file in files if file.is_file()), None)

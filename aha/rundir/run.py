@@ -28,7 +28,6 @@ from aha.durable import (
     trouble,
 )
 from aha.errors import BadInput, DiskTrouble
-from aha.redact import hide_tree
 from aha.rundir.check import write_checksums
 from aha.rundir.groups import pack
 from aha.rundir.manifest import Manifest
@@ -201,7 +200,7 @@ class RunDir(Record):
         """The run is done, and this is what it came to. What has no checksum of its own is listed with one before."""
         self._lock.check()
         write_checksums(self.root, self.disk)
-        replace_file(self.disk, self.root / "result.json", seal(hide_tree(result or {"finished": True}), indent=2))
+        replace_file(self.disk, self.root / "result.json", seal(result or {"finished": True}, indent=2))
 
     def close(self) -> None:
         """Another process may own it."""

@@ -15,7 +15,6 @@ from aha.durable import Disk, ShardPlace, Shards, publish_folder, remove_folder
 from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
-from aha.redact import hide
 from aha.rundir import RunDir
 from aha.sampling.seeds import seed_for
 from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
@@ -172,7 +171,7 @@ class Annotate:
             (problem, self._with_writers([sample.reply for sample in draws[place]], problem)) for place, problem in enumerate(problems)
         ]
         rows, counts = self.task.rows(batch, live, (self.seed, number))
-        place = shards.append([hide(write_preference(row)) for row in rows])
+        place = shards.append([write_preference(row) for row in rows])
         replies = [sample.reply for group in draws.values() for sample in group]
         metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in replies), **counts}
         progress, timings = {"lines": place.lines, "size": place.size}, {"seconds": time.monotonic() - began}

@@ -20,7 +20,6 @@ from aha.evals.run import Evaluation
 from aha.evals.samples import GradedSample, Key, ProblemSamples
 from aha.evals.scaling import Arm, budgets
 from aha.protocols import Ask, Engine, Tokenizer
-from aha.redact import hide_tree
 from aha.sampling.prompts import completion_text
 from aha.settings import differences
 from aha.template import END_THINK, THINK, ChatTemplate, Delimited, FewShot, Template
@@ -166,7 +165,7 @@ class TrialJournal:
     def add(self, arm: str, problem: str, trials: Sequence[ScalingTrial]) -> None:
         """Keep a problem's samples of an arm."""
         lines = [encode(trial, ScalingTrial) for trial in trials]
-        append_journal(Disk(), self.folder / TRIALS, hide_tree({"arm": arm, "problem": problem, "trials": lines}))
+        append_journal(Disk(), self.folder / TRIALS, {"arm": arm, "problem": problem, "trials": lines})
         self.trials[arm, problem] = tuple(trials)
 
     def samples(self, arm: str, problems: Sequence[str]) -> tuple[ProblemSamples, ...]:

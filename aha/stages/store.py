@@ -11,7 +11,6 @@ from typing import Any, Literal
 from aha.durable import Disk, ShardPlace, Shards, remove_folder, trouble
 from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
-from aha.redact import hide
 from aha.rundir import RunDir
 from aha.stages.funnel import ENDS, ROW_COUNT, Tally, report
 from aha.tasks.examples import write_example
@@ -37,7 +36,7 @@ class Store:
     def append(self, rows: Sequence[Example], raws: Sequence[Example]) -> None:
         """On the device when this returns, and there for good once `places` are saved."""
         for name, examples in ((ROWS, rows), (RAW, raws)):
-            self._shards[name].append([hide(write_example(example)) for example in examples])
+            self._shards[name].append([write_example(example) for example in examples])
 
     @property
     def places(self) -> dict[str, int | float | str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ LONGEST_LINE = 4_000_000  # bytes
 FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
 LARGEST_CARD = 4 << 20
 CARD_PATHS = ("data_files", "data_dir")
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
 OF_LIBRARIES = (
     OSError,
     ValueError,
@@ -109,9 +111,19 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[DataRow | R
         if files := shards_of(source, split):
             return (row for file in files for row in rows_of(str(file), split, subset))
         return _from_data_set(str(folder_of(source)), split, subset)
-    if path.suffix in FILES or source.startswith((".", "/", "~")) or source.count("/") > 1:
+    if not is_hub_name(source):
         raise BadInput(f"{source} was not found: name a .jsonl file, or a Hugging Face data set such as openai/gsm8k")
     return _from_data_set(source, split, subset)
+
+
+def is_hub_name(source: str) -> bool:
+    """Whether it can be the name of a data set on the hub: nothing on this machine stands in its way, as a link that leads nowhere or a
+    pipe does, and it has the form of a name and not of a file."""
+    path = Path(source)
+    if not HUB_NAME.fullmatch(source) or path.suffix in FILES:
+        return False
+    first = Path(path.parts[0])
+    return not os.path.lexists(first) or (first.is_dir() and not os.path.lexists(path))
 
 
 def check_split(source: str, split: str, subset: str | None) -> None:

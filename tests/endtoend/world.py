@@ -61,7 +61,7 @@ from aha.template import Delimited
 recipe = Recipe(
     "imitating", "examples to be disturbed",
     (("sft", Sft(
-        {model!r}, {data!r}, Delimited(), Adam(lr=3e-3), epochs=3.0, batch=8, save_every=4,
+        {model!r}, {data!r}, template=Delimited(), optim=Adam(lr=3e-3), epochs=3.0, batch=8, save_every=4,
         stopping=Stopping(after=9, questions=4, least=0.0),
     )),),
     compute=Compute(device="cpu", threads=1, micro_tokens=120),

@@ -17,7 +17,6 @@ from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdi
 from aha.evals.judged.prompts import JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
-from aha.redact import hide_tree
 from aha.types import Abstained, ChatReply, Conversation, Message, Right, Wrong
 
 BASELINE = "gpt4_1106_preview"
@@ -80,7 +79,7 @@ class Preferences:
 
     def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
         """Return the result through the file of annotations, in the published form, by the code that reads everybody's."""
-        rows = [hide_tree(self._row(sample, run)) for sample in samples]
+        rows = [self._row(sample, run) for sample in samples]
         replace_file(Disk(), folder / ANNOTATIONS, (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
         annotations = read_annotations(folder / ANNOTATIONS)
         rates = win_rates(annotations, self.calibration)

@@ -19,7 +19,6 @@ from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdi
 from aha.evals.judged.prompts import ANSWER_PAIR, JudgePrompt
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
-from aha.redact import hide_tree
 from aha.types import Abstained, ChatReply, Conversation, Message, Right, Wrong
 
 JUDGMENTS, ANSWERS = "judgments.jsonl", "answers.jsonl"
@@ -99,7 +98,7 @@ class ArenaMatches:
         ]
         answers = [_answer(sample.example.id, run.model, sample.example.prompt, sample.sample.text) for sample in samples]
         for name, rows in ((JUDGMENTS, judgments), (ANSWERS, answers)):
-            text = "".join(json.dumps(hide_tree(row), ensure_ascii=False) + "\n" for row in rows)
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             replace_file(Disk(), folder / name, text.encode("utf-8", "replace"))
 
 

@@ -31,7 +31,6 @@ from aha.evals.judged.judged_benchmark import (
 from aha.evals.judged.prompts import FACTS, JudgePrompt, facts_prompt, game_prompts, preference_prompt
 from aha.evals.result import Result
 from aha.protocols import Budget, Chat
-from aha.redact import hide_tree
 from aha.rundir.old_names import new_judging, new_transcript
 from aha.types import ChatReply, Conversation, Message
 
@@ -231,7 +230,7 @@ class Transcripts:
         """Keep a reply, which is on the device when this returns; a question that has a reply keeps it."""
         if key not in self.replies:
             line = Transcript(key, judge, question.problem, question.sample, question.number, turn, reply)
-            append_journal(Disk(), self.path, hide_tree(encode(line, Transcript)))
+            append_journal(Disk(), self.path, encode(line, Transcript))
             self.replies[key] = reply
 
 
