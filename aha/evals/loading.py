@@ -108,7 +108,8 @@ def _hub(benchmark: Benchmark, data: str | None) -> tuple[str, str | None, str] 
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return "://" in name or not is_hub_name(name.partition(":")[0]) or Path(name).suffix in FILES + TABLES
+    set_name, *parts = name.split(":")
+    return not is_hub_name(set_name) or any("/" in part for part in parts) or Path(name).suffix in FILES + TABLES
 
 
 def _find(benchmark: Benchmark, folder: Path) -> list[Path]:

@@ -36,7 +36,8 @@ WORDS: dict[str, list[str]] = {  # PATH stands where the path does
 }
 PATHS = {
     "a zero byte": "nul\0x", "half a letter": "bad\ud800x.jsonl", "a long name": "n" * 300, "a long path": "a/" * 3000 + "x.json",
-    "a file within a file": "file.jsonl/child", "a link to nowhere": "dangling", "a link to itself": "loop", "below such a link": "loop/x.py",
+    "a file within a file": "file.jsonl/child", "a link to nowhere": "dangling",
+    "a link to itself": "loop", "below such a link": "loop/x.py",
     "nobody's home": "~nobodyatall/x.py", "a socket": "sock", "a zero device": "/dev/zero", "no device": "/dev/null/x", "a broken address":
     "http://[bad", "the root's name": "//server/x.json", "an escape": "\x1b[31mred",
 }  # fmt: skip
