@@ -29,14 +29,14 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
     if not reply_claim.text:
         return Wrong("no final answer where one is looked for")
     if settings.precision is None and settings.places > PLACES and (verdict_ := plainly(reference.value, reply_claim.text)) is not None:
-        return _graded(verdict_, reference)
+        return _grade_of(verdict_, reference)
     if settings.evaluated and not is_value(reply_claim.text):
         return Wrong("a calculation, not a value")
     gold = read(claim(reference.value).text)
     if not gold.readable:
-        return Abstained(f"the reference {_shown(reference.value)} cannot be read as mathematics: {gold.why}")
+        return Abstained(f"the reference {_quote(reference.value)} cannot be read as mathematics: {gold.why}")
     verdict_ = verdict(gold, reply_claim, answer, settings)
-    return None if verdict_ is None else _graded(verdict_, reference)
+    return None if verdict_ is None else _grade_of(verdict_, reference)
 
 
 def _number(reference: Number, answer: str, settings: Settings) -> Grade:
@@ -100,14 +100,14 @@ def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -
     gold, answer_claim = claim(reference.value), claim(answer[-LONGEST:], settings.how)
     match equivalent(gold.text, answer_claim.text, settings):
         case bool(found):
-            return _graded(found, Latex(reference.value))
+            return _grade_of(found, Latex(reference.value))
         case why:
             return Abstained(why)
 
 
-def _graded(right: bool, reference: Latex) -> Grade:
-    return Right() if right else Wrong(f"is not {_shown(reference.value)}")
+def _grade_of(right: bool, reference: Latex) -> Grade:
+    return Right() if right else Wrong(f"is not {_quote(reference.value)}")
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."

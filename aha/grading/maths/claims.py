@@ -44,7 +44,7 @@ def said(node: Node) -> LabeledValue:
         return LabeledValue(last, first)
     if is_label(last):
         return LabeledValue(first, last)
-    if all(equal(_unmeasured(side), _unmeasured(last), DEFAULT) for side in sides[:-1]):
+    if all(equal(_without_unit(side), _without_unit(last), DEFAULT) for side in sides[:-1]):
         return LabeledValue(last)
     return LabeledValue(Call("=", (first, last)))  # false, or of unknowns
 
@@ -63,11 +63,11 @@ def _counts(node: Node) -> bool:
     return any(is_call(part, "+") for part in nodes(node))
 
 
-def _unmeasured(node: Node) -> Node:
+def _without_unit(node: Node) -> Node:
     """The node without units."""
     if not isinstance(node, Call):
         return node
-    return _unmeasured(node.args[0]) if node.name == "unit" else Call(node.name, tuple(map(_unmeasured, node.args)))
+    return _without_unit(node.args[0]) if node.name == "unit" else Call(node.name, tuple(map(_without_unit, node.args)))
 
 
 def is_label(node: Node) -> bool:
@@ -94,10 +94,10 @@ def items(node: Node) -> list[Node]:
             found += items(part)
         else:
             found += with_signs(part)
-    return _inherited(found)
+    return _with_heads(found)
 
 
-def _inherited(parts: list[Node]) -> list[Node]:
+def _with_heads(parts: list[Node]) -> list[Node]:
     """`x = 4, -8, -10` says x of each."""
     heads = [said(part).label for part in parts]
     if len(parts) < 2 or heads[0] is None or any(head is not None for head in heads[1:]) or not is_call(parts[0], "="):
@@ -114,13 +114,13 @@ def multiplied(node: Node) -> Node:
         return node
     match node.name, args:
         case "neg", [Call("matrix") as first]:
-            return _each(first, lambda cell: Call("neg", (cell,)))
+            return _map_cells(first, lambda cell: Call("neg", (cell,)))
         case "*", [Call("matrix") as first, Call("matrix") as second]:
             return _product(first, second) or node
         case "*", [Call("matrix") as first, factor] | [factor, Call("matrix") as first]:
-            return _each(first, lambda cell: Call("*", (cell, factor)))
+            return _map_cells(first, lambda cell: Call("*", (cell, factor)))
         case "/", [Call("matrix") as first, factor]:
-            return _each(first, lambda cell: Call("/", (cell, factor)))
+            return _map_cells(first, lambda cell: Call("/", (cell, factor)))
         case "^", [Call("matrix") as first, Sym("T" | "top")]:
             return Call("matrix", tuple(Call("row", column) for column in zip(*cells(first), strict=True)))
         case "+", [Call("matrix") as first, *rest] if all(is_call(arg, "matrix") and _shape(arg) == _shape(first) for arg in rest):
@@ -140,7 +140,7 @@ def _shape(matrix: Node) -> tuple[int, int]:
     return len(rows), len(rows[0])
 
 
-def _each(matrix: Node, change: Callable[[Node], Node]) -> Node:
+def _map_cells(matrix: Node, change: Callable[[Node], Node]) -> Node:
     return Call("matrix", tuple(Call("row", tuple(change(cell) for cell in row)) for row in cells(matrix)))
 
 

@@ -16,7 +16,7 @@ DIGITS = 80
 HIGHEST = 10**9  # binary exponent of an inexact number
 FACTORIALS = 1_000
 
-_here = threading.local()
+_local = threading.local()
 
 
 class Beyond(Exception):
@@ -33,12 +33,12 @@ class Opaque(Exception):
 
 def numbers() -> Any:
     """mpmath's arithmetic at eighty digits, or as many as `digits` says; this thread's own."""
-    if not hasattr(_here, "context"):
+    if not hasattr(_local, "context"):
         import mpmath
 
-        _here.context = mpmath.MPContext()
-        _here.context.dps = DIGITS
-    return _here.context
+        _local.context = mpmath.MPContext()
+        _local.context.dps = DIGITS
+    return _local.context
 
 
 @contextmanager

@@ -12,14 +12,14 @@ _PLAIN = re.compile(
 )
 PLACES = 5  # after the point; more may round a fraction
 _SEPARATORS = re.compile(r"[^0-9]+")
-_WELL_FORMED = re.compile(
+_NUMBER_FORM = re.compile(
     r"(?:[-+0-9A-Za-z()\[\],.^_/*=<> ]|\\[dt]?frac\{[^{}]{1,40}\}\{[^{}]{1,40}\}|\\(?:sqrt|text)\{[^{}]{1,40}\}|\\pi|\\circ){1,200}"
 )
 
 
 def plainly(gold: str, claim_text: str) -> bool | None:
     """Whether the two are one, where that needs no more than a look; `None` where they have to be read."""
-    if gold == claim_text and _WELL_FORMED.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
+    if gold == claim_text and _NUMBER_FORM.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
         return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
     gold_number = _number(gold)
     claim_number = _number(claim_text) if gold_number is not None else None

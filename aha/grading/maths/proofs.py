@@ -206,16 +206,16 @@ class Enclosure:
             case (("*" | "scaled"), _):
                 return self._product([self._of(part) for part in args])
             case (("/" | ":"), (top, under)):
-                return self._divided(self._of(top), self._of(under))
+                return self._quotient(self._of(top), self._of(under))
             case "%", (part,):
-                return self._divided(self._of(part), self._fraction(Fraction(100)))
+                return self._quotient(self._of(part), self._fraction(Fraction(100)))
             case "°", (part,):
-                return self._divided(self._product([self._of(part), self._variable("pi")]), self._fraction(Fraction(180)))
+                return self._quotient(self._product([self._of(part), self._variable("pi")]), self._fraction(Fraction(180)))
             case "^", (base, exponent):
                 return self._power(base, exponent)
-        return self._named(name, args, node)
+        return self._constant(name, args, node)
 
-    def _named(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
+    def _constant(self, name: str, args: tuple[Node, ...], node: Node) -> Enclosed:
         match name, args:
             case "root", (part, Num(degree)) if degree.denominator == 1 and 1 < degree < 100:
                 return self._root(self._of(part), int(degree), node)
@@ -245,7 +245,7 @@ class Enclosure:
             product = Enclosed(product.ball * part.ball, product.above + part.above, product.below + part.below, roots)
         return product
 
-    def _divided(self, top: Enclosed, under: Enclosed) -> Enclosed:
+    def _quotient(self, top: Enclosed, under: Enclosed) -> Enclosed:
         if under.ball.contains(0):
             raise Unproved
         return Enclosed(top.ball / under.ball, top.above + under.below, top.below + under.above, {**top.roots, **under.roots})
@@ -294,16 +294,16 @@ class Enclosure:
                 raise Unproved
             times = abs(power.numerator)
             raw = Enclosed(ball.ball**times, times * ball.above, times * ball.below, ball.roots)
-            return raw if power.numerator >= 0 else self._divided(self._fraction(Fraction(1)), raw)
+            return raw if power.numerator >= 0 else self._quotient(self._fraction(Fraction(1)), raw)
         if base == E and (share := turns(exponent, "i")) is not None:
-            return self._sum([self._turned("cos", share), self._product([self._of(Sym("i")), self._turned("sin", share)])])
+            return self._sum([self._turn("cos", share), self._product([self._of(Sym("i")), self._turn("sin", share)])])
         if self.sample is None:
             return Enclosed((self._of(exponent).ball * (self._of(base).ball.log() if base != E else 1)).exp())
         if is_call(exponent, "ln") and base == E and isinstance(exponent, Call):
             return self._of(exponent.args[0])
-        return self._itself(f"{base} to the", exponent, Call("^", (base, exponent)))
+        return self._repeat(f"{base} to the", exponent, Call("^", (base, exponent)))
 
-    def _itself(self, name: str, of: Node, node: Node) -> Enclosed:
+    def _repeat(self, name: str, of: Node, node: Node) -> Enclosed:
         """A function that nothing is known of, as a variable: the same one wherever what it is of is proved to be the same."""
         places = (at for at, (name_, inside) in enumerate(self.seen) if name_ == name and _identical(inside, of, self.log_base) is True)
         place = next(places, len(self.seen))
@@ -323,7 +323,7 @@ class Enclosure:
         if name == "log" and len(args) == 1 and self.log_base:
             base = Num(Fraction(self.log_base))
         top = self._natural(args[0])
-        return top if base is None else self._divided(top, self._natural(base))
+        return top if base is None else self._quotient(top, self._natural(base))
 
     def _natural(self, node: Node) -> Enclosed:
         if self.sample is None:
@@ -332,13 +332,13 @@ class Enclosure:
                 raise Unproved
             return Enclosed(type(ball)(ball.real.log()) if ball.imag.is_zero() and ball.real > 0 else ball.log())
         if (primes := logs(node)) is None:
-            return self._itself("ln", node, Call("ln", (node,)))
+            return self._repeat("ln", node, Call("ln", (node,)))
         parts = [
             self._product([self._fraction(share), self._of(ONE) if prime == 1 else self._variable(str(prime))]) for prime, share in primes
         ]
         return self._sum([self._fraction(Fraction(0)), *parts])
 
-    def _turned(self, name: str, turns: Fraction) -> Enclosed:
+    def _turn(self, name: str, turns: Fraction) -> Enclosed:
         """The sine or cosine of so many times π: half an algebraic integer of a field of roots of unity, its conjugates at most 2."""
         import flint
 
@@ -353,22 +353,22 @@ class Enclosure:
         if len(args) != 1:
             raise Unproved
         if name in ("sin", "cos", "tan", "cot", "sec", "csc") and (share := turns(args[0])) is not None:
-            sine, cosine = self._turned("sin", share), self._turned("cos", share)
+            sine, cosine = self._turn("sin", share), self._turn("cos", share)
             match name:
                 case "sin" | "cos":
                     return sine if name == "sin" else cosine
                 case "tan" | "cot":
-                    return self._divided(sine, cosine) if name == "tan" else self._divided(cosine, sine)
-            return self._divided(self._fraction(Fraction(1)), cosine if name == "sec" else sine)
+                    return self._quotient(sine, cosine) if name == "tan" else self._quotient(cosine, sine)
+            return self._quotient(self._fraction(Fraction(1)), cosine if name == "sec" else sine)
         if self.sample is None:
-            return self._computed(name, self._of(args[0]))
+            return self._function_value(name, self._of(args[0]))
         if name in INVERSE:
             share = self._angle(name, args[0])
             if share is not None:
                 return self._product([self._fraction(share), self._variable("pi")])
-        return self._itself(name, args[0], node)
+        return self._repeat(name, args[0], node)
 
-    def _computed(self, name: str, of: Enclosed) -> Enclosed:
+    def _function_value(self, name: str, of: Enclosed) -> Enclosed:
         import flint
 
         method = name if name in FUNCTIONS else f"a{name.removeprefix('arc')}" if name in INVERSE else ""

@@ -10,7 +10,7 @@ from aha.grading.maths.scalars import equal, pairs, same_value, sample
 from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
-_FLIPPED = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
+_OPPOSITES = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
 _POINTS = 3
 
 
@@ -29,8 +29,8 @@ def relations(gold: Node, claim: Node, settings: Settings) -> bool | None:
         return False if settings.strict else None
     ratio = proportion(_difference(gold), _difference(claim), names)
     if ratio is not None and not isinstance(ratio, numbers().mpc):
-        return claim.name == (_FLIPPED.get(gold.name, gold.name) if ratio < 0 else gold.name)
-    return _solved_alike(_difference(gold), _difference(claim), names) if gold.name == claim.name == "=" else None
+        return claim.name == (_OPPOSITES.get(gold.name, gold.name) if ratio < 0 else gold.name)
+    return _solutions_agree(_difference(gold), _difference(claim), names) if gold.name == claim.name == "=" else None
 
 
 def _difference(relation: Call) -> Node:
@@ -53,7 +53,7 @@ def proportion(gold: Node, claim: Node, names: list[str]) -> Value | None:
     return ratios[0] if constant else None
 
 
-def _solved_alike(gold: Node, claim: Node, names: list[str]) -> bool | None:
+def _solutions_agree(gold: Node, claim: Node, names: list[str]) -> bool | None:
     """Whether each is zero where the other is, at some points; `None` where one is linear in no variable: its zeros are not found."""
     verdicts = [_zero_where(first, second, names, place) for first, second in ((gold, claim), (claim, gold)) for place in range(_POINTS)]
     return False if False in verdicts else None if None in verdicts else True

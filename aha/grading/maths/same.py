@@ -24,29 +24,29 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     if gold == claim:
         return True
     if not settings.strict:
-        claim = _renamed(claim, gold)
+        claim = _rename(claim, gold)
     if (gold == FULL) != (claim == FULL):
         return False
     gold, claim = _named_set(gold), _named_set(claim)
     golds, claims = items(gold), items(claim)
-    if _joined(gold, golds) or _joined(claim, claims):
+    if _is_join(gold, golds) or _is_join(claim, claims):
         if is_set(gold) or is_set(claim):
             verdict = _sets(gold, claim, settings)
             if verdict is not None:
                 return verdict
         return _lists(gold, golds, claim, claims, settings)
-    return _one(said(golds[0]), said(claims[0]), settings)
+    return _same_value_of(said(golds[0]), said(claims[0]), settings)
 
 
 def _unconditional(node: Node) -> Node:
     """`n = 3k, k ∈ ℤ` without what k may be."""
     if not isinstance(node, Call) or node.name not in ("list", "and", "parts"):
         return node
-    args = tuple(arg for arg in node.args if not (_any_number(arg) and _of_another(arg, node)))
+    args = tuple(arg for arg in node.args if not (_any_number(arg) and _is_of_other(arg, node)))
     return node if not args or len(args) == len(node.args) else args[0] if len(args) == 1 else Call(node.name, args)
 
 
-def _of_another(condition: Node, whole: Call) -> bool:
+def _is_of_other(condition: Node, whole: Call) -> bool:
     """Whether the variable of a condition stands in what it is a condition of."""
     return any(symbols(condition) & symbols(arg) - {"mathbb R"} for arg in whole.args if arg != condition)
 
@@ -64,11 +64,11 @@ def _named_set(node: Node) -> Node:
     return part.value if part.label is not None and is_call(part.value, "set") else node
 
 
-def _joined(node: Node, parts: list[Node]) -> bool:
+def _is_join(node: Node, parts: list[Node]) -> bool:
     return len(parts) > 1 or is_call(node, *LISTS, "set")
 
 
-def _one(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
+def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
     """One claim against one: a relation against a relation, else value against value."""
     if gold.label and claim.label and gold.label != claim.label:
         return _labels_differ(gold, claim, settings)
@@ -87,7 +87,7 @@ def _one(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict
 
 
 def _several(node: Node) -> bool:
-    return _joined(node, items(node))
+    return _is_join(node, items(node))
 
 
 def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
@@ -95,7 +95,7 @@ def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     assert gold.label is not None and claim.label is not None
     match gold.label, claim.label:
         case Call(first, (Sym(old),)), Call(second, (Sym(new),)) if first == second and first.startswith("apply:"):
-            return same(gold.value, _substituted(claim.value, {new: old}), settings)
+            return same(gold.value, _substitute(claim.value, {new: old}), settings)
     if equal(gold.label, claim.label, settings):
         return same(gold.value, claim.value, settings)
     if is_call(gold.value, *RELATIONS) or is_call(claim.value, *RELATIONS) or is_set(gold.value) or is_set(claim.value):
@@ -132,7 +132,7 @@ def _sets(gold: Node, claim: Node, settings: Settings) -> Verdict:
         return same_spans(gold_spans, claim_spans) or _near(gold, claim, settings)
     match gold, claim:
         case Call(name, ends), Call(other_name, other_ends) if name == other_name and name in (*BRACKETS, "cup", "setminus"):
-            return _matched(ends, other_ends, settings) if name == "cup" else _in_order(ends, other_ends, settings)
+            return _match_members(ends, other_ends, settings) if name == "cup" else _in_order(ends, other_ends, settings)
     if _relation(gold) and _relation(claim):
         return relations(gold, claim, settings)
     if isinstance(gold, Sym) and isinstance(claim, Sym):
@@ -174,7 +174,7 @@ def _inequalities(node: Node) -> bool:
 def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], settings: Settings) -> Verdict:
     gold_names, named_too = _assignments(gold, golds), _assignments(claim, claims)
     if gold_names and named_too:
-        return _assigned(gold_names, named_too, settings)
+        return _same_assignments(gold_names, named_too, settings)
     if gold_names and (is_call(claim, "set") or (settings.strict and any(said(part).label for part in claims))):
         return False
     if len(golds) == 1 and len(claims) > 1 and is_call(golds[0], *BRACKETS, "matrix") and not is_call(claim, "set"):
@@ -190,7 +190,7 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
         return False
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
         return _in_order([said(part).value for part in golds], order, settings)
-    return _matched(golds, claims, settings)
+    return _match_members(golds, claims, settings)
 
 
 Assignment = dict[Node, Node]
@@ -215,12 +215,12 @@ def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
     return tables if all(set(table) == set(heads[:width]) for table in tables) else None
 
 
-def _assigned(golds: list[Assignment], claims: list[Assignment], settings: Settings) -> Verdict:
+def _same_assignments(golds: list[Assignment], claims: list[Assignment], settings: Settings) -> Verdict:
     """Whether the tables are the same, in any order."""
     if set(golds[0]) != set(claims[0]):
         return False
     rows = [Call("()", tuple(table[head] for head in golds[0])) for table in golds]
-    return _matched(rows, [Call("()", tuple(table[head] for head in golds[0])) for table in claims], settings)
+    return _match_members(rows, [Call("()", tuple(table[head] for head in golds[0])) for table in claims], settings)
 
 
 def _by_letter(claims: list[Node]) -> list[Node]:
@@ -248,7 +248,7 @@ def _distinct(heads: Sequence[Node | None]) -> bool:
     return all(heads) and len(set(names)) == len(names)
 
 
-def _matched(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> Verdict:
+def _match_members(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> Verdict:
     """Whether each of the one is among the other, and each of the other among the one."""
     if len(golds) * len(claims) > MOST_PAIRS:
         return None
@@ -306,13 +306,13 @@ def _components(node: Node) -> Sequence[Node]:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def _renamed(claim: Node, gold: Node) -> Node:
+def _rename(claim: Node, gold: Node) -> Node:
     """The claim's variables under the gold ones' names, in order of the alphabet, where there are as many."""
     old, new = sorted(symbols(claim)), sorted(symbols(gold))
-    return _substituted(claim, dict(zip(old, new, strict=True))) if len(old) == len(new) else claim
+    return _substitute(claim, dict(zip(old, new, strict=True))) if len(old) == len(new) else claim
 
 
-def _substituted(node: Node, names: dict[str, str]) -> Node:
+def _substitute(node: Node, names: dict[str, str]) -> Node:
     if isinstance(node, Sym):
         return Sym(names.get(node.name, node.name))
-    return Call(node.name, tuple(_substituted(arg, names) for arg in node.args)) if isinstance(node, Call) else node
+    return Call(node.name, tuple(_substitute(arg, names) for arg in node.args)) if isinstance(node, Call) else node

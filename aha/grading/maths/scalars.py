@@ -120,7 +120,7 @@ def _constants(gold: Node, gold_value: Value, claim: Node, claim_value: Value, s
     if verdict is not False:
         return verdict
     if settings.precision is not None:
-        return bool(_rounded(gold_value, settings.precision) == _rounded(claim_value, settings.precision))
+        return bool(_round(gold_value, settings.precision) == _round(claim_value, settings.precision))
     places = settings.places
     return _decimal_of(gold, gold_value, claim, claim_value, places) or _decimal_of(claim, claim_value, gold, gold_value, places)
 
@@ -149,11 +149,11 @@ def _is_decimal(node: Node) -> bool:
     return isinstance(node, Num)
 
 
-def _rounded(value: Value, places: int) -> Value:
+def _round(value: Value, places: int) -> Value:
     ctx = numbers()
     value = inexact(value)
     if isinstance(value, ctx.mpc):
-        return _rounded(value.real, places), _rounded(value.imag, places)
+        return _round(value.real, places), _round(value.imag, places)
     return value if ctx.isinf(value) else ctx.nint(value * 10**places)
 
 

@@ -10,8 +10,8 @@ from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexac
 from aha.grading.maths.scalars import same_value, value_of
 from aha.grading.maths.values import At
 
-_FLIPPED = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
-_ORDER = tuple(_FLIPPED)
+_MIRRORS = {"<": ">", ">": "<", "le": "ge", "ge": "le"}
+_ORDER = tuple(_MIRRORS)
 _INFINITY = Sym("oo")
 _REALS = ("mathbb R", "mathbf R", "R")
 
@@ -37,7 +37,7 @@ Spans = list[Span]
 def spans(node: Node) -> Spans | None:
     """The set a node stands for, in order and without overlaps; `None` where it stands for none that can be written so."""
     spans = _spans(bare(node))
-    return None if spans is None else _merged(spans)
+    return None if spans is None else _union(spans)
 
 
 def same_spans(gold: Spans, claim: Spans) -> bool | None:
@@ -63,14 +63,14 @@ def is_set(node: Node) -> bool:
     return isinstance(node, Call) and (
         node.name in ("cup", "cap", "setminus", "such", "[)", "(]")
         or (node.name == "[]" and len(node.args) == 2)
-        or _ordered(node)
-        or (node.name in ("or", "and", "list") and all(_ordered(arg) for arg in node.args))
-        or (node.name == "or" and any(map(_ordered, node.args)) and all(_ordered(arg) or is_call(arg, "=") for arg in node.args))
+        or _is_order(node)
+        or (node.name in ("or", "and", "list") and all(_is_order(arg) for arg in node.args))
+        or (node.name == "or" and any(map(_is_order, node.args)) and all(_is_order(arg) or is_call(arg, "=") for arg in node.args))
         or (node.name == "()" and any(arg in (_INFINITY, Call("neg", (_INFINITY,))) for arg in node.args))
     )
 
 
-def _ordered(node: Node) -> bool:
+def _is_order(node: Node) -> bool:
     return isinstance(node, Call) and all(name in (*_ORDER, "ne") for name in node.name.split(" "))
 
 
@@ -87,16 +87,16 @@ def _spans(node: Node) -> Spans | None:
         points = [value_of(arg) for arg in node.args]
         return None if None in points else [Span(value, value, True, True) for value in points]
     if node.name in ("cup", "or", "cap", "and", "list", "setminus"):
-        return _combined(node)
+        return _combination(node)
     if node.name == "such":
         return _spans(node.args[0])
     if node.name == "=" and isinstance(node.args[0], Sym) and (point := value_of(node.args[1])) is not None:
         return [Span(point, point, True, True)]
-    return _inequality(node) if _ordered(node) else None
+    return _inequality(node) if _is_order(node) else None
 
 
-def _combined(node: Call) -> Spans | None:
-    if node.name in ("and", "list", "or") and not all(_ordered(arg) or is_call(arg, "in", "=") for arg in node.args):
+def _combination(node: Call) -> Spans | None:
+    if node.name in ("and", "list", "or") and not all(_is_order(arg) or is_call(arg, "in", "=") for arg in node.args):
         return None  # sets beside each other are several sets
     parts = [_spans(arg) for arg in node.args if not _membership(arg)]
     known_spans = [part for part in parts if part is not None]
@@ -107,7 +107,7 @@ def _combined(node: Call) -> Spans | None:
         if node.name in ("cup", "or"):
             common = common + part
         elif node.name == "setminus":
-            common = _common(common, _complement(_merged(part)))
+            common = _common(common, _complement(_union(part)))
         else:
             common = _common(common, part)
     return common
@@ -134,7 +134,7 @@ def _inequality(node: Call) -> Spans | None:
     signs = node.name.split(" ")
     match node:
         case Call("<" | "le", (Call("abs", (inside,)), limit)) | Call(">" | "ge", (limit, Call("abs", (inside,)))):
-            sign = _FLIPPED.get(signs[0], "") if signs[0] in (">", "ge") else signs[0]
+            sign = _MIRRORS.get(signs[0], "") if signs[0] in (">", "ge") else signs[0]
             return _inequality(Call(f"{sign} {sign}", (Call("neg", (limit,)), inside, limit)))
     if len(signs) == 1:
         return _half_line(node.args[0], signs[0], node.args[1])
@@ -164,7 +164,7 @@ def _half_line(left: Node, sign: str, right: Node) -> Spans | None:
         return None
     if sign == "ne":
         return _complement([Span(root, root, True, True)])
-    sign = _FLIPPED[sign] if slope < 0 else sign
+    sign = _MIRRORS[sign] if slope < 0 else sign
     closed = sign in ("le", "ge")
     line = _whole_line()
     return [replace(line, high=root, high_in=closed)] if sign in ("<", "le") else [replace(line, low=root, low_in=closed)]
@@ -203,7 +203,7 @@ def _key(end: tuple[Value, bool]) -> tuple[Value, bool]:
     return inexact(end[0]), end[1]
 
 
-def _merged(spans: Spans) -> Spans:
+def _union(spans: Spans) -> Spans:
     union = list[Span]()
     for span in sorted((each for each in spans if not each.empty), key=lambda span_: (inexact(span_.low), not span_.low_in)):
         last = union[-1] if union else None

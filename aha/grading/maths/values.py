@@ -48,7 +48,7 @@ class At:
                 return value
             case Sym(name):
                 return self._symbol(name)
-        return self._checked(self._call(node))
+        return self._check(self._call(node))
 
     def _symbol(self, name: str) -> Value:
         if name in self.point:
@@ -65,7 +65,7 @@ class At:
             raise Undefined
         return value
 
-    def _checked(self, value: Value) -> Value:
+    def _check(self, value: Value) -> Value:
         if isinstance(value, Fraction):
             bits = max(value.numerator.bit_length(), value.denominator.bit_length())
             self.work += bits
@@ -86,18 +86,18 @@ class At:
         if name in ARITHMETIC:
             total = self._finite(self.of(node.args[0]))
             for arg in node.args[1:]:
-                total = self._checked(both(ARITHMETIC[name], total, self._finite(self.of(arg))))
+                total = self._check(both(ARITHMETIC[name], total, self._finite(self.of(arg))))
             return total
         if name == "determinant":
             return self._determinant(cast(Call, node.args[0]))
-        return self._applied(name, [self.of(each) if name == "neg" else self._finite(self.of(each)) for each in node.args])
+        return self._apply(name, [self.of(each) if name == "neg" else self._finite(self.of(each)) for each in node.args])
 
-    def _applied(self, name: str, args: list[Value]) -> Value:
+    def _apply(self, name: str, args: list[Value]) -> Value:
         match name, args:
             case "neg", [value]:
                 return -value
             case (("/" | ":"), [top, under]):
-                return self._divided(top, under)
+                return self._quotient(top, under)
             case "^", [base, exponent]:
                 return self._power(base, exponent)
             case "root", [value, index]:
@@ -114,7 +114,7 @@ class At:
             return WHOLE[name][1](*args)
         return self._unknown(name, args) if name.startswith("apply:") else self._function(name, args)
 
-    def _divided(self, top: Value, under: Value) -> Value:
+    def _quotient(self, top: Value, under: Value) -> Value:
         if under == 0 or (not isinstance(under, Fraction) and abs(under) < tiny(10)):
             raise Undefined
         return both(operator.truediv, top, under)

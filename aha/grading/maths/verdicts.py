@@ -26,19 +26,19 @@ _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9
 _SAYS = re.compile(r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?")
 _FIRST = re.compile(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _DENIES = re.compile(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\\b")
-_DENIED = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
+_DENIAL = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
 LONGEST_HEDGE, MOST_LINES = 60, 12
-_HEDGED = re.compile(
+_HEDGE = re.compile(
     r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
     r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
 )
 _OTHER_SETS = re.compile(r"(?i)[,;]\s*(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)")
 _OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
-_COMPUTED = ("int", "iint", "oint", "sum", "prod", "lim")
+_LIMIT_CALLS = ("int", "iint", "oint", "sum", "prod", "lim")
 _RATIO = re.compile(r"((?:[0-9]{1,12}(?:\.[0-9]{1,12})?\s*to\s*){1,3}[0-9]{1,12}(?:\.[0-9]{1,12})?)")
 _UNDONE = ("+", "*", "/", "^", "!", "binom", "root", "sum", "log", "sin", "cos", "tan", "gcd", "lcm", "max", "min")
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
@@ -47,7 +47,7 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
     if gold.node is not None and (every := by_lines(claim)) is not None:
-        return _compared(gold, every, settings)
+        return _compare(gold, every, settings)
     if (line := last_line(claim)) is not None:
         verdict_ = _verdict(gold, Claim(line, marked=True), answer, settings)
         if verdict_ or read(line).node is not None:
@@ -70,7 +70,7 @@ def unsure(claim: Claim) -> bool:
     """Whether a claim asks, or says "about" before a whole number: it is not understood to its last character."""
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
-    return asks or (len(text) < LONGEST_HEDGE and _HEDGED.fullmatch(text) is not None)
+    return asks or (len(text) < LONGEST_HEDGE and _HEDGE.fullmatch(text) is not None)
 
 
 def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
@@ -89,30 +89,31 @@ def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bo
     if gold.exotic and claim_reading.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", claim_reading.cleaned):
         return True
     if isinstance(gold.node, Call) and gold.node.name == ":" and (ratio := _ratio_in_words(claim.text)) is not None:
-        return _compared(gold, ratio, settings)
+        return _compare(gold, ratio, settings)
     if claim_reading.node is None or (gold.node and not symbols(gold.node) and wordy(claim_reading.node)):
         prose_verdict = _in_prose(gold, claim, settings)
-        return None if _computed(gold, claim_reading) and not prose_verdict and len(claim.text) <= LONGEST_FORMULA else prose_verdict
+        return None if _is_limit_call(gold, claim_reading) and not prose_verdict and len(claim.text) <= LONGEST_FORMULA else prose_verdict
     if gold.node is None:
         return None
     node = claim_reading.node
     if is_degrees(gold.node) and _plain_number(node) and _speaks_of_degrees(answer, claim.text):
         node = _in_degrees(node)
-    node_verdict = _compared(gold, node, settings)
+    node_verdict = _compare(gold, node, settings)
     units = _spelled_units(gold)
     if node_verdict is True or (node_verdict is not None and symbols(gold.node) and not units):
         return node_verdict
     pairs = [(gold_node, claim_node) for gold_node in units for claim_node in (node, *other_readings(claim_reading, ""))]
-    pairs += [(gold_node, node) for gold_node in _others(gold, claim_reading, of_reference=True)]
+    pairs += [(gold_node, node) for gold_node in _other_readings_of(gold, claim_reading, of_reference=True)]
     pairs += [
-        (gold.node, claim_node) for claim_node in (*_others(claim_reading, gold, of_reference=False), *_exclaimed(claim_reading, claim))
+        (gold.node, claim_node)
+        for claim_node in (*_other_readings_of(claim_reading, gold, of_reference=False), *_factorials(claim_reading, claim))
     ]
     return True if any(same(*pair, settings) for pair in pairs) else node_verdict
 
 
-def _computed(gold: Reading, claim: Reading) -> bool:
+def _is_limit_call(gold: Reading, claim: Reading) -> bool:
     """Whether an exotic claim may be a value that algebra computes; beside a reference that was read, no other sign is."""
-    return claim.exotic and (gold.exotic or claim.why.removeprefix("\\") in _COMPUTED)
+    return claim.exotic and (gold.exotic or claim.why.removeprefix("\\") in _LIMIT_CALLS)
 
 
 def _ratio_in_words(text: str) -> Node | None:
@@ -127,7 +128,7 @@ def _spelled_units(gold: Reading) -> list[Node]:
     return [node for node in other_readings(gold, "") if is_call(node, "unit")] if unit_match else []
 
 
-def _others(source: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
+def _other_readings_of(source: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
     """Other readings of one side: a decimal comma where the other side is a decimal, a unit of one letter where the answer adds one."""
     if against.node is None or symbols(against.node):
         return []
@@ -192,7 +193,7 @@ def _speaks_of_degrees(answer: str, claim: str) -> bool:
     return bool(_DEGREES.search(answer_part(answer).replace(claim, " ")))
 
 
-def _compared(gold: Reading, node: Node, settings: Settings) -> bool | None:
+def _compare(gold: Reading, node: Node, settings: Settings) -> bool | None:
     assert gold.node is not None
     verdict_ = same(gold.node, node, settings)
     return False if verdict_ is None and not _reachable(node) and _reachable(gold.node) else verdict_
@@ -227,14 +228,15 @@ def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
         return False if gold.node is not None or gold.words else None
     formula_reading = read(formula)
     if formula_reading.node is None:
-        return None if _computed(gold, formula_reading) else False
-    formula_verdict = _compared(gold, formula_reading.node, settings)
+        return None if _is_limit_call(gold, formula_reading) else False
+    formula_verdict = _compare(gold, formula_reading.node, settings)
     if formula_verdict is True:
         return True
     pairs = [
-        (gold.node, claim_node) for claim_node in (*_others(formula_reading, gold, of_reference=False), *_exclaimed(formula_reading, claim))
+        (gold.node, claim_node)
+        for claim_node in (*_other_readings_of(formula_reading, gold, of_reference=False), *_factorials(formula_reading, claim))
     ]
-    pairs += [(gold_node, formula_reading.node) for gold_node in _others(gold, formula_reading, of_reference=True)]
+    pairs += [(gold_node, formula_reading.node) for gold_node in _other_readings_of(gold, formula_reading, of_reference=True)]
     return True if any(same(*pair, settings) for pair in pairs) else formula_verdict
 
 
@@ -268,7 +270,7 @@ def number_claimed(claim: Claim) -> NumberValue | Wrong:
     if unsure(claim):
         return Wrong("a question or a guess, not a claim")
     text = claim.text
-    if (value := plain_number(_ended(text))) is not None:
+    if (value := plain_number(_ending_of(text))) is not None:
         return value
     claim_reading = read(text)
     node = claim_reading.node
@@ -278,7 +280,7 @@ def number_claimed(claim: Claim) -> NumberValue | Wrong:
             return Wrong("no number that is claimed in words that are understood")
         claim_reading = read(formula)
         node = claim_reading.node
-    nodes = [node, *other_readings(claim_reading, ""), *_exclaimed(claim_reading, claim)] if node is not None else []
+    nodes = [node, *other_readings(claim_reading, ""), *_factorials(claim_reading, claim)] if node is not None else []
     if any(isinstance(part, Call) and part.name in ("list", "parts", "or", "and", "set") for part in nodes[:1]):
         return _one_of(nodes[0])
     for part in nodes:
@@ -287,13 +289,13 @@ def number_claimed(claim: Claim) -> NumberValue | Wrong:
     return Wrong("more than a bare number, or less")
 
 
-def _ended(text: str) -> str:
+def _ending_of(text: str) -> str:
     """Without the marks around a number and the period after it; three dots are no period."""
     text = text.strip(" $*")
     return text.removesuffix(".").rstrip(" $*") if not text.endswith("..") else text
 
 
-def _exclaimed(source: Reading, claim: Claim) -> list[Node]:
+def _factorials(source: Reading, claim: Claim) -> list[Node]:
     """The claim without the exclamation mark that ends its sentence; in a box it is a factorial."""
     if (
         claim.boxes

@@ -40,7 +40,7 @@ def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
         )
     if claim_reading.node is not None and not any(name.startswith("text:") for name in symbols(claim_reading.node)):
         try:
-            form = _named(claim_reading.node)
+            form = _name_of(claim_reading.node)
         except (Beyond, Opaque, Undefined, RecursionError, ValueError, OverflowError):
             form = None
         if form is not None:
@@ -49,7 +49,7 @@ def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
     return folded(text) if claim_reading.words or claim_reading.phrase else _BLANKS.sub("", text)[:LONGEST_TEXT]
 
 
-def _named(node: Node) -> str | None:
+def _name_of(node: Node) -> str | None:
     """The form of a claim without the name before its value; a name before an expression of unknowns stays."""
     value = said(node)
     form = _form(value.value)
@@ -63,7 +63,7 @@ def _form(node: Node) -> str | None:
         return _quantity(node)
     if isinstance(node, Call) and node.name == "base":
         digits, base = (part.name if isinstance(part, Sym) else "" for part in node.args)
-        return _written(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
+        return _text_of(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
     if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
         assert isinstance(node, Call)
         parts = [_form(said(part).value if node.name in ("list", "or", "and", "parts") else part) for part in node.args]
@@ -76,7 +76,7 @@ def _form(node: Node) -> str | None:
         return _of_variables(node, names)
     if any(is_call(part, "±", "∓", "list", "set", "matrix") for part in nodes(node)):
         return None
-    form = _written(At({}).of(node))
+    form = _text_of(At({}).of(node))
     places = node.places if isinstance(node, Num) else 0
     return f"{form} at {places} places" if places >= DEFAULT.places else form
 
@@ -109,17 +109,17 @@ def _of_variables(node: Node, names: list[str]) -> str | None:
 
 def _at(point: dict[str, Fraction], node: Node) -> str:
     try:
-        return _written(At(point).of(node))
+        return _text_of(At(point).of(node))
     except Undefined:
         return "-"
 
 
-def _written(value: Value) -> str:
+def _text_of(value: Value) -> str:
     if isinstance(value, Fraction):
         return str(value)
     context = numbers()
     if isinstance(value, context.mpc):
-        return f"{_written(value.real)} + {_written(value.imag)} i"
+        return f"{_text_of(value.real)} + {_text_of(value.imag)} i"
     if abs(value) < context.mpf(10) ** (10 - context.dps):
         return "0"
     return str(context.nstr(inexact(value), DIGITS))
