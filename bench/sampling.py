@@ -1,9 +1,11 @@
-"""Tokens a second of our engine beside Hugging Face's `generate` on the same model, prompts, samples and length.
+"""Tokens a second of our engine, by each of its kernels, beside Hugging Face's `generate` on the same model, prompts, samples and length.
 
-    python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2]
+    python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2 smollm2] [--ends limit early]
+        [--ways generate plain modules straight]
 
-In turns: theirs, ours, theirs, ours. Both draw from the whole distribution at temperature 1; ours also records log-probabilities. Shown
-are medians, by the clock and by the processor's time, which says more on a machine that is busy with other things.
+In turns: each way once, then each again. All draw from the whole distribution at temperature 1; ours also records log-probabilities. Shown
+are medians, by the clock and by the processor's time, which says more on a machine that is busy with other things, and the range of the
+turns' ratios by the processor's time.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
+from typing import cast
 
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
+from aha.backends.bucket_decoder import Kernels
 from aha.backends.torch_engine import TorchEngine
 from aha.protocols import Ask, Compute, Sampling
 
@@ -38,7 +42,23 @@ QWEN = Qwen2Config(
     max_position_embeddings=1024,
     tie_word_embeddings=True,
 )
-STOPS = {"tiny": 16, "qwen2": 1_500}  # ids that end a reply: each token one of about a hundred, so that rows finish at different times
+SMOLLM2 = LlamaConfig(
+    vocab_size=49_152,
+    hidden_size=576,
+    intermediate_size=1536,
+    num_hidden_layers=30,
+    num_attention_heads=9,
+    num_key_value_heads=3,
+    max_position_embeddings=8192,
+    tie_word_embeddings=True,
+)
+STOPS = {
+    "tiny": 16,
+    "qwen2": 1_500,
+    "smollm2": 500,
+}  # ids that end a reply: each token one of about a hundred, so that rows finish at different times
+ENDS = ("limit", "early")  # all rows go on to the limit, or end early
+WAYS = ("generate", "plain", "modules", "straight")  # Hugging Face's, and our engine's kernels
 SAMPLES = 8
 
 
@@ -53,7 +73,7 @@ class Spent:
 
 def made(shape: str) -> PreTrainedModel:
     torch.manual_seed(1)
-    return (LlamaForCausalLM(TINY) if shape == "tiny" else Qwen2ForCausalLM(QWEN)).eval()
+    return (Qwen2ForCausalLM(QWEN) if shape == "qwen2" else LlamaForCausalLM(TINY if shape == "tiny" else SMOLLM2)).eval()
 
 
 def prompts(rows: int, vocabulary: int) -> list[tuple[int, ...]]:
@@ -61,20 +81,22 @@ def prompts(rows: int, vocabulary: int) -> list[tuple[int, ...]]:
     return [tuple((31 * i + 7 * j) % (vocabulary // 2) for j in range(24 + i % 17)) for i in range(rows // SAMPLES)]
 
 
-def ours(model: PreTrainedModel, asked: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]) -> Callable[[int], int]:
-    engine = TorchEngine(model, stops, Compute(device="cpu"))
+def ours(
+    model: PreTrainedModel, kernels: Kernels, starts: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]
+) -> Callable[[int], int]:
+    engine = TorchEngine(model, stops, Compute(device="cpu"), kernels=kernels)
 
     def sample(turn: int) -> int:
-        asks = [Ask(prompt, tuple(1_000 * turn + SAMPLES * i + j for j in range(SAMPLES))) for i, prompt in enumerate(asked)]
-        said = engine.generate(asks, Sampling(max_tokens=tokens))
-        return sum(len(completion.tokens) for _, completions in said for completion in completions)
+        asks = [Ask(prompt, tuple(1_000 * turn + SAMPLES * i + j for j in range(SAMPLES))) for i, prompt in enumerate(starts)]
+        groups = engine.generate(asks, Sampling(max_tokens=tokens))
+        return sum(len(completion.tokens) for _, completions in groups for completion in completions)
 
     return sample
 
 
-def theirs(model: PreTrainedModel, asked: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]) -> Callable[[int], int]:
-    width = max(map(len, asked))
-    rows = [prompt for prompt in asked for _ in range(SAMPLES)]
+def theirs(model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]) -> Callable[[int], int]:
+    width = max(map(len, starts))
+    rows = [prompt for prompt in starts for _ in range(SAMPLES)]
     ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
     how = GenerationConfig(
@@ -97,24 +119,28 @@ def timed(sample: Callable[[int], int], turn: int) -> Spent:
     return Spent(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def compare(shape: str, rows: int, tokens: int, turns: int) -> None:
+def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list[str]) -> None:
     model = made(shape)
     vocabulary = model.config.vocab_size
-    for name, stops in (("all to the limit", (vocabulary - 1,)), ("rows end early", tuple(range(vocabulary - STOPS[shape], vocabulary)))):
-        asked = prompts(rows, vocabulary)
-        ways = {"generate": theirs(model, asked, tokens, stops), "ours": ours(model, asked, tokens, stops)}
-        for sample in ways.values():
-            sample(0)
-        spent: dict[str, list[Spent]] = {way: [] for way in ways}
-        for turn in range(1, turns + 1):
-            for way, sample in ways.items():
-                spent[way].append(timed(sample, turn))
-        wall = {way: median(each.tokens / each.wall_s for each in found) for way, found in spent.items()}
-        cpu = {way: median(each.tokens / each.cpu_s for each in found) for way, found in spent.items()}
-        for way in ways:
-            print(f"{shape:6} {name:17} {way:9} {wall[way]:9,.0f} tokens/s {cpu[way]:9,.0f} tokens/cpu s", flush=True)
+    stops = (vocabulary - 1,) if end == "limit" else tuple(range(vocabulary - STOPS[shape], vocabulary))
+    starts = prompts(rows, vocabulary)
+    samplers = {
+        way: theirs(model, starts, tokens, stops) if way == "generate" else ours(model, cast(Kernels, way), starts, tokens, stops)
+        for way in ways
+    }
+    for sample in samplers.values():
+        sample(0)
+    spent: dict[str, list[Spent]] = {way: [] for way in ways}
+    for turn in range(1, turns + 1):
+        for way, sample in samplers.items():
+            spent[way].append(timed(sample, turn))
+    for way in ways:
+        wall, cpu = (median(turn.tokens / getattr(turn, clock) for turn in spent[way]) for clock in ("wall_s", "cpu_s"))
+        ratios = [(own.tokens / own.cpu_s) / (base.tokens / base.cpu_s) for own, base in zip(spent[way], spent[ways[0]], strict=True)]
         print(
-            f"{shape:6} {name:17} ours / generate: x{wall['ours'] / wall['generate']:.2f}, by cpu time x{cpu['ours'] / cpu['generate']:.2f}"
+            f"{shape:7} {end:5} {way:8} {wall:8,.0f} tokens/s {cpu:8,.0f} tokens/cpu s, "
+            f"x{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) of {ways[0]}",
+            flush=True,
         )
 
 
@@ -124,11 +150,14 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--shapes", nargs="+", default=list(STOPS), choices=list(STOPS))
+    parser.add_argument("--shapes", nargs="+", default=["tiny", "qwen2"], choices=list(STOPS))
+    parser.add_argument("--ends", nargs="+", default=list(ENDS), choices=list(ENDS))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     for shape in chosen.shapes:
-        compare(shape, chosen.rows, chosen.tokens, chosen.turns)
+        for end in chosen.ends:
+            compare(shape, end, chosen.rows, chosen.tokens, chosen.turns, chosen.ways)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Decoding with keys and values in buckets: a model's own layers, but for attention, which is ours where the model lets it be.
 
-A model takes part whose attention goes through Hugging Face's table of attention functions. Whether it does, and comes to the same
-numbers, is tried out on a few tokens before it is believed.
+A model takes part whose attention goes through Hugging Face's table of attention functions; where its layers are of a plain form, they are
+computed without calls of modules too. Whether either comes to the same numbers is tried out on a few tokens before it is believed.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +27,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.decoder import Decoder, Entry
 from aha.backends.plain_decoder import PlainDecoder, body_of
 from aha.backends.prefixes import MULTIPLE, PrefixPass, Tokens
+from aha.backends.straight_layers import StraightLayers
 
 NAME = "aha_buckets"
 HEAD_BYTES = 64 << 20  # of logits at a time
@@ -32,17 +35,32 @@ PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23), (29,))
 PROBE_STEPS = 3
 APART = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}  # of the logits' spread
 
+Kernels = Literal["straight", "modules", "plain"]
+
+
+@dataclass(frozen=True)
+class AttentionSettings:
+    """One layer's: what scores are multiplied by and capped at, and how many of the last tokens a token looks at; None: no limit."""
+
+    scale: float
+    softcap: float | None = None
+    window: int | None = None
+
 
 class BucketDecoder:
-    """All rows in one pass through the layers; attention bucket by bucket."""
+    """All rows in one pass through the layers; attention bucket by bucket. `straight`: the model's layers without calls of its modules, and
+    each layer's attention; None: by its modules, which leave in `attention` what they ask of it."""
 
-    def __init__(self, model: PreTrainedModel, shapes: Shapes) -> None:
+    def __init__(
+        self, model: PreTrainedModel, shapes: Shapes, straight: tuple[StraightLayers, dict[int, AttentionSettings]] | None = None
+    ) -> None:
         self.model: Any = model
         self._body, self._head = body_of(model), model.get_output_embeddings()
         self._scale, self._softcap = logit_scaling(model)
         self._layers = model.config.get_text_config().num_hidden_layers
         self._last_position = (context_of(model.config) or sys.maxsize) - 1
         self._shapes = shapes
+        self._straight, self.attention = straight or (None, {})
         self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask of no account, so that none of rows by columns is made
         self._numbers = 0  # of rows, ever
         self._order: list[int] = []  # the batch
@@ -96,18 +114,38 @@ class BucketDecoder:
         position_P[:rows] = self._size_B.clamp(max=self._last_position)
         for first, until, bucket in self.spans:
             bucket.begin_step(self._size_B[first:until])
+        if self._straight is None:
+            hidden_PD = self._through_modules(token_P, position_P)
+        else:
+            hidden_PD = self._straight.hidden(token_P, position_P, self.attended)
+        self._size_B += 1
+        for number in self._order:
+            self._size[number] += 1
+        yield from self._logits_by_part(hidden_PD, rows)
+
+    def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
+        """[P, heads, size], one token of each row against all of the row; zeros for those that fill the batch up."""
+        settings = self.attention[layer]
+        out = query_PHD.new_empty(*query_PHD.shape[:2], value_PKD.shape[-1])
+        out[len(self._order) :] = 0.0
+        for first, until, bucket in self.spans:
+            bucket.write(layer, key_PKD[first:until], value_PKD[first:until])
+            keys, values = bucket.keys[layer][: until - first], bucket.values[layer][: until - first]
+            out[first:until] = _attention(
+                query_PHD[first:until], keys, values, bucket.mask(settings.window), settings.scale, settings.softcap
+            )
+        return out
+
+    def _through_modules(self, token_P: Tensor, position_P: Tensor) -> Tensor:
         with _with_bucket_attention(self.model.config):
-            hidden_P1D = self._body(
+            hidden_P1D: Tensor = self._body(
                 input_ids=token_P[:, None],
                 position_ids=position_P[:, None],
                 attention_mask=self._ready,
                 use_cache=False,
                 decoder_rows=self,
             ).last_hidden_state
-        self._size_B += 1
-        for number in self._order:
-            self._size[number] += 1
-        yield from self._logits_by_part(hidden_P1D[:, 0], rows)
+        return hidden_P1D[:, 0]
 
     def _logits_by_part(self, hidden_PD: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
         hidden_BD = hidden_PD[self._outside_B]
@@ -183,12 +221,8 @@ def attend(
     assert decoder_rows is not None
     layer: int = module.layer_idx  # type: ignore[assignment]  # every attention module of Hugging Face's has one
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    out = query.new_zeros(query.shape[0], 1, query.shape[1], value.shape[-1])
-    for first, until, bucket in decoder_rows.spans:
-        bucket.write(layer, key[first:until, :, 0], value[first:until, :, 0])
-        keys, values = bucket.keys[layer][: until - first], bucket.values[layer][: until - first]
-        out[first:until, 0] = _attention(query[first:until, :, 0], keys, values, bucket.mask(sliding_window), scale, softcap)
-    return out, None
+    decoder_rows.attention[layer] = AttentionSettings(scale, softcap, sliding_window)
+    return decoder_rows.attended(layer, query[:, :, 0], key[:, :, 0], value[:, :, 0])[:, None], None
 
 
 def _attention(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
@@ -235,22 +269,44 @@ def shapes_of(model: PreTrainedModel) -> Shapes:
     return Shapes(shapes[0], shapes[1], keys[0].dtype, keys[0].device)
 
 
-@torch.inference_mode()
-def takes_buckets(model: PreTrainedModel, shapes: Shapes) -> bool:
-    """Whether decoding by buckets comes to the model's own logits, on rows of different lengths of which one leaves."""
-    if not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
-        return False
-    plain_logits = list(_probe_logits(model, PlainDecoder(model)))
+def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) -> Callable[[], Decoder]:
+    """What makes a decoder, the fastest up to `kernels` that comes to the model's own logits on rows of different lengths of which one
+    leaves: layers without calls of modules, buckets beneath the model's modules, or nothing but Hugging Face's code."""
+    plain: Callable[[], Decoder] = partial(PlainDecoder, model)
+    if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
+        return plain
+    plain_logits = _probe_logits(model, plain())
+    modules = BucketDecoder(model, shapes)
+    if not _same(model, modules, plain_logits, APART[shapes.dtype]):
+        return plain
+    if kernels == "straight" and (straight := _straight_layers(model)) is not None:
+        straight_decoder = partial(BucketDecoder, model, shapes, (straight, modules.attention))
+        if _same(model, straight_decoder(), plain_logits, APART[shapes.dtype]):
+            return straight_decoder
+    return partial(BucketDecoder, model, shapes)
+
+
+def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:
     try:
-        bucket_logits = list(_probe_logits(model, BucketDecoder(model, shapes)))
+        return StraightLayers.of(model)
+    except (AttributeError, TypeError):  # of a family that we know, in other parts than we know
+        return None
+
+
+def _same(model: PreTrainedModel, decoder: Decoder, plain_logits: Sequence[Tensor], apart: float) -> bool:
+    """Whether no logit is farther off than that share of their spread."""
+    try:
+        logits = _probe_logits(model, decoder)
     except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, KeyError):  # a family whose attention is not in the table
         return False
-    spread = float(torch.cat([logits.flatten() for logits in plain_logits]).float().std())
-    apart = max(float((bucket_B - plain_B).abs().max()) for bucket_B, plain_B in zip(bucket_logits, plain_logits, strict=True))
-    return apart <= APART[shapes.dtype] * max(spread, 1e-6)
+    spread = float(torch.cat([plain_BV.flatten() for plain_BV in plain_logits]).std())
+    differences = [float((own_BV - plain_BV).abs().max()) for own_BV, plain_BV in zip(logits, plain_logits, strict=True)]
+    return max(differences) <= apart * max(spread, 1e-6)
 
 
-def _probe_logits(model: PreTrainedModel, decoder: Decoder) -> Iterator[Tensor]:
+@torch.inference_mode()
+def _probe_logits(model: PreTrainedModel, decoder: Decoder) -> list[Tensor]:
+    """[rows, vocabulary] for each of a few steps."""
     size = model.get_output_embeddings().out_features
     prompts = [tuple(token % size for token in row) for row in PROBE]
     prefix_pass = decoder.read([prompt[:-1] for prompt in prompts], None)
@@ -258,9 +314,11 @@ def _probe_logits(model: PreTrainedModel, decoder: Decoder) -> Iterator[Tensor]:
         pass
     decoder.enter([Entry(prefix_pass, place, len(prompt) - 1) for place, prompt in enumerate(prompts)])
     token_B = torch.tensor([prompt[-1] for prompt in prompts], device=model.device)
+    steps = []
     for step in range(PROBE_STEPS):
-        yield torch.cat([logits.float().clone() for _, logits in decoder.logits(token_B)])
+        steps.append(torch.cat([logits.float().clone() for _, logits in decoder.logits(token_B)]))
         if step == 0:
             decoder.keep([0, 2])
             token_B = token_B[[0, 2]]
         token_B = (token_B + 1) % size
+    return steps

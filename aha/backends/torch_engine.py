@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from aha.backends.bucket_decoder import BucketDecoder, shapes_of, takes_buckets
+from aha.backends.bucket_decoder import Kernels, fastest_decoder, shapes_of
 from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
-from aha.backends.plain_decoder import PlainDecoder
 from aha.backends.torch_worker import TorchWorker
 from aha.errors import BadInput
 from aha.protocols import Ask, Compute, Sampling, Weights
@@ -30,10 +29,12 @@ class TorchEngine:
     """Continuous batching with a key-value cache: at most `compute.rows` rows run at a time, one that has finished leaves, one that waits
     takes its place, and a prompt is read once for all its samples.
 
-    `module` belongs to the engine: `load` copies weights into it. `stop`: the tokens that end a reply. `plain`: nothing but Hugging
-    Face's own code computes, as it does for models that do not let ours."""
+    `module` belongs to the engine: `load` copies weights into it. `stop`: the tokens that end a reply. `kernels`: see `fastest_decoder`;
+    "plain" is what the others are held to."""
 
-    def __init__(self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, version: int = 0, *, plain: bool = False) -> None:
+    def __init__(
+        self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, version: int = 0, *, kernels: Kernels = "straight"
+    ) -> None:
         self.module: Any = module
         self.stop = stop
         self.compute = compute
@@ -43,7 +44,7 @@ class TorchEngine:
         self._look_every = _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM)
         _refuse_states(self.module.config)
         self._shapes = shapes_of(self.module)
-        self.plain = plain or not takes_buckets(self.module, self._shapes)
+        self._decoder = fastest_decoder(self.module, self._shapes, kernels)
 
     @property
     def vocabulary(self) -> int:
@@ -74,8 +75,7 @@ class TorchEngine:
 
     def scheduler(self, limits: SchedulerLimits) -> Scheduler:
         """A batch of its own on this model, empty as yet."""
-        decoder = PlainDecoder(self.module) if self.plain else BucketDecoder(self.module, self._shapes)
-        return Scheduler(TorchWorker(decoder, self.device, self.version), limits)
+        return Scheduler(TorchWorker(self._decoder(), self.device, self.version), limits)
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""

@@ -1,0 +1,101 @@
+"""Layers computed without calls of modules say what the modules say, and share their weights."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
+
+from aha.backends.bucket_decoder import BucketDecoder, fastest_decoder, shapes_of
+from aha.backends.hf import ModuleWeights
+from aha.backends.straight_layers import StraightLayers
+from aha.backends.torch_engine import TorchEngine
+from aha.protocols import Sampling
+from tests.backends.models import GROUPED, KINDS, built, named
+from tests.backends.test_engine_contract import ASKS, COMPUTE, STOP, sampled
+
+STRAIGHT = ("llama", "qwen2", "qwen3", "mistral")
+
+
+def way(model: PreTrainedModel) -> str:
+    """How an engine of the model decodes."""
+    make: Any = fastest_decoder(model, shapes_of(model), "straight")
+    assert isinstance(make, partial)
+    if make.func is not BucketDecoder:
+        return "plain"
+    return "straight" if len(make.args) == 3 else "modules"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+def test_models_of_the_plain_form_go_straight(kind: tuple[str, bool]) -> None:
+    assert (way(built(*kind)) == "straight") == (kind[0] in STRAIGHT)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind[0] in STRAIGHT], ids=named)
+def test_the_reply_is_that_of_the_models_own_code(kind: tuple[str, bool]) -> None:
+    by_kernels = {
+        kernels: sampled(TorchEngine(built(*kind), STOP, COMPUTE, kernels=kernels), sampling=Sampling(max_tokens=70))
+        for kernels in ("straight", "modules", "plain")
+    }
+    for number in range(len(ASKS)):
+        for straight, modules, plain in zip(*(replies[number] for replies in by_kernels.values()), strict=True):
+            assert straight.tokens == modules.tokens == plain.tokens
+            assert list(straight.logprobs) == pytest.approx(list(plain.logprobs), abs=1e-4)
+
+
+@pytest.mark.parametrize("biases", [{"attention_bias": True}, {"mlp_bias": True}, {"attention_bias": True, "mlp_bias": True}])
+def test_biases_are_added(biases: dict[str, bool]) -> None:
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**GROUPED, **biases)).eval()
+    for name, weight in model.named_parameters():
+        weight.data.normal_(std=1.0 if name.endswith("bias") else 0.3)
+    assert way(model) == "straight"
+
+
+@pytest.mark.parametrize("rope_type", ["linear", "llama3", "yarn", "dynamic"])
+def test_angles_that_follow_from_the_position_go_straight(rope_type: str) -> None:
+    rope = {"rope_type": rope_type, "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 24}
+    if rope_type == "llama3":
+        rope |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**GROUPED, rope_parameters=rope)).eval()
+    assert way(model) == ("modules" if rope_type == "dynamic" else "straight")
+
+
+def test_a_model_that_computes_something_else_is_found_out() -> None:
+    class Louder(nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return 2.0 * super().forward(input)
+
+    scaled, replaced = built("llama", True), built("llama", True)
+    body: Any = scaled.get_decoder()
+    body.embed_tokens.register_forward_hook(lambda module, arguments, output: 3.0 * output)
+    assert way(scaled) == "modules"
+    body = replaced.get_decoder()
+    body.layers[0].mlp.up_proj.__class__ = Louder
+    assert way(replaced) == "modules"
+
+
+def test_weights_are_kept_once_and_keep_their_names_and_values() -> None:
+    model = built("qwen2", False)
+    before = copy.deepcopy(model.state_dict())
+    layers = StraightLayers.of(model)
+    assert layers is not None
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+    body: Any = model.get_decoder()
+    part, whole = body.layers[1].self_attn.k_proj.weight, layers.layers[1].query_key_value.weight_OD
+    assert part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+    assert part.untyped_storage().nbytes() == whole.nbytes
+    again = StraightLayers.of(model)
+    assert again is not None and again.layers[1].query_key_value.weight_OD.data_ptr() == whole.data_ptr()
+
+
+def test_loaded_weights_are_those_of_every_engine_of_the_module() -> None:
+    module, new = built("mistral", False, seed=7), built("mistral", False, seed=8)
+    first = TorchEngine(module, STOP, COMPUTE)
+    TorchEngine(module, STOP, COMPUTE).load(ModuleWeights(new), version=1)
+    plain = TorchEngine(built("mistral", False, seed=8), STOP, COMPUTE, kernels="plain")
+    assert [reply.tokens for reply in sampled(first)[1]] == [reply.tokens for reply in sampled(plain)[1]]
