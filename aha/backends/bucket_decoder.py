@@ -60,7 +60,8 @@ class BucketDecoder:
         self._layers = model.config.get_text_config().num_hidden_layers
         self._last_position = (context_of(model.config) or sys.maxsize) - 1
         self._shapes = shapes
-        self._straight, self.attention = straight or (None, {})
+        self._straight = straight[0] if straight else None
+        self.attention: dict[int, AttentionSettings] = straight[1] if straight else {}
         self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask of no account, so that none of rows by columns is made
         self._numbers = 0  # of rows, ever
         self._order: list[int] = []  # the batch
@@ -124,7 +125,7 @@ class BucketDecoder:
         yield from self._logits_by_part(hidden_PD, rows)
 
     def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
-        """[P, heads, size], one token of each row against all of the row; zeros for those that fill the batch up."""
+        """Return [P, heads, size], one token of each row against all of the row; zeros for those that fill the batch up."""
         settings = self.attention[layer]
         out = query_PHD.new_empty(*query_PHD.shape[:2], value_PKD.shape[-1])
         out[len(self._order) :] = 0.0
@@ -270,7 +271,7 @@ def shapes_of(model: PreTrainedModel) -> Shapes:
 
 
 def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) -> Callable[[], Decoder]:
-    """What makes a decoder, the fastest up to `kernels` that comes to the model's own logits on rows of different lengths of which one
+    """Return what makes a decoder, the fastest up to `kernels` that comes to the model's own logits on rows of different lengths of which one
     leaves: layers without calls of modules, buckets beneath the model's modules, or nothing but Hugging Face's code."""
     plain: Callable[[], Decoder] = partial(PlainDecoder, model)
     if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
@@ -294,7 +295,7 @@ def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:
 
 
 def _same(model: PreTrainedModel, decoder: Decoder, plain_logits: Sequence[Tensor], apart: float) -> bool:
-    """Whether no logit is farther off than that share of their spread."""
+    """Return whether no logit is farther off than `apart` of their spread."""
     try:
         logits = _probe_logits(model, decoder)
     except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, KeyError):  # a family whose attention is not in the table

@@ -35,7 +35,7 @@ class _Norm:
         return cls(module.weight, module.variance_epsilon)
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        return F.rms_norm(hidden, self.weight_D.shape, self.weight_D, self.epsilon)
+        return F.rms_norm(hidden, [len(self.weight_D)], self.weight_D, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Product:
 
     @classmethod
     def of(cls, *modules: nn.Module) -> Self:
-        """TypeError where one is no plain linear layer (a quantized one, an adapter), or some have a bias and some have none."""
+        """Return them as one. TypeError where one is no plain linear layer (a quantized one, an adapter), or some have a bias and some have none."""
         linears = [module for module in modules if type(module) is nn.Linear]
         biases = [linear.bias for linear in linears if linear.bias is not None]
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
@@ -59,7 +59,7 @@ class _Product:
 
 
 @torch.no_grad()
-def _together(weights: Sequence[nn.Parameter]) -> Tensor:
+def _together(weights: Sequence[Tensor]) -> Tensor:
     """One tensor of all rows, of which each weight is a part from now on: nothing is kept twice, and what is loaded into a weight is in
     both. Weights that lie together already stay where they are, since others may hold on to them."""
     first, rows = weights[0], sum(len(weight) for weight in weights)
@@ -93,11 +93,12 @@ class _Layer:
     @classmethod
     def of(cls, layer: Any) -> Self:
         attention, mlp = layer.self_attn, layer.mlp
-        norms = [_Norm.of(getattr(attention, name)) if hasattr(attention, name) else None for name in ("q_norm", "k_norm")]
+        query_norm, key_norm = (_Norm.of(getattr(attention, name)) if hasattr(attention, name) else None for name in ("q_norm", "k_norm"))
         return cls(
             _Norm.of(layer.input_layernorm),
             _Product.of(attention.q_proj, attention.k_proj, attention.v_proj),
-            *norms,
+            query_norm,
+            key_norm,
             _Product.of(attention.o_proj),
             _Norm.of(layer.post_attention_layernorm),
             _Product.of(mlp.gate_proj, mlp.up_proj),
@@ -120,9 +121,10 @@ class StraightLayers:
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
-        """The model's own weights, those of one product moved together; None where its configuration is of another form. AttributeError
-        or TypeError where its parts are. To be called outside of inference mode, since the weights can be loaded into afterwards."""
-        config, body = model.config, body_of(model)
+        """Return the model's own weights, those of one product moved together; None where its configuration is of another form. AttributeError
+        or TypeError where its parts are. To be called outside of inference mode, since the weights are loaded into afterwards."""
+        config: Any = model.config
+        body = body_of(model)
         if config.model_type not in FAMILIES or config.hidden_act != "silu" or body.rotary_emb.rope_type not in ROPES:
             return None
         return cls(
@@ -137,7 +139,7 @@ class StraightLayers:
         )
 
     def hidden(self, token_P: Tensor, position_P: Tensor, attention: Attention) -> Tensor:
-        """[P, D] before the head, of one token a row."""
+        """Return what is before the head [P, D], for one token of each of P rows."""
         hidden_PD = F.embedding(token_P, self.embedding_VD)
         cosine_P1S, sine_P1S = self._rotation(position_P, hidden_PD.dtype)
         for number, layer in enumerate(self.layers):
@@ -155,7 +157,7 @@ class StraightLayers:
         return self.norm(hidden_PD)
 
     def _rotation(self, position_P: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """[P, 1, size] of cosines, and of sines for a head whose halves have changed places, the first of which it is taken from."""
+        """Return cosines, and sines for a head whose halves have changed places; the sines of its first half are negative [P, 1, size]."""
         angle_P1F = (position_P[:, None].float() * self.frequency_F)[:, None]
         cosine_P1F, sine_P1F = angle_P1F.cos() * self.rotation_scale, angle_P1F.sin() * self.rotation_scale
         return torch.cat((cosine_P1F, cosine_P1F), -1).to(dtype), torch.cat((-sine_P1F, sine_P1F), -1).to(dtype)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
-from aha.backends.bucket_decoder import BucketDecoder, fastest_decoder, shapes_of
+from aha.backends.bucket_decoder import BucketDecoder, Kernels, fastest_decoder, shapes_of
 from aha.backends.hf import ModuleWeights
 from aha.backends.straight_layers import StraightLayers
 from aha.backends.torch_engine import TorchEngine
@@ -19,6 +19,7 @@ from aha.protocols import Sampling
 from tests.backends.models import GROUPED, KINDS, built, named
 from tests.backends.test_engine_contract import ASKS, COMPUTE, STOP, sampled
 
+KERNELS: tuple[Kernels, ...] = ("straight", "modules", "plain")
 STRAIGHT = ("llama", "qwen2", "qwen3", "mistral")
 
 
@@ -39,8 +40,7 @@ def test_models_of_the_plain_form_go_straight(kind: tuple[str, bool]) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind[0] in STRAIGHT], ids=named)
 def test_the_reply_is_that_of_the_models_own_code(kind: tuple[str, bool]) -> None:
     by_kernels = {
-        kernels: sampled(TorchEngine(built(*kind), STOP, COMPUTE, kernels=kernels), sampling=Sampling(max_tokens=70))
-        for kernels in ("straight", "modules", "plain")
+        kernels: sampled(TorchEngine(built(*kind), STOP, COMPUTE, kernels=kernels), sampling=Sampling(max_tokens=70)) for kernels in KERNELS
     }
     for number in range(len(ASKS)):
         for straight, modules, plain in zip(*(replies[number] for replies in by_kernels.values()), strict=True):
@@ -49,7 +49,7 @@ def test_the_reply_is_that_of_the_models_own_code(kind: tuple[str, bool]) -> Non
 
 
 @pytest.mark.parametrize("biases", [{"attention_bias": True}, {"mlp_bias": True}, {"attention_bias": True, "mlp_bias": True}])
-def test_biases_are_added(biases: dict[str, bool]) -> None:
+def test_biases_are_added(biases: dict[str, Any]) -> None:
     model = AutoModelForCausalLM.from_config(LlamaConfig(**GROUPED, **biases)).eval()
     for name, weight in model.named_parameters():
         weight.data.normal_(std=1.0 if name.endswith("bias") else 0.3)
@@ -58,7 +58,7 @@ def test_biases_are_added(biases: dict[str, bool]) -> None:
 
 @pytest.mark.parametrize("rope_type", ["linear", "llama3", "yarn", "dynamic"])
 def test_angles_that_follow_from_the_position_go_straight(rope_type: str) -> None:
-    rope = {"rope_type": rope_type, "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 24}
+    rope: dict[str, Any] = {"rope_type": rope_type, "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 24}
     if rope_type == "llama3":
         rope |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
     model = AutoModelForCausalLM.from_config(LlamaConfig(**GROUPED, rope_parameters=rope)).eval()
