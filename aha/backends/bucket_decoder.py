@@ -271,8 +271,8 @@ def shapes_of(model: PreTrainedModel) -> Shapes:
 
 
 def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) -> Callable[[], Decoder]:
-    """Return what makes a decoder, the fastest up to `kernels` that comes to the model's own logits on rows of different lengths of which one
-    leaves: layers without calls of modules, buckets beneath the model's modules, or nothing but Hugging Face's code."""
+    """Return what makes a decoder, the fastest up to `kernels` that comes to the model's own logits on rows of different lengths of which
+    one leaves: layers without calls of modules, buckets beneath the model's modules, or nothing but Hugging Face's code."""
     plain: Callable[[], Decoder] = partial(PlainDecoder, model)
     if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
         return plain

@@ -47,7 +47,8 @@ class _Product:
 
     @classmethod
     def of(cls, *modules: nn.Module) -> Self:
-        """Return them as one. TypeError where one is no plain linear layer (a quantized one, an adapter), or some have a bias and some have none."""
+        """Return them as one. TypeError where one is no plain linear layer (a quantized one, an adapter), or where some have a bias and
+        some have none."""
         linears = [module for module in modules if type(module) is nn.Linear]
         biases = [linear.bias for linear in linears if linear.bias is not None]
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
@@ -121,8 +122,9 @@ class StraightLayers:
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
-        """Return the model's own weights, those of one product moved together; None where its configuration is of another form. AttributeError
-        or TypeError where its parts are. To be called outside of inference mode, since the weights are loaded into afterwards."""
+        """Return the model's own weights, those of one product moved together; None where its configuration is of another form.
+        AttributeError or TypeError where its parts are. To be called outside of inference mode, since the weights are loaded
+        into afterwards."""
         config: Any = model.config
         body = body_of(model)
         if config.model_type not in FAMILIES or config.hidden_act != "silu" or body.rotary_emb.rope_type not in ROPES:
