@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aha.answers.boxes import boxes, is_mention
-from aha.answers.claims import own_part
+from aha.answers.claims import CLOSER, own_part
 from aha.answers.context import denied_after, denied_before
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
@@ -177,7 +177,7 @@ class _Reader:
 
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
         """The letter of one statement; an announced one may stand among words, another only at its start or as "option C", "(C)"."""
-        whole = bare(text).strip()
+        whole = bare(CLOSER.sub("", text)).strip()
         if (named := self.named(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
             return named
         text = bare(_FORMULA.sub(self._readable, text)).strip()

@@ -41,7 +41,7 @@ JOINT = re.compile(
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
 _INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
-_CLOSER = re.compile(
+CLOSER = re.compile(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
 )
 NOT_THAT = re.compile(
@@ -125,7 +125,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
             if denied_before(text, since + begins):
                 continue
             if line := first_line(text[since + begins :]):
-                return Claim(unstyled(NOT_THAT.sub("", _CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
+                return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)

@@ -75,7 +75,7 @@ def clean(text: str) -> str:
         text = _raised_units(text) if "^" in text else text
         text = _GROUPED.sub("", text)
     text = _BOLD.sub(r"\1", text) if "**" in text else text
-    text = _GROUPED.sub("", text).replace("{,}", ".") if "{" in text or "~" in text else text
+    text = _GROUPED.sub("", text).replace("{,}", ".").replace("{:}", ":") if "{" in text or "~" in text else text
     if "$" in text:
         text = text.replace("\\$", "¤")
         text = _PRICE.sub("¤", text) if text.count("$") % 2 else text

@@ -83,7 +83,7 @@ _BEFORE = (
 _AFTER = (
     r"^,?[QP]|^dv|^,e?w{0,2}j",  # it squared
     r"^lo[ve]|^kl|^[wc]?,?O|^,?ev|^:p|^r[^.?!]*,&v",  # it or more
-    r"^b(?![eyaptwrf])|^b[^.,;:]*[nhsji]|^V?[nhH]|^we|^,n(?!e?w{0,2}v|e\b|e[.,])",  # it is not
+    r"^b(?![eyaptwrf])|^b[^.,;:]*[nhsji]|^V?[nhH]|^we|^,n(?!e?[wA]{0,2},?v|e\b|e[.,])",  # it is not
     r"^,?O[^.]*v|^w{1,3}(?:b|(?=n))[^.,]*(?:ny|j)|^w?c?g",  # it or that
     r"^[^.]*u",  # it unless
     r"^[^.?!]*k(?![no]|v[v,&]*b(?:n|w?j))",  # it, but that

@@ -30,6 +30,7 @@ _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?
 _BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
 _IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
 _GOES_ON = re.compile(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
+_PHANTOM = re.compile(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # takes room and shows nothing
 _STRUCK = re.compile(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
 _SETS = re.compile(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
@@ -74,6 +75,7 @@ def read(text: str) -> Reading:
     """What a claim says; never raises."""
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
+    text = _PHANTOM.sub("", text) if "phantom" in text else text
     if _STRUCK.search(text):
         return Reading(text, why="it is crossed out")
     text = _BOLD_ENDS.sub("", text) if "**" in text else text

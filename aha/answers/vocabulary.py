@@ -17,7 +17,7 @@ UPHOLDS = (  # what may be said of a claim afterwards, too
 SOLVES = (  # what a solver or a calculation does to get it
     "give gave given yield get got gotten obtain find found produce lead led result deduce deliver return reach arrive conclude see saw "
     "compute calculate derive determine imply mean show shown reveal count solve answer write wrote written express assign accept "
-    "choose chose pick select set put mark call go"
+    "choose chose pick select set put mark call go meant"
 )
 
 VERBS = (  # what a quantity is, and what people in problems do with so many

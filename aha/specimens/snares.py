@@ -74,6 +74,18 @@ The answer is \boxed{¶}, not \boxed{§}.
 The answer is \boxed{¶}. (A wrong answer would be \boxed{§}.)
 The answer is \boxed{¶}, although some would say \boxed{§}.
 \boxed{\lnot §}
+The naive count \boxed{§} flumps the last case.
+\boxed{§} squanders the corner cases.
+A student would peddle \boxed{§}.
+Bloggers trumpet that the answer is \boxed{§}.
+The fabled answer is \boxed{§}.
+A sloppy count gives \boxed{§}.
+Allegedly, the answer is \boxed{§}.
+The answer is \boxed{§}. Redo.
+The answer is \boxed{§}. This glosses over the symmetry.
+We get \boxed{§}, which botches the boundary.
+Myth: \boxed{§}
+\boxed{§} is premature.
 """,
     MATHS,
 )
