@@ -79,7 +79,7 @@ def _together(weights: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Layer:
+class _LayerWeights:
     """One layer's weights. `query_norm` and `key_norm` are over each head, where the model has them."""
 
     input_norm: _Norm
@@ -112,7 +112,7 @@ class StraightLayers:
     """A model up to its head. `heads` of queries and `key_heads` of keys are of `size` numbers each; `frequency_F`: radians a position."""
 
     embedding_VD: Tensor
-    layers: tuple[_Layer, ...]
+    layers: tuple[_LayerWeights, ...]
     norm: _Norm
     heads: int
     key_heads: int
@@ -131,7 +131,7 @@ class StraightLayers:
             return None
         return cls(
             body.embed_tokens.weight.detach(),
-            tuple(_Layer.of(layer) for layer in body.layers),
+            tuple(_LayerWeights.of(layer) for layer in body.layers),
             _Norm.of(body.norm),
             config.num_attention_heads,
             config.num_key_value_heads,
