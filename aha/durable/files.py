@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,8 @@ def replace_file(disk: Disk, path: Path, data: bytes) -> None:
     data = hide_bytes(data)
     if not path.name:
         raise BadInput(f"{path}: it names no file")
+    if is_special(path):
+        raise BadInput(f"{path}: it is a pipe, a socket or a device, which a file would take the place of; name a file")
     with trouble(path, len(data)):
         try:
             disk.write(aside(path), data)
@@ -33,6 +36,15 @@ def replace_file(disk: Disk, path: Path, data: bytes) -> None:
                 disk.remove(aside(path))
             raise
         disk.fsync(path.parent)
+
+
+def is_special(path: Path) -> bool:
+    """Whether something stands there that is neither a file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def is_aside(path: Path) -> bool:

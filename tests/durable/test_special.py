@@ -1,0 +1,33 @@
+"""What is neither a file nor a folder is not written over: a file renamed to its name would take its place."""
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aha.durable import Disk, replace_file
+from aha.errors import BadInput
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def a_link_to_a_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, a_socket, a_link_to_a_pipe])
+def test_a_pipe_or_a_socket_is_left_as_it_is(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "name"
+    make(path)
+    before = path.lstat()
+    with pytest.raises(BadInput, match="a pipe, a socket or a device"):
+        replace_file(Disk(), path, b"{}")
+    assert stat.S_IFMT(path.lstat().st_mode) == stat.S_IFMT(before.st_mode) and path.lstat().st_ino == before.st_ino
+    assert set(os.listdir(tmp_path)) <= {"name", "pipe"}
