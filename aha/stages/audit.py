@@ -38,22 +38,22 @@ class Audit:
     limit: int
     too_long: int
     cut: int
-    endings: int
+    ended: int
     silent: int
     turns: int
     longest: int
     tokens: int
-    target_tokens: int
+    learned: int
     end: str
     columns: tuple[str, ...] = ()
     unusable: int = 0
 
     def lines(self) -> list[str]:
         """For a person, before the start."""
-        totals = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.target_tokens:,} of them learned"
+        totals = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.learned:,} of them learned"
         lines = [
             f"{self.source}: {totals}; the longest has {self.longest:,} of at most {self.limit:,}",
-            f"{self.endings:,} of {self.examples:,} replies end with {self.end!r}, which is learned; the template reads every one back",
+            f"{self.ended:,} of {self.examples:,} replies end with {self.end!r}, which is learned; the template reads every one back",
         ]
         if self.silent:
             lines.append(f"{self.silent:,} replies have no chain of thought: an empty one is written")
@@ -136,12 +136,12 @@ def audited_together(
         limit=rules.limit,
         too_long=count.long,
         cut=count.cut,
-        endings=len(lessons) - count.cut,
+        ended=len(lessons) - count.cut,
         silent=count.silent,
         turns=count.turns,
         longest=count.longest,
         tokens=count.tokens,
-        target_tokens=count.target_tokens,
+        learned=count.target_tokens,
         end=tokenizer.decode([tokenizer.end]),
         columns=tuple(columns),
     )

@@ -46,8 +46,8 @@ def test_what_is_found_is_counted(tokenizer: HFTokenizer) -> None:
     turns = (Message("user", "hello"), Message("assistant", "hello"))
     lessons, audit = audit_rows("file.jsonl", loaded(GOOD, example("b", "3", ""), example("c", "4", None, *turns)), TINY, tokenizer, RULES)
     assert [len(lesson) for lesson in lessons] == [13, 10, 15]
-    assert (audit.examples, audit.endings, audit.cut, audit.silent, audit.turns) == (3, 3, 0, 2, 1)
-    assert (audit.longest, audit.tokens, audit.target_tokens, audit.end) == (15, 38, 7 + 4 + 4, "<|end|>")
+    assert (audit.examples, audit.ended, audit.cut, audit.silent, audit.turns) == (3, 3, 0, 2, 1)
+    assert (audit.longest, audit.tokens, audit.learned, audit.end) == (15, 38, 7 + 4 + 4, "<|end|>")
     assert audit.lines() == [
         "file.jsonl: 3 examples, 38 tokens, 15 of them learned; the longest has 15 of at most 40",
         "3 of 3 replies end with '<|end|>', which is learned; the template reads every one back",
@@ -121,7 +121,7 @@ def test_long_rows_are_left_out_or_cut_when_asked_and_counted(tokenizer: HFToken
     assert [lesson.id for lesson in lessons] == ["good"] and (audit.too_long, audit.cut) == (1, 0)
     assert "1 rows are longer than 20 tokens and left out" in audit.lines()
     lessons, audit = audit_rows("f", loaded(GOOD, LONG), TINY, tokenizer, replace(RULES, limit=20, too_long="cut"))
-    assert [len(lesson) for lesson in lessons] == [13, 20] and (audit.too_long, audit.cut, audit.endings) == (1, 1, 1)
+    assert [len(lesson) for lesson in lessons] == [13, 20] and (audit.too_long, audit.cut, audit.ended) == (1, 1, 1)
     assert lessons[1].reply[-1] not in tokenizer.stop
     assert "1 replies are cut at 20 tokens: they teach a reply that does not end" in audit.lines()
 
