@@ -6,22 +6,25 @@ import re
 from collections.abc import Iterator
 
 _KEY = re.compile(
-    r"(?i)(?<![^\W_])(?:answers?|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|cevap|jawaban|jibu"
-    r"|đáp (?:án|số))(?![^\W_])|答え|答案|正解|解答|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|คำตอบ|సమాధానం"
+    r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
+    r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus)(?![^\W_])|答え|答案|正解|解答"
+    r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|คำตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
 )
 _CALLS = re.compile(  # what stands between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
-    r"(?:(?:[^\W\d]+[ \t]*){0,2}[:：ঃ]|=|[-–—](?=[ \t])|(?=\$|\\[(\[])"
+    r"(?:(?:[^\W\d]+[ \t]*){0,2}[:：ঃ]|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
-    r"|wynosi)(?![^\W_]|')[ \t]*:?"
-    r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否]))"
+    r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι)(?![^\W_]|')[ \t]*:?"
+    r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
     r"|[ \t]*(?=\*{0,2}[ \t]*\n))"
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*(?:(?:that|then|thus|therefore|donc|also|daher|quindi)\b[ \t]*)?[:：]?[ \t]*"
 )
 _NOTHING_SAID = re.compile(  # "the answer is correct" announces nothing
     r"(?i)(?:correct|right|clear|helpful|reasonable|consistent|valid|verified|complete|obtained|based|as|what|given|found|of|in|boxed)\b"
 )
-_DENIED = re.compile(r"(?i)\b(?:not|never|cannot|no|nicht|pas|nie)\b|n't\b|[不非]|не ")
+_DENIED = re.compile(
+    r"(?i)\b(?:not|never|cannot|no|nicht|pas|nie|niet|não|non|bukan|si|không|değil)\b|n't\b|[不非]|не |ليس|नहीं|ไม่|కాదు|নয়|নয়"
+)
 _TURNED = re.compile(r"(?:ist|lautet) die (?:\w+ )?\Z")
 _WRONG = re.compile(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
 _NOT_EQUAL = re.compile(r"(?:\bnot|n['’]t|\\neq?|≠)[\s$]*(?:\\text\w*\s*\{)?\s*\Z")

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import CLOSER, own_part
+from aha.answers.closings import UNDECIDED
 from aha.answers.context import denied_after, denied_before
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
@@ -56,9 +57,12 @@ _JUDGED = re.compile(  # something is said of these letters, other than that the
     r"|[:：]\s*\S|都?错|都?不)"
 )
 _DENIED = re.compile(
-    r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
+    r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
+    r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|❌|✗|✘|🚫|❎|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
 )
-_DENIED_AFTER = re.compile(r"(?i)[)\].\s]*(?:이|가|は|が)?\s*(?:아닙|아니|では?(?:あり|ない)|じゃ|(?:is|was)\s+(?:too|impossible)\b)")
+_DENIED_AFTER = re.compile(
+    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない)|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
+)
 _DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED = re.compile(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
@@ -106,6 +110,8 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     `several`: of a question with several right letters, all that it names, in the order of the alphabet."""
     reader = _reader(tuple(options), count, several)
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
+    if UNDECIDED.search(text):
+        return SEVERAL
     for statement in statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:

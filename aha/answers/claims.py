@@ -10,6 +10,7 @@ from typing import Literal
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxed, boxes, closes, is_mention
+from aha.answers.closings import revoked, settled, without_check
 from aha.answers.context import LONGEST, denied_after, denied_before, may_take_back, stance, taken_back
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached, before
@@ -48,7 +49,7 @@ NOT_THAT = re.compile(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
     r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S(?s:.*)\Z"
 )
-_COPULA = re.compile(r"(?:です|である|だ|입니다|이다|である)[。.]?\Z")
+_COPULA = re.compile(r"(?:です|である|だ|입니다|이다|[ \t](?:है|हैं|হল|হলো|হবে|অবশ্যই)|ครับ|ค่ะ|となります|になります)[。.।]?\Z|।\Z")
 _LEADS = re.compile(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
@@ -72,7 +73,7 @@ _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}){1,80})\}\s?[.,]?(?:\$|\\\)|\s?\\\])?\.?\s*\Z"
 )
 _LONGEST_LINE = 200
-_ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z")
+_ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
 _NOT_IT = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # that are joined into one list
@@ -102,11 +103,12 @@ def claim(text: str, how: How = "auto") -> Claim:
     """The final claim of an answer: wherever it stands, or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
-    text = own_part(text)
+    text = settled(own_part(text))
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
         denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
-        return Claim("" if denied else unstyled(text.strip()), marked=False)
+        said_last = None if denied else without_check(text)
+        return Claim("" if said_last is None else unstyled(said_last.strip()), marked=False)
     said, ends = found
     return _corrected(said, text[ends : ends + LONGEST]) if ends < len(text) else said
 
@@ -165,6 +167,8 @@ def _corrected(said: Claim, rest: str) -> Claim:
     if corrections := list(_CORRECTION.finditer(rest)):
         correction = corrections[-1]
         return Claim((correction["said"] or correction["bare"]).strip(), marked=True)
+    if revoked(said.text, rest):
+        return Claim("", marked=True)
     if denied_after(rest, said.text if said.boxes == 1 else None) if said.boxes else taken_back(rest):
         return Claim("", marked=True)
     return said

@@ -31,13 +31,13 @@ _LETTERS = {
     "a": vocabulary.ANSWERS,
     "i": vocabulary.IS,
     "u": vocabulary.UPHOLDS,
-    "n": vocabulary.SUBJECTS + " ответ",
+    "n": vocabulary.SUBJECTS + " ответ км м см мм кг г л ч мин час часа часов минут минуты секунд дней дня лет рублей рубля руб",
     "j": vocabulary.KINDS,
     "e": vocabulary.POINTS,
     "q": vocabulary.LEADING,
     "l": vocabulary.LIGHT,
     "y": vocabulary.SOLVES,
-    "b": vocabulary.VERBS + " равно равен равна равны составляет это получаем стоит будет",
+    "b": vocabulary.VERBS + " равно равен равна равны составляет это получаем стоит будет получилось получается осталось",
     "v": f"{' '.join(word for word in VALUES if word != 'one')} {' '.join(SCALES)} dozen",
 }
 _LETTER = {word: letter for letter, words in reversed(_LETTERS.items()) for word in words.split()}

@@ -48,11 +48,16 @@ SUSPECT = frozenset(
         "perhaps possibly probably plus "
         "oder squared cubed factorial choose divided multiplied twice double triple thrice modulo "
         "doubt disagree deny no nicht kein keine pas não half thirds millionen milliarden millones milliards mille "
-        "promille zillion if january february march april june july august september october november december"
+        "promille zillion if january february march april june july august september october november december "
+        "mindestens höchstens fast beinahe ungefähr etwa circa weniger mehr kaum moins environ presque menos "
+        "casi más mais quase almeno quasi "
+        "milioni juta ribu ratus puluh triệu nghìn ngàn elfu laki bin milyon tysięcy tysiące milionów mil miles millón mila milhões "
+        "duizend miljoen tausend million millionen tusen milj salah sai salado sbagliato falso faux falsch yanlış błędna źle mal zaidi "
+        "maximal minimal minstens hoogstens bijna тысяч тысячи тыс миллион миллионов млн млрд не менее более почти около"
     ).split()
 )
 SAYS_MORE = re.compile(
     rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
     rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
-    rf"[-–—]{{2}}|[不非‰]|아니|아닙|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过"
+    rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过"
 )

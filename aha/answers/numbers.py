@@ -81,9 +81,20 @@ def _last_side(node: Node) -> Node:
     if any(_speaks(side) for side in sides[1:]) or (named and not _names(sides[0])):
         return node
     steps = any(is_call(each, "+") for side in sides for each in nodes(side))
-    if not (named and steps) and any(_arithmetic(side) != _arithmetic(sides[-1]) for side in (sides[1:] if named else sides)):
+    if not (named and steps) and any(
+        _arithmetic(_counted(side, sides[-1])) != _arithmetic(_counted(sides[-1], sides[-1])) for side in (sides[1:] if named else sides)
+    ):
         return node
     return sides[-1]
+
+
+def _counted(side: Node, last: Node) -> Node:
+    """A side without the unit that the last side has: 5 + 6 = 11 km, $14 + $25 = $39."""
+    if not (isinstance(last, Call) and last.name == "unit") or not isinstance(side, Call):
+        return side
+    if side.name == "unit":
+        return side.args[0] if side.args[1] == last.args[1] else side
+    return Call(side.name, tuple(_counted(each, last) for each in side.args))
 
 
 def _speaks(node: Node) -> bool:

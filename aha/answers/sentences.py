@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aha.answers.context import denied_after, denied_before
+from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.grammar import kinds
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import counted, in_digits
@@ -37,7 +37,8 @@ _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|(?:any|every)thing but)\b")
 _SPACES = re.compile(r"[ \t]+")
 _TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
-_FIGURES = re.compile(r"[0-9$\\]")
+_FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
+_DIGITS = re.compile(r"[0-9\\½¼¾⅓⅔√π∞]")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou)\b|[或和]|または|또는")
 _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
@@ -66,14 +67,14 @@ _ADMITS = frozenset(
         "ist sind hat haben kostet est sont a ont coûte es son tiene cuesta é são custa è sono costa равно равен "
         "составляет это comes come read reads "
         "us you me them him her collected walked travels travel produces produce see get's that's it's there's "
-        "solution value result length sum product number"
+        "solution value result length sum product number beträgt betragen são получилось получается осталось всего итого"
     ).split()
 )
 _VERB = re.compile(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
-_HAN_ADMITS = re.compile(r"(?:[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
+_HAN_ADMITS = re.compile(r"(?:全部で|合計で?|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"第\s*\Z")
 
 
@@ -92,7 +93,7 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
     if _IF_IF.search(text):
         return None
-    sentences = _sentences(text)
+    sentences = [_plainer(sentence) for sentence in _sentences(text)]
     if sentences and not _FIGURES.search(sentences[0 if marked else -1]):
         sentences[0 if marked else -1] = counted(sentences[0 if marked else -1])
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
@@ -105,6 +106,68 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
         if SAYS_MORE.search(sentence) and not _CLOSING.match(sentence.strip()):
             return None
     return None
+
+
+_FOREIGN = re.compile("[\u0590-\u0eff]")  # words of which only these are known
+_FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার रुपये डॉलर రూపాయలు డాలర్లు บาท คน ใบ ชิ้น กิโลเมตร ชั่วโมง นาที วัน دولار كم ساعة يوم".split())
+_BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
+_NOUNS = r"(?:(?!than\b|to\b)[a-z][a-z-]*)"
+_NAMED = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*(?:\s(?!than|that|as)[a-z'’-]+){0,2}"
+_COUNT = r"(?:[$€£]?[0-9][0-9.,]*(?:\s?(?:°|%|[a-z]{1,12}))?)"
+_DIFFERS = re.compile(  # 21 more boys than girls, 2 years older than Al
+    rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
+    rf"|further)\sthan\s(?P<other>{_NAMED})(?=[.!]?\s*\Z)"
+)
+_LACKS = re.compile(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
+_ENDS_WITH = re.compile(
+    r"(?i)\b(?:(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
+)
+_SPARE = re.compile(
+    r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
+    r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
+    r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
+)
+_NEGATIVE = re.compile(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
+_NO_OTHER = re.compile(
+    r"(?i)\b(?:half|twice|that|those|what|all|each|any|double|both|expected|needed|before|usual|possible|allowed|least|most|number|answer)\b"
+)
+_NO_SUBJECT = re.compile(r"(?i)\b(?:answer|result|value|total|number|it|solution|might|may|could|would|should|if|perhaps|maybe)\b")
+_MEASURED = re.compile(r"(?:Final|Total|New|Resulting) (?!guess|estimate|hunch|idea|try)[a-z]+: (?=-?[0-9][0-9.,]*\s?([a-z]{1,12}|[°%]))")
+_SYMBOL = r"(?:(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|log|ln|sqrt|pi)(?![A-Za-z]))"
+_SIDE = re.compile(
+    rf"(?:(?:So|Thus|Hence|Therefore|Then),?\s)?(?:(?:the\s)?(?:[A-Za-z]{{2,}}\s){{0,4}}?(?:(?:sin|cos|tan)\s?[0-9]+°|[A-Z]{{1,3}}|[a-z](?:\([^()]{{1,9}}\))?)\s?="
+    rf"|(?:The|the|Its)\s(?:[A-Za-z]{{2,}}\s){{1,5}}(?:is|equals|is at|lies at)(?:\s(?:therefore|thus|then))?)\s"
+    rf"(?P<side>(?:[^A-Za-z=\n]|{_SYMBOL}){{3,80}})"
+)
+_OF_ANGLE = re.compile(r"(?:sin|cos|tan)\s?[0-9]+°")
+_TOTALS = re.compile(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
+_REALS = re.compile(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
+
+
+def _plainer(sentence: str) -> str:
+    """The sentence without what only compares, explains or repeats its number: a difference is the number that states it."""
+    differs = _DIFFERS.search(sentence)
+    if differs and not (
+        _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER.search(differs["other"]) or SAYS_MORE.search(differs["other"])
+    ):
+        sentence = f"{sentence[: differs.start()]}{differs['count']}{differs['noun'] or ''}"
+    sentence = _SPARE.sub("", _LACKS.sub(r"\1\2", sentence)) if " " in sentence else sentence
+    sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
+    sentence = _NEGATIVE.sub(r"\1-", sentence)
+    measured = _MEASURED.match(sentence)
+    return f"The answer is {sentence[measured.end() :]}" if measured and known_unit(measured[1]) else sentence
+
+
+def closing_side(text: str) -> str | None:
+    """The formula with letters or roots that the last sentence ends in, after "is" or the one sign of equality of what it names."""
+    sentences = _sentences(_ending(text))
+    found = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
+    if found is None or not re.search(r"[-+*/^√()−]", found["side"]):
+        return None
+    head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: found.start("side")])
+    if suspect(head) or denied_before(head, len(head)):
+        return None
+    return found["side"].rstrip(" .")
 
 
 def _priced(text: str) -> str:
@@ -149,15 +212,23 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     ends = _explained(sentence, pieces)
     pieces = [piece for piece in pieces if piece.start < ends]
+    pieces = _joined(sentence, pieces)
     last = pieces[-1]
     before = sentence[pieces[-2].end if len(pieces) > 1 else begun : last.start]
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
-    if (len(pieces) > 1 and not _VERB.search(before)) or sentence[last.end : last.end + 2] in ("..", "…", "\\d", "\\l", "\\c"):
+    calculated = "=" in last.text and re.search(r"(?i)\b(?:in|with|with probability|after)\s*\Z", before) is not None
+    if (len(pieces) > 1 and not calculated and not _VERB.search(before)) or sentence[last.end : last.end + 2] in (
+        "..",
+        "…",
+        "\\d",
+        "\\l",
+        "\\c",
+    ):
         return None
     if denied_before(sentence, last.start, last.end) or denied_after(sentence[last.end :]):
         return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
-    if not _admitted(
+    if not calculated and not _admitted(
         before,
         start=begun == 0 and marked,
         unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1]),
@@ -165,6 +236,25 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     ):
         return None
     return _with_noun(last.text, after)
+
+
+_JOINS = re.compile(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
+_LISTS_VALUES = re.compile(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
+
+
+def _joined(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
+    """The formulas with those at the end as one list where "are" leads to them and commas and "and" stand between them."""
+    first = len(pieces) - 1
+    while first > 0 and _JOINS.fullmatch(sentence, pieces[first - 1].end, pieces[first].start):
+        first -= 1
+    if (
+        first == len(pieces) - 1
+        or not _LISTS_VALUES.search(sentence[: pieces[first].start])
+        or "." in sentence[pieces[-1].end :].strip()[:-1]
+    ):
+        return pieces
+    values = ", ".join(piece.text.strip("$* ") for piece in pieces[first:])
+    return [*pieces[:first], _Piece(pieces[first].start, pieces[-1].end, values)]
 
 
 def _explained(sentence: str, pieces: list[_Piece]) -> int:
@@ -206,9 +296,11 @@ def _with_noun(formula: str, after: str) -> str | None:
     formula = formula.strip()
     while formula.startswith("**") or formula.endswith("**"):
         formula = formula.removeprefix("**").removesuffix("**").strip()
-    formula = formula.strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
+    formula = _BOLD_SIDE.sub("", formula).strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
     if not after:
         return formula
+    if _FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS:
+        return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:
         return None
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
@@ -233,8 +325,11 @@ def _with_noun(formula: str, after: str) -> str | None:
 def _pieces(sentence: str) -> list[_Piece]:
     """The formulas of a sentence and the runs of figures and signs between its words."""
     found = [_Piece(span.start(), span.end(), span.group()) for span in _SPAN.finditer(sentence) if not _wordy(span.group())]
+    for group in _TUPLE.finditer(sentence):
+        if not any(group.start() < piece.end and piece.start < group.end() for piece in found):
+            found.append(_Piece(group.start(), group.end(), group.group()))
     for run in _PLAIN.finditer(sentence):
-        if not any(run.start() < piece.end and piece.start < run.end() for piece in found) and re.search(r"[0-9\\]", run.group()):
+        if not any(run.start() < piece.end and piece.start < run.end() for piece in found) and _DIGITS.search(run.group()):
             found.append(_Piece(run.start(), run.start() + len(run.group().rstrip(" ,.;:")), run.group().rstrip(" ,.;:")))
     return sorted(found, key=lambda piece: piece.start)
 
@@ -243,9 +338,13 @@ def _wordy(span: str) -> bool:
     return re.search(r"(?:(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,.]+){3}", span) is not None
 
 
+_TUPLE = re.compile(
+    r"(?:\([A-Za-zθφ], ?[A-Za-zθφ](?:, ?[A-Za-z])?\)\s*=\s*)?\((?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)"
+    r"(?:, (?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)){1,3}\)"
+)
 _ATOM = (
     r"(?:\\(?!text)[A-Za-z]+(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})*|\\[$%,!;]|[$€£¥¤]?[0-9][0-9.,]*[0-9]|[0-9.]|["
-    r"(){}\[\]^_|!%°²³√π∞½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞¢€£¥¤$])"
+    r"(){}\[\]^_|!%°²³√π∞½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞₀₁₂₃₄₅₆₇₈₉¢€£¥¤$])"
 )
 _OPERATOR = r"(?:[-+*/=<>≤≥≠≈±×·÷–−~:—]|\\?%)"
 _PLAIN = re.compile(

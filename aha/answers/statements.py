@@ -25,14 +25,16 @@ _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]
 _CHOOSES = re.compile(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|\s*[:=])"
-    rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项(?=[:是为])|(?!项))|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
+    rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
+    rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
     rf"| should be)\s+(?-i:{_LETTER_NEXT})"
 )
 _CORRECT = re.compile(
     r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my|our)\s+)?"
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
-    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确|が正解|が正しい|이 정답|가 정답)"
+    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)|が正解|が正しい|이 정답|가 정답)"
+    rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
 )
 INSTEAD = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
@@ -45,6 +47,7 @@ _BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
 _CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
 _CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
 _STRUCK = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
+_STRUCK_LETTER = re.compile(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _LAYOUT = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\(?:begin|end)\s*\{[a-z]{1,12}\*?\}(?:\{[a-z|]{0,4}\})?|\\bbox\s*\[[^\]]{0,60}\]"
@@ -54,6 +57,7 @@ _LAYOUT = re.compile(
 
 def readable(text: str) -> str:
     """Styles taken off, what is struck out gone, a sentence that breaks off at "not" on one line with its end."""
+    text = _STRUCK_LETTER.sub(r"\1", text) if "~~" in text else text
     text = _STRUCK.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
     text = _LAYOUT.sub(" ", text) if "\\" in text else text  # \large\text{C}
     for _ in range(3):  # \textbf{\text{C}}
@@ -112,4 +116,4 @@ def _spoken(text: str) -> Iterator[Statement]:
         if not denied_before(text, place):
             yield Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CORRECT.finditer(text):
-        yield Statement(found.start(), found[1] or found[2] or "")
+        yield Statement(found.start(), found[1] or found[2] or found[3] or "")

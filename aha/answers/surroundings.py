@@ -53,6 +53,7 @@ _GOES_ON = re.compile(
     r"[ \t]+(?:[=+*/^<>≤≥≠±×·÷]|[-–−](?=\s?[0-9\\(])|\\(?:cdot|times|div|pm|leq?|geq?|neq?|approx|sqrt|pi|to|sim)(?![A-Za-z]))"
 )
 _QUICK_END = re.compile(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
+_MULTIPLE = re.compile(r"(?:^|[\s$(\[:,])[-−]?[0-9]+\s?[a-cknt-z]\s*=\Z")  # 2x =
 _NUMBER_ONLY = re.compile(r"(?:^|\n)\s*[0-9]+\Z")
 _JOINED = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
 _UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
@@ -119,7 +120,7 @@ def before(head: str) -> str | None:
     """The operators before a box that belong to its formula, mostly none; `None` where it is denied or a bound."""
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
-        return ""
+        return None if _MULTIPLE.search(bare) else ""
     if bare[-1:] == "$" or bare[-2:] in ("\\(", "\\["):
         last = bare.rstrip("$([\\ \n").rpartition(" ")[2]
         if last.isascii() and last.rstrip(":").isalpha() and last.rstrip(":").lower() not in _SUSPECT:

@@ -6,7 +6,7 @@ MGSM). A word that is in no list may be among the words that say whose number it
 from __future__ import annotations
 
 IS = (  # forms of to be
-    "lautet lauten wynosi ni adalah is are was were be been being am est ist sind es son è é sono"
+    "lautet lauten wynosi ni adalah ialah là is are was were be been being am est ist sind es son è é sono"
 )
 
 UPHOLDS = (  # what may be said of a claim afterwards, too
@@ -74,7 +74,8 @@ KINDS = (  # adjectives and adverbs of an answer
     "such exactly precisely just simply clearly now also still already always currently finally ultimately together altogether alone "
     "indeed easily immediately directly readily again obviously evidently certainly definitely surely naturally quickly equally namely "
     "approximately about around roughly consequently accordingly similarly likewise additional extra further another more fewer "
-    "surprisingly fortunately conveniently equivalently explicitly respectively identically eventually merely essentially trivially "
+    "corrected revised updated amended surprisingly fortunately conveniently equivalently explicitly "
+    "respectively identically eventually merely essentially trivially "
     "necessarily actually really well very even nicely neatly larger smaller greater lesser bigger higher lower shorter longer older "
     "younger fewest closest nearest highest lowest shortest longest most complex odd ordered integral allowable allowed favorable "
     "successful first second third fourth fifth sixth seventh eighth ninth tenth mixed general particular specific good other next own "

@@ -7,11 +7,12 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.claims import Claim, last_line
+from aha.answers.context import denied_before, taken_back
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
-from aha.answers.sentences import claimed_formula
+from aha.answers.sentences import claimed_formula, closing_side
 from aha.answers.words import bare, folded
 from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
@@ -23,7 +24,14 @@ from aha.types import Wrong
 LONGEST_FORMULA = 300
 _DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
-_SAYS = re.compile(r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?")
+_SAYS = re.compile(
+    r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals|(?<!n['’]t )(?:falls|lands"
+    r"|comes) on)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?"
+)
+_TIME = re.compile(r"(?i)\b(?:at|is|=)\s*[*$]*([0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
+_RATIO_IS = re.compile(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
+_YES_NO = re.compile(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
+_YES_NO_LATER = re.compile(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
 _FIRST = re.compile(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _DENIES = re.compile(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\\b")
 _DENIAL = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
@@ -139,7 +147,7 @@ def _other_readings_of(source: Reading, against: Reading, *, of_reference: bool)
 def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     """The verdict on times and words."""
     if gold.clock or claim.clock:
-        return _clocks(gold, claim)
+        return _clocks(gold, claim if claim.clock else _closing_time(claim.text) or claim)
     if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, claim):
         return True
     if gold.phrase:
@@ -215,14 +223,28 @@ def _reachable(node: Node) -> bool:
 # --- prose ------------------------------------------------------------------------------------------------------------
 
 
+def _closing_time(text: str) -> Reading | None:
+    """The time of day that a text ends with, "at 10:30 AM"."""
+    time = _TIME.search(text)
+    return read(time[1]) if time and not denied_before(text, time.start(1)) else None
+
+
 def _says_words(gold: Reading, claim: Claim) -> bool:
     """Whether the last line says of something that it is what the reference says: "it will be a Monday"."""
+    if gold.words in ("yes", "no") and (opening := _YES_NO.match(claim.text)):
+        rest = claim.text[opening.end() :]
+        return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
     says = _SAYS.fullmatch(claim.text.strip().rpartition("\n")[2])
     return says is not None and not _DENIES.search(says[1]) and folded(bare(says[2])) == gold.words
 
 
 def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
     """The formula that a sentence claims, or what it says that something is: "it will be a Monday"."""
+    if isinstance(gold.node, Call) and gold.node.name == ":" and (said_to_be := _RATIO_IS.search(claim.text)):
+        ratio = _ratio_in_words(said_to_be[1])
+        return False if ratio is None or denied_before(claim.text, said_to_be.start(1)) else _compare(gold, ratio, settings)
+    if gold.node is not None and not claim.marked and (side := closing_side(claim.text)) and (node := read(side).node) is not None:
+        return _compare(gold, node, settings)
     formula = claimed_formula(claim.text, marked=claim.marked, boxed=claim.boxes > 0) if claim.boxes < 2 else None
     if formula is None or gold.node is None or _OTHER_SETS.search(claim.text[-200:]):
         return False if gold.node is not None or gold.words else None
