@@ -51,9 +51,9 @@ SUSPECT = frozenset(
         "promille zillion if january february march april june july august september october november december "
         "mindestens höchstens fast beinahe ungefähr etwa circa weniger mehr kaum moins environ presque menos "
         "casi más mais quase almeno quasi "
-        "milioni juta ribu ratus puluh triệu nghìn ngàn elfu laki bin milyon tysięcy tysiące milionów mil miles millón mila milhões "
-        "duizend miljoen tausend million millionen tusen milj salah sai salado sbagliato falso faux falsch yanlış błędna źle mal zaidi "
-        "maximal minimal minstens hoogstens bijna тысяч тысячи тыс миллион миллионов млн млрд не менее более почти около"
+        "milioni juta ribu ratus puluh triệu nghìn ngàn elfu laki bin milyon tysięcy tysiące milionów mil millón mila milhões "
+        "duizend miljoen tausend tusen milj salah sai salado sbagliato falso faux falsch yanlış błędna źle mal zaidi "
+        "minstens hoogstens bijna тысяч тысячи тыс миллион миллионов млн млрд не менее более почти около"
     ).split()
 )
 SAYS_MORE = re.compile(
