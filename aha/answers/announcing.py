@@ -16,7 +16,7 @@ _CALLS = re.compile(  # what stands between the word and the claim
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
     r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι)(?![^\W_]|')[ \t]*:?"
     r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
-    r"|[ \t]*(?=\*{0,2}[ \t]*\n))"
+    r"|(?<=cevap|ответ)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*(?:(?:that|then|thus|therefore|donc|also|daher|quindi)\b[ \t]*)?[:：]?[ \t]*"
 )
 _NOTHING_SAID = re.compile(  # "the answer is correct" announces nothing
@@ -54,6 +54,8 @@ def _announced(text: str, key: re.Match[str]) -> int | None:
     if calls is None or _WRONG.search(text, max(0, key.start() - 12), key.start()):
         return None
     spoken = calls.group().strip(" \t*_")
+    if not spoken and not key.group().isascii() and text[calls.end() : calls.end() + 1].isdigit():
+        return calls.end()
     if not spoken:  # a heading, or a formula right behind the word
         begins = text.rfind("\n", 0, key.start()) + 1
         heads = len(re.findall(r"\w+", text[begins : key.start()])) <= 2

@@ -58,7 +58,7 @@ _JUDGED = re.compile(  # something is said of these letters, other than that the
 )
 _DENIED = re.compile(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
-    r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|❌|✗|✘|🚫|❎|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
+    r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
 )
 _DENIED_AFTER = re.compile(
     r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない)|じゃ|(?:is|was)\s+(?:too|impossible)\b)"

@@ -21,7 +21,7 @@ _LETTERS = {
     "T": "that",
     "h": "which who whose",
     "c": "where when since because while",
-    "t": "so thus hence therefore then but however yet",
+    "t": "поэтому итак значит следовательно yani öyleyse więc zatem vậy so thus hence therefore then but however yet",
     "&": "and et und y e",
     "O": "or",
     "o": "to",
