@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +50,7 @@ class _Product:
         """Return them as one. TypeError where one is no plain linear layer (a quantized one, an adapter), or where some have a bias and
         some have none."""
         linears = [module for module in modules if type(module) is nn.Linear]
-        biases = [linear.bias for linear in linears if linear.bias is not None]
+        biases = [bias for linear in linears if (bias := cast("Tensor | None", linear.bias)) is not None]
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
             raise TypeError("not one product: not all are plain linear layers with a bias, or without one")
         return cls(_together([linear.weight for linear in linears]), _together(biases) if biases else None)
