@@ -134,6 +134,7 @@ def test_ids_that_the_tokenizer_does_not_know_are_sampled_and_read_as_nothing(ru
 # --- other forms ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_an_instruct_model_is_asked_in_its_own_words_with_the_thought_open(tmp_path: Path) -> None:
     done = made(tmp_path, INSTRUCT, "--steps", "2", chat_template=THINKS)
     tokenizer, group = load_tokenizer(done.base), Record(done.out).groups(0)[0]

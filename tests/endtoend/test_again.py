@@ -55,7 +55,7 @@ def test_groups_that_arrive_in_any_order_under_any_clock_are_the_same_run(
         assert differing(result_of(tmp_path / f"shuffled-{seed}"), expected) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_finished_run_says_so_and_a_changed_one_says_what_differs(warm: Warm, even: Path, tmp_path: Path) -> None:
     words = ("run", even, "--out", tmp_path / "run", "--no-preflight")
     warm.run(*words)

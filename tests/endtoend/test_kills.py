@@ -67,7 +67,7 @@ def preferring(warm: Warm, folder: Path) -> Path:
     return write_recipe(folder / "preferring.py", warm.model, PREFER.replace("{data!r}", repr(str(data))))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_three_kills_of_fine_tuning_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
     assert campaign(warm, imitating(warm, tmp_path), tmp_path, kills=3, seed=5, tell=tell).total() == 3
 

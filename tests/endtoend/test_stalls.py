@@ -12,7 +12,7 @@ from tests.endtoend.test_stops import STANDS
 from tests.endtoend.world import write_recipe
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_stands_ends_itself_with_every_stack_in_a_file_and_goes_on(
     warm: Warm, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:

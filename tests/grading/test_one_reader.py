@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aha.grading import grade
@@ -65,6 +65,7 @@ def test_a_number_and_a_formula_pay_the_same_claim(value: str, form: str) -> Non
 @given(st.integers(3, 10**6), UNREAD)  # 2!! is 2
 @settings(max_examples=150, deadline=None)
 def test_a_number_with_something_unread_after_it_is_never_paid(value: int, rest: str) -> None:
+    assume(not rest.endswith(f" {value}"))  # "17 or 17" is 17
     for reference in (Number(str(value)), Latex(str(value))):
         for claim in (f"{value}{rest}", f"\\boxed{{{value}{rest}}}"):
             assert grade(reference, claim) != Right(), claim

@@ -87,8 +87,8 @@ def _lines(root: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("work", [pytest.param("annotated", marks=pytest.mark.long), "learned"])
+@pytest.mark.long
+@pytest.mark.parametrize("work", ["annotated", "learned"])
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bytes(work: str, tmp_path: Path) -> None:
     fresh_model = tmp_path / "model"
     fresh_model.mkdir()

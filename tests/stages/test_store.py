@@ -149,7 +149,7 @@ run(Path({root!r}), TABLES, disk=CountingDisk({at}))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_process_that_gets_kill_9_while_it_publishes_ends_with_the_same_bytes(tmp_path: Path) -> None:
     counting = Appends()
     run(tmp_path / "whole", TABLES, disk=counting)
