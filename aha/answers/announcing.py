@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _KEY = re.compile(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
     r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus)(?![^\W_])|答え|答案|正解|解答"
-    r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|คำตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
+    r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|ค(?:ำ|\u0e4d\u0e32)ตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
 )
 _CALLS = re.compile(  # what stands between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"

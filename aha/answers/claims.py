@@ -10,7 +10,7 @@ from typing import Literal
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxed, boxes, closes, is_mention
-from aha.answers.closings import revoked, settled, without_check
+from aha.answers.closings import corrected_to, in_plain_words, revoked, settled, supposed, without_check, without_other_check
 from aha.answers.context import LONGEST, denied_after, denied_before, may_take_back, stance, taken_back
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached, before
@@ -22,6 +22,7 @@ HASHES = "####"
 SHORT = 30  # characters of a reply that is nothing but its claim
 
 _USUALLY = 400  # characters from the end in which the closing statement stands
+LONGEST_HEAD = 300  # characters before an announcement that say under what condition it holds
 _ROOM = 80  # characters before a box that say how it is meant
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
 _STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
@@ -124,7 +125,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
-            if denied_before(text, since + begins):
+            if denied_before(text, since + begins) or supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
                 return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
@@ -162,11 +163,14 @@ def unstyled(text: str) -> str:
 
 def _corrected(said: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
+    rest = without_other_check(rest) if said.boxes else rest
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return said
     if corrections := list(_CORRECTION.finditer(rest)):
         correction = corrections[-1]
         return Claim((correction["said"] or correction["bare"]).strip(), marked=True)
+    if (instead := corrected_to(rest)) is not None:
+        return Claim(instead, marked=True)
     if revoked(said.text, rest):
         return Claim("", marked=True)
     if denied_after(rest, said.text if said.boxes == 1 else None) if said.boxes else taken_back(rest):
@@ -213,6 +217,8 @@ def _group(text: str) -> tuple[list[str], int, bool]:
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
         meant = "denied" if held is DENIED else stance(spoken, found[place][1], None if said else found[place][2])
+        if meant == "unclear" and not said and held is not DENIED and in_plain_words(text, *found[place][1:]):
+            meant = "stated"
         if (meant == "unclear" and not said) or len(said) > _MOST_BOXES:
             return [], 0, False
         if held is not DENIED and meant == "stated":

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from aha.answers.context import suspect
+from aha.answers.grammar import kinds
+from aha.answers.units import known_unit
 
 _VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
 _CONTRAST = re.compile(  # "isn't 32 but 64"
@@ -35,7 +40,30 @@ _ERRATUM = re.compile(
 UNDECIDED = re.compile(  # a reply that ends with several cases
     r"(?i)\b(?:(?:are|were|is) not (?:told|said|given|known|stated) (?:which|whether)|(?:cannot|can['’]t"
     r"|could not) (?:tell|say|know) (?:which|whether)"
-    r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told)\b[^.\n]{0,60}[.!]?\s*\Z"
+    r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told|(?:would )?need (?:more|further) (?:data|information|details))"
+    r"\b[^.\n]{0,60}[.!]?\s*\Z"
+)
+_LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
+_CORRECTS = (  # words that correct what was said, in other languages than English
+    r"(?:anzi|aspetta|espera|en realidad|mejor dicho|en fait|attends|(?:ou )?plutôt|besser gesagt|genauer gesagt"
+    r"|doch nicht|вернее|точнее"
+    r"|na verdade|ou melhor|eigenlijk|właściwie|aslında|à vrai dire|(?:nein|нет|nee|hayır|no|não|non|nie|pardon|perdón|scusa)(?=[,:.!…—–]))"
+)
+_CORRECTED = re.compile(rf"(?i)(?:[.,;!?\n—–-]|\.\.\.)\s*{_CORRECTS}\b(?:[\s,.:;!…—–]+{_CORRECTS}\b)*(?P<said>[^.!?\n]{{0,60}})")
+_INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:è|es|son|ist|sind|c['’]est|est|это|é|são|sono|het is|to)\s+)?(?P<said>{_VALUE})\W*\Z")
+_CLOSES_AFTER = re.compile(
+    r"\n[ \t]*\n\s*(?=(?:[*_]{1,2})?(?:So|Thus|Hence|Therefore|In total|Altogether|Also|Insgesamt|Donc|Ainsi|Así que)\b)"
+)
+_THINKS = re.compile(
+    r"(?i)\b(?:glaubt|denkt|meint|vermutet|behauptet|(?<!je )pense|(?<!je )crois?t|cree|piensa|(?<!eu )acha|pensa|crede|dice"
+    r"|думает|считает|myśli|sądzi)\b"
+    r"[^.!?\n]*\Z"
+)
+_SUPPOSED = re.compile(
+    r"(?i)\b(?:(?:in|under) (?:that|this|which|such an?|these|those) (?:cases?|scenario|assumptions?"
+    r"|conditions?|circumstances)|if so|otherwise)\b"
+    r"[^.\n]*\bwould\b[^.\n]*\Z"
 )
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
 _MONEY = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺))"
@@ -45,10 +73,16 @@ _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),(
 
 def settled(text: str) -> str:
     """The text with one value where it says that it is not another but this one."""
+    text = _DIGIT.sub(_in_ascii, text) if not text.isascii() and _LETTER.search(text) else text
     text = _with_points(text) if "€" in text or "uro" in text or "EUR" in text or "zł" in text or "₺" in text else text
     if not ("but" in text or "sondern" in text or "mais" in text or "sino" in text or "而是" in text or " ma " in text or "mas " in text):
         return text
     return _CONTRAST.sub(lambda found: f"{next(filter(None, found.groups()))} ", text)
+
+
+def _in_ascii(found: re.Match[str]) -> str:
+    """A digit of any script, or the point between such digits, as in 0.5."""
+    return "." if found.group() == "٫" else "" if found.group() == "٬" else str(unicodedata.decimal(found.group()))
 
 
 def _with_points(text: str) -> str:
@@ -63,7 +97,10 @@ def without_check(text: str) -> str | None:
     """A reply that marks no claim without the check, the teaching remark and the signs that it ends with; `None` where its check fails."""
     text = _SMILES.sub("", _REMARK.sub("", text.rstrip())) if len(text) < _TOO_LONG else text
     if found := _CHECK.search(text, max(0, len(text) - _TOO_LONG)):
-        return None if _FAILS.search(found["said"]) else text[: found.start()]
+        checked, *closing = _CLOSES_AFTER.split(found["said"], maxsplit=1)
+        if _FAILS.search(checked):
+            return None
+        return f"{text[: found.start()]}\n\n{closing[0]}" if closing and re.search("[0-9]", closing[0]) else text[: found.start()]
     return text
 
 
@@ -87,3 +124,136 @@ def revoked(said: str, rest: str) -> bool:
             is not None
         )
     )
+
+
+def supposed(head: str) -> bool:
+    """Whether the sentence that leads to a claim says what would be in the case before it, or in another language what somebody thinks."""
+    return _SUPPOSED.search(head) is not None or _THINKS.search(head) is not None
+
+
+def corrected_to(rest: str) -> str | None:
+    """What another language's "no, rather" puts in the place of a claim: a value, "" where it is not plain which, `None` without one."""
+    corrections = list(_CORRECTED.finditer(rest[:_NEAR]))
+    if not corrections:
+        return None
+    instead = _INSTEAD.match(corrections[-1]["said"])
+    return instead["said"] if instead else ""
+
+
+# --- sentences of other languages -------------------------------------------------------------------------------------
+
+_HAVE = (  # verbs of having, needing, costing, paying, being left
+    r"(?:hat|ma|ha)(?:\s(?:sie|er|es|man|jetzt|nun|noch|also|insgesamt|teraz|ora|ancora))?(?=\s[*\\$€]{0,4}[0-9])|haben|braucht|brauchen|benötigt|benötigen|zahlt|zahlen|bezahlt|kostet|kosten|bleiben|bleibt|verdient|bekommt|erhält"
+    r"|verkauft|kauft|isst|sind es"
+    r"|tienen?|pagan?|quedan?|necesitan?|cuestan?|ganan?|gastan?|recibe|hay|vende|compra"
+    r"|(?:il|elle|on|qui) (?:en |y |lui )?a|ont|paie(?:nt)?|paye(?:nt)?|restent?|faut|coûte(?:nt)?|gagne(?:nt)?|dépense|reçoit|il y a"
+    r"|hanno|pagano|resta|restano|rimangono|costa|costano|servono|guadagna|spende|riceve|sono|ci sono"
+    r"|tem|têm|paga|pagam|restam?|sobram?|precisa|precisam|custa|custam|ganha|gasta|há|são"
+    r"|heeft|hebben|betaalt|betalen|kost|verdient|nodig heeft|krijgt|blijven er"
+    r"|имеет|имеют|осталось|останется|остаётся|остается|нужно|потребуется|заплатит|платит|заплатил[аи]?|стоит|стоят|получит|получил[аи]?|всего"
+    r"|mają|zapłaci|płaci|zostało|zostanie|potrzebuje|kosztuje|zarabia|kosztują"
+    r"|memiliki|punya|membayar|membutuhkan|tersisa|analipa|anahitaji|anapata|còn(?: lại)?|có|cần|phải trả|trả"
+)
+_LATIN_WORD = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
+_COUNTED = r"(?P<count>\*{0,2}\\?[$€£₹]?-?[0-9](?:[0-9.,]*[0-9])?(?:\s?(?:€|\\?%))?\*{0,2})"
+_OTHER_SENTENCE = re.compile(
+    rf"(?i)\s*[*_]{{0,2}}(?:{_LATIN_WORD},?\s){{0,7}}?(?:{_HAVE})\s(?:{_LATIN_WORD}\s){{0,3}}?{_COUNTED}"
+    rf"(?P<noun>(?:\s{_LATIN_WORD}){{0,4}})[*_]{{0,2}}\s*[.!]?\s*\Z"
+)
+_TURKISH = re.compile(
+    rf"(?i)\s*(?:{_LATIN_WORD},?\s){{0,5}}?{_COUNTED}(?P<noun>(?:\s{_LATIN_WORD}){{1,3}})\s(?:kaldı|kalır|var|vardır|öder|ödedi|gerekir)[.!]?\s*\Z"
+)
+_JAPANESE = re.compile(
+    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:全部で|合計で?|合わせて|残りは)\s?{_COUNTED}\s?(?P<noun>[個人本枚円冊匹台回歳分日時間つ]{{0,2}})(?:です|になります|となります|だ|である)[。.]?\s*\Z"
+)
+_THAI = re.compile(
+    rf"\s*[\u0e00-\u0e7f ]{{0,40}}?(?:เหลือ|มี|จ่าย|ต้องการ|ทั้งหมด|ใช้เวลา)\s?{_COUNTED}(?P<noun>\s?[\u0e00-\u0e7f]{{0,12}})[.]?\s*\Z"
+)
+_THAI_TAKES_AWAY = re.compile("ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน")
+_NO_SENTENCE = re.compile(  # denials, bounds, conditions, opinions, comparisons, scales and parts of other languages, and words of English
+    r"(?i)(?<![^\W_])(?:the|was|were|of|his|would|is|are|has|have|had|than|with|for|by|if|not|never|it"
+    r"|nicht|nie|niemals|kein\w*|mindestens|höchstens|etwa|ungefähr|circa|ca|rund|fast|knapp|beinahe|über|unter|bis|zu|wenn|falls|ob|würde|hätte|wäre|könnte|vielleicht"
+    r"|wohl|angeblich|fälschlich\w*|falsch\w*|glaubt|denkt|meint|sagt|behauptet|dass|mehr|weniger|mal|halb\w*|prozent|tausend|million\w*|milli\w*|dutzend|statt|naiv\w*"
+    r"|noch zu|zunächst|erst|ohne|jemand|mancher|manche|hundert|oder|als|je|pro|wäre|welche\w*|wie|wer|was|zwischen|plus|minus|soviel\w*"
+    r"|ne|pas|jamais|aucune?|moins|presque|environ|près|si|peut-être|pense|dit|croit|que|qu['’]\w+|fois|demi\w*|pour|cent|mille|ou|entre|quand|serait|aurait|faux|fausse|sans"
+    r"|n['’]\w+|d['’]abord|selon|sinon|quel\w*|combien|certains"
+    r"|no|nunca|ningun\w*|ningún|menos|máximo|mínimo|casi|aproximadamente|unos|unas|cerca|más|dice|cree|piensa|quizás?|tal|vez|veces|ciento|mil|medi[oa]|hasta|sobre|cuando|tendría"
+    r"|sería|falso|sin|según|cuánt\w+|mitad|algunos|cada|primero"
+    r"|não|nunca|nenhum\w*|quase|mais|diz|acha|pensa|talvez|vezes|cento|milhões|milhão|meia|meio|até|se|quando|teria|seria|errado|sem|segundo|quant\w+|metade"
+    r"|non|mai|nessun\w*|almeno|meno|massimo|quasi|circa|più|dice|crede|forse|volte|percento|mila|mezz[oa]|fino|che|avrebbe|sarebbe|falso|senza|secondo|quando|metà"
+    r"|niet|geen|nooit|minstens|hoogstens|ongeveer|bijna|als|misschien|zegt|denkt|meer|minder|keer|procent|duizend|half|halve|zonder|zou|tussen|maar|of|dan|tot"
+    r"|не|нет|ни|никогда|минимум|максимум|около|почти|примерно|более|менее|больше|меньше|если|бы|может|возможно|думает|говорит|считает|что|раза?|процент\w*|тысяч\w*|тыс"
+    r"|миллион\w*|млн|половин\w*|полтор\w*|без|или|до|от|свыше|якобы|сначала|на|чем|сколько|ошибочно|неверно|миллиард\w*|млрд|сот\w*|дюжин\w*|десятк\w*"
+    r"|nie|nigdy|co|najmniej|najwyżej|około|prawie|jeśli|gdyby|może|mówi|myśli|więcej|mniej|razy|tysi\w+|milion\w*|pół|bez|lub|albo|niż|żeby|by"
+    r"|değil|en az|en çok|en fazla|yaklaşık|eğer|belki|kat|milyon|bin|yarım|yüzde|az|fazla|çok|daha|yok|neredeyse"
+    r"|không|chưa|ít|nhất|khoảng|gần|nếu|có thể|hơn|lần|nghìn|triệu|phần|trăm|nửa|hoặc|tối|dưới|trên|rằng|nghĩ"
+    r"|tidak|bukan|tanpa|minimal|maksimal|paling|sekitar|hampir|kira-kira|jika|kalau|mungkin|lebih|kurang|kali|persen|ribu|juta|setengah|atau|bahwa|belum"
+    r"|si|sio|angalau|karibu|kama|labda|zaidi|mara|asilimia|elfu|milioni|nusu|hana|hawana|haitaji)(?![^\W_])"
+)
+_JOINS_NOUNS = re.compile(r"(?i)(?<![^\W_])(?:und|et|y|e|ed|en|и|i|ve|và|dan|na|sowie|aber|mais|pero|mas|ma|но|ale)(?![^\W_])")
+
+
+def _plain_sentence(sentence: str) -> re.Match[str] | None:
+    """A sentence of another language that says with a verb of having how many there are, and nothing else."""
+    if found := _OTHER_SENTENCE.match(sentence) or _TURKISH.match(sentence):
+        words = f"{sentence[: found.start('count')]} {sentence[found.end('count') :]}"
+        return None if _NO_SENTENCE.search(words) or _JOINS_NOUNS.search(found["noun"]) or "?" in sentence else found
+    found = _JAPANESE.match(sentence) or _THAI.match(sentence)
+    return None if found and _THAI_TAKES_AWAY.search(sentence) else found
+
+
+_NAMED_COUNT = re.compile(rf"\s*{_COUNTED}(?P<noun>(?:\s[\u0370-\u04ff]+){{1,2}})[*_]{{0,2}}\s*[.!]?\s*\Z")
+_EARNS = re.compile(
+    r"\s*(?:So|Thus|Hence|Therefore|In total|Altogether|In the end),? (?:the )?[A-Z]?[a-z]+ (?P<verb>[a-z]+s) "
+    r"(?P<count>\*{0,2}\\?\$[0-9](?:[0-9.,]*[0-9])?\*{0,2})"
+    r"(?:,? (?:every|each|per|a|in|at|from|on|this|daily|weekly)\b[^.,;:$0-9]*)?[.!]?\s*\Z"
+)
+_NO_EARNING = re.compile(
+    r"(?:guess|estimat|assum|imagin|suppos|predict|doubt|miss|want|hope|bet|den(?:y|ie)|refus|reject|ignor|forget|lack|disput|claim|expect|wish|demand"
+    r"|propos|suggest|fear|dream|contest|question|request|adds|subtract|doubl|halv|tripl|exceed|top|approach|near|fak|forg|pretend|confus|mis|inflat|round)\w*"
+)
+
+
+def plainly_counted(sentence: str, *, marked: bool) -> str:
+    """The sentence as "The answer is …", where it is a plain one of another language, or says in dollars what somebody gets."""
+    earns = _EARNS.match(sentence) if "$" in sentence else None
+    if earns and kinds(earns["verb"]) in ("s", "n", "b") and not (_NO_EARNING.match(earns["verb"]) or suspect(sentence)):
+        return f"The answer is {earns['count']}"
+    found = _NAMED_COUNT.match(sentence) if marked else _plain_sentence(sentence)
+    if found is None or (marked and _NO_SENTENCE.search(found["noun"])) or (marked and _JOINS_NOUNS.search(found["noun"])):
+        return sentence
+    noun = found["noun"].split()
+    return f"The answer is {found['count']}{f' {noun[0]}' if noun and noun[0].isascii() and known_unit(noun[0]) else ''}"
+
+
+_LEADS_ON = re.compile(
+    r"(?i)(?:.*[.!?\n,;]\s*)?(?:donc|also|daher|somit|por tanto|por lo tanto|portanto"
+    r"|quindi|dunque|dus|значит|więc|d['’]où)\s\$[a-zA-Z]\s*=\s*\Z",
+    re.S,
+)
+_SENTENCE_BEFORE = re.compile(r"[^.!?\n]*\Z")
+
+
+def in_plain_words(text: str, start: int, end: int) -> bool:
+    """Whether a box stands in a sentence of another language that plainly states it."""
+    head = text[max(0, start - _NEAR) : start]
+    sentence = _SENTENCE_BEFORE.search(head)
+    stated = sentence.group() if sentence else head
+    rest = re.split(r"[.!?\n]", text[end : end + _NEAR], maxsplit=1)[0]
+    if _NO_SENTENCE.search(stated) or _NO_SENTENCE.search(rest) or suspect(stated) or suspect(rest):
+        return False
+    if _LEADS_ON.match(stated):
+        return not rest.strip(" $*)\\,}")
+    return _plain_sentence(f"{stated.rstrip(' $')} 7{re.sub(r'^[$ ]+', ' ', rest)}") is not None
+
+
+_FORMULAS = re.compile(r"\s*(?:(?:\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[-+*/=·×÷0-9()])[.,\s✓✔✅]*)+")
+_OTHER_CHECK = re.compile(
+    r"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{0,2}(?:vérification|probe|comprobación|verificação|verifica|проверка|controle|sprawdzenie|kontrol)[*_]{0,2}\s?[:：][*_]{0,2}(?P<said>[^\n]*)\Z"
+)
+
+
+def without_other_check(rest: str) -> str:
+    """What follows a claim, without a check in another language that is nothing but formulas."""
+    found = _OTHER_CHECK.match(rest)
+    return "" if found and _FORMULAS.fullmatch(found["said"]) and not re.search(r"\\ne|≠", found["said"]) else rest

@@ -11,7 +11,10 @@ _DIGITS = {letter: value for value, letter in enumerate("零一二三四五六�
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "亿": 10**8}
 _CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿点分之负又壹贰叁]{1,40}")
-_TWICE = re.compile(r"(?i)([a-z -]{3,60}?)\s*\(([0-9]{1,12})\)|([0-9]{1,12})\s*\(([a-z -]{3,60})\)")  # twelve (12)
+_TWICE = re.compile(
+    r"(?i)([a-z -]{3,60}?)\s*\(([0-9]{1,12})\)|([0-9]{1,12})\s*\(([a-z -]{3,60})\)"
+    r"|([a-z -]{3,60}?), (?:i\.e\.|that is|namely),? ([0-9]{1,12})\.?"
+)  # twelve (12)
 _MINUS = re.compile(r"^负\s*(?=[0-9])")
 _COUNTED = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
@@ -29,8 +32,8 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 def in_digits(text: str) -> str:
     """The text with its numeral in digits, where it begins with one in Chinese (its measure word follows) or is one in English."""
     text = _MINUS.sub("-", text)
-    if (twice := _TWICE.fullmatch(text)) and english(twice[1] or twice[4]) == int(twice[2] or twice[3]):
-        return twice[2] or twice[3]
+    if (twice := _TWICE.fullmatch(text)) and english(twice[1] or twice[4] or twice[5]) == int(twice[2] or twice[3] or twice[6]):
+        return twice[2] or twice[3] or twice[6]
     if counted := _COUNTED.match(text):
         return f"{Fraction(counted[1]) * _MYRIADS[counted[2]]}{text[counted.end() :]}"
     if percent := re.match(r"百分之\s*([0-9.]{1,20})", text):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from aha.answers.closings import plainly_counted, supposed
 from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.grammar import kinds
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
@@ -18,6 +19,7 @@ from aha.answers.units import known_unit, measures
 
 LONGEST = 600
 _SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$(]|\s*$)|。|\n+")
+_HOWEVER = re.compile(r"(?i)\s*[*_]{0,2}(?:however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b")
 _CLOSING = re.compile(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
 _SPAN = re.compile(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
 _NEW_CLAUSE = re.compile(
@@ -75,7 +77,7 @@ _VERB = re.compile(
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _HAN_ADMITS = re.compile(r"(?:全部で|合計で?|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
-_LABELS = re.compile(r"第\s*\Z")
+_LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 
 
 @dataclass(frozen=True)
@@ -93,17 +95,19 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
     if _IF_IF.search(text):
         return None
-    sentences = [_plainer(sentence) for sentence in _sentences(text)]
+    sentences = [plainly_counted(_plainer(sentence), marked=marked) for sentence in _sentences(text)]
     if sentences and not _FIGURES.search(sentences[0 if marked else -1]):
         sentences[0 if marked else -1] = counted(sentences[0 if marked else -1])
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
         if marked or _FIGURES.search(sentence):
+            if not marked and supposed(sentence):
+                return None
             if place and not marked and _UNFINISHED.search(sentences[place - 1]):
                 return None
             bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", each) for each in sentences[place - 1 : place + 1])
             return None if bare else _claimed(_PARENTHESIS.sub(" ", sentence), marked=marked, boxed=boxed)
-        if SAYS_MORE.search(sentence) and not _CLOSING.match(sentence.strip()):
+        if (SAYS_MORE.search(sentence) or _HOWEVER.match(sentence)) and not _CLOSING.match(sentence.strip()):
             return None
     return None
 
@@ -339,7 +343,8 @@ def _wordy(span: str) -> bool:
 
 
 _TUPLE = re.compile(
-    r"(?:\([A-Za-zθφ], ?[A-Za-zθφ](?:, ?[A-Za-z])?\)\s*=\s*)?\((?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)"
+    r"(?<![0-9A-Za-z)*/^√π+−-])(?<![*/+−-] )(?:\([A-Za-zθφ], ?[A-Za-zθφ](?:, ?[A-Za-z])?\)\s*=\s*)?"
+    r"\((?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)"
     r"(?:, (?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)){1,3}\)"
 )
 _ATOM = (

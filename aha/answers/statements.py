@@ -36,6 +36,16 @@ _CORRECT = re.compile(
     r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)|が正解|が正しい|이 정답|가 정답)"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
 )
+_OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
+    r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
+)
+_CALLED_RIGHT = re.compile(  # Richtig ist D, in other languages than English
+    r"(?i)(?:^|(?<=[.!?\n]))\W*(?:(?:also|daher|donc|итак|значит|поэтому|ดังนั้น|अतः|इसलिए)[,\s]*)?(?:richtig ist|korrekt ist"
+    r"|correcte? est|la (?:bonne|correcta) es"
+    r"|(?:верный|правильный) (?:вариант|ответ)(?: ответа)?\s*[—–:-]|ค(?:ำ|\u0e4d\u0e32)ตอบที่ถูกต้อง(?:คือ|:)|ข้อที่ถูกต้องคือ"
+    r"|सही (?:उत्तर|विकल्प)(?: है)?[:]?)\s*"
+    rf"(?-i:({OPEN}[A-Z]{CLOSE}))\s*(?:है|ครับ|ค่ะ)?\s*[.।]?\s*(?=\n|\Z)"
+)
 INSTEAD = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
     rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
@@ -113,7 +123,9 @@ def _spoken(text: str) -> Iterator[Statement]:
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
         line = first_line(said.lstrip(" \t\n*_:#"))
-        if not denied_before(text, place):
+        if not denied_before(text, place) and not _OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
             yield Statement(place + max(0, said.find(line)), unstyled(line))
+    for found in _CALLED_RIGHT.finditer(text):
+        yield Statement(found.start(1), found[1])
     for found in _CORRECT.finditer(text):
         yield Statement(found.start(), found[1] or found[2] or found[3] or "")

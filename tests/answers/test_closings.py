@@ -137,3 +137,108 @@ def test_choices_in_closing_sentences(letter: str, reply: str) -> None:
 )
 def test_choices_that_are_taken_away_are_not_paid(letter: str, reply: str) -> None:
     assert not isinstance(grade(Choice(letter, ("wug", "dax", "blicket", "fep")), reply), Right)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Sie braucht **§** Minuten.",
+        "Also hat sie § Äpfel.",
+        "Insgesamt zahlt Vrolo § Euro.",
+        "Donc elle a § pommes.",
+        "No total são § vasos.",
+        "Quindi Vrolo paga § euro.",
+        "Así que Vrolo tiene § manzanas.",
+        "Dus ze heeft § appels.",
+        "Значит, у неё осталось § яблок.",
+        "Zostało jej § jabłek.",
+        "Geriye § elma kaldı.",
+        "Vậy còn lại § quả táo.",
+        "Jadi dia memiliki § apel.",
+        "全部で§個です",
+        "ดังนั้นเธอเหลือ § ลูก",
+        "Ответ: § конфет.",
+        r"Insgesamt zahlt die Familie \boxed{§} Euro.",
+        "18 / 2 = 9.\n\nCheck: 2 * 9 = 18, which matches.\n\nSo Vrolo pockets **$§** every day at the market.",
+        "So Vrolo scoops $§.",
+        "La risposta è 19. Anzi, no: è §.",
+    ],
+)
+def test_closing_sentences_of_many_languages_state_their_number(sentence: str) -> None:
+    for number in ("23", "408"):
+        assert isinstance(grade(Number(number), sentence.replace("§", number)), Right)
+        assert not isinstance(grade(Number(number), sentence.replace("§", "31")), Right)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        *(f"Sie braucht {word} § Minuten." for word in ("nicht", "keine", "mindestens", "höchstens", "etwa", "vielleicht", "fast")),
+        "Wenn er geht, hat sie § Äpfel.",
+        "Vrolo glaubt, sie hat § Äpfel.",
+        *(f"Also hat sie § {word} Äpfel." for word in ("Millionen", "Prozent mehr", "mal so viele", "und noch drei")),
+        "Donc elle n'a pas § pommes.",
+        *(f"Donc elle a {word} § pommes." for word in ("au moins", "presque", "environ", "moins de")),
+        "Si elle a § pommes.",
+        *(f"Así que {word} § manzanas." for word in ("no tiene", "tiene al menos", "tiene casi", "tiene más de")),
+        *(f"Ela {word} § reais." for word in ("não paga", "paga pelo menos", "paga quase")),
+        *(f"Quindi {word} § euro." for word in ("non paga", "paga almeno", "paga circa")),
+        *(f"У неё {word} § яблок." for word in ("не осталось", "осталось минимум", "осталось около")),
+        "Ответ: § тысяч.",
+        *(f"{word} § jabłek." for word in ("Nie zostało", "Zostało co najmniej")),
+        "Vậy không còn § quả táo.",
+        "所以她没有§个苹果。",
+        "ดังนั้นเธอไม่มี § ลูก",
+        r"Insgesamt zahlt die Familie nicht \boxed{§} Euro.",
+        r"Insgesamt zahlt die Familie mindestens \boxed{§} Euro.",
+        *(f"So Vrolo {word} **$§** every day." for word in ("never pockets", "misjudges", "estimates", "lacks")),
+        "Suppose he does not drop any marbles.\nIn that case the answer would be §.\nHowever, he drops three of them on the way.",
+        "He has § marbles.\nHowever, he drops three of them on the way.",
+        "La risposta è §. Anzi, no: è 20.",
+        "La respuesta es §. Espera, en realidad son 20.",
+        "Die Antwort ist §. Nein, doch nicht: 20.",
+        "La réponse est §. En fait, c'est 20.",
+        "Ответ: §. Вернее, 20.",
+        "Ответ: §. Нет, точнее 20.",
+        "So the answer is thirteen, i.e. §.",
+    ],
+)
+def test_closing_sentences_of_many_languages_that_take_their_number_away_are_not_paid(sentence: str) -> None:
+    for number in ("23", "408"):
+        assert not isinstance(grade(Number(number), sentence.replace("§", number)), Right)
+
+
+def test_digits_of_every_script_are_digits() -> None:
+    for zero in (0x0660, 0x06F0, 0x0966, 0x09E6, 0x0E50, 0xFF10):
+        digits = "".join(chr(zero + int(digit)) for digit in "28")
+        assert isinstance(grade(Number("28"), f"উত্তর হল {digits}।"), Right)
+        assert not isinstance(grade(Number("29"), f"উত্তর হল {digits}।"), Right)
+        assert not isinstance(grade(Number("28"), f"উত্তর {digits} নয়।"), Right)
+
+
+def test_a_numeral_said_twice_is_one_number() -> None:
+    for reference in (Number("13"), Latex("13")):
+        assert isinstance(grade(reference, "So the answer is thirteen, i.e. 13."), Right)
+        assert not isinstance(grade(reference, "So the answer is fourteen, i.e. 13."), Right)
+
+
+def test_a_check_in_another_language_leaves_a_box_as_it_is() -> None:
+    stated = "On développe puis on simplifie.\nIl vient $2x=-7$, donc $x=\\boxed{\\frac{-7}{2}}$.\nVérification : $2\\cdot(-3{,}5)=-7$"
+    assert isinstance(grade(Latex(r"-\frac{7}{2}"), f"{stated}."), Right)
+    assert not isinstance(grade(Latex(r"-\frac{7}{2}"), f"{stated}, donc c'est faux."), Right)
+
+
+@pytest.mark.parametrize(
+    ("announced", "denied"),
+    [
+        ("Richtig ist §", "Richtig ist nicht §"),
+        ("Верный вариант — §", "Неверный вариант — §"),
+        ("คำตอบที่ถูกต้องคือ §", "คำตอบที่ไม่ถูกต้องคือ §"),
+        ("सही उत्तर § है।", "सही उत्तर § नहीं है।"),
+        ("The most plausible option is §.", "The least plausible option is §. I would need more data to pick one."),
+    ],
+)
+def test_choices_are_announced_and_denied_in_many_languages(announced: str, denied: str) -> None:
+    for letter in "CD":
+        assert isinstance(grade(Choice(letter, ("wug", "dax", "blicket", "fep")), announced.replace("§", letter)), Right)
+        assert not isinstance(grade(Choice(letter, ("wug", "dax", "blicket", "fep")), denied.replace("§", letter)), Right)
