@@ -42,6 +42,7 @@ def echo(rules: AccessRules | None = None, limits: ConnectionLimits | None = Non
     middleware = (rules or AccessRules(largest=LARGEST)).middleware()
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers("/echo"))
     with Listener(app, "127.0.0.1", 0, limits) as listener:
+        listener.bodies = bodies  # type: ignore[attr-defined]
         yield listener
 
 
