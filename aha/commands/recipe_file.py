@@ -52,20 +52,20 @@ class File:
 
     def recipe(self) -> Recipe:
         """What the file's `recipe` is: a Recipe, or a function that returns one."""
-        recipe_function = getattr(load_module("recipe", self.path, self.data), "recipe", None)
+        entry = getattr(load_module("recipe", self.path, self.data), "recipe", None)
         try:
-            recipe_function = recipe_function() if callable(recipe_function) else recipe_function
+            recipe = entry() if callable(entry) else entry
         except AhaError:
             raise
         except Exception as error:
             if line := own_mistake(error, anywhere=True):
                 raise BadInput(line) from error
             raise
-        if not isinstance(recipe_function, Recipe):
+        if not isinstance(recipe, Recipe):
             raise BadInput(
-                f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(recipe_function).__name__}"
+                f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(recipe).__name__}"
             )
-        return recipe_function
+        return recipe
 
     def check(self, manifest: Manifest, path: str, changed: bool) -> None:
         """BadInput where the run at `path` was made from another file, unless that is meant."""
