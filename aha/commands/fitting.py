@@ -55,8 +55,8 @@ def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
 
 def learned_stages(recipe: Recipe) -> list[tuple[str, Stage]]:
     """The stages that have a model of weights."""
-    models = ((name, stage, str(getattr(stage, "model", ""))) for name, stage in recipe.stages)
-    return [(name, stage) for name, stage, model in models if model and not is_endpoint(model)]
+    models = ((name, stage, getattr(stage, "model", None)) for name, stage in recipe.stages)
+    return [(name, stage) for name, stage, model in models if model is not None and not is_endpoint(str(model))]
 
 
 def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
@@ -64,7 +64,7 @@ def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
     shapes, advice = dict[str, ModelShape](), f"{flag}: recipe {recipe.name} needs a model to know how large it is: give it with --model"
     for name, stage in learned_stages(recipe):
         model = str(getattr(stage, "model", ""))
-        if WAITS.fullmatch(model):
+        if not model or WAITS.fullmatch(model):
             raise BadInput(advice)
         before = model[1:].partition("/")[0].partition("#")[0]
         if model.startswith("@") and before in shapes:

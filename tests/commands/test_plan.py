@@ -42,6 +42,7 @@ def test_without_a_recipe_there_is_the_table_and_the_papers_run(aha: Aha) -> Non
     ("words", "told"),
     [
         (("plan", "r1-zero"), "needs a model to know how large it is"),
+        (("plan", "r1-zero", "--model", ""), "needs a model to know how large it is"),
         (("show", "r1-zero", "--fit", "cpu"), "needs a model to know how large it is"),
         (("plan", "zero", "--hardware", "abacus"), "abacus: there is no such machine"),
         (("plan", "r1-zero", "--model", "some/where"), "its config.json is not here"),
