@@ -105,13 +105,45 @@ class Batch:
 @dataclass(frozen=True, eq=False)
 class PolicyBatch(Batch):
     """A batch with what each trained token's loss needs: its advantage and its log-probability as sampled, at the start of the
-    rollout, and under the reference (`None`: not computed). `group_R` is the group of each row."""
+    rollout, and under the reference (`None`: not computed). `group_R` is the group of each row. `shared_prompts`: a pass reads the prompt
+    of a group once for all its replies in that pass; it changes nothing beyond rounding."""
 
     advantage_M: Tensor
     behaviour_M: Tensor
     old_M: Tensor
     reference_M: Tensor | None
     group_R: Tensor
+    shared_prompts: bool = field(default=False, kw_only=True)
+
+    @cached_property
+    def prompt_R(self) -> Tensor:
+        """How many tokens of each row stand before the first trained one."""
+        return self.length_R.scatter_reduce(0, self.row_M, self.column_M, "amin")
+
+    def has_common_prompts(self) -> bool:
+        """Return whether all rows of a group begin with the same prompt."""
+        rows, prompts = self.tokens_N.numpy(), self.prompt_R.tolist()
+        first: dict[int, bytes] = {}
+        starts = (self.length_R.cumsum(0) - self.length_R).tolist()
+        texts = (rows[start : start + prompt].tobytes() for start, prompt in zip(starts, prompts, strict=True))
+        return all(first.setdefault(group, text) == text for group, text in zip(self.group_R.tolist(), texts, strict=True))
+
+    def families(self, micro_tokens: int) -> tuple[list[list[int]], list[int]]:
+        """Return the rows that read a prompt together, longest first, and how many tokens they are with that prompt once: of a group as
+        many as fit in `micro_tokens`, or one row that is longer."""
+        prompts, lengths = self.prompt_R.tolist(), self.length_R.tolist()
+        families, sizes, last = list[list[int]](), list[int](), dict[int, int]()
+        groups = self.group_R.tolist()
+        for row in sorted(range(self.R), key=lambda row: (-lengths[row], row)):
+            number, own = last.get(groups[row]), lengths[row] - prompts[row]
+            if number is not None and sizes[number] + own <= micro_tokens:
+                families[number].append(row)
+                sizes[number] += own
+            else:
+                last[groups[row]] = len(families)
+                families.append([row])
+                sizes.append(lengths[row])
+        return families, sizes
 
     def split(self, minibatches: int, seed: int, aggregate: Aggregation) -> list[Self]:
         """Random whole groups in `minibatches` parts that differ by at most one group, each an optimizer step with its own weights.
@@ -205,9 +237,13 @@ def collate_scores(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: 
 
 def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
     """Row indices of each forward-backward pass: rows x longest row <= `micro_tokens`, or one row that is longer than that alone.
-    Where rows are packed, the sum of their lengths counts, and a row goes where it leaves the least room (Best-Fit, nature B.1).
+    Where rows are packed, the sum of their lengths counts, and a row goes where it leaves the least room (Best-Fit, nature B.1); where
+    prompts are shared, that of families (the rows of one stand together), each prompt counted once.
 
     Longest first, so that a run that does not fit in memory fails at once."""
+    if isinstance(batch, PolicyBatch) and batch.shared_prompts:
+        families, sizes = batch.families(micro_tokens)
+        return [torch.tensor([row for number in numbers for row in families[number]]) for numbers in best_fit(sizes, micro_tokens)]
     if batch.packed:
         return [torch.tensor(rows, dtype=torch.long) for rows in best_fit(batch.length_R.tolist(), micro_tokens)]
     unit = batch.unit if isinstance(batch, ScoreBatch) else 1

@@ -20,7 +20,7 @@ from aha.backends.logprobs import token_logprobs
 from aha.backends.packing import PackLayout, packed_hidden, packed_outputs, prepare
 from aha.backends.routing import Routing
 from aha.backends.shares import check_lengths
-from aha.batch import Batch
+from aha.batch import Batch, PolicyBatch
 from aha.errors import BadInput
 from aha.protocols import Outputs
 
@@ -40,8 +40,8 @@ class _Seen(NamedTuple):
 class Causal:
     """A model taken apart at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is that of the products.
 
-    `packs`: rows may lie side by side in one sequence without one seeing another. `routing`: of a mixture of experts whose loss has a term
-    for it."""
+    `packs`: rows may lie side by side in one sequence without one seeing another. `shares_prompts`: rows may go on from one prompt there.
+    `routing`: of a mixture of experts whose loss has a term for it (it counts every token of a prompt each time, so that is not shared)."""
 
     model: PreTrainedModel
     decoder: nn.Module
@@ -50,6 +50,7 @@ class Causal:
     softcap: float | None
     dtype: torch.dtype
     packs: bool = False
+    shares_prompts: bool = False
     routing: Routing | None = None
 
     @classmethod
@@ -60,7 +61,8 @@ class Causal:
             raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
         causal = cls(model, decoder, head, *logit_scaling(model), dtype, routing=Routing.of(model.config))
         causal._check()
-        return replace(causal, packs=prepare(model) and causal._keeps_apart())
+        packs = prepare(model) and causal._keeps_apart()
+        return replace(causal, packs=packs, shares_prompts=packs and causal.routing is None and causal._goes_on_from_a_prompt())
 
     @property
     def device(self) -> torch.device:
@@ -112,6 +114,8 @@ class Causal:
 
     def _read(self, batch: Batch) -> _Seen:
         check_lengths(batch, context_of(self.model.config))
+        if isinstance(batch, PolicyBatch) and batch.shared_prompts and self.shares_prompts:
+            return self._after_shared_prompts(batch)
         return (self._packed if batch.packed and self.packs else self._side_by_side)(batch)
 
     def _side_by_side(self, batch: Batch) -> _Seen:
@@ -130,6 +134,22 @@ class Causal:
             read = packed_outputs(self.decoder, tokens_N, PackLayout.of(batch.length_R.tolist(), self.device), **self._more)
         hidden_MD = read.last_hidden_state[0].index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
+
+    def _after_shared_prompts(self, batch: PolicyBatch) -> _Seen:
+        """The same, a prompt once for the rows of its group side by side; where it ends, the first token of each reply is predicted."""
+        first_R = torch.ones(batch.R, dtype=torch.bool)
+        first_R[1:] = batch.group_R[1:] != batch.group_R[:-1]
+        prompt_R, start_R = batch.prompt_R, batch.length_R.cumsum(0) - batch.length_R
+        kept_N = first_R[batch.row_N] | (batch.column_N >= prompt_R[batch.row_N])
+        place_N = kept_N.cumsum(0) - 1
+        before_M = batch.trained_N.nonzero().squeeze(1) - 1
+        base_M = start_R[first_R][first_R.cumsum(0) - 1][batch.row_M]  # where the row begins that holds the prompt
+        before_M = torch.where(kept_N[before_M], before_M, base_M + batch.column_M - 1)
+        prompts = torch.where(first_R, 0, prompt_R)
+        layout = PackLayout.of((batch.length_R - prompts).tolist(), self.device, prompts.tolist())
+        with self._autocast():
+            hidden_ND = packed_hidden(self.decoder, batch.tokens_N[kept_N].to(self.device), layout)
+        return _Seen(hidden_ND.index_select(0, place_N[before_M].to(self.device)), (), kept_N[kept_N])
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
         """[R, T, D] before the head. Padding stands on the right: no position before it looks at it, so it needs no mask."""
@@ -176,6 +196,19 @@ class Causal:
             return False
         bound = 0.01 if exact.dtype == torch.float32 else 0.1  # what bfloat16 rounds away by itself
         return bool((packed_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
+
+    @torch.inference_mode()
+    def _goes_on_from_a_prompt(self) -> bool:
+        """Whether two replies to one prompt are what each is after a prompt of its own, measured like `_keeps_apart`."""
+        prompt, *replies = (torch.tensor(row, device=self.device) % self.head.out_features for row in (PROBE[1], PROBE[0], PROBE[1]))
+        exact, count = self._exact(), len(prompt)
+        alone_ND = torch.cat([exact.hidden(torch.cat([prompt, reply])[None])[0, count:] for reply in replies])
+        following_ND = exact.hidden(torch.cat([prompt, *replies])[None])[0, count:]
+        layout = PackLayout.of([count + len(replies[0]), len(replies[1])], self.device, [0, count])
+        with exact._autocast():
+            shared_ND = packed_hidden(self.decoder, torch.cat([prompt, *replies]), layout)[count:]
+        bound = 0.01 if exact.dtype == torch.float32 else 0.1
+        return bool((shared_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
 
     def _exact(self) -> Self:
         """The same in float32, as far as its weights are: those that rest may be kept in the type of the products."""

@@ -34,6 +34,7 @@ class LearnerFacts:
     packs: bool
     width: int
     context: int | None
+    shares_prompts: bool = False
 
 
 class Ranks(Protocol):
@@ -62,7 +63,8 @@ class MeshLearner(DividedLearner):
     @property
     def division(self) -> Division:
         """How a batch is divided over the ranks."""
-        return Division(self.ranks.size, micro_tokens_of(self.compute), self.facts.packs, self.facts.width)
+        facts = self.facts
+        return Division(self.ranks.size, micro_tokens_of(self.compute), facts.packs, facts.width, shares_prompts=facts.shares_prompts)
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """See the protocol. What a row is too long for is told before any rank begins."""
@@ -109,7 +111,7 @@ class MeshLearner(DividedLearner):
 def facts_of(learner: TorchLearner) -> LearnerFacts:
     """Return what the driver has to know of a learner."""
     division = learner.division
-    return LearnerFacts(division.packs, division.width, learner.context)
+    return LearnerFacts(division.packs, division.width, learner.context, division.shares_prompts)
 
 
 def gather_on_first(learner: TorchLearner) -> Iterator[tuple[str, Tensor]]:

@@ -1,12 +1,13 @@
 """Rows side by side in one sequence without padding, and attention that never crosses from one to another.
 
 Every layer but attention sees the tokens alone; attention takes rows of like length together, each from its own first token on. So
-neither a mask of tokens by tokens nor a row of padding as long as the longest is ever made.
+neither a mask of tokens by tokens nor a row of padding as long as the longest is ever made. Replies to one prompt need that prompt once:
+the first of them is a whole row, and the others are tails that look at its prompt and at themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -19,6 +20,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 PACKED = "aha_packed"
+BLOCK = 512  # queries of a tail that are attended together, so that their mask stays small
 LIKE = 0.75  # rows at least this share of the longest are attended together: attention costs at most 1 / 0.75^2 of the least
 
 
@@ -33,6 +35,40 @@ class _Part:
 
 
 @dataclass(frozen=True)
+class _Tails:
+    """Tails of like length whose prompts have like lengths too: their own tokens, where the tokens stand that they look at, row after row
+    (`prompt` places for the prompt, then one for each own token), and how many of those places each row's prompt fills."""
+
+    own: _Part
+    key_P: Tensor
+    prompt_R: Tensor
+    prompt: int
+
+    def keys(self, states_1HND: Tensor) -> Tensor:
+        """[rows, heads, prompt + width, D] of the tokens that the tails look at."""
+        tokens_PHD = states_1HND[0].transpose(0, 1).index_select(0, self.key_P)
+        return tokens_PHD.view(self.own.rows, -1, *tokens_PHD.shape[1:]).transpose(1, 2)
+
+    def mask(self, start: int, stop: int, window: int | None) -> Tensor:
+        """[rows, 1, stop - start, prompt + stop]: which of the places the own tokens from `start` to `stop` see; one row where prompts
+        are equally long."""
+        prompt_R11 = (self.prompt_R if (self.prompt_R != self.prompt_R[0]).any() else self.prompt_R[:1])[:, None, None]
+        place_T, query_T = torch.arange(self.prompt + stop, device=prompt_R11.device), torch.arange(start, stop, device=prompt_R11.device)
+        back_RTT = query_T[:, None] - torch.where(place_T < self.prompt, place_T - prompt_R11, place_T - self.prompt)
+        seen = (back_RTT >= 0) & ((place_T < prompt_R11) | (place_T >= self.prompt))
+        return (seen if window is None else seen & (back_RTT < window))[:, None]
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """What kernels for rows of any length want of tails: where the tokens stand that each row looks at, and where those of each row begin
+    among them, the end of the last one included."""
+
+    key_P: Tensor
+    start_R: Tensor
+
+
+@dataclass(frozen=True)
 class PackLayout:
     """How rows lie in a packed sequence of N tokens: the position of each token in its row, and the parts attended together; the first
     token of each row and the end of the last one, and the longest row's length, as kernels for rows of any length want them."""
@@ -42,28 +78,63 @@ class PackLayout:
     order_N: Tensor
     start_R: Tensor
     longest: int
+    tails: tuple[_Tails, ...] = ()
+    spans: _Spans | None = None
 
     @classmethod
-    def of(cls, lengths: Sequence[int], device: torch.device) -> Self:
-        """Rows one after another."""
-        starts = [0]
-        for length in lengths:
+    def of(cls, lengths: Sequence[int], device: torch.device, prompts: Sequence[int] | None = None) -> Self:
+        """Rows one after another, of so many tokens each. With `prompts`, one number a row: 0 for a row that is whole; for a tail, how
+        many of the first tokens of the last whole row before it stand before its own (`lengths` counts its own alone)."""
+        prompts = [0] * len(lengths) if prompts is None else prompts
+        starts, bases = [0], list[int]()
+        for row, length in enumerate(lengths):
+            bases.append(bases[-1] if prompts[row] else starts[-1])
             starts.append(starts[-1] + length)
-        position_N = torch.cat([torch.arange(length) for length in lengths])
-        parts = [_part(rows, starts, lengths, device) for rows in _alike(lengths)]
-        where_N = torch.cat([part.source_P for part in parts]).argsort()
-        return cls(position_N.to(device), tuple(parts), where_N, torch.tensor(starts, dtype=torch.int32, device=device), max(lengths))
+        position_N = torch.cat([torch.arange(prompt, prompt + length) for prompt, length in zip(prompts, lengths, strict=True)])
+        parts = [
+            _part(rows, starts, lengths, device) for rows in _alike(lengths, [row for row, prompt in enumerate(prompts) if not prompt])
+        ]
+        tails = tuple(
+            _tails(rows, starts, lengths, prompts, bases, device)
+            for like in _alike(lengths, [row for row, prompt in enumerate(prompts) if prompt])
+            for rows in _alike(prompts, like)
+        )
+        where_N = torch.cat([part.source_P for part in (*parts, *(tail.own for tail in tails))]).argsort()
+        whole = [prompt + length for prompt, length in zip(prompts, lengths, strict=True)]
+        spans = _spans(starts, lengths, prompts, bases, device) if tails else None
+        start_R = torch.tensor(starts, dtype=torch.int32, device=device)
+        return cls(position_N.to(device), tuple(parts), where_N, start_R, max(whole), tails, spans)
 
 
-def _alike(lengths: Sequence[int]) -> list[list[int]]:
-    """Row indices in groups of like length, longest first; empty rows in none."""
+def _alike(lengths: Sequence[int], rows: Iterable[int]) -> list[list[int]]:
+    """Those rows in groups of like length, longest first; empty rows in none."""
     groups: list[list[int]] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+    for row in sorted(rows, key=lambda row: -lengths[row]):
         if groups and lengths[row] >= LIKE * lengths[groups[-1][0]]:
             groups[-1].append(row)
         elif lengths[row]:
             groups.append([row])
     return groups
+
+
+def _tails(
+    rows: Sequence[int], starts: Sequence[int], lengths: Sequence[int], prompts: Sequence[int], bases: Sequence[int], device: torch.device
+) -> _Tails:
+    own, prompt = _part(rows, starts, lengths, device), max(prompts[row] for row in rows)
+    places = [  # what is no token of the row is its last one again: nothing that counts sees it there
+        torch.cat([
+            (bases[row] + torch.arange(prompt)).clamp(max=bases[row] + prompts[row] - 1),
+            (starts[row] + torch.arange(own.width)).clamp(max=starts[row] + lengths[row] - 1),
+        ])
+        for row in rows
+    ]  # fmt: skip
+    return _Tails(own, torch.cat(places).to(device), torch.tensor([prompts[row] for row in rows], device=device), prompt)
+
+
+def _spans(starts: Sequence[int], lengths: Sequence[int], prompts: Sequence[int], bases: Sequence[int], device: torch.device) -> _Spans:
+    places = [torch.cat([bases[row] + torch.arange(prompts[row]), starts[row] + torch.arange(lengths[row])]) for row in range(len(lengths))]
+    ends = torch.tensor([0, *(len(place) for place in places)]).cumsum(0, dtype=torch.int32)
+    return _Spans(torch.cat(places).to(device), ends.to(device))
 
 
 def _part(rows: Sequence[int], starts: Sequence[int], lengths: Sequence[int], device: torch.device) -> _Part:
@@ -96,6 +167,15 @@ def attend(
         mask = _band(part.width, sliding_window, query.device)
         out_RTHD, _ = sdpa_attention_forward(module, query_RHTD, key_RHTD, value_RHTD, mask, dropout, scaling, is_causal=True)
         outputs.append(out_RTHD.flatten(0, 1).index_select(0, part.place_P))
+    for tails in layout.tails:
+        query_RHTD, key_RHTD, value_RHTD = _spread(query, tails.own), tails.keys(key), tails.keys(value)
+        blocks = []
+        for start in range(0, tails.own.width, BLOCK):
+            stop = min(start + BLOCK, tails.own.width)
+            places, mask = slice(tails.prompt + stop), tails.mask(start, stop, sliding_window)
+            states = query_RHTD[:, :, start:stop], key_RHTD[:, :, places], value_RHTD[:, :, places]
+            blocks.append(sdpa_attention_forward(module, *states, mask, dropout, scaling, is_causal=False)[0])
+        outputs.append(torch.cat(blocks, 1).flatten(0, 1).index_select(0, tails.own.place_P))
     return torch.cat(outputs).index_select(0, layout.order_N)[None], None
 
 
@@ -103,7 +183,10 @@ def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | N
     """[1, N, heads, D] by the kernel that takes rows of any length: no padding, and no mask even where a token sees only the last few."""
     states = [states_1HND[0].transpose(0, 1).contiguous() for states_1HND in (query, key, value)]
     seen = (-1 if window is None else window - 1, 0)
-    sizes: tuple[Any, ...] = (layout.start_R, layout.start_R, layout.longest, layout.longest)
+    if layout.spans is not None:  # the last query of a row stands beside its last key, so a tail sees its whole prompt
+        states[1:] = [states_NHD.index_select(0, layout.spans.key_P) for states_NHD in states[1:]]
+    key_start_R = layout.start_R if layout.spans is None else layout.spans.start_R
+    sizes: tuple[Any, ...] = (layout.start_R, key_start_R, layout.longest, layout.longest)
     whole = varlen_attn(states[0], states[1], states[2], *sizes, scale=scaling, window_size=seen, enable_gqa=True)
     return cast(Tensor, whole)[None]
 

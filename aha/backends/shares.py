@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from aha.learning.correction import ratio
 from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]
+LEAST_SAVING = 1 / 3  # of the tokens of a step, for prompts to be read once; below, layout and masks cost about as much
 GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all other metrics are sums over a rank's own tokens
 
 
@@ -39,35 +40,43 @@ class BatchShare:
 @dataclass(frozen=True)
 class Division:
     """How a step is divided: `micro_tokens` a pass, `packs` where the model takes rows side by side, `width` its hidden size (what a
-    token costs to attend to is compared with that)."""
+    token costs to attend to is compared with that), `shares_prompts` where the model can read one prompt for several replies."""
 
     ranks: int
     micro_tokens: int
     packs: bool
     width: int
+    shares_prompts: bool = field(default=False, kw_only=True)
 
     def shares(self, batch: Batch) -> list[BatchShare]:
         """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass at all."""
-        batch = replace(batch, packed=batch.packed and self.packs)
+        batch = self._with_shared_prompts(replace(batch, packed=batch.packed and self.packs))
         shares = [self._share(batch, rows) for rows in self._balance(batch)]
         most = max(share.count for share in shares)
         return [self._padded(batch, share, most) for share in shares]
+
+    def _with_shared_prompts(self, batch: Batch) -> Batch:
+        """Prompts are read once a family where that saves enough of the tokens; what a batch saves is the same on every machine."""
+        if not (self.shares_prompts and isinstance(batch, PolicyBatch) and batch.M):
+            return batch
+        _, sizes = batch.families(self.micro_tokens)
+        worth = sum(sizes) <= (1 - LEAST_SAVING) * int(batch.length_R.sum()) and batch.has_common_prompts()
+        return replace(batch, shared_prompts=worth)
 
     def _balance(self, batch: Batch) -> list[Tensor]:
         """The rows of each rank: units of rows, longest first, each to the rank with the least work so far."""
         if self.ranks == 1:
             return [torch.arange(batch.R)]
-        unit = batch.unit if isinstance(batch, ScoreBatch) else 1
-        cost_U = [sum(costs) for costs in torch.split(self._cost_R(batch), unit)] if batch.R else []
-        trains_U = batch.count_R.view(-1, unit).sum(1) > 0
+        units, cost_R, count_R = _units(batch), self._cost_R(batch).tolist(), batch.count_R.tolist()
+        costs = [sum(cost_R[row] for row in unit) for unit in units]
         chosen: list[list[int]] = [[] for _ in range(self.ranks)]
         loads = [(0.0, rank) for rank in range(self.ranks)]
-        for index in sorted(range(len(cost_U)), key=lambda index: (-float(cost_U[index]), index)):
-            if trains_U[index]:
+        for index in sorted(range(len(units)), key=lambda index: (-costs[index], index)):
+            if any(count_R[row] for row in units[index]):
                 load, rank = heapq.heappop(loads)
                 chosen[rank].append(index)
-                heapq.heappush(loads, (load + float(cost_U[index]), rank))
-        return [_rows_of(sorted(units), unit) for units in chosen]
+                heapq.heappush(loads, (load + costs[index], rank))
+        return [torch.tensor([row for index in sorted(indices) for row in units[index]], dtype=torch.long) for indices in chosen]
 
     def _cost_R(self, batch: Batch) -> Tensor:
         """Products a layer in units of its weights' (12 D^2 a token): attention adds 2 T D a token."""
@@ -91,6 +100,17 @@ class Division:
         length_U = torch.where(batch.count_R.view(-1, unit).sum(1) > 0, batch.length_R.view(-1, unit).amax(1), batch.length_R.max() + 1)
         part = batch.rows(_rows_of([int(length_U.argmin())], unit))
         return BatchShare(part, torch.zeros(0, dtype=torch.long), (torch.arange(unit),) * missing, 0)
+
+
+def _units(batch: Batch) -> list[list[int]]:
+    """Rows that one rank has to have together: those that are compared, and those that share a prompt."""
+    if isinstance(batch, PolicyBatch) and batch.shared_prompts:
+        groups: dict[int, list[int]] = {}
+        for row, group in enumerate(batch.group_R.tolist()):
+            groups.setdefault(group, []).append(row)
+        return list(groups.values())
+    unit = batch.unit if isinstance(batch, ScoreBatch) else 1
+    return [list(range(start, start + unit)) for start in range(0, batch.R, unit)]
 
 
 def _rows_of(units: Sequence[int], unit: int) -> Tensor:

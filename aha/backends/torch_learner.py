@@ -80,7 +80,9 @@ class TorchLearner(DividedLearner):
     def division(self) -> Division:
         """How a batch is divided over the ranks of this learner."""
         width = int(self.policy.model.config.get_text_config().hidden_size)
-        return Division(self.mesh.size, micro_tokens_of(self.compute), self.policy.packs, width)
+        policy = self.policy
+        shares = isinstance(policy, Causal) and policy.shares_prompts
+        return Division(self.mesh.size, micro_tokens_of(self.compute), policy.packs, width, shares_prompts=shares)
 
     @property
     def context(self) -> int | None:
