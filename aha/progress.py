@@ -65,6 +65,11 @@ def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s:
     place = f"{kind} {number + 1}/{of}" if of else f"{kind} {number + 1}"
     figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
+    speed += (
+        [f"{100 * timings['ask_s'] / timings['seconds']:.0f} % of the time sampling"]
+        if timings.get("seconds") and "ask_s" in timings
+        else []
+    )
     return " · ".join([place, *figures, *speed, *([f"{span(eta_s)} left"] if eta_s is not None else [])])
 
 

@@ -17,6 +17,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.torch_worker import TorchWorker
 from aha.errors import BadInput
+from aha.phases import PhaseClock
 from aha.protocols import Ask, Compute, Sampling, Weights
 from aha.sampling.scheduler import FinishedRow, RowRequest, RowSettings, Scheduler, SchedulerLimits
 from aha.types import Completion
@@ -39,6 +40,7 @@ class TorchEngine:
         self.stop = stop
         self.compute = compute
         self.version = version
+        self.phases = PhaseClock()
         self.device = next(module.parameters()).device
         self._targets = dict(module.named_parameters())
         self._look_every = _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM)
@@ -65,7 +67,7 @@ class TorchEngine:
     def load(self, weights: Weights, version: int) -> None:
         """Take over the weights; a name that is missing or unknown is a bug of the caller and raises KeyError."""
         missing = set(self._targets)
-        with torch.no_grad():
+        with torch.no_grad(), self.phases.phase("load_s"):
             for name, tensor in weights:
                 self._targets[name].copy_(tensor)
                 missing.discard(name)
@@ -75,7 +77,7 @@ class TorchEngine:
 
     def scheduler(self, limits: SchedulerLimits) -> Scheduler:
         """A batch of its own on this model, empty as yet."""
-        return Scheduler(TorchWorker(self._decoder(), self.device, self.version), limits)
+        return Scheduler(TorchWorker(self._decoder(), self.device, self.version, self.phases), limits)
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""

@@ -28,6 +28,7 @@ from aha.backends.tensor_files import TensorFiles, write_model, write_tensors
 from aha.durable import read_document
 from aha.errors import BadInput
 from aha.learning import loss_function
+from aha.phases import PhaseClock
 from aha.protocols import Adam, Compute, Head, Loss, Metrics, Weights
 
 OPTIMIZER, REFERENCE, STATE = "optimizer", "reference", "learner.json"
@@ -56,6 +57,7 @@ class TorchLearner(DividedLearner):
             raise BadInput(f"the weights are quantized by {method}: such a model can be asked and not trained; give one with plain weights")
         self.optim, self.compute, self.beside, self.mesh, self.head = optim, compute, beside, mesh, head
         self.steps, self.multiplier, self.has_new_reference = 0, 1.0, False
+        self.phases = PhaseClock()
         self._place(model)
         still(model, checkpointing=compute.checkpointing)
         dtype = torch_dtype(compute.dtype)
@@ -104,7 +106,10 @@ class TorchLearner(DividedLearner):
             raise BadInput("log-probabilities of the reference were asked for: this learner has none; make it with reference=True")
         check_lengths(share.batch, self.context)
         number_M = torch.zeros(share.batch.M if share.count else 0)
-        with torch.inference_mode() if self.mesh.size == 1 else torch.no_grad():  # FSDP keeps what it gathers first, for training as well
+        with (
+            self.phases.phase("logprobs_s"),
+            torch.inference_mode() if self.mesh.size == 1 else torch.no_grad(),
+        ):  # FSDP keeps what it gathers first, for training as well
             for number, indices in enumerate(share.passes):
                 values = compute(partial(part.numbers, share.batch.rows(indices))).cpu()
                 if number < share.count:
@@ -115,7 +120,8 @@ class TorchLearner(DividedLearner):
         """Take one optimizer step together with the other ranks. Return this rank's sums of the loss's metrics, and what is the same on
         all: `loss`, `grad_norm`, `lr`, `skipped`."""
         check_lengths(share.batch, self.context)
-        total, metrics = self._gradient(share, loss)
+        with self.phases.phase("gradient_s"):
+            total, metrics = self._gradient(share, loss)
         rate = self._rate()
         gradients = [local(weight.grad) for weight in self.parameters.values() if weight.grad is not None]
         norm = get_total_norm(gradients) if gradients else torch.tensor(0.0)
@@ -125,7 +131,8 @@ class TorchLearner(DividedLearner):
         grad_norm = norm.item()
         skipped = not (math.isfinite(total) and math.isfinite(grad_norm))
         if gradients and not skipped:
-            self._step(norm, rate)
+            with self.phases.phase("optimizer_s"):
+                self._step(norm, rate)
         for weight in (*self.parameters.values(), *self.own_parameters.values()):
             weight.grad = None  # the memory is free while the engine samples
         return metrics | {"loss": total, "grad_norm": grad_norm, "lr": rate, "skipped": float(skipped)}

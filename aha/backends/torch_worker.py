@@ -10,15 +10,17 @@ from torch import Tensor
 
 from aha.backends.decoder import Decoder, Entry
 from aha.backends.prefixes import PrefixPass, Tokens
+from aha.phases import PhaseClock
 from aha.sampling.draws import DrawSettings, draw
 from aha.sampling.scheduler import EnteringRow, RowSettings, TopTokens, WorkerStep
 
 
 class TorchWorker:
-    """Implements `sampling.scheduler.Worker`. `version`: of the weights that the decoder computes with."""
+    """Implements `sampling.scheduler.Worker`. `version`: of the weights that the decoder computes with. `phases` hears how long prompts,
+    logits and draws take."""
 
-    def __init__(self, decoder: Decoder, device: torch.device, version: int) -> None:
-        self.decoder, self.device, self.version = decoder, device, version
+    def __init__(self, decoder: Decoder, device: torch.device, version: int, phases: PhaseClock | None = None) -> None:
+        self.decoder, self.device, self.version, self.phases = decoder, device, version, phases or PhaseClock()
         self._settings: list[RowSettings] = []
         self._token_counts: list[int] = []  # how many tokens of each row
         self._token_B = self._seed_B = self._position_B = torch.zeros(0, dtype=torch.long, device=device)
@@ -29,7 +31,8 @@ class TorchWorker:
 
     def go_on(self, prefix_pass: Any) -> bool:
         assert isinstance(prefix_pass, PrefixPass)
-        return prefix_pass.go_on()
+        with self.phases.phase("prefill_s"):
+            return prefix_pass.go_on()
 
     def enter(self, rows: Sequence[EnteringRow]) -> None:
         if not rows:
@@ -63,10 +66,16 @@ class TorchWorker:
     def _next(self) -> tuple[Tensor, Tensor, list[TopTokens | None]]:
         draws: list[tuple[Tensor, Tensor]] = []
         top: list[TopTokens | None] = []
-        for part, logits_RV in self.decoder.logits(self._token_B):
-            raw_RV = self._masked(part, logits_RV)
-            draws.append(draw(raw_RV, self._seed_B[part], self._position_B[part], self._draw.rows(part)))
-            top += self._likeliest(part, logits_RV, draws[-1][0])
+        parts = self.decoder.logits(self._token_B)
+        while True:
+            with self.phases.phase("decode_s"):
+                part, logits_RV = next(parts, (None, None))
+            if part is None or logits_RV is None:
+                break
+            with self.phases.phase("draw_s"):
+                raw_RV = self._masked(part, logits_RV)
+                draws.append(draw(raw_RV, self._seed_B[part], self._position_B[part], self._draw.rows(part)))
+                top += self._likeliest(part, logits_RV, draws[-1][0])
         self._token_B = torch.cat([token_R for token_R, _ in draws])
         self._position_B = self._position_B + 1
         self._token_counts = [count + 1 for count in self._token_counts]

@@ -145,6 +145,15 @@ PLANS = (
 
 Rows = Sequence[Mapping[str, float]]
 
+PHASES = {  # as many as there are colours
+    "reading prompts": ("prefill_s",),
+    "decoding": ("decode_s", "draw_s"),
+    "judging alone": ("judge_alone_s",),
+    "forward and backward": ("logprobs_s", "gradient_s"),
+    "optimizer": ("optimizer_s",),
+    "weights, saving and other": ("load_s", "save_s", "other_s"),
+}
+
 
 def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> list[Chart]:
     """Every chart that the run has data for, accuracy first. A rollout stands at the steps that were done when it was sampled."""
@@ -153,7 +162,15 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
     at = sampled_at(metrics)
     rows = [{**row, **timing} for row, timing in zip(metrics, _by_rollout(timings, metrics), strict=True)]
     plans = [chart_of(plan, rows, at) for plan in PLANS]
-    chart_list = [_imitation(rows, at), _accuracy(rows, at, result), *plans[:3], _rewards(rows, at), *plans[3:], weights(rows, at)]
+    chart_list = [
+        _imitation(rows, at),
+        _accuracy(rows, at, result),
+        *plans[:3],
+        _rewards(rows, at),
+        *plans[3:],
+        weights(rows, at),
+        _time(rows, at),
+    ]
     return [chart for chart in chart_list if chart.series]
 
 
@@ -207,6 +224,16 @@ def weights(rows: Rows, at: Sequence[float]) -> Chart:
     means = "What each reward counts, as the schedule changes it; 0 before it is asked at all."
     look = "The mean reward jumps with them, and means something else after."
     return Chart("weights", "Weights of the rewards", "number", means, look, curves)
+
+
+def _time(rows: Rows, at: Sequence[float]) -> Chart:
+    """Of runs that recorded it; seconds where nothing of a kind was done are 0."""
+    seconds = {name: tuple(sum(row.get(key, 0.0) for key in keys) for row in rows) for name, keys in PHASES.items()}
+    known = all("other_s" in row for row in rows)
+    curves = [Series(name, tuple(at), values) for name, values in seconds.items() if known and any(values)]
+    means = "Seconds of each rollout by what they were spent on, wall-clock. Engines and learners in other processes are not divided."
+    look = "What is widest is what is worth making faster: fewer or shorter replies, other micro-batches, fewer checkpoints."
+    return Chart("time", "Where the time goes", "number", means, look, tuple(curves), stacked=True)
 
 
 def _accuracy(rows: Rows, at: Sequence[float], result: Mapping[str, Any] | None) -> Chart:

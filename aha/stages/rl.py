@@ -14,6 +14,7 @@ from aha.errors import BadInput
 from aha.objectives.advantages import Advantages
 from aha.objectives.filters import Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
+from aha.phases import phase_seconds
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
 from aha.rundir import Keep, RunDir
@@ -27,7 +28,7 @@ from aha.stages.counts import check_positive
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keep_problems, repeated_line
 from aha.stages.schedule import Late, Schedule
-from aha.stages.steps import LapTimer, StepLog
+from aha.stages.steps import LapTimer, StepLog, with_rest
 from aha.stages.summary import summarise
 from aha.tasks.decontamination import WORDS
 from aha.template import R1Zero, Template
@@ -252,6 +253,7 @@ class Rl:
                 metrics |= {**_staleness(sample.groups, rollout), **self._schedule_metrics(now), **finding.metrics, **finding.back_to}
                 timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
                 timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
+                timings |= with_rest(phase_seconds(sampler.engine, learner), timings)
                 self._write(log, rollout, step, metrics, timings, sample, finding, rundir, ahead)
                 rollout += 1
                 if finding.back_to:

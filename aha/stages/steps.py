@@ -82,6 +82,13 @@ class StepLog:
         return f"stopped after {step}, which is saved: nothing is lost; the same command goes on from {folder}"
 
 
+def with_rest(phases: Metrics, timings: Metrics) -> Metrics:
+    """Return the seconds of the phases of a rollout, and as `other_s` what is left of it beside them and judging. Nothing is left where
+    sampling and learning go on at once."""
+    known = sum(phases.values()) + timings.get("judge_alone_s", 0.0)
+    return {**phases, "other_s": max(0.0, timings["seconds"] - known)}
+
+
 class LapTimer:
     """Seconds of each part of a rollout. Information only: nothing is decided by it."""
 

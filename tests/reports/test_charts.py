@@ -38,6 +38,22 @@ def test_timings_join_their_rollout():
     assert (speed.x, speed.y) == ((4.0,), (900.0,))
 
 
+def test_the_seconds_of_a_rollout_are_stacked_by_what_they_went_to():
+    timings = [
+        {"rollout": 0.0, "decode_s": 2.0, "draw_s": 1.0, "gradient_s": 4.0, "other_s": 0.5},
+        {"rollout": 1.0, "decode_s": 1.0, "gradient_s": 4.0, "load_s": 0.25, "save_s": 0.25, "other_s": 0.0},
+    ]
+    rows = [{"rollout": 0.0}, {"rollout": 1.0}]
+    time = by_key(rows, timings)["time"]
+    assert time.stacked and time.change == ("7.5", "5.5")
+    assert {series.name: series.y for series in time.series} == {
+        "decoding": (3.0, 1.0),
+        "forward and backward": (4.0, 4.0),
+        "weights, saving and other": (0.5, 0.5),
+    }
+    assert "time" not in by_key(rows, [{key: value for key, value in timing.items() if key != "other_s"} for timing in timings])  # 0.1
+
+
 def test_a_curve_without_a_finite_value_is_left_out():
     broken = [{**row, "length": math.nan} for row in METRICS]
     assert "length" not in by_key(broken)

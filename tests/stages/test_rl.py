@@ -44,6 +44,14 @@ def test_replies_are_sampled_by_the_weights_of_the_rollout_before(finished: tupl
     assert [metrics["staleness"] for metrics in seen] == [0.0, 0.0, 0.0]
 
 
+def test_the_seconds_of_a_rollout_are_known_by_phase(finished: tuple[list[dict[str, float]], RunDir]) -> None:
+    _, rundir = finished
+    names = ("prefill_s", "decode_s", "draw_s", "judge_alone_s", "logprobs_s", "gradient_s", "optimizer_s", "load_s", "other_s")
+    for line in rundir.timings():
+        assert all(line[name] > 0 for name in names if name != "judge_alone_s")
+        assert sum(line[name] for name in names) == pytest.approx(line["seconds"], rel=1e-6)
+
+
 def test_the_first_of_a_rollouts_updates_is_on_policy_and_the_second_is_not(finished: tuple[list[dict[str, float]], RunDir]) -> None:
     seen, _ = finished
     assert all(0.0 < metrics["mismatch_kl"] < 1e-9 or metrics["mismatch_kl"] == 0.0 for metrics in seen)  # measured, up to rounding
