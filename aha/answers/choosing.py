@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import CLOSER, own_part
-from aha.answers.closings import UNDECIDED
-from aha.answers.context import denied_after, denied_before
+from aha.answers.closings import UNDECIDED, is_denied
+from aha.answers.context import denied_after
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
 from aha.answers.statements import CLOSE, INSTEAD, OPEN, UNREAD, readable, stands, statements
@@ -317,7 +317,7 @@ class _Reader:
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """The one letter that a text names, nothing being denied in it."""
         found = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
-        if found and (denied_before(text, found[-1].start()) or denied_after(text[found[-1].end() :])):
+        if found and (is_denied(text, found[-1].start()) or denied_after(text[found[-1].end() :])):
             return NONE
         letters = {letter for match in found if (letter := next(filter(None, match.groups()))) in self.letters}
         if len(letters) > 1:

@@ -10,8 +10,17 @@ from typing import Literal
 
 from aha.answers.announcing import announcements
 from aha.answers.boxes import boxed, boxes, closes, is_mention
-from aha.answers.closings import corrected_to, in_plain_words, revoked, settled, supposed, without_check, without_other_check
-from aha.answers.context import LONGEST, denied_after, denied_before, may_take_back, stance, taken_back
+from aha.answers.closings import (
+    correction,
+    in_one_form,
+    is_denied,
+    is_revoked,
+    is_supposed,
+    other_language,
+    without_check,
+    without_formal_check,
+)
+from aha.answers.context import LONGEST, denied_after, may_take_back, stance, taken_back
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached, before
 
@@ -104,7 +113,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     """The final claim of an answer: wherever it stands, or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
-    text = settled(own_part(text))
+    text = in_one_form(own_part(text))
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
         denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
@@ -125,7 +134,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
-            if denied_before(text, since + begins) or supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
+            if is_denied(text, since + begins) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
                 return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
@@ -163,15 +172,15 @@ def unstyled(text: str) -> str:
 
 def _corrected(said: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    rest = without_other_check(rest) if said.boxes else rest
+    rest = without_formal_check(rest) if said.boxes else rest
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return said
     if corrections := list(_CORRECTION.finditer(rest)):
-        correction = corrections[-1]
-        return Claim((correction["said"] or correction["bare"]).strip(), marked=True)
-    if (instead := corrected_to(rest)) is not None:
+        said_last = corrections[-1]
+        return Claim((said_last["said"] or said_last["bare"]).strip(), marked=True)
+    if (instead := correction(rest)) is not None:
         return Claim(instead, marked=True)
-    if revoked(said.text, rest):
+    if is_revoked(said.text, rest):
         return Claim("", marked=True)
     if denied_after(rest, said.text if said.boxes == 1 else None) if said.boxes else taken_back(rest):
         return Claim("", marked=True)
@@ -205,7 +214,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
     found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
     if found is None or "ox" in text[max(0, at - _USUALLY) : at] or is_mention(found[1]) or before(text[max(0, at - _ROOM) : at]) != "":
         return None
-    return None if denied_before(text, at, len(text)) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
+    return None if is_denied(text, at, len(text)) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:
@@ -217,8 +226,9 @@ def _group(text: str) -> tuple[list[str], int, bool]:
     for place in range(len(found) - 1, -1, -1):
         held = around(text, found[place], last=not said)
         meant = "denied" if held is DENIED else stance(spoken, found[place][1], None if said else found[place][2])
-        if meant == "unclear" and not said and held is not DENIED and in_plain_words(text, *found[place][1:]):
-            meant = "stated"
+        if meant != "denied" and not said and held is not DENIED:
+            abroad = other_language(text, *found[place][1:])
+            meant = meant if abroad == "English" else abroad
         if (meant == "unclear" and not said) or len(said) > _MOST_BOXES:
             return [], 0, False
         if held is not DENIED and meant == "stated":

@@ -1,42 +1,34 @@
-"""How replies end around a claim, in many languages: one value instead of another, a check after it, a word that takes it back."""
+"""How replies end around a claim, in many languages: one value instead of another, a check after it, a word that takes it back, and
+sentences that say how many there are. The words of each language stand in `aha/answers/languages.py`; what is done with them, here."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
 
-from aha.answers.context import suspect
+from aha.answers import languages
+from aha.answers.context import denied_before
 from aha.answers.grammar import kinds
+from aha.answers.languages import LANGUAGES, Language
 from aha.answers.units import known_unit
 
 _VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
 _CONTRAST = re.compile(  # "isn't 32 but 64"
-    rf"(?i)(\b(?:is|are|was|were))(?: not|n['’]t) {_VALUE}(?: [a-z]+)?,? but (?:rather |instead )?(?={_VALUE})"
-    rf"|(\b(?:ist|sind|beträgt)) nicht {_VALUE},? sondern (?={_VALUE})|\bn['’](est) pas {_VALUE},? mais (?={_VALUE})"
-    rf"|\bno (es|son) {_VALUE},? sino (?={_VALUE})|不(是){_VALUE}[，,]?而是(?={_VALUE})|\bnon (è) {_VALUE},? ma (?={_VALUE})"
-    rf"|\bnão (é) {_VALUE},? mas (?:sim )?(?={_VALUE})"
+    "(?i)"
+    + "|".join(rf"({verb}){negation} {_VALUE}(?: [a-z]+)?,? {but}(?={_VALUE})" for verb, negation, but in languages.CONTRASTS)
+    + rf"|不(是){_VALUE}[，,]?而是(?={_VALUE})"
 )
-_CHECK = re.compile(
-    r"(?is)\n[ \t]*(?:[(]|\*\*|#{1,4} ?)?(?:check(?:ing)?|quick check|sanity check|verification|verify|probe|vérification|comprobación|"
-    r"verificação|verifica|проверка|检验|验算|検算|검산)(?:\*\*)?[ \t]*[:：](?P<said>.*)\Z"
-)
-_FAILS = re.compile(
-    r"(?i)\b(?:not|wrong|incorrect|false|fails?|failed|but|however|should|instead|mistake|error|off|contradict\w*|neither|never|nicht|falsch"
-    r"|faux|falso|errado|no)\b|n['’]t\b|[≠✗✘❌×]\s*$|❌|✗|✘|不|错|误|誤|違|틀|아니|не\b|неверно"
-)
+_NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{_VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
+_CHECK = re.compile(rf"(?is)\n[ \t]*(?:[(]|\*\*|#{{1,4}} ?)?(?:{languages.CHECKS})(?:\*\*)?[ \t]*[:：](?:\*\*)?(?P<result>.*)\Z")
+_FAILS = re.compile(rf"(?i)\b(?:{languages.FAILS})\b|n['’]t\b|{languages.FAILS_IN_PART}")
 _REMARK = re.compile(r"(?i)\s*\(?(?:\*+)?a (?:common|typical|frequent) (?:mistake|error|slip) (?:is|would be) to [^.\n]{1,120}[.]?\)?\s*\Z")
 _SMILES = re.compile("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
 _CROSS = re.compile(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
-_TAKEN_BACK = re.compile(  # sentences that take back what stands before them
-    r"(?i)等等|等一下|不对|不對|搞错|算错|弄错|我错了|漏掉|漏了|待って|間違え|間違い(?:です|でし)|잠깐|아니[,.]|틀렸|실수|стойте|подожд|нет,|ошиб|неверн"
-    r"|\b(?:moment mal|halt,|stimmt nicht|das ist falsch|ich habe (?:mich )?\w{0,12}(?: \w+)? (?:vergessen|verrechnet|geirrt)|irrtum"
-    r"|attendez|je me (?:suis )?tromp\w*|c['’]est faux|j['’]ai oublié|espera\b|me equivoqu\w+|está mal|es incorrect\w|olvidé|esper[ae]\b"
-    r"|me enganei|está errad\w|esqueci|aspetta|mi sono sbagliat\w|è sbagliat\w|ho dimenticato)"
-)
-_ERRATUM = re.compile(
-    r"(?i)(?:\n|^)[ \t]*(?:[*_#]{1,4})?(?:edit|erratum|correction|corrigendum|corrected (?:answer|result)"
-    r"|korrektur|corrección|修正|更正)[*_]{0,3}[ \t]*[:：]"
-)
+_TAKES_BACK = re.compile(f"(?i){languages.TAKES_BACK}")
+_ERRATUM = re.compile(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
 UNDECIDED = re.compile(  # a reply that ends with several cases
     r"(?i)\b(?:(?:are|were|is) not (?:told|said|given|known|stated) (?:which|whether)|(?:cannot|can['’]t"
     r"|could not) (?:tell|say|know) (?:which|whether)"
@@ -45,19 +37,15 @@ UNDECIDED = re.compile(  # a reply that ends with several cases
 )
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
-_CORRECTS = (  # words that correct what was said, in other languages than English
-    r"(?:anzi|aspetta|espera|en realidad|mejor dicho|en fait|attends|(?:ou )?plutôt|besser gesagt|genauer gesagt"
-    r"|doch nicht|вернее|точнее"
-    r"|na verdade|ou melhor|eigenlijk|właściwie|aslında|à vrai dire|(?:nein|нет|nee|hayır|no|não|non|nie|pardon|perdón|scusa)(?=[,:.!…—–]))"
+_CORRECTED = re.compile(
+    rf"(?i)(?:[.,;!?\n—–-]|\.\.\.)\s*(?:{languages.CORRECTS})\b(?:[\s,.:;!…—–]+(?:{languages.CORRECTS})\b)*(?P<text>[^.!?\n]{{0,60}})"
 )
-_CORRECTED = re.compile(rf"(?i)(?:[.,;!?\n—–-]|\.\.\.)\s*{_CORRECTS}\b(?:[\s,.:;!…—–]+{_CORRECTS}\b)*(?P<said>[^.!?\n]{{0,60}})")
-_INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:è|es|son|ist|sind|c['’]est|est|это|é|são|sono|het is|to)\s+)?(?P<said>{_VALUE})\W*\Z")
+_INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<value>{_VALUE})\W*\Z")
 _CLOSES_AFTER = re.compile(
     r"\n[ \t]*\n\s*(?=(?:[*_]{1,2})?(?:So|Thus|Hence|Therefore|In total|Altogether|Also|Insgesamt|Donc|Ainsi|Así que)\b)"
 )
 _THINKS = re.compile(
-    r"(?i)\b(?:glaubt|denkt|meint|vermutet|behauptet|(?<!je )pense|(?<!je )crois?t|cree|piensa|(?<!eu )acha|pensa|crede|dice"
-    r"|думает|считает|myśli|sądzi)\b"
+    rf"(?i)(?<!je )(?<!eu )\b(?:{'|'.join(word for language in LANGUAGES.values() for word in language.thinks.split())}|dice|behauptet)\b"
     r"[^.!?\n]*\Z"
 )
 _SUPPOSED = re.compile(
@@ -65,195 +53,302 @@ _SUPPOSED = re.compile(
     r"|conditions?|circumstances)|if so|otherwise)\b"
     r"[^.\n]*\bwould\b[^.\n]*\Z"
 )
+_JUDGED_BY_NAME = re.compile(
+    r"(?i)[$*\s)]*(?:is|was|must be|cannot be|can['’]t be) (?:\w+ly )?(?:wrong|incorrect|false|too|impossible|not|right\?)"
+    r"(?! .{0,40}\bbecause of)"
+)
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
-_MONEY = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺))"
+_MONEY = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
 _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_MONEY}")
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_MONEY}")
+_SIGNS_OF_MONEY = ("€", "uro", "EUR", "zł", "₺", "kr", "₽")
+_SAYS_BUT = ("but", "sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
-def settled(text: str) -> str:
-    """The text with one value where it says that it is not another but this one."""
-    text = _DIGIT.sub(_in_ascii, text) if not text.isascii() and _LETTER.search(text) else text
-    text = _with_points(text) if "€" in text or "uro" in text or "EUR" in text or "zł" in text or "₺" in text else text
-    if not ("but" in text or "sondern" in text or "mais" in text or "sino" in text or "而是" in text or " ma " in text or "mas " in text):
-        return text
-    return _CONTRAST.sub(lambda found: f"{next(filter(None, found.groups()))} ", text)
+def in_one_form(text: str) -> str:
+    """The text with ASCII digits, amounts of money with a decimal point, and one value where it says that it is not another but this one."""
+    if not text.isascii() and _LETTER.search(text):
+        text = _DIGIT.sub(_in_ascii, text)
+    if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
+        text = _NOT_AFTER.sub("", text)
+    if any(sign in text for sign in _SIGNS_OF_MONEY):
+        text = _with_points(text)
+    return _CONTRAST.sub(_contrast, text) if any(word in text for word in _SAYS_BUT) else text
 
 
-def _in_ascii(found: re.Match[str]) -> str:
+def _contrast(match: re.Match[str]) -> str:
+    return f"{next(filter(None, match.groups()))} "
+
+
+def _in_ascii(match: re.Match[str]) -> str:
     """A digit of any script, or the point between such digits, as in 0.5."""
-    return "." if found.group() == "٫" else "" if found.group() == "٬" else str(unicodedata.decimal(found.group()))
+    return "." if match.group() == "٫" else "" if match.group() == "٬" else str(unicodedata.decimal(match.group()))
 
 
 def _with_points(text: str) -> str:
     """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
-    text, changed = _COMMA.subn(lambda found: f"{found[1].replace('.', '')}.{found[2]}", text)
-    if changed or len(set(_POINTS.findall(text))) > 1:
-        return _POINTS.sub(lambda found: found[1].replace(".", ""), text)
+    text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", text)
+    if count or len(set(_POINTS.findall(text))) > 1:
+        return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
     return text
 
 
 def without_check(text: str) -> str | None:
     """A reply that marks no claim without the check, the teaching remark and the signs that it ends with; `None` where its check fails."""
     text = _SMILES.sub("", _REMARK.sub("", text.rstrip())) if len(text) < _TOO_LONG else text
-    if found := _CHECK.search(text, max(0, len(text) - _TOO_LONG)):
-        checked, *closing = _CLOSES_AFTER.split(found["said"], maxsplit=1)
-        if _FAILS.search(checked):
+    if match := _CHECK.search(text, max(0, len(text) - _TOO_LONG)):
+        check, *closing = _CLOSES_AFTER.split(match["result"], maxsplit=1)
+        if _FAILS.search(check):
             return None
-        return f"{text[: found.start()]}\n\n{closing[0]}" if closing and re.search("[0-9]", closing[0]) else text[: found.start()]
+        return f"{text[: match.start()]}\n\n{closing[0]}" if closing and re.search("[0-9]", closing[0]) else text[: match.start()]
     return text
 
 
-def revoked(said: str, rest: str) -> bool:
+def is_revoked(name: str, rest: str) -> bool:
     """Whether what follows a claim crosses it out, calls it wrong by name, corrects it in a note, or takes it back in another language."""
     if len(rest) < 2:
         return False
     rest = rest[:_TOO_LONG]
-    if _CROSS.match(rest) or _TAKEN_BACK.search(rest, 0, _NEAR) or _ERRATUM.search(rest):
+    if _CROSS.match(rest) or _TAKES_BACK.search(rest, 0, _NEAR) or _ERRATUM.search(rest):
         return True
-    name = said.strip(" $*().")
-    return (
-        0 < len(name) <= 40
-        and name in rest
-        and (
-            re.search(
-                rf"(?i)(?<![\w.,]){re.escape(name)}[$*\s)]*(?:is|was|must be|cannot be|can['’]t be) "
-                r"(?:\w+ly )?(?:wrong|incorrect|false|too|impossible|not|right\?)(?! .{0,40}\bbecause of)",
-                rest,
-            )
-            is not None
-        )
-    )
+    name = name.strip(" $*().")
+    at = rest.find(name) if 0 < len(name) <= 40 else -1
+    while at >= 0:
+        if not re.match(r"[\w.,]", rest[at - 1 : at]) and _JUDGED_BY_NAME.match(rest, at + len(name)):
+            return True
+        at = rest.find(name, at + 1)
+    return False
 
 
-def supposed(head: str) -> bool:
+def is_supposed(head: str) -> bool:
     """Whether the sentence that leads to a claim says what would be in the case before it, or in another language what somebody thinks."""
     return _SUPPOSED.search(head) is not None or _THINKS.search(head) is not None
 
 
-def corrected_to(rest: str) -> str | None:
+def correction(rest: str) -> str | None:
     """What another language's "no, rather" puts in the place of a claim: a value, "" where it is not plain which, `None` without one."""
     corrections = list(_CORRECTED.finditer(rest[:_NEAR]))
     if not corrections:
         return None
-    instead = _INSTEAD.match(corrections[-1]["said"])
-    return instead["said"] if instead else ""
+    instead = _INSTEAD.match(corrections[-1]["text"])
+    return instead["value"] if instead else ""
 
 
-# --- sentences of other languages -------------------------------------------------------------------------------------
+# --- sentences of other languages: a row of word classes, as in English, and a small grammar over rows --------------------------------
 
-_HAVE = (  # verbs of having, needing, costing, paying, being left
-    r"(?:hat|ma|ha)(?:\s(?:sie|er|es|man|jetzt|nun|noch|also|insgesamt|teraz|ora|ancora))?(?=\s[*\\$€]{0,4}[0-9])|haben|braucht|brauchen|benötigt|benötigen|zahlt|zahlen|bezahlt|kostet|kosten|bleiben|bleibt|verdient|bekommt|erhält"
-    r"|verkauft|kauft|isst|sind es"
-    r"|tienen?|pagan?|quedan?|necesitan?|cuestan?|ganan?|gastan?|recibe|hay|vende|compra"
-    r"|(?:il|elle|on|qui) (?:en |y |lui )?a|ont|paie(?:nt)?|paye(?:nt)?|restent?|faut|coûte(?:nt)?|gagne(?:nt)?|dépense|reçoit|il y a"
-    r"|hanno|pagano|resta|restano|rimangono|costa|costano|servono|guadagna|spende|riceve|sono|ci sono"
-    r"|tem|têm|paga|pagam|restam?|sobram?|precisa|precisam|custa|custam|ganha|gasta|há|são"
-    r"|heeft|hebben|betaalt|betalen|kost|verdient|nodig heeft|krijgt|blijven er"
-    r"|имеет|имеют|осталось|останется|остаётся|остается|нужно|потребуется|заплатит|платит|заплатил[аи]?|стоит|стоят|получит|получил[аи]?|всего"
-    r"|mają|zapłaci|płaci|zostało|zostanie|potrzebuje|kosztuje|zarabia|kosztują"
-    r"|memiliki|punya|membayar|membutuhkan|tersisa|analipa|anahitaji|anapata|còn(?: lại)?|có|cần|phải trả|trả"
+_CLASSES = {  # of the rows of a language: against the claim, joins, has, gives, names, who, points, leads, light, ends
+    "against": "X",
+    "joins": "J",
+    "has": "H",
+    "gives": "G",
+    "names": "N",
+    "who": "S",
+    "points": "D",
+    "leads": "L",
+    "light": "P",
+    "ends": "E",
+}
+_COUNT = r"(?:R?\\?[$€£₹₺₽]\s?)?-?[0-9](?:[0-9.,]*[0-9])?(?:\s?(?:€|₽|₺|zł\b|kr\b|\\?%))?"
+_TOKEN = re.compile(
+    rf"(?P<count>{_COUNT})|(?P<word>(?:[^\W\d_]|[\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0971-\u0dff])+['’]?)|(?P<mark>\S)"
 )
-_LATIN_WORD = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
-_COUNTED = r"(?P<count>\*{0,2}\\?[$€£₹]?-?[0-9](?:[0-9.,]*[0-9])?(?:\s?(?:€|\\?%))?\*{0,2})"
-_OTHER_SENTENCE = re.compile(
-    rf"(?i)\s*[*_]{{0,2}}(?:{_LATIN_WORD},?\s){{0,7}}?(?:{_HAVE})\s(?:{_LATIN_WORD}\s){{0,3}}?{_COUNTED}"
-    rf"(?P<noun>(?:\s{_LATIN_WORD}){{0,4}})[*_]{{0,2}}\s*[.!]?\s*\Z"
-)
-_TURKISH = re.compile(
-    rf"(?i)\s*(?:{_LATIN_WORD},?\s){{0,5}}?{_COUNTED}(?P<noun>(?:\s{_LATIN_WORD}){{1,3}})\s(?:kaldı|kalır|var|vardır|öder|ödedi|gerekir)[.!]?\s*\Z"
-)
+_SUM = re.compile(r"(?<![\w.,])((?:[0-9.]+\s?[-+−–*×·:÷/]\s?){1,4}[0-9.]+)\s?=\s?(?=[*\\$€£]{0,4}([0-9][0-9.]*))")
+_W = "[wWN]"  # a name or a noun
+_OF = rf"(?:P+D*{_W}{{1,2}})"
+_LEAD = rf"(?:[LJP,]|S(?=P)|D?N:|PD?{_W}(?=[,HSG])|PS)*"
+_ANYONE = rf"(?:D?S+|(?:D+{_W}{{1,3}}|{_W}{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"
+_BEHIND = rf"(?:D?S+|(?:D+{_W}{{1,3}}|[WN]{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"  # a verb
+_KNOWN = rf"(?:S+|S?D*P*NP*(?:D*{_W}|{_OF}|JD*{_W}){{0,3}})"
+_NOUN = {"verb first": "[wWNP]{0,2}", "apart": "(?:[wP]?[WN]|[wN])?"}
+_TAIL = rf"(?:,?P+[DPS]*{_W}{{0,2}}|[LS]|D{_W})*[EH]{{0,2}}[.!]?"
+_ROWS = {
+    order: re.compile(
+        rf"{_LEAD}(?:{_ANYONE}?[PLS,]*H+(?:[LPSE]|DP|P+D*{_W}|N(?=v))*|H+[LPS]*{_BEHIND}[LPSD]*|{_KNOWN}[LPS,]*[GH]+[LP:]*(?:D*N?)|G+[LP]*{_KNOWN}?[LPD:]*"
+        rf"|G+(?:[LPS]|PD*{_W})*|D?P*NP*:|(?:D*[WN])?=|D+N?)v{noun}{_TAIL}"
+    )
+    for order, noun in _NOUN.items()
+} | {"verb last": re.compile(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
+_STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
+_UNMARKED_NAME = re.compile(r"\s*(?:\*\*)?(?P<noun>[\u0370-\u04ff]+)(?:\s[\u0370-\u04ff]+)?(?:\*\*)?\s*[.!]?\s*")
 _JAPANESE = re.compile(
-    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:全部で|合計で?|合わせて|残りは)\s?{_COUNTED}\s?(?P<noun>[個人本枚円冊匹台回歳分日時間つ]{{0,2}})(?:です|になります|となります|だ|である)[。.]?\s*\Z"
+    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,2}})"
+    rf"(?:{languages.JAPANESE_ENDS})[。.]?\s*\Z"
 )
 _THAI = re.compile(
-    rf"\s*[\u0e00-\u0e7f ]{{0,40}}?(?:เหลือ|มี|จ่าย|ต้องการ|ทั้งหมด|ใช้เวลา)\s?{_COUNTED}(?P<noun>\s?[\u0e00-\u0e7f]{{0,12}})[.]?\s*\Z"
+    rf"\s*[\u0e00-\u0e7f ]{{0,40}}?(?:{languages.THAI_LEADS})\s?(?P<count>{_COUNT})(?P<noun>\s?[\u0e00-\u0e7f]{{0,12}})[.]?\s*\Z"
 )
-_THAI_TAKES_AWAY = re.compile("ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน")
-_NO_SENTENCE = re.compile(  # denials, bounds, conditions, opinions, comparisons, scales and parts of other languages, and words of English
-    r"(?i)(?<![^\W_])(?:the|was|were|of|his|would|is|are|has|have|had|than|with|for|by|if|not|never|it"
-    r"|nicht|nie|niemals|kein\w*|mindestens|höchstens|etwa|ungefähr|circa|ca|rund|fast|knapp|beinahe|über|unter|bis|zu|wenn|falls|ob|würde|hätte|wäre|könnte|vielleicht"
-    r"|wohl|angeblich|fälschlich\w*|falsch\w*|glaubt|denkt|meint|sagt|behauptet|dass|mehr|weniger|mal|halb\w*|prozent|tausend|million\w*|milli\w*|dutzend|statt|naiv\w*"
-    r"|noch zu|zunächst|erst|ohne|jemand|mancher|manche|hundert|oder|als|je|pro|wäre|welche\w*|wie|wer|was|zwischen|plus|minus|soviel\w*"
-    r"|ne|pas|jamais|aucune?|moins|presque|environ|près|si|peut-être|pense|dit|croit|que|qu['’]\w+|fois|demi\w*|pour|cent|mille|ou|entre|quand|serait|aurait|faux|fausse|sans"
-    r"|n['’]\w+|d['’]abord|selon|sinon|quel\w*|combien|certains"
-    r"|no|nunca|ningun\w*|ningún|menos|máximo|mínimo|casi|aproximadamente|unos|unas|cerca|más|dice|cree|piensa|quizás?|tal|vez|veces|ciento|mil|medi[oa]|hasta|sobre|cuando|tendría"
-    r"|sería|falso|sin|según|cuánt\w+|mitad|algunos|cada|primero"
-    r"|não|nunca|nenhum\w*|quase|mais|diz|acha|pensa|talvez|vezes|cento|milhões|milhão|meia|meio|até|se|quando|teria|seria|errado|sem|segundo|quant\w+|metade"
-    r"|non|mai|nessun\w*|almeno|meno|massimo|quasi|circa|più|dice|crede|forse|volte|percento|mila|mezz[oa]|fino|che|avrebbe|sarebbe|falso|senza|secondo|quando|metà"
-    r"|niet|geen|nooit|minstens|hoogstens|ongeveer|bijna|als|misschien|zegt|denkt|meer|minder|keer|procent|duizend|half|halve|zonder|zou|tussen|maar|of|dan|tot"
-    r"|не|нет|ни|никогда|минимум|максимум|около|почти|примерно|более|менее|больше|меньше|если|бы|может|возможно|думает|говорит|считает|что|раза?|процент\w*|тысяч\w*|тыс"
-    r"|миллион\w*|млн|половин\w*|полтор\w*|без|или|до|от|свыше|якобы|сначала|на|чем|сколько|ошибочно|неверно|миллиард\w*|млрд|сот\w*|дюжин\w*|десятк\w*"
-    r"|nie|nigdy|co|najmniej|najwyżej|około|prawie|jeśli|gdyby|może|mówi|myśli|więcej|mniej|razy|tysi\w+|milion\w*|pół|bez|lub|albo|niż|żeby|by"
-    r"|değil|en az|en çok|en fazla|yaklaşık|eğer|belki|kat|milyon|bin|yarım|yüzde|az|fazla|çok|daha|yok|neredeyse"
-    r"|không|chưa|ít|nhất|khoảng|gần|nếu|có thể|hơn|lần|nghìn|triệu|phần|trăm|nửa|hoặc|tối|dưới|trên|rằng|nghĩ"
-    r"|tidak|bukan|tanpa|minimal|maksimal|paling|sekitar|hampir|kira-kira|jika|kalau|mungkin|lebih|kurang|kali|persen|ribu|juta|setengah|atau|bahwa|belum"
-    r"|si|sio|angalau|karibu|kama|labda|zaidi|mara|asilimia|elfu|milioni|nusu|hana|hawana|haitaji)(?![^\W_])"
-)
-_JOINS_NOUNS = re.compile(r"(?i)(?<![^\W_])(?:und|et|y|e|ed|en|и|i|ve|và|dan|na|sowie|aber|mais|pero|mas|ma|но|ale)(?![^\W_])")
+_THAI_AGAINST = re.compile(languages.THAI_AGAINST)
 
 
-def _plain_sentence(sentence: str) -> re.Match[str] | None:
-    """A sentence of another language that says with a verb of having how many there are, and nothing else."""
-    if found := _OTHER_SENTENCE.match(sentence) or _TURKISH.match(sentence):
-        words = f"{sentence[: found.start('count')]} {sentence[found.end('count') :]}"
-        return None if _NO_SENTENCE.search(words) or _JOINS_NOUNS.search(found["noun"]) or "?" in sentence else found
-    found = _JAPANESE.match(sentence) or _THAI.match(sentence)
-    return None if found and _THAI_TAKES_AWAY.search(sentence) else found
+class _Words:
+    """The words of one language with their classes."""
+
+    def __init__(self, language: Language) -> None:
+        self.order, self.classes, self.stems = language.order, dict[str, str](), list[tuple[str, str]]()
+        for row, letter in _CLASSES.items():
+            for word in getattr(language, row).split():
+                if word.endswith("*"):
+                    self.stems.append((word[:-1], letter))
+                else:
+                    self.classes.setdefault(word, letter)
+
+    def letter(self, word: str) -> str:
+        """The class of a word in lower case; "" where the language's table does not have it."""
+        known = self.classes.get(word)
+        return known if known is not None else next((letter for stem, letter in self.stems if word.startswith(stem)), "")
 
 
-_NAMED_COUNT = re.compile(rf"\s*{_COUNTED}(?P<noun>(?:\s[\u0370-\u04ff]+){{1,2}})[*_]{{0,2}}\s*[.!]?\s*\Z")
-_EARNS = re.compile(
-    r"\s*(?:So|Thus|Hence|Therefore|In total|Altogether|In the end),? (?:the )?[A-Z]?[a-z]+ (?P<verb>[a-z]+s) "
-    r"(?P<count>\*{0,2}\\?\$[0-9](?:[0-9.,]*[0-9])?\*{0,2})"
-    r"(?:,? (?:every|each|per|a|in|at|from|on|this|daily|weekly)\b[^.,;:$0-9]*)?[.!]?\s*\Z"
-)
-_NO_EARNING = re.compile(
-    r"(?:guess|estimat|assum|imagin|suppos|predict|doubt|miss|want|hope|bet|den(?:y|ie)|refus|reject|ignor|forget|lack|disput|claim|expect|wish|demand"
-    r"|propos|suggest|fear|dream|contest|question|request|adds|subtract|doubl|halv|tripl|exceed|top|approach|near|fak|forg|pretend|confus|mis|inflat|round)\w*"
-)
+@lru_cache(maxsize=1)
+def _all_words() -> list[_Words]:
+    return [_Words(language) for language in LANGUAGES.values()]
 
 
-def plainly_counted(sentence: str, *, marked: bool) -> str:
-    """The sentence as "The answer is …", where it is a plain one of another language, or says in dollars what somebody gets."""
-    earns = _EARNS.match(sentence) if "$" in sentence else None
-    if earns and kinds(earns["verb"]) in ("s", "n", "b") and not (_NO_EARNING.match(earns["verb"]) or suspect(sentence)):
-        return f"The answer is {earns['count']}"
-    found = _NAMED_COUNT.match(sentence) if marked else _plain_sentence(sentence)
-    if found is None or (marked and _NO_SENTENCE.search(found["noun"])) or (marked and _JOINS_NOUNS.search(found["noun"])):
-        return sentence
-    noun = found["noun"].split()
-    return f"The answer is {found['count']}{f' {noun[0]}' if noun and noun[0].isascii() and known_unit(noun[0]) else ''}"
+@lru_cache(maxsize=10_000)
+def _known(word: str) -> str:
+    """The classes of a word in all languages, a blank where one does not have it; at last whether English does."""
+    low = word.lower().replace("’", "'")
+    in_english = low in languages.ENGLISH or (len(low) > 1 and low.isascii() and kinds(low) not in "wsdgLxv")
+    return "".join([language.letter(low) or " " for language in _all_words()]) + ("e" if in_english else " ")
 
 
-_LEADS_ON = re.compile(
-    r"(?i)(?:.*[.!?\n,;]\s*)?(?:donc|also|daher|somit|por tanto|por lo tanto|portanto"
-    r"|quindi|dunque|dus|значит|więc|d['’]où)\s\$[a-zA-Z]\s*=\s*\Z",
-    re.S,
-)
+def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
+    """Whether a letter that stands alone is a word rather than a name in a formula: "Zoé a 8 pommes"."""
+    return (
+        letter.group().islower()
+        and not any(sign in sentence for sign in "=\\^")
+        and re.search(r"[^\W\d_]{2} \Z", sentence[: letter.start()]) is not None
+    )
+
+
+_CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last that leads to a conclusion
+_NAMED = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
+_ONLY_ENGLISH = languages.ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
+_IN_ENGLISH = re.compile(rf"(?i)\b(?:{'|'.join(sorted(_ONLY_ENGLISH))})\b")
+_PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
+_FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
+_LONGEST = 400
+
+
+def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "unclear"]:
+    """The count and the noun of a sentence of another language that says how many there are, and nothing else."""
+    if _IN_ENGLISH.search(sentence):
+        return "English"
+    sentence = _CORRECTS.sub("", sentence)
+    for phrase, word in _PHRASES:
+        sentence = phrase.sub(word, sentence)
+    sentence = _SUM.sub(_without_true_sum, _FORMULA.sub(" Q ", sentence.replace("**", "").replace("__", "").strip()))
+    tokens = list(_TOKEN.finditer(_COMMAND.sub(" ", sentence[-_LONGEST:])))
+    least = 3 if "\\" in sentence or "^" in sentence else 2  # letters, among names of formulas
+    words = [_known(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
+    best, places = 0, list[int]()
+    for place in range(len(LANGUAGES)):
+        score = sum(letters[place] != " " for letters in words)
+        best, places = (score, [place]) if score > best else (best, [*places, place] if score == best else places)
+    if best <= sum(letters[-1] != " " for letters in words):
+        return "English"
+    orders = [language.order for language in LANGUAGES.values()]
+    rows = [(_row(tokens, place, apart=orders[place] == "apart"), orders[place]) for place in places]
+    if "?" in sentence or any("X" in row for row, _ in rows):
+        return "unclear"
+    rows = [(row[_CLAUSE.match(row).end() :], order) for row, order in rows]  # type: ignore[union-attr]
+    if not any(_ROWS[order].fullmatch(row) or _STATES_AGE.fullmatch(row) for row, order in rows) and not _NAMED.search(sentence):
+        return "unclear"
+    place = max(place for place, token in enumerate(tokens) if token["count"])
+    after = [token["word"] for token in tokens[place + 1 :] if token["word"]]
+    return tokens[place].group().removeprefix("R"), after[0] if after else ""
+
+
+def _row(tokens: list[re.Match[str]], place: int, *, apart: bool) -> str:
+    letters = list[str]()
+    for token in tokens:
+        if word := token["word"]:
+            known = _known(word)[place].strip()
+            if known in ("H", "G", "E") and apart and letters and word[0].isupper():
+                known = ""
+            letters.append(known or ("W" if word[0].isupper() or word[0].lower() == word[0].upper() else "w"))
+        else:
+            letters.append("v" if token["count"] else {"，": ",", "।": "."}.get(token.group(), token.group()))
+    return "".join(letters)
+
+
+def _without_true_sum(match: re.Match[str]) -> str:
+    """Nothing for "3 + 5 =" before 8, the calculation itself where it does not come to what follows."""
+    value, sign = Fraction(0), "+"
+    terms = list[Fraction]()
+    for part in re.findall(r"[0-9.]+|[-+−–*×·:÷/]", match[1]):
+        if part[0] not in "0123456789.":
+            sign = part
+            continue
+        try:
+            number = Fraction(part.rstrip("."))
+            if sign in "+-−–":
+                terms.append(number if sign == "+" else -number)
+            else:
+                terms[-1] = terms[-1] * number if sign in "*×·" else terms[-1] / number
+        except (ValueError, ZeroDivisionError):
+            return match.group()
+    value = sum(terms, Fraction(0))
+    return "" if value == Fraction(match[2].rstrip(".")) else match.group()
+
+
+def plain_count(sentence: str, *, marked: bool) -> str | None:
+    """The sentence as "The answer is …", where it is one of another language that plainly says how many there are; `None` where it says
+    something else."""
+    if not sentence.isascii() and (match := _JAPANESE.match(sentence) or _THAI.match(sentence)):
+        statement: tuple[str, str] | str = "unclear" if _THAI_AGAINST.search(sentence) else (match["count"], match["noun"].strip())
+    else:
+        statement = _plain_statement(sentence)
+    if isinstance(statement, str):
+        statement = (_count_and_noun(sentence) if marked else None) or statement
+    if isinstance(statement, str):
+        return sentence if statement == "English" else None
+    count, noun = statement
+    return f"The answer is {count}{f' {noun}' if noun.isascii() and known_unit(noun) else ''}"
+
+
+def _count_and_noun(sentence: str) -> tuple[str, str] | None:
+    """A count and a noun in Greek or Cyrillic letters, as after "Ответ:"."""
+    match = re.match(rf"\s*(?:\*\*)?(?P<count>{_COUNT})", sentence)
+    noun = _UNMARKED_NAME.fullmatch(sentence, match.end()) if match else None
+    if match is None or noun is None:
+        return None
+    words = re.findall(r"[\u0370-\u04ff]+", noun.group().lower())
+    return None if any(language.letter(word) in ("X", "J") for language in _all_words() for word in words) else (match["count"], "")
+
+
+_OPEN_FORMULA = re.compile(r"(?:\$\$?|\\\(|\\\[)(?:(?!\$|\\[)\]]).)*\Z", re.S)
+_CORRECTS = re.compile(rf"(?i)\A\W*(?:(?:{languages.CORRECTS})\b[\s,.:;!…—–]*)+")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
 _SENTENCE_BEFORE = re.compile(r"[^.!?\n]*\Z")
 
 
-def in_plain_words(text: str, start: int, end: int) -> bool:
-    """Whether a box stands in a sentence of another language that plainly states it."""
+def other_language(text: str, start: int, end: int | None = None) -> Literal["English", "stated", "unclear"]:
+    """Whether a claim stands in a sentence of another language, and whether that plainly states it."""
     head = text[max(0, start - _NEAR) : start]
-    sentence = _SENTENCE_BEFORE.search(head)
-    stated = sentence.group() if sentence else head
-    rest = re.split(r"[.!?\n]", text[end : end + _NEAR], maxsplit=1)[0]
-    if _NO_SENTENCE.search(stated) or _NO_SENTENCE.search(rest) or suspect(stated) or suspect(rest):
-        return False
-    if _LEADS_ON.match(stated):
-        return not rest.strip(" $*)\\,}")
-    return _plain_sentence(f"{stated.rstrip(' $')} 7{re.sub(r'^[$ ]+', ' ', rest)}") is not None
+    formula = _OPEN_FORMULA.search(head) if head.endswith("$$") or head.count("$") % 2 or "\\(" in head or "\\[" in head else None
+    before = head[: formula.start()] if formula else head
+    sentence = _SENTENCE_BEFORE.search(before.rstrip(" *\n(["))
+    before = f"{sentence.group() if sentence else before}{' Q =' if formula and formula.group().rstrip().endswith('=') else ''}"
+    if _IN_ENGLISH.search(before) or not _LETTER.search(before):
+        return "English"
+    rest = "" if end is None else re.split(r"[.!?\n]", text[end : end + _NEAR], maxsplit=1)[0]
+    if _THAI_AGAINST.search(before):
+        return "unclear"
+    statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")
+    return "English" if statement == "English" else "unclear" if statement == "unclear" else "stated"
+
+
+def is_denied(text: str, start: int, end: int | None = None) -> bool:
+    """Whether the sentence around a claim does not state it, in whichever language it is."""
+    abroad = other_language(text, start, end)
+    return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
 
 _FORMULAS = re.compile(r"\s*(?:(?:\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[-+*/=·×÷0-9()])[.,\s✓✔✅]*)+")
-_OTHER_CHECK = re.compile(
-    r"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{0,2}(?:vérification|probe|comprobación|verificação|verifica|проверка|controle|sprawdzenie|kontrol)[*_]{0,2}\s?[:：][*_]{0,2}(?P<said>[^\n]*)\Z"
-)
+_CHECK_AFTER = re.compile(rf"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{{0,2}}(?:{languages.CHECKS})[*_]{{0,2}}\s?[:：][*_]{{0,2}}(?P<result>[^\n]*)\Z")
 
 
-def without_other_check(rest: str) -> str:
-    """What follows a claim, without a check in another language that is nothing but formulas."""
-    found = _OTHER_CHECK.match(rest)
-    return "" if found and _FORMULAS.fullmatch(found["said"]) and not re.search(r"\\ne|≠", found["said"]) else rest
+def without_formal_check(rest: str) -> str:
+    """What follows a claim, without a check that is nothing but formulas."""
+    match = _CHECK_AFTER.match(rest)
+    return "" if match and _FORMULAS.fullmatch(match["result"]) and not re.search(r"\\ne|≠", match["result"]) else rest

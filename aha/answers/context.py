@@ -132,6 +132,17 @@ _COUNTERFACTUAL = re.compile(
     r"(?i)\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
+_ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
+_HEDGED = re.compile(  # a first or wrong attempt, before what it comes to
+    r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
+    rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|inspired|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
+    r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
+    r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
+)
+_HELD = re.compile(  # what others say there is
+    r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume)(?:s|d|es)?\s(?:that\s)?"
+    r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
+)
 _SHORT_OF = re.compile(
     r"(?i)\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
@@ -212,7 +223,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
         return "denied"
-    if _COUNTERFACTUAL.search(sentence):
+    if _COUNTERFACTUAL.search(sentence) or _HEDGED.search(sentence) or _HELD.search(sentence):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
         return "denied"

@@ -21,8 +21,8 @@ _LETTERS = {
     "T": "that",
     "h": "which who whose",
     "c": "where when since because while",
-    "t": "поэтому итак значит следовательно yani öyleyse więc zatem vậy so thus hence therefore then but however yet",
-    "&": "and et und y e",
+    "t": "so thus hence therefore then but however yet",
+    "&": "and",
     "O": "or",
     "o": "to",
     "M": "will would can could may might must shall should does do did cannot",
@@ -31,13 +31,13 @@ _LETTERS = {
     "a": vocabulary.ANSWERS,
     "i": vocabulary.IS,
     "u": vocabulary.UPHOLDS,
-    "n": vocabulary.SUBJECTS + " ответ км м см мм кг г л ч мин час часа часов минут минуты секунд дней дня лет рублей рубля руб",
+    "n": vocabulary.SUBJECTS,
     "j": vocabulary.KINDS,
     "e": vocabulary.POINTS,
     "q": vocabulary.LEADING,
     "l": vocabulary.LIGHT,
     "y": vocabulary.SOLVES,
-    "b": vocabulary.VERBS + " равно равен равна равны составляет это получаем стоит будет получилось получается осталось",
+    "b": vocabulary.VERBS,
     "v": f"{' '.join(word for word in VALUES if word != 'one')} {' '.join(SCALES)} dozen",
 }
 _LETTER = {word: letter for letter, words in reversed(_LETTERS.items()) for word in words.split()}
@@ -100,7 +100,7 @@ def _kind(word: str) -> str:
     plain, _, ending = word.partition("'")
     if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlj":
         return "f" if owner == "f" else "i"
-    forms = _plain_forms(word)
+    forms = plain_forms(word)
     if word[0] > "\u036f":
         return "x"
     return next((letter for letter, known in _FORMS.items() if not known.isdisjoint(forms)), "") or _unknown(word)
@@ -115,7 +115,7 @@ def _unknown(word: str) -> str:
     return "L" if word.endswith("ly") else "g" if word.endswith("ing") else "d" if word.endswith("ed") else "w"
 
 
-def _plain_forms(word: str) -> list[str]:
+def plain_forms(word: str) -> list[str]:
     """The plain forms that a form of a verb or noun may be of: tries, fitted, making."""
     found = list[str]()
     for ending in ("s", "es", "ed", "d", "ing"):

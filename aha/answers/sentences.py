@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aha.answers.closings import plainly_counted, supposed
+from aha.answers.closings import is_supposed, plain_count
 from aha.answers.context import denied_after, denied_before, suspect
-from aha.answers.grammar import kinds
+from aha.answers.grammar import kinds, plain_forms
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import counted, in_digits
 from aha.answers.units import known_unit, measures
+from aha.answers.vocabulary import OF_MONEY
 
 LONGEST = 600
 _SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$(]|\s*$)|。|\n+")
@@ -66,16 +67,16 @@ _ADMITS = frozenset(
         "precisely of to at for "
         "answer answered answers a an the thus so hence therefore then now still altogether all worth runs run ran "
         "owes owe charges charge "
-        "ist sind hat haben kostet est sont a ont coûte es son tiene cuesta é são custa è sono costa равно равен "
-        "составляет это comes come read reads "
+        "comes come read reads "
         "us you me them him her collected walked travels travel produces produce see get's that's it's there's "
-        "solution value result length sum product number beträgt betragen são получилось получается осталось всего итого"
+        "solution value result length sum product number"
     ).split()
 )
 _VERB = re.compile(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
+_MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = re.compile(r"(?:全部で|合計で?|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 
@@ -95,13 +96,16 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
     if _IF_IF.search(text):
         return None
-    sentences = [plainly_counted(_plainer(sentence), marked=marked) for sentence in _sentences(text)]
+    sentences = [_plainer(sentence) for sentence in _sentences(text)]
     if sentences and not _FIGURES.search(sentences[0 if marked else -1]):
         sentences[0 if marked else -1] = counted(sentences[0 if marked else -1])
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
         if marked or _FIGURES.search(sentence):
-            if not marked and supposed(sentence):
+            if (plain := plain_count(sentence, marked=marked)) is None:
+                return None
+            sentence = plain
+            if not marked and is_supposed(sentence):
                 return None
             if place and not marked and _UNFINISHED.search(sentences[place - 1]):
                 return None
@@ -237,6 +241,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         start=begun == 0 and marked,
         unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1]),
         noun=measured is not None,
+        money=_MONEY.match(last.text) is not None,
     ):
         return None
     return _with_noun(last.text, after)
@@ -275,7 +280,7 @@ def _within(place: int, pieces: list[_Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
 
-def _admitted(before: str, *, start: bool, unit: bool, noun: bool) -> bool:
+def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) -> bool:
     """Whether the words before a formula let it be a claim."""
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", before)
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
@@ -286,6 +291,8 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool) -> bool:
         return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅∴"
     if re.search(r"[\u3400-\u9fff]", before):
         return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
+    if money and kinds(words[-1]) in _OF_VERBS and OF_MONEY.isdisjoint((words[-1].lower(), *plain_forms(words[-1].lower()))):
+        return False  # the tax eats $8
     return (
         unit
         or words[-1].lower() in _ADMITS

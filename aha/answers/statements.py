@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from aha.answers.announcing import announcements
 from aha.answers.boxes import Box, boxes, is_mention
 from aha.answers.claims import first_line, unstyled
-from aha.answers.context import denied_after, denied_before
+from aha.answers.closings import is_denied
+from aha.answers.context import denied_after
 from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import ending
 from aha.answers.words import INVISIBLE
@@ -100,7 +101,7 @@ def stands(text: str, box: Box) -> bool:
     """Whether nothing around a box takes away what it holds."""
     rest, another, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = another and _BETWEEN_BOXES.fullmatch(rest)
-    return around(text, box) is not DENIED and not denied_before(text, box[1], box[2]) and bool(beside or not denied_after(rest))
+    return around(text, box) is not DENIED and not is_denied(text, box[1], box[2]) and bool(beside or not denied_after(rest))
 
 
 def _last_box(text: str) -> list[Statement]:
@@ -123,7 +124,7 @@ def _spoken(text: str) -> Iterator[Statement]:
     for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in INSTEAD.finditer(text))}:
         said = text[place : place + LONGEST_STATEMENT]
         line = first_line(said.lstrip(" \t\n*_:#"))
-        if not denied_before(text, place) and not _OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
+        if not is_denied(text, place) and not _OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
             yield Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CALLED_RIGHT.finditer(text):
         yield Statement(found.start(1), found[1])

@@ -6,12 +6,12 @@ MGSM). A word that is in no list may be among the words that say whose number it
 from __future__ import annotations
 
 IS = (  # forms of to be
-    "lautet lauten wynosi ni adalah ialah là is are was were be been being am est ist sind es son è é sono"
+    "is are was were be been being am"
 )
 
 UPHOLDS = (  # what may be said of a claim afterwards, too
     "equal agree match complete conclude confirm prove show verify check follow satisfy work hold make made come came correspond use "
-    "simplify represent occur happen finish end give mean has have had having seem fit remain belong lie lies differs beträgt"
+    "simplify represent occur happen finish end give mean has have had having seem fit remain belong lie lies differs"
 )
 
 SOLVES = (  # what a solver or a calculation does to get it
@@ -33,7 +33,7 @@ VERBS = (  # what a quantity is, and what people in problems do with so many
     "learn study start begin began do sleep slept live rest practice exercise lift perform teach taught harvest lay laid breed burn "
     "consume generate transport move push pull place arrange gain age accumulate assemble average commute craft gift glue juggle mail "
     "polish rent reserve rotate sharpen shred stack stock trade attain wait sail pluck net fetch house employ hire enroll release "
-    "stretch increase decrease subtract multiply divide double halve achieve maximize minimize plot sketch combine rearrange cross "
+    "stretch increase decrease subtract multiply divide double halve achieve pocket gross bank clear maximize minimize plot sketch combine rearrange cross "
     "proceed note notice observe recognize realize recall remember indicate ensure guarantee convert round translate rewrite rewritten "
     "format ask name substitute seek sought speak tell told suppose picked arrive correspond divisible square plug apply construct "
     "capture finish sort host trim strike going look consist reflect justify believe claim think thought hope say said thank expect "
@@ -41,9 +41,15 @@ VERBS = (  # what a quantity is, and what people in problems do with so many
     "connecting iterating replacing rationalizing correcting labeling removing cubing changing canceling cancelling scaling "
     "manipulating repeating reordering reviewing tackling utilizing inverting relating dilating compressing factorising figuring "
     "dealing restricting generalizing negating bounding extending regrouping eliminating projecting separating settling summarizing "
-    "putting letting noting noticing viewing thinking working reading translating building lautet vaut donne font fait reste restent a "
-    "ont avons obtient obtenons trouve coûte hat haben ergibt bleiben bleibt kostet gleich erhalten vale tiene tienen da dan queda "
-    "quedan cuesta obtenemos igual tem custa resta restam fa ha costa equivale mesure mide misura"
+    "putting letting noting noticing viewing thinking working reading translating building"
+)
+
+OF_MONEY = frozenset(  # verbs, by their plain form, of which an amount of money is the object or what is said
+    """be is are was were equal have has had make made cost pay paid charge earn receive get got give gave take took need want require save spend
+    spent owe raise collect bring brought donate contribute invest lend lent borrow deposit withdraw withdrew bank pocket net gross clear fetch
+    sell sold buy bought purchase rent win won lose lost leave left remain total amount come sum add keep kept return hand share split yield
+    produce find found obtain put set use reach offer tip average stay become became contain include profit gain accumulate achieve attain
+    withhold refund budget""".split()
 )
 
 ANSWERS = (  # forms of to be
@@ -63,8 +69,7 @@ SUBJECTS = (  # what a calculation is, and what it is about
     "condition system others left right hand pythagoras pythagorean vieta euler heron cauchy schwarz am gm all everything triangle "
     "circle square rectangle polygon coordinate center midpoint vertex vertices unit cent dollar hour minute meter metre foot feet inch "
     "inches stack group pool pattern list table quadratic asymptote half polynomial coefficient parabola residue word part letter "
-    "antwort réponse respuesta resposta risposta antwoord odpowiedź cevap jawaban jibu lösung resultado résultat ergebnis risultato "
-    "solución explanation remark proof verification justification detail source credit reason luck thing"
+    "explanation remark proof verification justification detail source credit reason luck thing"
 )
 
 KINDS = (  # adjectives and adverbs of an answer
@@ -74,21 +79,19 @@ KINDS = (  # adjectives and adverbs of an answer
     "such exactly precisely just simply clearly now also still already always currently finally ultimately together altogether alone "
     "indeed easily immediately directly readily again obviously evidently certainly definitely surely naturally quickly equally namely "
     "approximately about around roughly consequently accordingly similarly likewise additional extra further another more fewer "
-    "poprawna prawidłowa doğru richtige benar juiste đúng corrected revised updated amended "
+    "corrected revised updated amended "
     "surprisingly fortunately conveniently equivalently explicitly "
     "respectively identically eventually merely essentially trivially "
     "necessarily actually really well very even nicely neatly larger smaller greater lesser bigger higher lower shorter longer older "
     "younger fewest closest nearest highest lowest shortest longest most complex odd ordered integral allowable allowed favorable "
     "successful first second third fourth fifth sixth seventh eighth ninth tenth mixed general particular specific good other next own "
-    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly correcta correcte correcto correta "
-    "corretta richtige korrekte giusta esatta bonne finale endgültige правильный верный latter former grand ergo middle decimal removed "
+    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly latter former grand ergo middle decimal removed "
     "geometrically graphically algebraically numerically visually hundredth thousandth done yes enough equivalent strictly confident "
-    "certain sure clear helpful savoir simultaneously donc alors ainsi daher somit damit noch genau insgesamt entonces luego en por "
-    "tanto solo portanto logo quindi dunque exactement"
+    "certain sure clear helpful simultaneously"
 )
 
 POINTS = (  # forms of to be
-    "a an the my our your his her its their each every any all both some none no le la les l der die das den el los o os il un une ein eine"
+    "a an the my our your his her its their each every any all both some none no"
 )
 
 LEADING = (  # prepositions that may stand between a verb's object and the claim
@@ -97,5 +100,5 @@ LEADING = (  # prepositions that may stand between a verb's object and the claim
 
 LIGHT = (  # prepositions and pronouns
     "us me one you him them he she they there here what how many much not of into up out off down over per within between among through "
-    "across along under above after before during until than de à von auf con di que"
+    "across along under above after before during until than"
 )

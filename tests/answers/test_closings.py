@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from aha.answers.languages import LANGUAGES
 from aha.grading import grade
 from aha.types import Choice, Latex, Number, Right
 
@@ -160,7 +161,6 @@ def test_choices_that_are_taken_away_are_not_paid(letter: str, reply: str) -> No
         "Ответ: § конфет.",
         r"Insgesamt zahlt die Familie \boxed{§} Euro.",
         "18 / 2 = 9.\n\nCheck: 2 * 9 = 18, which matches.\n\nSo Vrolo pockets **$§** every day at the market.",
-        "So Vrolo scoops $§.",
         "La risposta è 19. Anzi, no: è §.",
     ],
 )
@@ -191,7 +191,13 @@ def test_closing_sentences_of_many_languages_state_their_number(sentence: str) -
         "ดังนั้นเธอไม่มี § ลูก",
         r"Insgesamt zahlt die Familie nicht \boxed{§} Euro.",
         r"Insgesamt zahlt die Familie mindestens \boxed{§} Euro.",
-        *(f"So Vrolo {word} **$§** every day." for word in ("never pockets", "misjudges", "estimates", "lacks")),
+        *(f"So Vrolo {word} **$§** every day." for word in ("never pockets", "misjudges", "estimates", "lacks", "scoops")),
+        "So the tax eats $§.",
+        "They claim there are § vases.",
+        *(
+            f"{attempt} § vases."
+            for attempt in ("The naive calculation gives", "At first glance she has", "The initial estimate is", "A hasty count gives")
+        ),
         "Suppose he does not drop any marbles.\nIn that case the answer would be §.\nHowever, he drops three of them on the way.",
         "He has § marbles.\nHowever, he drops three of them on the way.",
         "La risposta è §. Anzi, no: è 20.",
@@ -242,3 +248,42 @@ def test_choices_are_announced_and_denied_in_many_languages(announced: str, deni
     for letter in "CD":
         assert isinstance(grade(Choice(letter, ("wug", "dax", "blicket", "fep")), announced.replace("§", letter)), Right)
         assert not isinstance(grade(Choice(letter, ("wug", "dax", "blicket", "fep")), denied.replace("§", letter)), Right)
+
+
+ATTEMPTS = """Die naive Rechnung ergibt § Äpfel. | Eine erste Schätzung ergibt § Äpfel. | Der Taschenrechner liefert § Äpfel. | Die falsche Summe ist §.
+Irrtümlich hat Zumi § Äpfel. | Zumi hat § Äpfel vergessen. | Zumi verschätzt § Äpfel. | Das Quadrat der Antwort ist §. | Zumi hat § Dutzend Äpfel.
+Le calcul naïf donne § pommes. | La première estimation est §. | L'élève pressé obtient §. | La moitié vaut §. | Zumi aurait § pommes.
+El cálculo ingenuo da § manzanas. | La respuesta equivocada es §. | Zumi olvida § manzanas. | Zumi tendría § manzanas.
+O cálculo ingênuo dá § maçãs. | A resposta errada é §. | Il calcolo ingenuo dà § mele. | La risposta apparente è §. | Zumi non ha § mele.
+De naïeve berekening geeft § appels. | Het foute antwoord is §. | Zumi heeft § appels vergeten. | Den naiva beräkningen ger § äpplen.
+Наивный расчёт даёт § яблок. | Неверный ответ равен §. | Поспешный счёт даёт § яблок. | Naiwne obliczenie daje § jabłek. | Błędna odpowiedź wynosi §.
+Saf hesap § elma eder. | Phép tính sai là §. | Perhitungan naif menghasilkan § apel. | Jibu lisilo sahihi ni §. | ليس لديها § تفاحات. | 天真的计算得到§个苹果。"""
+PLAIN = """Die Summe der Zahlen ist §. | **Antwort: Sie zahlt jeden Monat § €.** | Somit werden insgesamt **§ Ziegel** benötigt. | Zumi ist § Jahre alt.
+Am Ende sind im Korb noch § Eier. | Es bleiben 5 + ¶ = **§ Äpfel** übrig. | Il y a donc § élèves dans la classe. | Le prix total est de § euros.
+Por lo tanto, hay **§ lápices** en total. | **Respuesta:** gasta § euros al año. | Cada niño recibe § galletas. | O preço total é de § reais.
+La risposta è §, non 9. | In totale ci sono § studenti. | Ze heeft § vazen nodig. | Totalt betalar hon § kronor. | Всего в классе § учеников.
+Отже, у неї залишилося § яблук. | Suma wynosi §. | Tedy má Zumi § jablek. | Deci Zumi are § mere. | Toplam § lira öder. | Mỗi bạn được § cái kẹo.
+Setiap anak mendapat § permen. | Jumla ni §. | إذن لديها § تفاحات. | इसलिए उसके पास § सेब हैं।"""
+
+
+def sentences(table: str) -> list[str]:
+    return [sentence.strip() for line in table.splitlines() for sentence in line.split(" | ")]
+
+
+@pytest.mark.parametrize("sentence", sentences(ATTEMPTS))
+def test_what_governs_a_number_in_another_language_takes_it_away_where_it_is_not_known(sentence: str) -> None:
+    for number, mark in itertools.product(("23", "408"), ("§", "\\boxed{§}")):
+        assert not isinstance(grade(Number(number), sentence.replace("§", mark.replace("§", number))), Right)
+
+
+@pytest.mark.parametrize("sentence", sentences(PLAIN))
+def test_a_plain_sentence_of_another_language_states_its_number(sentence: str) -> None:
+    for number in (23, 408):
+        assert isinstance(grade(Number(str(number)), sentence.replace("§", str(number)).replace("¶", str(number - 5))), Right)
+        assert not isinstance(grade(Number(str(number)), sentence.replace("§", "31").replace("¶", str(number - 5))), Right)
+
+
+def test_each_word_of_a_language_stands_in_one_row() -> None:
+    for name, language in LANGUAGES.items():
+        for row in language[:-1]:
+            assert len(row.split()) == len({*row.split()}), (name, row)
