@@ -66,7 +66,7 @@ _SAYS_BUT = ("but", "sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
 def in_one_form(text: str) -> str:
-    """The text with ASCII digits, amounts of money with a decimal point, and one value where it says that it is not another but this one."""
+    """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
     if not text.isascii() and _LETTER.search(text):
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:

@@ -137,7 +137,9 @@ _HEDGED = re.compile(  # a first or wrong attempt, before what it comes to
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|inspired|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
-    r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
+    r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
+    r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
+    r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
 _HELD = re.compile(  # what others say there is
     r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume)(?:s|d|es)?\s(?:that\s)?"

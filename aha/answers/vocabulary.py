@@ -33,7 +33,8 @@ VERBS = (  # what a quantity is, and what people in problems do with so many
     "learn study start begin began do sleep slept live rest practice exercise lift perform teach taught harvest lay laid breed burn "
     "consume generate transport move push pull place arrange gain age accumulate assemble average commute craft gift glue juggle mail "
     "polish rent reserve rotate sharpen shred stack stock trade attain wait sail pluck net fetch house employ hire enroll release "
-    "stretch increase decrease subtract multiply divide double halve achieve pocket gross bank clear maximize minimize plot sketch combine rearrange cross "
+    "stretch increase decrease subtract multiply divide double halve achieve pocket gross bank clear maximize minimize plot sketch "
+    "combine rearrange cross "
     "proceed note notice observe recognize realize recall remember indicate ensure guarantee convert round translate rewrite rewritten "
     "format ask name substitute seek sought speak tell told suppose picked arrive correspond divisible square plug apply construct "
     "capture finish sort host trim strike going look consist reflect justify believe claim think thought hope say said thank expect "
@@ -45,11 +46,11 @@ VERBS = (  # what a quantity is, and what people in problems do with so many
 )
 
 OF_MONEY = frozenset(  # verbs, by their plain form, of which an amount of money is the object or what is said
-    """be is are was were equal have has had make made cost pay paid charge earn receive get got give gave take took need want require save spend
-    spent owe raise collect bring brought donate contribute invest lend lent borrow deposit withdraw withdrew bank pocket net gross clear fetch
-    sell sold buy bought purchase rent win won lose lost leave left remain total amount come sum add keep kept return hand share split yield
-    produce find found obtain put set use reach offer tip average stay become became contain include profit gain accumulate achieve attain
-    withhold refund budget""".split()
+    """be is are was were equal have has had make made cost pay paid charge earn receive get got give gave take took need want require
+    save spend spent owe raise collect bring brought donate contribute invest lend lent borrow deposit withdraw withdrew bank pocket
+    net gross clear fetch sell sold buy bought purchase rent win won lose lost leave left remain total amount come sum add keep kept
+    return hand share split yield produce find found obtain put set use reach offer tip average stay become became contain include
+    profit gain accumulate achieve attain withhold refund budget""".split()
 )
 
 ANSWERS = (  # forms of to be
@@ -85,7 +86,8 @@ KINDS = (  # adjectives and adverbs of an answer
     "necessarily actually really well very even nicely neatly larger smaller greater lesser bigger higher lower shorter longer older "
     "younger fewest closest nearest highest lowest shortest longest most complex odd ordered integral allowable allowed favorable "
     "successful first second third fourth fifth sixth seventh eighth ninth tenth mixed general particular specific good other next own "
-    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly latter former grand ergo middle decimal removed "
+    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly latter former grand ergo middle "
+    "decimal removed "
     "geometrically graphically algebraically numerically visually hundredth thousandth done yes enough equivalent strictly confident "
     "certain sure clear helpful simultaneously"
 )
