@@ -45,7 +45,7 @@ class Command:
     @property
     def code(self) -> int:
         """Its exit code once it has ended; minus the signal's number where one ended it."""
-        assert until(lambda: self.over), f"it does not end; it is {self.doing}"
+        assert until(lambda: self.over), f"it does not end; it is {self.doing}\n{self.stacks()}"
         return int(self.base.with_suffix(".code").read_text().split()[0])
 
     @property
@@ -87,6 +87,13 @@ class Command:
     def doing(self) -> str:
         note = self.base.with_suffix(".note")
         return (note.read_text().strip() if note.exists() else "") or "starting"
+
+    def stacks(self) -> str:
+        """Where each of its threads stands, by itself; a process that others keep from a processor answers late."""
+        path = self.base.with_suffix(".stacks")
+        os.kill(self.pid, signal.SIGUSR2)
+        until(lambda: path.stat().st_size > 0, limit_s=30.0)
+        return path.read_text()
 
     @property
     def said(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from tests.endtoend.conftest import Warm, differing, result_of, until
 from tests.endtoend.world import ANNOTATE, PREFER, PRETRAIN, SFT, write_examples, write_pairs, write_recipe
+from tests.house import ROOT
 
 CHAIN = 10  # kills of one run at most
 
@@ -55,6 +58,36 @@ def test_five_kills_of_an_rl_run_change_no_bit(warm: Warm, even: Path, tmp_path:
 @pytest.mark.long
 def test_three_kills_of_pretraining_change_no_bit(warm: Warm, tmp_path: Path, tell: Callable[[str], None]) -> None:
     assert campaign(warm, write_recipe(tmp_path / "reading.py", warm.model, PRETRAIN), tmp_path, kills=3, seed=2, tell=tell).total() == 3
+
+
+LOOKED_AT = """
+import gc, threading, time
+from tests.endtoend.warm import frame_of
+
+main, over = threading.main_thread().ident, threading.Event()
+
+def watch():
+    for _ in range(1_000):
+        frame_of(main)
+        time.sleep(0.0002)
+    over.set()
+
+def make_rubbish(depth):
+    if depth:
+        return make_rubbish(depth - 1)
+    local = threading.local()
+    local.itself = [local]
+
+gc.set_threshold(5)
+threading.Thread(target=watch, daemon=True).start()
+while not over.is_set():
+    make_rubbish(5)
+"""
+
+
+def test_looking_where_a_command_stands_does_not_stop_it() -> None:
+    """A resumed command stood for ten minutes while it drew its report: the thread that looks at it had stopped it."""
+    subprocess.run([sys.executable, "-c", LOOKED_AT], cwd=ROOT, check=True, timeout=120)
 
 
 def imitating(warm: Warm, folder: Path) -> Path:

@@ -6,6 +6,8 @@ file, every two milliseconds, what the main thread is doing; the note outlives i
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import json
 import mmap
 import os
@@ -104,6 +106,7 @@ def become(base: str, argv: list[str], folder: str, tty: str | None) -> NoReturn
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, "w" if number else "r", 1, closefd=False) for number in range(3))
+    faulthandler.register(signal.SIGUSR2, Path(f"{base}.stacks").open("w"))  # a command that does not end is asked where it stands
     threading.Thread(target=watch, args=(Path(f"{base}.note"),), daemon=True).start()
     if argv[0].endswith(".py"):
         sys.argv = argv
@@ -119,8 +122,20 @@ def watch(note: Path) -> None:
     note.write_bytes(b"starting".ljust(SIZE))
     with note.open("r+b") as file, mmap.mmap(file.fileno(), SIZE) as room:
         while True:
-            room[:] = doing(sys._current_frames().get(main or 0)).encode().ljust(SIZE)
+            room[:] = doing(frame_of(main or 0)).encode().ljust(SIZE)
             time.sleep(0.002)
+
+
+def frame_of(thread: int) -> FrameType | None:
+    """Where a thread stands. Python 3.11 holds a lock while it gathers frames, and frees a `threading.local` under the same lock: garbage
+    that is collected in between, of whatever thread, would stop the process for ever (python/cpython issue 106883), so none is."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def doing(frame: FrameType | None) -> str:
