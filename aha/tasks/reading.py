@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -221,6 +222,8 @@ def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
             place = f"{path}, record {number}"
             if number == 1:
                 names = cells
+                if twice := [name for name, times in Counter(names).items() if times > 1]:
+                    raise BadInput(f"{place}: two columns are called {twice[0][:60]!r}, and one would hide the other")
             elif len(cells) != len(names):
                 yield RefusedRow(place, f"has {len(cells)} cells, and the first line names {len(names)} columns")
             else:
@@ -231,6 +234,8 @@ def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
 
 def _text_lines(path: Path) -> Iterator[str]:
     for number, line in read_lines(path, LONGEST_LINE):
+        if len(line) > LONGEST_LINE:
+            raise BadInput(f"{path}, line {number}: longer than the {LONGEST_LINE:,} bytes of a line that are read")
         try:
             yield (line.removeprefix(_BOM) if number == 1 else line).decode()
         except UnicodeDecodeError as error:

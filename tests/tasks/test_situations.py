@@ -182,6 +182,13 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         examples,
         "record 3: has 3 cells, and the first line names 2 columns",
     ),
+    "a table with two columns of one name": ("a.csv", "prompt,completion,prompt\nq,a,other\n", examples, "two columns are called 'prompt'"),
+    "a table whose first line is longer than any": (
+        "a.csv",
+        ",".join(f"column {number}" for number in range(320_000)) + "\nq\n",
+        examples,
+        "line 1: longer than the 4,000,000 bytes of a line that are read",
+    ),
     "a table in another encoding": ("a.csv", "", examples, "line 2: it is no UTF-8 (byte 4): save it as UTF-8"),
     "a pointer of Git LFS": ("a.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", examples, "line 1: "),
     "objects over several lines": ("a.jsonl", json.dumps(TOLD, indent=2), problems, "line 1: "),
