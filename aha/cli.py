@@ -97,10 +97,12 @@ def _main(words: list[str]) -> int:
     except KeyboardInterrupt:
         terminal.note("aha: stopped")
         return 130
-    except Exception as error:
+    except BaseException as error:  # sys.exit among them, which no code of ours calls: a run that it ends is not finished
         from aha.commands.recipe_file import own_mistake
 
-        if line := own_mistake(error) or unknown_place(error):
+        ends = isinstance(error, SystemExit)
+        line = own_mistake(error, anywhere=ends) or (f"code that was called ended the program: {error!r}" if ends else unknown_place(error))
+        if line:
             terminal.complain(BadInput(line))
             return BadInput.exit_code
         raise
@@ -127,7 +129,7 @@ def machine_trouble(error: OSError) -> AhaError:
     return DiskTrouble(f"{error.filename or 'the machine'}: {error.strerror or error}")
 
 
-def unknown_place(error: Exception) -> str:
+def unknown_place(error: BaseException) -> str:
     """Return the line for a path that leads nowhere, which `pathlib` tells as a RuntimeError; empty for every other error."""
     text = str(error) if type(error) is RuntimeError else ""
     if text.startswith("Could not determine home directory"):

@@ -37,6 +37,7 @@ MAY_CATCH_ALL = (
     "aha.grading.pool",
     "aha.backends.checkpoint.reading",
     "aha.backends.rendering.worker",
+    "aha.rewards.own",
 )
 
 

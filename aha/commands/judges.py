@@ -20,6 +20,7 @@ from aha.grading.sandbox import tiers
 from aha.protocols import Reward
 from aha.rewards import Accuracy
 from aha.rewards.bench import Judge
+from aha.rewards.own import error_text
 from aha.settings import nearest
 from aha.tasks.corpora import NO_LETTER, Case, Corpus
 from aha.tasks.reading import RefusedRow
@@ -100,8 +101,8 @@ def _reward_judge(reward: Reward) -> Judge:
         reply = Reply(case.reply, thought if mark else None, case.answer, len(case.reply), "stop")
         try:
             return _as_grade(_only(reward(problem, [reply])))
-        except Exception as error:  # whatever somebody's own code raises is its verdict on this case, and the next case is asked
-            return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
+        except (Exception, SystemExit) as error:  # whatever somebody's own code raises is its verdict on this case, and the next is asked
+            return Abstained(f"raised {type(error).__name__}: {error_text(error)}")
 
     return judge
 
@@ -122,8 +123,8 @@ def _grading(grader: Callable[..., object]) -> Judge:
     def judge(case: Case) -> Grade:
         try:
             return _as_grade(grader(case.reference, case.answer or ""))
-        except Exception as error:  # whatever somebody's own code raises is its verdict on this case, and the next case is asked
-            return Abstained(f"raised {type(error).__name__}: {str(error)[:200]}")
+        except (Exception, SystemExit) as error:  # whatever somebody's own code raises is its verdict on this case, and the next is asked
+            return Abstained(f"raised {type(error).__name__}: {error_text(error)}")
 
     return judge
 
@@ -147,8 +148,8 @@ def load(spec: str, flag: str) -> Any:
         raise BadInput(f"{flag} {spec}: there is nothing to call by the name {name} in {place}")
     try:
         return value() if isinstance(value, type) else value
-    except Exception as error:  # whatever somebody's own class raises is told in one line
-        raise BadInput(f"{flag} {spec}: {name} cannot be made without settings: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever somebody's own class raises is told in one line
+        raise BadInput(f"{flag} {spec}: {name} cannot be made without settings: {type(error).__name__}: {error_text(error)}") from error
 
 
 def _module(place: str, flag: str) -> ModuleType:
@@ -161,5 +162,5 @@ def _module(place: str, flag: str) -> ModuleType:
         return load_module("judge", str(path), File.read(str(path)).data)
     except BadInput:
         raise
-    except Exception as error:  # whatever somebody's own module raises is told in one line
-        raise BadInput(f"{flag}: {place} cannot be loaded: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever somebody's own module raises is told in one line
+        raise BadInput(f"{flag}: {place} cannot be loaded: {type(error).__name__}: {error_text(error)}") from error

@@ -17,7 +17,7 @@ from types import ModuleType
 from aha.durable.reading import read_file
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.recipes.recipe import Recipe
-from aha.redact import clip
+from aha.rewards.own import error_text
 from aha.rundir import Manifest, RecipeFile
 
 PACKAGE = Path(__file__).parent.parent
@@ -57,7 +57,7 @@ class File:
             recipe = entry() if callable(entry) else entry
         except AhaError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if line := own_mistake(error, anywhere=True):
                 raise BadInput(line) from error
             raise
@@ -98,7 +98,7 @@ def load_module(kind: str, path: str, data: bytes) -> ModuleType:
         raise BadInput(f"{path}, line {error.lineno}: {error.msg}") from error
     except AhaError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if line := own_mistake(error, anywhere=True):
             raise BadInput(line) from error
         raise
@@ -113,7 +113,7 @@ def own_mistake(error: BaseException, anywhere: bool = False) -> str:
     last_package_frame = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
     if last_own_frame < 0 or (last_package_frame > last_own_frame and not anywhere):
         return ""
-    return f"{frames[last_own_frame].filename}, line {frames[last_own_frame].lineno}: {type(error).__name__}: {clip(str(error))}"
+    return f"{frames[last_own_frame].filename}, line {frames[last_own_frame].lineno}: {type(error).__name__}: {error_text(error)}"
 
 
 class _Loader(importlib.abc.ExecutionLoader):

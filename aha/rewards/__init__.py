@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -59,17 +60,18 @@ class RewardPart:
             raise BadInput(f"reward '{self.name}' needs something live: use it within `with rewards.open(backend) as live`")
         try:
             values_of_user: Any = self.reward(problem, replies)  # whatever a person's own function returns
-            values = [] if values_of_user is None else list(values_of_user)
-        except AhaError:
+            values = [] if values_of_user is None else list(islice(values_of_user, len(replies) + 1))
+            if len(values) == len(replies):
+                return [self._check(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
+        except (AhaError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # sys.exit, too: a person's own code does not end a run as if it were finished
             if not is_ours(self.reward):
                 raise BadInput(f"{self._about(problem, replies)} raised {describe_error(error)}") from error
             raise
-        if len(values) != len(replies):
-            count = "None" if values_of_user is None else f"{len(values)} values"
-            raise BadInput(f"{self._about(problem, replies)} returned {count} for {len(replies)} replies: one value a reply is needed")
-        return [self._check(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
+        more = "more than " * (len(values) > len(replies))
+        count = "None" if values_of_user is None else f"{more}{min(len(values), len(replies))} values"
+        raise BadInput(f"{self._about(problem, replies)} returned {count} for {len(replies)} replies: one value a reply is needed")
 
     def _check(self, value: object, problem: Problem, reply: Reply) -> float | Abstained:
         match value:

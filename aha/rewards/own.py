@@ -1,4 +1,4 @@
-"""What a reward of a person's own may return or raise, in words."""
+"""What code of a person's own may return or raise, in words: even its numbers and its errors may have methods that raise."""
 
 from __future__ import annotations
 
@@ -21,19 +21,27 @@ def is_number(value: SupportsFloat) -> bool:
     """Whether it is a finite number that a float can hold."""
     try:
         return math.isfinite(value)
-    except (OverflowError, TypeError, ValueError):
+    except Exception:
         return False
 
 
 def shorten(value: object) -> str:
     """A value for a message: its first letters, or its type where it cannot be written."""
-    with suppress(ValueError, TypeError, AttributeError, RecursionError):  # a number of ten thousand digits cannot
+    with suppress(Exception):  # a number of ten thousand digits cannot
         return clip(repr(value), LONGEST)
     return f"a value of type {type(value).__name__}"
+
+
+def error_text(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    try:
+        return clip(str(error))
+    except Exception:
+        return "it cannot say what"
 
 
 def describe_error(error: BaseException) -> str:
     """An exception in one line, with the place where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {clip(str(error), 200)}{place}"
+    return f"{type(error).__name__}: {error_text(error)}{place}"

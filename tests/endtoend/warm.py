@@ -106,7 +106,9 @@ def become(base: str, argv: list[str], folder: str, tty: str | None) -> NoReturn
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, "w" if number else "r", 1, closefd=False) for number in range(3))
-    faulthandler.register(signal.SIGUSR2, Path(f"{base}.stacks").open("w"))  # a command that does not end is asked where it stands
+    faulthandler.register(
+        signal.SIGUSR2, os.open(f"{base}.stacks", os.O_WRONLY | os.O_CREAT, 0o644)
+    )  # a command that does not end is asked where it stands
     threading.Thread(target=watch, args=(Path(f"{base}.note"),), daemon=True).start()
     if argv[0].endswith(".py"):
         sys.argv = argv

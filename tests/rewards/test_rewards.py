@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 
 import pytest
 
@@ -32,10 +33,10 @@ def asked(reference: Reference = TO_58, domain: str = "countdown") -> Problem:
 class Scripted:
     """Says what it was told."""
 
-    values: tuple[object, ...]
+    values: Iterable[object]
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        return list(self.values)  # type: ignore[arg-type]
+        return self.values  # type: ignore[return-value]
 
 
 def test_the_paper_pays_accuracy_and_format_with_the_same_weight() -> None:
@@ -72,9 +73,9 @@ def test_a_problem_that_no_reward_covers_is_an_error() -> None:
         Rewards((RewardPart("maths", Format(), domains=("math",)),))(asked(domain="code"), [GOOD])
 
 
-@pytest.mark.parametrize("values", [(), (1.0,), (1.0, 1.0, 1.0)])
-def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: tuple[float, ...]) -> None:
-    with pytest.raises(BadInput, match=rf"reward 'mine' on problem p1, reply '.*' and 1 more, returned {len(values)} values for 2 replies"):
+@pytest.mark.parametrize(("values", "count"), [((), 0), ((1.0,), 1), ((1.0, 1.0, 1.0), "more than 2"), (repeat(1.0), "more than 2")])
+def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: Iterable[float], count: object) -> None:
+    with pytest.raises(BadInput, match=rf"reward 'mine' on problem p1, reply '.*' and 1 more, returned {count} values for 2 replies"):
         Rewards((RewardPart("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
 
 
@@ -108,6 +109,44 @@ def test_a_reward_that_returns_none_or_raises_is_named_with_problem_and_reply() 
         Rewards((RewardPart("mine", nothing),))(asked(), [GOOD, WRONG])  # type: ignore[arg-type]
     with pytest.raises(BadInput, match=r"raised ZeroDivisionError: division by zero \(.*test_rewards.py, line \d+\)"):
         Rewards((RewardPart("mine", raises),))(asked(), [GOOD, WRONG])
+
+
+class Mute(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
+
+
+class Numberless(float):
+    """A number with a method that raises."""
+
+    def __float__(self) -> float:
+        raise Mute
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(0), SystemExit("bye"), GeneratorExit(), Mute(), ModuleNotFoundError("x", name="datasets"), BrokenPipeError()]
+)
+def test_whatever_a_reward_raises_ends_the_run_in_a_line_and_never_as_if_it_were_finished(error: BaseException) -> None:
+    def raises(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        raise error
+
+    with pytest.raises(BadInput, match=rf"raised {type(error).__name__}: .* \(.*test_rewards.py, line \d+\)"):
+        Rewards((RewardPart("mine", raises),))(asked(), [GOOD, WRONG])
+
+
+def test_values_whose_methods_raise_are_told_and_ctrl_c_stays_what_it_is() -> None:
+    with pytest.raises(BadInput, match="raised Mute: it cannot say what|a finite number or Abstained is needed"):
+        Rewards((RewardPart("mine", Scripted((Numberless(1.0), 1.0))),))(asked(), [GOOD, WRONG])
+
+    def interrupted(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Rewards((RewardPart("mine", interrupted),))(asked(), [GOOD, WRONG])
 
 
 def test_what_a_reward_of_ours_raises_is_a_mistake_of_ours() -> None:
