@@ -125,6 +125,16 @@ def test_a_file_that_raises_and_a_class_that_needs_settings_are_one_line(aha: Ah
     assert "broken.py, line 1: ZeroDivisionError: division by zero" in said.err
 
 
+@pytest.mark.parametrize(
+    "words", [("show", "ends.py"), ("bench-reward", "--reward", "ends.py:pays"), ("bench-reward", "--grader", "ends.py:pays")]
+)
+def test_a_file_that_ends_the_program_is_one_line_and_no_success(aha: Aha, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit(0)\n")
+    said = aha(*(word.replace("ends.py", str(tmp_path / "ends.py")) for word in words))
+    assert said.code == 2
+    assert said.err == f"aha: {tmp_path}/ends.py, line 2: SystemExit: 0\n"
+
+
 WRONG = [
     (("--reward", "accuracy", "--chain", "gpqa"), "exclude each other"),
     (("--reward", "accurcy"), "module:name or file.py:name is needed"),
