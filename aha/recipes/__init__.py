@@ -12,6 +12,7 @@ from aha.recipes.recipe import Recipe
 from aha.recipes.sample import cold_start, sample
 from aha.recipes.sft import STUDENTS, distillation, sft
 from aha.recipes.stages_of_r1 import qwen32b_zero, r1_stage1, r1_stage2, rm_helpful, rm_safety
+from aha.recipes.word_problems import word_problems
 from aha.recipes.zero import zero
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
@@ -19,6 +20,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "r1": r1,
     "r1-real": real,
     "distill-vs-rl": distill_vs_rl,
+    "word-problems": word_problems,
     "r1-zero": r1_zero,
     "r1-stage1": r1_stage1,
     "r1-stage2": r1_stage2,

@@ -26,11 +26,12 @@ from aha.tasks.given import FileExamples
 from aha.tasks.mixed import MixedProblems
 from aha.tasks.program import ProgramProblems
 from aha.tasks.rows import RowProblems
+from aha.tasks.word_problems import WordProblems
 
 STAGES: Mapping[str, type] = {
     kind.__name__: kind for kind in (Annotate, Equal, Evaluate, Measure, Prefer, Pretrain, ReinitUnusedEmbeddings, Rl, Sample, Sft, Shrink)
 }
-PROBLEMS = (ChainProblems, CountdownProblems, GeneralProblems, MixedProblems, ProblemsNeeded, ProgramProblems, RowProblems)
+PROBLEMS = (ChainProblems, CountdownProblems, GeneralProblems, MixedProblems, ProblemsNeeded, ProgramProblems, RowProblems, WordProblems)
 REWARDS = (Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong)
 EXAMPLES = (Demonstrations, FileExamples)
 ROLES: Mapping[Any, tuple[type, ...]] = {Problems: PROBLEMS, Callable: REWARDS, Opens: REWARDS, Iterable: EXAMPLES}

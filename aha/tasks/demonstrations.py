@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from aha.errors import BadInput
 from aha.protocols import Problems
-from aha.tasks import chain, program
+from aha.tasks import chain, program, word_problems
 from aha.tasks.general import KINDS, prompt_of
 from aha.tasks.manners import reply
 from aha.tasks.rewriting import summary
@@ -62,9 +62,11 @@ def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str
             return _chain(problem, draw)
         case program.DOMAIN:
             return _program(problem, draw)
+        case word_problems.DOMAIN:
+            return word_problems.word_problem_of(problem).solution
         case name if name in KINDS:
             return reply(prompt_of(problem), problem, care, draw)
-    raise BadInput(f"{problem.id}: nobody demonstrates domain {problem.domain}; there are chain, program, {', '.join(KINDS)}")
+    raise BadInput(f"{problem.id}: nobody demonstrates domain {problem.domain}; there are chain, program, word-problem, {', '.join(KINDS)}")
 
 
 def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:

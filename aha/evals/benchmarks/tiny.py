@@ -1,8 +1,10 @@
-"""The benchmarks of the tiny world, whose problems are generated: held-out countdown, and the whole world at once."""
+"""The benchmarks whose problems are generated: held-out countdown, the whole tiny world at once, and word problems for chat models."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
+from fractions import Fraction
 from functools import partial
 
 from aha.evals.benchmark import Benchmark, BenchmarkExample, ProblemGenerator, ReplyGrade
@@ -15,9 +17,10 @@ from aha.tasks.countdown import CountdownProblems
 from aha.tasks.general import KINDS, GeneralProblems
 from aha.tasks.program import ProgramProblems
 from aha.tasks.rubric import is_safe, marks
-from aha.template import Delimited, Short
+from aha.tasks.word_problems import UNSEEN, WordProblems, word_problem_of
+from aha.template import BOX_PROMPT, ChatTemplate, Delimited, Short
 from aha.text import language_share, mixes_languages, reflects
-from aha.types import Open, Problem, Reply, Right, Wrong
+from aha.types import Number, Open, Problem, Reply, Right, Wrong
 
 SHORT = 32  # tokens within which a right reply counts for pass@1_short
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
@@ -128,4 +131,61 @@ TINY_WORLD = replace(
     rubric=tuple(GENERAL),
     seeds=seed_by_place,
 )
-BENCHMARKS = (COUNTDOWN, COUNTDOWN_4, TINY_WORLD)
+
+
+# --- word problems ------------------------------------------------------------------------------------------------------
+
+NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+SUFFIXES = {"": "", "-boxed": BOX_PROMPT, "-steps": "Let's think step by step. End with the answer as a number."}
+
+
+def _word_examples(suffix: str, problems: int, prompts: int, seed: int) -> list[BenchmarkExample]:
+    examples = [_example(problem) for problem in WordProblems(split="held-out").all(problems, seed)]
+    return [
+        replace(
+            example,
+            prompt=f"{example.prompt}\n{suffix}" if suffix else example.prompt,
+            category="unseen form" if word_problem_of(example.problem).form in UNSEEN else "trained form",
+        )
+        for example in examples
+    ]
+
+
+def last_number(text: str | None) -> str | None:
+    """Return the last number in a text, without commas between its thousands."""
+    numbers = NUMBER.findall(text or "")
+    return numbers[-1].replace(",", "") if numbers else None
+
+
+def grade_last_number(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    """Grade the last number of the answer, whatever stands around it: of the whole reply where the template knows no tags, which is as
+    lenient as can be, and of what stands after the thought where it does."""
+    assert isinstance(example.reference, Number)
+    number = last_number(reply.answer)
+    right = number is not None and Fraction(number) == Fraction(example.reference.value)
+    verdict = Right() if right else Wrong(f"the last number is {number}, not {example.reference.value}" if number else "it has no number")
+    anywhere = last_number(reply.text)
+    measures = {
+        "lenient": float(anywhere is not None and Fraction(anywhere) == Fraction(example.reference.value)),
+        "format": float(reply.well_formed),
+        "length": float(reply.tokens),
+    }
+    return ReplyGrade(verdict, number, measures)
+
+
+WORD_PROBLEMS = tuple(
+    Benchmark(
+        name=f"word-problems{ending}",
+        description=f"word problems of one or two operations, held out{', with a suffix that asks for steps' * bool(suffix)}",
+        licence=LICENCE,
+        generator=ProblemGenerator(partial(_word_examples, suffix), problems=500),
+        grade=grade_last_number,
+        k=1,
+        templates=(ChatTemplate(),),
+        sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=256),
+        verified=True,
+        grades_all=True,
+    )
+    for ending, suffix in SUFFIXES.items()
+)
+BENCHMARKS = (COUNTDOWN, COUNTDOWN_4, TINY_WORLD, *WORD_PROBLEMS)
