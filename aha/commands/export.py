@@ -18,6 +18,7 @@ from aha.pipeline.graph import LINEAGE
 from aha.plain import one_line
 from aha.redact import mask
 from aha.rundir import Checkpoint, Manifest, Record
+from aha.tasks.reading import is_hub_name
 
 RUN_FILES = ("optimizer*.safetensors", "reference.safetensors", "learner.json", "progress.json", "metrics.jsonl", "sha256.json")
 SCORES = ("pass@1", "cons@k", "lenient", "format", "length")
@@ -94,10 +95,11 @@ def model_card(record: Record, manifest: Manifest, checkpoint: Checkpoint, licen
     bases = sorted({model for model in models if not model.startswith("@")})
     licence_name = licence or _licence_of(bases)
     front = [f"license: {json.dumps(licence_name)}"] if licence_name else []
-    front += ["library_name: transformers", "pipeline_tag: text-generation", *(["base_model:"] if bases else [])]
-    front += [f"- {json.dumps(base)}" for base in bases]
+    hub_bases = [base for base in bases if is_hub_name(base)]  # a folder of this machine says nothing to others, and the hub refuses it
+    front += ["library_name: transformers", "pipeline_tag: text-generation", *(["base_model:"] if hub_bases else [])]
+    front += [f"- {json.dumps(base)}" for base in hub_bases]
     parts = [
-        ["---", *front, "---", "", f"# {_safe(record.root.resolve().name)}", "", _about(manifest, checkpoint, record)],
+        ["---", *front, "---", "", f"# {_safe(_title(record, manifest))}", "", _about(manifest, checkpoint, record)],
         ["## Data", "", *_data(record, manifest)],
         ["## Lineage", "", *_lineage(record, manifest)],
         ["## Scores", "", *_scores(record, scores)],
@@ -128,6 +130,12 @@ def upload(folder: Path, name: str) -> str:
         raise BadInput(
             f"--upload {name}: the hub refused ({mask(first)}); log in with `hf auth login`; the model lies in {folder}"
         ) from None
+
+
+def _title(record: Record, manifest: Manifest) -> str:
+    """The run's folder; of a stage of a graph, whose folder is a key, the stage's name."""
+    root = record.root.resolve()
+    return root.parent.name if manifest.recipe == f"stage {root.parent.name}" else root.name
 
 
 def _about(manifest: Manifest, checkpoint: Checkpoint, record: Record) -> str:

@@ -135,7 +135,8 @@ def test_an_export_is_a_model_with_its_card_and_nothing_of_the_optimizer(aha: Ah
     assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= names
     assert not names & {"optimizer.safetensors", "reference.safetensors", "learner.json", "progress.json", "sha256.json"}
     card = Path("out/README.md").read_text()
-    assert 'license: "apache-2.0"' in card and json.dumps(model) in card and str(problems) in card
+    assert 'license: "apache-2.0"' in card and model in card and str(problems) in card
+    assert card.splitlines()[6] == "# run" and "base_model" not in card  # the base is a folder of this machine
     assert "| sums | pass@1 | 0.25 |" in card and "0.1 to 0.4" in card and "`rl.questions` | 4 | user" in card
     AutoModelForCausalLM.from_pretrained("out")
     AutoTokenizer.from_pretrained("out")
@@ -147,6 +148,20 @@ def test_a_card_says_what_is_unknown(aha: Aha, done: Path) -> None:
     assert aha("export", done, "--to", "bare").code == 0
     card = Path("bare/README.md").read_text()
     assert "license:" not in card and "Unknown: neither the base's folder nor" in card
+
+
+def test_the_card_of_a_graphs_stage_has_its_name_and_its_base_on_the_hub(aha: Aha, done: Path, model: str) -> None:
+    manifest = json.loads((done / "manifest.json").read_text())
+    del manifest["crc"]  # it is edited here
+    manifest["recipe"] = "stage rl"
+    text = json.dumps(manifest).replace(json.dumps(model), json.dumps("owner/name"))
+    (done / "manifest.json").write_text(text)
+    Path("rl").mkdir()
+    done.rename("rl/0123456789ab")
+    exported = aha("export", "rl/0123456789ab", "--to", "out")
+    assert exported.code == 0, exported.err
+    card = Path("out/README.md").read_text()
+    assert "\n# rl\n" in card and 'base_model:\n- "owner/name"\n' in card
 
 
 def test_a_checkpoint_that_is_not_there_is_named(aha: Aha, done: Path) -> None:
