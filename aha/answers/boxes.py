@@ -30,6 +30,15 @@ def boxes(text: str) -> list[Box]:
     at, found = 0, list[Box]()
     closing: dict[int, int] | None = None
     while (near := text.find("ox", at)) >= 0:
+        if text.startswith("\\boxed{", near - 2):
+            end = closing.get(near + 4) if closing is not None else closes(text, near + 4)
+            if end is not None:
+                found.append((text[near + 5 : end], near - 2 - (text[near - 3 : near - 2] == "\\"), end + 1))
+                at = end + 1
+                continue
+        if text[near + 2 : near + 4] != "ed" and text[near - 2 : near] not in ("fb", "eb"):  # approx
+            at = near + 2
+            continue
         match = _BOX.search(text, max(at, near - _AROUND[0]), near + _AROUND[1])
         if match is None:
             at = near + 2

@@ -44,10 +44,6 @@ _INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<va
 _CLOSES_AFTER = re.compile(
     r"\n[ \t]*\n\s*(?=(?:[*_]{1,2})?(?:So|Thus|Hence|Therefore|In total|Altogether|Also|Insgesamt|Donc|Ainsi|Así que)\b)"
 )
-_THINKS = re.compile(
-    rf"(?i)(?<!je )(?<!eu )\b(?:{'|'.join(word for language in LANGUAGES.values() for word in language.thinks.split())}|dice|behauptet)\b"
-    r"[^.!?\n]*\Z"
-)
 _SUPPOSED = re.compile(
     r"(?i)\b(?:(?:in|under) (?:that|this|which|such an?|these|those) (?:cases?|scenario|assumptions?"
     r"|conditions?|circumstances)|if so|otherwise)\b"
@@ -61,8 +57,7 @@ _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
 _MONEY = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
 _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_MONEY}")
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_MONEY}")
-_SIGNS_OF_MONEY = ("€", "uro", "EUR", "zł", "₺", "kr", "₽")
-_SAYS_BUT = ("but", "sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
+_SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
 def in_one_form(text: str) -> str:
@@ -70,10 +65,12 @@ def in_one_form(text: str) -> str:
     if not text.isascii() and _LETTER.search(text):
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
-        text = _NOT_AFTER.sub("", text)
-    if any(sign in text for sign in _SIGNS_OF_MONEY):
+        text = text[:-_NEAR] + _NOT_AFTER.sub("", text[-_NEAR:])
+    if "uro" in text or "EUR" in text or "kr" in text or not text.isascii():
         text = _with_points(text)
-    return _CONTRAST.sub(_contrast, text) if any(word in text for word in _SAYS_BUT) else text
+    if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
+        text = _CONTRAST.sub(_contrast, text)
+    return text
 
 
 def _contrast(match: re.Match[str]) -> str:
@@ -121,8 +118,8 @@ def is_revoked(name: str, rest: str) -> bool:
 
 
 def is_supposed(head: str) -> bool:
-    """Whether the sentence that leads to a claim says what would be in the case before it, or in another language what somebody thinks."""
-    return _SUPPOSED.search(head) is not None or _THINKS.search(head) is not None
+    """Whether the sentence that leads to a claim says what would be in the case before it."""
+    return "would" in head and _SUPPOSED.search(head) is not None
 
 
 def correction(rest: str) -> str | None:
@@ -223,7 +220,6 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
 _CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last that leads to a conclusion
 _NAMED = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
 _ONLY_ENGLISH = languages.ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
-_IN_ENGLISH = re.compile(rf"(?i)\b(?:{'|'.join(sorted(_ONLY_ENGLISH))})\b")
 _PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
 _LONGEST = 400
@@ -231,7 +227,7 @@ _LONGEST = 400
 
 def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "unclear"]:
     """The count and the noun of a sentence of another language that says how many there are, and nothing else."""
-    if _IN_ENGLISH.search(sentence):
+    if not _ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return "English"
     sentence = _CORRECTS.sub("", sentence)
     for phrase, word in _PHRASES:
@@ -316,26 +312,32 @@ def _count_and_noun(sentence: str) -> tuple[str, str] | None:
     return None if any(language.letter(word) in ("X", "J") for language in _all_words() for word in words) else (match["count"], "")
 
 
-_OPEN_FORMULA = re.compile(r"(?:\$\$?|\\\(|\\\[)(?:(?!\$|\\[)\]]).)*\Z", re.S)
 _CORRECTS = re.compile(rf"(?i)\A\W*(?:(?:{languages.CORRECTS})\b[\s,.:;!…—–]*)+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
-_SENTENCE_BEFORE = re.compile(r"[^.!?\n]*\Z")
 
 
 def other_language(text: str, start: int, end: int | None = None) -> Literal["English", "stated", "unclear"]:
     """Whether a claim stands in a sentence of another language, and whether that plainly states it."""
     head = text[max(0, start - _NEAR) : start]
-    formula = _OPEN_FORMULA.search(head) if head.endswith("$$") or head.count("$") % 2 or "\\(" in head or "\\[" in head else None
-    before = head[: formula.start()] if formula else head
-    sentence = _SENTENCE_BEFORE.search(before.rstrip(" *\n(["))
-    before = f"{sentence.group() if sentence else before}{' Q =' if formula and formula.group().rstrip().endswith('=') else ''}"
-    if _IN_ENGLISH.search(before) or not _LETTER.search(before):
+    opens = _formula_start(head)
+    before = head[:opens].rstrip(" *\n([")
+    before = before[max(before.rfind(stop) for stop in ".!?\n") + 1 :]
+    if len(before) < 4 or not _ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"
+    before = f"{before} Q =" if head[opens:].rstrip().endswith("=") else before
     rest = "" if end is None else re.split(r"[.!?\n]", text[end : end + _NEAR], maxsplit=1)[0]
     if _THAI_AGAINST.search(before):
         return "unclear"
     statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")
     return "English" if statement == "English" else "unclear" if statement == "unclear" else "stated"
+
+
+def _formula_start(head: str) -> int:
+    """Where the formula begins that is open at the end of a text; its length without one."""
+    if head.endswith("$$") or head.count("$") % 2:
+        return len(head[: head.rfind("$")].rstrip("$"))
+    opens = max(head.rfind("\\("), head.rfind("\\["))
+    return opens if opens > max(head.rfind("\\)"), head.rfind("\\]")) else len(head)
 
 
 def is_denied(text: str, start: int, end: int | None = None) -> bool:

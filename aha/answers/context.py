@@ -145,6 +145,12 @@ _HELD = re.compile(  # what others say there is
     r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume)(?:s|d|es)?\s(?:that\s)?"
     r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
 )
+_ATTEMPTS = frozenset(  # a word of these stands in what the three find
+    """would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken simplistic knee
+    ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong incorrect erroneous false
+    bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue argues argued insist insists insisted
+    suspect suspects suspected swear swears assume assumes assumed""".split()
+)
 _SHORT_OF = re.compile(
     r"(?i)\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
@@ -225,7 +231,9 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
         return "denied"
-    if _COUNTERFACTUAL.search(sentence) or _HEDGED.search(sentence) or _HELD.search(sentence):
+    if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and any(
+        pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED, _HELD)
+    ):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
         return "denied"

@@ -8,6 +8,7 @@ in a later sentence) is known. Elsewhere any word may stand: among those that sa
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from aha.answers import vocabulary
 from aha.answers.lexicon import SCALES
@@ -179,6 +180,7 @@ _SOLVED = re.compile(
 _STATES = re.compile(r"[biu=y:q][^.;]*$")
 
 
+@lru_cache(maxsize=2_000)
 def leads(sentence: str, *, counts: bool = False) -> str:
     """How the words of a sentence lead to the claim after them: "states" by a verb or a sign, "opens" where there is none yet, "" where
     they are not understood. `counts`: a noun follows the claim."""

@@ -21,7 +21,6 @@ class Language(NamedTuple):
     light: str  # prepositions, adverbs and adjectives that leave a number as it is
     ends: str = ""  # what belongs to a verb and stands at the end
     joins: str = ""  # and
-    thinks: str = ""  # verbs of opinion, which govern a whole reply
     turns: str = ""  # but
     order: str = "verb first"  # or "verb last"; "apart": nouns begin with capitals, so that a small word behind one is a verb
 
@@ -51,7 +50,6 @@ LANGUAGES = {
         ends="übrig benötigt gebraucht bezahlt bezahlen verkauft gekauft gegessen verdient erhalten bekommen gespart gelaufen gefahren"
         " zurückgelegt zahlen kaufen ausgeben ausgegeben alt lang hoch breit schwer weit zurück gelesen geschrieben gesammelt gemacht",
         joins="und sowie",
-        thinks="glaubt denkt meint vermutet behauptet",
         turns="aber",
         order="apart",
     ),
@@ -72,7 +70,6 @@ LANGUAGES = {
         light="y en au aux à de d' du dans sur avec pour chez se total tout toute encore exactement seulement maintenant fin bonne correcte"
         " finale final recherché* cherché* nouveau nouvelle jour mois an année semaine heure par aujourd' hui juste ensemble désormais",
         joins="et",
-        thinks="pense crois croit",
         turns="mais",
     ),
     "Spanish": Language(
@@ -94,7 +91,6 @@ LANGUAGES = {
         light="de del a al en con para total final exactamente solo sólo aún todavía correcta buscado nueva nuevo día mes año semana hora"
         " hoy juntos diarios anuales mensuales",
         joins="y e",
-        thinks="cree piensa",
         turns="pero",
     ),
     "Portuguese": Language(
@@ -114,7 +110,6 @@ LANGUAGES = {
         light="de do da dos das em no na nos nas com para por total final exatamente só apenas ainda correta procurado nova novo dia mês ano"
         " semana hora hoje juntos ao à todo",
         joins="e",
-        thinks="acha pensa",
         turns="mas",
     ),
     "Italian": Language(
@@ -134,7 +129,6 @@ LANGUAGES = {
         light="di del della dell' dei delle a al alla all' in nel nella con per da dal su totale tutto finale esattamente solo ancora corretta giusta"
         " cercato nuova nuovo giorno mese anno settimana ora oggi insieme complessivamente",
         joins="e ed",
-        thinks="crede pensa",
         turns="ma però",
     ),
     "Dutch": Language(
@@ -154,7 +148,6 @@ LANGUAGES = {
         " over totaal zich",
         ends="over nodig betaald betalen gekocht verkocht gegeten verdiend gespaard oud lang hoog",
         joins="en",
-        thinks="denkt meent",
         turns="maar",
         order="apart",
     ),
@@ -172,7 +165,6 @@ LANGUAGES = {
         light="i på vid med av per från kvar exakt bara dag månad år vecka timme rätta totala hela sökta nya",
         ends="kvar",
         joins="och",
-        thinks="tror",
         turns="men",
         order="apart",
     ),
@@ -193,7 +185,6 @@ LANGUAGES = {
         light="у в во с со из за по к для о итоге ещё еще ровно только правильный верный общий общая общее искомое день месяц год неделю час"
         " вместе сегодня равняется",
         joins="и",
-        thinks="думает считает",
         turns="но",
     ),
     "Ukrainian": Language(
@@ -209,7 +200,6 @@ LANGUAGES = {
         leads="отже тому значить разом таким чином нарешті",
         light="у в з із за по для ще рівно лише тільки правильна загальна день місяць рік тиждень годину",
         joins="і й та",
-        thinks="думає вважає",
         turns="але",
     ),
     "Polish": Language(
@@ -226,7 +216,6 @@ LANGUAGES = {
         leads="więc zatem czyli dlatego ostatecznie łącznie razem wtedy teraz a",
         light="w we z ze za po dla u o sumie jeszcze dokładnie tylko prawidłowa poprawna całkowita dzień miesiąc rok tydzień godzinę się",
         joins="i oraz",
-        thinks="myśli sądzi",
         turns="ale",
     ),
     "Czech": Language(
@@ -353,6 +342,11 @@ PHRASES = (  # of several words, one of which would say something else
     (r"(?i)\b(?:por (?:lo )?tanto|por consiguiente|por eso|por isso|así que|por lo que|de modo que|de manera que)\b", "entonces"),
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
     (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que is only
+    (
+        r"(?i)\b(?:je (?:pense|crois) que|ich (?:denke|glaube|meine),?(?: dass)?|(?:yo )?(?:creo|pienso) que|(?:eu )?(?:acho|penso) que"
+        r"|(?:io )?(?:credo|penso) che|я (?:думаю|считаю),? что|ik denk dat|jag tror att|myślę,? że)\b",
+        "",
+    ),
 )
 NAMELY = "à savoir|c'est-à-dire|nämlich|es decir|a saber|ou seja|cioè|ossia|namelijk|а именно|то есть|mianowicie|tức là|yaitu|yani"
 NOT_AFTER = "e non|y no|et non|und nicht|en niet|e não|non|no|nicht|pas|não|niet|inte|а не|не|a nie|nie|ne"  # "8, non 9"

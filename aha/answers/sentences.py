@@ -154,7 +154,7 @@ _REALS = re.compile(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,
 
 def _plainer(sentence: str) -> str:
     """The sentence without what only compares, explains or repeats its number: a difference is the number that states it."""
-    differs = _DIFFERS.search(sentence)
+    differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (
         _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER.search(differs["other"]) or SAYS_MORE.search(differs["other"])
     ):
