@@ -20,7 +20,8 @@ from aha.answers.closings import (
     without_check,
     without_formal_check,
 )
-from aha.answers.context import LONGEST, denied_after, may_take_back, stance, taken_back
+from aha.answers.context import LONGEST, denied_after, may_take_back, stance, suspect, taken_back
+from aha.answers.grammar import upholds
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached, before
 
@@ -85,6 +86,8 @@ _ENDS_IN_BOX = re.compile(
 _LONGEST_LINE = 200
 _ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
 _NOT_IT = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
+_ANSWER_FIRST = re.compile(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
+_EMPHASIS = re.compile(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # that are joined into one list
 _SHORT_REST = 200  # characters after a claim in which another is always looked for
@@ -117,6 +120,9 @@ def claim(text: str, how: How = "auto") -> Claim:
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
         denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
+        first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None
+        if first and not (suspect(first["why"]) or "?" in first["why"]) and upholds(first["why"], opens=False):
+            return Claim(first["value"], marked=True)
         said_last = None if denied else without_check(text)
         return Claim("" if said_last is None else unstyled(said_last.strip()), marked=False)
     said, ends = found
@@ -137,7 +143,9 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
             if is_denied(text, since + begins) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
-                return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(line)))), marked=True), text.find(line, since + begins)
+                return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line))))), marked=True), text.find(
+                    line, since + begins
+                )
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)
@@ -172,7 +180,7 @@ def unstyled(text: str) -> str:
 
 def _corrected(said: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    rest = without_formal_check(rest) if said.boxes else rest
+    rest = without_formal_check(rest) if said.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return said
     if corrections := list(_CORRECTION.finditer(rest)):

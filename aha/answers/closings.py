@@ -322,7 +322,7 @@ def other_language(text: str, start: int, end: int | None = None) -> Literal["En
     opens = _formula_start(head)
     before = head[:opens].rstrip(" *\n([")
     before = before[max(before.rfind(stop) for stop in ".!?\n") + 1 :]
-    if len(before) < 4 or not _ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
+    if len(before.strip(" *_:#(")) < 2 or not _ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"
     before = f"{before} Q =" if head[opens:].rstrip().endswith("=") else before
     rest = "" if end is None else re.split(r"[.!?\n]", text[end : end + _NEAR], maxsplit=1)[0]

@@ -124,7 +124,7 @@ _CONCLUDES = re.compile(  # ", thus 3690 seconds"
 )
 _CHECKS = re.compile(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
-    r"|when|we could)\b|\$[^$\d\\]*[A-Za-z]"
+    r"|when|we could)\b|\$[^$\d\\\s,]*[A-Za-z]"
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
@@ -135,7 +135,7 @@ _COUNTERFACTUAL = re.compile(
 _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
 _HEDGED = re.compile(  # a first or wrong attempt, before what it comes to
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
-    rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|inspired|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
+    rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
@@ -147,9 +147,9 @@ _HELD = re.compile(  # what others say there is
 )
 _ATTEMPTS = frozenset(  # a word of these stands in what the three find
     """would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken simplistic knee
-    ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong incorrect erroneous false
-    bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue argues argued insist insists insisted
-    suspect suspects suspected swear swears assume assumes assumed""".split()
+    ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong incorrect erroneous
+    false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue argues argued insist insists
+    insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
 _SHORT_OF = re.compile(
     r"(?i)\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
@@ -157,6 +157,9 @@ _SHORT_OF = re.compile(
 _LITERALLY = re.compile(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
 _COULD = re.compile(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = re.compile(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
+_NOTHING_OVER = re.compile(
+    r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
+)
 _WORD = re.compile(r"[A-Za-z]{2}")
 _WORDS = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 _before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
@@ -307,6 +310,7 @@ def taken_back(rest: str) -> bool:
 
 def _plain(rest: str) -> str:
     rest = rest[_CLOSES.match(rest).end() :]  # type: ignore[union-attr]
+    rest = _NOTHING_OVER.sub("", rest) if ", " in rest else rest
     return re.sub(r"\[asy\].*?(?:\[/asy\]|\Z)", "", rest, flags=re.S) if "[asy]" in rest else rest
 
 

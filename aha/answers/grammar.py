@@ -175,7 +175,7 @@ _BEFORE = re.compile(
     rf"|f[Mj]*L[buy]{_LIGHT}=?$"  # I carelessly get
 )
 _SOLVED = re.compile(
-    rf"(?:^|[,;:.tTc])(?!j*b[^,;:.]*oy|[^,;:.tTc]*f)[^,;:.tTc]*{_W}[^,;:.tTc]*(?<![iu])y{_LIGHT}=?$"
+    rf"(?:^|[,;:.tTc])(?!j*b[^,;:.]*oy|t?,?b[^,;:.]*y|[^,;:.tTc]*f)[^,;:.tTc]*{_W}[^,;:.tTc]*(?<![iu])y{_LIGHT}=?$"
 )  # a hasty solver gets
 _STATES = re.compile(r"[biu=y:q][^.;]*$")
 
@@ -210,6 +210,8 @@ _NOT_SAID = re.compile(
 _OBLIGES = re.compile(
     r"(?i)\b(?:we|i|you)\s+(?:(?:now|also|still|then|therefore|thus)\s+)*(?:need to|must|have to|should|ought to|forgot|left out)\b"
     r"(?![^.\n]{0,25}(?:check|verif|show|prove|know|find|make sure))"
+    r"|\b(?:one|we|you|i)\s+(?:(?:still|then|now|also)\s+)*(?:has|have|needs?)\s+(?:(?:still|then|now|also)\s+)*to\s+(?:be\s+)?"
+    r"(?:add|subtract|multipl|divid|doubl|halv|squar|take)"
     r"|\b(?:this|that|it|which|the (?:answer|result|value|count|number|total))\b[^.\n]{0,20}"
     r"\b(?:must|should|needs? to|has to|remains? to|ought to) (?:still )?be \w+(?:ed|n|t)\b|\b(?:still|yet) to\b"
 )

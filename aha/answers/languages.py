@@ -343,8 +343,10 @@ PHRASES = (  # of several words, one of which would say something else
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
     (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que is only
     (
-        r"(?i)\b(?:je (?:pense|crois) que|ich (?:denke|glaube|meine),?(?: dass)?|(?:yo )?(?:creo|pienso) que|(?:eu )?(?:acho|penso) que"
-        r"|(?:io )?(?:credo|penso) che|я (?:думаю|считаю),? что|ik denk dat|jag tror att|myślę,? że)\b",
+        (
+            r"(?i)\b(?:je (?:pense|crois) que|ich (?:denke|glaube|meine),?(?: dass)?|(?:yo )?(?:creo|pienso) que|(?:eu )?(?:acho|penso) que"
+            r"|(?:io )?(?:credo|penso) che|я (?:думаю|считаю),? что|ik denk dat|jag tror att|myślę,? że)\b"
+        ),
         "",
     ),
 )

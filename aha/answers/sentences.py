@@ -67,7 +67,7 @@ _ADMITS = frozenset(
         "precisely of to at for "
         "answer answered answers a an the thus so hence therefore then now still altogether all worth runs run ran "
         "owes owe charges charge "
-        "comes come read reads "
+        "comes come read reads writes write wrote picks picked "
         "us you me them him her collected walked travels travel produces produce see get's that's it's there's "
         "solution value result length sum product number"
     ).split()
@@ -127,6 +127,12 @@ _DIFFERS = re.compile(  # 21 more boys than girls, 2 years older than Al
     rf"|further)\sthan\s(?P<other>{_NAMED})(?=[.!]?\s*\Z)"
 )
 _LACKS = re.compile(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
+_ASIDE = re.compile(
+    r"(?i)\A\W*(?:so,? )?(?:not (?:counting|including)|excluding)\s[^,.;:0-9$]{1,40},\s(?=(?:there|he|she|they|we|it|the)\b)"
+)
+_TO_GO = re.compile(
+    r"(?<=[a-z])\sto\s(?:go|spare|walk|drive|travel|read|do|fill|finish|sell|pay|make|cover|run|climb|save|spend)(?=[.!]?\W*\Z)"
+)
 _ENDS_WITH = re.compile(
     r"(?i)\b(?:(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
 )
@@ -159,6 +165,7 @@ def _plainer(sentence: str) -> str:
         _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER.search(differs["other"]) or SAYS_MORE.search(differs["other"])
     ):
         sentence = f"{sentence[: differs.start()]}{differs['count']}{differs['noun'] or ''}"
+    sentence = _ASIDE.sub("", _TO_GO.sub("", sentence)) if " to " in sentence or "ing" in sentence else sentence
     sentence = _SPARE.sub("", _LACKS.sub(r"\1\2", sentence)) if " " in sentence else sentence
     sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
     sentence = _NEGATIVE.sub(r"\1-", sentence)

@@ -54,6 +54,9 @@ _GOES_ON = re.compile(
 )
 _QUICK_END = re.compile(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
 _MULTIPLE = re.compile(r"(?:^|[\s$(\[:,])[-−]?[0-9]+\s?[a-cknt-z]\s*=\Z")  # 2x =
+_NAMES_A_MULTIPLE = re.compile(  # the distance is 2c =, AC = 5x =, sin 2x =
+    r"(?:[=+−-]|\b(?:is|are|was|measures?|equals)|(?<!\b[Ww]e )\b(?:had|has)|\\[a-z]{2,6})[\s$(]*[-−]?[0-9]+\s?[a-z]\s*=\Z"
+)
 _NUMBER_ONLY = re.compile(r"(?:^|\n)\s*[0-9]+\Z")
 _JOINED = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
 _UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
@@ -120,7 +123,7 @@ def before(head: str) -> str | None:
     """The operators before a box that belong to its formula, mostly none; `None` where it is denied or a bound."""
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
-        return None if _MULTIPLE.search(bare) else ""
+        return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""
     if bare[-1:] == "$" or bare[-2:] in ("\\(", "\\["):
         last = bare.rstrip("$([\\ \n").rpartition(" ")[2]
         if last.isascii() and last.rstrip(":").isalpha() and last.rstrip(":").lower() not in _SUSPECT:

@@ -287,3 +287,36 @@ def test_each_word_of_a_language_stands_in_one_row() -> None:
     for name, language in LANGUAGES.items():
         for row in language[:-1]:
             assert len(row.split()) == len({*row.split()}), (name, row)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "17 — October has seventeen days in this calendar, and the shop is open on each of them.",
+        "Not counting the driver, there are 17 passengers on the bus.",
+        "So Zumi still has 17 km to go.",
+        r"\boxed{17}, no remainder.",
+        "The answer is 17. No, really.",
+        "**She writes 17 pages a year.**",
+        r"Therefore, $AC = 5x = \boxed{17}$.",
+        r"The distance between the foci is $2c = \boxed{17}$.",
+    ],
+)
+def test_what_stands_beside_a_claim_and_changes_nothing(reply: str) -> None:
+    assert isinstance(grade(Number("17"), reply), Right)
+    assert not isinstance(grade(Number("18"), reply), Right)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "17 — no, that is off.",
+        r"Therefore $2x = \boxed{17}$",
+        "The answer is 17. No.",
+        r"\boxed{17}, no more.",
+        r"The square alone has \boxed{17}. To this one still has to add the circle, so the total area is $17+25\pi$.",
+        r"Now we have $\boxed{17}$ for the first part; subtracting the second one, $\frac12$, the value of the whole expression is $\frac{33}2$.",
+    ],
+)
+def test_what_stands_beside_a_claim_and_takes_it_away(reply: str) -> None:
+    assert not isinstance(grade(Number("17"), reply), Right)
