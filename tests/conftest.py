@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests import smollm2 as real_model
+from tests.endtoend.conftest import Warm
 
 settings.register_profile("unhurried", deadline=None)  # a machine that others load is no failure
 settings.load_profile("unhurried")
@@ -26,6 +27,14 @@ def published() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts commands and scripts in processes that have torch loaded."""
+    server = Warm(tmp_path_factory.mktemp("warm"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

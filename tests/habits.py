@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from tests.house import Source, called, calls, dotted, under
+from tests.house import Source, called, dotted, under
 
 Rule = Callable[[Source], list[str]]
 
@@ -50,8 +50,8 @@ def keyword(call: ast.Call, *names: str) -> ast.expr | None:
 
 
 def unpickling(source: Source) -> list[str]:
-    found = [source.at(call.lineno, name) for name, call in calls(source) if name in LOADS_PICKLES]
-    for node in ast.walk(source.tree):
+    found = [source.at(call.lineno, name) for name, call in source.calls if name in LOADS_PICKLES]
+    for node in source.nodes:
         match node:
             case ast.Import(names=names) if any(under(each.name, *UNPICKLERS) for each in names):
                 found.append(source.at(node.lineno, "imports what unpickles"))
@@ -65,9 +65,9 @@ def unpickling(source: Source) -> list[str]:
 def running_text(source: Source) -> list[str]:
     if under(source.module, *GUESTS):
         return []
-    found = [source.at(call.lineno, name) for name, call in calls(source) if name in RUNS_TEXT]
+    found = [source.at(call.lineno, name) for name, call in source.calls if name in RUNS_TEXT]
     trusting = ("trust_remote_code", "shell")
-    for _, call in calls(source):
+    for _, call in source.calls:
         for each in call.keywords:
             if each.arg in trusting and not (isinstance(each.value, ast.Constant) and not each.value.value):
                 found.append(source.at(call.lineno, each.arg))
@@ -76,10 +76,10 @@ def running_text(source: Source) -> list[str]:
 
 def unbounded(source: Source) -> list[str]:
     """Waits without a limit. A pipe's recv counts as bounded where the same function polls it with a limit first."""
-    polling = [node for node in functions(source) if any(_polls(each) for each in ast.walk(node))]
+    polling = [node for node in functions(source) if any(map(_polls, ast.walk(node)))] if any(map(_polls, source.nodes)) else []
     polled = {id(inner) for node in polling for inner in ast.walk(node)}
     found = []
-    for name, call in calls(source):
+    for name, call in source.calls:
         last = name.rpartition(".")[2]
         limit = keyword(call, *LIMITS)
         endless = limit is None or (isinstance(limit, ast.Constant) and (limit.value is None or limit.value is True))
@@ -99,8 +99,8 @@ def _polls(node: ast.AST) -> bool:
 def reading_the_wall_clock(source: Source) -> list[str]:
     if under(source.module, *KEEPS_DATES):
         return []
-    named = [node.lineno for node in ast.walk(source.tree) if isinstance(node, ast.Attribute) and dotted(node) in WALL_CLOCK]
-    imported = [node for node in ast.walk(source.tree) if isinstance(node, ast.ImportFrom) and node.module == "time"]
+    named = [node.lineno for node in source.nodes if isinstance(node, ast.Attribute) and dotted(node) in WALL_CLOCK]
+    imported = [node for node in source.nodes if isinstance(node, ast.ImportFrom) and node.module == "time"]
     bare = [node.lineno for node in imported if any(each.name in ("time", "time_ns") for each in node.names)]
     return [source.at(line, "reads the wall clock") for line in (*named, *bare)]
 
@@ -109,9 +109,9 @@ def rolling_the_worlds_dice(source: Source) -> list[str]:
     """Draws from a generator that everybody shares, or that every process starts differently."""
     if under(source.module, *GUESTS):
         return []
-    forked = {id(inner) for node in ast.walk(source.tree) if _forks(node) for inner in ast.walk(node)}
+    forked = {id(inner) for node in source.nodes if _forks(node) for inner in ast.walk(node)}
     found = []
-    for name, call in calls(source):
+    for name, call in source.calls:
         start, _, last = name.rpartition(".")
         shared = start in ("random", "np.random", "numpy.random") and last not in OWN_GENERATOR
         seeds = (
@@ -120,7 +120,7 @@ def rolling_the_worlds_dice(source: Source) -> list[str]:
         draws = (start == "torch" and last in TORCH_DRAWS) or (start not in ("", "torch") and last in TENSOR_DRAWS)
         if shared or seeds or name in ("hash", "set_seed") or (draws and keyword(call, "generator") is None):
             found.append(source.at(call.lineno, name))
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "random" and any(each.name != "Random" for each in node.names):
             found.append(source.at(node.lineno, "imports the shared generator"))
     return found
@@ -134,7 +134,7 @@ def catching_everything(source: Source) -> list[str]:
     if under(source.module, *MAY_CATCH_ALL, *GUESTS):
         return []
     found = []
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ExceptHandler):
             kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             cleans_up = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
@@ -148,7 +148,7 @@ def catching_everything(source: Source) -> list[str]:
 
 
 def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 

@@ -33,6 +33,15 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def calls(self) -> list[tuple[str, ast.Call]]:
+        """The dotted name of what each call calls, and the call."""
+        return [(dotted(node.func), node) for node in self.nodes if isinstance(node, ast.Call)]
+
     @property
     def room(self) -> str:
         return room_of(self.module)
@@ -78,6 +87,17 @@ def floors() -> dict[str, int]:
 
 def imports(source: Source, house: House) -> list[Import]:
     """All imports of a file, at whatever depth; those of `protocols` that only the type checker reads are left out."""
+    if house is the_house():
+        return _imports_of(source.module)
+    return _all_imports(source, house)
+
+
+@cache
+def _imports_of(module: str) -> list[Import]:
+    return _all_imports(the_house()[module], the_house())
+
+
+def _all_imports(source: Source, house: House) -> list[Import]:
     found = list(_imports(source.tree, house, typing_only=False))
     if source.module == "aha.protocols":
         found = [each for each in found if not (each.typing_only and under(each.module, *FOR_THE_TYPE_CHECKER))]
@@ -119,9 +139,3 @@ def dotted(node: ast.AST) -> str:
 def called(node: ast.AST) -> str:
     """The dotted name of what a call calls; empty for what is no call."""
     return dotted(node.func) if isinstance(node, ast.Call) else ""
-
-
-def calls(source: Source) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call):
-            yield dotted(node.func), node

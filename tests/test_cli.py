@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,25 +101,29 @@ def test_an_empty_file_of_problems_says_so(tmp_path: Path, capsys: pytest.Captur
     assert (code, err.startswith(f"aha: {empty} is empty")) == (2, True)
 
 
-def test_bad_input_is_found_before_torch_is_loaded(rows: str) -> None:
-    script = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules)"
-    for words in (
-        ["run", "zero", "--model", "x"],
-        ["run", "r1-zero", "--model", "./nowhere", "--problems", rows],
-        ["run", "r1-zero", "--model", "owner/name", "--problems", rows],
-        ["run", "zerro"],
-        ["run", "zero", "--samples", "1"],
-        ["eval", "gsm8k", "--model", "tiny", "--data", "nowhere.jsonl"],
-    ):
-        done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60, check=True)
-        assert done.stdout == "2 False\n", words
+WITHOUT_TORCH = """
+import contextlib, io, json, sys
+from aha.cli import main
+for line in sys.stdin:
+    heard = io.StringIO()
+    with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(io.StringIO()):
+        code = main(json.loads(line))
+    print(json.dumps([code, heard.getvalue(), "torch" in sys.modules]))
+"""
 
 
-@pytest.mark.parametrize("line", ["show zero", "diff zero r1-zero", "--help", "run --help", "run r1 --dry-run"])
-def test_settings_load_no_torch(line: str) -> None:
-    script = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script, *line.split()], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr == "0 False\n"
+def without_torch(lines: Sequence[Sequence[str]], folder: Path) -> list[tuple[int, str, bool]]:
+    """The exit code and the message of each command, one after the other in a fresh process, and whether torch was loaded by then."""
+    words = "".join(f"{json.dumps(line)}\n" for line in lines)
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", WITHOUT_TORCH]
+    done = subprocess.run(command, input=words, capture_output=True, text=True, timeout=300, check=True, cwd=folder, env=here)
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def test_settings_load_no_torch(tmp_path: Path) -> None:
+    lines = [line.split() for line in ("show zero", "diff zero r1-zero", "--help", "run --help", "run r1 --dry-run")]
+    assert without_torch(lines, tmp_path) == [(0, "", False)] * len(lines)
 
 
 def test_help_lists_every_command_in_its_group(capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,6 +194,9 @@ WRONG = [
     Wrong("run r1-zero --model base --problems empty.jsonl", "empty.jsonl is empty"),
     Wrong("run r1-zero --model base --problems good.jsonl --samples 1", "--rl.samples 1: samples is 1: GRPO compares"),
     Wrong("run zero --zero.samples 1", "--zero.samples 1: samples is 1: GRPO compares"),
+    Wrong("run zero --model x", "recipe zero brings its own model: leave --model out"),
+    Wrong("run zerro", "zerro: no recipe has this name"),
+    Wrong("eval gsm8k --model tiny --data nowhere.jsonl", "nowhere.jsonl: there is no such file or folder"),
     Wrong("run r1-zero --model base --problems good.jsonl --out begun", "begun: it belongs to another recipe (zero, not r1-zero)"),
 ]
 FILES = {
@@ -198,7 +206,6 @@ FILES = {
     "boxless.jsonl": '{"problem": "What is 2 + 2?", "solution": "It is 4."}\n',
     "empty.jsonl": "",
 }
-HERE = "import sys; from aha.cli import main; code = main(sys.argv[1:]); print(code, 'torch' in sys.modules)"
 
 
 @pytest.fixture
@@ -210,13 +217,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=[wrong.says[:40] for wrong in WRONG])
-def test_what_is_wrong_is_said_in_one_line_before_torch_is_loaded(wrong: Wrong, folder: Path) -> None:
-    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", HERE, *wrong.words.split()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, cwd=folder, env=here)
-    assert done.stdout == "2 False\n"
-    assert done.stderr.startswith(f"aha: {wrong.says}") and done.stderr.count("\n") == 1
+def test_what_is_wrong_is_said_in_one_line_before_torch_is_loaded(folder: Path) -> None:
+    for wrong, (code, message, torch_is_loaded) in zip(WRONG, without_torch([wrong.words.split() for wrong in WRONG], folder), strict=True):
+        assert (code, torch_is_loaded) == (2, False), wrong.words
+        assert message.startswith(f"aha: {wrong.says}") and message.count("\n") == 1, (wrong.words, message)
 
 
 def test_a_group_of_one_is_refused_in_the_words_of_the_stage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,8 +73,10 @@ def questions() -> list[str]:
     return [json.loads(line)["question"] for line in GSM8K.read_text(encoding="utf-8").splitlines()[:200]]
 
 
-def made(folder: Path, recipe: str, *more: str, chat_template: str | None = None, problems: Path = GSM8K) -> Run:
-    base = write(folder / "base", questions(), chat_template=chat_template)
+def made(
+    folder: Path, recipe: str, *more: str, chat_template: str | None = None, problems: Path = GSM8K, vocabulary: int = VOCABULARY
+) -> Run:
+    base = write(folder / "base", questions(), vocabulary, chat_template)
     (folder / "mine.py").write_text(recipe)
     hook = sys.excepthook
     words = ["run", str(folder / "mine.py"), "--model", base, "--problems", str(problems), "--out", str(folder / "out"), "--json"]
@@ -144,7 +146,7 @@ def test_an_instruct_model_is_asked_in_its_own_words_with_the_thought_open(tmp_p
 
 
 def test_problems_in_the_form_of_math_are_read_and_asked(tmp_path: Path) -> None:
-    done = made(tmp_path, RECIPE, "--steps", "2", "--against", "", problems=DATA / "math/math500/test.jsonl")
+    done = made(tmp_path, RECIPE, "--steps", "2", "--against", "", problems=DATA / "math/math500/test.jsonl", vocabulary=NAMED)
     group = Record(done.out).groups(0)[0]
     assert f"User: {group.problem.question}. Assistant:" in load_tokenizer(done.base).decode(group.prompt)
 

@@ -43,9 +43,12 @@ class Said:
 SAID = Said()
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with connect(COMPUTE, (2, 2, 1), "", 300.0, tmp_path_factory.mktemp("cluster"), SAID) as made:
+FEW, ALL = (2, 1, 0), (2, 2, 1)  # engines, ranks, graders: each takes seconds to import what it needs
+
+
+@pytest.fixture(scope="module", params=[FEW])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with connect(COMPUTE, request.param, "", 300.0, tmp_path_factory.mktemp("cluster"), SAID) as made:
         yield made
 
 
@@ -68,16 +71,20 @@ def sampled(rundir: RunDir, rollout: int) -> list[tuple[str, list[tuple[int, tup
     return [(group.problem.id, [(each.version, tuple(each.tokens)) for each in group.completions]) for group in groups]
 
 
-@pytest.mark.parametrize("lag", [pytest.param(0, marks=pytest.mark.long), 1])
+@pytest.mark.parametrize(
+    ("cluster", "lag", "steps"),
+    [(FEW, 1, 4), *(pytest.param(ALL, lag, 8, marks=pytest.mark.long) for lag in (0, 1))],
+    indirect=["cluster"],
+)
 def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
-    cluster: Cluster, small: Rl, tmp_path: Path, lag: int
+    cluster: Cluster, small: Rl, tmp_path: Path, lag: int, steps: int
 ) -> None:
-    rl = replace(small, lag=lag)
+    rl = replace(small, lag=lag, steps=steps)
     _, alone = ran(rl, tmp_path / "alone")
     together = ran_on(cluster, rl, tmp_path / "together")
-    assert [line["rollout"] for line in together.metrics()] == [0, 1, 2, 3]
+    assert [line["rollout"] for line in together.metrics()] == list(range(steps // 2))
     assert sampled(together, 0) == sampled(alone, 0)  # the same weights: the same tokens
-    for rollout in range(4):
+    for rollout in range(steps // 2):
         ours, theirs = sampled(together, rollout), sampled(alone, rollout)
         assert [problem for problem, _ in ours] == [problem for problem, _ in theirs]
         assert {version for _, replies in ours for version, _ in replies} == {max(0, rollout - lag)}
@@ -85,6 +92,7 @@ def test_a_run_on_the_cluster_asks_what_one_process_asks_of_the_same_versions(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("cluster", [ALL], indirect=True)
 def test_a_reward_that_needs_something_live_is_opened_on_a_grader(cluster: Cluster) -> None:
     replies = [Reply(text, None, None, len(text), "stop") for text in ("a", "bb", "ccc")]
     problem = Problem("p", "q", "countdown", "en", Number("1"))
@@ -95,6 +103,7 @@ def test_a_reward_that_needs_something_live_is_opened_on_a_grader(cluster: Clust
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("cluster", [ALL], indirect=True)
 def test_processes_that_are_killed_are_replaced_and_no_group_is_lost_or_doubled(cluster: Cluster, small: Rl, tmp_path: Path) -> None:
     assert cluster.machines is not None
     machines, over, kills = cluster.machines, threading.Event(), list[str]()

@@ -13,7 +13,7 @@ from aha.backends.torch_engine import TorchEngine
 from aha.errors import BadInput
 from aha.protocols import Ask, Compute, Sampling
 from aha.types import Completion
-from tests.backends.models import KINDS, VOCABULARY, built, named
+from tests.backends.models import FAMILIES, KINDS, VOCABULARY, built, named
 
 COMPUTE = Compute(device="cpu", rows=5)
 STOP = (1, 7)
@@ -43,14 +43,14 @@ def test_recorded_logprobs_are_the_models_own(kind: tuple[str, bool]) -> None:
             assert torch.allclose(torch.tensor(completion.logprobs), own_logprobs(model, ASKS[i], completion), atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=named)
-def test_a_reply_does_not_depend_on_its_neighbours(kind: tuple[str, bool]) -> None:
-    model = built(*kind)
-    together = sampled(TorchEngine(model, STOP, replace(COMPUTE, rows=100)))
-    refilled = sampled(TorchEngine(model, STOP, COMPUTE))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_reply_does_not_depend_on_its_neighbours(family: str) -> None:
+    model, asks, sampling = built(family, True), [Ask(ask.prompt, ask.seeds[:2]) for ask in ASKS], Sampling(max_tokens=20)
+    together = sampled(TorchEngine(model, STOP, replace(COMPUTE, rows=100)), asks, sampling)
+    refilled = sampled(TorchEngine(model, STOP, COMPUTE), asks, sampling)
     lone = TorchEngine(model, STOP, COMPUTE)
-    alone = {i: [sampled(lone, [Ask(ask.prompt, (seed,))])[0][0] for seed in ask.seeds] for i, ask in enumerate(ASKS)}
-    tokens = [[[said.tokens for said in group[i]] for i in range(len(ASKS))] for group in (together, refilled, alone)]
+    alone = {i: [sampled(lone, [Ask(ask.prompt, (seed,))], sampling)[0][0] for seed in ask.seeds] for i, ask in enumerate(asks)}
+    tokens = [[[reply.tokens for reply in group[i]] for i in range(len(asks))] for group in (together, refilled, alone)]
     assert tokens[0] == tokens[1] == tokens[2]
 
 

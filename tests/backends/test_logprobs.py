@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aha.backends.logprobs import token_logprobs
+from tests.endtoend.conftest import Warm
 
 ONE_SLICE, MANY_SLICES = 2**20, 4 * 5 * 3  # bytes: all 11 columns of 5 tokens, or 3 columns at a time
 
@@ -123,14 +122,16 @@ print(peak() - before)
 """
 
 
-def peak_kib(vocabulary: int) -> int:
+def peak_kib(warm: Warm, script: Path, vocabulary: int) -> int:
     """The most memory that log-probabilities and their gradient add to a head and its gradient."""
-    done = subprocess.run([sys.executable, "-c", MEASURE, str(vocabulary)], capture_output=True, text=True, timeout=120, check=True)
-    return int(done.stdout)
+    script.write_text(MEASURE)
+    command = warm.start(script, vocabulary)
+    assert command.code == 0, command.said
+    return int(command.out)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux's /proc")
-def test_a_vocabulary_four_times_as_large_takes_the_same_memory() -> None:
-    small, large = peak_kib(40_000), peak_kib(160_000)
+def test_a_vocabulary_four_times_as_large_takes_the_same_memory(warm: Warm, tmp_path: Path) -> None:
+    small, large = (peak_kib(warm, tmp_path / "measure.py", vocabulary) for vocabulary in (40_000, 160_000))
     assert 16 * 1024 < small < 80 * 1024  # a slice is 16 MiB; whole logits would be 39 MiB and 156 MiB, three times in the plain way
     assert large < 1.1 * small

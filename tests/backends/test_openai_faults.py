@@ -137,13 +137,13 @@ def test_no_reward_is_wrong_in_a_thousand_faulted_calls():
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in ("silence", "a slow drip")])
 def test_each_fault_is_tried_again_and_then_a_line(kind: str):
-    lie = said("x")
+    lie, quick = said("x"), replace(QUICK, pause_s=0.002)
     with Server(lambda request, number: FAULTS[kind](lie) if number < 2 else said("the truth")) as server:
-        assert [each.text for _, [each] in ask(server, ["?"])] == ["the truth"]
+        assert [each.text for _, [each] in ask(server, ["?"], quick)] == ["the truth"]
         assert len(server.requests) == 3
         server.script = lambda request, number: FAULTS[kind](lie)
         with pytest.raises(EndpointDown, match="1 of 1 replies did not come; the last: .*6 attempts in") as down:
-            ask(server, ["again?"])
+            ask(server, ["again?"], quick)
     assert (len(server.requests), down.value.exit_code, str(down.value).count("\n")) == (9, 75, 0)
 
 
@@ -178,8 +178,7 @@ SLOW = {
 }
 
 
-@pytest.mark.parametrize("kind", SLOW)
-@pytest.mark.parametrize("attempt_s", [0.7, 60.0])
+@pytest.mark.parametrize(("kind", "attempt_s"), [("silence", 0.7), *((kind, 60.0) for kind in SLOW)])
 def test_the_deadline_is_kept_within_a_tenth(kind: str, attempt_s: float):
     asking = ChatOptions(pause_s=0.3, attempt_s=attempt_s, deadline_s=2.0)
     with Server(lambda request, number: SLOW[kind]) as server, OpenAiChat(Endpoint(server.url, "m"), asking) as chat:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,9 @@ from aha.backends.shares import Division
 from aha.batch import Batch, collate_documents, collate_scores
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Compute
+from tests.backends import ranks
 from tests.backends.ranks import LENGTHS, documents
+from tests.endtoend.conftest import Command, Warm, until
 
 SHAPE = {
     "model_type": "qwen2",
@@ -63,24 +63,21 @@ def free_port() -> str:
         return str(found.getsockname()[1])
 
 
-def start(rank: int, port: str, words: list[str]) -> subprocess.Popen[str]:
-    others = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-    command = [sys.executable, "-m", "tests.backends.ranks", *words]
-    return subprocess.Popen(command, env=os.environ | others, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(warm: Warm, rank: int, port: str, words: list[str]) -> Command:
+    environ = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+    return warm.start(ranks.__file__, *words, environ=environ)
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def seen(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("ranks")
     words = [str(folder), model(folder / "dense", SHAPE), model(folder / "mixed", SHAPE | EXPERTS), free_port(), free_port()]
     port = free_port()
-    ranks = [start(rank, port, words) for rank in range(2)]
-    try:
-        outputs = [rank.communicate(timeout=280)[0] for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(output[-3000:] for output in outputs)
+    started = [start(warm, rank, port, words) for rank in range(2)]
+    until(lambda: all(rank.over for rank in started), 280)
+    for rank in started:
+        rank.send(signal.SIGKILL)
+    assert [rank.code for rank in started] == [0, 0], "\n".join(rank.said[-3000:] for rank in started)
     own = [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(2)]
     return {"ranks": own, **json.loads((folder / "seen.json").read_text())}
 
@@ -118,15 +115,15 @@ def test_ranks_that_disagree_on_settings_are_all_told_in_one_line(seen: dict[str
 # --- how a step is divided ---------------------------------------------------------------------------------------------
 
 
-def division(ranks: int, micro_tokens: int = 24) -> Division:
-    return Division(ranks, micro_tokens, packs=True, width=24)
+def division(count: int, micro_tokens: int = 24) -> Division:
+    return Division(count, micro_tokens, packs=True, width=24)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("ranks", [1, 2, 3, 9])
-def test_every_row_is_in_one_share_and_all_ranks_have_as_many_passes(ranks: int, packed: bool) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_every_row_is_in_one_share_and_all_ranks_have_as_many_passes(count: int, packed: bool) -> None:
     batch = documents(packed=packed)
-    shares = division(ranks).shares(batch)
+    shares = division(count).shares(batch)
     assert sorted(row for share in shares for row in share.rows.tolist()) == list(range(batch.R))
     assert len({len(share.passes) for share in shares}) == 1
     for share in shares:

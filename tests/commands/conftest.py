@@ -12,6 +12,7 @@ import pytest
 from aha.backends.laptop import write_fresh
 from aha.cli import main
 from aha.tasks import vocabulary
+from tests.runs import draw_no_charts
 
 SHAPE = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 
@@ -60,11 +61,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+def write_problems(folder: Path) -> Path:
+    path = folder / "sums.jsonl"
+    path.write_text("".join(f'{{"question": "What is {n} + 1?", "answer": "{n + 1}"}}\n' for n in range(8)))
+    return path
+
+
 @pytest.fixture
 def problems(tmp_path: Path) -> str:
-    path = tmp_path / "sums.jsonl"
-    path.write_text("".join(f'{{"question": "What is {n} + 1?", "answer": "{n + 1}"}}\n' for n in range(8)))
-    return str(path)
+    return str(write_problems(tmp_path))
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,17 @@ Aha = Callable[..., Said]
 
 
 @pytest.fixture
-def aha(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aha]:
+def charts() -> None:
+    """A test that asks for this wants the charts of reports drawn."""
+
+
+@pytest.fixture
+def aha(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Aha]:
     """Runs a command in this process, in an empty directory."""
+    if "charts" not in request.fixturenames:
+        draw_no_charts(lambda module, name, value: monkeypatch.setattr(f"{module}.{name}", value))
     monkeypatch.chdir(tmp_path)
     hook = sys.excepthook
 

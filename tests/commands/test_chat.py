@@ -3,11 +3,9 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -20,6 +18,8 @@ from aha.errors import BadInput
 from aha.serving.chat.jobs import EngineThread
 from aha.serving.chat.mailbox import QueuePost
 from aha.types import Conversation, Message
+from tests.endtoend.conftest import Warm, until
+from tests.endtoend.test_stops import terminal
 from tests.servers import talk
 from tests.serving.chats import ScriptedEngine, fresh, scripted, served, url
 
@@ -169,32 +169,11 @@ def wait_until_served(port: int) -> None:
     raise AssertionError("no request arrived")
 
 
-@pytest.mark.slow
-def test_a_terminal_shows_a_prompt_and_ends_with_ctrl_d(folder: str) -> None:
-    ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "aha", "chat", "--model", folder, "--device", "cpu", "--max-tokens", "5"]
-    talking = subprocess.Popen(words, cwd=HOME, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    os.close(theirs)
-    seen = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                seen.extend(os.read(ours, 4096))
-            except OSError:
-                return
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    try:
-        for line, shown in ((b"hello\n", 1), (b"\x04", 2)):
-            until = time.monotonic() + 60
-            while seen.count(b"> ") < shown and time.monotonic() < until:
-                time.sleep(0.02)
-            os.write(ours, line)
-        assert talking.wait(timeout=30) == 0
-    finally:
-        talking.kill()
-        reader.join(timeout=10)
-        os.close(ours)
-    assert seen.count(b"> ") >= 2 and b"\x1b[0m" in seen
+def test_a_terminal_shows_a_prompt_and_ends_with_ctrl_d(warm: Warm, folder: str) -> None:
+    with terminal() as screen:
+        command = warm.start("chat", "--model", folder, "--device", "cpu", "--max-tokens", 5, tty=screen.name)
+        for line, count in ((b"hello\n", 1), (b"\x04", 2)):
+            assert until(lambda count=count: screen.shown.count(b"> ") >= count or command.over)  # type: ignore[misc]
+            screen.press(line)
+        assert command.code == 0, screen.shown
+        assert until(lambda: b"\x1b[0m" in screen.shown, 5.0)

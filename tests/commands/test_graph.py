@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from aha.commands.stage_table import stage_table
 from tests.commands.conftest import COUNTING, Aha
+from tests.endtoend.conftest import Warm
 
 
 def test_stages_run_once_and_a_second_time_there_is_nothing_to_do(aha: Aha, recipe: Path, tmp_path: Path) -> None:
@@ -88,7 +86,7 @@ def test_a_recipe_of_one_directory_knows_no_stages_to_choose(aha: Aha) -> None:
     assert (refused.code, refused.err.startswith("aha: --until, --from and --dry-run are for recipes of stages")) == (2, True)
 
 
-def test_kill_9_in_a_stage_loses_nothing(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+def test_kill_9_in_a_stage_loses_nothing(aha: Aha, warm: Warm, recipe: Path, tmp_path: Path) -> None:
     """In a process of its own, which kills itself after the second step of the second stage."""
     killed = COUNTING.replace("observer.rollout(step", "killed(self, step, resumed); observer.rollout(step").replace(
         "@dataclass(frozen=True)",
@@ -96,10 +94,8 @@ def test_kill_9_in_a_stage_loses_nothing(aha: Aha, recipe: Path, tmp_path: Path)
         "    if stage.start and step == 2 and 'DIES' in os.environ:\n        os.kill(os.getpid(), 9)\n\n@dataclass(frozen=True)",
     )
     recipe.write_text(killed)
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1", "DIES": "yes"}
-    command = [sys.executable, "-m", "aha", "run", str(recipe), "--out", "out"]
-    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, timeout=300)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    command = warm.start("run", recipe, "--out", "out", folder=tmp_path, environ={"DIES": "yes"})
+    assert command.code == -signal.SIGKILL, command.said
     again = aha("run", recipe, "--out", "out")
     assert [line for line in again.err.splitlines() if line.startswith(("one: ", "two: "))] == [
         "one: done",

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
-import time
+import signal
 from pathlib import Path
 from random import Random
 
@@ -17,11 +14,10 @@ import pytest
 from aha.backends.laptop import write_fresh
 from aha.tasks import vocabulary
 from tests.commands.conftest import SHAPE
+from tests.endtoend.conftest import until
 from tests.servers import Answer, Server, said
 
 QUESTIONS = {"Who wrote it?": "Ada", "Where?": "Paris", "When?": "1815", "Which one?": "the first"}
-CLI = "import sys; from aha.cli import main; sys.exit(main(sys.argv[1:]))"
-HERE = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 REPLIES = {"Who wrote it?": "Ada.", "Where?": "London.", "When?": "I do not know.", "Which one?": "The first"}
 
 
@@ -198,7 +194,7 @@ def test_faults_of_the_judge_lose_nothing_and_count_nothing_twice(aha, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_killed_judging_goes_on_where_it_was(aha, tmp_path):
+def test_a_killed_judging_goes_on_where_it_was(aha, warm, tmp_path):
     path = tmp_path / "q.csv"
     path.write_text("metadata,problem,answer\n" + "".join(f"{{}},Number {n}?,{n}\n" for n in range(40)))
     replies = {f"Number {n}?": f"Surely {n}." for n in range(40)}
@@ -209,12 +205,10 @@ def test_a_killed_judging_goes_on_where_it_was(aha, tmp_path):
     with Server(world(slow, replies), models=("m", "judge")) as server:
         line = words(server, "simpleqa", path, "--k", 1, "--judging.asking.in_flight", 2, "--judging.asking.cache", "none")
         journal = tmp_path / "o/simpleqa/transcripts.jsonl"
-        process = subprocess.Popen([sys.executable, "-c", CLI, *map(str, line)], cwd=tmp_path, env=HERE, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and (not journal.exists() or journal.read_bytes().count(b"\n") < 6):
-            time.sleep(0.02)
-        process.kill()
-        process.wait(timeout=10)
+        command = warm.start(*line, folder=tmp_path)
+        assert until(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 6)
+        command.send(signal.SIGKILL)
+        assert command.code == -signal.SIGKILL, command.said
         kept = journal.read_bytes().count(b"\n")
         assert 6 <= kept < 40
         before = len(judged_by(server))
@@ -225,7 +219,7 @@ def test_a_killed_judging_goes_on_where_it_was(aha, tmp_path):
 
 
 @pytest.mark.long
-def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, tmp_path):
+def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, warm, tmp_path):
     """400 questions, a fault in two of five first calls, the process killed eight times while it judges."""
     path, draw = tmp_path / "q.csv", Random(0)
     path.write_text("metadata,problem,answer\n" + "".join(f"{{}},Number {n}?,{n if n % 3 else 'none'}\n" for n in range(400)))
@@ -247,14 +241,11 @@ def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, tmp_path)
     with Server(world(troubled, replies), models=("m", "judge")) as server:
         line = words(server, "simpleqa", path, "--k", 1, "--judging.asking.in_flight", 8, "--judging.asking.cache", "none")
         for _ in range(8):
-            process = subprocess.Popen([sys.executable, "-c", CLI, *map(str, line)], cwd=tmp_path, env=HERE, stderr=subprocess.DEVNULL)
+            command = warm.start(*line, folder=tmp_path)
             wanted = (journal.read_bytes().count(b"\n") if journal.exists() else 0) + draw.randint(5, 40)
-            deadline = time.monotonic() + 90
-            while time.monotonic() < deadline and (not journal.exists() or journal.read_bytes().count(b"\n") < wanted):
-                time.sleep(draw.random() / 20)
-            kills += process.poll() is None
-            process.kill()
-            process.wait(timeout=10)
+            assert until(lambda wanted=wanted: journal.exists() and journal.read_bytes().count(b"\n") >= wanted)
+            command.send(signal.SIGKILL)
+            kills += command.code == -signal.SIGKILL
         found = aha(*line)
         assert found.code == 0, found.err
     lines = [json.loads(each) for each in journal.read_text().splitlines()]

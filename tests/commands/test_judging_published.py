@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers import Answer, Server, said
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def flags(server: Server) -> tuple[object, ...]:
@@ -68,10 +68,7 @@ def label(half: list[str], baseline: str) -> str:
 
 @pytest.mark.parametrize(
     ("model", "score", "battles"),
-    [
-        pytest.param("gpt-4-0613", 37.90, 1244, marks=pytest.mark.long),
-        pytest.param("gpt-3.5-turbo-0125", 23.34, 1414, marks=pytest.mark.long),
-    ],
+    [("gpt-4-0613", 37.90, 1244), ("gpt-3.5-turbo-0125", 23.34, 1414)],
 )
 def test_arena_hard_asked_live_comes_to_the_published_scores(aha, published, model, score, battles):
     questions = {}

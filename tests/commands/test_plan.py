@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,9 +13,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from aha.backends.torch_learner import TorchLearner
+from aha.cli import main
 from aha.commands.fitting import is_out_of_memory
 from aha.plan import machine
-from tests.commands.conftest import Aha
+from tests.commands.conftest import Aha, write_problems
 
 SMALL = ("--questions", 4, "--samples", 4, "--minibatches", 2, "--steps", 4, "--sampling.max_tokens", 8, "--compute.device", "cpu")
 
@@ -118,15 +121,39 @@ def test_other_errors_are_no_lack_of_memory() -> None:
 # --- trackers and export ----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def finished(model: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The directory of a run, and the problems that it was asked."""
+    folder, hook = tmp_path_factory.mktemp("finished"), sys.excepthook
+    rows = write_problems(folder)
+    words = (
+        "run",
+        "r1-zero",
+        "--model",
+        model,
+        "--problems",
+        rows,
+        *SMALL,
+        "--template",
+        "short",
+        "--no-preflight",
+        "--out",
+        folder / "run",
+    )
+    assert main(list(map(str, words))) == 0
+    sys.excepthook = hook
+    return folder / "run", rows
+
+
 @pytest.fixture
-def done(aha: Aha, model: str, problems: Path) -> Path:
-    command = ("run", "r1-zero", "--model", model, "--problems", problems, *SMALL, "--template", "short", "--no-preflight", "--out", "run")
-    finished = aha(*command)
-    assert finished.code == 0, finished.err
+def done(aha: Aha, finished: tuple[Path, Path], tmp_path: Path) -> Path:
+    shutil.copytree(finished[0], tmp_path / "run")
     return Path("run")
 
 
-def test_an_export_is_a_model_with_its_card_and_nothing_of_the_optimizer(aha: Aha, done: Path, model: str, problems: Path) -> None:
+def test_an_export_is_a_model_with_its_card_and_nothing_of_the_optimizer(
+    aha: Aha, done: Path, model: str, finished: tuple[Path, Path]
+) -> None:
     result = {"benchmark": "sums", "pass@1": 0.25, "ci95": [0.1, 0.4]}
     Path("result.json").write_text(json.dumps(result))
     exported = aha("export", done, "--to", "out", "--licence", "apache-2.0", "--scores", "result.json")
@@ -135,7 +162,7 @@ def test_an_export_is_a_model_with_its_card_and_nothing_of_the_optimizer(aha: Ah
     assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= names
     assert not names & {"optimizer.safetensors", "reference.safetensors", "learner.json", "progress.json", "sha256.json"}
     card = Path("out/README.md").read_text()
-    assert 'license: "apache-2.0"' in card and model in card and str(problems) in card
+    assert 'license: "apache-2.0"' in card and model in card and str(finished[1]) in card
     assert card.splitlines()[6] == "# run" and "base_model" not in card  # the base is a folder of this machine
     assert "| sums | pass@1 | 0.25 |" in card and "0.1 to 0.4" in card and "`rl.questions` | 4 | user" in card
     AutoModelForCausalLM.from_pretrained("out")

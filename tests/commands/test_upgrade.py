@@ -78,14 +78,14 @@ def test_a_finished_run_is_finished(aha: Aha) -> None:
 
 
 @pytest.mark.parametrize("run", ["sft", "rl", "stopped", "rows", "rows-parquet"])
-def test_every_byte_of_a_run_is_as_it_was_written_and_its_report_is_drawn(aha: Aha, run: str) -> None:
+def test_every_byte_of_a_run_is_as_it_was_written_and_its_report_is_drawn(aha: Aha, charts: None, run: str) -> None:
     torn = [f"{run}/result.json: gone"] if run == "stopped" else []
     assert Record(Path(run)).problems() in ([], torn)
     assert aha("report", run).code == 0
     assert Path(run, "report.html").read_text().startswith("<!doctype html>")
 
 
-def test_the_report_of_a_graph_is_drawn(aha: Aha) -> None:
+def test_the_report_of_a_graph_is_drawn(aha: Aha, charts: None) -> None:
     done = aha("report", "graph")
     assert done.code == 0, done.err
     assert all(stage in Path("graph/report.html").read_text() for stage in ("sft", "rl", "rows", "again", "measure"))

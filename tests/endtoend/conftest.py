@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -96,6 +96,11 @@ class Command:
         return path.read_text()
 
     @property
+    def out(self) -> str:
+        """What it has written to stdout."""
+        return self.base.with_suffix(".out").read_text()
+
+    @property
     def said(self) -> str:
         """What it has written to stderr."""
         path = self.base.with_suffix(".err")
@@ -112,11 +117,14 @@ class Warm:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.said, cwd=ROOT, env=HERE)
         assert until(lambda: b"ready" in (folder / "server").read_bytes())
 
-    def start(self, *words: object, tty: str | None = None) -> Command:
-        """`aha` with those words, or a script with its arguments."""
+    def start(
+        self, *words: object, tty: str | None = None, folder: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> Command:
+        """`aha` with those words, or a script with its arguments; in the server's folder, where none is named."""
         self.count += 1
         base = self.folder / f"{self.count}"
-        order = {"base": str(base), "argv": list(map(str, words)), "folder": str(self.folder), "tty": tty}
+        order = {"base": str(base), "argv": list(map(str, words)), "folder": str(folder or self.folder), "tty": tty}
+        order["environ"] = dict(environ or {})
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
         self.process.stdin.flush()
@@ -131,13 +139,6 @@ class Warm:
     def close(self) -> None:
         self.process.communicate(timeout=30)
         self.said.close()
-
-
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    server = Warm(tmp_path_factory.mktemp("warm"))
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="session")

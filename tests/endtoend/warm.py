@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import importlib
+import io
 import json
 import mmap
 import os
@@ -16,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -82,24 +85,28 @@ def leave(path: Path, text: str) -> None:
 
 def load() -> None:
     """What every run imports sooner or later."""
-    import matplotlib.backends.backend_agg  # noqa: F401
     import torch  # noqa: F401
     import transformers.models.llama.modeling_llama
     import transformers.tokenization_utils_tokenizers  # noqa: F401
 
-    import aha.backends.laptop
-    import aha.commands.run
-    import aha.commands.working  # noqa: F401
+    import aha.backends.laptop  # noqa: F401
+    from aha.cli import main
     from aha.tasks.countdown import all_keys
+    from tests.runs import draw_no_charts
 
+    with redirect_stdout(io.StringIO()):
+        main(["--help"])  # every command's module
+    draw_no_charts(lambda module, name, value: setattr(importlib.import_module(module), name, value))
     for numbers in (3, 4):  # seconds of counting, for whoever reads the corpus
         all_keys(numbers)
+    gc.freeze()  # a child copies no page only to count what is on it
 
 
-def become(base: str, argv: list[str], folder: str, tty: str | None) -> NoReturn:
+def become(base: str, argv: list[str], folder: str, tty: str | None, environ: dict[str, str]) -> NoReturn:
     """This process is the command now: `aha` with those words, or the script that the first word names."""
     os.setsid()
     os.chdir(folder)
+    os.environ.update(environ)
     targets = [tty] * 3 if tty else ["/dev/null", f"{base}.out", f"{base}.err"]  # the first terminal opened sends it ctrl-C
     for number, path in enumerate(targets):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND * (not tty), 0o644)

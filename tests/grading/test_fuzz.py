@@ -20,7 +20,7 @@ from aha.types import Abstained, Grade, Latex, Number, Reference, Right, Wrong
 from tests.grading.fuzz import GOLDS, answer, formula
 from tests.grading.pool.processes import until, zygotes
 
-CI, LONG = 400, 100_000
+CI, LONG = 150, 100_000
 LATE = "not decided within"
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ def mebibytes() -> float:
 @pytest.mark.slow
 def test_every_answer_has_a_grade_and_some_of_each_kind(first: list[Grade]) -> None:
     assert {type(each) for each in first} == {Right, Wrong, Abstained}
-    assert sum(map(late, first)) < 0.01 * CI
+    assert sum(map(late, first)) <= 0.01 * CI
 
 
 @pytest.mark.parametrize("numbers", [range(CI), pytest.param(range(CI, LONG), marks=pytest.mark.long)], ids=len)
@@ -94,7 +94,7 @@ def test_another_process_finds_the_same_in_another_order(first: list[Grade], tmp
 @pytest.mark.slow
 def test_memory_does_not_grow(graders: Graders, first: list[Grade]) -> None:
     before, descriptors = mebibytes(), psutil.Process().num_fds()
-    for number in range(500):
+    for number in range(200):
         graders.grade(*answer(number))
     assert mebibytes() - before < 20 and psutil.Process().num_fds() - descriptors <= 1
     assert all(worker.memory_info().rss < 2**30 for zygote in zygotes() for worker in zygote.children())

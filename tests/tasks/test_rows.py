@@ -273,13 +273,13 @@ def test_a_malformed_row_stops_with_its_line_and_nothing_else(tmp_path: Path, ro
 
 
 @pytest.mark.parametrize("row", MALFORMED.values(), ids=MALFORMED.keys())
-def test_25_malformed_rows_may_be_skipped_each_with_its_line_and_reason_where_they_are_one_in_a_hundred(
+def test_malformed_rows_may_be_skipped_each_with_its_line_and_reason_where_they_are_one_in_a_hundred(
     tmp_path: Path, row: str | bytes
 ) -> None:
     block = b"\n".join([as_json(GSM8K).encode()] * 99)
-    loaded = RowProblems(written(tmp_path, *[line for _ in range(25) for line in (block, row)]), bad_rows="skip").contents
-    assert len(loaded.problems) == 2_475
-    assert [refused.place.rpartition(", ")[2] for refused in loaded.refusals] == [f"line {100 * n}" for n in range(1, 26)]
+    loaded = RowProblems(written(tmp_path, *[line for _ in range(3) for line in (block, row)]), bad_rows="skip").contents
+    assert len(loaded.problems) == 297
+    assert [refused.place.rpartition(", ")[2] for refused in loaded.refusals] == [f"line {100 * n}" for n in range(1, 4)]
     assert all(refused.reason for refused in loaded.refusals)
 
 

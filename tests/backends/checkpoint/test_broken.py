@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +10,20 @@ import pytest
 
 from tests.backends.checkpoint import loads
 from tests.backends.checkpoint.damage import sound
+from tests.endtoend.conftest import Warm, until
 
 MOST_MIB = 512  # above what the process takes before
 LONGEST_LINE = 600
 FORMS: dict[str, dict[str, Any]] = {"whole": {}, "in shards": {"shards": 4}, "tied": {"tied": True}}
 
 
-def outcomes(folder: Path, every: int) -> list[dict[str, Any]]:
+def outcomes(warm: Warm, folder: Path, every: int) -> list[dict[str, Any]]:
     """What loading each damaged copy of a sound model ended with, in a process that watches itself."""
-    here = Path(__file__).resolve().parents[3]
-    told = {**os.environ, "PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, loads.__file__, str(folder), str(every)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, env=told, cwd=here)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stderr == "", "a line is all that is said"
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    command = warm.start(loads.__file__, folder, every)
+    until(lambda: command.over, 1800)
+    assert command.code == 0, command.said[-2000:]
+    assert command.said == "", "a line is all that is said"
+    return [json.loads(line) for line in command.out.splitlines()]
 
 
 def held_to(rows: list[dict[str, Any]]) -> None:
@@ -42,15 +38,15 @@ def held_to(rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is read from Linux's /proc")
-def test_one_damage_in_twenty_three_of_all_files_is_one_line(tmp_path: Path) -> None:
-    held_to(outcomes(sound(tmp_path / "sound"), every=23))
+def test_one_damage_in_twenty_three_of_all_files_is_one_line(warm: Warm, tmp_path: Path) -> None:
+    held_to(outcomes(warm, sound(tmp_path / "sound"), every=23))
 
 
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is read from Linux's /proc")
 @pytest.mark.parametrize("form", FORMS)
-def test_every_damage_of_every_file_is_one_line(form: str, tmp_path: Path) -> None:
-    rows = outcomes(sound(tmp_path / "sound", **FORMS[form]), every=1)
+def test_every_damage_of_every_file_is_one_line(form: str, warm: Warm, tmp_path: Path) -> None:
+    rows = outcomes(warm, sound(tmp_path / "sound", **FORMS[form]), every=1)
     held_to(rows)
     refused = sum("line" in row for row in rows)
     print(f"{form}: {len(rows) - 1} damages, {refused} refused, {sum(row['seconds'] for row in rows[1:]):.0f} s of processor time", end="")

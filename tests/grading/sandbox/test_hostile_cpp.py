@@ -74,7 +74,8 @@ def as_nobody(which: str) -> list[dict[str, object]]:
 
 
 @is_root
-@pytest.mark.parametrize(("which", "attacks"), [("running", RUNNING), pytest.param("compiling", COMPILING, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("which", "attacks"), [("running", RUNNING), ("compiling", COMPILING)])
 def test_every_attack_is_contained_when_the_judge_is_an_ordinary_user(which: str, attacks: list[Attack]) -> None:
     came = as_nobody(which)
     if "skip" in came[0]:
