@@ -216,7 +216,7 @@ def test_a_graph_ends_with_its_page_which_report_writes_again(aha: Aha, recipe: 
     assert page.read_text().count('class="badge skipped"') == 2
 
 
-def test_a_graph_that_ends_early_has_a_page_of_what_is_done(aha: Aha, recipe: Path, tmp_path: Path) -> None:
+def test_a_graph_that_ends_early_has_a_page_of_what_is_done(aha: Aha, charts: None, recipe: Path, tmp_path: Path) -> None:
     ends = "from aha.errors import FailedBar\n" + COUNTING.replace(
         "            number += self.by\n",
         "            number += self.by\n            if self.start and step == 2:\n                raise FailedBar('enough')\n",
