@@ -110,7 +110,7 @@ def measure(model: str) -> Measure:
 
 def word_problems() -> Recipe:
     """The stages of R1 that a chat model of 135M weights goes through within an hour on two cores."""
-    asked = Sampling(temperature=0.0, top_p=1.0, max_tokens=128)
+    asked = Sampling(temperature=0.0, top_p=1.0, max_tokens=256)  # at 128 four of five replies in steps are cut
     stages: list[tuple[str, Stage]] = [
         ("cold-start", sample(NEEDS_MODEL, "cold-start", 0, demonstrations=200)),
         ("sft1", sft("@cold-start", epochs=1.0)),
