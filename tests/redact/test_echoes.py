@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from aha.cli import main
-from aha.redact import HIDDEN, Secrets, clip
+from aha.redact import HIDDEN, Secrets, clip, mask
 from tests.house import the_house
 from tests.servers import Answer, Server, said
 
@@ -93,6 +93,21 @@ def test_a_key_is_hidden_before_a_text_is_cut(spelling, monkeypatch):
     for before in range(100, 202):
         shown = clip("x" * before + SPELLINGS[spelling])
         assert not [piece for piece in pieces if piece in shown], shown
+
+
+@pytest.mark.parametrize("piece", ["-eyJ", ".eyJaaaaaaaa", "://a", "sk-", "basic ", "secret='"])
+def test_the_beginnings_of_many_keys_are_looked_through_once(piece):
+    """300,000 letters of the first of them would have taken two minutes, a megabyte half an hour."""
+    text = piece * (300_000 // len(piece))
+    assert mask(text)
+
+
+def test_of_an_endless_text_only_the_beginning_is_looked_at(monkeypatch):
+    looked_at = []
+    monkeypatch.setattr("aha.redact.mask", lambda text: looked_at.append(len(text)) or text)
+    assert clip("x" * 50_000_000) == "x" * 199 + "…"
+    assert clip(" " * 1_500_000 + "tail") == "tail"
+    assert looked_at == [1_000_000, 1_000_000, 1_500_004]
 
 
 def test_names_of_models_that_hold_the_key_are_hidden(tmp_path, monkeypatch, capsys):
