@@ -57,6 +57,8 @@ _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
 _MONEY = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
 _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_MONEY}")
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_MONEY}")
+_SET_APART = re.compile(rf"(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{{3}}(?![0-9]))|(?<=[0-9]) (?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_MONEY})")
+_PREFIXED = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
@@ -66,7 +68,7 @@ def in_one_form(text: str) -> str:
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
         text = text[:-_NEAR] + _NOT_AFTER.sub("", text[-_NEAR:])
-    if "uro" in text or "EUR" in text or "kr" in text or not text.isascii():
+    if "uro" in text or "EUR" in text or "kr" in text or "Rp" in text or "R$" in text or not text.isascii():
         text = _with_points(text)
     if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
         text = _CONTRAST.sub(_contrast, text)
@@ -84,6 +86,8 @@ def _in_ascii(match: re.Match[str]) -> str:
 
 def _with_points(text: str) -> str:
     """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
+    text = _SET_APART.sub("", text)
+    text = _PREFIXED.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
     text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", text)
     if count or len(set(_POINTS.findall(text))) > 1:
         return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
@@ -222,6 +226,7 @@ _NAMED = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
 _ONLY_ENGLISH = languages.ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 _PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
+_LAST_FORMULA = re.compile(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
 _LONGEST = 400
 
 
@@ -292,6 +297,11 @@ def plain_count(sentence: str, *, marked: bool) -> str | None:
     something else."""
     if not sentence.isascii() and (match := _JAPANESE.match(sentence) or _THAI.match(sentence)):
         statement: tuple[str, str] | str = "unclear" if _THAI_AGAINST.search(sentence) else (match["count"], match["noun"].strip())
+    elif (formula := _LAST_FORMULA.search(sentence)) and _plain_statement(f"{sentence[: formula.start()]} 7.") not in (
+        "English",
+        "unclear",
+    ):
+        return f"The answer is {formula['formula']}"
     else:
         statement = _plain_statement(sentence)
     if isinstance(statement, str):

@@ -38,7 +38,7 @@ LANGUAGES = {
         " bekommt bekommen erhält erhalten verkauft verkaufen kauft kaufen isst essen werden wird spart sparen fährt läuft gibt besitzt"
         " schreibt schafft muss müssen dauert wiegt",
         gives="ist sind beträgt betragen ergibt ergeben lautet macht machen liefert entspricht",
-        names="antwort option ergebnis lösung summe differenz produkt gesamtzahl zahl anzahl preis gesamtpreis kosten gesamtkosten betrag endbetrag"
+        names="antwort grenzwert option ergebnis lösung summe differenz produkt gesamtzahl zahl anzahl preis gesamtpreis kosten gesamtkosten betrag endbetrag"
         " gewinn rest fläche umfang länge breite höhe weg strecke entfernung alter gewicht dauer zeit geschwindigkeit durchschnitt wert"
         " mittelwert wahrscheinlichkeit verhältnis gesamtbetrag gesamtsumme gehalt miete monatsrate rate restbetrag",
         who="er sie es man wir ich das dies ihm ihr ihnen uns",
@@ -59,10 +59,10 @@ LANGUAGES = {
         " s' tentant* hâti* erroné* provisoire approximati* estim* suppos* abord selon sinon quel* combien certains trop autant"
         " double triple pourcent* douzaine* tort mauvais* ancien* initial* précédent* hier avant pourrait devrait semble* rapide* grossi*"
         " pens* croi* croy* dit disent affirme* prétend*",
-        has="a as ont ai paie paient paye payent reste restent faut coûte coûtent gagne gagnent dépense dépensent reçoit reçoivent doit doivent"
+        has="a compte comptent as ont ai paie paient paye payent reste restent faut coûte coûtent gagne gagnent dépense dépensent reçoit reçoivent doit doivent"
         " vend vendent achète achètent mange mangent économise parcourt possède possèdent mesure pèse dure",
         gives="est sont vaut valent donne donnent fait font égale obtient obtenons trouve trouvons",
-        names="réponse option résultat solution somme différence produit total nombre prix coût montant bénéfice reste aire périmètre longueur largeur"
+        names="réponse limite option résultat solution somme différence produit total nombre prix coût montant bénéfice reste aire périmètre longueur largeur"
         " hauteur distance âge poids durée temps vitesse moyenne valeur probabilité rapport quotient volume angle",
         who="il elle on ils elles nous je j' ce c' cela ça lui leur qui",
         points="le la l' les un une des son sa ses leur leurs chaque tous toutes mon ma mes cette cet ces",
@@ -82,7 +82,7 @@ LANGUAGES = {
         " recibe reciben hay habrá vende venden compra compran come comen ahorra ahorran debe deben recorre sobran sobra tarda mide pesa usa"
         " faltan falta gastó compró vendió",
         gives="es son da dan resulta vale valen equivale obtenemos obtiene asciende",
-        names="respuesta opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
+        names="respuesta límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
         " perímetro longitud anchura altura distancia edad peso duración tiempo velocidad media promedio valor probabilidad razón cociente volumen"
         " ángulo",
         who="él ella ellos ellas yo le les me nos eso esto se lo",
@@ -102,7 +102,7 @@ LANGUAGES = {
         " recebem há haverá vende vendem compra compram come comem economiza economizam deve devem percorre faltam falta leva mede pesa usa ficou"
         " fica ficam gastou comprou vendeu",
         gives="é são dá dão resulta vale valem equivale obtemos totaliza",
-        names="resposta opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
+        names="resposta limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
         " altura distância idade peso duração tempo velocidade média probabilidade razão quociente volume ângulo",
         who="ele ela eles elas eu nós lhe isso isto",
         points="o a os as um uma seu sua seus suas cada meu minha este esta esse essa ambos",
@@ -121,7 +121,7 @@ LANGUAGES = {
         " riceve ricevono vende vendono compra comprano mangia mangiano risparmia deve devono percorre manca mancano impiega misura pesa usa"
         " possiede ottiene occorrono",
         gives="è sono dà danno vale valgono fa fanno equivale otteniamo risulta ammonta ammontano",
-        names="risposta opzione risultato soluzione somma differenza prodotto numero quantità prezzo costo importo guadagno resto area perimetro lunghezza"
+        names="risposta limite opzione risultato soluzione somma differenza prodotto numero quantità prezzo costo importo guadagno resto area perimetro lunghezza"
         " larghezza altezza distanza età peso durata tempo velocità media valore probabilità rapporto quoziente volume angolo totale",
         who="lui lei loro egli essa io noi gli le ciò ci c' ne si questo",
         points="il la lo l' i gli le un un' uno una suo sua suoi sue ogni ciascun* mio mia questa questi entrambi",
@@ -177,7 +177,7 @@ LANGUAGES = {
         " стоят получит получил получила получили есть купил купила продал продала съел съела потратил потратила сэкономил заработал заработала"
         " заработает должен должна проехал прошёл прошел весит длится было будет",
         gives="равен равна равно равны составляет составит получается получилось даёт дает это",
-        names="ответ вариант результат сумма разность произведение число количество цена стоимость прибыль остаток площадь периметр длина ширина высота"
+        names="ответ предел вариант результат сумма разность произведение число количество цена стоимость прибыль остаток площадь периметр длина ширина высота"
         " расстояние путь возраст вес время скорость среднее значение вероятность отношение частное объём объем угол",
         who="он она оно они мы я ему ей им нас него неё нее них это",
         points="его её ее их каждый каждая каждое каждому каждой все оба этот эта",
@@ -277,7 +277,7 @@ LANGUAGES = {
         " bilang tetapi tapi daripada lusin ratus",
         has="memiliki punya mempunyai membayar membutuhkan tersisa mendapat mendapatkan membeli menjual menghasilkan menghabiskan ada perlu tinggal menerima",
         gives="adalah ialah sama menjadi",
-        names="jawaban jawabannya hasil hasilnya jumlah jumlahnya selisih total harga biaya sisa sisanya luas keliling panjang lebar tinggi jarak umur",
+        names="uang kembalian kembaliannya jawaban jawabannya hasil hasilnya jumlah jumlahnya selisih total harga biaya sisa sisanya luas keliling panjang lebar tinggi jarak umur",
         who="dia ia mereka kami kita saya",
         points="setiap semua itu ini",
         leads="jadi maka sehingga akhirnya dengan demikian oleh karena totalnya sekarang",
@@ -308,7 +308,7 @@ LANGUAGES = {
         who="هو هي هم هن نحن",
         points="كل جميع",
         leads="إذن لذا لذلك وبالتالي بالتالي فإن وهكذا",
-        light="من في إلى على مع إجمالي فقط بالضبط الصحيحة النهائية",
+        light="من في إلى على مع إجمالي النهائي الصحيح فقط بالضبط الصحيحة النهائية",
         joins="و",
     ),
     "Hindi": Language(

@@ -19,7 +19,9 @@ from aha.answers.units import known_unit, measures
 from aha.answers.vocabulary import OF_MONEY
 
 LONGEST = 600
-_SENTENCE = re.compile(r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u4e00-\u9fff*\\$(]|\s*$)|。|\n+")
+_SENTENCE = re.compile(
+    r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u00c0-\u00de\u0100-\u0180\u0400-\u042f\u0590-\u0eff\u4e00-\u9fff*\\$(]|\s*$)|[。।]|\n+"
+)
 _HOWEVER = re.compile(r"(?i)\s*[*_]{0,2}(?:however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b")
 _CLOSING = re.compile(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
 _SPAN = re.compile(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
