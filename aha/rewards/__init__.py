@@ -49,7 +49,7 @@ class RewardPart:
 
     def __post_init__(self) -> None:
         if not is_number(self.weight):
-            raise BadInput(f"reward '{self.name}' has weight {self.weight}: a weight has to be a finite number")
+            raise BadInput(f"reward '{self.name}' has weight {self.weight}: a weight has to be a finite number (of 1e60 at most)")
 
     def covers(self, problem: Problem) -> bool:
         return self.domains is None or problem.domain in self.domains
@@ -80,7 +80,7 @@ class RewardPart:
             case Real() if is_number(value):
                 return float(value)
         message = f"{self._about(problem, [reply])} returned {shorten(value)}"
-        raise BadInput(f"{message}: a finite number or Abstained is needed")
+        raise BadInput(f"{message}: a finite number (of 1e60 at most) or Abstained is needed")
 
     def _about(self, problem: Problem, replies: Sequence[Reply]) -> str:
         """The reward, the problem and the first reply, for who has to find the mistake."""

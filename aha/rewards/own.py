@@ -10,6 +10,7 @@ from typing import SupportsFloat
 from aha.redact import clip
 
 LONGEST = 60
+MOST = 1e60
 
 
 def is_ours(reward: object) -> bool:
@@ -18,9 +19,9 @@ def is_ours(reward: object) -> bool:
 
 
 def is_number(value: SupportsFloat) -> bool:
-    """Whether it is a finite number that a float can hold."""
+    """Whether it is a number that can be weighted, summed and squared: a finite one of at most `MOST` in size."""
     try:
-        return math.isfinite(value)
+        return math.isfinite(value) and abs(float(value)) <= MOST
     except Exception:
         return False
 

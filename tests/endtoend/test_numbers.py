@@ -91,7 +91,7 @@ def test_a_reward_that_is_not_finite_ends_the_run_with_one_line_that_names_it(va
     assert (
         last.startswith("aha: reward 'broken' on problem countdown-")
         and "returned" in last
-        and last.endswith("a finite number or Abstained is needed")
+        and last.endswith("a finite number (of 1e60 at most) or Abstained is needed")
     ), command.said
     assert "Traceback" not in command.said
 

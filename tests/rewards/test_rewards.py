@@ -87,13 +87,14 @@ NO_NUMBERS = {
     "complex": 1j,
     "list": [1.0],
     "huge": 10**400,
+    "too large to be squared": 1e308,
     "unwritable": 1 << 20_000,
 }
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)
 def test_a_reward_that_returns_no_finite_number_is_named_with_problem_and_reply(name: str) -> None:
-    said = r"^reward 'mine' on problem p1, reply '<think> hm .*', returned .{1,80}: a finite number or Abstained is needed$"
+    said = r"^reward 'mine' on problem p1, reply '<think> hm .*', returned .{1,80}: a finite number \(of 1e60 at most\) or Abstained"
     with pytest.raises(BadInput, match=said):
         Rewards((RewardPart("mine", Scripted((1.0, NO_NUMBERS[name]))),))(asked(), [GOOD, WRONG])
 
@@ -139,7 +140,7 @@ def test_whatever_a_reward_raises_ends_the_run_in_a_line_and_never_as_if_it_were
 
 
 def test_values_whose_methods_raise_are_told_and_ctrl_c_stays_what_it_is() -> None:
-    with pytest.raises(BadInput, match="raised Mute: it cannot say what|a finite number or Abstained is needed"):
+    with pytest.raises(BadInput, match=r"raised Mute: it cannot say what|a finite number \(of 1e60 at most\) or Abstained is needed"):
         Rewards((RewardPart("mine", Scripted((Numberless(1.0), 1.0))),))(asked(), [GOOD, WRONG])
 
     def interrupted(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
