@@ -57,6 +57,16 @@ class Batch:
         return max(1, self.M if self.step_tokens is None else self.step_tokens)
 
     @cached_property
+    def start_R(self) -> Tensor:
+        """The place of each row's first token."""
+        return self.length_R.cumsum(0) - self.length_R
+
+    @cached_property
+    def trained_start_R(self) -> Tensor:
+        """How many trained tokens stand before each row."""
+        return self.count_R.cumsum(0) - self.count_R
+
+    @cached_property
     def row_N(self) -> Tensor:
         """The row of each token."""
         return torch.arange(self.R, device=self.length_R.device).repeat_interleave(self.length_R, output_size=self.tokens_N.numel())
@@ -64,8 +74,7 @@ class Batch:
     @cached_property
     def column_N(self) -> Tensor:
         """The position of each token in its row, from 0."""
-        starts = self.length_R.cumsum(0) - self.length_R
-        return torch.arange(self.tokens_N.numel(), device=self.length_R.device) - starts[self.row_N]
+        return torch.arange(self.tokens_N.numel(), device=self.length_R.device) - self.start_R[self.row_N]
 
     @cached_property
     def row_M(self) -> Tensor:
@@ -85,7 +94,11 @@ class Batch:
     def rows(self, indices: Tensor | Sequence[int]) -> Self:
         """Those rows in that order, weights as they are: a piece of the same step."""
         rows = torch.as_tensor(indices, dtype=torch.long)
-        where = {"N": _spread(self.length_R, rows), "M": _spread(self.count_R, rows), "R": rows}
+        where = {
+            "N": _spread(self.start_R[rows], self.length_R[rows]),
+            "M": _spread(self.trained_start_R[rows], self.count_R[rows]),
+            "R": rows,
+        }
         step = self.M if self.step_tokens is None else self.step_tokens
         return self._map(lambda name, tensor: tensor[where[name[-1]]], step_tokens=step)
 
@@ -153,10 +166,17 @@ class PolicyBatch(Batch):
         group; with no row there is none."""
         if minibatches < 1:
             raise BadInput(f"minibatches is {minibatches}: a rollout is at least one optimizer step, so it needs 1 or more")
-        groups = torch.unique(self.group_R)
-        order = groups[torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))]
-        shares = order.tensor_split(min(minibatches, len(groups))) if self.R else ()
-        parts = [self.rows(torch.isin(self.group_R, share).nonzero().flatten()) for share in shares]
+        if not self.R:
+            return []
+        groups, group_R = torch.unique(self.group_R, return_inverse=True)
+        count = min(minibatches, len(groups))
+        order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
+        part_of_group = torch.empty_like(order)
+        for part, share in enumerate(order.tensor_split(count)):
+            part_of_group[share] = part
+        part_R = part_of_group[group_R]
+        ends = part_R.bincount(minlength=count).cumsum(0)
+        parts = [self.rows(rows) for rows in part_R.argsort(stable=True).tensor_split(ends[:-1])]
         return [replace(part, weight_M=aggregate(part), step_tokens=None) for part in parts]
 
 
@@ -306,9 +326,7 @@ def _flat(lists: Iterable[Iterable[Any]], dtype: torch.dtype) -> Tensor:
     return torch.tensor(list(chain.from_iterable(lists)), dtype=dtype)
 
 
-def _spread(size_R: Tensor, rows: Tensor) -> Tensor:
-    """The flat positions of the picked rows' items, where row r holds size_R[r] consecutive items."""
-    start_R = size_R.cumsum(0) - size_R
-    sizes = size_R[rows]
+def _spread(starts: Tensor, sizes: Tensor) -> Tensor:
+    """The flat positions of the items of some rows, of which each has so many behind one another from its start on."""
     within = torch.arange(int(sizes.sum())) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-    return start_R[rows].repeat_interleave(sizes) + within
+    return starts.repeat_interleave(sizes) + within

@@ -23,7 +23,6 @@ from aha.settings import nearest
 PIPE = 128 + signal.SIGPIPE
 EXTRAS = {
     "datasets": "data",
-    "pyarrow": "data",
     "matplotlib": "report",
     "jinja2": "report",
     "ray": "cluster",

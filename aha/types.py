@@ -8,7 +8,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal, NamedTuple
 
 Count = Annotated[int, range(1 << 53)]  # what is read as one is none below 0 and none that no float can hold
 Language = Literal["en", "zh"]
@@ -171,17 +172,39 @@ def _smallest(numbers: tuple[float, ...], kinds: tuple[str, str]) -> array[Any]:
     return values if tuple(values) == numbers else array(large, numbers)
 
 
+class VersionSpan(NamedTuple):
+    """Tokens from `start` to before `end` that weights of one version sampled."""
+
+    start: int
+    end: int
+    version: int
+
+
 @dataclass(frozen=True)
 class Completion:
     """Sampled token ids (the stop token included when `finished == "stop"`), their log-probabilities as sampled,
-    and the version of the weights that sampled them. Both are kept as arrays, whatever sequence they come in."""
+    and the version of the weights that sampled them. Both are kept as arrays, whatever sequence they come in.
+
+    Where the weights changed while the reply was on its way, `version` is a tuple: the place of the first token of each of them, which is
+    0 for the first, and their version."""
 
     tokens: Sequence[Count]
     logprobs: Sequence[float]
     finished: FinishReason
-    version: Count
+    version: Count | tuple[tuple[Count, Count], ...]
+
+    @property
+    def version_spans(self) -> tuple[VersionSpan, ...]:
+        """The versions of all tokens, in their order."""
+        starts = ((0, self.version),) if isinstance(self.version, int) else self.version
+        ends = [*(start for start, _ in starts[1:]), len(self.tokens)]
+        return tuple(VersionSpan(start, end, version) for (start, version), end in zip(starts, ends, strict=True))
 
     def __post_init__(self) -> None:
+        if not isinstance(self.version, int):
+            places = [start for start, _ in self.version]
+            if places[:1] != [0] or any(after <= before for before, after in pairwise([*places, len(self.tokens)])):
+                raise ValueError(f"versions begin at {places} in {len(self.tokens)} tokens: the first at 0, each after the one before")
         object.__setattr__(self, "tokens", NumberArray(self.tokens, ("i", "q")))
         object.__setattr__(self, "logprobs", NumberArray(self.logprobs, ("f", "d")))
 

@@ -70,13 +70,14 @@ def table(path: Path, kind: str) -> None:
 
 
 def read_table(path: Path) -> None:
+    from aha.durable import tables as table_readers
     from aha.tasks import tables
 
     try:
         for _ in tables.read_table(path):
             pass
     finally:
-        tables._close_readers(tables._idle(os.getpid()))
+        table_readers.close_readers(table_readers.idle_readers(os.getpid()))
 
 
 def read_rows(path: Path) -> None:

@@ -4,6 +4,7 @@ To write them anew after such a change: `python -m tests.test_golden`, and tell 
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from aha.backends.laptop import Laptop
 from aha.batch import collate
 from aha.protocols import Compute, Metrics
 from aha.recipes.zero import zero
-from aha.rundir.groups import pack, unpack
+from aha.rundir.group_lines import line_of
+from aha.rundir.groups import read_groups
 from aha.sampling.seeds import seed_for
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
@@ -35,7 +37,7 @@ def replayed() -> list[Metrics]:
     """Four optimizer steps on the stored groups, from the base that ships."""
     rl = recipe()
     learner = Laptop(COMPUTE).learner(rl.model, rl.optim, reference=rl.loss.needs_reference)
-    batch = collate(unpack(GROUPS), rl.advantages, rl.sampling.temperature, rl.truncation)
+    batch = collate(list(read_groups(GROUPS)), rl.advantages, rl.sampling.temperature, rl.truncation)
     steps = []
     for part in learner.minibatches(batch, 4, seed_for(rl.seed, 0), rl.loss.aggregate):
         known = replace(part, reference_M=learner.logprobs(part, "reference")) if rl.loss.needs_reference else part
@@ -53,8 +55,9 @@ def write() -> None:
     rl, backend = recipe(), Laptop(COMPUTE)
     engine, tokenizer = backend.engine(rl.model), backend.tokenizer(rl.model)
     asker = GroupSampler(engine, tokenizer, rl.template, rl.rewards, rl.sampling, rl.samples, lambda what: None)
-    GROUPS.write_bytes(pack(asker.groups(rl.problems.at(0, 0, 12, rl.seed), (rl.seed, 0, 0))))
     FOLDER.mkdir(exist_ok=True)
+    lines = map(line_of, asker.groups(rl.problems.at(0, 0, 12, rl.seed), (rl.seed, 0, 0)))
+    GROUPS.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
     NUMBERS.write_text(json.dumps(replayed(), indent=1) + "\n")
 
 

@@ -50,7 +50,7 @@ class ClaimArm:
         """Of each rollout the shares of right replies by group; and the optimizer steps of a rollout."""
         record = Record(self.folders[stage])
         lines = record.metrics()
-        rollouts = [[_share(group.scores) for group in record.groups(int(line["rollout"]))] for line in lines]
+        rollouts = [[_share(group.scores) for group in record.read_groups(int(line["rollout"]))] for line in lines]
         return rollouts, max(1, round(lines[-1]["step"] / len(lines)))
 
 

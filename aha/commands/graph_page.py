@@ -245,18 +245,18 @@ def _metrics(record: Record) -> list[dict[str, float]]:
     if kind_of(metrics) != "reinforcement" or any(name.startswith("accuracy/") for row in metrics for name in row):
         return metrics
     rollouts = {int(metrics[at]["rollout"]) for at in range(0, len(metrics), -(-len(metrics) // MOST_ROLLOUTS))}
-    paths = [record.root / "groups" / f"{rollout:06d}.jsonl.gz" for rollout in rollouts]
-    if not all(path.exists() for path in paths) or sum(path.stat().st_size for path in paths) > MOST_BYTES:
+    sizes = [record.groups_bytes(rollout) for rollout in rollouts]
+    if None in sizes or sum(filter(None, sizes)) > MOST_BYTES:
         return metrics
     ends = (min(rollouts), max(rollouts))
-    if len({group.problem.domain for rollout in ends for group in record.groups(rollout)}) < 2:
+    if len({group.problem.domain for rollout in ends for group in record.read_groups(rollout)}) < 2:
         return metrics
     return [{**row, **(_by_domain(record, int(row["rollout"])) if row["rollout"] in rollouts else {})} for row in metrics]
 
 
 def _by_domain(record: Record, rollout: int) -> dict[str, float]:
     values: dict[str, list[float]] = {}
-    for group in record.groups(rollout):
+    for group in record.read_groups(rollout):
         parts = [part.value for score in group.scores for part in score.parts if part.name == "accuracy"]
         values.setdefault(f"accuracy/{group.problem.domain}", []).extend(value for value in parts if not isinstance(value, Abstained))
     return {name: fmean(series) for name, series in values.items() if series}

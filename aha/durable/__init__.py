@@ -4,7 +4,7 @@ Every change goes through a `Disk`, one method a primitive, so that a test can f
 """
 
 from aha.durable.disk import Disk, trouble
-from aha.durable.files import is_aside, replace_file, seal, unseal
+from aha.durable.files import PiecewiseFile, is_aside, replace_file, seal, unseal
 from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder, remove_folder
 from aha.durable.journal import Journal, append_journal, read_journal
 from aha.durable.lock import Lock
@@ -27,6 +27,7 @@ __all__ = [
     "Disk",
     "Journal",
     "Lock",
+    "PiecewiseFile",
     "ShardPlace",
     "Shards",
     "append_journal",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,47 @@ def replace_file(disk: Disk, path: Path, data: bytes) -> None:
         raise BadInput(f"{path}: it names no file")
     if is_special(path):
         raise BadInput(f"{path}: it is a pipe, a socket or a device, which a file would take the place of; name a file")
-    with trouble(path, len(data)):
+    file = PiecewiseFile(disk, path)
+    file.append(data)
+    file.finish()
+
+
+class PiecewiseFile:
+    """A file that is written in pieces, aside, and appears whole at `path` when the last one is there. Who makes the pieces hides what is
+    secret: a packed piece does not show it."""
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self.path, self.size = path, 0
+        self._disk, self._digest = disk, hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of the pieces so far."""
+        return self._digest.hexdigest()
+
+    def append(self, piece: bytes) -> None:
+        """Write a piece behind those before; the first one begins the file anew."""
+        with trouble(self.path, len(piece)), self._removal_on_failure():
+            (self._disk.append if self.size else self._disk.write)(aside(self.path), piece)
+        self.size += len(piece)
+        self._digest.update(piece)
+
+    def finish(self) -> None:
+        """All pieces are on the device, and the file has its name."""
+        with trouble(self.path, self.size):
+            with self._removal_on_failure():
+                self._disk.fsync(aside(self.path))
+                self._disk.rename(aside(self.path), self.path)
+            self._disk.fsync(self.path.parent)
+
+    @contextmanager
+    def _removal_on_failure(self) -> Iterator[None]:
         try:
-            disk.write(aside(path), data)
-            disk.fsync(aside(path))
-            disk.rename(aside(path), path)
+            yield
         except OSError:
             with suppress(OSError):
-                disk.remove(aside(path))
+                self._disk.remove(aside(self.path))
             raise
-        disk.fsync(path.parent)
 
 
 def is_special(path: Path) -> bool:

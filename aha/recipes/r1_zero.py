@@ -60,6 +60,8 @@ SOURCES = {
     "rl.save_every": "[ours: after each rollout, which costs hours]",
     "rl.keep_last": "[ours: the last two, so that a damaged one has one before it]",
     "rl.keep_every": "[ours: none more; checkpoints are large]",
+    "rl.keep_groups": "[ours: all; the report looks for the first aha in them]",
+    "rl.keep_groups_every": "[ours: all stay anyway]",
     "compute": "[ours: all that the machine has; changes nothing that is learned beyond rounding]",
 }
 

@@ -51,6 +51,8 @@ SOURCES = {
     "zero.save_every": "[ours: a checkpoint is small]",
     "zero.keep_last": "[ours: the last two, so that a damaged one has one before it]",
     "zero.keep_every": "[ours: the report compares checkpoints on the way]",
+    "zero.keep_groups": "[ours: all; the report looks for the first aha in them]",
+    "zero.keep_groups_every": "[ours: all stay anyway]",
     "evaluate": "[ours: 500 held-out problems, 4 samples each, sampled as in training]",
     "compute": "[ours: all that the machine has; changes nothing that is learned beyond rounding]",
     "compute.micro_tokens": "[ours: what fits in a processor's cache: 16,384 at a time took three times as long]",

@@ -70,9 +70,9 @@ def last_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
 
 
 def _ahas(record: Record, rollout: int) -> Iterator[SampleRow]:
-    if not (record.root / "groups" / f"{rollout:06d}.jsonl.gz").exists():
+    if record.groups_bytes(rollout) is None:
         return
-    for group in record.groups(rollout):
+    for group in record.read_groups(rollout):
         for reply in group.replies:
             if reflection_count(reply.text) and _is_right(group, reply):
                 yield _row(f"rollout {rollout}", group, reply)

@@ -14,9 +14,10 @@ from typing import Any
 
 from aha.durable import SUMS, Disk, check_folder, is_aside, read_journal, replace_file, seal, trouble, unseal
 from aha.errors import BadInput
+from aha.rundir.keeping import METRICS
+from aha.rundir.record import Record
 
 LIST = "checksums.json"
-GROUPS_KEY = "groups_sha256"
 WITH_CHECKSUM = (
     "manifest.json",
     "metrics.jsonl",
@@ -64,9 +65,8 @@ def check(root: Path) -> CheckReport:
         problem = _sealed_problem(path)
         report.note(path, problem)
         checksums |= {} if problem else {path.parent / name: entry for name, entry in _record(path)["files"].items()}
-    for journal in sorted(root.rglob("metrics.jsonl")):
-        lines = read_journal(journal).records if (journal.parent / "groups").is_dir() else ()
-        checksums |= {_groups(journal.parent, line): line[GROUPS_KEY] for line in lines if GROUPS_KEY in line}
+    for folder in (journal.parent for journal in sorted(root.rglob(METRICS)) if (journal.parent / "groups").is_dir()):
+        checksums |= Record(folder).groups_sums()
     for path, entry in checksums.items():
         report.note(path, _listed_problem(path, entry))
     for path in (path for path in _loose(root) if path not in checksums and path.name != LIST):
@@ -100,10 +100,6 @@ def _loose(root: Path) -> Iterator[Path]:
             continue
         if path.suffix not in PAGES and path.name not in TEMPORARY and not path.name.startswith(AFTER_A_FAULT) and not is_aside(path):
             yield path
-
-
-def _groups(run: Path, line: dict[str, Any]) -> Path:
-    return run / "groups" / f"{int(line['rollout']):06d}.jsonl.gz"
 
 
 def _seals_itself(path: Path) -> bool:

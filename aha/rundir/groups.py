@@ -1,59 +1,77 @@
-"""The groups of a rollout as one compressed file, a group a line: the same content is the same bytes."""
+"""The groups of a rollout as one file: a table, or the compressed lines of JSON that they were before."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aha.codec import decode, encode
-from aha.durable import read_records
-from aha.errors import BadInput
-from aha.redact import hide
-from aha.types import Completion, Group
+from aha.durable import Disk, PiecewiseFile, open_file
+from aha.rundir.group_lines import read_group_lines
+from aha.rundir.group_table import GroupTable, is_whole_outside, read_table
+from aha.types import Group
 
-LEVEL = 1  # 7 % larger than zlib's default, in a quarter of the time: a rollout waits for it
-
-
-def pack(groups: Sequence[Group]) -> bytes:
-    """No name and no time stand in the header. Secrets that a model was shown or wrote are not recorded."""
-    lines = [_line(group) for group in groups]
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=buffer, mtime=0) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
-    return buffer.getvalue()
+GROUPS_KEY = "groups_sha256"  # in a rollout's line of metrics, of its file of groups
+TABLE, LINES = ".parquet", ".jsonl.gz"
 
 
-def unpack(path: Path) -> list[Group]:
-    """Equal to what was packed, to the bit. BadInput names the line that is no group."""
-    return [_group(path, number, line) for number, line in read_records(path)]
+def groups_files(root: Path) -> dict[int, Path]:
+    """Return the file of groups of each rollout that has one."""
+    paths = [path for kind in (LINES, TABLE) for path in (root / "groups").glob(f"*{kind}")]
+    return {int(number): path for path in sorted(paths) if (number := path.name.partition(".")[0]).isdecimal()}
 
 
-def _group(path: Path, number: int, line: object) -> Group:
-    try:
-        group: Group = decode(line, Group)
-    except BadInput as error:
-        raise BadInput(f"{path}, line {number}: {error}") from None
-    return group
+def groups_paths(root: Path, rollouts: Iterable[int]) -> dict[int, Path]:
+    """Return where the groups of rollouts are, or were: in tables, but for the first ones of a run that an earlier version began."""
+    files = groups_files(root)
+    last_lines = max((rollout for rollout, path in files.items() if path.suffix != TABLE), default=-1)
+    kinds = {rollout: LINES if rollout < last_lines else TABLE for rollout in rollouts}
+    return {rollout: files.get(rollout, root / "groups" / f"{rollout:06d}{kind}") for rollout, kind in kinds.items()}
 
 
-def _line(group: Group) -> str:
-    """A group as JSON. Where a text holds a known secret, that is hidden, and the tokens that spell it are zeros."""
-    line = _plainly(group)
-    if hide(line) == line:
-        return line
-    completions = tuple(_without_pieces(completion, reply.text) for completion, reply in zip(group.completions, group.replies, strict=True))
-    words = "\n".join([*(message.content for message in group.problem.turns), group.problem.question])
-    is_plain = hide(words) == words
-    return hide(_plainly(replace(group, prompt=group.prompt if is_plain else (0,) * len(group.prompt), completions=completions)))
+def read_groups(path: Path, only: int | None = None) -> Iterator[Group]:
+    """Yield the groups of a file, or the one of that number, equal to those that were written, to the bit. BadInput where it is damaged."""
+    if path.suffix == TABLE:
+        yield from read_table(path, only)
+    else:
+        yield from (group for number, group in enumerate(read_group_lines(path)) if only in (None, number))
 
 
-def _plainly(group: Group) -> str:
-    return json.dumps(encode(group, Group), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+class GroupWriter:
+    """The file of a rollout's groups, written as they come and there when the last one is."""
+
+    def __init__(self, disk: Disk, root: Path, rollout: int) -> None:
+        self._file, self._table = PiecewiseFile(disk, root / "groups" / f"{rollout:06d}{TABLE}"), GroupTable()
+
+    @property
+    def groups(self) -> int:
+        """How many were added."""
+        return self._table.groups
+
+    def add(self, group: Group) -> None:
+        """Write a group behind those before."""
+        if piece := self._table.add(group):
+            self._file.append(piece)
+
+    def finish(self) -> str:
+        """Return the sha256 of the file, which is there now."""
+        self._file.append(self._table.end())
+        self._file.finish()
+        return self._file.sha256
 
 
-def _without_pieces(completion: Completion, text: str) -> Completion:
-    return completion if hide(text) == text else replace(completion, tokens=(0,) * len(completion.tokens))
+def damage(path: Path, sha256: str | None) -> str:
+    """Return what is wrong with a file of groups, every byte compared with what was written; nothing where it is whole."""
+    if not path.exists():
+        return f"{path}: missing"
+    with open_file(path) as file:
+        is_equal = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return "" if is_equal else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
+
+
+def outer_damage(path: Path, sha256: str | None) -> str:
+    """Return what is wrong with a file of groups by its size and its footer, however large it is. Lines of JSON have none: all of them is
+    compared."""
+    if path.suffix != TABLE or not path.exists():
+        return damage(path, sha256)
+    return "" if is_whole_outside(path) else f"{path}: damaged: its size or its footer is not the one that was written"

@@ -24,6 +24,8 @@ NEW_SETTINGS: Mapping[str, object] = {  # settings that earlier versions did not
     "max_positions": None,
     "reward.reads": "answer",
     "lag": 0,
+    "keep_groups": None,
+    "keep_groups_every": None,
     "problems.ignore": [],
     "problems.label": "",
     "template.domains": ["math"],

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from aha.codec import check_fields, decode
-from aha.durable import DOCUMENT, SUMS, check_folder, naming_file, open_file, read_file, read_journal, unseal
+from aha.durable import DOCUMENT, check_folder, naming_file, read_file, read_journal, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
-from aha.rundir.groups import unpack
+from aha.rundir.groups import GROUPS_KEY, damage, groups_files, groups_paths, read_groups
+from aha.rundir.keeping import METRICS, Checkpoint
 from aha.rundir.manifest import Manifest
 from aha.rundir.old_names import with_new_names
 from aha.rundir.result import check_result
 from aha.types import Count, Group
 
-GROUPS_KEY = "groups_sha256"
-METRICS, TIMINGS, PROGRESS = "metrics.jsonl", "timings.jsonl", "progress.json"
+TIMINGS = "timings.jsonl"
 JOURNALS = (METRICS, TIMINGS)
 LINE = {"rollout": Count, GROUPS_KEY: str}
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """The state after a rollout, in Hugging Face format."""
-
-    rollout: int
-    folder: Path
-
-    def copy(self, folder: Path) -> None:
-        """The learner's files once more: a `save` for a commit that goes back to this checkpoint. DiskTrouble where it is damaged."""
-        if problem := check_folder(self.folder):
-            raise DiskTrouble(problem)
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SUMS, METRICS, PROGRESS))
 
 
 class Record:
@@ -63,11 +46,35 @@ class Record:
 
     def groups(self, rollout: int) -> list[Group]:
         """What was asked, said and judged, to the bit."""
-        path = self._groups_path(rollout)
+        return list(self.read_groups(rollout))
+
+    def read_groups(self, rollout: int, only: int | None = None) -> Iterator[Group]:
+        """Yield the groups of a rollout one by one, or the one of that number, after every byte was compared with its checksum."""
         sums = {line["rollout"]: line.get(GROUPS_KEY) for line in self._journal(METRICS)}
-        if problem := self._groups_problem(rollout, sums.get(rollout)):
+        path = groups_paths(self.root, [rollout])[rollout]
+        if sums.get(rollout) is not None and not path.exists() and self._drops_groups(rollout):
+            raise DiskTrouble(f"{path}: removed, since only the groups of some rollouts were to stay (keep_groups)")
+        if problem := damage(path, sums.get(rollout)):
             raise DiskTrouble(problem)
-        return unpack(path)
+        yield from read_groups(path, only)
+
+    def groups_bytes(self, rollout: int) -> int | None:
+        """Return the size of the file with the groups of a rollout; None where it is not there."""
+        path = groups_files(self.root).get(rollout)
+        return None if path is None else path.stat().st_size
+
+    def groups_sums(self) -> dict[Path, str]:
+        """Return each file of groups that should be there, and the sha256 with which it was written."""
+        with naming_file(self.root / METRICS):
+            lines = [check_fields(line, LINE, ("rollout",)) for line in read_journal(self.root / METRICS).records]
+        sums = {line["rollout"]: line[GROUPS_KEY] for line in lines if GROUPS_KEY in line}
+        paths = groups_paths(self.root, sums)
+        return {path: sums[rollout] for rollout, path in paths.items() if path.exists() or not self._drops_groups(rollout)}
+
+    def _drops_groups(self, rollout: int) -> bool:
+        """Whether the groups of a rollout were not to stay."""
+        newest = next(reversed(self.checkpoints()), None)
+        return newest is not None and newest.drops_groups(rollout)
 
     def checkpoints(self) -> list[Checkpoint]:
         """Oldest first; not yet checked (`durable.check_folder` does)."""
@@ -83,10 +90,8 @@ class Record:
 
     def problems(self) -> list[str]:
         """Every byte checked: one line for each file that is not as it was written. Empty for a sound run."""
-        metrics = read_journal(self.root / METRICS).records
-        sums = {line["rollout"]: line[GROUPS_KEY] for line in metrics if GROUPS_KEY in line}
         problems = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
-        problems += [self._groups_problem(rollout, sha256) for rollout, sha256 in sums.items()]
+        problems += [damage(path, sha256) for path, sha256 in self.groups_sums().items()]
         problems += [check_folder(checkpoint.folder) for checkpoint in self.checkpoints()]
         problems += [f"{self.root / name}: its end is torn" for name in JOURNALS if read_journal(self.root / name).torn_bytes]
         return list(filter(None, problems))
@@ -112,17 +117,6 @@ class Record:
             raise DiskTrouble(f"{self.root / name}, line {journal.damaged_lines[0]}: damaged: its checksum differs")
         with naming_file(self.root / name):
             return tuple(check_fields(line, LINE, ("rollout",)) for line in journal.records)
-
-    def _groups_path(self, rollout: int) -> Path:
-        return self.root / "groups" / f"{rollout:06d}.jsonl.gz"
-
-    def _groups_problem(self, rollout: int, sha256: str | None) -> str:
-        path = self._groups_path(rollout)
-        if not path.exists():
-            return f"{path}: missing"
-        with open_file(path) as file:
-            is_equal = hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        return "" if is_equal else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.codec import decode, encode
+from aha.codec import encode
 from aha.durable import (
     Disk,
     Lock,
@@ -20,7 +19,6 @@ from aha.durable import (
     folder_bytes,
     is_aside,
     publish_folder,
-    read_document,
     read_journal,
     remove_folder,
     replace_file,
@@ -29,12 +27,13 @@ from aha.durable import (
 )
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.check import write_checksums
-from aha.rundir.groups import pack
+from aha.rundir.groups import GROUPS_KEY, GroupWriter, groups_files, outer_damage
+from aha.rundir.keeping import METRICS, PROGRESS, Checkpoint, CheckpointState, Keep, Progress
 from aha.rundir.manifest import Manifest
-from aha.rundir.record import GROUPS_KEY, JOURNALS, METRICS, PROGRESS, TIMINGS, Checkpoint, Record, read_manifest
+from aha.rundir.record import JOURNALS, TIMINGS, Record, read_manifest
 from aha.types import Group
 
-Progress = Mapping[str, int | float | str]
+USUAL = Keep()
 RESERVE_BYTES = 64 * 1024 * 1024
 BEFORE_THE_MANIFEST = {"lock", ".manifest.json.aside"}
 
@@ -48,32 +47,6 @@ class ResumePoint:
     progress: dict[str, int | float | str]
 
 
-@dataclass(frozen=True)
-class Keep:
-    """Which checkpoints stay: the last n, those after every `every` rollouts (3, 7, … for 4: they count from 0), and those in `also`."""
-
-    last: int = 2
-    every: int | None = None
-    also: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.last < 1 or (self.every is not None and self.every < 1):
-            raise ValueError(f"Keep(last={self.last}, every={self.every}): both count from 1")
-
-
-@dataclass(frozen=True)
-class _State:
-    """What stands in a checkpoint's progress.json. It names what may be removed, so that a crash before the removal changes nothing.
-
-    `extra`: the checkpoint was not due, and leaves when the next one is there. `healthy`: the newest checkpoint known to be sound, which
-    stays while the doctor sees signs of a collapse; None where there is none to keep."""
-
-    progress: Progress
-    keep: Keep
-    extra: bool = False
-    healthy: int | None = None
-
-
 class RunDir(Record):
     """The one owner of a run's directory. `notes`: what was found damaged, and what was done. `disk`: for files beside a run's own."""
 
@@ -85,6 +58,7 @@ class RunDir(Record):
         self._regular: int | None = None  # the newest checkpoint that was due
         self._healthy: int | None = None
         self._expected_bytes = 0
+        self._writers: dict[int, GroupWriter] = {}
 
     @classmethod
     def open(
@@ -132,6 +106,7 @@ class RunDir(Record):
         """The newest checkpoint that is whole, or None at a run's beginning; all that is later is dropped.
 
         DiskTrouble where there are checkpoints and none is whole."""
+        self._writers.clear()
         checkpoint, damaged_folders = self._newest_whole()
         if damaged_folders and checkpoint is None:
             raise DiskTrouble(f"no checkpoint is whole: {'; '.join(damaged_folders)}. Bring one back, or begin again in another directory")
@@ -144,10 +119,10 @@ class RunDir(Record):
         self._last = rollout
         if checkpoint is None:
             return None
-        sums = {line["rollout"]: line[GROUPS_KEY] for line in self._journal(METRICS) if GROUPS_KEY in line}
-        self.notes += filter(None, (self._groups_problem(number, sha256) for number, sha256 in sums.items()))
-        state = _state_of(checkpoint)
-        self._regular = max((checkpoint.rollout for checkpoint in self.checkpoints() if not _is_extra(checkpoint)), default=None)
+        self.notes += filter(None, (check_folder(older.folder, whole=False) for older in self.checkpoints() if older.rollout < rollout))
+        self.notes += filter(None, (outer_damage(path, sha256) for path, sha256 in self.groups_sums().items()))
+        state = checkpoint.state
+        self._regular = max((checkpoint.rollout for checkpoint in self.checkpoints() if not checkpoint.is_extra), default=None)
         self._healthy = state.healthy
         self._retain(state)
         return ResumePoint(checkpoint.folder, rollout, dict(state.progress))
@@ -156,6 +131,12 @@ class RunDir(Record):
     def healthy(self) -> Checkpoint | None:
         """The newest checkpoint that is known to be sound: the rollout after it showed no sign of a collapse."""
         return next((checkpoint for checkpoint in self.checkpoints() if checkpoint.rollout == self._healthy), None)
+
+    def write_group(self, rollout: int, group: Group) -> None:
+        """Write the next group of a rollout that is at work, aside: `commit`, which is given all of them, says that there are no more."""
+        if rollout not in self._writers:
+            self._writers[rollout] = GroupWriter(self.disk, self.root, rollout)
+        self._writers[rollout].add(group)
 
     def commit(
         self,
@@ -166,7 +147,7 @@ class RunDir(Record):
         *,
         save: Callable[[Path], None] | None = None,
         progress: Progress | None = None,
-        keep: Keep = Keep(),
+        keep: Keep = USUAL,
         extra: bool = False,
         sick: bool | None = None,
     ) -> None:
@@ -186,7 +167,7 @@ class RunDir(Record):
         if sick is False:
             self._healthy = self._regular
         start = time.monotonic()
-        state = _State(progress or {}, keep, extra, None if sick is None else self._healthy)
+        state = CheckpointState(progress or {}, keep, extra, None if sick is None else self._healthy)
         if save is not None:
             self._checkpoint(rollout, save, state)
             self._regular = self._regular if extra else rollout
@@ -280,8 +261,8 @@ class RunDir(Record):
         if len(records) < len(journal.records) or journal.damaged_lines:
             replace_file(self.disk, timings, b"".join(map(seal, records)))
         with trouble(self.root / "groups"):
-            for path in (self.root / "groups").glob("*.jsonl.gz"):
-                if int(path.name.split(".")[0]) > rollout:
+            for number, path in groups_files(self.root).items():
+                if number > rollout:
                     self.disk.remove(path)
 
     def _bring_back_metrics(self, checkpoint: Checkpoint | None) -> None:
@@ -295,24 +276,27 @@ class RunDir(Record):
     # --- one rollout ---
 
     def _write_groups(self, rollout: int, groups: Sequence[Group]) -> str:
-        data = pack(groups)
-        replace_file(self.disk, self._groups_path(rollout), data)
-        return hashlib.sha256(data).hexdigest()
+        begun = self._writers[rollout].groups if rollout in self._writers else 0
+        if begun > len(groups):
+            raise ValueError(f"rollout {rollout} has {len(groups)} groups, and {begun} were written")
+        for group in groups[begun:]:
+            self.write_group(rollout, group)
+        return self._writers.pop(rollout).finish()
 
-    def _checkpoint(self, rollout: int, save: Callable[[Path], None], state: _State) -> None:
+    def _checkpoint(self, rollout: int, save: Callable[[Path], None], state: CheckpointState) -> None:
         def fill(folder: Path) -> None:
             save(folder)
-            self.disk.write(folder / PROGRESS, json.dumps(encode(state, _State)).encode())
+            self.disk.write(folder / PROGRESS, json.dumps(encode(state, CheckpointState)).encode())
             self.disk.write(folder / METRICS, (self.root / METRICS).read_bytes())
 
         size = self._checkpoint_bytes()
         self._need(size, "one checkpoint")
         publish_folder(self.disk, self.root / "checkpoints" / f"{rollout:06d}", fill, size=size)
 
-    def _retain(self, state: _State) -> None:
-        """Remove what `state.keep` does not name; an extra checkpoint, once there is a newer one."""
+    def _retain(self, state: CheckpointState) -> None:
+        """Remove checkpoints and groups that `state.keep` does not name; an extra checkpoint, once there is a newer one."""
         checkpoints, keep = self.checkpoints(), state.keep
-        extra = [checkpoint_ for checkpoint_ in checkpoints if _is_extra(checkpoint_)]
+        extra = [checkpoint_ for checkpoint_ in checkpoints if checkpoint_.is_extra]
         retention = {*keep.also, state.healthy}
         old = [candidate for candidate in checkpoints if candidate not in extra][: -keep.last]
         old = [
@@ -322,6 +306,10 @@ class RunDir(Record):
         ]
         for checkpoint in [*old, *(surplus for surplus in extra if surplus is not checkpoints[-1])]:
             remove_folder(self.disk, checkpoint.folder)
+        for rollout, path in groups_files(self.root).items():
+            if keep.drops_groups(rollout, checkpoints[-1].rollout):
+                with trouble(path):
+                    self.disk.remove(path)
 
     def _checkpoint_bytes(self) -> int:
         checkpoints = self.checkpoints()
@@ -334,19 +322,6 @@ class RunDir(Record):
             raise DiskTrouble(
                 f"{self.root}: {free:,} bytes are free and {byte_count:,} are needed ({purpose}); free some space or choose another disk"
             )
-
-
-def _state_of(checkpoint: Checkpoint) -> _State:
-    state: _State = decode(read_document(checkpoint.folder / PROGRESS), _State)
-    return state
-
-
-def _is_extra(checkpoint: Checkpoint) -> bool:
-    """Whether it was not due; one that cannot be read is taken for one that was."""
-    try:
-        return _state_of(checkpoint).extra
-    except (ValueError, BadInput, DiskTrouble):
-        return False
 
 
 def _refuse_strangers(root: Path) -> None:

@@ -81,7 +81,7 @@ class Ahead:
             wait([future], timeout=POLL_S)
         sample = future.result(timeout=POLL_S)
         version = self.version_of(rollout)
-        versions = {completion.version for group in sample.groups for completion in group.completions}
+        versions = {span.version for group in sample.groups for completion in group.completions for span in completion.version_spans}
         assert versions <= {version}, f"rollout {rollout} was to be sampled from version {version}, and has tokens of {sorted(versions)}"
         for old in [old for old in self.versions if old < self.version_of(rollout + 1)]:
             del self.versions[old]

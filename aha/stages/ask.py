@@ -33,8 +33,11 @@ class GroupSampler:
     threads: int = 16
     stats: ScoringStats = field(default_factory=ScoringStats)
 
-    def groups(self, problems: Sequence[Problem], place: tuple[int, ...]) -> list[Group]:
-        """Return one scored group a problem, in the problems' order; sample j of problem i is drawn with `seed_for(*place, i, j)`."""
+    def groups(
+        self, problems: Sequence[Problem], place: tuple[int, ...], take: Callable[[Group], None] = lambda group: None
+    ) -> list[Group]:
+        """Return one scored group a problem, in the problems' order; sample j of problem i is drawn with `seed_for(*place, i, j)`.
+        `take` is called with each of them, in that order, as soon as it and those before it are scored."""
         requests = [
             self._request(problem, tuple(seed_for(*place, i, j) for j in range(self.samples))) for i, problem in enumerate(problems)
         ]
@@ -42,12 +45,23 @@ class GroupSampler:
         def score(index: int, completions: Sequence[Completion]) -> Group:
             replies = tuple(read_reply(self.template, completion, self.tokenizer) for completion in completions)
             problem = problems[index]
-            return Group(problem, requests[index].prompt, tuple(completions), replies, self.rewards(problem, replies))
+            group = Group(problem, requests[index].prompt, tuple(completions), replies, self.rewards(problem, replies))
+            scored[index] = group
+            return group
 
         def progress(samples: int, scores: int) -> None:
             self.heartbeat(f"sampled {samples} and judged {scores} of {len(problems)} questions")
+            hand_on()
 
-        return RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)
+        def hand_on() -> None:
+            while (group := scored.pop(taken[0], None)) is not None:
+                taken[0] += 1
+                take(group)
+
+        scored, taken = dict[int, Group](), [0]  # groups that wait for one before them; how many were handed on
+        groups = RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)
+        hand_on()
+        return groups
 
     def _request(self, problem: Problem, seeds: tuple[int, ...]) -> Ask:
         """A prompt that leaves less room than the sampling takes is given what it leaves, and no other prompt loses anything by it."""

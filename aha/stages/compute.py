@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -42,13 +42,15 @@ def imitation_costs(record: Record, size: int) -> list[ComputeCost]:
 
 def rl_costs(record: Record, size: int, reference: bool) -> list[ComputeCost]:
     """Of each rollout of RL: sampling, and learning from the groups that do not agree, with a pass of the reference where there is one."""
-    return [_rollout(record.groups(int(line["rollout"])), size, reference) for line in record.metrics()]
+    return [_rollout(record.read_groups(int(line["rollout"])), size, reference) for line in record.metrics()]
 
 
-def _rollout(groups: Sequence[Group], size: int, reference: bool) -> ComputeCost:
-    sampled = sum(len(completion.tokens) for group in groups for completion in group.completions)
-    read = sum(len(group.prompt) for group in groups)
-    learned = sum(len(group.prompt) + len(completion.tokens) for group in groups if not _agrees(group) for completion in group.completions)
+def _rollout(groups: Iterable[Group], size: int, reference: bool) -> ComputeCost:
+    sampled = read = learned = 0
+    for group in groups:
+        tokens = sum(len(completion.tokens) for completion in group.completions)
+        sampled, read = sampled + tokens, read + len(group.prompt)
+        learned += 0 if _agrees(group) else len(group.prompt) * len(group.completions) + tokens
     passes = FORWARD + BACKWARD + (FORWARD if reference else 0)
     return ComputeCost(sampled, read, learned, float(size) * (FORWARD * (sampled + read) + passes * learned))
 

@@ -29,7 +29,7 @@ from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keep_problems, repeated_line
 from aha.stages.schedule import Late, Schedule
 from aha.stages.steps import LapTimer, StepLog, with_rest
-from aha.stages.summary import summarise
+from aha.stages.summary import staleness, summarise
 from aha.tasks.decontamination import WORDS
 from aha.template import R1Zero, Template
 from aha.types import Group, Lora, Problem, Truncation
@@ -61,7 +61,8 @@ class Rl:
     the policy (`None`: never). `old` says where the ratio's denominator comes from: "behaviour" is the log-probability as sampled (right
     where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
     From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
-    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts.
+    A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts. The groups
+    of the last `keep_groups` rollouts stay, and those of every `keep_groups_every` rollouts; None: all, which reports and costs read.
     `lora`: adapters that learn in place of all weights; `max_positions`: how many positions the model is to know (none: as it comes).
     A prompt that leaves no room for the longest reply stops the run before its start, is left out, or has shorter replies: `too_long`.
     Rows that share ten words with a benchmark or file of `against` are left out; "at-hand" is every benchmark in AHA_DATA.
@@ -98,6 +99,8 @@ class Rl:
     save_every: int = 1
     keep_last: int = 2
     keep_every: int | None = None
+    keep_groups: int | None = field(default=None, kw_only=True)
+    keep_groups_every: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.lag < 0 or (self.lag and self.probe is not None):
@@ -109,6 +112,9 @@ class Rl:
         check_positive(self, "sampling.max_tokens", "questions", "minibatches", "steps", "save_every", "keep_last")
         if not 0 <= self.anneal_from <= 1:
             raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
+        check_positive(self, *(name for name in ("keep_groups", "keep_groups_every") if getattr(self, name) is not None))
+        if self.keep_groups is None and self.keep_groups_every is not None:
+            raise BadInput(f"keep_groups_every is {self.keep_groups_every}, and without keep_groups all groups stay: set both or neither")
         if self.minibatches > self.questions:
             raise ValueError(f"minibatches is {self.minibatches}: a rollout has only {self.questions} groups to divide")
         if self.sampling.temperature <= 0 or self.sampling.top_p < 1:
@@ -227,7 +233,7 @@ class Rl:
             now = self._sampler_at(sampler, at_step)
             if self.lag:
                 now = replace(now, heartbeat=partial(ahead.beat, sampler.heartbeat))
-            return self._ask(now, number, self.problems_at(at_step))
+            return self._ask(now, number, self.problems_at(at_step), partial(rundir.write_group, number))
 
         ahead = Ahead(sampler.engine, learner, ask, self.lag, self.most_rollouts - 1)
         rollout, step = self._resume(rundir, learner, sampler.engine, ahead)
@@ -250,7 +256,8 @@ class Rl:
                 clock.lap("learn_s")
                 finding = self._probe(sampler, rollout, step, rundir)
                 metrics = {"step": float(step), **summarise(sample.groups), **losses, "rounds": float(sample.rounds)}
-                metrics |= {**_staleness(sample.groups, rollout), **self._schedule_metrics(now), **finding.metrics, **finding.back_to}
+                metrics |= {"staleness": staleness(sample.groups, rollout), **self._schedule_metrics(now)}
+                metrics |= {**finding.metrics, **finding.back_to}
                 timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
                 timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
                 timings |= with_rest(phase_seconds(sampler.engine, learner), timings)
@@ -278,7 +285,7 @@ class Rl:
         if isinstance(finding.verdict, RollBack):
             rundir.notes.append(finding.verdict.reason)
             save = rundir.checkpoint(finding.verdict.rollout).copy
-        keep = Keep(self.keep_last, self.keep_every, finding.best)
+        keep = Keep(self.keep_last, self.keep_every, finding.best, self.keep_groups, self.keep_groups_every)
         progress = {"step": step, **finding.back_to, **ahead.progress(rollout + 1)}
         due, last = bool(finding.metrics), bool(finding.back_to) or step == self.steps
         log.end(rollout, metrics, timings, sample.groups, save=save, progress=progress, keep=keep, due=due, last=last)
@@ -316,13 +323,14 @@ class Rl:
         engine.load(learner.weights(), version=state.rollout + 1)
         return state.rollout + 1, int(state.progress["step"])
 
-    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems) -> RolloutSample:
-        """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded)."""
+    def _ask(self, sampler: GroupSampler, rollout: int, source: Problems, take: Callable[[Group], None]) -> RolloutSample:
+        """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded).
+        `take` is called with each group as it is there."""
         groups: list[Group] = []
         training_groups: list[Group] = []
         for round in range(self.filter.rounds):
             problems = source.at(rollout, round, self.questions, self.seed)
-            batch = sampler.groups(problems, (self.seed, rollout, round))
+            batch = sampler.groups(problems, (self.seed, rollout, round), take)
             groups += batch
             training_groups += self.filter.keep(batch)[0]
             if len(training_groups) >= self.questions:
@@ -392,7 +400,3 @@ def _means(reports: Sequence[Metrics]) -> Metrics:
     `skipped` and does not blot out the rest."""
     done = [report for report in reports if not report.get("skipped")]
     return {name: fmean(report[name] for report in done) for name in _LOSS_METRICS if done and name in done[0]}
-
-
-def _staleness(groups: Sequence[Group], rollout: int) -> Metrics:
-    return {"staleness": fmean(rollout - completion.version for group in groups for completion in group.completions)}

@@ -9,7 +9,7 @@ from statistics import fmean, pstdev
 from aha.objectives.filters import count_dead
 from aha.protocols import Metrics
 from aha.text import mixes_languages, reflects
-from aha.types import Abstained, Group, Reply, Score
+from aha.types import Abstained, Completion, Group, Reply, Score
 
 
 def summarise(groups: Sequence[Group]) -> Metrics:
@@ -69,3 +69,14 @@ def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:
             if part.name == "accuracy" and not isinstance(part.value, Abstained):
                 by_outcome["length_right" if part.value > 0 else "length_wrong"].append(reply.tokens)
     return {name: fmean(lengths) for name, lengths in by_outcome.items() if lengths}
+
+
+def staleness(groups: Sequence[Group], rollout: int) -> float:
+    """Return how many rollouts behind the weights were that sampled a rollout: the mean over its replies of the mean over their tokens."""
+    return fmean(_age(completion, rollout) for group in groups for completion in group.completions)
+
+
+def _age(completion: Completion, rollout: int) -> float:
+    if isinstance(completion.version, int):
+        return rollout - completion.version
+    return sum((end - start) * (rollout - version) for start, end, version in completion.version_spans) / len(completion.tokens)

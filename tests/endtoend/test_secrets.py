@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,9 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading.sandbox import Job, open_sandbox
+from aha.rundir.group_lines import json_of
+from aha.rundir.groups import read_groups
+from aha.types import Group
 from tests.endtoend.conftest import Warm
 from tests.endtoend.world import write_recipe
 from tests.judges import verdict
@@ -111,8 +113,8 @@ def found_in(files: list[Path]) -> list[str]:
     """`file: canary` for each canary that stands in one of them, spelled in any way, packed or not."""
     hits = []
     for path in files:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", "replace")
+        data = path.read_bytes().decode("utf-8", "replace")
+        text = data + "\n".join(json_of(group, Group) for group in read_groups(path)) if path.suffix == ".parquet" else data
         for place, canary in CANARIES.items():
             coded = [base64.b64encode(b" " * pad + canary.encode()).decode()[4:16] for pad in range(3)]
             hits += [f"{path}: {place}" for spelling in (canary, quote(canary), json.dumps(canary)[1:-1], *coded) if spelling in text]
@@ -159,7 +161,7 @@ def test_no_canary_is_in_anything_that_a_run_leaves(warm: Warm, tmp_path: Path, 
     everything = files(root, cache, command.base.with_suffix(".out"), command.base.with_suffix(".err"))
     assert {"manifest", "metrics"} <= {path.stem.partition("-")[0] for path in everything}
     assert list(root.glob("checkpoints/*/model.safetensors")) and list(cache.glob("*/*.json"))
-    assert b"[hidden]" in gzip.decompress((root / "groups/000000.jsonl.gz").read_bytes())
+    assert "[hidden]" in json_of(next(read_groups(root / "groups/000000.parquet")), Group)
     assert found_in(everything) == []
     assert seen == []
     assert f"Bearer {CANARIES['a variable of any name']}" in headers and not any(CANARIES["headers"] in value for value in headers)

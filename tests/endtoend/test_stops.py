@@ -206,7 +206,7 @@ def test_a_second_ctrl_c_ends_a_run_that_stands_within_a_second_and_it_goes_on(
     words = ("run", recipe, "--out", tmp_path / "run", "--no-preflight")
     with terminal() as screen:
         command = warm.start(*words, tty=screen.name)
-        assert until(lambda: (tmp_path / "run/groups/000002.jsonl.gz").exists())
+        assert until(lambda: (tmp_path / "run/groups/000002.parquet").exists())
         time.sleep(0.5)
         screen.press(CTRL_C)
         assert until(lambda: b"ctrl-C again stops at once" in screen.shown, 5.0)

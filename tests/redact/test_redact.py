@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from aha.redact import HIDDEN, Secrets, find_secrets, guarded_output, hide, learn, mask, mask_setting, mask_words
 from aha.rundir import Setting, describe
-from aha.rundir.groups import pack, unpack
+from aha.rundir.group_table import pack
+from aha.rundir.groups import read_groups
 from aha.types import Completion, Group, Problem, Reply, Text
 from tests.runs import group
 
@@ -174,8 +175,8 @@ def secret() -> str:
 
 def kept(folder: Path, *groups: Group) -> list[Group]:
     """As they are read again."""
-    (folder / "0.jsonl.gz").write_bytes(pack(groups))
-    return unpack(folder / "0.jsonl.gz")
+    (folder / "0.parquet").write_bytes(pack(groups))
+    return list(read_groups(folder / "0.parquet"))
 
 
 def test_groups_without_secrets_are_recorded_to_the_bit(secret: str, tmp_path: Path):

@@ -15,6 +15,8 @@ from aha.rundir import Record, RunDir, read_manifest
 from tests.faults import ForgetfulDisk
 from tests.runs import MANIFEST, saving, snapshot, train
 
+STORED = Path(__file__).parents[1] / "fixtures/0.1"
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -96,14 +98,46 @@ def test_damaged_metrics_are_told_by_line_and_brought_back_from_the_checkpoint(r
     assert snapshot(root) == whole
 
 
-def test_damaged_groups_are_told_and_do_not_stop_the_run(root: Path) -> None:
-    path = root / "groups/000001.jsonl.gz"
-    flip(path, 4)  # a byte of gzip's header, which its own checksum does not cover
+def test_damaged_groups_are_told_where_they_are_read_and_do_not_stop_the_run(root: Path) -> None:
+    path = root / "groups/000001.parquet"
+    flip(path, 300)
     told = f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
     with pytest.raises(DiskTrouble) as error:
         Record(root).groups(1)
     assert str(error.value) == told
-    assert train(root, keep=2) == [told]
+    assert Record(root).problems() == [told]
+    assert train(root, keep=2) == []  # which reads none of them, and looks at their sizes and footers
+
+
+def test_groups_whose_size_or_footer_is_another_are_told_at_every_start(root: Path) -> None:
+    path, other = root / "groups/000001.parquet", root / "groups/000002.parquet"
+    whole = path.read_bytes()
+    other.unlink()
+    told = [f"{path}: damaged: its size or its footer is not the one that was written", f"{other}: missing"]
+    for size in (0, 5, 40, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert train(root, keep=2) == told
+    path.write_bytes(whole[:100] + whole)
+    assert train(root, keep=2) == told
+    for place in range(whole.index(b"AHA1"), len(whole), 23):
+        path.write_bytes(whole)
+        flip(path, place)
+        assert train(root, keep=2) == told
+    for place in range(len(whole) - 8, len(whole)):
+        path.write_bytes(whole)
+        flip(path, place)
+        assert train(root, keep=2) == told
+
+
+def test_groups_that_an_earlier_version_wrote_are_compared_whole_at_every_start(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(STORED / "rl", tmp_path / "stored")
+    manifest, path = read_manifest(tmp_path / "stored/manifest.json"), tmp_path / "stored/groups/000001.jsonl.gz"
+    assert len(Record(tmp_path / "stored").groups(1)) == 4
+    flip(path, 4)  # a byte of gzip's header, which its own checksum does not cover
+    run = RunDir.open(tmp_path / "stored", manifest)
+    run.resume()
+    run.close()
+    assert run.notes == [f"{path}: damaged: its sha256 is not the one in metrics.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "timings.jsonl"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -44,18 +43,11 @@ def test_what_was_committed_is_read(run: RunDir) -> None:
     assert run.manifest() == MANIFEST
 
 
-def test_a_group_is_one_line_of_json_that_a_person_can_read(run: RunDir) -> None:
-    run.commit(0, {}, {}, [GROUP, GROUP])
-    lines = gzip.decompress((run.root / "groups/000000.jsonl.gz").read_bytes()).decode().split("\n")
-    assert [json.loads(line)["problem"]["id"] for line in lines[:2]] == ["p0", "p0"]
-    assert "用 1 2 3 得到 6" in lines[0]
-
-
 def test_the_same_groups_are_the_same_bytes(run: RunDir) -> None:
     run.commit(0, {}, {}, [GROUP])
     run.commit(1, {}, {}, [GROUP])
     first, second = (path.read_bytes() for path in sorted((run.root / "groups").iterdir()))
-    assert first == second and first[3:10] == bytes([0, 0, 0, 0, 0, 4, 255])  # no name, no time, packed fast, on no system
+    assert first == second and first[:4] == first[-4:] == b"PAR1"
 
 
 def test_a_rollout_without_groups_has_no_file_of_them(run: RunDir) -> None:
@@ -86,7 +78,7 @@ def test_going_on_drops_what_came_after_the_checkpoint(run: RunDir, tmp_path: Pa
     again.close()
     assert [line["rollout"] for line in again.metrics()] == [0, 1]
     assert [line["rollout"] for line in again.timings()] == [0, 1]
-    assert sorted(path.name for path in (again.root / "groups").iterdir()) == ["000000.jsonl.gz", "000001.jsonl.gz"]
+    assert sorted(path.name for path in (again.root / "groups").iterdir()) == ["000000.parquet", "000001.parquet"]
 
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_anew(run: RunDir, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from aha.backends.scripted import Bytes, ScriptedEngine
 from aha.errors import BadInput
 from aha.protocols import Ask, Sampling
 from aha.rewards import Format, RewardPart, Rewards
-from aha.rundir.groups import pack
+from aha.rundir.group_table import pack
 from aha.sampling.executor import SLOW_S, ScoringExecutor, ScoringStats
 from aha.stages.ask import GroupSampler
 from aha.tasks.countdown import CountdownProblems

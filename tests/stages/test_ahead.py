@@ -33,7 +33,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(model: str, tmp_path: 
     ran(ahead, tmp_path / "cut")
     names = (
         "metrics.jsonl",
-        "groups/000003.jsonl.gz",
+        "groups/000003.parquet",
         "checkpoints/000003/model.safetensors",
         "checkpoints/000003/version-000003.safetensors",
     )

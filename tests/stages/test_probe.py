@@ -142,7 +142,7 @@ def test_a_run_that_was_stopped_before_it_rolls_back_comes_to_the_same_bytes(mod
         with pytest.raises(FailedBar):
             ran(hacking(model, probes_done=0 if after == 0 else 1), tmp_path / "cut", Watching(stop_after=after))
     ran(hacking(model, probes_done=3), tmp_path / "cut")
-    for name in ("metrics.jsonl", "groups/000003.jsonl.gz", "checkpoints/000003/model.safetensors", "checkpoints/000003/progress.json"):
+    for name in ("metrics.jsonl", "groups/000003.parquet", "checkpoints/000003/model.safetensors", "checkpoints/000003/progress.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 

@@ -100,7 +100,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(model: str, tmp_path: Path) -> 
     with pytest.raises(FailedBar):
         ran(stage(model), tmp_path / "cut", Watching(stop_after=0))
     ran(stage(model), tmp_path / "cut")
-    for name in ("metrics.jsonl", "groups/000002.jsonl.gz", "checkpoints/000002/model.safetensors"):
+    for name in ("metrics.jsonl", "groups/000002.parquet", "checkpoints/000002/model.safetensors"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 

@@ -124,7 +124,7 @@ def test_a_run_that_was_stopped_amid_its_schedule_goes_on_to_the_same_bytes(mode
         with pytest.raises(FailedBar):
             ran(changing(model), tmp_path / "cut", Watching(stop_after=after))
     ran(changing(model), tmp_path / "cut")
-    for name in ("metrics.jsonl", "groups/000001.jsonl.gz", "groups/000002.jsonl.gz", "checkpoints/000002/model.safetensors"):
+    for name in ("metrics.jsonl", "groups/000001.parquet", "groups/000002.parquet", "checkpoints/000002/model.safetensors"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 

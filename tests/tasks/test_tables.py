@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from aha.durable import tables
 from aha.errors import BadInput
-from aha.tasks import tables
 from aha.tasks.examples import load_examples, read_examples, write_example
 from aha.tasks.preferences import read_pairs
 from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_of
@@ -232,11 +232,11 @@ def test_what_unpacks_to_far_more_than_it_says_is_one_line_and_takes_no_memory(
     parquet.write_table(table(), path, compression="zstd", row_group_size=10**9, **how)
     assert path.stat().st_size < 1 << 20
     monkeypatch.setattr(tables, "MEMORY", 150 << 20)
-    tables._close_readers(idle := tables._idle(os.getpid()))
+    tables.close_readers(idle := tables.idle_readers(os.getpid()))
     with pytest.raises(BadInput, match=r"bomb\.parquet(, from row .* on,)? (cannot be read: .*memory|it unpacks to more than)") as refused:
         for _ in read_table(path):
             pass
-    tables._close_readers(idle)
+    tables.close_readers(idle)
     assert "\n" not in str(refused.value)
 
 

@@ -3,13 +3,20 @@
 A file of a few kilobytes can unpack to terabytes in more ways than its headers admit: pages, dictionaries, prefixes that values share, null
 values of a gigabyte each. So the kernel holds this process to a size, and whoever asks to one line where that is too little.
 
-A request is a line of JSON, `{"path", "count"}`. The answer is lines: an object for each row, a text in place of one that cannot be read,
-and last a list: the number of rows, or null, the reason why there are no more, and whether reading had begun. Where memory ran out, this is
-the last answer.
+A request is a line of JSON with the `path` of a file. The answer is lines: an object for each row, a text in place of one that cannot be
+read, and last a list: the number of rows, or null, the reason why there are no more, and whether reading had begun. Where memory ran out,
+this is the last answer. More may be requested:
+
+- `count`: only the last list, with the number of rows that the file says it has.
+- `arrays`: lists of 32-bit numbers are answered in base64 behind the name of their type (`<f4:...`), to the bit. A row whose numbers are
+  partly missing ends the answer.
+- `only`: the name of a column of whole numbers and one of them: row groups that cannot hold it, as they say, are passed over.
+- `longest`: the bytes of the longest row.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import resource
@@ -29,6 +36,7 @@ BYTES_AT_ONCE = 32 << 20  # of rows that are unpacked together, as the file says
 CELLS_AT_ONCE = 200_000  # columns times rows
 LONGEST_ROW = 4_000_000  # bytes of its JSON, as of a line
 BUFFER = 1 << 20  # bytes of packed pages in memory
+ARRAYS = (pyarrow.int32(), pyarrow.float32())
 STRINGS, CONTAINERS = 16 << 20, 1 << 20  # of the footer
 TROUBLE = (OSError, ValueError, pyarrow.ArrowException)  # ValueError: the name of a column that is no UTF-8
 
@@ -39,13 +47,14 @@ def answers(request: dict[str, Any]) -> Iterator[str]:
     try:
         limits = {"thrift_string_size_limit": STRINGS, "thrift_container_size_limit": CONTAINERS}
         with parquet.ParquetFile(request["path"], page_checksum_verification=True, buffer_size=BUFFER, pre_buffer=False, **limits) as file:
-            if request["count"]:
+            if request.get("count"):
                 yield json.dumps([file.metadata.num_rows])
                 return
             check_names(file.schema_arrow.names)
-            began = True
-            for batch in file.iter_batches(rows_at_once(file.metadata), use_threads=False):
-                for line in lines_of(batch):
+            began, longest, arrays = True, request.get("longest", LONGEST_ROW), request.get("arrays")
+            groups = row_groups(file.metadata, *request.get("only", ("", 0)))
+            for batch in file.iter_batches(rows_at_once(file.metadata), groups, use_threads=False):
+                for line in array_lines(batch, longest) if arrays else lines_of(batch, longest):
                     number += 1
                     yield line
         yield json.dumps([number])
@@ -71,34 +80,61 @@ def rows_at_once(metadata: parquet.FileMetaData) -> int:
     return max(1, int(most))
 
 
-def lines_of(batch: pyarrow.RecordBatch) -> Iterator[str]:
+def row_groups(metadata: parquet.FileMetaData, name: str, number: int) -> list[int]:
+    """Return which row groups may have a row with this number in the column of that name; all of them where no column is named."""
+    places = range(metadata.num_row_groups)
+    column = next((place for place in range(metadata.num_columns) if metadata.schema.column(place).path == name), None)
+    if column is None:
+        return list(places)
+    statistics = {place: metadata.row_group(place).column(column).statistics for place in places}
+    return [place for place, known in statistics.items() if known is None or not known.has_min_max or known.min <= number <= known.max]
+
+
+def lines_of(batch: pyarrow.RecordBatch, longest: int) -> Iterator[str]:
     """Yield the line of each row: one by one where the whole cannot be read."""
     try:
         rows = batch.to_pylist()
     except ValueError:
         for place in range(batch.num_rows):
-            yield line_of(batch.slice(place, 1))
+            yield line_of(batch.slice(place, 1), longest)
     else:
-        yield from map(row_line, rows)
+        yield from (row_line(row, longest) for row in rows)
 
 
-def line_of(batch: pyarrow.RecordBatch) -> str:
+def line_of(batch: pyarrow.RecordBatch, longest: int) -> str:
     """Return the line of the only row."""
     try:
         (row,) = batch.to_pylist()
     except ValueError as error:
         return json.dumps(f"cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}")
-    return row_line(row)
+    return row_line(row, longest)
 
 
-def row_line(row: dict[str, Any]) -> str:
+def array_lines(batch: pyarrow.RecordBatch, longest: int) -> Iterator[str]:
+    """Yield the line of each row, in which lists of 32-bit numbers are base64."""
+    arrays = [field.name for field in batch.schema if pyarrow.types.is_list(field.type) and field.type.value_type in ARRAYS]
+    others = batch.select([name for name in batch.schema.names if name not in arrays])
+    for place in range(batch.num_rows):
+        (row,) = others.slice(place, 1).to_pylist() if others.num_columns else ({},)
+        yield row_line(row | {name: array_text(batch.column(name)[place].values) for name in arrays}, longest)
+
+
+def array_text(values: pyarrow.Array | None) -> str | None:
+    """Return numbers behind the name of their type. ValueError where some are missing."""
+    if values is None:
+        return None
+    numbers = values.to_numpy(zero_copy_only=True)
+    return f"{numbers.dtype.str}:{base64.b64encode(numbers).decode()}"
+
+
+def row_line(row: dict[str, Any], longest: int) -> str:
     """Return a row as JSON; why not, where it is too long."""
     try:
         line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=plain_value)
     except ValueError:
         line = json.dumps(finite(row), ensure_ascii=False, allow_nan=False, default=plain_value)
-    if len(line) > LONGEST_ROW // 4 and len(line.encode("utf-8", "replace")) > LONGEST_ROW:
-        return json.dumps(f"longer than the {LONGEST_ROW:,} bytes of a row that are read")
+    if len(line) > longest // 4 and len(line.encode("utf-8", "replace")) > longest:
+        return json.dumps(f"longer than the {longest:,} bytes of a row that are read")
     return line
 
 

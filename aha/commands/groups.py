@@ -1,0 +1,55 @@
+"""`aha groups`: what a rollout asked, what was replied and what it earned, as JSON."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from aha.commands.command import Command, refuse_rest
+from aha.commands.terminal import Terminal
+from aha.errors import BadInput
+from aha.rundir import Record
+from aha.rundir.group_lines import json_of
+from aha.rundir.groups import groups_files
+from aha.types import Group
+
+
+def flags(parser: ArgumentParser) -> None:
+    """Which run, which of its rollouts, and which group of it."""
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--rollout", type=int, metavar="N", help="counted from 0; without it, the last one")
+    parser.add_argument("--group", type=int, metavar="N", help="only this one, counted from 0")
+
+
+def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print a group a line, after every byte of the rollout's file was compared with its checksum."""
+    refuse_rest(rest)
+    folder = arguments.run
+    rollouts = sorted(groups_files(folder))
+    if not rollouts:
+        raise BadInput(f"{folder}: there are no groups; give the directory of a run that learns from rollouts")
+    rollout = rollouts[-1] if arguments.rollout is None else arguments.rollout
+    if rollout not in rollouts:
+        raise BadInput(f"--rollout {rollout}: {folder} has groups of rollouts {_ranges(rollouts)}")
+    count = 0
+    for group in Record(folder).read_groups(rollout, arguments.group):
+        count += 1
+        print(json_of(group, Group))
+    if not count and arguments.group is not None:
+        raise BadInput(f"--group {arguments.group}: rollout {rollout} has no group of that number; they count from 0")
+    return 0
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return whole numbers in order as a person writes them: 0 to 3, 7, 9 to 12."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1] = [ranges[-1][0], number]
+        else:
+            ranges.append([number])
+    return ", ".join(" to ".join(map(str, span)) for span in ranges)
+
+
+COMMAND = Command("print the groups of a rollout as JSON, a group a line", "inspect", flags, run)
