@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from aha.batch import PolicyBatch, best_fit, collate, collate_documents, micro_batches
 from aha.errors import BadInput
@@ -224,3 +228,53 @@ def test_a_packed_batch_is_cut_by_its_tokens_and_not_by_its_longest_row() -> Non
     rows = [[0] * length for length in (3, 6, 5, 4, 2)]
     assert [part.tolist() for part in micro_batches(collate_documents(rows, packed=True), 10)] == [[1, 3], [2, 0, 4]]
     assert [part.tolist() for part in micro_batches(collate_documents(rows), 10)] == [[1], [2, 3], [0, 4]]
+
+
+# --- nothing grows with the square of the rows -------------------------------------------------------------------------
+
+
+class Counting(TorchDispatchMode):
+    """Counts the numbers that operations on tensors make, and calls of functions."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        result = function(*arguments, **(named or {}))
+        self.count += sum(part.numel() for part in tree_leaves(result) if isinstance(part, torch.Tensor))
+        return result
+
+    def call(self, frame: Any, event: str, argument: Any) -> None:
+        """A profiler's hook."""
+        self.count += event in ("call", "c_call")
+
+
+def work(rows: int) -> int:
+    """How much is done to make a batch of rows in groups of four, to divide it into mini-batches of four groups, and to cut each of these,
+    and the whole, into pieces of two or three rows."""
+    groups = [group([1, 0, 1, 0], [3, 5, 2, 4]) for _ in range(rows // 4)]
+    counting = Counting()
+    with counting:
+        sys.setprofile(counting.call)
+        batch = collate(groups, MEAN, 1.0, "penalise")
+        for part in [*batch.split(rows // 16, 0, SEQ_MEAN), batch]:
+            for piece in micro_batches(part, 14):
+                part.rows(piece)
+        sys.setprofile(None)
+    return counting.count
+
+
+def test_twice_the_rows_are_twice_the_work() -> None:
+    few, more, many = work(64), work(256), work(512)
+    assert more < 4.4 * few and many < 2.2 * more
+
+
+def test_twice_the_rows_are_twice_the_work_to_pack() -> None:
+    def calls(rows: int) -> int:
+        counting = Counting()
+        lengths = [1 + (row * 7919) % 97 for row in range(rows)]
+        sys.setprofile(counting.call)
+        best_fit(lengths, 128)
+        sys.setprofile(None)
+        return counting.count
+
+    assert calls(4_000) < 4.4 * calls(1_000)
