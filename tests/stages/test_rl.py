@@ -104,6 +104,14 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(model: str, tmp_path: Path) -> 
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 
+def test_groups_of_older_rollouts_leave_where_that_is_asked_for_and_nothing_else_changes(model: str, tmp_path: Path) -> None:
+    ran(stage(model), tmp_path / "whole")
+    _, rundir = ran(replace(stage(model), keep_groups=1), tmp_path / "few")
+    assert [path.name for path in (rundir.root / "groups").iterdir()] == ["000002.parquet"]
+    for name in ("metrics.jsonl", "groups/000002.parquet", "checkpoints/000002/model.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "few" / name).read_bytes(), name
+
+
 def test_recomputed_old_logprobs_equal_the_sampled_ones_up_to_rounding(model: str, tmp_path: Path) -> None:
     seen, _ = ran(replace(stage(model), old="recomputed"), tmp_path / "run")
     assert all(metrics["mismatch_kl"] < 1e-9 for metrics in seen)
@@ -209,6 +217,8 @@ def test_the_rate_stays_and_then_falls_towards_zero(anneal_from: float, rates: l
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"keep_groups": 0}, "keep_groups is 0: it counts something a run needs, so 1 or more"),
+        ({"keep_groups_every": 5}, "keep_groups_every is 5, and without keep_groups all groups stay: set both or neither"),
         ({"samples": 1}, "samples is 1: GRPO compares replies within a group, so it needs 2 or more"),
         ({"questions": 0}, "questions is 0: it counts something a run needs, so 1 or more"),
         ({"minibatches": 5}, "minibatches is 5: a rollout has only 4 groups to divide"),
