@@ -35,8 +35,8 @@ SAMPLED: list[np.ndarray] = []
 def learn_numbers(source: Path) -> None:
     """Draw completions from those of a stored rollout."""
     completions = [reply for group in read_groups(source) for reply in group.completions]
-    SAMPLED.append(np.concatenate([np.asarray(reply.tokens.values, np.int32) for reply in completions]))
-    SAMPLED.append(np.concatenate([np.asarray(reply.logprobs.values, np.float32) for reply in completions]))
+    SAMPLED.append(np.fromiter((token for reply in completions for token in reply.tokens), np.int32))
+    SAMPLED.append(np.fromiter((logprob for reply in completions for logprob in reply.logprobs), np.float32))
 
 
 def completion(length: int, seed: int) -> Completion:
@@ -91,17 +91,19 @@ def main() -> None:
     print(f"completions and batch at the peak: {grown / count:.1f} bytes a token")
     del batch
     with tempfile.TemporaryDirectory() as folder:
-        on_disk(made, count, Path(folder) / "000000.parquet")
+        (Path(folder) / "groups").mkdir()
+        on_disk(made, count, Path(folder))
 
 
-def on_disk(made: list[Group], count: int, path: Path) -> None:
+def on_disk(made: list[Group], count: int, root: Path) -> None:
     """Print what the table of these groups costs, and that it holds them."""
     began, wall = time.process_time(), time.perf_counter()
-    writer = GroupWriter(Disk(), path)
+    writer = GroupWriter(Disk(), root, 0)
     for group in made:
         writer.add(group)
     writer.finish()
     took, passed = time.process_time() - began, time.perf_counter() - wall
+    path = root / "groups/000000.parquet"
     metadata = parquet.ParquetFile(path).metadata
     row_groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     chunks = [row_group.column(column) for row_group in row_groups for column in range(metadata.num_columns)]

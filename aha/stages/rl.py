@@ -109,10 +109,10 @@ class Rl:
             )
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
-        check_positive(self, "sampling.max_tokens", "questions", "minibatches", "steps", "save_every", "keep_last")
+        counts = ("questions", "minibatches", "steps", "save_every", "keep_last", "keep_groups", "keep_groups_every")
+        check_positive(self, "sampling.max_tokens", *counts)
         if not 0 <= self.anneal_from <= 1:
             raise ValueError(f"anneal_from is {self.anneal_from}: it is a share of the steps, so it lies from 0 to 1")
-        check_positive(self, *(name for name in ("keep_groups", "keep_groups_every") if getattr(self, name) is not None))
         if self.keep_groups is None and self.keep_groups_every is not None:
             raise BadInput(f"keep_groups_every is {self.keep_groups_every}, and without keep_groups all groups stay: set both or neither")
         if self.minibatches > self.questions:
@@ -256,8 +256,7 @@ class Rl:
                 clock.lap("learn_s")
                 finding = self._probe(sampler, rollout, step, rundir)
                 metrics = {"step": float(step), **summarise(sample.groups), **losses, "rounds": float(sample.rounds)}
-                metrics |= {"staleness": staleness(sample.groups, rollout), **self._schedule_metrics(now)}
-                metrics |= {**finding.metrics, **finding.back_to}
+                metrics |= {**staleness(sample.groups, rollout), **self._schedule_metrics(now), **finding.metrics, **finding.back_to}
                 timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
                 timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
                 timings |= with_rest(phase_seconds(sampler.engine, learner), timings)
@@ -324,8 +323,7 @@ class Rl:
         return state.rollout + 1, int(state.progress["step"])
 
     def _ask(self, sampler: GroupSampler, rollout: int, source: Problems, take: Callable[[Group], None]) -> RolloutSample:
-        """All groups that were asked, those worth an update (at most `questions`), and the rounds it took (dynamic sampling, bounded).
-        `take` is called with each group as it is there."""
+        """All groups that were asked, given to `take` as they come, those worth an update (at most `questions`), and the rounds it took."""
         groups: list[Group] = []
         training_groups: list[Group] = []
         for round in range(self.filter.rounds):

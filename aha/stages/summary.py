@@ -71,9 +71,9 @@ def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:
     return {name: fmean(lengths) for name, lengths in by_outcome.items() if lengths}
 
 
-def staleness(groups: Sequence[Group], rollout: int) -> float:
+def staleness(groups: Sequence[Group], rollout: int) -> Metrics:
     """Return how many rollouts behind the weights were that sampled a rollout: the mean over its replies of the mean over their tokens."""
-    return fmean(_age(completion, rollout) for group in groups for completion in group.completions)
+    return {"staleness": fmean(_age(completion, rollout) for group in groups for completion in group.completions)}
 
 
 def _age(completion: Completion, rollout: int) -> float:
