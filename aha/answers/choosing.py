@@ -16,7 +16,7 @@ from aha.answers.closings import UNDECIDED, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
-from aha.answers.statements import CLOSE, INSTEAD, OPEN, UNREAD, readable, stands, statements
+from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, readable, stands, statements
 from aha.answers.symbols import ending
 from aha.answers.words import bare, folded
 from aha.types import Wrong
@@ -61,7 +61,7 @@ _DENIED = re.compile(
     r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
 )
 _DENIED_AFTER = re.compile(
-    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない)|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
+    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
 _DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED = re.compile(
@@ -78,7 +78,7 @@ _NEGATED = re.compile(
     r"|아니|아닙|ありません|では?ない|じゃない"
 )
 _GOES_ON_TO = re.compile(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
-_OF_A_LETTER = re.compile(r"(?<![A-Za-z])[a-z]\s?\([A-Z]\)")
+_OF_A_LETTER = re.compile(r"(?<![^\W\d_])[a-z]\s?\([A-Z]\)")
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED = re.compile(
@@ -343,7 +343,7 @@ class _Reader:
 def _turned(rest: str) -> bool:
     """Whether what follows a letter takes it back: its own text does not, and what is said of other options neither."""
     told = _STOP.search(rest, 3)
-    return denied_after(rest, understood=False) or (
+    return bool(denied_after(rest, understood=False) or TAKEN_BACK_ABROAD.search(rest[:200])) or (
         told is not None and not upholds(_OTHERS.split(rest[told.start() :], maxsplit=1)[0], opens=False)
     )
 

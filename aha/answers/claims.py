@@ -222,7 +222,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
     found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
     if found is None or "ox" in text[max(0, at - _USUALLY) : at] or is_mention(found[1]) or before(text[max(0, at - _ROOM) : at]) != "":
         return None
-    return None if is_denied(text, at, len(text)) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
+    return None if is_denied(text, at, len(text), boxed=True) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:
@@ -235,7 +235,7 @@ def _group(text: str) -> tuple[list[str], int, bool]:
         held = around(text, found[place], last=not said)
         meant = "denied" if held is DENIED else stance(spoken, found[place][1], None if said else found[place][2])
         if meant != "denied" and not said and held is not DENIED:
-            abroad = other_language(text, *found[place][1:])
+            abroad = other_language(text, *found[place][1:], boxed=True)
             meant = meant if abroad == "English" else abroad
         if (meant == "unclear" and not said) or len(said) > _MOST_BOXES:
             return [], 0, False

@@ -11,7 +11,7 @@ from typing import Literal
 
 from aha.answers import languages
 from aha.answers.context import denied_before
-from aha.answers.grammar import kinds
+from aha.answers.grammar import doubted_in_han, kinds
 from aha.answers.languages import LANGUAGES, Language
 from aha.answers.units import known_unit
 
@@ -34,6 +34,8 @@ UNDECIDED = re.compile(  # a reply that ends with several cases
     r"|could not) (?:tell|say|know) (?:which|whether)"
     r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told|(?:would )?need (?:more|further) (?:data|information|details))"
     r"\b[^.\n]{0,60}[.!]?\s*\Z"
+    r"|(?:无法|無法|不能|难以|難以)(?:确定|確定|判断|決定|决定)|不(?:确定|確定|知道)|拿不准"
+    r"|(?:わから|分から|決められ|判断でき)(?:ない|ません)|모르겠|확실하지 않"
 )
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
@@ -62,8 +64,13 @@ _PREFIXED = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
+_FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
+
+
 def in_one_form(text: str) -> str:
     """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
+    if "```" in text:
+        text = _FENCE.sub("", text)
     if not text.isascii() and _LETTER.search(text):
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
@@ -230,8 +237,9 @@ _LAST_FORMULA = re.compile(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)
 _LONGEST = 400
 
 
-def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "unclear"]:
-    """The count and the noun of a sentence of another language that says how many there are, and nothing else."""
+def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "against", "unclear"]:
+    """The count and the noun of a sentence of another language that says how many there are, and nothing else; "against": a word in it
+    takes the count away, "unclear": one may."""
     if not _ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return "English"
     sentence = _CORRECTS.sub("", sentence)
@@ -250,7 +258,7 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "unc
     orders = [language.order for language in LANGUAGES.values()]
     rows = [(_row(tokens, place, apart=orders[place] == "apart"), orders[place]) for place in places]
     if "?" in sentence or any("X" in row for row, _ in rows):
-        return "unclear"
+        return "against"
     rows = [(row[_CLAUSE.match(row).end() :], order) for row, order in rows]  # type: ignore[union-attr]
     if not any(_ROWS[order].fullmatch(row) or _STATES_AGE.fullmatch(row) for row, order in rows) and not _NAMED.search(sentence):
         return "unclear"
@@ -322,12 +330,14 @@ def _count_and_noun(sentence: str) -> tuple[str, str] | None:
     return None if any(language.letter(word) in ("X", "J") for language in _all_words() for word in words) else (match["count"], "")
 
 
+_HAN = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
 _CORRECTS = re.compile(rf"(?i)\A\W*(?:(?:{languages.CORRECTS})\b[\s,.:;!…—–]*)+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 
 
-def other_language(text: str, start: int, end: int | None = None) -> Literal["English", "stated", "unclear"]:
-    """Whether a claim stands in a sentence of another language, and whether that plainly states it."""
+def other_language(text: str, start: int, end: int | None = None, *, boxed: bool = False) -> Literal["English", "stated", "unclear"]:
+    """Whether a claim stands in a sentence of another language, and whether that plainly states it. What stands in a box is stated unless a
+    word that is known takes it away: few people write a box around what they do not claim."""
     head = text[max(0, start - _NEAR) : start]
     opens = _formula_start(head)
     before = head[:opens].rstrip(" *\n([")
@@ -335,11 +345,15 @@ def other_language(text: str, start: int, end: int | None = None) -> Literal["En
     if len(before.strip(" *_:#(")) < 2 or not _ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"
     before = f"{before} Q =" if head[opens:].rstrip().endswith("=") else before
-    rest = "" if end is None else re.split(r"[.!?\n]", text[end : end + _NEAR], maxsplit=1)[0]
+    rest = "" if end is None else re.split(r"[.!?\n。]", text[end : end + _NEAR], maxsplit=1)[0]
     if _THAI_AGAINST.search(before):
         return "unclear"
+    if boxed and _HAN.search(before):
+        return "unclear" if doubted_in_han(before, rest) or text[end : end + _NEAR].startswith(("?", "？")) else "stated"
     statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")
-    return "English" if statement == "English" else "unclear" if statement == "unclear" else "stated"
+    if boxed and (statement == "unclear" or (statement == "English" and not before.isascii())):
+        return "stated"
+    return "English" if statement == "English" else "unclear" if isinstance(statement, str) else "stated"
 
 
 def _formula_start(head: str) -> int:
@@ -350,9 +364,9 @@ def _formula_start(head: str) -> int:
     return opens if opens > max(head.rfind("\\)"), head.rfind("\\]")) else len(head)
 
 
-def is_denied(text: str, start: int, end: int | None = None) -> bool:
-    """Whether the sentence around a claim does not state it, in whichever language it is."""
-    abroad = other_language(text, start, end)
+def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = False) -> bool:
+    """Whether the sentence around a claim does not state it, in whichever language it is; `boxed`: see `other_language`."""
+    abroad = other_language(text, start, end, boxed=boxed)
     return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
 

@@ -59,6 +59,9 @@ _UPHELD = re.compile(
 
 
 _DOUBTED_IN_HAN = re.compile(r"(?:有人|认为|以为|误|错|假设|如果|若|可能|也许|并非|未必|誤|間違|もし|かも|思|만약|틀)[^,，。、]*\Z")
+_AGAINST_IN_HAN = re.compile(
+    r"(?:不是|不等于|不为|并不|没有|不能|不會|不会|少于|多于|大于|小于|超过|不足|至少|至多|最多|最少|大约|约为|接近|除了|以上|以下|未満|ではな|じゃな|約|아니|않|못|이하|이상|미만|초과|약)[^,，。、]*\\Z"
+)
 _DENIED_IN_HAN = re.compile(r"[^。.\n]{0,12}(?:错|误|誤|間違|不正|不对|不成立|틀|아니|아닙)")
 
 
@@ -215,6 +218,11 @@ _OBLIGES = re.compile(
     r"|\b(?:this|that|it|which|the (?:answer|result|value|count|number|total))\b[^.\n]{0,20}"
     r"\b(?:must|should|needs? to|has to|remains? to|ought to) (?:still )?be \w+(?:ed|n|t)\b|\b(?:still|yet) to\b"
 )
+
+
+def doubted_in_han(before: str, rest: str) -> bool:
+    """Whether a Chinese, Japanese or Korean sentence doubts or denies what stands between its two parts."""
+    return bool(_DOUBTED_IN_HAN.search(before) or _DENIED_IN_HAN.match(rest) or _AGAINST_IN_HAN.search(before))
 
 
 _SIGNED = re.compile(  # who wrote it, and where it stands

@@ -27,7 +27,7 @@ class Language(NamedTuple):
 
 LANGUAGES = {
     "German": Language(
-        against="nicht nie niemals kein* mindestens höchstens etwa ungefähr circa ca rund fast knapp beinahe über unter bis zu wenn falls ob"
+        against="vergessen verschätz* taschenrechner* nicht nie niemals kein* mindestens höchstens etwa ungefähr circa ca rund fast knapp beinahe über unter bis zu wenn falls ob"
         " würde* hätte* wäre* könnte* sollte* dürfte* müsste* vielleicht wohl angeblich* fälschlich* falsch* dass mehr weniger mal halb*"
         " hälfte viertel drittel prozent* tausend* million* milliarde* mio mrd dutzend* hundert* statt ohne jemand mancher manche viele oder als"
         " welche* wie wer was zwischen plus minus soviel* naiv* scheinbar* vermeintlich* vorläufig* zunächst erst erste* voreilig* flüchtig*"
@@ -55,7 +55,7 @@ LANGUAGES = {
     ),
     "French": Language(
         against="ne n' pas jamais aucun* moins plus presque environ près si s'il peut-être que qu' fois demi* moitié tiers quart"
-        " cent cents centaine* mille* million* milliard* ou entre quand lorsque serait aurait faux fausse* sans naïf* naïve* apparent* première premier"
+        " cent cents centaine* mille* million* milliard* ou entre quand lorsque serait aurait faux fausse* sans naïf* naïve* pressé* apparent* première premier"
         " s' tentant* hâti* erroné* provisoire approximati* estim* suppos* abord selon sinon quel* combien certains trop autant"
         " double triple pourcent* douzaine* tort mauvais* ancien* initial* précédent* hier avant pourrait devrait semble* rapide* grossi*"
         " pens* croi* croy* dit disent affirme* prétend*",
@@ -77,7 +77,7 @@ LANGUAGES = {
         " millones medi* mitad tercio* cuarto hasta sobre cuando tendría* sería* habría* podría* debería* falso falsa sin según cuánt* algunos"
         " algunas si que primer* ingenu* apresurad* tentador* aparente* errón* equivocad* incorrect* supuest* supon* suposici* estim* provisional"
         " entre doble triple docena* porciento o alrededor demasiad* antes ayer anterior* inicial* parece* creo cree* piens* dice*"
-        " dij* afirma* pero sino salvo excepto raíz cuadrado mal",
+        " dij* afirma* pero sino salvo excepto raíz mal",
         has="tiene tienen tengo tenemos paga pagan pagará pagó queda quedan quedarán necesita necesitan cuesta cuestan gana ganan gasta gastan"
         " recibe reciben hay habrá vende venden compra compran come comen ahorra ahorran debe deben recorre sobran sobra tarda mide pesa usa"
         " faltan falta gastó compró vendió",
@@ -97,7 +97,7 @@ LANGUAGES = {
         against="não nunca nenhum* quase mais menos talvez vez vezes cem cento mil milhões milhão meia meio metade terço quarto até se quando teria*"
         " seria* poderia* deveria* errad* incorret* fals* sem segundo quant* primeir* ingênu* ingénu* apressad* tentador* aparente* supost* supon*"
         " suposi* estim* provisóri* aproximad* cerca entre dobro triplo dúzia* porcento ou que antes ontem anterior* inicial* parece* acha* acho"
-        " pens* diz* disse* afirma* mas exceto demais pelo mínimo máximo raiz quadrado",
+        " pens* diz* disse* afirma* mas exceto demais pelo mínimo máximo raiz",
         has="tem têm tenho temos paga pagam pagará pagou resta restam sobra sobram precisa precisam custa custam ganha ganham gasta gastam recebe"
         " recebem há haverá vende vendem compra compram come comem economiza economizam deve devem percorre faltam falta leva mede pesa usa ficou"
         " fica ficam gastou comprou vendeu",
@@ -132,7 +132,7 @@ LANGUAGES = {
         turns="ma però",
     ),
     "Dutch": Language(
-        against="niet geen nooit minstens minimaal maximaal hoogstens ongeveer bijna als misschien meer minder keer procent duizend* miljoen* miljard*"
+        against="vergeten niet geen nooit minstens minimaal maximaal hoogstens ongeveer bijna als misschien meer minder keer procent duizend* miljoen* miljard*"
         " half halve helft derde kwart zonder zou* tussen maar of dan tot dat naïe* schijnbar* overhaast* verleidelijk* fout* verkeerd* onjuist*"
         " vermoed* schat* geschat* gok* voorlopig* eerste eerst honderd* dozijn rond wie wat hoeveel zegt zeg* denk* meen* mening beweer* volgens"
         " te dubbel* plus min wortel eerder gisteren oorspronkelijk* lijkt",
@@ -339,6 +339,7 @@ THAI_LEADS = "เหลือ|มี|จ่าย|ต้องการ|ทั�
 THAI_AGAINST = "ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน"
 
 PHRASES = (  # of several words, one of which would say something else
+    (r"(?i)\b(?:al cuadrado|ao quadrado)\b", "menos"),
     (r"(?i)\b(?:por (?:lo )?tanto|por consiguiente|por eso|por isso|así que|por lo que|de modo que|de manera que)\b", "entonces"),
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
     (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que is only
@@ -383,3 +384,22 @@ CONTRASTS = (  # "not", "but" and what stands before them: the value between the
     (r"(?<=\bnão )é", "", "mas (?:sim )?"),
     (r"(?<=не )(?:равен|равно|равна)", "", "а "),
 )
+
+# How a sentence names the right option: its words are of these rows alone, but for the letter.
+RIGHT = (
+    r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
+    r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|सही|الصحيح[ةه]?|ถูกต้อง"
+)
+OPTION = (
+    r"antwort(?:möglichkeit)?|lösung|option|opción|respuesta|alternativ(?:et|[ae])?|solución|resposta|opção|letra|lettera|risposta|opzione|soluzione|réponse|lettre|choix"
+    r"|solution|antwoord|optie|letter|odpowied[źz]|opcj[aąę]|liter[aąę]|ответ(?:а)?|вариант(?:а)?|букв[аы]|cevap|yanıt|şık|seçenek|đáp|án|phương|câu|jawaban(?:nya)?"
+    r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|varianta|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
+)
+IS = r"ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
+SMALL = (  # articles, prepositions and what leads to a conclusion
+    r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|a|o|as|os|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
+    r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
+    r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
+)
+CHOOSES = r"wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
+SPEAKER = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aha.answers import languages
 from aha.answers.announcing import announcements
 from aha.answers.boxes import Box, boxes, is_mention
 from aha.answers.claims import first_line, unstyled
@@ -40,13 +41,18 @@ _CORRECT = re.compile(
 _OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
-_CALLED_RIGHT = re.compile(  # Richtig ist D, in other languages than English
-    r"(?i)(?:^|(?<=[.!?\n]))\W*(?:(?:also|daher|donc|итак|значит|поэтому|ดังนั้น|अतः|इसलिए)[,\s]*)?(?:richtig ist|korrekt ist"
-    r"|correcte? est|la (?:bonne|correcta) es"
-    r"|(?:верный|правильный) (?:вариант|ответ)(?: ответа)?\s*[—–:-]|ค(?:ำ|\u0e4d\u0e32)ตอบที่ถูกต้อง(?:คือ|:)|ข้อที่ถูกต้องคือ"
-    r"|सही (?:उत्तर|विकल्प)(?: है)?[:]?)\s*"
-    rf"(?-i:({OPEN}[A-Z]{CLOSE}))\s*(?:है|ครับ|ค่ะ)?\s*[.।]?\s*(?=\n|\Z)"
+_OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE})"
+_IS_ABROAD = rf"(?:{languages.IS})(?![^\W_])"
+_CHOOSES_ABROAD = rf"(?:{languages.CHOOSES})(?![^\W_])"
+_CALLED_RIGHT = re.compile(  # Richtig ist D, la respuesta correcta es la opción D: every word of it is known
+    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{languages.SMALL}|{languages.OPTION}|{languages.RIGHT}|{languages.SPEAKER}|{_IS_ABROAD}"
+    rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
+    r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
+_NAMES_OPTION = re.compile(rf"(?i)(?<![^\W_])(?:{languages.OPTION}|{languages.RIGHT})(?![^\W_])")
+_IS_SO = re.compile(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
+_IS_CHOSEN = re.compile(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
+TAKEN_BACK_ABROAD = re.compile(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
 INSTEAD = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
     rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
@@ -101,7 +107,7 @@ def stands(text: str, box: Box) -> bool:
     """Whether nothing around a box takes away what it holds."""
     rest, another, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = another and _BETWEEN_BOXES.fullmatch(rest)
-    return around(text, box) is not DENIED and not is_denied(text, box[1], box[2]) and bool(beside or not denied_after(rest))
+    return around(text, box) is not DENIED and not is_denied(text, box[1], box[2], boxed=True) and bool(beside or not denied_after(rest))
 
 
 def _last_box(text: str) -> list[Statement]:
@@ -127,6 +133,13 @@ def _spoken(text: str) -> Iterator[Statement]:
         if not is_denied(text, place) and not _OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
             yield Statement(place + max(0, said.find(line)), unstyled(line))
     for found in _CALLED_RIGHT.finditer(text):
-        yield Statement(found.start(1), found[1])
+        words, letter = found["words"], found[2] or found[3]
+        if not _IS_CHOSEN.search(words) and not (_NAMES_OPTION.search(words) and (_IS_SO.search(words) or found["last"])):
+            continue
+        if TAKEN_BACK_ABROAD.search(text, found.end(), found.end() + _NEAR):
+            continue
+        ends = text.find("\n", found.end())
+        rest = text[found.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
+        yield Statement(found.start(2 if found[2] else 3), f"{letter.upper()}{rest}")
     for found in _CORRECT.finditer(text):
         yield Statement(found.start(), found[1] or found[2] or found[3] or "")
