@@ -305,10 +305,7 @@ def plain_count(sentence: str, *, marked: bool) -> str | None:
     something else."""
     if not sentence.isascii() and (match := _JAPANESE.match(sentence) or _THAI.match(sentence)):
         statement: tuple[str, str] | str = "unclear" if _THAI_AGAINST.search(sentence) else (match["count"], match["noun"].strip())
-    elif (formula := _LAST_FORMULA.search(sentence)) and _plain_statement(f"{sentence[: formula.start()]} 7.") not in (
-        "English",
-        "unclear",
-    ):
+    elif (formula := _LAST_FORMULA.search(sentence)) and not isinstance(_plain_statement(f"{sentence[: formula.start()]} 7."), str):
         return f"The answer is {formula['formula']}"
     else:
         statement = _plain_statement(sentence)
