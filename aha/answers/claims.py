@@ -21,7 +21,7 @@ from aha.answers.closings import (
     without_formal_check,
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, suspect, taken_back
-from aha.answers.grammar import upholds
+from aha.answers.grammar import leads, upholds
 from aha.answers.replies import answer_part
 from aha.answers.surroundings import DENIED, around, attached, before
 
@@ -67,6 +67,10 @@ _LEADS = re.compile(
     r"|that) gives)\s+(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
+_LAST_FORMULA = re.compile(
+    r"(?P<formula>(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])\s*[.!]?\Z", re.S
+)
+_LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
 _STYLED = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
@@ -163,8 +167,23 @@ def last_line(said: Claim) -> str | None:
 def _led(text: str) -> tuple[Claim, int] | None:
     """What the last sentence says after "so we get", "the result is": a formula of any form, read whole."""
     text = text.rstrip()
-    found = _LEADS.search(text, max(0, len(text) - _USUALLY))
-    return (Claim(unstyled(found["said"].strip()), marked=True), found.start("said")) if found else None
+    if found := _LEADS.search(text, max(0, len(text) - _USUALLY)):
+        return Claim(unstyled(found["said"].strip()), marked=True), found.start("said")
+    last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
+    if last is None or not _stated_whole(text, last.start()):
+        return None
+    return Claim(unstyled(last["formula"]), marked=True), last.end("formula")
+
+
+def _stated_whole(text: str, start: int) -> bool:
+    """Whether a sentence that ends with a formula states it: by a verb or a sign that are known, in English or in another language."""
+    if is_denied(text, start, len(text)) or is_supposed(text[max(0, start - LONGEST_HEAD) : start]):
+        return False
+    sentence = _LAST_SENTENCE.search(text[max(0, start - LONGEST_HEAD) : start])
+    if sentence is None or "$" in sentence.group() or "\\" in sentence.group():
+        return False
+    abroad = other_language(text, start, len(text))
+    return abroad == "stated" or (abroad == "English" and leads(sentence.group()) == "states")
 
 
 def unstyled(text: str) -> str:

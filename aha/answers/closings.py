@@ -346,7 +346,7 @@ def other_language(text: str, start: int, end: int | None = None, *, boxed: bool
     if _THAI_AGAINST.search(before):
         return "unclear"
     if boxed and _HAN.search(before):
-        return "unclear" if doubted_in_han(before, rest) or text[end : end + _NEAR].startswith(("?", "？")) else "stated"
+        return "unclear" if doubted_in_han(before, rest) or (end is not None and text[end:].startswith(("?", "？"))) else "stated"
     statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")
     if boxed and (statement == "unclear" or (statement == "English" and not before.isascii())):
         return "stated"

@@ -98,3 +98,16 @@ def test_what_stands_in_the_thinking_or_in_a_later_turn_is_no_answer() -> None:
     assert answer_part("8<|im_end|>9") == "8"
     assert answer_part("1 < 2") == "1 < 2"
     assert claim("so 7\nA: 8") == Claim("8", marked=True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("Summing the geometric series we find $0.\\overline{3}$.", "$0.\\overline{3}$"),
+        ("So the slope of the line is \\(\\frac{2}{3}\\).", "\\(\\frac{2}{3}\\)"),
+        ("Suppose the slope is $\\frac{2}{3}$.", None),
+        ("The slope is not $\\frac{2}{3}$.", None),
+    ],
+)
+def test_a_last_sentence_that_states_a_formula_claims_it(reply: str, said: str | None) -> None:
+    assert (claim(reply).text == said) is (said is not None)
