@@ -146,8 +146,8 @@ def run_command(words: list[str], terminal: Terminal) -> int:
     parser = build_parser()
     try:
         arguments, rest = parser.parse_known_args(words or ["--help"])
-    except SystemExit as exit_:  # --help and --version
-        return int(exit_.code or 0)
+    except SystemExit as exit:  # --help and --version
+        return int(exit.code or 0)
     if arguments.command is None:
         raise BadInput(f"name a command: {', '.join(COMMANDS)}")
     arguments.argv, arguments.parser = ("aha", *words), parser

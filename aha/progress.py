@@ -91,7 +91,7 @@ class Lines(Observer):
         self.out, self.rollouts = out, rollouts
         self._seconds: list[float] = []
 
-    def beat(self, activity: str) -> None:
+    def heartbeat(self, activity: str) -> None:
         """Too small for a line."""
 
     def say(self, text: str) -> None:
@@ -147,7 +147,7 @@ class PanelLines(Lines):
         self.timings: Metrics = {}
         self._live = Live(get_renderable=self.panel, console=console, refresh_per_second=4, transient=False)
 
-    def beat(self, activity: str) -> None:
+    def heartbeat(self, activity: str) -> None:
         self.activity = activity
 
     def say(self, text: str) -> None:

@@ -352,7 +352,7 @@ class RollBack:
 class Observer(Protocol):
     """Who watches a run: the terminal, the doctor, the stall watchdog and ctrl-C, composed by the command line."""
 
-    def beat(self, activity: str) -> None:
+    def heartbeat(self, activity: str) -> None:
         """Something moved; `what` says what is being done now."""
         return
 

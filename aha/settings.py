@@ -274,7 +274,7 @@ def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     name = text.replace("-", "").replace("_", "").lower()
     field = path.rpartition(".")[2].replace("_", "").lower()
-    matches = [kind for name_, kind in kinds.items() if name_.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
+    matches = [kind for kind_name, kind in kinds.items() if kind_name.lower() in (name, name + field)]  # `--template chat`: ChatTemplate
     if not matches:
         raise BadInput(f"--{path} {text}: it takes one of {', '.join(kinds)}")
     try:

@@ -36,12 +36,12 @@ class Watchdog(Observer):
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
-    def beat(self, activity: str) -> None:
+    def heartbeat(self, activity: str) -> None:
         self.activity = activity
         self._beats += 1
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
-        self.beat(f"rollout {number} done")
+        self.heartbeat(f"rollout {number} done")
         return Continue()
 
     def __enter__(self) -> Watchdog:

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from aha.backends.hf import ModuleWeights, load_model
-from aha.backends.laptop import write_fresh
+from aha.backends.local_backend import write_fresh
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.vllm_engine import VllmEngine
 from aha.protocols import Compute

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Compute, Continue, Sampling
 from aha.rewards import RewardPart, Rewards
@@ -84,7 +84,7 @@ class Listening:
     def __init__(self) -> None:
         self.clock, self.spent = Clock(), list[Spent]()
 
-    def beat(self, what: str) -> None:
+    def heartbeat(self, what: str) -> None:
         pass
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
@@ -112,7 +112,7 @@ def ours(work: Work) -> list[Spent]:
     listening = Listening()
     with tempfile.TemporaryDirectory() as folder:
         rundir = RunDir.open(Path(folder) / "run", Manifest("bench", {}, {}, {}, None, (), ""))
-        rl.run(Laptop(Compute(device="cpu", dtype="float32")), rundir, listening)
+        rl.run(LocalBackend(Compute(device="cpu", dtype="float32")), rundir, listening)
         rundir.close()
     return listening.spent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from aha.backends.laptop import write_fresh
+from aha.backends.local_backend import write_fresh
 
 VOCABULARY = 151_936  # of Qwen2's head
 NAMED = 37_713  # entries of the tokenizer; as with Qwen2's, the model may say ids that it does not know, only far more often

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aha.durable import Disk
-from aha.rundir import Keep, Manifest, RunDir, Setting
+from aha.rundir import Manifest, Retention, RunDir, Setting
 from aha.types import Abstained, Completion, Countdown, Group, Part, Problem, Reply, Score
 
 MANIFEST = Manifest("tiny", {"tiny.lr": Setting(3e-6, "paper 2.2"), "tiny.device": Setting("cpu")}, {"run": 7}, {}, None, (), "")
@@ -58,7 +58,7 @@ def train(
             promised = rollout % EVERY == EVERY - 1
             save = saving(disk, state) if promised else None
             metrics = {"step": rollout, "reward": state[0] / 255}
-            run.commit(rollout, metrics, {"seconds": 1.0}, [group(rollout)], save=save, progress={"step": rollout}, keep=Keep(keep))
+            run.commit(rollout, metrics, {"seconds": 1.0}, [group(rollout)], save=save, progress={"step": rollout}, keep=Retention(keep))
             if promised and saved is not None:
                 saved.append(rollout)
         if not run.finished:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.durable import Disk
 from aha.protocols import ASK_ONCE, Chat, ChatOptions, Continue, Observer, Sampling
@@ -41,7 +41,7 @@ class Watch(Observer):
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def beat(self, what: str) -> None:
+    def heartbeat(self, what: str) -> None:
         self.said.append(what)
 
     def rollout(self, number: int, metrics: object, timings: object, groups: object) -> Continue:
@@ -62,7 +62,7 @@ class Machine:
 
     def chat(self, model: str, asking: ChatOptions = ASK_ONCE) -> Chat:
         if model.startswith("http"):
-            return Laptop().chat(model, asking)
+            return LocalBackend().chat(model, asking)
         return ScriptedBackend(lambda _, prompt, seed: self.say(prompt, seed)).chat(model, asking)
 
     def learner(self, *_: object, **__: object) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.backends.scripted import ScriptedBackend
-from aha.doctor import Doctor, Examination, Signal, Ward, clip, form_error, preflight
+from aha.doctor import Doctor, Examination, RunMonitor, Signal, clip, form_error, preflight
 from aha.protocols import Continue, Stop
 from aha.rewards import paper
 from aha.stages.rl import Rl
@@ -172,8 +172,8 @@ def watched(
     rollouts: Sequence[Sequence[Group]], metrics: Sequence[dict[str, float]] | None = None
 ) -> tuple[list[Continue | Stop], list[str]]:
     told: list[str] = []
-    ward = Ward(lambda signal: told.append(signal.kind))
-    answers = [ward.rollout(n, metrics[n] if metrics else {}, {}, groups) for n, groups in enumerate(rollouts)]
+    run_monitor = RunMonitor(lambda signal: told.append(signal.kind))
+    answers = [run_monitor.rollout(n, metrics[n] if metrics else {}, {}, groups) for n, groups in enumerate(rollouts)]
     return answers, told
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.batch import collate
 from aha.protocols import Compute, Metrics
 from aha.recipes.zero import zero
@@ -36,7 +36,7 @@ def recipe() -> Rl:
 def replayed() -> list[Metrics]:
     """Four optimizer steps on the stored groups, from the base that ships."""
     rl = recipe()
-    learner = Laptop(COMPUTE).learner(rl.model, rl.optim, reference=rl.loss.needs_reference)
+    learner = LocalBackend(COMPUTE).learner(rl.model, rl.optim, reference=rl.loss.needs_reference)
     batch = collate(list(read_groups(GROUPS)), rl.advantages, rl.sampling.temperature, rl.truncation)
     steps = []
     for part in learner.minibatches(batch, 4, seed_for(rl.seed, 0), rl.loss.aggregate):
@@ -52,7 +52,7 @@ def test_stored_groups_give_the_stored_loss_and_gradient(step: int) -> None:
 
 
 def write() -> None:
-    rl, backend = recipe(), Laptop(COMPUTE)
+    rl, backend = recipe(), LocalBackend(COMPUTE)
     engine, tokenizer = backend.engine(rl.model), backend.tokenizer(rl.model)
     asker = GroupSampler(engine, tokenizer, rl.template, rl.rewards, rl.sampling, rl.samples, lambda what: None)
     FOLDER.mkdir(exist_ok=True)

@@ -150,8 +150,8 @@ def test_stages_never_import_backends() -> None:
 
 
 def test_a_stage_that_knows_its_machine_is_caught() -> None:
-    house = a_house({"aha.stages.rl": "from aha.backends.laptop import Laptop"})
-    assert between(house, ("stages",), ("backends",)) == ["aha.stages.rl.py:1: imports aha.backends.laptop"]
+    house = a_house({"aha.stages.rl": "from aha.backends.local_backend import LocalBackend"})
+    assert between(house, ("stages",), ("backends",)) == ["aha.stages.rl.py:1: imports aha.backends.local_backend"]
 
 
 def test_evals_never_import_rewards() -> None:

@@ -60,7 +60,7 @@ def test_whatever_a_command_prints_goes_through_that_one_place(capsys: pytest.Ca
 def test_a_panel_reads_no_markup_from_names(title: str) -> None:
     out = io.StringIO()
     panel = PanelLines(Console(file=out, width=100, markup=False, emoji=False, highlight=False), title, 3, clock=lambda: 0.0)
-    panel.beat(title)
+    panel.heartbeat(title)
     panel.rollout(0, {"reward": 1.0, f"reward/{title}": 0.5}, {"seconds": 1.0}, ())
     panel.console.print(panel.panel())
     panel.say(title)

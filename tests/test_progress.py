@@ -54,7 +54,7 @@ def test_a_stage_without_rewards_shows_its_loss() -> None:
 def test_a_log_gets_one_line_a_rollout_and_nothing_else() -> None:
     out = io.StringIO()
     with Lines(out, rollouts=3) as lines:
-        lines.beat("sampling")
+        lines.heartbeat("sampling")
         lines.rollout(0, METRICS, TIMINGS, ())
         lines.rollout(1, METRICS, TIMINGS, ())
     first, second = out.getvalue().splitlines()
@@ -78,7 +78,7 @@ def test_a_program_gets_json_lines_only_and_no_nan() -> None:
 def test_the_panel_shows_where_the_run_is_and_what_it_does() -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     panel = PanelLines(console, "zero", rollouts=30, clock=lambda: 0.0)
-    panel.beat("sampled 3 of 64 questions")
+    panel.heartbeat("sampled 3 of 64 questions")
     for number, accuracy in enumerate([0.1, 0.9]):
         panel.rollout(number, {**METRICS, "accuracy": accuracy}, TIMINGS, ())
     page = Console(file=io.StringIO(), width=100)

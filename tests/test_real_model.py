@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from aha.backends.hf import ModuleWeights, load_model, load_tokenizer
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.batch import collate
 from aha.cli import main
 from aha.objectives.advantages import Advantages
@@ -96,7 +96,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def learned(run: Run, sampler: str, groups: list[Group], dtype: DType) -> tuple[Tensor, Tensor]:
     """Each sampled token's log-probability as the engine recorded it and as a learner with those weights computes it."""
     batch = collate(groups, Advantages(), 1.0, "penalise")
-    learner = Laptop(Compute(device="cpu", dtype=dtype)).learner(sampler, Adam(), reference=False)
+    learner = LocalBackend(Compute(device="cpu", dtype=dtype)).learner(sampler, Adam(), reference=False)
     return batch.behaviour_M, learner.logprobs(batch, "policy")
 
 

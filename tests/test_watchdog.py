@@ -15,7 +15,7 @@ from aha.watchdog import Watchdog
 def waits_for_ever() -> None:
     time.sleep(60)
 with Watchdog(Path(sys.argv[1]), limit_s=0.4) as dog:
-    dog.beat("asking the model")
+    dog.heartbeat("asking the model")
     waits_for_ever()
 """
 
@@ -27,7 +27,7 @@ with Watchdog(Path(sys.argv[1]), limit_s=0.8) as dog:
     print("moving", flush=True)
     for _ in range(40):
         time.sleep(0.05)
-        dog.beat("learning")
+        dog.heartbeat("learning")
 print("done", flush=True)
 """
 

@@ -41,15 +41,33 @@ _CORRECT = re.compile(
 _OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
+# How a sentence names the right option: its words are of these rows alone, but for the letter.
+_RIGHT_ROW = (
+    r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
+    r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|सही|الصحيح[ةه]?|ถูกต้อง"
+)
+_OPTION_ROW = (
+    r"antwort(?:möglichkeit)?|lösung|option|opción|respuesta|alternativ(?:et|[ae])?|solución|resposta|opção|letra|lettera|risposta|opzione|soluzione|réponse|lettre|choix"
+    r"|solution|antwoord|optie|letter|odpowied[źz]|opcj[aąę]|liter[aąę]|ответ(?:а)?|вариант(?:а)?|букв[аы]|cevap|yanıt|şık|seçenek|đáp|án|phương|câu|jawaban(?:nya)?"
+    r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|varianta|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
+)
+_IS_ROW = r"ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
+_SMALL_ROW = (  # articles, prepositions and what leads to a conclusion
+    r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|a|o|as|os|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
+    r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
+    r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
+)
+_CHOOSES_ROW = r"wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
+_SPEAKER_ROW = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"
 _OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE})"
-_IS_ABROAD = rf"(?:{languages.IS})(?![^\W_])"
-_CHOOSES_ABROAD = rf"(?:{languages.CHOOSES})(?![^\W_])"
+_IS_ABROAD = rf"(?:{_IS_ROW})(?![^\W_])"
+_CHOOSES_ABROAD = rf"(?:{_CHOOSES_ROW})(?![^\W_])"
 _CALLED_RIGHT = re.compile(  # Richtig ist D, la respuesta correcta es la opción D: every word of it is known
-    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{languages.SMALL}|{languages.OPTION}|{languages.RIGHT}|{languages.SPEAKER}|{_IS_ABROAD}"
+    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{_SMALL_ROW}|{_OPTION_ROW}|{_RIGHT_ROW}|{_SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
     r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
-_NAMES_OPTION = re.compile(rf"(?i)(?<![^\W_])(?:{languages.OPTION}|{languages.RIGHT})(?![^\W_])")
+_NAMES_OPTION = re.compile(rf"(?i)(?<![^\W_])(?:{_OPTION_ROW}|{_RIGHT_ROW})(?![^\W_])")
 _IS_SO = re.compile(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
 _IS_CHOSEN = re.compile(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
 TAKEN_BACK_ABROAD = re.compile(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")

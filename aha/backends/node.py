@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from aha.backends.hf import StreamedWeights
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.mesh import Mesh
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_on_first
 from aha.backends.torch_learner import TorchLearner
@@ -39,7 +39,7 @@ class LearnerRank:
     """One rank's learner, opened as it is told."""
 
     def __init__(self, compute: Compute, mesh: Mesh) -> None:
-        self.machine, self.mesh = Laptop(compute), mesh
+        self.machine, self.mesh = LocalBackend(compute), mesh
         self.learner: TorchLearner | None = None
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
@@ -184,8 +184,8 @@ def loss_as_error(activity: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Node(Laptop):
-    """Rank 0's backend: a laptop whose learners are divided over the ranks that `torchrun` started."""
+class Node(LocalBackend):
+    """Rank 0's backend: a local backend whose learners are divided over the ranks that `torchrun` started."""
 
     ranks: TorchrunRanks | None = field(default=None, compare=False, repr=False)
 
@@ -205,15 +205,15 @@ class Pulse:
     def __init__(self, rank: int, limit_s: float) -> None:
         self._store: Any = dist.distributed_c10d._get_default_store()
         self._over, self._limit_s = threading.Event(), limit_s
-        self._thread = threading.Thread(target=self._beat if rank == 0 else self._feel, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._heartbeat if rank == 0 else self._feel, name="pulse", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Neither beat nor feel any more."""
+        """Neither send nor await heartbeats any more."""
         self._over.set()
         self._thread.join(timeout=1.0)
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         while not self._over.wait(BEAT_S):
             self._store.add("aha/pulse", 1)
 

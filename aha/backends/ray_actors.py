@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from aha.backends.hf import StreamedWeights
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.mesh import ALONE, Mesh
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, gather_on_first
 from aha.backends.node import COLLECTIVE, LearnerRank, loss_as_error
@@ -69,7 +69,7 @@ class EngineProcess(Process):
     def __init__(self) -> None:
         self._engines: dict[int, Any] = {}
 
-    def open(self, number: int, machine: Laptop, model: str) -> None:
+    def open(self, number: int, machine: LocalBackend, model: str) -> None:
         """Open an engine."""
         self._engines[number] = machine.engine(model)
 
@@ -99,7 +99,7 @@ class _ArrayWeights(StreamedWeights):
 class RankProcess(Process):
     """One rank of a learner."""
 
-    def __init__(self, machine: Laptop, rank: int, size: int) -> None:
+    def __init__(self, machine: LocalBackend, rank: int, size: int) -> None:
         self._machine, self._rank, self._size = machine, rank, size
         self._learner_rank: LearnerRank | None = None
 
@@ -150,7 +150,7 @@ class RankProcess(Process):
 class GraderProcess(Process):
     """A reward that needs something live, opened where there is room for it."""
 
-    def __init__(self, machine: Laptop, opens: Opens[Reward]) -> None:
+    def __init__(self, machine: LocalBackend, opens: Opens[Reward]) -> None:
         self._stack = ExitStack()
         self._reward = self._stack.enter_context(opens.open(machine))
 

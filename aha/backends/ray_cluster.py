@@ -17,7 +17,7 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.placement_group import placement_group
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner
 from aha.backends.ray_actors import GraderProcess, RankProcess, to_arrays
 from aha.backends.ray_machines import MEET_S, POLL_S, Machines, StoredWeights, fetch, first_line
@@ -29,8 +29,8 @@ from aha.types import Abstained, Completion, Problem, Reply
 class ClusterEngine:
     """Implements `protocols.Engine` on several processes, each with its part of the prompts."""
 
-    def __init__(self, machines: Machines, laptop: Laptop, model: str, processes: int) -> None:
-        self._machines, self._laptop, self._model = machines, laptop, model
+    def __init__(self, machines: Machines, local_backend: LocalBackend, model: str, processes: int) -> None:
+        self._machines, self._local_backend, self._model = machines, local_backend, model
         self._number = machines.next_number()
         self._weights: StoredWeights | None = None
         self._version = 0
@@ -97,7 +97,7 @@ class ClusterEngine:
         """Open this engine in the process that stands in a place now, with its weights, where it is not there yet."""
         actor = self._machines.engine_process(place)
         if self._at.get(place) is not actor:
-            self._machines.wait([actor.open.remote(self._number, self._laptop, self._model)], f"engine {place} opens")
+            self._machines.wait([actor.open.remote(self._number, self._local_backend, self._model)], f"engine {place} opens")
             self._at[place] = actor
             if self._weights is not None:
                 self._load(place)
@@ -123,8 +123,8 @@ class RayRanks:
     """Implements `Ranks` with actors. A rank that dies takes its part of the moments with it: all are started anew, and the run goes on
     from its last checkpoint (RankRestart)."""
 
-    def __init__(self, machines: Machines, laptop: Laptop, bundles: Sequence[int]) -> None:
-        self._machines, self._laptop, self._bundles = machines, laptop, bundles
+    def __init__(self, machines: Machines, local_backend: LocalBackend, bundles: Sequence[int]) -> None:
+        self._machines, self._local_backend, self._bundles = machines, local_backend, bundles
         self._actors: list[Any] = []
 
     @property
@@ -154,7 +154,7 @@ class RayRanks:
 
     def _meet(self) -> None:
         for rank, bundle in enumerate(self._bundles):
-            self._actors.append(self._machines.start(RankProcess, f"rank {rank}", bundle, self._laptop, rank, self.size))
+            self._actors.append(self._machines.start(RankProcess, f"rank {rank}", bundle, self._local_backend, rank, self.size))
         address = self._machines.wait([self._actors[0].address.remote()], "starting ranks")[0]
         self._machines.wait([actor.join.remote(address) for actor in self._actors], "ranks meet")
 
@@ -173,8 +173,8 @@ class RayRanks:
 class RemoteReward:
     """A reward that processes of the cluster compute, each call one of them; one that dies is replaced and asked again."""
 
-    def __init__(self, machines: Machines, laptop: Laptop, opens: Opens[Reward], names: Sequence[tuple[str, int]]) -> None:
-        self._machines, self._laptop, self._opens, self._names = machines, laptop, opens, names
+    def __init__(self, machines: Machines, local_backend: LocalBackend, opens: Opens[Reward], names: Sequence[tuple[str, int]]) -> None:
+        self._machines, self._local_backend, self._opens, self._names = machines, local_backend, opens, names
         self._actors = [self._start(number) for number in range(len(names))]
         self._next, self._lock = 0, threading.Lock()
 
@@ -199,11 +199,11 @@ class RemoteReward:
 
     def _start(self, number: int) -> Any:
         name, bundle = self._names[number]
-        return self._machines.start(GraderProcess, name, bundle, self._laptop, self._opens)
+        return self._machines.start(GraderProcess, name, bundle, self._local_backend, self._opens)
 
 
 @dataclass(frozen=True)
-class Cluster(Laptop):
+class Cluster(LocalBackend):
     """A backend whose engines, learners and graders are processes of a Ray cluster. `counts`: engines, ranks and graders."""
 
     machines: Machines | None = field(default=None, compare=False, repr=False)
@@ -239,9 +239,9 @@ class Cluster(Laptop):
             reward.close()
 
     @property
-    def _plain(self) -> Laptop:
+    def _plain(self) -> LocalBackend:
         """What a process of the cluster opens its own part with."""
-        return Laptop(self.compute, self.adaptation)
+        return LocalBackend(self.compute, self.adaptation)
 
 
 @contextmanager
@@ -263,8 +263,10 @@ def connect(
             )
         machines = Machines(compute, group, limit_s, folder, say, gpus)
         try:
-            laptop = Laptop(compute)
-            yield Cluster(compute, machines=machines, counts=counts, ranks=RayRanks(machines, laptop, range(engines, engines + ranks)))
+            local_backend = LocalBackend(compute)
+            yield Cluster(
+                compute, machines=machines, counts=counts, ranks=RayRanks(machines, local_backend, range(engines, engines + ranks))
+            )
         finally:
             machines.close()
     finally:

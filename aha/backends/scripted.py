@@ -85,11 +85,11 @@ class ScriptedBackend:
         return EngineChat(self.engine(model), self.tokenizer(model), options.seed or 0, options.samples)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
-        raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the laptop backend")
+        raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the local backend")
 
     def with_adapter(self, adaptation: Adaptation) -> ScriptedBackend:
         """The same: nothing here has positions or learns."""
         return self
 
     def scorer(self, model: str) -> Scorer:
-        raise BadInput(f"{model}: the scripted backend says what it was told and prefers nothing; use a model on the laptop backend")
+        raise BadInput(f"{model}: the scripted backend says what it was told and prefers nothing; use a model on the local backend")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_config, load_tokenizer
 from aha.backends.identity import identity_of
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.openai_cache import Cache
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.hardware import Hardware, sampling_machine
@@ -130,7 +130,7 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
     with ExitStack() as stack:
         machine = stack.enter_context(sampling_machine(options.hardware, compute, terminal.note))
         interrupts = stack.enter_context(Interrupts())
-        judge = stack.enter_context(judge_session(options.judge.judge, judge_options, machine, terminal, interrupts.beat))
+        judge = stack.enter_context(judge_session(options.judge.judge, judge_options, machine, terminal, interrupts.heartbeat))
         judgeable = judge.prepare(runs, options.data, options.judge.baseline)
         runs = [replace(run, examples=examples) for run, examples in zip(runs, judgeable, strict=True)]
         rivals = {run.benchmark.name: _saved_rival(run, options) for run in runs}
@@ -201,7 +201,7 @@ class Evaluator:
 
     options: EvalOptions
     asking: ChatOptions
-    machine: Laptop
+    machine: LocalBackend
     judge: JudgeSession
     interrupts: Interrupts
     terminal: Terminal
@@ -219,7 +219,7 @@ class Evaluator:
             return self._finish(run, evaluation, model, journal)
 
     def _ask(self, run: BenchmarkRun, evaluation: Evaluation, model: str, journal: SampleJournal, day: str) -> None:
-        heartbeat, cache = self.interrupts.beat, run.settings.cache
+        heartbeat, cache = self.interrupts.heartbeat, run.settings.cache
         if not is_endpoint(model):
             reply_cache = Cache(Path(cache).expanduser()) if cache is not None else None
             evaluation.ask_engine(lambda: self.machine.engine(model), self.machine.tokenizer(model), journal, heartbeat, reply_cache)
@@ -264,7 +264,12 @@ class Evaluator:
 
 
 def plan_evaluation(
-    run: BenchmarkRun, model: str, machine: Laptop, terminal: Terminal, chat_options: ChatOptions = ASK_ONCE, folder: Path | None = None
+    run: BenchmarkRun,
+    model: str,
+    machine: LocalBackend,
+    terminal: Terminal,
+    chat_options: ChatOptions = ASK_ONCE,
+    folder: Path | None = None,
 ) -> Evaluation:
     """Return how the benchmark is asked: with `max_tokens` cut to what the model has room for, which is noted, the template chosen and
     `think` decided; or as `folder` has it, where a server has nothing left to be asked. EndpointDown where no server answers."""

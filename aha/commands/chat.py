@@ -45,9 +45,9 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if is_endpoint(arguments.model):
-        from aha.backends.laptop import Laptop
+        from aha.backends.local_backend import LocalBackend
 
-        chat = Laptop().chat(arguments.model, ChatOptions(seed=arguments.seed))
+        chat = LocalBackend().chat(arguments.model, ChatOptions(seed=arguments.seed))
         try:
             return _converse(lambda conversation, turn: _pieces_from_chat(chat, conversation, sampling), arguments.system, terminal)
         finally:

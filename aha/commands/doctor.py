@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Literal
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.commands.choose import ResolvedRecipe, complete, main_rl
 from aha.commands.terminal import Terminal
 from aha.doctor import preflight
@@ -16,18 +16,18 @@ from aha.rewards import Accuracy
 from aha.stages.rl import Rl
 
 
-def examine(recipe: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
+def examine(choice: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
     """Asks a few prompts and says what they show. FailedBar, exit code 1, where nothing can be learned."""
-    complete(recipe.recipe)
-    rl = main_rl(recipe.recipe)
+    complete(choice.recipe)
+    rl = main_rl(choice.recipe)
     if rl is None:
-        raise BadInput(f"recipe {recipe.recipe.name} has no RL stage: there are no rewards to examine")
+        raise BadInput(f"recipe {choice.recipe.name} has no RL stage: there are no rewards to examine")
     place = _sandbox(rl, prompts)
     for line in place.lines() if place else ():
         terminal.say(line)
     if place is not None and not place.holds:
-        raise FailedBar(f"recipe {recipe.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
-    preflight_signals = preflight(rl, Laptop(recipe.recipe.compute), lambda activity: None, prompts=prompts)
+        raise FailedBar(f"recipe {choice.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
+    preflight_signals = preflight(rl, LocalBackend(choice.recipe.compute), lambda activity: None, prompts=prompts)
     signals = [asdict(signal) for signal in preflight_signals.signals]
     terminal.tell(
         "examined", hopeless=preflight_signals.hopeless, signals=signals, lines=preflight_signals.lines(), sandbox=place and place.tier
@@ -35,7 +35,7 @@ def examine(recipe: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
     for line in preflight_signals.lines():
         terminal.say(line)
     if preflight_signals.hopeless:
-        raise FailedBar(f"recipe {recipe.recipe.name} cannot learn as it stands: {next(iter(preflight_signals.signals)).words}")
+        raise FailedBar(f"recipe {choice.recipe.name} cannot learn as it stands: {next(iter(preflight_signals.signals)).words}")
     return 0
 
 

@@ -115,8 +115,8 @@ def record(root: Path, more: Mapping[str, object]) -> None:
     with suppress(AhaError, OSError, AttributeError):  # what is damaged is written anew
         values = {name: value for name, value in read_document(path).items() if name != "crc"}
     peaks = [value for value in (values.get("peak"), more.get("peak")) if isinstance(value, int)]
-    record_ = {**values, **more} | ({"peak": max(peaks)} if peaks else {})
-    replace_file(Disk(), path, seal(record_, indent=2))
+    document = {**values, **more} | ({"peak": max(peaks)} if peaks else {})
+    replace_file(Disk(), path, seal(document, indent=2))
 
 
 def peak_bytes() -> int:

@@ -65,11 +65,11 @@ def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> in
 
 
 def _run_with_page(
-    recipe: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
+    choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
 ) -> None:
     """The stages at work; what is done when one of them ends it all has its page too."""
     try:
-        _work(recipe, graph, options, root, terminal, steps)
+        _work(choice, graph, options, root, terminal, steps)
     except BaseException:
         if steps and (page := _page(graph, steps, root, terminal)) is not None:
             terminal.note(f"report so far: {page}")
@@ -105,11 +105,11 @@ def refuse_strangers(root: Path, recipe: str) -> None:
         raise BadInput(f"{root}: it is not empty and holds no run ({names[0]!r} is in it); choose an empty or a new directory")
 
 
-def _work(recipe: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
+def _work(choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
     from aha.commands.working import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
 
-    worker = StageWorker(recipe, options, terminal)
-    whole = worker.manifest(recipe.recipe.name, recipe.recipe.stages)
+    worker = StageWorker(choice, options, terminal)
+    whole = worker.manifest(choice.recipe.name, choice.recipe.stages)
     replace_file(Disk(), root / "manifest.json", seal(encode(whole, Manifest), indent=2))
     terminal.folder = root
     for step in graph.steps(options.until, options.first):
@@ -162,16 +162,16 @@ def _all_of(stages: int) -> str:
     return f"all {stages} stages are" if stages > 1 else "the stage is"
 
 
-def _show(recipe: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
+def _show(choice: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
     """What would be done, and at most at what cost."""
-    known_costs = costs([(step.name, step.stage) for step in steps], recipe.recipe.compute)
+    known_costs = costs([(step.name, step.stage) for step in steps], choice.recipe.compute)
     rows = [(step, known_costs[step.name], _took(graph, step)) for step in steps]
     if terminal.json:
         stages = [
             {"stage": step.name, "state": step.state, "why": step.why, **encode(cost, Costs), "seconds_before": took}
             for step, cost, took in rows
         ]
-        print(json.dumps({"recipe": recipe.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
+        print(json.dumps({"recipe": choice.recipe.name, "stages": stages}, ensure_ascii=False, indent=1))
         return 0
     wide = max(len(step.name) for step in steps)
     terminal.say(f"{'':{wide}}  {'':8} {'tokens asked':>14} {'learned':>14} {'FLOPs':>9} {'disk':>9} {'memory':>9} {'took':>9}")

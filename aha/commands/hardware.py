@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.protocols import Backend, Compute
 
 if TYPE_CHECKING:
-    from aha.backends.laptop import Laptop
+    from aha.backends.local_backend import LocalBackend
 
 STALL_S = 1800.0  # of `aha eval`; `aha run` has a flag
 KINDS = ("laptop", "node", "cluster")
@@ -75,13 +75,13 @@ def machine(
         with connect(compute, counts, hardware.address, stall_s, Path.cwd(), say) as cluster:
             yield cluster
         return
-    from aha.backends.laptop import Laptop as OneProcess
+    from aha.backends.local_backend import LocalBackend as OneProcess
 
     yield OneProcess(compute)
 
 
 @contextmanager
-def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[Laptop]:
+def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[LocalBackend]:
     """Yield the backend to sample on, which learns nothing: this process, or a cluster of engines alone."""
     if hardware.kind == "node":
         raise BadInput("--hardware node: it divides a model that learns; to sample on several engines say --hardware 'cluster(engines=2)'")
@@ -91,6 +91,6 @@ def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], 
         with connect(compute, (hardware.engines, 0, 0), hardware.address, STALL_S, Path.cwd(), say) as cluster:
             yield cluster
         return
-    from aha.backends.laptop import Laptop as OneProcess
+    from aha.backends.local_backend import LocalBackend as OneProcess
 
     yield OneProcess(compute)

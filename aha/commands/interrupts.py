@@ -101,7 +101,7 @@ class Steps:
 
 
 class Interrupts(Observer):
-    """An observer that pauses a run after a signal: at the end of the step at work, else at the next beat.
+    """An observer that pauses a run after a signal: at the end of the step at work, else at the next heartbeat.
 
     `record` is the run's directory, where there is one. Only in the main thread, as Python's signals are."""
 
@@ -112,7 +112,7 @@ class Interrupts(Observer):
         self._before: dict[signal.Signals, signal._HANDLER] = {}
         self._thread = threading.Thread(target=self._listen, name="interrupts", daemon=True)
 
-    def beat(self, activity: str) -> None:
+    def heartbeat(self, activity: str) -> None:
         self._activity = activity
         if self._signal is not None and not self._steps.is_running:
             self._raise(self._signal)
@@ -141,7 +141,7 @@ class Interrupts(Observer):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Interruption where a signal came after the last beat: nothing that would come next begins."""
+        """Interruption where a signal came after the last heartbeat: nothing that would come next begins."""
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -154,15 +154,15 @@ class Interrupts(Observer):
     # --- in the main thread ---
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        number_ = signal.Signals(number)
-        if number_ is not signal.SIGALRM:
-            self._signal = self._signal or number_
+        signal_number = signal.Signals(number)
+        if signal_number is not signal.SIGALRM:
+            self._signal = self._signal or signal_number
         elif self._signal is not None and not self._steps.is_running:
             self._raise(self._signal)
 
-    def _raise(self, signal_: signal.Signals) -> None:
+    def _raise(self, cause: signal.Signals) -> None:
         self._signal = None
-        raise Interruption(f"stopped while: {self._activity}; {self._steps.balance()}", EXIT[signal_])
+        raise Interruption(f"stopped while: {self._activity}; {self._steps.balance()}", EXIT[cause])
 
     # --- in a thread of its own ---
 

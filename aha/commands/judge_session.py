@@ -12,7 +12,7 @@ from typing import Protocol
 from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.openai_budget import TokenUsage
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.terminal import Terminal
@@ -82,7 +82,7 @@ class JudgeSession:
 
     name: str | None
     settings: Judging
-    machine: Laptop
+    machine: LocalBackend
     terminal: Terminal
     heartbeat: Callable[[str], None]
     connections: ExitStack
@@ -249,7 +249,7 @@ class JudgeSession:
 
 @contextmanager
 def judge_session(
-    name: str | None, settings: Judging, machine: Laptop, terminal: Terminal, heartbeat: Callable[[str], None]
+    name: str | None, settings: Judging, machine: LocalBackend, terminal: Terminal, heartbeat: Callable[[str], None]
 ) -> Iterator[JudgeSession]:
     """Yield a session, whose connections last as long as this."""
     with ExitStack() as connections:

@@ -11,7 +11,7 @@ from typing import Any
 from aha.commands.command import Command
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
-from aha.pipeline.lineage import Ancestor, Trace, ancestors, made_at, trace
+from aha.pipeline.lineage import Ancestor, Trace, ancestors, made_at, trace_row
 from aha.versions import grader_version
 
 SAMPLING_SETTINGS = ("sampling.temperature", "sampling.top_p", "sampling.max_tokens")
@@ -26,66 +26,66 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """What is known of the row and of all that it was made of."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than FILE:ROW")
-    trace_ = trace(arguments.row)
+    trace = trace_row(arguments.row)
     if terminal.json:
-        print(json.dumps(record_of(trace_), ensure_ascii=False, indent=1))
-    for line in lines_of(trace_):
+        print(json.dumps(record_of(trace), ensure_ascii=False, indent=1))
+    for line in lines_of(trace):
         terminal.say(line)
     return 0
 
 
-def record_of(trace_: Trace) -> dict[str, Any]:
+def record_of(trace: Trace) -> dict[str, Any]:
     """For a program."""
-    row, origin = trace_.row, trace_.row.origin
+    row, origin = trace.row, trace.row.origin
     record: dict[str, Any] = {"file": str(row.path), "row": row.number, "id": row.id, "prompt": row.question}
     if origin is not None:
         grader = {"version": origin.grader, "installed": grader_version()}
-        record |= {"problem": origin.problem, "stage": origin.stage, "sampler": _sampler(trace_), "seed": origin.seed}
+        record |= {"problem": origin.problem, "stage": origin.stage, "sampler": _sampler(trace), "seed": origin.seed}
         record |= {"grader": grader, "template": origin.template}
-    if trace_.maker is not None:
-        record["made_by"] = _maker(trace_.maker)
-        record["follows_from"] = [_maker(ancestor) for ancestor in ancestors(trace_.maker)]
-    return record | {"parents": [record_of(parent) for parent in trace_.parents], "lost_parents": list(trace_.lost)}
+    if trace.maker is not None:
+        record["made_by"] = _maker(trace.maker)
+        record["follows_from"] = [_maker(ancestor) for ancestor in ancestors(trace.maker)]
+    return record | {"parents": [record_of(parent) for parent in trace.parents], "lost_parents": list(trace.lost)}
 
 
-def lines_of(trace_: Trace, indent: str = "") -> Iterator[str]:
+def lines_of(trace: Trace, indent: str = "") -> Iterator[str]:
     """For a person: a row, and indented below it the rows that it was made of."""
-    row, origin = trace_.row, trace_.row.origin
+    row, origin = trace.row, trace.row.origin
     yield f"{indent}row {row.number} of {row.path}"
     facts = [("id", row.id), ("prompt", f"{origin.problem}: {row.question}" if origin else row.question)]
     if row.versions:
-        facts.append(("sampler", " and ".join(map(_version, row.versions)) + _sampling_line(trace_)))
+        facts.append(("sampler", " and ".join(map(_version, row.versions)) + _sampling_line(trace)))
     elif origin is None:
         facts.append(("origin", "the row does not say"))
     else:
         seed = "" if origin.seed is None else f", seed {origin.seed}"
-        facts.append(("sampler", f"{_model_line(trace_)}{seed}{_sampling_line(trace_)}"))
+        facts.append(("sampler", f"{_model_line(trace)}{seed}{_sampling_line(trace)}"))
         facts += [("grader", _grader_line(origin.grader)), ("template", origin.template)]
-    if trace_.maker is not None:
-        facts.append(("made by", f"stage {trace_.maker.stage} in {trace_.maker.root}; {made_at(trace_.maker)}"))
+    if trace.maker is not None:
+        facts.append(("made by", f"stage {trace.maker.stage} in {trace.maker.root}; {made_at(trace.maker)}"))
         if not indent:
-            facts += [("follows", f"{ancestor.stage} in {ancestor.root}{_outside(ancestor)}") for ancestor in ancestors(trace_.maker)]
-    facts += [("from", f"{name}, which is in no file here") for name in trace_.lost]
+            facts += [("follows", f"{ancestor.stage} in {ancestor.root}{_outside(ancestor)}") for ancestor in ancestors(trace.maker)]
+    facts += [("from", f"{name}, which is in no file here") for name in trace.lost]
     for name, fact in facts:
         if fact:
             yield f"{indent}  {name:9} {' '.join(fact.split())}"
-    for parent in trace_.parents:
+    for parent in trace.parents:
         yield f"{indent}  made of"
         yield from lines_of(parent, f"{indent}    ")
 
 
-def _sampler(trace_: Trace) -> dict[str, Any]:
+def _sampler(trace: Trace) -> dict[str, Any]:
     """Who was asked: a checkpoint of a stage, with its folder, or what the row says."""
-    origin = trace_.row.origin
+    origin = trace.row.origin
     record: dict[str, Any] = {"said": origin.sampler if origin else ""}
-    reference, place = (trace_.maker.inputs if trace_.maker is not None else {}).get("model", (None, Path()))
+    reference, place = (trace.maker.inputs if trace.maker is not None else {}).get("model", (None, Path()))
     if reference is not None and origin is not None and origin.sampler.startswith(f"{place.name}@"):
         record |= {
             "stage": reference.stage,
             "checkpoint": str(place),
             "digest": reference.digest,
             "there": place.exists(),
-            **_settings(trace_),
+            **_settings(trace),
         }
     return record
 
@@ -94,21 +94,21 @@ def _version(version: int) -> str:
     return f"the stage's own weights after rollout {version - 1}" if version else "the weights that the stage began with"
 
 
-def _model_line(trace_: Trace) -> str:
-    sampler = _sampler(trace_)
+def _model_line(trace: Trace) -> str:
+    sampler = _sampler(trace)
     if sampler.get("stage") is None:
         return str(sampler["said"]) or "nobody: it was written"
     suffix = "" if sampler["there"] else ", which is gone"
     return f"{sampler['said']}: checkpoint of stage {sampler['stage']} ({sampler['checkpoint']}{suffix})"
 
 
-def _sampling_line(trace_: Trace) -> str:
-    settings = _settings(trace_) if trace_.row.versions or "checkpoint" in _sampler(trace_) else {}
+def _sampling_line(trace: Trace) -> str:
+    settings = _settings(trace) if trace.row.versions or "checkpoint" in _sampler(trace) else {}
     return "".join(f", {name.partition('.')[2]} {value}" for name, value in settings.items())
 
 
-def _settings(trace_: Trace) -> dict[str, Any]:
-    settings = trace_.maker.makings.settings if trace_.maker is not None else {}
+def _settings(trace: Trace) -> dict[str, Any]:
+    settings = trace.maker.makings.settings if trace.maker is not None else {}
     return {name: settings[name] for name in SAMPLING_SETTINGS if name in settings}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aha.backends.laptop import write_fresh
+from aha.backends.local_backend import write_fresh
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.graph import GraphOptions, run
 from aha.commands.terminal import Terminal

@@ -140,14 +140,14 @@ def _conclude(results: Sequence[SeedRun], out: Path, how: ReproduceOptions, term
     return 1 if failures else 0
 
 
-def pages(seed_runs: Sequence[SeedRun], claims_: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
+def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
     """A page a seed, the claims at the top of the first."""
     from aha.commands.graph_page import Head, leave
     from aha.reports.graph import ClaimRow
 
     rows = tuple(
         ClaimRow(claim.name, claim.paper, claim.ours, claim.measured.value, claim.measured.low, claim.measured.high, claim.holds)
-        for claim in claims_
+        for claim in paper_claims
     )
     for seed, result in enumerate(seed_runs):
         head = partial(Head, f"seed {seed}", "reproduce", how.argv, claims=() if seed else rows)
@@ -155,11 +155,11 @@ def pages(seed_runs: Sequence[SeedRun], claims_: Sequence[PaperClaim], out: Path
             terminal.note(f"report of seed {seed}: {page}")
 
 
-def table(claims_: Sequence[PaperClaim]) -> list[str]:
+def table(paper_claims: Sequence[PaperClaim]) -> list[str]:
     """A claim a line: what the paper says, what is measured here with its 95 % interval, and whether that excludes 0."""
-    wide = [max(len(str(getattr(claim, name))) for claim in claims_) for name in ("name", "paper", "ours")]
+    wide = [max(len(str(getattr(claim, name))) for claim in paper_claims) for name in ("name", "paper", "ours")]
     rows = [f"{'claim':{wide[0]}}  {'the paper':{wide[1]}}  {'here':{wide[2]}}  {'':>8} {'95 % interval':>18}  holds"]
-    for claim in claims_:
+    for claim in paper_claims:
         interval = f"[{claim.measured.low:+.3f}, {claim.measured.high:+.3f}]"
         line = f"{claim.name:{wide[0]}}  {claim.paper:{wide[1]}}  {claim.ours:{wide[2]}}"
         rows.append(f"{line}  {claim.measured.value:>+8.3f} {interval:>18}  {'yes' if claim.holds else 'NO'}")

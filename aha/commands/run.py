@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aha import pipeline
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.commands.ahead import check_inputs
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
 from aha.commands.fitting import record_plan
@@ -17,7 +17,7 @@ from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.commands.track import need, track_beside
-from aha.doctor import Signal, Ward, preflight
+from aha.doctor import RunMonitor, Signal, preflight
 from aha.errors import DiskTrouble
 from aha.grading import Graders
 from aha.protocols import Backend, Observer, Stage
@@ -57,7 +57,7 @@ def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
     recipe = chosen.recipe
     complete(recipe)
     need(way.log)
-    backend = way.backend or Laptop(recipe.compute)
+    backend = way.backend or LocalBackend(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
     manifest_now, free = manifest(chosen, way.argv), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
@@ -122,14 +122,14 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
         watchdog = stack.enter_context(Watchdog(rundir.root, way.stall_s))
         quiet = Together(interrupts, watchdog)
         if rl is not None and new and way.preflight:
-            for line in preflight(rl, backend, quiet.beat).lines():
+            for line in preflight(rl, backend, quiet.heartbeat).lines():
                 terminal.note(f"doctor: {line}")
         for _, stage in recipe.stages if new else ():
             for line in audit_lines(stage, backend):
                 terminal.note(line)
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
-        ward = Ward(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
-        observer: Observer = Together(interrupts, watchdog, progress, ward)
+        run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
+        observer: Observer = Together(interrupts, watchdog, progress, run_monitor)
         stack.enter_context(track_beside(rundir.root, way.log))
         with record_plan(recipe, rundir.root):
             pipeline.run(recipe.stages, backend, rundir, observer)

@@ -11,7 +11,7 @@ from pathlib import Path
 from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_config
 from aha.backends.identity import identity_of
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.commands.benchmarks import (
     BenchmarkRun,
     EvalOptions,
@@ -94,13 +94,13 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     new_tree = override(tree, options.settings, main="evaluate")
     settings, lab_settings, compute = new_tree["evaluate"], new_tree["scale"], new_tree["compute"]
     assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
-    machine, run = Laptop(compute), load_run(benchmark, settings, options.data)
+    machine, run = LocalBackend(compute), load_run(benchmark, settings, options.data)
     with Interrupts() as interrupts, programs_in(settings.sandbox):
         evaluation = plan_evaluation(run, options.model, machine, terminal)
         journal = TrialJournal(options.folder, _identity(options, run, lab_settings))
 
         def progress(arm: str, done: int, of: int) -> None:
-            interrupts.beat(arm)
+            interrupts.heartbeat(arm)
             if done == of:
                 samples_per_problem = evaluation.k if arm == FREE else lab.forced_count
                 terminal.note(f"scale: {of} problems, {samples_per_problem} samples of each: {ARM_NAMES.get(arm, arm)}")
@@ -126,7 +126,7 @@ def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> 
     return {"benchmark": options.benchmark.name, "weights": identity_of(options.model), "data": options.data, **values}
 
 
-def _scorers(models: Sequence[str], machine: Laptop, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
+def _scorers(models: Sequence[str], machine: LocalBackend, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
     """Return what may choose among the samples: how likely the model held its own tokens, and each model with a score head."""
     free = [(example, journal.trials[FREE, example.id]) for example in evaluation.examples]
     likely = [[trial.logprob for trial in trials if trial.logprob is not None] for _, trials in free]
@@ -167,8 +167,8 @@ def _example(evaluation: Evaluation, journal: TrialJournal, cut: Sequence[Arm]) 
     trials = [(f"after {cut[place].x} tokens", journal.trials[f"cut {cut[place].x}", problem][number]) for place in places]
     alone = journal.trials[FREE, problem][number]
     trials += [("left alone", alone)] if alone.tokens != trials[-1][1].tokens else []
-    example_ = evaluation.example(key)
-    return cut_example(example_.prompt, example_.language, [(name, trial.right, len(trial.tokens), trial.text) for name, trial in trials])
+    question = evaluation.example(key)
+    return cut_example(question.prompt, question.language, [(name, trial.right, len(trial.tokens), trial.text) for name, trial in trials])
 
 
 def _turns(problem: str, cut: Sequence[Arm]) -> Iterator[tuple[int, int]]:
@@ -217,7 +217,7 @@ def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, termi
 
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)
-    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], Laptop(tree["compute"])
+    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], LocalBackend(tree["compute"])
     with Interrupts() as interrupts, programs_in(run.settings.sandbox):
         evaluation = plan_evaluation(run, options.model, machine, QuietTerminal(), chat_options, folder)
         free = {(sample.problem, sample.sample): sample for sample in read_samples(folder / SAMPLES)}
@@ -228,7 +228,7 @@ def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, termi
             return SampleJournal(folder.parent / "arms" / f"{folder.name}-{arm}", {**read_settings(folder), **values, "arm": arm})
 
         def progress(arm: str, done: int, of: int) -> None:
-            interrupts.beat(f"{arm}: {done} of {of}")
+            interrupts.heartbeat(f"{arm}: {done} of {of}")
 
         day, cache = read_settings(folder)["begun"], run.settings.cache
         arm_options = replace(

@@ -44,9 +44,9 @@ def diff(first: ResolvedRecipe, second: ResolvedRecipe, terminal: Terminal) -> i
         return 0
     for path in paths:
         terminal.say(path)
-        for recipe, values in ((first, before), (second, after)):
-            line = f"{_text(values[path])}  {recipe.recipe.source(path)}" if path in values else "not a setting"
-            terminal.say(f"  {recipe.recipe.name}: {line}")
+        for choice, values in ((first, before), (second, after)):
+            line = f"{_text(values[path])}  {choice.recipe.source(path)}" if path in values else "not a setting"
+            terminal.say(f"  {choice.recipe.name}: {line}")
     if not paths:
         terminal.say(f"{first.recipe.name} and {second.recipe.name} have the same settings")
     return 0

@@ -15,9 +15,9 @@ class Together(Observer):
     def __init__(self, *observers: Observer) -> None:
         self.observers = observers
 
-    def beat(self, activity: str) -> None:
+    def heartbeat(self, activity: str) -> None:
         for observer in self.observers:
-            observer.beat(activity)
+            observer.heartbeat(activity)
 
     def begin(self, kind: str, number: int) -> None:
         for observer in self.observers:

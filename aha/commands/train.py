@@ -23,15 +23,15 @@ from aha.settings import flatten
 def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> ResolvedRecipe:
     """Return the recipe with what the command line says. BadInput for what can be known before anything heavy is loaded."""
     args = read_args(arguments, rest)
-    recipe = choose(arguments.recipe, args)
+    choice = choose(arguments.recipe, args)
     if arguments.fit is not None:
         from aha.commands.fitting import fit_recipe
 
-        recipe = fit_recipe(recipe, arguments.fit, getattr(arguments, "out", None))
+        choice = fit_recipe(choice, arguments.fit, getattr(arguments, "out", None))
     if runs:
-        complete(recipe.recipe)
-    check_files(recipe.recipe, args)
-    return recipe
+        complete(choice.recipe)
+    check_files(choice.recipe, args)
+    return choice
 
 
 def run_flags(parser: ArgumentParser) -> None:
@@ -50,28 +50,28 @@ def run_flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Run the recipe, or go on with it."""
     hardware = read_hardware(arguments.hardware)
-    recipe = chosen_recipe(arguments, rest)
-    if not recipe.recipe.apart:
+    choice = chosen_recipe(arguments, rest)
+    if not choice.recipe.apart:
         if arguments.until or arguments.first or arguments.dry_run:
             raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
-        check_out(recipe.recipe.name, arguments.out)
+        check_out(choice.recipe.name, arguments.out)
     if arguments.dry_run or hardware.kind == "laptop":
-        return _run(recipe, arguments, terminal, None)
-    settings = {path: encode(value, Any) for path, value in flatten(recipe.recipe.tree).items()}
-    with machine(hardware, recipe.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
-        return 0 if backend is None else _run(recipe, arguments, terminal, backend)
+        return _run(choice, arguments, terminal, None)
+    settings = {path: encode(value, Any) for path, value in flatten(choice.recipe.tree).items()}
+    with machine(hardware, choice.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
+        return 0 if backend is None else _run(choice, arguments, terminal, backend)
 
 
-def _run(recipe: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
+def _run(choice: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
     how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend, arguments.log)
-    if recipe.recipe.apart:
+    if choice.recipe.apart:
         from aha.commands import graph
 
-        return graph.run(recipe, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
+        return graph.run(choice, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
     from aha.commands.run import RunOptions
     from aha.commands.run import run as run_stages
 
-    return run_stages(recipe, RunOptions(arguments.out, *how), terminal)
+    return run_stages(choice, RunOptions(arguments.out, *how), terminal)
 
 
 def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -104,10 +104,10 @@ def doctor_flags(parser: ArgumentParser) -> None:
 
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Ask a few prompts and say what they show."""
-    recipe = chosen_recipe(arguments, rest)
+    choice = chosen_recipe(arguments, rest)
     from aha.commands.doctor import examine
 
-    return examine(recipe, arguments.prompts, terminal)
+    return examine(choice, arguments.prompts, terminal)
 
 
 def pretrain_flags(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.commands.ahead import check_inputs
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.fitting import record_plan
@@ -16,7 +16,7 @@ from aha.commands.run import FREE, audit_lines, length_of, manifest, signal_text
 from aha.commands.terminal import Terminal
 from aha.commands.together import Together
 from aha.commands.track import need, track_beside
-from aha.doctor import Ward, preflight
+from aha.doctor import RunMonitor, preflight
 from aha.pipeline import Step
 from aha.protocols import Backend, Observer, Stage
 from aha.recipes.costs import checkpoint_bytes
@@ -51,7 +51,7 @@ class StageWorker:
     def __init__(self, chosen: ResolvedRecipe, how: StageOptions, terminal: Terminal) -> None:
         self.chosen, self.how, self.terminal = chosen, how, terminal
         need(how.log)
-        self.backend = how.backend or Laptop(chosen.recipe.compute)
+        self.backend = how.backend or LocalBackend(chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
 
     def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:
@@ -67,9 +67,9 @@ class StageWorker:
         inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.makings.inputs}
         with ExitStack() as stack:
             step.folder.parent.mkdir(parents=True, exist_ok=True)
-            manifest_ = self.manifest(f"stage {step.name}", [(step.name, settings)])
+            stage_manifest = self.manifest(f"stage {step.name}", [(step.name, settings)])
             size = checkpoint_bytes([(step.name, step.stage)])
-            rundir = RunDir.open(step.folder, manifest_, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
+            rundir = RunDir.open(step.folder, stage_manifest, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
             stack.callback(rundir.close)
             self.terminal.folder = step.folder
             observer = self._observer(step, rundir, stack)
@@ -90,11 +90,11 @@ class StageWorker:
         interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
         if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
-            for line in preflight(rl, self.backend, Together(interrupts, watchdog).beat).lines():
+            for line in preflight(rl, self.backend, Together(interrupts, watchdog).heartbeat).lines():
                 self.terminal.note(f"doctor: {line}")
         for line in audit_lines(step.stage, self.backend) if new else ():
             self.terminal.note(line)
         length = length_of([(step.name, step.stage)], self.backend)
         progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
-        ward = Ward(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
-        return Together(interrupts, watchdog, progress, ward)
+        run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
+        return Together(interrupts, watchdog, progress, run_monitor)

@@ -52,18 +52,20 @@ class Examination:
         return [f"Asked {len(self.groups)} questions, {replies} replies: {values}."]
 
 
-def preflight(stage: Rl, backend: Backend, beat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8) -> Examination:
+def preflight(
+    stage: Rl, backend: Backend, heartbeat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8
+) -> Examination:
     """Asks the untrained model `prompts` of the stage's own questions, with its own sampling."""
     stage, _ = stage.ready(stage.adaptation.apply(backend).tokenizer(stage.model))
     problems = stage.problems_at(0).at(0, 0, min(prompts, stage.questions), stage.seed)
     if unread := doctor.gold(problems):
         return Examination((), tuple(unread))
-    beat(f"loading {stage.model}")
+    heartbeat(f"loading {stage.model}")
     backend = stage.adaptation.apply(backend)
     engine, tokenizer = backend.engine(stage.model), backend.tokenizer(stage.model)
     with stage.rewards.open(backend) as live:
         rewards, sampling = stage.rewards_at(live, 0), stage.schedule.sampling(stage.sampling, 0)
-        sampler = GroupSampler(engine, tokenizer, stage.template, rewards, sampling, stage.samples, beat, stage.too_long == "cut")
+        sampler = GroupSampler(engine, tokenizer, stage.template, rewards, sampling, stage.samples, heartbeat, stage.too_long == "cut")
         groups = sampler.groups(problems, (stage.seed, BEFORE))
     return Examination(tuple(groups), tuple(doctor.examine(groups)), which_template(stage, tokenizer, groups))
 

@@ -253,7 +253,7 @@ def _measures(samples: Sequence[GradedSample], seed: int) -> Iterator[tuple[str,
     beside a benchmark's own only where the two differ, and is over all samples."""
     names = dict.fromkeys(name for sample in samples for name in sample.measures if name != "instructions")
     agree = not any(sample.measures.get(name) for sample in samples for name in STRICT_MEASURES[1:])
-    for name in [name_ for name_ in names if name_ not in STRICT_MEASURES or not agree]:
+    for name in [measure for measure in names if measure not in STRICT_MEASURES or not agree]:
         values: dict[str, list[float]] = {}
         weights: dict[str, list[float]] = {}
         for sample in samples:

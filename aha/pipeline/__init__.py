@@ -18,7 +18,7 @@ def run(stages: Sequence[tuple[str, Stage]], backend: Backend, rundir: RunDir, o
     if rundir.finished:
         return
     for name, stage in stages:
-        observer.beat(f"stage {name}")
+        observer.heartbeat(f"stage {name}")
         run_stage(stage, backend, rundir, observer)
     if not rundir.finished:
         rundir.finish({"stages": [name for name, _ in stages]})

@@ -91,7 +91,7 @@ class Graph:
         with opens(step) as (rundir, observer):
             replace_file(Disk(), rundir.root / LINEAGE, seal({"stage": step.name, **step.makings.to_json()}, indent=2))
             self._note(step.name, begun=step.makings.key)
-            observer.beat(f"stage {step.name}")
+            observer.heartbeat(f"stage {step.name}")
             if not rundir.finished:
                 run_stage(step.stage, backend, rundir, observer)
             if not rundir.finished:
@@ -176,4 +176,4 @@ def run_stage(stage: Stage, backend: Backend, rundir: RunDir, observer: Observer
             return stage.run(backend, rundir, observer)
         except RankRestart as error:
             rundir.notes.append(str(error))
-            observer.beat("ranks of the learner start anew")
+            observer.heartbeat("ranks of the learner start anew")

@@ -89,7 +89,7 @@ class Trace:
     lost: tuple[str, ...]
 
 
-def trace(word: str) -> Trace:
+def trace_row(word: str) -> Trace:
     """`FILE:ROW`: a row's number, from 1, or a row's id. BadInput where there is no such row."""
     name, colon, row_name = word.rpartition(":")
     while colon and not Path(name).expanduser().is_file() and ":" in name:  # ids may have colons too
@@ -146,7 +146,12 @@ def _parent(name: str, row: LineageRow, maker: Ancestor | None) -> LineageRow | 
         return None
     places = [place for _, place in maker.inputs.values()]
     files = [file for place in (*_shard_folders(maker.root), *places) for file in _shards(place)]
-    candidates = (row_ for file in files for row_ in _rows(file, name) if (file.resolve(), row_.number) != (row.path.resolve(), row.number))
+    candidates = (
+        candidate
+        for file in files
+        for candidate in _rows(file, name)
+        if (file.resolve(), candidate.number) != (row.path.resolve(), row.number)
+    )
     return next((candidate for candidate in candidates if candidate.id == name), None)
 
 

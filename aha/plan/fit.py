@@ -31,16 +31,18 @@ def fit(
     values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed_paths)
     compute = _with(compute, values, "compute")
     choices_of = dict[str, dict[str, Any]]()
-    for name, stage in stages:
+    for name, original in stages:
         if name not in shapes:  # it has no model of its own
             continue
-        sizes = {f"{name}.{setting}": value for setting, value in _sizes(name, stage, compute, shapes[name], machine, fixed_paths).items()}
+        sizes = {
+            f"{name}.{setting}": value for setting, value in _sizes(name, original, compute, shapes[name], machine, fixed_paths).items()
+        }
         values |= _free(sizes, fixed_paths)
-        stage_ = _with(stage, values, name)
-        plan = plan_stage(name, stage_, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(stage_, Rl) else None)
+        stage = _with(original, values, name)
+        plan = plan_stage(name, stage, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(stage, Rl) else None)
         if plan is not None:
             choices_of[name] = _fit(plan, fixed_paths)
-            if isinstance(stage_, Rl) and choices_of[name]["reply"] < stage_.sampling.max_tokens:
+            if isinstance(stage, Rl) and choices_of[name]["reply"] < stage.sampling.max_tokens:
                 values |= _free({f"{name}.sampling.max_tokens": choices_of[name]["reply"]}, fixed_paths)
     return values | _free(_together(choices_of.values()), fixed_paths)
 
@@ -57,7 +59,7 @@ def _together(values_by_stage: Collection[Mapping[str, Any]]) -> dict[str, objec
         "cache_tokens": _least_limit,
         "checkpointing": max,
     }
-    values = {setting: [values_[setting] for values_ in values_by_stage if setting in values_] for setting in choices}
+    values = {setting: [choice[setting] for choice in values_by_stage if setting in choice] for setting in choices}
     return {f"compute.{setting}": choices[setting](numbers) for setting, numbers in values.items() if numbers}
 
 

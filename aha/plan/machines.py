@@ -73,8 +73,8 @@ def gpus(devices: int, node: int = 8) -> Machine:
 
 def this_machine(gpu: bool = True) -> Machine:
     """This machine, without loading anything: its first GPU where there is one and it is wanted, else its processors."""
-    if gpu and (gpu_ := _first_gpu()):
-        return _gpu(*gpu_)
+    if gpu and (first_gpu := _first_gpu()):
+        return _gpu(*first_gpu)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     flops = {"float32": cores * CORE, "bfloat16": cores * CORE / 4}
     return Machine(f"{cores} cores with {available() / GIB:.1f} GiB free", "cpu", available(), flops, 1e10, 4e-6)

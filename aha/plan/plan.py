@@ -94,11 +94,11 @@ def lighter(need: Need, shape: ModelShape) -> Iterator[tuple[str, dict[str, int 
 
 def memory_on(shape: ModelShape, need: Need, machine: Machine) -> Memory:
     """Bytes on each device, where all devices share the learner and a group of them each engine."""
-    memory_ = memory(shape, need, machine.kind, machine.devices)
+    estimate = memory(shape, need, machine.kind, machine.devices)
     if not need.samples:
-        return memory_
-    engine = memory_.constant["engine"] * machine.devices // engine_group(shape, need, machine)
-    return replace(memory_, constant={**memory_.constant, "engine": engine})
+        return estimate
+    engine = estimate.constant["engine"] * machine.devices // engine_group(shape, need, machine)
+    return replace(estimate, constant={**estimate.constant, "engine": engine})
 
 
 def plan_stage(

@@ -65,10 +65,10 @@ def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
     turns = [] if plan.fits else plan.turns()
     need = plan.need
     if turns and turns[-1].peak <= machine.usable:
-        flags_ = {turn.flag for turn in turns}
-        for flag, need_ in lighter(need, shape):
-            if flag in flags_:
-                need = replace(need, **need_)  # type: ignore[arg-type]  # fields of Need by name
+        turn_flags = {turn.flag for turn in turns}
+        for flag, lighter_need in lighter(need, shape):
+            if flag in turn_flags:
+                need = replace(need, **lighter_need)  # type: ignore[arg-type]  # fields of Need by name
     fits = memory_on(shape, need, machine).peak <= machine.usable
     flags = " ".join({turn.flag.split()[0]: turn.flag for turn in turns}.values())
     turn = flags if fits else f"{flags} is not enough".strip()

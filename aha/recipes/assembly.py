@@ -106,19 +106,21 @@ class _Assembly:
         return check_value(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
 
     def _instance(self, node: SettingNode, kind: Any, base: Any) -> Any:
-        hints, fields_ = get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind) if field.init}
+        hints, field_of = get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind) if field.init}
         below = dict(node.below)
-        if len(fields_) == 1 and not below.keys() <= fields_.keys():  # it only wraps a tuple, whose elements stand as if they were its own
-            (only,) = fields_
+        if (
+            len(field_of) == 1 and not below.keys() <= field_of.keys()
+        ):  # it only wraps a tuple, whose elements stand as if they were its own
+            (only,) = field_of
             below = {only: SettingNode(node.path, below=below)}
-        if unknown := [name for name in below if name not in fields_]:
-            raise BadInput(f"{node.path}.{unknown[0]}: there is no such setting{nearest(unknown[0], list(fields_))}")
+        if unknown := [name for name in below if name not in field_of]:
+            raise BadInput(f"{node.path}.{unknown[0]}: there is no such setting{nearest(unknown[0], list(field_of))}")
         old = base if type(base) is kind else ABSENT
         new = {name: self.value(child, hints[name], getattr(old, name, ABSENT)) for name, child in below.items()}
         if old is not ABSENT:
             return dataclasses.replace(old, **new)
         missing = [
-            name for name, field in fields_.items() if name not in new and field.default is field.default_factory is dataclasses.MISSING
+            name for name, field in field_of.items() if name not in new and field.default is field.default_factory is dataclasses.MISSING
         ]
         if missing:
             raise BadInput(f"{node.path}.{missing[0]}: it is missing, and {kind.__name__} needs it")

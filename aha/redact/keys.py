@@ -76,7 +76,7 @@ def own_variable(host: str) -> str:
 def check_connection(address: str, purpose: str) -> None:
     """BadInput where a secret would cross a network that anybody on it can read."""
     host = host_of(address)
-    allowed_hosts = {host_.strip().lower() for host_ in os.environ.get(PLAIN_HTTP, "").split(",")}
+    allowed_hosts = {name.strip().lower() for name in os.environ.get(PLAIN_HTTP, "").split(",")}
     if address.lower().startswith("http://") and not is_here(host) and host not in allowed_hosts:
         raise BadInput(
             f"{address}: {purpose} would go there unencrypted; use https, or name the host in ${PLAIN_HTTP}; a server that wants no key: "
@@ -92,7 +92,7 @@ def _variable(address: str, host: str, variable: str, general: str, among: Itera
     standard = VARIABLES.get(host, "")
     if not os.environ.get(general):
         return standard or general
-    hosts = _target_hosts(host) if among is None else {host_ for host_ in among if not is_here(host_)}
+    hosts = _target_hosts(host) if among is None else {name for name in among if not is_here(name)}
     if (hosts == {host}) or (is_here(host) and not hosts):
         return general
     if standard in os.environ or is_here(host):

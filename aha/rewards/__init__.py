@@ -132,8 +132,8 @@ def _open(part: RewardPart, backend: Backend, stack: ExitStack) -> RewardPart:
             return part
 
 
-def _score(parts_: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:
-    parts = tuple(Part(w.name, value, w.weight, w.sees) for w, value in zip(parts_, values, strict=True))
+def _score(reward_parts: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:
+    parts = tuple(Part(w.name, value, w.weight, w.sees) for w, value in zip(reward_parts, values, strict=True))
     total = 0.0
     for part in parts:
         if isinstance(part.value, Abstained):

@@ -72,7 +72,7 @@ class LiveJudge:
     def __init__(self, settings: Judge, chat: Chat, again: Chat | None = None) -> None:
         """`again` is asked about what `chat` gave no verdict of."""
         self.settings, self.chat, self.again = settings, chat, again or chat
-        self.health = Health(settings.infra)
+        self.health = FailureWindow(settings.infra)
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         by_rule = {reply.answer: self._by_rule(problem.reference, reply.answer) for reply in replies}
@@ -146,7 +146,7 @@ class Question:
         return judge_conversation(self.question, self.reference, self.answer, again)
 
 
-class Health:
+class FailureWindow:
     """Which share of the last answers got no reply at all."""
 
     def __init__(self, limit: float) -> None:

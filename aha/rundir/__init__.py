@@ -5,20 +5,20 @@ all that is later. So a run that was stopped at any moment ends with the same by
 `timings.jsonl` and the manifest's `created` know a clock.
 """
 
-from aha.rundir.keeping import Checkpoint, Keep, Progress
 from aha.rundir.manifest import Frame, Manifest, RecipeFile, Setting, describe
 from aha.rundir.record import Record, read_manifest
+from aha.rundir.retention import Checkpoint, Progress, Retention
 from aha.rundir.run import ResumePoint, RunDir
 
 __all__ = [
     "Checkpoint",
     "Frame",
-    "Keep",
     "Manifest",
     "Progress",
     "RecipeFile",
     "Record",
     "ResumePoint",
+    "Retention",
     "RunDir",
     "Setting",
     "describe",

@@ -14,8 +14,8 @@ from typing import Any
 
 from aha.durable import SUMS, Disk, check_folder, is_aside, read_journal, replace_file, seal, trouble, unseal
 from aha.errors import BadInput
-from aha.rundir.keeping import METRICS
 from aha.rundir.record import Record
+from aha.rundir.retention import METRICS
 
 LIST = "checksums.json"
 WITH_CHECKSUM = (

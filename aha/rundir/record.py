@@ -11,10 +11,10 @@ from aha.durable import DOCUMENT, check_folder, naming_file, read_file, read_jou
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import GROUPS_KEY, damage, groups_files, groups_paths, read_groups
-from aha.rundir.keeping import METRICS, Checkpoint
 from aha.rundir.manifest import Manifest
 from aha.rundir.old_names import with_new_names
 from aha.rundir.result import check_result
+from aha.rundir.retention import METRICS, Checkpoint
 from aha.types import Count, Group
 
 TIMINGS = "timings.jsonl"

@@ -28,12 +28,12 @@ from aha.durable import (
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.check import write_checksums
 from aha.rundir.groups import GROUPS_KEY, GroupWriter, groups_files, outer_damage
-from aha.rundir.keeping import METRICS, PROGRESS, Checkpoint, CheckpointState, Keep, Progress
 from aha.rundir.manifest import Manifest
 from aha.rundir.record import JOURNALS, TIMINGS, Record, read_manifest
+from aha.rundir.retention import METRICS, PROGRESS, Checkpoint, CheckpointState, Progress, Retention
 from aha.types import Group
 
-USUAL = Keep()
+USUAL = Retention()
 RESERVE_BYTES = 64 * 1024 * 1024
 BEFORE_THE_MANIFEST = {"lock", ".manifest.json.aside"}
 
@@ -147,7 +147,7 @@ class RunDir(Record):
         *,
         save: Callable[[Path], None] | None = None,
         progress: Progress | None = None,
-        keep: Keep = USUAL,
+        keep: Retention = USUAL,
         extra: bool = False,
         sick: bool | None = None,
     ) -> None:

@@ -61,7 +61,7 @@ class Ahead:
         self._over = True
         self._thread.shutdown(wait=error is None, cancel_futures=True)
 
-    def beat(self, heartbeat: Callable[[str], None], activity: str) -> None:
+    def heartbeat(self, heartbeat: Callable[[str], None], activity: str) -> None:
         """Pass a sign of life on, in the thread that samples."""
         if self._over:
             raise _Over

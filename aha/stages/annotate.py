@@ -150,11 +150,11 @@ class Annotate:
         if start < len(chunks):
             place = ShardPlace(*(int(state.progress[name]) for name in ("lines", "size"))) if state else ShardPlace()
             shards = Shards(rundir.root / ROW_COUNT, self.shard_rows, place)
-            observer.beat(f"loading {self.model}")
+            observer.heartbeat(f"loading {self.model}")
             tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
-            source = EngineSource(engine, tokenizer, self.template, self.sampling, self.seed, observer.beat)
+            source = EngineSource(engine, tokenizer, self.template, self.sampling, self.seed, observer.heartbeat)
             log = StepLog(rundir, observer, "chunk", len(chunks))
-            with self.by.live(backend, observer.beat) as live:
+            with self.by.live(backend, observer.heartbeat) as live:
                 for number in range(start, len(chunks)):
                     self._chunk(number, chunks[number], source, live, shards, log)
         rundir.finish(self._publish(rundir))

@@ -79,7 +79,7 @@ class Rubric:
     annotator: Annotator = Annotator()
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveAssessor]:
+    def live(self, backend: Backend, heartbeat: Callable[[str], None]) -> Iterator[LiveAssessor]:
         """Needs nothing."""
         yield self
 
@@ -109,17 +109,17 @@ class Assessor:
             raise BadInput(f"asks is {self.asks}: an assessor is asked once or more")
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveAssessor]:
+    def live(self, backend: Backend, heartbeat: Callable[[str], None]) -> Iterator[LiveAssessor]:
         """With chats opened as turns need them."""
         with ExitStack() as stack:
-            yield _ModelAssessor(self, backend, beat, stack)
+            yield _ModelAssessor(self, backend, heartbeat, stack)
 
 
 class _ModelAssessor:
     """A model that is asked for verdicts."""
 
-    def __init__(self, settings: Assessor, backend: Backend, beat: Callable[[str], None], stack: ExitStack) -> None:
-        self.settings, self._backend, self._beat, self._stack = settings, backend, beat, stack
+    def __init__(self, settings: Assessor, backend: Backend, heartbeat: Callable[[str], None], stack: ExitStack) -> None:
+        self.settings, self._backend, self._heartbeat, self._stack = settings, backend, heartbeat, stack
         self._chats: dict[int, PatientChat] = {}
 
     def compare(self, comparisons: Sequence[ReplyComparison]) -> list[float | None]:
@@ -155,7 +155,7 @@ class _ModelAssessor:
             seed = None if settings.asking.seed is None else settings.asking.seed + turn
             asking_so = replace(settings.asking, samples=1, seed=seed, dated=f"{settings.asking.dated} turn {turn}".strip())
             chat = self._stack.enter_context(closing(self._backend.chat(settings.model, asking_so)))
-            self._chats[turn] = PatientChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._beat)
+            self._chats[turn] = PatientChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._heartbeat)
         return self._chats[turn]
 
 

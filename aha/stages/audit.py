@@ -15,7 +15,7 @@ from typing import Literal
 
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
-from aha.stages.lessons import Lesson, Lessons, lesson
+from aha.stages.tokenized_examples import TokenizedExample, TokenizedExamples, tokenize_example
 from aha.tasks.examples import MOST_SKIPS, BadRows, ExampleRows, no_examples
 from aha.tasks.reading import RefusedRow
 from aha.template import THINK, Delimited, Instruct, Template
@@ -102,41 +102,41 @@ class _Count:
 
 def audit_rows(
     source: str, rows: Iterable[Example | RefusedRow], template: Template, tokenizer: Tokenizer, rules: AuditRules
-) -> tuple[Lessons, Audit]:
-    """The rows as lessons, and what was found, read one after another. BadInput, in one line, for what would be learned wrong."""
+) -> tuple[TokenizedExamples, Audit]:
+    """Return the rows as training sequences, and the audit of them. BadInput, in one line, for what would be learned wrong."""
     return audited_together(source, [(rows, 1.0)], template, tokenizer, rules)
 
 
 def audited_together(
     source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: AuditRules
-) -> tuple[Lessons, Audit]:
+) -> tuple[TokenizedExamples, Audit]:
     """The same of several sources, each with the number of times that its rows stand in the set; a fraction is drawn by their ids."""
     check_form(template, tokenizer)
-    lessons, count, columns = Lessons(), _Count(), template_lines(template, tokenizer)
+    sequences, count, columns = TokenizedExamples(), _Count(), template_lines(template, tokenizer)
     for rows, weight in parts:
         for row in rows:
             count.rows += 1
-            lesson_ = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
-            if isinstance(lesson_, str):
+            sequence = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
+            if isinstance(sequence, str):
                 if rules.bad_rows == "stop":
                     raise BadInput(
-                        lesson_ if isinstance(row, RefusedRow) else f"{source}, example {lesson_}; --bad-rows skip leaves such rows out"
+                        sequence if isinstance(row, RefusedRow) else f"{source}, example {sequence}; --bad-rows skip leaves such rows out"
                     )
-                count.leave_out(lesson_)
+                count.leave_out(sequence)
             elif isinstance(row, Example):
-                _take(lesson_, row, times_of(row.id, weight), lessons, count, rules)
+                _take(sequence, row, times_of(row.id, weight), sequences, count, rules)
         columns += rows.columns() if isinstance(rows, ExampleRows) else []
-    _accept(source, lessons, count, rules)
+    _accept(source, sequences, count, rules)
     columns += _suffix_lines(source, template, count)
-    return lessons, Audit(
+    return sequences, Audit(
         source=source,
-        examples=len(lessons),
+        examples=len(sequences),
         left_out=tuple(count.reasons),
         unusable=count.left_out,
         limit=rules.limit,
         too_long=count.long,
         cut=count.cut,
-        ended=len(lessons) - count.cut,
+        ended=len(sequences) - count.cut,
         silent=count.silent,
         turns=count.turns,
         longest=count.longest,
@@ -168,23 +168,23 @@ def times_of(name: str, weight: float) -> int:
     return whole + (point < (weight - whole) * 2**64)
 
 
-def _take(lesson_: Lesson, example: Example, times: int, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
-    """The lesson, where it is short enough or may be cut, as often as it stands in the set."""
-    if len(lesson_) > rules.limit:
+def _take(sequence: TokenizedExample, example: Example, times: int, sequences: TokenizedExamples, count: _Count, rules: AuditRules) -> None:
+    """The sequence, where it is short enough or may be cut, as often as it stands in the set."""
+    if len(sequence) > rules.limit:
         count.long += 1
-        count.worst = max(count.worst, (len(lesson_), lesson_.id))
-        if rules.too_long != "cut" or len(lesson_.prompt) >= rules.limit:
+        count.worst = max(count.worst, (len(sequence), sequence.id))
+        if rules.too_long != "cut" or len(sequence.prompt) >= rules.limit:
             return
-        lesson_ = _cut(lesson_, rules.limit)
+        sequence = _cut(sequence, rules.limit)
         count.cut += times
-    lessons.add(lesson_, times)
+    sequences.add(sequence, times)
     messages = example.conversation.messages
     count.domains[example.domain] += times
     count.silent += times * (not messages[-1].thought)
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
-    count.longest = max(count.longest, len(lesson_))
-    count.tokens += times * len(lesson_)
-    count.target_tokens += times * len(lesson_.reply)
+    count.longest = max(count.longest, len(sequence))
+    count.tokens += times * len(sequence)
+    count.target_tokens += times * len(sequence.reply)
 
 
 def check_form(template: Template, tokenizer: Tokenizer) -> None:
@@ -232,22 +232,22 @@ def inserted_system(tokenizer: Tokenizer, conversation: Conversation) -> str:
     return bare[len(before) : len(bare) - len(after)].strip()
 
 
-def _lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson | str:
-    """The lesson, or in words why there is none."""
+def _lesson(example: Example, template: Template, tokenizer: Tokenizer) -> TokenizedExample | str:
+    """The sequence, or in words why there is none."""
     try:
-        lesson_ = lesson(example, template, tokenizer)
+        sequence = tokenize_example(example, template, tokenizer)
     except BadInput as error:
         return f"{example.id}: {error}"
-    stops = [token for token in lesson_.reply[:-1] if token in tokenizer.stop]
+    stops = [token for token in sequence.reply[:-1] if token in tokenizer.stop]
     if stops:
         return f"{example.id}: its reply holds the stop token {tokenizer.decode(stops[:1])!r}, and would teach to stop there"
-    return _difference(example, lesson_, template, tokenizer) or lesson_
+    return _difference(example, sequence, template, tokenizer) or sequence
 
 
-def _difference(example: Example, lesson_: Lesson, template: Template, tokenizer: Tokenizer) -> str:
+def _difference(example: Example, sequence: TokenizedExample, template: Template, tokenizer: Tokenizer) -> str:
     """What is not read back from the tokens as it was written; empty where all is."""
     message = example.conversation.messages[-1]
-    read = template.read(tokenizer.decode(lesson_.reply[:-1]), len(lesson_.reply), "stop")
+    read = template.read(tokenizer.decode(sequence.reply[:-1]), len(sequence.reply), "stop")
     if read.answer is None:
         return f"{example.id}: {type(template).__name__} does not read it back: its text holds one of the template's own marks"
     for name, before, after in (("thought", message.thought or "", read.thought or ""), ("answer", message.content, read.answer)):
@@ -259,11 +259,11 @@ def _difference(example: Example, lesson_: Lesson, template: Template, tokenizer
     return ""
 
 
-def _cut(lesson_: Lesson, limit: int) -> Lesson:
-    return Lesson(lesson_.id, lesson_.prompt, lesson_.reply[: limit - len(lesson_.prompt)])
+def _cut(sequence: TokenizedExample, limit: int) -> TokenizedExample:
+    return TokenizedExample(sequence.id, sequence.prompt, sequence.reply[: limit - len(sequence.prompt)])
 
 
-def _accept(source: str, lessons: Lessons, count: _Count, rules: AuditRules) -> None:
+def _accept(source: str, sequences: TokenizedExamples, count: _Count, rules: AuditRules) -> None:
     if not count.rows:
         raise BadInput(no_examples(source))
     if count.left_out > MOST_SKIPS * count.rows:
@@ -275,5 +275,5 @@ def _accept(source: str, lessons: Lessons, count: _Count, rules: AuditRules) -> 
             f"{longest:,}): raise --max-tokens as far as the model knows positions, or leave them out with --too-long skip, or "
             "let them be cut with --too-long cut"
         )
-    if not len(lessons):
+    if not len(sequences):
         raise BadInput(f"{source}: not one of {count.rows} examples is short enough to be learned; raise --max-tokens")

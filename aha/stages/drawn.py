@@ -78,7 +78,7 @@ class EngineSource:
     template: Template
     sampling: Sampling
     seed: int
-    beat: Callable[[str], None]
+    heartbeat: Callable[[str], None]
 
     def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         asks = [
@@ -90,7 +90,7 @@ class EngineSource:
         ]
         for done, (index, completions) in enumerate(self.engine.generate(asks, self.sampling), start=1):
             replies = [read_reply(self.template, completion, self.tokenizer) for completion in completions]
-            self.beat(f"sampled {done} of {len(wishes)} questions")
+            self.heartbeat(f"sampled {done} of {len(wishes)} questions")
             yield index, [SampledReply(seed, reply) for seed, reply in zip(asks[index].seeds, replies, strict=True)]
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class ChatSource:
     sampling: Sampling
     asking: ChatOptions
     patience: Patience
-    beat: Callable[[str], None]
+    heartbeat: Callable[[str], None]
     _chats: dict[tuple[int, int], Chat] = field(default_factory=dict)
     _patient_chats: dict[tuple[int, int], PatientChat] = field(default_factory=dict)
     _replies: int = 0
@@ -140,7 +140,7 @@ class ChatSource:
         if key not in self._patient_chats:
             seed = None if self.asking.seed is None else self.asking.seed + first
             self._chats[key] = self.backend.chat(self.model, replace(self.asking, samples=count, seed=seed))
-            self._patient_chats[key] = PatientChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.beat)
+            self._patient_chats[key] = PatientChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.heartbeat)
         return self._patient_chats[key]
 
     def _conversation(self, wish: SampleRequest) -> Conversation:

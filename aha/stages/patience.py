@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aha.errors import BadInput, EndpointDown
 from aha.protocols import Chat, Sampling
 from aha.redact import mask
-from aha.rewards.judge import Health
+from aha.rewards.judge import FailureWindow
 from aha.types import ChatReply, Conversation
 
 
@@ -34,11 +34,11 @@ class PatientChat:
     chat: Chat
     sampling: Sampling
     patience: Patience
-    beat: Callable[[str], None]
-    health: Health = field(init=False)
+    heartbeat: Callable[[str], None]
+    health: FailureWindow = field(init=False)
 
     def __post_init__(self) -> None:
-        self.health = Health(self.patience.missing)
+        self.health = FailureWindow(self.patience.missing)
 
     def replies(
         self, conversations: Sequence[Conversation], on_reply: Callable[[int, list[ChatReply]], None] | None = None
@@ -47,7 +47,7 @@ class PatientChat:
         replies: dict[int, list[ChatReply]] = {}
         why = self._ask(conversations, replies, on_reply)
         if self.health.fails_with(len(replies), len(conversations) - len(replies)):
-            self.beat(f"waiting {self.patience.pause_s:g} s for {self.name}")
+            self.heartbeat(f"waiting {self.patience.pause_s:g} s for {self.name}")
             time.sleep(self.patience.pause_s)
             why = self._ask(conversations, replies, on_reply)
             if self.health.fails_with(len(replies), len(conversations) - len(replies)):
@@ -72,7 +72,7 @@ class PatientChat:
         try:
             for place, batch in self.chat.reply([conversations[index] for index in missing], self.sampling):
                 replies_by_index[missing[place]] = batch
-                self.beat(f"{self.name}: {len(replies_by_index)} of {len(conversations)} replies")
+                self.heartbeat(f"{self.name}: {len(replies_by_index)} of {len(conversations)} replies")
                 if on_reply is not None:
                     on_reply(missing[place], batch)
         except EndpointDown as down:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aha.errors import BadInput
 from aha.objectives.preference import Pairwise, Pointwise
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Tokenizer
-from aha.rundir import Keep, RunDir
+from aha.rundir import Retention, RunDir
 from aha.stages.counts import check_positive
 from aha.stages.epochs import Epochs, resumed_step
 from aha.stages.steps import StepLog
@@ -58,7 +58,7 @@ class Prefer:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
-        observer.beat(f"reading {self.data}")
+        observer.heartbeat(f"reading {self.data}")
         units = self.units(backend.tokenizer(self.model))
         short_units = [unit for unit in units if len(unit) <= self.longest]
         if len(short_units) < len(units):
@@ -83,8 +83,15 @@ class Prefer:
                 metrics |= self.measure(learner, held_out)
             seconds, tokens = time.monotonic() - began, batch.tokens_N.numel()
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
-            observer.beat(f"learned step {step + 1} of {steps}")
-            log.end(step, metrics, timings, save=learner.save, progress={"step": step + 1, "data": digest}, keep=Keep(self.keep_last))
+            observer.heartbeat(f"learned step {step + 1} of {steps}")
+            log.end(
+                step,
+                metrics,
+                timings,
+                save=learner.save,
+                progress={"step": step + 1, "data": digest},
+                keep=Retention(self.keep_last),
+            )
 
     def units(self, tokenizer: Tokenizer) -> list[PreferenceUnit]:
         """Every row of `data` in tokens."""

@@ -76,7 +76,7 @@ class Pretrain:
     def _update(self, learner: Learner, rows: Sequence[Sequence[int]], done: float, observer: Observer) -> float:
         learner.set_rate(self.rate_at(done))
         metrics = learner.update(learner.text_batch(rows), CrossEntropy())
-        observer.beat(f"chunk {int(done)}")
+        observer.heartbeat(f"chunk {int(done)}")
         return metrics["loss"]
 
     def rate_at(self, done: float) -> float:

@@ -30,7 +30,7 @@ class ReinitUnusedEmbeddings:
 
         if rundir.resume() is not None:
             return
-        observer.beat(f"loading {self.model}")
+        observer.heartbeat(f"loading {self.model}")
         learner = backend.learner(self.model, Adam(), reference=False)
         counts: list[int] = []
 

@@ -64,7 +64,7 @@ class Rules:
     """The tiny world's rewriter: no model, the same text every time."""
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveRewriter]:
+    def live(self, backend: Backend, heartbeat: Callable[[str], None]) -> Iterator[LiveRewriter]:
         """Needs nothing."""
         yield lambda raws: [rewrite(raw.problem, raw.thought, raw.answer) for raw in raws]
 
@@ -86,13 +86,13 @@ class Rewriter:
             raise BadInput(f"asks is {self.asks}: a rewriter is asked once or more")
 
     @contextmanager
-    def live(self, backend: Backend, beat: Callable[[str], None]) -> Iterator[LiveRewriter]:
+    def live(self, backend: Backend, heartbeat: Callable[[str], None]) -> Iterator[LiveRewriter]:
         """With the chat open."""
         name = f"rewriter {self.model}"
         with ExitStack() as stack:
             ways = turns(self.model, replace(self.asking, samples=1))
             chats = [stack.enter_context(closing(backend.chat(self.model, options))) for options in ways]
-            first, *again = [PatientChat(name, chat, self.sampling, self.patience, beat) for chat in chats]
+            first, *again = [PatientChat(name, chat, self.sampling, self.patience, heartbeat) for chat in chats]
             yield _ModelRewriter([first, *([*again, first][:1] * (self.asks - 1))])
 
 

@@ -17,7 +17,7 @@ from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.phases import phase_seconds
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
-from aha.rundir import Keep, RunDir
+from aha.rundir import Retention, RunDir
 from aha.sampling.prompts import problem_tokens
 from aha.sampling.seeds import seed_for
 from aha.stages.against import AT_HAND, all_shared, comparison_text, seen_of
@@ -232,7 +232,7 @@ class Rl:
         def ask(number: int, at_step: int) -> RolloutSample:
             now = self._sampler_at(sampler, at_step)
             if self.lag:
-                now = replace(now, heartbeat=partial(ahead.beat, sampler.heartbeat))
+                now = replace(now, heartbeat=partial(ahead.heartbeat, sampler.heartbeat))
             return self._ask(now, number, self.problems_at(at_step), partial(rundir.write_group, number))
 
         ahead = Ahead(sampler.engine, learner, ask, self.lag, self.most_rollouts - 1)
@@ -284,7 +284,7 @@ class Rl:
         if isinstance(finding.verdict, RollBack):
             rundir.notes.append(finding.verdict.reason)
             save = rundir.checkpoint(finding.verdict.rollout).copy
-        keep = Keep(self.keep_last, self.keep_every, finding.best, self.keep_groups, self.keep_groups_every)
+        keep = Retention(self.keep_last, self.keep_every, finding.best, self.keep_groups, self.keep_groups_every)
         progress = {"step": step, **finding.back_to, **ahead.progress(rollout + 1)}
         due, last = bool(finding.metrics), bool(finding.back_to) or step == self.steps
         log.end(rollout, metrics, timings, sample.groups, save=save, progress=progress, keep=keep, due=due, last=last)
@@ -303,11 +303,11 @@ class Rl:
         )
 
     def _open(self, backend: Backend, observer: Observer, live: Rewards) -> tuple[GroupSampler, Learner]:
-        observer.beat(f"loading {self.model}")
+        observer.heartbeat(f"loading {self.model}")
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
         learner = backend.learner(self.model, self.optim, reference=self.loss.needs_reference)
         return GroupSampler(
-            engine, tokenizer, self.template, live, self.sampling, self.samples, observer.beat, self.too_long == "cut"
+            engine, tokenizer, self.template, live, self.sampling, self.samples, observer.heartbeat, self.too_long == "cut"
         ), learner
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine, ahead: Ahead) -> tuple[int, int]:
@@ -359,7 +359,7 @@ class Rl:
                 minibatch = replace(minibatch, reference_M=learner.logprobs(minibatch, "reference"))
             reports.append(learner.update(minibatch, loss))
             step += 1
-            observer.beat(f"learned step {step}")
+            observer.heartbeat(f"learned step {step}")
             if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
                 learner.reset_reference()
         skips = sum(report.get("skipped", 0.0) for report in reports)

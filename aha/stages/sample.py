@@ -16,10 +16,10 @@ from aha.rundir import RunDir
 from aha.stages.against import AT_HAND, seen_of
 from aha.stages.counts import check_positive
 from aha.stages.drawn import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
-from aha.stages.factory import Factory, SampleLimits, key_of
 from aha.stages.funnel import Tally
 from aha.stages.origins import grader_of, sampler_of, template_of
 from aha.stages.patience import Patience
+from aha.stages.rejection_sampler import RejectionSampler, SampleLimits, key_of
 from aha.stages.rewriters import NO_REWRITER, Rewriter, Rules
 from aha.stages.room import has_rows
 from aha.stages.steps import StepLog
@@ -181,14 +181,14 @@ class Sample:
 
     # --- what is open ---
 
-    def _open(self, backend: Backend, observer: Observer, stack: ExitStack, asks: bool) -> Factory:
+    def _open(self, backend: Backend, observer: Observer, stack: ExitStack, asks: bool) -> RejectionSampler:
         """All that a chunk needs; a model only where one is asked."""
         source = self._source(backend, observer) if asks else NO_SOURCE
         stack.callback(source.close)
         truth = stack.enter_context(self.truth.open(backend))
-        rewrite = stack.enter_context(self.rewriter.live(backend, observer.beat)) if self.rewriter is not None else None
+        rewrite = stack.enter_context(self.rewriter.live(backend, observer.heartbeat)) if self.rewriter is not None else None
         template = self._template()
-        return Factory(
+        return RejectionSampler(
             name=self.name,
             limits=SampleLimits(
                 *(self.samples, self.at_once, self.cap, self.plain, self.readable, self.rewritten, self.near, self.unjudged, self.patience)
@@ -200,7 +200,7 @@ class Sample:
             seen=seen_of(self._against, self.words),
             measure=self._measure(backend),
             origin=Origin(self.name, "", sampler_of(self.model), None, grader_of(self.truth), template_of(template)),
-            beat=observer.beat,
+            heartbeat=observer.heartbeat,
         )
 
     def _measure(self, backend: Backend) -> Measure:
@@ -213,12 +213,12 @@ class Sample:
 
     def _source(self, backend: Backend, observer: Observer) -> ReplySource:
         """Who answers."""
-        observer.beat(f"loading {self.model}")
+        observer.heartbeat(f"loading {self.model}")
         template = self._template()
         if is_endpoint(self.model):
-            return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.beat)
+            return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.heartbeat)
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
-        return EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.beat)
+        return EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.heartbeat)
 
     def _template(self) -> Template:
         """With the shots in it."""
@@ -228,7 +228,7 @@ class Sample:
 
     # --- one chunk ---
 
-    def _chunk(self, factory: Factory, number: int, items: Chunk, store: Store, log: StepLog, tally: Tally) -> None:
+    def _chunk(self, factory: RejectionSampler, number: int, items: Chunk, store: Store, log: StepLog, tally: Tally) -> None:
         """Asked, kept, saved."""
         log.begin(number)
         began = time.monotonic()

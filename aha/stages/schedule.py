@@ -51,7 +51,7 @@ class Schedule:
         return [(step, f"from step {step:,} on, {name} {value:,}") for name, changes in lines for step, value in changes]
 
     def _weights(self, name: str) -> tuple[tuple[int, float], ...]:
-        return tuple((step, weight) for name_, step, weight in self.weights if name_ == name)
+        return tuple((step, weight) for reward, step, weight in self.weights if reward == name)
 
 
 @dataclass(frozen=True)

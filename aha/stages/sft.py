@@ -13,13 +13,13 @@ from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Adaptation, Backend, Learner, Metrics, Observer
-from aha.rundir import Keep, Progress, RunDir
+from aha.rundir import Progress, Retention, RunDir
 from aha.stages.audit import Audit, AuditRules, TooLong, audited_together
 from aha.stages.counts import check_positive
 from aha.stages.epochs import Epochs, resumed_step
-from aha.stages.lessons import Lesson, Lessons, rows_and_marks
 from aha.stages.steps import StepLog
 from aha.stages.stopping import Stopping
+from aha.stages.tokenized_examples import TokenizedExample, TokenizedExamples, rows_and_marks
 from aha.tasks.chats import ExampleLayout
 from aha.tasks.examples import BadRows, ExampleRows
 from aha.tasks.reading import sources_of
@@ -71,27 +71,27 @@ class Sft:
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
         backend = self.adaptation.apply(backend)
-        observer.beat(f"reading {self.data}")
-        lessons, audit = self.prepare(backend)
+        observer.heartbeat(f"reading {self.data}")
+        sequences, audit = self.prepare(backend)
         replace_file(Disk(), rundir.root / "audit.json", json.dumps(asdict(audit), ensure_ascii=False, indent=1).encode())
         learner = backend.learner(self.model, self.optim, reference=False)
-        steps, digest, course = self.steps(len(lessons)), digest_of(lessons), self.course(len(lessons))
+        steps, digest, course = self.steps(len(sequences)), digest_of(sequences), self.course(len(sequences))
         log = StepLog(rundir, observer, "step", steps, self.save_every)
         for step in range(resumed_step(rundir, learner, self.data, digest), steps):
             log.begin(step)
             began = time.monotonic()
-            batch = [lessons[index] for index in course.picks(step)]
+            batch = [sequences[index] for index in course.picks(step)]
             metrics = self._update(learner, step, steps, batch)
-            metrics |= {"step": step + 1.0, "epoch": min(self.epochs, (step + 1) * self.batch / len(lessons))}
+            metrics |= {"step": step + 1.0, "epoch": min(self.epochs, (step + 1) * self.batch / len(sequences))}
             tokens, seconds = sum(map(len, batch)), time.monotonic() - began
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
-            observer.beat(f"learned step {step + 1} of {steps}")
-            verdict = self._probe(step, steps, lessons, backend, learner, metrics)
-            keep = Keep(self.keep_last, self.keep_every)
+            observer.heartbeat(f"learned step {step + 1} of {steps}")
+            verdict = self._probe(step, steps, sequences, backend, learner, metrics)
+            keep = Retention(self.keep_last, self.keep_every)
             progress: Progress = {"step": step + 1, "data": digest}
             log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=verdict)
 
-    def prepare(self, backend: Backend) -> tuple[Lessons, Audit]:
+    def prepare(self, backend: Backend) -> tuple[TokenizedExamples, Audit]:
         """The data as tokens and what the audit found, looked at once for this stage, however often it is asked for.
 
         BadInput, in one line, for what would be learned wrong."""
@@ -101,7 +101,7 @@ class Sft:
             rules = AuditRules(limit, self.too_long, self.bad_rows)
             parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]
             vars(self)["_prepared"] = audited_together(self.data, parts, self.template, tokenizer, rules)
-        result: tuple[Lessons, Audit] = vars(self)["_prepared"]
+        result: tuple[TokenizedExamples, Audit] = vars(self)["_prepared"]
         return result
 
     def steps(self, examples: int) -> int:
@@ -118,23 +118,25 @@ class Sft:
         """Which examples each step has."""
         return Epochs("sft", self.seed, self.batch, examples, round(examples * self.epochs))
 
-    def _update(self, learner: Learner, step: int, steps: int, lessons: Sequence[Lesson]) -> Metrics:
+    def _update(self, learner: Learner, step: int, steps: int, sequences: Sequence[TokenizedExample]) -> Metrics:
         learner.set_rate(self.rate_at(step, steps))
-        batch = learner.text_batch(*rows_and_marks(lessons), packed=True)
-        return learner.update(batch, CrossEntropy()) | {"examples": float(len(lessons)), "trained_tokens": float(batch.M)}
+        batch = learner.text_batch(*rows_and_marks(sequences), packed=True)
+        return learner.update(batch, CrossEntropy()) | {"examples": float(len(sequences)), "trained_tokens": float(batch.M)}
 
-    def _probe(self, step: int, steps: int, lessons: Sequence[Lesson], backend: Backend, learner: Learner, metrics: Metrics) -> str:
+    def _probe(
+        self, step: int, steps: int, sequences: Sequence[TokenizedExample], backend: Backend, learner: Learner, metrics: Metrics
+    ) -> str:
         """Adds what the stop-rate probe saw where it is due; why the run should end, if it should."""
         if self.stopping is None or step + 1 != min(self.stopping.after, steps):
             return ""
-        metrics |= self.stopping.measure(self.model, self.template, lessons, self.seed, backend, learner)
+        metrics |= self.stopping.measure(self.model, self.template, sequences, self.seed, backend, learner)
         return self.stopping.reason(metrics)
 
 
-def digest_of(lessons: Sequence[Lesson]) -> str:
+def digest_of(sequences: Sequence[TokenizedExample]) -> str:
     """The sha256 of all tokens, in order."""
     seen = hashlib.sha256()
-    for lesson in lessons:
-        seen.update(f"{len(lesson.prompt)} {len(lesson.reply)} ".encode())
-        seen.update(lesson.prompt.tobytes() + lesson.reply.tobytes())
+    for sequence in sequences:
+        seen.update(f"{len(sequence.prompt)} {len(sequence.reply)} ".encode())
+        seen.update(sequence.prompt.tobytes() + sequence.reply.tobytes())
     return seen.hexdigest()

@@ -27,7 +27,7 @@ class Shrink:
 
         if rundir.resume() is not None:
             return
-        observer.beat(f"loading {self.model}")
+        observer.heartbeat(f"loading {self.model}")
         learner = backend.learner(self.model, Adam(), reference=False)
 
         def save(folder: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from aha.errors import FailedBar, Interruption
 from aha.protocols import Metrics, Observer, Pause, Stop, Verdict
-from aha.rundir import Keep, Progress, RunDir
+from aha.rundir import Progress, Retention, RunDir
 from aha.types import Group
 
-USUAL = Keep()
+USUAL = Retention()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StepLog:
         *,
         save: Callable[[Path], None],
         progress: Progress,
-        keep: Keep = USUAL,
+        keep: Retention = USUAL,
         due: bool = False,
         last: bool = False,
         stop: str = "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from aha.errors import BadInput
 from aha.protocols import Ask, Backend, Learner, Metrics, Sampling
 from aha.sampling.seeds import seed_for
-from aha.stages.lessons import Lesson
+from aha.stages.tokenized_examples import TokenizedExample
 from aha.template import Template
 
 
@@ -32,15 +32,17 @@ class Stopping:
                 "and a share from 0 to 1"
             )
 
-    def measure(self, model: str, template: Template, lessons: Sequence[Lesson], seed: int, backend: Backend, learner: Learner) -> Metrics:
+    def measure(
+        self, model: str, template: Template, sequences: Sequence[TokenizedExample], seed: int, backend: Backend, learner: Learner
+    ) -> Metrics:
         """`stop_rate`, `stop_format` (of those that stopped, the share that keeps the template) and `stop_length`, in tokens."""
         tokenizer, engine = backend.tokenizer(model), backend.engine(model)
         engine.load(learner.weights(), version=self.after)
-        sample = random.Random(f"stopping {seed}").sample(lessons, min(self.questions, len(lessons)))
-        room = min(self.sampling.max_tokens, round(self.times * max(len(lesson.reply) for lesson in sample)))
+        sample = random.Random(f"stopping {seed}").sample(sequences, min(self.questions, len(sequences)))
+        room = min(self.sampling.max_tokens, round(self.times * max(len(sequence.reply) for sequence in sample)))
         if tokenizer.context is not None:
-            room = min(room, tokenizer.context - max(len(lesson.prompt) for lesson in sample))
-        asks = [Ask(tuple(lesson.prompt), (seed_for(seed, place),)) for place, lesson in enumerate(sample)]
+            room = min(room, tokenizer.context - max(len(sequence.prompt) for sequence in sample))
+        asks = [Ask(tuple(sequence.prompt), (seed_for(seed, place),)) for place, sequence in enumerate(sample)]
         completions = [done for _, (done,) in engine.generate(asks, replace(self.sampling, max_tokens=max(1, room)))]
         endings = [done for done in completions if done.finished == "stop"]
         forms = [template.read(tokenizer.decode(done.tokens[:-1]), len(done.tokens), "stop").well_formed for done in endings]

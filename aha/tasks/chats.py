@@ -185,10 +185,10 @@ def _turns(turns: object, name: str) -> WeighedTurns:
             turns = parse_json(turns)
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
-    turns_: WeighedTurns = []
+    messages: WeighedTurns = []
     for turn in turns:
-        turns_ += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
-    return [(message, weight) for message, weight in turns_ if message.role != "system" or message.content]
+        messages += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
+    return [(message, weight) for message, weight in messages if message.role != "system" or message.content]
 
 
 def _no_turns(name: str) -> str:

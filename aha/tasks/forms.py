@@ -74,8 +74,8 @@ class RowForm:
         )
 
     def _check_unread(self, place: str, rest: Mapping[str, object], turns: Sequence[Message], question: str, reference: Reference) -> None:
-        fields_ = READ_BY.get(type(reference), ())
-        suspects = [name for name in rest if name not in fields_ and not blank(rest[name])]
+        own_fields = READ_BY.get(type(reference), ())
+        suspects = [name for name in rest if name not in own_fields and not blank(rest[name])]
         if not suspects:
             return
         text = "\n".join([*(message.content for message in turns), question])

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.mesh import Mesh, local
 from aha.backends.node import Node, join_ranks
 from aha.backends.tensor_files import TensorFiles
@@ -69,7 +69,7 @@ def steps(learner: Learner, kind: str) -> tuple[Batch, Loss]:
     return documents(), CrossEntropy()
 
 
-def moved(machine: Laptop, model: str, kind: str, folder: Path) -> tuple[dict[str, float], Learner]:
+def moved(machine: LocalBackend, model: str, kind: str, folder: Path) -> tuple[dict[str, float], Learner]:
     """One optimizer step, saved: the first moment is a tenth of the gradient."""
     learner = machine.learner(model, OPTIM, reference=kind == "policy", head="score" if kind == "pairs" else "lm")
     batch, loss = steps(learner, kind)
@@ -93,7 +93,7 @@ def apart(one: Path, other: Path) -> float:
 
 def contract(machine: Node, folder: Path, model: str, experts: str) -> dict[str, Any]:
     """One process beside the ranks: gradients, metrics, and going on from one another's checkpoints."""
-    alone, seen = Laptop(COMPUTE), dict[str, Any]()
+    alone, seen = LocalBackend(COMPUTE), dict[str, Any]()
     for kind in ("rows", "packed", "few", "policy", "pairs", "experts"):
         start = experts if kind == "experts" else model
         one, single = moved(alone, start, kind, folder / kind / "one")
@@ -102,12 +102,14 @@ def contract(machine: Node, folder: Path, model: str, experts: str) -> dict[str,
         seen[kind] = {"gradient": apart(folder / kind / "one", folder / kind / "two"), "metrics": metrics, "names": [[*one], [*two]]}
         if kind == "policy":
             seen["resumed"] = resumed(alone, machine, model, folder, single, shared)
-    digests = [Laptop(COMPUTE).learner(str(folder / "experts" / name), OPTIM, reference=False).weights().digest() for name in ("two",)]
+    digests = [
+        LocalBackend(COMPUTE).learner(str(folder / "experts" / name), OPTIM, reference=False).weights().digest() for name in ("two",)
+    ]
     seen["digests"] = [shared.weights().digest(), *digests]
     return seen
 
 
-def resumed(alone: Laptop, machine: Node, model: str, folder: Path, single: Learner, shared: Learner) -> dict[str, Any]:
+def resumed(alone: LocalBackend, machine: Node, model: str, folder: Path, single: Learner, shared: Learner) -> dict[str, Any]:
     """1 -> 2 -> 1 ranks beside 1 all the way."""
     batch = documents()
     shared.load(folder / "policy/one")
@@ -122,9 +124,11 @@ def resumed(alone: Laptop, machine: Node, model: str, folder: Path, single: Lear
     close = [abs(first["loss"] - second["loss"]) / first["loss"] for first, second in ((one, two), (three, four))]
     names = sorted(path.name for path in (folder / "again").iterdir())
     reference = (single.logprobs(batch, "reference") - back.logprobs(batch, "reference")).abs().max().item()
-    reloaded = Laptop(COMPUTE).learner(str(folder / "again"), OPTIM, reference=False)
+    reloaded = LocalBackend(COMPUTE).learner(str(folder / "again"), OPTIM, reference=False)
     whole = (
-        (reloaded.logprobs(batch, "policy") - Laptop(COMPUTE).learner(model, OPTIM, reference=False).logprobs(batch, "policy")).abs().max()
+        (reloaded.logprobs(batch, "policy") - LocalBackend(COMPUTE).learner(model, OPTIM, reference=False).logprobs(batch, "policy"))
+        .abs()
+        .max()
     )
     return {"loss": max(close), "files": names, "reference": reference, "moved": whole.item()}
 
@@ -132,7 +136,7 @@ def resumed(alone: Laptop, machine: Node, model: str, folder: Path, single: Lear
 def weigh(model: str) -> dict[str, Any]:
     """Bytes of this rank beside those of the whole, at each point of a step."""
     mesh = Mesh.of_group(torch.device("cpu"))
-    learner = Laptop(COMPUTE).rank_learner(model, OPTIM, True, "lm", mesh)
+    learner = LocalBackend(COMPUTE).rank_learner(model, OPTIM, True, "lm", mesh)
     whole = {name: weight.numel() for name, weight in learner.parameters.items()}
     parts = {tuple(local(weight).shape) for weight in learner.parameters.values()}
     large = {tuple(weight.shape) for weight in learner.parameters.values() if weight.dim() == 2} - parts

@@ -11,7 +11,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.hf_tokenizer import HFTokenizer
 from aha.errors import BadInput
 from aha.stages.audit import template_lines
-from aha.stages.lessons import after
+from aha.stages.tokenized_examples import after
 from aha.template import Instruct
 from aha.types import Conversation, Message
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from aha.backends.engine_chat import EngineChat
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.openai_chat import OpenAiChat, open_chat
 from aha.backends.openai_endpoint import Endpoint
 from aha.backends.scripted import Bytes, ScriptedEngine
@@ -185,7 +185,7 @@ def test_what_is_no_address_is_bad_input(name: str):
 
 def test_the_laptop_opens_a_server_by_its_name_and_finds_its_only_model():
     with Server(lambda request, number: said(request.body["model"]), models=["the-only-one"]) as server:
-        served = Laptop().chat(server.url, QUICK)
+        served = LocalBackend().chat(server.url, QUICK)
         assert dict(served.reply(talk("?"), SAMPLING))[0][0].text == "the-only-one"
         served.close()
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from aha.backends.hf import load_tokenizer
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.backends.shares import Division
 from aha.batch import Batch, collate_documents, collate_scores
 from aha.objectives.losses import CrossEntropy
@@ -163,7 +163,7 @@ def test_experts_have_transformers_own_loss_balance_and_gradient(tmp_path: Path)
     outputs = own(input_ids=tokens, attention_mask=mask, labels=labels)
     outputs.loss.backward()
     for micro_tokens in (24, 10_000):
-        learner = Laptop(Compute(device="cpu", micro_tokens=micro_tokens)).learner(folder, Adam(clip=1e9), reference=False)
+        learner = LocalBackend(Compute(device="cpu", micro_tokens=micro_tokens)).learner(folder, Adam(clip=1e9), reference=False)
         total, metrics = learner._gradient(learner.division.shares(batch)[0], CrossEntropy())  # type: ignore[attr-defined]
         assert total == pytest.approx(outputs.loss.item(), rel=1e-5)
         assert metrics["balance"] == pytest.approx(0.3 * outputs.aux_loss.item(), rel=1e-5)
@@ -176,7 +176,7 @@ def test_rows_side_by_side_are_routed_as_rows_alone(tmp_path: Path) -> None:
     folder = model(tmp_path / "mixed", SHAPE | EXPERTS)
     seen = []
     for packed in (False, True):
-        learner = Laptop(Compute(device="cpu", micro_tokens=24)).learner(folder, Adam(), reference=False)
+        learner = LocalBackend(Compute(device="cpu", micro_tokens=24)).learner(folder, Adam(), reference=False)
         seen.append(learner.update(documents(packed=packed), CrossEntropy()))
     assert seen[0] == pytest.approx(seen[1], rel=1e-4)
 

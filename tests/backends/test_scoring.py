@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import ScoreBatch, collate_scores, micro_batches
 from aha.errors import BadInput
@@ -33,7 +33,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def learner(model: str, micro_tokens: int = 10_000) -> TorchLearner:
-    made = Laptop(Compute(device="cpu", threads=1, micro_tokens=micro_tokens)).learner(model, Adam(lr=1e-2), reference=False, head="score")
+    made = LocalBackend(Compute(device="cpu", threads=1, micro_tokens=micro_tokens)).learner(
+        model, Adam(lr=1e-2), reference=False, head="score"
+    )
     assert isinstance(made, TorchLearner)
     return made
 
@@ -121,16 +123,16 @@ def conversations() -> list[object]:
 
 def test_a_scorer_reads_a_conversation_up_to_its_end_token(model: str, tmp_path: Path) -> None:
     folder = headed(model, tmp_path / "rm")
-    laptop = Laptop(Compute(device="cpu", threads=1))
-    tokenizer = laptop.tokenizer(folder)
+    local_backend = LocalBackend(Compute(device="cpu", threads=1))
+    tokenizer = local_backend.tokenizer(folder)
     rows = [tokenizer.encode(f"<|user|>Hello<|assistant|>{said}<|end|>") for said in ("Hello, how can I help you?", "no", "你好")]
     want = learner(folder).logprobs(collate_scores(rows, [True] * 3), "policy").tolist()
-    assert laptop.scorer(folder).score(conversations()) == pytest.approx(want, abs=1e-6)  # type: ignore[arg-type]
-    assert laptop.scorer(folder).score([]) == []
+    assert local_backend.scorer(folder).score(conversations()) == pytest.approx(want, abs=1e-6)  # type: ignore[arg-type]
+    assert local_backend.scorer(folder).score([]) == []
 
 
 def test_another_thread_is_told_the_same_bits(model: str, tmp_path: Path) -> None:
-    scorer = Laptop(Compute(device="cpu", threads=1)).scorer(headed(model, tmp_path / "rm"))
+    scorer = LocalBackend(Compute(device="cpu", threads=1)).scorer(headed(model, tmp_path / "rm"))
     here, there = scorer.score(conversations()), list[float]()  # type: ignore[arg-type]
     thread = threading.Thread(target=lambda: there.extend(scorer.score(conversations())))  # type: ignore[arg-type]
     thread.start()
@@ -139,24 +141,24 @@ def test_another_thread_is_told_the_same_bits(model: str, tmp_path: Path) -> Non
 
 
 def test_of_what_is_longer_than_the_context_the_end_is_read(model: str, tmp_path: Path) -> None:
-    scorer = Laptop(Compute(device="cpu", threads=1)).scorer(headed(model, tmp_path / "rm"))
+    scorer = LocalBackend(Compute(device="cpu", threads=1)).scorer(headed(model, tmp_path / "rm"))
     problem = Problem("p", "general", "Hello", "en", Open())
     [score] = scorer.score([as_conversation(problem, "no " * 200)])
     assert -10 < score < 10
 
 
 def test_models_that_have_no_such_head_are_refused(model: str, tmp_path: Path) -> None:
-    laptop = Laptop(Compute(device="cpu", threads=1))
+    local_backend = LocalBackend(Compute(device="cpu", threads=1))
     with pytest.raises(BadInput, match="has no score head: it was trained to speak"):
-        laptop.scorer(model)
+        local_backend.scorer(model)
     folder = Path(headed(model, tmp_path / "rm"))
     weights = load_file(folder / "model.safetensors")
     save_file(
         {**weights, "score.weight": torch.full_like(weights["score.weight"], float("nan"))}, folder / "model.safetensors", {"format": "pt"}
     )
     with pytest.raises(BadInput, match=r"score.weight holds numbers that are not finite"):
-        laptop.scorer(str(folder))
+        local_backend.scorer(str(folder))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "id2label": {"0": "a", "1": "b"}}))
     with pytest.raises(BadInput, match="tells 2 labels apart"):
-        laptop.scorer(str(folder))
+        local_backend.scorer(str(folder))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.protocols import Ask, Compute, Engine, Sampling
 from aha.types import Conversation, Message
 from tests.smollm2 import cache
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.real
 
 
 def test_the_real_model_speaks(smollm2: Path) -> None:
-    chat = Laptop(Compute(device="cpu")).chat(str(smollm2))
+    chat = LocalBackend(Compute(device="cpu")).chat(str(smollm2))
     asked = Conversation((Message("user", "What is the capital of France?"),))
     ((_, [said]),) = chat.reply([asked], Sampling(temperature=0.0, max_tokens=16))
     assert said.text == "The capital of France is Paris."
 
 
 def test_each_digit_is_a_token_of_its_own_and_two_blanks_are_one(smollm2: Path) -> None:
-    tokenizer = Laptop().tokenizer(str(smollm2))
+    tokenizer = LocalBackend().tokenizer(str(smollm2))
     assert [tokenizer.decode([token]) for token in tokenizer.encode("is  345")] == ["is", "  ", "3", "4", "5"]
 
 
@@ -71,7 +71,7 @@ def plain(smollm2: Path) -> Any:
 @pytest.fixture(scope="module")
 def opened(smollm2: Path) -> tuple[Engine, list[tuple[int, ...]]]:
     """Our engine, and the questions in the model's own chat template."""
-    laptop = Laptop(Compute(device="cpu"))
+    laptop = LocalBackend(Compute(device="cpu"))
     tokenizer = laptop.tokenizer(str(smollm2))
     return laptop.engine(str(smollm2)), [tuple(tokenizer.chat(Conversation((Message("user", text),)))) for text in PROMPTS]
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from aha.backends.hf import ModuleWeights, load_model
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.vllm_engine import SharedWeights, VllmEngine, compare_logprobs
 from aha.backends.vllm_process import vllm_python
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
@@ -271,7 +271,7 @@ def environment(folder: Path, version: str | None) -> Path:
 def test_no_vllm_or_another_version_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AHA_VLLM", raising=False)
     with pytest.raises(BadInput, match=r"vLLM is not installed: make vllm .*'aha\[vllm\]'.*AHA_VLLM"):
-        Laptop(COMPUTE)
+        LocalBackend(COMPUTE)
     for folder, line in (
         (tmp_path / "nothing", "there is no bin/python in it"),
         (environment(tmp_path / "bare", None), "no vLLM is installed there"),

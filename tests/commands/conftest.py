@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.laptop import write_fresh
+from aha.backends.local_backend import write_fresh
 from aha.cli import main
 from aha.tasks import vocabulary
 from tests.runs import draw_no_charts

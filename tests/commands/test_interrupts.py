@@ -36,7 +36,7 @@ try:
         log = StepLog(run, observer, "step", 100, 50)
         for step in range(100):
             log.begin(step)
-            observer.beat("learning")
+            observer.heartbeat("learning")
             if step == 3:
                 print("ready", flush=True)
                 {long}
@@ -51,7 +51,7 @@ WAITS = """
 import time
 from aha.commands.interrupts import Interrupts
 with Interrupts(patience_s=60.0) as interrupts:
-    interrupts.beat("reading rows")
+    interrupts.heartbeat("reading rows")
     print("ready", flush=True)
     while True:
         time.sleep(60)
@@ -80,7 +80,7 @@ def heard(started: subprocess.Popen[str]) -> str:
 def test_without_a_signal_a_beat_is_nothing_and_the_handlers_come_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Interrupts() as interrupts:
-        interrupts.beat("learning")
+        interrupts.heartbeat("learning")
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before
     assert signal.set_wakeup_fd(-1) == -1
@@ -91,7 +91,7 @@ def test_between_two_steps_a_signal_is_raised_at_the_next_beat(number: signal.Si
     with Interrupts() as interrupts:
         signal.raise_signal(number)
         with pytest.raises(Interruption, match="stopped while: learning; the same command goes on with what is saved") as caught:
-            interrupts.beat("learning")
+            interrupts.heartbeat("learning")
     assert caught.value.exit_code == code
 
 
@@ -100,7 +100,7 @@ def test_within_a_step_nothing_is_raised_and_its_end_is_a_pause(number: signal.S
     with Interrupts() as interrupts:
         interrupts.begin("step", 0)
         signal.raise_signal(number)
-        interrupts.beat("learning")
+        interrupts.heartbeat("learning")
         assert interrupts.rollout(0, {}, {}, ()) == Pause(code)
         interrupts.end(saved=True)
         with pytest.raises(Interruption):
@@ -116,12 +116,12 @@ def test_a_step_whose_predecessors_are_not_saved_is_still_done_so_that_they_are(
         interrupts.begin("step", 1)
         assert interrupts.rollout(1, {}, {}, ()) == Pause(130)
         with pytest.raises(Interruption):
-            interrupts.beat(interrupts.end(saved=True) or "next")
+            interrupts.heartbeat(interrupts.end(saved=True) or "next")
 
 
 def test_a_signal_after_the_last_beat_ends_what_would_come_next() -> None:
     with pytest.raises(Interruption, match="stopped while: done"), Interrupts() as interrupts:
-        interrupts.beat("done")
+        interrupts.heartbeat("done")
         signal.raise_signal(signal.SIGINT)
 
 

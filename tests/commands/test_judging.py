@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from aha.backends.laptop import write_fresh
+from aha.backends.local_backend import write_fresh
 from aha.tasks import vocabulary
 from tests.commands.conftest import SHAPE
 from tests.endtoend.conftest import until

@@ -109,9 +109,9 @@ def test_published_samples_have_their_published_figures(aha, published):
 
 
 def test_a_model_with_a_score_head_chooses(aha, model):
-    from aha.backends.laptop import Laptop
+    from aha.backends.local_backend import LocalBackend
 
-    learner = Laptop(Compute()).learner(model, Adam(), reference=False, head="score")
+    learner = LocalBackend(Compute()).learner(model, Adam(), reference=False, head="score")
     learner.save(Path("judge"))
     found = aha("scale", "countdown", "--model", model, "--scorer", "judge", *FEW, "--out", "s", "--json")
     assert found.code == 0, found.err

@@ -13,8 +13,8 @@ OUT_OF_ORDER = '''
 """The recipe on an engine that hands its groups over in a drawn order, in a run whose clock jumps by hours and days."""
 import random, sys
 from pathlib import Path
-from aha.backends.laptop import Laptop
-from aha.doctor import Ward
+from aha.backends.local_backend import LocalBackend
+from aha.doctor import RunMonitor
 from aha.commands.choose import choose
 from aha.commands.run import manifest
 from aha.rundir import RunDir
@@ -28,7 +28,7 @@ class Shuffled:
         self.draw.shuffle(done)
         yield from done
 
-class Machine(Laptop):
+class Machine(LocalBackend):
     def engine(self, model):
         return Shuffled(super().engine(model), int(sys.argv[3]))
 
@@ -38,7 +38,7 @@ def clock(draw=random.Random(int(sys.argv[3]))):
 chosen = choose(sys.argv[1])
 run = RunDir.open(Path(sys.argv[2]), manifest(chosen, ()), clock=clock)
 stage = dict(chosen.recipe.stages)["rl"]
-stage.run(Machine(chosen.recipe.compute), run, Ward(lambda signal: None))
+stage.run(Machine(chosen.recipe.compute), run, RunMonitor(lambda signal: None))
 run.finish({"stages": ["rl"]})
 run.close()
 '''

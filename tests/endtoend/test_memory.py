@@ -15,13 +15,13 @@ GROWTH = '''
 """Optimizer steps on rows of drawn lengths; resident memory, descriptors and threads on the way, as JSON."""
 import gc, json, os, random, sys, threading
 from pathlib import Path
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.batch import collate_documents
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Ask, Compute, Sampling
 
 model, steps, looks, dtype = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-machine = Laptop(Compute(device="cpu", threads=1, micro_tokens=1024, dtype=dtype))
+machine = LocalBackend(Compute(device="cpu", threads=1, micro_tokens=1024, dtype=dtype))
 learner, engine = machine.learner(model, Adam(lr=1e-4), reference=True), machine.engine(model)
 draw, seen = random.Random(0), []
 for step in range(steps + 1):

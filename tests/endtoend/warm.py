@@ -89,7 +89,7 @@ def load() -> None:
     import transformers.models.llama.modeling_llama
     import transformers.tokenization_utils_tokenizers  # noqa: F401
 
-    import aha.backends.laptop  # noqa: F401
+    import aha.backends.local_backend  # noqa: F401
     from aha.cli import main
     from aha.tasks.countdown import all_keys
     from tests.runs import draw_no_charts

@@ -117,7 +117,7 @@ def write_examples(path: Path) -> Path:
 
 def write_model(folder: Path) -> Path:
     """The same bits every time. Torch is loaded by whoever wants a model, not by whoever wants a recipe."""
-    from aha.backends.laptop import write_fresh
+    from aha.backends.local_backend import write_fresh
 
     built = vocabulary.build()
     size, end = built.get_vocab_size(), built.token_to_id(vocabulary.END)

@@ -74,7 +74,7 @@ def heartbeat() -> Iterator[tuple[list[float], Waits]]:
     thread stood ready and had no processor, and no longer than the process had one."""
     gaps, waits, over = [0.0], Waits(), threading.Event()
 
-    def beat() -> None:
+    def heartbeat() -> None:
         own = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
 
         def clocks() -> tuple[float, float]:
@@ -88,7 +88,7 @@ def heartbeat() -> Iterator[tuple[list[float], Waits]]:
             waits.look()
             before = clocks()
 
-    thread = threading.Thread(target=beat)
+    thread = threading.Thread(target=heartbeat)
     thread.start()
     try:
         yield gaps, waits

@@ -10,7 +10,7 @@ import pytest
 
 from aha.commands.lineage import lines_of, record_of
 from aha.errors import BadInput
-from aha.pipeline.lineage import ancestors, trace
+from aha.pipeline.lineage import ancestors, trace_row
 from aha.protocols import Stage
 from aha.tasks.tables import write_table
 from aha.versions import grader_version
@@ -33,7 +33,7 @@ def row(tmp_path: Path) -> str:
 
 
 def test_a_row_names_its_prompt_its_sampler_s_checkpoint_its_seed_and_its_grader(row: str) -> None:
-    found = record_of(trace(row))
+    found = record_of(trace_row(row))
     assert (found["problem"], found["prompt"], found["seed"]) == ("sum-0", "1 + 0 = ?", 7)
     assert found["grader"] == {"version": grader_version(), "installed": grader_version()}
     assert found["sampler"]["stage"] == "sft"
@@ -42,7 +42,7 @@ def test_a_row_names_its_prompt_its_sampler_s_checkpoint_its_seed_and_its_grader
 
 
 def test_it_leads_back_through_every_stage_and_every_row_that_it_was_made_of(row: str) -> None:
-    found = trace(row)
+    found = trace_row(row)
     assert found.maker is not None
     assert [each.stage for each in ancestors(found.maker)] == ["sft", "first", "zero"]
     assert [parent.row.id for parent in found.parents] == ["second/0/raw", "first/0"]
@@ -51,12 +51,12 @@ def test_it_leads_back_through_every_stage_and_every_row_that_it_was_made_of(row
 
 def test_a_row_is_found_by_its_id(row: str) -> None:
     file = row.rpartition(":")[0]
-    assert trace(f"{file}:second/0").row == trace(row).row
+    assert trace_row(f"{file}:second/0").row == trace_row(row).row
 
 
 def test_a_store_that_was_moved_is_still_whole(row: str, tmp_path: Path) -> None:
     shutil.move(tmp_path / "store", tmp_path / "moved")
-    found = trace(row.replace("/store/", "/moved/"))
+    found = trace_row(row.replace("/store/", "/moved/"))
     assert found.maker is not None and len(ancestors(found.maker)) == 3
     assert record_of(found)["sampler"]["there"]
 
@@ -65,7 +65,7 @@ def test_a_checkpoint_that_is_gone_and_another_grader_are_said(row: str, tmp_pat
     shutil.rmtree(next(tmp_path.glob("store/sft/*/checkpoints/000003")))
     file = Path(row.rpartition(":")[0])
     file.write_text(file.read_text().replace(grader_version(), "0123456789ab"))
-    lines = "\n".join(lines_of(trace(row)))
+    lines = "\n".join(lines_of(trace_row(row)))
     assert "checkpoints/000003, which is gone), seed 7" in lines
     assert f"0123456789ab; the one installed now is {grader_version()}" in lines
 
@@ -73,7 +73,7 @@ def test_a_checkpoint_that_is_gone_and_another_grader_are_said(row: str, tmp_pat
 def test_a_file_from_outside_says_what_it_can(tmp_path: Path) -> None:
     file = tmp_path / "chats.jsonl"
     file.write_text(json.dumps({"messages": [{"role": "user", "content": "hello"}]}) + "\n")
-    assert list(lines_of(trace(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    the row does not say"]
+    assert list(lines_of(trace_row(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    the row does not say"]
 
 
 def as_tables(store: Path) -> None:
@@ -84,16 +84,16 @@ def as_tables(store: Path) -> None:
 
 
 def test_a_row_of_a_table_leads_back_as_that_of_a_line_does(row: str, tmp_path: Path) -> None:
-    lines = "\n".join(lines_of(trace(row)))
+    lines = "\n".join(lines_of(trace_row(row)))
     as_tables(tmp_path / "store")
     table = row.replace(".jsonl:", ".parquet:")
-    assert "\n".join(lines_of(trace(table))) == lines.replace(".jsonl", ".parquet")
-    assert trace(f"{table.rpartition(':')[0]}:second/0").row == trace(table).row
+    assert "\n".join(lines_of(trace_row(table))) == lines.replace(".jsonl", ".parquet")
+    assert trace_row(f"{table.rpartition(':')[0]}:second/0").row == trace_row(table).row
     with pytest.raises(BadInput, match=r"00000\.parquet: it has 1 rows; there is no row 2"):
-        trace(table[:-1] + "2")
+        trace_row(table[:-1] + "2")
     Path(table[:-2]).write_bytes(b"PAR1")
     with pytest.raises(BadInput, match=r"00000\.parquet cannot be read: "):
-        trace(table)
+        trace_row(table)
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_a_row_of_a_table_leads_back_as_that_of_a_line_does(row: str, tmp_path: 
 )
 def test_what_is_no_row_is_refused_in_a_line(word: str, complaint: str, row: str) -> None:
     with pytest.raises(BadInput, match=complaint):
-        trace(word.replace("FILE", row.rpartition(":")[0]))
+        trace_row(word.replace("FILE", row.rpartition(":")[0]))

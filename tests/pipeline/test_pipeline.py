@@ -17,7 +17,7 @@ class Says:
     words: str
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        observer.beat(self.words)
+        observer.heartbeat(self.words)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aha.backends.scripted import ScriptedBackend
 from aha.protocols import Backend, Continue, Observer
-from aha.rundir import Keep, RunDir
+from aha.rundir import Retention, RunDir
 from aha.tasks.examples import read_examples, write_example
 from aha.types import Conversation, Example, Group, Message, Origin
 from aha.versions import grader_version
@@ -21,7 +21,7 @@ class Listening(Observer):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def beat(self, what: str) -> None:
+    def heartbeat(self, what: str) -> None:
         self.heard.append(what)
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
@@ -45,12 +45,12 @@ class Trains:
         rows = (Path(self.data) / "00000.jsonl").read_text().splitlines() if self.data else []
         for step in range(start, self.steps):
             weights += self.rate + len(rows)
-            observer.beat(f"step {step} of {rundir.root.parent.name}")
+            observer.heartbeat(f"step {step} of {rundir.root.parent.name}")
 
             def save(folder: Path, weights: int = weights) -> None:
                 (folder / "config.json").write_text(json.dumps({"weights": weights}))
 
-            rundir.commit(step, {"weights": float(weights)}, {"seconds": 1.0}, (), save=save, keep=Keep(2))
+            rundir.commit(step, {"weights": float(weights)}, {"seconds": 1.0}, (), save=save, keep=Retention(2))
             if step == self.dies_after and resumed is None:
                 raise KeyboardInterrupt
 

@@ -13,7 +13,7 @@ import pytest
 from aha.backends.scripted import ScriptedBackend
 from aha.grading import grade
 from aha.protocols import Continue, Observer, Sampling
-from aha.rundir import Keep, Manifest, RunDir, Setting
+from aha.rundir import Manifest, Retention, RunDir, Setting
 from aha.stages.evaluate import Evaluate
 from aha.tasks.corpus.searches import check, systematic
 from aha.tasks.corpus.voice import Voice, finish, random_try, write_try
@@ -121,7 +121,7 @@ MANIFEST = Manifest(
 class Silent(Observer):
     """An observer that lets everything go on."""
 
-    def beat(self, what: str) -> None:
+    def heartbeat(self, what: str) -> None:
         return
 
     def rollout(self, number, metrics, timings, groups):
@@ -152,7 +152,12 @@ def synthesise(root: Path, rollouts: int = ROLLOUTS, evaluated: bool = True, gro
         asked = [groups(problem, skill, rollout, draw) for problem in CountdownProblems().at(rollout, 0, QUESTIONS, seed=7)]
         timings = {"seconds": 11.0 + skill * 8, "ask_s": 6.0, "learn_s": 5.0, "tokens": 4000.0, "tokens_per_s": 2600.0 + 300 * skill}
         rundir.commit(
-            rollout, metrics_of(asked, rollout, skill), timings, asked, save=save if rollout % 3 == 0 else None, keep=Keep(last=9)
+            rollout,
+            metrics_of(asked, rollout, skill),
+            timings,
+            asked,
+            save=save if rollout % 3 == 0 else None,
+            keep=Retention(last=9),
         )
     if evaluated:
         EVALUATE.run(ScriptedBackend(script), rundir, Silent())

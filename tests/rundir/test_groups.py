@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from aha.durable import Disk, tables
 from aha.errors import BadInput, DiskTrouble
-from aha.rundir import Keep, Record, RunDir, group_table
+from aha.rundir import Record, Retention, RunDir, group_table
 from aha.rundir.check import check
 from aha.rundir.group_lines import json_of
 from aha.rundir.group_table import pack
@@ -204,13 +204,13 @@ def left(root: Path) -> list[int]:
 @pytest.mark.parametrize(
     ("keep", "stay"),
     [
-        (Keep(1), list(range(9))),
-        (Keep(1, groups=2), [6, 7, 8]),
-        (Keep(1, groups=1, groups_every=3), [2, 5, 7, 8]),
-        (Keep(1, groups=20), list(range(9))),
+        (Retention(1), list(range(9))),
+        (Retention(1, groups=2), [6, 7, 8]),
+        (Retention(1, groups=1, groups_every=3), [2, 5, 7, 8]),
+        (Retention(1, groups=20), list(range(9))),
     ],
 )
-def test_the_groups_of_the_last_rollouts_stay_and_of_every_mth(tmp_path: Path, keep: Keep, stay: list[int]) -> None:
+def test_the_groups_of_the_last_rollouts_stay_and_of_every_mth(tmp_path: Path, keep: Retention, stay: list[int]) -> None:
     """A checkpoint follows every second rollout, the last of them rollout 7: what came after it may be done again."""
     for stop in (4, 9):  # with a pause in between
         run = RunDir.open(tmp_path, MANIFEST, disk=ForgetfulDisk(), reserve_bytes=0)

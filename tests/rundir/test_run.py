@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput, DiskTrouble
-from aha.rundir import Keep, Record, RunDir, Setting
+from aha.rundir import Record, Retention, RunDir, Setting
 from tests.faults import ForgetfulDisk
 from tests.runs import GROUP, MANIFEST, saving, snapshot, train
 
@@ -90,8 +90,10 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(run: RunDir, tmp_
     assert again.metrics() == [] and list((again.root / "groups").iterdir()) == []
 
 
-@pytest.mark.parametrize(("keep", "left"), [(Keep(2), [8, 9]), (Keep(1), [9]), (Keep(1, every=4), [3, 7, 9]), (Keep(20), list(range(10)))])
-def test_the_last_n_and_every_mth_checkpoint_stay(run: RunDir, keep: Keep, left: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("keep", "left"), [(Retention(2), [8, 9]), (Retention(1), [9]), (Retention(1, every=4), [3, 7, 9]), (Retention(20), list(range(10)))]
+)
+def test_the_last_n_and_every_mth_checkpoint_stay(run: RunDir, keep: Retention, left: list[int]) -> None:
     for rollout in range(10):
         run.commit(rollout, {}, {}, save=saving(ForgetfulDisk(), b""), keep=keep)
     assert [checkpoint.rollout for checkpoint in run.checkpoints()] == left
@@ -99,7 +101,7 @@ def test_the_last_n_and_every_mth_checkpoint_stay(run: RunDir, keep: Keep, left:
 
 def test_keeping_none_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="count from 1"):
-        Keep(0)
+        Retention(0)
 
 
 def test_a_rollout_cannot_be_committed_twice(run: RunDir) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aha.backends.laptop import write_fresh
+from aha.backends.local_backend import write_fresh
 from aha.backends.scripted import END, Bytes
 from aha.errors import BadInput
 from aha.protocols import Compute

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Backend, Compute, Continue, Observer, Reward, Sampling, Stop
 from aha.rewards import RewardPart, Rewards
@@ -61,7 +61,7 @@ class Watching(Observer):
     stop_after: int | None = None
     seen: list[dict[str, float]] = field(default_factory=list)
 
-    def beat(self, what: str) -> None: ...
+    def heartbeat(self, what: str) -> None: ...
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Stop:
         self.seen.append(dict(metrics))
@@ -89,7 +89,7 @@ def ran(stage: Rl, root: Path, observer: Watching | None = None) -> tuple[list[d
     watching = observer or Watching()
     rundir = RunDir.open(root, describe("test", {}, seeds={}, argv=()))
     try:
-        stage.run(Laptop(Compute(device="cpu", threads=1)), rundir, watching)
+        stage.run(LocalBackend(Compute(device="cpu", threads=1)), rundir, watching)
     finally:
         rundir.close()
     return watching.seen, rundir

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from aha.backends.hf import load_tokenizer
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.errors import BadInput
 from aha.protocols import Adam, Adaptation, Compute, Learner
 from aha.recipes import RECIPES
@@ -73,7 +73,7 @@ def test_a_student_runs_as_a_preset_on_a_model_of_its_true_config(name: str, wor
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     watching = Watching()
     try:
-        stage.run(Laptop(replace(recipe.compute, device="cpu", threads=1)), rundir, watching)
+        stage.run(LocalBackend(replace(recipe.compute, device="cpu", threads=1)), rundir, watching)
     finally:
         rundir.close()
     assert watching.seen[-1]["skipped"] == 0.0 and watching.seen[-1]["examples"] == 2.0
@@ -94,7 +94,7 @@ def _row(words: int) -> dict[str, object]:
 
 def test_more_positions_leave_every_angle_as_it_was(tmp_path: Path) -> None:
     model = fresh(tmp_path, context=32)
-    plain, longer = Laptop(Compute(device="cpu")), Laptop(Compute(device="cpu")).with_adapter(Adaptation(max_positions=96))
+    plain, longer = LocalBackend(Compute(device="cpu")), LocalBackend(Compute(device="cpu")).with_adapter(Adaptation(max_positions=96))
     assert (plain.tokenizer(model).context, longer.tokenizer(model).context) == (32, 96)
     rows = [list(range(2, 30))]
     short = [learner.logprobs(learner.text_batch(rows), "policy") for learner in _learners(model, plain, longer)]
@@ -106,7 +106,7 @@ def test_more_positions_leave_every_angle_as_it_was(tmp_path: Path) -> None:
         refusing.logprobs(refusing.text_batch([list(range(2, 90))]), "policy")
 
 
-def _learners(model: str, *machines: Laptop) -> list[Learner]:
+def _learners(model: str, *machines: LocalBackend) -> list[Learner]:
     return [machine.learner(model, Adam(), reference=False) for machine in machines]
 
 
@@ -127,7 +127,7 @@ def test_positions_that_cannot_be_are_refused_in_one_line(settings: dict[str, ob
     size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     write_fresh({**size, "vocab_size": load_tokenizer(model).size, **settings}, tmp_path, seed=0)
     with pytest.raises(BadInput, match=words) as error:
-        Laptop(Compute(device="cpu")).with_adapter(Adaptation(max_positions=positions)).tokenizer(model)
+        LocalBackend(Compute(device="cpu")).with_adapter(Adaptation(max_positions=positions)).tokenizer(model)
     assert "\n" not in str(error.value)
 
 
@@ -157,6 +157,6 @@ def test_above_the_bound_the_ratio_is_the_learners_own(adapted: Rl, tmp_path: Pa
 
 
 def test_a_stage_without_adapter_is_the_machine_itself() -> None:
-    machine = Laptop(Compute(device="cpu"))
+    machine = LocalBackend(Compute(device="cpu"))
     assert Adaptation().apply(machine) is machine
     assert flatten(stage("x"))["lora.rank"] == 0

@@ -10,7 +10,7 @@ from aha.backends.hf import HFTokenizer, load_tokenizer
 from aha.backends.scripted import Bytes
 from aha.errors import BadInput
 from aha.stages.audit import AuditRules, audit_rows, audited_together, check_form
-from aha.stages.lessons import Lessons
+from aha.stages.tokenized_examples import TokenizedExamples
 from aha.tasks.reading import RefusedRow
 from aha.template import Delimited, Instruct, Short, Template
 from aha.types import Conversation, Example, Message
@@ -44,8 +44,10 @@ def refusal(tokenizer: HFTokenizer | Bytes, rows: list[Example | RefusedRow], te
 
 def test_what_is_found_is_counted(tokenizer: HFTokenizer) -> None:
     turns = (Message("user", "hello"), Message("assistant", "hello"))
-    lessons, audit = audit_rows("file.jsonl", loaded(GOOD, example("b", "3", ""), example("c", "4", None, *turns)), TINY, tokenizer, RULES)
-    assert [len(lesson) for lesson in lessons] == [13, 10, 15]
+    sequences, audit = audit_rows(
+        "file.jsonl", loaded(GOOD, example("b", "3", ""), example("c", "4", None, *turns)), TINY, tokenizer, RULES
+    )
+    assert [len(sequence) for sequence in sequences] == [13, 10, 15]
     assert (audit.examples, audit.ended, audit.cut, audit.silent, audit.turns) == (3, 3, 0, 2, 1)
     assert (audit.longest, audit.tokens, audit.learned, audit.end) == (15, 38, 7 + 4 + 4, "<|end|>")
     assert audit.lines() == [
@@ -95,8 +97,8 @@ def test_text_that_is_only_composed_differently_is_no_change(tokenizer: HFTokeni
 def test_bad_rows_are_left_out_when_asked_up_to_one_in_a_hundred(tokenizer: HFTokenizer) -> None:
     skip = replace(RULES, bad_rows="skip")
     many = [example(str(number), "3") for number in range(99)]
-    lessons, audit = audit_rows("f", loaded(*many, example("bad", "3<|end|>4")), TINY, tokenizer, skip)
-    assert len(lessons) == 99 and len(audit.left_out) == 1 and "left out; the first: bad: its reply holds" in audit.lines()[-1]
+    sequences, audit = audit_rows("f", loaded(*many, example("bad", "3<|end|>4")), TINY, tokenizer, skip)
+    assert len(sequences) == 99 and len(audit.left_out) == 1 and "left out; the first: bad: its reply holds" in audit.lines()[-1]
     skipped = (RefusedRow("f, line 3", "not JSON"),)
     assert "2 of 101 rows cannot be learned, more than 1 %; the first: bad: its reply holds" in refusal(
         tokenizer, loaded(*many, example("bad", "3<|end|>4"), skipped=skipped), rules=skip
@@ -117,12 +119,12 @@ def test_rows_that_would_be_cut_stop_the_run_with_what_would_help(tokenizer: HFT
 
 
 def test_long_rows_are_left_out_or_cut_when_asked_and_counted(tokenizer: HFTokenizer) -> None:
-    lessons, audit = audit_rows("f", loaded(GOOD, LONG), TINY, tokenizer, replace(RULES, limit=20, too_long="skip"))
-    assert [lesson.id for lesson in lessons] == ["good"] and (audit.too_long, audit.cut) == (1, 0)
+    sequences, audit = audit_rows("f", loaded(GOOD, LONG), TINY, tokenizer, replace(RULES, limit=20, too_long="skip"))
+    assert [sequence.id for sequence in sequences] == ["good"] and (audit.too_long, audit.cut) == (1, 0)
     assert "1 rows are longer than 20 tokens and left out" in audit.lines()
-    lessons, audit = audit_rows("f", loaded(GOOD, LONG), TINY, tokenizer, replace(RULES, limit=20, too_long="cut"))
-    assert [len(lesson) for lesson in lessons] == [13, 20] and (audit.too_long, audit.cut, audit.ended) == (1, 1, 1)
-    assert lessons[1].reply[-1] not in tokenizer.stop
+    sequences, audit = audit_rows("f", loaded(GOOD, LONG), TINY, tokenizer, replace(RULES, limit=20, too_long="cut"))
+    assert [len(sequence) for sequence in sequences] == [13, 20] and (audit.too_long, audit.cut, audit.ended) == (1, 1, 1)
+    assert sequences[1].reply[-1] not in tokenizer.stop
     assert "1 replies are cut at 20 tokens: they teach a reply that does not end" in audit.lines()
 
 
@@ -171,8 +173,8 @@ def test_an_end_that_stops_nothing_is_refused() -> None:
 def test_a_suffix_is_for_its_domain_and_a_set_without_that_domain_is_refused(tokenizer: HFTokenizer) -> None:
     rules = replace(RULES, limit=400)
     boxed = Instruct(suffix="show it", domains=("sums",))
-    lessons, audit = audit_rows("f", loaded(GOOD, replace(GOOD, id="poem", domain="poems")), boxed, tokenizer, rules)
-    assert len(lessons[0].prompt) > len(lessons[1].prompt)
+    sequences, audit = audit_rows("f", loaded(GOOD, replace(GOOD, id="poem", domain="poems")), boxed, tokenizer, rules)
+    assert len(sequences[0].prompt) > len(sequences[1].prompt)
     assert audit.lines()[-1] == "1 questions are of sums and end with the template's suffix"
     said = refusal(tokenizer, loaded(GOOD), Instruct(suffix="show it"), rules)
     assert "template.suffix belongs to the domains math, and the rows are of sums: --template.domains none lets all have it" in said
@@ -180,12 +182,15 @@ def test_a_suffix_is_for_its_domain_and_a_set_without_that_domain_is_refused(tok
 
 def test_sources_with_weights_stand_in_the_set_so_often(tokenizer: HFTokenizer) -> None:
     many = [example(str(number), "3") for number in range(400)]
-    lessons, audit = audited_together("f", [([GOOD], 2.0), (many, 0.5)], TINY, tokenizer, RULES)
-    names = [lesson.id for lesson in lessons]
+    sequences, audit = audited_together("f", [([GOOD], 2.0), (many, 0.5)], TINY, tokenizer, RULES)
+    names = [sequence.id for sequence in sequences]
     assert names.count("good") == 2 and 150 < len(names) - 2 < 250 and len(set(names)) == len(names) - 1
-    assert audit.examples == len(names) and audit.tokens == sum(map(len, lessons))
+    assert audit.examples == len(names) and audit.tokens == sum(map(len, sequences))
 
 
 def test_lessons_beyond_memory_are_the_same(tokenizer: HFTokenizer) -> None:
-    lessons, _ = audit_rows("f", loaded(*(example(str(number), "3 4") for number in range(20))), TINY, tokenizer, RULES)
-    assert list(Lessons(lessons, memory=16)) == list(lessons) and Lessons(lessons, memory=16)[3:5] == list(lessons)[3:5]
+    sequences, _ = audit_rows("f", loaded(*(example(str(number), "3 4") for number in range(20))), TINY, tokenizer, RULES)
+    assert (
+        list(TokenizedExamples(sequences, memory=16)) == list(sequences)
+        and TokenizedExamples(sequences, memory=16)[3:5] == list(sequences)[3:5]
+    )

@@ -54,7 +54,7 @@ class Watch(Observer):
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def beat(self, what: str) -> None:
+    def heartbeat(self, what: str) -> None:
         self.said.append(what)
 
     def rollout(self, number, metrics, timings, groups):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.scripted import ScriptedBackend
 from aha.errors import Interruption
 from aha.protocols import Adam, Backend, Compute, Continue, Observer, Pause, Stage
@@ -26,7 +26,7 @@ from tests.sample_runs import STAGE, Machine, adds
 from tests.stages.small import stage as rl
 from tests.stages.test_preference_kills import kept
 
-TORCH = Laptop(Compute(device="cpu", threads=1))
+TORCH = LocalBackend(Compute(device="cpu", threads=1))
 
 
 @dataclass

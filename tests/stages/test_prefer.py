@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.errors import BadInput, FailedBar
 from aha.learning.batching import Batching
 from aha.objectives.preference import Pointwise
@@ -60,7 +60,7 @@ def ran(stage: Prefer, root: Path, observer: Watching | None = None) -> tuple[li
     watching = observer or Watching()
     rundir = RunDir.open(root, describe("test", {}, seeds={}, argv=()))
     try:
-        stage.run(Laptop(Compute(device="cpu", threads=1)), rundir, watching)
+        stage.run(LocalBackend(Compute(device="cpu", threads=1)), rundir, watching)
     finally:
         rundir.close()
     return watching.seen, rundir
@@ -70,7 +70,7 @@ def test_pairs_teach_which_answer_is_chosen_also_of_prompts_never_seen(model: st
     seen, rundir = ran(stage(model, pairs), tmp_path / "run")
     assert seen[0]["loss"] == pytest.approx(0.6931, abs=1e-3)  # ln 2: a new head says 0 to all
     assert seen[-1]["held_out/agreement"] > 0.9 and seen[-1]["held_out/loss"] < 0.4
-    scorer = Laptop(Compute(device="cpu", threads=1)).scorer(str(rundir.checkpoints()[-1].folder))
+    scorer = LocalBackend(Compute(device="cpu", threads=1)).scorer(str(rundir.checkpoints()[-1].folder))
     good, bad = scorer.score([as_conversation(problems()[0], f"{word} yes wait") for word in ("please", "door")])
     assert good > bad
 
@@ -78,7 +78,7 @@ def test_pairs_teach_which_answer_is_chosen_also_of_prompts_never_seen(model: st
 def test_labels_teach_what_is_safe(model: str, labelled: str, tmp_path: Path) -> None:
     seen, rundir = ran(replace(stage(model, labelled), loss=Pointwise()), tmp_path / "run")
     assert seen[-1]["held_out/agreement"] > 0.9
-    scorer = Laptop(Compute(device="cpu", threads=1)).scorer(str(rundir.checkpoints()[-1].folder))
+    scorer = LocalBackend(Compute(device="cpu", threads=1)).scorer(str(rundir.checkpoints()[-1].folder))
     safe, unsafe = scorer.score([as_conversation(problems()[1], f"yes {word} wait so") for word in ("tree", "weapon")])
     assert safe > 0 > unsafe
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.scripted import ScriptedBackend
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
@@ -42,7 +42,7 @@ def annotated(root: Path) -> None:
 def learned(root: Path) -> None:
     """From rows and a model beside the run, which the first to come writes."""
     stage = Prefer(str(root.parent / "model"), str(root.parent / "pairs.jsonl"), optim=Adam(lr=1e-2), batch=4, held_out=0.0, save_every=3)
-    _run(lambda rundir: stage.run(Laptop(Compute(device="cpu", threads=1)), rundir, Watching()), root)
+    _run(lambda rundir: stage.run(LocalBackend(Compute(device="cpu", threads=1)), rundir, Watching()), root)
 
 
 def _run(work: Callable[[RunDir], None], root: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.errors import BadInput
 from aha.learning.embeddings import random_rows, reinit_unused_rows, typical_length, unused_rows
 from aha.protocols import Compute
@@ -55,14 +55,14 @@ def test_a_run_of_it_is_one_checkpoint_in_which_only_unread_rows_differ(tmp_path
     save_file(weights, narrow / "model.safetensors", metadata={"format": "pt"})
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     watching = Watching()
-    ReinitUnusedEmbeddings(str(narrow)).run(Laptop(Compute(device="cpu")), rundir, watching)
+    ReinitUnusedEmbeddings(str(narrow)).run(LocalBackend(Compute(device="cpu")), rundir, watching)
     (made,) = rundir.checkpoints()
     before, after = (load_file(folder / "model.safetensors") for folder in (narrow, made.folder))
     assert torch.equal(before[EMBEDDING][:-100], after[EMBEDDING][:-100])
     assert not unused_rows(after[EMBEDDING].float()).any()
     assert all(torch.equal(before[name], after[name]) for name in before if name != EMBEDDING)
     assert watching.seen == [{"reinitialised": 100.0}]
-    ReinitUnusedEmbeddings(str(narrow)).run(Laptop(Compute(device="cpu")), rundir, watching)
+    ReinitUnusedEmbeddings(str(narrow)).run(LocalBackend(Compute(device="cpu")), rundir, watching)
     assert len(watching.seen) == 1
     rundir.close()
 

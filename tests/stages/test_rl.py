@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.batch import collate
-from aha.doctor import Ward
+from aha.doctor import RunMonitor
 from aha.errors import BadInput, FailedBar
 from aha.grading.pool import Pool
 from aha.objectives.filters import Filter
@@ -139,7 +139,7 @@ class Failing:
 
 def relearned(stage: Rl, groups: Sequence[Group], folder: Path) -> bytes:
     """The weights after the groups' one rollout, learned outside of the loop."""
-    learner = Laptop(Compute(device="cpu", threads=1)).learner(stage.model, stage.optim, reference=False)
+    learner = LocalBackend(Compute(device="cpu", threads=1)).learner(stage.model, stage.optim, reference=False)
     batch = collate(groups, stage.advantages, stage.sampling.temperature, stage.truncation)
     for minibatch in learner.minibatches(batch, stage.minibatches, seed_for(stage.seed, 0), stage.loss.aggregate):
         learner.update(minibatch, stage.loss)
@@ -199,7 +199,7 @@ def test_a_rising_share_of_abstentions_ends_the_run_with_everything_on_disk(mode
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     try:
         with pytest.raises(FailedBar, match="The grader can judge less and less: it abstained on 8 %, 17 %, 25 %") as stopped:
-            rl.run(Laptop(Compute(device="cpu", threads=1)), rundir, Ward(lambda signal: None))
+            rl.run(LocalBackend(Compute(device="cpu", threads=1)), rundir, RunMonitor(lambda signal: None))
     finally:
         rundir.close()
     assert stopped.value.exit_code == 1 and "no worker" in str(stopped.value) and "The first reply not judged" in str(stopped.value)
@@ -265,7 +265,7 @@ def test_a_correction_that_cannot_act_is_refused(model: str) -> None:
 
 
 @dataclass(frozen=True)
-class Stale(Laptop):
+class Stale(LocalBackend):
     """An engine that is never given the new weights."""
 
     def engine(self, model: str) -> Engine:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput, FailedBar
-from aha.stages.factory import is_text
 from aha.stages.funnel import ENDS
+from aha.stages.rejection_sampler import is_text
 from aha.stages.rewriters import Rules
 from aha.tasks.examples import read_examples
 from aha.tasks.filters import Readable

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.errors import BadInput, FailedBar
 from aha.protocols import Adam, Compute, Continue, Sampling, Stop
 from aha.rundir import RunDir, describe
@@ -128,7 +128,7 @@ def ran(stage: Sft, root: Path, observer: Watching | None = None) -> list[dict[s
     watching = observer or Watching()
     rundir = RunDir.open(root, describe("test", {}, seeds={}, argv=()))
     try:
-        stage.run(Laptop(Compute(device="cpu", threads=1)), rundir, watching)
+        stage.run(LocalBackend(Compute(device="cpu", threads=1)), rundir, watching)
     finally:
         rundir.close()
     return watching.seen
@@ -245,7 +245,7 @@ def student(folder: Path, *, chat: bool = True, rows: int = 300) -> str:
 
 def test_a_student_with_another_tokenizer_learns_the_same_rows_in_its_own_tokens(data: str, tmp_path: Path) -> None:
     own = student(tmp_path / "student")
-    tokenizer = Laptop().tokenizer(own)
+    tokenizer = LocalBackend().tokenizer(own)
     assert (tokenizer.stop, tokenizer.end) == ((256, 257), 256)  # what closes a turn, and not what ends a document
     seen = ran(replace(small(own, data), template=Instruct(suffix=""), stopping=None), tmp_path / "run")
     assert seen[-1]["loss"] < seen[0]["loss"] and (tmp_path / "run" / "checkpoints" / "000007" / "tokenizer.json").exists()
@@ -267,4 +267,4 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_not_its_own(data: str, t
 
 
 def test_the_tiny_worlds_tokenizer_ends_replies_with_its_end() -> None:
-    assert Laptop().tokenizer("tiny").end == vocabulary.build().token_to_id(vocabulary.END)
+    assert LocalBackend().tokenizer("tiny").end == vocabulary.build().token_to_id(vocabulary.END)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from aha.backends.laptop import Laptop, write_fresh
+from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.errors import BadInput
 from aha.learning.layers import keep_layers
 from aha.protocols import Adam, Ask, Compute, Sampling
@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_the_layers_that_stay_are_the_model_s_own_and_it_speaks(model: Path, tmp_path: Path) -> None:
-    machine, rundir = Laptop(Compute(device="cpu", threads=1)), RunDir.open(tmp_path / "run", Manifest("s", {}, {}, {}, None, (), ""))
+    machine, rundir = LocalBackend(Compute(device="cpu", threads=1)), RunDir.open(tmp_path / "run", Manifest("s", {}, {}, {}, None, (), ""))
     Shrink(str(model), (0, 2)).run(machine, rundir, Listening())
     folder = rundir.checkpoints()[-1].folder
     before, after = load_file(model / "model.safetensors"), load_file(folder / "model.safetensors")

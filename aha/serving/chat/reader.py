@@ -115,17 +115,17 @@ class StopText:
             return ""
         self._rest += text
         if ends := [(place + len(word), place) for word in self.words if (place := self._rest.find(word)) >= 0]:
-            text_, self._rest, self.is_complete = self._rest[: min(ends)[1]], "", True
-            return text_
+            piece, self._rest, self.is_complete = self._rest[: min(ends)[1]], "", True
+            return piece
         sizes = (size for word in self.words for size in range(1, min(len(word), len(self._rest) + 1)) if self._rest.endswith(word[:size]))
         length = max(sizes, default=0)
-        text_, self._rest = self._rest[: len(self._rest) - length], self._rest[len(self._rest) - length :]
-        return text_
+        piece, self._rest = self._rest[: len(self._rest) - length], self._rest[len(self._rest) - length :]
+        return piece
 
     def rest(self) -> str:
         """What was held back and became none of the words."""
-        text_, self._rest = self._rest, ""
-        return text_
+        piece, self._rest = self._rest, ""
+        return piece
 
 
 @dataclass

@@ -155,12 +155,12 @@ class ReplyResponse:
         for text in texts:
             offsets.append(choice.offset)
             choice.offset += len(text)
-        likeliest = [{self._text(token_): _finite(logprob) for token_, logprob in top.tokens} for _, top in tokens]
+        likeliest = [{self._text(entry): _finite(logprob) for entry, logprob in top.tokens} for _, top in tokens]
         logprobs = [_finite(top.logprob) for _, top in tokens]
         return {"tokens": texts, "token_logprobs": logprobs, "top_logprobs": likeliest, "text_offset": offsets}
 
     def _entry(self, token: int, top: TopTokens) -> Json:
-        likeliest = [self._likely(token_, logprob) for token_, logprob in top.tokens]
+        likeliest = [self._likely(entry, logprob) for entry, logprob in top.tokens]
         return {**self._likely(token, top.logprob), "top_logprobs": likeliest}
 
     def _likely(self, token: int, logprob: float) -> Json:

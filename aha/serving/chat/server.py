@@ -130,8 +130,8 @@ class ChatServer:
 
     async def _tokenize(self, request: Request) -> Response:
         """A conversation, or a text, as the model reads it, in vLLM's form."""
-        reply_ = await self._read_request(request, self._asked_chat_or_text)
-        tokens = list(reply_.prompts[0].tokens)
+        pending = await self._read_request(request, self._asked_chat_or_text)
+        tokens = list(pending.prompts[0].tokens)
         return Json({"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens})
 
     # --- one request ----------------------------------------------------------------------------------------------------
@@ -155,12 +155,12 @@ class ChatServer:
         self._count_answers(1)
         jobs: list[ChatJob] = []
         try:
-            reply_ = await self._read_request(request, read)
-            jobs = self._jobs(reply_)
-            mailbox, response = self._post.box(jobs), self._response(reply_, jobs)
+            pending = await self._read_request(request, read)
+            jobs = self._jobs(pending)
+            mailbox, response = self._post.box(jobs), self._response(pending, jobs)
             for job in jobs:
                 self.engine.put(job)
-            if reply_.options.stream:
+            if pending.options.stream:
                 return EventStream(_stream(response, mailbox), lambda: self._end(jobs))
             reply = await _whole(request, response, mailbox)
         except BaseException:
@@ -169,29 +169,29 @@ class ChatServer:
         self._end(jobs)
         return reply or Response(status_code=CLIENT_GONE_STATUS)
 
-    def _jobs(self, reply_: PendingReply) -> list[ChatJob]:
+    def _jobs(self, pending: PendingReply) -> list[ChatJob]:
         """One for each prompt. Without a seed of the client's, one of the request's number."""
-        options = reply_.options
+        options = pending.options
         first = seed_for(self.settings.seed, next(self._numbers)) if options.seed is None else options.seed
         jobs = []
-        for place, prompt in enumerate(reply_.prompts):
-            settings = self.model.settings(options, prompt.tokens, COMPLETION_TOKENS if reply_.way == "text" else None)
+        for place, prompt in enumerate(pending.prompts):
+            settings = self.model.settings(options, prompt.tokens, COMPLETION_TOKENS if pending.way == "text" else None)
             seeds = tuple((first + number) % (1 << 63) for number in range(options.samples))
             jobs.append(ChatJob(prompt.tokens, settings, seeds, _live(options), place * options.samples))
         return jobs
 
-    def _response(self, reply_: PendingReply, jobs: Sequence[ChatJob]) -> ReplyResponse:
-        options = reply_.options
+    def _response(self, pending: PendingReply, jobs: Sequence[ChatJob]) -> ReplyResponse:
+        options = pending.options
         choices = [
-            ReplyChoice(ReplyReader(self.model.tokenizer, prompt.opened, reply_.way == "chat", options.stop, self._silent(options)))
-            for prompt in reply_.prompts
+            ReplyChoice(ReplyReader(self.model.tokenizer, prompt.opened, pending.way == "chat", options.stop, self._silent(options)))
+            for prompt in pending.prompts
             for _ in range(options.samples)
         ]
         return ReplyResponse(
-            reply_.way,
+            pending.way,
             self.model.name,
             choices,
-            sum(len(prompt.tokens) for prompt in reply_.prompts),
+            sum(len(prompt.tokens) for prompt in pending.prompts),
             self.model.tokenizer,
             _live(options),
             options.top is not None,

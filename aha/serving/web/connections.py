@@ -64,7 +64,7 @@ class ConnectionTable:
     def add(self, connection: LimitedConnection) -> bool:
         """Count a new connection, closing an old one where there are too many; False where all of them are at work."""
         if len(self.open) >= self.limits.connections:
-            oldest = min(self.open, key=lambda connection_: (connection_.phase, connection_.since))
+            oldest = min(self.open, key=lambda state: (state.phase, state.since))
             if oldest.phase is Phase.RESPONSE:
                 return False
             oldest.drop()

@@ -14,7 +14,7 @@ from typing import Any
 import openai
 import pytest
 
-from aha.backends.laptop import Laptop
+from aha.backends.local_backend import LocalBackend
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput
@@ -277,7 +277,7 @@ def test_64_requests_in_flight_are_answered_once_each_and_share_the_batch(model:
 def test_equal_seeds_give_equal_replies_whatever_the_neighbours(model: ServedModel) -> None:
     sampling = Sampling(0.9, 0.95, 20)
     prompt = model.tokenizer.encode(Short().prompt("why?"))
-    engine = Laptop(Compute(device="cpu")).engine(str(Path(model.engine.module.name_or_path)))  # type: ignore[attr-defined]
+    engine = LocalBackend(Compute(device="cpu")).engine(str(Path(model.engine.module.name_or_path)))  # type: ignore[attr-defined]
     ((_, (alone,)),) = engine.generate([Ask(tuple(prompt), (11,))], sampling)
     reader = ReplyReader(model.tokenizer, silent=frozenset(model.tokenizer.stop))
     reader.read_reply(alone.tokens)

@@ -10,7 +10,7 @@ from functools import partial
 
 from aha.errors import EndpointDown, FailedBar
 from aha.protocols import Reward
-from aha.rewards.judge import Health
+from aha.rewards.judge import FailureWindow
 from aha.sampling.executor import ScoringExecutor, ScoringStats
 from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.funnel import PROMPTS, ROW_COUNT, TOKENS, Tally
@@ -72,7 +72,7 @@ class _Open:
 
 
 @dataclass
-class Factory:
+class RejectionSampler:
     """All that is open while rows are made. `truth` says whether a reply is right; `rewrite` is `None` where rows stay as they are."""
 
     name: str
@@ -84,13 +84,13 @@ class Factory:
     seen: GramIndex
     measure: Measure
     origin: Origin
-    beat: Callable[[str], None]
+    heartbeat: Callable[[str], None]
     digests: set[bytes] = field(default_factory=set)
     stats: ScoringStats = field(default_factory=ScoringStats)
-    health: Health = field(init=False)
+    health: FailureWindow = field(init=False)
 
     def __post_init__(self) -> None:
-        self.health = Health(self.limits.unjudged)
+        self.health = FailureWindow(self.limits.unjudged)
 
     def chunk(self, number: int, problems: Sequence[Problem]) -> ChunkResult:
         """Asks each problem until it has its rows or its samples are spent."""
@@ -122,7 +122,7 @@ class Factory:
             for index, replies in self.source.draw(wishes, chunk):
                 samples[index] = replies
                 executor.submit(index, partial(self._worth, wishes[index].problem, replies))
-            worth = executor.wait(lambda: self.beat(f"judged {len(executor.results)} of {len(wishes)} questions"))
+            worth = executor.wait(lambda: self.heartbeat(f"judged {len(executor.results)} of {len(wishes)} questions"))
         self._look_at(wishes, samples, worth)
         return {index: list(zip(samples[index], worth[index], strict=True)) for index in sorted(samples)}
 
@@ -138,7 +138,7 @@ class Factory:
         if not self.health.fails_with(*_verdict_counts(samples, worth)):
             self.health.add(*_verdict_counts(samples, worth))
             return
-        self.beat(f"waiting {self.limits.pause.pause_s:g} s: {_verdict_counts(samples, worth)[1]} replies could not be judged")
+        self.heartbeat(f"waiting {self.limits.pause.pause_s:g} s: {_verdict_counts(samples, worth)[1]} replies could not be judged")
         time.sleep(self.limits.pause.pause_s)
         for index in [index for index, values in worth.items() if any(isinstance(value, Abstained) for value in values)]:
             worth[index] = self._worth(wishes[index].problem, samples[index])

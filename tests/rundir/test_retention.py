@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aha.durable import Disk
-from aha.rundir import Keep, RunDir
+from aha.rundir import Retention, RunDir
 from tests.faults import ForgetfulDisk
 from tests.runs import MANIFEST
 
-ONE = Keep(1)
+ONE = Retention(1)
 SICK = {"s": True, "h": False, "-": None}
 
 
@@ -22,7 +22,7 @@ def opened(root: Path) -> RunDir:
     return RunDir.open(root, MANIFEST, checkpoint_bytes=0, reserve_bytes=0, disk=ForgetfulDisk())
 
 
-def go(root: Path, states: str, *, keep: Keep = ONE, every: int = 1, pauses: Sequence[int] = (), first: int = 0) -> list[int]:
+def go(root: Path, states: str, *, keep: Retention = ONE, every: int = 1, pauses: Sequence[int] = (), first: int = 0) -> list[int]:
     """A rollout a letter (h: healthy, s: sick, -: nobody looked), a checkpoint every so many and at each pause, after which another process
     goes on; the checkpoints in the end."""
     run, rollout = opened(root), first
@@ -67,8 +67,8 @@ def test_the_sound_checkpoint_can_be_asked_for_also_by_the_next_process(tmp_path
 
 
 def test_a_checkpoint_of_a_pause_leaves_when_the_next_one_is_due(tmp_path: Path) -> None:
-    assert go(tmp_path / "a", "hhhhh", keep=Keep(2), every=2, pauses=[4]) == [1, 3, 4]
-    assert go(tmp_path / "b", "hhhhhh", keep=Keep(2), every=2, pauses=[4]) == [3, 5]
+    assert go(tmp_path / "a", "hhhhh", keep=Retention(2), every=2, pauses=[4]) == [1, 3, 4]
+    assert go(tmp_path / "b", "hhhhhh", keep=Retention(2), every=2, pauses=[4]) == [3, 5]
 
 
 @settings(max_examples=40)
@@ -82,7 +82,7 @@ def test_a_checkpoint_of_a_pause_leaves_when_the_next_one_is_due(tmp_path: Path)
 def test_pauses_change_nothing_about_what_stays_and_at_most_one_more_is_kept(
     tmp_path_factory: pytest.TempPathFactory, states: str, last: int, every: int, also: int | None, pauses: set[int]
 ) -> None:
-    root, keep = tmp_path_factory.mktemp("keeping"), Keep(last, also)
+    root, keep = tmp_path_factory.mktemp("keeping"), Retention(last, also)
     states = states + "h" * (-len(states) % every)  # ends with a checkpoint that is due
     straight = go(root / "straight", states, keep=keep, every=every)
     assert go(root / "paused", states, keep=keep, every=every, pauses=sorted(pauses)) == straight

@@ -16,7 +16,7 @@ Progress = Mapping[str, int | float | str]
 
 
 @dataclass(frozen=True)
-class Keep:
+class Retention:
     """Which checkpoints stay: the last n, those after every `every` rollouts (3, 7, … for 4: they count from 0), and those in `also`.
 
     The groups of the last `groups` rollouts stay, and those of every `groups_every` rollouts; None: of all."""
@@ -48,7 +48,7 @@ class CheckpointState:
     stays while the doctor sees signs of a collapse; None where there is none to keep."""
 
     progress: Progress
-    keep: Keep
+    keep: Retention
     extra: bool = False
     healthy: int | None = None
 

@@ -21,7 +21,7 @@ TAIL = 16  # tokens at the end of a prompt, among which the thought is opened
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TokenizedExample:
     """The tokens of an example: the prompt is read, the reply, which ends with the stop token unless it was cut, is learned."""
 
     id: str
@@ -32,35 +32,35 @@ class Lesson:
         return len(self.prompt) + len(self.reply)
 
 
-class Lessons(Sequence[Lesson]):
-    """Lessons in the order in which they were added. What does not fit in `memory` bytes lies in a file without a name: a set may be larger
-    than the machine's memory."""
+class TokenizedExamples(Sequence[TokenizedExample]):
+    """Training sequences in the order in which they were added. What does not fit in `memory` bytes lies in a file without a name, since a
+    set may be larger than the machine's memory."""
 
-    def __init__(self, lessons: Iterable[Lesson] = (), memory: int = IN_MEMORY) -> None:
+    def __init__(self, sequences: Iterable[TokenizedExample] = (), memory: int = IN_MEMORY) -> None:
         self._file = SpooledTemporaryFile(max_size=memory)  # noqa: SIM115 (it lives as long as this)
         finalize(self, self._file.close)
         self._starts, self._sizes, self._order = array("q"), array("i"), array("q")
-        for lesson_ in lessons:
-            self.add(lesson_)
+        for sequence in sequences:
+            self.add(sequence)
 
-    def add(self, lesson: Lesson, times: int = 1) -> None:
-        """Add a lesson that stands in the set so many times."""
-        name = lesson.id.encode("utf-8", "replace")
+    def add(self, sequence: TokenizedExample, times: int = 1) -> None:
+        """Add a sequence that stands in the set so many times."""
+        name = sequence.id.encode("utf-8", "replace")
         self._order.extend([len(self._starts)] * times)
         self._starts.append(self._file.seek(0, SEEK_END))
-        self._sizes.extend((len(name), len(lesson.prompt), len(lesson.reply)))
-        self._file.write(name + lesson.prompt.tobytes() + lesson.reply.tobytes())
+        self._sizes.extend((len(name), len(sequence.prompt), len(sequence.reply)))
+        self._file.write(name + sequence.prompt.tobytes() + sequence.reply.tobytes())
 
     def __len__(self) -> int:
         return len(self._order)
 
     @overload
-    def __getitem__(self, place: int) -> Lesson: ...
+    def __getitem__(self, place: int) -> TokenizedExample: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[Lesson]: ...
+    def __getitem__(self, place: slice) -> list[TokenizedExample]: ...
 
-    def __getitem__(self, place: int | slice) -> Lesson | list[Lesson]:
+    def __getitem__(self, place: int | slice) -> TokenizedExample | list[TokenizedExample]:
         if isinstance(place, slice):
             return [self[index] for index in range(*place.indices(len(self)))]
         index = self._order[place]
@@ -68,15 +68,15 @@ class Lessons(Sequence[Lesson]):
         self._file.seek(self._starts[index])
         data, width = self._file.read(name + (prompt + reply) * WIDTH), WIDTH
         ends = name, name + prompt * width
-        return Lesson(data[:name].decode(), array("i", data[ends[0] : ends[1]]), array("i", data[ends[1] :]))
+        return TokenizedExample(data[:name].decode(), array("i", data[ends[0] : ends[1]]), array("i", data[ends[1] :]))
 
 
-def lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Lesson:
+def tokenize_example(example: Example, template: Template, tokenizer: Tokenizer) -> TokenizedExample:
     """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
     conversation = question(example.conversation, template, example.domain)
     prompt = tokenizer.prompt(conversation) if isinstance(conversation, str) else tokenizer.chat(conversation)
     reply = after(tokenizer.decode(prompt[-TAIL:]), target_text(example, template))
-    return Lesson(example.id, array("i", prompt), array("i", [*tokenizer.encode(reply), tokenizer.end]))
+    return TokenizedExample(example.id, array("i", prompt), array("i", [*tokenizer.encode(reply), tokenizer.end]))
 
 
 def after(prompt: str, reply: str) -> str:
@@ -90,12 +90,12 @@ def question(conversation: Conversation, template: Template, domain: str) -> str
     before = conversation.messages[:-1]
     place = max(index for index, message in enumerate(before) if message.role == "user")
     turns = [Message(message.role, message.content) for message in before]
-    prompt_ = prompt_after(template, turns[:place], before[place].content, domain)
+    wording = prompt_after(template, turns[:place], before[place].content, domain)
     if place + 1 == len(before):
-        return prompt_
-    if isinstance(prompt_, str):
+        return wording
+    if isinstance(wording, str):
         raise BadInput(one_question(template, len(before)))
-    return Conversation((*prompt_.messages, *turns[place + 1 :]), prompt_.options)
+    return Conversation((*wording.messages, *turns[place + 1 :]), wording.options)
 
 
 def target_text(example: Example, template: Template) -> str:
@@ -105,8 +105,8 @@ def target_text(example: Example, template: Template) -> str:
     return template.write((message.thought or "").strip(), message.content if message.thought is None else message.content.strip())
 
 
-def rows_and_marks(lessons: Sequence[Lesson]) -> tuple[list[list[int]], list[list[bool]]]:
-    """The tokens of each lesson, and which of them are learned: those of the reply, none of the prompt."""
-    rows = [[*lesson.prompt, *lesson.reply] for lesson in lessons]
-    marks = [[False] * len(lesson.prompt) + [True] * len(lesson.reply) for lesson in lessons]
+def rows_and_marks(sequences: Sequence[TokenizedExample]) -> tuple[list[list[int]], list[list[bool]]]:
+    """The tokens of each sequence, and which of them are learned: those of the reply, none of the prompt."""
+    rows = [[*sequence.prompt, *sequence.reply] for sequence in sequences]
+    marks = [[False] * len(sequence.prompt) + [True] * len(sequence.reply) for sequence in sequences]
     return rows, marks

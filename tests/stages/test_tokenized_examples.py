@@ -15,7 +15,7 @@ from aha.learning import loss_function
 from aha.learning.batching import Batching
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Outputs
-from aha.stages.lessons import Lesson, lesson, question, rows_and_marks
+from aha.stages.tokenized_examples import TokenizedExample, question, rows_and_marks, tokenize_example
 from aha.template import Delimited, Instruct, R1Zero, Short, Template
 from aha.types import Conversation, Example, Message
 
@@ -32,7 +32,7 @@ def tokenizer() -> HFTokenizer:
 
 
 def test_a_lesson_is_the_prompt_as_it_is_asked_and_the_reply_as_it_is_written_with_its_end(tokenizer: HFTokenizer) -> None:
-    made = lesson(example(ASKED, SAID), Delimited(), tokenizer)
+    made = tokenize_example(example(ASKED, SAID), Delimited(), tokenizer)
     assert list(made.prompt) == tokenizer.chat(Conversation((ASKED,)))
     assert tokenizer.decode(made.prompt) == "<|user|>1 + 1?<|assistant|>"
     assert tokenizer.decode(made.reply) == "<|reasoning|> one and one<|reasoning|> 2<|end|>"
@@ -50,13 +50,13 @@ def test_a_lesson_is_the_prompt_as_it_is_asked_and_the_reply_as_it_is_written_wi
     ],
 )
 def test_a_reply_is_written_by_the_template_whatever_form_it_had_in_the_file(template: Template, reply: str) -> None:
-    made = lesson(example(ASKED, SAID), template, Bytes())
+    made = tokenize_example(example(ASKED, SAID), template, Bytes())
     assert Bytes().decode(made.reply) == reply + "<|end|>"
 
 
 @pytest.mark.parametrize("thought", [None, ""])
 def test_without_a_chain_of_thought_an_empty_one_is_learned(thought: str | None) -> None:
-    made = lesson(example(ASKED, Message("assistant", "hello", thought)), Delimited(), Bytes())
+    made = tokenize_example(example(ASKED, Message("assistant", "hello", thought)), Delimited(), Bytes())
     assert Bytes().decode(made.reply) == "<|reasoning|><|reasoning|> hello<|end|>"
 
 
@@ -74,18 +74,18 @@ def test_earlier_turns_are_read_without_their_thoughts_and_the_last_question_as_
 
 def test_a_template_without_roles_asks_one_question() -> None:
     with pytest.raises(BadInput, match="3 messages before the reply: Short asks one question"):
-        lesson(example(ASKED, SAID, ASKED, SAID), Short(), Bytes())
+        tokenize_example(example(ASKED, SAID, ASKED, SAID), Short(), Bytes())
 
 
 # --- the loss, by hand ------------------------------------------------------------------------------------------------
 
 
-def collate_lessons(lessons: list[Lesson]) -> Batch:
-    return Batching().text_batch(*rows_and_marks(lessons), packed=True)
+def collate_lessons(sequences: list[TokenizedExample]) -> Batch:
+    return Batching().text_batch(*rows_and_marks(sequences), packed=True)
 
 
-def row(prompt: list[int], reply: list[int]) -> Lesson:
-    return Lesson("x", array("i", prompt), array("i", reply))
+def row(prompt: list[int], reply: list[int]) -> TokenizedExample:
+    return TokenizedExample("x", array("i", prompt), array("i", reply))
 
 
 def test_replies_alone_are_learned_and_every_learned_token_of_the_step_counts_alike() -> None:

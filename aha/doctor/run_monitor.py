@@ -15,7 +15,7 @@ FEWEST = 10  # abstentions that no chance explains
 
 
 @dataclass
-class Ward(Observer):
+class RunMonitor(Observer):
     """An observer that ends a run whose rollouts show the same hopeless signal again and again; `tell` hears each new signal once.
 
     Signals that may be the beginning of a collapse stand in the verdict as `signs`: while there are any, the last checkpoint before them is
