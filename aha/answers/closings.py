@@ -13,6 +13,7 @@ from aha.answers import languages
 from aha.answers.context import denied_before
 from aha.answers.grammar import doubted_in_han, kinds
 from aha.answers.languages import LANGUAGES, Language
+from aha.answers.numerals import english
 from aha.answers.units import known_unit
 
 _VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
@@ -64,11 +65,14 @@ _PREFIXED = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
+_TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
 _FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
 
 
 def in_one_form(text: str) -> str:
     """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
+    if " (" in text:
+        text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)
     if "```" in text:
         text = _FENCE.sub("", text)
     if not text.isascii() and _LETTER.search(text):

@@ -151,8 +151,9 @@ _ATTEMPTS = frozenset(  # a word of these stands in what the three find
     false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue argues argued insist insists
     insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
-_SHORT_OF = re.compile(
-    r"(?i)\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
+_UNDONE_BEHIND = re.compile(  # or it is only an example
+    r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
+    r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
 _LITERALLY = re.compile(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
 _COULD = re.compile(r"\bcould(?= [a-z]+\W*\Z)")
@@ -272,7 +273,7 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
     if claim is not None and _concludes_otherwise(plain, claim):
         return True
     after = ("\n\n" if "\n\n" in rest[:12] else "") + plain
-    if _SHORT_OF.match(plain):
+    if _UNDONE_BEHIND.match(plain):
         return True
     if understood and not upholds(after, opens=False):
         return True

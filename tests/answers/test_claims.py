@@ -7,6 +7,8 @@ import pytest
 from aha.answers.boxes import boxed, boxes
 from aha.answers.claims import Claim, claim, closing_boxes
 from aha.answers.replies import answer_part
+from aha.grading import grade
+from aha.types import Number, Right
 
 BOXED = {
     "\\boxed{7}": "7",
@@ -111,3 +113,13 @@ def test_what_stands_in_the_thinking_or_in_a_later_turn_is_no_answer() -> None:
 )
 def test_a_last_sentence_that_states_a_formula_claims_it(reply: str, said: str | None) -> None:
     assert (claim(reply).text == said) is (said is not None)
+
+
+def test_a_word_and_its_digits_are_one_number_where_they_agree() -> None:
+    assert isinstance(grade(Number("4"), "Three buses are too few. ANSWER: four (4) buses."), Right)
+    assert not isinstance(grade(Number("5"), "ANSWER: four (5) buses."), Right)
+    assert not isinstance(grade(Number("4"), "ANSWER: four (5) buses."), Right)
+
+
+def test_an_example_is_no_claim() -> None:
+    assert not isinstance(grade(Number("19"), "Any number I named, 19 for instance, would be a shot in the dark."), Right)
