@@ -29,9 +29,9 @@ class Retention:
 
     def __post_init__(self) -> None:
         if self.last < 1 or (self.every is not None and self.every < 1):
-            raise ValueError(f"Keep(last={self.last}, every={self.every}): both count from 1")
+            raise ValueError(f"Retention(last={self.last}, every={self.every}): both count from 1")
         if any(count is not None and count < 1 for count in (self.groups, self.groups_every)):
-            raise ValueError(f"Keep(groups={self.groups}, groups_every={self.groups_every}): both count from 1")
+            raise ValueError(f"Retention(groups={self.groups}, groups_every={self.groups_every}): both count from 1")
 
     def drops_groups(self, rollout: int, last: int) -> bool:
         """Whether the groups of a rollout need not stay once there is a checkpoint after rollout `last`."""

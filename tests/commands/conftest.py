@@ -26,7 +26,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from aha.recipes import Recipe
-from aha.rundir import Keep
+from aha.rundir import Retention
 
 @dataclass(frozen=True)
 class Counts:
