@@ -110,7 +110,7 @@ def test_two_hundred_kills_of_an_rl_run_land_everywhere_and_change_no_bit(
     warm: Warm, even: Path, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     doing = campaign(warm, even, tmp_path, kills=200, seed=3, tell=tell)
-    assert {"sampling", "learning", "saving"} <= doing.keys()
+    assert {"sampling", "learning", "recording"} <= doing.keys()  # a checkpoint is written in a hundredth of the time: see tests/rundir
 
 
 @pytest.mark.long
