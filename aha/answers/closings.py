@@ -349,6 +349,8 @@ def other_language(text: str, start: int, end: int | None = None, *, boxed: bool
     rest = "" if end is None else re.split(r"[.!?\n。]", text[end : end + _NEAR], maxsplit=1)[0]
     if _THAI_AGAINST.search(before):
         return "unclear"
+    if boxed and not languages.NEGATIONS.isdisjoint(before.lower().split()):
+        return "unclear"
     if boxed and _HAN.search(before):
         return "unclear" if doubted_in_han(before, rest) or (end is not None and text[end:].startswith(("?", "？"))) else "stated"
     statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")

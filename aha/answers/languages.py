@@ -351,6 +351,10 @@ PHRASES = (  # of several words, one of which would say something else
         "",
     ),
 )
+NEGATIONS = frozenset(  # of languages without a table, for boxes
+    """nem nincs ikke ej ei eivät eikä ole pole nije není neni nu nav nėra ekki nuk nie niet não nicht pas non nekā ikkje hindi siyo sio לא אינו
+    نیست نہیں নয় না இல்லை కాదు არ չէ не""".split()
+)
 NAMELY = "à savoir|c'est-à-dire|nämlich|es decir|a saber|ou seja|cioè|ossia|namelijk|а именно|то есть|mianowicie|tức là|yaitu|yani"
 NOT_AFTER = "e non|y no|et non|und nicht|en niet|e não|non|no|nicht|pas|não|niet|inte|а не|не|a nie|nie|ne"  # "8, non 9"
 CHECKS = (  # names of a check at the end of a reply
