@@ -44,14 +44,14 @@ _OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
 # How a sentence names the right option: its words are of these rows alone, but for the letter.
 _RIGHT_ROW = (
     r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
-    r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|सही|الصحيح[ةه]?|ถูกต้อง"
+    r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|správn[áéý]|सही|الصحيح[ةه]?|ถูกต้อง"
 )
 _OPTION_ROW = (
     r"antwort(?:möglichkeit)?|lösung|option|opción|respuesta|alternativ(?:et|[ae])?|solución|resposta|opção|letra|lettera|risposta|opzione|soluzione|réponse|lettre|choix"
     r"|solution|antwoord|optie|letter|odpowied[źz]|opcj[aąę]|liter[aąę]|ответ(?:а)?|вариант(?:а)?|букв[аы]|cevap|yanıt|şık|seçenek|đáp|án|phương|câu|jawaban(?:nya)?"
-    r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|varianta|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
+    r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|odpověď|možnost|varianta|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
 )
-_IS_ROW = r"ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
+_IS_ROW = r"je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
 _SMALL_ROW = (  # articles, prepositions and what leads to a conclusion
     r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|a|o|as|os|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
     r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"

@@ -72,6 +72,7 @@ _NAMES = {  # the right option, in words that say so: before the letter, and wha
     "Russian": ("Правильный ответ —", "Итак, верный вариант:", "вариант"),
     "Vietnamese": ("Đáp án đúng là", "Vậy đáp án đúng là", "phương án"),
     "Indonesian": ("Jawaban yang benar adalah", "Jadi, pilihan yang tepat adalah", "pilihan"),
+    "Czech": ("Správná odpověď je", "Správná odpověď:", "možnost"),
     "Swedish": ("Rätt svar är", "Alltså är rätt svar:", "alternativ"),
 }
 _ENDS = ("C.", "C", "C)", "c).", "C: x", "**C**.", "(C)")
