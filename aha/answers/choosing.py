@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aha.answers.boxes import boxes, is_mention
 from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
+from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, readable, stands, statements
-from aha.answers.symbols import ending
-from aha.answers.words import bare, folded
+from aha.answers.symbols import bare, ending, folded
 from aha.types import Wrong
 
 SEVERAL = Wrong("several options")

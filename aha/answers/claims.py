@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from aha.answers.announcing import announcements
-from aha.answers.boxes import boxed, boxes, closes, is_mention
 from aha.answers.closings import (
     correction,
     in_one_form,
@@ -22,7 +20,7 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, suspect, taken_back
 from aha.answers.grammar import leads, upholds
-from aha.answers.replies import answer_part
+from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention
 from aha.answers.surroundings import DENIED, around, attached, before
 
 __all__ = ["Claim", "How", "boxed", "claim"]

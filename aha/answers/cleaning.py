@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aha.answers.signs import latex
+from aha.answers.symbols import latex
 from aha.answers.units import measures
 
 _DOUBLED = re.compile(

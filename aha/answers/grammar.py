@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from aha.answers import vocabulary
+from aha.answers import lexicon
 from aha.answers.lexicon import SCALES
-from aha.answers.words import VALUES
+from aha.answers.symbols import VALUES
 
 _TOKEN = re.compile(
     r"\n\s*\n|[A-Za-z\u00c0-\u024f]+(?:['’][a-z]+)?|-?[0-9]+(?:[.,/:][0-9]+)*|\\[A-Za-z]+|[.,;:?!=()—–→⇒≈≡∴]|[\u0370-\u04ff]+"
@@ -29,16 +29,16 @@ _LETTERS = {
     "M": "will would can could may might must shall should does do did cannot",
     "f": "we i you us let's",
     "p": "it this these those",
-    "a": vocabulary.ANSWERS,
-    "i": vocabulary.IS,
-    "u": vocabulary.UPHOLDS,
-    "n": vocabulary.SUBJECTS,
-    "j": vocabulary.KINDS,
-    "e": vocabulary.POINTS,
-    "q": vocabulary.LEADING,
-    "l": vocabulary.LIGHT,
-    "y": vocabulary.SOLVES,
-    "b": vocabulary.VERBS,
+    "a": lexicon.ANSWERS,
+    "i": lexicon.IS,
+    "u": lexicon.UPHOLDS,
+    "n": lexicon.SUBJECTS,
+    "j": lexicon.KINDS,
+    "e": lexicon.POINTS,
+    "q": lexicon.LEADING,
+    "l": lexicon.LIGHT,
+    "y": lexicon.SOLVES,
+    "b": lexicon.VERBS,
     "v": f"{' '.join(word for word in VALUES if word != 'one')} {' '.join(SCALES)} dozen",
 }
 _LETTER = {word: letter for letter, words in reversed(_LETTERS.items()) for word in words.split()}

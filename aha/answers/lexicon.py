@@ -1,4 +1,10 @@
-"""Closed classes of words that say a number, an operation, a comparison or a denial: what no noun after a number may be."""
+"""Closed classes of words that say a number, an operation, a comparison or a denial: what no noun after a number may be.
+
+The words that may stand beside a claim: verbs that lead to one, nouns and adjectives that name one, what may be said of it.
+
+Verbs stand by their plain form; regular forms are told by their ending. Taken from people's and models' solutions (MATH, AIME, GSM8K,
+MGSM). A word that is in no list may be among the words that say whose number it is, and nowhere else (`aha/answers/grammar.py`).
+"""
 
 from __future__ import annotations
 
@@ -60,4 +66,105 @@ SAYS_MORE = re.compile(
     rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
     rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
     rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过"
+)
+
+
+IS = (  # forms of to be
+    "is are was were be been being am"
+)
+
+UPHOLDS = (  # what may be said of a claim afterwards, too
+    "equal agree match complete conclude confirm prove show verify check follow satisfy work hold make made come came correspond use "
+    "simplify represent occur happen finish end give mean has have had having seem fit remain belong lie lies differs"
+)
+
+SOLVES = (  # what a solver or a calculation does to get it
+    "give gave given yield get got gotten obtain find found produce lead led result deduce deliver return reach arrive conclude see saw "
+    "compute calculate derive determine imply mean show shown reveal count solve answer write wrote written express assign accept "
+    "choose chose pick select set put mark call go meant"
+)
+
+VERBS = (  # what a quantity is, and what people in problems do with so many
+    "amount total number measure sum add evaluate reduce collapse shrink turn boil stay become became range cost weigh last contain "
+    "comprise include form constitute denote factor factorize telescope converge tend read stand rise rose fall fell climb drop goes "
+    "went grow grew run ran meet intersect pass require approximate leave left force know known recover let pick expand differentiate "
+    "integrate need want take took taken buy bought sell sold pay paid spend spent save earn owe own lose lost win won keep kept held "
+    "carry bring brought send sent receive eat ate eaten drink drank drunk cook bake build built type print draw drew drawn paint plant "
+    "grown collect gather catch caught walk ride rode drive drove driven fly flew swim swam travel cover hike jog cycle jump throw "
+    "threw score hit play watch visit attend invite serve seat feed fed accommodate charge deposit withdraw withdrew borrow lend lent "
+    "donate contribute raise invest share split distribute load pack fill pour wash iron fold clean mow rake shovel dig dug cut chop "
+    "slice peel sew knit wrap tie wear wore fix repair manufacture create supply provide order purchase download upload store memorize "
+    "learn study start begin began do sleep slept live rest practice exercise lift perform teach taught harvest lay laid breed burn "
+    "consume generate transport move push pull place arrange gain age accumulate assemble average commute craft gift glue juggle mail "
+    "polish rent reserve rotate sharpen shred stack stock trade attain wait sail pluck net fetch house employ hire enroll release "
+    "stretch increase decrease subtract multiply divide double halve achieve pocket gross bank clear maximize minimize plot sketch "
+    "combine rearrange cross "
+    "proceed note notice observe recognize realize recall remember indicate ensure guarantee convert round translate rewrite rewritten "
+    "format ask name substitute seek sought speak tell told suppose picked arrive correspond divisible square plug apply construct "
+    "capture finish sort host trim strike going look consist reflect justify believe claim think thought hope say said thank expect "
+    "enjoy consider define lands there using doing trying testing continuing equating comparing examining clearing isolating shifting "
+    "connecting iterating replacing rationalizing correcting labeling removing cubing changing canceling cancelling scaling "
+    "manipulating repeating reordering reviewing tackling utilizing inverting relating dilating compressing factorising figuring "
+    "dealing restricting generalizing negating bounding extending regrouping eliminating projecting separating settling summarizing "
+    "putting letting noting noticing viewing thinking working reading translating building"
+)
+
+OF_MONEY = frozenset(  # verbs, by their plain form, of which an amount of money is the object or what is said
+    """be is are was were equal have has had make made cost pay paid charge earn receive get got give gave take took need want require
+    save spend spent owe raise collect bring brought donate contribute invest lend lent borrow deposit withdraw withdrew bank pocket
+    net gross clear fetch sell sold buy bought purchase rent win won lose lost leave left remain total amount come sum add keep kept
+    return hand share split yield produce find found obtain put set use reach offer tip average stay become became contain include
+    profit gain accumulate achieve attain withhold refund budget""".split()
+)
+
+ANSWERS = (  # forms of to be
+    "answer answers result results value values count total number solution solutions conclusion outcome"
+)
+
+SUBJECTS = (  # what a calculation is, and what it is about
+    "sum product difference quotient remainder ratio fraction proportion percentage percent probability chance expectation average mean "
+    "median mode range maximum minimum max min area perimeter volume length width height depth distance radius diameter circumference "
+    "angle side slope intercept base hypotenuse diagonal surface speed rate time age weight mass price profit amount sequence series "
+    "term degree root zero factor divisor multiple digit integer prime pair triple set subset interval domain function equation "
+    "expression formula identity inequality matrix determinant vector point line graph limit derivative integral constant variable "
+    "quantity quantities possibility possibilities way case choice option arrangement combination permutation calculation computation "
+    "method approach argument theorem lemma rule law induction symmetry definition substitution simplification elimination "
+    "factorization expansion multiplication addition subtraction division algebra arithmetic inspection discriminant denominator "
+    "numerator exponent logarithm sine cosine tangent modulus conjugate inverse period frequency amplitude step fact problem question "
+    "condition system others left right hand pythagoras pythagorean vieta euler heron cauchy schwarz am gm all everything triangle "
+    "circle square rectangle polygon coordinate center midpoint vertex vertices unit cent dollar hour minute meter metre foot feet inch "
+    "inches stack group pool pattern list table quadratic asymptote half polynomial coefficient parabola residue word part letter "
+    "explanation remark proof verification justification detail source credit reason luck thing"
+)
+
+KINDS = (  # adjectives and adverbs of an answer
+    "final correct right exact desired required requested wanted sought overall actual numerical numeric whole only unique possible "
+    "smallest largest greatest least minimal maximal new same positive negative real common combined resulting remaining last "
+    "simplified simplest simple full single main best true entire original corresponding following expected valid distinct different "
+    "such exactly precisely just simply clearly now also still already always currently finally ultimately together altogether alone "
+    "indeed easily immediately directly readily again obviously evidently certainly definitely surely naturally quickly equally namely "
+    "approximately about around roughly consequently accordingly similarly likewise additional extra further another more fewer "
+    "corrected revised updated amended "
+    "surprisingly fortunately conveniently equivalently explicitly "
+    "respectively identically eventually merely essentially trivially "
+    "necessarily actually really well very even nicely neatly larger smaller greater lesser bigger higher lower shorter longer older "
+    "younger fewest closest nearest highest lowest shortest longest most complex odd ordered integral allowable allowed favorable "
+    "successful first second third fourth fifth sixth seventh eighth ninth tenth mixed general particular specific good other next own "
+    "moreover furthermore otherwise instead here there conversely alternatively lastly secondly latter former grand ergo middle "
+    "decimal removed "
+    "geometrically graphically algebraically numerically visually hundredth thousandth done yes enough equivalent strictly confident "
+    "certain sure clear helpful simultaneously"
+)
+
+POINTS = (  # forms of to be
+    "a an the my our your his her its their each every any all both some none no"
+)
+
+LEADING = (  # prepositions that may stand between a verb's object and the claim
+    "by at after with in for from on as"
+)
+
+LIGHT = (  # prepositions and pronouns
+    "us me one you him them he she they there here what how many much not of into up out off down over per within between among through "
+    "across along under above after before during until than"
 )

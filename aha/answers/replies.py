@@ -1,8 +1,14 @@
-"""What a reply says to its reader: without its thoughts, within its answer tags, up to the end of its turn."""
+"""What a reply says to its reader: without its thoughts, within its answer tags, up to the end of its turn.
+
+Boxes in a text: `\\boxed{…}` and its kin, balanced, the mentions of a box left out.
+
+How a reply announces its answer, in many languages: "the answer is", "Answer:", 答案是, "Die Antwort lautet", a heading.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _THOUGHT = re.compile(
     r"(?i)<\s*(?P<ends>/?)\s*(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)\s*>|\[(?P<ended>/?)THINK\]|◁(?P<over>/?)think▷"
@@ -52,3 +58,145 @@ def _turn(text: str) -> str:
     """Up to the sign that ends the turn; one before the first word ends nothing."""
     end = _TURN.search(text, len(text) - len(text.lstrip()) + 1)
     return text[: end.start()] if end else text
+
+
+_BOX = re.compile(
+    r"\\{1,2}(?:f?boxed|fbox|framebox)(?![A-Za-z])[ \t]*(?:\[[^\]{}]{0,20}\][ \t]*)?"
+    r"|(?<![A-Za-z\\])(?:b|\x08)?oxed[ \t]*(?=\{)"  # the backslash, or \b, lost on the way
+)
+_AROUND = 8, 40  # characters before and after the "ox" of a box's name in which its name stands
+_BARE = re.compile(r"-?[0-9]+|[A-Za-z](?![A-Za-z])")  # the 2 of `\boxed 2`
+_BRACE = re.compile(r"\\[\\{}]|[{}]")  # an escaped brace is a letter
+_MENTION = re.compile(
+    r"(?i)(?:\s|\\[,;:! ]|~|\$|\\quad)*(?:(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:\.\.\.|…|\\[lc]?dots|_+|\?"
+    r"|(?:the |your |my |final |numerical |correct )*(?:answer|result|solution)(?: here)?)?\s*\}?)(?:\s|\\[,;:! ]|~|\$)*"
+)
+
+Box = tuple[str, int, int]
+
+
+def boxed(text: str) -> str | None:
+    """What stands in the last box, its braces balanced; `None` without a box or where it never closes."""
+    found = boxes(text)
+    return found[-1][0] if found else None
+
+
+def boxes(text: str) -> list[Box]:
+    """Content, start and end of every box that closes and stands in no other."""
+    at, found = 0, list[Box]()
+    closing: dict[int, int] | None = None
+    while (near := text.find("ox", at)) >= 0:
+        if text.startswith("\\boxed{", near - 2):
+            end = closing.get(near + 4) if closing is not None else closes(text, near + 4)
+            if end is not None:
+                found.append((text[near + 5 : end], near - 2 - (text[near - 3 : near - 2] == "\\"), end + 1))
+                at = end + 1
+                continue
+        if text[near + 2 : near + 4] != "ed" and text[near - 2 : near] not in ("fb", "eb"):  # approx
+            at = near + 2
+            continue
+        match = _BOX.search(text, max(at, near - _AROUND[0]), near + _AROUND[1])
+        if match is None:
+            at = near + 2
+            continue
+        at = match.end()
+        end = (closing.get(at) if closing is not None else closes(text, at)) if text[at : at + 1] == "{" else None
+        if end is None and closing is None:  # from now on each brace is looked at once only
+            closing = _closing(text)
+        if end is not None:
+            found.append((text[at + 1 : end], match.start(), end + 1))
+        elif bare := _BARE.match(text, at):
+            found.append((bare.group(), match.start(), bare.end()))
+        at = max(at, found[-1][2] if found else 0)
+    return found
+
+
+def is_mention(content: str) -> bool:
+    """Whether a box says where an answer goes and holds none: `\\boxed{}`, `\\boxed{...}`, `\\boxed{answer}`."""
+    return len(content) < 60 and not content[:1].isdigit() and _MENTION.fullmatch(content) is not None
+
+
+def closes(text: str, at: int) -> int | None:
+    """The place of the brace that closes the one at a place."""
+    near = text.find("}", at)
+    if near >= 0 and text.find("{", at + 1, near) < 0 and text[near - 1] != "\\":
+        return near  # nothing nested, as in most boxes
+    depth = 0
+    for brace in _BRACE.finditer(text, at):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return brace.start()
+    return None
+
+
+def _closing(text: str) -> dict[int, int]:
+    """The place of the closing brace of every opening one that has it; escaped braces are letters."""
+    closing, open_at = dict[int, int](), list[int]()
+    for brace in _BRACE.finditer(text):
+        if brace.group() == "{":
+            open_at.append(brace.start())
+        elif brace.group() == "}" and open_at:
+            closing[open_at.pop()] = brace.start()
+    return closing
+
+
+_KEY = re.compile(
+    r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
+    r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus)(?![^\W_])|答え|答案|正解|解答"
+    r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|ค(?:ำ|\u0e4d\u0e32)ตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
+)
+_CALLS = re.compile(  # what stands between the word and the claim
+    r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
+    r"(?:(?:[^\W\d]+[ \t]*){0,2}[:：ঃ]|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
+    r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
+    r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι)(?![^\W_]|')[ \t]*:?"
+    r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
+    r"|(?<=cevap|ответ)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"
+    r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*(?:(?:that|then|thus|therefore|donc|also|daher|quindi)\b[ \t]*)?[:：]?[ \t]*"
+)
+_NOTHING_SAID = re.compile(  # "the answer is correct" announces nothing
+    r"(?i)(?:correct|right|clear|helpful|reasonable|consistent|valid|verified|complete|obtained|based|as|what|given|found|of|in|boxed)\b"
+)
+_DENIED = re.compile(
+    r"(?i)\b(?:not|never|cannot|no|nicht|pas|nie|niet|não|non|bukan|si|không|değil)\b|n't\b|[不非]|не |ليس|नहीं|ไม่|కాదు|নয়|নয়"
+)
+_TURNED = re.compile(r"(?:ist|lautet) die (?:\w+ )?\Z")
+_WRONG = re.compile(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
+_NOT_EQUAL = re.compile(r"(?:\bnot|n['’]t|\\neq?|≠)[\s$]*(?:\\text\w*\s*\{)?\s*\Z")
+_SHORT = re.compile(r"[ \t]*A:[ \t]*(?=\S)")
+
+
+def announcements(text: str) -> Iterator[tuple[int, int]]:
+    """Where announcements begin, and where what they announce begins; the last first."""
+    line = text.rstrip().rfind("\n") + 1
+    if short := _SHORT.match(text, line):
+        yield short.start(), short.end()
+    window, end = max(0, len(text) - 400), len(text)
+    while end > 0:
+        for key in reversed(list(_KEY.finditer(text, max(0, window - 12), end))):
+            if key.start() >= window and (begins := _announced(text, key)) is not None:
+                yield key.start(), begins
+        end, window = window, max(0, window - 4_000)
+
+
+def _announced(text: str, key: re.Match[str]) -> int | None:
+    """Where the claim begins that this word announces; `None` where it announces none."""
+    if _TURNED.search(text, max(0, key.start() - 24), key.start()) and text[key.end() : key.end() + 1] == " ":
+        return key.end() + 1  # "Also ist die Antwort 31"
+    calls = _CALLS.match(text, key.end())
+    if _NOT_EQUAL.search(text, max(0, key.start() - 30), key.start()):
+        return None
+    if calls is None or _WRONG.search(text, max(0, key.start() - 12), key.start()):
+        return None
+    spoken = calls.group().strip(" \t*_")
+    if not spoken and not key.group().isascii() and text[calls.end() : calls.end() + 1].isdigit():
+        return calls.end()
+    if not spoken:  # a heading, or a formula right behind the word
+        begins = text.rfind("\n", 0, key.start()) + 1
+        heads = len(re.findall(r"\w+", text[begins : key.start()])) <= 2
+        return calls.end() if heads else None
+    if _DENIED.search(spoken):
+        return None
+    if spoken[-1] not in ":：=ঃ" and _NOTHING_SAID.match(text, calls.end()):
+        return None
+    return calls.end()

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from aha.answers.closings import is_supposed, plain_count
 from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.grammar import kinds, plain_forms
-from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
+from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import counted, in_digits
 from aha.answers.units import known_unit, measures
-from aha.answers.vocabulary import OF_MONEY
 
 LONGEST = 600
 _SENTENCE = re.compile(

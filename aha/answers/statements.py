@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aha.answers import languages
-from aha.answers.announcing import announcements
-from aha.answers.boxes import Box, boxes, is_mention
 from aha.answers.claims import first_line, unstyled
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after
+from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIED, around
-from aha.answers.symbols import ending
-from aha.answers.words import INVISIBLE
+from aha.answers.symbols import INVISIBLE, ending
 
 LONGEST_STATEMENT = 2_000
 _NEAR = 200  # characters after a box that are looked at

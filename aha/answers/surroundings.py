@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aha.answers.boxes import Box, boxes
 from aha.answers.lexicon import SCALE
+from aha.answers.replies import Box, boxes
 from aha.answers.units import measures
 
 _ROOM = 80

@@ -1,22 +1,70 @@
-"""The graders at work: what a reference needs to be compared with is opened when the first answer needs it."""
+"""The graders at work: what a reference needs to be compared with is opened when the first answer needs it.
+
+Choices: the letter that an answer commits to, or the text of exactly one option; several are wrong where one is right.
+
+Words: the final claim equals one of the reference's, to the letter or up to how words are written.
+"""
 
 from __future__ import annotations
 
+import re
 import threading
 from types import TracebackType
 from typing import Literal
 
 from aha.answers import gradable
-from aha.answers.symbols import ending
-from aha.grading.choice import grade_choice
+from aha.answers.choosing import chosen
+from aha.answers.claims import claim, last_line, unstyled
+from aha.answers.symbols import bare, ending, folded
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
 from aha.grading.maths import DEFAULT, Settings, quick, repeats
 from aha.grading.pool import DEADLINE_S, Counts, Pool
-from aha.grading.pool.forks import forget_in_children
+from aha.grading.pool.nursery import forget_in_children
 from aha.grading.sandbox import Sandbox, Tier, open_sandbox
-from aha.grading.text import grade_text
 from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Right, Stdio, Text, Wrong
+
+FEWEST = 10  # letters that an answer may name where nobody says how many options there are
+
+
+def grade_choice(reference: Choice, answer: str) -> Grade:
+    """Right for the reference's letter or, where the options are known, its text; for all its letters where it has several."""
+    count = max(FEWEST, ord(reference.letter[-1]) - ord("A") + 1)
+    letter = chosen(answer, reference.options, count, several=len(reference.letter) > 1)
+    if isinstance(letter, Wrong):
+        return letter
+    return Right() if letter == reference.letter else Wrong(f"chooses {letter}, not {reference.letter}")
+
+
+LONGEST_CLAIM = 2_000
+_TAIL = re.compile(  # what may follow a claim and takes nothing back
+    r"(?i)(?:\.\s+i hope\b[^.\n]*\.?|\.\s+a common mistake is\b[^\n]*|,\s+as (?:was|is|it)\b[^.\n]*\.?"
+    r"|[,\s]+(?:(?:and |but )?not)\s[^.\n]*\.?)\Z"
+)
+_SPACE = re.compile(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
+
+
+def grade_text(reference: Text, answer: str) -> Grade:
+    """Right where all of the answer, or what it marks as its final claim, is one of the reference's texts."""
+    claim_ = claim(answer)
+    final = (last_line(claim_) or claim_.text).strip()
+    texts = [
+        text
+        for text in (answer.strip(), final, _TAIL.sub("", unstyled(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
+        if 0 < len(text) <= LONGEST_CLAIM
+    ]
+    if not texts:
+        return Wrong("no answer of a readable length")
+    if any(_same(text, value, exact=reference.exact) for text in texts for value in reference.values):
+        return Right()
+    return Wrong(f"is not {' or '.join(map(repr, reference.values[:3]))}"[:200])
+
+
+def _same(text: str, value: str, *, exact: bool) -> bool:
+    if exact:
+        return value.strip() in (text, bare(text))
+    return folded(text) == folded(value) != "" or text.casefold() == value.strip().casefold()
+
 
 Checkable = Countdown | Number | Latex | Choice | Text | Stdio | Calls | Asserts
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)  # of our own

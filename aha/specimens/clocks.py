@@ -7,8 +7,7 @@ from fractions import Fraction
 from random import Random
 
 from aha.specimens.family import SINGLE, Family, Mistake, Stands, Surface
-from aha.specimens.numbers import fill
-from aha.specimens.numerals import in_base
+from aha.specimens.numbers import fill, in_base
 from aha.specimens.snares import SNARES
 from aha.types import Latex
 

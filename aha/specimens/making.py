@@ -1,4 +1,7 @@
-"""Claims by the thousand: each a reference, a reply and whether the reply is right, addressed by seed, family and number."""
+"""Claims by the thousand: each a reference, a reply and whether the reply is right, addressed by seed, family and number.
+
+Reasoning that stands before a claim and decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,47 @@ from aha.specimens.empties import FLOODS, LIKE_A_LETTER, LIKE_EMPTY, SHORT
 from aha.specimens.family import LONG_TALK, RIVAL, TALK, AnyFamily, Mistake, Stands, Surface, Template
 from aha.specimens.intervals import INTERVALS
 from aha.specimens.irrationals import IRRATIONALS
-from aha.specimens.letter_sets import LETTER_SET
-from aha.specimens.letters import CHOICES
-from aha.specimens.lists import LISTS
-from aha.specimens.matrices import MATRIX
+from aha.specimens.letters import CHOICES, LETTER_SET
+from aha.specimens.lists import LISTS, MATRIX
 from aha.specimens.names import NAMES_AND_VALUES
 from aha.specimens.powers import POWER
 from aha.specimens.puzzles import SUMS
 from aha.specimens.replies import REPLIES
 from aha.specimens.shares import SHARES
 from aha.specimens.single import NUMBERS
-from aha.specimens.talk import long_talk, talk
 from aha.specimens.units import UNITS
 from aha.specimens.worded import WORDS_AND_NAMES
 from aha.types import Reference
+
+LINES = (
+    "We add the parts one by one.",
+    "First we look at the small cases.",
+    "Let us write down what is known.",
+    "2 + 2 = 4, and the rest follows in the same way.",
+    "Let $k$ be the number of steps; then $k^2 > k$ for all $k > 1$.",
+    "By symmetry both sides contribute the same.",
+    "Hmm, let me check this again.",
+    "Step 1: read the question. Step 2: set up the equation.",
+    "The terms cancel in pairs.",
+    "- We note the first condition.\n- We note the second condition.",
+    "Substituting back confirms it.",
+    "Using the formula \\(a^2 - b^2 = (a-b)(a+b)\\), the expression factors.",
+    "That leaves one case.",
+    "我们先列出已知条件。",
+    "Wir rechnen Schritt für Schritt.",
+    "Calculons étape par étape.",
+)
+
+
+def talk(rng: Random) -> str:
+    """One to three lines."""
+    return "\n".join(rng.choice(LINES) for _ in range(rng.randint(1, 3)))
+
+
+def long_talk(rng: Random) -> str:
+    """Some thousand characters of it."""
+    return "\n\n".join(rng.choice(LINES) for _ in range(rng.randint(60, 200)))
+
 
 GROUPS: tuple[tuple[AnyFamily, ...], ...] = (
     *(NUMBERS, SHARES, UNITS, CLOCKS, IRRATIONALS, (POWER,), ALGEBRA),

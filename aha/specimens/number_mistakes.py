@@ -7,8 +7,7 @@ from fractions import Fraction
 from random import Random
 
 from aha.specimens.family import Mistake, Surface
-from aha.specimens.numbers import Exact, whole
-from aha.specimens.numerals import cut, decimal, places, round_to
+from aha.specimens.numbers import Exact, cut, decimal, places, round_to, whole
 
 LOOK_ALIKE = {"0": "O", "1": "l", "3": "З", "5": "Ƽ", "6": "б", "8": "Ȣ"}
 

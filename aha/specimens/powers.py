@@ -9,8 +9,7 @@ from random import Random
 
 from aha.specimens.family import Family, Mistake, Stands, Surface
 from aha.specimens.near_numbers import NEAR_NUMBERS
-from aha.specimens.numbers import fill
-from aha.specimens.numerals import group_digits
+from aha.specimens.numbers import fill, group_digits
 from aha.specimens.snares import SNARES
 from aha.types import Latex
 

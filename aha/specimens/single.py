@@ -31,9 +31,12 @@ from aha.specimens.numbers import (
     SUM,
     WHOLE,
     Exact,
+    decimal,
+    group_digits,
     of_whole,
+    period_of,
+    places,
 )
-from aha.specimens.numerals import decimal, group_digits, period_of, places
 from aha.specimens.snares import SNARES
 from aha.types import Latex, Number, Reference
 

@@ -9,8 +9,7 @@ from random import Random
 
 from aha.specimens.family import SINGLE, Family, Mistake, Stands, Surface
 from aha.specimens.number_mistakes import DIGIT_MISTAKES, VALUE_MISTAKES
-from aha.specimens.numbers import fill
-from aha.specimens.numerals import decimal
+from aha.specimens.numbers import decimal, fill
 from aha.specimens.shares import as_decimal, short
 from aha.specimens.snares import SNARES
 from aha.types import Latex, Reference

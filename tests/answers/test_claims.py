@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aha.answers.boxes import boxed, boxes
 from aha.answers.claims import Claim, claim, closing_boxes
-from aha.answers.replies import answer_part
+from aha.answers.replies import answer_part, boxed, boxes
 from aha.grading import grade
 from aha.types import Number, Right
 

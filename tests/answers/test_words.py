@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.answers.words import folded
+from aha.answers.symbols import folded
 
 SAME = [
     ("Paris", " PARIS. "),

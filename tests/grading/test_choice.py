@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aha.grading.choice import grade_choice
+from aha.grading.graders import grade_choice
 from aha.types import Choice, Right, Wrong
 
 ROME = Choice("C", ("Paris", "London", "Rome", "Berlin"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aha.grading.text import grade_text
+from aha.grading.graders import grade_text
 from aha.types import Right, Text, Wrong
 
 PARIS = Text(("Paris", "City of Light"))

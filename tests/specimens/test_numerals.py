@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.specimens.numerals import chinese, cut, decimal, group_digits, in_base, period_of, places, root, round_to, wide, words
+from aha.specimens.numbers import chinese, cut, decimal, group_digits, in_base, period_of, places, root, round_to, wide, words
 
 FRACTIONS = st.fractions(min_value=-1000, max_value=1000, max_denominator=999)
 

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aha.grading.code.values import safe_keys
+from aha.grading.code.trials import safe_keys
 
 MOST = 100_000  # bits of a whole number, items of a repeated sequence
 

@@ -1,14 +1,105 @@
-"""How much a set of tests notices: the share of programs known to be wrong that it fails."""
+"""How much a set of tests notices: the share of programs known to be wrong that it fails.
+
+Small mistakes put into a right program, one a mutant: what a test set that is worth its name has to notice.
+
+Is a problem fit to be trained on? Its own solution passes, and programs that solve nothing fail.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
-from aha.grading.code.mutants import mutants
 from aha.grading.code.trying import try_code
 from aha.grading.sandbox.job import Sandbox
-from aha.types import Code, Grade, Right, Wrong
+from aha.types import Abstained, Asserts, Calls, Code, Grade, Right, Stdio, Wrong
+
+_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitOr,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.USub: ast.UAdd,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A program with one mistake, and the mistake in words."""
+
+    source: str
+    change: str
+
+
+def mutants(source: str, count: int, seed: int = 0) -> list[Mutant]:
+    """Up to `count` mutants, none of which reads like the program itself or another mutant; none of what is no Python."""
+    try:
+        tree = ast.parse(source)
+        sites = [(place, variant) for place, node in enumerate(ast.walk(tree)) for variant, _ in enumerate(_mistakes(node))]
+        mutants_so_far, sources = list[Mutant](), {ast.unparse(tree)}
+        for place, variant in Random(f"mutants {seed}").sample(sites, len(sites)):
+            mutant = _mutate(source, place, variant)
+            if len(mutants_so_far) < count and mutant.source not in sources:
+                sources.add(mutant.source)
+                mutants_so_far.append(mutant)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return mutants_so_far
+
+
+def _mutate(source: str, place: int, variant: int) -> Mutant:
+    tree = ast.parse(source)
+    node = list(ast.walk(tree))[place]
+    line, before = getattr(node, "lineno", 0), ast.unparse(node)
+    list(_mistakes(node))[variant]()
+    return Mutant(ast.unparse(ast.fix_missing_locations(tree)), f"line {line}: {before[:40]!r} became {ast.unparse(node)[:40]!r}")
+
+
+def _mistakes(node: ast.AST) -> Iterator[Callable[[], None]]:
+    """What can be made wrong in a node, each as a change in place."""
+    match node:
+        case ast.Compare(ops=ops):
+            yield from (_swap(ops, at) for at, op in enumerate(ops) if type(op) in _SWAPS)
+        case ast.BinOp(op=op) | ast.AugAssign(op=op) | ast.BoolOp(op=op) | ast.UnaryOp(op=op) if type(op) in _SWAPS:
+            yield _setting(node, "op", _SWAPS[type(op)]())
+        case ast.Constant(value=bool() as value):
+            yield _setting(node, "value", not value)
+        case ast.Constant(value=int() as value):
+            yield _setting(node, "value", value + 1)
+            yield _setting(node, "value", value - 1)
+        case ast.If(test=test) | ast.IfExp(test=test):
+            yield _setting(node, "test", ast.UnaryOp(ast.Not(), test))
+        case ast.Return(value=ast.expr()):
+            yield _setting(node, "value", ast.Constant(None))
+        case ast.Call(args=[_, _, *_]):
+            yield _setting(node, "args", [node.args[1], node.args[0], *node.args[2:]])
+
+
+def _setting(node: ast.AST, name: str, value: object) -> Callable[[], None]:
+    return lambda: setattr(node, name, value)
+
+
+def _swap(ops: list[ast.cmpop], at: int) -> Callable[[], None]:
+    return lambda: ops.__setitem__(at, _SWAPS[type(ops[at])]())  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -57,3 +148,53 @@ def _score(reference: Code, programs: Sequence[tuple[str, str]], sandbox: Sandbo
     killed_count = sum(isinstance(grade, Wrong) for _, grade in grades)
     survivors = tuple(name for name, grade in grades if isinstance(grade, Right))
     return ProgramScore(killed_count, survivors, len(grades) - killed_count - len(survivors))
+
+
+CONSTANTS = ("0", "1", "-1", "True", "False", "''", "[]")
+WORDS = ("0", "1", "-1", "YES", "NO", "Yes", "No")
+
+
+def unfit(reference: Code, golds: Sequence[str], sandbox: Sandbox) -> list[str]:
+    """What is wrong with the problem, in words; nothing where it is fit. Without a known solution only the idle programs are tried."""
+    complaints = list[str]()
+    for gold in golds[:1]:
+        grade = try_code(reference, gold, sandbox).grade
+        if not isinstance(grade, Right):
+            complaints.append(f"its own solution does not pass: {_words(grade)}")
+    for name, program in idle_programs(reference):
+        grade = try_code(reference, program, sandbox).grade
+        if isinstance(grade, Right):
+            complaints.append(f"{name} passes")
+        elif isinstance(grade, Abstained):
+            complaints.append(f"it cannot be tested: {grade.reason}")
+            break
+    return complaints
+
+
+def _words(grade: Grade) -> str:
+    return "" if isinstance(grade, Right) else grade.reason
+
+
+def idle_programs(reference: Code) -> Iterator[tuple[str, str]]:
+    """Programs that solve nothing: they do nothing, give back what they were given, or always say the same."""
+    match reference:
+        case Stdio(language="python"):
+            yield "a program that prints nothing", "pass"
+            yield "a program that prints its input", "import sys\nprint(sys.stdin.read())"
+            yield from ((f"a program that prints {word}", f"print({word!r})") for word in WORDS)
+        case Stdio():
+            head = "#include <iostream>\nint main() { "
+            yield "a program that prints nothing", head + "return 0; }"
+            yield "a program that prints its input", head + "std::cout << std::cin.rdbuf(); }"
+            yield from ((f"a program that prints {word}", f'{head}std::cout << "{word}"; }}') for word in WORDS)
+        case Calls() | Asserts():
+            yield "a function that returns nothing", _function(reference.entry, "None")
+            yield "a function that returns its argument", _function(reference.entry, "a[0] if a else None")
+            yield from ((f"a function that returns {value}", _function(reference.entry, value)) for value in CONSTANTS)
+
+
+def _function(entry: str, value: str) -> str:
+    owner, _, name = entry.rpartition(".")
+    if owner:
+        return f"class {owner}:\n    def {name}(self, *a, **k):\n        return {value}\n"
+    return f"def {name}(*a, **k):\n    return {value}\n"

@@ -1,9 +1,18 @@
-"""What became of an answer's tests: one trial each, as far as they were run."""
+"""What became of an answer's tests: one trial each, as far as they were run.
+
+Values that crossed the wall, from JSON to Python. A stranger wrote what is read here: it is data of built-in types, or Malformed.
+
+What a program printed or returned against what is expected; outside the sandbox, on plain values.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import isfinite
+from typing import Any, Literal
 
 from aha.grading.sandbox.job import Verdict
 from aha.types import Abstained, Grade, Right, Wrong
@@ -55,3 +64,130 @@ def shorten(value: object) -> str:
     """A value for people: printable ASCII, short; a text or bytes are cut before they are written out."""
     text = ascii(value[: MOST_CHARACTERS + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
+
+
+MOST_KEYS = 4096  # keys that a stranger may have made to collide
+_SMALL = 1 << 60
+
+
+class MalformedValue(ValueError):
+    """What was sent is no value."""
+
+
+def value_of(text: str) -> object:
+    """The value in a record. Malformed for anything but what our own writer makes of built-in types."""
+    try:
+        return decode_value(json.loads(text))
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise MalformedValue(type(error).__name__) from error
+
+
+def decode_value(data: Any) -> object:
+    """A value from parsed JSON, an object with one key being a tag and its value."""
+    if isinstance(data, list):
+        return [decode_value(item) for item in data]
+    if isinstance(data, dict):
+        ((tag, part),) = data.items()
+        return _UNTAG[tag](part)
+    return data
+
+
+def safe_keys(items: Sequence[object]) -> Sequence[object]:
+    """The items, where a table of them is sure to be built in linear time."""
+    if len(items) > MOST_KEYS and not all(type(item) is str or (type(item) is int and abs(item) < _SMALL) for item in items):
+        raise MalformedValue(f"{len(items)} keys")
+    return items
+
+
+def _dict(pairs: Any) -> dict[object, object]:
+    keys = safe_keys([decode_value(key) for key, _ in pairs])
+    return {key: decode_value(value) for key, (_, value) in zip(keys, pairs, strict=True)}
+
+
+def _items(part: Any) -> list[object]:
+    return [decode_value(item) for item in part]
+
+
+def _float(part: Any) -> float:
+    return {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}[part]
+
+
+_UNTAG: dict[str, Callable[[Any], object]] = {
+    "int": lambda part: int(part, 16),
+    "float": _float,
+    "tuple": lambda part: tuple(_items(part)),
+    "dict": _dict,
+    "set": lambda part: set(safe_keys(_items(part))),
+    "frozenset": lambda part: frozenset(safe_keys(_items(part))),
+    "bytes": bytes.fromhex,
+    "complex": lambda part: complex(float(_items(part)[0]), float(_items(part)[1])),  # type: ignore[arg-type]
+}
+
+
+def encode_value(value: object) -> Any:
+    """JSON for a value that was read here, or of a test's arguments."""
+    match value:
+        case list():
+            return [encode_value(item) for item in value]
+        case tuple():
+            return {"tuple": [encode_value(item) for item in value]}
+        case dict():
+            return {"dict": [[encode_value(key), encode_value(item)] for key, item in value.items()]}
+    return value
+
+
+LONGEST_NUMBER = 400
+
+_DECIMAL = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+
+
+def output_differs(output: bytes, expected: str, tolerance: float | None) -> str | None:
+    """`None` where both have the same words in the same number, ASCII white space apart; else where they differ first."""
+    output_words, expected_words = output.split(), expected.encode("utf-8", "replace").split()
+    for place, (actual, wanted_word) in enumerate(zip(output_words, expected_words, strict=False), start=1):
+        if actual != wanted_word and not (tolerance is not None and _near(actual, wanted_word, tolerance)):
+            return f"word {place} is {ascii(actual[:40])[1:]}, not {ascii(wanted_word[:40])[1:]}"
+    return None if len(output_words) == len(expected_words) else f"{len(output_words)} words, not {len(expected_words)}"
+
+
+def _near(left: bytes, right: bytes, tolerance: float) -> bool:
+    """Whole numbers are equal or not; one beside a decimal is as near as the tolerance itself, however large it is."""
+    if not all(len(word) <= LONGEST_NUMBER and _DECIMAL.fullmatch(word) for word in (left, right)):
+        return False
+    whole = sum(word.lstrip(b"+-").isdigit() for word in (left, right))
+    return int(left) == int(right) if whole == 2 else close(float(left), float(right), tolerance, relative=not whole)
+
+
+def close(left: float, right: float, tolerance: float, *, relative: bool = True) -> bool:
+    """Within the tolerance of `other`, absolutely or `relative` to it; NaN and infinities are close to nothing."""
+    return isfinite(left) and isfinite(right) and abs(left - right) <= tolerance * (max(1.0, abs(right)) if relative else 1.0)
+
+
+def same_json(actual: object, expected: object, tolerance: float | None) -> bool:
+    """Equal as JSON, where a tuple is a list, 2 is 2.0 and a key is the same in digits; a truth value is no number, NaN equals nothing."""
+    match expected:
+        case None | bool() | str():
+            return type(actual) is type(expected) and actual == expected
+        case int() | float():
+            return isinstance(actual, int | float) and not isinstance(actual, bool) and _same_number(actual, expected, tolerance)
+        case list() if isinstance(actual, list | tuple) and len(actual) == len(expected):
+            return all(same_json(item, expected_item, tolerance) for item, expected_item in zip(actual, expected, strict=True))
+        case dict() if isinstance(actual, dict) and len(actual) == len(expected):
+            by_key = {_key(key): value for key, value in actual.items()}
+            return by_key.keys() == expected.keys() and all(same_json(by_key[key], value, tolerance) for key, value in expected.items())
+    return False
+
+
+def _same_number(actual: float, expected: float, tolerance: float | None) -> bool:
+    whole = isinstance(actual, int) + isinstance(expected, int)
+    if actual == expected or tolerance is None or whole == 2:
+        return actual == expected
+    try:
+        return close(float(actual), float(expected), tolerance, relative=not whole)
+    except OverflowError:  # a whole number beyond floats
+        return False
+
+
+def _key(key: object) -> object:
+    """A whole number as JSON writes it as a key."""
+    return str(key) if type(key) is int and key.bit_length() < 10_000 else key

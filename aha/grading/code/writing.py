@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
-from aha.grading.code.caller import CallFailure, limits, run, run_calls
-from aha.grading.code.calls import answer_of, arguments
+from aha.grading.code.calls import CallFailure, answer_of, arguments, limits, run, run_calls
 from aha.grading.code.trying import try_code
 from aha.grading.sandbox.job import Job, Sandbox
 from aha.types import Calls, Right, Stdio, Wrong

@@ -1,14 +1,90 @@
-"""One rule a kind of instruction: the reply and the instruction's settings in, kept or not out."""
+"""One rule a kind of instruction: the reply and the instruction's settings in, kept or not out.
+
+Words, sentences and capitals as IFEval's reference checker counts them: by NLTK, with Punkt's English parameters.
+
+The language that a text is written in, by langdetect, which IFEval's reference checker uses. Here it draws from a fixed seed.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from aha.grading.instructions.counting import count_capitals, count_sentences, count_words
-from aha.grading.instructions.languages import is_in_language
+if TYPE_CHECKING:
+    from langdetect.detector_factory import DetectorFactory
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
+
+
+def count_words(text: str) -> int:
+    """Return the number of runs of letters, digits and underscores, as far as NLTK's release takes marks above letters for letters."""
+    from nltk.tokenize import RegexpTokenizer
+
+    return len(RegexpTokenizer(r"\w+").tokenize(text))
+
+
+def count_sentences(text: str) -> int:
+    """Return the number of sentences that Punkt (Kiss and Strunk 2006) divides the text into."""
+    return len(_splitter().tokenize(text))
+
+
+def count_capitals(text: str) -> int:
+    """Return the number of tokens, of each sentence as NLTK's word tokenizer divides it, whose letters are all capitals."""
+    from nltk.tokenize import NLTKWordTokenizer
+
+    words = NLTKWordTokenizer()
+    return sum(token.isupper() for sentence in _splitter().tokenize(text) for token in words.tokenize(sentence))
+
+
+@lru_cache(maxsize=1)
+def _splitter() -> PunktSentenceTokenizer:
+    """NLTK's own algorithm. Its parameters come from a package that carries them: NLTK would download them."""
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+    from punkt import load_model
+
+    model, parameters = load_model("english"), PunktParameters()
+    parameters.abbrev_types = set(model.abbrev_types)
+    parameters.collocations = set(model.collocations)
+    parameters.sent_starters = set(model.sent_starters)
+    parameters.ortho_context.update({word: int(flags) for word, flags in model.ortho_context.items()})
+    return PunktSentenceTokenizer(parameters)
+
+
+SEED = 0
+
+
+def is_in_language(text: str, language: str) -> bool:
+    """Whether the text is in the language of this code. A code without a region means every region (`zh` is `zh-cn` and `zh-tw`). A text
+    that has no letters to tell a language by is in any."""
+    code, target = language_of(text), language.strip().lower()
+    return code is None or target in (code, code.partition("-")[0])
+
+
+def language_of(text: str) -> str | None:
+    """Return the likeliest of 55 languages as its ISO 639-1 code, `unknown` where none is likely, and None for a text without features."""
+    from langdetect.lang_detect_exception import LangDetectException
+
+    detector = _detectors().create()
+    detector.append(text)
+    try:
+        return str(detector.detect())
+    except LangDetectException:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _detectors() -> DetectorFactory:
+    """A factory of our own: the library's global one is everybody's, and lists languages as the disk does."""
+    from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+
+    factory = DetectorFactory()
+    factory.load_json_profile([path.read_text(encoding="utf-8") for path in sorted(Path(PROFILES_DIRECTORY).iterdir()) if path.is_file()])
+    factory.set_seed(SEED)
+    return factory
+
 
 Settings = Mapping[str, Any]
 Check = Callable[[str, Settings], bool]

@@ -13,8 +13,8 @@ from typing import Any
 from zlib import crc32
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes
-from aha.grading.maths.constants import logs, rational, turns
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
+from aha.grading.maths.values import logs, rational, turns
 
 PRECISIONS = 320, 1_280, 5_120  # bits
 MOST_BITS = 40_000  # of an enclosure that a bound asks for

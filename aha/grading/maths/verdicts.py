@@ -13,7 +13,7 @@ from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side
-from aha.answers.words import bare, folded
+from aha.answers.symbols import bare, folded
 from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import same

@@ -13,10 +13,9 @@ from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
 from aha.answers.numbers import bare_number
 from aha.answers.reading import read
 from aha.answers.sentences import claimed_formula
-from aha.answers.words import folded
-from aha.grading.maths.claims import said
+from aha.answers.symbols import folded
+from aha.grading.maths.claims import measured, said
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
-from aha.grading.maths.quantities import measured
 from aha.grading.maths.scalars import sample
 from aha.grading.maths.settings import DEFAULT
 from aha.grading.maths.values import At

@@ -1,4 +1,7 @@
-"""Where workers come from, as seen by the process that asks them."""
+"""Where workers come from, as seen by the process that asks them.
+
+What a forked child must not share with its parent: sockets, and locks that another thread may have held.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 from aha.errors import BadInput
-from aha.grading.pool.bounds import Bounds
-from aha.grading.pool.wire import ClosedWire, Wire
+from aha.grading.pool.wire import Bounds, ClosedWire, Wire
 
 START_S = 120.0  # to load algebra on a machine that has much to do
 REPLY_S = 5.0
@@ -170,3 +173,27 @@ def _environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",
     }
+
+
+class Forgets(Protocol):
+    """Owns something live that stays the parent's."""
+
+    def forget(self) -> None:
+        """In a forked child: as if it had never been opened; what the parent has stays untouched."""
+        ...
+
+
+_OWNERS: WeakSet[Forgets] = WeakSet()
+
+
+def forget_in_children(owner: Forgets) -> None:
+    """From now on a fork calls `owner.forget()` in the child."""
+    _OWNERS.add(owner)
+
+
+def _forget_handles() -> None:
+    for owner in list(_OWNERS):
+        owner.forget()
+
+
+os.register_at_fork(after_in_child=_forget_handles)

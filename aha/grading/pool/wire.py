@@ -1,4 +1,7 @@
-"""JSON values over a socket, one a line, each with a limit of time."""
+"""JSON values over a socket, one a line, each with a limit of time.
+
+What a worker is asked about, and what an answer may cost.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import json
 import socket
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
+
+from aha.types import Latex, Number
 
 CHUNK = 65_536
 
@@ -66,3 +72,14 @@ class Wire:
         with suppress(OSError):  # the other side was first
             self.end.shutdown(socket.SHUT_RDWR)
         self.end.close()
+
+
+Gold = Latex | Number
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of one answer: seconds of processor time, and the worker's memory in all."""
+
+    cpu_s: float
+    memory_mb: int

@@ -17,8 +17,7 @@ from aha.codec import decode, encode
 from aha.grading.maths import slow
 from aha.grading.maths.algebra import equivalent
 from aha.grading.maths.settings import DEFAULT, Settings
-from aha.grading.pool.bounds import Bounds, Gold
-from aha.grading.pool.wire import ClosedWire, Wire
+from aha.grading.pool.wire import Bounds, ClosedWire, Gold, Wire
 from aha.types import Abstained, Grade
 
 IDLE_S = 60.0

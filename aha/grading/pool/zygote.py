@@ -15,8 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
-from aha.grading.pool.bounds import Bounds
-from aha.grading.pool.wire import CHUNK, ClosedWire, Wire
+from aha.grading.pool.wire import CHUNK, Bounds, ClosedWire, Wire
 
 LOOK_S = 2.0
 REPLY_S = 5.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aha.grading.code import grade_code, try_answer
-from aha.grading.code.plan import plan_of
+from aha.grading.code.asserts import plan_of
 from aha.grading.sandbox import Sandbox
 from aha.types import Abstained, Asserts, Right, Wrong
 

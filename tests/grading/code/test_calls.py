@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aha.grading.code import grade_code, try_answer
-from aha.grading.code.caller import limits
+from aha.grading.code.calls import limits
 from aha.grading.sandbox import Job, Sandbox
 from aha.types import Calls, Grade, Right, Wrong
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.grading.code.compare import output_differs, same_json
+from aha.grading.code.trials import output_differs, same_json
 
 
 def same(said: bytes, expected: str, tolerance: float | None = None) -> bool:

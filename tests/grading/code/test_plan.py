@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import ast
 
-from aha.grading.code.plan import asserts_in, plan_of
+from aha.grading.code.asserts import asserts_in, plan_of
 from aha.types import Asserts
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.grading.code.values import MOST_KEYS, MalformedValue, decode_value, encode_value, value_of
+from aha.grading.code.trials import MOST_KEYS, MalformedValue, decode_value, encode_value, value_of
 
 
 def test_tags_say_what_json_cannot() -> None:
