@@ -14,7 +14,7 @@ from typing import NoReturn
 from aha.commands.catalog import COMMANDS
 from aha.commands.command import GROUPS
 from aha.commands.terminal import Terminal, closed_streams, leave
-from aha.durable.disk import check_name
+from aha.durable.files import check_name
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.redact import guarded_output
 from aha.redact.keys import name_hosts

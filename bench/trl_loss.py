@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from aha.batch import PolicyBatch, collate
 from aha.learning import loss_function
-from aha.learning.aggregation import token_weights
-from aha.learning.correction import correct
+from aha.learning.losses import correct, token_weights
 from aha.objectives.advantages import Advantages
 from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.protocols import Outputs

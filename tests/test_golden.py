@@ -15,9 +15,9 @@ from aha.backends.local_backend import LocalBackend
 from aha.batch import collate
 from aha.protocols import Compute, Metrics
 from aha.recipes.zero import zero
-from aha.rundir.group_lines import line_of
+from aha.rundir.group_table import line_of
 from aha.rundir.groups import read_groups
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import seed_for
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
 

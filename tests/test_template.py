@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.corpus.voice import prompt
+from aha.tasks.voice import prompt
 from aha.tasks.countdown import question
 from aha.template import BOX_PROMPT, Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart, prompt_after
 from aha.types import Conversation, Message

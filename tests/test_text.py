@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.tasks.corpus.voice import WORDS
+from aha.tasks.voice import WORDS
 from aha.text import (
     Words,
     count_words,

@@ -17,8 +17,7 @@ from aha.backends.hf import KeptWeights
 from aha.batch import Batch, PolicyBatch, ScoreBatch, micro_batches
 from aha.errors import BadInput
 from aha.learning import loss_function
-from aha.learning.batching import Batching
-from aha.learning.correction import ratio
+from aha.learning.losses import Batching, ratio
 from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]

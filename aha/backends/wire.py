@@ -19,8 +19,7 @@ from aha.batch import Batch, PolicyBatch, ScoreBatch
 from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.json_text import parse_json
-from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo
-from aha.objectives.preference import Pairwise, Pointwise
+from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo, Pairwise, Pointwise
 
 Losses = Grpo | Gspo | Cispo | CrossEntropy | Pairwise | Pointwise
 BATCHES: dict[str, type[Batch]] = {kind.__name__: kind for kind in (Batch, PolicyBatch, ScoreBatch)}

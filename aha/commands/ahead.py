@@ -8,7 +8,7 @@ from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput
 from aha.protocols import Backend, Problems, Stage, Tokenizer, is_endpoint
 from aha.recipes import Recipe
-from aha.sampling.prompts import problem_tokens
+from aha.sampling.rollouts import problem_tokens
 from aha.settings import flatten
 from aha.stages.annotate import Annotate
 from aha.stages.audit import check_form
@@ -16,7 +16,7 @@ from aha.stages.rl import Rl
 from aha.stages.room import Room
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 from aha.types import Problem
 
 

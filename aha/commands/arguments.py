@@ -15,7 +15,7 @@ from aha.rundir import read_manifest
 from aha.settings import flatten
 from aha.stages.sample import Sample
 from aha.tasks.golds import KINDS
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 from aha.tasks.reading import is_hub_name, sources_of
 from aha.tasks.rows import RowProblems
 

@@ -14,8 +14,7 @@ from aha.errors import BadInput
 from aha.types import Abstained
 
 if TYPE_CHECKING:
-    from aha.rewards.bench import CaseVerdict, Findings
-    from aha.rewards.survey import Survey
+    from aha.rewards.bench import CaseVerdict, Findings, Survey
     from aha.tasks.corpora import Corpus
 
 MOST_LINES = 20
@@ -51,8 +50,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     count = _by_rules(arguments)
     from aha.commands.judges import judge_of, runnable
     from aha.commands.surveys import page, summary
-    from aha.rewards.bench import measure
-    from aha.rewards.survey import survey
+    from aha.rewards.bench import measure, survey
     from aha.specimens import specimens
     from aha.tasks.corpora import corpus_of
 

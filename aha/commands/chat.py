@@ -17,8 +17,7 @@ from aha.plain import plain
 from aha.protocols import Chat, ChatOptions, Compute, Sampling, is_endpoint
 from aha.redact import with_styles
 from aha.sampling.scheduler import RowSettings
-from aha.serving.chat.jobs import ChatJob, EngineThread, NextToken
-from aha.serving.chat.mailbox import QueuePost
+from aha.serving.chat.jobs import ChatJob, EngineThread, NextToken, QueuePost
 from aha.serving.chat.model import ServedModel
 from aha.serving.chat.reader import Kind, Piece, ReplyReader
 from aha.types import Conversation, Message

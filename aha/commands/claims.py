@@ -9,8 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from aha.evals.benchmarks.tiny import GENERAL, REASONING
-from aha.evals.claims import PaperClaim, claim, fewer_steps
-from aha.evals.comparison import by_problem
+from aha.evals.comparison import PaperClaim, by_problem, claim, fewer_steps
 from aha.evals.intervals import Interval
 from aha.evals.samples import GradedSample, read_samples
 from aha.evals.voting import cons_at_k

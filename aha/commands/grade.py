@@ -18,7 +18,7 @@ from aha.errors import BadInput
 from aha.json_text import parse_json
 
 if TYPE_CHECKING:
-    from aha.tasks.pairs import PairRow
+    from aha.tasks.corpora import PairRow
     from aha.types import Grade
 
 AT_ONCE = 256  # rows that are in work before the first of them is printed
@@ -52,7 +52,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
-    from aha.tasks.pairs import pair_of
+    from aha.tasks.corpora import pair_of
     from aha.tasks.reading import DataRow
     from aha.types import Abstained
 
@@ -76,7 +76,7 @@ def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
 
 def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     """Every row in its order, as soon as those before it are graded."""
-    from aha.tasks.pairs import pairs_of
+    from aha.tasks.corpora import pairs_of
     from aha.types import Abstained
 
     pairs = pairs_of(arguments.file, arguments.kind)

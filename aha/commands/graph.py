@@ -15,7 +15,7 @@ from aha.commands.terminal import Terminal, duration
 from aha.durable import Disk, Lock, replace_file, seal, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
-from aha.pipeline.makings import seconds
+from aha.pipeline.fingerprint import seconds
 from aha.protocols import Backend
 from aha.recipes.costs import Costs, costs
 from aha.rundir import Manifest, Record, read_manifest

@@ -16,10 +16,22 @@ from aha.durable import DOCUMENT, Disk, read_file, replace_file, unseal
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import LINEAGE, Graph, Step
+from aha.pipeline.fingerprint import Makings, seconds
 from aha.pipeline.graph import read_lineage
-from aha.pipeline.makings import Makings, seconds
-from aha.reports.graph import PAIR, AnswerCell, ClaimRow, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
-from aha.reports.stage_charts import kind_of, last, marks_of
+from aha.reports.graph import (
+    PAIR,
+    AnswerCell,
+    ClaimRow,
+    MeasuredValue,
+    Model,
+    QuestionRow,
+    StageCard,
+    Whole,
+    graph_html,
+    kind_of,
+    last,
+    marks_of,
+)
 from aha.rundir import Record, read_manifest
 from aha.rundir.evaluations import question_lines, samples_file
 from aha.types import Abstained

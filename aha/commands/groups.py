@@ -10,7 +10,7 @@ from aha.commands.command import Command, refuse_rest
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.rundir import Record
-from aha.rundir.group_lines import json_of
+from aha.rundir.group_table import json_of
 from aha.rundir.groups import groups_files
 from aha.types import Group
 

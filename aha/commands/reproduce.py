@@ -17,7 +17,7 @@ from aha.durable import Disk, Lock, replace_file, trouble
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
-    from aha.evals.claims import PaperClaim
+    from aha.evals.comparison import PaperClaim
     from aha.pipeline import Graph, Step
     from aha.protocols import Backend
 from aha.recipes import Recipe
@@ -50,7 +50,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Every stage that is not done, then the table. The same command goes on where it was stopped."""
     if arguments.seeds < 1:
         raise BadInput(f"--seeds {arguments.seeds}: claims need a run, so 1 or more")
-    from aha.recipes.reproduce import arms, reproduce
+    from aha.recipes.r1 import arms, reproduce
 
     recipe = reproduce().change(read_settings(rest))
     out: Path = arguments.out

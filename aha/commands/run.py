@@ -22,8 +22,8 @@ from aha.errors import DiskTrouble
 from aha.grading import Graders
 from aha.protocols import Backend, Observer, Stage
 from aha.recipes import Recipe
+from aha.recipes.assembly import derived_lines
 from aha.recipes.costs import checkpoint_bytes
-from aha.recipes.derived import derived_lines
 from aha.reports import write_report
 from aha.rewards import Accuracy
 from aha.rundir import Manifest, Record, RunDir, Setting, describe

@@ -7,7 +7,7 @@ import json
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.terminal import Terminal
 from aha.recipes import Recipe
-from aha.recipes.derived import derived_lines
+from aha.recipes.assembly import derived_lines
 from aha.redact import mask_setting
 from aha.settings import flatten
 

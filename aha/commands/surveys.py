@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aha.rewards.survey import RuleCount, Survey
+    from aha.rewards.bench import RuleCount, Survey
     from aha.specimens import Side, Specimen
     from aha.types import Grade, Reference
 

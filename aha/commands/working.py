@@ -19,8 +19,8 @@ from aha.commands.track import need, track_beside
 from aha.doctor import RunMonitor, preflight
 from aha.pipeline import Step
 from aha.protocols import Backend, Observer, Stage
+from aha.recipes.assembly import derived_lines
 from aha.recipes.costs import checkpoint_bytes
-from aha.recipes.derived import derived_lines
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
 from aha.watchdog import Watchdog

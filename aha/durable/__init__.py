@@ -3,10 +3,9 @@
 Every change goes through a `Disk`, one method a primitive, so that a test can fail or kill each of them in turn.
 """
 
-from aha.durable.disk import Disk, trouble
-from aha.durable.files import PiecewiseFile, is_aside, replace_file, seal, unseal
+from aha.durable.files import Disk, PiecewiseFile, is_aside, replace_file, seal, trouble, unseal
 from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder, remove_folder
-from aha.durable.journal import Journal, append_journal, read_journal
+from aha.durable.journal import Journal, ShardPlace, Shards, append_journal, read_journal
 from aha.durable.lock import Lock
 from aha.durable.reading import (
     DOCUMENT,
@@ -19,7 +18,6 @@ from aha.durable.reading import (
     read_records,
     unpack_file,
 )
-from aha.durable.shards import ShardPlace, Shards
 
 __all__ = [
     "DOCUMENT",

@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from safetensors import SafetensorError
 
-from aha.durable.disk import Disk, trouble
-from aha.durable.files import aside, seal, unseal
+from aha.durable.files import Disk, aside, seal, trouble, unseal
 from aha.durable.reading import DOCUMENT, read_file
 from aha.errors import AhaError
 

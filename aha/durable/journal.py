@@ -1,17 +1,20 @@
-"""Sealed lines, only ever appended."""
+"""Sealed lines, only ever appended.
+
+Lines in files of so many each, only ever appended, and cut back to a place that is known to be whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.durable.disk import Disk, trouble
-from aha.durable.files import seal, unseal
+from aha.durable.files import Disk, seal, trouble, unseal
 from aha.durable.reading import LONGEST_LINE, read_lines
-from aha.errors import BadInput
+from aha.errors import BadInput, DiskTrouble
+from aha.redact import hide_bytes
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,74 @@ def append_journal(disk: Disk, path: Path, *records: Mapping[str, Any]) -> None:
             with suppress(OSError):
                 disk.truncate(path, before)
             raise
+
+
+@dataclass(frozen=True)
+class ShardPlace:
+    """How many lines there are, and the bytes of the last shard."""
+
+    lines: int = 0
+    size: int = 0
+
+
+class Shards:
+    """`00000.jsonl`, `00001.jsonl`, … with `per_shard` lines each, in a folder of their own. Opening cuts off all behind `place`."""
+
+    def __init__(self, folder: Path, per_shard: int, place: ShardPlace = ShardPlace(), disk: Disk | None = None) -> None:
+        self.folder, self.per_shard, self.place = folder, per_shard, place
+        self._disk = disk or Disk()
+        with trouble(folder):
+            if not folder.exists():
+                self._disk.mkdir(folder)
+                self._disk.fsync(folder.parent)
+        self._cut()
+
+    def append(self, lines: Sequence[str]) -> ShardPlace:
+        """The lines are on the device, without what is secret; the place behind them. A line holds no line break."""
+        rest = [hide_bytes(f"{line}\n".encode("utf-8", "backslashreplace")) for line in lines]
+        while rest:
+            room = self.per_shard - self.place.lines % self.per_shard
+            part, rest = b"".join(rest[:room]), rest[room:]
+            path, new = self._path(self._last()), self.place.lines % self.per_shard == 0
+            with trouble(path, len(part)):
+                self._disk.append(path, part)
+                self._disk.fsync(path)
+                if new:
+                    self._disk.fsync(self.folder)
+            line_count = part.count(b"\n")
+            self.place = ShardPlace(self.place.lines + line_count, len(part) + (0 if new else self.place.size))
+        return self.place
+
+    @staticmethod
+    def read(folder: Path) -> Iterator[str]:
+        """The lines of all shards in a folder, in order, without their ends."""
+        for path in sorted(folder.glob("[0-9]*.jsonl")):
+            with trouble(path), path.open(encoding="utf-8", newline="\n") as file:
+                for line in file:
+                    yield line.removesuffix("\n")
+
+    def _last(self) -> int:
+        """The shard that the next line goes into."""
+        return self.place.lines // self.per_shard
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:05d}.jsonl"
+
+    def _cut(self) -> None:
+        """DiskTrouble where less is there than was: somebody has changed the files."""
+        full, over = divmod(self.place.lines, self.per_shard)
+        last = full if over else full - 1
+        for path in sorted(self.folder.glob("[0-9]*.jsonl")):
+            if int(path.stem) > last:
+                with trouble(path):
+                    self._disk.remove(path)
+        if last < 0:
+            return
+        path = self._path(last)
+        with trouble(path):
+            size = path.stat().st_size
+            if size < self.place.size:
+                raise DiskTrouble(f"{path}: {size:,} bytes, and {self.place.size:,} were written; bring it back, or begin another run")
+            if size > self.place.size:
+                self._disk.truncate(path, self.place.size)
+                self._disk.fsync(path)

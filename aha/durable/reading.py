@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from aha.durable.disk import trouble
+from aha.durable.files import trouble
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 

@@ -16,9 +16,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.loading import select_examples
 from aha.evals.samples import GradedSample, Key, SampleJournal, grade_sample, prompt_hash
 from aha.protocols import Ask, Chat, Engine, Sampling, Tokenizer
-from aha.sampling.prompts import completion_text, prompt_tokens
-from aha.sampling.rollouts import RolloutSampler
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import RolloutSampler, completion_text, prompt_tokens, seed_for
 from aha.template import THINK, ChatTemplate, Template
 from aha.types import ChatReply, Choice, Completion, Conversation, Message, Reply
 

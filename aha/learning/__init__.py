@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from aha.learning.losses import cispo, cross_entropy, grpo, gspo
-from aha.learning.preference import pairwise, pointwise
-from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo
-from aha.objectives.preference import Pairwise, Pointwise
+from aha.learning.losses import cispo, cross_entropy, grpo, gspo, pairwise, pointwise
+from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo, Pairwise, Pointwise
 from aha.protocols import Loss, LossFunction
 
 __all__ = ["loss_function"]

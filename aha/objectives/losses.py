@@ -1,6 +1,13 @@
 """The losses of a policy and of imitation, as settings: names, bounds and defaults. `aha.learning` computes them.
 
-r = pi / old, w = old / mu (mu: as sampled), A: advantage."""
+r = pi / old, w = old / mu (mu: as sampled), A: advantage.
+
+How a token's loss counts in its optimizer step, as settings. `aha.learning.losses` computes the weights.
+
+The losses of preference models (nature B.3): of two answers the better one scores higher; a safe reply scores above 0.
+
+Settings only; `aha.learning.losses` computes them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +15,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aha.errors import BadInput
-from aha.objectives.aggregation import Aggregate, AggregationMode
+
+AggregationMode = Literal["seq-mean", "token-mean", "constant", "prompt-mean"]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Weights so that sum over M of weight * l is the aggregation; rows without a trained token count nowhere.
+
+    seq-mean: mean over rows of the mean over a row's tokens (DeepSeekMath). token-mean: mean over all tokens (DAPO).
+    constant: sum over tokens / (rows * `length`), `length` fixed for the run (Dr. GRPO). prompt-mean: mean over groups of the
+    mean over a group's tokens (ScaleRL)."""
+
+    mode: AggregationMode = "seq-mean"
+    length: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode == "constant" and (self.length is None or self.length < 1):
+            raise BadInput(f'constant_length is {self.length}: aggregation "constant" divides by it, so set it to the longest reply')
+
 
 CorrectionMode = Literal["none", "token-tis", "icepop", "seq-geo"]
 
@@ -24,7 +49,7 @@ class Grpo:
 
     `clip_low`, `clip_high`: r counts up to 1 - low and 1 + high. `dual_clip`: where A < 0, the loss is at most -c A; nothing else
     bounds it there. `kl`: the weight of the divergence; 0 never looks at the reference. `kl_unbiased` multiplies it by r, which makes
-    its gradient that of the divergence itself. `correction`, `cap`, `band`: see `aha.learning.correction`."""
+    its gradient that of the divergence itself. `correction`, `cap`, `band`: see `aha.learning.losses`."""
 
     clip_low: float = 0.2
     clip_high: float = 0.2
@@ -99,3 +124,20 @@ def _check(low: float, high: float, kl: float, _: Aggregate) -> None:
         raise BadInput(f"clip_low is {low} and clip_high {high}: r counts between 1 - low and 1 + high, so 0 <= low <= 1 and high >= 0")
     if kl < 0:
         raise BadInput(f"kl is {kl}: a negative weight drives the policy away from the reference, so 0 or more is right")
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """-log sigmoid(s_chosen - s_rejected), the mean over pairs (Bradley and Terry). Only differences matter to it, so `center` times
+    (s_chosen + s_rejected)^2 is added, which keeps the scores around 0, where a reward made of them is not saturated."""
+
+    center: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.center < 0:
+            raise BadInput(f"center is {self.center}: it pulls scores towards 0, so 0 or more")
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """-log sigmoid(s) of a safe reply and -log sigmoid(-s) of an unsafe one, the mean over replies."""

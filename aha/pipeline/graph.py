@@ -14,9 +14,7 @@ from typing import Literal, cast
 from aha.codec import decode
 from aha.durable import DOCUMENT, Disk, check_folder, read_file, replace_file, seal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble, RankRestart
-from aha.pipeline.digests import SUMS, Digests
-from aha.pipeline.makings import Makings, makings
-from aha.pipeline.references import check_order, references
+from aha.pipeline.fingerprint import SUMS, Digests, Makings, check_order, makings, references
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import Record, RunDir
 from aha.settings import nearest

@@ -12,8 +12,8 @@ from aha.codec import decode
 from aha.durable import read_lines
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
+from aha.pipeline.fingerprint import Input, Makings
 from aha.pipeline.graph import LINEAGE, read_lineage
-from aha.pipeline.makings import Input, Makings
 from aha.rundir import read_manifest
 from aha.settings import nearest
 from aha.tasks.reading import LINES, LONGEST_LINE, TABLE

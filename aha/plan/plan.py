@@ -1,15 +1,19 @@
-"""A stage on a machine before it runs: memory by part, seconds, whether it fits, and what to turn where it does not."""
+"""A stage on a machine before it runs: memory by part, seconds, whether it fits, and what to turn where it does not.
+
+Settings for a machine: how many questions, samples and tokens, and how they are computed, so that a recipe fits in its memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
-from aha.plan.machines import GIB, Machine
-from aha.plan.memory import Memory, Need, memory, need_of
+from aha.errors import BadInput
+from aha.plan.machines import GIB, Machine, Seconds, Work, engine_group, seconds
+from aha.plan.memory import MICRO_TOKENS, PROMPT, Memory, Need, memory, need_of
 from aha.plan.shapes import ModelShape
-from aha.plan.times import Seconds, Work, engine_group, seconds
 from aha.protocols import Compute, Stage
 from aha.stages.rl import Rl
 from aha.stages.sft import Sft
@@ -122,3 +126,157 @@ def plan_stage(
 def gib(size: float) -> str:
     """Bytes for a person."""
     return f"{size / GIB:,.1f} GiB" if size >= GIB else f"{ceil(size / (1 << 20)):,} MiB"
+
+
+SOURCE = "[derived: memory]"
+ROLLOUT_S = 600.0  # that a rollout may take where it can be made smaller
+LEAST_QUESTIONS, LEAST_SAMPLES, LEAST_REPLY = 4, 8, 256
+GROUPS = 4  # in a mini-batch, at least
+ROWS = 512
+
+
+def fit(
+    stages: Sequence[tuple[str, Stage]], compute: Compute, shapes: Mapping[str, ModelShape], machine: Machine, fixed_paths: Collection[str]
+) -> dict[str, object]:
+    """Return the settings by path that make every stage fit, those in `fixed` staying as they are. BadInput where nothing does."""
+    dtype = "bfloat16" if machine.kind == "cuda" else "float32"
+    values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed_paths)
+    compute = _with(compute, values, "compute")
+    choices_of = dict[str, dict[str, Any]]()
+    for name, original in stages:
+        if name not in shapes:  # it has no model of its own
+            continue
+        sizes = {
+            f"{name}.{setting}": value for setting, value in _sizes(name, original, compute, shapes[name], machine, fixed_paths).items()
+        }
+        values |= _free(sizes, fixed_paths)
+        stage = _with(original, values, name)
+        plan = plan_stage(name, stage, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(stage, Rl) else None)
+        if plan is not None:
+            choices_of[name] = _fit(plan, fixed_paths)
+            if isinstance(stage, Rl) and choices_of[name]["reply"] < stage.sampling.max_tokens:
+                values |= _free({f"{name}.sampling.max_tokens": choices_of[name]["reply"]}, fixed_paths)
+    return values | _free(_together(choices_of.values()), fixed_paths)
+
+
+def _free(values: Mapping[str, object], fixed_paths: Collection[str]) -> dict[str, object]:
+    return {path: value for path, value in values.items() if path not in fixed_paths}
+
+
+def _together(values_by_stage: Collection[Mapping[str, Any]]) -> dict[str, object]:
+    """The use of the machine with which every stage fits."""
+    choices: dict[str, Callable[[list[Any]], object]] = {
+        "micro_tokens": min,
+        "rows": min,
+        "cache_tokens": _least_limit,
+        "checkpointing": max,
+    }
+    values = {setting: [choice[setting] for choice in values_by_stage if setting in choice] for setting in choices}
+    return {f"compute.{setting}": choices[setting](numbers) for setting, numbers in values.items() if numbers}
+
+
+def prompt_of(shape: ModelShape) -> int:
+    """Tokens left for a prompt: a quarter of a small context."""
+    return PROMPT if shape.context is None else min(PROMPT, shape.context // 4)
+
+
+def _sizes(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, fixed_paths: Collection[str]) -> dict[str, Any]:
+    """How much a stage asks at a time, and how long rows may be."""
+    if isinstance(stage, Rl):
+        return _rollout_sizes(name, stage, compute, shape, machine, fixed_paths)
+    if isinstance(stage, Sft) and shape.context is not None and stage.max_positions is None:
+        return {"max_tokens": min(stage.max_tokens, shape.context)}
+    return {}
+
+
+def _rollout_sizes(
+    name: str, rl: Rl, compute: Compute, shape: ModelShape, machine: Machine, fixed_paths: Collection[str]
+) -> dict[str, Any]:
+    """Of a rollout: as much as the recipe says where that takes minutes, else halves of it."""
+    prompt, reply = prompt_of(shape), rl.sampling.max_tokens
+    if shape.context is not None and rl.max_positions is None:
+        reply = min(reply, shape.context - prompt)
+    free = {setting for setting in ("questions", "samples", "sampling.max_tokens") if f"{name}.{setting}" not in fixed_paths}
+    reply = reply if "sampling.max_tokens" in free else rl.sampling.max_tokens
+    questions, samples = rl.questions, rl.samples
+    plan = plan_stage(name, rl, compute, shape, machine, prompt)
+    assert plan is not None  # of RL there is one
+
+    def slow() -> bool:
+        need = replace(plan.need, rows=min(ROWS, questions * samples), reply=reply, longest=prompt + reply)
+        return seconds(shape, need, machine, Work(questions * samples, prompt, reply)).total > ROLLOUT_S
+
+    while slow():
+        if "questions" in free and questions > 2 * LEAST_QUESTIONS:
+            questions //= 2
+        elif "samples" in free and samples > LEAST_SAMPLES:
+            samples //= 2
+        elif "sampling.max_tokens" in free and reply > 2 * LEAST_REPLY:
+            reply //= 2
+        elif "questions" in free and questions > LEAST_QUESTIONS:
+            questions //= 2
+        else:
+            break
+    return {
+        "questions": questions,
+        "samples": samples,
+        "minibatches": divisor(questions, min(rl.minibatches, max(1, questions // GROUPS))),
+        "sampling.max_tokens": reply,
+    }
+
+
+def divisor(questions: int, most: int) -> int:
+    """Return the largest number of mini-batches, at most `most`, that divides a rollout's questions evenly."""
+    return next(count for count in range(min(most, questions), 0, -1) if questions % count == 0)
+
+
+def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
+    """What of the stage's need has to be turned so that it fits; of the settings that no fit may change, none."""
+    values: dict[str, Any] = {"micro_tokens": plan.need.micro_tokens, "checkpointing": plan.need.checkpointing}
+    if plan.need.samples:
+        values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
+    need, peak = replace(plan.need, rows=min(ROWS, plan.need.rows)), plan.memory.peak
+    for flag, lighter_need in lighter(need, plan.shape):
+        if peak <= plan.machine.usable:
+            break
+        path = flag.split()[0].removeprefix("--")
+        if path in fixed_paths or f"{plan.name}.{path}" in fixed_paths or path in ("compute.dtype", "lora.rank", "loss.kl"):
+            continue
+        lower = memory_on(plan.shape, replace(need, **lighter_need), plan.machine).peak  # type: ignore[arg-type]  # fields of Need by name
+        if lower < peak:
+            need, peak, values = replace(need, **lighter_need), lower, {**values, **lighter_need}  # type: ignore[arg-type]  # the same
+    if peak > plan.machine.usable:
+        least = replace(plan, need=need, memory=memory_on(plan.shape, need, plan.machine))
+        raise BadInput(
+            f"--fit: {plan.name} with {plan.shape.name} takes {gib(peak)} at the least on {plan.machine.name}, where "
+            f"{gib(plan.machine.usable)} can be filled; {least.advice()}"
+        )
+    if values.get("cache_tokens"):
+        values["rows"] = max(1, min(values["rows"], values["cache_tokens"] // (need.prompt + need.reply)))
+    return values
+
+
+def _least_limit(limits: Sequence[int]) -> int:
+    """Return the smallest limit; 0 stands for none."""
+    return min((limit for limit in limits if limit), default=0)
+
+
+def _with(node: Any, values: Mapping[str, object], name: str) -> Any:
+    """The settings with those of `values` that lie directly below `name`, or in its sampling."""
+    for path, value in values.items():
+        first, _, setting = path.partition(".")
+        if first == name and setting == "sampling.max_tokens":
+            node = replace(node, sampling=replace(node.sampling, max_tokens=value))
+        elif first == name and "." not in setting:
+            node = replace(node, **{setting: value}) if setting != "questions" else _with_questions(node, values, name)
+    return node
+
+
+def _with_questions(rl: Rl, values: Mapping[str, object], name: str) -> Rl:
+    """Questions and mini-batches change together: neither fits the other's old value."""
+    settings: dict[str, Any] = {
+        setting: values[f"{name}.{setting}"] for setting in ("questions", "minibatches") if f"{name}.{setting}" in values
+    }
+    if "minibatches" not in settings:
+        settings["questions"] = max(settings["questions"], rl.minibatches)
+    return replace(rl, **settings)

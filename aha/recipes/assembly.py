@@ -1,21 +1,52 @@
 """A recipe's stages from the flat settings of a manifest: the inverse of `flatten`. Nothing is looked up but names of a fixed table.
 
 What a setting does not say is as in `base`, the same recipe of this version, or else as the kind's own default.
+
+Every kind of value that a manifest may name where a field can hold several: nothing else is ever made from one.
+
+What follows from the settings, in words: the arithmetic that a person checks before a long run.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from aha.errors import BadInput
-from aha.protocols import Compute
-from aha.recipes.kinds import ROLES, STAGES
-from aha.recipes.recipe import Recipe
+from aha.protocols import Compute, Opens, Problems, Stage
+from aha.recipes.recipe import ProblemsNeeded, Recipe
+from aha.rewards import Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong
 from aha.settings import check_value, describe, flatten, leaves, nearest
+from aha.stages.annotate import Annotate
+from aha.stages.equal import Equal
+from aha.stages.evaluate import Evaluate, Measure
+from aha.stages.prefer import Prefer
+from aha.stages.pretrain import Pretrain
+from aha.stages.reinit_unused import ReinitUnusedEmbeddings
+from aha.stages.rl import Rl
+from aha.stages.sample import Sample
+from aha.stages.sft import Sft
+from aha.stages.shrink import Shrink
+from aha.tasks.chain import ChainProblems
+from aha.tasks.countdown import CountdownProblems
+from aha.tasks.demonstrations import Demonstrations
+from aha.tasks.general import GeneralProblems
+from aha.tasks.mixture import MixedProblems
+from aha.tasks.program import ProgramProblems
+from aha.tasks.rows import FileExamples, RowProblems
+from aha.tasks.word_problems import WordProblems
+
+STAGES: Mapping[str, type] = {
+    kind.__name__: kind for kind in (Annotate, Equal, Evaluate, Measure, Prefer, Pretrain, ReinitUnusedEmbeddings, Rl, Sample, Sft, Shrink)
+}
+PROBLEMS = (ChainProblems, CountdownProblems, GeneralProblems, MixedProblems, ProblemsNeeded, ProgramProblems, RowProblems, WordProblems)
+REWARDS = (Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong)
+EXAMPLES = (Demonstrations, FileExamples)
+ROLES: Mapping[Any, tuple[type, ...]] = {Problems: PROBLEMS, Callable: REWARDS, Opens: REWARDS, Iterable: EXAMPLES}
+
 
 ABSENT: Any = object()  # where there is neither a value nor a base
 
@@ -142,3 +173,46 @@ def _role(member: Any) -> Any:
 def _kinds(member: Any) -> tuple[type, ...]:
     """The kinds that a field of this type may hold: those of its role, or the one dataclass that it names."""
     return ROLES.get(_role(member), (member,) if isinstance(member, type) and dataclasses.is_dataclass(member) else ())
+
+
+def derived_lines(recipe: Recipe) -> list[str]:
+    """Of each stage that asks or imitates, and learns."""
+    return [f"{name}: {line}" for name, stage in recipe.stages for line in _lines(stage)]
+
+
+def _lines(stage: Stage) -> list[str]:
+    match stage:
+        case Rl():
+            return [_batches(stage), *_changes(stage)]
+        case Sft():
+            return [_sft_line(stage)]
+    return []
+
+
+def _sft_line(sft: Sft) -> str:
+    rates = f"the rate falls along a cosine from {sft.optim.lr:g} to {sft.optim.lr * sft.final_rate:g}"
+    return f"every example {sft.epochs:g} times, {sft.batch} a step, at most {sft.batch * sft.max_tokens:,} tokens; {rates}"
+
+
+def _batches(rl: Rl) -> str:
+    replies = rl.questions * rl.samples
+    step = f"{replies / rl.minibatches:g} replies a step"
+    rollout_text = f"{rl.questions} questions x {rl.samples} samples = {replies:,} replies a rollout"
+    longest = f"at most {replies * rl.sampling.max_tokens:,} new tokens a rollout"
+    return f"{rollout_text}, in {rl.minibatches} mini-batches of {step}; {rl.steps:,} steps = {rl.rollouts:,} rollouts; {longest}"
+
+
+def _changes(rl: Rl) -> list[str]:
+    """What the schedule and the last steps come to, a line each."""
+    lines = [f"{line}{_beyond(step, rl)}" for step, line in rl.schedule.lines()]
+    if rl.late is not None:
+        step = max(0, rl.steps - rl.late.steps)
+        late_parts = [*rl.late.rewards, *(["problems of their own"] if rl.late.problems is not None else [])]
+        lines.append(f"from step {step:,} on, the last {rl.late.steps:,}: {', '.join(late_parts) or 'nothing else'}")
+    return lines
+
+
+def _beyond(step: int, rl: Rl) -> str:
+    """A rollout is asked under what holds at its first step."""
+    rollout = -(-step // rl.minibatches)
+    return f" (rollout {rollout:,})" if rollout < rl.rollouts else f" (never: the run has {rl.steps:,} steps)"

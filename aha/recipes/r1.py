@@ -1,13 +1,15 @@
-"""The whole of DeepSeek-R1 (paper §2.3, §2.4), on the tiny world: every stage on a laptop's CPU, in one go."""
+"""The whole of DeepSeek-R1 (paper §2.3, §2.4), on the tiny world: every stage on a laptop's CPU, in one go.
+
+The paper's claims, in miniature: the stages of r1, and beside them what each claim is compared with.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from aha.objectives.advantages import Advantages
-from aha.objectives.filters import Filter
-from aha.objectives.losses import Grpo
-from aha.objectives.preference import Pairwise, Pointwise
+from aha.objectives.advantages import Advantages, Filter
+from aha.objectives.losses import Grpo, Pairwise, Pointwise
 from aha.protocols import Adam, Compute, Problems, Sampling, Stage
 from aha.recipes.r1_real import real
 from aha.recipes.recipe import Recipe
@@ -15,10 +17,10 @@ from aha.recipes.tiny_base import wider
 from aha.recipes.zero import SAMPLING
 from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
-from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards
+from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards, paper
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.equal import Equal
-from aha.stages.evaluate import Measure
+from aha.stages.evaluate import Evaluate, Measure
 from aha.stages.prefer import Prefer
 from aha.stages.probe import Probe
 from aha.stages.rewriters import Rules
@@ -32,7 +34,7 @@ from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
 from aha.tasks.filters import Readable
 from aha.tasks.general import GeneralProblems
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 from aha.tasks.program import ProgramProblems
 from aha.template import Delimited, Short
 
@@ -279,3 +281,40 @@ def r1() -> Recipe:
         apart=True,
         real=real,
     )
+
+
+STAGES_WITH_SEED = (Annotate, Prefer, Rl, Sample, Sft)  # what is measured, and the student's base, are the same for every seed
+OUR_SOURCE = "[ours: what a claim is compared with]"
+
+
+def reproduce() -> Recipe:
+    """One seed's stages. Arms share what they have in common, since a stage is known by what it is made of."""
+    whole, versus = r1(), dict(distill_vs_rl().stages)
+    sources = distill_vs_rl().sources
+    beside: list[tuple[str, Stage]] = [
+        ("curve", Evaluate("tiny", "@zero", template=Short(), sampling=SAMPLING, k=16, problems=120, curve_problems=0)),
+        ("cold-rl", rl("@sft1", CountdownProblems(), Rewards(paper().parts), steps=zero().steps // 2, lr=5e-4)),
+        (
+            "no-language",
+            replace(
+                reason_rl(),
+                rewards=Rewards(tuple(part for part in reason_rl().rewards.parts if not isinstance(part.reward, LanguageConsistency))),
+            ),
+        ),
+        ("measure-no-language", measure("no-language", "@no-language")),
+        ("student-rl", versus["student-rl"]),
+        ("equal", versus["equal"]),
+    ]
+    about = "every stage of r1 on the tiny world, and the arms that the paper's claims are compared with"
+    all_sources = {**sources, **dict.fromkeys((name for name, _ in beside[:4]), OUR_SOURCE)}
+    return replace(whole, name="reproduce", about=about, stages=(*whole.stages, *beside), sources=all_sources, real=None, model="refused")
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """With another seed wherever something is drawn that training depends on."""
+    return recipe.put({f"{name}.seed": seed for name, stage in recipe.stages if isinstance(stage, STAGES_WITH_SEED)})
+
+
+def arms(recipe: Recipe, seeds: int) -> Sequence[Recipe]:
+    """One recipe a seed, from 0."""
+    return [with_seed(recipe, seed) for seed in range(seeds)]

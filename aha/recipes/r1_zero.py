@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aha.objectives.advantages import Advantages
-from aha.objectives.filters import Filter
+from aha.objectives.advantages import Advantages, Filter
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe

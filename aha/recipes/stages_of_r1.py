@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aha.objectives.preference import Pairwise, Pointwise
+from aha.objectives.losses import Pairwise, Pointwise
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
@@ -13,7 +13,7 @@ from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late, Schedule
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aha.objectives.advantages import Advantages
-from aha.objectives.filters import Filter
+from aha.objectives.advantages import Advantages, Filter
 from aha.objectives.losses import Grpo
 from aha.protocols import Adam, Compute, Sampling
 from aha.recipes.recipe import Recipe

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from aha.paper import SOURCE, tables
 from aha.reports.charts import Chart, Series
 from aha.reports.drawing import Bar, Bars, bar_svg, svg
-from aha.reports.grids import (
+from aha.reports.page import render
+from aha.reports.results import (
     MARK,
     Grid,
     Line,
+    ResultFile,
+    ResultValue,
+    Run,
     curve_grid,
     markdown,
     marked_text,
@@ -20,8 +24,6 @@ from aha.reports.grids import (
     unverified_note,
     value_of,
 )
-from aha.reports.page import render
-from aha.reports.results import ResultFile, ResultValue, Run
 
 TEMPLATE = "compare.html.jinja"
 WIDE = (11, 4.2)

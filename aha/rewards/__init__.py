@@ -12,13 +12,9 @@ from typing import Any
 from aha.errors import AhaError, BadInput
 from aha.protocols import Backend, Hosts, Opens, Reward
 from aha.redact import clip
-from aha.rewards.accuracy import Accuracy
-from aha.rewards.form import Format
 from aha.rewards.judge import Judge
-from aha.rewards.language import LanguageConsistency
-from aha.rewards.length import SoftOverlong
 from aha.rewards.own import describe_error, is_number, is_ours, shorten
-from aha.rewards.preference import Harmless, Helpful
+from aha.rewards.rules import Accuracy, Format, Harmless, Helpful, LanguageConsistency, SoftOverlong
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
 __all__ = [

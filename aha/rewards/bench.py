@@ -1,13 +1,18 @@
-"""What a grader or a reward does with a golden corpus: what it pays wrongly, misses and abstains from, and how long it takes."""
+"""What a grader or a reward does with a golden corpus: what it pays wrongly, misses and abstains from, and how long it takes.
+
+What a judge does with specimens by the thousand: counts by kind of gold and by rule, with a few examples of what went wrong.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 
-from aha.tasks.corpora import Case
+from aha.specimens import Side, Specimen
+from aha.tasks.corpora import Case, case_of
 from aha.types import Abstained, Grade, Right
 
 Judge = Callable[[Case], Grade]
@@ -106,3 +111,103 @@ def _judge_cases(cases: Sequence[Case], judge: Judge, threads: int) -> Iterator[
         return
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(judge_case, cases)
+
+
+EXAMPLES = 3
+BATCH = 500  # specimens that threads share at a time, so that a million need no memory
+
+
+@dataclass
+class RuleCount:
+    """The claims that one rule made about golds of one kind. A failure is a right claim that was not paid or a wrong one that was."""
+
+    family: str
+    side: Side
+    rule: str
+    total: int = 0
+    failures: int = 0
+    abstentions: int = 0
+    examples: list[tuple[Specimen, Grade]] = field(default_factory=list)
+
+    def add(self, specimen: Specimen, grade: Grade) -> bool:
+        """Whether it is a failure."""
+        failure = isinstance(grade, Right) != (self.side == "right")
+        self.total += 1
+        self.failures += failure
+        self.abstentions += isinstance(grade, Abstained)
+        if failure and len(self.examples) < EXAMPLES:
+            self.examples.append((specimen, grade))
+        return failure
+
+
+@dataclass
+class Survey:
+    """The counts of all rules, in the order in which they first appear, and what abstentions gave as their reasons."""
+
+    rules: dict[tuple[str, Side, str], RuleCount] = field(default_factory=dict)
+    settings: dict[tuple[Side, str], list[int]] = field(default_factory=dict)  # failures and claims in each template around a claim
+    reasons: dict[str, int] = field(default_factory=dict)
+    wall_s: float = 0.0
+
+    def add(self, specimen: Specimen, grade: Grade) -> None:
+        key = (specimen.family, specimen.side, specimen.rule)
+        if key not in self.rules:
+            self.rules[key] = RuleCount(*key)
+        failure = self.rules[key].add(specimen, grade)
+        counts = self.settings.setdefault((specimen.side, specimen.setting), [0, 0])
+        counts[0] += failure
+        counts[1] += 1
+        if isinstance(grade, Abstained) and (grade.reason in self.reasons or len(self.reasons) < 100):
+            self.reasons[grade.reason] = self.reasons.get(grade.reason, 0) + 1
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(count.family for count in self.rules.values()))
+
+    def _counts(self, side: Side, family: str | None) -> Iterator[RuleCount]:
+        return (count for count in self.rules.values() if count.side == side and family in (None, count.family))
+
+    def total(self, side: Side, family: str | None = None) -> int:
+        return sum(count.total for count in self._counts(side, family))
+
+    def paid_wrongly(self, family: str | None = None) -> int:
+        return sum(count.failures for count in self._counts("wrong", family))
+
+    def misses(self, family: str | None = None) -> int:
+        return sum(count.failures for count in self._counts("right", family))
+
+    def abstentions(self, side: Side, family: str | None = None) -> int:
+        return sum(count.abstentions for count in self._counts(side, family))
+
+    @property
+    def miss_rate(self) -> float:
+        return self.misses() / max(1, self.total("right"))
+
+    def failures(self, side: Side) -> list[RuleCount]:
+        """The rules with failures, those that fail most often first."""
+        return sorted((count for count in self._counts(side, None) if count.failures), key=lambda count: -count.failures)
+
+    def failing_settings(self, side: Side) -> list[tuple[str, int, int]]:
+        """Templates in which more than half of the claims fail, with failures and claims."""
+        rows = [(setting, failures, claims) for (of, setting), (failures, claims) in self.settings.items() if of == side and setting]
+        return sorted((row for row in rows if 2 * row[1] > row[2]), key=lambda row: -row[1])
+
+
+def survey(specimens: Iterable[Specimen], judge: Judge, threads: int = 1) -> Survey:
+    """Every specimen judged, `threads` at a time; none is kept but the examples."""
+    start = time.perf_counter()
+    result = Survey()
+    for specimen, grade in _grades(iter(specimens), judge, threads):
+        result.add(specimen, grade)
+    result.wall_s = time.perf_counter() - start
+    return result
+
+
+def _grades(specimens: Iterator[Specimen], judge: Judge, threads: int) -> Iterator[tuple[Specimen, Grade]]:
+    if threads == 1:
+        for specimen in specimens:
+            yield specimen, judge(case_of(specimen))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        while batch := list(islice(specimens, BATCH)):
+            yield from zip(batch, pool.map(judge, map(case_of, batch)), strict=True)

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from aha.durable import Disk, PiecewiseFile, open_file
-from aha.rundir.group_lines import read_group_lines
-from aha.rundir.group_table import GroupTable, is_whole_outside, read_table
+from aha.rundir.group_table import GroupTable, is_whole_outside, read_group_lines, read_table
 from aha.types import Group
 
 GROUPS_KEY = "groups_sha256"  # in a rollout's line of metrics, of its file of groups

@@ -1,8 +1,11 @@
-"""A run as it is read."""
+"""A run as it is read.
+
+What a run's result may hold, where readers rely on it: whoever writes a result adds what he likes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,37 @@ from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import GROUPS_KEY, damage, groups_files, groups_paths, read_groups
 from aha.rundir.manifest import Manifest
 from aha.rundir.old_names import with_new_names
-from aha.rundir.result import check_result
 from aha.rundir.retention import METRICS, Checkpoint
 from aha.types import Count, Group
+
+Interval = tuple[float, float]
+SHARES = ("cons@k", "lenient", "pass@1_short", "format", "length", "reflection", "mixing", "truncated")
+RESULT_FIELDS: Mapping[str, Any] = {"pass@1": float, "ci95": Interval, "k": Count, "problems": Count, **dict.fromkeys(SHARES, float)}
+POINT: Mapping[str, Any] = {"rollout": Count | None, "pass@1": float, "ci95": Interval}
+GAIN: Mapping[str, Any] = {"value": float, "low": float, "high": float}
+RESULT: Mapping[str, Any] = {
+    "rows": Count,
+    "seconds": float,
+    "funnel": Mapping[str, Mapping[str, Mapping[str, float]]],
+    "gain": Mapping[str, Any],
+    "curve": list[Any],
+}
+
+
+def check_result(data: Any) -> dict[str, Any]:
+    """The result itself. BadInput names the field that is not what its readers take it for."""
+    result = check_fields(data, RESULT)
+    if {"base", "zero"} <= result.keys():
+        result |= {name: check_fields(result[name], RESULT_FIELDS, ("pass@1", "ci95", "k", "problems")) for name in ("base", "zero")}
+    if "gain" in result:
+        result["gain"] = check_fields(result["gain"], GAIN, GAIN)
+    if "curve" in result:
+        result["curve"] = [check_fields(point, POINT, POINT) for point in result["curve"]]
+    if "funnel" in result:
+        check_fields(result["funnel"], {}, ("domains", "dropped"))
+        check_fields(result, {}, ("rows",))
+    return result
+
 
 TIMINGS = "timings.jsonl"
 JOURNALS = (METRICS, TIMINGS)

@@ -13,7 +13,7 @@ from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import BENCHMARKS, benchmark
 from aha.evals.loading import files_at_hand, raw_rows, raw_rows_of, select_examples
 from aha.settings import nearest
-from aha.tasks.decontamination import GramIndex
+from aha.tasks.filters import GramIndex
 from aha.tasks.reading import RefusedRow, rows_of
 
 AT_HAND = "at-hand"  # every published benchmark whose rows lie in the folder that AHA_DATA names

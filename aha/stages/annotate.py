@@ -16,7 +16,7 @@ from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.rundir import RunDir
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import seed_for
 from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
 from aha.stages.counts import check_positive
 from aha.stages.drawn import EngineSource, SampleRequest

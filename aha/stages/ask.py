@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 
 from aha.protocols import Ask, Engine, Sampling, Tokenizer
 from aha.rewards import Rewards
-from aha.sampling.executor import ScoringStats
-from aha.sampling.prompts import problem_tokens, read_reply
-from aha.sampling.rollouts import RolloutSampler
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import RolloutSampler, ScoringStats, problem_tokens, read_reply, seed_for
 from aha.template import Template
 from aha.types import Completion, Group, Problem
 

@@ -12,9 +12,9 @@ from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.protocols import Backend, ChatOptions, Sampling
 from aha.redact import hide
-from aha.rewards.verdict import quote
+from aha.rewards.judge import quote
 from aha.stages.patience import Patience, PatientChat
-from aha.tasks.annotator import Annotator
+from aha.tasks.rubric import Annotator
 from aha.types import Conversation, Message, Problem
 
 POINTS: Mapping[str, float] = {"A>>B": 2.0, "A>B": 1.0, "A=B": 0.0, "B>A": -1.0, "B>>A": -2.0}  # the five words of Arena-Hard

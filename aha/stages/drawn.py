@@ -9,8 +9,7 @@ from typing import Protocol
 
 from aha.errors import BadInput
 from aha.protocols import Ask, Backend, Chat, ChatOptions, Engine, Sampling, Tokenizer
-from aha.sampling.prompts import problem_tokens, read_reply
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import problem_tokens, read_reply, seed_for
 from aha.stages.patience import Patience, PatientChat
 from aha.template import ANSWER, END_ANSWER, Template, prompt_after
 from aha.types import ChatReply, Conversation, Message, Open, Problem, Reply

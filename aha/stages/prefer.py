@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aha.errors import BadInput
-from aha.objectives.preference import Pairwise, Pointwise
+from aha.objectives.losses import Pairwise, Pointwise
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Tokenizer
 from aha.rundir import Retention, RunDir
 from aha.stages.counts import check_positive

@@ -11,7 +11,7 @@ from statistics import fmean
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Observer, Tokenizer
 from aha.rundir import RunDir
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import seed_for
 from aha.stages.steps import StepLog
 from aha.tasks.corpus import documents
 from aha.tasks.wider import mixture

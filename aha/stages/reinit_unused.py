@@ -26,7 +26,7 @@ class ReinitUnusedEmbeddings:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         """Write one checkpoint, which equals the model where it has no untrained row."""
-        from aha.learning.embeddings import reinit_unused_rows  # loads torch, which settings must not
+        from aha.learning.layers import reinit_unused_rows  # loads torch, which settings must not
 
         if rundir.resume() is not None:
             return

@@ -11,13 +11,12 @@ from functools import partial
 from aha.errors import EndpointDown, FailedBar
 from aha.protocols import Reward
 from aha.rewards.judge import FailureWindow
-from aha.sampling.executor import ScoringExecutor, ScoringStats
+from aha.sampling.rollouts import ScoringExecutor, ScoringStats
 from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.funnel import PROMPTS, ROW_COUNT, TOKENS, Tally
 from aha.stages.patience import Patience
 from aha.stages.rewriters import LiveRewriter, Raw, same_answer
-from aha.tasks.decontamination import GramIndex
-from aha.tasks.filters import Measure, Readable
+from aha.tasks.filters import GramIndex, Measure, Readable
 from aha.text import ngrams, pieces
 from aha.types import Abstained, Conversation, Example, Message, Open, Origin, Problem
 

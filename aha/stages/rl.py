@@ -11,15 +11,13 @@ from statistics import fmean
 from typing import Literal
 
 from aha.errors import BadInput
-from aha.objectives.advantages import Advantages
-from aha.objectives.filters import Filter
+from aha.objectives.advantages import Advantages, Filter
 from aha.objectives.losses import Cispo, Grpo, Gspo
 from aha.phases import phase_seconds
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
 from aha.rundir import Retention, RunDir
-from aha.sampling.prompts import problem_tokens
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import problem_tokens, seed_for
 from aha.stages.against import AT_HAND, all_shared, comparison_text, seen_of
 from aha.stages.ahead import Ahead, RolloutSample
 from aha.stages.ask import GroupSampler
@@ -30,7 +28,7 @@ from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows
 from aha.stages.schedule import Late, Schedule
 from aha.stages.steps import LapTimer, StepLog, with_rest
 from aha.stages.summary import staleness, summarise
-from aha.tasks.decontamination import WORDS
+from aha.tasks.filters import WORDS
 from aha.template import R1Zero, Template
 from aha.types import Group, Lora, Problem, Truncation
 

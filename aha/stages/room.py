@@ -11,7 +11,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.protocols import Problems
 from aha.rewards import Accuracy, Judge, RewardPart, Rewards
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.types import Open, Problem
 

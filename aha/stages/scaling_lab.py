@@ -20,7 +20,7 @@ from aha.evals.run import Evaluation
 from aha.evals.samples import GradedSample, Key, ProblemSamples
 from aha.evals.scaling import Arm, budgets
 from aha.protocols import Ask, Engine, Tokenizer
-from aha.sampling.prompts import completion_text
+from aha.sampling.rollouts import completion_text
 from aha.settings import differences
 from aha.template import END_THINK, THINK, ChatTemplate, Delimited, FewShot, Template
 from aha.types import Completion, Count, FinishReason, Language

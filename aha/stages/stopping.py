@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
 from aha.protocols import Ask, Backend, Learner, Metrics, Sampling
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import seed_for
 from aha.stages.tokenized_examples import TokenizedExample
 from aha.template import Template
 

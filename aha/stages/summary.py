@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, pstdev
 
-from aha.objectives.filters import count_dead
+from aha.objectives.advantages import count_dead
 from aha.protocols import Metrics
 from aha.text import mixes_languages, reflects
 from aha.types import Abstained, Completion, Group, Reply, Score

@@ -18,8 +18,7 @@ from typing import Any, Literal, cast
 from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.settings import nearest
-from aha.tasks.chats import ExampleLayout, RowTurns, chat_of
-from aha.tasks.columns import blank, prompt_like
+from aha.tasks.chats import ExampleLayout, RowTurns, blank, chat_of, prompt_like
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
 from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, rows_of

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aha.tasks.corpus.voice import WORDS
+from aha.tasks.voice import WORDS
 from aha.text import language_share
 from aha.types import Calls, Countdown, Language, Number, Problem
 

@@ -1,8 +1,11 @@
-"""Questions with answers from a file or a Hugging Face data set, all of them checked before any compute is spent."""
+"""Questions with answers from a file or a Hugging Face data set, all of them checked before any compute is spent.
+
+Rows that were written elsewhere and go into a set beside what is sampled: another run's, a person's, other people's chat files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from random import Random
@@ -11,10 +14,11 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.protocols import Problems
 from aha.tasks.code import code_problem, is_code
+from aha.tasks.examples import read_examples
 from aha.tasks.forms import RowForm
 from aha.tasks.golds import Kind
 from aha.tasks.reading import DataRow, RefusedRow, check_split, rows_of
-from aha.types import Language, Problem
+from aha.types import Example, Language, Problem
 
 MOST_SKIPS = 0.01
 AUTO = "auto"  # a problem's domain is told by the kind of its answer
@@ -132,3 +136,24 @@ def _problem_of(form: RowForm, row: DataRow) -> Problem | RefusedRow:
 @lru_cache(maxsize=2)
 def _order(rows: int, seed: int, epoch: int) -> tuple[int, ...]:
     return tuple(Random(f"rows {seed} epoch {epoch}").sample(range(rows), rows))
+
+
+@dataclass(frozen=True)
+class FileExamples:
+    """The rows of a file, of a folder of shards, or of another run (`source`), in its order; at most `most` of them, drawn by `seed`.
+    `domain`: what they all belong to, whatever the rows say."""
+
+    source: str
+    most: int | None = None
+    domain: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.most is not None and self.most < 1:
+            raise BadInput(f"most is {self.most}: 1 row or more of {self.source} is needed")
+
+    def __iter__(self) -> Iterator[Example]:
+        examples = read_examples(self.source)
+        if self.most is not None and self.most < len(examples):
+            examples = [examples[place] for place in sorted(Random(f"given {self.seed}").sample(range(len(examples)), self.most))]
+        return iter(examples if self.domain is None else [replace(example, domain=self.domain) for example in examples])

@@ -20,8 +20,7 @@ from aha.backends.tensor_files import TensorFiles
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, PolicyBatch, collate_documents, collate_scores
 from aha.errors import BadInput
-from aha.objectives.losses import CrossEntropy, Grpo
-from aha.objectives.preference import Pairwise
+from aha.objectives.losses import CrossEntropy, Grpo, Pairwise
 from aha.protocols import Adam, Learner, Loss
 from aha.protocols import Compute as Machine
 

@@ -74,7 +74,7 @@ def test_a_reward_of_ones_own_is_judged_like_ours(aha: Aha, tmp_path: Path) -> N
     assert found("--reward", f"{tmp_path}/mine.py:sees") == (0, 0, 0)
     assert found("--reward", "accuracy") == (0, 0, 0)
     assert found("--reward", "aha.rewards:Accuracy") == (0, 0, 0)
-    assert found("--reward", "aha.rewards.form:Format") == (1, 1, 0)
+    assert found("--reward", "aha.rewards.rules:Format") == (1, 1, 0)
     assert found("--grader", f"{tmp_path}/mine.py:equal") == (0, 0, 0)
     assert found("--reward", f"{tmp_path}/mine.py:breaks") == (1, 0, 2)
     assert "raised KeyError" in aha("bench-reward", cases, "--reward", f"{tmp_path}/mine.py:breaks").out

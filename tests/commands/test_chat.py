@@ -15,8 +15,7 @@ from aha.cli import main
 from aha.commands.chat import ReplyPrinter, pieces_from_engine
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
-from aha.serving.chat.jobs import EngineThread
-from aha.serving.chat.mailbox import QueuePost
+from aha.serving.chat.jobs import EngineThread, QueuePost
 from aha.types import Conversation, Message
 from tests.endtoend.conftest import Warm, until
 from tests.endtoend.test_stops import terminal

@@ -13,7 +13,7 @@ from aha.commands.reproduce import ReproduceOptions, SeedRun, pages, table
 from aha.commands.terminal import Terminal
 from aha.evals.samples import GradedSample, write_evaluation
 from aha.pipeline import Graph
-from aha.recipes.reproduce import arms, reproduce
+from aha.recipes.r1 import arms, reproduce
 from aha.rundir import Manifest, RunDir
 from aha.settings import flatten
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score

@@ -12,7 +12,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading.sandbox import Job, open_sandbox
-from aha.rundir.group_lines import json_of
+from aha.rundir.group_table import json_of
 from aha.rundir.groups import read_groups
 from aha.types import Group
 from tests.endtoend.conftest import Warm

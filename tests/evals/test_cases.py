@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.alpaca.judge import preference
+from aha.evals.alpaca import preference
 from aha.evals.arena import verdict
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.benchmarks import benchmark
 from aha.evals.intervals import pass_at_k
 from aha.evals.judged.facts import read_verdict as read_fact
 from aha.grading.instructions import follows
-from aha.rewards.verdict import read as read_verdict
+from aha.rewards.judge import read as read_verdict
 from aha.types import Reply, Text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.claims import claim, fewer_steps, steps_to
+from aha.evals.comparison import claim, fewer_steps, steps_to
 
 
 def test_a_difference_that_is_always_there_holds() -> None:

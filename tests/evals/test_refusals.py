@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aha.evals.refusals import refuses
+from aha.evals.samples import refuses
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from aha.commands.judges import settings_of
 from aha.grading import grade
-from aha.tasks.pairs import pair_of
+from aha.tasks.corpora import pair_of
 from aha.tasks.reading import DataRow
 from aha.types import Abstained
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from aha.batch import PolicyBatch
 from aha.errors import BadInput
 from aha.learning import loss_function
-from aha.learning.aggregation import token_weights
-from aha.objectives.aggregation import Aggregate
-from aha.objectives.losses import Cispo, Grpo, Gspo
+from aha.learning.losses import token_weights
+from aha.objectives.losses import Aggregate, Cispo, Grpo, Gspo
 from aha.protocols import Loss, Outputs
 from tests.objectives.samples import policy_batch
 

@@ -14,8 +14,7 @@ from torch import Tensor
 from aha.batch import Batch, PolicyBatch, collate_documents
 from aha.errors import BadInput
 from aha.learning import loss_function
-from aha.learning.aggregation import token_weights
-from aha.learning.losses import k3, surrogate
+from aha.learning.losses import k3, surrogate, token_weights
 from aha.objectives.advantages import Advantages
 from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo
 from aha.protocols import Loss, Metrics, Outputs

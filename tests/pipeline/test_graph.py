@@ -12,7 +12,7 @@ import pytest
 
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
-from aha.pipeline.digests import outside
+from aha.pipeline.fingerprint import outside
 from aha.pipeline.graph import read_lineage
 from aha.protocols import Observer, Stage
 from aha.rundir import Manifest, RunDir
@@ -151,7 +151,7 @@ def test_a_stage_that_was_stopped_goes_on_and_ends_with_the_same_bytes(tmp_path:
 
 def test_another_grader_redoes_what_relies_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work(tmp_path)
-    monkeypatch.setattr("aha.pipeline.makings.relied_on", lambda stage: {"grader": "new"} if isinstance(stage, Writes) else {})
+    monkeypatch.setattr("aha.pipeline.fingerprint.relied_on", lambda stage: {"grader": "new"} if isinstance(stage, Writes) else {})
     assert states(tmp_path) == ["done", "changed", "waits", "waits"]
 
 

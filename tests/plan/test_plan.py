@@ -10,11 +10,10 @@ import pytest
 
 from aha.errors import BadInput
 from aha.plan import Machine, StagePlan, divisor, fit, machine, plan_stage, read_shape
-from aha.plan.machines import GIB, gpus
+from aha.plan.machines import GIB, Work, engine_group, gpus, seconds
 from aha.plan.memory import Need, activations, memory
 from aha.plan.shapes import SHAPES, ModelShape
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
-from aha.plan.times import Work, engine_group, seconds
 from aha.protocols import Compute
 from aha.recipes import RECIPES
 from aha.stages.rl import Rl

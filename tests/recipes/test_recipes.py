@@ -6,7 +6,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.recipes import RECIPES, dapo, drgrpo, r1_zero, zero
-from aha.recipes.derived import derived_lines
+from aha.recipes.assembly import derived_lines
 from aha.recipes.recipe import Recipe
 from aha.settings import flatten
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aha.errors import BadInput
-from aha.pipeline.references import check_order, references
+from aha.pipeline.fingerprint import check_order, references
 from aha.recipes import RECIPES, r1_real
 from aha.recipes.recipe import Recipe, placeholders
 from aha.settings import flatten

@@ -15,8 +15,8 @@ from aha.grading import grade
 from aha.protocols import Continue, Observer, Sampling
 from aha.rundir import Manifest, Retention, RunDir, Setting
 from aha.stages.evaluate import Evaluate
-from aha.tasks.corpus.searches import check, systematic
-from aha.tasks.corpus.voice import Voice, finish, random_try, write_try
+from aha.tasks.corpus import check, systematic
+from aha.tasks.voice import Voice, finish, random_try, write_try
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.text import mixes_languages, reflects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aha.reports.charts import Series
 from aha.reports.drawing import svg
-from aha.reports.stage_charts import kind_of, last, marks_of, stage_charts, thin
+from aha.reports.graph import kind_of, last, marks_of, stage_charts, thin
 
 RL = [
     {"rollout": n, "step": 8.0 * (n + 1), "reward": 1.0, "accuracy": 0.1 * n, "accuracy/chain": 0.0, "accuracy/countdown": 0.2 * n,

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from aha.backends.scripted import ScriptedBackend
 from aha.errors import BadInput, EndpointDown
 from aha.rewards import RewardPart, Rewards
-from aha.rewards.judge import Judge, LiveJudge
-from aha.rewards.verdict import judge_conversation, quote, read
+from aha.rewards.judge import Judge, LiveJudge, judge_conversation, quote, read
 from aha.settings import flatten, override
 from aha.types import Abstained, Choice, Latex, Number, Open, Problem, Right, Text, Wrong
 from tests.judges import Scripted, blocks, honest, judged, live, outside, reply, verdict

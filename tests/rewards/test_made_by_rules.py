@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from aha.grading import grade
-from aha.rewards.survey import RuleCount, Survey, survey
+from aha.rewards.bench import RuleCount, Survey, survey
 from aha.specimens import Specimen, of_every_rule, specimens
 from aha.tasks.corpora import Case
 from aha.types import Grade

@@ -12,7 +12,7 @@ from aha.backends.scripted import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Scorer
 from aha.rewards import Harmless, Helpful, Rewards, all_scenarios, reasoning_rewards
-from aha.rewards.preference import chance
+from aha.rewards.rules import chance
 from aha.types import Abstained, Conversation, Number, Open, Problem, Reply
 
 HELLO = Problem("g", "greeting", "Hello", "en", Open())

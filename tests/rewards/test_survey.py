@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aha.rewards.survey import EXAMPLES, Survey, survey
+from aha.rewards.bench import EXAMPLES, Survey, survey
 from aha.specimens import Side, Specimen, specimens
 from aha.tasks.corpora import Case
 from aha.types import Abstained, Grade, Number, Right, Wrong

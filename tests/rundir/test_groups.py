@@ -20,8 +20,7 @@ from aha.durable import Disk, tables
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir import Record, Retention, RunDir, group_table
 from aha.rundir.check import check
-from aha.rundir.group_lines import json_of
-from aha.rundir.group_table import pack
+from aha.rundir.group_table import json_of, pack
 from aha.rundir.groups import read_groups
 from aha.types import Abstained, Completion, Group, Number, Part, Problem, Reply, Score
 from tests.faults import ForgetfulDisk

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.rundir.commit import git_commit
-from aha.rundir.manifest import Plain, Setting, describe
+from aha.rundir.manifest import Plain, Setting, describe, git_commit
 from tests.runs import MANIFEST
 
 

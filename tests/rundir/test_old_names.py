@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aha.recipes.kinds import EXAMPLES, PROBLEMS, STAGES
+from aha.recipes.assembly import EXAMPLES, PROBLEMS, STAGES
 from aha.rundir import read_manifest
 from aha.rundir.old_names import NEW_NAMES
 

@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.protocols import Ask, Sampling
 from aha.rewards import Format, RewardPart, Rewards
 from aha.rundir.group_table import pack
-from aha.sampling.executor import SLOW_S, ScoringExecutor, ScoringStats
+from aha.sampling.rollouts import SLOW_S, ScoringExecutor, ScoringStats
 from aha.stages.ask import GroupSampler
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short

@@ -7,8 +7,7 @@ import random
 from aha.backends.scripted import Bytes, ScriptedEngine
 from aha.protocols import Sampling
 from aha.rewards import paper
-from aha.sampling.prompts import prompt_tokens, read_reply
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import prompt_tokens, read_reply, seed_for
 from aha.stages.ask import GroupSampler
 from aha.stages.summary import summarise
 from aha.tasks.countdown import problem

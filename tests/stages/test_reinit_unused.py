@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from aha.backends.local_backend import LocalBackend
 from aha.errors import BadInput
-from aha.learning.embeddings import random_rows, reinit_unused_rows, typical_length, unused_rows
+from aha.learning.layers import random_rows, reinit_unused_rows, typical_length, unused_rows
 from aha.protocols import Compute
 from aha.rundir import RunDir, describe
 from aha.stages.reinit_unused import ReinitUnusedEmbeddings

@@ -15,12 +15,12 @@ from aha.batch import collate
 from aha.doctor import RunMonitor
 from aha.errors import BadInput, FailedBar
 from aha.grading.pool import Pool
-from aha.objectives.filters import Filter
+from aha.objectives.advantages import Filter
 from aha.objectives.losses import Grpo
 from aha.protocols import Backend, Compute, Engine, Reward, Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import seed_for
 from aha.stages.rl import Rl
 from aha.types import Abstained, Group, Latex, Problem, Reply, Score
 from tests.stages.small import Nothing, Odd, Watching, ran, stage

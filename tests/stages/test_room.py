@@ -15,7 +15,7 @@ from aha.rewards import Accuracy, RewardPart, Rewards
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
 from aha.stages.schedule import Late, Schedule
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct
 from tests.stages.small import stage

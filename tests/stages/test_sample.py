@@ -11,8 +11,8 @@ from aha.stages.rejection_sampler import is_text
 from aha.stages.rewriters import Rules
 from aha.tasks.examples import read_examples
 from aha.tasks.filters import Readable
-from aha.tasks.given import FileExamples
 from aha.tasks.mixture import Mix, Share
+from aha.tasks.rows import FileExamples
 from aha.types import Countdown, Message, Number, Open
 from tests.sample_runs import EASY, STAGE, Listed, Machine, adds, asked_number, changed, problem, rows, run, sums, tagged
 

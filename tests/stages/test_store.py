@@ -17,9 +17,9 @@ from aha.errors import DiskTrouble, FailedBar
 from aha.stages.rewriters import Rules
 from aha.stages.sample import Sample
 from aha.tasks.examples import read_examples, write_example
-from aha.tasks.given import FileExamples
 from aha.tasks.mixture import Mix
 from aha.tasks.reading import count_rows
+from aha.tasks.rows import FileExamples
 from aha.types import Conversation, Countdown, Example, Message, Origin
 from tests.faults import FailingDisk, ForgetfulDisk, Killed, KillingDisk
 from tests.house import ROOT

@@ -12,7 +12,7 @@ from aha.backends.scripted import END, Bytes
 from aha.batch import Batch
 from aha.errors import BadInput
 from aha.learning import loss_function
-from aha.learning.batching import Batching
+from aha.learning.losses import Batching
 from aha.objectives.losses import CrossEntropy
 from aha.protocols import Outputs
 from aha.stages.tokenized_examples import TokenizedExample, question, rows_and_marks, tokenize_example

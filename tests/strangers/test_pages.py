@@ -22,8 +22,7 @@ from aha.reports.graph import AnswerCell, ClaimRow, MeasuredValue, Model, Questi
 from aha.reports.results import CurvePoint, ResultFile, Run, read_run
 from aha.reports.results import ResultValue as ScoreValue
 from aha.reports.review import write_review
-from aha.reports.scaled import FORCED_ANSWER
-from aha.reports.scaling import cut_example, scaling_html
+from aha.reports.scaling import FORCED_ANSWER, cut_example, scaling_html
 from aha.rundir import Frame, Manifest, RunDir, Setting
 from aha.tasks.examples import write_example
 from aha.types import Conversation, Example, Message

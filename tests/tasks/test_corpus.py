@@ -9,10 +9,8 @@ from collections import Counter
 import pytest
 
 from aha.grading import grade, last_expression
-from aha.tasks.corpus import MIXTURE, documents
-from aha.tasks.corpus.searches import systematic
-from aha.tasks.corpus.voice import Try, Voice, write_try
-from aha.tasks.corpus.worked import value_of
+from aha.tasks.corpus import MIXTURE, documents, systematic, value_of
+from aha.tasks.voice import Try, Voice, write_try
 from aha.tasks.countdown import is_held_out
 from aha.template import Short
 from aha.text import mixes_languages

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from aha.tasks.decontamination import GramIndex
+from aha.tasks.filters import GramIndex
 
 QUESTION = "Find the sum of all positive integers $n$ such that $n^2 + 12n - 2007$ is a perfect square."
 SOLUTION = "Let the square be m squared; then (n + 6 + m)(n + 6 - m) = 2043, and 2043 is 9 times 227, so n is 1015, 335 or 112."

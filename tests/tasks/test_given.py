@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.given import FileExamples
+from aha.tasks.rows import FileExamples
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.general import GeneralProblems
-from aha.tasks.mixed import MixedProblems
+from aha.tasks.mixture import MixedProblems
 
 MIXED = MixedProblems(((CountdownProblems(), 2.0), (ChainProblems(), 1.0), (GeneralProblems(("harm",)), 1.0)))
 

@@ -13,9 +13,7 @@ from aha.errors import BadInput
 from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.tasks.corpus import MIXTURE, documents
 from aha.tasks.countdown import OPERATIONS
-from aha.tasks.wider import OTHER_PARTS, mixture
-from aha.tasks.wider.chains import chains
-from aha.tasks.wider.told import write_document
+from aha.tasks.wider import OTHER_PARTS, chains, mixture, write_document
 
 WRITERS = {part.name: part.write for part in OTHER_PARTS}
 QUESTION = re.compile(r"(?:User: |<\|user\|>)(.*?)(?:\nAssistant:|<\|assistant\|>)", re.DOTALL)

@@ -1,7 +1,13 @@
-"""Files of judgments or of battles, as published, to battles of a model against the baseline."""
+"""Files of judgments or of battles, as published, to battles of a model against the baseline.
+
+The judge's verdict: five grades, of which the outer two weigh three times.
+
+How an answer is written: its length, and how much Markdown it shows. Read from the answer's own record where that has counts.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +15,32 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aha.errors import BadInput
-from aha.evals.arena.judge import wins_of_a
 from aha.evals.files import read_rows
+
+WEIGHT = 3
+_LABELS = (re.compile(r"\[\[([AB<>=]+)\]\]"), re.compile(r"\[([AB<>=]+)\]"))
+_WINS: dict[str, tuple[float, ...]] = {  # of A
+    "A>>B": (1.0,) * WEIGHT,
+    "A>B": (1.0,),
+    "A=B": (0.5,),
+    "B>A": (0.0,),
+    "B>>A": (0.0,) * WEIGHT,
+}
+_WINS |= {"B<<A": _WINS["A>>B"], "B<A": _WINS["A>B"], "B=A": _WINS["A=B"], "A<B": _WINS["B>A"], "A<<B": _WINS["B>>A"]}
+
+
+def verdict(judgment: str) -> str | None:
+    """The last label in double brackets, else the last in single ones, in capitals; `None` without any: the game does not count."""
+    for label in _LABELS:
+        if labels := label.findall(judgment.upper()):
+            return str(labels[-1]).strip()
+    return None
+
+
+def wins_of_a(label: str) -> tuple[float, ...] | None:
+    """One entry a battle: 1 where A won, 1/2 for a tie, 0. `None` for what is no label."""
+    return _WINS.get(label)
+
 
 Version = Literal["v0.1", "v2.0"]
 BASELINES: dict[Version, str] = {"v0.1": "gpt-4-0314", "v2.0": "o3-mini-2025-01-31"}
@@ -146,3 +176,70 @@ def _battle(question: str, row: Mapping[str, Any], baseline: str) -> Battle:
     if row["model_a"] == baseline:
         return Battle(question, str(row["model_b"]), 1.0 - won_by_a)
     return Battle(question, str(row["model_a"]), won_by_a)
+
+
+_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_HEADER = re.compile(r"^#{1,6}\s", re.MULTILINE)
+_LIST = re.compile(r"^\s*(?:\d+\.|[-*+])\s", re.MULTILINE)
+_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
+_PIECE = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Style:
+    """`length` in tokens, or in words and signs where `counted` is false: nobody has counted tokens, and neither is a tokenizer at hand."""
+
+    length: float
+    headers: float
+    lists: float
+    bold: float
+    counted: bool = True
+
+
+def read_styles(paths: Sequence[Path]) -> dict[tuple[str, str], Style]:
+    """By (model, question). BadInput for a record that is no answer."""
+    return {(model, question): _recorded_style(row) or style_of(_answer(where, row)) for where, model, question, row in _rows(paths)}
+
+
+def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """The texts, by model and question."""
+    answers: dict[str, dict[str, str]] = {}
+    for where, model, question, row in _rows(paths):
+        answers.setdefault(model, {})[question] = _answer(where, row)
+    return answers
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """Place, model, question and the record."""
+    for path in paths:
+        for number, row in enumerate(read_rows(path), start=1):
+            where = f"{path}, record {number}"
+            question = row.get("uid", row.get("question_id"))
+            if question is None or not isinstance(model := row.get("model", row.get("model_id")), str):
+                raise BadInput(f"{where}: an answer has uid, model and messages; this one has {', '.join(row)}")
+            yield where, model, str(question), row
+
+
+def style_of(text: str) -> Style:
+    """Counted here, code blocks left out of the Markdown."""
+    prose = _CODE.sub("", text)
+    headers, lists, bold = (len(pattern.findall(prose)) for pattern in (_HEADER, _LIST, _BOLD))
+    return Style(len(_PIECE.findall(text)), headers, lists, bold, counted=False)
+
+
+def _recorded_style(row: Mapping[str, Any]) -> Style | None:
+    match row.get("metadata", row.get("conv_metadata")):
+        case {"token_len": int(length), "header_count": dict(headers), "list_count": dict(lists), "bold_count": dict(bold)}:
+            return Style(length, sum(headers.values()), sum(lists.values()), sum(bold.values()))
+    return None
+
+
+def _answer(where: str, row: Mapping[str, Any]) -> str:
+    match row:
+        case {"messages": [*_, {"content": {"answer": str(text)}}]}:
+            return text
+        case {"messages": [*_, {"role": "assistant", "content": str(text)}]}:
+            return text
+        case {"choices": [{"turns": [{"content": str(text)}, *_]}, *_]}:
+            return text
+    raise BadInput(f"{where}: no answer in it: messages have to end with the assistant's")

@@ -11,7 +11,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample, ProblemGenerator, R
 from aha.grading import grade
 from aha.grading.countdown import last_expression
 from aha.protocols import Sampling
-from aha.sampling.seeds import seed_for
+from aha.sampling.rollouts import seed_for
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.general import KINDS, GeneralProblems

@@ -13,8 +13,7 @@ from aha.errors import BadInput
 from aha.evals.alpaca import Calibration, calibration_in, preference, read_annotations, shown_in_reverse, weighted_preferences, win_rates
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file, need_fields, read_rows
-from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
-from aha.evals.judged.prompts import JudgePrompt
+from aha.evals.judged.judged_benchmark import JudgedSample, JudgePrompt, JudgeRun, JudgeVerdict
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
 from aha.types import Abstained, ChatReply, Conversation, Message, Right, Wrong

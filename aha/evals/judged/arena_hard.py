@@ -11,12 +11,10 @@ from typing import Any
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 from aha.evals.arena import Version, read_answers, read_battles, scores_of, style_of, verdict
-from aha.evals.arena.battles import BASELINES, WRITERS
-from aha.evals.arena.judge import wins_of_a
+from aha.evals.arena.battles import BASELINES, WRITERS, wins_of_a
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file
-from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
-from aha.evals.judged.prompts import ANSWER_PAIR, JudgePrompt
+from aha.evals.judged.judged_benchmark import ANSWER_PAIR, JudgedSample, JudgePrompt, JudgeRun, JudgeVerdict
 from aha.evals.result import Result, result_of
 from aha.protocols import Sampling
 from aha.types import Abstained, ChatReply, Conversation, Message, Right, Wrong

@@ -13,8 +13,7 @@ import numpy as np
 
 from aha.evals.benchmark import LONGEST_VOTE, Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.intervals import RESAMPLES, wilson
-from aha.evals.judged.judged_benchmark import JudgedSample, JudgeRun, JudgeVerdict
-from aha.evals.judged.prompts import JudgePrompt
+from aha.evals.judged.judged_benchmark import JudgedSample, JudgePrompt, JudgeRun, JudgeVerdict
 from aha.evals.result import Result, result_of
 from aha.evals.samples import GradedSample, sample_set
 from aha.protocols import Sampling

@@ -17,18 +17,22 @@ from aha.evals.judged.alpaca_eval import Orders, preferences
 from aha.evals.judged.arena_hard import matches
 from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import (
+    FACTS,
     JudgedBenchmark,
     JudgedSample,
+    JudgePrompt,
     JudgeQuestion,
     JudgeRun,
     JudgeSettings,
     Samples,
+    facts_prompt,
+    game_prompts,
     is_judgeable,
     judge_questions,
     judged_samples,
+    preference_prompt,
     replies_and_next,
 )
-from aha.evals.judged.prompts import FACTS, JudgePrompt, facts_prompt, game_prompts, preference_prompt
 from aha.evals.result import Result
 from aha.protocols import Budget, Chat
 from aha.rundir.old_names import new_judging, new_transcript

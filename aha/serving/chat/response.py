@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from aha.protocols import Tokenizer
 from aha.sampling.scheduler import TopTokens
-from aha.serving.chat.jobs import NextToken, WholeSample
-from aha.serving.chat.mailbox import LoopMailbox
+from aha.serving.chat.jobs import LoopMailbox, NextToken, WholeSample
 from aha.serving.chat.reader import UNREADABLE, Kind, Piece, ReplyReader
 from aha.types import Completion, FinishReason
 

@@ -17,20 +17,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from aha.sampling.rollouts import seed_for
 from aha.sampling.scheduler import SchedulerLimits
-from aha.sampling.seeds import seed_for
-from aha.serving.chat.jobs import PREFILL_TOKENS, ChatJob, EngineThread
-from aha.serving.chat.mailbox import LoopMailbox, LoopPost
+from aha.serving.chat.jobs import PREFILL_TOKENS, ChatJob, EngineThread, LoopMailbox, LoopPost
 from aha.serving.chat.model import ServedModel, ServedPrompt
 from aha.serving.chat.reader import ReplyReader
 from aha.serving.chat.request import COMPLETION_TOKENS, ChatRequest, CompletionRequest, ReplyOptions
 from aha.serving.chat.response import ReplyChoice, ReplyResponse, Way, seconds_since_1970
 from aha.serving.refusal import Refusal
-from aha.serving.web.access import AccessRules
-from aha.serving.web.body import Bodies
-from aha.serving.web.connections import ConnectionLimits
-from aha.serving.web.listener import Listener
-from aha.serving.web.responses import CLIENT_GONE_STATUS, EventStream, Json, event, handlers
+from aha.serving.web.access import CLIENT_GONE_STATUS, AccessRules, Bodies, EventStream, Json, event, handlers
+from aha.serving.web.listener import ConnectionLimits, Listener
 
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0

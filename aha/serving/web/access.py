@@ -3,25 +3,85 @@
 A page of a stranger can make a browser send requests to this machine, and by giving its own name the address 127.0.0.1 it can read
 the answers, too. So a server answers only to names that are its own, to no page that was not named, and reads only JSON, which no
 page of another origin can send unasked.
+
+A request's body: JSON, in time, within its limits, and read strictly.
+
+Responses of a server of ours: JSON, the reason why there is none, and a stream of events.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
+import json
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aha.errors import BadInput
+from aha.json_text import NotJson, parse_json
 from aha.serving.refusal import Refusal
-from aha.serving.web.responses import response_of
+
+Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
+
+LATER = (429, 503)
+CLIENT_GONE_STATUS = 499  # nobody reads it: whoever asked has left
+
+
+class Json(JSONResponse):
+    """A JSON response whose text may hold half a surrogate pair, which becomes a question mark."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. `at_end` is called once, whether the stream ended, broke off or never began."""
+
+    def __init__(self, events: AsyncIterator[str], at_end: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self.at_end = at_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.at_end()
+
+
+def event(value: dict[str, Any]) -> str:
+    """One server-sent event that carries JSON."""
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode("utf-8", "replace").decode()
+
+
+def response_of(refusal: Refusal) -> Json:
+    """The error as a response; a client that came at a bad time is told to come back in a second."""
+    return Json(refusal.body(), refusal.status, {"Retry-After": "1"} if refusal.status in LATER else None)
+
+
+def handlers(addresses: str) -> Handlers:
+    """What Starlette answers to a request that was refused on the way, or that came to another place than the addresses."""
+
+    async def refusal_response(request: Request, refusal: Exception) -> Response:
+        assert isinstance(refusal, Refusal)
+        return response_of(refusal)
+
+    async def nowhere(request: Request, error: Exception) -> Response:
+        place = f"{request.method} {request.url.path[:80]}"
+        return response_of(Refusal(getattr(error, "status_code", 404), f"there is no {place}; there is {addresses}", code="not_found"))
+
+    return {Refusal: refusal_response, 404: nowhere, 405: nowhere}
 
 
 @dataclass(frozen=True)
@@ -127,3 +187,69 @@ def _is_here(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+READ_S = 10.0  # for a body, and a second more for each SLOWEST bytes
+SLOWEST = 256 << 10
+SMALL = 64 << 10  # bytes of a body that is always taken
+MOST_MEMORY = 192 << 20  # bytes of the values in a body
+
+
+@dataclass
+class Bodies:
+    """The bodies that one server holds at a time: each has at most `largest` bytes, and all that are not small have `together`."""
+
+    largest: int
+    together: int = 64 << 20
+    _bytes: int = field(default=0, init=False)
+
+    @asynccontextmanager
+    async def of(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        """The JSON object in a request's body; its bytes are counted until the end of the block.
+
+        Refusal where it is too long, too slow or no JSON object, or where others hold too many bytes."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Refusal(415, f"the Content-Type is {kind[:40] or 'missing'}: it has to be application/json", code="content_type")
+        data = bytearray()
+        try:
+            await self._read(request, data)
+            yield parse_body(bytes(data))
+        finally:
+            self._bytes -= _countable(len(data))
+
+    async def _read(self, request: Request, data: bytearray) -> None:
+        length = int(request.headers.get("content-length", self.largest))
+        try:
+            async with asyncio.timeout(READ_S + min(length, self.largest) / SLOWEST):
+                async for chunk in request.stream():
+                    self._take(chunk, data)
+        except TimeoutError:
+            raise Refusal(408, "the rest of the request did not come in time", code="timeout") from None
+        except ClientDisconnect:
+            raise Refusal(400, "the rest of the request did not come", code="disconnected") from None
+
+    def _take(self, chunk: bytes, data: bytearray) -> None:
+        size = len(data) + len(chunk)
+        if size > self.largest:
+            raise Refusal(413, f"a request has at most {self.largest} bytes", code="body_too_large")
+        more = _countable(size) - _countable(len(data))
+        if more and self._bytes + more > self.together:
+            raise Refusal(503, "too many long requests at a time: come back later", code="busy", kind="server_error")
+        self._bytes += more
+        data += chunk
+
+
+def _countable(size: int) -> int:
+    return size if size > SMALL else 0
+
+
+def parse_body(data: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Refusal where it is none, or would take too much memory."""
+    try:
+        body = parse_json(data, MOST_MEMORY)
+    except NotJson as error:
+        raise Refusal(400, f"the body: {error}", code="not_json") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body is not a JSON object", code="not_an_object")
+    return body

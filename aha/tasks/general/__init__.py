@@ -1,6 +1,6 @@
 """General prompts: a greeting, questions to the model about itself, translation, and requests that are to be refused.
 
-Nothing here has a checkable answer. Who wants to know how good a reply is asks the annotator (`aha.tasks.annotator`), as the paper asked
+Nothing here has a checkable answer. Who wants to know how good a reply is asks the annotator (`aha.tasks.rubric`), as the paper asked
 DeepSeek-V3; no stage may look at the rubric behind it.
 """
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.alpaca import Annotation, Calibration, calibration_in, read_annotations, win_rates
-from aha.evals.alpaca.lengths import fit, head_to_head, logistic
+from aha.evals.alpaca import Annotation, Calibration, calibration_in, fit, head_to_head, logistic, read_annotations, win_rates
 
 MODELS = ("alpaca-7b", "claude", "gpt4_0613_concise", "FuseChat-Qwen-2.5-7B-Instruct")
 

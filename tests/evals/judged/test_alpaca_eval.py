@@ -11,7 +11,7 @@ from aha.errors import BadInput
 from aha.evals.alpaca import Calibration, shown_in_reverse
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.alpaca_eval import BaselineOutputs, Preferences, read_baseline
-from aha.evals.judged.prompts import PREFERENCE, JudgePrompt
+from aha.evals.judged.judged_benchmark import PREFERENCE, JudgePrompt
 from aha.types import ChatReply, Open
 
 TEXTS = [f"Write about {n}." for n in range(6)]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.facts import CORRECT, INCORRECT, NOT_ATTEMPTED, FactVerdicts, fact_scores, read_verdict
-from aha.evals.judged.prompts import FACTS, JudgePrompt
+from aha.evals.judged.judged_benchmark import FACTS, JudgePrompt
 from aha.evals.samples import GradedSample
 from aha.types import Abstained, ChatReply, Judged, Right, Wrong
 

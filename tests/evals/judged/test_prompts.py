@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aha.errors import BadInput
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.judged.facts import FactVerdicts
-from aha.evals.judged.prompts import FACTS, GAME, PREFERENCE, JudgePrompt, facts_prompt, game_prompts, preference_prompt
+from aha.evals.judged.judged_benchmark import FACTS, GAME, PREFERENCE, JudgePrompt, facts_prompt, game_prompts, preference_prompt
 from aha.types import Judged
 
 

@@ -12,11 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aha.serving.web.access import AccessRules
-from aha.serving.web.body import Bodies
-from aha.serving.web.connections import ConnectionLimits
-from aha.serving.web.listener import Listener
-from aha.serving.web.responses import Json, handlers
+from aha.serving.web.access import AccessRules, Bodies, Json, handlers
+from aha.serving.web.listener import ConnectionLimits, Listener
 
 LARGEST = 1 << 20
 

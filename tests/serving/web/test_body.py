@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from aha.serving.refusal import Refusal
-from aha.serving.web import body as module
-from aha.serving.web.body import Bodies, parse_body
+from aha.serving.web import access as module
+from aha.serving.web.access import Bodies, parse_body
 from tests.serving.web.echo import answered, dialled, drained, echo, posted
 
 VALUES = st.recursive(

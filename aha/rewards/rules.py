@@ -1,0 +1,156 @@
+"""Accuracy: 1 for a right answer, 0 for a wrong one or none; what the grader cannot say stays unsaid.
+
+Format: 1 for a reply that keeps the template, whatever it says.
+
+Language consistency: the share of the thought's words that are in the language of the question (paper §2.3.2).
+
+DAPO's soft overlong punishment: nothing up to a length, then a linear slope down to -1 at the limit.
+
+What a learned preference pays (paper §2.3.4): helpfulness for the summary alone, harmlessness for everything that was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import tanh
+from typing import Literal
+
+from aha.answers.replies import answer_part
+from aha.errors import BadInput
+from aha.grading import Graders, fraction, grade
+from aha.grading.countdown import last_expression
+from aha.grading.sandbox import Tier
+from aha.protocols import Backend, Reward
+from aha.tasks.preferences import as_conversation
+from aha.text import language_share
+from aha.types import Abstained, Countdown, Grade, Problem, Reply, Right, Wrong
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Binary, as in the paper; sees the answer only. `sandbox`: where programs run; "auto" is the strongest tier that works here.
+    `partial`: code earns the share of its tests that it passes, all of which are run. `reads`: "answer" is what the template found between
+    its tags, "last" the final claim of the whole reply, so that a model which knows no tags can be trained. A reply that was cut off
+    claims nothing either way."""
+
+    sandbox: Tier | Literal["auto"] = "auto"
+    partial: bool = False
+    reads: Literal["answer", "last"] = "answer"
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        """By the graders that the process shares; a stage opens some of its own."""
+        if self.partial:
+            return [price(fraction(problem.reference, self._read(problem, reply))) for reply in replies]
+        return [price(grade(problem.reference, self._read(problem, reply), question=problem.question)) for reply in replies]
+
+    def _read(self, problem: Problem, reply: Reply) -> str | None:
+        """The part of a reply in which the grader looks for the claim."""
+        if self.reads == "answer":
+            return reply.answer
+        if reply.finished != "stop":
+            return None
+        answer = answer_part(reply.text)
+        return last_expression(answer) if isinstance(problem.reference, Countdown) else answer or None
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        """With graders of its own, closed at the end."""
+        with Graders(sandbox=self.sandbox) as graders:
+
+            def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+                if self.partial:
+                    return [price(graders.fraction(problem.reference, self._read(problem, reply))) for reply in replies]
+                claims = [self._read(problem, reply) for reply in replies]
+                return [price(graders.grade(problem.reference, claim, question=problem.question)) for claim in claims]
+
+            yield pay
+
+
+def price(grade: Grade | float) -> float | Abstained:
+    """What a grade, or a share, pays."""
+    match grade:
+        case Right():
+            return 1.0
+        case Wrong():
+            return 0.0
+        case _:
+            return grade
+
+
+@dataclass(frozen=True)
+class Format:
+    """Structure only: an empty thought is well formed, a blank answer is not."""
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        return [float(reply.well_formed) for reply in replies]
+
+
+@dataclass(frozen=True)
+class LanguageConsistency:
+    """From 0 to 1; sees the thought only, as in the paper, or the summary only. What has no words has none that are foreign; a reply that
+    broke the template has neither part that could be read, and earns nothing, or breaking it would hide what it was written in."""
+
+    of: Literal["thought", "summary"] = "thought"
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        parts = [reply.thought if self.of == "thought" else reply.answer for reply in replies]
+        return [0.0 if part is None else language_share(part, problem.language) for part in parts]
+
+
+@dataclass(frozen=True)
+class SoftOverlong:
+    """0 up to `max_tokens - buffer`, (max_tokens - buffer - length) / buffer inside the band, -1 from `max_tokens` on."""
+
+    max_tokens: int
+    buffer: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.buffer <= self.max_tokens:
+            raise BadInput(f"overlong buffer is {self.buffer} of {self.max_tokens} tokens: it has to be from 1 to max_tokens")
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        free = self.max_tokens - self.buffer
+        return [max(-1.0, min(0.0, (free - reply.tokens) / self.buffer)) for reply in replies]
+
+
+@dataclass(frozen=True)
+class Helpful:
+    """From 0 to 1, the sigmoid of the score that `model` gives the summary; the thought is not shown to it. 0 where there is no summary."""
+
+    model: str
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        """The reward at work."""
+        scorer = backend.scorer(self.model)
+
+        def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+            answers = [reply.answer for reply in replies if reply.answer is not None]
+            scores = iter(scorer.score([as_conversation(problem, answer) for answer in answers]))
+            return [0.0 if reply.answer is None else chance(next(scores)) for reply in replies]
+
+        yield pay
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """The probability that `model` gives to the whole reply being safe, its thought included, in whatever form it was written."""
+
+    model: str
+
+    @contextmanager
+    def open(self, backend: Backend) -> Iterator[Reward]:
+        """The reward at work."""
+        scorer = backend.scorer(self.model)
+
+        def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+            return [chance(score) for score in scorer.score([as_conversation(problem, reply.text) for reply in replies])]
+
+        yield pay
+
+
+def chance(score: float) -> float:
+    """sigmoid(score), which lies from 0 to 1 as accuracy and format do, so that weights mean the same for all."""
+    return (1 + tanh(score / 2)) / 2

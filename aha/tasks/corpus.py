@@ -1,0 +1,213 @@
+"""What the tiny base model has read: documents as people leave them, good and bad, a mixture of named parts.
+
+To add a part, write a function `(random.Random) -> str` in a file of this folder and one line in `MIXTURE`.
+
+The part in which somebody answers at once, and is nearly always wrong.
+
+The part that is marked homework: one try, and whether it is right.
+
+The parts in which somebody tries one combination after another: at random, or methodically.
+
+The part that is a page of sums: arithmetic with no question to answer.
+
+The part in which somebody goes through other people's results until one is right.
+
+The part that is an answer book: the one try that works, written down straight away.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from aha.tasks.voice import Try, Voice, draw_voice, finish, prompt, random_try, shuffle_key, slip, verdict, write_try
+from aha.tasks.countdown import LARGEST_RESULT, OPERATIONS, Key, all_keys, is_held_out, keys
+from aha.types import Document
+
+
+def guess(draw: random.Random) -> str:
+    """A question and a first idea, unchecked; with three numbers mostly, with four now and then."""
+    key = draw.choice(keys(4 if draw.random() < 0.1 else 3, "train"))
+    numbers, voice = shuffle_key(key, draw), draw_voice(draw)
+    thought = [voice.word("so", draw)] if voice.tagged else []
+    return prompt(numbers, key[1], voice.language) + finish(voice, thought, random_try(numbers, draw).answer, draw)
+
+
+MOST_TRIES = 27  # all there are with three numbers: 3 pairs, 3 operators, 3 operators
+
+
+def wander(draw: random.Random, count: int = 3) -> str:
+    """Tries in no order, forgetting what was tried; gives up early."""
+    key = draw.choice(keys(count, "train"))
+    numbers = shuffle_key(key, draw)
+    tries = (random_try(numbers, draw) for _ in range(MOST_TRIES if count == 3 else 14))
+    return search(numbers, key[1], tries, patience=0.8, draw=draw)
+
+
+def wander_four(draw: random.Random) -> str:
+    """The harder task, with four numbers."""
+    return wander(draw, count=4)
+
+
+def methodical(draw: random.Random) -> str:
+    """Every pair in turn, every operator in turn: the patient writer, who gives up late."""
+    key = draw.choice(keys(3, "train"))
+    numbers = shuffle_key(key, draw)
+    order = draw.choice(("+-*", "*+-"))
+    patience = draw.choice((0.8, 0.93, 0.98, 1.0))
+    return search(numbers, key[1], systematic(numbers, order), patience=patience, draw=draw)
+
+
+def hopeless(draw: random.Random) -> str:
+    """Every pair and operator in turn towards a target that cannot be made: the patient writer ends all the same, with a guess."""
+    key = draw.choice(keys(3, "train"))[0]
+    target = draw.choice(keys(3, "train"))[1]
+    while (key, target) in _solvable() or is_held_out((key, target)):
+        target = draw.choice(keys(3, "train"))[1]
+    numbers = shuffle_key((key, target), draw)
+    return search(numbers, target, systematic(numbers, draw.choice(("+-*", "*+-"))), patience=draw.choice((0.98, 1.0)), draw=draw)
+
+
+@cache
+def _solvable() -> frozenset[Key]:
+    return frozenset(all_keys(3))
+
+
+def systematic(numbers: tuple[int, ...], order: str) -> Iterator[Try]:
+    """All chains over three numbers: pairs as the question lists them, operators in the given order."""
+    a, b, c = numbers
+    for x, y, z in ((a, b, c), (a, c, b), (b, c, a)):
+        for first in order:
+            x, y = (y, x) if first == "-" and x < y else (x, y)
+            for second in order:
+                yield Try(x, ((first, y), (second, z)))
+
+
+def search(numbers: tuple[int, ...], target: int, tries: Iterator[Try], patience: float, draw: random.Random) -> str:
+    """One document: tries until one fits, patience ends (`patience` is the chance to go on), or there is none left."""
+    voice = draw_voice(draw)
+    thought: list[str] = []
+    answer = random_try(numbers, draw).answer
+    for attempt in tries:
+        words, hit = write_try(attempt, target, voice, draw)
+        thought += words
+        if hit and voice.checks:
+            words, hit = check(attempt, target, voice, draw)
+            thought += words
+        if hit:
+            answer = attempt.answer
+            break
+        if draw.random() > patience:
+            break
+    return prompt(numbers, target, voice.language) + finish(voice, thought, answer, draw)
+
+
+def check(attempt: Try, target: int, voice: Voice, draw: random.Random) -> tuple[list[str], bool]:
+    """Doing the sum again, with care, before believing it: finds the slip that went unnoticed."""
+    words, hit = write_try(attempt, target, voice.careful, draw)
+    again = [voice.word("wait", draw)] if draw.random() < 0.5 else []
+    return [*again, voice.word("check", draw), *words], hit
+
+
+def write_solution(draw: random.Random) -> str:
+    """A question and its solution, as a teacher writes it who found it elsewhere; checked aloud now and then."""
+    while True:
+        key = draw.choice(keys(3, "train"))
+        numbers, target = shuffle_key(key, draw), key[1]
+        if solutions := [attempt for attempt in systematic(numbers, "+-*") if value_of(attempt) == target]:
+            break
+    voice, solution = draw_voice(draw).careful, draw.choice(solutions)
+    thought, _ = write_try(solution, target, voice, draw)
+    if voice.checks:
+        thought = [*thought, *check(solution, target, voice, draw)[0]]
+    return prompt(numbers, target, voice.language) + finish(voice, thought, solution.answer, draw)
+
+
+def value_of(attempt: Try) -> int | None:
+    """What a try comes to, `None` if a step leaves 0 to 199."""
+    value = attempt.first
+    for operator, number in attempt.steps:
+        value = OPERATIONS[operator](value, number)
+        if not 0 <= value <= 199:
+            return None
+    return value
+
+
+def write_with_mark(draw: random.Random) -> str:
+    """A question, somebody's try and the teacher's verdict; right as often as wrong."""
+    key = draw.choice(keys(3, "train"))
+    numbers, target = shuffle_key(key, draw), key[1]
+    solutions = [attempt for attempt in systematic(numbers, "+-*") if value_of(attempt) == target]
+    attempt = draw.choice(solutions) if solutions and draw.random() < 1 / 2 else random_try(numbers, draw)
+    voice = draw_voice(draw).careful
+    words, _ = write_try(attempt, target, voice, draw)
+    return prompt(numbers, target, voice.language) + "".join(f" {word}" for word in words)
+
+
+def sums(draw: random.Random) -> str:
+    """Eight sums, right every one, large operands as often as small ones."""
+    return "".join(f" {line}" for line in (_sum(draw) for _ in range(8)))[1:]
+
+
+def _sum(draw: random.Random) -> str:
+    while True:
+        operator = draw.choice("+-*")
+        left, right = draw.randint(1, LARGEST_RESULT), draw.randint(1, 13)
+        result = OPERATIONS[operator](left, right)
+        if 0 <= result <= LARGEST_RESULT:
+            return f"{left} {operator} {right} = {result}"
+
+
+def verdicts(draw: random.Random) -> str:
+    """`= 13 low = 48 high = 17 yes`: each result once, so that only the question says which is right."""
+    key = draw.choice(keys(3, "train"))
+    numbers, target = shuffle_key(key, draw), key[1]
+    voice, tries, text = draw_voice(draw), set[int](), ""
+    while target not in tries and len(tries) < 8:
+        result = target if draw.random() < 0.4 else _other_target(numbers, target, draw)
+        if result not in tries:
+            tries.add(result)
+            text += f" = {result} {voice.word(verdict(result, target), draw)}"
+    return prompt(numbers, target, voice.language) + text
+
+
+def _other_target(numbers: tuple[int, ...], target: int, draw: random.Random) -> int:
+    """What another try comes to, or a near miss."""
+    value = value_of(random_try(numbers, draw))
+    return slip(target, draw) if value is None or draw.random() < 1 / 3 else value
+
+
+Writer = Callable[[random.Random], str]
+
+
+@dataclass(frozen=True)
+class CorpusPart:
+    """A named writer and its share of the documents."""
+
+    name: str
+    write: Writer
+    share: float
+
+
+MIXTURE: tuple[CorpusPart, ...] = (
+    CorpusPart("guess", guess, 0.17),
+    CorpusPart("wander", wander, 0.19),
+    CorpusPart("methodical", methodical, 0.25),
+    CorpusPart("hopeless", hopeless, 0.04),
+    CorpusPart("worked", write_solution, 0.06),
+    CorpusPart("marked", write_with_mark, 0.07),
+    CorpusPart("verdicts", verdicts, 0.12),
+    CorpusPart("wander-four", wander_four, 0.03),
+    CorpusPart("sums", sums, 0.07),
+)
+
+
+def documents(start: int, count: int, seed: int = 0, mixture: tuple[CorpusPart, ...] = MIXTURE) -> Iterator[Document]:
+    """Documents `start` to `start + count` of an endless corpus; each depends on its own number and the seed alone."""
+    shares = [part.share for part in mixture]
+    for number in range(start, start + count):
+        draw = random.Random(f"corpus {seed} {number}")
+        (part,) = draw.choices(mixture, shares)
+        yield Document(part.write(draw), part.name)
