@@ -97,7 +97,7 @@ def _main(words: list[str]) -> int:
         terminal.note("aha: stopped")
         return 130
     except BaseException as error:  # sys.exit among them, which no code of ours calls: a run that it ends is not finished
-        from aha.commands.recipe_file import own_mistake
+        from aha.commands.choose import own_mistake
 
         ends = isinstance(error, SystemExit)
         line = own_mistake(error, anywhere=ends) or (f"code that was called ended the program: {error!r}" if ends else unknown_place(error))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from aha.batch import Advantages, Batch, PolicyBatch, ScoreBatch
-    from aha.objectives.losses import Aggregate
+    from aha.objectives import Aggregate
     from aha.rundir import RunDir
 
 Metrics = dict[str, float]

@@ -24,7 +24,7 @@ from pyarrow import parquet
 
 from aha.batch import collate
 from aha.durable import Disk
-from aha.objectives.advantages import Advantages
+from aha.objectives import Advantages
 from aha.rundir.groups import GroupWriter, read_groups
 from aha.types import Completion, Group, Open, Problem, Reply, Score
 

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents, micro_batches
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute
 
 TINY = {"vocab_size": 1632, "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4}

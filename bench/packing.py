@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute
 
 SHAPES = {  # hidden, between, layers, heads, vocabulary, micro-batch, median length, longest

@@ -70,7 +70,7 @@ def table(path: Path, kind: str) -> None:
 
 
 def read_table(path: Path) -> None:
-    from aha.durable import tables as table_readers
+    from aha.durable import reading as table_readers
     from aha.tasks import tables
 
     try:

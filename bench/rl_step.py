@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from aha.backends.local_backend import LocalBackend, write_fresh
-from aha.objectives.losses import Grpo
+from aha.objectives import Grpo
 from aha.protocols import Adam, Compute, Continue, Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import Manifest, RunDir

@@ -21,9 +21,8 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from aha.backends import shares
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import PolicyBatch, collate
-from aha.learning.losses import token_weights
-from aha.objectives.advantages import Advantages
-from aha.objectives.losses import Aggregate, Grpo
+from aha.learning import token_weights
+from aha.objectives import Advantages, Aggregate, Grpo
 from aha.protocols import Adam, Compute
 from aha.types import Completion, Group, Number, Part, Problem, Reply, Score
 

@@ -18,10 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from aha.batch import PolicyBatch, collate
-from aha.learning import loss_function
-from aha.learning.losses import correct, token_weights
-from aha.objectives.advantages import Advantages
-from aha.objectives.losses import Cispo, Grpo, Gspo
+from aha.learning import correct, loss_function, token_weights
+from aha.objectives import Advantages, Cispo, Grpo, Gspo
 from aha.protocols import Outputs
 from aha.types import Completion, Group, Number, Problem, Score
 

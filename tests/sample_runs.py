@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aha.backends.engine_chat import Bytes, ScriptedBackend, ScriptedEngine
 from aha.backends.local_backend import LocalBackend
-from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
 from aha.durable import Disk
 from aha.protocols import ASK_ONCE, Chat, ChatOptions, Continue, Observer, Sampling
 from aha.rundir import RunDir
-from aha.stages.patience import Patience
+from aha.stages.assessors import Patience
 from aha.stages.sample import Sample
 from aha.tasks.filters import Readable
 from aha.types import Number, Problem, Reference

@@ -16,9 +16,8 @@ from torch.utils._pytree import tree_leaves
 
 from aha.batch import PolicyBatch, best_fit, collate, collate_documents, micro_batches
 from aha.errors import BadInput
-from aha.learning.losses import token_weights
-from aha.objectives.advantages import Advantages
-from aha.objectives.losses import Aggregate
+from aha.learning import token_weights
+from aha.objectives import Advantages, Aggregate
 from tests.objectives.samples import group, policy_batch
 
 MEAN = Advantages("mean_only")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.backends.scripted import ScriptedBackend
+from aha.backends.engine_chat import ScriptedBackend
 from aha.doctor import Doctor, Examination, RunMonitor, Signal, clip, form_error, preflight
 from aha.protocols import Continue, Stop
 from aha.rewards import paper
+from aha.stages.ask import summarise
 from aha.stages.rl import Rl
-from aha.stages.summary import summarise
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.types import Abstained, Completion, FinishReason, Group, Number, Part, Problem, Reference, Score

@@ -18,7 +18,7 @@ from aha.backends.hf import ModuleWeights, load_model, load_tokenizer
 from aha.backends.local_backend import LocalBackend
 from aha.batch import collate
 from aha.cli import main
-from aha.objectives.advantages import Advantages
+from aha.objectives import Advantages
 from aha.protocols import Adam, Compute, DType
 from aha.rundir import Record
 from aha.tasks.rows import RowProblems

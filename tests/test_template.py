@@ -8,8 +8,8 @@ from itertools import permutations
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.voice import prompt
 from aha.tasks.countdown import question
+from aha.tasks.voice import prompt
 from aha.template import BOX_PROMPT, Delimited, FewShot, Instruct, R1Zero, Short, Shot, Template, apart, prompt_after
 from aha.types import Conversation, Message
 

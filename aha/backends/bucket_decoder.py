@@ -20,13 +20,10 @@ from transformers import PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from aha.backends.buckets import Bucket, Shapes, width_for
-from aha.backends.cache import RowCache
+from aha.backends.cache import Bucket, RowCache, Shapes, width_for
 from aha.backends.causal import logit_scaling
 from aha.backends.checkpoint.config import context_of
-from aha.backends.decoder import Decoder, Entry
-from aha.backends.plain_decoder import PlainDecoder, body_of
-from aha.backends.prefixes import MULTIPLE, PrefixPass, Tokens
+from aha.backends.decoder import MULTIPLE, Decoder, Entry, PlainDecoder, PrefixPass, Tokens, body_of
 from aha.backends.straight_layers import StraightLayers
 
 NAME = "aha_buckets"

@@ -16,7 +16,7 @@ from aha.backends.mesh import ALONE, Mesh
 from aha.backends.scoring import TorchScorer, load_score_model
 from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
-from aha.backends.vllm_process import vllm_python
+from aha.backends.vllm_engine import vllm_python
 from aha.errors import BadInput
 from aha.protocols import ASK_ONCE, Adam, Adaptation, Chat, ChatOptions, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
 

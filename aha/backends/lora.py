@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from aha.backends.hf import ModuleWeights, pick_device, torch_dtype
+from aha.backends.mesh import TensorFiles, write_tensors
 from aha.backends.shares import BatchShare, Model
-from aha.backends.tensor_files import TensorFiles, write_tensors
 from aha.backends.torch_learner import OPTIMIZER, REFERENCE, STATE, TorchLearner
 from aha.durable import read_document
 from aha.errors import BadInput

@@ -21,9 +21,19 @@ from torch import Tensor
 from aha.backends.hf import StreamedWeights
 from aha.backends.local_backend import LocalBackend
 from aha.backends.mesh import Mesh
-from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner, facts_of, gather_on_first
 from aha.backends.torch_learner import TorchLearner
-from aha.backends.wire import WireMessage, packed, receive, send, unpack
+from aha.backends.wire import (
+    LearnerFacts,
+    LearnerSettings,
+    MeshLearner,
+    WireMessage,
+    facts_of,
+    gather_on_first,
+    packed,
+    receive,
+    send,
+    unpack,
+)
 from aha.errors import AhaError, BadInput, LostWorker
 from aha.protocols import Adam, Compute, Head, Learner, Weights
 

@@ -1,21 +1,29 @@
-"""What was spent on a server, and the stop before it is more than was allowed."""
+"""What was spent on a server, and the stop before it is more than was allowed.
+
+What servers answered, one file each, so that nobody is asked twice.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from aha.durable import trouble
-from aha.errors import DiskTrouble, ExceededBudget
+from aha.codec import decode, encode
+from aha.durable import read_file, seal, trouble, unseal
+from aha.errors import BadInput, DiskTrouble, ExceededBudget
 from aha.json_text import parse_json
 from aha.protocols import Budget
+from aha.types import ChatReply
 
 PATIENCE_S = 5.0
 
@@ -128,3 +136,51 @@ def _lock(descriptor: int, folder: Path) -> None:
             if time.monotonic() > deadline:
                 raise DiskTrouble(f"{folder / 'spent.json'}: another process has held it for {PATIENCE_S:g} s") from None
             time.sleep(0.001)
+
+
+def key_of(request: dict[str, Any]) -> str:
+    """The sha256 of all that an answer follows from."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder that several processes may share. A file appears whole, by one rename, and carries a checksum; one that is damaged counts
+    as not there. It is not forced onto the device: what a power cut takes is asked again."""
+
+    folder: Path | None
+
+    def get(self, key: str) -> ChatReply | None:
+        """What was answered, or None."""
+        if self.folder is None:
+            return None
+        path = self._path(self.folder, key)
+        with trouble(self.folder):
+            if not path.exists():
+                return None
+        try:
+            reply: ChatReply = decode((unseal(read_file(path)) or {}).get("said"), ChatReply)
+        except BadInput:
+            return None
+        return reply
+
+    def put(self, key: str, request: dict[str, Any], reply: ChatReply) -> None:
+        """Kept together with what was asked, for a person to read; known secrets are not."""
+        if self.folder is None:
+            return
+        path = self._path(self.folder, key)
+        data = seal({"asked": request, "said": encode(reply, ChatReply)})
+        with trouble(self.folder, len(data)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".aside")
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(data)
+                os.replace(beside, path)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(beside)
+                raise
+
+    def _path(self, folder: Path, key: str) -> Path:
+        return folder / key[:2] / f"{key}.json"

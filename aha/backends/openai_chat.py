@@ -1,4 +1,7 @@
-"""A server that speaks OpenAI's protocol as a chat: many calls at once behind a plain iterator."""
+"""A server that speaks OpenAI's protocol as a chat: many calls at once behind a plain iterator.
+
+A server that thinks for long, told from one that hangs: while replies are awaited, it is asked for its models now and then.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import queue
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +18,65 @@ from random import Random
 from types import TracebackType
 from typing import Any, cast
 
-from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import LATE, EndpointFailure
-from aha.backends.openai_budget import Ledger, TokenUsage
-from aha.backends.openai_cache import Cache, key_of
-from aha.backends.openai_call import EndpointServer
-from aha.backends.openai_endpoint import FORM, Endpoint
-from aha.backends.openai_pulse import ServerPulse
+from aha.backends.openai_budget import Cache, Ledger, TokenUsage, key_of
+from aha.backends.openai_call import LATE, EndpointFailure, EndpointServer
+from aha.backends.openai_endpoint import (FORM, Endpoint)
+from aha.backends.openai_call import (EventLoop)
 from aha.errors import AhaError, BadInput, EndpointDown
 from aha.json_text import parse_json
 from aha.protocols import ASK_ONCE, ChatOptions, Sampling
 from aha.redact import hide
 from aha.types import ChatReply, Conversation
+
+FIRST_S, QUIET_S, ANSWER_S = 2.0, 20.0, 10.0
+MISSES = 2
+
+
+class ServerPulse:
+    """`ask` fetches what the server always has. Only a server that answered it once while it was at work is judged by it: one that does one
+    thing at a time cannot answer before it is done."""
+
+    def __init__(
+        self,
+        loop: EventLoop,
+        ask: Callable[[], Awaitable[object]],
+        *,
+        first_s: float = FIRST_S,
+        quiet_s: float = QUIET_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
+        self._loop, self._ask = loop, ask
+        self._first_s, self._quiet_s, self._answer_s = first_s, quiet_s, answer_s
+        self._answers: bool | None = None  # whether it does while it is at work; None: nobody knows yet
+
+    @property
+    def wait_s(self) -> float | None:
+        """After how much silence to feel for it; None: there is no use in it."""
+        return None if self._answers is False else self._quiet_s if self._answers else self._first_s
+
+    def is_gone(self) -> bool:
+        """Whether it hangs, although it used to answer."""
+        for _ in range(MISSES):
+            if self._loop.submit(self._beats()).result(timeout=2 * self._answer_s + self._first_s):
+                self._answers = True
+                return False
+            if not self._answers:
+                self._answers = False
+                return False
+        return True
+
+    async def _beats(self) -> bool:
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._ask()
+        except TimeoutError:
+            return False
+        except (
+            EndpointFailure
+        ) as failure:  # it says something, if only that it has no such list; a broken connection the calls notice themselves
+            return failure.reason != LATE
+        return True
+
 
 HOPELESS_AFTER = 16  # failures without one success between them: the server is down for everybody
 LONGEST_PAUSE_S = 30.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aha.backends.event_loop import EventLoop
+from aha.backends.openai_call import EventLoop
 from aha.backends.openai_answer import LATE, EndpointFailure
 from aha.backends.openai_call import EndpointServer
 from aha.backends.openai_endpoint import FORM, Endpoint

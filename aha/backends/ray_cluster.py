@@ -18,9 +18,8 @@ from ray.exceptions import RayActorError
 from ray.util.placement_group import placement_group
 
 from aha.backends.local_backend import LocalBackend
-from aha.backends.mesh_learner import LearnerFacts, LearnerSettings, MeshLearner
-from aha.backends.ray_actors import GraderProcess, RankProcess, to_arrays
-from aha.backends.ray_machines import MEET_S, POLL_S, Machines, StoredWeights, fetch, first_line
+from aha.backends.ray_machines import MEET_S, POLL_S, GraderProcess, Machines, RankProcess, StoredWeights, fetch, first_line, to_arrays
+from aha.backends.wire import LearnerFacts, LearnerSettings, MeshLearner
 from aha.errors import BadInput, LostWorker, RankRestart
 from aha.protocols import Adam, Ask, Compute, Engine, Head, Learner, Opens, Reward, Sampling, Weights
 from aha.types import Abstained, Completion, Problem, Reply

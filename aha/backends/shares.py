@@ -16,8 +16,7 @@ from torch import Tensor
 from aha.backends.hf import KeptWeights
 from aha.batch import Batch, PolicyBatch, ScoreBatch, micro_batches
 from aha.errors import BadInput
-from aha.learning import loss_function
-from aha.learning.losses import Batching, ratio
+from aha.learning import Batching, loss_function, ratio
 from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]

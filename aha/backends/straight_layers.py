@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from aha.backends.plain_decoder import body_of
+from aha.backends.decoder import body_of
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")  # model types; others of the same parts may scale by position, which no short probe sees
 ROPES = ("default", "linear", "llama3", "yarn")  # whose angles are a function of the position alone

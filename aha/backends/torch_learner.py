@@ -18,13 +18,12 @@ from transformers import PreTrainedModel
 from aha.backends.causal import Causal, still
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import ModelFolder
+from aha.backends.checkpoint.gguf import quantization_method
 from aha.backends.checkpoint.loading import Loading
-from aha.backends.checkpoint.quantization import quantization_method
 from aha.backends.hf import ModuleWeights, micro_tokens_of, pick_device, torch_dtype
-from aha.backends.mesh import ALONE, Mesh, local, shard_model
+from aha.backends.mesh import ALONE, Mesh, TensorFiles, local, shard_model, write_model, write_tensors
 from aha.backends.scoring import ScoreModel
 from aha.backends.shares import BatchShare, DividedLearner, Division, Model, check_lengths, places
-from aha.backends.tensor_files import TensorFiles, write_model, write_tensors
 from aha.durable import read_document
 from aha.errors import BadInput
 from aha.learning import loss_function

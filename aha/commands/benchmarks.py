@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aha.backends.checkpoint.config import context_of
+from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config, load_tokenizer
-from aha.backends.identity import identity_of
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_cache import Cache
+from aha.backends.openai_budget import Cache
 from aha.backends.openai_endpoint import Endpoint
-from aha.commands.hardware import Hardware, sampling_machine
+from aha.commands.arguments import Hardware, sampling_machine
 from aha.commands.interrupts import Interrupts
 from aha.commands.judge_session import JudgeSession, Judging, judge_session
-from aha.commands.rating import Rater, rate_samples
+from aha.commands.offline import Rater, rate_samples
 from aha.commands.regrade import print_result, protocol_of
 from aha.commands.terminal import Terminal
 from aha.durable import Disk, read_document, read_journal, replace_file, trouble
@@ -34,7 +34,7 @@ from aha.evals.samples import GradedSample, SampleJournal, read_settings
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
 from aha.protocols import ASK_ONCE, Chat, ChatOptions, Compute, Sampling, is_endpoint
-from aha.rundir.evaluations import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
+from aha.rundir.record import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
 from aha.settings import override
 from aha.template import END_THINK, ChatTemplate, Template
 
@@ -303,7 +303,7 @@ def _knows_thoughts(model: str) -> bool:
 def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions) -> tuple[int, int | None]:
     """Return the tokens of the longest prompt and of the context, as far as a server says."""
     try:
-        from aha.backends.openai_look import look
+        from aha.backends.openai_look import (look)
     except ModuleNotFoundError as error:
         raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
     seen = look(model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aha.commands import offline
-from aha.commands.arguments import check_model, check_model_or_server, read_settings
+from aha.commands.arguments import check_model, check_model_or_server, read_hardware, read_settings
 from aha.commands.command import Command, new_file, new_folder
-from aha.commands.hardware import read_hardware
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
@@ -67,7 +66,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         for model in models:
             check_model(model)
     from aha.commands.benchmarks import EvalOptions, evaluate
-    from aha.commands.rating import rater
+    from aha.commands.offline import rater
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
     settings = tuple((OLD_SETTINGS.get(path, path), value) for path, value in read_settings(rest))

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from aha.backends.checkpoint.config import context_of
+from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
-from aha.backends.identity import identity_of
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai_budget import TokenUsage
 from aha.backends.openai_endpoint import Endpoint
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample
-from aha.evals.judged.alpaca_eval import Orders
 from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeSettings, Samples
 from aha.evals.judged.judging import (
@@ -34,11 +33,12 @@ from aha.evals.judged.judging import (
     plan_judging,
     unjudgeable,
 )
+from aha.evals.judged.pairwise import Orders
 from aha.evals.result import Result
 from aha.evals.run import fit_tokens
 from aha.evals.samples import SampleJournal, read_settings, ungraded_sample
 from aha.protocols import Budget, Chat, ChatOptions, Sampling, is_endpoint
-from aha.rundir.evaluations import SETTINGS
+from aha.rundir.record import SETTINGS
 
 
 class JudgedRun(Protocol):

@@ -12,10 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from aha.answers.choices import CHAINS, Chain
-from aha.commands.recipe_file import File, load_module
+from aha.commands.choose import File, load_module
 from aha.errors import BadInput
 from aha.grading import grade
-from aha.grading.maths.settings import DEFAULT, Settings
+from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.sandbox import tiers
 from aha.protocols import Reward
 from aha.rewards import Accuracy

@@ -41,7 +41,7 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Print the result of each benchmark as `aha eval` does."""
-    from aha.rundir.evaluations import SETTINGS
+    from aha.rundir.record import SETTINGS
 
     refuse_rest(rest)
     folder_path: Path = arguments.saved.expanduser()

@@ -1,26 +1,30 @@
-"""`aha run`: a recipe, from its settings to its report."""
+"""`aha run`: a recipe, from its settings to its report.
+
+All input of a recipe, looked at before anything is computed: also that of stages whose model another one is still to make.
+
+Several observers as one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from aha import pipeline
 from aha.backends.local_backend import LocalBackend
-from aha.commands.ahead import check_inputs
+from aha.backends.openai_endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
 from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
-from aha.commands.together import Together
 from aha.commands.track import need, track_beside
 from aha.doctor import RunMonitor, Signal, preflight
-from aha.errors import DiskTrouble
+from aha.errors import BadInput, DiskTrouble
 from aha.grading import Graders
-from aha.protocols import Backend, Observer, Stage
+from aha.protocols import Backend, Continue, Observer, Pause, Problems, Stage, Stop, Tokenizer, Verdict, is_endpoint
 from aha.recipes import Recipe
 from aha.recipes.assembly import derived_lines
 from aha.recipes.costs import checkpoint_bytes
@@ -28,13 +32,113 @@ from aha.reports import write_report
 from aha.rewards import Accuracy
 from aha.rundir import Manifest, Record, RunDir, Setting, describe
 from aha.rundir.manifest import RECIPE_FILE
+from aha.sampling.rollouts import problem_tokens
 from aha.settings import flatten
+from aha.stages.annotate import Annotate
+from aha.stages.audit import check_form
 from aha.stages.funnel import table as funnel_table
 from aha.stages.rl import Rl
+from aha.stages.room import Room
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.types import Code
+from aha.tasks.mixture import MixedProblems
+from aha.types import Code, Group, Problem
 from aha.watchdog import Watchdog
+
+
+class Together(Observer):
+    """Each hears everything, in order. The first that says stop is obeyed, then the first that says pause; the signs of all are kept."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self.observers = observers
+
+    def heartbeat(self, activity: str) -> None:
+        for observer in self.observers:
+            observer.heartbeat(activity)
+
+    def begin(self, kind: str, number: int) -> None:
+        for observer in self.observers:
+            observer.begin(kind, number)
+
+    def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Verdict:
+        verdicts = [observer.rollout(number, metrics, timings, groups) for observer in self.observers]
+        strongest = next((verdict for kind in (Stop, Pause) for verdict in verdicts if isinstance(verdict, kind)), Continue())
+        return replace(strongest, signs=tuple(sign for verdict in verdicts for sign in verdict.signs))
+
+    def end(self, saved: bool) -> None:
+        for observer in self.observers:
+            observer.end(saved)
+
+
+def check_inputs(recipe: Recipe, backend: Backend) -> None:
+    """The models' tokenizers, the servers' addresses, and of each stage the form, the lengths and the domains of what it asks. Models come
+    first: a folder that holds none is told in a second, and data may take a minute to read."""
+    stages, values = dict(recipe.stages), flatten(recipe.tree)
+    for model in dict.fromkeys(str(getattr(stage, "model", "@")) for stage in stages.values()):
+        _check_model(model, backend)
+    for name, stage in stages.items():
+        base = base_of(name, stages)
+        machine = stage.adaptation.apply(backend) if isinstance(stage, Rl) else backend
+        tokenizer = None if base is None or is_endpoint(base) else machine.tokenizer(base)
+        try:
+            _check_stage(stage, tokenizer, backend)
+        except BadInput as error:
+            raise BadInput(f"stage {name}: {error}" if len(stages) > 1 else str(error)) from None
+    for model in dict.fromkeys(str(value) for path, value in values.items() if path.endswith(".model")):
+        _check_model(model, backend)
+
+
+def base_of(name: str, stages: Mapping[str, Stage]) -> str | None:
+    """Return the model that a stage begins from, through all stages that make it: none of them changes its tokenizer. None where that
+    cannot be told."""
+    model = getattr(stages[name], "model", None)
+    for _ in stages:
+        if not isinstance(model, str) or not model.startswith("@"):
+            break
+        maker = model[1:].partition("/")[0]
+        model = getattr(stages.get(maker), "model", None)
+    return model if isinstance(model, str) and not model.startswith(("@", "(")) else None
+
+
+def _check_stage(stage: Stage, tokenizer: Tokenizer | None, backend: Backend) -> None:
+    match stage:
+        case Rl():
+            ready = stage if tokenizer is None else stage.ready(tokenizer)[0]
+            for source in (*stage.sources, *ready.sources):
+                _check_count(source, stage)
+        case Sample():
+            stage.check()
+            if tokenizer is not None:
+                _check_prompts(stage, stage.problems_to_ask()[0], tokenizer)
+        case Annotate():
+            problems = stage.problems_to_ask()
+            if tokenizer is not None:
+                _check_prompts(stage, problems, tokenizer)
+        case Sft() if not (stage.model + stage.data).count("@"):
+            stage.prepare(backend)
+        case Sft() if tokenizer is not None:
+            check_form(stage.template, tokenizer)
+
+
+def _check_prompts(stage: Sample | Annotate, problems: list[Problem], tokenizer: Tokenizer) -> None:
+    """BadInput where the template is not the model's, or a prompt leaves no room for the longest reply."""
+    check_form(stage.template, tokenizer)
+    sizes = {problem.id: len(problem_tokens(stage.template, problem, tokenizer)) for problem in problems}
+    Room(tokenizer.context, stage.sampling.max_tokens, "stop", flag=False, why=getattr(tokenizer, "why", "")).check(sizes)
+
+
+def _check_count(source: Problems, stage: Rl) -> None:
+    """BadInput where a source has fewer problems than a rollout asks, or one part of a mix has."""
+    if isinstance(source, MixedProblems):
+        source.check(stage.questions, stage.seed)
+    source.at(0, 0, stage.questions, stage.seed)
+
+
+def _check_model(model: str, backend: Backend) -> None:
+    """What another stage makes is not there yet."""
+    if not model.startswith("@"):
+        _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
+
 
 FREE = frozenset({"compute"})  # a run may go on with another use of the machine
 TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", "mixing")

@@ -60,7 +60,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def _saved_samples(target: str) -> Path | None:
     """Return the judged samples that the target names; None for a benchmark's name."""
-    from aha.rundir.evaluations import SAMPLES, samples_file
+    from aha.rundir.record import SAMPLES, samples_file
 
     path = Path(target).expanduser()
     if path.is_file():

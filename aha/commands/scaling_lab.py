@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from aha.backends.checkpoint.config import context_of
+from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
-from aha.backends.identity import identity_of
 from aha.backends.local_backend import LocalBackend
 from aha.commands.benchmarks import (
     BenchmarkRun,
@@ -33,7 +33,7 @@ from aha.evals.scaling import Arm, Scaling, scaling
 from aha.grading import programs_in
 from aha.protocols import Compute, Sampling, is_endpoint
 from aha.reports.scaling import CutExample, cut_example
-from aha.rundir.evaluations import SAMPLES
+from aha.rundir.record import SAMPLES
 from aha.settings import flatten, override
 from aha.stages.scaling_lab import FREE, Scale, ScalingLab, ScalingTrial, TrialJournal
 from aha.stages.served_lab import ServedLab
@@ -213,7 +213,7 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
 
 def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:
     """Return the arms that a server is asked for beside the samples that `folder` holds; each is a folder of its own below `arms`."""
-    from aha.backends.openai_look import look
+    from aha.backends.openai_look import (look)
 
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import encode
-from aha.commands.arguments import CliArgs, check_files, check_out, read_args, read_settings, recipe_file_flags, recipe_flags
+from aha.commands.arguments import HELP as HARDWARE
+from aha.commands.arguments import (
+    CliArgs,
+    check_files,
+    check_out,
+    machine,
+    read_args,
+    read_hardware,
+    read_settings,
+    recipe_file_flags,
+    recipe_flags,
+)
 from aha.commands.choose import ResolvedRecipe, choose, complete
 from aha.commands.command import Command, new_folder, refuse_rest
-from aha.commands.hardware import HELP as HARDWARE
-from aha.commands.hardware import machine, read_hardware
 from aha.commands.show import diff, show
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput

@@ -32,6 +32,19 @@ import numpy.typing as npt
 from aha.errors import BadInput
 from aha.evals.files import find_file, need_fields, read_json, read_rows, read_table
 
+__all__ = [
+    "Annotation",
+    "Calibration",
+    "WinRates",
+    "calibration_in",
+    "preference",
+    "read_annotations",
+    "shown_in_reverse",
+    "weighted_preferences",
+    "win_rates",
+]
+
+
 TIES = (0.0, 1.5)
 
 
@@ -289,16 +302,3 @@ def _bend(rows: Floats, chance: Floats) -> Floats:
 def head_to_head(first: Sequence[float], second: Sequence[float], difficulty: Floats) -> float:
     """How often, in per cent, `one` would beat `other` at equal length, from both models' weights (length, difficulty, model)."""
     return float(100 * logistic((first[2] - second[2]) + (first[1] - second[1]) * difficulty).mean())
-
-
-__all__ = [
-    "Annotation",
-    "Calibration",
-    "WinRates",
-    "calibration_in",
-    "preference",
-    "read_annotations",
-    "shown_in_reverse",
-    "weighted_preferences",
-    "win_rates",
-]

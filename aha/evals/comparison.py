@@ -17,7 +17,7 @@ from aha.errors import BadInput
 from aha.evals.intervals import NOISE, RESAMPLES, Interval, PairedComparison, bootstrap, compare_pairs
 from aha.evals.reading import read_sample_set
 from aha.evals.samples import GradedSample
-from aha.rundir.evaluations import samples_file
+from aha.rundir.record import samples_file
 
 RIGHT = "pass@1"
 MOST_CATEGORIES = 12  # that are compared one by one

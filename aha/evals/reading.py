@@ -12,7 +12,7 @@ from aha.errors import BadInput
 from aha.evals.files import as_records, need_fields, read_json, read_rows
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, read_samples, refuses, sample_set
 from aha.grading import grade
-from aha.rundir.evaluations import samples_file
+from aha.rundir.record import samples_file
 from aha.types import Abstained, Asserts, Grade, Right, Wrong
 
 VERDICTS = {"true": True, "false": False, "True": True, "False": False}

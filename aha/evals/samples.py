@@ -26,7 +26,7 @@ from aha.durable import Disk, append_journal, naming_file, read_document, read_j
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.redact import hide
-from aha.rundir.evaluations import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
+from aha.rundir.record import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
 from aha.settings import differences
 from aha.text import count_words
 from aha.types import Count, FinishReason, Reference, Reply, Right, Wrong

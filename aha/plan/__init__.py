@@ -1,7 +1,7 @@
 """What a recipe takes before it runs: memory by part, seconds, and the settings with which it fits."""
 
 from aha.plan.machines import Machine, machine
+from aha.plan.memory import ModelShape, read_shape
 from aha.plan.plan import SOURCE, StagePlan, divisor, fit, gib, plan_stage
-from aha.plan.shapes import ModelShape, read_shape
 
 __all__ = ["SOURCE", "Machine", "ModelShape", "StagePlan", "divisor", "fit", "gib", "machine", "plan_stage", "read_shape"]

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from aha.errors import BadInput
-from aha.plan.memory import WIDTH, Need
-from aha.plan.shapes import ModelShape
+from aha.plan.memory import WIDTH, ModelShape, Need
 
 GIB = 1 << 30
 USABLE_SHARE = 0.9  # of a device's memory: allocators leave gaps

@@ -1,18 +1,216 @@
-"""Bytes that a stage takes at its peak, part by part, from the model's widths and the stage's settings."""
+"""Bytes that a stage takes at its peak, part by part, from the model's widths and the stage's settings.
+
+How large a model is, from its config.json alone: no weight is read and nothing heavy is loaded.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from aha.plan.shapes import ModelShape
+from aha.durable import read_document
+from aha.errors import BadInput
 from aha.protocols import Compute, Stage
 from aha.stages.annotate import Annotate
+from aha.stages.equal import parameters
 from aha.stages.evaluate import Evaluate
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
+
+TINY = Path(__file__).parent.parent / "assets" / "tiny"
+NORMS = 2  # vectors of `width` in each layer
+MIXTURES = ("num_experts", "num_local_experts", "n_routed_experts")
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """A decoder by its widths. `width` of hidden states, `inner` of the feed-forward, `size` of one head.
+
+    `latent`: numbers that a layer keeps of a token where keys and values are compressed (0: `kv_heads` of each). `experts` feed-forwards of
+    `expert_inner` stand in each layer after the first `dense_layers`; a token goes through `active` of them, `shared` included in both
+    counts. `counted`: parameters as the weight files have them, where they are here."""
+
+    name: str
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    size: int
+    inner: int
+    vocabulary: int
+    tied: bool = True
+    context: int | None = None
+    latent: int = 0
+    attention: int = 0
+    experts: int = 0
+    active: int = 0
+    shared_experts: int = 0
+    expert_inner: int = 0
+    dense_layers: int = 0
+    parameter_count: int | None = None
+
+    @property
+    def embedding(self) -> int:
+        """Parameters of the embedding, and of a head that is not tied to it."""
+        return self.vocabulary * self.width * (1 if self.tied else 2)
+
+    @property
+    def parameters(self) -> int:
+        """All of them."""
+        return self.parameter_count or self._parameters_with(self.experts)
+
+    @property
+    def active_parameters(self) -> int:
+        """Those that one token goes through."""
+        return self._parameters_with(self.active) if self.experts else self.parameters
+
+    @property
+    def linear(self) -> int:
+        """Parameters of linear layers but for a head that is tied to the embedding."""
+        return self.parameters - self.vocabulary * self.width - self.layers * NORMS * self.width
+
+    @property
+    def token_states(self) -> int:
+        """Numbers that a cache keeps of one token in all layers."""
+        return self.layers * (self.latent or 2 * self.kv_heads * self.size)
+
+    def adapter(self, rank: int) -> int:
+        """Parameters of an adapter of this rank on every linear layer but the head."""
+        d, q, kv = self.width, self.heads * self.size, self.kv_heads * self.size
+        attention = (d + q) + 2 * (d + kv) + (q + d)
+        return self.layers * rank * (attention + (0 if self.experts else 3 * (d + self.inner)))
+
+    def _parameters_with(self, experts: int) -> int:
+        d, q, kv = self.width, self.heads * self.size, self.kv_heads * self.size
+        attention = self.attention or d * q + 2 * d * kv + q * d
+        dense = self.dense_layers if self.experts else self.layers
+        moe_layers = self.layers - dense
+        ffn = dense * 3 * d * self.inner + moe_layers * ((experts + self.shared_experts) * 3 * d * self.expert_inner + self.experts * d)
+        return self.embedding + self.layers * (attention + NORMS * d) + ffn + d
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], name: str) -> ModelShape:
+        """From what stands in a config.json. BadInput where a width is missing, with its name."""
+        text = config.get("text_config") or config
+        settings: dict[str, Any] = {**_GPT2, **text} if text.get("model_type") == "gpt2" else dict(text)
+        if settings.get("model_type") == "gpt2":
+            settings |= {
+                "hidden_size": settings["n_embd"],
+                "num_hidden_layers": settings["n_layer"],
+                "num_attention_heads": settings["n_head"],
+            }
+            settings |= {
+                "intermediate_size": (settings.get("n_inner") or 4 * settings["n_embd"]) * 2 // 3,
+                "max_position_embeddings": settings["n_positions"],
+            }
+        width, layers, heads = (_whole(settings, name, key) for key in ("hidden_size", "num_hidden_layers", "num_attention_heads"))
+        experts = next((int(settings[key]) for key in MIXTURES if settings.get(key)), 0)
+        shape = cls(
+            name,
+            layers,
+            width,
+            heads,
+            int(settings.get("num_key_value_heads") or heads),
+            int(settings.get("head_dim") or width // heads),
+            int(settings.get("intermediate_size") or 4 * width),
+            _whole(settings, name, "vocab_size"),
+            bool(settings.get("tie_word_embeddings", True)),
+            settings.get("max_position_embeddings"),
+            experts=experts,
+            active=int(settings.get("num_experts_per_tok") or 0) if experts else 0,
+            shared_experts=int(settings.get("n_shared_experts") or 0),
+            expert_inner=int(settings.get("moe_intermediate_size") or settings.get("intermediate_size") or 0) if experts else 0,
+            dense_layers=int(settings.get("first_k_dense_replace") or 0) if experts else 0,
+        )
+        rank = int(settings.get("kv_lora_rank") or 0)
+        if not rank:
+            return shape
+        latent, attention = _latent_attention(settings, shape, rank)
+        return replace(shape, latent=latent, attention=attention)
+
+
+_GPT2 = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50_257}
+
+
+def _latent_attention(config: Mapping[str, Any], shape: ModelShape, rank: int) -> tuple[int, int]:
+    """Attention with keys and values in a latent (DeepSeek-V2 and V3): what a layer keeps of a token, and its parameters."""
+    rope, plain, value = (int(config.get(key) or 0) for key in ("qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"))
+    d, heads, query = shape.width, shape.heads, int(config.get("q_lora_rank") or 0)
+    queries = query * (d + heads * (rope + plain)) if query else d * heads * (rope + plain)
+    rest = d * (rank + rope) + rank * heads * (plain + value) + heads * value * d
+    return rank + rope, queries + rest
+
+
+def _whole(config: Mapping[str, Any], name: str, key: str) -> int:
+    value = config.get(key)
+    if not isinstance(value, int) or value < 1:
+        raise BadInput(f"{name}: its config.json has no {key}, so nobody can say how large it is; name a size such as 7b")
+    return value
+
+
+def _qwen(name: str, layers: int, width: int, heads: int, kv: int, inner: int, tied: bool = False) -> ModelShape:
+    return ModelShape(name, layers, width, heads, kv, 128, inner, 151_936, tied, 131_072)
+
+
+SHAPES = {  # widths as their config.json says
+    "0.5b": ModelShape("Qwen2.5-0.5B", 24, 896, 14, 2, 64, 4_864, 151_936, True, 32_768),
+    "1.5b": _qwen("Qwen2.5-1.5B", 28, 1_536, 12, 2, 8_960, tied=True),
+    "7b": replace(_qwen("Qwen2.5-7B", 28, 3_584, 28, 4, 18_944), vocabulary=152_064),
+    "8b": ModelShape("Llama-3.1-8B", 32, 4_096, 32, 8, 128, 14_336, 128_256, False, 131_072),
+    "14b": replace(_qwen("Qwen2.5-14B", 48, 5_120, 40, 8, 13_824), vocabulary=152_064),
+    "32b": replace(_qwen("Qwen2.5-32B", 64, 5_120, 40, 8, 27_648), vocabulary=152_064),
+    "70b": ModelShape("Llama-3.3-70B", 80, 8_192, 64, 8, 128, 28_672, 128_256, False, 131_072),
+    "671b": ModelShape.of(
+        {"hidden_size": 7_168, "num_hidden_layers": 61, "num_attention_heads": 128, "intermediate_size": 18_432, "vocab_size": 129_280}
+        | {"tie_word_embeddings": False, "max_position_embeddings": 163_840, "q_lora_rank": 1_536, "kv_lora_rank": 512}
+        | {"qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 128, "n_routed_experts": 256, "num_experts_per_tok": 8}
+        | {"n_shared_experts": 1, "moe_intermediate_size": 2_048, "first_k_dense_replace": 3},
+        "DeepSeek-V3-Base",
+    ),
+}
+SIZES = {
+    "Qwen/Qwen2.5-Math-1.5B": "1.5b",
+    "Qwen/Qwen2.5-Math-7B": "7b",
+    "Qwen/Qwen2.5-14B": "14b",
+    "Qwen/Qwen2.5-32B": "32b",
+    "meta-llama/Llama-3.1-8B": "8b",
+    "meta-llama/Llama-3.3-70B-Instruct": "70b",
+    "deepseek-ai/DeepSeek-V3-Base": "671b",
+}
+
+
+def read_shape(model: str) -> ModelShape:
+    """The shape of "tiny", of a folder, of a hub's model that was fetched before, or of a size such as 7b. BadInput for any other."""
+    if model.lower() in SHAPES:
+        return SHAPES[model.lower()]
+    folder = TINY if model == "tiny" else Path(model).expanduser()
+    folder = folder if folder.is_dir() else _cache_folder(model)
+    if (folder / "config.json").is_file():
+        config = read_document(folder / "config.json")
+        if not isinstance(config, dict):
+            raise BadInput(f"{folder / 'config.json'}: holds no JSON object")
+        return replace(ModelShape.of(config, model), parameter_count=parameters(folder))
+    if model in SIZES:
+        return replace(SHAPES[SIZES[model]], name=model)
+    raise BadInput(f"model {model}: its config.json is not here, so its size is unknown; name a folder, or a size: {', '.join(SHAPES)}")
+
+
+def _cache_folder(model: str) -> Path:
+    """Where a hub's model lies that was fetched before; a folder that is not there where none was."""
+    home = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser() / "hub")
+    folder = home / f"models--{model.replace('/', '--')}"
+    try:
+        return folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
+    except (OSError, ValueError, json.JSONDecodeError):
+        return folder / "nowhere"
+
 
 MIB = 1 << 20
 WIDTH = {"float32": 4, "bfloat16": 2}

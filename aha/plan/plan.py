@@ -12,8 +12,7 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.plan.machines import GIB, Machine, Seconds, Work, engine_group, seconds
-from aha.plan.memory import MICRO_TOKENS, PROMPT, Memory, Need, memory, need_of
-from aha.plan.shapes import ModelShape
+from aha.plan.memory import MICRO_TOKENS, PROMPT, Memory, ModelShape, Need, memory, need_of
 from aha.protocols import Compute, Stage
 from aha.stages.rl import Rl
 from aha.stages.sft import Sft

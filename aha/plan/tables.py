@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from aha.paper import R1_ZERO_RUN
 from aha.plan.machines import Machine, Work, gpus, seconds
-from aha.plan.memory import Need
+from aha.plan.memory import SHAPES, ModelShape, Need
 from aha.plan.plan import StagePlan, lighter, memory_on
-from aha.plan.shapes import SHAPES, ModelShape
 
 SIZES, COUNTS = ("1.5b", "7b", "32b", "70b"), (1, 8, 64)
 REPLIES, PROMPT, LONGEST = 8_192, 256, 32_768

@@ -25,11 +25,10 @@ from aha.stages.equal import Equal
 from aha.stages.evaluate import Evaluate, Measure
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
-from aha.stages.reinit_unused import ReinitUnusedEmbeddings
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.shrink import Shrink
+from aha.stages.shrink import ReinitUnusedEmbeddings, Shrink
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations

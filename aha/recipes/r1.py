@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aha.objectives.advantages import Advantages, Filter
-from aha.objectives.losses import Grpo, Pairwise, Pointwise
+from aha.objectives import Advantages, Filter, Grpo, Pairwise, Pointwise
 from aha.protocols import Adam, Compute, Problems, Sampling, Stage
 from aha.recipes.r1_real import real
 from aha.recipes.recipe import Recipe
@@ -26,9 +25,9 @@ from aha.stages.probe import Probe
 from aha.stages.rewriters import Rules
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
-from aha.stages.schedule import Late
 from aha.stages.sft import Sft
 from aha.stages.shrink import Shrink
+from aha.stages.steps import Late
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations

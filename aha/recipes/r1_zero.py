@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aha.objectives.advantages import Advantages, Filter
-from aha.objectives.losses import Grpo
+from aha.objectives import Advantages, Filter, Grpo
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe
 from aha.rewards import RewardPart, Rewards, SoftOverlong, paper
 from aha.stages.rl import Rl
-from aha.stages.schedule import Schedule
+from aha.stages.steps import Schedule
 from aha.template import R1Zero
 
 Follows = dict[str, tuple[str, float | None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aha.objectives.losses import Pairwise, Pointwise
+from aha.objectives import Pairwise, Pointwise
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.r1_zero import r1_zero
@@ -12,7 +12,7 @@ from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, R
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
-from aha.stages.schedule import Late, Schedule
+from aha.stages.steps import Late, Schedule
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct

@@ -8,7 +8,7 @@ from __future__ import annotations
 from aha.protocols import Adam, Compute
 from aha.recipes.recipe import Recipe
 from aha.stages.pretrain import Pretrain
-from aha.stages.reinit_unused import ReinitUnusedEmbeddings
+from aha.stages.shrink import ReinitUnusedEmbeddings
 
 CONTEXT = 512
 SHAPE: dict[str, object] = {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aha.objectives.advantages import Advantages, Filter
-from aha.objectives.losses import Grpo
+from aha.objectives import Advantages, Filter, Grpo
 from aha.protocols import Adam, Compute, Sampling
 from aha.recipes.recipe import Recipe
 from aha.rewards import paper

@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 from aha.reports.charts import PLANS, Chart, ChartLayout, Rows, Series, Unit, chart_of, curve, sampled_at, visible_series, weights
 from aha.reports.drawing import svg
-from aha.reports.page import render
-from aha.reports.samples import Kind, pieces
+from aha.reports.page import Kind, pieces, render
 
 StageKind = Literal["reinforcement", "learning", "rows", "other"]
 MOST = 200  # points of a curve; more are averaged, as no eye tells them apart

@@ -11,8 +11,7 @@ from typing import Any
 
 from aha.reports.charts import Chart, Series, format_value
 from aha.reports.drawing import svg
-from aha.reports.page import render
-from aha.reports.samples import Kind, pieces
+from aha.reports.page import Kind, pieces, render
 
 FORCED_ANSWER = "told to answer"
 

@@ -23,8 +23,7 @@ from typing import Any
 
 from aha.codec import check_fields, decode, encode
 from aha.durable import read_records
-from aha.durable.reading import LONGEST_LINE, PIECE, open_file
-from aha.durable.tables import table_answers
+from aha.durable.reading import LONGEST_LINE, PIECE, open_file, table_answers
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.redact import hide

@@ -1,6 +1,9 @@
 """A run as it is read.
 
 What a run's result may hold, where readers rely on it: whoever writes a result adds what he likes.
+
+The files of an evaluation: a folder with how it was asked, the examples, one line a graded sample, and the result. Files of 0.1 are read
+as if they were written today.
 """
 
 from __future__ import annotations
@@ -10,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from aha.codec import check_fields, decode
-from aha.durable import DOCUMENT, check_folder, naming_file, read_file, read_journal, unseal
+from aha.durable import DOCUMENT, check_folder, naming_file, read_file, read_journal, read_records, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import GROUPS_KEY, damage, groups_files, groups_paths, read_groups
 from aha.rundir.manifest import Manifest
-from aha.rundir.old_names import with_new_names
+from aha.rundir.old_names import new_sample, with_new_names
 from aha.rundir.retention import METRICS, Checkpoint
 from aha.types import Count, Group
 
 Interval = tuple[float, float]
 SHARES = ("cons@k", "lenient", "pass@1_short", "format", "length", "reflection", "mixing", "truncated")
-RESULT_FIELDS: Mapping[str, Any] = {"pass@1": float, "ci95": Interval, "k": Count, "problems": Count, **dict.fromkeys(SHARES, float)}
+EVALUATION_FIELDS: Mapping[str, Any] = {"pass@1": float, "ci95": Interval, "k": Count, "problems": Count, **dict.fromkeys(SHARES, float)}
 POINT: Mapping[str, Any] = {"rollout": Count | None, "pass@1": float, "ci95": Interval}
 GAIN: Mapping[str, Any] = {"value": float, "low": float, "high": float}
-RESULT: Mapping[str, Any] = {
+RESULT_FIELDS: Mapping[str, Any] = {
     "rows": Count,
     "seconds": float,
     "funnel": Mapping[str, Mapping[str, Mapping[str, float]]],
@@ -35,9 +38,9 @@ RESULT: Mapping[str, Any] = {
 
 def check_result(data: Any) -> dict[str, Any]:
     """The result itself. BadInput names the field that is not what its readers take it for."""
-    result = check_fields(data, RESULT)
+    result = check_fields(data, RESULT_FIELDS)
     if {"base", "zero"} <= result.keys():
-        result |= {name: check_fields(result[name], RESULT_FIELDS, ("pass@1", "ci95", "k", "problems")) for name in ("base", "zero")}
+        result |= {name: check_fields(result[name], EVALUATION_FIELDS, ("pass@1", "ci95", "k", "problems")) for name in ("base", "zero")}
     if "gain" in result:
         result["gain"] = check_fields(result["gain"], GAIN, GAIN)
     if "curve" in result:
@@ -175,3 +178,58 @@ def _by_hand(path: Path, data: bytes) -> Any:
     if isinstance(record, dict) and "crc" in record:
         raise BadInput(f'{path}: it was edited or damaged: its checksum differs; undo that, or delete its "crc" line to take it as it is')
     return record
+
+
+SETTINGS, EXAMPLES, SAMPLES, RESULT = "settings.json", "items.jsonl.gz", "samples.jsonl", "result.json"
+OLD_SAMPLES, OLD_REPLIES = "grades.jsonl", "generations.jsonl"  # of 0.1
+
+
+def samples_file(path: Path) -> Path | None:
+    """Return the file of graded samples that a path names, itself, by the name that 0.1 gave it, or as an evaluation's folder; None where
+    there is none."""
+    files = [path, path / SAMPLES, path / OLD_SAMPLES, path.parent / f"{path.name}.jsonl.gz"]
+    if path.name == OLD_SAMPLES:
+        files.append(path.with_name(SAMPLES))
+    return next((file for file in files if file.is_file()), None)
+
+
+def sample_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the graded samples of an evaluation, a dictionary each. DiskTrouble where the file is damaged or not there."""
+    file = samples_file(path)
+    if file is None:
+        raise DiskTrouble(f"{path}: no evaluation is there")
+    try:
+        return [new_sample(line) for line in _lines(file)]
+    except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DiskTrouble(f"{file}: damaged ({error}); delete it and evaluate again") from error
+
+
+def _lines(file: Path) -> Iterator[Any]:
+    if file.suffix == ".gz" or file.name == OLD_SAMPLES:
+        return (line for _, line in read_records(file))
+    journal = read_journal(file)
+    if journal.damaged_lines:
+        raise BadInput(f"the checksum of line {journal.damaged_lines[0]} differs")
+    return iter(journal.records)
+
+
+def question_lines(path: Path) -> dict[str, dict[str, Any]]:
+    """Return by problem what was asked: `prompt`, `language` and `category`. DiskTrouble where the file is damaged."""
+    file = path / EXAMPLES
+    try:
+        if file.is_file():
+            return {line["id"]: line for _, line in read_records(file)}
+        old = samples_file(path)
+        lines = [] if old is None or old.suffix != ".gz" else [line for _, line in read_records(old)]
+        return {
+            line["problem"]: {"prompt": line["question"], "language": line["language"], "category": line.get("domain", "countdown")}
+            for line in lines
+        }
+    except (BadInput, KeyError, TypeError) as error:
+        raise DiskTrouble(f"{file}: damaged ({error}); delete it and evaluate again") from error
+
+
+def evaluation_names(evals: Path) -> list[str]:
+    """Return the names of the finished evaluations below a folder, in order."""
+    old = (path.name.removesuffix(".jsonl.gz") for path in evals.glob("*.jsonl.gz"))
+    return sorted({*old, *(path.parent.name for path in evals.glob(f"*/{RESULT}"))})

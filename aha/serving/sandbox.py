@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Sandbox
+from aha.grading.sandbox.http import (Fault)
 from aha.grading.sandbox.wire import answer_from_outcome, job_from_request
 from aha.serving.refusal import Refusal
 from aha.serving.web.access import CLIENT_GONE_STATUS, AccessRules, Bodies, Json, handlers

@@ -17,11 +17,10 @@ from aha.specimens.clocks import CLOCKS
 from aha.specimens.empties import FLOODS, LIKE_A_LETTER, LIKE_EMPTY, SHORT
 from aha.specimens.family import LONG_TALK, RIVAL, TALK, AnyFamily, Mistake, Stands, Surface, Template
 from aha.specimens.intervals import INTERVALS
-from aha.specimens.irrationals import IRRATIONALS
+from aha.specimens.irrationals import IRRATIONALS, POWER
 from aha.specimens.letters import CHOICES, LETTER_SET
 from aha.specimens.lists import LISTS, MATRIX
 from aha.specimens.names import NAMES_AND_VALUES
-from aha.specimens.powers import POWER
 from aha.specimens.puzzles import SUMS
 from aha.specimens.replies import REPLIES
 from aha.specimens.shares import SHARES

@@ -18,9 +18,8 @@ from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.rundir import RunDir
 from aha.sampling.rollouts import seed_for
 from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
-from aha.stages.counts import check_positive
 from aha.stages.drawn import EngineSource, SampleRequest
-from aha.stages.steps import StepLog
+from aha.stages.steps import StepLog, check_positive
 from aha.tasks.demonstrations import demonstrate
 from aha.tasks.preferences import write_preference
 from aha.tasks.rows import drawn_once

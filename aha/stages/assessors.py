@@ -1,21 +1,92 @@
-"""Who says what is preferred and what is safe: the tiny world's annotator, or a language model (nature B.3)."""
+"""Who says what is preferred and what is safe: the tiny world's annotator, or a language model (nature B.3).
+
+A server that is asked for data: one that is away for a moment is waited for, one that stays away ends the run, and nothing is lost.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from aha.errors import BadInput
+from aha.errors import BadInput, EndpointDown
 from aha.json_text import NotJson, parse_json
-from aha.protocols import Backend, ChatOptions, Sampling
-from aha.redact import hide
-from aha.rewards.judge import quote
-from aha.stages.patience import Patience, PatientChat
-from aha.tasks.rubric import Annotator
-from aha.types import Conversation, Message, Problem
+from aha.protocols import Backend, Chat, ChatOptions, Sampling
+from aha.redact import hide, mask
+from aha.rewards.judge import FailureWindow, quote
+from aha.tasks.annotator import (Annotator)
+from aha.types import ChatReply, Conversation, Message, Problem
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Where more than the share `missing` of the last conversations got no reply: a pause of `pause_s`, another try, and then the run stops
+    with what it has saved."""
+
+    missing: float = 0.05
+    pause_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.missing < 1 or not 0 <= self.pause_s <= 600:
+            raise BadInput(f"missing {self.missing}, pause_s {self.pause_s}: a share below 1, and 0 to 600 seconds, are needed")
+
+
+@dataclass
+class PatientChat:
+    """A chat, asked patiently. `who` names it in errors."""
+
+    name: str
+    chat: Chat
+    sampling: Sampling
+    patience: Patience
+    heartbeat: Callable[[str], None]
+    health: FailureWindow = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.health = FailureWindow(self.patience.missing)
+
+    def replies(
+        self, conversations: Sequence[Conversation], on_reply: Callable[[int, list[ChatReply]], None] | None = None
+    ) -> dict[int, list[ChatReply]]:
+        """What was said, by the conversation's index; a few may be missing. `each` hears of every one as it comes."""
+        replies: dict[int, list[ChatReply]] = {}
+        why = self._ask(conversations, replies, on_reply)
+        if self.health.fails_with(len(replies), len(conversations) - len(replies)):
+            self.heartbeat(f"waiting {self.patience.pause_s:g} s for {self.name}")
+            time.sleep(self.patience.pause_s)
+            why = self._ask(conversations, replies, on_reply)
+            if self.health.fails_with(len(replies), len(conversations) - len(replies)):
+                raise EndpointDown(
+                    mask(
+                        f"{self.name}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after "
+                        f"a pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is "
+                        "back"
+                    )
+                )
+        self.health.add(len(replies), len(conversations) - len(replies))
+        return replies
+
+    def _ask(
+        self,
+        conversations: Sequence[Conversation],
+        replies_by_index: dict[int, list[ChatReply]],
+        on_reply: Callable[[int, list[ChatReply]], None] | None,
+    ) -> str:
+        """Why some of those not found yet have no reply."""
+        missing = [index for index in range(len(conversations)) if index not in replies_by_index]
+        try:
+            for place, batch in self.chat.reply([conversations[index] for index in missing], self.sampling):
+                replies_by_index[missing[place]] = batch
+                self.heartbeat(f"{self.name}: {len(replies_by_index)} of {len(conversations)} replies")
+                if on_reply is not None:
+                    on_reply(missing[place], batch)
+        except EndpointDown as down:
+            return str(down)
+        return ""
+
 
 POINTS: Mapping[str, float] = {"A>>B": 2.0, "A>B": 1.0, "A=B": 0.0, "B>A": -1.0, "B>>A": -2.0}  # the five words of Arena-Hard
 SAFETY: Mapping[str, float] = {"safe": 1.0, "unsafe": 0.0}
@@ -140,11 +211,11 @@ class _ModelAssessor:
 
     def _verdicts(self, form: str, texts: Sequence[Mapping[str, str]], values: Mapping[str, float], turn: int) -> list[float | None]:
         scores: list[float | None] = [None] * len(texts)
-        for time in range(self.settings.asks):
+        for attempt in range(self.settings.asks):
             places = [place for place, score in enumerate(scores) if score is None]
             if not places:
                 break
-            conversations = [assessor_prompt(form, texts[place], again=time > 0) for place in places]
+            conversations = [assessor_prompt(form, texts[place], again=attempt > 0) for place in places]
             for at, replies in self._chat(turn).replies(conversations).items():
                 scores[places[at]] = read(replies[0].text, values)
         return scores

@@ -10,7 +10,7 @@ from typing import Protocol
 from aha.errors import BadInput
 from aha.protocols import Ask, Backend, Chat, ChatOptions, Engine, Sampling, Tokenizer
 from aha.sampling.rollouts import problem_tokens, read_reply, seed_for
-from aha.stages.patience import Patience, PatientChat
+from aha.stages.assessors import Patience, PatientChat
 from aha.template import ANSWER, END_ANSWER, Template, prompt_after
 from aha.types import ChatReply, Conversation, Message, Open, Problem, Reply
 

@@ -23,7 +23,7 @@ from aha.grading import programs_in
 from aha.grading.sandbox import Tier
 from aha.protocols import Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
-from aha.rundir.evaluations import RESULT, samples_file
+from aha.rundir.record import RESULT, samples_file
 from aha.template import Short, Template
 
 

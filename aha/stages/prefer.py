@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aha.errors import BadInput
-from aha.objectives.losses import Pairwise, Pointwise
+from aha.objectives import Pairwise, Pointwise
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Tokenizer
 from aha.rundir import Retention, RunDir
-from aha.stages.counts import check_positive
-from aha.stages.epochs import Epochs, resumed_step
-from aha.stages.steps import StepLog
+from aha.stages.steps import Epochs, StepLog, check_positive, resumed_step
 from aha.tasks.preferences import as_conversation, read_pairs, read_safety_rows, scored_tokens
 from aha.types import Problem
 

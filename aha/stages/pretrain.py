@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Observer, Tokenizer
 from aha.rundir import RunDir
 from aha.sampling.rollouts import seed_for

@@ -12,9 +12,9 @@ from aha.errors import EndpointDown, FailedBar
 from aha.protocols import Reward
 from aha.rewards.judge import FailureWindow
 from aha.sampling.rollouts import ScoringExecutor, ScoringStats
+from aha.stages.assessors import Patience
 from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.funnel import PROMPTS, ROW_COUNT, TOKENS, Tally
-from aha.stages.patience import Patience
 from aha.stages.rewriters import LiveRewriter, Raw, same_answer
 from aha.tasks.filters import GramIndex, Measure, Readable
 from aha.text import ngrams, pieces

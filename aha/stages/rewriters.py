@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.grading import grade, last_expression
 from aha.protocols import Backend, ChatOptions, Sampling
 from aha.rewards.judge import quote, turns
-from aha.stages.patience import Patience, PatientChat
+from aha.stages.assessors import Patience, PatientChat
 from aha.tasks.rewriting import rewrite
 from aha.types import Asserts, Calls, Choice, Conversation, Countdown, Latex, Message, Number, Problem, Reference, Right, Stdio
 

@@ -11,23 +11,30 @@ from statistics import fmean
 from typing import Literal
 
 from aha.errors import BadInput
-from aha.objectives.advantages import Advantages, Filter
-from aha.objectives.losses import Cispo, Grpo, Gspo
+from aha.objectives import Advantages, Cispo, Filter, Grpo, Gspo
 from aha.phases import phase_seconds
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
 from aha.rundir import Retention, RunDir
 from aha.sampling.rollouts import problem_tokens, seed_for
-from aha.stages.against import AT_HAND, all_shared, comparison_text, seen_of
 from aha.stages.ahead import Ahead, RolloutSample
-from aha.stages.ask import GroupSampler
+from aha.stages.ask import GroupSampler, staleness, summarise
 from aha.stages.audit import check_form, template_lines
-from aha.stages.counts import check_positive
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
-from aha.stages.room import LongPrompts, Room, asked_of, check_rewards, has_rows, keep_problems, repeated_line
-from aha.stages.schedule import Late, Schedule
-from aha.stages.steps import LapTimer, StepLog, with_rest
-from aha.stages.summary import staleness, summarise
+from aha.stages.room import (
+    AT_HAND,
+    LongPrompts,
+    Room,
+    all_shared,
+    asked_of,
+    check_rewards,
+    comparison_text,
+    has_rows,
+    keep_problems,
+    repeated_line,
+    seen_of,
+)
+from aha.stages.steps import LapTimer, Late, Schedule, StepLog, check_positive, with_rest
 from aha.tasks.filters import WORDS
 from aha.template import R1Zero, Template
 from aha.types import Group, Lora, Problem, Truncation
@@ -35,20 +42,7 @@ from aha.types import Group, Lora, Problem, Truncation
 MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
 MERGED_KL = 1e-3  # between the merged weights that sampled and the adapter that learns, a token
 AGREEMENT_ROWS = 8  # rows of a rollout on which engine and learner are compared
-_LOSS_METRICS = (
-    "loss",
-    "kl_ref",
-    "kl_old",
-    "kl_old_k1",
-    "mismatch_kl",
-    "ess",
-    "entropy",
-    "clip_low",
-    "clip_high",
-    "clip_dual",
-    "grad_norm",
-    "lr",
-)
+_LOSS_METRICS = tuple("loss kl_ref kl_old kl_old_k1 mismatch_kl ess entropy clip_low clip_high clip_dual grad_norm lr".split())
 
 
 @dataclass(frozen=True)

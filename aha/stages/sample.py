@@ -13,17 +13,13 @@ from aha.errors import BadInput
 from aha.protocols import Backend, ChatOptions, Observer, Problems, Sampling, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
-from aha.stages.against import AT_HAND, seen_of
-from aha.stages.counts import check_positive
+from aha.stages.assessors import Patience
 from aha.stages.drawn import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
-from aha.stages.funnel import Tally
-from aha.stages.origins import grader_of, sampler_of, template_of
-from aha.stages.patience import Patience
+from aha.stages.funnel import ROWS, Form, Store, Tally, grader_of, publish, sampler_of, template_of
 from aha.stages.rejection_sampler import RejectionSampler, SampleLimits, key_of
 from aha.stages.rewriters import NO_REWRITER, Rewriter, Rules
-from aha.stages.room import has_rows
-from aha.stages.steps import StepLog
-from aha.stages.store import ROWS, Form, Store, publish
+from aha.stages.room import AT_HAND, has_rows, seen_of
+from aha.stages.steps import StepLog, check_positive
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable
 from aha.tasks.mixture import Mix

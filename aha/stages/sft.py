@@ -11,15 +11,12 @@ from dataclasses import asdict, dataclass, field
 
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Adaptation, Backend, Learner, Metrics, Observer
 from aha.rundir import Progress, Retention, RunDir
 from aha.stages.audit import Audit, AuditRules, TooLong, audited_together
-from aha.stages.counts import check_positive
-from aha.stages.epochs import Epochs, resumed_step
-from aha.stages.steps import StepLog
-from aha.stages.stopping import Stopping
-from aha.stages.tokenized_examples import TokenizedExample, TokenizedExamples, rows_and_marks
+from aha.stages.steps import Epochs, StepLog, check_positive, resumed_step
+from aha.stages.tokenized_examples import Stopping, TokenizedExample, TokenizedExamples, rows_and_marks
 from aha.tasks.chats import ExampleLayout
 from aha.tasks.examples import BadRows, ExampleRows
 from aha.tasks.reading import sources_of

@@ -1,14 +1,25 @@
-"""What the loops of all stages share: a step begins, is shown to the observers, is written down, and may be the last one here."""
+"""What the loops of all stages share: a step begins, is shown to the observers, is written down, and may be the last one here.
+
+Going through a data set several times, every time in another order: what imitation and preference models have in common.
+
+Settings that count something.
+
+What changes within a run: settings by optimizer step, and what only the last steps have.
+"""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
+from operator import attrgetter
 from pathlib import Path
 
-from aha.errors import FailedBar, Interruption
-from aha.protocols import Metrics, Observer, Pause, Stop, Verdict
+from aha.errors import BadInput, FailedBar, Interruption
+from aha.protocols import Learner, Metrics, Observer, Pause, Problems, Sampling, Stop, Verdict
+from aha.rewards import Rewards
 from aha.rundir import Progress, Retention, RunDir
 from aha.types import Group
 
@@ -103,3 +114,116 @@ class LapTimer:
     def timings(self, tokens: int) -> dict[str, float]:
         seconds = time.monotonic() - self._start
         return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """`examples` of them gone through until `places` were taken, `batch` at a time. `name` and `seed` draw the orders."""
+
+    name: str
+    seed: int
+    batch: int
+    examples: int
+    places: int
+
+    def picks(self, step: int) -> list[int]:
+        """The examples of a step: every epoch is a new order of all, and a step may begin in one and end in the next."""
+        places = range(step * self.batch, min((step + 1) * self.batch, self.places))
+        orders = {epoch: self._order(epoch) for epoch in {place // self.examples for place in places}}
+        return [orders[place // self.examples][place % self.examples] for place in places]
+
+    def _order(self, epoch: int) -> list[int]:
+        return random.Random(f"{self.name} {self.seed} epoch {epoch}").sample(range(self.examples), self.examples)
+
+
+def resumed_step(rundir: RunDir, learner: Learner, data: str, digest: str) -> int:
+    """The step to go on with, the learner being as it was then. BadInput where `data` is not what the run began with."""
+    state = rundir.resume()
+    if state is None:
+        return 0
+    if state.progress["data"] != digest:
+        raise BadInput(f"{data}: its rows are not those that this run began with; bring them back, or begin another run")
+    learner.load(state.folder)
+    return int(state.progress["step"])
+
+
+def check_positive(stage: object, *names: str) -> None:
+    """BadInput for the first of these settings that is below 1; None is no count. A name may lead through a part: `sampling.max_tokens`."""
+    for name in names:
+        value = attrgetter(name)(stage)
+        if value is not None and value < 1:
+            raise BadInput(f"{name} is {value}: it counts something a run needs, so 1 or more")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """From an optimizer step on, another value; before the first of them, the stage's own. A rollout is asked and judged under what holds
+    at the step that it begins with, so a step in the middle of one counts from the next.
+
+    `max_tokens` and `temperature`, of the sampling: (step, value). `weights`: (name of the reward, step, weight); a reward that weighs 0 is
+    still measured."""
+
+    max_tokens: tuple[tuple[int, int], ...] = ()
+    temperature: tuple[tuple[int, float], ...] = ()
+    weights: tuple[tuple[str, int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check("max_tokens", self.max_tokens)
+        _check("temperature", self.temperature)
+        for name in self.names:
+            _check(f"weights of '{name}'", self._weights(name), positive=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rewards whose weight changes."""
+        return tuple(dict.fromkeys(name for name, _, _ in self.weights))
+
+    def sampling(self, usual: Sampling, step: int) -> Sampling:
+        """How tokens are drawn by a rollout that begins with this step, counted from 0."""
+        longest, temperature = _at(self.max_tokens, usual.max_tokens, step), _at(self.temperature, usual.temperature, step)
+        return replace(usual, max_tokens=int(longest), temperature=temperature)
+
+    def rewards(self, usual: Rewards, step: int) -> Rewards:
+        """The rewards with the weights of a rollout that begins with this step."""
+        weights = {part.name: _at(self._weights(part.name), part.weight, step) for part in usual.parts if part.name in self.names}
+        return usual.with_weights(weights) if weights else usual
+
+    def lines(self) -> list[tuple[int, str]]:
+        """Each change, its step and in words, in the order of the settings."""
+        lines = [("max_tokens", self.max_tokens), ("temperature", self.temperature)]
+        lines += [(f"weight of {name}", self._weights(name)) for name in self.names]
+        return [(step, f"from step {step:,} on, {name} {value:,}") for name, changes in lines for step, value in changes]
+
+    def _weights(self, name: str) -> tuple[tuple[int, float], ...]:
+        return tuple((step, weight) for reward, step, weight in self.weights if reward == name)
+
+
+@dataclass(frozen=True)
+class Late:
+    """What only the last `steps` optimizer steps have: the rewards of these names, and problems of their own. Before, neither is asked.
+
+    A learned preference is pleased sooner than it is met: the paper has it, and general prompts with it, in the last 400 of 1,700 steps
+    only (nature, Methods). `problems` None: those of the stage, all along."""
+
+    steps: int = 400
+    rewards: tuple[str, ...] = ()
+    problems: Problems | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise BadInput(
+                f"late.steps is {self.steps}: it counts the last steps of a run, so 1 or more; late none leaves them as all others"
+            )
+
+
+def _at(changes: Sequence[tuple[int, float]], usual: float, step: int) -> float:
+    return [usual, *(value for start, value in changes if start <= step)][-1]
+
+
+def _check(name: str, changes: Sequence[tuple[int, float]], positive: bool = True) -> None:
+    steps = [step for step, _ in changes]
+    if any(step < 0 for step in steps) or sorted(set(steps)) != steps:
+        raise BadInput(f"schedule: {name} changes at steps {steps}: each is 0 or more, and later than the one before")
+    for step, value in changes:
+        if not isfinite(value) or (positive and value <= 0):
+            raise BadInput(f"schedule: {name} is {value} from step {step} on: it has to be a finite number{' above 0' * positive}")

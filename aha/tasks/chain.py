@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aha.errors import BadInput
 from aha.tasks.countdown import LARGEST_NUMBER, LARGEST_RESULT, OPERATIONS
-from aha.tasks.splits import Split, draw_keys, draw_language
+from aha.tasks.filters import Split, draw_keys, draw_language
 from aha.types import Language, Number, Problem
 
 DOMAIN = "chain"

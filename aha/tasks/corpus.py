@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from aha.tasks.voice import Try, Voice, draw_voice, finish, prompt, random_try, shuffle_key, slip, verdict, write_try
 from aha.tasks.countdown import LARGEST_RESULT, OPERATIONS, Key, all_keys, is_held_out, keys
+from aha.tasks.voice import Try, Voice, draw_voice, finish, prompt, random_try, shuffle_key, slip, verdict, write_try
 from aha.types import Document
 
 

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from aha.errors import BadInput
 from aha.tasks.chain import NAMES, SYMBOLS, said_in_order
 from aha.tasks.countdown import LARGEST_NUMBER, OPERATIONS
-from aha.tasks.splits import Split, draw_keys, draw_language
+from aha.tasks.filters import Split, draw_keys, draw_language
 from aha.types import Calls, Language, Problem
 
 DOMAIN = "program"

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from aha.durable.tables import table_answers
+from aha.durable.reading import table_answers
 from aha.errors import BadInput
 
 AT_ONCE = 1_000  # rows in a row group

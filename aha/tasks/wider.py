@@ -20,12 +20,12 @@ from typing import Literal, get_args
 from aha.errors import BadInput
 from aha.tasks.chain import THEN, ChainProblems, chain_of
 from aha.tasks.corpus import MIXTURE, CorpusPart, guess, methodical, wander, write_solution
-from aha.tasks.voice import TAGS_PATTERN, Try, draw_voice, slip, write_try
 from aha.tasks.demonstrations import WORK, WRITE
 from aha.tasks.general import GeneralProblems, prompt_of
-from aha.tasks.manners import reply
 from aha.tasks.program import ProgramProblems, program_of
 from aha.tasks.rewriting import LEADS, summary
+from aha.tasks.manners import (reply)
+from aha.tasks.voice import TAGS_PATTERN, Try, draw_voice, slip, write_try
 from aha.types import Language
 
 Form = Literal["bare", "tagged", "turn"]

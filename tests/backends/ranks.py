@@ -14,13 +14,12 @@ import torch.distributed as dist
 from torch import Tensor
 
 from aha.backends.local_backend import LocalBackend
-from aha.backends.mesh import Mesh, local
+from aha.backends.mesh import Mesh, TensorFiles, local
 from aha.backends.node import Node, join_ranks
-from aha.backends.tensor_files import TensorFiles
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, PolicyBatch, collate_documents, collate_scores
 from aha.errors import BadInput
-from aha.objectives.losses import CrossEntropy, Grpo, Pairwise
+from aha.objectives import CrossEntropy, Grpo, Pairwise
 from aha.protocols import Adam, Learner, Loss
 from aha.protocols import Compute as Machine
 

@@ -136,7 +136,7 @@ def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, 
     kept = learner.weights().snapshot()
     before = kept.digest()
     batch = learner.text_batch([[3, 4, 5, 6], [7, 8, 9]])
-    from aha.objectives.losses import CrossEntropy
+    from aha.objectives import CrossEntropy
 
     learner.update(batch, CrossEntropy())
     assert kept.digest() == before != learner.weights().digest()

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from aha.backends.checkpoint.config import context_of
-from aha.backends.hf_tokenizer import HFTokenizer
+from aha.backends.hf import HFTokenizer
 from aha.errors import BadInput
 from aha.stages.audit import template_lines
 from aha.stages.tokenized_examples import after

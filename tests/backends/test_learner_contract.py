@@ -30,7 +30,7 @@ from transformers import (
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
 from aha.learning import loss_function
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute
 
 VOCABULARY, LENGTHS = 61, (9, 3, 20, 6, 14, 2)

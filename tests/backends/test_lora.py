@@ -15,7 +15,7 @@ from aha.backends.lora import ADAPTER, LoraLearner
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import collate_documents
 from aha.errors import BadInput
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute, DType
 from aha.types import Lora
 from tests.backends.models import built

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from aha.backends.engine_chat import EngineChat
+from aha.backends.engine_chat import Bytes, EngineChat, ScriptedEngine
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai_chat import OpenAiChat, open_chat
 from aha.backends.openai_endpoint import Endpoint
-from aha.backends.scripted import Bytes, ScriptedEngine
 from aha.errors import BadInput, EndpointDown, ExceededBudget
 from aha.protocols import Budget, ChatOptions, Sampling
 from aha.types import ChatReply, Conversation, Message

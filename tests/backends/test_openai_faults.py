@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_answer import EndpointFailure, read
-from aha.backends.openai_call import retry_after
+from aha.backends.openai_call import EndpointFailure, read, retry_after
 from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput, EndpointDown

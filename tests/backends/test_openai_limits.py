@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from aha.backends.event_loop import EventLoop
-from aha.backends.openai_answer import EndpointFailure
-from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, EndpointServer
-from aha.backends.openai_endpoint import Endpoint
-from aha.backends.openai_look import look
+from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, EndpointFailure, EndpointServer
+from aha.backends.openai_endpoint import (Endpoint)
+from aha.backends.openai_call import (EventLoop)
+from aha.backends.openai_look import (look)
 from aha.protocols import ChatOptions
 from aha.types import Conversation, Message
 

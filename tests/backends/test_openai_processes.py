@@ -15,7 +15,7 @@ SHARE = """
 import sys
 from pathlib import Path
 from aha.backends.openai_budget import Ledger, TokenUsage
-from aha.backends.openai_cache import Cache, key_of
+from aha.backends.openai_budget import Cache, key_of
 from aha.protocols import Budget
 from aha.types import ChatReply
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_chat import OpenAiChat
+from aha.backends.openai_chat import ANSWER_S, MISSES, QUIET_S, OpenAiChat, ServerPulse
 from aha.backends.openai_endpoint import Endpoint
-from aha.backends.openai_pulse import ANSWER_S, MISSES, QUIET_S, ServerPulse
 from aha.errors import EndpointDown
 from aha.protocols import ChatOptions, Sampling
 from aha.types import Conversation, Message

@@ -14,7 +14,7 @@ from transformers import BloomConfig, BloomForCausalLM, FalconConfig, FalconForC
 from aha.backends.packing import PackLayout
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute
 from tests.backends.models import KINDS, VOCABULARY, built, named
 

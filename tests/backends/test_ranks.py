@@ -17,7 +17,7 @@ from aha.backends.hf import load_tokenizer
 from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.backends.shares import Division
 from aha.batch import Batch, collate_documents, collate_scores
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute
 from tests.backends import ranks
 from tests.backends.ranks import LENGTHS, documents

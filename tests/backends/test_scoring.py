@@ -16,7 +16,7 @@ from aha.backends.local_backend import LocalBackend
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import ScoreBatch, collate_scores, micro_batches
 from aha.errors import BadInput
-from aha.objectives.losses import Pairwise, Pointwise
+from aha.objectives import Pairwise, Pointwise
 from aha.protocols import Adam, Compute
 from aha.tasks.preferences import as_conversation
 from aha.types import Open, Problem

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.backends.scripted import END, Bytes, ScriptedBackend, ScriptedEngine
+from aha.backends.engine_chat import END, Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput
 from aha.protocols import Adam, Ask, ChatOptions, Engine, Sampling, Tokenizer
 from aha.types import Completion, Conversation, Message

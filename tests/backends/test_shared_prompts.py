@@ -15,9 +15,8 @@ from aha.backends.packing import PackLayout
 from aha.backends.shares import Division
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import PolicyBatch, collate, micro_batches
-from aha.learning.losses import token_weights
-from aha.objectives.advantages import Advantages
-from aha.objectives.losses import Aggregate, Grpo
+from aha.learning import token_weights
+from aha.objectives import Advantages, Aggregate, Grpo
 from aha.protocols import Adam, Compute
 from aha.types import Completion, Group
 from tests.backends.models import KINDS, VOCABULARY, built, named

@@ -29,7 +29,7 @@ from transformers import (
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
 from aha.errors import BadInput
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute, Metrics, Outputs
 
 SIZES: dict[str, Any] = {
@@ -292,7 +292,7 @@ from pathlib import Path
 from transformers import Qwen2Config, Qwen2ForCausalLM
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import collate_documents
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute
 torch.set_num_threads(1)
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

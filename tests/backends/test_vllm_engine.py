@@ -15,8 +15,7 @@ import torch
 
 from aha.backends.hf import ModuleWeights, load_model
 from aha.backends.local_backend import LocalBackend
-from aha.backends.vllm_engine import SharedWeights, VllmEngine, compare_logprobs
-from aha.backends.vllm_process import vllm_python
+from aha.backends.vllm_engine import SharedWeights, VllmEngine, compare_logprobs, vllm_python
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
 from aha.commands.arguments import CliArgs
 from aha.commands.choose import choose

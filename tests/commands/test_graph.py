@@ -6,7 +6,7 @@ import json
 import signal
 from pathlib import Path
 
-from aha.commands.stage_table import stage_table
+from aha.commands.graph_page import stage_table
 from tests.commands.conftest import COUNTING, Aha
 from tests.endtoend.conftest import Warm
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.commands.hardware import Hardware, read_hardware
+from aha.commands.arguments import Hardware, read_hardware
 from aha.errors import BadInput
 
 

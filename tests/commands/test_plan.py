@@ -76,7 +76,7 @@ def test_fit_says_where_its_values_come_from_and_is_not_derived_again(
     derived = {path: setting["value"] for path, setting in settings.items() if setting["source"] == "[derived: memory]"}
     assert derived["compute.dtype"] == "float32" and derived["compute.micro_tokens"] == 1_024
     assert settings["rl.questions"]["source"] == "user"
-    monkeypatch.setattr("aha.commands.fitting.machine", lambda name: machine("80gb"))  # the run has moved
+    monkeypatch.setattr("aha.commands.plan.machine", lambda name: machine("80gb"))  # the run has moved
     again = aha(*fitted)
     assert again.code == 0 and "finished" in again.err, again.err
     plan = json.loads(Path("fitted/plan.json").read_text())

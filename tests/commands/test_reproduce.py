@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.commands.claims import ClaimArm, claims
-from aha.commands.reproduce import ReproduceOptions, SeedRun, pages, table
+from aha.commands.reproduce import ClaimArm, ReproduceOptions, SeedRun, claims, pages, table
 from aha.commands.terminal import Terminal
 from aha.evals.samples import GradedSample, write_evaluation
 from aha.pipeline import Graph

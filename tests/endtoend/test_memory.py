@@ -17,7 +17,7 @@ import gc, json, os, random, sys, threading
 from pathlib import Path
 from aha.backends.local_backend import LocalBackend
 from aha.batch import collate_documents
-from aha.objectives.losses import CrossEntropy
+from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Ask, Compute, Sampling
 
 model, steps, looks, dtype = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]

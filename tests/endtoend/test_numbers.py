@@ -14,7 +14,7 @@ from tests.endtoend.world import write_recipe
 
 POISON = """
 import torch
-from aha.learning.losses import grpo
+from aha.learning import grpo
 
 @dataclass(frozen=True)
 class Poisoned(Grpo):

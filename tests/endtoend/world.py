@@ -13,7 +13,7 @@ STOPS_EVERY = 40  # so many tokens a reply on average, though nobody taught this
 
 RL = '''
 from dataclasses import dataclass, replace
-from aha.objectives.losses import Grpo
+from aha.objectives import Grpo
 from aha.protocols import Adam, Compute, Sampling
 from aha.recipes import Recipe
 from aha.rewards import Rewards, RewardPart
@@ -55,7 +55,7 @@ SFT = """
 from aha.protocols import Adam, Compute
 from aha.recipes import Recipe
 from aha.stages.sft import Sft
-from aha.stages.stopping import Stopping
+from aha.stages.tokenized_examples import Stopping
 from aha.template import Delimited
 
 recipe = Recipe(

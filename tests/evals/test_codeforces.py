@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aha.errors import BadInput
-from aha.evals.codeforces import Contest, Contestant, percentile, place_in, read_contest, read_histogram, solve_rating
+from aha.evals.outside import Contest, Contestant, percentile, place_in, read_contest, read_histogram, solve_rating
 
 
 def contest(*rows: tuple[float, float], problems: dict | None = None) -> Contest:

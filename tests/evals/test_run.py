@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from aha.backends.openai_cache import Cache
-from aha.backends.scripted import Bytes, ScriptedEngine
+from aha.backends.engine_chat import Bytes, ScriptedEngine
+from aha.backends.openai_budget import Cache
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.benchmarks import benchmark
@@ -15,7 +15,7 @@ from aha.evals.result import result_of
 from aha.evals.run import Evaluation, fit_tokens, read_template, template_settings
 from aha.evals.samples import SampleJournal, read_examples
 from aha.protocols import Sampling
-from aha.rundir.evaluations import SAMPLES
+from aha.rundir.record import SAMPLES
 from aha.template import ChatTemplate, Instruct, R1Zero, Short
 from aha.types import Number, Open, Stdio
 

@@ -13,8 +13,7 @@ from aha.backends.packing import PackLayout, attend
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate, collate_documents
-from aha.objectives.advantages import Advantages
-from aha.objectives.losses import CrossEntropy, Grpo
+from aha.objectives import Advantages, CrossEntropy, Grpo
 from aha.protocols import Adam, Ask, Compute, DType, Sampling
 from aha.sampling.draws import DrawSettings, draw, uniform
 from aha.types import Group, Number, Problem, Score

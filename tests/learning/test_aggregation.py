@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from aha.batch import PolicyBatch
 from aha.errors import BadInput
-from aha.learning import loss_function
-from aha.learning.losses import token_weights
-from aha.objectives.losses import Aggregate, Cispo, Grpo, Gspo
+from aha.learning import loss_function, token_weights
+from aha.objectives import Aggregate, Cispo, Grpo, Gspo
 from aha.protocols import Loss, Outputs
 from tests.objectives.samples import policy_batch
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aha.batch import PolicyBatch
-from aha.learning.losses import correct, effective, ratio, row_mean
+from aha.learning import correct, effective, ratio, row_mean
 from tests.objectives.samples import four_tokens, policy_batch
 
 BAND = (0.5, 5.0)

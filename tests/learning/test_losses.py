@@ -13,10 +13,8 @@ from torch import Tensor
 
 from aha.batch import Batch, PolicyBatch, collate_documents
 from aha.errors import BadInput
-from aha.learning import loss_function
-from aha.learning.losses import k3, surrogate, token_weights
-from aha.objectives.advantages import Advantages
-from aha.objectives.losses import Cispo, CrossEntropy, Grpo, Gspo
+from aha.learning import k3, loss_function, surrogate, token_weights
+from aha.objectives import Advantages, Cispo, CrossEntropy, Grpo, Gspo
 from aha.protocols import Loss, Metrics, Outputs
 from tests.objectives.samples import four_tokens, policy_batch
 

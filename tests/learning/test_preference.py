@@ -11,7 +11,7 @@ from torch import Tensor
 from aha.batch import ScoreBatch, collate_scores
 from aha.errors import BadInput
 from aha.learning import loss_function
-from aha.objectives.losses import Pairwise, Pointwise
+from aha.objectives import Pairwise, Pointwise
 from aha.protocols import Outputs
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from aha.batch import PolicyBatch, collate
-from aha.objectives.advantages import Advantages
+from aha.objectives import Advantages
 from aha.types import Abstained, Completion, FinishReason, Group, Number, Part, Problem, Reply, Score
 
 Reward = float | None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.objectives.advantages import AdvantageMode, Advantages, agrees
+from aha.objectives import AdvantageMode, Advantages, agrees
 
 MODES: tuple[AdvantageMode, ...] = ("group_std", "mean_only", "batch_std", "reinforce++-baseline")
 

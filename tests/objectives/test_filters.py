@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aha.errors import BadInput
-from aha.objectives.advantages import Dead, Filter, count_dead, dead, pass_rate
+from aha.objectives import Dead, Filter, count_dead, dead, pass_rate
 from tests.objectives.samples import group
 
 MIXED, RIGHT, WRONG, ONE_LEFT = group([1, 0], [1, 1]), group([1, 1], [1, 1]), group([0, 0], [1, 1]), group([1, None], [1, 1])

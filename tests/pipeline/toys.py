@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aha.backends.scripted import ScriptedBackend
+from aha.backends.engine_chat import ScriptedBackend
 from aha.protocols import Backend, Continue, Observer
 from aha.rundir import Retention, RunDir
 from aha.tasks.examples import read_examples, write_example

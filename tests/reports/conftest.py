@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.scripted import ScriptedBackend
+from aha.backends.engine_chat import ScriptedBackend
 from aha.grading import grade
 from aha.protocols import Continue, Observer, Sampling
 from aha.rundir import Manifest, Retention, RunDir, Setting
 from aha.stages.evaluate import Evaluate
 from aha.tasks.corpus import check, systematic
-from aha.tasks.voice import Voice, finish, random_try, write_try
 from aha.tasks.countdown import CountdownProblems
+from aha.tasks.voice import Voice, finish, random_try, write_try
 from aha.template import Short
 from aha.text import mixes_languages, reflects
 from aha.types import Completion, Countdown, Group, Part, Problem, Right, Score

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aha.errors import DiskTrouble
 from aha.grading import grade
-from aha.reports.samples import comparisons, first_aha, last_aha, pieces
+from aha.reports.page import comparisons, first_aha, last_aha, pieces
 from aha.rundir import Record
 from aha.text import reflects
 from aha.types import Right

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.backends.scripted import ScriptedBackend
+from aha.backends.engine_chat import ScriptedBackend
 from aha.errors import BadInput, EndpointDown
 from aha.rewards import RewardPart, Rewards
 from aha.rewards.judge import Judge, LiveJudge, judge_conversation, quote, read

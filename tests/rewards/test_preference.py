@@ -8,7 +8,7 @@ from math import exp
 
 import pytest
 
-from aha.backends.scripted import ScriptedBackend
+from aha.backends.engine_chat import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Scorer
 from aha.rewards import Harmless, Helpful, Rewards, all_scenarios, reasoning_rewards

@@ -10,7 +10,7 @@ from itertools import repeat
 
 import pytest
 
-from aha.backends.scripted import ScriptedBackend
+from aha.backends.engine_chat import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Backend, Reward
 from aha.rewards import Accuracy, Format, RewardPart, Rewards, SoftOverlong, paper

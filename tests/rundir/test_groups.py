@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from aha.durable import Disk, tables
+from aha.durable import Disk, reading
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir import Record, Retention, RunDir, group_table
 from aha.rundir.check import check
@@ -146,7 +146,7 @@ def test_a_group_is_read_alone_from_the_part_of_the_file_that_has_it(tmp_path: P
     for number in range(11):
         assert list(read_groups(path, number)) == [groups[number]]
     assert list(read_groups(path, 11)) == []
-    read = sum(isinstance(answer, dict) for answer in tables.table_answers(path, arrays=True, only=("group", 4)))
+    read = sum(isinstance(answer, dict) for answer in reading.table_answers(path, arrays=True, only=("group", 4)))
     assert read < 3 * len(groups) / 2
 
 
@@ -297,10 +297,10 @@ BOMBS = {
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tables, "MEMORY", 150 << 20)
-    tables.close_readers(idle := tables.idle_readers(os.getpid()))
+    monkeypatch.setattr(reading, "MEMORY", 150 << 20)
+    reading.close_readers(idle := reading.idle_readers(os.getpid()))
     yield
-    tables.close_readers(idle)
+    reading.close_readers(idle)
 
 
 @pytest.mark.usefixtures("little_memory")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from aha.backends.scripted import Bytes, ScriptedEngine
+from aha.backends.engine_chat import Bytes, ScriptedEngine
 from aha.errors import BadInput
 from aha.protocols import Ask, Sampling
 from aha.rewards import Format, RewardPart, Rewards

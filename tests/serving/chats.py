@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aha.backends.engine_chat import END, Bytes
 from aha.backends.local_backend import write_fresh
-from aha.backends.scripted import END, Bytes
 from aha.errors import BadInput
 from aha.protocols import Compute
 from aha.sampling.scheduler import EnteringRow, Scheduler, SchedulerLimits, Tokens, TopTokens, WorkerStep

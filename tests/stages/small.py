@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aha.backends.local_backend import LocalBackend, write_fresh
-from aha.objectives.losses import Grpo
+from aha.objectives import Grpo
 from aha.protocols import Adam, Backend, Compute, Continue, Observer, Reward, Sampling, Stop
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe

@@ -12,16 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.backends.scripted import Script, ScriptedBackend
+from aha.backends.engine_chat import Script, ScriptedBackend
 from aha.errors import BadInput, FailedBar
 from aha.protocols import Backend
 from aha.rundir import RunDir, describe
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer, balance_lengths
-from aha.stages.assessors import POINTS, Assessor, LiveAssessor, ReplyComparison, Rubric, assessor_prompt, read
-from aha.stages.patience import Patience
+from aha.stages.assessors import POINTS, Assessor, LiveAssessor, Patience, ReplyComparison, Rubric, assessor_prompt, read
 from aha.tasks.general import GeneralProblems
 from aha.tasks.preferences import read_pairs, read_safety_rows
-from aha.tasks.rubric import Annotator
+from aha.tasks.annotator import (Annotator)
 from aha.template import Delimited
 from aha.types import Open, Pair, Problem, Reply
 from tests.stages.small import Watching

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 
-from aha.backends.scripted import Bytes, ScriptedEngine
+from aha.backends.engine_chat import Bytes, ScriptedEngine
 from aha.protocols import Sampling
 from aha.rewards import paper
 from aha.sampling.rollouts import prompt_tokens, read_reply, seed_for
-from aha.stages.ask import GroupSampler
-from aha.stages.summary import summarise
+from aha.stages.ask import GroupSampler, summarise
 from aha.tasks.countdown import problem
 from aha.template import Short
 from aha.types import Completion, Countdown

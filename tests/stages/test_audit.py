@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from aha.backends.engine_chat import Bytes
 from aha.backends.hf import HFTokenizer, load_tokenizer
-from aha.backends.scripted import Bytes
 from aha.errors import BadInput
 from aha.stages.audit import AuditRules, audit_rows, audited_together, check_form
 from aha.stages.tokenized_examples import TokenizedExamples

@@ -8,7 +8,7 @@ from itertools import permutations, product
 
 import pytest
 
-from aha.backends.scripted import Bytes, ScriptedBackend, ScriptedEngine
+from aha.backends.engine_chat import Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import BenchmarkExample, ProblemGenerator
 from aha.evals.benchmarks import benchmark

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from aha.backends.engine_chat import ScriptedBackend
 from aha.backends.local_backend import LocalBackend
-from aha.backends.scripted import ScriptedBackend
 from aha.errors import Interruption
 from aha.protocols import Adam, Backend, Compute, Continue, Observer, Pause, Stage
 from aha.rundir import Record, RunDir, describe

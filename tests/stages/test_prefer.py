@@ -10,8 +10,8 @@ import pytest
 
 from aha.backends.local_backend import LocalBackend
 from aha.errors import BadInput, FailedBar
-from aha.learning.losses import Batching
-from aha.objectives.losses import Pointwise
+from aha.learning import Batching
+from aha.objectives import Pointwise
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
 from aha.stages.prefer import Prefer, PreferenceUnit, labelled_rows

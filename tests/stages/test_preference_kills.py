@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from aha.backends.engine_chat import ScriptedBackend
 from aha.backends.local_backend import LocalBackend
-from aha.backends.scripted import ScriptedBackend
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
 from aha.stages.annotate import Annotate, Pairs

@@ -15,7 +15,7 @@ from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
 from aha.stages.probe import Probe, ProbePoint
 from aha.stages.rl import Rl
-from aha.stages.schedule import Late
+from aha.stages.steps import Late
 from aha.tasks.countdown import CountdownProblems
 from aha.types import Abstained, Problem, Reply
 from tests.stages.small import Odd, Watching, ran, stage

@@ -15,8 +15,7 @@ from aha.batch import collate
 from aha.doctor import RunMonitor
 from aha.errors import BadInput, FailedBar
 from aha.grading.pool import Pool
-from aha.objectives.advantages import Filter
-from aha.objectives.losses import Grpo
+from aha.objectives import Filter, Grpo
 from aha.protocols import Backend, Compute, Engine, Reward, Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.scripted import Bytes
+from aha.backends.engine_chat import Bytes
 from aha.errors import BadInput
 from aha.protocols import Ask
 from aha.rewards import Accuracy, RewardPart, Rewards
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
-from aha.stages.schedule import Late, Schedule
+from aha.stages.steps import Late, Schedule
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct
@@ -150,19 +150,19 @@ def test_nothing_to_compare_with_is_said(asks: Rl, monkeypatch: pytest.MonkeyPat
 def test_benchmarks_at_hand_are_compared_and_what_was_read_of_them_is_kept(
     asks: Rl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aha.stages import against
+    from aha.stages import room
 
     told = "Every morning Aya goes for a nine kilometre long walk and stops at a coffee shop afterwards."
     (tmp_path / "aime24").mkdir()
     wrote(tmp_path / "aime24/test.jsonl", {"id": 60, "problem": told, "solution": "204", "answer": "204", "url": "u"})
     monkeypatch.setenv("AHA_DATA", str(tmp_path))
-    monkeypatch.setattr(against, "CACHE", tmp_path / "kept")
+    monkeypatch.setattr(room, "CACHE", tmp_path / "kept")
     for _ in range(2):
-        against.seen_of.cache_clear()
-        seen = against.seen_of((against.AT_HAND,), 10)
+        room.seen_of.cache_clear()
+        seen = room.seen_of((room.AT_HAND,), 10)
         assert seen.knows(told) and not seen.knows("What is 1 + 1?")
-    against.seen_of.cache_clear()
-    assert len(list((tmp_path / "kept").iterdir())) == 1 and against.expand_names((against.AT_HAND,)) == ("aime_2024",)
+    room.seen_of.cache_clear()
+    assert len(list((tmp_path / "kept").iterdir())) == 1 and room.expand_names((room.AT_HAND,)) == ("aime_2024",)
 
 
 # --- the form -----------------------------------------------------------------------------------------------------------

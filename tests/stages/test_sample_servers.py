@@ -11,7 +11,7 @@ import pytest
 from aha.errors import BadInput, EndpointDown
 from aha.protocols import ChatOptions
 from aha.rewards import Judge
-from aha.stages.patience import Patience
+from aha.stages.assessors import Patience
 from aha.stages.rewriters import Rewriter
 from aha.template import Instruct
 from aha.types import Countdown, Judged, Open

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from aha.backends.scripted import Bytes, ScriptedEngine
+from aha.backends.engine_chat import Bytes, ScriptedEngine
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample, by_chain, choice_of, option_lines
 from aha.evals.benchmarks import benchmark

@@ -13,7 +13,7 @@ from aha.protocols import Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir
 from aha.stages.rl import Rl
-from aha.stages.schedule import Late, Schedule
+from aha.stages.steps import Late, Schedule
 from aha.types import Abstained, Number, Problem, Reply
 from tests.stages.small import Odd, Watching, ran, stage
 

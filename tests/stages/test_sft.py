@@ -20,7 +20,7 @@ from aha.errors import BadInput, FailedBar
 from aha.protocols import Adam, Compute, Continue, Sampling, Stop
 from aha.rundir import RunDir, describe
 from aha.stages.sft import Sft
-from aha.stages.stopping import Stopping
+from aha.stages.tokenized_examples import Stopping
 from aha.tasks import vocabulary
 from aha.template import Delimited, Instruct
 from aha.types import Group

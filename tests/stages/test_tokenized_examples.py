@@ -7,13 +7,12 @@ from array import array
 import pytest
 import torch
 
+from aha.backends.engine_chat import END, Bytes
 from aha.backends.hf import HFTokenizer, load_tokenizer
-from aha.backends.scripted import END, Bytes
 from aha.batch import Batch
 from aha.errors import BadInput
-from aha.learning import loss_function
-from aha.learning.losses import Batching
-from aha.objectives.losses import CrossEntropy
+from aha.learning import Batching, loss_function
+from aha.objectives import CrossEntropy
 from aha.protocols import Outputs
 from aha.stages.tokenized_examples import TokenizedExample, question, rows_and_marks, tokenize_example
 from aha.template import Delimited, Instruct, R1Zero, Short, Template

@@ -10,8 +10,8 @@ import pytest
 
 from aha.grading import grade, last_expression
 from aha.tasks.corpus import MIXTURE, documents, systematic, value_of
-from aha.tasks.voice import Try, Voice, write_try
 from aha.tasks.countdown import is_held_out
+from aha.tasks.voice import Try, Voice, write_try
 from aha.template import Short
 from aha.text import mixes_languages
 from aha.types import Countdown, Document, Right

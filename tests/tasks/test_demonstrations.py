@@ -16,10 +16,10 @@ from aha.tasks.demonstrations import Demonstrations, demonstrate
 from aha.tasks.examples import read_examples, write_example
 from aha.tasks.filters import Readable
 from aha.tasks.general import GeneralProblems
-from aha.tasks.manners import draw_manners
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.program import ProgramProblems
-from aha.tasks.rubric import Annotator
+from aha.tasks.manners import (draw_manners)
+from aha.tasks.annotator import (Annotator)
 from aha.template import Delimited
 from aha.text import language_share
 from aha.types import Example, Message, Right

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from aha.durable import tables
+from aha.durable import reading
 from aha.errors import BadInput
 from aha.tasks.examples import load_examples, read_examples, write_example
 from aha.tasks.preferences import read_pairs
@@ -231,12 +231,12 @@ def test_what_unpacks_to_far_more_than_it_says_is_one_line_and_takes_no_memory(
     path = tmp_path / "bomb.parquet"
     parquet.write_table(table(), path, compression="zstd", row_group_size=10**9, **how)
     assert path.stat().st_size < 1 << 20
-    monkeypatch.setattr(tables, "MEMORY", 150 << 20)
-    tables.close_readers(idle := tables.idle_readers(os.getpid()))
+    monkeypatch.setattr(reading, "MEMORY", 150 << 20)
+    reading.close_readers(idle := reading.idle_readers(os.getpid()))
     with pytest.raises(BadInput, match=r"bomb\.parquet(, from row .* on,)? (cannot be read: .*memory|it unpacks to more than)") as refused:
         for _ in read_table(path):
             pass
-    tables.close_readers(idle)
+    reading.close_readers(idle)
     assert "\n" not in str(refused.value)
 
 

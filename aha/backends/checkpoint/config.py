@@ -10,7 +10,7 @@ from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder
 from aha.backends.checkpoint.gguf import gguf_config
-from aha.backends.checkpoint.made import quietly
+from aha.backends.checkpoint.gguf import quietly
 from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 

@@ -1,7 +1,11 @@
-"""Where a model's files are, and whether each is a file at all."""
+"""Where a model's files are, and whether each is a file at all.
+
+Which model it is that answers: the hash of its weights and its tokenizer.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -11,7 +15,7 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from aha.durable import read_document
+from aha.durable import read_document, trouble
 from aha.errors import BadInput
 
 TINY = Path(__file__).parent.parent.parent / "assets" / "tiny"
@@ -136,3 +140,31 @@ def weight_map(folder: ModelFolder) -> dict[str, str]:
         if not isinstance(file, str) or not file.endswith(".safetensors") or Path(file).name != file:
             raise BadInput(f"{place}: {name} is said to be in {file!r}, which is no safetensors file of this folder")
     return value
+
+
+DESCRIPTIONS = (
+    "*.safetensors",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "chat_template*",
+    "special_tokens_map.json",
+    "vocab*",
+    "merges*",
+)
+CHUNK = 1 << 22
+
+
+def identity_of(model: str) -> str:
+    """The sha256 of the files that decide what it says; those of a hub's name are fetched first."""
+    whole = model_folder(model)
+    folder = whole.path
+    seen = hashlib.sha256()
+    with trouble(folder):
+        paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if whole.gguf is None else {folder / whole.gguf}
+        for path in sorted(path for path in paths if path.is_file()):
+            seen.update(f"{path.name} {path.stat().st_size} ".encode())
+            with path.open("rb") as file:
+                while piece := file.read(CHUNK):
+                    seen.update(piece)
+    return seen.hexdigest()

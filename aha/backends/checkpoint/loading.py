@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import PretrainedConfig, PreTrainedModel
 
+from aha.backends.checkpoint.gguf import (LoadedModel, ModelClass, quietly)
 from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
-from aha.backends.checkpoint.gguf import gguf_model
-from aha.backends.checkpoint.made import LoadedModel, ModelClass, quietly
-from aha.backends.checkpoint.quantization import forget, prepare
+from aha.backends.checkpoint.gguf import forget, gguf_model, prepare
 from aha.backends.checkpoint.reading import errors_at
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput

@@ -1,5 +1,134 @@
-"""Chat templates, which are programs of whoever made a model: rendered in a process that can be killed."""
+"""Chat templates, which are programs of whoever made a model: rendered in a process that can be killed.
 
-from aha.backends.rendering.renderer import Renderer, render_template, variables
+Asks the process that renders. It is started when it is first needed, kept, and replaced where a template killed it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aha.errors import BadInput
+
+SECONDS = 2.0  # of processor time, which is all that a template can take: it can wait for nothing
+WALL_S = 300.0  # a process that others keep from a processor for so long is as good as gone
+MEMORY = 256 << 20
+LETTERS = 1_000_000
+ENDING_S = 5.0
+WORKER = Path(__file__).with_name("worker.py")
+
+
+class Renderer:
+    """One process that renders, for any thread. BadInput, in one line, where a template raises, loops, or takes or writes too much."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+
+    def render(self, template: str, values: Mapping[str, object]) -> str:
+        """Return what the template writes of these values, which are plain JSON."""
+        answer = self._ask({"template": template, "values": dict(values), "letters": LETTERS})
+        if "text" not in answer:
+            raise BadInput(f"the chat template takes no such conversation ({_line(answer)})")
+        return str(answer["text"])
+
+    def names(self, template: str) -> frozenset[str]:
+        """Return the variables that the template reads."""
+        answer = self._ask({"template": template})
+        if "names" not in answer:
+            raise BadInput(f"the chat template is no template ({_line(answer)})")
+        return frozenset(answer["names"])
+
+    def close(self) -> None:
+        """End the process; the next rendering would start another."""
+        with self._turn:
+            self._end()
+
+    def _ask(self, request: dict[str, object]) -> dict[str, Any]:
+        data = json.dumps({**request, "seconds": self.seconds}).encode()
+        with self._turn:
+            process = self._alive()
+            assert process.stdin is not None
+            try:
+                process.stdin.write(len(data).to_bytes(4, "big") + data)
+                process.stdin.flush()
+                deadline = time.monotonic() + WALL_S
+                size = int.from_bytes(self._read(process, 4, deadline), "big")
+                answer: dict[str, Any] = json.loads(self._read(process, size, deadline))
+            except TimeoutError:
+                self._end()
+                return {"error": f"the process that renders it said nothing for {WALL_S:g} s: this machine is too busy, or stopped it"}
+            except (OSError, EOFError):
+                late = self._end() == -signal.SIGPROF  # its own clock has killed it
+                return {"error": f"it took more than {self.seconds:g} s" if late else "the process that renders it broke down"}
+            return answer
+
+    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
+        assert process.stdout is not None
+        data, place = b"", process.stdout.fileno()
+        while len(data) < size:
+            if not select.select([place], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError
+            piece = os.read(place, size - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            command = [sys.executable, "-I", str(WORKER), str(MEMORY)]
+            quiet = subprocess.DEVNULL
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=quiet, env={}, cwd="/")
+        return self._process
+
+    def _end(self) -> int | None:
+        """How the process ended, where there is one."""
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        process.kill()  # does nothing to one that has ended itself
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):  # what was still to be said to it
+                pipe.close()
+        return process.wait(timeout=ENDING_S)
+
+
+@cache
+def _renderer(process: int) -> Renderer:
+    """The renderer of a process: one that was forked has none of its own yet."""
+    renderer = Renderer()
+    atexit.register(renderer.close)
+    return renderer
+
+
+def _line(answer: Mapping[str, object]) -> str:
+    return " ".join(str(answer["error"]).split())[:300]
+
+
+def variables(template: str) -> frozenset[str]:
+    """Return the variables that a chat template reads."""
+    return _renderer(os.getpid()).names(template)
+
+
+def render_template(template: str, values: Mapping[str, object]) -> str:
+    """Return what a chat template writes, rendered in the process that this one keeps for it."""
+    return _renderer(os.getpid()).render(template, values)
+
 
 __all__ = ["Renderer", "render_template", "variables"]

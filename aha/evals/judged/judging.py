@@ -13,8 +13,6 @@ from aha.durable import Disk, append_journal, read_document, read_journal, repla
 from aha.errors import BadInput, DiskTrouble, EndpointDown, FailedBar
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.files import data_folder
-from aha.evals.judged.alpaca_eval import Orders, preferences
-from aha.evals.judged.arena_hard import matches
 from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import (
     FACTS,
@@ -33,6 +31,7 @@ from aha.evals.judged.judged_benchmark import (
     preference_prompt,
     replies_and_next,
 )
+from aha.evals.judged.pairwise import Orders, matches, preferences
 from aha.evals.result import Result
 from aha.protocols import Budget, Chat
 from aha.rundir.old_names import new_judging, new_transcript

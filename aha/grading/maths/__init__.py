@@ -13,8 +13,8 @@ from aha.answers.cleaning import spelled
 from aha.answers.numbers import NumberValue, rational
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST
+from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.functions import digits
-from aha.grading.maths.settings import DEFAULT, Settings
 from aha.grading.maths.verdicts import is_value, number_claimed, verdict
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 

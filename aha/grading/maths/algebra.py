@@ -1,17 +1,39 @@
 """Equivalence by math-verify and sympy, for what values at points cannot settle: integrals, sums, equations with the same solutions.
 
 It may run for ever or fill the memory; whoever calls it does so in a process with limits.
+
+What a benchmark may ask of the comparison; the defaults are what training uses.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 from typing import Any
 
+from aha.answers.claims import How
 from aha.answers.cleaning import clean
 from aha.answers.reading import read
-from aha.grading.maths.settings import Settings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`how`: where the claim stands. `relations`: `1 < x < 2` may answer an interval. `strict`: variables keep their names and sets are no
+    tuples. `precision`: decimals are compared at so many places; without it, a decimal is exact unless it has at least `places` places and
+    the other side cannot be written as a decimal. `evaluated`: a bare value is needed, a calculation that comes to it is wrong; `None`: as
+    the reference's kind says, which a Number needs and a formula does not."""
+
+    how: How = "auto"
+    relations: bool = True
+    strict: bool = True
+    precision: int | None = None
+    places: int = 6
+    evaluated: bool | None = None
+
+
+DEFAULT = Settings()
+
 
 _TOWER = re.compile(r"\^\s*\{?\s*[0-9]{5,}|[0-9]{5,}\s*\)?\s*!|!\s*\)?\s*!|\^[^^]{0,30}\^[^^]{0,30}\^")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
 from aha.answers.units import Unit, unit
+from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.scalars import equal
-from aha.grading.maths.settings import DEFAULT, Settings
 
 EQUALITIES = ("=", "approx")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, symbols
+from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import LabeledValue, cells, items, multiplied, quantities, said
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.sets import is_set, relations, same_spans, spans
-from aha.grading.maths.settings import Settings
 
 MOST_PAIRS = 900
 FULL = Call("set", (Sym("∅"),))  # a set with the empty set in it is not empty

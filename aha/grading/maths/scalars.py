@@ -7,9 +7,9 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.grading.maths.algebra import Settings
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers, tiny
 from aha.grading.maths.proofs import apart, decided
-from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
 POINTS, TRIES = 4, 10

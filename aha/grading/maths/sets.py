@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from aha.answers.formulas import BRACKETS, Call, Node, Sym, bare, is_call, symbols
+from aha.grading.maths.algebra import Settings
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.scalars import equal, pairs, same_value, sample, value_of
-from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 
 _MIRRORS = {"<": ">", ">": "<", "le": "ge", "ge": "le"}

@@ -14,10 +14,10 @@ from aha.answers.reading import Reading, is_degrees, other_readings, read, same_
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side
 from aha.answers.symbols import bare, folded
+from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import same
-from aha.grading.maths.settings import Settings
 from aha.grading.maths.values import At
 from aha.types import Wrong
 

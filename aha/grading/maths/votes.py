@@ -14,10 +14,10 @@ from aha.answers.numbers import bare_number
 from aha.answers.reading import read
 from aha.answers.sentences import claimed_formula
 from aha.answers.symbols import folded
+from aha.grading.maths.algebra import DEFAULT
 from aha.grading.maths.claims import measured, said
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.scalars import sample
-from aha.grading.maths.settings import DEFAULT
 from aha.grading.maths.values import At
 
 DIGITS, POINTS = 40, 5

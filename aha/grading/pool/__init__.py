@@ -15,7 +15,7 @@ from typing import Any
 
 from aha.codec import decode, encode
 from aha.errors import BadInput
-from aha.grading.maths.settings import DEFAULT, Settings
+from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.pool.nursery import ForkServer, GradingWorker, WorkerExit, forget_in_children
 from aha.grading.pool.wire import Bounds, ClosedWire, Gold
 from aha.types import Abstained, Grade

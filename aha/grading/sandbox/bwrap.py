@@ -12,12 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aha.errors import BadInput
-from aha.grading.sandbox import seccomp
 from aha.grading.sandbox.compiled import BUILD, COMPILE_LIMITS, COMPILERS, CompileCache
-from aha.grading.sandbox.job import Job, Limits, Outcome, Tier
-from aha.grading.sandbox.namespace import SandboxUser, interpreter, ways
+from aha.grading.sandbox.job import Job, Limits, Outcome, RunFacts, Streams, Tier, infrastructure, outcome_of_compile, outcome_of_run
+from aha.grading.sandbox.namespace import SandboxUser, interpreter, seccomp_why_not, ways
 from aha.grading.sandbox.slot import Kind, Order, Slot, SlotError, memory_file
-from aha.grading.sandbox.verdict import RunFacts, Streams, infrastructure, outcome_of_compile, outcome_of_run
 
 MIB = 1 << 20
 WAIT_FACTOR = 3  # times the clock's limit, at the most, for a program that waits for a processor
@@ -223,7 +221,7 @@ def _bwrap() -> str:
 
 
 def _why_unavailable() -> str | None:
-    reason = seccomp.why_not()
+    reason = seccomp_why_not()
     if reason is None and not _bwrap():
         return "bubblewrap is missing: apt-get install bubblewrap (Fedora: dnf install bubblewrap; Arch: pacman -S bubblewrap)"
     return reason

@@ -20,10 +20,9 @@ from importlib.resources import files
 from typing import Literal
 
 from aha.grading.sandbox import channel
-from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, SandboxUser, command
-from aha.grading.sandbox.seccomp import filter_of
+from aha.grading.sandbox.job import RunFacts, Streams
+from aha.grading.sandbox.namespace import ENVIRONMENT, Interpreter, SandboxUser, command, filter_of
 from aha.grading.sandbox.tree import LOOK_S, Excess, Tree, Use
-from aha.grading.sandbox.verdict import RunFacts, Streams
 
 START_S = 20.0
 PATIENCE_S = 10.0

@@ -10,12 +10,12 @@ import random
 from dataclasses import dataclass
 
 from aha.errors import BadInput
+from aha.tasks.filters import Split, draw_keys, draw_language
 from aha.tasks.general.greeting import KIND as GREETING
 from aha.tasks.general.harm import KIND as HARM
 from aha.tasks.general.kind import GeneralPrompt, Key, Kind
 from aha.tasks.general.myself import KIND as MYSELF
 from aha.tasks.general.translation import KIND as TRANSLATION
-from aha.tasks.splits import Split, draw_keys, draw_language
 from aha.types import Language, Open, Problem
 
 __all__ = ["KINDS", "GeneralProblems", "GeneralPrompt", "Kind", "prompt_of"]

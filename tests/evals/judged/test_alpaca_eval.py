@@ -10,8 +10,8 @@ import pytest
 from aha.errors import BadInput
 from aha.evals.alpaca import Calibration, shown_in_reverse
 from aha.evals.benchmark import BenchmarkExample
-from aha.evals.judged.alpaca_eval import BaselineOutputs, Preferences, read_baseline
 from aha.evals.judged.judged_benchmark import PREFERENCE, JudgePrompt
+from aha.evals.judged.pairwise import BaselineOutputs, Preferences, read_baseline
 from aha.types import ChatReply, Open
 
 TEXTS = [f"Write about {n}." for n in range(6)]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.grading.instructions.checks import count_capitals, count_sentences, count_words, is_in_language, language_of
+from aha.grading.instructions import count_capitals, count_sentences, count_words, is_in_language, language_of
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from aha.grading.sandbox.seccomp import ALLOW, MISSING, Profile, filter_of, library, why_not
+from aha.grading.sandbox.namespace import ALLOW, MISSING, Profile, filter_of, library, seccomp_why_not
 
-REASON = why_not() or (None if platform.machine() == "x86_64" else f"the numbers are those of x86_64, this is {platform.machine()}")
+REASON = seccomp_why_not() or (None if platform.machine() == "x86_64" else f"the numbers are those of x86_64, this is {platform.machine()}")
 pytestmark = pytest.mark.skipif(REASON is not None, reason=f"seccomp: {REASON}")
 AUDIT_X86_64, KILL = 0xC000003E, 0x80000000
 THREAD, NEW_USER = 0x10000, 0x10000000

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from aha.grading.sandbox.job import Limits
-from aha.grading.sandbox.verdict import RunFacts, Streams, outcome_of_compile, outcome_of_run
+from aha.grading.sandbox.job import Limits, RunFacts, Streams, outcome_of_compile, outcome_of_run
 
 WELL = RunFacts(status=0, cpu_s=0.1, wall_s=0.2, memory_mb=20.0, stop_reason="", has_entered=True)
 QUIET = Streams(b"3\n", b"", is_flooded=False)

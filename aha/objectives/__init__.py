@@ -1,1 +1,0 @@
-"""The objective as settings and plain lists: advantages, aggregation, losses, importance correction, filters. No tensor."""
