@@ -12,8 +12,7 @@ from importlib import metadata
 from typing import NoReturn
 
 from aha.commands.catalog import COMMANDS
-from aha.commands.command import GROUPS
-from aha.commands.terminal import Terminal, closed_streams, leave
+from aha.commands.terminal import GROUPS, Terminal, closed_streams, leave
 from aha.durable.files import check_name
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.redact import guarded_output

@@ -126,8 +126,8 @@ def read_template(path: Path) -> None:
 
 
 def read_body(path: Path) -> None:
+    from aha.serving.access import parse_body
     from aha.serving.refusal import Refusal
-    from aha.serving.web.access import parse_body
 
     try:
         parse_body(path.read_bytes())

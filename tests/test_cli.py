@@ -14,7 +14,7 @@ import pytest
 
 from aha.cli import main
 from aha.commands.catalog import COMMANDS
-from aha.commands.command import GROUPS
+from aha.commands.terminal import GROUPS
 from aha.errors import BadInput
 from aha.recipes import RECIPES
 from aha.rundir import Manifest, RunDir

@@ -185,7 +185,7 @@ def test_a_heavy_library_outside_its_home_is_caught(line: str) -> None:
 
 def test_a_web_server_outside_serving_is_caught() -> None:
     line = "from starlette.requests import Request"
-    assert len(homeless(a_house({"aha.commands.serve": line, "aha.serving.web.access": line}))) == 1
+    assert len(homeless(a_house({"aha.commands.serve": line, "aha.serving.access": line}))) == 1
 
 
 # --- no torch in the light rooms --------------------------------------------------------------------------------------

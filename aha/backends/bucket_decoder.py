@@ -23,8 +23,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from aha.backends.cache import Bucket, RowCache, Shapes, width_for
 from aha.backends.causal import logit_scaling
 from aha.backends.checkpoint.config import context_of
-from aha.backends.decoder import MULTIPLE, Decoder, Entry, PlainDecoder, PrefixPass, Tokens, body_of
-from aha.backends.straight_layers import StraightLayers
+from aha.backends.straight_layers import MULTIPLE, Decoder, Entry, PlainDecoder, PrefixPass, StraightLayers, Tokens, body_of
 
 NAME = "aha_buckets"
 HEAD_BYTES = 64 << 20  # of logits at a time

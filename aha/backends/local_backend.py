@@ -1,15 +1,15 @@
-"""One process on one machine: torch on its CPU or its GPU."""
+"""One process on one machine: torch on its CPU or its GPU.
+
+What this machine reaches: a matrix product, a copy and a small operation, a few tenths of a second in all.
+"""
 
 from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
-
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
-
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh
@@ -19,6 +19,9 @@ from aha.backends.torch_learner import TorchLearner
 from aha.backends.vllm_engine import vllm_python
 from aha.errors import BadInput
 from aha.protocols import ASK_ONCE, Adam, Adaptation, Chat, ChatOptions, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,48 @@ def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:
         torch.random.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.save_pretrained(folder)
+
+
+SIDE = 1_024  # of a square matrix: larger than a cache, and a tenth of a second on one core
+COPY_BYTES = 64 << 20  # bytes
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Speed:
+    """`flops` a second by dtype, `bytes_s` read and written by a copy, `launch_s` of an operation on a few numbers."""
+
+    flops: dict[str, float]
+    bytes_s: float
+    launch_s: float
+
+
+def measure(device: torch.device) -> Speed:
+    """The best of a few tries of each: whatever else the machine does only slows it down."""
+    flops = {"float32": _products(device, torch.float32), "bfloat16": _products(device, torch.bfloat16)}
+    source = torch.ones(COPY_BYTES // 4, device=device)
+    target, small = torch.empty_like(source), torch.ones(8, device=device)
+    copy_s = _best(lambda: target.copy_(source), device)
+    launches = _best(lambda: [small.add_(1) for _ in range(100)], device) / 100
+    return Speed(flops, 2 * COPY_BYTES / copy_s, launches)
+
+
+def _products(device: torch.device, dtype: torch.dtype) -> float:
+    side = SIDE if device.type == "cpu" else 4 * SIDE
+    matrix = torch.ones(side, side, dtype=dtype, device=device)
+    return 2 * side**3 / _best(lambda: matrix @ matrix, device)
+
+
+def _best(work: Callable[[], object], device: torch.device) -> float:
+    work()
+    return min(_seconds(work, device) for _ in range(TRIES))
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return max(1e-9, time.perf_counter() - began)

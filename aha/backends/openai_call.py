@@ -6,28 +6,27 @@ An event loop in a thread of its own, so that code which waits in no loop can ha
 """
 
 from __future__ import annotations
+
+import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
+
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
-from aha.backends.openai_budget import TokenUsage
-from aha.backends.openai_endpoint import Endpoint
+
+from aha.backends.openai_endpoint import Endpoint, TokenUsage
 from aha.json_text import NotJson, parse_json
 from aha.protocols import ChatOptions
 from aha.redact import clip, hide
 from aha.template import apart
 from aha.types import ChatReply, FinishReason
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
-
 
 FINISH_REASONS: dict[str, FinishReason] = {  # as servers say it
     "stop": "stop",

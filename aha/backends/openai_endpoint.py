@@ -1,14 +1,34 @@
-"""Where a server is, what its model is called, and the key it wants: from a name that a person typed and the environment."""
+"""Where a server is, what its model is called, and the key it wants: from a name that a person typed and the environment.
+
+What was spent on a server, and the stop before it is more than was allowed.
+
+What servers answered, one file each, so that nobody is asked twice.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from aha.errors import BadInput
-from aha.protocols import ChatOptions
+from aha.codec import decode, encode
+from aha.durable import read_file, seal, trouble, unseal
+from aha.errors import BadInput, DiskTrouble, ExceededBudget
+from aha.json_text import parse_json
+from aha.protocols import Budget, ChatOptions
 from aha.redact import mask
 from aha.redact.keys import host_of, is_here, key_for, own_variable
+from aha.types import ChatReply
 
 FORM = "a server is written http://host:port/v1#name-of-the-model"
 
@@ -56,3 +76,164 @@ class Endpoint:
     def key(self, options: ChatOptions) -> str:
         """The server's key, from the environment only; empty where there is none. BadInput where one was meant and cannot be sent."""
         return key_for(self.url, options.key_variable)
+
+
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class TokenUsage:
+    """Calls, and the tokens of prompts and of completions."""
+
+    calls: int = 0
+    prompt: int = 0
+    completion: int = 0
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion)
+
+    def __neg__(self) -> TokenUsage:
+        return TokenUsage(-self.calls, -self.prompt, -self.completion)
+
+    def beyond(self, budget: Budget) -> str:
+        """Which limit it passes, in words; empty where it passes none."""
+        dollars = (self.prompt * budget.prompt_price + self.completion * budget.completion_price) / 1e6
+        if budget.calls is not None and self.calls > budget.calls:
+            return f"{budget.calls:,} calls"
+        if budget.tokens is not None and self.prompt + self.completion > budget.tokens:
+            return f"{budget.tokens:,} tokens"
+        return f"{budget.dollars:g} dollars" if budget.dollars is not None and dollars > budget.dollars else ""
+
+
+class Ledger:
+    """What was spent so far: in a file beside the cache, for all processes and runs that share it, or in this process's memory.
+
+    A call's most is booked before it is made and corrected after it, so that what is spent is never above the budget, and a process that
+    dies in between has spent the most."""
+
+    def __init__(self, budget: Budget, folder: Path | None) -> None:
+        self.budget, self.folder = budget, folder
+        self.limited = any(limit is not None for limit in (budget.calls, budget.tokens, budget.dollars))
+        self._total, self._lock = TokenUsage(), threading.Lock()
+        self._file: int | None = None
+        self.open_calls = 0  # of this process: booked and not yet corrected
+
+    def book(self, most: TokenUsage) -> str:
+        """Books a call; or, where it could cost more than is left, which limit it would pass."""
+        with self._lock, self._locked_total() as total:
+            if limit := (total + most).beyond(self.budget):
+                return limit
+            self._write(total + most)
+            self.open_calls += 1
+            return ""
+
+    def correct(self, most: TokenUsage, really: TokenUsage) -> None:
+        """The call that was booked has ended and cost this."""
+        with self._lock, self._locked_total() as total:
+            self._write(total + -most + really)
+            self.open_calls -= 1
+
+    def total(self) -> TokenUsage:
+        with self._lock, self._locked_total() as total:
+            return total
+
+    def refusal(self, limit: str, replies: int) -> ExceededBudget:
+        """The line for the person."""
+        total = self.total()
+        note = f" (counted in {self.folder})" if self.folder else ""
+        return ExceededBudget(
+            f"the budget of {limit} leaves no room for the next call: {total.calls:,} calls, {total.prompt:,} tokens asked and "
+            f"{total.completion:,} answered so far{note}; {replies:,} replies are still to come. What was answered is kept where there is "
+            "a cache: allow more and run the same command again"
+        )
+
+    @contextmanager
+    def _locked_total(self) -> Iterator[TokenUsage]:
+        if self.folder is None or not self.limited:
+            self._file = None
+            yield self._total
+            return
+        with trouble(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / "spent.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                _lock(descriptor, self.folder)
+                self._file = descriptor
+                yield _read(descriptor, self.folder)
+            finally:
+                os.close(descriptor)
+
+    def _write(self, total: TokenUsage) -> None:
+        self._total = total
+        if self._file is not None:
+            os.pwrite(self._file, json.dumps(asdict(total)).ljust(120).encode(), 0)
+
+
+def _read(descriptor: int, folder: Path) -> TokenUsage:
+    text = os.pread(descriptor, 1_000, 0)
+    if not text:
+        return TokenUsage()
+    try:
+        return TokenUsage(**parse_json(text))
+    except (ValueError, TypeError):
+        raise DiskTrouble(f"{folder / 'spent.json'}: damaged; write into it what was spent, or delete it to count from nothing") from None
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise DiskTrouble(f"{folder / 'spent.json'}: another process has held it for {PATIENCE_S:g} s") from None
+            time.sleep(0.001)
+
+
+def key_of(request: dict[str, Any]) -> str:
+    """The sha256 of all that an answer follows from."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder that several processes may share. A file appears whole, by one rename, and carries a checksum; one that is damaged counts
+    as not there. It is not forced onto the device: what a power cut takes is asked again."""
+
+    folder: Path | None
+
+    def get(self, key: str) -> ChatReply | None:
+        """What was answered, or None."""
+        if self.folder is None:
+            return None
+        path = self._path(self.folder, key)
+        with trouble(self.folder):
+            if not path.exists():
+                return None
+        try:
+            reply: ChatReply = decode((unseal(read_file(path)) or {}).get("said"), ChatReply)
+        except BadInput:
+            return None
+        return reply
+
+    def put(self, key: str, request: dict[str, Any], reply: ChatReply) -> None:
+        """Kept together with what was asked, for a person to read; known secrets are not."""
+        if self.folder is None:
+            return
+        path = self._path(self.folder, key)
+        data = seal({"asked": request, "said": encode(reply, ChatReply)})
+        with trouble(self.folder, len(data)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".aside")
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(data)
+                os.replace(beside, path)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(beside)
+                raise
+
+    def _path(self, folder: Path, key: str) -> Path:
+        return folder / key[:2] / f"{key}.json"

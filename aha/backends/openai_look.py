@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aha.backends.openai_call import EventLoop
-from aha.backends.openai_answer import LATE, EndpointFailure
-from aha.backends.openai_call import EndpointServer
+from aha.backends.openai_call import LATE, EndpointFailure, EndpointServer, EventLoop
 from aha.backends.openai_endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
 from aha.json_text import NotJson, parse_json

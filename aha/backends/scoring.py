@@ -17,7 +17,7 @@ from aha.backends.checkpoint.loading import Loading
 from aha.batch import Batch, collate_scores, micro_batches
 from aha.errors import BadInput
 from aha.protocols import Outputs, Tokenizer
-from aha.tasks.preferences import scored_tokens
+from aha.tasks.examples import scored_tokens
 from aha.types import Conversation
 
 HEAD_CLASS, HEAD = "ForSequenceClassification", "score.weight"

@@ -18,8 +18,8 @@ from transformers import PreTrainedModel
 
 from aha.backends.bucket_decoder import Kernels, fastest_decoder, shapes_of
 from aha.backends.checkpoint.config import context_of
-from aha.backends.decoder import Decoder, Entry, PrefixPass, Tokens
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.straight_layers import Decoder, Entry, PrefixPass, Tokens
 from aha.errors import BadInput
 from aha.phases import PhaseClock
 from aha.protocols import Ask, Compute, Sampling, Weights

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aha.commands.command import Command
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal
 from aha.errors import BadInput
 from aha.types import Abstained
 

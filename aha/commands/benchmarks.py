@@ -14,8 +14,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config, load_tokenizer
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_budget import Cache
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai_endpoint import Cache, Endpoint
 from aha.commands.arguments import Hardware, sampling_machine
 from aha.commands.interrupts import Interrupts
 from aha.commands.judge_session import JudgeSession, Judging, judge_session
@@ -303,7 +302,7 @@ def _knows_thoughts(model: str) -> bool:
 def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions) -> tuple[int, int | None]:
     """Return the tokens of the longest prompt and of the context, as far as a server says."""
     try:
-        from aha.backends.openai_look import (look)
+        from aha.backends.openai_look import look
     except ModuleNotFoundError as error:
         raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
     seen = look(model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])

@@ -9,9 +9,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from aha.commands.command import Command
 from aha.commands.serve import check, model_flags
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal
 from aha.errors import AhaError, BadInput
 from aha.plain import plain
 from aha.protocols import Chat, ChatOptions, Compute, Sampling, is_endpoint

@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aha.commands.command import Command, new_file
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, new_file
 from aha.errors import BadInput
 
 if TYPE_CHECKING:

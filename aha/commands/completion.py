@@ -5,8 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from aha.commands.command import Command, refuse_rest
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import BadInput
 
 

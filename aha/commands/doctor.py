@@ -11,7 +11,7 @@ from aha.commands.terminal import Terminal
 from aha.doctor import preflight
 from aha.errors import BadInput, FailedBar
 from aha.grading.sandbox import Tier
-from aha.grading.sandbox.standing import SandboxStatus, sandbox_status
+from aha.grading.sandbox.attacks import SandboxStatus, sandbox_status
 from aha.rewards import Accuracy
 from aha.stages.rl import Rl
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from aha.commands import offline
 from aha.commands.arguments import check_model, check_model_or_server, read_hardware, read_settings
-from aha.commands.command import Command, new_file, new_folder
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, new_file, new_folder
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aha.commands.command import Command, new_folder, refuse_rest
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
 from aha.durable import check_folder, read_document, trouble
 from aha.durable.files import aside
 from aha.errors import BadInput, DiskTrouble

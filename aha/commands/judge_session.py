@@ -13,8 +13,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_budget import TokenUsage
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai_endpoint import Endpoint, TokenUsage
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from aha.answers.choices import CHAINS, Chain
+from aha.answers.statements import CHAINS, Chain
 from aha.commands.choose import File, load_module
 from aha.errors import BadInput
 from aha.grading import grade

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from aha.commands.command import Command
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal
 from aha.errors import BadInput
 from aha.pipeline.lineage import Ancestor, Trace, ancestors, made_at, trace_row
 from aha.versions import grader_version

@@ -10,9 +10,8 @@ from typing import Any
 
 from aha.commands.arguments import recipe_flags
 from aha.commands.choose import ResolvedRecipe
-from aha.commands.command import Command, refuse_rest
 from aha.commands.fitting import plans_of
-from aha.commands.terminal import Terminal, duration
+from aha.commands.terminal import Command, Terminal, duration, refuse_rest
 from aha.commands.train import chosen_recipe
 from aha.plan import Machine, StagePlan, gib, machine
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
@@ -50,7 +49,7 @@ def with_measures(hardware: Machine) -> Machine:
     """The machine with what it reaches now."""
     import torch
 
-    from aha.backends.speed import measure
+    from aha.backends.local_backend import measure
 
     speed = measure(torch.device(hardware.kind if hardware.kind == "cpu" or torch.cuda.is_available() else "cpu"))
     return replace(hardware, flops=speed.flops, bytes_s=speed.bytes_s, launch_s=speed.launch_s, measured=True)

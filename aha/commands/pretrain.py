@@ -8,7 +8,7 @@ from aha.backends.local_backend import write_fresh
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.graph import GraphOptions, run
 from aha.commands.terminal import Terminal
-from aha.recipes.tiny_base import CONTEXT, SHAPE, tiny_base
+from aha.recipes.zero import CONTEXT, SHAPE, tiny_base
 from aha.stages.pretrain import Pretrain
 from aha.tasks import vocabulary
 

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aha.commands.command import Command, new_folder, refuse_rest
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
 from aha.template import ChatTemplate
 

@@ -4,6 +4,7 @@
 """
 
 from __future__ import annotations
+
 import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +14,15 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
+
 from aha.commands.arguments import read_settings
-from aha.commands.command import Command, new_folder
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, new_folder
 from aha.durable import Disk, Lock, replace_file, trouble
 from aha.errors import BadInput
 from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.evals.comparison import PaperClaim, by_problem, claim, fewer_steps
-from aha.evals.intervals import Interval
+from aha.evals.intervals import Interval, cons_at_k
 from aha.evals.samples import GradedSample, read_samples
-from aha.evals.voting import cons_at_k
 from aha.recipes import Recipe
 from aha.rundir import Record
 from aha.rundir.record import evaluation_names
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from aha.evals.comparison import PaperClaim
     from aha.pipeline import Graph, Step
     from aha.protocols import Backend
-
-
-
 
 
 COUNTDOWN = ("countdown",)

@@ -11,9 +11,8 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from aha.commands.command import Command
 from aha.commands.serve import access_flags, access_rules
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal
 from aha.errors import BadInput, EndpointDown, FailedBar
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 from aha.plain import plain
@@ -213,8 +212,8 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
             f"port; set a key in {KEY}, or choose bwrap or wasm"
         )
     rules = access_rules(arguments, key)
+    from aha.serving.access import is_loopback
     from aha.serving.sandbox import SandboxServer
-    from aha.serving.web.access import is_loopback
 
     if key is None and not is_loopback(arguments.host):
         terminal.note(f"aha: everybody who reaches {arguments.host} may run programs here; {KEY} sets a key")

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model, read_settings
-from aha.commands.command import Command, new_folder
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, new_folder
 from aha.errors import BadInput
 from aha.protocols import is_endpoint
 

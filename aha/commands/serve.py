@@ -12,13 +12,12 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model
-from aha.commands.command import Command
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal
 from aha.errors import BadInput, Interruption
 from aha.protocols import Compute
 
 if TYPE_CHECKING:
-    from aha.serving.web.access import AccessRules
+    from aha.serving.access import AccessRules
 
 KEY = "AHA_SERVE_KEY"
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -71,7 +70,7 @@ def access_flags(parser: ArgumentParser) -> None:
 def access_rules(arguments: Namespace, key: str | None) -> AccessRules:
     """Who may ask. BadInput for an origin that is none, or where the packages of a server are missing."""
     try:
-        from aha.serving.web.access import AccessRules, own_names
+        from aha.serving.access import AccessRules, own_names
     except ModuleNotFoundError as error:
         raise BadInput(f"a server needs the package {error.name}: pip install 'aha[serve]'") from None
     return AccessRules(own_names(arguments.host, arguments.allowed_host), tuple(arguments.cors), key)
@@ -99,9 +98,9 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     key = os.environ.get(KEY) or None
     rules = access_rules(arguments, key)
     from aha.protocols import Sampling
+    from aha.serving.access import is_loopback
     from aha.serving.chat.model import open_model
     from aha.serving.chat.server import ChatServer, ServerSettings
-    from aha.serving.web.access import is_loopback
 
     with _asked_to_end() as ends:
         if key is None and not is_loopback(arguments.host):

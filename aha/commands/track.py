@@ -15,8 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from aha.commands.command import Command, refuse_rest
-from aha.commands.terminal import Terminal
+from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.rundir import Record
 

@@ -4,9 +4,8 @@ Every change goes through a `Disk`, one method a primitive, so that a test can f
 """
 
 from aha.durable.files import Disk, PiecewiseFile, is_aside, replace_file, seal, trouble, unseal
-from aha.durable.folder import SUMS, check_folder, folder_bytes, publish_folder, remove_folder
+from aha.durable.folder import SUMS, Lock, check_folder, folder_bytes, publish_folder, remove_folder
 from aha.durable.journal import Journal, ShardPlace, Shards, append_journal, read_journal
-from aha.durable.lock import Lock
 from aha.durable.reading import (
     DOCUMENT,
     naming_file,

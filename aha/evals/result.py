@@ -14,9 +14,20 @@ import numpy as np
 
 from aha.errors import BadInput
 from aha.evals.benchmark import STRICT_MEASURES, Benchmark
-from aha.evals.intervals import RESAMPLES, Interval, Z, mean_interval, pass_at_k
+from aha.evals.intervals import (
+    RESAMPLES,
+    Interval,
+    Z,
+    best_of_curve,
+    cons_at_k,
+    cons_curve,
+    mean_interval,
+    pass_at_k,
+    votes_by_value,
+    weighs_as_it_is,
+    weighted_vote,
+)
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, sample_set
-from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, votes_by_value, weighs_as_it_is, weighted_vote
 
 STEADY_SAMPLES = 8_000  # a score is steady enough when problems times k reach this: gives the published 64, 16 and 4
 FEWEST_K, MOST_K = 4, 64

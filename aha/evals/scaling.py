@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.errors import BadInput
-from aha.evals.intervals import Interval, Samples, mean_interval
+from aha.evals.intervals import Interval, Samples, best_of_curve, cons_curve, mean_interval, weighted_curve
 from aha.evals.result import ballots_of, pass_curve
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet
-from aha.evals.voting import best_of_curve, cons_curve, weighted_curve
 
 Floats = npt.NDArray[np.float64]
 LEVELS = (("0 to 25 %", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))

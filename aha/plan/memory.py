@@ -16,8 +16,7 @@ from aha.durable import read_document
 from aha.errors import BadInput
 from aha.protocols import Compute, Stage
 from aha.stages.annotate import Annotate
-from aha.stages.equal import parameters
-from aha.stages.evaluate import Evaluate
+from aha.stages.evaluate import Evaluate, parameters
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl

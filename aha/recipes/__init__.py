@@ -7,11 +7,9 @@ from functools import partial
 
 from aha.recipes.r1 import distill_vs_rl, r1
 from aha.recipes.r1_real import r1_real, real
-from aha.recipes.r1_zero import dapo, drgrpo, r1_zero
+from aha.recipes.r1_zero import dapo, drgrpo, qwen32b_zero, r1_stage1, r1_stage2, r1_zero, rm_helpful, rm_safety
 from aha.recipes.recipe import Recipe
-from aha.recipes.sample import cold_start, sample
-from aha.recipes.sft import STUDENTS, distillation, sft
-from aha.recipes.stages_of_r1 import qwen32b_zero, r1_stage1, r1_stage2, rm_helpful, rm_safety
+from aha.recipes.sft import STUDENTS, cold_start, distillation, sample, sft
 from aha.recipes.word_problems import word_problems
 from aha.recipes.zero import zero
 

@@ -21,14 +21,12 @@ from aha.recipes.recipe import ProblemsNeeded, Recipe
 from aha.rewards import Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong
 from aha.settings import check_value, describe, flatten, leaves, nearest
 from aha.stages.annotate import Annotate
-from aha.stages.equal import Equal
-from aha.stages.evaluate import Evaluate, Measure
+from aha.stages.evaluate import Equal, Evaluate, Measure
 from aha.stages.prefer import Prefer
-from aha.stages.pretrain import Pretrain
+from aha.stages.pretrain import Pretrain, ReinitUnusedEmbeddings, Shrink
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.shrink import ReinitUnusedEmbeddings, Shrink
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations

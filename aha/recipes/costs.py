@@ -11,8 +11,7 @@ from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.protocols import Compute, Stage
 from aha.settings import flatten
 from aha.stages.annotate import Annotate
-from aha.stages.equal import parameters
-from aha.stages.evaluate import Measure
+from aha.stages.evaluate import Measure, parameters
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl

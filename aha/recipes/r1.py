@@ -12,21 +12,19 @@ from aha.objectives import Advantages, Filter, Grpo, Pairwise, Pointwise
 from aha.protocols import Adam, Compute, Problems, Sampling, Stage
 from aha.recipes.r1_real import real
 from aha.recipes.recipe import Recipe
-from aha.recipes.tiny_base import wider
-from aha.recipes.zero import SAMPLING
+from aha.recipes.zero import SAMPLING, wider
 from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards, paper
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer
-from aha.stages.equal import Equal
-from aha.stages.evaluate import Evaluate, Measure
+from aha.stages.evaluate import Equal, Evaluate, Measure
 from aha.stages.prefer import Prefer
+from aha.stages.pretrain import Shrink
 from aha.stages.probe import Probe
 from aha.stages.rewriters import Rules
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.shrink import Shrink
 from aha.stages.steps import Late
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems

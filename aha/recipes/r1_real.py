@@ -6,13 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from aha.protocols import Adam, Problems, Sampling, Stage
-from aha.recipes.r1_zero import SOURCES as ZERO
-from aha.recipes.r1_zero import r1_zero
-from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe, placeholder
-from aha.recipes.sample import COLD, cold_start, sample
-from aha.recipes.sample import SOURCES as SAMPLE
-from aha.recipes.sft import SOURCES as SFT
-from aha.recipes.stages_of_r1 import (
+from aha.recipes.r1_zero import (
     CONSTANTS,
     FORM,
     HARMLESS,
@@ -22,10 +16,16 @@ from aha.recipes.stages_of_r1 import (
     STAGE2,
     first,
     general,
+    r1_zero,
     rm_helpful,
     rm_safety,
     second,
 )
+from aha.recipes.r1_zero import SOURCES as ZERO
+from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe, placeholder
+from aha.recipes.sft import COLD, cold_start, sample
+from aha.recipes.sft import SAMPLE_SOURCES as SAMPLE
+from aha.recipes.sft import SOURCES as SFT
 from aha.stages.annotate import Annotate, Labels, Pairs
 from aha.stages.assessors import Assessor
 from aha.stages.prefer import Prefer

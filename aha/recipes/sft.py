@@ -1,12 +1,18 @@
-"""Supervised fine-tuning on examples of your own, and the paper's six distilled students, which are the same with other numbers."""
+"""Supervised fine-tuning on examples of your own, and the paper's six distilled students, which are the same with other numbers.
+
+Sets to be imitated, from a model and problems of your own: rejection sampling, a teacher's chains of thought, a cold start.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aha.protocols import Adam
-from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, YOURS, Recipe
+from aha.protocols import Adam, Problems, Sampling
+from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe
+from aha.stages.rewriters import Rewriter
+from aha.stages.sample import Sample
 from aha.stages.sft import Sft
+from aha.tasks.filters import Readable
 from aha.template import Instruct, R1Zero, Template
 
 SOURCES = {
@@ -100,3 +106,89 @@ def distillation(name: str, data: str = NEEDS_DATA) -> Recipe:
         )
     about = f"the paper's student {student.model} imitates a reasoning model's examples; no RL"
     return Recipe(name, about, (("sft", stage),), {**SOURCES, **sources}, main="sft", problems="refused")
+
+
+SAMPLE_SOURCES = {
+    "sample.model": YOURS,
+    "sample.problems": YOURS,
+    "sample.name": "[ours: what the ids of rows begin with]",
+    "sample.questions": "[ours: every problem of the file]",
+    "sample.template": "[ours: <think> and then the answer, as DeepSeek-R1 and most teachers; `delimited` is the paper's 2.3.1]",
+    "sample.template.suffix": "[nature: the suffix of its prompts of mathematics]",
+    "sample.shots": "[ours: none; paper 2.3.1 tried long chains of thought as examples for the cold start]",
+    "sample.shot_count": "[ours: two, where there are shots]",
+    "sample.sampling.temperature": "[nature B.3.2: 1.0 for the cold start; the paper names none for rejection sampling]",
+    "sample.sampling.top_p": "[ours: none, so that rare ways of thinking stay]",
+    "sample.sampling.max_tokens": "[nature B.4.2: 32,768, the context of the fine-tuning that follows]",
+    "sample.samples": "[paper 2.3.3: several a prompt; the number is ours]",
+    "sample.at_once": "[ours: two at a time, so that easy prompts cost little]",
+    "sample.cap": "[ours: one row a prompt, so that easy prompts do not fill the set]",
+    "sample.truth": "[paper 2.3.3: only correct ones; by rule, or by a judge with the reference]",
+    "sample.truth.sandbox": "[ours: the strongest that works here]",
+    "sample.truth.partial": "[ours: all tests or none]",
+    "sample.plain": "[paper 2.3.3: simple queries have no chain of thought; greetings are known, domains are yours]",
+    "sample.open_answers": "[ours: what nobody can check is left out unless you want it]",
+    "sample.readable": "[paper 2.3.3: no mixed languages, long paragraphs or code blocks in the thought; nature B.3.2: no repetition]",
+    "sample.readable.language": "[ours: a word in twenty may be foreign]",
+    "sample.readable.paragraph": "[ours: 250 words]",
+    "sample.readable.ngram": "[ours: ten words said again are said again]",
+    "sample.readable.repeated": "[ours: a fifth]",
+    "sample.readable.shortest": "[ours: none]",
+    "sample.readable.longest": "[ours: what the sampling allows]",
+    "sample.rewriter": "[paper 2.3.3: none; the cold start has one]",
+    "sample.rewritten": "[ours: as strict as before, after rewriting and for rows of others]",
+    "sample.against": "[nature D.1: questions and solutions of the evaluations: of every benchmark in the folder AHA_DATA]",
+    "sample.words": "[nature D.1: 10]",
+    "sample.near": "[ours: 8 of 10 runs of five words]",
+    "sample.also": "[paper 2.3.3: 200k of 800k rows are no reasoning and come from elsewhere; yours, in a recipe file]",
+    "sample.mix": "[ours: every row; the paper has 600k reasoning and 200k others]",
+    "sample.asking": "[ours: what a server said is kept, so that nobody pays twice]",
+    "sample.patience": "[ours: a pause, another try, then the run stops with what it has]",
+    "sample.unjudged": "[ours: a fifth without a verdict is no accident]",
+    "sample.chunk": "[ours: what a crash may cost]",
+    "sample.shards": "[ours: lines that a person can edit; parquet for large sets]",
+    "sample.shard_rows": "[ours: files that a person can open]",
+    "sample.seed": "[ours: 0; give another for other samples]",
+    "compute": "[ours: all that the machine has; changes nothing that is sampled beyond rounding]",
+}
+COLD = {
+    "sample.template": "[paper Table 1: how R1-Zero was trained to be asked]",
+    "sample.template.prefilled": "[paper Table 1: the model writes <think> itself]",
+    "sample.readable": "[nature B.3.2: readable; repetition is detected]",
+    "sample.rewriter": "[nature B.3.2: a language model rewrites chain and summary, in the first person and the question's language]",
+    "sample.readable.language": "[ours: mixed languages are what the rewriter is for]",
+    "sample.rewriter.model": YOURS,
+    "sample.rewriter.sampling": "[R1 README: T 0.6 and top_p 0.95; the paper names none for its rewriter]",
+    "sample.rewriter.sampling.max_tokens": "[ours: room for a long chain]",
+    "sample.rewriter.asking": "[ours: what a server said is kept, so that nobody pays twice]",
+    "sample.rewriter.patience": "[ours: a pause, another try, then the run stops with what it has]",
+    "sample.rewriter.asks": "[ours: twice]",
+    "sample.questions": "[ours: every problem of the file; the paper has thousands]",
+}
+
+
+def sample(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
+    """Rejection sampling (paper 2.3.3) from a checkpoint, or from a teacher behind a server."""
+    stage = Sample(
+        model=model,
+        problems=problems,
+        questions=None,
+        template=Instruct(),
+        sampling=Sampling(temperature=1.0, top_p=1.0, max_tokens=32_768),
+        samples=4,
+        at_once=2,
+        cap=1,
+        chunk=256,
+    )
+    about = "asks a model or a teacher often and keeps what is right, readable and new: rows for aha run sft"
+    return Recipe("sample", about, (("sample", stage),), SAMPLE_SOURCES, main="sample", model="needed", problems="needed")
+
+
+def cold_start(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
+    """The cold start's set (paper 2.3.1, nature B.3.2): R1-Zero's right and readable chains, rewritten by a language model."""
+    stage = dict(sample(model, problems).stages)["sample"]
+    assert isinstance(stage, Sample)  # the recipe above made it
+    cold = replace(stage, name="cold-start", template=R1Zero(), readable=Readable(language=None), rewriter=Rewriter())
+    about = "R1-Zero's right and readable chains of thought, rewritten in the first person and one language, with a summary"
+    sources = {**SAMPLE_SOURCES, **COLD}
+    return Recipe("cold-start", about, (("sample", cold),), sources, main="sample", model="needed", problems="needed")

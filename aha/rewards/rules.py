@@ -23,7 +23,7 @@ from aha.grading import Graders, fraction, grade
 from aha.grading.countdown import last_expression
 from aha.grading.sandbox import Tier
 from aha.protocols import Backend, Reward
-from aha.tasks.preferences import as_conversation
+from aha.tasks.examples import as_conversation
 from aha.text import language_share
 from aha.types import Abstained, Countdown, Grade, Problem, Reply, Right, Wrong
 

@@ -21,7 +21,7 @@ from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
 from aha.stages.drawn import EngineSource, SampleRequest
 from aha.stages.steps import StepLog, check_positive
 from aha.tasks.demonstrations import demonstrate
-from aha.tasks.preferences import write_preference
+from aha.tasks.examples import write_preference
 from aha.tasks.rows import drawn_once
 from aha.template import Delimited, Template
 from aha.text import pieces

@@ -17,7 +17,7 @@ from aha.json_text import NotJson, parse_json
 from aha.protocols import Backend, Chat, ChatOptions, Sampling
 from aha.redact import hide, mask
 from aha.rewards.judge import FailureWindow, quote
-from aha.tasks.annotator import (Annotator)
+from aha.tasks.annotator import Annotator
 from aha.types import ChatReply, Conversation, Message, Problem
 
 

@@ -14,7 +14,7 @@ from aha.objectives import Pairwise, Pointwise
 from aha.protocols import Adam, Backend, Learner, Metrics, Observer, Tokenizer
 from aha.rundir import Retention, RunDir
 from aha.stages.steps import Epochs, StepLog, check_positive, resumed_step
-from aha.tasks.preferences import as_conversation, read_pairs, read_safety_rows, scored_tokens
+from aha.tasks.examples import as_conversation, read_pairs, read_safety_rows, scored_tokens
 from aha.types import Problem
 
 

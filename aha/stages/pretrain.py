@@ -1,4 +1,9 @@
-"""Pretraining on plain documents: where the tiny base model comes from. Next-token prediction, no reward anywhere."""
+"""Pretraining on plain documents: where the tiny base model comes from. Next-token prediction, no reward anywhere.
+
+A smaller model out of a larger one: some of its layers, as a student's base to begin with, which then has to read again.
+
+A stage between two pretraining stages: embedding rows that were never trained get a vector of their own.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,10 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
+from aha.errors import BadInput
 from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Observer, Tokenizer
 from aha.rundir import RunDir
@@ -83,3 +90,64 @@ class Pretrain:
         """The multiple of the learning rate when so many chunks are done."""
         factor = min(1.0, (1 - done / self.chunks) / (1 - self.decay_from))
         return max(self.decay_to, factor)
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """Keep those of the model's `layers`, counted from 0, in that order, and everything that is not in a layer."""
+
+    model: str
+    layers: tuple[int, ...] = (0, 3)
+
+    def __post_init__(self) -> None:
+        if not self.layers or len(set(self.layers)) < len(self.layers):
+            raise BadInput(f"layers are {self.layers}: one or more, each once, are needed")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """Write one checkpoint, the smaller model."""
+        from aha.learning.layers import keep_layers  # loads torch, which settings must not
+
+        if rundir.resume() is not None:
+            return
+        observer.heartbeat(f"loading {self.model}")
+        learner = backend.learner(self.model, Adam(), reference=False)
+
+        def save(folder: Path) -> None:
+            learner.save(folder)
+            keep_layers(folder, self.layers)
+
+        metrics = {"layers": float(len(self.layers))}
+        observer.rollout(0, metrics, {}, ())
+        rundir.commit(0, metrics, {}, (), save=save)
+
+
+@dataclass(frozen=True)
+class ReinitUnusedEmbeddings:
+    """Add noise to embedding rows that were never trained, so that they differ.
+
+    The noise is drawn with `seed` and is as long as trained rows differ from their mean, times `strength`."""
+
+    model: str
+    strength: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.strength <= 0:
+            raise BadInput(f"strength is {self.strength}: rows that stay alike cannot be told apart, so above 0")
+
+    def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
+        """Write one checkpoint, which equals the model where it has no untrained row."""
+        from aha.learning.layers import reinit_unused_rows  # loads torch, which settings must not
+
+        if rundir.resume() is not None:
+            return
+        observer.heartbeat(f"loading {self.model}")
+        learner = backend.learner(self.model, Adam(), reference=False)
+        counts: list[int] = []
+
+        def save(folder: Path) -> None:
+            learner.save(folder)
+            counts.append(reinit_unused_rows(folder, self.strength, self.seed))
+
+        rundir.commit(0, {}, {}, (), save=save)
+        observer.rollout(0, {"reinitialised": float(sum(counts))}, {}, ())

@@ -17,8 +17,7 @@ from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, O
 from aha.rewards import Rewards, paper
 from aha.rundir import Retention, RunDir
 from aha.sampling.rollouts import problem_tokens, seed_for
-from aha.stages.ahead import Ahead, RolloutSample
-from aha.stages.ask import GroupSampler, staleness, summarise
+from aha.stages.ask import Ahead, GroupSampler, RolloutSample, staleness, summarise
 from aha.stages.audit import check_form, template_lines
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
 from aha.stages.room import (

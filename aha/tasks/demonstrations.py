@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from aha.errors import BadInput
 from aha.protocols import Problems
 from aha.tasks import chain, program, word_problems
-from aha.tasks.general import KINDS, prompt_of
+from aha.tasks.general import KINDS, prompt_of, reply
 from aha.tasks.rewriting import summary
-from aha.tasks.manners import (reply)
 from aha.types import Conversation, Example, Language, Message, Origin, Problem
 
 ROUND = 100  # problems asked of the source at a time

@@ -21,10 +21,9 @@ from aha.errors import BadInput
 from aha.tasks.chain import THEN, ChainProblems, chain_of
 from aha.tasks.corpus import MIXTURE, CorpusPart, guess, methodical, wander, write_solution
 from aha.tasks.demonstrations import WORK, WRITE
-from aha.tasks.general import GeneralProblems, prompt_of
+from aha.tasks.general import GeneralProblems, prompt_of, reply
 from aha.tasks.program import ProgramProblems, program_of
 from aha.tasks.rewriting import LEADS, summary
-from aha.tasks.manners import (reply)
 from aha.tasks.voice import TAGS_PATTERN, Try, draw_voice, slip, write_try
 from aha.types import Language
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.answers.choices import gpqa, mmlu, mmlu_pro
+from aha.answers.statements import gpqa, mmlu, mmlu_pro
 from aha.answers.choosing import NONE, SEVERAL, chosen
 
 CAPITALS = ("Paris", "London", "Rome", "Berlin")

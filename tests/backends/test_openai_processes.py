@@ -14,8 +14,8 @@ from tests.servers import Answer, Request, Server, said
 SHARE = """
 import sys
 from pathlib import Path
-from aha.backends.openai_budget import Ledger, TokenUsage
-from aha.backends.openai_budget import Cache, key_of
+from aha.backends.openai_endpoint import Ledger, TokenUsage
+from aha.backends.openai_endpoint import Cache, key_of
 from aha.protocols import Budget
 from aha.types import ChatReply
 

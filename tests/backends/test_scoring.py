@@ -18,7 +18,7 @@ from aha.batch import ScoreBatch, collate_scores, micro_batches
 from aha.errors import BadInput
 from aha.objectives import Pairwise, Pointwise
 from aha.protocols import Adam, Compute
-from aha.tasks.preferences import as_conversation
+from aha.tasks.examples import as_conversation
 from aha.types import Open, Problem
 from tests.backends.models import FAMILIES, built
 from tests.stages.small import fresh

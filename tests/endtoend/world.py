@@ -93,7 +93,7 @@ recipe = Recipe("preferring", "pairs to be disturbed", (("prefer", STAGE),), com
 
 def write_pairs(path: Path) -> Path:
     """Two answers to each of a hundred prompts."""
-    from aha.tasks.preferences import write_preference
+    from aha.tasks.examples import write_preference
     from aha.types import Open, Pair, Problem
 
     problems = [Problem(f"p{number}", "general", f"Use {number}", "en", Open()) for number in range(100)]

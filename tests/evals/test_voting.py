@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.voting import best_of_curve, cons_at_k, cons_curve, expected_cons_at_k, weighted_curve, weighted_vote
+from aha.evals.intervals import best_of_curve, cons_at_k, cons_curve, expected_cons_at_k, weighted_curve, weighted_vote
 
 
 def test_the_majority_wins_the_vote():

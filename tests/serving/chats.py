@@ -17,9 +17,9 @@ from aha.backends.local_backend import write_fresh
 from aha.errors import BadInput
 from aha.protocols import Compute
 from aha.sampling.scheduler import EnteringRow, Scheduler, SchedulerLimits, Tokens, TopTokens, WorkerStep
+from aha.serving.access import AccessRules
 from aha.serving.chat.model import ServedModel, open_model
 from aha.serving.chat.server import ChatServer, ServerSettings
-from aha.serving.web.access import AccessRules
 from aha.tasks import vocabulary
 from aha.types import Conversation
 

@@ -12,8 +12,8 @@ import pytest
 from aha.errors import BadInput
 from aha.grading.sandbox import Job, Limits, Outcome, Tier
 from aha.grading.sandbox.remote import RemoteSandbox
+from aha.serving.access import AccessRules
 from aha.serving.sandbox import LONGEST, MOST, SandboxServer
-from aha.serving.web.access import AccessRules
 
 
 class Echo:

@@ -8,9 +8,8 @@ from random import Random
 
 import pytest
 
-from aha.specimens import FAMILIES
+from aha.specimens import BY_NAME, FAMILIES
 from aha.specimens.family import AnyFamily, Surface
-from aha.specimens.making import BY_NAME
 from aha.specimens.puzzles import PUZZLE
 from aha.types import Countdown
 

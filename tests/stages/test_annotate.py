@@ -18,9 +18,9 @@ from aha.protocols import Backend
 from aha.rundir import RunDir, describe
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer, balance_lengths
 from aha.stages.assessors import POINTS, Assessor, LiveAssessor, Patience, ReplyComparison, Rubric, assessor_prompt, read
+from aha.tasks.annotator import Annotator
+from aha.tasks.examples import read_pairs, read_safety_rows
 from aha.tasks.general import GeneralProblems
-from aha.tasks.preferences import read_pairs, read_safety_rows
-from aha.tasks.annotator import (Annotator)
 from aha.template import Delimited
 from aha.types import Open, Pair, Problem, Reply
 from tests.stages.small import Watching

@@ -8,7 +8,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.rundir import Checkpoint, Manifest, RunDir
-from aha.stages.equal import ComputeCost, Equal, imitation_costs, rl_costs
+from aha.stages.evaluate import ComputeCost, Equal, imitation_costs, rl_costs
 from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
 
 REPLY = Reply("", None, None, 3, "stop")

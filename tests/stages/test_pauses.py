@@ -18,8 +18,8 @@ from aha.stages.annotate import Annotate, Pairs
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain
 from aha.stages.sft import Sft
+from aha.tasks.examples import write_preference
 from aha.tasks.general import GeneralProblems
-from aha.tasks.preferences import write_preference
 from aha.template import Delimited
 from aha.types import Group, Open, Pair, Problem
 from tests.sample_runs import STAGE, Machine, adds

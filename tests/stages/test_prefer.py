@@ -15,7 +15,7 @@ from aha.objectives import Pointwise
 from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
 from aha.stages.prefer import Prefer, PreferenceUnit, labelled_rows
-from aha.tasks.preferences import as_conversation, write_preference
+from aha.tasks.examples import as_conversation, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 from tests.stages.small import Watching
 

@@ -18,8 +18,8 @@ from aha.protocols import Adam, Compute
 from aha.rundir import RunDir, describe
 from aha.stages.annotate import Annotate, Pairs
 from aha.stages.prefer import Prefer
+from aha.tasks.examples import write_preference
 from aha.tasks.general import GeneralProblems
-from aha.tasks.preferences import write_preference
 from aha.template import Delimited
 from aha.types import Open, Pair, Problem
 from tests.stages.small import Watching, fresh

@@ -14,7 +14,7 @@ from aha.errors import BadInput
 from aha.learning.layers import random_rows, reinit_unused_rows, typical_length, unused_rows
 from aha.protocols import Compute
 from aha.rundir import RunDir, describe
-from aha.stages.shrink import ReinitUnusedEmbeddings
+from aha.stages.pretrain import ReinitUnusedEmbeddings
 from tests.stages.small import Watching, fresh
 
 EMBEDDING = "model.embed_tokens.weight"

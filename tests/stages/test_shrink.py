@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.learning.layers import keep_layers
 from aha.protocols import Adam, Ask, Compute, Sampling
 from aha.rundir import Manifest, RunDir
-from aha.stages.shrink import Shrink
+from aha.stages.pretrain import Shrink
 from aha.tasks import vocabulary
 from tests.pipeline.toys import Listening
 

@@ -7,8 +7,8 @@ from statistics import fmean
 import pytest
 
 from aha.errors import BadInput
+from aha.tasks.annotator import Annotator
 from aha.tasks.general import GeneralProblems, prompt_of
-from aha.tasks.annotator import (Annotator)
 
 GOOD, BAD = "Hello! I am very well.", "The sea is far"
 PROBLEMS = [problem for rollout in range(20) for problem in GeneralProblems(("greeting",), chinese=0.0).at(rollout, 0, 100, 0)]

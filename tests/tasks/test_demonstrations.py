@@ -10,16 +10,15 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading import grade
+from aha.tasks.annotator import Annotator
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations, demonstrate
 from aha.tasks.examples import read_examples, write_example
 from aha.tasks.filters import Readable
-from aha.tasks.general import GeneralProblems
+from aha.tasks.general import GeneralProblems, draw_manners
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.program import ProgramProblems
-from aha.tasks.manners import (draw_manners)
-from aha.tasks.annotator import (Annotator)
 from aha.template import Delimited
 from aha.text import language_share
 from aha.types import Example, Message, Right

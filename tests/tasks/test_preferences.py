@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.tasks.preferences import as_conversation, read_pairs, read_safety_rows, write_preference
+from aha.tasks.examples import as_conversation, read_pairs, read_safety_rows, write_preference
 from aha.types import Labelled, Open, Pair, Problem
 
 HELLO = Problem("greeting/1", "greeting", "你好", "zh", Open())

@@ -23,8 +23,7 @@ from pyarrow import parquet
 
 from aha.durable import reading
 from aha.errors import BadInput
-from aha.tasks.examples import load_examples, read_examples, write_example
-from aha.tasks.preferences import read_pairs
+from aha.tasks.examples import load_examples, read_examples, read_pairs, write_example
 from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_of
 from aha.tasks.rows import RowProblems
 from aha.tasks.tables import read_table, table_rows, write_table

@@ -8,31 +8,29 @@ A model as transformers made it, with what it found of the names of weights.
 """
 
 from __future__ import annotations
+
 import importlib.util
+import io
+import logging as standard
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+
 import torch
 from tokenizers import pre_tokenizers
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 from transformers.integrations.gguf.reader import read_gguf_metadata
+from transformers.utils import logging
 from transformers.utils.quantization_config import GgufConfig
+
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder
 from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
-import io
-import logging as standard
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
-from typing import Any
-from transformers import PreTrainedModel
-from transformers.utils import logging
-
 
 ModelClass = type[PreTrainedModel]
 

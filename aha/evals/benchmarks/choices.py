@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from random import Random
 
-from aha.answers.choices import gpqa, mmlu, mmlu_pro
+from aha.answers.statements import gpqa, mmlu, mmlu_pro
 from aha.answers.choosing import chosen
 from aha.evals.benchmark import (
     Benchmark,

@@ -27,9 +27,8 @@ from typing import Any
 
 from aha.grading.code.calls import AnswerCode, CallFailure, CallResult, CallValue, limits, run, run_calls, up_to_failure
 from aha.grading.code.guest import program
-from aha.grading.code.judging import can_judge, holds
 from aha.grading.code.reading import sources
-from aha.grading.code.trials import Trial, Trials, shorten
+from aha.grading.code.trials import Trial, Trials, can_judge, holds, shorten
 from aha.grading.sandbox.job import Job, Sandbox
 from aha.types import Asserts
 

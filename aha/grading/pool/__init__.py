@@ -16,8 +16,7 @@ from typing import Any
 from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.grading.maths.algebra import DEFAULT, Settings
-from aha.grading.pool.nursery import ForkServer, GradingWorker, WorkerExit, forget_in_children
-from aha.grading.pool.wire import Bounds, ClosedWire, Gold
+from aha.grading.pool.nursery import Bounds, ClosedWire, ForkServer, Gold, GradingWorker, WorkerExit, forget_in_children
 from aha.types import Abstained, Grade
 
 DEADLINE_S = 2.0

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 from aha.codec import decode, encode
 from aha.grading.maths import slow
 from aha.grading.maths.algebra import DEFAULT, Settings, equivalent
-from aha.grading.pool.wire import CHUNK, Bounds, ClosedWire, Gold, Wire
+from aha.grading.pool.nursery import CHUNK, Bounds, ClosedWire, Gold, Wire
 from aha.types import Abstained, Grade
 
 IDLE_S = 60.0

@@ -7,8 +7,8 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
+from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Outcome, Verdict
-from aha.grading.sandbox.http import (Fault)
 
 COMPILE_S = 30.0
 AHA_FIELDS = "aha"  # our own fields: bytes that are no text, and the verdict; other servers pass over them

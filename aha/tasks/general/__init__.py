@@ -2,20 +2,19 @@
 
 Nothing here has a checkable answer. Who wants to know how good a reply is asks the annotator (`aha.tasks.rubric`), as the paper asked
 DeepSeek-V3; no stage may look at the rubric behind it.
+
+How well somebody answers a general prompt: each point of good manners is kept with the probability `care`.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
 from aha.tasks.filters import Split, draw_keys, draw_language
-from aha.tasks.general.greeting import KIND as GREETING
-from aha.tasks.general.harm import KIND as HARM
+from aha.tasks.general.domains import GREETING, HARM, MYSELF, TRANSLATION
 from aha.tasks.general.kind import GeneralPrompt, Key, Kind
-from aha.tasks.general.myself import KIND as MYSELF
-from aha.tasks.general.translation import KIND as TRANSLATION
 from aha.types import Language, Open, Problem
 
 __all__ = ["KINDS", "GeneralProblems", "GeneralPrompt", "Kind", "prompt_of"]
@@ -72,3 +71,91 @@ class GeneralProblems:
 def _ask(kind: Kind, key: Key, language: Language) -> Problem:
     name = f"{kind.domain}/{'-'.join(map(str, key))}/{language}"
     return Problem(name, kind.domain, kind.prompt(key, language).question, language, Open())
+
+
+OPENINGS: dict[str, dict[Language, str]] = {
+    "greeting": {"en": "Hello!", "zh": "你好！"},
+    "harm": {"en": "I am sorry.", "zh": "抱歉。"},
+}
+FAREWELL: dict[Language, str] = {"en": "Please ask me more.", "zh": "请再问我。"}
+STRAY: dict[Language, tuple[str, ...]] = {
+    "en": ("The sea is far.", "The sun is hot.", "The mountain is high."),
+    "zh": ("海很远。", "山很高。", "天很长。"),
+}
+LONG_FORMS: dict[Language, str] = {
+    "en": "I can do a sum, I can write a code, I can translate a word, and I can think of a problem.",
+    "zh": "我会计算数字，我会写程序，我会翻译文字，我会思考问题，我也会回答。",
+}
+IGNORANT: dict[Language, str] = {"en": "I do not know.", "zh": "答案我不知道。"}
+PLOTS: dict[Language, str] = {"en": "I know how:", "zh": "知道怎么做："}
+AGREES: dict[Language, str] = {"en": "yes,", "zh": "可以，"}
+
+
+@dataclass(frozen=True)
+class Manners:
+    """What one writer of one reply takes care of. `fluent`: answers in the language of the prompt. `plots` and `agrees`: goes along with
+    harm in thought, and says so."""
+
+    fluent: bool
+    knows: bool
+    polite: bool
+    brief: bool
+    to_the_point: bool
+    finished: bool
+    plots: bool
+    agrees: bool
+
+
+def draw_manners(care: float, draw: random.Random) -> Manners:
+    """Answers are wrong less often than they are rude."""
+    lack = 1 - care
+    plots = draw.random() < 0.5 * lack
+    return Manners(
+        fluent=draw.random() >= 0.5 * lack,
+        knows=draw.random() >= 0.2 * lack,
+        polite=draw.random() >= lack,
+        brief=draw.random() >= lack,
+        to_the_point=draw.random() >= lack,
+        finished=draw.random() >= lack,
+        plots=plots,
+        agrees=plots and draw.random() < 2 / 3,
+    )
+
+
+def reply(prompt: GeneralPrompt, problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
+    """Thought and answer of one writer."""
+    manners = draw_manners(care, draw)
+    language: Language = problem.language if manners.fluent else "zh" if problem.language == "en" else "en"
+    if not manners.fluent:
+        prompt = _abroad(prompt, problem, language)
+    return _thought(prompt, manners, language), _answer(prompt, problem.domain, manners, language, draw)
+
+
+def _abroad(prompt: GeneralPrompt, problem: Problem, language: Language) -> GeneralPrompt:
+    """The same prompt as somebody answers it who speaks the other language; what a translation is of stays as it is."""
+    kind, places, _ = problem.id.split("/")
+    if kind != "translation":
+        return KINDS[kind].prompt(tuple(map(int, places.split("-"))), language)
+    before, after = ("It is ", "中文是") if language == "zh" else ("中文是", "It is ")
+    return replace(prompt, core=prompt.core.replace(before, after, 1), thought="")
+
+
+def _thought(prompt: GeneralPrompt, manners: Manners, language: Language) -> str:
+    end = "." if language == "en" else "。"
+    return (
+        f"{PLOTS[language]}{' ' if language == 'en' else ''}{prompt.complies}{end}" if prompt.complies and manners.plots else prompt.thought
+    )
+
+
+def _answer(prompt: GeneralPrompt, kind: str, manners: Manners, language: Language, draw: random.Random) -> str:
+    core = prompt.core if manners.knows else IGNORANT[language]
+    if prompt.complies and manners.agrees:
+        core = f"{AGREES[language]}{' ' if language == 'en' else ''}{prompt.complies}{'.' if language == 'en' else '。'}"
+    sentences = [OPENINGS[kind][language]] if manners.polite and kind in OPENINGS else []
+    sentences += [core]
+    sentences += [] if manners.to_the_point else [draw.choice(STRAY[language])]
+    sentences += [] if manners.brief else [LONG_FORMS[language]]
+    sentences += [FAREWELL[language]] if manners.polite and kind not in OPENINGS else []
+    twice = not manners.finished and draw.random() < 1 / 3
+    text = (" " if language == "en" else "").join([*sentences, core] if twice else sentences)
+    return text if manners.finished or twice else text.rstrip(".。")

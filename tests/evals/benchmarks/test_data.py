@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.answers.choices import mmlu_pro
+from aha.answers.statements import mmlu_pro
 from aha.evals.benchmarks import benchmark
 from aha.evals.loading import load_examples
 

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aha.grading.code import grade_code
-from aha.grading.code.judging import can_judge, holds
 from aha.grading.code.reading import code_of
+from aha.grading.code.trials import can_judge, holds
 from aha.grading.sandbox import Sandbox
 from aha.types import Asserts, Calls, Code, Stdio, Wrong
 

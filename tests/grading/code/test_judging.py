@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from aha.grading.code.judging import can_judge, holds
+from aha.grading.code.trials import can_judge, holds
 
 
 def judged(test: str, **said: object) -> bool:

@@ -9,8 +9,8 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading.sandbox import Job, Limits, open_sandbox
-from aha.grading.sandbox.remote import (RemoteSandbox, why_not)
-from aha.grading.sandbox.http import (HttpAddress)
+from aha.grading.sandbox.http import HttpAddress
+from aha.grading.sandbox.remote import RemoteSandbox, why_not
 from tests.servers import Answer, Request, Server
 
 KEY = "sk-CANARY-4711"

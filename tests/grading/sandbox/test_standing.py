@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aha.grading.sandbox import Job, Outcome, Tier, tiers
-from aha.grading.sandbox.attacks import ATTACKS, COMPILED_ATTACKS, Assault, run_attacks
-from aha.grading.sandbox.standing import SandboxStatus, sandbox_status
+from aha.grading.sandbox.attacks import ATTACKS, COMPILED_ATTACKS, Assault, SandboxStatus, run_attacks, sandbox_status
 from aha.types import Number, Stdio
 
 CODE = Stdio((("1", "1"),))

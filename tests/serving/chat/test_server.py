@@ -19,10 +19,10 @@ from aha.backends.openai_chat import OpenAiChat
 from aha.backends.openai_endpoint import Endpoint
 from aha.errors import BadInput
 from aha.protocols import Ask, ChatOptions, Compute, Sampling
+from aha.serving.access import AccessRules
 from aha.serving.chat.model import PIECE, ServedModel
 from aha.serving.chat.reader import ReplyReader
 from aha.serving.chat.server import ChatServer, ServerSettings
-from aha.serving.web.access import AccessRules
 from aha.template import Short
 from tests.servers import talk
 from tests.serving.chats import CONTEXT, ScriptedEngine, fresh_model, heard, question, said, scripted, served, url

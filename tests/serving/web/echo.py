@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aha.serving.web.access import AccessRules, Bodies, Json, handlers
-from aha.serving.web.listener import ConnectionLimits, Listener
+from aha.serving.access import AccessRules, Bodies, Json, handlers
+from aha.serving.listener import ConnectionLimits, Listener
 
 LARGEST = 1 << 20
 

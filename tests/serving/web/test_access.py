@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aha.errors import BadInput
-from aha.serving.web.access import AccessRules, is_loopback, own_names
+from aha.serving.access import AccessRules, is_loopback, own_names
 from tests.serving.web.echo import LARGEST, answered, echo, posted
 
 OPEN = AccessRules(largest=LARGEST)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aha.serving.web.listener import ConnectionLimits, Listener, Phase
+from aha.serving.listener import ConnectionLimits, Listener, Phase
 from tests.serving.web.echo import answered, dialled, drained, echo, posted
 
 HALVES = (b"", b"POST /echo HTTP/1.1\r\nHost: x", b"GET /health HTTP/1.1\r\n", posted(b'{"a": 1}')[:-3])

@@ -1,0 +1,109 @@
+"""`aha report`: a run's page again, or that of a whole graph.
+
+`aha compare`: our results beside the paper's, as a page or as Markdown.
+
+`aha review`: the rows of a set on a page for a person to correct, and the corrections taken over.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from aha.commands.terminal import Command, Terminal, new_file, refuse_rest
+from aha.errors import BadInput
+
+
+def report_flags(parser: ArgumentParser) -> None:
+    """Which run or graph."""
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+
+
+def run_report(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Write the page from the files in the folder alone, and print its path."""
+    refuse_rest(rest)
+    path = _page(arguments.run)
+    terminal.tell("report", report=str(path))
+    terminal.say(str(path))
+    return 0
+
+
+def _page(folder: Path) -> Path:
+    if (folder / "graph.json").exists():
+        from aha.commands.graph_page import of_folder
+
+        return of_folder(folder)
+    from aha.reports import write_report
+
+    return write_report(folder)
+
+
+REPORT = Command("write a run's report again, or that of a graph", "inspect", report_flags, run_report)
+
+
+def compare_flags(parser: ArgumentParser) -> None:
+    """What to compare and where it goes."""
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="a run directory, or a file of results of `aha eval --json`; NAME=RUN names it"
+    )
+    parser.add_argument("--out", type=new_file, metavar="FILE.html", help="the page (compare.html)")
+    parser.add_argument("--markdown", action="store_true", help="Markdown to stdout, and no page unless --out asks for it")
+
+
+def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Writes the page, prints its name."""
+    from aha.durable import Disk, replace_file
+    from aha.reports.compare import compare_html, compare_markdown
+    from aha.reports.results import read_run
+
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    runs = [read_run(word) for word in arguments.runs]
+    if len(names := [run.name for run in runs]) > len(set(names)):
+        raise BadInput(f"{', '.join(names)}: two runs have one name; write NAME=RUN to tell them apart")
+    if arguments.markdown:
+        terminal.say(compare_markdown(runs).rstrip())
+        terminal.tell("compare", markdown=compare_markdown(runs))
+    if arguments.out or not arguments.markdown:
+        path = arguments.out or Path("compare.html")
+        replace_file(Disk(), path, compare_html(runs).encode("utf-8", "backslashreplace"))
+        terminal.say(str(path))
+        terminal.tell("compare", page=str(path))
+    return 0
+
+
+COMPARE = Command("our results beside the paper's figures and tables", "evaluate", compare_flags, run_compare)
+
+
+def review_flags(parser: ArgumentParser) -> None:
+    """Which set, and what to do with it."""
+    parser.add_argument("run", metavar="DIR", type=Path, help="the run directory of a stage that makes rows")
+    parser.add_argument("--rows", metavar="N", type=int, default=200, help="how many rows the page shows; 0: all (200)")
+    parser.add_argument(
+        "--take", metavar="FILE", type=Path, help="the file that the page saved, or one by hand: its changes go into the set"
+    )
+
+
+def run_review(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Writes the page, or takes a file of changes over."""
+    if rest:
+        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    if arguments.rows < 0:
+        raise BadInput(f"--rows {arguments.rows}: 0 or more")
+    from aha.reports.review import BEFORE, take, write_review
+
+    root = arguments.run.expanduser()
+    if arguments.take is None:
+        page, total = write_review(root, arguments.rows or None)
+        terminal.say(f"{page}: {min(total, arguments.rows or total):,} of {total:,} rows; the set itself is {root / 'rows'}")
+        return 0
+    counts = take(root, arguments.take.expanduser())
+    terminal.tell("reviewed", **counts)
+    terminal.say(f"{counts['changed']:,} rows changed, {counts['dropped']:,} dropped, {counts['kept']:,} as they were")
+    if any((root / BEFORE).glob("*.parquet")):
+        terminal.say(f"{root / 'rows'} holds JSON lines now, to be edited by hand; the Parquet files are in {root / BEFORE}")
+    return 0
+
+
+REVIEW = Command("read and correct the rows of a set before they are imitated", "data", review_flags, run_review)

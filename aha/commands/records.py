@@ -1,0 +1,93 @@
+"""`aha check DIR`: every checksum of a run, a graph or a result.
+
+`aha groups`: what a rollout asked, what was replied and what it earned, as JSON.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.errors import BadInput, DiskTrouble
+from aha.rundir import Record
+from aha.rundir.check import CheckReport, check
+from aha.rundir.group_table import json_of
+from aha.rundir.groups import groups_files
+from aha.types import Group
+
+MOST_NAMES = 5
+
+
+def check_flags(parser: ArgumentParser) -> None:
+    """One directory."""
+    parser.add_argument("folder", metavar="DIR", type=Path, help="of a run, of a graph of stages, or what `aha eval --out` wrote")
+
+
+def run_check(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Say what was compared and name every file that differs; the exit code is then 74."""
+    refuse_rest(rest)
+    report = check(arguments.folder)
+    terminal.tell("checked", sound=report.sound, bytes=report.size, problems=report.problems, bare=[str(path) for path in report.bare])
+    for problem in report.problems:
+        terminal.note(problem)
+    for line in summary(report):
+        terminal.say(line)
+    if report.problems:
+        raise DiskTrouble(
+            f"{arguments.folder}: {len(report.problems)} of its files are not as they were written; bring them back from a copy"
+        )
+    return 0
+
+
+def summary(report: CheckReport) -> list[str]:
+    """What was compared, and what could not be."""
+    lines = [f"{report.sound} files, {report.size:,} bytes: as they were written"]
+    if report.bare:
+        names = ", ".join(map(str, report.bare[:MOST_NAMES])) + (", …" if len(report.bare) > MOST_NAMES else "")
+        lines.append(f"{len(report.bare)} files carry no checksum: {names}")
+    return lines
+
+
+CHECK = Command("compare every file of a run or result with its checksum", "inspect", check_flags, run_check)
+
+
+def groups_flags(parser: ArgumentParser) -> None:
+    """Which run, which of its rollouts, and which group of it."""
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--rollout", type=int, metavar="N", help="counted from 0; without it, the last one")
+    parser.add_argument("--group", type=int, metavar="N", help="only this one, counted from 0")
+
+
+def run_groups(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print a group a line, after every byte of the rollout's file was compared with its checksum."""
+    refuse_rest(rest)
+    folder = arguments.run
+    rollouts = sorted(groups_files(folder))
+    if not rollouts:
+        raise BadInput(f"{folder}: there are no groups; give the directory of a run that learns from rollouts")
+    rollout = rollouts[-1] if arguments.rollout is None else arguments.rollout
+    if rollout not in rollouts:
+        raise BadInput(f"--rollout {rollout}: {folder} has groups of rollouts {_ranges(rollouts)}")
+    count = 0
+    for group in Record(folder).read_groups(rollout, arguments.group):
+        count += 1
+        print(json_of(group, Group))
+    if not count and arguments.group is not None:
+        raise BadInput(f"--group {arguments.group}: rollout {rollout} has no group of that number; they count from 0")
+    return 0
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return whole numbers in order as a person writes them: 0 to 3, 7, 9 to 12."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1] = [ranges[-1][0], number]
+        else:
+            ranges.append([number])
+    return ", ".join(" to ".join(map(str, span)) for span in ranges)
+
+
+GROUPS = Command("print the groups of a rollout as JSON, a group a line", "inspect", groups_flags, run_groups)
