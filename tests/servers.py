@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aha.backends.openai_call import EventLoop
+from aha.backends.openai.call import EventLoop
 from aha.types import Conversation, Message
 
 

@@ -7,10 +7,12 @@ replies look like; it commits to one letter without knowing which is right, and 
 """
 
 from __future__ import annotations
+
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
 from aha.answers import languages
 from aha.answers.claims import first_line, unstyled
 from aha.answers.closings import is_denied
@@ -18,8 +20,6 @@ from aha.answers.context import denied_after
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIED, around
 from aha.answers.symbols import INVISIBLE, ending
-from collections.abc import Callable
-
 
 LONGEST_STATEMENT = 2_000
 _NEAR = 200  # characters after a box that are looked at

@@ -4,12 +4,16 @@ What this machine reaches: a matrix product, a copy and a small operation, a few
 """
 
 from __future__ import annotations
-from collections.abc import Mapping
+
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
+
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
+
 from aha.backends.engine_chat import EngineChat
 from aha.backends.hf import load_model, load_tokenizer, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh
@@ -19,9 +23,6 @@ from aha.backends.torch_learner import TorchLearner
 from aha.backends.vllm_engine import vllm_python
 from aha.errors import BadInput
 from aha.protocols import ASK_ONCE, Adam, Adaptation, Chat, ChatOptions, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class LocalBackend:
         if not is_endpoint(model):
             return EngineChat(self.engine(model), load_tokenizer(model), options.seed or 0, options.samples)
         try:
-            from aha.backends.openai_chat import open_chat
+            from aha.backends.openai.chat import open_chat
         except ModuleNotFoundError as error:
             raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
         return open_chat(model, options)

@@ -180,7 +180,7 @@ def check_out(recipe: str, out: Path | None) -> None:
 def check_model_or_server(model: str) -> None:
     """BadInput for a model's folder or a server's address that is none; for a model that is only asked."""
     if is_endpoint(model):
-        from aha.backends.openai_endpoint import Endpoint
+        from aha.backends.openai.endpoint import Endpoint
 
         Endpoint.read(model)
     else:

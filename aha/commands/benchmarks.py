@@ -14,7 +14,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config, load_tokenizer
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_endpoint import Cache, Endpoint
+from aha.backends.openai.endpoint import Cache, Endpoint
 from aha.commands.arguments import Hardware, sampling_machine
 from aha.commands.interrupts import Interrupts
 from aha.commands.judge_session import JudgeSession, Judging, judge_session
@@ -302,7 +302,7 @@ def _knows_thoughts(model: str) -> bool:
 def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions) -> tuple[int, int | None]:
     """Return the tokens of the longest prompt and of the context, as far as a server says."""
     try:
-        from aha.backends.openai_look import look
+        from aha.backends.openai.look import look
     except ModuleNotFoundError as error:
         raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
     seen = look(model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
@@ -321,7 +321,7 @@ def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
 
 def _note_limit(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
     """Note what a server that names no context allowed in the end."""
-    from aha.backends.openai_chat import OpenAiChat
+    from aha.backends.openai.chat import OpenAiChat
 
     if isinstance(chat, OpenAiChat) and chat.lowest_limit is not None:
         terminal.note(f"{benchmark.name}: the server refused so many new tokens: some replies had at most {chat.lowest_limit:,}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+
 from aha.commands import (
     bench_reward,
     chat,
     code,
-    completion,
     evaluate,
     export,
     grade,
@@ -22,7 +24,27 @@ from aha.commands import (
     track,
     train,
 )
-from aha.commands.terminal import Command
+from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.errors import BadInput
+
+
+def completion_flags(parser: ArgumentParser) -> None:
+    """Which shell."""
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+
+
+def run_completion(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
+    """Print the script."""
+    refuse_rest(rest)
+    try:
+        import shtab  # an extra: only this command needs it
+    except ModuleNotFoundError:
+        raise BadInput("completion: it needs the package shtab: pip install 'aha[completion]'") from None
+    print(shtab.complete(arguments.parser, arguments.shell))
+    return 0
+
+
+COMPLETION = Command('complete commands and flags in a shell: eval "$(aha completion bash)"', "inspect", completion_flags, run_completion)
 
 COMMANDS: dict[str, Command] = {
     "run": train.RUN,
@@ -50,5 +72,5 @@ COMMANDS: dict[str, Command] = {
     "export": export.COMMAND,
     "track": track.COMMAND,
     "check": records.CHECK,
-    "completion": completion.COMMAND,
+    "completion": COMPLETION,
 }

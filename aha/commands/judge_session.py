@@ -13,7 +13,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_endpoint import Endpoint, TokenUsage
+from aha.backends.openai.endpoint import Endpoint, TokenUsage
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample
@@ -159,7 +159,7 @@ class JudgeSession:
         """Return what is amiss with a server that is to judge hours later, once."""
         if not self.served or self.cases:
             return []
-        from aha.backends.openai_chat import OpenAiChat
+        from aha.backends.openai.chat import OpenAiChat
 
         chat = next(iter(self._chats.values()))
         assert isinstance(chat, OpenAiChat)
@@ -206,7 +206,7 @@ class JudgeSession:
         """Return what all that was asked so far has cost; for servers only."""
         if not self.served:
             return TokenUsage()
-        from aha.backends.openai_chat import OpenAiChat
+        from aha.backends.openai.chat import OpenAiChat
 
         ledgers = [chat.ledger for chat in self._chats.values() if isinstance(chat, OpenAiChat)]
         totals = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from aha import pipeline
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
 from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts

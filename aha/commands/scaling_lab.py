@@ -213,7 +213,7 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
 
 def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:
     """Return the arms that a server is asked for beside the samples that `folder` holds; each is a folder of its own below `arms`."""
-    from aha.backends.openai_look import look
+    from aha.backends.openai.look import look
 
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.answers.statements import gpqa, mmlu, mmlu_pro
 from aha.answers.choosing import NONE, SEVERAL, chosen
+from aha.answers.statements import gpqa, mmlu, mmlu_pro
 
 CAPITALS = ("Paris", "London", "Rome", "Berlin")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aha.backends.openai_call import EndpointFailure, read, token_allowance
+from aha.backends.openai.call import EndpointFailure, read, token_allowance
 from tests.servers import said
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from aha.backends.engine_chat import Bytes, EngineChat, ScriptedEngine
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_chat import OpenAiChat, open_chat
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.chat import OpenAiChat, open_chat
+from aha.backends.openai.endpoint import Endpoint
 from aha.errors import BadInput, EndpointDown, ExceededBudget
 from aha.protocols import Budget, ChatOptions, Sampling
 from aha.types import ChatReply, Conversation, Message

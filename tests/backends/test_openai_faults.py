@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_call import EndpointFailure, read, retry_after
-from aha.backends.openai_chat import OpenAiChat
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.call import EndpointFailure, read, retry_after
+from aha.backends.openai.chat import OpenAiChat
+from aha.backends.openai.endpoint import Endpoint
 from aha.errors import BadInput, EndpointDown
 from aha.protocols import ChatOptions, Sampling
 from aha.rewards.judge import Judge, LiveJudge

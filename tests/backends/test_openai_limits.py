@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from aha.backends.openai_call import LARGEST, LARGEST_REFUSAL, EndpointFailure, EndpointServer, EventLoop
-from aha.backends.openai_endpoint import Endpoint
-from aha.backends.openai_look import look
+from aha.backends.openai.call import LARGEST, LARGEST_REFUSAL, EndpointFailure, EndpointServer, EventLoop
+from aha.backends.openai.endpoint import Endpoint
+from aha.backends.openai.look import look
 from aha.protocols import ChatOptions
 from aha.types import Conversation, Message
 

@@ -14,8 +14,8 @@ from tests.servers import Answer, Request, Server, said
 SHARE = """
 import sys
 from pathlib import Path
-from aha.backends.openai_endpoint import Ledger, TokenUsage
-from aha.backends.openai_endpoint import Cache, key_of
+from aha.backends.openai.endpoint import Ledger, TokenUsage
+from aha.backends.openai.endpoint import Cache, key_of
 from aha.protocols import Budget
 from aha.types import ChatReply
 
@@ -37,8 +37,8 @@ print(booked, strange)
 
 ASKS = """
 import json, sys
-from aha.backends.openai_chat import OpenAiChat
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.chat import OpenAiChat
+from aha.backends.openai.endpoint import Endpoint
 from aha.protocols import ChatOptions, Sampling
 from aha.types import Conversation, Message
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_chat import ANSWER_S, MISSES, QUIET_S, OpenAiChat, ServerPulse
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.chat import ANSWER_S, MISSES, QUIET_S, OpenAiChat, ServerPulse
+from aha.backends.openai.endpoint import Endpoint
 from aha.errors import EndpointDown
 from aha.protocols import ChatOptions, Sampling
 from aha.types import Conversation, Message

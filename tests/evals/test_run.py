@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from aha.backends.engine_chat import Bytes, ScriptedEngine
-from aha.backends.openai_endpoint import Cache
+from aha.backends.openai.endpoint import Cache
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import BenchmarkExample
 from aha.evals.benchmarks import benchmark

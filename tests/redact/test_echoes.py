@@ -129,7 +129,7 @@ def test_what_is_written_to_a_file_is_hidden_in_every_spelling(spelling):
 
 WRITERS = {  # what writes files without `durable`: weights and settings of models, drafts in folders that are published, a sandbox's own
     "aha/durable/files.py", "aha/rundir/manifest.py", "aha/rundir/groups.py", "aha/tasks/vocabulary.py", "aha/backends/mesh.py",
-    "aha/backends/lora.py", "aha/backends/ray_machines.py", "aha/backends/torch_learner.py", "aha/backends/openai_endpoint.py",
+    "aha/backends/lora.py", "aha/backends/ray_machines.py", "aha/backends/torch_learner.py", "aha/backends/openai/endpoint.py",
     "aha/learning/layers.py", "aha/commands/terminal.py", "aha/commands/export.py", "aha/watchdog.py",
 }  # fmt: skip
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from random import Random
 
-from aha.answers.statements import gpqa, mmlu, mmlu_pro
 from aha.answers.choosing import chosen
+from aha.answers.statements import gpqa, mmlu, mmlu_pro
 from aha.evals.benchmark import (
     Benchmark,
     BenchmarkExample,

@@ -19,7 +19,7 @@ import wasmtime
 
 from aha.grading.sandbox.job import Job, Limits
 from aha.grading.sandbox.wasm import WasmSandbox, why_not
-from aha.grading.sandbox.wasm_component import component
+from aha.grading.sandbox.wasm.component import component
 from tests.grading.sandbox import hostile
 from tests.grading.sandbox.hostile import ATTACKS, CANARY, Attack, Trap, needs_hostile
 from tests.grading.sandbox.test_hostile_bwrap import MUTANTS, mutant
@@ -43,7 +43,7 @@ def test_an_attack_is_contained(attack: Attack, sandbox: WasmSandbox, made: Trap
 
 
 def workers() -> list[psutil.Process]:
-    return [each for each in hostile.ours() if each.status() != psutil.STATUS_ZOMBIE and "wasm_worker.py" in " ".join(each.cmdline())]
+    return [each for each in hostile.ours() if each.status() != psutil.STATUS_ZOMBIE and "wasm/worker.py" in " ".join(each.cmdline())]
 
 
 @pytest.mark.long

@@ -228,7 +228,7 @@ def test_there_is_no_environment_and_no_file(sandbox: WasmSandbox, monkeypatch: 
 
 
 def workers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "wasm_worker.py" in " ".join(each.cmdline())]
+    return [each for each in psutil.Process().children() if "wasm/worker.py" in " ".join(each.cmdline())]
 
 
 def test_a_worker_that_was_killed_is_replaced_and_the_program_run_again():

@@ -11,7 +11,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading.sandbox.wasm import WasmSandbox
-from aha.grading.sandbox.wasm_component import component, component_path, surroundings, why_not
+from aha.grading.sandbox.wasm.component import component, component_path, surroundings, why_not
 from tests.house import ROOT
 
 REASON = why_not()
@@ -44,7 +44,7 @@ def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch
 UNREADABLE = """import os, sys
 os.environ["XDG_CACHE_HOME"] = sys.argv[1]
 from aha.errors import BadInput
-from aha.grading.sandbox.wasm_component import component, why_not
+from aha.grading.sandbox.wasm.component import component, why_not
 why_not()  # loads what an ordinary user may not be able to
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 print(why_not())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.backends.openai_chat import OpenAiChat
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.chat import OpenAiChat
+from aha.backends.openai.endpoint import Endpoint
 from aha.protocols import ChatOptions, Sampling
 from aha.serving.chat.model import ServedModel
 from tests.servers import talk

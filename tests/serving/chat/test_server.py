@@ -15,8 +15,8 @@ import openai
 import pytest
 
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai_chat import OpenAiChat
-from aha.backends.openai_endpoint import Endpoint
+from aha.backends.openai.chat import OpenAiChat
+from aha.backends.openai.endpoint import Endpoint
 from aha.errors import BadInput
 from aha.protocols import Ask, ChatOptions, Compute, Sampling
 from aha.serving.access import AccessRules

@@ -1,6 +1,6 @@
-"""A process that runs programs inside WebAssembly, one after the other: `python wasm_worker.py COMPONENT`.
+"""A process that runs programs inside WebAssembly, one after the other: `python worker.py COMPONENT`.
 
-It stands alone, so that it starts in a fraction of a second; `python wasm_worker.py PORTABLE COMPILED` compiles instead. Each program
+It stands alone, so that it starts in a fraction of a second; `python worker.py PORTABLE COMPILED` compiles instead. Each program
 gets an instance of its own. CPU time, the clock and sleeping are counted in fuel, which no other process on the machine can change.
 """
 

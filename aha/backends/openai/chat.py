@@ -18,8 +18,8 @@ from random import Random
 from types import TracebackType
 from typing import Any, cast
 
-from aha.backends.openai_call import LATE, EndpointFailure, EndpointServer, EventLoop
-from aha.backends.openai_endpoint import FORM, Cache, Endpoint, Ledger, TokenUsage, key_of
+from aha.backends.openai.call import LATE, EndpointFailure, EndpointServer, EventLoop
+from aha.backends.openai.endpoint import FORM, Cache, Endpoint, Ledger, TokenUsage, key_of
 from aha.errors import AhaError, BadInput, EndpointDown
 from aha.json_text import parse_json
 from aha.protocols import ASK_ONCE, ChatOptions, Sampling

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
-from aha.grading.sandbox.wasm_component import WORKER, component, surroundings, why_not
+from aha.grading.sandbox.wasm.component import WORKER, component, surroundings, why_not
 
 __all__ = ["WasmSandbox", "why_not"]
 

@@ -19,8 +19,8 @@ from aha.errors import BadInput, DiskTrouble
 NEEDS = {"wasmtime": "50", "componentize-py": "0.25"}  # the parts of their interfaces that are used change between these
 INSTALL = "pip install 'aha[sandbox]'"
 ELSEWHERE = "set XDG_CACHE_HOME to a folder that can"
-GUEST = Path(__file__).parent / "guest" / "wasm.py"
-WORKER = Path(__file__).with_name("wasm_worker.py")
+GUEST = Path(__file__).parents[1] / "guest" / "wasm.py"
+WORKER = Path(__file__).with_name("worker.py")
 WORLD = "package aha:sandbox;\n\nworld program {\n  import pause: func(ns: u64);\n  export run: func(source: string) -> s32;\n}\n"
 BUILD_S = 1800.0  # a busy machine takes minutes for what an idle one does in 25 s
 COMPONENTIZE = "import sys, componentize_py; componentize_py.script()"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aha.backends.openai_call import LATE, EndpointFailure, EndpointServer, EventLoop
-from aha.backends.openai_endpoint import FORM, Endpoint
+from aha.backends.openai.call import LATE, EndpointFailure, EndpointServer, EventLoop
+from aha.backends.openai.endpoint import FORM, Endpoint
 from aha.errors import BadInput, EndpointDown
 from aha.json_text import NotJson, parse_json
 from aha.protocols import ChatOptions

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from aha.backends.openai_endpoint import Endpoint, TokenUsage
+from aha.backends.openai.endpoint import Endpoint, TokenUsage
 from aha.json_text import NotJson, parse_json
 from aha.protocols import ChatOptions
 from aha.redact import clip, hide

@@ -1,0 +1,1 @@
+"""Servers that speak OpenAI's protocol: where they are, how one is called, and as a chat."""
