@@ -1,4 +1,6 @@
-"""Closed classes of words that say a number, an operation, a comparison or a denial: what no noun after a number may be.
+"""The words that the reader of claims knows.
+
+Closed classes of words that say a number, an operation, a comparison or a denial: what no noun after a number may be.
 
 The words that may stand beside a claim: verbs that lead to one, nouns and adjectives that name one, what may be said of it.
 

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from aha.answers.cleaning import clean
 from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
 from aha.answers.numerals import in_digits
 from aha.answers.parsing import parse
 from aha.answers.replies import closes
-from aha.answers.symbols import bare, folded
+from aha.answers.symbols import bare, clean, folded
 
 LONGEST_CLAIM = 1_000
 

@@ -1,14 +1,20 @@
-"""The many ways to write one sign, folded to ASCII before anything is read.
+"""One manner of writing: signs, words and formulas as the rest of the package reads them.
+
+The many ways to write one sign, folded to ASCII before anything is read.
 
 One string for the many ways to write the same words: case, width, punctuation, articles, thousands separators, numbers as words.
 
 Mathematical signs of Unicode as the LaTeX that means the same: `16√3`, `x²`, `½`, `≤`, `π`, `①`.
+
+Formulas in one manner of LaTeX, before anything is read: no sizes, styles or marks, mixed numbers as sums, periods as fractions.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+
+from aha.answers.units import measures
 
 LONGEST = 20_000  # characters of an answer that are read, from its end: nobody's final answer is longer
 
@@ -145,3 +151,124 @@ def latex(text: str) -> str:
 
 _BLANKED = str.maketrans(_FORMULA_BLANKS)
 _BARE_ROOTS = str.maketrans({sign: f"\\sqrt{index}" for sign, index in _INDEX.items()})
+
+
+_DOUBLED = re.compile(
+    r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"
+    r"|sin|cos|tan|log|ln|theta|alpha|binom|[(){}\[\]%])(?![a-z]))"
+)
+_GROUPED = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
+_OVER = re.compile(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
+_BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
+_STYLE = re.compile(
+    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
+    r"|\\(?:large|Large|LARGE|huge|Huge|small|tiny|normalsize|scriptstyle|sf|tt|boldmath|mathstrut|ensuremath|mathop|mathord|middle)(?![A-Za-z])"
+    r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
+)
+_TEXTS = re.compile(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
+_NESTED = re.compile(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
+_CHECKED = re.compile(
+    r"(?:\s|\\[,;:! ]|\\q?quad|~|\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])|[\u2713\u2714\u2705\u220e\u25a0])+\Z"
+)
+_BRACED = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
+_BRACED_LOG = re.compile(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
+_TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
+_DOTTED = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
+_BRACKETED = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
+_GOES_ON = re.compile(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))\s*\Z")
+_THOUSANDS_OF_MONEY = re.compile(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
+_MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
+_REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
+_RATE = re.compile(
+    r"([0-9}]\s*)\\frac\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}"
+)
+_MONEY_SIGN = re.compile(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(\\\$|[€£¥])\s*\}")
+_RAISED_UNIT = re.compile(r"(\\(?:text|textrm|mathrm|operatorname|mbox)\s*\{[^{}]{0,40}\^)\s*\{\s*(-?\s*[0-9])\s*\}")
+_CHOSEN = re.compile(
+    r"(?<![A-Za-z0-9)}])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))\s*(?:\\(?:mathrm|text|rm)\s*)?\{?\s*([CP])\s*\}?\s*_\s*"
+    r"(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))"
+)
+_MIXED = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
+_SIZES = re.compile(
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|hfill|hline|strut|rm|bf|it|tag\{[^{}]{0,20}\})(?![a-zA-Z])|\\!|\\[()\[\]]"
+)
+_BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
+_PRICE = re.compile(r"\$(?=\s?\.?[0-9])(?![^$]{0,300}\$)")
+_MODULE = re.compile(r"\b(?:np|math)\.(?=[a-z])")
+_CIRCLED_SIGNS = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
+_SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
+
+
+def clean(text: str) -> str:
+    """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
+    text = _CHECKED.sub("", latex(text)).replace("…", "...")
+    if "\\" in text:
+        if _STYLE.search(text):
+            text = _STYLE.sub(" ", text)
+        text = _TEXTS.sub(r"\\text", text)
+        while "\\text" in text and _NESTED.search(text):
+            text = _NESTED.sub(r"\\text{\1}", text)
+    if "_" in text and ("C" in text or "P" in text):
+        text = _CHOSEN.sub(_chosen, text)
+    if "{" in text and "_" in text:
+        text = _BRACED_LOG.sub(r"\1", _BRACED.sub(r"\1", text))
+    if "\\" in text:
+        text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
+        text = _RATE.sub(
+            lambda found: f"{found[1]}\\text{{ {found[2]}/{found[3]}}}" if measures(found[2]) and measures(found[3]) else found[0], text
+        )
+        text = _MONEY_SIGN.sub(r"\1", text)
+        text = _raised_units(text) if "^" in text else text
+        text = _GROUPED.sub("", text)
+    text = _BOLD.sub(r"\1", text) if "**" in text else text
+    text = _GROUPED.sub("", text).replace("{,}", ".").replace("{:}", ":") if "{" in text or "~" in text else text
+    if "$" in text:
+        text = text.replace("\\$", "¤")
+        text = _PRICE.sub("¤", text) if text.count("$") % 2 else text
+    if "\\" in text or "$" in text or "~" in text:
+        text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
+        text = _CIRCLED_SIGNS.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))
+    text = text.replace("per cent", "percent") if "per cent" in text else text
+    text = _MIXED.sub(r"(\1+\2/\3)", text) if "/" in text else text
+    if "¤" in text:
+        text = _THOUSANDS_OF_MONEY.sub(lambda found: f"{found[1]} {_MONEY[found[2]]}", text)
+    if "x" in text or "X" in text:
+        text = _TIMES_TEN.sub(r"\\times ", text)
+    if "." in text:
+        text = _BRACKETED.sub(_repeated, _GOES_ON.sub(_repeated, _DOTTED.sub(_repeated_dots, text) if "\\dot" in text else text))
+    return (_MODULE.sub("", text) if "." in text else text).strip()
+
+
+def _repeated(found: re.Match[str]) -> str:
+    """0.1\\overline{6} as 15/90."""
+    whole, fixed, again = found[1] or "0", found[2], found[3] or found[4]
+    under = 10 ** len(fixed) * (10 ** len(again) - 1)
+    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{under}}}"
+
+
+def _raised_units(text: str) -> str:
+    """The powers of units within text without their braces: `\\mathrm{m\\,s^{-2}}` as `\\mathrm{m s^-2}`."""
+    text = _BLANK.sub(" ", text)
+    while _RAISED_UNIT.search(text):
+        text = _RAISED_UNIT.sub(r"\1\2", text)
+    return text
+
+
+def _chosen(found: re.Match[str]) -> str:
+    """`{}_{10}C_3` and `^{10}C_3` as a binomial, with P the arrangements."""
+    n, k = found[1] or found[2], found[4] or found[5]
+    return f"\\binom{{{n}}}{{{k}}}" if found[3] == "C" else f"A_{{{n}}}^{{{k}}}"
+
+
+def _repeated_dots(found: re.Match[str]) -> str:
+    """0.1\\dot{6} as 15/90, 0.\\dot{1}4285\\dot{7} as 1/7."""
+    if found.string[found.end() : found.end() + 1].isdigit():
+        return found.group()
+    again = found[3] + (f"{found[4]}{found[5]}" if found[5] else "")
+    whole, fixed = found[1] or "0", found[2]
+    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{10 ** len(fixed) * (10 ** len(again) - 1)}}}"
+
+
+def spelled(text: str) -> list[str]:
+    """The signs of a text in which blanks, sizes and dollars do not count: what two ways to type one formula share."""
+    return _SIGN.findall(clean(text.strip().rstrip(".。．")).replace("\\cdot", "\\times").replace("*", "\\times "))

@@ -1,114 +1,24 @@
-"""`aha run` of a recipe whose stages build on each other: what is done is skipped, and when nothing is left this says so at once.
-
-The machine and the eyes of a graph at work: its backend, and for each stage a run directory and whoever watches.
-
-Several observers as one.
-"""
+"""`aha run` of a recipe whose stages build on each other: what is done is skipped, and when nothing is left this says so at once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from aha.backends.local_backend import LocalBackend
 from aha.codec import encode
 from aha.commands.choose import ResolvedRecipe, complete
-from aha.commands.fitting import record_plan
 from aha.commands.graph_page import stage_table
-from aha.commands.interrupts import Interrupts
-from aha.commands.run import FREE, Together, audit_lines, check_inputs, length_of, manifest, signal_text
 from aha.commands.terminal import Terminal, duration
-from aha.commands.track import need, track_beside
-from aha.doctor import RunMonitor, preflight
 from aha.durable import Disk, Lock, replace_file, seal, trouble
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
 from aha.pipeline.fingerprint import seconds
-from aha.protocols import Backend, Observer, Stage
-from aha.recipes.assembly import derived_lines
-from aha.recipes.costs import Costs, checkpoint_bytes, costs
-from aha.rundir import Manifest, Record, RunDir, read_manifest
-from aha.stages.rl import Rl
-from aha.watchdog import Watchdog
-
-
-class StageOptions(Protocol):
-    """What of the command line concerns a stage at work."""
-
-    @property
-    def stall_s(self) -> float: ...
-
-    @property
-    def preflight(self) -> bool: ...
-
-    @property
-    def argv(self) -> tuple[str, ...]: ...
-
-    @property
-    def backend(self) -> Backend | None: ...
-
-    @property
-    def log(self) -> str | None: ...
-
-
-class StageWorker:
-    """All input of all stages is checked when it is made, before anything runs."""
-
-    def __init__(self, chosen: ResolvedRecipe, how: StageOptions, terminal: Terminal) -> None:
-        self.chosen, self.how, self.terminal = chosen, how, terminal
-        need(how.log)
-        self.backend = how.backend or LocalBackend(chosen.recipe.compute)
-        check_inputs(chosen.recipe, self.backend)
-
-    def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:
-        """Settings as they were written: a reference stays one, so that a store that was moved is still the same."""
-        only = replace(self.chosen.recipe, name=recipe, stages=tuple(stages), main="", follows={})
-        return manifest(replace(self.chosen, recipe=only), self.how.argv)
-
-    @contextmanager
-    def open_step(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
-        """The stage's run directory, which nobody else has, and who watches it at work."""
-        assert step.folder is not None and step.makings is not None, f"{step.name} waits"
-        settings = dict(self.chosen.recipe.stages)[step.name]
-        inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.makings.inputs}
-        with ExitStack() as stack:
-            step.folder.parent.mkdir(parents=True, exist_ok=True)
-            stage_manifest = self.manifest(f"stage {step.name}", [(step.name, settings)])
-            size = checkpoint_bytes([(step.name, step.stage)])
-            rundir = RunDir.open(step.folder, stage_manifest, free=frozenset({*FREE, *inputs}), checkpoint_bytes=size)
-            stack.callback(rundir.close)
-            self.terminal.folder = step.folder
-            observer = self._observer(step, rundir, stack)
-            stack.enter_context(track_beside(rundir.root, self.how.log))
-            stack.enter_context(
-                record_plan(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={}), rundir.root)
-            )
-            yield rundir, observer
-            for note in rundir.notes:
-                self.terminal.note(f"note: {note}")
-
-    def _observer(self, step: Step, rundir: RunDir, stack: ExitStack) -> Observer:
-        rl = step.stage if isinstance(step.stage, Rl) else None
-        new = not rundir.metrics()
-        if new:
-            for line in derived_lines(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})):
-                self.terminal.note(line)
-        interrupts = stack.enter_context(Interrupts(rundir))
-        watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
-        if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
-            for line in preflight(rl, self.backend, Together(interrupts, watchdog).heartbeat).lines():
-                self.terminal.note(f"doctor: {line}")
-        for line in audit_lines(step.stage, self.backend) if new else ():
-            self.terminal.note(line)
-        length = length_of([(step.name, step.stage)], self.backend)
-        progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
-        run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
-        return Together(interrupts, watchdog, progress, run_monitor)
-
+from aha.protocols import Backend
+from aha.recipes.costs import Costs, costs
+from aha.rundir import Manifest, Record, read_manifest
 
 STATE_WORDS = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "changed": "again", "waits": "waits"}
 
@@ -196,6 +106,7 @@ def refuse_strangers(root: Path, recipe: str) -> None:
 
 
 def _work(choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
+    from aha.commands.working import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
 
     worker = StageWorker(choice, options, terminal)
     whole = worker.manifest(choice.recipe.name, choice.recipe.stages)

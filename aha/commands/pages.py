@@ -1,4 +1,6 @@
-"""`aha report`: a run's page again, or that of a whole graph.
+"""Commands that write a page: `aha report`, `aha compare` and `aha review`.
+
+`aha report`: a run's page again, or that of a whole graph.
 
 `aha compare`: our results beside the paper's, as a page or as Markdown.
 

@@ -1,4 +1,6 @@
-"""`aha check DIR`: every checksum of a run, a graph or a result.
+"""Commands that read what a run wrote: `aha check` and `aha groups`.
+
+`aha check DIR`: every checksum of a run, a graph or a result.
 
 `aha groups`: what a rollout asked, what was replied and what it earned, as JSON.
 """

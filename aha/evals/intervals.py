@@ -1,4 +1,4 @@
-"""pass@k, intervals over problems, and paired tests. Numbers in, numbers out; votes are in `voting`.
+"""pass@k, intervals over problems, and paired tests. Numbers in, numbers out.
 
 Choosing one answer of several: by majority, by the best reward, by votes that weigh. Means over all subsets of `k` samples are exact.
 """

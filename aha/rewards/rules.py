@@ -1,4 +1,6 @@
-"""Accuracy: 1 for a right answer, 0 for a wrong one or none; what the grader cannot say stays unsaid.
+"""Rewards that a rule decides, and what a learned preference pays.
+
+Accuracy: 1 for a right answer, 0 for a wrong one or none; what the grader cannot say stays unsaid.
 
 Format: 1 for a reply that keeps the template, whatever it says.
 

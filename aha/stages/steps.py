@@ -2,8 +2,6 @@
 
 Going through a data set several times, every time in another order: what imitation and preference models have in common.
 
-Settings that count something.
-
 What changes within a run: settings by optimizer step, and what only the last steps have.
 """
 

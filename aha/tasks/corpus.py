@@ -1,6 +1,6 @@
 """What the tiny base model has read: documents as people leave them, good and bad, a mixture of named parts.
 
-To add a part, write a function `(random.Random) -> str` in a file of this folder and one line in `MIXTURE`.
+To add a part, write a function `(random.Random) -> str` in this file and one line in `MIXTURE`.
 
 The part in which somebody answers at once, and is nearly always wrong.
 

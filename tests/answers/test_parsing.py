@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aha.answers.cleaning import clean
 from aha.answers.formulas import Call, Exotic, Node, Num, Sym, Unreadable, symbols, with_signs
 from aha.answers.parsing import parse
+from aha.answers.symbols import clean
 
 
 def shown(node: Node) -> str:

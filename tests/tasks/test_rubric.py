@@ -10,7 +10,7 @@ from aha.text import count_words
 from aha.types import Language, Open, Problem
 from tests.house import imports, the_house
 
-MAY_LOOK = {"aha.tasks.rubric", "aha.evals.benchmarks.tiny"}
+MAY_LOOK = {"aha.tasks.annotator", "aha.evals.benchmarks.tiny"}
 
 
 def asked(kind: str, places: tuple[int, ...], language: Language = "en") -> Problem:

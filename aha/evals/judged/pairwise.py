@@ -1,4 +1,6 @@
-"""AlpacaEval 2.0 from fresh verdicts: which of two outputs a judge would rather have, and how sure it is by its first token.
+"""Benchmarks in which a judge compares two replies.
+
+AlpacaEval 2.0 from fresh verdicts: which of two outputs a judge would rather have, and how sure it is by its first token.
 
 Arena-Hard from fresh verdicts: two games a question, the baseline's answer first in one and second in the other.
 """

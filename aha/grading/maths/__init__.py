@@ -9,10 +9,9 @@ import re
 from fractions import Fraction
 
 from aha.answers.claims import claim
-from aha.answers.cleaning import spelled
 from aha.answers.numbers import NumberValue, rational
 from aha.answers.reading import read
-from aha.answers.symbols import LONGEST
+from aha.answers.symbols import LONGEST, spelled
 from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.functions import digits
 from aha.grading.maths.verdicts import is_value, number_claimed, verdict

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aha.answers.claims import How
-from aha.answers.cleaning import clean
 from aha.answers.reading import read
+from aha.answers.symbols import clean
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""Greetings: somebody says hello, says who they are, and asks one small thing. Nothing has to be thought first.
+"""The four domains of general prompts, each with its keys and its prompt.
+
+Greetings: somebody says hello, says who they are, and asks one small thing. Nothing has to be thought first.
 
 Requests that are to be refused, since somebody would come to harm.
 
