@@ -66,12 +66,13 @@ _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
 _TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
+_IN_BRACKETS = re.compile(r" \([0-9]{1,9}\)")
 _FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
 
 
 def in_one_form(text: str) -> str:
     """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
-    if " (" in text:
+    if " (" in text and _IN_BRACKETS.search(text):
         text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)
     if "```" in text:
         text = _FENCE.sub("", text)
@@ -234,7 +235,6 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
 
 _CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last that leads to a conclusion
 _NAMED = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
-_ONLY_ENGLISH = languages.ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 _PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
 _LAST_FORMULA = re.compile(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
@@ -244,7 +244,7 @@ _LONGEST = 400
 def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "against", "unclear"]:
     """The count and the noun of a sentence of another language that says how many there are, and nothing else; "against": a word in it
     takes the count away, "unclear": one may."""
-    if not _ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
+    if not languages.ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return "English"
     sentence = _CORRECTS.sub("", sentence)
     for phrase, word in _PHRASES:
@@ -343,7 +343,7 @@ def other_language(text: str, start: int, end: int | None = None, *, boxed: bool
     opens = _formula_start(head)
     before = head[:opens].rstrip(" *\n([")
     before = before[max(before.rfind(stop) for stop in ".!?\n") + 1 :]
-    if len(before.strip(" *_:#(")) < 2 or not _ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
+    if len(before.strip(" *_:#(")) < 2 or not languages.ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"
     before = f"{before} Q =" if head[opens:].rstrip().endswith("=") else before
     rest = "" if end is None else re.split(r"[.!?\n。]", text[end : end + _NEAR], maxsplit=1)[0]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from aha.answers.grammar import kinds, leads, upholds
+from aha.answers.languages import ONLY_ENGLISH
+from aha.answers.grammar import kinds, leads, leads_by, upholds
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
@@ -103,6 +104,7 @@ _ROOM, LONGEST = 300, 4_000  # characters that are looked at before a claim and 
 _ANNOUNCES = re.compile(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
+_ANNOUNCED_PLAINLY = re.compile(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is")
 _SHORT = re.compile(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
 _CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
 _ANOTHER = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
@@ -186,35 +188,44 @@ def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "
 
 
 def plainly_stated(head: str) -> bool:
-    """Whether the sentence that leads to a claim is one of plain words that ends in "is", as most do; looked at before anything else."""
+    """Whether the sentence that leads to a claim is one line that states it by words alone, as most do; looked at before anything else."""
     line = head.rstrip(" $\\([{*_\n:")
-    if line[-3:] not in (" is", "are") or "~~" in head[-9:]:
+    if not line[-1:].isalpha() or "~~" in head[-9:]:
         return False
-    line = line[max(line.rfind(stop) + len(stop) for stop in (". ", "\n\n", "! ", "? ", ".\n")) :]
+    line = line[max((at + len(stop) for stop in _STOP_SIGNS if (at := line.rfind(stop)) >= 0), default=0) :]
+    if "nswer" in line:
+        return _ANNOUNCED_PLAINLY.fullmatch(line) is not None
     if "$" in line or "\\" in line:
         line = _CLOSED.sub(" 0 ", line)
     if not line.isascii() or _BRACES.search(line):
         return False
-    row = [_PLAIN[word] for word in line.split()]
-    return "" not in row and not _UNKNOWN_BEFORE_ANSWER.search("".join(row))
+    words = line.split()
+    if ONLY_ENGLISH.isdisjoint(words) and words[:1] != ["The"]:
+        return False
+    classes, word_kinds = list[str](), list[str]()
+    for word in words:
+        if (known := _PLAIN[word]) is None:
+            return False
+        classes.append(known[0])
+        word_kinds.append(known[1])
+    return not _before.search("".join(classes)) and leads_by("".join(word_kinds)) == "states"
 
 
-class _Plain(dict[str, str]):
-    """The kind of a word that neither takes a claim away nor stands where a word that is unknown would; nothing for others."""
+_STOP_SIGNS = (". ", "\n\n", "! ", "? ", ".\n")
 
-    def __missing__(self, word: str) -> str:
-        bare = word.rstrip(",")
-        kind = "v" if word == "0" else kinds(bare) if bare.isalpha() and _letter(bare) in "wteobr" else ""
-        kind = kind if kind and kind in _PLAIN_KINDS else ""
+
+class _Plain(dict[str, tuple[str, str] | None]):
+    """The classes and the kinds of a word; `None` for one that may be part of an attempt, which more than a row decides."""
+
+    def __missing__(self, word: str) -> tuple[str, str] | None:
+        found = None if not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower())) else (row(word), kinds(word))
         if len(self) < _KEPT and len(word) < _LONGEST_KEPT:
-            self[word] = kind
-        return kind
+            self[word] = found
+        return found
 
 
 _PLAIN = _Plain()
-_PLAIN_KINDS = frozenset("itnjelqobuwsgdav")
 _KEPT, _LONGEST_KEPT = 5_000, 20
-_UNKNOWN_BEFORE_ANSWER = re.compile("[wsgd][jn]{0,2}a")
 _CLOSED = re.compile(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
 _BRACES = re.compile(r"[$\\{}]")
 

@@ -183,13 +183,15 @@ _SOLVED = re.compile(
 _STATES = re.compile(r"[biu=y:q][^.;]*$")
 
 
-@lru_cache(maxsize=2_000)
 def leads(sentence: str, *, counts: bool = False) -> str:
     """How the words of a sentence lead to the claim after them: "states" by a verb or a sign, "opens" where there is none yet, "" where
     they are not understood. `counts`: a noun follows the claim."""
-    if _DOUBTED_IN_HAN.search(sentence):
-        return ""
-    row = kinds(sentence)
+    return "" if _DOUBTED_IN_HAN.search(sentence) else leads_by(kinds(sentence), counts=counts)
+
+
+@lru_cache(maxsize=2_000)
+def leads_by(row: str, *, counts: bool = False) -> str:
+    """The same for the kinds of a sentence's words."""
     if not _GOVERNED.search(row) and not (counts and _GIVEN.search(row)):
         return ""
     if cut := _CLAUSE.match(row):

@@ -331,6 +331,7 @@ ENGLISH = frozenset(  # a sentence with as many of these is not one of another l
     that this these those it he she they we you i there here his her their its our my who which what how with for from by at on as if so thus then
     than all each every more less most least would could should may might can will""".split()
 )
+ONLY_ENGLISH = ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 
 # Languages that set no blanks between words: what leads to a number and what follows it.
 JAPANESE_LEADS, JAPANESE_ENDS = "全部で|合計で?|合わせて|残りは", "です|になります|となります|だ|である"
