@@ -263,7 +263,13 @@ def _alone(text: str) -> tuple[Claim, int] | None:
     """The one box that a reply ends with, where nothing has to be looked at twice, as in most replies."""
     at = text.rfind("\\boxed{")
     found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
-    if found is None or found["unit"] or "ox" in text[max(0, at - _USUALLY) : at] or is_mention(found[1]) or before(text[max(0, at - _ROOM) : at]) != "":
+    if (
+        found is None
+        or found["unit"]
+        or "ox" in text[max(0, at - _USUALLY) : at]
+        or is_mention(found[1])
+        or before(text[max(0, at - _ROOM) : at]) != ""
+    ):
         return None
     return None if is_denied(text, at, len(text), boxed=True) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
 

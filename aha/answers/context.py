@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.grammar import kinds, leads, leads_by, upholds
+from aha.answers.languages import ONLY_ENGLISH
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies

@@ -125,9 +125,24 @@ def test_an_example_is_no_claim() -> None:
     assert not isinstance(grade(Number("19"), "Any number I named, 19 for instance, would be a shot in the dark."), Right)
 
 
-HEADS = ("Therefore, the sum is ", "We get ", "Could it be ", "The wrong answer is ", "Half of it is ", "Het foute antwoord is ", "If so, then it is ")
+HEADS = (
+    "Therefore, the sum is ",
+    "We get ",
+    "Could it be ",
+    "The wrong answer is ",
+    "Half of it is ",
+    "Het foute antwoord is ",
+    "If so, then it is ",
+)
 LAST_LINES = ("#### 72", "####72", "A: 72", "A: $72.50\n", "#### 72.", "A: 7, 2", "#### 72 dogs", "A: -3", "so A: 5")
-FIRST_LINES = ("She has 2*36 = <<2*36=72>>72.", "In that case she would have 72.", "It is not\n", "Question: 3?", "\\boxed{4}", "<think>9</think>")
+FIRST_LINES = (
+    "She has 2*36 = <<2*36=72>>72.",
+    "In that case she would have 72.",
+    "It is not\n",
+    "Question: 3?",
+    "\\boxed{4}",
+    "<think>9</think>",
+)
 
 
 def test_what_is_read_at_once_is_read_as_by_the_whole_reader(monkeypatch: pytest.MonkeyPatch) -> None:
