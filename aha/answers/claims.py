@@ -10,7 +10,6 @@ from typing import Literal
 
 from aha.answers.closings import (
     correction,
-    in_one_form,
     is_denied,
     is_revoked,
     is_supposed,
@@ -20,6 +19,7 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, plainly_stated, stance, suspect, taken_back
 from aha.answers.grammar import leads, upholds
+from aha.answers.rephrasing import in_one_form
 from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention
 from aha.answers.surroundings import DENIED, around, attached, before
 from aha.answers.units import known_unit
@@ -66,8 +66,13 @@ _LEADS = re.compile(
     r"|that) gives)\s+(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
+_FORMULA = r"(?:(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
 _LAST_FORMULA = re.compile(
-    r"(?P<formula>(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])\s*[.!]?\Z", re.S
+    rf"(?P<formula>(?:{_FORMULA} or )?{_FORMULA})(?:\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
+    r"|\s(?:as (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|instead)"
+    rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}|,? and nowhere else|\s(?:square"
+    rf"|cubic) units|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA})?\s*[.!。]?\Z",
+    re.S,
 )
 _LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
 _STYLED = re.compile(
@@ -169,7 +174,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
-            if is_denied(text, since + begins) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
+            if is_denied(text, since + begins, announced=True) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
                 return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line))))), marked=True), text.find(
@@ -197,15 +202,22 @@ def _led(text: str) -> tuple[Claim, int] | None:
     last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
     if last is None or not _stated_whole(text, last.start()):
         return None
-    return Claim(unstyled(last["formula"]), marked=True), last.end("formula")
+    said = (
+        " \\text{ or } ".join(part.strip("$") for part in last["formula"].split("$ or $"))
+        if "$ or $" in last["formula"]
+        else last["formula"]
+    )
+    return Claim(unstyled(said), marked=True), last.end("formula")
 
 
 def _stated_whole(text: str, start: int) -> bool:
     """Whether a sentence that ends with a formula states it: by a verb or a sign that are known, in English or in another language."""
     if is_denied(text, start, len(text)) or is_supposed(text[max(0, start - LONGEST_HEAD) : start]):
         return False
+    if before(text[max(0, start - _ROOM) : start]) != "":
+        return False
     sentence = _LAST_SENTENCE.search(text[max(0, start - LONGEST_HEAD) : start])
-    if sentence is None or "$" in sentence.group() or "\\" in sentence.group():
+    if sentence is None:
         return False
     abroad = other_language(text, start, len(text))
     return abroad == "stated" or (abroad == "English" and leads(sentence.group()) == "states")
