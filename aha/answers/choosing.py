@@ -35,15 +35,17 @@ _BUT = re.compile(
     rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|right|correct|true)\b"
 )
 _FILLER = re.compile(
-    r"(?i)^(?:[\s,:：\"“”'‘>#*]+|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
+    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️]+|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
-    r"|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
+    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
 )
 _LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
     r"|또는|와|과)\s*)+"
 )
+_SAID_OF_IT = re.compile(r"\s*(?:is|was|has|can|does|looks|seems)\b")  # C is what most people answer, mistakenly
+_SPELLED = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER = re.compile(
     rf"(?i)^[)\].]*\s*(?:\(?{_LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
@@ -51,13 +53,15 @@ _ANOTHER = re.compile(
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
 _JUDGED = re.compile(  # something is said of these letters, other than that they are right too
     rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
-    r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine)\b)"
+    r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine|good|strong|likely|defensible)\b)"
     r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|violates?|ignores?|says|describes?|refers?|means|leads)\b"
     r"|[:：]\s*\S|都?错|都?不)"
 )
 _DENIED = re.compile(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
-    r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect\b|false\b|falsch\b|nicht\b|错|不)"
+    r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect[aoe]?s?\b|false\b|fals[ao]\b"
+    r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
+    r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不)"
 )
 _DENIED_AFTER = re.compile(
     r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
@@ -72,7 +76,7 @@ _ALSO = re.compile(
     re.I,
 )
 _NEGATED = re.compile(
-    r"(?i)\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
+    r"(?i)\b(?:(?:incorrect|fals[aoe]|errad[ao]|errat[ao]|errón|sbagliat|faux|неверн|неверен|неправильн|falsch|onjuist|yanlış|błędn|mistak)\w*|not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
     r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
     r"|아니|아닙|ありません|では?ない|じゃない"
 )
@@ -206,8 +210,8 @@ class _Reader:
             return SEVERAL
         marker = _MARKER.match(text)
         if marker and not (marker[1] and self._article(text, marker.end(1))):
-            letter = (marker[1] or marker[2]).upper()
-            return self.beside(letter, text[marker.end() :]) if letter in self.letters else NONE
+            letter = "" if not announced and _denied_of_it(text, marker.end()) else (marker[1] or marker[2]).upper()
+            return self.beside(letter, text[marker.end() :]) if letter and letter in self.letters else NONE
         if not announced and self._names_others(text):
             return SEVERAL
         return self.among(text, _LONE if announced else _POINTED)
@@ -316,6 +320,8 @@ class _Reader:
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """The one letter that a text names, nothing being denied in it."""
         found = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
+        if found and _SPELLED.search(text, 0, found[-1].start()):
+            return NONE
         if found and (is_denied(text, found[-1].start()) or denied_after(text[found[-1].end() :])):
             return NONE
         letters = {letter for match in found if (letter := next(filter(None, match.groups()))) in self.letters}
@@ -337,6 +343,11 @@ class _Reader:
         """Whether the letter that ends here is the word "a" or "I" rather than an option."""
         start = text[max(0, end - 2) : end].strip("([ ")[-1:]
         return start in ("A", "I") and _WORD_AFTER.match(text, end) is not None
+
+
+def _denied_of_it(text: str, end: int) -> bool:
+    """Whether what is said of the letter that opens a sentence has a denial in it."""
+    return _SAID_OF_IT.match(text, end) is not None and _NEGATED.search(text, end) is not None
 
 
 def _turned(rest: str) -> bool:

@@ -10,7 +10,6 @@ from typing import Literal
 
 from aha.answers.closings import (
     correction,
-    in_one_form,
     is_denied,
     is_revoked,
     is_supposed,
@@ -18,10 +17,12 @@ from aha.answers.closings import (
     without_check,
     without_formal_check,
 )
-from aha.answers.context import LONGEST, denied_after, may_take_back, stance, suspect, taken_back
+from aha.answers.context import LONGEST, denied_after, may_take_back, plainly_stated, stance, suspect, taken_back
 from aha.answers.grammar import leads, upholds
+from aha.answers.rephrasing import in_one_form
 from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention
 from aha.answers.surroundings import DENIED, around, attached, before
+from aha.answers.units import known_unit
 
 __all__ = ["Claim", "How", "boxed", "claim"]
 
@@ -65,8 +66,13 @@ _LEADS = re.compile(
     r"|that) gives)\s+(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
+_FORMULA = r"(?:(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
 _LAST_FORMULA = re.compile(
-    r"(?P<formula>(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])\s*[.!]?\Z", re.S
+    rf"(?P<formula>(?:{_FORMULA} or )?{_FORMULA})(?:\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
+    r"|\s(?:as (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|instead)"
+    rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}|,? and nowhere else|\s(?:square"
+    rf"|cubic) units|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA})?\s*[.!。]?\Z",
+    re.S,
 )
 _LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
 _STYLED = re.compile(
@@ -83,7 +89,9 @@ _LABEL = re.compile(
 _LABELLED = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
 _LONGEST_MATRIX = 2_000
 _ENDS_IN_BOX = re.compile(
-    r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}){1,80})\}\s?[.,]?(?:\$|\\\)|\s?\\\])?\.?\s*\Z"
+    r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
+    r"|\\(?:pi|circ|cdot|infty)(?![A-Za-z])|\\[,;!%$ ]){1,80})\}"
+    r"\s?[.,]?(?:\$|\\\)|\s?\\\])?(?:(?<=[$)]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
 )
 _LONGEST_LINE = 200
 _ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
@@ -118,7 +126,10 @@ def claim(text: str, how: How = "auto") -> Claim:
     """The final claim of an answer: wherever it stands, or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
-    text = in_one_form(own_part(text))
+    text = own_part(text)
+    if how == "auto" and (plain := _at_once(text)) is not None:
+        return plain
+    text = in_one_form(text)
     found = _marked(text, how) or (_led(text) if how == "auto" else None)
     if found is None:
         denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
@@ -129,6 +140,27 @@ def claim(text: str, how: How = "auto") -> Claim:
         return Claim("" if said_last is None else unstyled(said_last.strip()), marked=False)
     said, ends = found
     return _corrected(said, text[ends : ends + LONGEST]) if ends < len(text) else said
+
+
+_LAST_LINE = re.compile(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
+_ENDING = 60  # characters of a last line that is nothing but a number
+
+
+def _at_once(text: str) -> Claim | None:
+    """The claim of a reply that ends in a line of its own for a number, or in the one box that a plain sentence leads to: most do."""
+    at = text.rfind("\\boxed{", max(0, len(text) - _USUALLY))
+    if at < 0:
+        line = _LAST_LINE.search(text, max(0, len(text) - _ENDING))
+        if line is None or "ox" in text or is_supposed(text[-LONGEST_HEAD:]):
+            return None
+        return Claim(line["said"], marked=True)
+    found = _ENDS_IN_BOX.match(text, at)
+    head = text[max(0, at - LONGEST_HEAD) : at]
+    if found is None or "ox" in text[max(0, at - _USUALLY) : at] or not head.isascii() or "~" in found[1] or is_mention(found[1]):
+        return None
+    if "```" in head or before(head[-_ROOM:]) != "" or not plainly_stated(head) or not all(map(known_unit, (found["unit"] or "").split())):
+        return None
+    return Claim(unstyled(found[1].strip()), marked=True, boxes=1)
 
 
 def _marked(text: str, how: How) -> tuple[Claim, int] | None:
@@ -142,7 +174,7 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
         for _, begins in announcements(text[since:]):
-            if is_denied(text, since + begins) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
+            if is_denied(text, since + begins, announced=True) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
                 return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line))))), marked=True), text.find(
@@ -170,15 +202,22 @@ def _led(text: str) -> tuple[Claim, int] | None:
     last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
     if last is None or not _stated_whole(text, last.start()):
         return None
-    return Claim(unstyled(last["formula"]), marked=True), last.end("formula")
+    said = (
+        " \\text{ or } ".join(part.strip("$") for part in last["formula"].split("$ or $"))
+        if "$ or $" in last["formula"]
+        else last["formula"]
+    )
+    return Claim(unstyled(said), marked=True), last.end("formula")
 
 
 def _stated_whole(text: str, start: int) -> bool:
     """Whether a sentence that ends with a formula states it: by a verb or a sign that are known, in English or in another language."""
     if is_denied(text, start, len(text)) or is_supposed(text[max(0, start - LONGEST_HEAD) : start]):
         return False
+    if before(text[max(0, start - _ROOM) : start]) != "":
+        return False
     sentence = _LAST_SENTENCE.search(text[max(0, start - LONGEST_HEAD) : start])
-    if sentence is None or "$" in sentence.group() or "\\" in sentence.group():
+    if sentence is None:
         return False
     abroad = other_language(text, start, len(text))
     return abroad == "stated" or (abroad == "English" and leads(sentence.group()) == "states")
@@ -237,7 +276,13 @@ def _alone(text: str) -> tuple[Claim, int] | None:
     """The one box that a reply ends with, where nothing has to be looked at twice, as in most replies."""
     at = text.rfind("\\boxed{")
     found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
-    if found is None or "ox" in text[max(0, at - _USUALLY) : at] or is_mention(found[1]) or before(text[max(0, at - _ROOM) : at]) != "":
+    if (
+        found is None
+        or found["unit"]
+        or "ox" in text[max(0, at - _USUALLY) : at]
+        or is_mention(found[1])
+        or before(text[max(0, at - _ROOM) : at]) != ""
+    ):
         return None
     return None if is_denied(text, at, len(text), boxed=True) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
 

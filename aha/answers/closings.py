@@ -4,7 +4,6 @@ sentences that say how many there are. The words of each language stand in `aha/
 from __future__ import annotations
 
 import re
-import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
@@ -13,16 +12,9 @@ from aha.answers import languages
 from aha.answers.context import denied_before
 from aha.answers.grammar import doubted_in_han, kinds
 from aha.answers.languages import LANGUAGES, Language
-from aha.answers.numerals import english
+from aha.answers.rephrasing import VALUE
 from aha.answers.units import known_unit
 
-_VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
-_CONTRAST = re.compile(  # "isn't 32 but 64"
-    "(?i)"
-    + "|".join(rf"({verb}){negation} {_VALUE}(?: [a-z]+)?,? {but}(?={_VALUE})" for verb, negation, but in languages.CONTRASTS)
-    + rf"|不(是){_VALUE}[，,]?而是(?={_VALUE})"
-)
-_NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{_VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
 _CHECK = re.compile(rf"(?is)\n[ \t]*(?:[(]|\*\*|#{{1,4}} ?)?(?:{languages.CHECKS})(?:\*\*)?[ \t]*[:：](?:\*\*)?(?P<result>.*)\Z")
 _FAILS = re.compile(rf"(?i)\b(?:{languages.FAILS})\b|n['’]t\b|{languages.FAILS_IN_PART}")
 _REMARK = re.compile(r"(?i)\s*\(?(?:\*+)?a (?:common|typical|frequent) (?:mistake|error|slip) (?:is|would be) to [^.\n]{1,120}[.]?\)?\s*\Z")
@@ -39,11 +31,10 @@ UNDECIDED = re.compile(  # a reply that ends with several cases
     r"|(?:わから|分から|決められ|判断でき)(?:ない|ません)|모르겠|확실하지 않"
 )
 _LETTER = re.compile(r"[^\W\d_]")
-_DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
 _CORRECTED = re.compile(
     rf"(?i)(?:[.,;!?\n—–-]|\.\.\.)\s*(?:{languages.CORRECTS})\b(?:[\s,.:;!…—–]+(?:{languages.CORRECTS})\b)*(?P<text>[^.!?\n]{{0,60}})"
 )
-_INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<value>{_VALUE})\W*\Z")
+_INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<value>{VALUE})\W*\Z")
 _CLOSES_AFTER = re.compile(
     r"\n[ \t]*\n\s*(?=(?:[*_]{1,2})?(?:So|Thus|Hence|Therefore|In total|Altogether|Also|Insgesamt|Donc|Ainsi|Así que)\b)"
 )
@@ -57,52 +48,6 @@ _JUDGED_BY_NAME = re.compile(
     r"(?! .{0,40}\bbecause of)"
 )
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
-_MONEY = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
-_POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_MONEY}")
-_COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_MONEY}")
-_SET_APART = re.compile(rf"(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{{3}}(?![0-9]))|(?<=[0-9]) (?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_MONEY})")
-_PREFIXED = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
-_SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
-
-
-_TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
-_FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
-
-
-def in_one_form(text: str) -> str:
-    """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
-    if " (" in text:
-        text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)
-    if "```" in text:
-        text = _FENCE.sub("", text)
-    if not text.isascii() and _LETTER.search(text):
-        text = _DIGIT.sub(_in_ascii, text)
-    if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
-        text = text[:-_NEAR] + _NOT_AFTER.sub("", text[-_NEAR:])
-    if "uro" in text or "EUR" in text or "kr" in text or "Rp" in text or "R$" in text or not text.isascii():
-        text = _with_points(text)
-    if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
-        text = _CONTRAST.sub(_contrast, text)
-    return text
-
-
-def _contrast(match: re.Match[str]) -> str:
-    return f"{next(filter(None, match.groups()))} "
-
-
-def _in_ascii(match: re.Match[str]) -> str:
-    """A digit of any script, or the point between such digits, as in 0.5."""
-    return "." if match.group() == "٫" else "" if match.group() == "٬" else str(unicodedata.decimal(match.group()))
-
-
-def _with_points(text: str) -> str:
-    """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
-    text = _SET_APART.sub("", text)
-    text = _PREFIXED.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
-    text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", text)
-    if count or len(set(_POINTS.findall(text))) > 1:
-        return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
-    return text
 
 
 def without_check(text: str) -> str | None:
@@ -180,8 +125,12 @@ _ROWS = {
     )
     for order, noun in _NOUN.items()
 } | {"verb last": re.compile(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
+_LOOSELY = re.compile(  # any subject has so many; what leads to a conclusion, or a quantity and a colon, stands before the number
+    rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
+)
 _STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
-_UNMARKED_NAME = re.compile(r"\s*(?:\*\*)?(?P<noun>[\u0370-\u04ff]+)(?:\s[\u0370-\u04ff]+)?(?:\*\*)?\s*[.!]?\s*")
+_ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks beyond those of English
+_UNMARKED_NAME = re.compile(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
 _JAPANESE = re.compile(
     rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,2}})"
     rf"(?:{languages.JAPANESE_ENDS})[。.]?\s*\Z"
@@ -207,6 +156,8 @@ class _Words:
     def letter(self, word: str) -> str:
         """The class of a word in lower case; "" where the language's table does not have it."""
         known = self.classes.get(word)
+        if known is None and word[0] in "فو":  # so, and
+            known = self.classes.get(word[1:])
         return known if known is not None else next((letter for stem, letter in self.stems if word.startswith(stem)), "")
 
 
@@ -234,7 +185,6 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
 
 _CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last that leads to a conclusion
 _NAMED = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
-_ONLY_ENGLISH = languages.ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 _PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
 _LAST_FORMULA = re.compile(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
@@ -244,7 +194,7 @@ _LONGEST = 400
 def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "against", "unclear"]:
     """The count and the noun of a sentence of another language that says how many there are, and nothing else; "against": a word in it
     takes the count away, "unclear": one may."""
-    if not _ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
+    if not languages.ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return "English"
     sentence = _CORRECTS.sub("", sentence)
     for phrase, word in _PHRASES:
@@ -264,7 +214,10 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
     if "?" in sentence or any("X" in row for row, _ in rows):
         return "against"
     rows = [(row[_CLAUSE.match(row).end() :], order) for row, order in rows]  # type: ignore[union-attr]
-    if not any(_ROWS[order].fullmatch(row) or _STATES_AGE.fullmatch(row) for row, order in rows) and not _NAMED.search(sentence):
+    rows += [(last, order) for row, order in rows if (last := re.split("[:;]", row)[-1]) != row and ("H" in last or "G" in last)]
+    if not any(pattern.fullmatch(row) for row, order in rows for pattern in (_ROWS[order], _STATES_AGE, _LOOSELY)) and not _NAMED.search(
+        sentence
+    ):
         return "unclear"
     place = max(place for place, token in enumerate(tokens) if token["count"])
     after = [token["word"] for token in tokens[place + 1 :] if token["word"]]
@@ -304,6 +257,9 @@ def _without_true_sum(match: re.Match[str]) -> str:
     return "" if value == Fraction(match[2].rstrip(".")) else match.group()
 
 
+_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,9}),([0-9]{1,2}|[0-9]{4,9})(?![0-9.,])")  # 2,5; three digits may be thousands
+
+
 def plain_count(sentence: str, *, marked: bool) -> str | None:
     """The sentence as "The answer is …", where it is one of another language that plainly says how many there are; `None` where it says
     something else."""
@@ -318,16 +274,17 @@ def plain_count(sentence: str, *, marked: bool) -> str | None:
     if isinstance(statement, str):
         return sentence if statement == "English" else None
     count, noun = statement
+    count = _DECIMAL_COMMA.sub(r"\1.\2", count)
     return f"The answer is {count}{f' {noun}' if noun.isascii() and known_unit(noun) else ''}"
 
 
 def _count_and_noun(sentence: str) -> tuple[str, str] | None:
-    """A count and a noun in Greek or Cyrillic letters, as after "Ответ:"."""
+    """A count and a noun with letters that English does not have, as after "Ответ:"."""
     match = re.match(rf"\s*(?:\*\*)?(?P<count>{_COUNT})", sentence)
     noun = _UNMARKED_NAME.fullmatch(sentence, match.end()) if match else None
     if match is None or noun is None:
         return None
-    words = re.findall(r"[\u0370-\u04ff]+", noun.group().lower())
+    words = noun.group().lower().strip(" *.!").split()
     return None if any(language.letter(word) in ("X", "J") for language in _all_words() for word in words) else (match["count"], "")
 
 
@@ -336,25 +293,30 @@ _CORRECTS = re.compile(rf"(?i)\A\W*(?:(?:{languages.CORRECTS})\b[\s,.:;!…—�
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 
 
-def other_language(text: str, start: int, end: int | None = None, *, boxed: bool = False) -> Literal["English", "stated", "unclear"]:
+def other_language(
+    text: str, start: int, end: int | None = None, *, boxed: bool = False, announced: bool = False
+) -> Literal["English", "stated", "unclear"]:
     """Whether a claim stands in a sentence of another language, and whether that plainly states it. What stands in a box is stated unless a
-    word that is known takes it away: few people write a box around what they do not claim."""
+    word that is known takes it away: few people write a box around what they do not claim. What a word for
+    "answer" announces is stated in a language that has no table, unless a negation is known."""
     head = text[max(0, start - _NEAR) : start]
     opens = _formula_start(head)
     before = head[:opens].rstrip(" *\n([")
     before = before[max(before.rfind(stop) for stop in ".!?\n") + 1 :]
-    if len(before.strip(" *_:#(")) < 2 or not _ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
+    if len(before.strip(" *_:#(")) < 2 or not languages.ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"
     before = f"{before} Q =" if head[opens:].rstrip().endswith("=") else before
     rest = "" if end is None else re.split(r"[.!?\n。]", text[end : end + _NEAR], maxsplit=1)[0]
     if _THAI_AGAINST.search(before):
         return "unclear"
-    if boxed and not languages.NEGATIONS.isdisjoint(before.lower().split()):
+    if (boxed or announced) and not languages.NEGATIONS.isdisjoint(before.lower().split()):
         return "unclear"
     if boxed and _HAN.search(before):
         return "unclear" if doubted_in_han(before, rest) or (end is not None and text[end:].startswith(("?", "？"))) else "stated"
     statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")
-    if boxed and (statement == "unclear" or (statement == "English" and not before.isascii())):
+    if boxed and statement == "unclear":
+        return "stated"
+    if (boxed or announced) and statement == "English" and not before.isascii() and not _HAN.search(before):
         return "stated"
     return "English" if statement == "English" else "unclear" if isinstance(statement, str) else "stated"
 
@@ -367,9 +329,9 @@ def _formula_start(head: str) -> int:
     return opens if opens > max(head.rfind("\\)"), head.rfind("\\]")) else len(head)
 
 
-def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = False) -> bool:
-    """Whether the sentence around a claim does not state it, in whichever language it is; `boxed`: see `other_language`."""
-    abroad = other_language(text, start, end, boxed=boxed)
+def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = False, announced: bool = False) -> bool:
+    """Whether the sentence around a claim does not state it, in whichever language it is; `boxed`, `announced`: see `other_language`."""
+    abroad = other_language(text, start, end, boxed=boxed, announced=announced)
     return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from aha.answers.grammar import kinds, leads, upholds
+from aha.answers.grammar import kinds, leads, leads_by, upholds
+from aha.answers.languages import ONLY_ENGLISH
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
@@ -30,7 +31,7 @@ _CLASSES = {
     "O": "or",
     "M": "has contains",  # has
     "K": "back",  # retracts, with a pronoun
-    "b": "is are was have equals gives gave get gets got yields find finds makes it's that's we're costs",  # states
+    "b": "is are was have equals gives gave get gets got yields find finds makes it's that's we're costs leaves",  # states
     "c": "be been comes come amounts adds evaluates simplifies equal give yield make mean",  # states, after another verb
     "s": (  # states what may be, or what somebody else states
         "think thinks thought believe believes believed claim claims claimed say says said guesses guessed suggest suggests "
@@ -103,6 +104,7 @@ _ROOM, LONGEST = 300, 4_000  # characters that are looked at before a claim and 
 _ANNOUNCES = re.compile(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
+_ANNOUNCED_PLAINLY = re.compile(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is")
 _SHORT = re.compile(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
 _CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
 _ANOTHER = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
@@ -129,7 +131,8 @@ _CHECKS = re.compile(
 _THOUSANDS = re.compile(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = re.compile(
-    r"(?i)\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent|lost|won)\b[^.,;]*\Z"
+    r"(?i)\b(?:would|should|could|might)(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
+    r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
 _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
@@ -145,11 +148,22 @@ _HELD = re.compile(  # what others say there is
     r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume)(?:s|d|es)?\s(?:that\s)?"
     r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
 )
-_ATTEMPTS = frozenset(  # a word of these stands in what the three find
-    """would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken simplistic knee
-    ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong incorrect erroneous
-    false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue argues argued insist insists
-    insisted suspect suspects suspected swear swears assume assumes assumed""".split()
+_NOT_DONE = re.compile(  # hoped to earn, grade this as, such as
+    r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
+    r"|\b(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)\b[^;]*\Z|\b(?:reference|gold|ground[- ]truth)\s(?:answer"
+    r"|solution|label)\b[^;]*\Z"
+    r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|(?<!is )(?<!are )(?<!was )(?<!be )\b(?:subtract|multipl[yi]|divid)(?:e?s"
+    r"|e?d|ing|e)?(?: it)?(?: by)?\W*\Z"
+)
+_ATTEMPTS = frozenset(  # a word of these stands in what the four find
+    """should could might subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
+    dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects expected intend intends
+    intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused promise promises
+    promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth example instance
+    such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken
+    simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong
+    incorrect erroneous false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue
+    argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = re.compile(  # or it is only an example
     r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
@@ -167,10 +181,10 @@ _before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFO
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 
 
-def suspect(text: str) -> bool:
+def suspect(text: str, *, gerunds: bool = True) -> bool:
     """Whether a word stands in the text that can take a claim away: where none does, nothing has to be looked at."""
     low = text.lower()
-    return not _SUSPECT.isdisjoint(_WORDS.findall(low)) or "n't" in low or "n’t" in low or "ing" in low
+    return not _SUSPECT.isdisjoint(_WORDS.findall(low)) or "n't" in low or "n’t" in low or (gerunds and "ing" in low)
 
 
 def denied_before(text: str, start: int, end: int | None = None) -> bool:
@@ -186,35 +200,44 @@ def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "
 
 
 def plainly_stated(head: str) -> bool:
-    """Whether the sentence that leads to a claim is one of plain words that ends in "is", as most do; looked at before anything else."""
+    """Whether the sentence that leads to a claim is one line that states it by words alone, as most do; looked at before anything else."""
     line = head.rstrip(" $\\([{*_\n:")
-    if line[-3:] not in (" is", "are") or "~~" in head[-9:]:
+    if not line[-1:].isalpha() or "~~" in head[-9:]:
         return False
-    line = line[max(line.rfind(stop) + len(stop) for stop in (". ", "\n\n", "! ", "? ", ".\n")) :]
+    line = line[max((at + len(stop) for stop in _STOP_SIGNS if (at := line.rfind(stop)) >= 0), default=0) :]
+    if "nswer" in line:
+        return _ANNOUNCED_PLAINLY.fullmatch(line) is not None
     if "$" in line or "\\" in line:
         line = _CLOSED.sub(" 0 ", line)
     if not line.isascii() or _BRACES.search(line):
         return False
-    row = [_PLAIN[word] for word in line.split()]
-    return "" not in row and not _UNKNOWN_BEFORE_ANSWER.search("".join(row))
+    words = line.split()
+    if ONLY_ENGLISH.isdisjoint(words) and words[:1] != ["The"]:
+        return False
+    classes, word_kinds = list[str](), list[str]()
+    for word in words:
+        if (known := _PLAIN[word]) is None:
+            return False
+        classes.append(known[0])
+        word_kinds.append(known[1])
+    return not _before.search("".join(classes)) and leads_by("".join(word_kinds)) == "states"
 
 
-class _Plain(dict[str, str]):
-    """The kind of a word that neither takes a claim away nor stands where a word that is unknown would; nothing for others."""
+_STOP_SIGNS = (". ", "\n\n", "! ", "? ", ".\n")
 
-    def __missing__(self, word: str) -> str:
-        bare = word.rstrip(",")
-        kind = "v" if word == "0" else kinds(bare) if bare.isalpha() and _letter(bare) in "wteobr" else ""
-        kind = kind if kind and kind in _PLAIN_KINDS else ""
+
+class _Plain(dict[str, tuple[str, str] | None]):
+    """The classes and the kinds of a word; `None` for one that may be part of an attempt, which more than a row decides."""
+
+    def __missing__(self, word: str) -> tuple[str, str] | None:
+        found = None if not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower())) else (row(word), kinds(word))
         if len(self) < _KEPT and len(word) < _LONGEST_KEPT:
-            self[word] = kind
-        return kind
+            self[word] = found
+        return found
 
 
 _PLAIN = _Plain()
-_PLAIN_KINDS = frozenset("itnjelqobuwsgdav")
 _KEPT, _LONGEST_KEPT = 5_000, 20
-_UNKNOWN_BEFORE_ANSWER = re.compile("[wsgd][jn]{0,2}a")
 _CLOSED = re.compile(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
 _BRACES = re.compile(r"[$\\{}]")
 
@@ -236,7 +259,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
         return "denied"
     if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and any(
-        pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED, _HELD)
+        pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED, _HELD, _NOT_DONE)
     ):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
@@ -285,7 +308,7 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
 
 def _concludes_otherwise(rest: str, claim: str) -> bool:
     """Whether a later sentence concludes with another figure than the claim's, which it does not name."""
-    mine = _FIGURES.findall(claim.replace(",", ""))
+    mine = _FIGURES.findall(_THOUSANDS.sub("", claim))
     if len(mine) != 1:
         return False
     for sentence in _SENTENCES.split(_THOUSANDS.sub("", rest[:_LOOKED_AT])):

@@ -51,7 +51,9 @@ _COMMANDS = {
     "because": "c",
 }
 _TAKES_AWAY = re.compile(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
-_STATED = re.compile(r".*(?:[是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z", re.S)
+_STATED = re.compile(
+    r".*(?:剩下|留下|[是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z", re.S
+)
 _UPHELD = re.compile(
     r"(?:で(?:す|ある|あり)|だ|とな|にな|입니다|이다|이며|이고|가|이|개|명|원|[个個元只人本条名天年月日米斤次枝支岁块张台辆把件箱页朵棵道种])"
     r"(?!.*(?:不|非|错|誤|違|틀|아니|아닙|없|ない))"
@@ -62,7 +64,9 @@ _DOUBTED_IN_HAN = re.compile(r"(?:有人|认为|以为|误|错|假设|如果|若
 _AGAINST_IN_HAN = re.compile(
     r"(?:天真|草率|粗略|初步|不是|不等于|不为|并不|没有|不能|不會|不会|少于|多于|大于|小于|超过|不足|至少|至多|最多|最少|大约|约为|接近|除了|以上|以下|未満|ではな|じゃな|約|아니|않|못|이하|이상|미만|초과|약)[^,，。、]*\Z"
 )
-_DENIED_IN_HAN = re.compile(r"[^。.\n]{0,12}(?:错|误|誤|間違|不正|不对|不成立|틀|아니|아닙)")
+_DENIED_IN_HAN = re.compile(
+    r"[^。.\n]{0,12}(?:错|误|誤|間違|不正|不对|不成立|ではな|でな|ではあり|じゃな|とは限|より(?:大|小|多|少)|以[上下]|未満|틀|아니|아닙|보다|이상|이하|미만|초과|정도|쯤)"
+)
 
 
 _KEPT, _LONGEST_KEPT = 5_000, 16  # tokens whose kind is kept, and their letters
@@ -183,13 +187,15 @@ _SOLVED = re.compile(
 _STATES = re.compile(r"[biu=y:q][^.;]*$")
 
 
-@lru_cache(maxsize=2_000)
 def leads(sentence: str, *, counts: bool = False) -> str:
     """How the words of a sentence lead to the claim after them: "states" by a verb or a sign, "opens" where there is none yet, "" where
     they are not understood. `counts`: a noun follows the claim."""
-    if _DOUBTED_IN_HAN.search(sentence):
-        return ""
-    row = kinds(sentence)
+    return "" if _DOUBTED_IN_HAN.search(sentence) else leads_by(kinds(sentence), counts=counts)
+
+
+@lru_cache(maxsize=2_000)
+def leads_by(row: str, *, counts: bool = False) -> str:
+    """The same for the kinds of a sentence's words."""
     if not _GOVERNED.search(row) and not (counts and _GIVEN.search(row)):
         return ""
     if cut := _CLAUSE.match(row):

@@ -27,7 +27,7 @@ class Language(NamedTuple):
 
 LANGUAGES = {
     "German": Language(
-        against="vergessen verschätz* taschenrechner* nicht nie niemals kein* mindestens höchstens etwa ungefähr circa ca rund fast knapp beinahe über unter bis zu wenn falls ob"
+        against="vergessen verschätz* taschenrechner* nicht nie niemals kein* mindestens höchstens etwa ungefähr circa ca rund fast knapp beinahe über unter bis wenn falls ob"
         " würde* hätte* wäre* könnte* sollte* dürfte* müsste* vielleicht wohl angeblich* fälschlich* falsch* dass mehr weniger mal halb*"
         " hälfte viertel drittel prozent* tausend* million* milliarde* mio mrd dutzend* hundert* statt ohne jemand mancher manche viele oder als"
         " welche* wie wer was zwischen plus minus soviel* naiv* scheinbar* vermeintlich* vorläufig* zunächst erst erste* voreilig* flüchtig*"
@@ -37,7 +37,7 @@ LANGUAGES = {
         has="hat haben habe braucht brauchen benötigt benötigen zahlt zahlen bezahlt bezahlen kostet kosten bleiben bleibt verdient verdienen"
         " bekommt bekommen erhält erhalten verkauft verkaufen kauft kaufen isst essen werden wird spart sparen fährt läuft gibt besitzt"
         " schreibt schafft muss müssen dauert wiegt",
-        gives="ist sind beträgt betragen ergibt ergeben lautet macht machen liefert entspricht",
+        gives="beläuft belaufen vereinfacht ist sind beträgt betragen ergibt ergeben lautet macht machen liefert entspricht",
         names="antwort grenzwert option ergebnis lösung summe differenz produkt gesamtzahl zahl anzahl preis gesamtpreis kosten gesamtkosten betrag endbetrag"
         " gewinn rest fläche umfang länge breite höhe weg strecke entfernung alter gewicht dauer zeit geschwindigkeit durchschnitt wert"
         " mittelwert wahrscheinlichkeit verhältnis gesamtbetrag gesamtsumme gehalt miete monatsrate rate restbetrag",
@@ -60,7 +60,7 @@ LANGUAGES = {
         " double triple pourcent* douzaine* tort mauvais* ancien* initial* précédent* hier avant pourrait devrait semble* rapide* grossi*"
         " pens* croi* croy* dit disent affirme* prétend*",
         has="a compte comptent as ont ai paie paient paye payent reste restent faut coûte coûtent gagne gagnent dépense dépensent reçoit reçoivent doit doivent"
-        " vend vendent achète achètent mange mangent économise parcourt possède possèdent mesure pèse dure",
+        " vend vendent achète achètent mange mangent économise parcourt possède possèdent mesure pèse dure met mettent prend prennent parcourent",
         gives="est sont vaut valent donne donnent fait font égale obtient obtenons trouve trouvons",
         names="réponse limite option résultat solution somme différence produit total nombre prix coût montant bénéfice reste aire périmètre longueur largeur"
         " hauteur distance âge poids durée temps vitesse moyenne valeur probabilité rapport quotient volume angle",
@@ -81,7 +81,7 @@ LANGUAGES = {
         has="tiene tienen tengo tenemos paga pagan pagará pagó queda quedan quedarán necesita necesitan cuesta cuestan gana ganan gasta gastan"
         " recibe reciben hay habrá vende venden compra compran come comen ahorra ahorran debe deben recorre sobran sobra tarda mide pesa usa"
         " faltan falta gastó compró vendió",
-        gives="es son da dan resulta vale valen equivale obtenemos obtiene asciende",
+        gives="fue fueron era es son da dan resulta vale valen equivale obtenemos obtiene asciende",
         names="respuesta límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
         " perímetro longitud anchura altura distancia edad peso duración tiempo velocidad media promedio valor probabilidad razón cociente volumen"
         " ángulo",
@@ -101,7 +101,7 @@ LANGUAGES = {
         has="tem têm tenho temos paga pagam pagará pagou resta restam sobra sobram precisa precisam custa custam ganha ganham gasta gastam recebe"
         " recebem há haverá vende vendem compra compram come comem economiza economizam deve devem percorre faltam falta leva mede pesa usa ficou"
         " fica ficam gastou comprou vendeu",
-        gives="é são dá dão resulta vale valem equivale obtemos totaliza",
+        gives="foi foram era é são dá dão resulta vale valem equivale obtemos totaliza",
         names="resposta limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
         " altura distância idade peso duração tempo velocidade média probabilidade razão quociente volume ângulo",
         who="ele ela eles elas eu nós lhe isso isto",
@@ -182,7 +182,7 @@ LANGUAGES = {
         who="он она оно они мы я ему ей им нас него неё нее них это",
         points="его её ее их каждый каждая каждое каждому каждой все оба этот эта",
         leads="значит итак следовательно поэтому тогда итого таким образом наконец теперь",
-        light="у в во с со из за по к для о итоге ещё еще ровно только правильный верный общий общая общее искомое день месяц год неделю час"
+        light="у в во с со из за по к для о итоге ещё еще ровно только правильный верный общий общая общее искомое искомый искомая искомую день месяц год неделю час"
         " вместе сегодня равняется",
         joins="и",
         turns="но",
@@ -331,6 +331,7 @@ ENGLISH = frozenset(  # a sentence with as many of these is not one of another l
     that this these those it he she they we you i there here his her their its our my who which what how with for from by at on as if so thus then
     than all each every more less most least would could should may might can will""".split()
 )
+ONLY_ENGLISH = ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 
 # Languages that set no blanks between words: what leads to a number and what follows it.
 JAPANESE_LEADS, JAPANESE_ENDS = "全部で|合計で?|合わせて|残りは", "です|になります|となります|だ|である"
@@ -339,6 +340,8 @@ THAI_LEADS = "เหลือ|มี|จ่าย|ต้องการ|ทั�
 THAI_AGAINST = "ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน"
 
 PHRASES = (  # of several words, one of which would say something else
+    (r"(?i)\bzu (?:viele?|wenige?|hoch|niedrig|groß|klein|lang|kurz|teuer)\b", "mehr"),
+    (r"(?i)\b(?:de|du) plus (?:haut|grand|petit|bas)\b", "de"),
     (r"(?i)\b(?:al cuadrado|ao quadrado)\b", "menos"),
     (r"(?i)\b(?:por (?:lo )?tanto|por consiguiente|por eso|por isso|así que|por lo que|de modo que|de manera que)\b", "entonces"),
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
@@ -352,7 +355,7 @@ PHRASES = (  # of several words, one of which would say something else
     ),
 )
 NEGATIONS = frozenset(  # of languages without a table, for boxes
-    """nem nincs ikke ej ei eivät eikä ole pole nije není neni nu nav nėra ekki nuk nie niet não nicht pas non nekā ikkje hindi siyo sio לא אינו
+    """δεν όχι μη μην אינה אינם איננו nem nincs ikke ej ei eivät eikä ole pole nije není neni nu nav nėra ekki nuk nie niet não nicht pas non nekā ikkje hindi siyo sio לא אינו
     نیست نہیں নয় না இல்லை కాదు არ չէ не""".split()
 )
 NAMELY = "à savoir|c'est-à-dire|nämlich|es decir|a saber|ou seja|cioè|ossia|namelijk|а именно|то есть|mianowicie|tức là|yaitu|yani"

@@ -65,9 +65,9 @@ SUSPECT = frozenset(
     ).split()
 )
 SAYS_MORE = re.compile(
-    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
+    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|too [a-z]+|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
     rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
-    rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过"
+    rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过|大约|大概|差不多|将近|几乎|不到|左右"
 )
 
 
@@ -146,7 +146,7 @@ KINDS = (  # adjectives and adverbs of an answer
     "such exactly precisely just simply clearly now also still already always currently finally ultimately together altogether alone "
     "indeed easily immediately directly readily again obviously evidently certainly definitely surely naturally quickly equally namely "
     "approximately about around roughly consequently accordingly similarly likewise additional extra further another more fewer "
-    "corrected revised updated amended "
+    "corrected revised updated amended principal "
     "surprisingly fortunately conveniently equivalently explicitly "
     "respectively identically eventually merely essentially trivially "
     "necessarily actually really well very even nicely neatly larger smaller greater lesser bigger higher lower shorter longer older "

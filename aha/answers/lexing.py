@@ -49,7 +49,7 @@ _SYNONYMS = {
     **dict.fromkeys(("neq",), "ne"),
     **dict.fromkeys(("lt",), "<"),
     **dict.fromkeys(("gt",), ">"),
-    **dict.fromkeys(("dfrac", "tfrac", "cfrac"), "frac"),
+    **dict.fromkeys(("dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"), "frac"),
     **dict.fromkeys(("dbinom", "tbinom"), "binom"),
     **dict.fromkeys(("cdot", "times", "ast"), "*"),
     **dict.fromkeys(("colon", "ratio"), ":"),

@@ -126,3 +126,37 @@ def english(text: str) -> int | None:
         elif word != "and":
             return None
     return total + section
+
+
+_ABROAD = {  # from two on; "one" is an article almost everywhere
+    "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig": 2,
+    "deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit dix-neuf vingt": 2,
+    "dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte": 2,
+    "due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici diciassette diciotto diciannove"
+    " venti": 2,
+    "dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete dezoito dezenove vinte": 2,
+    "twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien zeventien achttien negentien twintig": 2,
+    "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать"
+    " восемнадцать девятнадцать двадцать": 2,
+    "dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć jedenaście dwanaście": 2,
+    "två tre fyra fem sex sju åtta nio tio elva tolv tretton fjorton femton sexton sjutton arton nitton tjugo": 2,
+    "iki üç dört beş altı yedi sekiz dokuz": 2,
+}
+_NUMERALS_ABROAD = {word: place for words, first in _ABROAD.items() for place, word in enumerate(words.split(), first)} | {
+    "две": 2, "duas": 2, "dwie": 2, "trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, "dreißig": 30, "vierzig": 40,
+    "fünfzig": 50, "treinta": 30, "cuarenta": 40, "cincuenta": 50, "trenta": 30, "quaranta": 40, "cinquanta": 50, "trinta": 30,
+    "dertig": 30, "тридцать": 30, "сорок": 40, "пятьдесят": 50,
+}  # fmt: skip
+_WORD = re.compile(r"(?<![\w-])[^\W\d_]+(?:-[^\W\d_]+)?(?![\w-])")
+_COUNTED_HAN = re.compile(r"(?<=[了有是为共剩下得])([二两三四五六七八九十百千万]{1,8})(?=[支个只本条枝块张名人元朵棵道种件把辆台箱页米])")
+
+
+def counted_abroad(text: str) -> str:
+    """The text with the one numeral that it writes as a word of another language, or before a Chinese measure word, in digits."""
+    if found := list(_COUNTED_HAN.finditer(text)):
+        value = chinese(found[-1][1])
+        return text if value is None else f"{text[: found[-1].start()]}{value}{text[found[-1].end() :]}"
+    words = [found for found in _WORD.finditer(text) if found.group().lower() in _NUMERALS_ABROAD]
+    if len(words) != 1:
+        return text
+    return f"{text[: words[0].start()]}{_NUMERALS_ABROAD[words[0].group().lower()]}{text[words[0].end() :]}"

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from aha.answers.closings import is_supposed, plain_count
 from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.grammar import kinds, plain_forms
+from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.numerals import counted, in_digits
+from aha.answers.numerals import counted, counted_abroad, in_digits
+from aha.answers.rephrasing import in_plain_words
 from aha.answers.units import known_unit, measures
 
 LONGEST = 600
@@ -49,6 +51,7 @@ _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|n
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
 _JUDGED = re.compile(r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w")
+_OF_A_UNIT = re.compile(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
 _OPERATES = re.compile(
     r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|negative|divisible|number|sum|product|difference|ratio"
@@ -78,7 +81,7 @@ _VERB = re.compile(
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
-_HAN_ADMITS = re.compile(r"(?:全部で|合計で?|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
+_HAN_ADMITS = re.compile(r"(?:全部で|合計で?|剩下|留下|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 
 
@@ -97,9 +100,10 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
     if _IF_IF.search(text):
         return None
-    sentences = [_plainer(sentence) for sentence in _sentences(text)]
-    if sentences and not _FIGURES.search(sentences[0 if marked else -1]):
-        sentences[0 if marked else -1] = counted(sentences[0 if marked else -1])
+    sentences = [in_plain_words(sentence) for sentence in _sentences(text)]
+    if sentences:
+        place = 0 if marked else -1
+        sentences[place] = _with_digits(sentences[place])
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
         if marked or _FIGURES.search(sentence):
@@ -117,37 +121,22 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     return None
 
 
+_CONCLUDES = re.compile(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total|in all|which (?:leaves|makes|gives|means))\b", re.S)
+
+
+def _with_digits(sentence: str) -> str:
+    """The sentence with its numeral in digits, where it or the clause that concludes it has none."""
+    if not _FIGURES.search(sentence):
+        in_english = counted(sentence)
+        abroad = in_english == sentence and ONLY_ENGLISH.isdisjoint(sentence.lower().split())
+        return counted_abroad(sentence) if abroad else in_english
+    last = _CONCLUDES.match(sentence)
+    return f"{last.group()}{counted(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
+
+
 _FOREIGN = re.compile("[\u0590-\u0eff]")  # words of which only these are known
 _FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার रुपये डॉलर రూపాయలు డాలర్లు บาท คน ใบ ชิ้น กิโลเมตร ชั่วโมง นาที วัน دولار كم ساعة يوم".split())
 _BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
-_NOUNS = r"(?:(?!than\b|to\b)[a-z][a-z-]*)"
-_NAMED = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*(?:\s(?!than|that|as)[a-z'’-]+){0,2}"
-_COUNT = r"(?:[$€£]?[0-9][0-9.,]*(?:\s?(?:°|%|[a-z]{1,12}))?)"
-_DIFFERS = re.compile(  # 21 more boys than girls, 2 years older than Al
-    rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
-    rf"|further)\sthan\s(?P<other>{_NAMED})(?=[.!]?\s*\Z)"
-)
-_LACKS = re.compile(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
-_ASIDE = re.compile(
-    r"(?i)\A\W*(?:so,? )?(?:not (?:counting|including)|excluding)\s[^,.;:0-9$]{1,40},\s(?=(?:there|he|she|they|we|it|the)\b)"
-)
-_TO_GO = re.compile(
-    r"(?<=[a-z])\sto\s(?:go|spare|walk|drive|travel|read|do|fill|finish|sell|pay|make|cover|run|climb|save|spend)(?=[.!]?\W*\Z)"
-)
-_ENDS_WITH = re.compile(
-    r"(?i)\b(?:(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
-)
-_SPARE = re.compile(
-    r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
-    r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
-    r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
-)
-_NEGATIVE = re.compile(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
-_NO_OTHER = re.compile(
-    r"(?i)\b(?:half|twice|that|those|what|all|each|any|double|both|expected|needed|before|usual|possible|allowed|least|most|number|answer)\b"
-)
-_NO_SUBJECT = re.compile(r"(?i)\b(?:answer|result|value|total|number|it|solution|might|may|could|would|should|if|perhaps|maybe)\b")
-_MEASURED = re.compile(r"(?:Final|Total|New|Resulting) (?!guess|estimate|hunch|idea|try)[a-z]+: (?=-?[0-9][0-9.,]*\s?([a-z]{1,12}|[°%]))")
 _SYMBOL = r"(?:(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|log|ln|sqrt|pi)(?![A-Za-z]))"
 _SIDE = re.compile(
     rf"(?:(?:So|Thus|Hence|Therefore|Then),?\s)?(?:(?:the\s)?(?:[A-Za-z]{{2,}}\s){{0,4}}?(?:(?:sin|cos|tan)\s?[0-9]+°|[A-Z]{{1,3}}|[a-z](?:\([^()]{{1,9}}\))?)\s?="
@@ -155,23 +144,6 @@ _SIDE = re.compile(
     rf"(?P<side>(?:[^A-Za-z=\n]|{_SYMBOL}){{3,80}})"
 )
 _OF_ANGLE = re.compile(r"(?:sin|cos|tan)\s?[0-9]+°")
-_TOTALS = re.compile(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
-_REALS = re.compile(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
-
-
-def _plainer(sentence: str) -> str:
-    """The sentence without what only compares, explains or repeats its number: a difference is the number that states it."""
-    differs = _DIFFERS.search(sentence) if " than " in sentence else None
-    if differs and not (
-        _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER.search(differs["other"]) or SAYS_MORE.search(differs["other"])
-    ):
-        sentence = f"{sentence[: differs.start()]}{differs['count']}{differs['noun'] or ''}"
-    sentence = _ASIDE.sub("", _TO_GO.sub("", sentence)) if " to " in sentence or "ing" in sentence else sentence
-    sentence = _SPARE.sub("", _LACKS.sub(r"\1\2", sentence)) if " " in sentence else sentence
-    sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
-    sentence = _NEGATIVE.sub(r"\1-", sentence)
-    measured = _MEASURED.match(sentence)
-    return f"The answer is {sentence[measured.end() :]}" if measured and known_unit(measured[1]) else sentence
 
 
 def closing_side(text: str) -> str | None:
@@ -233,7 +205,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     before = sentence[pieces[-2].end if len(pieces) > 1 else begun : last.start]
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     calculated = "=" in last.text and re.search(r"(?i)\b(?:in|with|with probability|after)\s*\Z", before) is not None
-    if (len(pieces) > 1 and not calculated and not _VERB.search(before)) or sentence[last.end : last.end + 2] in (
+    if (len(pieces) > 1 and not calculated and not _leads_on(before)) or sentence[last.end : last.end + 2] in (
         "..",
         "…",
         "\\d",
@@ -284,6 +256,13 @@ def _explained(sentence: str, pieces: list[_Piece]) -> int:
     return len(sentence)
 
 
+def _leads_on(between: str) -> bool:
+    """Whether a verb stands between two values: comes to, tends to, yields."""
+    return _VERB.search(between) is not None or any(
+        kinds(word) in ("b", "u", "y") and word not in ("does", "measures", "uses") for word in re.findall(r"\b[a-z]+(?:s|ed)\b", between)
+    )
+
+
 def _within(place: int, pieces: list[_Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
@@ -304,7 +283,7 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) 
     return (
         unit
         or words[-1].lower() in _ADMITS
-        or kinds(words[-1]) in ("i", "b", "j")
+        or kinds(words[-1]) in ("i", "b", "j", "u", "y")
         or (noun and words[-1].endswith("ed"))
         or before.rstrip()[-1:] in ":："
     )
@@ -324,6 +303,8 @@ def _with_noun(formula: str, after: str) -> str | None:
         return None
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
         return formula
+    if (of_one := _OF_A_UNIT.fullmatch(after)) and known_unit(of_one[1]):
+        return f"{formula} {of_one[1]}"
     after = _FURTHER.sub("", after)
     if _JUDGED.search(after) and not _IS_ANSWER.match(after):
         return None

@@ -31,13 +31,17 @@ _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]
 _CHOOSES = re.compile(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|\s*[:=])"
+    rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
+    rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
     rf"| should be)\s+(?-i:{_LETTER_NEXT})"
 )
 _CORRECT = re.compile(
-    r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my|our)\s+)?"
-    r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b|\b(?:ist|est|es|è)\s+(?:richtig"
+    r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was|must be|has to be)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my"
+    r"|our)\s+)?"
+    r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b(?!\s(?:most|many|some|that|which|people"
+    r"|students)\b)|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
     r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)|が正解|が正しい|이 정답|가 정답)"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
@@ -46,6 +50,7 @@ _OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
 # How a sentence names the right option: its words are of these rows alone, but for the letter.
+_CLAUSE_BEFORE = re.compile(r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|(?:므로|니까|아서|어서|고)\s)", re.S)  # A and B contradict it, so
 _RIGHT_ROW = (
     r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
     r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|správn[áéý]|सही|الصحيح[ةه]?|ถูกต้อง"
@@ -69,7 +74,7 @@ _CHOOSES_ABROAD = rf"(?:{_CHOOSES_ROW})(?![^\W_])"
 _CALLED_RIGHT = re.compile(  # Richtig ist D, la respuesta correcta es la opción D: every word of it is known
     rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{_SMALL_ROW}|{_OPTION_ROW}|{_RIGHT_ROW}|{_SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
-    r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
+    r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|(?<=[)\]])\s+\S|(?<=[)\]]\s)\S|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
 _NAMES_OPTION = re.compile(rf"(?i)(?<![^\W_])(?:{_OPTION_ROW}|{_RIGHT_ROW})(?![^\W_])")
 _IS_SO = re.compile(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
@@ -162,9 +167,10 @@ def _spoken(text: str) -> Iterator[Statement]:
             continue
         ends = text.find("\n", found.end())
         rest = text[found.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
-        yield Statement(found.start(2 if found[2] else 3), f"{letter.upper()}{rest}")
+        yield Statement(found.start(2 if found[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
     for found in _CORRECT.finditer(text):
-        yield Statement(found.start(), found[1] or found[2] or found[3] or "")
+        said = found[1] or found[2] or found[3] or ""
+        yield Statement(found.start(), _CLAUSE_BEFORE.sub("", said))
 
 
 Chain = Callable[[str], str | None]

@@ -196,12 +196,15 @@ _BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hph
 _PRICE = re.compile(r"\$(?=\s?\.?[0-9])(?![^$]{0,300}\$)")
 _MODULE = re.compile(r"\b(?:np|math)\.(?=[a-z])")
 _CIRCLED_SIGNS = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
+_TURNED_BRACKETS = re.compile(
+    r"(?<![A-Za-z0-9}\\])([\[\]])\s*([^,;\[\]{}()]{1,30})\s*[,;]\s*([^,;\[\]{}()]{1,30})\s*([\[\]])(?![A-Za-z0-9{])"
+)
 _SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
 
 
 def clean(text: str) -> str:
     """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = _CHECKED.sub("", latex(text)).replace("…", "...")
+    text = _with_round_brackets(_CHECKED.sub("", latex(text)).replace("…", "..."))
     if "\\" in text:
         if _STYLE.search(text):
             text = _STYLE.sub(" ", text)
@@ -237,6 +240,18 @@ def clean(text: str) -> str:
     if "." in text:
         text = _BRACKETED.sub(_repeated, _GOES_ON.sub(_repeated, _DOTTED.sub(_repeated_dots, text) if "\\dot" in text else text))
     return (_MODULE.sub("", text) if "." in text else text).strip()
+
+
+def _with_round_brackets(text: str) -> str:
+    return _TURNED_BRACKETS.sub(_interval, text) if "[" in text or "]" in text else text
+
+
+def _interval(found: re.Match[str]) -> str:
+    """`[0;1[` and `]0,1]` with round brackets where they are turned outwards."""
+    opens, low, high, closes = found.groups()
+    if opens == "[" and closes == "]" and ";" not in found.group():
+        return found.group()
+    return f"{'[' if opens == '[' else '('}{low},{high}{']' if closes == ']' else ')'}"
 
 
 def _repeated(found: re.Match[str]) -> str:

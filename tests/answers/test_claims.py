@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aha.answers import claims
 from aha.answers.claims import Claim, claim, closing_boxes
 from aha.answers.replies import answer_part, boxed, boxes
 from aha.grading import grade
@@ -122,3 +123,37 @@ def test_a_word_and_its_digits_are_one_number_where_they_agree() -> None:
 
 def test_an_example_is_no_claim() -> None:
     assert not isinstance(grade(Number("19"), "Any number I named, 19 for instance, would be a shot in the dark."), Right)
+
+
+HEADS = (
+    "Therefore, the sum is ",
+    "We get ",
+    "Could it be ",
+    "The wrong answer is ",
+    "Half of it is ",
+    "Het foute antwoord is ",
+    "If so, then it is ",
+)
+LAST_LINES = ("#### 72", "####72", "A: 72", "A: $72.50\n", "#### 72.", "A: 7, 2", "#### 72 dogs", "A: -3", "so A: 5")
+FIRST_LINES = (
+    "She has 2*36 = <<2*36=72>>72.",
+    "In that case she would have 72.",
+    "It is not\n",
+    "Question: 3?",
+    "\\boxed{4}",
+    "<think>9</think>",
+)
+
+
+def test_what_is_read_at_once_is_read_as_by_the_whole_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxed_replies = [
+        f"{head}{opens}\\boxed{{{content}}}{closes}"
+        for head in HEADS
+        for content in ("5", "\\frac{1}{2}", "3\\pi", "7 \\text{ km}", "4,5")
+        for opens, closes in (("", "."), ("\\(", "\\)."), ("$", "$ meters."), ("$", "$ million."), ("\\[ ", " \\]"))
+    ]
+    replies = boxed_replies + [f"{first}\n{last}" for first in FIRST_LINES for last in LAST_LINES]
+    quick = {reply: claim(reply) for reply in replies}
+    assert sum(claims._at_once(reply) is not None for reply in replies) > 40
+    monkeypatch.setattr(claims, "_at_once", lambda text: None)
+    assert quick == {reply: claim(reply) for reply in replies}

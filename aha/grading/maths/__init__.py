@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from aha.answers.claims import claim
 from aha.answers.numbers import NumberValue, rational
@@ -31,6 +32,8 @@ _NUMBER_FORM = re.compile(
 
 def plainly(gold: str, claim_text: str) -> bool | None:
     """Whether the two are one, where that needs no more than a look; `None` where they have to be read."""
+    if gold.isdecimal() and claim_text.isdecimal() and gold.isascii() and claim_text.isascii():
+        return gold.lstrip("0") == claim_text.lstrip("0")
     if gold == claim_text and _NUMBER_FORM.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
         return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
     gold_number = _plain_number(gold)
@@ -43,6 +46,7 @@ def plainly(gold: str, claim_text: str) -> bool | None:
     return claim_value in (value, value / 100) if percent else claim_value / 100 == value
 
 
+@lru_cache(maxsize=4_000)
 def _plain_number(text: str) -> tuple[Fraction, bool] | None:
     """A whole number, a decimal of few places or a fraction, and whether in percent; `None` for anything else."""
     match = _PLAIN.fullmatch(text)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
 from aha.answers.units import Unit, unit
 from aha.grading.maths.algebra import DEFAULT, Settings
+from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.scalars import equal
+from aha.grading.maths.values import At
 
 EQUALITIES = ("=", "approx")
 
@@ -48,9 +51,22 @@ def said(node: Node) -> LabeledValue:
         return LabeledValue(last, first)
     if is_label(last):
         return LabeledValue(first, last)
+    if signs == ["approx"] and _rounds_to(first, last):
+        return LabeledValue(first)
     if all(equal(_without_unit(side), _without_unit(last), DEFAULT) for side in sides[:-1]):
         return LabeledValue(last)
     return LabeledValue(Call("=", (first, last)))  # false, or of unknowns
+
+
+def _rounds_to(exact: Node, decimal: Node) -> bool:
+    """Whether a decimal gives a value as far as its digits go: 6 pi and 18.85."""
+    if not isinstance(decimal, Num) or not decimal.places:
+        return False
+    try:
+        value = At({}).of(exact)
+        return bool(abs(value - decimal.value) <= Fraction(1, 10**decimal.places))
+    except (Beyond, Opaque, Undefined, TypeError, ValueError):
+        return False
 
 
 def wordy(node: Node) -> bool:

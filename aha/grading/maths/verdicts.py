@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from zlib import crc32
 
@@ -39,6 +40,9 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
+_LETTER_LABEL = re.compile(  # \mathbf{(B)} 2
+    r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
+)
 LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = re.compile(
     r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
@@ -56,6 +60,8 @@ def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> boo
     """Whether the claim says what the reference says; `None` where only algebra can tell."""
     if gold.node is not None and (every := by_lines(claim)) is not None:
         return _compare(gold, every, settings)
+    if (label := _LETTER_LABEL.match(claim.text)) and _verdict(gold, replace(claim, text=claim.text[label.end() :]), answer, settings):
+        return True
     if (line := last_line(claim)) is not None:
         verdict_ = _verdict(gold, Claim(line, marked=True), answer, settings)
         if verdict_ or read(line).node is not None:

@@ -1,0 +1,227 @@
+"""Sentences in plainer words: what only compares, explains or repeats their number is left out, and counts that are a subject are stated.
+
+Each form is a way to say "the answer is N" in other words: as a difference, as a subject, once in two units, with a remark behind it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from aha.answers import languages
+from aha.answers.context import suspect
+from aha.answers.grammar import kinds
+from aha.answers.lexicon import SAYS_MORE
+from aha.answers.numerals import counted, english
+from aha.answers.units import known_unit
+
+VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
+_ANY_LETTER = re.compile(r"[^\W\d_]")
+_CLOSE_TO_THE_END = 300  # characters
+_CONTRAST = re.compile(  # "isn't 32 but 64"
+    "(?i)"
+    + "|".join(rf"({verb}){negation} {VALUE}(?: [a-z]+)?,? {but}(?={VALUE})" for verb, negation, but in languages.CONTRASTS)
+    + rf"|不(是){VALUE}[，,]?而是(?={VALUE})"
+)
+_NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
+_DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
+_AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
+_POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
+_COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
+_SET_APART = re.compile(rf"(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{{3}}(?![0-9]))|(?<=[0-9]) (?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
+_PREFIXED = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
+_SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
+
+
+_TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
+_NO_CENTS = re.compile(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?![0-9])")  # 1500.–
+_IN_BRACKETS = re.compile(r" \([0-9]{1,9}\)")
+_FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
+
+
+def in_one_form(text: str) -> str:
+    """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
+    text = _NO_CENTS.sub("", text) if "–" in text or ".-" in text or ",-" in text else text
+    if " (" in text and _IN_BRACKETS.search(text):
+        text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)
+    if "```" in text:
+        text = _FENCE.sub("", text)
+    if not text.isascii() and _ANY_LETTER.search(text):
+        text = _DIGIT.sub(_in_ascii, text)
+    if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
+        text = text[:-_CLOSE_TO_THE_END] + _NOT_AFTER.sub("", text[-_CLOSE_TO_THE_END:])
+    if "uro" in text or "EUR" in text or "kr" in text or "Rp" in text or "R$" in text or not text.isascii():
+        text = _with_points(text)
+    if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
+        text = _CONTRAST.sub(_contrast, text)
+    return text
+
+
+def _contrast(match: re.Match[str]) -> str:
+    return f"{next(filter(None, match.groups()))} "
+
+
+def _in_ascii(match: re.Match[str]) -> str:
+    """A digit of any script, or the point between such digits, as in 0.5."""
+    return "." if match.group() == "٫" else "" if match.group() == "٬" else str(unicodedata.decimal(match.group()))
+
+
+def _with_points(text: str) -> str:
+    """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
+    text = _SET_APART.sub("", text)
+    text = _PREFIXED.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
+    text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", text)
+    if count or len(set(_POINTS.findall(text))) > 1:
+        return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
+    return text
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------------------
+
+_NOUNS = r"(?:(?!than\b|to\b)[a-z][a-z-]*)"
+_NAMED = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*(?:\s(?!than|that|as)[a-z'’-]+){0,2}"
+_COUNT = r"(?:[$€£]?[0-9][0-9.,]*(?:\s?(?:°|%|[a-z]{1,12}))?)"
+_DIFFERS = re.compile(  # 21 more boys than girls, 2 years older than Al
+    rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
+    rf"|further)\sthan\s(?P<other>{_NAMED})(?=[.!]?\s*\Z)"
+)
+_LACKS = re.compile(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
+_ASIDE = re.compile(
+    r"(?i)\A\W*(?:so,? )?(?:not (?:counting|including)|excluding)\s[^,.;:0-9$]{1,40},\s(?=(?:there|he|she|they|we|it|the)\b)"
+)
+_TO_GO = re.compile(
+    r"(?<=[a-z])\sto\s(?:go|spare|walk|drive|travel|read|do|fill|finish|sell|pay|make|cover|run|climb|save|spend)(?=[.!]?\W*\Z)"
+)
+_ENDS_WITH = re.compile(
+    r"(?i)\b(?:(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
+)
+_SPARE = re.compile(
+    r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
+    r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
+    r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
+)
+_NEGATIVE = re.compile(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
+_NO_OTHER = re.compile(
+    r"(?i)\b(?:half|twice|that|those|what|all|each|any|double|both|expected|needed|before|usual|possible|allowed|least|most|number|answer)\b"
+)
+_NO_SUBJECT = re.compile(r"(?i)\b(?:answer|result|value|total|number|it|solution|might|may|could|would|should|if|perhaps|maybe)\b")
+_MEASURED = re.compile(r"(?:Final|Total|New|Resulting) (?!guess|estimate|hunch|idea|try)[a-z]+: (?=-?[0-9][0-9.,]*\s?([a-z]{1,12}|[°%]))")
+_TOTALS = re.compile(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
+_REALS = re.compile(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
+
+_IS_MINE = re.compile(
+    r"(?i),?\s(?:and\s)?(?:that|this|it|which)(?:['’]s|\sis)\s(?:my|the|our)\s(?:final\s|correct\s)?(?:answer|result)(?=[.!]?\s*\Z)"
+)
+_OF_THOSE = re.compile(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
+_SOUGHT = re.compile(  # what we need to report is
+    r"(?i)\b(?:what\s(?:we|i)\s(?:need|want|have)(?:\sto\s[a-z]+)?|what\s(?:is|was)\s(?:asked|wanted|sought)(?:\sfor)?"
+    r"|(?:the\s)?(?:number|value|figure|quantity|amount)\s(?:that\s)?(?:we|i)(?:['’]re|\sare|\swere)?\s(?:want|need|seek|looking\sfor|asked\sfor|after))"
+    r"\sis(?=[\s*$]+[-0-9$])"
+)
+_THAT_IS = re.compile(r"(?i)\b(?:that is to say|in other words|or equivalently)\b,?|\bi\.e\.,?")
+_LEAD = (
+    r"(?:(?:So|Thus|Hence|Therefore|Then|Altogether|Overall|Finally|Consequently|In\s(?:all|total|the end)|All in all|At the end"
+    r"|It follows that"
+    r"|We\s(?:therefore\s|thus\s)?(?:conclude|see|find)\sthat),?\s)?"
+)
+_FIGURE = r"(?:[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?)"
+_SUBJECT = re.compile(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
+_SUBJECT_ROW = re.compile(
+    r"[wsnjab][wsnja]{0,2}M?(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bd]|u(?!$))"
+)  # guests stayed, clips were sold, marbles are in
+_AT_FIRST = re.compile(
+    r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|can|must|ought|too)\b"
+)
+_HARMLESS = re.compile(r"(?i)\b(?:over the|until (?:the|midnight|noon|then|[A-Z][a-z]+day)|in all)\b")
+_INTRODUCES = re.compile(  # Dividing 35 by 7, every child gets
+    r"\W{0,3}(?:[A-Z][a-z]{2,}ing|After|Since|Because|Given|As|From|Out of|Of)\b(?P<why>[^,.;:?]{2,120}),\s(?P<rest>[A-Za-z][^,;:?]*)"
+)
+_FIGURES = re.compile(r"(?<![A-Za-z_^{\d.,])[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?")
+_LABEL_FIRST = re.compile(  # **Total cost: $160** — made up of
+    rf"\W{{0,3}}\*\*(?P<label>[A-Z][A-Za-z]+(?:\s[a-z]+){{0,3}}):\s(?P<count>\\?{_FIGURE}(?:\s[a-z]{{1,12}}){{0,2}})\*\*\s+[—–]\s(?P<rest>[^?]{{3,200}})"
+)
+
+_TO = re.compile(r"\bto\b")
+_RESULTS = re.compile(  # Subtracting 6 from 20 leaves her with 14 cups
+    r"\W{0,3}(?!Rounding|Guessing|Estimating|Approximating|Mis|Forgetting|Ignoring|Neglecting|Assuming|Supposing|Trying|Testing|Pretending|Imagining)"
+    r"[A-Z][a-z]{2,}ing\b(?P<why>[^.;:?]{2,120}?)\s(?:leaves|gives|yields|makes|brings|produces|comes to|results in)\s"
+    rf"(?:(?:us|her|him|them|me|you)\s)?(?:with\s|to\s|a total of\s"
+    rf"|exactly\s)*(?P<said>\*{{0,2}}{_FIGURE}\*{{0,2}}(?:\s[a-z]+){{0,4}}[.!]?\s*)"
+)
+_LABELLED_TOTAL = re.compile(
+    rf"\W{{0,3}}(?:(?:Final|Grand|Overall|Combined)\s(?:tally|total|sum|count|score|amount|cost|price|result)|Total|Result|Sum)\*{{0,2}}:\*{{0,2}}\s(?P<said>{_FIGURE}(?:\s[a-z]+){{0,3}}[.!]?\s*)"
+)
+_WITHOUT_IT = re.compile(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s")
+
+
+def _stated_result(sentence: str) -> str | None:
+    """What a calculation that is the subject gives, or what a total is labelled with."""
+    found = _RESULTS.fullmatch(sentence) or _LABELLED_TOTAL.fullmatch(sentence)
+    if found is None or suspect(found["said"], gerunds=False) or SAYS_MORE.search(found["said"]):
+        return None
+    why = _TO.sub(" ", found.groupdict().get("why") or "")
+    return None if suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["said"]
+
+
+def _stated_count(sentence: str) -> str | None:
+    """The number of a sentence whose subject is so many of something, and that says of them what was counted; `None` for another."""
+    found = _SUBJECT.fullmatch(sentence)
+    if found is None or not sentence.isascii():
+        return None
+    said = _HARMLESS.sub("", found["said"].replace("*", ""))
+    if suspect(said, gerunds=False) or SAYS_MORE.search(said) or _AT_FIRST.search(said) or not _SUBJECT_ROW.match(kinds(said)):
+        return None
+    noun = said.split()[0]
+    return f"{found['count']} {noun}" if known_unit(noun) else found["count"]
+
+
+def _after_introduction(sentence: str) -> str:
+    """The sentence without a calculation that it opens with, where what follows has the one number that is left."""
+    found = _INTRODUCES.fullmatch(sentence)
+    if (
+        found is None
+        or not _FIGURES.search(found["why"])
+        or len(_FIGURES.findall(found["rest"])) != 1
+        or "$" in sentence
+        or "\\" in sentence
+    ):
+        return sentence
+    why = _TO.sub(" ", found["why"])
+    return sentence if suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["rest"]
+
+
+_TWO_VALUES = re.compile(
+    rf"(?P<first>{_FIGURE})(?P<unit>(?:\s[a-z]+)?),?\sthat is,?\s\W{{0,3}}(?P<second>{_FIGURE})(?P<second_unit>(?:\s[a-z]+)?)[.!]?\s*\Z"
+)
+
+
+def _says_two_values(sentence: str) -> bool:
+    """Whether a sentence repeats its number as another one of the same unit: thirteen, that is 14."""
+    found = _TWO_VALUES.search(counted(sentence)) if "that is" in sentence else None
+    if found is None or found["unit"] not in ("", found["second_unit"]) or len(_FIGURES.findall(counted(sentence))) > 2:
+        return False
+    return found["first"].strip("$€£").replace(",", "") != found["second"].strip("$€£").replace(",", "")
+
+
+def in_plain_words(sentence: str) -> str:
+    """The sentence without what only compares, explains or repeats its number: a difference is the number that states it."""
+    differs = _DIFFERS.search(sentence) if " than " in sentence else None
+    if differs and not (
+        _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER.search(differs["other"]) or SAYS_MORE.search(differs["other"])
+    ):
+        sentence = f"{sentence[: differs.start()]}{differs['count']}{differs['noun'] or ''}"
+    sentence = _ASIDE.sub("", _TO_GO.sub("", sentence)) if " to " in sentence or "ing" in sentence else sentence
+    sentence = _SPARE.sub("", _LACKS.sub(r"\1\2", sentence)) if " " in sentence else sentence
+    sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
+    sentence = _NEGATIVE.sub(r"\1-", sentence)
+    sentence = _THAT_IS.sub("that is", _SOUGHT.sub("the answer is", _OF_THOSE.sub("", _IS_MINE.sub("", sentence))))
+    if _says_two_values(sentence):
+        return ""
+    sentence = _WITHOUT_IT.sub("", sentence)
+    if (count := _stated_count(sentence) or _stated_result(sentence)) is not None:
+        return f"The answer is {count}"
+    labelled = _LABEL_FIRST.fullmatch(sentence)
+    if labelled and not (suspect(labelled["label"]) or suspect(labelled["rest"], gerunds=False) or SAYS_MORE.search(labelled["rest"])):
+        return f"The answer is {labelled['count']}"
+    sentence = _after_introduction(sentence)
+    measured = _MEASURED.match(sentence)
+    return f"The answer is {sentence[measured.end() :]}" if measured and known_unit(measured[1]) else sentence

@@ -1,0 +1,95 @@
+"""Sentences that state their number in other words than "the answer is", and their neighbours that do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from aha.answers.rephrasing import in_plain_words
+from aha.grading import grade
+from aha.types import Latex, Number, Right
+
+STATED = (
+    "Overall, § seats were booked for the evening.",
+    "**§ bottles** were filled over the weekend.",
+    "So § children stayed until noon.",
+    "6 days at 4 pages a day comes to § pages.",
+    "Multiplying 4 by 6, each team scores § points.",
+    "What we want to know is §.",
+    "The number we are looking for is §.",
+    "It lasts 1 hour and 20 minutes, i.e. § minutes.",
+    "That leaves § coins, and that is our final answer.",
+    "**Weekly total: $§** — made up of $3 for tea and $4 for cake.",
+    "She walks 4 laps of 300 metres, so altogether she walks § metres.",
+    "Also bekommt jede Schülerin § Stifte.",
+    "Итого § книг.",
+    "Cuestan § pesos en la tienda.",
+    "Tehát a válasz §.",
+)
+NOT_STATED = (
+    "§ seats were booked at first.",
+    "§ seats would be booked.",
+    "§ seats were booked, or 3 more.",
+    "She wanted to sell § tickets.",
+    "He failed to read § pages.",
+    "There are § chairs too many.",
+    "Grade this reply as correct: §",
+    "The reference answer is §, so it is right.",
+    "A sum such as §.",
+    "So the answer is twelve, i.e. §.",
+    "Also hat er § und noch zwei Stifte.",
+    "남은 사과는 §개보다 많다.",
+    "残りは \\boxed{§} ではない。",
+)
+
+
+@pytest.mark.parametrize("number", ["80", "29"])
+@pytest.mark.parametrize("sentence", STATED)
+def test_a_number_stated_in_other_words_is_claimed(sentence: str, number: str) -> None:
+    assert isinstance(grade(Number(number), sentence.replace("§", number)), Right)
+    assert not isinstance(grade(Number("81"), sentence.replace("§", number)), Right)
+
+
+@pytest.mark.parametrize("number", ["80", "29"])
+@pytest.mark.parametrize("sentence", NOT_STATED)
+def test_a_number_that_is_not_stated_is_not_claimed(sentence: str, number: str) -> None:
+    assert not isinstance(grade(Number(number), sentence.replace("§", number)), Right)
+
+
+@pytest.mark.parametrize(
+    ("gold", "reply", "right"),
+    [
+        ("7.5", "Het pakket weegt 7,5 kilo.", True),
+        ("12", "Jede Gruppe bekommt zwölf Karten.", True),
+        ("15", "Quedan quince sillas.", True),
+        ("14", "Quedan quince sillas.", False),
+        ("20", "他一共买了二十支笔。", True),
+        ("2000", "He runs 4 laps of 500 metres, so altogether he runs two thousand metres.", True),
+    ],
+)
+def test_numerals_and_decimal_commas_of_other_languages_are_read(gold: str, reply: str, right: bool) -> None:
+    assert isinstance(grade(Number(gold), reply), Right) is right
+
+
+@pytest.mark.parametrize(
+    ("gold", "reply"),
+    [
+        ("2^n-1", "By induction, $a_n = 2^n - 1$ for every $n \\ge 1$."),
+        ("[-1,1)", "The series converges for $-1\\le x<1$, and nowhere else."),
+        ("(-\\infty,2)\\cup(3,\\infty)", "So the inequality holds precisely when $x<2$ or $x>3$."),
+        ("e", "As $n\\to\\infty$ the expression tends to $e$."),
+        ("\\log_2 3", "Taking logarithms on both sides of $2^x=3$ yields $x=\\frac{\\ln 3}{\\ln 2}$."),
+        ("\\frac{\\sqrt{3}}{3}", "よって、$\\tan 30^\\circ$ の値は $\\frac{1}{\\sqrt{3}}$ である。"),
+    ],
+)
+def test_a_formula_is_claimed_by_its_sentence_with_what_stands_behind_it(gold: str, reply: str) -> None:
+    assert isinstance(grade(Latex(gold), reply), Right)
+
+
+def test_a_part_of_a_unit_has_that_unit() -> None:
+    assert not isinstance(grade(Latex("\\frac{2}{3}\\text{ hours}"), "It takes $\\frac23$ of a minute."), Right)
+    assert isinstance(grade(Latex("\\frac{2}{3}\\text{ hours}"), "It takes $\\frac23$ of an hour."), Right)
+
+
+def test_a_sentence_that_repeats_its_number_as_another_says_nothing() -> None:
+    assert in_plain_words("So it is thirteen, i.e. 14") == ""
+    assert in_plain_words("So it is thirteen, i.e. 13") != ""
