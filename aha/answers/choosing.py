@@ -45,6 +45,7 @@ _LINK = (
     r"|또는|와|과)\s*)+"
 )
 _SAID_OF_IT = re.compile(r"\s*(?:is|was|has|can|does|looks|seems)\b")  # C is what most people answer, mistakenly
+_FAILS = re.compile(r"(?i)\b(?:but|fails?|excluded?|ruled|reject\w*|contradict\w*|violat\w*|impossible|too)\b")
 _SPELLED = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER = re.compile(
     rf"(?i)^[)\].]*\s*(?:\(?{_LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
@@ -101,6 +102,7 @@ _RETRACTED = re.compile(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
+_OPTION_I = re.compile(r"\bI(?= is\b)")  # no pronoun
 _MARKS = re.compile(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = re.compile(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = re.compile(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
@@ -153,6 +155,7 @@ class _Reader:
     def boxed(self, text: str) -> str | Wrong:
         """The letter that a box holds: alone, before its option's text or as `(option B)`, never within a formula."""
         plain = bare(text).strip()
+        plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
         if (named := self.named(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
             return named
         opening, after = self._opening(plain)
@@ -181,7 +184,7 @@ class _Reader:
         text = re.sub(r"\b[A-Z]{2,10}\b", lambda found: ",".join(found.group()), text) if self.several else text
         found = self._listed(text)
         if not found or not found <= {*self.letters}:
-            return NONE
+            return SEVERAL if found & {*self.letters} else NONE
         return "".join(sorted(found)) if self.several else SEVERAL
 
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
@@ -331,7 +334,7 @@ class _Reader:
 
     def unannounced(self, text: str) -> str | Wrong:
         """The letter of a reply that announces nothing: all of it, else its last line, else its first."""
-        lines = [line for line in text.strip().splitlines() if line.strip()]
+        lines = [line for line in text.strip().splitlines() if line.strip(" $\\[]")]
         if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
         for line in (lines[-1], lines[0]) if lines else ():
@@ -347,11 +350,12 @@ class _Reader:
 
 def _denied_of_it(text: str, end: int) -> bool:
     """Whether what is said of the letter that opens a sentence has a denial in it."""
-    return _SAID_OF_IT.match(text, end) is not None and _NEGATED.search(text, end) is not None
+    return _SAID_OF_IT.match(text, end) is not None and bool(_NEGATED.search(text, end) or _FAILS.search(text, end))
 
 
 def _turned(rest: str) -> bool:
     """Whether what follows a letter takes it back: its own text does not, and what is said of other options neither."""
+    rest = _OPTION_I.sub("J", rest)
     told = _STOP.search(rest, 3)
     return bool(denied_after(rest, understood=False) or TAKEN_BACK_ABROAD.search(rest[:200])) or (
         told is not None and not upholds(_OTHERS.split(rest[told.start() :], maxsplit=1)[0], opens=False)

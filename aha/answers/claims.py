@@ -63,16 +63,35 @@ _COPULA = re.compile(r"(?:です|である|だ|입니다|이다|[ \t](?:है|�
 _LEADS = re.compile(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
-    r"|that) gives)\s+(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
+    r"|that) gives)\s+(?!(?:now |then )?(?:clear|evident|obvious|easy|plain|known|given|enough|possible|impossible)\b)"
+    r"(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
 _FORMULA = r"(?:(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
+_BEHIND = (  # what a sentence may say behind the formula that it states
+    r"\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
+    r"|\sas (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|\sinstead"
+    r"|\sworks(?:,? (?:and|but) no [a-z]+ [a-z]+ (?:does|do|works?))?|\s(?:square|cubic) units|,? and nowhere else"
+    r"|\sis (?:the|our) (?:only |unique |desired |required |final )?(?:solution|answer|value)"
+    r"|\s(?:die einzige Lösung|est l['’]unique solution|es la única solución|è l['’]unica soluzione|é a única solução)"
+    r"|,? (?:and|so) (?:we are|we['’]re|I am) done|, which (?:completes|finishes|concludes) the (?:solution|proof|problem|argument)"
+    rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}"
+    rf"|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA}"
+)
 _LAST_FORMULA = re.compile(
-    rf"(?P<formula>(?:{_FORMULA} or )?{_FORMULA})(?:\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
-    r"|\s(?:as (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|instead)"
-    rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}|,? and nowhere else|\s(?:square"
-    rf"|cubic) units|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA})?\s*[.!。]?\Z",
-    re.S,
+    rf"(?P<formula>(?:{_FORMULA}(?:, {_FORMULA}){{0,4}},? (?P<joint>or|and) )?(?P<last>{_FORMULA}))(?P<behind>{_BEHIND})?\s*[.!。]?\Z", re.S
+)
+_FORMULA_ALONE = re.compile(
+    r"(?i)\W*(?:(?:so|thus|hence|therefore|then|finally|consequently|also|donc|damit ist|somit ist|daher ist)\b,?)?\W*"
+)
+_CLEARLY = re.compile(
+    r"(?i)\A\W*(?:(?:so|thus|hence|therefore),? )?(?:it (?:is|becomes) (?:now |then )?(?:clear|evident|obvious|easy to see|plain)"
+    r"|it follows"
+    r"|we (?:now )?(?:see|conclude|find|know|deduce)|this (?:shows|means|implies)) that\s*\Z"
+)
+_OF_A_PART = re.compile(
+    r"(?i)\b(?:divisors?|multiples?|factors?|powers?|functions?|members?|elements?|subsets?|half|third|quarter|parts?|digits?|residues?|neighbou?rs?"
+    r"|approximations?|estimates?|bounds?|multiplicity|order) (?:of|for|to)\W*\Z"
 )
 _LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
 _STYLED = re.compile(
@@ -200,27 +219,30 @@ def _led(text: str) -> tuple[Claim, int] | None:
     if found := _LEADS.search(text, max(0, len(text) - _USUALLY)):
         return Claim(unstyled(found["said"].strip()), marked=True), found.start("said")
     last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
-    if last is None or not _stated_whole(text, last.start()):
+    if last is None or not _stated_whole(text, last):
         return None
-    said = (
-        " \\text{ or } ".join(part.strip("$") for part in last["formula"].split("$ or $"))
-        if "$ or $" in last["formula"]
-        else last["formula"]
-    )
+    said = last["formula"] if last["joint"] is None else _joined_formulas(last["formula"], last["joint"])
     return Claim(unstyled(said), marked=True), last.end("formula")
 
 
-def _stated_whole(text: str, start: int) -> bool:
+def _joined_formulas(text: str, joint: str) -> str:
+    """The formulas of a sentence as one: $x<2$ or $x>3$."""
+    parts = [re.sub(r"\A(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\Z", "", found.group()) for found in re.finditer(_FORMULA, text, re.S)]
+    return " \\text{ or } ".join(parts) if joint == "or" else ", ".join(parts)
+
+
+def _stated_whole(text: str, last: re.Match[str]) -> bool:
     """Whether a sentence that ends with a formula states it: by a verb or a sign that are known, in English or in another language."""
-    if is_denied(text, start, len(text)) or is_supposed(text[max(0, start - LONGEST_HEAD) : start]):
+    start = last.start()
+    head = text[max(0, start - LONGEST_HEAD) : start]
+    if is_denied(text, start, len(text)) or is_supposed(head) or before(head[-_ROOM:]) != "" or _OF_A_PART.search(head):
         return False
-    if before(text[max(0, start - _ROOM) : start]) != "":
-        return False
-    sentence = _LAST_SENTENCE.search(text[max(0, start - LONGEST_HEAD) : start])
-    if sentence is None:
-        return False
+    sentence = _LAST_SENTENCE.search(head)
+    said = sentence.group() if sentence else ""
+    if _FORMULA_ALONE.fullmatch(said):
+        return bool(last["joint"] or (last["behind"] and last["behind"].strip()[:1].isalpha()))
     abroad = other_language(text, start, len(text))
-    return abroad == "stated" or (abroad == "English" and leads(sentence.group()) == "states")
+    return abroad == "stated" or (abroad == "English" and (leads(said) == "states" or _CLEARLY.match(said) is not None))
 
 
 def unstyled(text: str) -> str:

@@ -131,7 +131,8 @@ _CHECKS = re.compile(
 _THOUSANDS = re.compile(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = re.compile(
-    r"(?i)\b(?:would|should|could|might)(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
+    r"(?i)\b(?:should|could|might) have been\b[^.,;]*\Z"
+    r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
     r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
@@ -152,8 +153,8 @@ _NOT_DONE = re.compile(  # hoped to earn, grade this as, such as
     r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
     r"|\b(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)\b[^;]*\Z|\b(?:reference|gold|ground[- ]truth)\s(?:answer"
     r"|solution|label)\b[^;]*\Z"
-    r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|(?<!is )(?<!are )(?<!was )(?<!be )\b(?:subtract|multipl[yi]|divid)(?:e?s"
-    r"|e?d|ing|e)?(?: it)?(?: by)?\W*\Z"
+    r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then)(?: (?:then|now|also))?"
+    r" (?:subtract|multiply|divide)(?: it)?(?: by)?\W*\Z"
 )
 _ATTEMPTS = frozenset(  # a word of these stands in what the four find
     """should could might subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided

@@ -33,7 +33,7 @@ _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
 _TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
-_NO_CENTS = re.compile(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?![0-9])")  # 1500.–
+_NO_CENTS = re.compile(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?=\s|\Z)")  # 1500.–
 _IN_BRACKETS = re.compile(r" \([0-9]{1,9}\)")
 _FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
 
@@ -92,7 +92,8 @@ _TO_GO = re.compile(
     r"(?<=[a-z])\sto\s(?:go|spare|walk|drive|travel|read|do|fill|finish|sell|pay|make|cover|run|climb|save|spend)(?=[.!]?\W*\Z)"
 )
 _ENDS_WITH = re.compile(
-    r"(?i)\b(?:(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
+    r"(?i)\b(?:(?:adds?|added) up to|(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at"
+    r"|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
 )
 _SPARE = re.compile(
     r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
@@ -126,14 +127,14 @@ _LEAD = (
 _FIGURE = r"(?:[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?)"
 _SUBJECT = re.compile(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
 _SUBJECT_ROW = re.compile(
-    r"[wsnjab][wsnja]{0,2}M?(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bd]|u(?!$))"
+    r"[wsnjab][wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bd]|u(?!$))"
 )  # guests stayed, clips were sold, marbles are in
 _AT_FIRST = re.compile(
-    r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|can|must|ought|too)\b"
+    r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|must|ought|too)\b"
 )
 _HARMLESS = re.compile(r"(?i)\b(?:over the|until (?:the|midnight|noon|then|[A-Z][a-z]+day)|in all)\b")
 _INTRODUCES = re.compile(  # Dividing 35 by 7, every child gets
-    r"\W{0,3}(?:[A-Z][a-z]{2,}ing|After|Since|Because|Given|As|From|Out of|Of)\b(?P<why>[^,.;:?]{2,120}),\s(?P<rest>[A-Za-z][^,;:?]*)"
+    r"\W{0,3}(?:[A-Z][a-z]{2,}ing|After|Since|Because|Given|As|From|Out of|Of)\b(?P<why>[^,.;:?]{2,120}),\s(?P<rest>[A-Za-z0-9][^,;:?]*)"
 )
 _FIGURES = re.compile(r"(?<![A-Za-z_^{\d.,])[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?")
 _LABEL_FIRST = re.compile(  # **Total cost: $160** — made up of
@@ -152,10 +153,17 @@ _LABELLED_TOTAL = re.compile(
 )
 _WITHOUT_IT = re.compile(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s")
 
+_SO = re.compile(r"(?s).*\b(?:so|thus|hence|therefore|which means|meaning)(?: that)?,?\s(?=[0-9*])")
+_IS_SOUGHT = re.compile(  # 65 is the sum we were after
+    rf"(?P<said>{_FIGURE})\sis\s(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
+    r"(?:\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?[.!]?\s*"
+)
+_ON_DAYS = re.compile(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
+
 
 def _stated_result(sentence: str) -> str | None:
     """What a calculation that is the subject gives, or what a total is labelled with."""
-    found = _RESULTS.fullmatch(sentence) or _LABELLED_TOTAL.fullmatch(sentence)
+    found = _RESULTS.fullmatch(sentence) or _LABELLED_TOTAL.fullmatch(sentence) or _IS_SOUGHT.fullmatch(sentence)
     if found is None or suspect(found["said"], gerunds=False) or SAYS_MORE.search(found["said"]):
         return None
     why = _TO.sub(" ", found.groupdict().get("why") or "")
@@ -216,12 +224,14 @@ def in_plain_words(sentence: str) -> str:
     sentence = _THAT_IS.sub("that is", _SOUGHT.sub("the answer is", _OF_THOSE.sub("", _IS_MINE.sub("", sentence))))
     if _says_two_values(sentence):
         return ""
-    sentence = _WITHOUT_IT.sub("", sentence)
-    if (count := _stated_count(sentence) or _stated_result(sentence)) is not None:
+    sentence = _ON_DAYS.sub("", _WITHOUT_IT.sub("", sentence))
+    last = _SO.match(sentence)
+    if (count := _stated_count(sentence[last.end() :] if last else sentence) or _stated_result(sentence)) is not None:
         return f"The answer is {count}"
     labelled = _LABEL_FIRST.fullmatch(sentence)
     if labelled and not (suspect(labelled["label"]) or suspect(labelled["rest"], gerunds=False) or SAYS_MORE.search(labelled["rest"])):
         return f"The answer is {labelled['count']}"
-    sentence = _after_introduction(sentence)
+    if (rest := _after_introduction(sentence)) != sentence:
+        return f"The answer is {count}" if (count := _stated_count(rest)) is not None else rest
     measured = _MEASURED.match(sentence)
     return f"The answer is {sentence[measured.end() :]}" if measured and known_unit(measured[1]) else sentence

@@ -51,10 +51,15 @@ _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|n
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
 _JUDGED = re.compile(r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)")
+_RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
+    r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
+    r"|\bthe (?:rest|others?|remainder)\b"
+)
 _OF_A_UNIT = re.compile(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
 _OPERATES = re.compile(
-    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|power|factor|negative|divisible|number|sum|product|difference|ratio"
+    r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|divisor|element|member|neighbour|bound|power|factor|negative|divisible|number|sum|product|difference|ratio"
     r"|average|mean|reciprocal|opposite|logarithm)\s+(?:of\s+)?\W*\Z"
 )
 _FIRMLY = re.compile(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
@@ -80,6 +85,7 @@ _VERB = re.compile(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
+_FORMULA = re.compile(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = re.compile(r"(?:全部で|合計で?|剩下|留下|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
@@ -150,7 +156,7 @@ def closing_side(text: str) -> str | None:
     """The formula with letters or roots that the last sentence ends in, after "is" or the one sign of equality of what it names."""
     sentences = _sentences(_ending(text))
     found = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
-    if found is None or not re.search(r"[-+*/^√()−]", found["side"]):
+    if found is None or not re.search(r"[-+*/^√()−]", found["side"]) or (len(sentences) > 1 and _UNFINISHED.search(sentences[-2])):
         return None
     head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: found.start("side")])
     if suspect(head) or denied_before(head, len(head)):
@@ -213,7 +219,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         "\\c",
     ):
         return None
-    if denied_before(sentence, last.start, last.end) or denied_after(sentence[last.end :]):
+    if _RATE_OVER_TIME.search(sentence, last.end) or denied_before(sentence, last.start, last.end) or denied_after(sentence[last.end :]):
         return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
     if not calculated and not _admitted(
@@ -221,7 +227,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         start=begun == 0 and marked,
         unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1]),
         noun=measured is not None,
-        money=_MONEY.match(last.text) is not None,
+        money=_MONEY.match(last.text) is not None and not _FORMULA.fullmatch(last.text),
     ):
         return None
     return _with_noun(last.text, after)
@@ -297,7 +303,7 @@ def _with_noun(formula: str, after: str) -> str | None:
     formula = _BOLD_SIDE.sub("", formula).strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
     if not after:
         return formula
-    if _FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS:
+    if _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
         return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:
         return None

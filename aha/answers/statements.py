@@ -30,7 +30,8 @@ OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
 _CHOOSES = re.compile(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
-    r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|\s*[:=])"
+    r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|(?:\shere|\snow)?\s*[:=])"
+    r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be)\b)"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
@@ -62,7 +63,7 @@ _OPTION_ROW = (
 )
 _IS_ROW = r"je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
 _SMALL_ROW = (  # articles, prepositions and what leads to a conclusion
-    r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|a|o|as|os|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
+    r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|(?-i:[ao]s?|[AO]s?(?=\s[a-z]))|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
     r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
     r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
 )
@@ -91,6 +92,7 @@ _BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
 _CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
 _CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
 _STRUCK = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
+_TIED = re.compile(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
 _STRUCK_LETTER = re.compile(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _LAYOUT = re.compile(
@@ -101,7 +103,7 @@ _LAYOUT = re.compile(
 
 def readable(text: str) -> str:
     """Styles taken off, what is struck out gone, a sentence that breaks off at "not" on one line with its end."""
-    text = _STRUCK_LETTER.sub(r"\1", text) if "~~" in text else text
+    text = _STRUCK_LETTER.sub(r"\1", text) if "~~" in text else _TIED.sub(" ", text)
     text = _STRUCK.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
     text = _LAYOUT.sub(" ", text) if "\\" in text else text  # \large\text{C}
     for _ in range(3):  # \textbf{\text{C}}
@@ -134,7 +136,10 @@ def stands(text: str, box: Box) -> bool:
     """Whether nothing around a box takes away what it holds."""
     rest, another, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = another and _BETWEEN_BOXES.fullmatch(rest)
-    return around(text, box) is not DENIED and not is_denied(text, box[1], box[2], boxed=True) and bool(beside or not denied_after(rest))
+    spoken = text
+    for _, start, end in boxes(text[: box[1]]):  # a word in a box before it denies nothing
+        spoken = f"{spoken[:start]}{'0' * (end - start)}{spoken[end:]}"
+    return around(text, box) is not DENIED and not is_denied(spoken, box[1], box[2], boxed=True) and bool(beside or not denied_after(rest))
 
 
 def _last_box(text: str) -> list[Statement]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
 from aha.answers.units import Unit, unit
 from aha.grading.maths.algebra import DEFAULT, Settings
-from aha.grading.maths.functions import Beyond, Opaque, Undefined
+from aha.grading.maths.functions import Beyond, Opaque, Undefined, numbers
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.values import At
 
@@ -64,7 +63,8 @@ def _rounds_to(exact: Node, decimal: Node) -> bool:
         return False
     try:
         value = At({}).of(exact)
-        return bool(abs(value - decimal.value) <= Fraction(1, 10**decimal.places))
+        near = numbers().mpf(decimal.value.numerator) / decimal.value.denominator
+        return bool(abs(value - near) <= numbers().mpf(1) / 10**decimal.places)
     except (Beyond, Opaque, Undefined, TypeError, ValueError):
         return False
 
@@ -98,7 +98,7 @@ def is_label(node: Node) -> bool:
         return False
     if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
         return False  # |x| = 7 says two things of x
-    plain = ("*", "/", ":", "()", "+", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
+    plain = ("*", "/", ":", "()", "+", "cup", "cap", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
     for part in nodes(node):
         if isinstance(part, Num) or (isinstance(part, Call) and part.name not in plain and not part.name.startswith("apply:")):
             return False
