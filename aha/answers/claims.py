@@ -34,6 +34,7 @@ _USUALLY = 400  # characters from the end in which the closing statement stands
 LONGEST_HEAD = 300  # characters before an announcement that say under what condition it holds
 _ROOM = 80  # characters before a box that say how it is meant
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
+_OTHER_PROBLEMS = ("Question", "Problem", "\nQ", "Human:", "User:", "Exercise", "Instruction", "Input", "Passage")
 _STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
 
 _PART = (
@@ -373,17 +374,7 @@ def _ends(text: str) -> int:
 
 def _single(text: str) -> bool:
     """Whether no word in the text could begin another problem: looked for one by one, which is quick."""
-    return not (
-        "Question" in text
-        or "Problem" in text
-        or "\nQ" in text
-        or "Human:" in text
-        or "User:" in text
-        or "Exercise" in text
-        or "Instruction" in text
-        or "Input" in text
-        or "Passage" in text
-    )
+    return not any(word in text for word in _OTHER_PROBLEMS)
 
 
 def own_part(text: str) -> str:
