@@ -229,7 +229,7 @@ def collate_documents(
     packed: bool = False,
 ) -> Batch:
     """Token lists to be imitated as one optimizer step with token-mean weights; all tokens but each row's first are trained,
-    or of these only the ones marked in `trained` (the assistant's words of a conversation)."""
+    or of these only the ones marked in `loss_mask` (the assistant's words of a conversation)."""
     length_R = torch.tensor([len(document) for document in documents], dtype=torch.long)
     if int(length_R.eq(0).sum()):
         raise BadInput("a document has no tokens: nothing can be imitated in it, so leave it out")

@@ -19,7 +19,7 @@ SCALARS: dict[Any, type] = {str: str, int: int, bool: bool, type(None): type(Non
 
 
 class Codec(NamedTuple):
-    """`fits` tells the members of a union apart by the JSON form; `made` by the value."""
+    """`fits` tells the members of a union apart by the JSON form; `is_of_type` by the value."""
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]

@@ -1,13 +1,4 @@
-"""Why can this not learn? Before a run, on a few prompts; during it, on every rollout.
-
-Before a run: a few prompts, asked and judged as the run would.
-
-During a run: every rollout is examined, and what does not pass ends it.
-
-Signs that nothing is learned, and where the line is drawn.
-
-What the doctor shows of a reply.
-"""
+"""Why can this not learn? Before a run, on a few prompts, asked and judged as the run would; during it, on every rollout."""
 
 from __future__ import annotations
 
@@ -19,12 +10,15 @@ from typing import Literal
 
 from aha.answers import gradable
 from aha.errors import BadInput
-from aha.objectives import dead
+from aha.objectives import AGREES, dead
 from aha.protocols import Backend, Continue, Observer, Stop, Tokenizer
 from aha.stages.ask import GroupSampler, summarise
 from aha.stages.rl import Rl
 from aha.template import THINK, Instruct, R1Zero, Short
 from aha.types import Abstained, Conversation, Group, Message, Problem, Reply
+
+__all__ = ["Doctor", "Examination", "RunMonitor", "Signal", "clip", "form_error", "preflight"]
+
 
 EXCERPT_LENGTH = 300  # characters of a sample that a terminal line still holds
 RULES = (("<think>", "</think>"), ("<answer>", "</answer>"))
@@ -52,7 +46,6 @@ def clip(text: str) -> str:
 
 
 Severity = Literal["warning", "hopeless"]
-AGREES = 1e-6
 
 
 @dataclass(frozen=True)
@@ -358,6 +351,3 @@ def not_finite(metrics: Mapping[str, float]) -> list[Signal]:
         return []
     seen = f"{', '.join(bad)} not finite" if bad else "an update with a loss or gradient that is not finite was skipped"
     return [Signal("not_finite", "hopeless", f"{seen}: lower the learning rate (--optim.lr) or compute in float32.")]
-
-
-__all__ = ["Doctor", "Examination", "RunMonitor", "Signal", "clip", "form_error", "preflight"]

@@ -1,18 +1,7 @@
-"""The objective as settings and plain lists: advantages, aggregation, losses, importance correction, filters. No tensor.
+"""The objective as settings and plain lists: advantages, filters, losses, aggregation, importance correction. No tensor.
 
-What each reply is worth against its siblings (paper eq. 3 and its descendants). Lists in, lists out.
-
-Dynamic sampling: which judged groups are worth an update, and how often to ask again for more.
-
-The losses of a policy and of imitation, as settings: names, bounds and defaults. `aha.learning` computes them.
-
-r = pi / old, w = old / mu (mu: as sampled), A: advantage.
-
-How a token's loss counts in its optimizer step, as settings. `aha.learning` computes the weights.
-
-The losses of preference models (nature B.3): of two answers the better one scores higher; a safe reply scores above 0.
-
-Settings only; `aha.learning` computes them.
+Advantages are what each reply is worth against its siblings (paper eq. 3 and its descendants). Filters are dynamic sampling: which judged
+groups are worth an update, and how often to ask again for more. `aha.learning` computes the losses from their settings.
 """
 
 from __future__ import annotations

@@ -268,7 +268,7 @@ class Learner(Protocol):
         """Token lists to be imitated as one optimizer step; see `batch.collate_documents`."""
 
     def score_batch(self, rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int) -> ScoreBatch:
-        """Token lists to be scored as one optimizer step; see `batch.collate_scored`."""
+        """Token lists to be scored as one optimizer step; see `batch.collate_scores`."""
 
     def set_rate(self, multiplier: float) -> None:
         """The next updates use this multiple of the learning rate, on top of warm-up: what a schedule calls."""
@@ -353,7 +353,7 @@ class Observer(Protocol):
     """Who watches a run: the terminal, the doctor, the stall watchdog and ctrl-C, composed by the command line."""
 
     def heartbeat(self, activity: str) -> None:
-        """Something moved; `what` says what is being done now."""
+        """Something moved; `activity` says what is being done now."""
         return
 
     def begin(self, kind: str, number: int) -> None:

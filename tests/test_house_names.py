@@ -10,6 +10,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from keyword import iskeyword
 from typing import NamedTuple
 
 import pytest
@@ -43,6 +44,12 @@ SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 TRUTHS = ("any", "all", "bool", "isinstance", "issubclass", "callable", "hasattr")
 OLD_ROOMS = ("aha.answers", "aha.grading.maths")  # they have such names still; no new ones come in
 MOST, MOST_IN_OLD_ROOMS = 0.01, 170
+
+
+NAMES_ELSEWHERE = frozenset(  # in backticks in a docstring, and of a file, a metric, a word that a person types or another library
+    """past_key_values pathlib zh unknown instruction_id_list kwargs enable_thinking mismatch_kl ess skipped none default at finish short
+    save options choices write_example""".split()
+)
 
 
 class Binding(NamedTuple):
@@ -191,3 +198,37 @@ def test_names_of_the_field_adjectives_and_other_packages_names_are_let_through(
 def test_no_class_has_the_name_of_another() -> None:
     classes = Counter(node.name for source in the_house().values() for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef))
     assert [name for name, count in classes.items() if count > 1] == []
+
+
+def strangers_in_backticks(house: House) -> list[str]:
+    """Names in backticks in the docstring of a class or function that stand nowhere in its file: what was renamed and is still said."""
+    complaints = []
+    for source in house.values():
+        names, docstrings, strings = set[str](), list[tuple[int, str]](), list[str]()
+        for node in ast.walk(source.tree):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                    names.add(name)
+                case ast.alias(name=name):
+                    names |= {*name.split("."), node.asname or ""}
+                case ast.Constant(value=str(text)):
+                    strings.append(text)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+                docstrings.append((node.lineno, ast.get_docstring(node, clean=False) or ""))
+        said = Counter(word for text in strings for word in re.findall(r"[a-z_]+", text))
+        for _, docstring in docstrings:
+            said.subtract(re.findall(r"[a-z_]+", docstring))
+        complaints += [
+            source.at(line, f"`{name}`")
+            for line, docstring in docstrings
+            for name in re.findall(r"`([a-z][a-z_]+)`", docstring)
+            if name not in names and name not in NAMES_ELSEWHERE and said[name] <= 0 and not iskeyword(name)
+        ]
+    return complaints
+
+
+def test_a_name_in_backticks_stands_in_the_file() -> None:
+    assert strangers_in_backticks(the_house()) == []
+    renamed = a_house({"aha.attic": 'def f(exception: str) -> None:\n    """`raised` says what."""'})
+    assert len(strangers_in_backticks(renamed)) == 1

@@ -81,7 +81,7 @@ class _Layer(CacheLayerMixin):
         self.is_initialized = True
 
     def join(self, layer: _Layer) -> None:
-        """The rows of `other` come after these, all ends in one column."""
+        """The rows of `layer` come after these, all ends in one column."""
         assert self.keys is not None and self.values is not None and layer.keys is not None and layer.values is not None
         self.keys = _stack(self.keys, self.length, layer.keys, layer.length)
         self.values = _stack(self.values, self.length, layer.values, layer.length)
@@ -167,7 +167,7 @@ class Shapes:
 class Bucket:
     """Rows of at most `width` tokens. `rows`: the number of the row in each slot; `keys` and `values` [room, heads, width, size] by layer.
 
-    `size_N`: how many tokens each row has, with the one that is being taken; `flat`: where this one is written, by the number of heads."""
+    `size_N`: how many tokens each row has, with the one that is being taken; `_flat`: where this one is written, by the number of heads."""
 
     width: int
     shapes: Shapes

@@ -23,7 +23,7 @@ from transformers.utils import logging
 
 from aha.backends.checkpoint.config import attention, causal_class, context_of, longrope_switch, read_config
 from aha.backends.checkpoint.folder import CONFIG, GENERATION, LARGEST_JSON, LARGEST_TOKENIZER, ModelFolder, model_folder
-from aha.backends.checkpoint.gguf import gguf_tokenizer, quietly
+from aha.backends.checkpoint.formats import gguf_tokenizer, quietly
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.reading import errors_at
 from aha.backends.rendering import render_template, variables

@@ -162,7 +162,7 @@ def _logit_gradient(
 ) -> Tensor:
     """d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
 
-    `kept` holds the probabilities [M, V] where one slice was enough, else the log-sum-exp [M] they are made from."""
+    `saved_M` holds the probabilities [M, V] where one slice was enough, else the log-sum-exp [M] they are made from."""
     scaled_M1 = (grad_M / head.temperature)[:, None]
     fits = saved_M.dim() == 2
     grad_MS, slope_MS = _view(room, len(hidden_MD), part), None

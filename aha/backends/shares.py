@@ -26,7 +26,7 @@ GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all o
 
 @dataclass(frozen=True, eq=False)
 class BatchShare:
-    """The rows of one rank, and which of them each pass holds. Passes from `counted` on are repeated for their collectives alone: they add
+    """The rows of one rank, and which of them each pass holds. Passes from `count` on are repeated for their collectives alone: they add
     nothing. `rows`: where the rows stand in the whole batch."""
 
     batch: Batch

@@ -1,13 +1,7 @@
-"""The next token of every row through a model's layers without a call of a module: plain functions of tensors, and fewer products.
+"""The next token of every row: the seam between what is sampled and how a model decodes, and two decoders behind it.
 
-For models of Llama's form: RMSNorm, rotary positions, grouped queries, a SiLU gate; with or without biases, and norms of queries and keys.
-On a CPU a call of a small model's modules takes longer than what they compute.
-
-One more token for every row of a batch: the seam between what is sampled and how a model is computed.
-
-Prompts read by a model's own attention, several side by side and filled up on the right, for whoever goes on from them.
-
-Decoding as Hugging Face's models do it by themselves: their own cache interface, masks and attention. What is faster is held to it.
+One calls Hugging Face's models by their own cache interface. The other goes straight through a model's layers without a call of a module,
+where a probe shows that it computes the same. Prompts are read by a model's own attention, several side by side, filled up on the right.
 """
 
 from __future__ import annotations

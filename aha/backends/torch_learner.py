@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from aha.backends.causal import Causal, still
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import ModelFolder
-from aha.backends.checkpoint.gguf import quantization_method
+from aha.backends.checkpoint.formats import quantization_method
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.hf import ModuleWeights, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh, TensorFiles, local, shard_model, write_model, write_tensors
@@ -150,7 +150,7 @@ class TorchLearner(DividedLearner):
         self.has_new_reference = True
 
     def weights(self) -> Weights:
-        """See the protocol; only a mesh of one has them here, and `gathered` gives those of several ranks."""
+        """See the protocol; only a mesh of one has them here, and `whole_weights` gives those of several ranks."""
         return ModuleWeights(self.policy.model)
 
     def whole_weights(self) -> Iterator[tuple[str, Tensor | None]]:

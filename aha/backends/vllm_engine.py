@@ -28,7 +28,7 @@ from torch.func import functional_call
 
 from aha.backends.checkpoint.config import attention, causal_class, context_of, read_config
 from aha.backends.checkpoint.folder import model_folder
-from aha.backends.checkpoint.gguf import quietly
+from aha.backends.checkpoint.formats import quietly
 from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
 from aha.backends.vllm_worker import Frame, receive_frame, send_frame
 from aha.errors import BadInput, FailedBar, Stall

@@ -126,7 +126,7 @@ def facts_of(learner: TorchLearner) -> LearnerFacts:
 
 
 def gather_on_first(learner: TorchLearner) -> Iterator[tuple[str, Tensor]]:
-    """Yield rank 0's part of `gathered`: the whole weights. Closed early, it goes through the rest, which the other ranks wait for."""
+    """Yield rank 0's part of `whole_weights`: the whole weights. Closed early, it goes through the rest, which the other ranks wait for."""
     stream = learner.whole_weights()
     try:
         for name, tensor in stream:

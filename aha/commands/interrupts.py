@@ -118,7 +118,7 @@ class Interrupts(Observer):
             self._raise(self._signal)
 
     def begin(self, kind: str, number: int) -> None:
-        """A step that would only be the first one after the last checkpoint is not begun any more."""
+        """After a signal no new step begins where everything so far is saved."""
         if self._signal is not None and not self._steps.unsaved_s:
             self._activity = f"{kind} {number + 1} was about to begin"
             self._raise(self._signal)

@@ -61,7 +61,7 @@ def rate_samples(name: str, samples: Sequence[GradedSample], rater: Rater | None
 
 
 def rater(arguments: Namespace, need: str) -> Rater:
-    """From what `--standings`, `--changes` and the data name. BadInput, with what is `needed`, where they do not fit together."""
+    """From what `--standings`, `--changes` and the data name. BadInput, with what is `need`, where they do not fit together."""
     if not arguments.standings or len(arguments.standings) != len(arguments.changes or ()):
         raise BadInput(f"codeforces: give {need}")
     contests = tuple(read_contest(*files) for files in zip(arguments.standings, arguments.changes, strict=True))

@@ -111,7 +111,7 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 class Command:
     """`run` gets the flags, the words that are none of them (settings by their path) and the terminal, and returns the exit code.
 
-    `settings`: whether words of the form `--path value` may follow. `dashed`: flags whose value may start with a dash, as -x does."""
+    `settings`: whether words of the form `--path value` may follow. `dash_options`: flags whose value may start with a dash, as -x does."""
 
     help: str
     group: Group

@@ -1,7 +1,4 @@
-"""One file: replaced at once, and sealed.
-
-The primitives, and what is said when one fails.
-"""
+"""Writing a file so that a crash leaves the old one or the new one: the primitives of the disk, replacing at once, and sealing."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from aha.redact import hide_bytes
 
 @dataclass(frozen=True)
 class Journal:
-    """What a journal holds. `damaged`: the numbers of the lines whose checksum differs. `torn`: the bytes after the last line's end, which
-    a crash left; `end`: those before."""
+    """What a journal holds. `damaged_lines`: the numbers of the lines whose checksum differs. `torn_bytes`: the bytes after the last
+    line's end, which a crash left; `end`: those before."""
 
     records: tuple[dict[str, Any], ...]
     damaged_lines: tuple[int, ...]

@@ -139,7 +139,8 @@ HOW = "name the folder that holds them with --data DIR or AHA_DATA"
 
 @dataclass(frozen=True)
 class Calibration:
-    """`difficulty` by position. `positions`: each instruction's, empty where no file lists them. `gamed`: a row each, tanh(s) and d.
+    """`difficulty` by position. `positions`: each instruction's, empty where no file lists them. `baseline_rows`: a row each, tanh(s)
+    and d.
     `labels`: the sum over the gamed rows of label times each feature. `files`: what was read."""
 
     difficulty: Floats
@@ -300,5 +301,5 @@ def _bend(rows: Floats, chance: Floats) -> Floats:
 
 
 def head_to_head(first: Sequence[float], second: Sequence[float], difficulty: Floats) -> float:
-    """How often, in per cent, `one` would beat `other` at equal length, from both models' weights (length, difficulty, model)."""
+    """How often, in per cent, `first` would beat `second` at equal length, from both models' weights (length, difficulty, model)."""
     return float(100 * logistic((first[2] - second[2]) + (first[1] - second[1]) * difficulty).mean())

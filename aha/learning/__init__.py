@@ -1,17 +1,9 @@
-"""The objective as functions of tensors. Everything here needs torch, so nothing that only reads settings imports it.
+"""The losses of policies, imitation and preference as functions of tensors, the weights of their tokens, and how a learner makes batches.
 
-The losses as functions of tensors: each returns the sum over M of weight * l, and metrics.
-
-Every metric is a piece's contribution to a mean over the whole step's trained tokens ("loss": to the step's loss), so the metrics
-of a step are the plain sums of those of its micro-batches. r = pi / old, w = old / mu (mu: as sampled), A: advantage.
-
-The weight of each trained token over the whole optimizer step.
-
-The losses of preference models as functions of tensors (nature B.3).
-
-Rollout correction: the engine sampled with mu what the learner believes had probability old; w = old / mu repairs the difference.
-
-The half of every learner that turns rows into batches, so that stages handle batches without loading torch.
+Everything here needs torch, so nothing that only reads settings imports it. A loss returns the sum over M of weight * l, and metrics:
+each metric is a piece's contribution to a mean over the whole step's trained tokens ("loss": to the step's loss), so the metrics of a
+step are the plain sums of those of its micro-batches. r = pi / old, w = old / mu (mu: as sampled), A: advantage. The engine sampled with
+mu what the learner believes had probability old; w repairs the difference (`correct`).
 """
 
 from __future__ import annotations
@@ -210,7 +202,7 @@ def pointwise(outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
 
 def _check_scores(outputs: Outputs, batch: Batch, unit: int) -> tuple[Tensor, ScoreBatch]:
     if outputs.score_M is None or not isinstance(batch, ScoreBatch):
-        raise TypeError("a preference loss was handed no scores: it needs a learner with head='score' and rows from collate_scored")
+        raise TypeError("a preference loss was handed no scores: it needs a learner with head='score' and rows from collate_scores")
     if batch.unit != unit:
         raise TypeError(f"rows stand in units of {batch.unit}: a pairwise loss takes pairs, a pointwise one single rows; collate them so")
     return outputs.score_M, batch
@@ -243,9 +235,6 @@ class Batching:
     def score_batch(self, rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int) -> ScoreBatch:
         """See the protocol."""
         return collate_scores(rows, labels, unit)
-
-
-__all__ = ["loss_function"]
 
 
 def loss_function(settings: Loss) -> LossFunction:

@@ -36,7 +36,7 @@ DIGEST_LENGTH = 16
 
 
 class Digests:
-    """The hashes of files by their size and time of change, kept in the file `kept` where one is given."""
+    """The hashes of files by their size and time of change, kept in `cache_file` where one is given."""
 
     def __init__(self, cache_file: Path | None = None) -> None:
         self.cache_file = cache_file
@@ -251,8 +251,8 @@ class Makings:
 
 
 def makings(stage: Stage, results: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Makings, Stage]:
-    """What the stage follows from, and the stage with folders where it names other stages. `left`: the run directories of those, in
-    the folder `store`."""
+    """What the stage follows from, and the stage with folders where it names other stages. `results`: the run directories of
+    those, in the folder `store`."""
     references_by_path = {reference.path: reference for reference in references(stage)}
     inputs, folders = dict[str, Input](), dict[str, str]()
     for path, text in texts(stage).items():

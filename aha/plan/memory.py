@@ -33,8 +33,8 @@ class ModelShape:
     """A decoder by its widths. `width` of hidden states, `inner` of the feed-forward, `size` of one head.
 
     `latent`: numbers that a layer keeps of a token where keys and values are compressed (0: `kv_heads` of each). `experts` feed-forwards of
-    `expert_inner` stand in each layer after the first `dense_layers`; a token goes through `active` of them, `shared` included in both
-    counts. `counted`: parameters as the weight files have them, where they are here."""
+    `expert_inner` stand in each layer after the first `dense_layers`; a token goes through `active` of them, `shared_experts` included
+    in both counts. `parameter_count`: parameters as the weight files have them, where they are here."""
 
     name: str
     layers: int

@@ -137,7 +137,7 @@ ROWS = 512
 def fit(
     stages: Sequence[tuple[str, Stage]], compute: Compute, shapes: Mapping[str, ModelShape], machine: Machine, fixed_paths: Collection[str]
 ) -> dict[str, object]:
-    """Return the settings by path that make every stage fit, those in `fixed` staying as they are. BadInput where nothing does."""
+    """Return the settings by path that make every stage fit, those in `fixed_paths` staying as they are. BadInput where nothing does."""
     dtype = "bfloat16" if machine.kind == "cuda" else "float32"
     values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed_paths)
     compute = _with(compute, values, "compute")

@@ -13,6 +13,9 @@ from aha.recipes.sft import STUDENTS, cold_start, distillation, sample, sft
 from aha.recipes.word_problems import word_problems
 from aha.recipes.zero import zero
 
+__all__ = ["RECIPES", "Recipe", "cold_start", "dapo", "drgrpo", "r1", "r1_real", "r1_zero", "sample", "sft", "zero"]
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "zero": zero,
     "r1": r1,
@@ -32,5 +35,3 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sample": sample,
     "cold-start": cold_start,
 }
-
-__all__ = ["RECIPES", "Recipe", "cold_start", "dapo", "drgrpo", "r1", "r1_real", "r1_zero", "sample", "sft", "zero"]

@@ -110,7 +110,7 @@ def _tree(values: Mapping[str, object]) -> SettingNode:
 
 @dataclass(frozen=True)
 class _Assembly:
-    """`known`: the flat settings of the base; what equals them there is the base's own value."""
+    """`base_values`: the flat settings of the base; what equals them there is the base's own value."""
 
     base_values: Mapping[str, object]
 

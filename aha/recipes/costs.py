@@ -26,7 +26,8 @@ FORWARD, BACKWARD = 2, 6  # operations a parameter and token
 
 @dataclass(frozen=True)
 class Costs:
-    """`sampled` and `learned` in tokens, `flops` in operations, `disk` and `memory` in bytes; None: nobody can say before it runs."""
+    """`sampled_tokens` and `learned_tokens` in tokens, `flops` in operations, `disk` and `memory` in bytes; None: nobody can say before
+    it runs."""
 
     sampled_tokens: float | None = 0.0
     learned_tokens: float | None = 0.0

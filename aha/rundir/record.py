@@ -1,9 +1,6 @@
-"""A run as it is read.
+"""A run as it is read: its manifest, metrics, groups and result, and the files of its evaluations.
 
-What a run's result may hold, where readers rely on it: whoever writes a result adds what he likes.
-
-The files of an evaluation: a folder with how it was asked, the examples, one line a graded sample, and the result. Files of 0.1 are read
-as if they were written today.
+A result may hold what its writer likes; what readers rely on is checked.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ Event = SampledToken | FinishedRow
 
 @dataclass(frozen=True)
 class EnteringRow:
-    """A row that a worker takes into its batch. `reading` holds all its tokens but the last as prefix number `place`. `tokens` are those
+    """A row that a worker takes into its batch. `prefix_job` holds all its tokens but the last as prefix number `place`. `tokens` are those
     that it has sampled before, where it was in the batch already."""
 
     request: RowRequest
@@ -120,7 +120,7 @@ class Worker(Protocol):
 @dataclass(frozen=True)
 class SchedulerLimits:
     """`rows`: the most rows in the batch. `cache_tokens`: the most tokens of prompts and replies that it holds; None: no limit. `steps`:
-    how many tokens are sampled between two looks at who has ended. `reading`: how many tokens of prompts are read between two tokens of
+    how many tokens are sampled between two looks at who has ended. `prefix_job`: how many tokens of prompts are read between two tokens of
     the batch; None: all that enter."""
 
     rows: int = 512
@@ -135,7 +135,8 @@ class SchedulerLimits:
 
 @dataclass(eq=False)
 class _Prefix:
-    """The tokens of a prompt but the last, for `rows` rows that wait; where a worker has read them, or is at it, `reading` holds them."""
+    """The tokens of a prompt but the last, for `rows` rows that wait; where a worker has read them, or is at it, `prefix_job` holds
+    them."""
 
     tokens: Tokens
     rows: int = 0

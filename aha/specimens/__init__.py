@@ -31,6 +31,9 @@ from aha.specimens.units import UNITS
 from aha.specimens.worded import WORDS_AND_NAMES
 from aha.types import Reference
 
+__all__ = ["FAMILIES", "Side", "Specimen", "forms", "of_every_rule", "rules", "specimen", "specimens"]
+
+
 LINES = (
     "We add the parts one by one.",
     "First we look at the small cases.",
@@ -294,6 +297,3 @@ def _fill(template: Template, claim: str, rival: str, rng: Random) -> str:
     if LONG_TALK in text:
         text = text.replace(LONG_TALK, long_talk(rng))
     return Template(text).fill(claim, rival, talk(rng) if TALK in text else "")
-
-
-__all__ = ["FAMILIES", "Side", "Specimen", "forms", "of_every_rule", "rules", "specimen", "specimens"]

@@ -123,7 +123,7 @@ def terms(value: Coefficients, x: str = "x", power: str = "<x>^<e>") -> list[tup
 
 
 def sum_of(parts: list[tuple[str, str]], gap: str = " ", double_signs: bool = False) -> str:
-    """The terms in a row; `doubled`: a plus before each sign."""
+    """The terms in a row; `double_signs`: a plus before each sign."""
     first, tail = parts[0], parts[1:]
     text = ("-" if first[0] == "-" else "") + first[1]
     for sign, size in tail:

@@ -247,7 +247,7 @@ WHOLE: tuple[Exact, ...] = (
 
 def of_fraction(name: str, stands: Stands, text: str, digits: int = 9, only_negative: bool = False) -> Exact:
     """A surface of what is not whole: <s> its sign, <a> and <b> its parts (at most so many digits), <k> a factor, <i>, <c> the mixed
-    number's parts. `signed`: of negative values only."""
+    number's parts. `only_negative`: of negative values only."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         a, b = abs(value.numerator), value.denominator

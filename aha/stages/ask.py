@@ -1,10 +1,7 @@
-"""Problems to scored groups: the part of the loop that RL, the doctor and the reward-hacking probe share.
+"""Problems to scored groups: the part of the loop that RL, the doctor and the reward-hacking probe share; sampling ahead of learning.
 
-What a rollout's groups say in numbers: the metrics that need no model.
-
-Sampling ahead of learning: at lag L every token of rollout r comes from the weights of version max(0, r - L), whoever is slower.
-
-A version is the count of rollouts that were learned from. While one rollout is learned from, the next ones are sampled in a thread.
+At lag L every token of rollout r comes from the weights of version max(0, r - L). The summary says in numbers what a rollout's groups
+are: the metrics that need no model.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Patience:
 
 @dataclass
 class PatientChat:
-    """A chat, asked patiently. `who` names it in errors."""
+    """A chat, asked patiently. `name` names it in errors."""
 
     name: str
     chat: Chat

@@ -198,7 +198,7 @@ class RejectionSampler:
                 result.tally.add(candidate.wish.problem.domain, "over the cap")
 
     def _row(self, candidate: Candidate, texts: tuple[str, str] | None, item: _Open, result: ChunkResult) -> str:
-        """How it ends; what is kept is put into `made`."""
+        """How it ends; what is kept is put into `result`."""
         problem = candidate.wish.problem
         if texts is None or not all(map(is_text, texts)):
             return "not rewritten"

@@ -30,7 +30,6 @@ from aha.tasks.rows import RowProblems
 from aha.types import Open, Problem
 
 LongPrompts = Literal["stop", "skip", "cut"]
-MOST_NAMES = 8  # benchmarks that a line names
 
 
 @dataclass(frozen=True)

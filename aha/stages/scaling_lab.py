@@ -71,7 +71,7 @@ class ThinkTags:
 
 @dataclass(frozen=True)
 class ThoughtSpan:
-    """Where a thought stands among the tokens of a reply: from `start`, to before `end`; its closing tag ends before `closed`. `closed`
+    """Where a thought stands among the tokens of a reply: from `start`, to before `end`; its closing tag ends before `close`. `close`
     None: it was never closed, and `end` is the end of the reply."""
 
     start: int

@@ -1,9 +1,4 @@
-"""What the loops of all stages share: a step begins, is shown to the observers, is written down, and may be the last one here.
-
-Going through a data set several times, every time in another order: what imitation and preference models have in common.
-
-What changes within a run: settings by optimizer step, and what only the last steps have.
-"""
+"""What the loops of all stages share: steps that are shown to observers and written down, passes over a data set, schedules of settings."""
 
 from __future__ import annotations
 

@@ -1,18 +1,13 @@
-"""What the tiny base model has read: documents as people leave them, good and bad, a mixture of named parts.
+"""What the tiny base model has read: documents as people leave them, good and bad, a mixture of parts, each a function.
+
+- `guess`: somebody answers at once, and is nearly always wrong.
+- `write_with_mark`: homework with its mark, one try, and whether it is right.
+- `wander`, `methodical`, `hopeless`: somebody tries one combination after another, at random or in order.
+- `sums`: a page of sums, arithmetic with no question to answer.
+- `verdicts`: somebody goes through other people's results until one is right.
+- `write_solution`: an answer book, the one try that works, written down straight away.
 
 To add a part, write a function `(random.Random) -> str` in this file and one line in `MIXTURE`.
-
-The part in which somebody answers at once, and is nearly always wrong.
-
-The part that is marked homework: one try, and whether it is right.
-
-The parts in which somebody tries one combination after another: at random, or methodically.
-
-The part that is a page of sums: arithmetic with no question to answer.
-
-The part in which somebody goes through other people's results until one is right.
-
-The part that is an answer book: the one try that works, written down straight away.
 """
 
 from __future__ import annotations

@@ -195,8 +195,8 @@ def draw_keys(
     draw_key: Callable[[random.Random], Key],
     known_by: Callable[[Key], object] = lambda key: key,
 ) -> list[Key]:
-    """`count` different keys of one side of the split, as `one` draws them; the split knows a key by what `known_by` says. BadInput where
-    the world has fewer."""
+    """`count` different keys of one side of the split, as `draw_key` draws them; the split knows a key by what `known_by` says. BadInput
+    where the world has fewer."""
     keys = dict[Key, None]()
     for _ in range(count * MOST_DRAWS):
         if len(keys) == count:

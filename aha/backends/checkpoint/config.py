@@ -9,7 +9,7 @@ import transformers
 from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
 
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder
-from aha.backends.checkpoint.gguf import gguf_config, quietly
+from aha.backends.checkpoint.formats import gguf_config, quietly
 from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 

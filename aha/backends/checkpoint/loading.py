@@ -15,7 +15,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import PretrainedConfig, PreTrainedModel
 
 from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
-from aha.backends.checkpoint.gguf import LoadedModel, ModelClass, forget, gguf_model, prepare, quietly
+from aha.backends.checkpoint.formats import LoadedModel, ModelClass, forget, gguf_model, prepare, quietly
 from aha.backends.checkpoint.reading import errors_at
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput
@@ -26,7 +26,7 @@ SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself be
 
 @dataclass(frozen=True)
 class Loading:
-    """A checkpoint on its way into a model of class `kind`. `fresh`: weights that may be missing, and are new then. `unused`: weights that
+    """A checkpoint on its way into a model of class `kind`. `fresh`: weights that may be missing, and are new then. `spare`: weights that
     the checkpoint may have and the model does not."""
 
     folder: ModelFolder

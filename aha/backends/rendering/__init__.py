@@ -22,6 +22,9 @@ from typing import Any
 
 from aha.errors import BadInput
 
+__all__ = ["Renderer", "render_template", "variables"]
+
+
 SECONDS = 2.0  # of processor time, which is all that a template can take: it can wait for nothing
 WALL_S = 300.0  # a process that others keep from a processor for so long is as good as gone
 MEMORY = 256 << 20
@@ -129,6 +132,3 @@ def variables(template: str) -> frozenset[str]:
 def render_template(template: str, values: Mapping[str, object]) -> str:
     """Return what a chat template writes, rendered in the process that this one keeps for it."""
     return _renderer(os.getpid()).render(template, values)
-
-
-__all__ = ["Renderer", "render_template", "variables"]

@@ -30,7 +30,7 @@ class CallValue:
 
 @dataclass(frozen=True)
 class CallFailure:
-    """A call that gave nothing back. `raised`: the exception's kind and words, where it was one."""
+    """A call that gave nothing back. `exception`: the exception's kind and words, where it was one."""
 
     trial: Trial
     exception: tuple[str, str] | None = None

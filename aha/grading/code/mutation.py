@@ -104,7 +104,7 @@ def _swap(ops: list[ast.cmpop], at: int) -> Callable[[], None]:
 
 @dataclass(frozen=True)
 class ProgramScore:
-    """Of `tried` wrong programs, those that the tests fail; the names of those that pass; those of which nothing can be said."""
+    """Of `total` wrong programs, those that the tests fail; the names of those that pass; those of which nothing can be said."""
 
     killed_count: int
     survivors: tuple[str, ...]
@@ -122,7 +122,7 @@ class ProgramScore:
 @dataclass(frozen=True)
 class MutationScore:
     """Incorrect submissions, and mutants of a right one (some of which may be right still, so that 1 need not be within reach).
-    `refused`: the right submissions that the tests fail, with which nothing else means much."""
+    `refusals`: the right submissions that the tests fail, with which nothing else means much."""
 
     submissions: ProgramScore
     mutants: ProgramScore

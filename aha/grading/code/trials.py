@@ -37,7 +37,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trials:
-    """`done`: the tests that were run, in order. `tests`: how many there are; those that were not run count as not passed."""
+    """`trials`: the tests that were run, in order. `tests`: how many there are; those that were not run count as not passed."""
 
     trials: tuple[Trial, ...]
     tests: int
@@ -166,7 +166,7 @@ def _near(left: bytes, right: bytes, tolerance: float) -> bool:
 
 
 def close(left: float, right: float, tolerance: float, *, relative: bool = True) -> bool:
-    """Within the tolerance of `other`, absolutely or `relative` to it; NaN and infinities are close to nothing."""
+    """Within the tolerance of `right`, absolutely or `relative` to it; NaN and infinities are close to nothing."""
     return isfinite(left) and isfinite(right) and abs(left - right) <= tolerance * (max(1.0, abs(right)) if relative else 1.0)
 
 

@@ -76,7 +76,7 @@ def _ask(reference: Stdio, stdin: str, output: str, expected: str, sandbox: Sand
 
 
 def grade_code(reference: Code, answer: str, sandbox: Sandbox, *, by_protocol: bool = False) -> Grade:
-    """Right when the answer's code passes every test; stops at the first that it fails. `published`: the code is where published
+    """Right when the answer's code passes every test; stops at the first that it fails. `by_protocol`: the code is where published
     benchmarks look for it."""
     program = published_code_of(reference, answer) if by_protocol else code_of(reference, answer)
     return try_code(reference, program, sandbox).grade

@@ -21,7 +21,7 @@ LONGEST_TEST = 1_000_000  # bytes of an input or an output
 class WrittenTests:
     """The problem with its new tests, those first that together catch every wrong submission that any of them catches.
 
-    `inputs`: how many different ones there were. `dropped`: why inputs were left out, and how often. `caught` of `wrong` submissions."""
+    `inputs`: how many different ones there were. `drops`: why inputs were left out, and how often. `kills` of `wrong` submissions."""
 
     reference: Stdio | Calls
     inputs: int

@@ -18,6 +18,9 @@ from aha.grading.maths.functions import digits
 from aha.grading.maths.verdicts import is_value, number_claimed, verdict
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
+__all__ = ["DEFAULT", "Settings", "quick", "repeats", "slow"]
+
+
 _PLAIN = re.compile(
     r"(?:\$|\\\$)?(?P<sign>-?)(?:(?P<whole>[0-9]{1,3}(?:(?:,|\{,\}|,?\\!)[0-9]{3})+|[0-9]{1,30})(?P<places>\.[0-9]{1,5})?(?P<percent>\\?%)?"
     r"|(?P<top>[0-9]{1,30})/(?P<under>[0-9]{1,30})"
@@ -64,8 +67,6 @@ def _plain_number(text: str) -> tuple[Fraction, bool] | None:
         value = Fraction(int(top), int(under)) + int(match["mixed"] or 0)
     return -value if match["sign"] else value, match["percent"] is not None
 
-
-__all__ = ["DEFAULT", "Settings", "quick", "repeats", "slow"]
 
 MANY = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
 

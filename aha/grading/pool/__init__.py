@@ -19,6 +19,9 @@ from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.pool.nursery import Bounds, ClosedWire, ForkServer, Gold, GradingWorker, WorkerExit, forget_in_children
 from aha.types import Abstained, Grade
 
+__all__ = ["DEADLINE_S", "Counts", "Pool"]
+
+
 DEADLINE_S = 2.0
 MEMORY_MB = 1024
 TRIES = 10  # of an answer whose workers others end
@@ -27,7 +30,7 @@ LOOK_S = 1.0
 
 @dataclass(frozen=True)
 class Counts:
-    """Since the pool was opened. `late`: past a limit of time; `lost`: workers that others ended; `seconds`: of workers at work."""
+    """Since the pool was opened. `late`: past a limit of time; `lost_workers`: workers that others ended; `seconds`: of workers at work."""
 
     grades: int = 0
     abstentions: int = 0
@@ -224,6 +227,3 @@ class Pool:
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-__all__ = ["DEADLINE_S", "Counts", "Pool"]

@@ -1,10 +1,7 @@
-"""Where workers come from, as seen by the process that asks them.
+"""The processes that grade, from the side of the one that asks: the wire to a worker, the server that forks workers, what a fork must drop.
 
-What a forked child must not share with its parent: sockets, and locks that another thread may have held.
-
-JSON values over a socket, one a line, each with a limit of time.
-
-What a worker is asked about, and what an answer may cost.
+JSON values go over a socket, one a line, each with a limit of time. A forked child must not share its parent's sockets, nor locks that
+another thread may have held.
 """
 
 from __future__ import annotations
@@ -34,14 +31,14 @@ class ClosedWire(Exception):
 
 
 class Wire:
-    """One end of a pair of sockets. Raises TimeoutError past the limit and Closed where the other end is closed or speaks no JSON."""
+    """One end of a pair of sockets. Raises TimeoutError past the limit and ClosedWire where the other end is closed or speaks no JSON."""
 
     def __init__(self, end: socket.socket) -> None:
         self.end = end
         self._read = b""
 
     def send(self, value: object, within_s: float, *, fd: int | None = None) -> None:
-        """The value, and with its first byte a copy of the file descriptor `handing`."""
+        """The value, and with its first byte a copy of the file descriptor `fd`."""
         line = json.dumps(value).encode() + b"\n"  # ASCII: a lone surrogate travels as its escape
         try:
             self.end.settimeout(within_s)
@@ -129,7 +126,7 @@ class GradingWorker:
     spent_s: float = 0.0
 
     def ask(self, question: dict[str, Any], within_s: float) -> Any:
-        """What it says. TimeoutError past the limit, Closed where it died or was stopped.
+        """What it says. TimeoutError past the limit, ClosedWire where it died or was stopped.
 
         A worker that is still at it, or waits for a processor, is given more time, up to PATIENCE_S: the kernel ends it when it has used
         its share, so only a machine that has more to do than it can is waited for."""
@@ -139,7 +136,7 @@ class GradingWorker:
             try:
                 message = self.wire.receive(within_s)
             except TimeoutError:
-                state = state_of(self.number)  # its own until `Nursery.end`
+                state = state_of(self.number)  # its own until `ForkServer.end`
                 if state in STOPPED_STATES:
                     raise ClosedWire("stopped") from None
                 if state not in AT_WORK or time.monotonic() > over:
@@ -158,10 +155,10 @@ def state_of(number: int) -> str:
 
 
 class ForkServer:
-    """A zygote: a process that forks workers. Several threads may ask; `lost` once it no longer answers."""
+    """A zygote: a process that forks workers. Several threads may ask; `is_lost` once it no longer answers."""
 
     def __init__(self, bounds: Bounds) -> None:
-        """Started, algebra loaded. BadInput where that fails, with what it said; Closed where others ended it meanwhile."""
+        """Started, algebra loaded. BadInput where that fails, with what it said; ClosedWire where others ended it meanwhile."""
         self.bounds = bounds
         self.is_lost = False
         self._request_lock = threading.Lock()

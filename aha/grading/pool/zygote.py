@@ -92,7 +92,7 @@ REPLY_S = 5.0
 
 
 class Zygote:
-    """`asking` is the process that started it."""
+    """`owner` is the process that started it."""
 
     def __init__(self, end: socket.socket, owner: int) -> None:
         self.end, self.owner = end, owner
@@ -159,7 +159,7 @@ class Zygote:
 
 
 def main(owner: int) -> NoReturn:
-    """Serves the process `asking`, then ends without a word."""
+    """Serves the process `owner`, then ends without a word."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the one who asks
     end = socket.socket(fileno=os.dup(sys.stdin.fileno()))

@@ -137,7 +137,7 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class Assault:
-    """What came of all attacks on a tier. `not_compiled`: why none of them was a compiled program; empty where some were."""
+    """What came of all attacks on a tier. `compile_error`: why none of them was a compiled program; empty where some were."""
 
     came: tuple[AttackResult, ...]
     compile_error: str = ""

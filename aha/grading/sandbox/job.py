@@ -68,8 +68,8 @@ LINE = 200
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Of one process, by `wait4`: `status` is its exit code or minus the signal that ended it; `stopped` who ended it, if we did;
-    `entered` whether it was locked before it ran anything."""
+    """Of one process, by `wait4`: `status` is its exit code or minus the signal that ended it; `stop_reason` who ended it, if we did;
+    `has_entered` whether it was locked before it ran anything."""
 
     status: int
     cpu_s: float

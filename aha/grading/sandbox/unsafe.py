@@ -147,7 +147,7 @@ def _infra(reason: str) -> Outcome:
 
 
 def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, keep: Sequence[int] = ()) -> _ProcessOutput:
-    """Starts, feeds and drains a process, and ends all of its session before it returns. `kept`: what the launcher needs open, and
+    """Starts, feeds and drains a process, and ends all of its session before it returns. `keep`: what the launcher needs open, and
     closes before the program is there."""
     numbers = [str(math.ceil(limits.cpu_s)), str(limits.memory_mb)]
     arguments = [sys.executable, "-P", "-s", "-B", "-c", _LAUNCH, *words[:2], *numbers, *words[2:]]

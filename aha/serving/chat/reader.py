@@ -103,7 +103,7 @@ class Split:
 
 @dataclass
 class StopText:
-    """Text up to that of some words which is whole first; what may become one of them is held back. `found`: one of them has come."""
+    """Text up to that of some words which is whole first; what may become one of them is held back. `is_complete`: one of them has come."""
 
     words: tuple[str, ...]
     is_complete: bool = False

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import GptOssConfig, GptOssForCausalLM
 
-from aha.backends.checkpoint.gguf import METHODS
+from aha.backends.checkpoint.formats import METHODS
 from aha.backends.hf import load_model
 from aha.errors import BadInput
 from tests.backends.checkpoint.damage import sound

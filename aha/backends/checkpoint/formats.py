@@ -37,7 +37,7 @@ ModelClass = type[PreTrainedModel]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """`mismatched`: (name, shape in the file, shape in the model)."""
+    """`mismatches`: (name, shape in the file, shape in the model)."""
 
     model: PreTrainedModel
     missing: frozenset[str]
