@@ -44,6 +44,11 @@ def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[
     return value
 
 
+def beyond_text(text: str | bytes) -> int:
+    """Return how many bytes the values of a text may take beyond those of the text."""
+    return _memory(_TEXT.sub('""', _letters(text)), 0)
+
+
 def _memory(text: str, size: int) -> int:
     """Bytes that the values of a text may take."""
     return size + A_BRACKET * _brackets(text) + A_COMMA * text.count(",")

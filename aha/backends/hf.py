@@ -22,11 +22,11 @@ from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from aha.backends.checkpoint.config import attention, causal_class, context_of, longrope_switch, read_config
-from aha.backends.checkpoint.folder import CONFIG, GENERATION, LARGEST_JSON, LARGEST_TOKENIZER, ModelFolder, model_folder
+from aha.backends.checkpoint.folder import CONFIG, GENERATION, LARGEST_JSON, LARGEST_TOKENIZER, TINY, ModelFolder, model_folder
 from aha.backends.checkpoint.formats import gguf_tokenizer, quietly
 from aha.backends.checkpoint.loading import Loading
 from aha.backends.checkpoint.reading import errors_at
-from aha.backends.rendering import render_template, variables
+from aha.backends.rendering import check_tokenizer, render_template, variables
 from aha.errors import BadInput
 from aha.protocols import Compute, DType, Weights
 from aha.types import Conversation, Message
@@ -36,9 +36,11 @@ NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 TEMPLATE_INPUTS = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt"}
 )  # what a chat template reads that is no option of it
-VOCABULARIES = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "tekken.json")
+WHOLE_TOKENIZER = "tokenizer.json"
+VOCABULARIES = (WHOLE_TOKENIZER, "*.model", "vocab.*", "*.tiktoken", "tekken.json")
 OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ANY_TEXT = "a"
+LONGEST_TOKEN = 1_024  # letters: a reply is at most so many times as long as its tokens
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class HFTokenizer:
         """What the tokenizer puts before plain text, as its model was trained: mostly one token or none."""
         bare, whole = self._tokens(ANY_TEXT), self._tokens(ANY_TEXT, add_special_tokens=True)
         starts = (place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
-        return tuple(whole[: next(starts, 0)])
+        return tuple(self._check(whole[: next(starts, 0)]))
 
     @cached_property
     def _special(self) -> dict[str, str]:
@@ -85,7 +87,9 @@ class HFTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """BadInput for a token that the model does not have."""
-        tokens = self._tokens(text)
+        return self._check(self._tokens(text))
+
+    def _check(self, tokens: list[int]) -> list[int]:
         if self.size is not None and tokens and max(tokens) >= self.size:
             seen = f"{self.decode([max(tokens)])!r} is token {max(tokens)} of the tokenizer"
             raise BadInput(f"{seen}, and the model has {self.size}: they do not belong together; give the model its own tokenizer")
@@ -152,6 +156,8 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
             raise BadInput(f"{folder.path / name}: chat_template is neither a template nor a list of named ones")
     for path in folder.path.glob("*.jinja"):
         folder.file(path.name, LARGEST_JSON)
+    if folder.has(WHOLE_TOKENIZER) and folder.path != TINY:  # ours, looked at before it was packed
+        check_tokenizer(folder.path / WHOLE_TOKENIZER)
     with quietly(), errors_at(f"{folder.path}: the tokenizer cannot be loaded"):
         return AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)
 
@@ -170,8 +176,11 @@ def _try(folder: ModelFolder, tokenizer: HFTokenizer) -> None:
     """One text there and back: a vocabulary that is damaged, or another model's, shows before there is anything to lose."""
     inner, size = tokenizer.inner, tokenizer.size
     with errors_at(f"{folder.path}: the tokenizer cannot be used"):
-        vocabulary = set(inner.get_vocab().values()) - set(inner.added_tokens_decoder)
+        pieces = inner.get_vocab()
+        vocabulary = set(pieces.values()) - set(inner.added_tokens_decoder)
         back = tokenizer.decode(tokenizer.prompt(ANY_TEXT))
+    if (longest := max(map(len, pieces), default=0)) > LONGEST_TOKEN:
+        raise BadInput(f"{folder.path}: a token of the tokenizer has {longest:,} letters, and {LONGEST_TOKEN:,} are read")
     if ANY_TEXT not in back:
         raise BadInput(f"{folder.path}: the tokenizer is damaged: {ANY_TEXT!r} comes back as {back!r}")
     if size is not None and vocabulary and max(vocabulary) >= size:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from aha.durable.reading import LARGEST, LONGEST_LINE, Unpacks, open_file, open_plain, watch
 from aha.errors import BadInput
-from aha.json_text import NotJson, parse_json
+from aha.json_text import MOST_MEMORY, NotJson, beyond_text, parse_json
 
 DEEPEST = 4  # folders below the one that is named
 MOST_RECORDS, MOST_CELLS = 2_000_000, 2_000_000  # of a file that is read into memory: short ones take many times their bytes
@@ -39,9 +39,12 @@ def read_json(path: Path) -> Any:
             second = file.readline(LONGEST_LINE + 1)
         if not second or not _is_json(first):
             return _whole(path)
-    values = []
-    for number, value in _records(path):
+    values, memory = list[Any](), 0
+    for number, line, value in _records(path):
         values.append(value)
+        memory += beyond_text(line)
+        if memory > MOST_MEMORY:
+            raise BadInput(f"{path}, line {number}: the records up to it would take more than {MOST_MEMORY >> 20} MiB beside their texts")
         if len(values) > MOST_RECORDS:
             raise BadInput(f"{path}, line {number}: more than {MOST_RECORDS:,} records, the most that is read as a whole")
     return values
@@ -62,7 +65,7 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _records(path: Path) -> Iterator[tuple[int, Any]]:
+def _records(path: Path) -> Iterator[tuple[int, bytes, Any]]:
     with _plain(path) as file:
         number = 0
         while line := file.readline(LONGEST_LINE + 1):
@@ -71,7 +74,7 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
                 raise BadInput(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
             if line.strip():
                 try:
-                    yield number, parse_json(line)
+                    yield number, line, parse_json(line)
                 except NotJson as error:
                     raise BadInput(f"{path}, line {number}: {error}") from None
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Literal, cast
 
@@ -27,6 +28,7 @@ from aha.types import Abstained, Latex, Number, Reference, Text
 
 GOLDS = ("gold", "reference", "ground_truth", "target")
 REPLIES = ("pred", "answer", "prediction", "response", "completion")
+MOST_ROWS = 500_000  # of a file that is read as a whole: short ones take many times their bytes
 FLAGS: dict[str, Callable[[object], bool]] = {  # how formulas are compared, and what each flag may be
     "allow_set_relation_comp": lambda value: isinstance(value, bool),
     "strict": lambda value: isinstance(value, bool),
@@ -52,7 +54,7 @@ class PairRow:
 def pairs_of(source: str, kind: Kind = "auto") -> list[PairRow]:
     """Every row of a JSON-lines file. BadInput names the first row that has no reply or cannot be read; a row without a gold that can be
     graded is a pair like others, as long as one row has one."""
-    rows = list(rows_of(source, "train", None))
+    rows = _all_rows(source)
     if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(f"{bad[0]}" + (f" ({len(bad)} such rows)" if len(bad) > 1 else ""))
     pairs = [pair_of(row, kind) for row in rows if isinstance(row, DataRow)]
@@ -61,6 +63,14 @@ def pairs_of(source: str, kind: Kind = "auto") -> list[PairRow]:
     if not any(name in pair.fields for pair in pairs for name in GOLDS):
         raise BadInput(f"{pairs[0].place}: no row has a `gold`: there are {', '.join(map(repr, list(pairs[0].fields)[:20]))}")
     return pairs
+
+
+def _all_rows(source: str) -> list[DataRow | RefusedRow]:
+    """BadInput where there are too many to be held at once."""
+    rows = list(islice(rows_of(source, "train", None), MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise BadInput(f"{source}: it has more than {MOST_ROWS:,} rows, the most that is read as a whole; split it")
+    return rows
 
 
 def pair_of(row: DataRow, kind: Kind = "auto") -> PairRow:
@@ -169,17 +179,26 @@ def corpus_of(source: str | None) -> Corpus:
 
 
 def _from_file(source: str) -> Corpus:
-    rows = _unzip(Path(source)) if source.endswith(".zip") else list(rows_of(source, "train", None))
+    rows = _unzip(Path(source)) if source.endswith(".zip") else _all_rows(source)
     if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(str(bad[0]))
     usable = [row for row in rows if isinstance(row, DataRow)]
     if not usable:
         return Corpus(Path(source).name, ())
     form = next(form for recognises, form in FORMS if recognises(usable[0].fields))
-    row_cases = [case for row in usable for case in form(row)]
+    row_cases = [case for row in usable for case in _read_form(form, row)]
     cases = tuple(case for case in row_cases if isinstance(case, Case))
     left_out = tuple(case for case in row_cases if isinstance(case, RefusedRow))
     return Corpus(Path(source).name, cases, left_out, "mmlu-pro" if form is _mmlu_pro else None)
+
+
+def _read_form(form: Callable[[DataRow], Iterator[Case | RefusedRow]], row: DataRow) -> list[Case | RefusedRow]:
+    """BadInput for a row that is not in the form of the first one."""
+    try:
+        return list(form(row))
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        words = f"no {error}" if isinstance(error, KeyError) else str(error) or "a field of another type"
+        raise BadInput(f"{row.place}: it is not in the form of the first row: {words[:100]}") from None
 
 
 def _unzip(path: Path) -> list[DataRow | RefusedRow]:

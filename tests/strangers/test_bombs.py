@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aha.errors import BadInput
 from aha.evals import files
 from aha.evals.files import read_rows, read_table
-from aha.tasks.corpora import corpus_of
+from aha.tasks import corpora
+from aha.tasks.corpora import corpus_of, pairs_of
 
 COLUMNS = 100_000
 
@@ -42,6 +46,54 @@ def test_more_records_than_memory_should_hold_are_one_line(tmp_path: Path, monke
     (tmp_path / "many.jsonl").write_text("{}\n" * 1_001)
     with pytest.raises(BadInput, match=r"many\.jsonl, line 1001: more than 1,000 records"):
         read_rows(tmp_path / "many.jsonl")
+
+
+def test_records_that_take_many_times_their_bytes_are_one_line_before_memory_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST_MEMORY", 1 << 20)
+    (tmp_path / "short.jsonl").write_text('{"a": [[], []]}\n' * 4_000)
+    with pytest.raises(BadInput, match=r"short\.jsonl, line 1\d{3}: the records up to it would take more than 1 MiB beside their texts"):
+        read_rows(tmp_path / "short.jsonl")
+    text = "a long text, with commas, and [brackets] and {braces}, " * 1_000
+    (tmp_path / "long.jsonl").write_text(f'{{"a": "{text}"}}\n' * 200)  # 11 MB, which is what its author wrote
+    assert len(read_rows(tmp_path / "long.jsonl")) == 200
+
+
+@pytest.mark.parametrize("read", [pairs_of, corpus_of])
+def test_more_pairs_than_are_held_at_once_are_one_line(
+    read: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpora, "MOST_ROWS", 100)
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"gold": "1", "pred": "1", "expected": 1}\n' * 101)
+    with pytest.raises(BadInput, match=r"pairs\.jsonl: it has more than 100 rows") as refused:
+        read(str(path))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"question": "q", "ground_truth": "1", "m": {"solution": "1", "is_correct": True}}, {"question": "q", "m": {}}),
+        (
+            {"question": "q", "ground_truth": "1", "m": {"solution": "1", "is_correct": True}},
+            {"ground_truth": "1", "question": "q", "m": {}},
+        ),
+        ({"code": ["1"], "score": [True], "answer": "1"}, {"code": 5, "score": [True], "answer": "1"}),
+        ({"code": ["1"], "score": [True], "answer": "1"}, {"code": ["1", "2"], "score": [True], "answer": "1"}),
+        ({"code": ["1"], "score": [True], "answer": "1"}, {"code": [5], "score": [True], "answer": "1"}),
+        ({"model_outputs": "A", "pred": "A"}, {"pred": "A"}),
+        ({"model_outputs": "A", "pred": "A"}, {"model_outputs": [], "pred": "A"}),
+        ({"gold": "1", "pred": "1", "expected": 1}, {"gold": "1", "pred": "1", "expected": [1]}),
+    ],
+)
+def test_a_row_in_another_form_than_the_first_is_one_line(first: dict[str, Any], second: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+    with pytest.raises(BadInput, match="pairs.jsonl, line 2") as refused:
+        corpus_of(str(path))
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

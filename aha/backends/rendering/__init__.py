@@ -1,4 +1,4 @@
-"""Chat templates, which are programs of whoever made a model: rendered in a process that can be killed.
+"""Chat templates and tokenizers, which are programs of whoever made a model: rendered and tried in processes that can be killed.
 
 Asks the process that renders. It is started when it is first needed, kept, and replaced where a template killed it.
 """
@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from aha.errors import BadInput
 
-__all__ = ["Renderer", "render_template", "variables"]
+__all__ = ["Renderer", "check_tokenizer", "render_template", "variables"]
 
 
 SECONDS = 2.0  # of processor time, which is all that a template can take: it can wait for nothing
@@ -30,6 +30,9 @@ WALL_S = 300.0  # a process that others keep from a processor for so long is as 
 MEMORY = 256 << 20
 LETTERS = 1_000_000
 ENDING_S = 5.0
+TOKENIZER_SECONDS = 60  # of processor time; a large one takes about two
+TOKENIZER_MEMORY = 384 << 20  # and a share of the file's size, since words take many times their bytes
+TOKENIZER_SHARE = 24
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -132,3 +135,33 @@ def variables(template: str) -> frozenset[str]:
 def render_template(template: str, values: Mapping[str, object]) -> str:
     """Return what a chat template writes, rendered in the process that this one keeps for it."""
     return _renderer(os.getpid()).render(template, values)
+
+
+def check_tokenizer(path: Path) -> None:
+    """BadInput where a tokenizer.json is damaged, or would do what no tokenizer should: a process of its own reads and uses it first."""
+    about = path.stat()
+    if trouble := _tokenizer_trouble(str(path.absolute()), about.st_size, about.st_mtime_ns, about.st_ino):
+        raise BadInput(f"{path}: the tokenizer cannot be used ({' '.join(trouble.split())[:300]})")
+
+
+@lru_cache(maxsize=16)
+def _tokenizer_trouble(path: str, size: int, *of_this_state: int) -> str | None:
+    limits = [str(TOKENIZER_MEMORY + TOKENIZER_SHARE * size), str(TOKENIZER_SECONDS)]
+    answer = None
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-I", str(WORKER), *limits, path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # the library's own words before it ends a process
+            env={},
+            cwd="/",
+            timeout=WALL_S,
+        )
+        trouble: str | None = json.loads(answer.stdout)
+    except subprocess.TimeoutExpired:
+        return f"the process that tries it said nothing for {WALL_S:g} s: this machine is too busy, or stopped it"
+    except ValueError:  # no answer
+        ending = -answer.returncode if answer else 0
+        return "it took too long" if ending in (signal.SIGKILL, signal.SIGXCPU) else "it ended the process that tries it"
+    return trouble

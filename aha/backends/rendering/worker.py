@@ -1,19 +1,28 @@
-"""The process that renders chat templates, one request after the other, until its input ends. Run by path; imports nothing of the package.
+"""The process that does what a stranger's model asks for beside its weights. Run by path; imports nothing of the package.
+
+`worker.py MEMORY` renders chat templates, one request after the other, until its input ends.
 
 A request and an answer are each four bytes that say a length, and so many bytes of JSON: `{"template", "values", "seconds", "letters"}`,
 then `{"text"}` or `{"error"}`; without values `{"names"}`, the variables that the template reads. What takes more processor time than
 `seconds` is killed by the kernel.
+
+`worker.py MEMORY SECONDS FILE` tries a tokenizer.json, which is a program in all but name: a step of it may write a page for each
+letter, and a table of it may make the library end the process. The answer is a line of JSON, a text that says what is wrong, or null; none
+where the process was ended.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jinja2 import Environment, Template, TemplateError, nodes
@@ -27,6 +36,9 @@ from jinja2.utils import Namespace
 # Some templates write today's date: then a run that goes on tomorrow would ask otherwise than it began. Theirs is always the day that
 # Llama 3's templates name where they have no clock; a template with an option for the date can be told another.
 DAY = datetime(2024, 7, 26, tzinfo=UTC)
+GROWTH = 64  # letters that steps may write for one letter
+PREFIX = 1_000  # letters, or tokens, that stand before every text
+PROBE = "Hello, world! it's 3.14159\t\n\n    x = [a_b, {}]\r\n你好 Привет مرحبا é e\u0301 ﬁ ﷺ \u200b\u00a0 👩‍👩‍👧 <|end|> " + "a" * 200
 
 
 class TooLong(Exception):
@@ -153,16 +165,124 @@ def read(size: int) -> bytes:
     return data
 
 
-def main() -> None:
+# --- tokenizers -------------------------------------------------------------------------------------------------------
+
+
+class Unusable(Exception):
+    """A tokenizer would do more than any tokenizer should."""
+
+
+def steps(step: Any) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a normalizer or decoder, those within a sequence one by one."""
+    if not isinstance(step, dict):
+        return
+    inner = next((step[name] for name in ("normalizers", "decoders") if isinstance(step.get(name), list)), None)
+    if inner is None:
+        yield step
+    for part in inner or ():
+        yield from steps(part)
+
+
+def growth(step: dict[str, Any]) -> float:
+    """Return how many letters a step may write for one."""
+    content, pattern = step.get("content"), step.get("pattern")
+    if step.get("type") != "Replace" or not isinstance(content, str) or not isinstance(pattern, dict):
+        return 1.0
+    if isinstance(text := pattern.get("String"), str) and text:
+        return max(1.0, len(content) / len(text))
+    return max(1.0, len(content)) + (len(content) if matches_nothing(pattern.get("Regex")) else 0)
+
+
+def matches_nothing(pattern: object) -> bool:
+    """Return whether an expression may match where there is no letter, as far as is known."""
+    try:
+        return re.search(str(pattern), "") is not None
+    except (re.error, OverflowError, RecursionError):
+        return True
+
+
+def check_steps(name: str, step: Any) -> None:
+    """Refuse steps that write many letters for one, or many before all."""
+    times, before = 1.0, 0
+    for part in steps(step):
+        times *= growth(part)
+        before += len(str(part.get("prepend", "")))
+        if times > GROWTH:
+            raise Unusable(f"its {name} may write more than {GROWTH} letters for one")
+        if before > PREFIX:
+            raise Unusable(f"its {name} writes more than {PREFIX:,} letters before a text")
+
+
+def check_model(model: object) -> None:
+    """Refuse a model that draws lots."""
+    if isinstance(model, dict) and model.get("dropout"):
+        raise Unusable("its model has a dropout: it would read a text otherwise each time; set it to null")
+
+
+def check_use(text: str) -> None:
+    """Refuse a tokenizer that cannot read a text and write it again."""
+    from tokenizers import Tokenizer  # heavy beside what a template needs
+
+    tokenizer = Tokenizer.from_str(text)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if len(tokenizer.encode("").ids) > PREFIX:
+        raise Unusable(f"it puts more than {PREFIX:,} tokens before or after every text")
+    for probe in ("a", PROBE):
+        tokenizer.decode(tokenizer.encode(probe).ids, skip_special_tokens=False)
+
+
+def trouble(path: Path) -> str | None:
+    """Return what is wrong with the tokenizer in a file; None where nothing is."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise Unusable("it is no JSON object")
+        for name in ("normalizer", "decoder"):
+            check_steps(name, document.get(name))
+        check_model(document.get("model"))
+        del document
+        check_use(text)
+    except MemoryError:
+        return "it takes more memory than it may"
+    except Unusable as error:
+        return str(error)
+    except Exception as error:
+        return str(error) or type(error).__name__
+    except BaseException as panic:  # of the Rust below
+        return f"{type(panic).__name__}: {panic}"
+    return None
+
+
+def try_tokenizer(memory: int, seconds: int, path: Path) -> None:
+    """Say what is wrong with a tokenizer, within the limits."""
+    for limit, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+        set_before = resource.getrlimit(limit)[1]
+        least = most if set_before == resource.RLIM_INFINITY else min(most, set_before)
+        resource.setrlimit(limit, (least, least))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print(json.dumps(trouble(path)), flush=True)
+
+
+def render_all(memory: int) -> None:
     """Answer until the input ends."""
     warm_up()
-    confine(int(sys.argv[1]))
+    confine(memory)
     while len(head := read(4)) == 4:
         request = json.loads(read(int.from_bytes(head, "big")))
         data = json.dumps(answer(request)).encode()
         view = memoryview(len(data).to_bytes(4, "big") + data)
         while view:
             view = view[os.write(1, view) :]
+
+
+def main() -> None:
+    """Try a tokenizer, or render until the input ends."""
+    if len(sys.argv) > 2:
+        try_tokenizer(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        render_all(int(sys.argv[1]))
 
 
 if __name__ == "__main__":
