@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -25,9 +26,6 @@ DType = Literal["float32", "bfloat16"]
 Head = Literal["lm", "score"]
 
 
-# --- settings that cross a seam ---------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are drawn. `max_tokens` counts new tokens; `top_p` 1.0 and no other truncation in RL, so that the
@@ -48,6 +46,11 @@ class Adam:
     weight_decay: float = 0.0
     warmup_steps: int = 0
     clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        if min(self.lr, self.weight_decay, self.warmup_steps) < 0 or not all(0 <= beta < 1 for beta in self.betas) or self.eps <= 0:
+            counts = f"lr {self.lr}, betas {self.betas}, eps {self.eps}, weight_decay {self.weight_decay}, warmup_steps {self.warmup_steps}"
+            raise BadInput(f"{counts}: 0 or more, each from 0 to below 1, above 0, 0 or more, 0 or more")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,13 @@ class Compute:
     offload: bool = field(default=False, kw_only=True)
     threads: int = 0
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise BadInput(f"device is {self.device}: it is auto, cpu, cuda, or one of several GPUs, as in cuda:1")
+        if min(self.threads, self.micro_tokens, self.cache_tokens) < 0 or self.rows < 1:
+            counts = f"threads {self.threads}, micro_tokens {self.micro_tokens}, cache_tokens {self.cache_tokens}, rows {self.rows}"
+            raise BadInput(f"{counts}: 0 or more, 0 or more, 0 or more, 1 or more")
+
 
 @dataclass(frozen=True)
 class Adaptation:
@@ -86,9 +96,8 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a chat may spend at most, over all processes and runs that share its cache; None: no limit.
-
-    `dollars` counts by the prices of a million tokens. A call is counted with the most that it can cost until it says what it did cost."""
+    """What a chat may spend at most, over all processes and runs that share its cache; None: no limit. `dollars` counts by the prices of a
+    million tokens. A call is counted with the most that it can cost until it says what it did cost."""
 
     calls: int | None = None
     tokens: int | None = None
@@ -133,9 +142,6 @@ class ChatOptions:
 
 
 ASK_ONCE = ChatOptions()
-
-
-# --- values that cross a seam -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -186,9 +192,6 @@ class Loss(Protocol):
 def is_endpoint(model: str) -> bool:
     """Whether a model's name is a server's address."""
     return model.startswith(("http://", "https://"))
-
-
-# --- seams ------------------------------------------------------------------------------------------------------------
 
 
 class Tokenizer(Protocol):
@@ -354,11 +357,9 @@ class Observer(Protocol):
 
     def heartbeat(self, activity: str) -> None:
         """Something moved; `activity` says what is being done now."""
-        return
 
     def begin(self, kind: str, number: int) -> None:
         """A rollout, step or chunk (`kind`) begins, the `number`th from 0. It is written down whole, or it is lost."""
-        return
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Verdict:
         """It is done, and about to be written down."""
@@ -366,7 +367,6 @@ class Observer(Protocol):
 
     def end(self, saved: bool) -> None:
         """It is written down. `saved`: a checkpoint is there, so that nothing up to here can be lost any more."""
-        return
 
 
 class Stage(Protocol):

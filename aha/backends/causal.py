@@ -98,8 +98,10 @@ class Causal:
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
         """The model's parts, compared with the model's own logits on a few tokens; BadInput where they are not all there is."""
         decoder, head = model.get_decoder(), model.get_output_embeddings()
-        if decoder is model or not isinstance(head, nn.Linear):
+        if not isinstance(head, nn.Linear):
             raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
+        if decoder is model or not isinstance(decoder, PreTrainedModel):
+            raise BadInput(_refusal(model, "its layers cannot be told from its head"))
         causal = cls(model, decoder, head, *logit_scaling(model), dtype, routing=Routing.of(model.config))
         causal._check()
         packs = prepare(model) and causal._keeps_apart()
@@ -216,9 +218,11 @@ class Causal:
         for row, hidden_TD in zip(rows, hidden_RTD, strict=True):
             with exact._autocast():
                 logits_TV = self.scale * self.head(hidden_TD[: len(row)]).float()
-                whole_TV = self.model(input_ids=row[None], use_cache=False).logits[0].float()
+                whole_TV, before_TV = (self.model(input_ids=row[None, :end], use_cache=False).logits[0].float() for end in (None, -1))
             if self.softcap is not None:
                 logits_TV = self.softcap * torch.tanh(logits_TV / self.softcap)
+            if not (torch.log_softmax(before_TV, -1) - torch.log_softmax(whole_TV[:-1], -1)).abs().max().item() < 1e-2:
+                raise BadInput(_refusal(self.model, "what it says of a token depends on those after it, as where gaps are filled"))
             apart = (torch.log_softmax(logits_TV, -1) - torch.log_softmax(whole_TV, -1)).abs().max().item()
             if not apart < 1e-2:
                 raise BadInput(_refusal(self.model, f"its own log-probabilities are up to {apart:.3g} away from those of decoder and head"))

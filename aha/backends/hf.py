@@ -29,6 +29,7 @@ from aha.backends.checkpoint.reading import errors_at
 from aha.backends.rendering import check_tokenizer, render_template, variables
 from aha.errors import BadInput
 from aha.protocols import Compute, DType, Weights
+from aha.template import END_THINK
 from aha.types import Conversation, Message
 
 REPLY = Message("assistant", "ok")
@@ -57,7 +58,8 @@ class HFTokenizer:
     def end(self) -> int:
         """What closes the assistant's turn in the chat template, where that stops; else the tokenizer's own end token."""
         question = (Message("user", "?"),)
-        before, after = (self.chat(Conversation(turns)) if self.template else [] for turns in (question, (*question, REPLY)))
+        texts = (self._rendered(Conversation(turns), {}) if self.template else "" for turns in (question, (*question, REPLY)))
+        before, after = (self.encode(text) for text in texts)
         prefix = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
         suffix = after[sum(1 for _ in prefix) :]
         end = self.inner.eos_token_id
@@ -114,13 +116,43 @@ class HFTokenizer:
         if unknown := sorted(options.keys() - self.options):
             choices = f"it knows {', '.join(sorted(self.options))}" if self.options else "it knows none"
             raise BadInput(f"the model's chat template knows no option {unknown[0]!r}; {choices}")
-        messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
+        text = self._rendered(conversation, options)
+        if (absent := _left_out(conversation, text)) is not None:
+            what = f"the chat template does not write what the {absent.role} says as it stands ({absent.content.strip()[:40]!r})"
+            raise BadInput(f"{what}: the model would not read it; give another template")
+        return text
+
+    def _rendered(self, conversation: Conversation, options: Mapping[str, object]) -> str:
+        """Return what the template writes. Those of models that see take a content as a list of parts: where one writes nothing of a
+        text, or fails at it, it is given such a list."""
+        texts = [message.content for message in conversation.messages]
+        text = self._written(conversation, texts, options)
+        if isinstance(text, str) and _left_out(conversation, text) is None:
+            return text
+        parts = self._written(conversation, [[{"type": "text", "text": text}] for text in texts], options)
+        if isinstance(parts, str) and "'type': 'text'" not in parts and _left_out(conversation, parts) is None:
+            return parts
+        if isinstance(text, BadInput):
+            raise text
+        return text
+
+    def _written(self, conversation: Conversation, contents: Sequence[object], options: Mapping[str, object]) -> str | BadInput:
+        turns = zip(conversation.messages, contents, strict=True)
+        messages = [{"role": message.role, "content": content} for message, content in turns]
         reserved_values = {"messages": messages, "tools": None, "documents": None, "add_generation_prompt": True}
-        return render_template(self.template, {**self._special, **options, **reserved_values})
+        try:
+            return render_template(str(self.template), {**self._special, **options, **reserved_values})
+        except BadInput as error:
+            return error
 
     def _tokens(self, text: str, add_special_tokens: bool = False) -> list[int]:
         with errors_at("the tokenizer cannot read a text"):
             return list(self.inner.encode(text, add_special_tokens=add_special_tokens, verbose=False))
+
+
+def _left_out(conversation: Conversation, text: str) -> Message | None:
+    """Return the first message that does not stand in the text; of an assistant's, what follows its thought, which templates drop."""
+    return next((message for message in conversation.messages if message.content.rpartition(END_THINK)[2].strip() not in text), None)
 
 
 def read_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> HFTokenizer:

@@ -114,8 +114,9 @@ class Decoder(Protocol):
 
 
 def body_of(model: PreTrainedModel) -> Any:
-    """The model up to its head; the whole of it where it has no such part."""
-    return model.get_decoder() or model
+    """The model up to its head; the whole of it where it has no such part, or calls its last linear layer a decoder (ModernBERT)."""
+    body = model.get_decoder()
+    return body if isinstance(body, PreTrainedModel) else model
 
 
 class PlainDecoder:

@@ -118,14 +118,14 @@ class ModelShape:
             heads,
             int(settings.get("num_key_value_heads") or heads),
             int(settings.get("head_dim") or width // heads),
-            int(settings.get("intermediate_size") or 4 * width),
+            _most(settings.get("intermediate_size")) or 4 * width,
             _whole(settings, name, "vocab_size"),
             bool(settings.get("tie_word_embeddings", True)),
             settings.get("max_position_embeddings"),
             experts=experts,
             active=int(settings.get("num_experts_per_tok") or 0) if experts else 0,
             shared_experts=int(settings.get("n_shared_experts") or 0),
-            expert_inner=int(settings.get("moe_intermediate_size") or settings.get("intermediate_size") or 0) if experts else 0,
+            expert_inner=_most(settings.get("moe_intermediate_size") or settings.get("intermediate_size")) if experts else 0,
             dense_layers=int(settings.get("first_k_dense_replace") or 0) if experts else 0,
         )
         rank = int(settings.get("kv_lora_rank") or 0)
@@ -152,6 +152,11 @@ def _whole(config: Mapping[str, Any], name: str, key: str) -> int:
     if not isinstance(value, int) or value < 1:
         raise BadInput(f"{name}: its config.json has no {key}, so nobody can say how large it is; name a size such as 7b")
     return value
+
+
+def _most(value: Any) -> int:
+    """A width, or the largest where each layer has one of its own (Gemma 3n); 0 for none."""
+    return max(map(int, value), default=0) if isinstance(value, list) else int(value or 0)
 
 
 def _qwen(name: str, layers: int, width: int, heads: int, kv: int, inner: int, tied: bool = False) -> ModelShape:

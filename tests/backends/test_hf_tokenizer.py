@@ -143,3 +143,33 @@ def test_longrope_limits_a_row_to_the_length_at_which_its_factors_change() -> No
     together = torch.cat([torch.nn.functional.pad(row, (0, 24)), other])
     with torch.inference_mode():
         assert torch.allclose(model(row).logits[0], model(together).logits[0, :40], atol=1e-5)  # no neighbour changes it
+
+
+ASKS = "{% for m in messages %}[{{ m.role }}]{CONTENT}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+OF_PARTS = ASKS.replace("{CONTENT}", "{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}")
+FIRST_PART = ASKS.replace("{CONTENT}", "{{ m.content[0]['text'] }}")
+QUESTION = Conversation((Message("system", " Be brief. "), Message("user", "What is it?")))
+
+
+@pytest.mark.parametrize("template", [OF_PARTS, FIRST_PART])
+def test_a_template_that_takes_a_list_of_parts_is_given_one(template: str) -> None:
+    inner = byte_level()
+    inner.chat_template = template
+    assert HFTokenizer(inner, (inner.eos_token_id,)).chat_text(QUESTION) == "[system] Be brief. [user]What is it?[assistant]"
+
+
+@pytest.mark.parametrize(
+    "content", ["{% if m.role == 'user' %}{{ m.content }}{% endif %}", "{{ m.content | upper }}", "{{ m.content[:6] }}"]
+)
+def test_a_template_that_leaves_words_out_or_changes_them_is_refused(content: str) -> None:
+    inner = byte_level()
+    inner.chat_template = ASKS.replace("{CONTENT}", content)
+    with pytest.raises(BadInput, match="does not write what the (system|user) says as it stands"):
+        HFTokenizer(inner, (inner.eos_token_id,)).chat_text(QUESTION)
+
+
+def test_a_template_may_trim_words_and_drop_a_thought() -> None:
+    inner = byte_level()
+    inner.chat_template = ASKS.replace("{CONTENT}", "{{ m.content.split('</think>')[-1] | trim }}")
+    thought = Conversation((*QUESTION.messages, Message("assistant", "<think>hm</think> That."), Message("user", "And?")))
+    assert HFTokenizer(inner, (inner.eos_token_id,)).chat_text(thought).endswith("[assistant]That.[user]And?[assistant]")
