@@ -52,6 +52,7 @@ JOINT = re.compile(
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
+_OR_ABROAD = re.compile(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
 _INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
 CLOSER = re.compile(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
@@ -193,13 +194,13 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
     hashes = text.rfind(HASHES, after_boxes) if how == "auto" else -1
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
-        for _, begins in announcements(text[since:]):
+        for starts, begins in announcements(text[since:]):
             if is_denied(text, since + begins, announced=True) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
-                return Claim(unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line))))), marked=True), text.find(
-                    line, since + begins
-                )
+                said = unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line)))))
+                said = said if text[since + starts : since + starts + 3].lower() in ("ans", "a: ") else _OR_ABROAD.sub(" or ", said)
+                return Claim(said, marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)

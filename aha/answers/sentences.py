@@ -46,7 +46,7 @@ _TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _DIGITS = re.compile(r"[0-9\\½¼¾⅓⅔√π∞]")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
-_AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou)\b|[或和]|または|또는")
+_AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
 _UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
@@ -56,6 +56,7 @@ _RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
     r"|\bthe (?:rest|others?|remainder)\b"
 )
+_OF_A_NUMBER = re.compile(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
 _OF_A_UNIT = re.compile(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
 _OPERATES = re.compile(
@@ -210,7 +211,11 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     last = pieces[-1]
     before = sentence[pieces[-2].end if len(pieces) > 1 else begun : last.start]
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
-    calculated = "=" in last.text and re.search(r"(?i)\b(?:in|with|with probability|after)\s*\Z", before) is not None
+    calculated = (
+        "=" in last.text
+        and not _OF_A_NUMBER.search(before)
+        and re.search(r"(?i)\b(?:in|with|with probability|after)\s*\Z", before) is not None
+    )
     if (len(pieces) > 1 and not calculated and not _leads_on(before)) or sentence[last.end : last.end + 2] in (
         "..",
         "…",

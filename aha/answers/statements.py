@@ -93,6 +93,7 @@ _CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~"
 _CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
 _STRUCK = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
 _TIED = re.compile(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
+_BOX_IN_BOX = re.compile(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = re.compile(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _LAYOUT = re.compile(
@@ -109,6 +110,7 @@ def readable(text: str) -> str:
     for _ in range(3):  # \textbf{\text{C}}
         text = _STYLE.sub(r"\1", text)
     text = _LAYOUT.sub(" ", text) if "\\" in text else text
+    text = _BOX_IN_BOX.sub(r"\1", text) if "\\boxed{\\boxed" in text else text
     return _CUT_SHORT.sub(r"\1 ", ending(text).replace("\\ ", " ").replace("~", " ~ "))
 
 

@@ -284,3 +284,36 @@ def test_a_long_reply_takes_no_more_than_a_second_of_processor_time(piece: str) 
     begun = time.process_time()
     chosen("It is anything but" + piece * (20_000 // len(piece)) + "B", ("red", "green"))
     assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        ("Options A, B and D contradict the text, so C must be right.", "C"),
+        ("A: wrong. B: wrong. D: wrong. So C.", "C"),
+        ("After eliminating A, B and D, only C remains.", "C"),
+        ("The right choice here: C) blue", "C"),
+        ("La opción correcta es la C) blue.", "C"),
+        ("選択肢Cが正しい。", "C"),
+        ("나머지는 사실과 다르므로 보기 C가 정답입니다.", "C"),
+        ("→ C", "C"),
+        ("\\boxed{\\boxed{\\textbf{C}}}", "C"),
+        ("C is the answer most people give, and they are mistaken.", ""),
+        ("C seems attractive but fails.", ""),
+        ("C and D are equally good.", ""),
+        ("La opción C es incorrecta.", ""),
+        ("Вариант C неверен.", ""),
+        ("The answer starts with the letter C.", ""),
+        ("\\boxed{\\textbf{(C)}~\\text{blue}}, \\boxed{\\textbf{(D)}~\\text{grey}}", ""),
+        ("\\boxed{\\text{D}} \\boxed{\\mathbf{C}}", ""),
+    ],
+)
+def test_what_is_said_of_a_letter_decides(reply: str, letter: str) -> None:
+    found = chosen(reply, ("red", "green", "blue", "grey"))
+    assert found == letter if letter else isinstance(found, Wrong)
+
+
+def test_a_correction_of_several_letters_counts() -> None:
+    options = ("red", "green", "blue", "grey")
+    assert chosen("The answer is A, B and D. Actually, it's (B) and (D).", options, several=True) == "BD"
+    assert chosen("Réponse : A,B", options, several=True) == "AB"

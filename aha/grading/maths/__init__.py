@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from aha.answers.claims import claim
+from aha.answers.claims import claim, last_line
 from aha.answers.numbers import NumberValue, rational
 from aha.answers.reading import read
 from aha.answers.symbols import LONGEST, spelled
@@ -123,7 +123,8 @@ def _rounds(number: NumberValue, gold: Fraction, places: int) -> bool:
 
 def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:
     """Whether the claim is a calculation that stands in the question token by token, and is not the reference as it is written."""
-    choice_text = claim(answer[-LONGEST:], settings.how).text.strip(" *_$`.。")
+    said = claim(answer[-LONGEST:], settings.how)
+    choice_text = (last_line(said) or said.text).strip(" *_$`.。")
     answer_letters = spelled(choice_text)
     if len(answer_letters) < 3 or answer_letters == spelled(reference.value) or is_value(choice_text):
         return False

@@ -40,6 +40,7 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
+_NEGATED = re.compile(r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬])")
 _LETTER_LABEL = re.compile(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
@@ -81,7 +82,9 @@ def by_lines(claim: Claim) -> Node | None:
 
 
 def unsure(claim: Claim) -> bool:
-    """Whether a claim asks, or says "about" before a whole number: it is not understood to its last character."""
+    """Whether a claim asks, negates, or says "about" before a whole number: it is not understood to its last character."""
+    if _NEGATED.match(claim.text):
+        return True
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
     return asks or (len(text) < LONGEST_HEDGE and _HEDGE.fullmatch(text) is not None)
