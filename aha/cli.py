@@ -14,7 +14,7 @@ from typing import NoReturn
 from aha.commands.catalog import COMMANDS
 from aha.commands.terminal import GROUPS, Terminal, closed_streams, leave
 from aha.durable.files import check_name
-from aha.errors import AhaError, BadInput, DiskTrouble
+from aha.errors import AhaError, BadInput, DiskTrouble, OutOfMemory
 from aha.redact import guarded_output
 from aha.redact.keys import name_hosts
 from aha.settings import nearest
@@ -103,6 +103,9 @@ def _main(words: list[str]) -> int:
         if line:
             terminal.complain(BadInput(line))
             return BadInput.exit_code
+        if isinstance(error, MemoryError):
+            terminal.complain(OutOfMemory("memory ran out: this machine, or a limit that a shell set, has no more for it"))
+            return OutOfMemory.exit_code
         raise
     return code
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aha import cli
 from aha.cli import main
 from aha.commands.catalog import COMMANDS
 from aha.commands.terminal import GROUPS
@@ -103,6 +104,7 @@ def test_an_empty_file_of_problems_says_so(tmp_path: Path, capsys: pytest.Captur
 
 WITHOUT_TORCH = """
 import contextlib, io, json, sys
+from aha import cli
 from aha.cli import main
 for line in sys.stdin:
     heard = io.StringIO()
@@ -234,6 +236,16 @@ def test_fields_of_another_name_are_mapped_by_flags(folder: Path, capsys: pytest
     code, out, _ = said(capsys, *words)
     shown = json.loads(out)["settings"]
     assert (code, shown["rl.problems.question_field"]["value"], shown["rl.problems.answer_field"]["value"]) == (0, "asked", "gold")
+
+
+def test_memory_that_ran_out_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(words: object, terminal: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "run_command", run)
+    assert cli.main(["show", "zero"]) == 71
+    printed = capsys.readouterr().err
+    assert printed.startswith("aha: memory ran out: ") and printed.count("\n") == 1
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra(rows: str) -> None:

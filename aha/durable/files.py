@@ -87,10 +87,15 @@ def trouble(path: Path, size: int = 0) -> Iterator[None]:
         yield
     except OSError as error:
         check_name(error, path)
-        raise DiskTrouble(_line(path, error.errno or 0, str(error.strerror or error), size)) from error
+        raise DiskTrouble(_line(path, error.errno or _number_in(error), str(error.strerror or error), size)) from error
     except SafetensorError as error:
-        code = re.search(r"os error (\d+)", str(error))
-        raise DiskTrouble(_line(path, int(code[1]) if code else 0, str(error), size)) from error
+        raise DiskTrouble(_line(path, _number_in(error), str(error), size)) from error
+
+
+def _number_in(error: Exception) -> int:
+    """Return the number that the machine gave a failure, where only the words of another error have it; 0 where nothing says it."""
+    number = re.search(r"(?:os error |\[Errno )(\d+)", str(error))
+    return int(number[1]) if number else 0
 
 
 def check_name(error: OSError, path: object) -> None:

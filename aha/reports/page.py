@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from aha.durable import Disk, read_document, replace_file
+from aha.codec import check_fields
+from aha.durable import Disk, naming_file, read_document, replace_file
 from aha.errors import BadInput
 from aha.grading import grade
 from aha.reports.charts import Chart, Unit, charts, format_value
@@ -24,6 +25,8 @@ from aha.text import reflection_count, reflections
 from aha.types import Group, Language, Reply, Right
 
 Kind = Literal["plain", "aha", "tag"]
+PLAN = {"predicted": dict[str, Any], "peak": int}
+PLAN_OF_A_STAGE = {"unit": str, "seconds": float | None, "parts": dict[str, int], "peak": int}
 _TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 
 
@@ -234,18 +237,21 @@ def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Cha
 def _plan(record: Record) -> list[tuple[str, str, str]]:
     """(what, predicted, actual) of memory and time, as `aha run` left them in `plan.json`; nothing where it left none."""
     path = record.root / "plan.json"
-    plan_record = read_document(path) if path.is_file() else None
-    stages = plan_record.get("predicted") if isinstance(plan_record, dict) else None
-    if not isinstance(plan_record, dict) or not isinstance(stages, dict):
+    if not path.is_file():
+        return []
+    with naming_file(path):
+        plan_record = check_fields(read_document(path), PLAN)
+        stages = {name: check_fields(stage, PLAN_OF_A_STAGE, PLAN_OF_A_STAGE) for name, stage in plan_record.get("predicted", {}).items()}
+    if not stages:
         return []
     durations = [line["seconds"] for line in record.timings() if "seconds" in line]
     rows = []
     for name, stage in stages.items():
-        seconds = stage.get("seconds")
+        seconds = stage["seconds"]
         if seconds is not None and durations:
             rows.append((f"{name}: a {stage['unit']}", f"{seconds:,.1f} s", f"{sum(durations) / len(durations):,.1f} s"))
         rows += [(f"{name}: {part}", _mib(size), "") for part, size in stage["parts"].items()]
-    peak = max((int(stage["peak"]) for stage in stages.values()), default=0)
+    peak = max(stage["peak"] for stage in stages.values())
     return [("memory at its peak", _mib(peak), _mib(plan_record.get("peak"))), *rows]
 
 

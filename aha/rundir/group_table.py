@@ -23,7 +23,7 @@ from typing import Any
 
 from aha.codec import check_fields, decode, encode
 from aha.durable import read_records
-from aha.durable.reading import LONGEST_LINE, PIECE, open_file, table_answers
+from aha.durable.reading import LARGEST, LONGEST_LINE, PIECE, open_file, table_answers
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.redact import hide
@@ -67,6 +67,7 @@ def _without_pieces(completion: Completion, text: str) -> Completion:
 
 
 TOKENS_AT_ONCE = 1 << 20  # of a row group, about: what is written at once, and read at once at the least
+A_ROW = 1_000  # bytes that a reply takes beside its texts and numbers
 LEVEL = 3  # of zstd
 TAIL = 8  # bytes at the end of a table: the size of its metadata, and a magic word
 MAGIC, SIZE = b"AHA1", struct.Struct("<Q")  # of the seal before the metadata: the size of the file, and the CRC-32 of that and the footer
@@ -256,13 +257,16 @@ def _footer_size(data: bytes) -> int:
 def read_table(path: Path, only: int | None = None) -> Iterator[Group]:
     """Yield the groups of a table, or the one of that number, equal to those that were written, to the bit. BadInput where it is none, is
     damaged, or takes more memory than a table should: it is read in a process of its own."""
-    rows = list[Mapping[str, Any]]()
+    rows, size = list[Mapping[str, Any]](), 0
     for number, row in enumerate(_rows_of(path, only), start=1):
         try:
             if row.get("line") is not None or row.get("problem") is not None:
                 yield from _group(rows)
-                rows = []
+                rows, size = [], 0
             rows.append(row)
+            size += A_ROW + sum(len(value) for value in row.values() if isinstance(value, str))
+            if size > LARGEST:
+                raise BadInput(f"it takes more than {LARGEST:,} bytes, the most that is read of one group")
         except BadInput as error:
             raise BadInput(f"{path}, the group that ends before row {number:,}: {error}") from None
     try:

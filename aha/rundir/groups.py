@@ -12,6 +12,7 @@ from aha.types import Group
 
 GROUPS_KEY = "groups_sha256"  # in a rollout's line of metrics, of its file of groups
 TABLE, LINES = ".parquet", ".jsonl.gz"
+OUTER_DAMAGE = "{}: damaged: its size or its footer is not the one that was written"
 
 
 def groups_files(root: Path) -> dict[int, Path]:
@@ -63,6 +64,8 @@ def damage(path: Path, sha256: str | None) -> str:
     """Return what is wrong with a file of groups, every byte compared with what was written; nothing where it is whole."""
     if not path.exists():
         return f"{path}: missing"
+    if path.suffix == TABLE and not is_whole_outside(path):  # seen at once, however much was put behind it
+        return OUTER_DAMAGE.format(path)
     with open_file(path) as file:
         is_equal = hashlib.file_digest(file, "sha256").hexdigest() == sha256
     return "" if is_equal else f"{path}: damaged: its sha256 is not the one in metrics.jsonl"
@@ -73,4 +76,4 @@ def outer_damage(path: Path, sha256: str | None) -> str:
     compared."""
     if path.suffix != TABLE or not path.exists():
         return damage(path, sha256)
-    return "" if is_whole_outside(path) else f"{path}: damaged: its size or its footer is not the one that was written"
+    return "" if is_whole_outside(path) else OUTER_DAMAGE.format(path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aha.codec import decode
-from aha.durable import SUMS, check_folder, read_document
+from aha.durable import SUMS, check_folder, naming_file, read_document
 from aha.errors import BadInput, DiskTrouble
 
 METRICS, PROGRESS = "metrics.jsonl", "progress.json"
@@ -63,7 +63,9 @@ class Checkpoint:
     @property
     def state(self) -> CheckpointState:
         """What it says of itself. BadInput or DiskTrouble where it cannot be read."""
-        state: CheckpointState = decode(read_document(self.folder / PROGRESS), CheckpointState)
+        path = self.folder / PROGRESS
+        with naming_file(path):
+            state: CheckpointState = decode(read_document(path), CheckpointState)
         return state
 
     @property

@@ -15,6 +15,7 @@ import asyncio
 import hmac
 import ipaddress
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ from aha.serving.refusal import Refusal
 Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
 
 LATER = (429, 503)
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE | re.ASCII)  # what a client may write in Host
 CLIENT_GONE_STATUS = 499  # nobody reads it: whoever asked has left
 
 
@@ -171,11 +173,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _name_of(host: str) -> str:
-    """A Host header's name in lower case, without the port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """A Host header's name in lower case, without the port; empty where it is more than a name and a port."""
+    form = _HOST.fullmatch(host)
+    return form[1].strip("[]").lower().rstrip(".") if form else ""
 
 
 def _is_here(name: str) -> bool:

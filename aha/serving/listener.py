@@ -29,7 +29,10 @@ from aha.errors import BadInput
 
 LOOK_S = 0.5
 OTHER_DESCRIPTORS = 128  # files, pipes and sockets that are no client's connection
-BACKLOG = 256  # connections accepted in one go, before any of them is counted
+BACKLOG = 128  # connections accepted in one go
+UNCOUNTED = (
+    3 * BACKLOG
+)  # accepted in the rounds of the loop before the first of them is counted, and before those that it closes are closed
 BAD = b'{"error": {"message": "this is no HTTP request", "type": "invalid_request_error", "param": null, "code": "bad_request"}}'
 FULL = b'{"error": {"message": "too many connections: come back later", "type": "server_error", "param": null, "code": "connections"}}'
 
@@ -60,7 +63,7 @@ class ConnectionLimits:
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptors == resource.RLIM_INFINITY:
             return self
-        most = max(16, descriptors - OTHER_DESCRIPTORS - BACKLOG)
+        most = max(16, descriptors - OTHER_DESCRIPTORS - UNCOUNTED)
         return ConnectionLimits(min(self.connections, most), self.headers_s, self.idle_s, self.linger_s, self.unsent_s)
 
 

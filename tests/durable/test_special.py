@@ -1,6 +1,8 @@
 """What is neither a file nor a folder is not written over: a file renamed to its name would take its place."""
 
+import errno
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Callable
@@ -8,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.durable import Disk, replace_file
-from aha.errors import BadInput
+from aha.durable import Disk, replace_file, trouble
+from aha.errors import BadInput, DiskTrouble
 
 
 def a_socket(path: Path) -> None:
@@ -31,3 +33,14 @@ def test_a_pipe_or_a_socket_is_left_as_it_is(make: Callable[[Path], None], tmp_p
         replace_file(Disk(), path, b"{}")
     assert stat.S_IFMT(path.lstat().st_mode) == stat.S_IFMT(before.st_mode) and path.lstat().st_ino == before.st_ino
     assert set(os.listdir(tmp_path)) <= {"name", "pipe"}
+
+
+def test_a_disk_that_fills_up_while_a_folder_is_copied_is_one_short_line(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from/a").write_text("a")
+
+    def fails(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+
+    with pytest.raises(DiskTrouble, match=r"to: the disk is full; [^\[]*$"), trouble(tmp_path / "to"):
+        shutil.copytree(tmp_path / "from", tmp_path / "to", copy_function=fails)

@@ -36,6 +36,16 @@ def status(port: int, request: bytes) -> tuple[int, Any]:
         ("notlocalhost", 403),
         ("", 403),
         ("[::1", 403),
+        ("evil.example\\@localhost", 403),
+        ("evil.example@localhost", 403),
+        ("localhost:8000@evil.example", 403),
+        ("localhost/", 403),
+        ("localhost?", 403),
+        ("localhost evil.example", 403),
+        ("localhost,evil.example", 403),
+        ("[evil.example]", 403),
+        ("127.1", 403),
+        ("\xb2127.0.0.1", 403),
     ],
 )
 def test_a_name_that_a_stranger_can_give_this_machine_is_refused(host: str, code: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aha.serving.listener import ConnectionLimits, Listener, Phase
+from aha.serving.listener import BACKLOG, ConnectionLimits, Listener, Phase
 from tests.serving.web.echo import answered, dialled, drained, echo, posted
 
 HALVES = (b"", b"POST /echo HTTP/1.1\r\nHost: x", b"GET /health HTTP/1.1\r\n", posted(b'{"a": 1}')[:-3])
@@ -45,6 +45,17 @@ def test_1300_half_open_requests_keep_nobody_out() -> None:
         for _ in range(8):
             assert answered(server.port, posted(b'{"a": 1}')).endswith(b'["a"]')
         assert len(server.connections.open) <= 256
+
+
+def test_what_is_accepted_before_it_is_counted_has_descriptors_too() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        most = ConnectionLimits().affordable().connections
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    rounds = 3  # of the loop: to accept a connection, to make it, to count it, which may close another one
+    assert 256 <= most <= 1024 - rounds * BACKLOG - 100
 
 
 def test_half_a_request_is_given_up_after_its_time() -> None:
