@@ -45,7 +45,9 @@ _LINK = (
     r"|또는|와|과)\s*)+"
 )
 _SAID_OF_IT = re.compile(r"\s*(?:is|was|has|can|does|looks|seems)\b")  # C is what most people answer, mistakenly
-_FAILS = re.compile(r"(?i)\b(?:but|fails?|excluded?|ruled|reject\w*|contradict\w*|violat\w*|impossible|too)\b")
+_FAILS = re.compile(
+    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible|too)\b"
+)
 _SPELLED = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER = re.compile(
     rf"(?i)^[)\].]*\s*(?:\(?{_LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"

@@ -74,6 +74,7 @@ _BEHIND = (  # what a sentence may say behind the formula that it states
     r"\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
     r"|\sas (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|\sinstead"
     r"|\sworks(?:,? (?:and|but) no [a-z]+ [a-z]+ (?:does|do|works?))?|\s(?:square|cubic) units|,? and nowhere else"
+    r"|\sis the (?:smallest|largest|least|greatest|first|unique) (?:such |possible )?[a-z]+"
     r"|\sis (?:the|our) (?:only |unique |desired |required |final )?(?:solution|answer|value)"
     r"|\s(?:die einzige Lösung|est l['’]unique solution|es la única solución|è l['’]unica soluzione|é a única solução)"
     r"|,? (?:and|so) (?:we are|we['’]re|I am) done|, which (?:completes|finishes|concludes) the (?:solution|proof|problem|argument)"
@@ -94,6 +95,8 @@ _CLEARLY = re.compile(
 _OF_A_PART = re.compile(
     r"(?i)\b(?:divisors?|multiples?|factors?|powers?|functions?|members?|elements?|subsets?|half|third|quarter|parts?|digits?|residues?|neighbou?rs?"
     r"|approximations?|estimates?|bounds?|multiplicity|order) (?:of|for|to)\W*\Z"
+    r"|\b(?:divided|divisible|multiplied|shift(?:ed)?|increased|decreased|reduced|replaced|index|exponent) (?:[a-z]+ )?by\W*\Z"
+    r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
 _LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
 _STYLED = re.compile(

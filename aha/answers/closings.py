@@ -132,7 +132,7 @@ _STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahr
 _ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks beyond those of English
 _UNMARKED_NAME = re.compile(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
 _JAPANESE = re.compile(
-    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,2}})"
+    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,3}})"
     rf"(?:{languages.JAPANESE_ENDS})[。.]?\s*\Z"
 )
 _THAI = re.compile(

@@ -154,7 +154,7 @@ _NOT_DONE = re.compile(  # hoped to earn, grade this as, such as
     r"|\b(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)\b[^;]*\Z|\b(?:reference|gold|ground[- ]truth)\s(?:answer"
     r"|solution|label)\b[^;]*\Z"
     r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then)(?: (?:then|now|also))?"
-    r" (?:subtract|multiply|divide)(?: it)?(?: by)?\W*\Z"
+    r" (?:subtract|multiply|divide)(?: it)?(?: by)?(?: (?:these|those|this|that|the|our|all))?\W*\Z"
 )
 _ATTEMPTS = frozenset(  # a word of these stands in what the four find
     """should could might subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided

@@ -335,7 +335,7 @@ ONLY_ENGLISH = ENGLISH - {word for language in LANGUAGES.values() for row in lan
 
 # Languages that set no blanks between words: what leads to a number and what follows it.
 JAPANESE_LEADS, JAPANESE_ENDS = "全部で|合計で?|合わせて|残りは", "です|になります|となります|だ|である"
-JAPANESE_COUNTS = "個人本枚円冊匹台回歳分日時間つ"
+JAPANESE_COUNTS = "ページ個人本枚円冊匹台回歳分日時間つ"
 THAI_LEADS = "เหลือ|มี|จ่าย|ต้องการ|ทั้งหมด|ใช้เวลา"
 THAI_AGAINST = "ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน"
 

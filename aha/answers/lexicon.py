@@ -65,7 +65,8 @@ SUSPECT = frozenset(
     ).split()
 )
 SAYS_MORE = re.compile(
-    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to|or|too [a-z]+|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
+    rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to(?=[\s$\\(*]*(?:[-−]?[0-9]|(?:one|two|three|four|five|six|ten|twelve|a hundred)\b))"
+    r"|or|too [a-z]+|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
     rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
     rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过|大约|大概|差不多|将近|几乎|不到|左右"
 )

@@ -127,7 +127,7 @@ _LEAD = (
 _FIGURE = r"(?:[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?)"
 _SUBJECT = re.compile(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
 _SUBJECT_ROW = re.compile(
-    r"[wsnjab][wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bd]|u(?!$))"
+    r"[wsnjab][wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bdy]|u(?!$))"
 )  # guests stayed, clips were sold, marbles are in
 _AT_FIRST = re.compile(
     r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|must|ought|too)\b"
@@ -155,10 +155,13 @@ _WITHOUT_IT = re.compile(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s"
 
 _SO = re.compile(r"(?s).*\b(?:so|thus|hence|therefore|which means|meaning)(?: that)?,?\s(?=[0-9*])")
 _IS_SOUGHT = re.compile(  # 65 is the sum we were after
-    rf"(?P<said>{_FIGURE})\sis\s(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
-    r"(?:\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?[.!]?\s*"
+    rf"\*{{0,2}}(?P<said>{_FIGURE})\*{{0,2}}\sis\s(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
+    r"(?:\sof\sthe\s[a-z]+(?:\s[a-z]+){0,3}|\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?[.!]?\s*"
 )
 _ON_DAYS = re.compile(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
+
+_OF_THE = re.compile(rf"(?P<count>{_FIGURE})\sof\sthe(?:\s{_FIGURE})?(?=\s[a-z]+\s[a-z])")
+_AND_HAS = re.compile(r"(?i),?\sand\s(?:still\s|then\s)?(?:has|have|is|are|was|were|gets?|keeps?|will)\b(?P<rest>[^0-9$;?]*)\Z")
 
 
 def _stated_result(sentence: str) -> str | None:
@@ -225,6 +228,9 @@ def in_plain_words(sentence: str) -> str:
     if _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT.sub("", sentence))
+    if (behind := _AND_HAS.search(sentence)) and not (suspect(behind["rest"], gerunds=False) or SAYS_MORE.search(behind["rest"])):
+        sentence = sentence[: behind.start()]
+    sentence = _OF_THE.sub(r"\g<count>", sentence) if _OF_THE.match(sentence) else sentence
     last = _SO.match(sentence)
     if (count := _stated_count(sentence[last.end() :] if last else sentence) or _stated_result(sentence)) is not None:
         return f"The answer is {count}"

@@ -56,6 +56,9 @@ _RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
     r"|\bthe (?:rest|others?|remainder)\b"
 )
+_TO_GRADER = re.compile(
+    r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b|\b(?:which|that|gives|is|equals|by|of|the)\W*\Z"
+)  # or it breaks off
 _OF_A_NUMBER = re.compile(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
 _OF_A_UNIT = re.compile(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
@@ -83,12 +86,12 @@ _ADMITS = frozenset(
     ).split()
 )
 _VERB = re.compile(
-    r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|it['’]s)\b|="
+    r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|contain|hold|weigh|total|measure|equal|it['’]s)\b|="
 )
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _FORMULA = re.compile(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
-_HAN_ADMITS = re.compile(r"(?:全部で|合計で?|剩下|留下|[是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
+_HAN_ADMITS = re.compile(r"(?:全部で|合計で?|剩下|留下|[读看买卖做走跑吃写种画是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 
 
@@ -106,6 +109,8 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
         return None
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
     if _IF_IF.search(text):
+        return None
+    if _TO_GRADER.search(text):
         return None
     sentences = [in_plain_words(sentence) for sentence in _sentences(text)]
     if sentences:

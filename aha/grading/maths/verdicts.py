@@ -41,6 +41,7 @@ _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
 _NEGATED = re.compile(r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬])")
+_ARROW = re.compile(r"\A(?:[=-]>|[→⇒])\s*")
 _LETTER_LABEL = re.compile(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
@@ -48,6 +49,7 @@ LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = re.compile(
     r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
     r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
+    r"|\W*[0-9][0-9,]*(?:\\ |\s|\\text\w*\{|\()*(?:about|roughly|approximately|approx\.?|or so|more or less)\W*"
 )
 _OTHER_SETS = re.compile(r"(?i)[,;]\s*(?:\\text\w*\s*\{\s*)?(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)")
 _OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
@@ -322,7 +324,7 @@ def number_claimed(claim: Claim) -> NumberValue | Wrong:
 
 def _ending_of(text: str) -> str:
     """Without the marks around a number and the period after it; three dots are no period."""
-    text = text.strip(" $*")
+    text = _ARROW.sub("", text.strip(" $*"))
     return text.removesuffix(".").rstrip(" $*") if not text.endswith("..") else text
 
 
