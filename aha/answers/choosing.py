@@ -156,7 +156,7 @@ class _Reader:
 
     def boxed(self, text: str) -> str | Wrong:
         """The letter that a box holds: alone, before its option's text or as `(option B)`, never within a formula."""
-        plain = bare(text).strip()
+        plain = bare(text).strip(" ~\n")
         plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
         if (named := self.named(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
             return named

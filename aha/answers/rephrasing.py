@@ -16,7 +16,7 @@ from aha.answers.units import known_unit
 
 VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
 _ANY_LETTER = re.compile(r"[^\W\d_]")
-_CLOSE_TO_THE_END = 300  # characters
+_CLOSE_TO_THE_END, _LONGEST_END = 300, 4_000  # characters
 _CONTRAST = re.compile(  # "isn't 32 but 64"
     "(?i)"
     + "|".join(rf"({verb}){negation} {VALUE}(?: [a-z]+)?,? {but}(?={VALUE})" for verb, negation, but in languages.CONTRASTS)
@@ -39,7 +39,12 @@ _FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program:
 
 
 def in_one_form(text: str) -> str:
-    """The text with ASCII digits, money with a decimal point, and one value where it says that it is not another but this one."""
+    """The text, as far as a claim may stand in it, with ASCII digits, money with a decimal point, and one value where it says that it is
+    not another but this one."""
+    return text[:-_LONGEST_END] + _in_one_form(text[-_LONGEST_END:])
+
+
+def _in_one_form(text: str) -> str:
     text = _NO_CENTS.sub("", text) if "–" in text or ".-" in text or ",-" in text else text
     if " (" in text and _IN_BRACKETS.search(text):
         text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)

@@ -40,7 +40,7 @@ _PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*(?:[-+−–*×=]|(?:[a-z]+\s+){1,4
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
 _ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
-_DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|(?:any|every)thing but)\b")
+_DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
 _SPACES = re.compile(r"[ \t]+")
 _TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
@@ -163,6 +163,8 @@ def closing_side(text: str) -> str | None:
     sentences = _sentences(_ending(text))
     found = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
     if found is None or not re.search(r"[-+*/^√()−]", found["side"]) or (len(sentences) > 1 and _UNFINISHED.search(sentences[-2])):
+        return None
+    if _DENIED_START.match(sentences[-1]):
         return None
     head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: found.start("side")])
     if suspect(head) or denied_before(head, len(head)):

@@ -40,7 +40,9 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
-_NEGATED = re.compile(r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬])")
+_NEGATED = re.compile(
+    r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
+)
 _ARROW = re.compile(r"\A(?:[=-]>|[→⇒])\s*")
 _LETTER_LABEL = re.compile(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
