@@ -49,19 +49,18 @@ class Adam:
 
     def __post_init__(self) -> None:
         if min(self.lr, self.weight_decay, self.warmup_steps) < 0 or not all(0 <= beta < 1 for beta in self.betas) or self.eps <= 0:
-            counts = f"lr {self.lr}, betas {self.betas}, eps {self.eps}, weight_decay {self.weight_decay}, warmup_steps {self.warmup_steps}"
-            raise BadInput(f"{counts}: 0 or more, each from 0 to below 1, above 0, 0 or more, 0 or more")
+            raise BadInput(f"{self}: lr, weight_decay and warmup_steps are 0 or more, each of betas is from 0 to below 1, eps is above 0")
 
 
 @dataclass(frozen=True)
 class Compute:
     """How a learner and an engine use the machine. None of it changes what is learned, beyond rounding.
 
-    `micro_tokens`: the most padded tokens in one forward-backward pass; 0: what suits the device, 16,384 on a GPU and 1,024 on a CPU, whose
-    caches hold no more. `rows`: the most rows sampled at a time, and `cache_tokens`: the most tokens of their prompts and replies, 0 for no
-    limit. `engine`: what samples; "vllm" is a process of its own, in an environment of its own (`make vllm`). `dtype`: what matrix products
-    are computed in; weights that are trained stay float32. `checkpointing` recomputes activations in the backward pass to save memory;
-    `offload` keeps the optimizer's moments in the CPU's memory between steps."""
+    `micro_tokens`: the most padded tokens in one forward-backward pass; 0: what suits the device, 16,384 on a GPU and 1,024 on a CPU.
+    `rows`: the most rows sampled at a time, and `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`:
+    what samples; "vllm" in a process and an environment of its own (`make vllm`). `dtype`: what matrix products are computed in;
+    weights that are trained stay float32. `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps
+    the optimizer's moments in the CPU's memory between steps."""
 
     device: str = "auto"
     engine: Literal["torch", "vllm"] = field(default="torch", kw_only=True)
@@ -77,8 +76,7 @@ class Compute:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise BadInput(f"device is {self.device}: it is auto, cpu, cuda, or one of several GPUs, as in cuda:1")
         if min(self.threads, self.micro_tokens, self.cache_tokens) < 0 or self.rows < 1:
-            counts = f"threads {self.threads}, micro_tokens {self.micro_tokens}, cache_tokens {self.cache_tokens}, rows {self.rows}"
-            raise BadInput(f"{counts}: 0 or more, 0 or more, 0 or more, 1 or more")
+            raise BadInput(f"{self}: threads, micro_tokens and cache_tokens are 0 or more, rows is 1 or more")
 
 
 @dataclass(frozen=True)
@@ -357,9 +355,11 @@ class Observer(Protocol):
 
     def heartbeat(self, activity: str) -> None:
         """Something moved; `activity` says what is being done now."""
+        return
 
     def begin(self, kind: str, number: int) -> None:
         """A rollout, step or chunk (`kind`) begins, the `number`th from 0. It is written down whole, or it is lost."""
+        return
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Verdict:
         """It is done, and about to be written down."""
@@ -367,6 +367,7 @@ class Observer(Protocol):
 
     def end(self, saved: bool) -> None:
         """It is written down. `saved`: a checkpoint is there, so that nothing up to here can be lost any more."""
+        return
 
 
 class Stage(Protocol):
