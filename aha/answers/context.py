@@ -146,25 +146,29 @@ _HEDGED = re.compile(  # a first or wrong attempt, before what it comes to
     r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
 _HELD = re.compile(  # what others say there is
-    r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume)(?:s|d|es)?\s(?:that\s)?"
-    r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
+    r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
+    r"|bet|dream|fear|boast|guess)(?:s|d|ed|es)?\s(?:that\s)?"
+    r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|had|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
 )
 _NOT_DONE = re.compile(  # hoped to earn, grade this as, such as
     r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
     r"|\b(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)\b[^;]*\Z|\b(?:reference|gold|ground[- ]truth)\s(?:answer"
     r"|solution|label)\b[^;]*\Z"
+    r"|\b(?:wants?|wanted|wish(?:es|ed)? for|dreams? of|hopes? for)\W*\Z"
+    r"|\A\W*(?:so |thus )?one of (?:the|these|those|its|his|her)\s(?:[a-z]+\s){0,2}is\W*\Z"
     r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then)(?: (?:then|now|also))?"
     r" (?:subtract|multiply|divide)(?: it)?(?: by)?(?: (?:these|those|this|that|the|our|all))?\W*\Z"
 )
 _ATTEMPTS = frozenset(  # a word of these stands in what the four find
-    """should could might subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
-    dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects expected intend intends
-    intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused promise promises
-    promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth example instance
-    such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken
-    simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong
-    incorrect erroneous false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue
-    argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
+    """bet dream dreams dreamed fear fears boast boasts guess one should could might subtract subtracts subtracted subtracting multiply
+    multiplies multiplied multiplying divide divides divided dividing hope hopes hoped hoping want wants wanted wish wishes wished
+    plan plans planned expect expects expected intend intends intended aim aims aimed try tries tried attempt attempts attempted
+    fail fails failed refuse refuses refused promise promises promised pretend pretends threaten threatened grade grading treat mark
+    score rate accept reference gold truth example instance such e would wouldn't wouldn’t much naive hasty careless sloppy tempting
+    apparent superficial misguided fallacious mistaken simplistic knee ostensible first initial quick rough crude early preliminary
+    tentative provisional ballpark inspired lucky wrong incorrect erroneous false bogus flawed think thinks thought believe believes
+    believed claim claims claimed say says said argue argues argued insist insists insisted suspect suspects suspected swear swears
+    assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = re.compile(  # or it is only an example
     r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"

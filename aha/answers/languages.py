@@ -136,7 +136,7 @@ LANGUAGES = {
         " half halve helft derde kwart zonder zou* tussen maar of dan tot dat naïe* schijnbar* overhaast* verleidelijk* fout* verkeerd* onjuist*"
         " vermoed* schat* geschat* gok* voorlopig* eerste eerst honderd* dozijn rond wie wat hoeveel zegt zeg* denk* meen* mening beweer* volgens"
         " te dubbel* plus min wortel eerder gisteren oorspronkelijk* lijkt",
-        has="heeft hebben betaalt betalen kost kosten verdient verdienen krijgt krijgen blijven blijft koopt kopen verkoopt eet eten spaart heb"
+        has="heeft hebben betaalt betalen kost kosten verdient verdienen krijgt krijgen blijven blijft bleven bleef koopt kopen verkoopt eet eten spaart heb"
         " moet moeten zijn worden duurt weegt houdt",
         gives="is zijn bedraagt geeft levert maakt",
         names="antwoord optie uitkomst resultaat oplossing som verschil product aantal prijs totaalprijs kosten bedrag winst rest oppervlakte omtrek lengte"

@@ -97,7 +97,8 @@ _TO_GO = re.compile(
     r"(?<=[a-z])\sto\s(?:go|spare|walk|drive|travel|read|do|fill|finish|sell|pay|make|cover|run|climb|save|spend)(?=[.!]?\W*\Z)"
 )
 _ENDS_WITH = re.compile(
-    r"(?i)\b(?:(?:adds?|added) up to|(?:ends?|winds?) up with|(?:is|are) left with|lands? on|ends? (?:up )?at"
+    r"(?i)\b(?:(?:starts?|started|begins?|began) (?:out )?with|(?:adds?|added) up to|(?:ends?|winds?) up with"
+    r"|(?:is|are) left with|lands? on|ends? (?:up )?at"
     r"|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
 )
 _SPARE = re.compile(
@@ -123,17 +124,18 @@ _SOUGHT = re.compile(  # what we need to report is
     r"|(?:the\s)?(?:number|value|figure|quantity|amount)\s(?:that\s)?(?:we|i)(?:['’]re|\sare|\swere)?\s(?:want|need|seek|looking\sfor|asked\sfor|after))"
     r"\sis(?=[\s*$]+[-0-9$])"
 )
-_THAT_IS = re.compile(r"(?i)\b(?:that is to say|in other words|or equivalently)\b,?|\bi\.e\.,?")
+_THAT_IS = re.compile(r"(?i)(?<=\S\s)\b(?:that is to say|in other words|or equivalently)\b,?|\bi\.e\.,?")
 _LEAD = (
     r"(?:(?:So|Thus|Hence|Therefore|Then|Altogether|Overall|Finally|Consequently|In\s(?:all|total|the end)|All in all|At the end"
     r"|It follows that"
-    r"|We\s(?:therefore\s|thus\s)?(?:conclude|see|find)\sthat),?\s)?"
+    r"|(?:We|I)\s(?:therefore\s|thus\s)?(?:conclude|see|find)\sthat),?\s)?"
 )
 _FIGURE = r"(?:[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?)"
 _SUBJECT = re.compile(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
-_SUBJECT_ROW = re.compile(
-    r"[wsnjab][wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bdy]|u(?!$))"
-)  # guests stayed, clips were sold, marbles are in
+_HAVE_TO = re.compile(r"\b(?:have|has|need|needs) to\b")
+_SUBJECT_ROW = re.compile(  # guests stayed, clips were sold, marbles are in
+    r"(?:[wsnja]{1,3}|b(?=[wsnjat]{0,3}M?[jt]*i))[wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bdy]|u(?!$))"
+)
 _AT_FIRST = re.compile(
     r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|must|ought|too)\b"
 )
@@ -163,6 +165,10 @@ _IS_SOUGHT = re.compile(  # 65 is the sum we were after
     rf"\*{{0,2}}(?P<said>{_FIGURE})\*{{0,2}}\sis\s(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
     r"(?:\sof\sthe\s[a-z]+(?:\s[a-z]+){0,3}|\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?[.!]?\s*"
 )
+_IN_A_MONTH = re.compile(
+    r"\s(?:in|during|by|since|for) (?:January|February|March|April|May|June|July|August|September|October|November|December)(?=[.!]?\s*\Z)"
+)
+_OVER_ALL = re.compile(r"\bover (?=(?:the|all|these|those|both|his|her|their)\s)")
 _ON_DAYS = re.compile(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
 
 _OF_THE = re.compile(rf"(?P<count>{_FIGURE})\sof\sthe(?:\s{_FIGURE})?(?=\s[a-z]+\s[a-z])")
@@ -175,7 +181,8 @@ def _stated_result(sentence: str) -> str | None:
     if found is None or suspect(found["said"], gerunds=False) or SAYS_MORE.search(found["said"]):
         return None
     why = _TO.sub(" ", found.groupdict().get("why") or "")
-    return None if suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["said"]
+    of_it = re.search(r"\bthe (?:answer|result|solution)\b", why)
+    return None if of_it or suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["said"]
 
 
 def _stated_count(sentence: str) -> str | None:
@@ -183,7 +190,7 @@ def _stated_count(sentence: str) -> str | None:
     found = _SUBJECT.fullmatch(sentence)
     if found is None or not sentence.isascii():
         return None
-    said = _HARMLESS.sub("", found["said"].replace("*", ""))
+    said = _HAVE_TO.sub("will", _HARMLESS.sub("", found["said"].replace("*", "")))
     if suspect(said, gerunds=False) or SAYS_MORE.search(said) or _AT_FIRST.search(said) or not _SUBJECT_ROW.match(kinds(said)):
         return None
     noun = said.split()[0]
@@ -195,7 +202,7 @@ def _after_introduction(sentence: str) -> str:
     found = _INTRODUCES.fullmatch(sentence)
     if (
         found is None
-        or not _FIGURES.search(found["why"])
+        or not (len(found["why"].split()) < 3 or _FIGURES.search(found["why"]))
         or len(_FIGURES.findall(found["rest"])) != 1
         or "$" in sentence
         or "\\" in sentence
@@ -233,6 +240,7 @@ def in_plain_words(sentence: str) -> str:
     if _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT.sub("", sentence))
+    sentence = _OVER_ALL.sub("in ", _IN_A_MONTH.sub("", sentence.replace("left-over", "remaining")))
     if (behind := _AND_HAS.search(sentence)) and not (suspect(behind["rest"], gerunds=False) or SAYS_MORE.search(behind["rest"])):
         sentence = sentence[: behind.start()]
     sentence = _OF_THE.sub(r"\g<count>", sentence) if _OF_THE.match(sentence) else sentence

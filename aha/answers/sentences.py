@@ -54,11 +54,15 @@ _JUDGED = re.compile(r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|do
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)")
 _RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
-    r"|\bthe (?:rest|others?|remainder)\b"
+    r"|\bthe (?:rest|others?|remainder)\b|\bof the (?:answer|result|solution)\b|\bonly (?:by|if|when|because)\b"
 )
 _TO_GRADER = re.compile(
     r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b|\b(?:which|that|gives|is|equals|by|of|the)\W*\Z"
 )  # or it breaks off
+_SAID_OF_IT = re.compile(
+    r"(?:has|comes|does|works|appears|gives|seems|looks|fails|will|can|cannot|must|may|might|should|would|could|lies|leads|exceeds)\b"
+)
+_IN_CASE = re.compile(r"\W*(?:For|When|At|With|By|From|On|If|Where|Taking|Letting|Setting|Putting)\b\W*(?:[a-z]+\s){0,2}\W*")
 _OF_A_NUMBER = re.compile(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
 _OF_A_UNIT = re.compile(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
 _FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
@@ -233,6 +237,8 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     if _RATE_OVER_TIME.search(sentence, last.end) or denied_before(sentence, last.start, last.end) or denied_after(sentence[last.end :]):
         return None
+    if not calculated and after and not _IS_ANSWER.match(after) and _of_a_case(before, after):
+        return None
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
     if not calculated and not _admitted(
         before,
@@ -272,6 +278,11 @@ def _explained(sentence: str, pieces: list[_Piece]) -> int:
         if not _within(found.start(), pieces) and not goes_on:
             return found.start()
     return len(sentence)
+
+
+def _of_a_case(before: str, after: str) -> bool:
+    """Whether a value is what something else is said of: "26 comes close", "For k = 8 the series diverges"."""
+    return _SAID_OF_IT.match(after) is not None if not before.strip(" ,*_$") else _IN_CASE.fullmatch(before) is not None
 
 
 def _leads_on(between: str) -> bool:

@@ -31,7 +31,9 @@ _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]
 _CHOOSES = re.compile(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|(?:\shere|\snow)?\s*[:=])"
-    r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility)\b[^.\n:=]{0,60}?\bis\b\s*:?"
+    r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
+    r"|completion|match|term|word|phrase|ending)\b[^.\n:=]{0,60}?\bis\b\s*:?"
+    r"|\b(?:everything|the evidence|it all|all of this)\s+(?:points?|leads?)\s+to\b"
     r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be)\b)"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"

@@ -43,6 +43,9 @@ _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
 _NEGATED = re.compile(
     r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
 )
+_SAID_OF_IT = re.compile(  # 26 comes close
+    r"\W*[0-9][0-9.,]*\s(?:has|comes|does|fails|seems|looks|appears|can|cannot|will|would|could|should|must|may|might)\b"
+)
 _ARROW = re.compile(r"\A(?:[=-]>|[→⇒])\s*")
 _LETTER_LABEL = re.compile(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
@@ -87,7 +90,7 @@ def by_lines(claim: Claim) -> Node | None:
 
 def unsure(claim: Claim) -> bool:
     """Whether a claim asks, negates, or says "about" before a whole number: it is not understood to its last character."""
-    if _NEGATED.match(claim.text):
+    if _NEGATED.match(claim.text) or (not claim.marked and _SAID_OF_IT.match(claim.text)):
         return True
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
