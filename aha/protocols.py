@@ -251,8 +251,7 @@ class Learner(Protocol):
         w - log w - 1 for w = policy's / engine's, and `ess`, the share of tokens that effectively teach. 0 and 1 where they agree."""
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
-        """One optimizer step over the whole batch in micro-batches. A loss or gradient that is not finite changes no weight and
-        is reported as `skipped` 1.0."""
+        """One optimizer step over the batch in micro-batches. What is not finite changes no weight and is reported as `skipped` 1.0."""
 
     def measure(self, batch: Batch, loss: Loss) -> Metrics:
         """The metrics of a loss on a batch, without learning from it."""
