@@ -64,7 +64,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             continue
         for model in models:
             check_model(model)
-    from aha.commands.benchmarks import EvalOptions, evaluate
+    from aha.commands.evaluation import EvalOptions, evaluate
     from aha.commands.offline import rater
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None

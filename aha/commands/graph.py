@@ -106,7 +106,7 @@ def refuse_strangers(root: Path, recipe: str) -> None:
 
 
 def _work(choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
-    from aha.commands.working import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
+    from aha.commands.stage_runs import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
 
     worker = StageWorker(choice, options, terminal)
     whole = worker.manifest(choice.recipe.name, choice.recipe.stages)

@@ -18,7 +18,7 @@ from aha.durable import DOCUMENT, Disk, read_file, replace_file, unseal
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import LINEAGE, Graph, Step
-from aha.pipeline.fingerprint import Makings, seconds
+from aha.pipeline.fingerprint import Fingerprint, seconds
 from aha.pipeline.graph import read_lineage
 from aha.reports.graph import (
     PAIR,
@@ -198,8 +198,8 @@ def _stage(status: StageStatus, result: Mapping[str, Any] | None, base: Path) ->
         return StageCard(status.name, kind, status.state, status.why)
     place = os.path.relpath(status.folder, base)
     metrics = _metrics(Record(status.folder))
-    makings = read_lineage(status.folder)[1] if (status.folder / LINEAGE).exists() else None
-    marks, notes = _changes(makings) if makings else ([], [])
+    fingerprint = read_lineage(status.folder)[1] if (status.folder / LINEAGE).exists() else None
+    marks, notes = _changes(fingerprint) if fingerprint else ([], [])
     return StageCard(
         name=status.name,
         kind=kind,
@@ -255,9 +255,9 @@ def _display(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
 
 
-def _changes(makings: Makings) -> tuple[list[tuple[float, str]], list[str]]:
+def _changes(fingerprint: Fingerprint) -> tuple[list[tuple[float, str]], list[str]]:
     """What changes within a stage, by its settings: where it is marked, and in words."""
-    settings = makings.settings
+    settings = fingerprint.settings
     marks, notes = list[tuple[float, str]](), list[str]()
     for name, label in (("max_tokens", "tokens allowed"), ("temperature", "temperature"), ("weights", "weight of")):
         for change in _as_list(settings.get(f"schedule.{name}")):

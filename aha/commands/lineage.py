@@ -107,7 +107,7 @@ def _sampling_line(trace: Trace) -> str:
 
 
 def _settings(trace: Trace) -> dict[str, Any]:
-    settings = trace.maker.makings.settings if trace.maker is not None else {}
+    settings = trace.maker.fingerprint.settings if trace.maker is not None else {}
     return {name: settings[name] for name in SAMPLING_SETTINGS if name in settings}
 
 
@@ -119,19 +119,20 @@ def _grader_line(version: str) -> str:
 
 
 def _outside(ancestor: Ancestor) -> str:
-    outside = [f"{source.given} ({source.digest})" for source in ancestor.makings.inputs.values() if source.stage is None]
+    outside = [f"{source.given} ({source.digest})" for source in ancestor.fingerprint.inputs.values() if source.stage is None]
     return f", from {', '.join(outside)}" if outside else ""
 
 
 def _maker(ancestor: Ancestor) -> dict[str, Any]:
     inputs = {
-        path: {"given": source.given, "stage": source.stage, "digest": source.digest} for path, source in ancestor.makings.inputs.items()
+        path: {"given": source.given, "stage": source.stage, "digest": source.digest}
+        for path, source in ancestor.fingerprint.inputs.items()
     }
     return {
         "stage": ancestor.stage,
         "run": str(ancestor.root),
-        "key": ancestor.makings.key,
-        "versions": dict(ancestor.makings.versions),
+        "key": ancestor.fingerprint.key,
+        "versions": dict(ancestor.fingerprint.versions),
         "inputs": inputs,
     }
 

@@ -261,7 +261,7 @@ def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal:
     graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
     steps: dict[str, Step] = {}
     if any(step.todo for step in graph.steps()):
-        from aha.commands.working import StageWorker
+        from aha.commands.stage_runs import StageWorker
 
         worker = StageWorker(ResolvedRecipe(recipe), how, terminal)
         for step in graph.steps():

@@ -37,8 +37,8 @@ from aha.settings import flatten
 from aha.stages.annotate import Annotate
 from aha.stages.audit import check_form
 from aha.stages.funnel import table as funnel_table
+from aha.stages.problem_checks import Room
 from aha.stages.rl import Rl
-from aha.stages.room import Room
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
 from aha.tasks.mixture import MixedProblems
@@ -46,7 +46,7 @@ from aha.types import Code, Group, Problem
 from aha.watchdog import Watchdog
 
 
-class Together(Observer):
+class Observers(Observer):
     """Each hears everything, in order. The first that says stop is obeyed, then the first that says pause; the signs of all are kept."""
 
     def __init__(self, *observers: Observer) -> None:
@@ -224,7 +224,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, way.stall_s))
-        quiet = Together(interrupts, watchdog)
+        quiet = Observers(interrupts, watchdog)
         if rl is not None and new and way.preflight:
             for line in preflight(rl, backend, quiet.heartbeat).lines():
                 terminal.note(f"doctor: {line}")
@@ -233,7 +233,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
                 terminal.note(line)
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
         run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
-        observer: Observer = Together(interrupts, watchdog, progress, run_monitor)
+        observer: Observer = Observers(interrupts, watchdog, progress, run_monitor)
         stack.enter_context(track_beside(rundir.root, way.log))
         with record_plan(recipe, rundir.root):
             pipeline.run(recipe.stages, backend, rundir, observer)

@@ -12,7 +12,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
 from aha.backends.local_backend import LocalBackend
-from aha.commands.benchmarks import (
+from aha.commands.evaluation import (
     BenchmarkRun,
     EvalOptions,
     EvalSettings,

@@ -212,7 +212,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Makings:
+class Fingerprint:
     """`settings` by path, as they were written; `inputs` by the path of the setting that names each; `versions` of what it relies on."""
 
     kind: str
@@ -229,7 +229,7 @@ class Makings:
         record = [self.kind, sorted(settings.items()), sorted(inputs.items()), sorted(self.versions.items())]
         return hashlib.sha256(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")).hexdigest()[:LENGTH]
 
-    def changes(self, before: Makings) -> list[str]:
+    def changes(self, before: Fingerprint) -> list[str]:
         """What is new since then, a line each."""
         lines = [] if self.kind == before.kind else [f"it is a {self.kind}, which was a {before.kind}"]
         for path in dict.fromkeys([*before.settings, *self.settings]):
@@ -247,10 +247,10 @@ class Makings:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the stage's lineage."""
-        return cast(dict[str, Any], encode(self, Makings))
+        return cast(dict[str, Any], encode(self, Fingerprint))
 
 
-def makings(stage: Stage, results: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Makings, Stage]:
+def fingerprint_of(stage: Stage, results: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Fingerprint, Stage]:
     """What the stage follows from, and the stage with folders where it names other stages. `results`: the run directories of
     those, in the folder `store`."""
     references_by_path = {reference.path: reference for reference in references(stage)}
@@ -268,7 +268,7 @@ def makings(stage: Stage, results: Mapping[str, Path], digests: Digests, store: 
                     inputs[f"{path} {source.place}"] = Input(source.place, None, str(place_outside), digests.of(place_outside))
     settings = as_before({path: cast(Plain, mask_setting(path, value)) for path, value in flatten(stage).items()})
     kind = f"{type(stage).__module__}.{type(stage).__qualname__}"
-    return Makings(kind, settings, inputs, relied_on(stage)), with_texts(stage, folders) if folders else stage
+    return Fingerprint(kind, settings, inputs, relied_on(stage)), with_texts(stage, folders) if folders else stage
 
 
 def relied_on(stage: Stage) -> dict[str, str]:
@@ -295,5 +295,5 @@ def _repr(value: Plain) -> str:
     return repr(float(value)) if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 
 
-def _value_text(path: str, value: Plain, within: Makings) -> str:
+def _value_text(path: str, value: Plain, within: Fingerprint) -> str:
     return "nothing" if path not in within.settings else repr(value)

@@ -14,7 +14,7 @@ from typing import Literal, cast
 from aha.codec import decode
 from aha.durable import DOCUMENT, Disk, check_folder, read_file, replace_file, seal, trouble, unseal
 from aha.errors import BadInput, DiskTrouble, RankRestart
-from aha.pipeline.fingerprint import SUMS, Digests, Makings, check_order, makings, references
+from aha.pipeline.fingerprint import SUMS, Digests, Fingerprint, check_order, fingerprint_of, references
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import Record, RunDir
 from aha.settings import nearest
@@ -33,7 +33,7 @@ class Step:
     state: State
     why: str
     folder: Path | None = None
-    makings: Makings | None = None
+    fingerprint: Fingerprint | None = None
 
     @property
     def todo(self) -> bool:
@@ -81,14 +81,14 @@ class Graph:
 
     def do(self, step: Step, backend: Backend, opens: Opens) -> None:
         """Runs the stage in its directory, or goes on with it there."""
-        assert step.folder is not None and step.makings is not None, f"{step.name} waits"
-        for source in step.makings.inputs.values():
+        assert step.folder is not None and step.fingerprint is not None, f"{step.name} waits"
+        for source in step.fingerprint.inputs.values():
             place = self.store / source.place
             if source.stage is not None and (place / SUMS).exists() and (problem := check_folder(place)):
                 raise DiskTrouble(f"{problem}; remove {place.parents[1]} and run the same command again: {source.stage} is redone")
         with opens(step) as (rundir, observer):
-            replace_file(Disk(), rundir.root / LINEAGE, seal({"stage": step.name, **step.makings.to_json()}, indent=2))
-            self._note(step.name, begun=step.makings.key)
+            replace_file(Disk(), rundir.root / LINEAGE, seal({"stage": step.name, **step.fingerprint.to_json()}, indent=2))
+            self._note(step.name, begun=step.fingerprint.key)
             observer.heartbeat(f"stage {step.name}")
             if not rundir.finished:
                 run_stage(step.stage, backend, rundir, observer)
@@ -98,9 +98,9 @@ class Graph:
 
     def settle(self, step: Step) -> None:
         """The graph remembers that this is the newest result of its stage."""
-        assert step.makings is not None
-        if self._notes_of(step.name) != {"begun": step.makings.key, "done": step.makings.key}:
-            self._note(step.name, begun=step.makings.key, done=step.makings.key)
+        assert step.fingerprint is not None
+        if self._notes_of(step.name) != {"begun": step.fingerprint.key, "done": step.fingerprint.key}:
+            self._note(step.name, begun=step.fingerprint.key, done=step.fingerprint.key)
         self.digests.save()
 
     # --- one stage ---
@@ -108,7 +108,7 @@ class Graph:
     def _step(self, name: str, stage: Stage, results: dict[str, Path]) -> Step:
         if missing_stages := [reference.stage for reference in references(stage) if reference.stage not in results]:
             return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(missing_stages))}")
-        origins, ready = makings(stage, results, self.digests, self.store)
+        origins, ready = fingerprint_of(stage, results, self.digests, self.store)
         folder = self.store / name / origins.key
         if _is_finished(folder):
             return Step(name, ready, "done", "", folder, origins)
@@ -129,7 +129,7 @@ class Graph:
             return Step(name, stage, "kept", "it has no result, and nothing asks for it")
         return Step(name, stage, "kept", "taken as it is", folder, read_lineage(folder)[1])
 
-    def _last(self, name: str) -> Makings | None:
+    def _last(self, name: str) -> Fingerprint | None:
         key = self._notes_of(name).get("begun")
         folder = self.store / name / str(key)
         return read_lineage(folder)[1] if key is not None and (folder / LINEAGE).exists() else None
@@ -154,13 +154,13 @@ class Graph:
         replace_file(Disk(), self.ledger, seal({**notes, name: {**notes.get(name, {}), **keys}}, indent=2))
 
 
-def read_lineage(folder: Path) -> tuple[str, Makings]:
+def read_lineage(folder: Path) -> tuple[str, Fingerprint]:
     """The stage that the run directory belongs to, and what its result follows from."""
     path = folder / LINEAGE
     record = unseal(read_file(path, DOCUMENT), indent=2)
     if record is None:
         raise DiskTrouble(f"{path}: damaged: its checksum differs; remove {folder} and run the same command again: the stage is redone")
-    return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Makings)
+    return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Fingerprint)
 
 
 def _is_finished(folder: Path) -> bool:

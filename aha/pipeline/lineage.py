@@ -12,7 +12,7 @@ from aha.codec import decode
 from aha.durable import read_lines
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
-from aha.pipeline.fingerprint import Input, Makings
+from aha.pipeline.fingerprint import Fingerprint, Input
 from aha.pipeline.graph import LINEAGE, read_lineage
 from aha.rundir import read_manifest
 from aha.settings import nearest
@@ -29,7 +29,7 @@ class Ancestor:
 
     stage: str
     root: Path
-    makings: Makings
+    fingerprint: Fingerprint
 
     @property
     def inputs(self) -> dict[str, tuple[Input, Path]]:
@@ -37,7 +37,7 @@ class Ancestor:
         store = self.root.parent.parent
         return {
             path: (reference, Path(reference.place) if reference.stage is None else store / reference.place)
-            for path, reference in self.makings.inputs.items()
+            for path, reference in self.fingerprint.inputs.items()
         }
 
 

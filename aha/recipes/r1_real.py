@@ -14,12 +14,12 @@ from aha.recipes.r1_zero import (
     PREFER,
     STAGE1,
     STAGE2,
-    first,
     general,
     r1_zero,
     rm_helpful,
     rm_safety,
-    second,
+    stage1_rl,
+    stage2_rl,
 )
 from aha.recipes.r1_zero import SOURCES as ZERO
 from aha.recipes.recipe import NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe, placeholder
@@ -73,7 +73,7 @@ def r1_real(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS, prefe
         ("zero", _rl_of(r1_zero(model, problems))),
         ("cold-start", replace(_sample_of(cold_start("@zero", problems)), rewriter=Rewriter(placeholder("cold-start.rewriter.model")))),
         ("sft1", _sft(model, "@cold-start")),
-        ("reason-rl", first("@sft1", problems)),
+        ("reason-rl", stage1_rl("@sft1", problems)),
         ("rejection", replace(_sample_of(sample("@reason-rl", problems)), name="rejection")),
         ("sft2", _sft(model, "@rejection")),
         *preference_stages,
@@ -98,8 +98,8 @@ def _preferences() -> Iterator[tuple[str, Stage]]:
 
 
 def _last(problems: Problems, preferences: bool) -> Rl:
-    whole = second("@sft2", problems, (f"@{HELPFUL}", f"@{HARMLESS}"), "align-rl.")
-    return whole if preferences else replace(whole, rewards=first("@sft2", problems).rewards, late=None)
+    whole = stage2_rl("@sft2", problems, (f"@{HELPFUL}", f"@{HARMLESS}"), "align-rl.")
+    return whole if preferences else replace(whole, rewards=stage1_rl("@sft2", problems).rewards, late=None)
 
 
 def _sft(model: str, data: str) -> Sft:

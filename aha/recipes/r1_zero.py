@@ -214,12 +214,12 @@ STAGE2 = STAGE1 | {
 
 def r1_stage1(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """R1's first RL (Dev1 to Dev2): rules and language consistency."""
-    rl = first(model, problems)
+    rl = stage1_rl(model, problems)
     about = "R1's reasoning RL: accuracy, format and language consistency, from the cold start's checkpoint"
     return Recipe("r1-stage1", about, (("rl", rl),), {**SOURCES, **STAGE1}, main="rl", model="needed", problems="needed")
 
 
-def first(model: str, problems: Problems) -> Rl:
+def stage1_rl(model: str, problems: Problems) -> Rl:
     """The stage of `r1-stage1`."""
     zero = dict(r1_zero(model, problems).stages)["rl"]
     assert isinstance(zero, Rl)  # r1_zero made it
@@ -230,12 +230,12 @@ def first(model: str, problems: Problems) -> Rl:
 def r1_stage2(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """R1's second RL (Dev3 to R1): rules for reasoning, learned preferences for the rest, those in the last 400 of 1,700 steps only."""
     models = (placeholder("rewards.helpful.reward.model"), placeholder("rewards.harmless.reward.model"))
-    rl = second(model, problems, models)
+    rl = stage2_rl(model, problems, models)
     about = "R1's RL for all scenarios: rules for reasoning prompts, preference models for general ones"
     return Recipe("r1-stage2", about, (("rl", rl),), {**SOURCES, **STAGE2}, main="rl", model="needed", problems="needed")
 
 
-def second(model: str, problems: Problems, models: tuple[str, str], at: str = "") -> Rl:
+def stage2_rl(model: str, problems: Problems, models: tuple[str, str], at: str = "") -> Rl:
     """The stage of `r1-stage2`. `models`: of helpfulness and of harmlessness; `at`: what the paths of its settings begin with."""
     prompts = [general(f"{at}late.problems.{place}.0.source", domain) for place, domain in ((1, HELPFUL), (2, HARMLESS))]
     helpful, harmless = models
@@ -247,7 +247,7 @@ def second(model: str, problems: Problems, models: tuple[str, str], at: str = ""
         RewardPart(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
     )
     last = Late(400, (HELPFUL, HARMLESS), MixedProblems(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
-    return replace(first(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
+    return replace(stage1_rl(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
 
 
 def general(path: str, domain: str) -> RowProblems:

@@ -20,7 +20,7 @@ from aha.sampling.rollouts import problem_tokens, seed_for
 from aha.stages.ask import Ahead, GroupSampler, RolloutSample, staleness, summarise
 from aha.stages.audit import check_form, template_lines
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
-from aha.stages.room import (
+from aha.stages.problem_checks import (
     AT_HAND,
     LongPrompts,
     Room,

@@ -16,9 +16,9 @@ from aha.rundir import RunDir
 from aha.stages.assessors import Patience
 from aha.stages.drawn import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
 from aha.stages.funnel import ROWS, Form, Store, Tally, grader_of, publish, sampler_of, template_of
+from aha.stages.problem_checks import AT_HAND, has_rows, seen_of
 from aha.stages.rejection_sampler import RejectionSampler, SampleLimits, key_of
 from aha.stages.rewriters import NO_REWRITER, Rewriter, Rules
-from aha.stages.room import AT_HAND, has_rows, seen_of
 from aha.stages.steps import StepLog, check_positive
 from aha.tasks.examples import load_examples
 from aha.tasks.filters import Measure, Readable

@@ -104,7 +104,7 @@ def test_every_stage_has_a_source_and_seeds_change_training_alone() -> None:
 
 def test_arms_share_what_they_have_in_common(tmp_path: Path) -> None:
     one, two = (
-        {step.name: step.makings.key for step in Graph(each.stages, tmp_path).steps() if step.makings is not None}
+        {step.name: step.fingerprint.key for step in Graph(each.stages, tmp_path).steps() if step.fingerprint is not None}
         for each in arms(reproduce(), 2)
     )
     assert {name for name in one if one[name] == two[name]} == {"student", "measure-base"}

@@ -42,7 +42,7 @@ DOING = {
     "_steps": "writing documents",
     "_update": "learning",
     "update": "learning",
-    "makings": "comparing",
+    "fingerprint_of": "comparing",
     "open": "opening",
     "commit": "recording",
     "_checkpoint": "saving",

@@ -7,7 +7,7 @@ import pytest
 from aha.errors import BadInput
 from aha.evals.benchmarks import benchmark
 from aha.evals.loading import select_examples
-from aha.stages.room import seen_of
+from aha.stages.problem_checks import seen_of
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.tables import write_table

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from aha.grading.code.grade_code import grade_code, try_answer, try_code
 from aha.grading.code.mutation import MutationScore, mutation_score, unfit
 from aha.grading.code.reading import code_of, published_code_of
 from aha.grading.code.trials import Trial, Trials
-from aha.grading.code.trying import grade_code, try_answer, try_code
 from aha.grading.code.writing import WrittenTests, write_tests
 
 __all__ = [

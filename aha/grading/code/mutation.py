@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from aha.grading.code.trying import try_code
+from aha.grading.code.grade_code import try_code
 from aha.grading.sandbox.job import Sandbox
 from aha.types import Abstained, Asserts, Calls, Code, Grade, Right, Stdio, Wrong
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
 from aha.grading.code.calls import CallFailure, answer_of, arguments, limits, run, run_calls
-from aha.grading.code.trying import try_code
+from aha.grading.code.grade_code import try_code
 from aha.grading.sandbox.job import Job, Sandbox
 from aha.types import Calls, Right, Stdio, Wrong
 

@@ -150,19 +150,19 @@ def test_nothing_to_compare_with_is_said(asks: Rl, monkeypatch: pytest.MonkeyPat
 def test_benchmarks_at_hand_are_compared_and_what_was_read_of_them_is_kept(
     asks: Rl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aha.stages import room
+    from aha.stages import problem_checks
 
     told = "Every morning Aya goes for a nine kilometre long walk and stops at a coffee shop afterwards."
     (tmp_path / "aime24").mkdir()
     wrote(tmp_path / "aime24/test.jsonl", {"id": 60, "problem": told, "solution": "204", "answer": "204", "url": "u"})
     monkeypatch.setenv("AHA_DATA", str(tmp_path))
-    monkeypatch.setattr(room, "CACHE", tmp_path / "kept")
+    monkeypatch.setattr(problem_checks, "CACHE", tmp_path / "kept")
     for _ in range(2):
-        room.seen_of.cache_clear()
-        seen = room.seen_of((room.AT_HAND,), 10)
+        problem_checks.seen_of.cache_clear()
+        seen = problem_checks.seen_of((problem_checks.AT_HAND,), 10)
         assert seen.knows(told) and not seen.knows("What is 1 + 1?")
-    room.seen_of.cache_clear()
-    assert len(list((tmp_path / "kept").iterdir())) == 1 and room.expand_names((room.AT_HAND,)) == ("aime_2024",)
+    problem_checks.seen_of.cache_clear()
+    assert len(list((tmp_path / "kept").iterdir())) == 1 and problem_checks.expand_names((problem_checks.AT_HAND,)) == ("aime_2024",)
 
 
 # --- the form -----------------------------------------------------------------------------------------------------------

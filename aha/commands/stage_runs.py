@@ -11,7 +11,7 @@ from aha.backends.local_backend import LocalBackend
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts
-from aha.commands.run import FREE, Together, audit_lines, check_inputs, length_of, manifest, signal_text
+from aha.commands.run import FREE, Observers, audit_lines, check_inputs, length_of, manifest, signal_text
 from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
 from aha.doctor import RunMonitor, preflight
@@ -60,9 +60,9 @@ class StageWorker:
     @contextmanager
     def open_step(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
         """The stage's run directory, which nobody else has, and who watches it at work."""
-        assert step.folder is not None and step.makings is not None, f"{step.name} waits"
+        assert step.folder is not None and step.fingerprint is not None, f"{step.name} waits"
         settings = dict(self.chosen.recipe.stages)[step.name]
-        inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.makings.inputs}
+        inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.fingerprint.inputs}
         with ExitStack() as stack:
             step.folder.parent.mkdir(parents=True, exist_ok=True)
             stage_manifest = self.manifest(f"stage {step.name}", [(step.name, settings)])
@@ -88,11 +88,11 @@ class StageWorker:
         interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
         if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
-            for line in preflight(rl, self.backend, Together(interrupts, watchdog).heartbeat).lines():
+            for line in preflight(rl, self.backend, Observers(interrupts, watchdog).heartbeat).lines():
                 self.terminal.note(f"doctor: {line}")
         for line in audit_lines(step.stage, self.backend) if new else ():
             self.terminal.note(line)
         length = length_of([(step.name, step.stage)], self.backend)
         progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
         run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
-        return Together(interrupts, watchdog, progress, run_monitor)
+        return Observers(interrupts, watchdog, progress, run_monitor)
