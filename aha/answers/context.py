@@ -346,6 +346,7 @@ def _plain(rest: str) -> str:
 def row(text: str) -> str:
     """The classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
     text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
+    text = text.replace("\\$", "") if "\\$" in text else text  # no formula begins with a price
     return "".join(map(_letter, TOKEN.findall(text)))
 
 

@@ -169,6 +169,7 @@ _IN_A_MONTH = re.compile(
     r"\s(?:in|during|by|since|for) (?:January|February|March|April|May|June|July|August|September|October|November|December)(?=[.!]?\s*\Z)"
 )
 _OVER_ALL = re.compile(r"\bover (?=(?:the|all|these|those|both|his|her|their)\s)")
+_OF_THE_ANSWER = re.compile(r"\W{0,3}[A-Z][a-z]+ing the (?:answer|result|solution)\b[^.;]*\b(?:gives|yields|leaves|is)\b")
 _ON_DAYS = re.compile(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
 
 _OF_THE = re.compile(rf"(?P<count>{_FIGURE})\sof\sthe(?:\s{_FIGURE})?(?=\s[a-z]+\s[a-z])")
@@ -181,8 +182,7 @@ def _stated_result(sentence: str) -> str | None:
     if found is None or suspect(found["said"], gerunds=False) or SAYS_MORE.search(found["said"]):
         return None
     why = _TO.sub(" ", found.groupdict().get("why") or "")
-    of_it = re.search(r"\bthe (?:answer|result|solution)\b", why)
-    return None if of_it or suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["said"]
+    return None if suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["said"]
 
 
 def _stated_count(sentence: str) -> str | None:
@@ -237,7 +237,7 @@ def in_plain_words(sentence: str) -> str:
     sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
     sentence = _NEGATIVE.sub(r"\1-", sentence)
     sentence = _THAT_IS.sub("that is", _SOUGHT.sub("the answer is", _OF_THOSE.sub("", _IS_MINE.sub("", sentence))))
-    if _says_two_values(sentence):
+    if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT.sub("", sentence))
     sentence = _OVER_ALL.sub("in ", _IN_A_MONTH.sub("", sentence.replace("left-over", "remaining")))

@@ -144,7 +144,11 @@ def stands(text: str, box: Box) -> bool:
     spoken = text
     for _, start, end in boxes(text[: box[1]]):  # a word in a box before it denies nothing
         spoken = f"{spoken[:start]}{'0' * (end - start)}{spoken[end:]}"
-    return around(text, box) is not DENIED and not is_denied(spoken, box[1], box[2], boxed=True) and bool(beside or not denied_after(rest))
+    return (
+        around(text, box) is not DENIED
+        and not is_denied(spoken, box[1], None if beside else box[2], boxed=True)
+        and bool(beside or not denied_after(rest))
+    )
 
 
 def _last_box(text: str) -> list[Statement]:

@@ -24,10 +24,26 @@ STATED = (
     "Итого § книг.",
     "Cuestan § pesos en la tienda.",
     "Tehát a válasz §.",
+    "After rounding up, § packs have to be bought.",
+    "So § of the children take the bus.",
+    "Lena ran a total of § km in May.",
+    "§ is the value of the sum.",
+    "=> §",
+    "The distance from A to B is § miles.",
 )
 NOT_STATED = (
     "§ seats were booked at first.",
     "§ seats would be booked.",
+    "§ comes close.",
+    "§ has to be rejected.",
+    "One of the numbers is §.",
+    "Mia bet that she had § shells.",
+    "Mia wants § shells.",
+    "Dividing the answer by 3 gives §.",
+    "The answer is the §th prime.",
+    "She sold § cakes per day for a week.",
+    "The answer is $§. Or maybe $3.",
+    "Nicht §.",
     "§ seats were booked, or 3 more.",
     "She wanted to sell § tickets.",
     "He failed to read § pages.",
@@ -76,6 +92,14 @@ def test_numerals_and_decimal_commas_of_other_languages_are_read(gold: str, repl
         ("2^n-1", "By induction, $a_n = 2^n - 1$ for every $n \\ge 1$."),
         ("[-1,1)", "The series converges for $-1\\le x<1$, and nowhere else."),
         ("(-\\infty,2)\\cup(3,\\infty)", "So the inequality holds precisely when $x<2$ or $x>3$."),
+        ("\\{2,5\\}", "Therefore $x=2$ or $x=5$."),
+        ("12", "Hence $AB = 12$ and we are done."),
+        ("5", "The minimum value is $5$, attained at $x=2$."),
+        ("x=2", "Damit ist $x=2$ die einzige Lösung."),
+        ("6\\pi", "\\boxed{6\\pi \\approx 18.85}"),
+        ("[0,1)", "\\boxed{[0;1[}"),
+        ("\\frac34", "\\boxed{\\sfrac{3}{4}}"),
+        ("2", "\\boxed{\\mathbf{(B)}\\ 2}"),
         ("e", "As $n\\to\\infty$ the expression tends to $e$."),
         ("\\log_2 3", "Taking logarithms on both sides of $2^x=3$ yields $x=\\frac{\\ln 3}{\\ln 2}$."),
         ("\\frac{\\sqrt{3}}{3}", "よって、$\\tan 30^\\circ$ の値は $\\frac{1}{\\sqrt{3}}$ である。"),
@@ -93,3 +117,20 @@ def test_a_part_of_a_unit_has_that_unit() -> None:
 def test_a_sentence_that_repeats_its_number_as_another_says_nothing() -> None:
     assert in_plain_words("So it is thirteen, i.e. 14") == ""
     assert in_plain_words("So it is thirteen, i.e. 13") != ""
+
+
+@pytest.mark.parametrize(
+    ("gold", "reply"),
+    [
+        ("12", "$n$ is a divisor of $12$."),
+        ("12", "For $n = 12$ the series diverges."),
+        ("\\frac58", "The probability is at most $\\frac58$."),
+        ("(-\\infty,0)", "The inequality holds for some $x<0$."),
+        ("33", "The number leaves remainder $1$ when divided by $33$."),
+        ("(-7,13)", "\\boxed{\\neq (x, y) = (-7, 13)}"),
+        ("y = x + 3", "It is anything but\n\n\ny = 3 + x."),
+        ("6\\pi", "\\boxed{6\\pi \\approx 18.75}"),
+    ],
+)
+def test_a_formula_that_is_part_of_another_statement_is_no_claim(gold: str, reply: str) -> None:
+    assert not isinstance(grade(Latex(gold), reply), Right)

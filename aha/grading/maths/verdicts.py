@@ -34,6 +34,7 @@ _RATIO_IS = re.compile(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0
 _YES_NO = re.compile(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
 _YES_NO_LATER = re.compile(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
 _FIRST = re.compile(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
+_REVISES = re.compile(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
 _DENIES = re.compile(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\\b")
 _DENIAL = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
@@ -101,7 +102,13 @@ def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bo
     if unsure(claim):
         return False
     claim_reading = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
-    if claim_reading.node is None and claim.marked and not claim.boxes and (end := _FIRST.search(claim.text)):
+    if (
+        claim_reading.node is None
+        and claim.marked
+        and not claim.boxes
+        and (end := _FIRST.search(claim.text))
+        and not _REVISES.match(claim.text, end.end())
+    ):
         first = read(claim.text[: end.start()])
         claim_reading = first if first.node is not None and not first.spelled else claim_reading
     if gold.text == claim_reading.text or (gold.cleaned == claim_reading.cleaned and gold.cleaned):
