@@ -152,8 +152,20 @@ def run_command(words: list[str], terminal: Terminal) -> int:
         return int(exit.code or 0)
     if arguments.command is None:
         raise BadInput(f"name a command: {', '.join(COMMANDS)}")
+    if rest and not COMMANDS[arguments.command].settings:
+        _refuse_rest(parser, rest[0], arguments.command)
     arguments.argv, arguments.parser = ("aha", *words), parser
     return COMMANDS[arguments.command].run(arguments, rest, terminal)
+
+
+def _refuse_rest(parser: ArgumentParser, word: str, command: str) -> None:
+    """BadInput for a word that a command without settings does not take, with the flags that it has."""
+    subparsers = next(action for action in parser._actions if isinstance(action.choices, dict))
+    assert isinstance(subparsers.choices, dict)
+    actions = subparsers.choices[command]._actions
+    flags = [flag for action in actions for flag in action.option_strings if flag.startswith("--") and action.help != SUPPRESS]
+    advice = nearest(word.partition("=")[0], flags) if word.startswith("--") else ""
+    raise BadInput(f"{word}: this command takes no more than that{advice or f'; `aha {command} --help` lists its flags'}")
 
 
 def build_parser() -> ArgumentParser:

@@ -67,6 +67,28 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> li
     return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
 
 
+ELSEWHERE = {  # what other trainers call a setting, and what it is called here; with dashes: a flag
+    **dict.fromkeys(("learning_rate", "lr"), "optim.lr"),
+    **dict.fromkeys(("num_train_epochs", "num_epochs"), "epochs"),
+    **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch_size"), "batch"),
+    **dict.fromkeys(("max_seq_length", "max_seq_len", "max_length", "cutoff_len"), "max_tokens"),
+    **dict.fromkeys(("max_completion_length", "max_new_tokens", "max_tokens", "max_response_length"), "sampling.max_tokens"),
+    **dict.fromkeys(("num_generations", "n_samples", "rollout_n"), "samples"),
+    **dict.fromkeys(("beta", "kl_coef", "kl_loss_coef"), "loss.kl"),
+    "temperature": "sampling.temperature",
+    "top_p": "sampling.top_p",
+    **dict.fromkeys(("max_steps", "total_steps"), "steps"),
+    **dict.fromkeys(("save_steps", "save_freq"), "save_every"),
+    **dict.fromkeys(("warmup_steps", "num_warmup_steps"), "optim.warmup_steps"),
+    **dict.fromkeys(("max_grad_norm", "gradient_clipping"), "optim.clip"),
+    **dict.fromkeys(("lora_r", "lora_rank"), "lora.rank"),
+    **dict.fromkeys(("output_dir", "save_dir"), "--out"),
+    **dict.fromkeys(("model_name_or_path", "model_path"), "--model"),
+    **dict.fromkeys(("data", "dataset", "dataset_name", "train_file", "train_files"), "--problems, what is asked with its answers"),
+    "report_to": "--log",
+}
+
+
 def nearest(name: str, names: Iterator[str] | list[str]) -> str:
     """`; did you mean a or b?`, or nothing where no name is near."""
     close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
@@ -226,6 +248,9 @@ def resolve(tree: object, path: str, main: str = "") -> str:
         return matches[0]
     if matches:
         raise BadInput(f"--{path}: {len(matches)} stages have it; say which: {' or '.join(f'--{full}' for full in matches)}")
+    ours = ELSEWHERE.get(_plainly(path), "")
+    if ours.startswith("--") or (ours and any(_fits(full, ours) for full in paths)):
+        raise BadInput(f"--{path}: there is no such setting; here it is --{ours.removeprefix('--')}")
     short = [full.partition(".")[2] or full for full in paths]
     raise BadInput(f"--{path}: there is no such setting{nearest(f'--{path}', [f'--{name}' for name in dict.fromkeys([*short, *paths])])}")
 

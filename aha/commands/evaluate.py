@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from aha.evals.judged.judging import JudgeOptions
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
-OLD_SETTINGS = {"samples": "k"}  # that 0.1 knew by another name
+OTHER_NAMES = {"samples": "k"}  # what 0.1 called it
+OTHER_NAMES |= {name: f"sampling.{name}" for name in ("max_tokens", "temperature", "top_p")}  # the model's, and not its judge's
 
 
 def flags(parser: ArgumentParser) -> None:
@@ -68,7 +69,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     from aha.commands.offline import rater
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
-    settings = tuple((OLD_SETTINGS.get(path, path), value) for path, value in read_settings(rest))
+    settings = tuple((OTHER_NAMES.get(path.replace("-", "_"), path), value) for path, value in read_settings(rest))
     options = EvalOptions(
         benchmarks,
         arguments.model,
