@@ -204,7 +204,7 @@ def _agree_everywhere(groups: Sequence[Group]) -> bool:
 
 BEFORE = -1  # the rollout that the preflight's seeds belong to: none that trains
 HOUSE_DOCTOR = Doctor()
-ENOUGH_IN_FORM = 0.5  # of the replies: a model that keeps a template this often has learned it
+ENOUGH_IN_FORM = 0.1  # of the replies: a model that keeps a template this often can learn to keep it
 UNTAUGHT = "it does not write the tags: --rewards.accuracy.reads last --rewards.format.weight 0 pays what it claims without them."
 
 

@@ -202,3 +202,28 @@ def test_values_by_step_are_typed_as_pairs():
 def test_pairs_that_are_none_are_refused_with_their_form(typed):
     with pytest.raises(BadInput, match="it takes a whole number:a whole number, several separated by commas"):
         override({"rl": Changing()}, [("longest", typed)])
+
+
+@dataclass(frozen=True)
+class Optim:
+    lr: float = 0.1
+
+
+@dataclass(frozen=True)
+class Trainer:
+    optim: Optim = Optim()
+    epochs: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("path", "ours"),
+    [
+        ("learning_rate", "--optim.lr"),
+        ("num_train_epochs", "--epochs"),
+        ("output-dir", "--out"),
+        ("dataset_name", "--problems, what is asked"),
+    ],
+)
+def test_a_setting_of_another_trainer_is_answered_with_ours(path: str, ours: str) -> None:
+    with pytest.raises(BadInput, match=f"--{path}: there is no such setting; here it is {ours}"):
+        override({"sft": Trainer()}, [(path, "1")])

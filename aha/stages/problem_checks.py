@@ -7,6 +7,7 @@ What rows are compared with, so that no evaluation is learned: benchmarks by nam
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,14 +21,16 @@ from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import BENCHMARKS, benchmark
 from aha.evals.loading import files_at_hand, raw_rows, raw_rows_of, select_examples
-from aha.protocols import Problems
+from aha.protocols import Problems, Tokenizer
 from aha.rewards import Accuracy, Judge, RewardPart, Rewards
+from aha.sampling.rollouts import problem_tokens
 from aha.settings import nearest
 from aha.tasks.filters import GramIndex
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.reading import RefusedRow, rows_of
 from aha.tasks.rows import RowProblems
-from aha.types import Open, Problem
+from aha.template import Template
+from aha.types import Open, Problem, Reference
 
 LongPrompts = Literal["stop", "skip", "cut"]
 
@@ -127,15 +130,42 @@ def _domains(parts: Iterable[RewardPart]) -> str:
     return "; ".join(f"{part.name} is for {', '.join(part.domains)}" for part in parts if part.domains is not None) or "there is none"
 
 
+def prompt_sizes(problems: Iterable[Problem], template: Template, tokenizer: Tokenizer) -> tuple[dict[str, int], list[str]]:
+    """Return how many tokens each prompt has, and what a person should know of questions with signs that come back from no token."""
+    sizes, lost = dict[str, int](), list[str]()
+    for problem in problems:
+        tokens = problem_tokens(template, problem, tokenizer)
+        sizes[problem.id] = len(tokens)
+        back = unicodedata.normalize("NFKC", tokenizer.decode(tokens))
+        signs = set(unicodedata.normalize("NFKC", problem.question)) - set(back)
+        if strange := "".join(sorted(sign for sign in signs if not sign.isspace())):
+            lost.append(f"{problem.id}: {strange[:20]!r}")
+    line = f"{len(lost):,} of {len(sizes):,} questions have signs that the tokenizer loses, so that the model reads others"
+    return sizes, [f"{line} ({lost[0]})"] if lost else []
+
+
+def problems_digest(problems: Iterable[Problem]) -> str:
+    """Return the sha256 of all problems, in order."""
+    seen = hashlib.sha256()
+    for problem in problems:
+        seen.update(repr((problem.id, problem.domain, problem.turns, problem.question, problem.reference)).encode("utf-8", "replace"))
+    return seen.hexdigest()
+
+
 def repeated_line(problems: Iterable[Problem]) -> list[str]:
     """Return what a person should know of rows that ask what another row asks: they are asked more often than others."""
-    seen, twice = set[bytes](), 0
+    seen, twice, contradictions = dict[bytes, tuple[str, Reference]](), 0, list[str]()
     for problem in problems:
         text = "\n".join([*(turn.content for turn in problem.turns), problem.question])
         key = blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
-        twice += key in seen
-        seen.add(key)
-    return [f"{twice:,} of the rows ask what another row asks, and are asked as often"] if twice else []
+        name, reference = seen.setdefault(key, (problem.id, problem.reference))
+        twice += name != problem.id
+        if reference != problem.reference:
+            contradictions.append(f"{problem.id} and {name}")
+    lines = [f"{twice:,} of the rows ask what another row asks, and are asked as often"] if twice else []
+    if contradictions:
+        lines.append(f"{len(contradictions):,} of these want another answer, so that no reply is right for both ({contradictions[0]})")
+    return lines
 
 
 AT_HAND = "at-hand"  # every published benchmark whose rows lie in the folder that AHA_DATA names

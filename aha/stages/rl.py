@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -16,7 +16,7 @@ from aha.phases import phase_seconds
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
 from aha.rundir import Retention, RunDir
-from aha.sampling.rollouts import problem_tokens, seed_for
+from aha.sampling.rollouts import seed_for
 from aha.stages.ask import Ahead, GroupSampler, RolloutSample, staleness, summarise
 from aha.stages.audit import check_form, template_lines
 from aha.stages.probe import ROLLED_BACK, Finding, Probe
@@ -30,6 +30,8 @@ from aha.stages.problem_checks import (
     comparison_text,
     has_rows,
     keep_problems,
+    problems_digest,
+    prompt_sizes,
     repeated_line,
     seen_of,
 )
@@ -127,6 +129,8 @@ class Rl:
         for where, names in reward_names.items():
             if unknown := [name for name in names if name not in part_names]:
                 raise BadInput(f"{where} names the reward '{unknown[0]}': the rewards are {', '.join(part_names)}")
+        if not self.schedule.weights and not any(part.weight for part in self.rewards.parts):
+            raise BadInput("rewards: each has weight 0, so that all replies earn the same and nothing is learned")
         self.rewards_at(self.rewards, 0)
 
     @property
@@ -187,13 +191,14 @@ class Rl:
         check_form(self.template, tokenizer)
         lines, stage = template_lines(self.template, tokenizer), self
         check_rewards(asked_of(self.problems, self.questions, self.seed), self.rewards_at(self.rewards, 0))
-        check_rewards((problem for source in self.sources for problem in asked_of(source, self.questions, self.seed)), self.rewards)
+        check_rewards(self._problems(), self.rewards)
         if any(map(has_rows, self.sources)) and self.against:
-            seen, total = seen_of(self.against, WORDS), len(list(self._rows()))
+            seen, total = seen_of(self.against, WORDS), len(list(self._problems(rows=True)))
             stage = self._keep_problems(lambda problem: not seen.knows_any((problem.question,)), all_shared(self.against))
-            lines.append(comparison_text(self.against, total, total - len(list(stage._rows()))))
-        lines += repeated_line(stage._rows())
-        sizes = {problem.id: len(problem_tokens(self.template, problem, tokenizer)) for problem in stage._problems()}
+            lines.append(comparison_text(self.against, total, total - len(list(stage._problems(rows=True)))))
+        lines += repeated_line(stage._problems(rows=True))
+        sizes, lost_lines = prompt_sizes(stage._problems(), self.template, tokenizer)
+        lines += lost_lines
         room = Room(tokenizer.context, self.longest_reply, self.too_long, why=getattr(tokenizer, "why", ""))
         lines += room.check(sizes)
         if not all(map(room.fits, sizes.values())):
@@ -201,17 +206,19 @@ class Rl:
         vars(stage)["_ready"] = stage, lines
         return stage, lines
 
-    def _problems(self) -> Iterator[Problem]:
-        return (problem for source in self.sources for problem in asked_of(source, self.questions, self.seed))
-
-    def _rows(self) -> Iterator[Problem]:
-        return (problem for source in self.sources if has_rows(source) for problem in asked_of(source, self.questions, self.seed))
+    def _problems(self, *, rows: bool = False) -> Iterator[Problem]:
+        sources = [source for source in self.sources if has_rows(source) or not rows]
+        return (problem for source in sources for problem in asked_of(source, self.questions, self.seed))
 
     def _keep_problems(self, keep: Callable[[Problem], bool], why: str) -> Rl:
         late = self.late
         if late is not None and late.problems is not None:
             late = replace(late, problems=keep_problems(late.problems, keep, why))
         return replace(self, problems=keep_problems(self.problems, keep, why), late=late)
+
+    @cached_property
+    def rows_digest(self) -> str:  # of all that may be asked, in order
+        return problems_digest(self._problems(rows=True))
 
     @property
     def longest_reply(self) -> int:
@@ -276,7 +283,7 @@ class Rl:
             rundir.notes.append(finding.verdict.reason)
             save = rundir.checkpoint(finding.verdict.rollout).copy
         keep = Retention(self.keep_last, self.keep_every, finding.best, self.keep_groups, self.keep_groups_every)
-        progress = {"step": step, **finding.back_to, **ahead.progress(rollout + 1)}
+        progress = {"step": step, "rows": self.rows_digest, **finding.back_to, **ahead.progress(rollout + 1)}
         due, last = bool(finding.metrics), bool(finding.back_to) or step == self.steps
         log.end(rollout, metrics, timings, sample.groups, save=save, progress=progress, keep=keep, due=due, last=last)
 
@@ -308,6 +315,8 @@ class Rl:
             return 0, 0
         if ROLLED_BACK in state.progress:
             return self.most_rollouts, self.steps
+        if state.progress.get("rows", self.rows_digest) != self.rows_digest:
+            raise BadInput("problems: their rows are not those that this run began with; bring them back, or begin another run")
         learner.load(state.folder)
         ahead.restore(state.folder, state.progress)
         engine.load(learner.weights(), version=state.rollout + 1)

@@ -83,7 +83,7 @@ class Sft:
             tokens, seconds = sum(map(len, batch)), time.monotonic() - began
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.heartbeat(f"learned step {step + 1} of {steps}")
-            verdict = self._probe(step, steps, sequences, backend, learner, metrics)
+            verdict = self._probe(step, steps, sequences, backend, learner, metrics, rundir.notes)
             keep = Retention(self.keep_last, self.keep_every)
             progress: Progress = {"step": step + 1, "data": digest}
             log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=verdict)
@@ -98,6 +98,8 @@ class Sft:
             rules = AuditRules(limit, self.too_long, self.bad_rows)
             parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]
             vars(self)["_prepared"] = audited_together(self.data, parts, self.template, tokenizer, rules)
+            if not self.steps(examples := len(vars(self)["_prepared"][0])):
+                raise BadInput(f"epochs is {self.epochs}: of {examples:,} examples not one would be learned; give more")
         result: tuple[TokenizedExamples, Audit] = vars(self)["_prepared"]
         return result
 
@@ -121,12 +123,23 @@ class Sft:
         return learner.update(batch, CrossEntropy()) | {"examples": float(len(sequences)), "trained_tokens": float(batch.M)}
 
     def _probe(
-        self, step: int, steps: int, sequences: Sequence[TokenizedExample], backend: Backend, learner: Learner, metrics: Metrics
+        self,
+        step: int,
+        steps: int,
+        sequences: Sequence[TokenizedExample],
+        backend: Backend,
+        learner: Learner,
+        metrics: Metrics,
+        notes: list[str],
     ) -> str:
         """Adds what the stop-rate probe saw where it is due; why the run should end, if it should."""
         if self.stopping is None or step + 1 != min(self.stopping.after, steps):
             return ""
-        metrics |= self.stopping.measure(self.model, self.template, sequences, self.seed, backend, learner)
+        try:
+            metrics |= self.stopping.measure(self.model, self.template, sequences, self.seed, backend, learner)
+        except BadInput as reason:  # a model that learns and that no engine here samples from
+            notes.append(f"whether replies end by themselves was not tried: {reason}")
+            return ""
         return self.stopping.reason(metrics)
 
 

@@ -116,7 +116,8 @@ PROMPT_FIELDS = ("prompt", "question", "problem", "instruction", "query", "input
 BESIDE = ("input", "context", "passage")  # what belongs to the question and stands in a column of its own
 REPLY_FIELDS = ("completion", "solution", "response", "answer", "output", "target")
 SYSTEM_FIELDS = ("system", "system_prompt", "system_message")
-THOUGHT = ("reasoning_content", "reasoning", "thinking", "complex_cot")
+THOUGHT = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "thought", "cot")
+VERDICTS = ("label", "is_correct", "correct", "accepted", "desirable")  # of a reply, as pairs for preferences and judged samples have it
 WEIGHTS = ("weight", "train", "loss")  # of a message: whether it is learned
 ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("system", "developer"), "system"),
@@ -152,6 +153,8 @@ class RowTurns:
 def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
     """Return the turns of a row, checked: somebody asks, and the assistant speaks last. Bad, with the reason, for a row of another form."""
     present = {name: value for name, value in fields.items() if name not in layout.ignore} if layout.ignore else fields
+    if wrong := [name for name in VERDICTS if present.get(name) is False]:
+        raise Bad(f"field {wrong[0]!r} is false: it says that the reply is no good, and it would be imitated; --ignore {wrong[0]} does so")
     turns = _turns_column(present) if layout.question == layout.answer == AUTO else None
     if turns is not None:
         turn_list, read = _turns(present[turns], turns), {turns: "turns"}
@@ -273,12 +276,22 @@ def _turns(turns: object, name: str) -> WeighedTurns:
     if isinstance(turns, str) and turns.lstrip().startswith("["):
         with suppress(NotJson):
             turns = parse_json(turns)
+    if isinstance(turns, dict) and {"role", "content"} <= turns.keys():
+        turns = _side_by_side(turns, name)
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
     messages: WeighedTurns = []
     for turn in turns:
         messages += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
     return [(message, weight) for message, weight in messages if message.role != "system" or message.content]
+
+
+def _side_by_side(turns: Mapping[str, object], name: str) -> list[object]:
+    """The turns of an object that holds a list of roles and a list of contents, as tables of some tools do."""
+    columns = {key: column for key, column in turns.items() if isinstance(column, list)}
+    if columns.keys() != turns.keys() or len({len(column) for column in columns.values()}) != 1:
+        raise Bad(_no_turns(name))
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _no_turns(name: str) -> str:
@@ -310,7 +323,7 @@ def _message(turn: object, name: str) -> tuple[Message, bool | None]:
     if not isinstance(turn, dict):
         raise Bad(_no_turns(name))
     role_name = turn.get("role", turn.get("from"))
-    role = ROLES.get(role_name) if isinstance(role_name, str) else None
+    role = ROLES.get(role_name.lower()) if isinstance(role_name, str) else None
     if role is None:
         raise Bad(f"a message's role is {str(role_name)[:40]!r}: it is one of system, user, assistant")
     if unknown := [key for key in UNKNOWN if not blank(turn.get(key))]:
@@ -333,11 +346,12 @@ def _weight(turn: Mapping[str, object]) -> bool | None:
 
 
 def _content(value: object) -> object:
-    """A text, or the texts of a list of parts, which is how some servers write it."""
+    """A text, or the texts of a list of parts, which is how some servers write it; a part whose text a table left null says nothing."""
     if not isinstance(value, list):
         return value
-    texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
-    return "".join(map(str, texts)) if value and len(texts) == len(value) else value
+    texts = [part.get("text", value) for part in value if isinstance(part, dict) and part.get("type") == "text"]
+    is_text = value and len(texts) == len(value) and all(text is None or isinstance(text, str) for text in texts)
+    return "".join(text for text in texts if isinstance(text, str)) if is_text else value
 
 
 def _make_message(role: Role, content: str, thought: object) -> Message:

@@ -29,6 +29,9 @@ _ALONE = re.compile(
 )  # one formula, all of the text
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = re.compile("[A-Z]{2,10}")  # AD, of a question with two right options
+_TEXTS = re.compile(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
+_NOTHING = re.compile(r"nan|None|null|N/?A|<NA>", re.I)  # as tables write that there is no value
+_SENTENCES = re.compile(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z]")
 _SEPARATOR = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
@@ -40,6 +43,9 @@ def reference_of(name: str, value: object, fields: Mapping[str, object], kind: K
     """The reference that field `name` of a row holds. `solution`: a text may be a worked one that ends in `####` or a box.
 
     "auto": a Choice where the row has options, a Number after GSM8K's `####` or where the answer is a JSON number, else Latex."""
+    if isinstance(value, str) and _TEXTS.fullmatch(value):  # a list that a text holds as JSON
+        with suppress(NotJson):
+            value = parse_json(value)
     if isinstance(value, list) and len(value) == 1 and kind != "text":  # some sets write a list of one
         value = value[0]
     texts = options_of(fields)
@@ -68,6 +74,13 @@ def reference_of(name: str, value: object, fields: Mapping[str, object], kind: K
 def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number | Latex:
     text, is_numeral = _numeral(name, value), not isinstance(value, str)
     gold, has_hashes = final(text, name) if solution or "####" in text else (text.strip(), False)
+    if _NOTHING.fullmatch(gold):
+        raise Bad(f"a row without an answer: field {name!r} holds {gold!r}, which tables write for none; --kind text takes it as a word")
+    if _SENTENCES.search(gold):
+        raise Bad(
+            f"gold answer {gold[:60]!r} of field {name!r} is a text of several sentences, which no reply equals as mathematics: name the "
+            "column of the final answer with --answer-field, or let a model compare (--kind judged)"
+        )
     if len(gold) > LONGEST_GOLD:
         raise Bad(f"field {name!r} gives an answer of {len(gold):,} characters: at most {LONGEST_GOLD:,} can be graded")
     number = kind == "number" or (kind == "auto" and (is_numeral or (has_hashes and rational(gold) is not None)))
@@ -89,7 +102,8 @@ def final(text: str, name: str) -> tuple[str, bool]:
     if name == "solution" and rational(text.strip()) is None:
         raise Bad("a row without an answer: field 'solution' has neither a closed \\boxed{...} nor '####'")
     text = text.strip()
-    return (text.strip("$").strip() if text.count("$") <= 2 else text), False
+    in_dollars = text.count("$") == 1 or (text.count("$") == 2 and text[0] == text[-1] == "$")
+    return (text.strip("$").strip() if in_dollars else text), False
 
 
 def text_of(name: str, value: object, longest: int) -> str:

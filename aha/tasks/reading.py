@@ -216,12 +216,14 @@ def _from_table(path: Path) -> Iterator[DataRow | RefusedRow]:
 def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
     """The rows of a table of text, whose first line names its columns; every value is a text, and an empty one is none."""
     names: list[str] = []
-    records = enumerate(csv.reader(_text_lines(path), delimiter=CELLS[path.suffix], strict=True), start=1)
+    number, records = 0, enumerate(csv.reader(_text_lines(path), delimiter=CELLS[path.suffix], strict=True), start=1)
     try:
         for number, cells in records:
             place = f"{path}, record {number}"
             if number == 1:
-                names = cells
+                names, other = cells, "\t" if path.suffix == ".csv" else ","
+                if len(names) == 1 and (sign := next((sign for sign in (";", other) if sign in names[0]), "")):
+                    raise BadInput(f"{place}: its cells are parted by {sign!r}, and those of a {path.suffix} by {CELLS[path.suffix]!r}")
                 if twice := [name for name, times in Counter(names).items() if times > 1]:
                     raise BadInput(f"{place}: two columns are called {twice[0][:60]!r}, and one would hide the other")
             elif len(cells) != len(names):
@@ -229,7 +231,7 @@ def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
             else:
                 yield _row({name: cell or None for name, cell in zip(names, cells, strict=True)}, place, f"{path.name}:{number}")
     except csv.Error as error:
-        raise BadInput(f"{path}: it is no table of text ({error})") from None
+        raise BadInput(f"{path}, record {number + 1}: it is no table of text ({error})") from None
 
 
 def _text_lines(path: Path) -> Iterator[str]:

@@ -155,3 +155,23 @@ def test_a_question_for_a_judge_is_saved_and_not_scored(aha, tmp_path):
     result = json.loads(found.out)
     assert (result["value"], result["abstained"], "pass@1" in result) == (None, 1.0, False)
     assert json.loads(Path("o/simpleqa/samples.jsonl").read_text())["text"] == "Me."
+
+
+def test_how_long_and_how_hot_a_reply_is_are_the_models_and_not_its_judges(aha, tmp_path, model):
+    words = ("eval", "gsm8k", "--model", model, "--data", rows(tmp_path / "g.jsonl"), "--k", 1, "--problems", 1, "--template", "r1-zero")
+    found = aha(*words, "--max-tokens", 3, "--temperature", 0.5)
+    assert found.code == 0, found.err
+    assert "temperature 0.5" in found.err and "max_tokens 3," in found.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("export", "run", "--out", "x"), "--out: this command takes no more than that; did you mean --to"),
+        (("chat", "--model", "tiny", "--maxtokens", "3"), "--maxtokens: this command takes no more than that; did you mean --max-tokens"),
+        (("check", "run", "--zzz"), "--zzz: this command takes no more than that; `aha check --help` lists its flags"),
+    ],
+)
+def test_a_flag_that_a_command_does_not_have_is_answered_with_those_that_are_near(aha, words, says):
+    found = aha(*words)
+    assert found.code == 2 and says in found.err

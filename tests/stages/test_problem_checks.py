@@ -174,3 +174,32 @@ def test_turns_before_a_question_need_a_template_with_roles(asks: Rl, tmp_path: 
     row = replace(asks, problems=RowProblems(source))
     assert refused(row, None) == "problem t.jsonl:1: it has 2 messages before the reply: Short asks one question and knows no roles"
     assert refused(replace(row, template=Instruct()), None) == ""
+
+
+def test_rows_that_ask_the_same_and_want_another_answer_are_named(asks: Rl, tmp_path: Path) -> None:
+    source = wrote(
+        tmp_path / "c.jsonl", {"question": "a", "answer": "4"}, {"question": "a", "answer": "5"}, {"question": "b", "answer": "4"}
+    )
+    _, lines = replace(asks, problems=RowProblems(source)).ready(Letters(context=None))
+    assert lines[-2:] == [
+        "1 of the rows ask what another row asks, and are asked as often",
+        "1 of these want another answer, so that no reply is right for both (c.jsonl:2 and c.jsonl:1)",
+    ]
+
+
+class Lower(Letters):
+    """Knows no capitals."""
+
+    def encode(self, text: str) -> list[int]:
+        return super().encode(text.lower())
+
+
+def test_a_question_whose_signs_a_tokenizer_loses_is_told(asks: Rl, tmp_path: Path) -> None:
+    source = wrote(tmp_path / "u.jsonl", {"question": "What is X?", "answer": "4"}, {"question": "what is x?", "answer": "4"})
+    _, lines = replace(asks, problems=RowProblems(source)).ready(Lower(context=None))
+    assert lines[-1].startswith("1 of 2 questions have signs that the tokenizer loses") and lines[-1].endswith("(u.jsonl:1: 'WX')")
+
+
+def test_rewards_that_all_weigh_nothing_are_refused(asks: Rl) -> None:
+    with pytest.raises(BadInput, match="each has weight 0"):
+        replace(asks, rewards=asks.rewards.with_weights({part.name: 0.0 for part in asks.rewards.parts}))

@@ -21,6 +21,7 @@ from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
 from aha.sampling.rollouts import seed_for
 from aha.stages.rl import Rl
+from aha.tasks.rows import RowProblems
 from aha.types import Abstained, Group, Latex, Problem, Reply, Score
 from tests.stages.small import Nothing, Odd, Watching, ran, stage
 
@@ -279,3 +280,14 @@ def test_an_engine_with_stale_weights_shows_in_the_metrics(model: str, tmp_path:
     rundir.close()
     assert watching.seen[0]["mismatch_kl"] < 1e-9 < 1e-5 < watching.seen[2]["mismatch_kl"]
     assert watching.seen[2]["ess"] < 1.0
+
+
+def test_a_run_does_not_go_on_with_other_rows(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(f'{{"question": "1 + {n}?", "answer": "{n + 1}"}}\n' for n in range(8)))
+    asks = replace(stage(model), problems=RowProblems(str(path)), against=())
+    with pytest.raises(FailedBar):
+        ran(asks, tmp_path / "run", Watching(stop_after=0))
+    path.write_text(path.read_text().replace("1 + 7", "2 + 7"))
+    with pytest.raises(BadInput, match="their rows are not those that this run began with"):
+        ran(replace(stage(model), problems=RowProblems(str(path)), against=()), tmp_path / "run")

@@ -31,6 +31,10 @@ def problems(path: Path, **fields: str) -> list[str]:
     return [f"{each.question} -> {getattr(each.reference, 'value', each.reference)}" for each in RowProblems(str(path), **fields).all()]  # type: ignore[arg-type]
 
 
+def words(path: Path) -> list[str]:
+    return [str(getattr(problem.reference, "values", "")) for problem in RowProblems(str(path), kind="text").all()]
+
+
 Read = Callable[[Path], list[str]]
 READ: dict[str, tuple[str, str, Read, list[str]]] = {
     "a reply's loss is said turn by turn (AgentInstruct)": (
@@ -101,6 +105,34 @@ READ: dict[str, tuple[str, str, Read, list[str]]] = {
         problems,
         ["2 + 2? -> 4"],
     ),
+    "roles with a capital": (
+        "a.jsonl",
+        lines({"messages": [turn | {"role": turn["role"].title()} for turn in CHAT]}),
+        examples,
+        ["u:q a:a"],
+    ),
+    "turns as a list of roles and a list of contents": (
+        "a.jsonl",
+        lines({"messages": {"role": ["user", "assistant"], "content": ["q", "a"]}}),
+        examples,
+        ["u:q a:a"],
+    ),
+    "a part whose text a table left null": (
+        "a.jsonl",
+        lines({"messages": [{"role": "user", "content": [{"type": "text", "text": None}, {"type": "text", "text": "q"}]}, CHAT[1]]}),
+        examples,
+        ["u:q a:a"],
+    ),
+    "a reply that was found right": ("a.jsonl", lines({"prompt": "q", "completion": "a", "is_correct": True}), examples, ["u:q a:a"]),
+    "a gold answer as a list that a text holds (Skywork)": (
+        "a.jsonl",
+        lines({"prompt": "2 + 2?", "reward_model": {"ground_truth": json.dumps(["\\frac{8}{2}"])}}),
+        problems,
+        ["2 + 2? -> \\frac{8}{2}"],
+    ),
+    "a gold answer with a formula within words": ("a.jsonl", lines(TOLD | {"answer": "$x$ is 4"}), problems, ["2 + 2? -> $x$ is 4"]),
+    "a gold answer in dollars": ("a.jsonl", lines(TOLD | {"answer": "$5"}), problems, ["2 + 2? -> 5"]),
+    "a gold answer that is the word None": ("a.jsonl", lines(TOLD | {"answer": "None"}), words, ["('None',)"]),
     "a reply that is itself an empty list": ("a.jsonl", lines({"prompt": "q", "completion": "[]"}), examples, ["u:q a:[]"]),
 }
 
@@ -175,6 +207,43 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         "line 1: no answer field: there are 'instruction', 'input', 'output'",
     ),
     "a gold answer of another name": ("a.jsonl", lines({"question": "q", "gt": "4"}), problems, "set answer_field"),
+    "a gold answer that a table wrote for none": (
+        "a.jsonl",
+        lines(TOLD, TOLD | {"answer": "nan"}),
+        problems,
+        "line 2: a row without an answer: field 'answer' holds 'nan'",
+    ),
+    "a gold answer that tells the way": (
+        "a.jsonl",
+        lines(TOLD | {"answer": "First, we add 2 and 2. Then we get 4. Therefore the total is 4."}),
+        problems,
+        "is a text of several sentences",
+    ),
+    "a reply that was found wrong": (
+        "a.jsonl",
+        lines(GOOD | {"label": True}, GOOD | {"label": False}),
+        examples,
+        "line 2: field 'label' is false: it says that the reply is no good",
+    ),
+    "a part that holds no text": (
+        "a.jsonl",
+        lines({"messages": [{"role": "user", "content": [{"type": "text", "text": {"a": 1}}]}, CHAT[1]]}),
+        examples,
+        "line 1: field 'content' is of type list",
+    ),
+    "roles and contents of two lengths": (
+        "a.jsonl",
+        lines({"messages": {"role": ["user", "assistant"], "content": ["q"]}}),
+        examples,
+        "line 1: field 'messages' is no list of objects",
+    ),
+    "a table as a spreadsheet with commas in its numbers saves it": (
+        "a.csv",
+        "prompt;completion\nq;a\n",
+        examples,
+        "record 1: its cells are parted by ';'",
+    ),
+    "a quote that is never closed": ("a.csv", 'prompt,completion\nq,"a\n', examples, "record 2: it is no table of text"),
     "a NaN that a table left": ("a.jsonl", '{"instruction": "q", "input": NaN, "output": "a"}\n', examples, "line 1: "),
     "a table whose rows are longer than its head": (
         "a.csv",
