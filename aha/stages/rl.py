@@ -15,7 +15,7 @@ from aha.objectives import Advantages, Cispo, Filter, Grpo, Gspo
 from aha.phases import phase_seconds
 from aha.protocols import Adam, Adaptation, Backend, Engine, Learner, Metrics, Observer, Problems, RollBack, Sampling, Tokenizer
 from aha.rewards import Rewards, paper
-from aha.rundir import Retention, RunDir
+from aha.rundir import Progress, Retention, RunDir
 from aha.sampling.rollouts import seed_for
 from aha.stages.ask import Ahead, GroupSampler, RolloutSample, staleness, summarise
 from aha.stages.audit import check_form, template_lines
@@ -283,7 +283,7 @@ class Rl:
             rundir.notes.append(finding.verdict.reason)
             save = rundir.checkpoint(finding.verdict.rollout).copy
         keep = Retention(self.keep_last, self.keep_every, finding.best, self.keep_groups, self.keep_groups_every)
-        progress = {"step": step, "rows": self.rows_digest, **finding.back_to, **ahead.progress(rollout + 1)}
+        progress: Progress = {"step": step, "rows": self.rows_digest, **finding.back_to, **ahead.progress(rollout + 1)}
         due, last = bool(finding.metrics), bool(finding.back_to) or step == self.steps
         log.end(rollout, metrics, timings, sample.groups, save=save, progress=progress, keep=keep, due=due, last=last)
 
