@@ -177,6 +177,11 @@ _UNDONE_BEHIND = re.compile(  # or it is only an example
 _LITERALLY = re.compile(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
 _COULD = re.compile(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = re.compile(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
+_COMMENTS = re.compile(  # on mathematics, and not on the answer
+    r"[\s.,$)\\\]]*\(?(?:Alternatively|In general|To see that|To see why|Equality (?:is|holds|occurs)"
+    r"|An? (?:alternate|alternative) (?:way|solution|method)"
+    r"|In the above calculations|If this algebra|Either point is|The graph)"
+)
 _NOTHING_OVER = re.compile(
     r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
 )
@@ -303,7 +308,7 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
     after = ("\n\n" if "\n\n" in rest[:12] else "") + plain
     if _UNDONE_BEHIND.match(plain):
         return True
-    if understood and not upholds(after, opens=False):
+    if understood and not _COMMENTS.match(plain) and not upholds(after, opens=False):
         return True
     if not may_take_back(rest):
         return False
