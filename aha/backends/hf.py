@@ -190,6 +190,11 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
         folder.file(path.name, LARGEST_JSON)
     if folder.has(WHOLE_TOKENIZER) and folder.path != TINY:  # ours, looked at before it was packed
         check_tokenizer(folder.path / WHOLE_TOKENIZER)
+    settings = folder.document(OBJECTS[0]) if folder.has(OBJECTS[0]) else {}
+    if "tokenizer.json" not in files and "auto_map" in settings:
+        raise BadInput(
+            f"{folder.path / OBJECTS[0]}: its tokenizer is code that comes with the model, which is never run; tokenizer.json is needed"
+        )
     with quietly(), errors_at(f"{folder.path}: the tokenizer cannot be loaded"):
         return AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)
 

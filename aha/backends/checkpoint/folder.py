@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from aha.durable import read_document, trouble
 from aha.errors import BadInput
 
 TINY = Path(__file__).parent.parent.parent / "assets" / "tiny"
+ADAPTER, MOST_BELOW = "adapter_config.json", 100
 CONFIG, GENERATION = "config.json", "generation_config.json"
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 TEXTS = ("*.json", "*.jinja", "*.txt", "*.model", "tokenizer*", "vocab*", "merges*")
@@ -99,7 +101,13 @@ def _local(model: str, path: Path) -> ModelFolder:
         raise BadInput(f"{path} has no config.json and {len(alone)} GGUF files: name the one that is meant, as {path / alone[0]}")
     if alone:
         return ModelFolder(model, path, alone[0])
-    raise BadInput(f"{path} has no config.json: it is no Hugging Face model; give a folder that save_pretrained wrote")
+    if folder.has(ADAPTER):
+        raise BadInput(
+            f"{path} holds an adapter and no model: merge it into its base model first (merge_and_unload in peft), and give that"
+        )
+    below = sorted(config.parent for depth in range(1, 4) for config in islice(path.glob("/".join(["*"] * depth + [CONFIG])), MOST_BELOW))
+    advice = f"; there is one in {below[-1]}" if below else "; give a folder that save_pretrained wrote"
+    raise BadInput(f"{path} has no config.json: it is no Hugging Face model{advice}")
 
 
 def _single(model: str, path: Path) -> ModelFolder:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from aha.backends.hf import load_config
+from aha.errors import BadInput
 from tests.backends.checkpoint import loads
 from tests.backends.checkpoint.damage import sound
 from tests.endtoend.conftest import Warm, until
@@ -51,3 +53,16 @@ def test_every_damage_of_every_file_is_one_line(form: str, warm: Warm, tmp_path:
     refused = sum("line" in row for row in rows)
     print(f"{form}: {len(rows) - 1} damages, {refused} refused, {sum(row['seconds'] for row in rows[1:]):.0f} s of processor time", end="")
     print(f", {max(row['MiB'] for row in rows[1:])} MiB at most")
+
+
+def test_a_folder_without_a_model_says_where_one_is_below_it(tmp_path: Path) -> None:
+    (tmp_path / "global_step_5" / "actor").mkdir(parents=True)
+    (tmp_path / "global_step_5" / "actor" / "config.json").write_text("{}")
+    with pytest.raises(BadInput, match=f"there is one in {tmp_path}/global_step_5/actor$"):
+        load_config(str(tmp_path))
+
+
+def test_an_adapter_alone_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(BadInput, match="holds an adapter and no model: merge it into its base model first"):
+        load_config(str(tmp_path))
