@@ -134,3 +134,7 @@ def test_a_sentence_that_repeats_its_number_as_another_says_nothing() -> None:
 )
 def test_a_formula_that_is_part_of_another_statement_is_no_claim(gold: str, reply: str) -> None:
     assert not isinstance(grade(Latex(gold), reply), Right)
+
+
+def test_a_decimal_that_goes_on_is_read_within_braces() -> None:
+    assert isinstance(grade(Number("4/3"), "\\boxed{{1.3333333...}}"), Right)
