@@ -44,9 +44,11 @@ _LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
     r"|또는|와|과)\s*)+"
 )
-_SAID_OF_IT = re.compile(r"\s*(?:is|was|has|can|does|looks|seems)\b")  # C is what most people answer, mistakenly
+_SAID_OF_IT = re.compile(
+    r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b"
+)  # C is what most people answer, mistakenly
 _FAILS = re.compile(
-    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible|too)\b"
+    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible|too|only some|some of|partly)\b"
 )
 _SPELLED = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER = re.compile(
