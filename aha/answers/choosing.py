@@ -48,7 +48,8 @@ _SAID_OF_IT = re.compile(
     r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b"
 )  # C is what most people answer, mistakenly
 _FAILS = re.compile(
-    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible|too|only some|some of|partly)\b"
+    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
+    r"|too|only some|some of|partly)\b"
 )
 _SPELLED = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER = re.compile(
