@@ -33,7 +33,7 @@ DOING = {
     "_open": "loading",
     "_resume": "resuming",
     "resume": "resuming",
-    "_ask": "sampling",
+    "render_template": "rendering",
     "draw": "sampling",
     "generate": "sampling",
     "publish": "publishing",

@@ -102,7 +102,8 @@ def read_all(root: Path, seed: int, capsys: pytest.CaptureFixture[str], commands
         assert "Traceback" not in printed.err + printed.out, (what, words, printed.err)
         assert not CONTROL.search(printed.err + printed.out), (what, words)
         if code:
-            assert len(printed.err.splitlines()) == 1 and printed.err.startswith("aha: "), (what, words, printed.err)
+            count = 1 if words[0] != "check" else len(printed.err.splitlines())  # which names each file, and then sums up
+            assert len(printed.err.splitlines()) == count and printed.err.splitlines()[-1].startswith("aha: "), (what, words, printed.err)
 
 
 @pytest.mark.parametrize("seed", range(12))
