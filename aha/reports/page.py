@@ -26,6 +26,7 @@ from aha.types import Group, Language, Reply, Right
 
 Kind = Literal["plain", "aha", "tag"]
 PLAN = {"predicted": dict[str, Any], "peak": int}
+MOST_NAMES = 1_000  # of metrics; a run has some dozens
 PLAN_OF_A_STAGE = {"unit": str, "seconds": float | None, "parts": dict[str, int], "peak": int}
 _TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 
@@ -199,6 +200,8 @@ def write_report(root: Path) -> Path:
     if not (root / "manifest.json").exists():
         raise BadInput(f"{root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
     record = Record(root)
+    if (count := len({name for row in record.metrics() for name in row})) > MOST_NAMES:
+        raise BadInput(f"{root / 'metrics.jsonl'}: {count:,} metrics of different names; a page shows {MOST_NAMES:,} at most")
     result = record.result if record.finished else None
     chart_list = charts(record.metrics(), record.timings(), result)
     replace_file(Disk(), root / "report.html", _page(record, result, chart_list).encode("utf-8", "backslashreplace"))

@@ -149,6 +149,18 @@ def test_a_plan_that_is_none_is_one_line(
     assert line.startswith("aha: run/plan.json: ") and line.count("\n") == 1
 
 
+def test_more_names_of_metrics_than_a_page_shows_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunDir.open(Path("run"), MANIFEST)
+    for rollout in range(3):
+        run.commit(rollout, {"step": 1.0} | {f"reward/{rollout}-{place}": 1.0 for place in range(500)}, {"seconds": 1.0}, [group(rollout)])
+    run.close()
+    assert main(["report", "run"]) == 2
+    assert capsys.readouterr().err == "aha: run/metrics.jsonl: 1,502 metrics of different names; a page shows 1,000 at most\n"
+
+
 def test_a_group_of_rows_without_end_is_one_line_before_memory_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sound.parquet").write_bytes(pack([group(0)]))
     assert len(list(read_groups(tmp_path / "sound.parquet"))) == 1
