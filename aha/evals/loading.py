@@ -188,6 +188,8 @@ def _examples(benchmark: Benchmark, source: Iterator[tuple[str, str, int, dict[s
         except WrongColumns as missing:
             has = ", ".join(map(str, fields))[:200] or "nothing"
             raise BadInput(f"{place}: no {missing}; a row of {benchmark.name} has {benchmark.source.columns}, this one has {has}") from None
+        except BadInput as error:  # what a row says that nobody could check
+            raise BadInput(f"{place}: {error}") from None
         if benchmark.keep is not None and not benchmark.keep(example):
             continue
         if not gradable(example.reference):

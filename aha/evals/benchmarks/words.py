@@ -92,6 +92,9 @@ def _f1(answer: str, value: str) -> float:
     return round(2 * precision * recall / (precision + recall), 2)
 
 
+ANY_REPLY = "Yes."
+
+
 # --- IFEval -------------------------------------------------------------------------------------------------------------
 
 
@@ -99,6 +102,7 @@ def _ifeval(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     check_install()
     kinds, settings = pick(fields, "instruction_id_list"), pick(fields, "kwargs")
     about = {"kinds": [str(kind) for kind in kinds], "settings": [_set_values(setting) for setting in settings]}
+    check_instructions(about["kinds"], about["settings"], ANY_REPLY)  # before a model is asked: each is known, and its settings fit
     return BenchmarkExample(row_name(fields, stem, number, "key"), pick_text(fields, "prompt"), "en", Open(), about=about)
 
 

@@ -162,6 +162,23 @@ def test_drop_compares_words_and_the_values_of_numbers(tmp_path, gold, said, em,
     assert graded("drop", path, said).measures == {"em": float(em), "f1": f1}
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "says"),
+    [
+        ("nope:nothing", {}, "record 2: nope:nothing: no such instruction"),
+        ("keywords:existence", {"keywords": 3}, "record 2: keywords:existence: its settings do not fit"),
+    ],
+)
+def test_an_instruction_that_nobody_could_check_is_named_with_its_row_before_a_model_is_asked(tmp_path, kind, settings, says):
+    path = tmp_path / "i.jsonl"
+    good = {"key": 1, "prompt": "q", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    path.write_text(
+        "".join(json.dumps(row) + "\n" for row in (good, good | {"key": 2, "instruction_id_list": [kind], "kwargs": [settings]}))
+    )
+    with pytest.raises(BadInput, match=says):
+        load_examples(benchmark("ifeval"), str(path))
+
+
 def test_ifeval_counts_prompts_and_instructions(tmp_path):
     row = {"key": 1, "prompt": "Hi", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
     path = written(tmp_path / "i.jsonl", row)
