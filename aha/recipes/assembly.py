@@ -26,7 +26,7 @@ from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Pretrain, ReinitUnusedEmbeddings, Shrink
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
-from aha.stages.sft import Sft
+from aha.stages.sft import Sft, warm_up_line
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
@@ -180,7 +180,7 @@ def derived_lines(recipe: Recipe) -> list[str]:
 def _lines(stage: Stage) -> list[str]:
     match stage:
         case Rl():
-            return [_batches(stage), *_changes(stage)]
+            return [_batches(stage), *_changes(stage), *warm_up_line(stage.optim, stage.steps)]
         case Sft():
             return [_sft_line(stage)]
     return []

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
@@ -97,9 +97,12 @@ class Sft:
             limit = min(self.max_tokens, tokenizer.context or self.max_tokens)
             rules = AuditRules(limit, self.too_long, self.bad_rows)
             parts = [(ExampleRows(part.place, self.layout), part.weight) for part in sources_of(self.data)]
-            vars(self)["_prepared"] = audited_together(self.data, parts, self.template, tokenizer, rules)
-            if not self.steps(examples := len(vars(self)["_prepared"][0])):
-                raise BadInput(f"epochs is {self.epochs}: of {examples:,} examples not one would be learned; give more")
+            sequences, audit = audited_together(self.data, parts, self.template, tokenizer, rules)
+            steps = self.steps(len(sequences))
+            if not steps:
+                raise BadInput(f"epochs is {self.epochs}: of {len(sequences):,} examples not one would be learned; give more")
+            audit = replace(audit, columns=(*audit.columns, *warm_up_line(self.optim, steps)))
+            vars(self)["_prepared"] = sequences, audit
         result: tuple[TokenizedExamples, Audit] = vars(self)["_prepared"]
         return result
 
@@ -141,6 +144,13 @@ class Sft:
             notes.append(f"whether replies end by themselves was not tried: {reason}")
             return ""
         return self.stopping.reason(metrics)
+
+
+def warm_up_line(optim: Adam, steps: int) -> list[str]:
+    """Return what a person should know of a warm-up that is longer than the run."""
+    if optim.warmup_steps <= steps:
+        return []
+    return [f"warm-up takes {optim.warmup_steps:,} steps and the run has {steps:,}: the rate never gets to {optim.lr:g}"]
 
 
 def digest_of(sequences: Sequence[TokenizedExample]) -> str:

@@ -169,3 +169,9 @@ def test_stages_with_one_name_are_refused() -> None:
         Recipe("twice", "", (("a", stage), ("a", stage)))
     with pytest.raises(BadInput, match="none `compute`"):
         Recipe("taken", "", (("compute", stage),))
+
+
+def test_a_warm_up_that_is_longer_than_the_run_is_told() -> None:
+    lines = derived_lines(r1_zero().change([("steps", "100"), ("optim.warmup_steps", "101")]))
+    assert "rl: warm-up takes 101 steps and the run has 100: the rate never gets to 3e-06" in lines
+    assert not any("warm-up" in line for line in derived_lines(r1_zero().change([("steps", "100"), ("optim.warmup_steps", "100")])))
