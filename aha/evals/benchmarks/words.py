@@ -101,7 +101,7 @@ ANY_REPLY = "Yes."
 def _ifeval(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     check_install()
     kinds, settings = pick(fields, "instruction_id_list"), pick(fields, "kwargs")
-    about = {"kinds": [str(kind) for kind in kinds], "settings": [_set_values(setting) for setting in settings]}
+    about: dict[str, Any] = {"kinds": [str(kind) for kind in kinds], "settings": [_set_values(setting) for setting in settings]}
     check_instructions(about["kinds"], about["settings"], ANY_REPLY)  # before a model is asked: each is known, and its settings fit
     return BenchmarkExample(row_name(fields, stem, number, "key"), pick_text(fields, "prompt"), "en", Open(), about=about)
 
