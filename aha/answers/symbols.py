@@ -85,10 +85,13 @@ def bare(text: str) -> str:
     return _MARKUP.sub("", text)
 
 
+_ESCAPED = re.compile(r"\\+\$")
+
+
 def folded(text: str, *, articles: bool = False) -> str:
     """What two texts share that say the same words. Signs that carry meaning stay: of a number, of a percentage, of C++ and C#.
     `articles` stay where a lone "a" may be more than one."""
-    text = bare(text.replace("\\$", "$")).translate(_APART).casefold().replace("’", "'").replace("'", "")
+    text = bare(_ESCAPED.sub("$", text)).translate(_APART).casefold().replace("’", "'").replace("'", "")
     text = _THOUSANDS.sub(lambda match: match[1].replace(",", ""), text)
     text = "".join(_plain(text)).replace("_", " ")
     text = " ".join(text.split())
