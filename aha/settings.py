@@ -325,5 +325,6 @@ def describe(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         element = _element(annotation)
         words = map(describe, get_args(element) if get_origin(element) is tuple else get_args(annotation)[:1])
-        return f"{':'.join(words)}, several separated by commas"
+        empty = " ('' for none)" if get_args(annotation)[-1:] == (Ellipsis,) else ""
+        return f"{':'.join(words)}, several separated by commas{empty}"
     return PLAIN_WORDS.get(annotation, str(getattr(annotation, "__name__", annotation)))
