@@ -87,7 +87,7 @@ _NEGATED = re.compile(
     r"|아니|아닙|ありません|では?ない|じゃない"
 )
 _GOES_ON_TO = re.compile(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
-_OF_A_LETTER = re.compile(r"(?<![^\W\d_])(?<!['’])[a-z]\s?\([A-Z]\)")
+_OF_A_LETTER = re.compile(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED = re.compile(

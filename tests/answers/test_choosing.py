@@ -300,6 +300,7 @@ def test_a_long_reply_takes_no_more_than_a_second_of_processor_time(piece: str) 
         ("\\boxed{\\boxed{\\textbf{C}}}", "C"),
         ("C is the answer most people give, and they are mistaken.", ""),
         ("C seems attractive but fails.", ""),
+        ("La respuesta es option C o (A).", ""),
         ("C fits all the clues.", "C"),
         ("C fits only some of the clues.", ""),
         ("C and D are equally good.", ""),

@@ -57,7 +57,10 @@ _HEDGE = re.compile(
     r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
     r"|\W*[0-9][0-9,]*(?:\\ |\s|\\text\w*\{|\()*(?:about|roughly|approximately|approx\.?|or so|more or less)\W*"
 )
-_OTHER_SETS = re.compile(r"(?i)[,;]\s*(?:\\text\w*\s*\{\s*)?(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)")
+_OTHER_SETS = re.compile(
+    r"(?i)[,;]\s*(?:\\text\w*\s*\{\s*)?(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)"
+    r"|(?:\A|\b)(?:all reals?(?: numbers)?|the empty set|no solution|nothing)\s*[,;]"
+)
 _OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
 _LIMIT_CALLS = ("int", "iint", "oint", "sum", "prod", "lim")
 _RATIO = re.compile(r"((?:[0-9]{1,12}(?:\.[0-9]{1,12})?\s*to\s*){1,3}[0-9]{1,12}(?:\.[0-9]{1,12})?)")
