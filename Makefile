@@ -8,7 +8,7 @@ READY := .venv/.ready# what the tests need
 VLLM := .vllm/.ready# an environment of its own
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: help install demo vllm test check formatted linted typed tested format long real bench clean
+.PHONY: help install demo vllm test check formatted linted typed typed-tests tested format long real bench clean
 
 help:
 	@echo "make demo    a base model discovers reasoning on this machine's CPU, in minutes: runs/demo"
@@ -59,6 +59,9 @@ linted: $(READY)
 typed: $(READY)
 	$(BIN)/mypy
 
+typed-tests: $(READY)
+	$(BIN)/mypy --cache-dir .mypy_cache/tests aha tests bench
+
 tested: $(READY)
 	$(PYTEST) -n $(WORKERS) --dist worksteal --durations 10
 
@@ -66,7 +69,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-long: $(READY)
+long: $(READY) typed-tests
 	$(PYTEST) -m long --durations 0 -raP
 
 real: $(READY)

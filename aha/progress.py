@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -103,7 +103,7 @@ class Lines(Observer):
         self.say(line(number, self.rollouts, metrics, timings, eta_s))
         return Continue()
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -193,7 +193,7 @@ class PanelLines(Lines):
         speed = f" · {self.timings['tokens_per_s']:,.0f} tokens/s" if "tokens_per_s" in self.timings else ""
         return f"{self.activity}{speed} · ctrl-C stops safely; the same command goes on"
 
-    def __enter__(self) -> PanelLines:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
@@ -25,7 +26,8 @@ from aha.protocols import Adam, Compute
 
 TINY = {"vocab_size": 1632, "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4}
 QWEN = {"vocab_size": 151_936, "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 2, "num_attention_heads": 14}
-SHAPES = {  # configuration, key-value heads, rows, longest row, tokens in a micro-batch
+# Configuration, key-value heads, rows, longest row, tokens in a micro-batch.
+SHAPES: dict[str, tuple[dict[str, Any], int, int, int, int]] = {
     "tiny": (TINY, 4, 128, 160, 8192),
     "qwen2": (QWEN, 2, 8, 128, 512),
 }
@@ -93,7 +95,8 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("WAY", "SHAPE"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
-        print(json.dumps(measure(*chosen.one, chosen.threads, chosen.repeats)))
+        way, shape = chosen.one
+        print(json.dumps(measure(way, shape, chosen.threads, chosen.repeats)))
         return
     for shape in chosen.shapes:
         found = {}

@@ -52,7 +52,7 @@ def theirs(rows_file: Path, task: str) -> None:
     langdetect.DetectorFactory.seed = 0
     stored = json.loads(rows_file.read_text(encoding="utf-8"))
 
-    class Replay(LM):
+    class Replay(LM):  # type: ignore[misc]  # lm-eval is installed in another environment
         """Says what is stored, whatever it is asked: the requests come in the order of the rows."""
 
         def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
@@ -120,7 +120,7 @@ def main() -> int:
     if "AHA_DATA" not in os.environ or arguments.lm_eval is None:
         print("skipped: AHA_DATA has to name the folder of the data, and --lm-eval the interpreter of an environment with lm-eval")
         return 0
-    from ifeval import drawn_at_random, punkt_tab
+    from ifeval import drawn_at_random, punkt_tab  # type: ignore[import-not-found]  # the script beside this one
 
     code = 0
     with tempfile.TemporaryDirectory() as root:

@@ -23,14 +23,14 @@ import torch
 
 from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.objectives import Grpo
-from aha.protocols import Adam, Compute, Continue, Sampling
+from aha.protocols import Adam, Compute, Continue, Observer, Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
 from aha.tasks import vocabulary
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
-from aha.types import Group, Problem, Reply
+from aha.types import Abstained, Group, Problem, Reply
 
 SHAPE = {"model_type": "llama", "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4}
 RATE = 1e-4
@@ -62,7 +62,7 @@ def even(text: str) -> float:
     return float(sum(map(ord, text)) % 2 == 0)
 
 
-def reward(problem: Problem, replies: Sequence[Reply]) -> list[float]:
+def reward(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
     return [even(reply.text) for reply in replies]
 
 
@@ -78,14 +78,11 @@ class Clock:
         return now[0] - before[0], now[1] - before[1]
 
 
-class Listening:
+class Listening(Observer):
     """An observer that keeps what each rollout took, the writing of the one before included."""
 
     def __init__(self) -> None:
         self.clock, self.spent = Clock(), list[Spent]()
-
-    def heartbeat(self, what: str) -> None:
-        pass
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue:
         self.spent.append(Spent(timings["tokens"], *self.clock.look()))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from typing import cast
+from typing import Any, cast
 
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
@@ -103,10 +103,12 @@ def theirs(model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, s
         do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=tokens, eos_token_id=list(stops), pad_token_id=stops[0]
     )
 
+    generate: Any = model.generate
+
     def sample(turn: int) -> int:
         torch.manual_seed(turn)
         with torch.inference_mode():
-            said = model.generate(ids, attention_mask=mask, generation_config=how)[:, width:]
+            said = generate(ids, attention_mask=mask, generation_config=how)[:, width:]
         ended = torch.isin(said, torch.tensor(stops))
         return int((ended.cumsum(1) - ended.long() == 0).sum())  # up to and with the first stop
 

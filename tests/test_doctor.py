@@ -23,7 +23,7 @@ from aha.types import Abstained, Completion, FinishReason, Group, Number, Part, 
 RIGHT = "<think>72</think> <answer>72</answer>"
 WRONG = "<think>no idea</think> <answer>71</answer>"
 BARE = "It is 72."
-CUT = ("<think>and then and then", "length")
+CUT: tuple[str, FinishReason] = ("<think>and then and then", "length")
 SOLD = Number("72")
 
 
@@ -214,10 +214,12 @@ def test_a_rising_share_of_abstentions_stops_the_run_with_the_reason_and_a_sampl
     answers, _ = watched([unsaid(some, 100) for some in (1, 2, 6, 8, 12)])
     assert [verdict.signs for verdict in answers] == [(), *[("abstained",)] * 4]
     assert [isinstance(verdict, Stop) for verdict in answers] == [False] * 4 + [True]
-    assert answers[4].reason.startswith(
+    last = answers[4]
+    assert isinstance(last, Stop)
+    assert last.reason.startswith(
         "The grader can judge less and less: it abstained on 6 %, 8 %, 12 % of the last rollouts' replies up to rollout 4, and on 2 %"
     )
-    assert "most often because: accuracy: no worker" in answers[4].reason and RIGHT in answers[4].reason
+    assert "most often because: accuracy: no worker" in last.reason and RIGHT in last.reason
 
 
 @pytest.mark.parametrize("shares", [(30, 30, 30, 30, 30, 30), (0, 4, 4, 4, 4), (0, 20, 20, 3, 20, 20), (5, 9, 9, 9)])

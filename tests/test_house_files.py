@@ -29,7 +29,7 @@ def pins() -> list[str]:
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
 
 
 def dead_links(text: str, folder: Path) -> list[str]:
@@ -39,7 +39,7 @@ def dead_links(text: str, folder: Path) -> list[str]:
 
 
 def unknown_targets(text: str) -> set[str]:
-    return set(re.findall(r"`make ([a-z]+)`", text)) - targets()
+    return set(re.findall(r"`make ([a-z-]+)`", text)) - targets()
 
 
 def test_constraints_are_versions_and_name_no_registry() -> None:

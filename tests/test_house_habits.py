@@ -201,8 +201,11 @@ def importing_guests(source: Source) -> list[str]:
         return []
     lines = []
     for node in ast.walk(source.tree):
-        names = [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) and node.module else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{name}" for name in names] if node.module else []
         if any(under(name, *GUESTS) and name not in READERS for name in names):
             lines.append(source.at(node.lineno, "imports a guest"))
     return lines

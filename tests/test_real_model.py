@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,9 @@ def test_two_rollouts_change_the_weights_and_split_groups_give_a_gradient(run: t
     assert len(set(digests)) == 3
 
 
-def test_the_engines_and_the_learners_log_probabilities_agree(run: tuple[DType, Run], record_property: pytest.RecordProperty) -> None:
+def test_the_engines_and_the_learners_log_probabilities_agree(
+    run: tuple[DType, Run], record_property: Callable[[str, object], None]
+) -> None:
     dtype, done = run
     for rollout, groups in enumerate(done.groups):
         sampled_M, computed_M = learned(done, done.sampler(rollout), groups, dtype)

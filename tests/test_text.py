@@ -20,6 +20,7 @@ from aha.text import (
     reflects,
     repeated_share,
 )
+from aha.types import Language
 
 
 @pytest.mark.parametrize("word", ["wait", "Mistake", "HOWEVER", "but", "retry", "error", "verify", "wrong", "evaluate", "check"])
@@ -123,7 +124,7 @@ def test_mixing_needs_a_word_of_each_language():
 @given(st.lists(st.sampled_from(sorted(WORDS)), min_size=1, max_size=30), st.integers(0, 10**6))
 def test_the_share_equals_the_share_that_was_written(names, seed):
     draw = random.Random(seed)
-    languages = [draw.choice(("en", "zh")) for _ in names]
+    languages: list[Language] = [draw.choice(("en", "zh")) for _ in names]
     text = " ".join(f"{draw.randint(0, 199)} {WORDS[name][language]}" for name, language in zip(names, languages, strict=True))
     assert language_share(text, "zh") == pytest.approx(languages.count("zh") / len(names))
     assert mixes_languages(text) == (len(set(languages)) == 2)

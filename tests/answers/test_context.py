@@ -392,7 +392,8 @@ STANDS = {
 
 
 def reference(kind: str, value: str) -> Reference:
-    return {"formula": Latex, "number": Number}[kind](value) if kind != "choice" else Choice(value, ())
+    kinds: dict[str, type[Latex] | type[Number]] = {"formula": Latex, "number": Number}
+    return kinds[kind](value) if kind != "choice" else Choice(value, ())
 
 
 @pytest.mark.parametrize(("kind", "value", "reply"), [(*key, reply) for key, replies in TAKEN_AWAY.items() for reply in replies])

@@ -100,10 +100,9 @@ def contract(machine: Node, folder: Path, model: str, experts: str) -> dict[str,
         seen[kind] = {"gradient": apart(folder / kind / "one", folder / kind / "two"), "metrics": metrics, "names": [[*one], [*two]]}
         if kind == "policy":
             seen["resumed"] = resumed(alone, machine, model, folder, single, shared)
-    digests = [
-        LocalBackend(COMPUTE).learner(str(folder / "experts" / name), OPTIM, reference=False).weights().digest() for name in ("two",)
-    ]
-    seen["digests"] = [shared.weights().digest(), *digests]
+        if kind == "experts":
+            stored = LocalBackend(COMPUTE).learner(str(folder / "experts/two"), OPTIM, reference=False)
+            seen["digests"] = [shared.weights().digest(), stored.weights().digest()]
     return seen
 
 
@@ -141,10 +140,10 @@ def weigh(model: str) -> dict[str, Any]:
     before = learner._step
     seen: dict[str, Any] = {"parameters": share(learner, dict(learner.parameters.items()), whole)}
 
-    def step(*arguments: Any) -> None:
+    def step(norm: torch.Tensor, rate: float) -> None:
         seen["gradients"] = share(learner, {name: weight.grad for name, weight in learner.parameters.items()}, whole)
         seen["whole_tensors"] = living(large)
-        before(*arguments)
+        before(norm, rate)
 
     learner._step = step  # type: ignore[method-assign]
     shares = learner.division.shares(documents())

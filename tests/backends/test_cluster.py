@@ -66,7 +66,7 @@ def ran_on(cluster: Cluster, rl: Rl, root: Path) -> RunDir:
     return rundir
 
 
-def sampled(rundir: RunDir, rollout: int) -> list[tuple[str, list[tuple[int, tuple[int, ...]]]]]:
+def sampled(rundir: RunDir, rollout: int) -> list[tuple[str, list[tuple[int | tuple[tuple[int, int], ...], tuple[int, ...]]]]]:
     groups = rundir.groups(rollout)
     return [(group.problem.id, [(each.version, tuple(each.tokens)) for each in group.completions]) for group in groups]
 

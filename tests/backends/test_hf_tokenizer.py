@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -128,7 +130,7 @@ def test_longrope_limits_a_row_to_the_length_at_which_its_factors_change() -> No
         "original_max_position_embeddings": 64,
         "rope_theta": 1e4,
     }
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": 32,
         "hidden_size": 32,
         "intermediate_size": 32,

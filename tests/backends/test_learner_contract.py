@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
 from aha.learning import loss_function
 from aha.objectives import CrossEntropy
-from aha.protocols import Adam, Compute
+from aha.protocols import Adam, Compute, Metrics, Outputs
 
 VOCABULARY, LENGTHS = 61, (9, 3, 20, 6, 14, 2)
-SIZES = {"vocab_size": VOCABULARY, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2}
+SIZES: dict[str, Any] = {"vocab_size": VOCABULARY, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2}
 GROUPED = SIZES | {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
 
 
@@ -127,7 +128,7 @@ def test_every_split_gives_the_gradient_of_the_models_own_loss(build: Callable[[
     for micro_tokens in (1, 50, 10_000):
         got = gradient(learner(build(), micro_tokens, checkpointing=checkpointing), batch)
         for name in want:
-            torch.testing.assert_close(got[name], want[name], rtol=1e-3, atol=5e-5, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(got[name], want[name], rtol=1e-3, atol=5e-5, msg=(name + ": {}").format)
 
 
 def test_the_metrics_of_a_step_do_not_depend_on_the_split(build: Callable[[], PreTrainedModel]) -> None:
@@ -136,15 +137,19 @@ def test_the_metrics_of_a_step_do_not_depend_on_the_split(build: Callable[[], Pr
 
 
 def test_dropout_is_off_so_that_the_policy_that_learns_is_the_one_that_is_asked(build: Callable[[], PreTrainedModel]) -> None:
-    made, seen = learner(build(), checkpointing=True), []
+    made, seen = learner(build(), checkpointing=True), list[Tensor]()
 
-    def watching(outputs: Any, batch: Batch) -> Any:
-        seen.append(outputs.logp_M.detach())
-        return loss_function(CrossEntropy())(outputs, batch)
+    @dataclass(frozen=True)
+    class Recording:
+        """Cross-entropy that keeps the log-probabilities it is computed from."""
+
+        def __call__(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
+            seen.append(outputs.logp_M.detach())
+            return loss_function(CrossEntropy())(outputs, batch)
 
     row = documents().rows([2])
     asked = made.logprobs(row, "policy")
-    made.update(row, watching)
+    made.update(row, Recording())
     assert torch.equal(seen[0], asked)
 
 

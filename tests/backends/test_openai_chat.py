@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Generator
 from dataclasses import replace
 
 import pytest
@@ -155,6 +156,7 @@ def test_whoever_stops_listening_stops_the_asking():
         with chat(server, replace(QUICK, in_flight=2)) as served:
             arriving = served.reply(talk(*(str(i) for i in range(100))), SAMPLING)
             next(arriving)
+            assert isinstance(arriving, Generator)
             arriving.close()
             time.sleep(0.5)
         assert len(server.requests) <= 6

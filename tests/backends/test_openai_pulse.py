@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_a_server_that_is_stopped_is_noticed_and_the_same_call_goes_on_when_it_i
     process: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
     server, url = process
-    replies = list[int]()
+    replies, began = list[int](), -math.inf
     with chat_with(url, tmp_path) as chat, pytest.raises(EndpointDown) as error:
         for index, _ in chat.reply(TALK, Sampling()):
             replies.append(index)

@@ -169,7 +169,7 @@ def test_experts_have_transformers_own_loss_balance_and_gradient(tmp_path: Path)
         assert metrics["balance"] == pytest.approx(0.3 * outputs.aux_loss.item(), rel=1e-5)
         for name, weight in own.named_parameters():
             got = learner.parameters[name].grad  # type: ignore[attr-defined]
-            torch.testing.assert_close(got, weight.grad, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(got, weight.grad, rtol=1e-4, atol=1e-5, msg=(name + ": {}").format)
 
 
 def test_rows_side_by_side_are_routed_as_rows_alone(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from aha.backends.engine_chat import END, Bytes, ScriptedBackend, ScriptedEngine
 from aha.errors import BadInput
-from aha.protocols import Adam, Ask, ChatOptions, Engine, Sampling, Tokenizer
+from aha.protocols import Adam, Ask, ChatOptions, Engine, Sampling, Tokenizer, Weights
 from aha.types import Completion, Conversation, Message
 
 
@@ -49,11 +53,17 @@ def test_a_reply_is_cut_at_max_tokens_and_the_end_counts_as_one():
 
 def test_completions_carry_the_version_that_was_loaded():
     class NoWeights:
-        def __iter__(self):
+        def __iter__(self) -> Iterator[tuple[str, Tensor]]:
             return iter(())
 
         def digest(self) -> str:
             return ""
+
+        def snapshot(self) -> Weights:
+            return self
+
+        def save(self, path: Path) -> None:
+            raise AssertionError("there is nothing to save")
 
     engine = ScriptedEngine(lambda prompt, seed: "")
     engine.load(NoWeights(), version=7)

@@ -113,9 +113,10 @@ def test_rows_of_a_group_with_other_prompts_share_none() -> None:
 
 
 def test_the_loss_of_a_mixture_of_experts_counts_each_prompt() -> None:
+    heads: dict[str, Any] = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
     config = Qwen3MoeConfig(
-        vocab_size=VOCABULARY, hidden_size=24, intermediate_size=40, moe_intermediate_size=16, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=8, num_experts=4, num_experts_per_tok=2, output_router_logits=True, router_aux_loss_coef=0.01,
+        vocab_size=VOCABULARY, hidden_size=24, intermediate_size=40, moe_intermediate_size=16, num_hidden_layers=2, **heads,
+        num_experts=4, num_experts_per_tok=2, output_router_logits=True, router_aux_loss_coef=0.01,
     )  # fmt: skip
     made = TorchLearner(Qwen3MoeForCausalLM(config), Adam(), Compute(device="cpu"), reference=False)
     assert not made.division.shares_prompts

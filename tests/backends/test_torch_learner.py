@@ -7,7 +7,7 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from aha.backends.causal import Causal
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, collate_documents
 from aha.errors import BadInput
@@ -125,6 +126,7 @@ def test_a_loss_that_is_not_finite_changes_no_weight(bad: float) -> None:
     assert made.update(BATCH, CrossEntropy())["skipped"] == 0.0
 
 
+@dataclass(frozen=True)
 class _Cliff:
     """A finite loss of 0 with a gradient that is not: sqrt at 0."""
 
@@ -156,10 +158,14 @@ def test_the_same_steps_give_the_same_bits() -> None:
 def test_recomputing_activations_keeps_fewer_and_changes_no_bit() -> None:
     kept, digests = [], []
     for checkpointing in (False, True):
-        made, sizes = learner(checkpointing=checkpointing), []
-        with torch.autograd.graph.saved_tensors_hooks(
-            lambda tensor, sizes=sizes: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
-        ):
+        made, sizes = learner(checkpointing=checkpointing), list[int]()
+
+        def pack(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            assert isinstance(made.policy, Causal)
             made.policy.logprobs(BATCH)
         made.update(BATCH, CrossEntropy())
         kept.append(sum(sizes))
@@ -281,6 +287,7 @@ def test_logits_that_a_family_scales_are_scaled(build: Any, config: Any) -> None
 def test_gpt2s_dropout_does_not_reach_the_learner() -> None:
     config = GPT2Config(vocab_size=31, n_embd=16, n_layer=2, n_head=2, n_positions=32, bos_token_id=1, eos_token_id=2)
     made = learner(model=seeded(GPT2LMHeadModel, config).train(), checkpointing=True)
+    assert isinstance(made.policy, Causal)
     assert config.resid_pdrop == 0.1 and torch.equal(made.policy.logprobs(BATCH)[0], made.policy.logprobs(BATCH)[0])
 
 

@@ -234,7 +234,7 @@ def test_the_order_of_sleep_weights_and_waking(sleeps: bool) -> None:
     """Weights come while the cache still sleeps, so that a device holds the learner's weights and the engine's, and no cache beside."""
     engine = Recorded()
     host, sent = EngineHost(engine, None, sleeps=sleeps), list[str]()
-    empty = {"lengths": [], "seeds": []}
+    empty: dict[str, Any] = {"lengths": [], "seeds": []}
     load = {"version": 1, "size": 1, "weights": []}
     host.generate(empty, b"", lambda head, body: sent.append(head["kind"]), lambda: False)
     assert sent == ["done"] and engine.calls == (["sleep 1"] if sleeps else [])

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aha.cli import main
 
-ADD = {
+ADD: dict[str, Any] = {
     "id": "add",
     "problem": "Add.",
     "tests": [{"input": "1 2", "output": "3"}, {"input": "0 3", "output": "3"}, {"input": "2 2", "output": "4"}],
@@ -19,7 +21,7 @@ SAME = {"id": "same", "problem": "Say YES.", "tests": [{"input": "1", "output": 
 DATA = os.environ.get("AHA_DATA", "")
 
 
-def written(path: Path, *rows: dict[str, object]) -> str:
+def written(path: Path, *rows: Mapping[str, object]) -> str:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return str(path)
 
@@ -59,7 +61,7 @@ def test_agree_compares_with_stored_verdicts(tmp_path: Path, capsys: pytest.Capt
     rows = [
         {"id": "add", "answer": f"```python\n{code}\n```", "is_correct": label}
         for code, label in ((ADD["solutions"][0], True), ("x", True))
-    ]  # type: ignore[index]
+    ]
     assert main(["code", "agree", problems, written(tmp_path / "results.jsonl", *rows), "--sandbox", "unsafe"]) == 1
     assert capsys.readouterr().out == (
         "add: Wrong, stored True: test 1 of 3: RE, NameError: name 'x' is not defined\n"

@@ -13,7 +13,12 @@ import pytest
 from aha.cli import main
 from tests.backends.checkpoint.damage import Damage, damages, sound
 
-BROKEN = ("model.safetensors cut at 5/10", "config.json is a link to itself", "tokenizer.json is missing", "lm_head.weight holds nan")
+BROKEN: tuple[str, ...] = (
+    "model.safetensors cut at 5/10",
+    "config.json is a link to itself",
+    "tokenizer.json is missing",
+    "lm_head.weight holds nan",
+)
 BROKEN += ("layers beyond any memory", "code for an unknown model")
 SMALL = ("--template", "Short", "--sampling.max_tokens", "8")  # what fits in the context of the model
 COMMANDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.commands.conftest import Aha
 
 
-def rows(folder: Path, *lines: str | dict[str, object]) -> str:
+def rows(folder: Path, *lines: str | Mapping[str, object]) -> str:
     path = folder / "pairs.jsonl"
     path.write_text("".join((line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n" for line in lines), "utf-8")
     return str(path)

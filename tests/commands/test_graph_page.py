@@ -74,7 +74,7 @@ class Measures:
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         examples = [
-            BenchmarkExample(f"{name}-{number}", f"{name} {number}?", ("en", "zh")[number % 2], Countdown((1,), 1), name)  # type: ignore[arg-type]
+            BenchmarkExample(f"{name}-{number}", f"{name} {number}?", ("en", "zh")[number % 2], Countdown((1,), 1), name)
             for name in DOMAINS
             for number in range(4)
         ]

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import signal
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -238,12 +239,16 @@ def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, warm, tmp
 
     replies = {f"Number {n}?": f"Surely {n}." for n in range(400)}
     journal, kills = tmp_path / "o/simpleqa/transcripts.jsonl", 0
+
+    def written(lines: int) -> bool:
+        return journal.exists() and journal.read_bytes().count(b"\n") >= lines
+
     with Server(world(troubled, replies), models=("m", "judge")) as server:
         line = words(server, "simpleqa", path, "--k", 1, "--judging.asking.in_flight", 8, "--judging.asking.cache", "none")
         for _ in range(8):
             command = warm.start(*line, folder=tmp_path)
             wanted = (journal.read_bytes().count(b"\n") if journal.exists() else 0) + draw.randint(5, 40)
-            assert until(lambda wanted=wanted: journal.exists() and journal.read_bytes().count(b"\n") >= wanted)
+            assert until(partial(written, wanted))
             command.send(signal.SIGKILL)
             kills += command.code == -signal.SIGKILL
         found = aha(*line)

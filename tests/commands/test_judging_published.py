@@ -31,7 +31,9 @@ def test_alpaca_eval_asked_live_comes_to_the_published_rates(aha, published):
     def script(request, turn) -> Answer:
         if request.body["model"] == "m":
             return said(outputs[request.asked])
-        instruction, small = shown.search(request.asked).groups()
+        match = shown.search(request.asked)
+        assert match is not None
+        instruction, small = match.groups()
         row = rows[instruction]
         swapped.append(small == row["output_2"])
         body = json.loads(said("m", finish="length", tokens=1).body)

@@ -68,8 +68,9 @@ def test_eight_questions_take_eight_mini_batches(aha: Aha) -> None:
 def test_fit_says_where_its_values_come_from_and_is_not_derived_again(
     aha: Aha, model: str, problems: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitted = ("run", "r1-zero", "--model", model, "--problems", problems, "--fit", "cpu", "--samples", 4, "--steps", 2, "--no-preflight")
+    fitted: tuple[object, ...] = ("run", "r1-zero", "--model", model, "--problems", problems, "--fit", "cpu", "--samples", 4, "--steps", 2)
     fitted = (*fitted, "--compute.device", "cpu", "--sampling.max_tokens", 8, "--template", "short", "--questions", 4, "--out", "fitted")
+    fitted = (*fitted, "--no-preflight")
     done = aha(*fitted)
     assert done.code == 0, done.err
     settings = json.loads(Path("fitted/manifest.json").read_text())["settings"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from aha.cli import main
-from aha.commands.sandbox import plain
 from aha.grading.sandbox import Job, Tier, tiers
 from aha.grading.sandbox.remote import RemoteSandbox
+from aha.plain import plain
 from tests.house import ROOT
 
 HERE: list[Tier] = [tier for tier in ("bwrap", "wasm") if tiers()[tier] is None]

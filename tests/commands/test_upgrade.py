@@ -15,8 +15,9 @@ from aha.rundir import Record
 from tests.commands.conftest import Aha
 
 STORED = Path(__file__).parents[1] / "fixtures/0.1"
-RL = ("--questions", 4, "--samples", 4, "--minibatches", 2, "--steps", 12, "--save_every", 2, "--keep_last", 1, "--reference_every", 4)
-RL = (*RL, "--sampling.max_tokens", 24, "--optim.lr", 0.003, "--template.suffix", "", "--compute.threads", 1, "--compute.device", "cpu")
+RL: tuple[object, ...] = ("--questions", 4, "--samples", 4, "--minibatches", 2, "--steps", 12, "--save_every", 2, "--keep_last", 1)
+RL = (*RL, "--reference_every", 4, "--sampling.max_tokens", 24, "--optim.lr", 0.003, "--template.suffix", "")
+RL = (*RL, "--compute.threads", 1, "--compute.device", "cpu")
 MADE_ELSEWHERE = {"checkpoint", "run", "there", "installed"}  # what an answer tells of the machine and the version at work
 
 
@@ -56,7 +57,8 @@ def train(start: str = "sft/checkpoints/000135") -> tuple[object, ...]:
 def test_a_run_that_was_killed_goes_on_to_the_numbers_of_the_one_that_was_not(aha: Aha) -> None:
     done = aha(*train(), "stopped")
     assert done.code == 0, done.err
-    close = {"rel": 1e-3, "abs": 1e-6}  # rows are sampled in other batches than in 0.1, so the last bits of a log-probability differ
+    # Rows are sampled in other batches than in 0.1, so the last bits of a log-probability differ.
+    close: dict[str, Any] = {"rel": 1e-3, "abs": 1e-6}
     for mine, theirs in zip(Record(Path("stopped")).metrics(), Record(STORED / "rl").metrics(), strict=True):
         assert (mine["mismatch_kl"], mine["ess"]) == pytest.approx((0.0, 1.0), abs=1e-6)  # 0.1 did not measure them
         kept = [name for name in theirs if name not in ("mismatch_kl", "ess")]
@@ -66,10 +68,10 @@ def test_a_run_that_was_killed_goes_on_to_the_numbers_of_the_one_that_was_not(ah
             group.replies for group in Record(STORED / "rl").groups(rollout)
         ]
     weights = "checkpoints/000005/model.safetensors"
-    mine, theirs = load_file(Path("stopped") / weights), load_file(STORED / "rl" / weights)
-    assert mine.keys() == theirs.keys()
-    for name, tensor in theirs.items():
-        torch.testing.assert_close(mine[name], tensor, rtol=close["rel"], atol=close["abs"])
+    resumed, stored = load_file(Path("stopped") / weights), load_file(STORED / "rl" / weights)
+    assert resumed.keys() == stored.keys()
+    for name, tensor in stored.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=close["rel"], atol=close["abs"])
 
 
 def test_a_finished_run_is_finished(aha: Aha) -> None:

@@ -123,7 +123,7 @@ class Warm:
         """`aha` with those words, or a script with its arguments; in the server's folder, where none is named."""
         self.count += 1
         base = self.folder / f"{self.count}"
-        order = {"base": str(base), "argv": list(map(str, words)), "folder": str(folder or self.folder), "tty": tty}
+        order: dict[str, object] = {"base": str(base), "argv": list(map(str, words)), "folder": str(folder or self.folder), "tty": tty}
         order["environ"] = dict(environ or {})
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(order).encode() + b"\n")

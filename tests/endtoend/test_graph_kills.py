@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -177,12 +178,16 @@ def kill(command: Command, kills: Kills, orphans: list[psutil.Process]) -> bool:
     return True
 
 
+def reached(command: Command, stage: str) -> bool:
+    return command.over or stage in begun(command)
+
+
 def killed_in(warm: Warm, whole: Whole, out: Path, stages: Sequence[str], draw: random.Random, kills: Kills) -> None:
     """At a random moment of each of these stages, in their order; the graph is done afterwards, and nothing was done twice."""
     done, orphans = dict[Path, int](), list[psutil.Process]()
     for stage in stages:
         command = warm.start(*whole.words, out)
-        until(lambda command=command, stage=stage: command.over or stage in begun(command))
+        until(partial(reached, command, stage))
         spend(command, draw.uniform(0.0, whole.took[stage]))
         if not kill(command, kills, orphans):
             break

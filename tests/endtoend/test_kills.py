@@ -8,15 +8,20 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import Warm, differing, result_of, until
+from tests.endtoend.conftest import Command, Warm, differing, result_of, until
 from tests.endtoend.world import ANNOTATE, PREFER, PRETRAIN, SFT, write_examples, write_pairs, write_recipe
 from tests.house import ROOT
 
 CHAIN = 10  # kills of one run at most
+
+
+def over(command: Command) -> bool:
+    return command.over
 
 
 def killed_again_and_again(warm: Warm, words: tuple[object, ...], kills: int, draw: random.Random, latest_s: float) -> list[str]:
@@ -24,7 +29,7 @@ def killed_again_and_again(warm: Warm, words: tuple[object, ...], kills: int, dr
     doing = []
     for _ in range(kills):
         command = warm.start(*words)
-        until(lambda command=command: command.over, draw.uniform(0.0, latest_s))
+        until(partial(over, command), draw.uniform(0.0, latest_s))
         command.send(signal.SIGKILL)
         if command.code != -signal.SIGKILL:
             assert command.code == 0, command.said

@@ -121,6 +121,7 @@ def write_model(folder: Path) -> Path:
 
     built = vocabulary.build()
     size, end = built.get_vocab_size(), built.token_to_id(vocabulary.END)
+    assert end is not None
     vocabulary.save(folder, CONTEXT)
     write_fresh({**SHAPE, "vocab_size": size, "eos_token_id": end, "max_position_embeddings": CONTEXT}, folder, seed=0)
     stops = sorted({end, *range(end, size, STOPS_EVERY)})

@@ -10,7 +10,7 @@ from aha.evals.comparison import claim, fewer_steps, steps_to
 
 def test_a_difference_that_is_always_there_holds() -> None:
     found = claim("rises", "said", "measured", [[0.2] * 20])
-    assert (found.measured.value, found.measured.low, found.seeds) == (pytest.approx(0.2), pytest.approx(0.2), (pytest.approx(0.2),))
+    assert (found.measured.value, found.measured.low, *found.seeds) == pytest.approx((0.2, 0.2, 0.2))
     assert found.holds
 
 
@@ -26,7 +26,8 @@ def test_what_may_be_lost_is_added_to_every_problem() -> None:
 
 def test_of_several_runs_the_mean_of_each_problem_counts() -> None:
     found = claim("rises", "said", "measured", [[0.4] * 20, [0.0] * 20])
-    assert (found.measured.value, found.seeds) == (pytest.approx(0.2), (pytest.approx(0.4), 0.0))
+    first, second = found.seeds
+    assert (found.measured.value, first) == pytest.approx((0.2, 0.4)) and second == 0.0
 
 
 def test_runs_that_asked_different_problems_are_refused() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
@@ -17,7 +19,7 @@ from aha.evals.samples import SampleJournal, read_examples
 from aha.protocols import Sampling
 from aha.rundir.record import SAMPLES
 from aha.template import ChatTemplate, Instruct, R1Zero, Short
-from aha.types import Number, Open, Stdio
+from aha.types import Conversation, Number, Open, Stdio
 
 GSM8K = benchmark("gsm8k")
 EXAMPLES = [BenchmarkExample(str(n), f"{n} + 1?", "en", Number(str(n + 1))) for n in range(3)]
@@ -144,7 +146,7 @@ class Talking(Bytes):
 
     opening = ""
 
-    def chat(self, conversation):
+    def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
         return self.encode(f"User: {conversation.messages[-1].content} Assistant: {self.opening}")
 
 

@@ -116,4 +116,4 @@ def test_the_whole_weighted_vote_ends_its_curve(samples):
 def test_weighted_votes_of_all_pairs_of_three():
     """The right answer outweighs both others together, so two of the three pairs hold it and win; alone one of three does."""
     alone, pairs, whole = weighted_curve("abb", [True, False, False], [3.0, 1.0, 1.0], orders=3_000)
-    assert (alone, pairs, whole) == (1 / 3, pytest.approx(2 / 3, abs=0.03), 1.0)
+    assert (alone, whole) == (1 / 3, 1.0) and pairs == pytest.approx(2 / 3, abs=0.03)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from aha.backends.hf import torch_dtype
@@ -26,7 +28,13 @@ ASKS = [Ask(tuple((5 * i + 3 * j) % 500 for j in range(length)), tuple(range(100
 
 
 def qwen2(vocabulary: int = 512) -> PreTrainedModel:
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    shape: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return Qwen2ForCausalLM(Qwen2Config(vocab_size=vocabulary, max_position_embeddings=512, tie_word_embeddings=True, **shape))
@@ -38,7 +46,9 @@ def learner(device: str, dtype: DType = "float32", vocabulary: int = 512) -> Tor
 
 def sampled(device: str, dtype: DType) -> list[Group]:
     """Groups whose second half is worth 1."""
-    engine = TorchEngine(qwen2().to(device, torch_dtype(dtype)).eval(), STOP, Compute(device=device, dtype=dtype, rows=7))
+    model = qwen2().eval()
+    nn.Module.to(model, device, torch_dtype(dtype))
+    engine = TorchEngine(model, STOP, Compute(device=device, dtype=dtype, rows=7))
     said = dict(engine.generate(ASKS, Sampling(max_tokens=40)))
     problem, worth = Problem("any", "none", "", "en", Number("0")), (Score(0.0, ()), Score(0.0, ()), Score(1.0, ()), Score(1.0, ()))
     return [Group(problem, ask.prompt, tuple(said[i]), (), worth) for i, ask in enumerate(ASKS)]
@@ -55,8 +65,8 @@ def test_the_learner_computes_what_the_engine_recorded(dtype: DType) -> None:
 def test_an_update_moves_every_weight_as_on_the_cpu(dtype: DType) -> None:
     batch = collate(sampled("cpu", "float32"), Advantages(), 1.0, "penalise")
     loss = Grpo(kl=0.0)
-    (step,) = learner.minibatches(batch, 1, 0, loss.aggregate)
     here, there = learner("cuda", dtype), learner("cpu")
+    (step,) = there.minibatches(batch, 1, 0, loss.aggregate)
     before = {name: weight.clone() for name, weight in here.weights()}
     seen, wanted = here.update(step, loss), there.update(step, loss)
     assert seen["grad_norm"] == pytest.approx(wanted["grad_norm"], rel=1e-3 if dtype == "float32" else 0.05)

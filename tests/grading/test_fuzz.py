@@ -140,20 +140,19 @@ def mutants(number: int) -> tuple[Reference, str]:
     """A gold answer, and one that is certainly another."""
     draw = Random(f"mutant {number}")
     whole, other, over = draw.randint(2, 10**6), draw.randint(2, 10**6), draw.randint(2, 999)
-    return draw.choice(
-        [
-            (Number(str(whole)), str(whole + draw.choice([-1, 1, 10, 100]))),
-            (Number(f"{whole}/{over}"), f"{whole + 1}/{over}"),
-            (Latex(f"\\frac{{{whole}}}{{{over}}}"), f"\\boxed{{\\frac{{{whole}}}{{{over + 1}}}}}"),
-            (Latex(f"{whole}\\sqrt{{{over}}}"), f"\\boxed{{{whole}\\sqrt{{{over + 1}}}}}"),
-            (Latex(f"x^2+{over}x"), f"\\boxed{{x^2-{over}x}}"),
-            (Latex(f"({whole},{other})"), f"\\boxed{{({whole},{other + 1})}}"),
-            (Latex(f"\\{{{whole},{whole + over}\\}}"), f"\\boxed{{\\{{{whole}\\}}}}"),
-            (Latex(f"[{over},\\infty)"), f"\\boxed{{({over},\\infty)}}"),
-            (Latex(f"{over}.5"), f"\\boxed{{{over}.25}}"),
-            (Latex(f"{over}\\pi"), f"\\boxed{{{over} or {over + 1}\\pi}}"),
-        ]
-    )
+    pairs: list[tuple[Reference, str]] = [
+        (Number(str(whole)), str(whole + draw.choice([-1, 1, 10, 100]))),
+        (Number(f"{whole}/{over}"), f"{whole + 1}/{over}"),
+        (Latex(f"\\frac{{{whole}}}{{{over}}}"), f"\\boxed{{\\frac{{{whole}}}{{{over + 1}}}}}"),
+        (Latex(f"{whole}\\sqrt{{{over}}}"), f"\\boxed{{{whole}\\sqrt{{{over + 1}}}}}"),
+        (Latex(f"x^2+{over}x"), f"\\boxed{{x^2-{over}x}}"),
+        (Latex(f"({whole},{other})"), f"\\boxed{{({whole},{other + 1})}}"),
+        (Latex(f"\\{{{whole},{whole + over}\\}}"), f"\\boxed{{\\{{{whole}\\}}}}"),
+        (Latex(f"[{over},\\infty)"), f"\\boxed{{({over},\\infty)}}"),
+        (Latex(f"{over}.5"), f"\\boxed{{{over}.25}}"),
+        (Latex(f"{over}\\pi"), f"\\boxed{{{over} or {over + 1}\\pi}}"),
+    ]
+    return draw.choice(pairs)
 
 
 def test_of_two_thousand_answers_that_are_certainly_others_none_is_right(graders: Graders) -> None:

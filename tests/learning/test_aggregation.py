@@ -68,7 +68,8 @@ def test_constant_needs_its_length() -> None:
 
 def losses() -> list[tuple[Loss, Aggregate]]:
     grpo = [Grpo(kl=0.1, aggregation=each.mode, constant_length=each.length) for each in ALL]
-    return [(loss, loss.aggregate) for loss in (*grpo, Gspo(), Cispo(), Grpo(correction="seq-geo", band=(0.5, 2.0)))]
+    policy: list[Grpo | Gspo | Cispo] = [*grpo, Gspo(), Cispo(), Grpo(correction="seq-geo", band=(0.5, 2.0))]
+    return [(loss, loss.aggregate) for loss in policy]
 
 
 def gradient(loss: Loss, step: PolicyBatch, pieces: list[list[int]]) -> tuple[torch.Tensor, dict[str, float]]:

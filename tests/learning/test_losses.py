@@ -149,7 +149,7 @@ def test_the_unbiased_divergence_has_the_gradient_of_the_divergence_itself() -> 
     pi, reference = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64), torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
     logits = pi.log().requires_grad_()
     ours, _ = loss_function(Grpo(kl=1.0, kl_unbiased=True))(
-        Outputs(logits.log_softmax(0)), replace(four_tokens(0.0, old=pi.log()), weight_M=pi, reference_M=reference.log())
+        Outputs(logits.log_softmax(0)), replace(four_tokens(0.0, old=pi.log().tolist()), weight_M=pi, reference_M=reference.log())
     )
     (gradient,) = torch.autograd.grad(ours, logits)
     truth = (logits.softmax(0) * (logits.log_softmax(0) - reference.log())).sum()

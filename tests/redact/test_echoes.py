@@ -7,7 +7,7 @@ import base64
 import gzip
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -16,7 +16,7 @@ import pytest
 from aha.cli import main
 from aha.redact import HIDDEN, Secrets, clip, mask
 from tests.house import the_house
-from tests.servers import Answer, Server, said
+from tests.servers import Answer, Request, Server, said
 
 KEY = "k3y/Wi+th=\"odd'&<chars>-9f8e7d6c5b"
 BASIC = base64.b64encode(f"user:{KEY}".encode()).decode()
@@ -63,6 +63,10 @@ def standing(text: str) -> list[str]:
     return [name for name, spelling in SPELLINGS.items() if (spelling[8:-4] if "basic" in name else spelling.strip("'\"")) in text]
 
 
+def always(answer: Answer) -> Callable[[Request, int], Answer]:
+    return lambda request, number: answer
+
+
 def texts_below(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -75,7 +79,7 @@ def test_a_key_that_a_server_says_back_stands_nowhere(tmp_path, monkeypatch, cap
     monkeypatch.setenv("AHA_API_KEY", KEY)
     Path("g.jsonl").write_text('{"question": "0 + 1?", "answer": "#### 1"}\n')
     for place, (name, answer) in enumerate(echoes(" ".join(SPELLINGS.values()))):
-        with Server(lambda request, number, answer=answer: answer) as server:
+        with Server(always(answer)) as server:
             words = ["eval", "gsm8k", "--model", f"{server.url}#m", "--data", "g.jsonl", "--k", "1", "--cache", "c", "--out", f"o{place}"]
             main([*words, "--asking.retries", "0"])
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
@@ -104,7 +108,12 @@ def test_the_beginnings_of_many_keys_are_looked_through_once(piece):
 
 def test_of_an_endless_text_only_the_beginning_is_looked_at(monkeypatch):
     looked_at = []
-    monkeypatch.setattr("aha.redact.mask", lambda text: looked_at.append(len(text)) or text)
+
+    def look(text: str) -> str:
+        looked_at.append(len(text))
+        return text
+
+    monkeypatch.setattr("aha.redact.mask", look)
     assert clip("x" * 50_000_000) == "x" * 199 + "…"
     assert clip(" " * 1_500_000 + "tail") == "tail"
     assert looked_at == [1_000_000, 1_000_000, 1_500_004]

@@ -20,7 +20,7 @@ from aha.tasks.countdown import CountdownProblems
 from aha.tasks.voice import Voice, finish, random_try, write_try
 from aha.template import Short
 from aha.text import mixes_languages, reflects
-from aha.types import Completion, Countdown, Group, Part, Problem, Right, Score
+from aha.types import Abstained, Completion, Countdown, Group, Part, Problem, Right, Score
 
 ROLLOUTS, QUESTIONS, SAMPLES, STEPS = 10, 12, 6, 4
 
@@ -65,21 +65,26 @@ def group(problem: Problem, skill: float, version: int, draw: random.Random) -> 
     return Group(problem, tuple(range(12)), tuple(completions), tuple(replies), tuple(scores))
 
 
+def points(value: float | Abstained) -> float:
+    assert not isinstance(value, Abstained)
+    return value
+
+
 def mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
 def metrics_of(groups: list[Group], rollout: int, skill: float) -> dict[str, float]:
     scored = [(reply, score) for one in groups for reply, score in zip(one.replies, one.scores, strict=True)]
-    accuracy = [score.parts[0].value for _, score in scored]
+    accuracy = [points(score.parts[0].value) for _, score in scored]
     right = [float(reply.tokens) for reply, score in scored if score.parts[0].value == 1.0]
     wrong = [float(reply.tokens) for reply, score in scored if score.parts[0].value == 0.0]
     sums = [{score.parts[0].value for score in one.scores} for one in groups]
     return {
         "step": STEPS * (rollout + 1),
-        "reward": mean([float(score.total) for _, score in scored]),
+        "reward": mean([points(score.total) for _, score in scored]),
         "reward/accuracy": mean(accuracy),
-        "reward/format": mean([score.parts[1].value for _, score in scored]),
+        "reward/format": mean([points(score.parts[1].value) for _, score in scored]),
         "accuracy": mean(accuracy),
         "format": mean([float(reply.well_formed) for reply, _ in scored]),
         "dead_groups": mean([float(len(s) == 1) for s in sums]),

@@ -37,7 +37,7 @@ def test_stacked_shares_reach_to_one_hundred_per_cent():
 
 def test_negative_values_have_room_below():
     below = Chart("n", "N", "number", "", "", (Series("a", (0.0, 1.0), (-2.0, 1.0)),))
-    ticks = [float(element.text) for element in ET.fromstring(svg(below, 5, 3)).iter("text")]
+    ticks = [float(element.text or "") for element in ET.fromstring(svg(below, 5, 3)).iter("text")]
     assert min(ticks) <= -1.6
 
 

@@ -35,11 +35,13 @@ def test_the_first_aha_is_the_first_right_reply_that_reflects(finished_run):
         if reflects(reply.text) and isinstance(grade(one.problem.reference, reply.answer), Right)
     )
     found = first_aha(record, range(10))
+    assert found is not None
     assert (found.speaker, found.question, "".join(piece for _, piece in found.pieces)) == (f"rollout {wanted[0]}", *wanted[1:])
 
 
 def test_the_last_aha_is_of_the_last_rollout_and_right(finished_run):
     found = last_aha(Record(finished_run), range(10))
+    assert found is not None
     assert (found.speaker, found.verdict) == ("rollout 9", "right")
     assert "aha" in {kind for kind, _ in found.pieces}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -217,7 +218,7 @@ def test_it_is_opened_with_the_other_rewards_and_is_settings_until_then():
 
 
 @pytest.mark.parametrize("wrong", [{"asks": 0}, {"infra": 1.0}, {"pause_s": -1.0}, {"longest": 0}])
-def test_settings_that_cannot_be_are_bad_input(wrong: dict[str, float]):
+def test_settings_that_cannot_be_are_bad_input(wrong: dict[str, Any]):
     with pytest.raises(BadInput):
         Judge("m", **wrong)
 

@@ -78,8 +78,9 @@ def test_killed_again_at_every_change_while_it_picks_itself_up(tmp_path: Path, c
         for second in range(0, changes, 7):
             root = tmp_path / f"{first}-{second}"
             killed(root, KillingDisk(first, torn=True), power=True)
+            disk = KillingDisk(second, torn=True, root=root)
             try:
-                train(root, disk := KillingDisk(second, torn=True, root=root))
+                train(root, disk)
             except Killed:
                 disk.cut_power(root)
             train(root, ForgetfulDisk())
@@ -212,7 +213,11 @@ def test_a_directory_that_goes_away_during_a_save_is_one_line(tmp_path: Path) ->
     root = tmp_path / "run"
     run = RunDir.open(root, MANIFEST)
     run.resume()
+
+    def move(folder: Path) -> None:
+        root.rename(tmp_path / "elsewhere")
+
     with pytest.raises(DiskTrouble, match="it is gone; was the run directory moved or deleted"):
-        run.commit(0, {}, {}, save=lambda folder: root.rename(tmp_path / "elsewhere") and None)
+        run.commit(0, {}, {}, save=move)
     run.close()
     assert not root.exists()

@@ -207,7 +207,9 @@ def test_a_damaged_result_is_told(root: Path) -> None:
 
 def test_what_a_dead_save_left_beside_the_checkpoints_is_swept_away(root: Path) -> None:
     whole = snapshot(root)
-    saving(Disk(), b"half")((root / "checkpoints/.000005.aside").mkdir() or root / "checkpoints/.000005.aside")
+    aside = root / "checkpoints/.000005.aside"
+    aside.mkdir()
+    saving(Disk(), b"half")(aside)
     (root / "groups/.000004.jsonl.gz.aside").write_bytes(b"half")
     assert train(root, keep=2) == []
     assert snapshot(root) == whole

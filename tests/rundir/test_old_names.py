@@ -13,7 +13,7 @@ from aha.rundir.old_names import NEW_NAMES
 def test_an_old_name_of_a_class_is_read_as_todays(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     settings = {"rl.problems": {"value": "Mixed", "source": "user"}}
-    record = {
+    record: dict[str, object] = {
         "recipe": "r",
         "settings": settings,
         "seeds": {},

@@ -111,9 +111,9 @@ def test_a_rollout_cannot_be_committed_twice(run: RunDir) -> None:
 
 
 def test_a_finished_run_says_so_and_what_it_came_to(run: RunDir) -> None:
-    assert not run.finished
+    before = run.finished
     run.finish({"base": {"pass@1": 0.25}, "seconds": 350.0})
-    assert run.finished
+    assert (before, run.finished) == (False, True)
     assert Record(run.root).result == {"base": {"pass@1": 0.25}, "seconds": 350.0}
     assert json.loads((run.root / "result.json").read_text())["base"] == {"pass@1": 0.25}
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -50,7 +51,8 @@ class Shuffled(ScriptedEngine):
 
 
 def asker(reward: Slow | Format, judging: int = 16, order: int = 0) -> GroupSampler:
-    return GroupSampler(Shuffled(order), Bytes(), Short(), Rewards((RewardPart("r", reward),)), Sampling(), 4, lambda what: None, judging)
+    rewards = Rewards((RewardPart("r", reward),))
+    return GroupSampler(Shuffled(order), Bytes(), Short(), rewards, Sampling(), 4, lambda what: None, threads=judging)
 
 
 def test_one_two_or_many_scoring_threads_and_any_order_of_arrival_give_the_same_bytes() -> None:
@@ -74,12 +76,16 @@ def test_after_the_first_slow_group_the_rest_is_judged_by_threads_in_this_rollou
 
 
 def test_sampling_goes_on_while_groups_are_judged() -> None:
+    def late(number: int) -> int:
+        time.sleep(0.4)
+        return number
+
     stats = ScoringStats(slow=True)
     began = time.monotonic()
     with ScoringExecutor[int](8, stats) as executor:
         for index in range(8):
             time.sleep(0.1)  # sampling
-            executor.submit(index, lambda index=index: time.sleep(0.4) or index)  # type: ignore[misc]
+            executor.submit(index, partial(late, index))
         assert executor.wait(lambda: None) == {index: index for index in range(8)}
     assert stats.scoring_s > 3.2 and stats.alone_s < 1.6 and time.monotonic() - began < 3.2
 

@@ -68,7 +68,7 @@ class Watching(Observer):
         return Stop("enough was seen") if number == self.stop_after else Continue()
 
 
-def stage(model: str, reward: Odd | Nothing = Odd()) -> Rl:
+def stage(model: str, reward: Reward = Odd()) -> Rl:
     return Rl(
         model=model,
         problems=CountdownProblems(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,8 +26,9 @@ from aha.types import Lora
 from tests.stages.small import Watching, fresh, ran, stage
 
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 8192}
-QWEN = {"model_type": "qwen2", "sliding_window": None, "use_sliding_window": False, "rms_norm_eps": 1e-6}
-STUDENTS = {  # what each published base says of itself but for its widths: layers, heads and keys, positions, angles, tied or not
+QWEN: dict[str, Any] = {"model_type": "qwen2", "sliding_window": None, "use_sliding_window": False, "rms_norm_eps": 1e-6}
+# What each published base says of itself but for its widths: layers, heads and keys, positions, angles, tied or not.
+STUDENTS: dict[str, dict[str, Any]] = {
     "distill-qwen-1.5b": QWEN
     | {"num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2, "max_position_embeddings": 4096}
     | {"rope_theta": 10_000, "tie_word_embeddings": True},

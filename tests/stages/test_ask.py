@@ -11,7 +11,7 @@ from aha.sampling.rollouts import prompt_tokens, read_reply, seed_for
 from aha.stages.ask import GroupSampler, summarise
 from aha.tasks.countdown import problem
 from aha.template import Short
-from aha.types import Completion, Countdown
+from aha.types import Completion, Countdown, Group
 
 ASKED = problem(((6, 8, 10), 58), "en", random.Random(0))
 RIGHT = " <think> 8 * 6 = 48 + 10 = 58 yes</think>\n<answer> ( 8 * 6 ) + 10</answer>"
@@ -19,7 +19,7 @@ WRONG = " <think> wait 8 - 6 = 2 + 10 = 12 no</think>\n<answer> ( 8 - 6 ) + 10</
 BARE = " so ( 8 * 6 ) + 10"
 
 
-def groups_of(*texts: str) -> list:  # type: ignore[type-arg]
+def groups_of(*texts: str) -> list[Group]:
     said = iter(texts)
     engine = ScriptedEngine(lambda prompt, seed: next(said))
     asker = GroupSampler(engine, Bytes(), Short(), paper(), Sampling(max_tokens=200), len(texts), lambda what: None)

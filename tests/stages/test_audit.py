@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import pytest
 
@@ -145,8 +147,8 @@ def test_the_delimiter_has_to_be_one_token(tokenizer: HFTokenizer) -> None:
 class Opening(Bytes):
     """A chat template that opens the thought."""
 
-    def chat(self, conversation: Conversation) -> list[int]:
-        return [*super().chat(conversation), *self.encode("<think>\n")]
+    def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
+        return [*super().chat(conversation, options), *self.encode("<think>\n")]
 
 
 def test_who_opens_the_thought_has_to_be_said() -> None:

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from itertools import permutations, product
+from typing import Any
 
 import pytest
 
@@ -219,7 +220,7 @@ def checkpoints(root):
 
 def test_base_zero_and_the_curve_between(tmp_path):
     watch = Watch()
-    result = STAGE.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), watch)
+    result: dict[str, Any] = STAGE.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), watch)
     assert (result["base"]["pass@1"], result["zero"]["pass@1"]) == (0.0, 1.0)
     assert (result["gain"]["value"], result["gain"]["high"]) == (1.0, 1.0)
     assert result["gain"]["low"] == pytest.approx(0.772, abs=1e-3)  # of 20 problems: 1 - √2 · 0.161
@@ -229,7 +230,8 @@ def test_base_zero_and_the_curve_between(tmp_path):
 
 
 def test_without_curve_problems_only_base_and_zero_are_asked(tmp_path):
-    result = replace(STAGE, curve_problems=0).over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), Watch())
+    stage = replace(STAGE, curve_problems=0)
+    result: dict[str, Any] = stage.over(ScriptedBackend(script), tmp_path / "evals", checkpoints(tmp_path), Watch())
     assert [point["rollout"] for point in result["curve"]] == [None, 20]
 
 

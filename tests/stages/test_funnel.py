@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +41,7 @@ def test_what_is_asked_is_what_is_kept_and_what_is_not(counts):
     tally = Tally()
     for (domain, end), number in counts.items():
         tally.add(domain, end, number)
-    found = report(tally, tally.rows_by_domain())
+    found: dict[str, Any] = report(tally, tally.rows_by_domain())
     for domain in tally.domains():
         line, dropped = found["domains"][domain], found["dropped"][domain]
         assert line["asked"] == line["kept"] + sum(dropped.values())
@@ -53,7 +55,8 @@ def test_every_reason_of_the_filters_has_a_place():
 
 
 def test_the_table_names_the_reasons_once():
-    lines = table(report(ONE, {"sums": 3}))
+    funnel: dict[str, Any] = report(ONE, {"sums": 3})
+    lines = table(funnel)
     assert lines[0].split()[:3] == ["prompts", "asked", "formed"]
     assert lines[1].split() == ["sums", "5", "10", "9", "6", "4", "4", "3", "3", "10"]
     assert lines[-1] == "sums: 1 cut, 3 wrong, 2 repetition, 1 over the cap"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Letters(Bytes):
     context: int | None = 100
 
 
-def wrote(path: Path, *rows: dict[str, object]) -> str:
+def wrote(path: Path, *rows: Mapping[str, object]) -> str:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return str(path)
 

@@ -27,7 +27,7 @@ from tests.stages.small import Nothing, Odd, Watching, ran, stage
 
 
 @pytest.fixture
-def finished(model: str, tmp_path: Path) -> Iterator[tuple[list[dict[str, float]], RunDir]]:
+def finished(model: str, tmp_path: Path) -> tuple[list[dict[str, float]], RunDir]:
     return ran(stage(model), tmp_path / "run")
 
 

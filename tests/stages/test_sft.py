@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,7 @@ def test_a_step_may_begin_in_one_epoch_and_end_in_the_next() -> None:
         ("max_tokens", 0, "max_tokens is 0"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(setting: str, value: object, words: str) -> None:
+def test_a_setting_that_cannot_be_is_refused(setting: str, value: Any, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         replace(STAGE, **{setting: value})
 

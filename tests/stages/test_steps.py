@@ -71,7 +71,7 @@ def test_a_stop_saves_the_step_and_gives_its_reason(tmp_path: Path) -> None:
 
 def test_a_stop_after_signs_of_a_collapse_names_the_last_sound_checkpoint(tmp_path: Path) -> None:
     sick = ("truncated",)
-    verdicts = [*[Continue()] * 5, Continue(sick), Stop("All replies are cut.", sick)]
+    verdicts: list[Continue | Stop] = [*[Continue()] * 5, Continue(sick), Stop("All replies are cut.", sick)]
     with pytest.raises(FailedBar) as error:
         loop(tmp_path, Says(*verdicts), save_every=1)
     sound = f"{tmp_path}/checkpoints/000003"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def refusal(source: str, layout: ExampleLayout = AS_IT_IS) -> str:
 Q, A = ("user", "2 + 2?"), (ASSISTANT, "4")
 SYSTEM = ("system", "Be brief.")
 MESSAGES = [{"role": "user", "content": "2 + 2?"}, {"role": ASSISTANT, "content": "4"}]
-FORMS = {
+FORMS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "alpaca": ({"instruction": "Add.", "input": "2 + 2", "output": "4"}, [("user", "Add.\n\n2 + 2"), A]),
     "alpaca without input": ({"instruction": "2 + 2?", "input": "", "output": "4"}, [Q, A]),
     "alpaca history": (

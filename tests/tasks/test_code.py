@@ -5,6 +5,7 @@ import gzip
 import json
 import pickle
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,13 @@ LIVE = {
 }
 
 
-def coded(fields: dict[str, object]) -> CodeProblem:
+def coded(fields: Mapping[str, object]) -> CodeProblem:
     found = coded_of(DataRow("here, line 1", "file:1", fields))
     assert isinstance(found, CodeProblem), found
     return found
 
 
-def refused(fields: dict[str, object]) -> str:
+def refused(fields: Mapping[str, object]) -> str:
     found = coded_of(DataRow("here, line 1", "file:1", fields))
     assert isinstance(found, RefusedRow), found
     return found.reason
@@ -70,7 +71,8 @@ def test_a_function_may_have_the_name_of_a_built_in_one() -> None:
         "test": "assert abs(sum(1, 2)) == 3",
         "canonical_solution": "def sum(a, b): return 3",
     }
-    assert isinstance(coded(fields).reference, Asserts) and coded(fields).reference.entry == "sum"  # type: ignore[union-attr]
+    reference = coded(fields).reference
+    assert isinstance(reference, Asserts) and reference.entry == "sum"
 
 
 def test_a_method_of_livecodebench_is_called_with_a_line_an_argument() -> None:

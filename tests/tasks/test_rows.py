@@ -56,7 +56,7 @@ def test_a_math_row_is_the_latex_of_its_last_box(tmp_path: Path) -> None:
     assert only(written(tmp_path, MATH)) == Problem("rows.jsonl:1", "math", MATH["problem"], "en", Latex("\\frac{3}{2}"))
 
 
-READ = [
+READ: list[tuple[dict[str, object], Number | Latex]] = [
     ({"answer": "\\frac{1}{2}", "solution": "\\boxed{1}"}, Latex("\\frac{1}{2}")),
     ({"answer": "$9\\pi$"}, Latex("9\\pi")),
     ({"answer": "$5$;$10$"}, Latex("$5$;$10$")),
@@ -70,7 +70,7 @@ READ = [
 ]
 
 
-ALONE = [
+ALONE: list[tuple[dict[str, object], Number | Latex]] = [
     ({"solution": "$5$"}, Latex("5")),
     ({"solution": "$$\\frac{1}{2}$$"}, Latex("\\frac{1}{2}")),
     ({"solution": "\\( x^2 \\)"}, Latex("x^2")),
@@ -126,7 +126,7 @@ def test_a_folder_is_read_by_its_files_of_the_split(tmp_path: Path) -> None:
 
 ASKED = [{"role": "user", "content": "2 + 2?"}]
 SPOKEN = [{"role": "system", "content": "Think."}, {"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}, *ASKED]
-VERL = {
+VERL: dict[str, object] = {
     "data_source": "openai/gsm8k",
     "prompt": ASKED,
     "ability": "math",

@@ -6,7 +6,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
@@ -211,7 +211,7 @@ def a_list_of_nothing(numbers: int) -> pa.Table:
     return pa.table({"question": pa.ListArray.from_arrays(pa.array([0, numbers], pa.int32()), pa.array(np.zeros(numbers, np.int8)))})
 
 
-BOMBS = {
+BOMBS: dict[str, tuple[Callable[[], pa.Table], dict[str, Any]]] = {
     "one long value in a hundred thousand rows": (lambda: a_value_many_times(100_000, 3_000_000), {"dictionary_pagesize_limit": 1 << 28}),
     "a page of many bytes": (lambda: pa.table({"answer": [bytes(80 << 20)]}), {"use_dictionary": False, "write_statistics": False}),
     "a list of many zeros": (lambda: a_list_of_nothing(20_000_000), {}),

@@ -37,7 +37,13 @@ class Damage:
 def sound(folder: Path, shards: int = 1, tied: bool = False) -> Path:
     """A model in Hugging Face format that nothing is wrong with."""
     folder.mkdir(parents=True)
-    sizes = {"vocab_size": 280, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes: dict[str, Any] = {
+        "vocab_size": 280,
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
     config = LlamaConfig(**sizes, num_key_value_heads=2, max_position_embeddings=64, eos_token_id=257, bos_token_id=256, pad_token_id=257)
     config.tie_word_embeddings = tied
     with torch.random.fork_rng(devices=[]):
@@ -186,10 +192,14 @@ def _of_weight(file: str, name: str) -> Iterator[Damage]:
     yield changed("is one number", lambda weight: weight.flatten()[0])
     yield changed("is turned", lambda weight: weight.T if weight.dim() > 1 and weight.shape[0] != weight.shape[1] else weight[:-1])
     for dtype in (torch.int8, torch.int64, torch.uint8, torch.bool, torch.float8_e4m3fn):
-        yield changed(f"is {dtype}", lambda weight, dtype=dtype: weight.to(dtype))
+        yield changed(f"is {dtype}", partial(_cast, dtype))
     yield changed("overflows", lambda weight: torch.full_like(weight, 1e300, dtype=torch.float64))
     for dtype in (torch.float64, torch.bfloat16, torch.float16):
-        yield changed(f"is {dtype}", lambda weight, dtype=dtype: weight.to(dtype), "either")
+        yield changed(f"is {dtype}", partial(_cast, dtype), "either")
+
+
+def _cast(dtype: torch.dtype, weight: torch.Tensor) -> torch.Tensor:
+    return weight.to(dtype)
 
 
 def _poisoned(number: float, weight: torch.Tensor) -> torch.Tensor:
@@ -217,7 +227,7 @@ def _of_headers(folder: Path) -> Iterator[Damage]:
         "a word": '"x"',
         "spaces": " " * 10_000,
     }.items():
-        yield Damage(f"{file}: its header is {what}", partial(_header, file, lambda _, header=header: header), "refuse")
+        yield Damage(f"{file}: its header is {what}", partial(_header, file, partial(_replacement, header)), "refuse")
     first: dict[str, Any] = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     for key, values in {
         "dtype": ("F99", 5, None, "", "I4"),
@@ -226,13 +236,17 @@ def _of_headers(folder: Path) -> Iterator[Damage]:
     }.items():
         for value in values:
             changed = json.dumps({"w": first | {key: value}})
-            yield Damage(f"{file}: {key} is {str(value)[:30]}", partial(_header, file, lambda _, changed=changed: changed), "refuse")
+            yield Damage(f"{file}: {key} is {str(value)[:30]}", partial(_header, file, partial(_replacement, changed)), "refuse")
     yield Damage(
         f"{file}: metadata of another type", partial(_header, file, lambda old: json.dumps(old | {"__metadata__": {"x": 5}})), "refuse"
     )
     yield Damage(f"{file}: a weight twice", partial(_header, file, _twice), "refuse")
     yield Damage(f"{file}: two weights in one place", partial(_header, file, _one_place), "refuse")
     yield Damage(f"{file}: bytes after the end", lambda at: (at / file).open("ab").write(b"more"), "refuse")
+
+
+def _replacement(text: str, old: object) -> str:
+    return text
 
 
 def _header_size(file: str, size: int, at: Path) -> None:

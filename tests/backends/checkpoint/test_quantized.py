@@ -173,7 +173,13 @@ def in_fours(shape: tuple[int, ...], draw: torch.Generator) -> tuple[Tensor, Ten
 
 def four_bits(folder: Path) -> tuple[Path, Weights]:
     """A small GPT-OSS whose experts are stored in MXFP4, and what their weights mean."""
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     config = GptOssConfig(**sizes, head_dim=8, vocab_size=64, num_local_experts=2, num_experts_per_tok=1, layer_types=["full_attention"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

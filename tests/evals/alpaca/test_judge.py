@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from aha.evals.alpaca import preference, read_annotations, shown_in_reverse, weighted_preferences
+from aha.evals.alpaca import Annotation, preference, read_annotations, shown_in_reverse, weighted_preferences
 
 
 def top(**chances: float) -> list[dict]:
@@ -34,12 +34,17 @@ def test_published_preferences_follow_from_the_published_log_probabilities(publi
     assert apart < 1e-10  # the files hold ten decimals
 
 
+def wins(annotation: Annotation) -> float:
+    assert annotation.wins is not None
+    return annotation.wins
+
+
 def test_the_order_shown_is_the_one_that_the_published_tokens_tell(published):
     """The judge's likelier token and the preference on file say together which answer stood where."""
     annotations = read_annotations(published("alpaca_eval/annotations/claude.json"))
-    clear = [each for each in annotations if abs(each.wins - 0.5) > 0.01]
+    clear = [each for each in annotations if abs(wins(each) - 0.5) > 0.01]
     likelier = [max(each.top, key=lambda token: token["logprob"])["token"] for each in clear]
-    told = [(token == "M") != (each.wins > 0.5) for token, each in zip(likelier, clear, strict=True)]
+    told = [(token == "M") != (wins(each) > 0.5) for token, each in zip(likelier, clear, strict=True)]
     assert len(clear) > 750
     assert sum(told) > 300
     assert sum(t != shown_in_reverse(each.instruction) for t, each in zip(told, clear, strict=True)) == 0

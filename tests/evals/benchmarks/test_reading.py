@@ -13,7 +13,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.benchmarks import BENCHMARKS, benchmark
 from aha.evals.benchmarks.choices import permutation
 from aha.evals.loading import _hub, load_examples
-from aha.types import Choice, Number, Open, Reply, Right, Stdio
+from aha.types import Abstained, Choice, Number, Open, Reply, Right, Stdio
 
 
 def written(path: Path, *rows: dict) -> str:
@@ -24,6 +24,11 @@ def written(path: Path, *rows: dict) -> str:
 
 def grade(chosen: Benchmark, example: BenchmarkExample, text: str) -> ReplyGrade:
     return chosen.grade_reply(example, Reply(text, None, text, 1, "stop"))
+
+
+def choice(example: BenchmarkExample) -> Choice:
+    assert isinstance(example.reference, Choice)
+    return example.reference
 
 
 def graded(name: str, path: str, reply: str):
@@ -41,7 +46,8 @@ def test_aime_is_asked_as_the_release_notes_say(tmp_path):
 def test_a_folder_is_searched_for_the_benchmarks_layout(tmp_path):
     written(tmp_path / "math/gsm8k/test.jsonl", {"question": "?", "answer": "2 + 3 = <<2+3=5>>5\n#### 5"})
     for folder in (tmp_path, tmp_path / "math", tmp_path / "math/gsm8k"):
-        assert load_examples(benchmark("gsm8k"), str(folder))[0][0].reference.value == "5"
+        reference = load_examples(benchmark("gsm8k"), str(folder))[0][0].reference
+        assert isinstance(reference, Number) and reference.value == "5"
 
 
 def test_the_mmlu_prompt_is_the_one_of_simple_evals_to_the_letter(tmp_path):
@@ -51,7 +57,7 @@ def test_the_mmlu_prompt_is_the_one_of_simple_evals_to_the_letter(tmp_path):
         "Answer the following multiple choice question. The last line of your response should be of the following"
     )
     assert item.prompt.endswith("before answering.\n\nWhich?\n\nA) w\nB) x\nC) y\nD) z")
-    assert (item.category, item.options, item.reference.letter) == ("anatomy", 4, "D")
+    assert (item.category, item.options, choice(item).letter) == ("anatomy", 4, "D")
     assert grade(benchmark("mmlu"), item, "Hm.\n**Answer: D**").vote == "D"
     assert grade(benchmark("mmlu"), item, "no idea").vote is None
 
@@ -84,11 +90,11 @@ def test_each_repeat_of_gpqa_shows_its_options_in_a_new_order_from_one_generator
         for number, item in enumerate(items):
             drawn, seen = order.sample(range(4), 4), gpqa.example_for(item, repeat)
             texts = [("right", "w1", "w2", "w3")[place] for place in drawn]
-            assert seen.about["permutation"] == drawn and list(seen.reference.options) == texts
+            assert seen.about["permutation"] == drawn and list(choice(seen).options) == texts
             shown = "\n".join(f"{letter}) {text}" for letter, text in zip("ABCD", texts, strict=True))
             assert seen.prompt.endswith(f"Which of {number}?\n\n{shown}") and seen.id == item.id
             judged = grade(gpqa, seen, f"Answer: {'ABCD'[drawn.index(0)]}")
-            assert isinstance(judged.grade, Right) and judged.vote == item.reference.letter, "votes are for options, not for places"
+            assert isinstance(judged.grade, Right) and judged.vote == choice(item).letter, "votes are for options, not for places"
 
 
 @pytest.mark.parametrize("content", [b"Salted__\x01\x02\xff\xfe", b"\x93\xfa\x00\x81" * 50, b"Question\n\xff\xfe\x81\n"])
@@ -190,7 +196,7 @@ def test_mmlu_redux_takes_the_corrected_answer_and_leaves_out_what_has_none(tmp_
     row = {"question": "?", "choices": ["a", "b", "c", "d"], "answer": 0, "error_type": "ok", "correct_answer": None}
     rows = [row, row | {"error_type": "wrong_groundtruth", "correct_answer": "C"}, row | {"error_type": "no_correct_answer"}]
     items, _ = load_examples(benchmark("mmlu_redux"), written(tmp_path / "r.jsonl", *rows))
-    assert [item.reference.letter for item in items] == ["A", "C"]
+    assert [choice(item).letter for item in items] == ["A", "C"]
 
 
 def test_livecodebench_asks_the_papers_months_only(tmp_path):
@@ -206,7 +212,8 @@ def test_another_language_of_humaneval_mul_is_not_graded_as_wrong(tmp_path):
     row = {"name": "HumanEval_0", "language": "cpp", "prompt": "int f() {", "tests": "..."}
     (item,), _ = load_examples(benchmark("humaneval_mul"), written(tmp_path / "h.jsonl", row))
     assert isinstance(item.reference, Open)
-    assert "cpp" in grade(benchmark("humaneval_mul"), item, "int f() { return 1; }").grade.reason
+    verdict = grade(benchmark("humaneval_mul"), item, "int f() { return 1; }").grade
+    assert isinstance(verdict, Abstained) and "cpp" in verdict.reason
 
 
 def test_an_answer_that_no_reply_could_match_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from aha.types import Asserts
 
 def calls(tests: str, entry: str = "f") -> tuple[str, ...] | None:
     plan = plan_of(Asserts(entry, tests))
-    return plan and plan.calls
+    return None if plan is None else plan.calls
 
 
 def test_what_calls_the_answer_goes_in_and_what_it_is_compared_with_does_not() -> None:

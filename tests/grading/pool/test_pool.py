@@ -191,7 +191,7 @@ def test_a_worker_has_a_gibibyte_writes_no_file_and_knows_no_secret(monkeypatch:
 @pytest.mark.parametrize("settings", [{"workers": 0}, {"deadline_s": 0.0}, {"memory_mb": 10}])
 def test_a_pool_that_cannot_be_is_refused(settings: dict[str, int]) -> None:
     with pytest.raises(BadInput, match="at least 1 worker, more than 0 s and 256 MiB are needed"):
-        Pool(**settings)  # type: ignore[arg-type]
+        Pool(**settings)
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def test_threads_that_want_the_same_source_compile_it_once() -> None:
 
 def test_a_refusal_is_remembered_and_a_failure_of_ours_is_not() -> None:
     compiled, asked = CompileCache(), []
-    refusal, trouble = (Outcome(verdict, b"", b"", 1, 0.0, 0.0, 0.0) for verdict in ("CE", "INFRA"))  # type: ignore[arg-type]
+    refusal, trouble = (Outcome(verdict, b"", b"", 1, 0.0, 0.0, 0.0) for verdict in ("CE", "INFRA"))
 
     def answering(outcome: Outcome) -> Outcome:
         asked.append(outcome.verdict)

@@ -22,7 +22,7 @@ def body(**values: object) -> Answer:
     return Answer(json.dumps(values).encode())
 
 
-def ran(status: str = "Finished", code: int | None = 0, stdout: str = "3\n", **more: object) -> Answer:
+def ran(status: str = "Finished", code: object = 0, stdout: object = "3\n", **more: object) -> Answer:
     run = {"status": status, "return_code": code, "stdout": stdout, "stderr": "", "execution_time": 0.5, **more}
     return body(status="Success", message="", run_result=run)
 

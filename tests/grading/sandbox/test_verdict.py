@@ -38,10 +38,8 @@ def test_facts_to_verdict(change: dict[str, object], verdict: str, reason: str) 
 
 def test_a_flood_is_ole_whoever_ended_it() -> None:
     flood = Streams(b"x" * 1000, b"", is_flooded=True)
-    assert {
-        outcome_of_run(replace(WELL, status=status, stop_reason=stopped), flood, LIMITS).verdict
-        for status, stopped in ((0, ""), (-9, "asked"))
-    } == {"OLE"}
+    by_itself, by_us = replace(WELL, status=0, stop_reason=""), replace(WELL, status=-9, stop_reason="asked")
+    assert {outcome_of_run(facts, flood, LIMITS).verdict for facts in (by_itself, by_us)} == {"OLE"}
 
 
 @pytest.mark.parametrize("word", [b"MemoryError", b"terminate called after throwing an instance of 'std::bad_alloc'"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def split(pieces: list[str], opened: bool) -> tuple[str, str | None]:
     return texts["said"], texts["thought"] if one.thought else None
 
 
-def pieces_of(text: str, opened: bool = False) -> list[tuple[str, str]]:
+def pieces_of(text: str, opened: bool = False) -> Sequence[tuple[str, str]]:
     one = Split(opened)
     return [piece for letter in text for piece in one.take(letter)] + one.rest()
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
@@ -102,7 +102,12 @@ def test_tokens_are_streamed_while_the_reply_is_being_made() -> None:
 
 def test_an_async_client_streams_and_asks_many_at_once(model: ServedModel) -> None:
     async def one(asking: openai.AsyncOpenAI, number: int) -> tuple[str, str]:
-        wanted = {"model": model.name, "messages": [{"role": "user", "content": f"{number}"}], "max_tokens": 12, "seed": number}
+        wanted: dict[str, Any] = {
+            "model": model.name,
+            "messages": [{"role": "user", "content": f"{number}"}],
+            "max_tokens": 12,
+            "seed": number,
+        }
         whole = await asking.chat.completions.create(**wanted)
         streamed = ""
         async for chunk in await asking.chat.completions.create(**wanted, stream=True):
@@ -149,9 +154,9 @@ def test_models_are_listed_and_one_is_looked_up() -> None:
 )
 def test_a_reply_ends_before_a_stop_word(stop: Any, text: str, tokens: int, stream: bool) -> None:
     engine = ScriptedEngine(lambda prompt, seed: "this is a test")
-    usage = {"stream_options": {"include_usage": True}} if stream else {}
+    usage: dict[str, Any] = {"stream_options": {"include_usage": True}} if stream else {}
     with served(scripted(engine)) as server, client(server) as asking:
-        reply = asking.chat.completions.create(**question(stop=stop, stream=stream, **usage))
+        reply: Any = asking.chat.completions.create(**question(stop=stop, stream=stream, **usage))
         chunks = list(reply) if stream else [reply]
     said = "".join((chunk.choices[0].delta if stream else chunk.choices[0].message).content or "" for chunk in chunks if chunk.choices)
     finished = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1]
@@ -205,9 +210,19 @@ def test_log_probabilities_of_a_model_are_its_own_at_temperature_1(model: Served
     assert len(choice["logprobs"]["content"]) == 5
 
 
+def noting(prompts: list[str], text: str) -> Callable[[str, int], str]:
+    """A model that says one text, with its seed in it, and keeps what it was asked."""
+
+    def say(prompt: str, seed: int) -> str:
+        prompts.append(prompt)
+        return text.format(seed=seed)
+
+    return say
+
+
 def test_options_of_the_chat_template_reach_it_and_others_are_refused() -> None:
     prompts: list[str] = []
-    engine = ScriptedEngine(lambda prompt, seed: prompts.append(prompt) or "x")  # type: ignore[func-returns-value]
+    engine = ScriptedEngine(noting(prompts, "x"))
     with served(scripted(engine)) as server:
         said(server, question(chat_template_kwargs={"mood": "calm"}, reasoning_effort="high"))
         assert prompts == ["[mood calm][reasoning_effort high]user: hi\nassistant:"]
@@ -229,11 +244,12 @@ def test_options_of_the_chat_template_reach_it_and_others_are_refused() -> None:
 )
 def test_a_begun_reply_is_gone_on_with(begun: str, prompt: str, thought: str | None, content: str) -> None:
     prompts: list[str] = []
-    engine = ScriptedEngine(lambda prompt, seed: prompts.append(prompt) or "so</think>4")  # type: ignore[func-returns-value]
+    engine = ScriptedEngine(noting(prompts, "so</think>4"))
     turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": begun}]
     with served(scripted(engine)) as server:
         reply = said(server, question(messages=turns, continue_final_message=True, add_generation_prompt=False))[1]
-        for wrong in ({}, {"continue_final_message": True, "add_generation_prompt": True}, {"add_generation_prompt": False}):
+        flags: list[dict[str, Any]] = [{"continue_final_message": True, "add_generation_prompt": True}, {"add_generation_prompt": False}]
+        for wrong in ({}, *flags):
             assert said(server, question(messages=turns, **wrong))[0] == 400
     message = reply["choices"][0]["message"]
     assert (prompts, message["reasoning_content"], message["content"]) == ([prompt], thought, content)
@@ -241,13 +257,14 @@ def test_a_begun_reply_is_gone_on_with(begun: str, prompt: str, thought: str | N
 
 def test_texts_and_tokens_are_gone_on_with_as_they_are() -> None:
     prompts: list[str] = []
-    engine = ScriptedEngine(lambda prompt, seed: prompts.append(prompt) or f"<think>{seed}")  # type: ignore[func-returns-value]
+    engine = ScriptedEngine(noting(prompts, "<think>{seed}"))
     with served(scripted(engine)) as server, client(server) as asking:
         one = asking.completions.create(model="m", prompt="ab", seed=3, logprobs=1)
         many = asking.completions.create(model="m", prompt=["a", "b"], n=2, seed=5, max_tokens=20)
         ids = asking.completions.create(model="m", prompt=[104, 105], seed=1)
         chunks = list(asking.completions.create(model="m", prompt="ab", seed=3, stream=True, stop="k"))
     assert (one.object, one.choices[0].text, one.choices[0].finish_reason) == ("text_completion", "<think>3", "stop")
+    assert one.choices[0].logprobs is not None and many.usage is not None
     assert one.choices[0].logprobs.tokens == [*"<think>3", "<|end|>"] and one.choices[0].logprobs.text_offset == list(range(9))
     assert [(choice.index, choice.text) for choice in many.choices] == [(0, "<think>5"), (1, "<think>6"), (2, "<think>5"), (3, "<think>6")]
     assert many.usage.prompt_tokens == 4 and ids.choices[0].text == "<think>1"
@@ -552,8 +569,17 @@ def test_what_is_no_text_to_go_on_with_is_refused(strict: ChatServer, body: Any,
 
 
 def test_values_that_ask_for_nothing_and_what_is_about_the_account_are_let_by() -> None:
-    nothing = {"stop": None, "tools": [], "logprobs": False, "frequency_penalty": 0, "seed": None, "n": 1, "max_tokens": None, "top_k": -1}
-    account = {"user": "me", "metadata": {"a": "b"}, "store": True, "service_tier": "auto", "parallel_tool_calls": True}
+    nothing: dict[str, Any] = {
+        "stop": None,
+        "tools": [],
+        "logprobs": False,
+        "frequency_penalty": 0,
+        "seed": None,
+        "n": 1,
+        "max_tokens": None,
+        "top_k": -1,
+    }
+    account: dict[str, Any] = {"user": "me", "metadata": {"a": "b"}, "store": True, "service_tier": "auto", "parallel_tool_calls": True}
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     messages = [{"role": "developer", "content": "s"}, {"role": "assistant", "content": "x", "reasoning_content": "y", "refusal": None}]
     with served(scripted(parrot())) as server:

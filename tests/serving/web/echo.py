@@ -18,8 +18,14 @@ from aha.serving.listener import ConnectionLimits, Listener
 LARGEST = 1 << 20
 
 
+class EchoListener(Listener):
+    """`bodies`: what it reads requests with."""
+
+    bodies: Bodies
+
+
 @contextmanager
-def echo(rules: AccessRules | None = None, limits: ConnectionLimits | None = None, together: int = 64 << 20) -> Iterator[Listener]:
+def echo(rules: AccessRules | None = None, limits: ConnectionLimits | None = None, together: int = 64 << 20) -> Iterator[EchoListener]:
     """`POST /echo` says which keys it read; `GET /health` says ok; `GET /wait` answers when the client has left."""
     bodies = Bodies(LARGEST, together)
 
@@ -38,8 +44,8 @@ def echo(rules: AccessRules | None = None, limits: ConnectionLimits | None = Non
     routes = [Route("/echo", said, methods=["POST"]), Route("/health", health), Route("/wait", wait)]
     middleware = (rules or AccessRules(largest=LARGEST)).middleware()
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers("/echo"))
-    with Listener(app, "127.0.0.1", 0, limits) as listener:
-        listener.bodies = bodies  # type: ignore[attr-defined]
+    with EchoListener(app, "127.0.0.1", 0, limits) as listener:
+        listener.bodies = bodies
         yield listener
 
 
