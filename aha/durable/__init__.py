@@ -8,6 +8,7 @@ from aha.durable.folder import SUMS, Lock, check_folder, folder_bytes, publish_f
 from aha.durable.journal import Journal, ShardPlace, Shards, append_journal, read_journal
 from aha.durable.reading import (
     DOCUMENT,
+    LARGEST,
     naming_file,
     open_file,
     open_plain,
@@ -20,6 +21,7 @@ from aha.durable.reading import (
 
 __all__ = [
     "DOCUMENT",
+    "LARGEST",
     "SUMS",
     "Disk",
     "Journal",

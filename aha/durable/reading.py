@@ -29,6 +29,7 @@ LARGEST = 128 << 20  # bytes of a file that is read as a whole, or unpacked as a
 DOCUMENT = 32 << 20  # bytes of a file of JSON
 LONGEST_LINE = 64 << 20
 PIECE = 1 << 20
+LONGEST_HEADER = 1 << 16  # bytes of a name or comment in a gzip header
 BOMB_BYTES, BOMB_RATIO = 128 << 20, 200  # what unpacks to more bytes than the first, at more than the second, is no data that anyone wrote
 
 
@@ -99,8 +100,24 @@ def open_plain(path: Path, packed: bool | None = None) -> Iterator[io.BufferedRe
         if not (path.suffix == ".gz" if packed is None else packed):
             yield file
             return
-        with gzip.GzipFile(fileobj=file, mode="rb") as inner:
+        with gzip.GzipFile(fileobj=_HeaderGuard(file, path), mode="rb") as inner:
             yield watch(inner, path)
+
+
+class _HeaderGuard:
+    """A gzipped file whose headers are read a byte at a time, as gzip does, and no longer than anybody writes them."""
+
+    def __init__(self, file: io.BufferedReader, path: Path) -> None:
+        self._file, self._path, self._single_bytes = file, path, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        self._single_bytes = self._single_bytes + 1 if size == 1 else 0
+        if self._single_bytes > LONGEST_HEADER:
+            raise BadInput(f"{self._path}: the name in its gzip header is longer than {LONGEST_HEADER:,} bytes")
+        return self._file.read(size)
 
 
 def watch(inner: Unpacks, path: Path) -> io.BufferedReader:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from aha.codec import check_fields, decode
-from aha.durable import DOCUMENT, check_folder, naming_file, read_file, read_journal, read_records, unseal
+from aha.durable import DOCUMENT, LARGEST, check_folder, naming_file, read_file, read_journal, read_records, unseal
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
 from aha.rundir.groups import GROUPS_KEY, damage, groups_files, groups_paths, read_groups
@@ -72,8 +73,10 @@ class Record:
 
     def _numbers(self, name: str) -> list[dict[str, float]]:
         with naming_file(self.root / name):
+            if (self.root / name).exists() and (size := (self.root / name).stat().st_size) > LARGEST:
+                raise BadInput(f"{size:,} bytes, of which at most {LARGEST:,} are read: no run writes that many numbers")
             lines = self._journal(name)
-            return [decode({key: value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
+            return [decode({intern(key): value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
 
     def groups(self, rollout: int) -> list[Group]:
         """What was asked, said and judged, to the bit."""

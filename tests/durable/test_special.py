@@ -1,6 +1,7 @@
 """What is neither a file nor a folder is not written over: a file renamed to its name would take its place."""
 
 import errno
+import gzip
 import os
 import shutil
 import socket
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.durable import Disk, replace_file, trouble
+from aha.durable import Disk, read_records, replace_file, trouble
 from aha.errors import BadInput, DiskTrouble
 
 
@@ -44,3 +45,13 @@ def test_a_disk_that_fills_up_while_a_folder_is_copied_is_one_short_line(tmp_pat
 
     with pytest.raises(DiskTrouble, match=r"to: the disk is full; [^\[]*$"), trouble(tmp_path / "to"):
         shutil.copytree(tmp_path / "from", tmp_path / "to", copy_function=fails)
+
+
+def test_a_name_without_an_end_in_a_gzip_header_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    header = b"\x1f\x8b\x08\x08" + bytes(6)  # FNAME: a name follows, up to its 0
+    path.write_bytes(header + b"a" * 40_000 + b"\0" + gzip.compress(b'{"a": 1}\n')[10:])
+    assert [value for _, value in read_records(path)] == [{"a": 1}]
+    path.write_bytes(header + b"a" * 3_000_000)
+    with pytest.raises(BadInput, match="the name in its gzip header is longer than 65,536 bytes"):
+        list(read_records(path))

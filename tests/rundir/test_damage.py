@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from aha.durable import Disk
+from aha.durable import LARGEST, Disk
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.rundir import Record, RunDir, read_manifest
+from aha.rundir.retention import METRICS
 from tests.faults import ForgetfulDisk
 from tests.runs import MANIFEST, saving, snapshot, train
 
@@ -213,3 +214,10 @@ def test_what_a_dead_save_left_beside_the_checkpoints_is_swept_away(root: Path) 
     (root / "groups/.000004.jsonl.gz.aside").write_bytes(b"half")
     assert train(root, keep=2) == []
     assert snapshot(root) == whole
+
+
+def test_metrics_that_no_run_writes_are_one_line(tmp_path: Path) -> None:
+    with (tmp_path / METRICS).open("wb") as file:
+        file.truncate(LARGEST + 1)
+    with pytest.raises(BadInput, match=r"metrics\.jsonl: [0-9,]+ bytes, of which at most [0-9,]+ are read"):
+        Record(tmp_path).metrics()
