@@ -126,8 +126,8 @@ def read_template(path: Path) -> None:
 
 
 def read_body(path: Path) -> None:
+    from aha.serving import Refusal
     from aha.serving.access import parse_body
-    from aha.serving.refusal import Refusal
 
     try:
         parse_body(path.read_bytes())

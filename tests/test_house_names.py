@@ -42,8 +42,7 @@ PREDICATES = ("is", "has", "was", "are", "were", "can", "should", "must", "had",
 BINDERS = (ast.stmt, ast.arg, ast.NamedExpr, ast.comprehension, ast.withitem, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 TRUTHS = ("any", "all", "bool", "isinstance", "issubclass", "callable", "hasattr")
-OLD_ROOMS = ("aha.answers", "aha.grading.maths")  # they have such names still; no new ones come in
-MOST, MOST_IN_OLD_ROOMS = 0.01, 170
+MOST = 0.01
 
 
 NAMES_ELSEWHERE = frozenset(  # in backticks in a docstring, and of a file, a metric, a word that a person types or another library
@@ -146,13 +145,8 @@ def distinct(house: House) -> tuple[set[str], set[str]]:
 
 
 def test_at_most_one_name_in_a_hundred_is_a_pronoun_or_a_participle_that_stands_for_a_noun() -> None:
-    names, stand_ins = distinct({module: source for module, source in the_house().items() if not under(module, *OLD_ROOMS)})
+    names, stand_ins = distinct(the_house())
     assert len(stand_ins) <= MOST * len(names), sorted(stand_ins)
-
-
-def test_the_rooms_that_have_such_names_still_get_no_new_ones() -> None:
-    _, stand_ins = distinct({module: source for module, source in the_house().items() if under(module, *OLD_ROOMS)})
-    assert len(stand_ins) <= MOST_IN_OLD_ROOMS, sorted(stand_ins)
 
 
 @pytest.mark.parametrize(

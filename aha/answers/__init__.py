@@ -20,8 +20,8 @@ def gradable(reference: Reference) -> bool:
         case Countdown(numbers, _):
             return len(numbers) > 0
         case Choice(letters, options):
-            known = LETTERS[: len(options)] if options else LETTERS
-            return bool(letters) and list(letters) == sorted({*letters}) and {*letters} <= {*known}
+            entry = LETTERS[: len(options)] if options else LETTERS
+            return bool(letters) and list(letters) == sorted({*letters}) and {*letters} <= {*entry}
         case Text(values):
             return any(value.strip() for value in values)
         case Stdio(tests) | Calls(_, tests):

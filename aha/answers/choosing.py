@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aha.answers.claims import CLOSER, own_part
-from aha.answers.closings import UNDECIDED, is_denied
+from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, readable, stands, statements
-from aha.answers.symbols import bare, ending, folded
+from aha.answers.symbols import bare, ending, fold
 from aha.types import Wrong
 
 SEVERAL = Wrong("several options")
@@ -44,26 +44,26 @@ _LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
     r"|또는|와|과)\s*)+"
 )
-_SAID_OF_IT = re.compile(
+_SAID_OF_IT_PATTERN = re.compile(
     r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b"
 )  # C is what most people answer, mistakenly
 _FAILS = re.compile(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|only some|some of|partly)\b"
 )
-_SPELLED = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
-_ANOTHER = re.compile(
+_SPELLED_PATTERN = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
+_ANOTHER_PATTERN = re.compile(
     rf"(?i)^[)\].]*\s*(?:\(?{_LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
-_JUDGED = re.compile(  # something is said of these letters, other than that they are right too
+_JUDGED_PATTERN = re.compile(  # something is said of these letters, other than that they are right too
     rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
     r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine|good|strong|likely|defensible)\b)"
     r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|violates?|ignores?|says|describes?|refers?|means|leads)\b"
     r"|[:：]\s*\S|都?错|都?不)"
 )
-_DENIED = re.compile(
+_DENIED_PATTERN = re.compile(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
     r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect[aoe]?s?\b|false\b|fals[ao]\b"
     r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
@@ -72,8 +72,8 @@ _DENIED = re.compile(
 _DENIED_AFTER = re.compile(
     r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
-_DOUBTED = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
-_HEDGED = re.compile(
+_DOUBTED_PATTERN = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
+_HEDGED_PATTERN = re.compile(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
     r"|\bif \w+ is\b|\binstead of\s*\Z"
 )
@@ -81,7 +81,7 @@ _ALSO = re.compile(
     r"(?-i:\b([A-Z]))\b\s*(?:is|are|could be|may be|might be|would be)\s+(?:also|equally|both)\s+(?:correct|right|possible|true|valid)",
     re.I,
 )
-_NEGATED = re.compile(
+_NEGATED_PATTERN = re.compile(
     r"(?i)\b(?:(?:incorrect|fals[aoe]|errad[ao]|errat[ao]|errón|sbagliat|faux|неверн|неверен|неправильн|falsch|onjuist|yanlış|błędn|mistak)\w*|not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
     r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
     r"|아니|아닙|ありません|では?ない|じゃない"
@@ -89,20 +89,20 @@ _NEGATED = re.compile(
 _GOES_ON_TO = re.compile(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
 _OF_A_LETTER = re.compile(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
 _LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
-_LISTED = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
-_POINTED = re.compile(
+_LISTED_PATTERN = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
+_POINTED_PATTERN = re.compile(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
 _WORD_AFTER = re.compile(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
 _SENTENCE = re.compile(r"[.;。；\n]\s|\n|。")
 _STOP = re.compile(r"[.!?](?:\s|$)|\n")
-_OTHERS = re.compile(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
+_OTHERS_PATTERN = re.compile(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 _MARKED_LINE = re.compile(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
-_PRIMED = re.compile(r"[A-Za-z]['’]")
+_PRIMED_PATTERN = re.compile(r"[A-Za-z]['’]")
 _LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
 _INSTEAD_OF = re.compile(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
-_NOT_THESE = re.compile(r"(?i)(?<=\w)[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
-_RETRACTED = re.compile(
+_NOT_THESE_PATTERN = re.compile(r"(?i)(?<=\w)[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
+_RETRACTED_PATTERN = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
@@ -120,13 +120,13 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     `several`: of a question with several right letters, all that it names, in the order of the alphabet."""
     reader = _reader(tuple(options), count, several)
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
-    if UNDECIDED.search(text):
+    if UNDECIDED_WORDS.search(text):
         return SEVERAL
     for statement in statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:
-            return reader.unrivalled(letter, text)
-    return reader.unrivalled(reader.unannounced(text), text)
+            return reader.has_no_rival(letter, text)
+    return reader.has_no_rival(reader.lacks_announcement(text), text)
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,12 @@ class _Reader:
     several: bool
     options: tuple[str, ...] = ()
 
-    def unrivalled(self, letter: str | Wrong, text: str) -> str | Wrong:
+    def has_no_rival(self, letter: str | Wrong, text: str) -> str | Wrong:
         """The letter, unless the last line goes on to another option's text after "or", "but it is" or a comma."""
         line = bare(text.rstrip().rpartition("\n")[2]).rstrip(" .$*}_").casefold()
-        for other, option in zip(self.letters, self.options, strict=False):
+        for second, option in zip(self.letters, self.options, strict=False):
             words = option.strip().casefold()
-            if words and other != letter and line.endswith(words) and _GOES_ON_TO.search(line[: -len(words)]):
+            if words and second != letter and line.endswith(words) and _GOES_ON_TO.search(line[: -len(words)]):
                 return SEVERAL if isinstance(letter, str) and not self.several else letter
         return letter
 
@@ -161,60 +161,60 @@ class _Reader:
         """The letter that a box holds: alone, before its option's text or as `(option B)`, never within a formula."""
         plain = bare(text).strip(" ~\n")
         plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
-        if (named := self.named(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
-            return named
+        if (name_of := self.name_of(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
+            return name_of
         opening, after = self._opening(plain)
         if opening and self._adds(opening, after):
             return SEVERAL
-        if self.several or len(self._listed(plain)) > 1:
+        if self.several or len(self._list_of(plain)) > 1:
             return self._set(_FILLER.sub("", plain, count=1) if self.several else plain)
-        if found := _BOX_OPTION.fullmatch(plain):
-            return found[1] if found[1] in self.letters else NONE
+        if hit := _BOX_OPTION.fullmatch(plain):
+            return hit[1] if hit[1] in self.letters else NONE
         marker = _MARKER.match(_FILLER.sub("", plain, count=1))
-        if marker is None or _PRIMED.match(plain):
+        if marker is None or _PRIMED_PATTERN.match(plain):
             return NONE
         letter, rest = (marker[1] or marker[2]).upper(), _FILLER.sub("", plain, count=1)[marker.end() :]
         if letter not in self.letters:
             return NONE
         text = rest.strip(" .:,-–—)]=\"'”").lstrip()
-        worded = re.search(r"[.:,)\]~–—-]\s*\Z", marker.group()) or rest[:1] in ".:,)]-–—~" or re.match(r"\s*(?:\w+\s+)*\w{3}", text)
-        return self.beside(letter, rest) if not text or (worded and not re.search(r"[\\=<>^_+]", text)) else NONE
+        wording = re.search(r"[.:,)\]~–—-]\s*\Z", marker.group()) or rest[:1] in ".:,)]-–—~" or re.match(r"\s*(?:\w+\s+)*\w{3}", text)
+        return self.beside(letter, rest) if not text or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
 
-    def _listed(self, text: str) -> set[str]:
+    def _list_of(self, text: str) -> set[str]:
         """The letters of a text that is nothing but letters set apart."""
         return {*re.findall("[A-Z]", text)} if _SETS.fullmatch(re.sub(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", "", text)) else set()
 
     def _set(self, text: str) -> str | Wrong:
         """All the letters of a list, `ACD` or `A, C and D`."""
-        text = re.sub(r"\b[A-Z]{2,10}\b", lambda found: ",".join(found.group()), text) if self.several else text
-        found = self._listed(text)
-        if not found or not found <= {*self.letters}:
-            return SEVERAL if found & {*self.letters} else NONE
-        return "".join(sorted(found)) if self.several else SEVERAL
+        text = re.sub(r"\b[A-Z]{2,10}\b", lambda hit: ",".join(hit.group()), text) if self.several else text
+        hit = self._list_of(text)
+        if not hit or not hit <= {*self.letters}:
+            return SEVERAL if hit & {*self.letters} else NONE
+        return "".join(sorted(hit)) if self.several else SEVERAL
 
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
         """The letter of one statement; an announced one may stand among words, another only at its start or as "option C", "(C)"."""
         whole = bare(CLOSER.sub("", text)).strip()
-        if (named := self.named(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
-            return named
+        if (name_of := self.name_of(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
+            return name_of
         text = bare(_FORMULA.sub(self._readable, text)).strip()
         if but := _BUT.search(text):
             positive = but[3].lower() in ("right", "correct", "true")
             return but[2] if but[2] in self.letters and positive == (but[1].lower() in ("none", "nothing")) else NONE
-        if len({*_LISTED.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
+        if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question said again
-        if doubted := _DOUBTED.match(text):
-            return SEVERAL if doubted.group().strip().lower() == "one of" else NONE
+        if doubt := _DOUBTED_PATTERN.match(text):
+            return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
         text = _FILLER.sub("", text, count=1)
         if self.several:
-            return self._several(text)
+            return self._has_several(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
-            if (named := self.named(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
-                return self.beside(named, text[len(part) :]) if isinstance(named, str) else named
+            if (name_of := self.name_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
+                return self.beside(name_of, text[len(part) :]) if isinstance(name_of, str) else name_of
         opening, rest = self._opening(text)
         if opening and _INSTEAD_OF.match(rest):
             return opening
-        if opening and (self._adds(opening, rest) or _DENIED.match(rest)):
+        if opening and (self._adds(opening, rest) or _DENIED_PATTERN.match(rest)):
             return SEVERAL
         marker = _MARKER.match(text)
         if marker and not (marker[1] and self._article(text, marker.end(1))):
@@ -222,7 +222,7 @@ class _Reader:
             return self.beside(letter, text[marker.end() :]) if letter and letter in self.letters else NONE
         if not announced and self._names_others(text):
             return SEVERAL
-        return self.among(text, _LONE if announced else _POINTED)
+        return self.among(text, _LONE if announced else _POINTED_PATTERN)
 
     def _readable(self, formula: re.Match[str]) -> str:
         """A formula that is one letter, the letters of several, or a letter and its own text; nothing can be read in others."""
@@ -230,10 +230,10 @@ class _Reader:
         if _ONE_LETTER.fullmatch(formula.group()) or (self.several and self._set(inner) is not NONE):
             return formula.group()
         marker = _MARKER.match(inner)
-        if self.named(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
+        if self.name_of(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
             return f" {inner} "
-        own = marker and self.named(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
-        return f" {inner} " if own else UNREAD
+        own_letter = marker and self.name_of(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
+        return f" {inner} " if own_letter else UNREAD
 
     def _opening(self, text: str) -> tuple[str, str]:
         """The option whose text stands first in a text, the longest of them, and what follows it; nothing where none does."""
@@ -246,8 +246,8 @@ class _Reader:
 
     def _past(self, letter: str, rest: str) -> str:
         """What follows a letter and its own text."""
-        for skipped in (_MARKS.match(rest), re.match(rf"{_MARKS.pattern}-?\s*", rest)):
-            opening, after = self._opening(rest[skipped.end() if skipped else 0 :])
+        for skip in (_MARKS.match(rest), re.match(rf"{_MARKS.pattern}-?\s*", rest)):
+            opening, after = self._opening(rest[skip.end() if skip else 0 :])
             if opening == letter:
                 return after.lstrip(")]}\"'”’*")
         return rest
@@ -259,43 +259,45 @@ class _Reader:
             return False
         tail = rest[link.end() :].lstrip(" ([*")
         opening = self._opening(f"-{tail}" if link.group().rstrip().endswith("-") else tail)[0] or self._opening(tail)[0]
-        marker = _ANOTHER.match(rest)
-        other = marker[1] if marker and not self._article(rest, marker.end(1)) and self._stands(rest, marker.end()) else ""
-        return any(more not in ("", letter) and more in self.letters for more in (opening, other))
+        marker = _ANOTHER_PATTERN.match(rest)
+        second = marker[1] if marker and not self._article(rest, marker.end(1)) and self._stands(rest, marker.end()) else ""
+        return any(more not in ("", letter) and more in self.letters for more in (opening, second))
 
     def _stands(self, text: str, end: int) -> bool:
         """Whether nothing is said of the letter that ends here; a colon and an option's text say nothing."""
-        judged = _JUDGED.match(text, end)
-        return judged is None or bool(self._opening(re.sub(r"\A\s*[:：]\s*", "", text[end:]))[0])
+        judgement = _JUDGED_PATTERN.match(text, end)
+        return judgement is None or bool(self._opening(re.sub(r"\A\s*[:：]\s*", "", text[end:]))[0])
 
     def _names_others(self, text: str) -> bool:
         """Whether a statement that announces nothing names more than one option and judges none of them."""
         places = [
-            place for place in _LONE.finditer(text[:400]) if not self._article(text, place.end()) and not _JUDGED.match(text, place.end())
+            place
+            for place in _LONE.finditer(text[:400])
+            if not self._article(text, place.end()) and not _JUDGED_PATTERN.match(text, place.end())
         ]
         return len({place[1] for place in places} & {*self.letters}) > 1
 
-    def _several(self, text: str) -> str | Wrong:
+    def _has_several(self, text: str) -> str | Wrong:
         """The letters that a statement begins with, as far as its sentence goes, unless anything but "are right" is said of them."""
-        for corrected in INSTEAD.finditer(text):
-            return self._several(text[corrected.end() :])
-        text = _NOT_THESE.sub("", text)
+        for correction in INSTEAD.finditer(text):
+            return self._has_several(text[correction.end() :])
+        text = _NOT_THESE_PATTERN.sub("", text)
         sentence, clause = (
             _SENTENCE.split(text, maxsplit=1)[0],
             re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \((?![A-Z]\))", text, maxsplit=1)[0],
         )
         for part in (text, sentence, clause):
-            if (found := self._set(part)) is not NONE:
-                return found if self._upheld(text[len(part) :]) else NONE
+            if (hit := self._set(part)) is not NONE:
+                return hit if self._upheld(text[len(part) :]) else NONE
         return NONE
 
     def _upheld(self, rest: str) -> bool:
         """Whether what follows several letters says nothing against them."""
         verb = re.match(r"(?i)\s+(?:are|is)\b", rest)
-        judged = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
-        return not (judged or _DENIED.match(rest) or _DENIED_AFTER.match(rest) or _HEDGED.search(rest))
+        judgement = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
+        return not (judgement or _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or _HEDGED_PATTERN.search(rest))
 
-    def named(self, text: str) -> str | Wrong:
+    def name_of(self, text: str) -> str | Wrong:
         """The letter of the option whose text this is, where exactly one has it."""
         for texts, key in zip(self.texts, _keys(text) if self.texts and len(text) <= self.longest else (), strict=False):
             if hits := texts.get(key):
@@ -304,42 +306,42 @@ class _Reader:
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """The letter, unless what follows it or its text denies it, adds another, takes it back, or is the text of another option."""
-        written, rest = rest, self._past(letter, rest)
-        if _DENIED.match(rest) or _DENIED_AFTER.match(rest) or (_turned(rest) and not INSTEAD.search(rest)):
+        spelling, rest = rest, self._past(letter, rest)
+        if _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or (_turned(rest) and not INSTEAD.search(rest)):
             return NONE
-        if corrected := INSTEAD.search(rest):
-            return self.statement(rest[corrected.end() :], announced=True)
+        if correction := INSTEAD.search(rest):
+            return self.statement(rest[correction.end() :], announced=True)
         if self._adds(letter, rest):
             return SEVERAL
-        for retracted in _RETRACTED.finditer(rest):
-            if instead := self._opening(rest[retracted.end() :])[0]:
+        for retraction in _RETRACTED_PATTERN.finditer(rest):
+            if instead := self._opening(rest[retraction.end() :])[0]:
                 return instead
-        another = _ANOTHER.match(rest)
-        adds = another and another[1] in self.letters and another[1] != letter and not self._article(rest, another.end(1))
-        if another and adds and not _JUDGED.match(rest, another.end()):
-            return SEVERAL if self.named(rest.strip(" .:,-–—)]")) != letter else letter
+        next_match = _ANOTHER_PATTERN.match(rest)
+        adds = next_match and next_match[1] in self.letters and next_match[1] != letter and not self._article(rest, next_match.end(1))
+        if next_match and adds and not _JUDGED_PATTERN.match(rest, next_match.end()):
+            return SEVERAL if self.name_of(rest.strip(" .:,-–—)]")) != letter else letter
         if any(also != letter and also in self.letters for also in _ALSO.findall(rest)):
             return SEVERAL
-        text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == written else ""
-        signed = rest.strip(" .:,–—)]=\"'”")
-        for part in (text, _SENTENCE.split(text, maxsplit=1)[0], signed) if text else ():
-            if (named := self.named(part)) not in (NONE, letter) and isinstance(named, str):
-                return Wrong(f"letter {letter} beside the text of option {named}")
+        text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == spelling else ""
+        with_sign = rest.strip(" .:,–—)]=\"'”")
+        for part in (text, _SENTENCE.split(text, maxsplit=1)[0], with_sign) if text else ():
+            if (name_of := self.name_of(part)) not in (NONE, letter) and isinstance(name_of, str):
+                return Wrong(f"letter {letter} beside the text of option {name_of}")
         return letter
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """The one letter that a text names, nothing being denied in it."""
-        found = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
-        if found and _SPELLED.search(text, 0, found[-1].start()):
+        hit = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
+        if hit and _SPELLED_PATTERN.search(text, 0, hit[-1].start()):
             return NONE
-        if found and (is_denied(text, found[-1].start()) or denied_after(text[found[-1].end() :])):
+        if hit and (is_denied(text, hit[-1].start()) or denied_after(text[hit[-1].end() :])):
             return NONE
-        letters = {letter for match in found if (letter := next(filter(None, match.groups()))) in self.letters}
+        letters = {letter for match in hit if (letter := next(filter(None, match.groups()))) in self.letters}
         if len(letters) > 1:
             return SEVERAL
-        return NONE if not letters or _NEGATED.search(text) else letters.pop()
+        return NONE if not letters or _NEGATED_PATTERN.search(text) else letters.pop()
 
-    def unannounced(self, text: str) -> str | Wrong:
+    def lacks_announcement(self, text: str) -> str | Wrong:
         """The letter of a reply that announces nothing: all of it, else its last line, else its first."""
         lines = [line for line in text.strip().splitlines() if line.strip(" $\\[]")]
         if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:
@@ -357,15 +359,15 @@ class _Reader:
 
 def _denied_of_it(text: str, end: int) -> bool:
     """Whether what is said of the letter that opens a sentence has a denial in it."""
-    return _SAID_OF_IT.match(text, end) is not None and bool(_NEGATED.search(text, end) or _FAILS.search(text, end))
+    return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(_NEGATED_PATTERN.search(text, end) or _FAILS.search(text, end))
 
 
 def _turned(rest: str) -> bool:
     """Whether what follows a letter takes it back: its own text does not, and what is said of other options neither."""
     rest = _OPTION_I.sub("J", rest)
-    told = _STOP.search(rest, 3)
+    statement_match = _STOP.search(rest, 3)
     return bool(denied_after(rest, understood=False) or TAKEN_BACK_ABROAD.search(rest[:200])) or (
-        told is not None and not upholds(_OTHERS.split(rest[told.start() :], maxsplit=1)[0], opens=False)
+        statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
     )
 
 
@@ -374,9 +376,9 @@ def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
     letters = _ALPHABET[: len(options) or count]
     texts: tuple[dict[object, str], ...] = ({}, {}, {}) if options else ()
     for letter, option in zip(letters, options, strict=False):
-        for known, key in zip(texts, _keys(bare(option)), strict=True):
+        for entry, key in zip(texts, _keys(bare(option)), strict=True):
             if key:
-                known[key] = known.get(key, "") + letter
+                entry[key] = entry.get(key, "") + letter
     longest = 2 * max(map(len, options), default=0) + 100  # no longer text says the same
     return _Reader(letters, texts, longest, several, tuple(bare(option).strip() for option in options))
 
@@ -384,6 +386,6 @@ def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
 def _keys(text: str) -> Iterator[object]:
     """What equal options share: the text, the words, the number."""
     yield text.strip()
-    yield folded(text, articles=True)
+    yield fold(text, articles=True)
     value = rational(text) if len(text) < 100 else None
     yield value and (value.exact, value.percent)

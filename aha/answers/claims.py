@@ -17,11 +17,11 @@ from aha.answers.closings import (
     without_check,
     without_formal_check,
 )
-from aha.answers.context import LONGEST, denied_after, may_take_back, plainly_stated, stance, suspect, taken_back
+from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
 from aha.answers.rephrasing import in_one_form
 from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention
-from aha.answers.surroundings import DENIED, around, attached, before
+from aha.answers.surroundings import DENIALS, around, attachment, before
 from aha.answers.units import known_unit
 
 __all__ = ["Claim", "How", "boxed", "claim"]
@@ -57,7 +57,7 @@ _INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
 CLOSER = re.compile(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
 )
-NOT_THAT = re.compile(
+NOT_THAT_WORDS = re.compile(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
     r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S(?s:.*)\Z"
 )
@@ -99,7 +99,7 @@ _OF_A_PART = re.compile(
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
 _LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
-_STYLED = re.compile(
+_STYLED_PATTERN = re.compile(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
@@ -110,7 +110,7 @@ _IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
 _LABEL = re.compile(
     rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
 )
-_LABELLED = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
+_LABELLED_PATTERN = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
 _LONGEST_MATRIX = 2_000
 _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
@@ -118,8 +118,8 @@ _ENDS_IN_BOX = re.compile(
     r"\s?[.,]?(?:\$|\\\)|\s?\\\])?(?:(?<=[$)]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
 )
 _LONGEST_LINE = 200
-_ENDED = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
-_NOT_IT = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
+_ENDED_PATTERN = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
+_NOT_IT_PATTERN = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = re.compile(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
 _EMPHASIS = re.compile(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _LONGEST_JOINT = 120
@@ -127,10 +127,10 @@ _MOST_BOXES = 60  # that are joined into one list
 _SHORT_REST = 200  # characters after a claim in which another is always looked for
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
-_TURNED = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
+_TURN = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
 _CORRECTION = re.compile(
     rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.)[ \t*]*(?:(?:actually|wait|no|correction|sorry|oops|hmm+|on second thoughts?|rather"
-    rf"|{_TURNED})\b[,.:;!\s—–]*)+"
+    rf"|{_TURN})\b[,.:;!\s—–]*)+"
     r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i meant?|make (?:that|it)"
     r"|the (?:\w+ )?answer (?:is|should be|must be))[: \t]+(?P<said>[^\n]{1,200})|(?P<bare>[-$\\(\d][^\n]{0,100}))"
 )
@@ -154,16 +154,16 @@ def claim(text: str, how: How = "auto") -> Claim:
     if how == "auto" and (plain := _at_once(text)) is not None:
         return plain
     text = in_one_form(text)
-    found = _marked(text, how) or (_led(text) if how == "auto" else None)
-    if found is None:
-        denied = how in ("box", "line") or _NOT_IT.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
+    hit = _mark(text, how) or (_leads_to(text) if how == "auto" else None)
+    if hit is None:
+        denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
         first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None
         if first and not (suspect(first["why"]) or "?" in first["why"]) and upholds(first["why"], opens=False):
             return Claim(first["value"], marked=True)
         said_last = None if denied else without_check(text)
-        return Claim("" if said_last is None else unstyled(said_last.strip()), marked=False)
-    said, ends = found
-    return _corrected(said, text[ends : ends + LONGEST]) if ends < len(text) else said
+        return Claim("" if said_last is None else without_style(said_last.strip()), marked=False)
+    wording, ends = hit
+    return _correction(wording, text[ends : ends + LONGEST]) if ends < len(text) else wording
 
 
 _LAST_LINE = re.compile(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
@@ -178,21 +178,21 @@ def _at_once(text: str) -> Claim | None:
         if line is None or "ox" in text or is_supposed(text[-LONGEST_HEAD:]):
             return None
         return Claim(line["said"], marked=True)
-    found = _ENDS_IN_BOX.match(text, at)
+    hit = _ENDS_IN_BOX.match(text, at)
     head = text[max(0, at - LONGEST_HEAD) : at]
-    if found is None or "ox" in text[max(0, at - _USUALLY) : at] or not head.isascii() or "~" in found[1] or is_mention(found[1]):
+    if hit is None or "ox" in text[max(0, at - _USUALLY) : at] or not head.isascii() or "~" in hit[1] or is_mention(hit[1]):
         return None
-    if "```" in head or before(head[-_ROOM:]) != "" or not plainly_stated(head) or not all(map(known_unit, (found["unit"] or "").split())):
+    if "```" in head or before(head[-_ROOM:]) != "" or not states_plainly(head) or not all(map(known_unit, (hit["unit"] or "").split())):
         return None
-    return Claim(unstyled(found[1].strip()), marked=True, boxes=1)
+    return Claim(without_style(hit[1].strip()), marked=True, boxes=1)
 
 
-def _marked(text: str, how: How) -> tuple[Claim, int] | None:
+def _mark(text: str, how: How) -> tuple[Claim, int] | None:
     """The claim that a mark holds, and from where on it may be taken back."""
     after_boxes = 0
     if how in ("auto", "box") and "ox" in text:
-        if boxed_here := closing_boxes(text):
-            return boxed_here
+        if box_claim := closing_boxes(text):
+            return box_claim
         after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # none of them claims
     hashes = text.rfind(HASHES, after_boxes) if how == "auto" else -1
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
@@ -201,38 +201,40 @@ def _marked(text: str, how: How) -> tuple[Claim, int] | None:
             if is_denied(text, since + begins, announced=True) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
-                said = unstyled(NOT_THAT.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line)))))
-                said = said if text[since + starts : since + starts + 3].lower() in ("ans", "a: ") else _OR_ABROAD.sub(" or ", said)
-                return Claim(said, marked=True), text.find(line, since + begins)
+                wording = without_style(NOT_THAT_WORDS.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line)))))
+                wording = (
+                    wording if text[since + starts : since + starts + 3].lower() in ("ans", "a: ") else _OR_ABROAD.sub(" or ", wording)
+                )
+                return Claim(wording, marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])
         return Claim(line, marked=True), text.find(line, since)
     return (Claim("", marked=True), len(text)) if after_boxes and how == "auto" else None
 
 
-def last_line(said: Claim) -> str | None:
+def last_line(wording: Claim) -> str | None:
     """The last line of a reply that marks no claim, where it stands alone below a sentence that has ended; `None` where there is none."""
-    above, _, line = said.text.rstrip().rpartition("\n")
-    if said.marked or not above or not 0 < len(line) <= _LONGEST_LINE or not _ENDED.search(above.rstrip()):
+    above, _, line = wording.text.rstrip().rpartition("\n")
+    if wording.marked or not above or not 0 < len(line) <= _LONGEST_LINE or not _ENDED_PATTERN.search(above.rstrip()):
         return None
-    return unstyled(line.strip())
+    return without_style(line.strip())
 
 
-def _led(text: str) -> tuple[Claim, int] | None:
+def _leads_to(text: str) -> tuple[Claim, int] | None:
     """What the last sentence says after "so we get", "the result is": a formula of any form, read whole."""
     text = text.rstrip()
-    if found := _LEADS.search(text, max(0, len(text) - _USUALLY)):
-        return Claim(unstyled(found["said"].strip()), marked=True), found.start("said")
+    if hit := _LEADS.search(text, max(0, len(text) - _USUALLY)):
+        return Claim(without_style(hit["said"].strip()), marked=True), hit.start("said")
     last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
     if last is None or not _stated_whole(text, last):
         return None
-    said = last["formula"] if last["joint"] is None else _joined_formulas(last["formula"], last["joint"])
-    return Claim(unstyled(said), marked=True), last.end("formula")
+    wording = last["formula"] if last["joint"] is None else _joined_formulas(last["formula"], last["joint"])
+    return Claim(without_style(wording), marked=True), last.end("formula")
 
 
 def _joined_formulas(text: str, joint: str) -> str:
     """The formulas of a sentence as one: $x<2$ or $x>3$."""
-    parts = [re.sub(r"\A(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\Z", "", found.group()) for found in re.finditer(_FORMULA, text, re.S)]
+    parts = [re.sub(r"\A(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\Z", "", hit.group()) for hit in re.finditer(_FORMULA, text, re.S)]
     return " \\text{ or } ".join(parts) if joint == "or" else ", ".join(parts)
 
 
@@ -243,39 +245,39 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
     if is_denied(text, start, len(text)) or is_supposed(head) or before(head[-_ROOM:]) != "" or _OF_A_PART.search(head):
         return False
     sentence = _LAST_SENTENCE.search(head)
-    said = sentence.group() if sentence else ""
-    if _FORMULA_ALONE.fullmatch(said):
+    wording = sentence.group() if sentence else ""
+    if _FORMULA_ALONE.fullmatch(wording):
         return bool(last["joint"] or (last["behind"] and last["behind"].strip()[:1].isalpha()))
     abroad = other_language(text, start, len(text))
-    return abroad == "stated" or (abroad == "English" and (leads(said) == "states" or _CLEARLY.match(said) is not None))
+    return abroad == "stated" or (abroad == "English" and (leads(wording) == "states" or _CLEARLY.match(wording) is not None))
 
 
-def unstyled(text: str) -> str:
+def without_style(text: str) -> str:
     """A claim without colours, sizes, lines and the word "Answer:" around it."""
     if "\\" not in text and "~" not in text and "nswer" not in text:
         return text
-    text = _EDGES.sub("", _STYLED.sub("", text))
+    text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
     text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
     while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
         text = whole[1:-1]
-    return _LABELLED.sub(r"\1", _LABEL.sub("", text))
+    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text))
 
 
-def _corrected(said: Claim, rest: str) -> Claim:
+def _correction(wording: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    rest = without_formal_check(rest) if said.boxes else _EMPHASIS.sub("", rest)
+    rest = without_formal_check(rest) if wording.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
-        return said
+        return wording
     if corrections := list(_CORRECTION.finditer(rest)):
         said_last = corrections[-1]
         return Claim((said_last["said"] or said_last["bare"]).strip(), marked=True)
     if (instead := correction(rest)) is not None:
         return Claim(instead, marked=True)
-    if is_revoked(said.text, rest):
+    if is_revoked(wording.text, rest):
         return Claim("", marked=True)
-    if denied_after(rest, said.text if said.boxes == 1 else None) if said.boxes else taken_back(rest):
+    if denied_after(rest, wording.text if wording.boxes == 1 else None) if wording.boxes else taken_back(rest):
         return Claim("", marked=True)
-    return said
+    return wording
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
@@ -287,60 +289,60 @@ def closing_boxes(text: str) -> tuple[Claim, int] | None:
     Boxes count together that only commas, "and", part labels, names or a noun of up to three words join to the last one."""
     if alone := _alone(text):
         return alone
-    skipped = max(0, len(text) - _USUALLY)
-    said, ends, begun = _group(text[skipped:])
-    if skipped and not begun:
-        skipped = 0
-        said, ends, _ = _group(text)
-    if not said:
+    skip = max(0, len(text) - _USUALLY)
+    wording, ends, is_open = _group(text[skip:])
+    if skip and not is_open:
+        skip = 0
+        wording, ends, _ = _group(text)
+    if not wording:
         return None
-    parts = list(dict.fromkeys(said))
-    either = len(parts) > 1 and _OR.search(text, max(0, len(text) - _USUALLY))
-    return Claim((" or " if either else ", ").join(parts), marked=True, boxes=len(parts)), skipped + ends
+    parts = list(dict.fromkeys(wording))
+    alternative = len(parts) > 1 and _OR.search(text, max(0, len(text) - _USUALLY))
+    return Claim((" or " if alternative else ", ").join(parts), marked=True, boxes=len(parts)), skip + ends
 
 
 def _alone(text: str) -> tuple[Claim, int] | None:
     """The one box that a reply ends with, where nothing has to be looked at twice, as in most replies."""
     at = text.rfind("\\boxed{")
-    found = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
+    hit = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
     if (
-        found is None
-        or found["unit"]
+        hit is None
+        or hit["unit"]
         or "ox" in text[max(0, at - _USUALLY) : at]
-        or is_mention(found[1])
+        or is_mention(hit[1])
         or before(text[max(0, at - _ROOM) : at]) != ""
     ):
         return None
-    return None if is_denied(text, at, len(text), boxed=True) else (Claim(unstyled(found[1].strip()), marked=True, boxes=1), len(text))
+    return None if is_denied(text, at, len(text), boxed=True) else (Claim(without_style(hit[1].strip()), marked=True, boxes=1), len(text))
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:
     """What the last boxes hold, where they end, and whether what stands before them in the text shows that there are no more."""
-    found, said, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
-    spoken = text  # with boxes before the last as figures: a word in a box denies nothing
-    for content, start, end in found[:-1] if any(letter.isalpha() for box in found[:-1] for letter in box[0][-_ROOM:]) else ():
-        spoken = f"{spoken[:start]}{'0' * (end - start)}{spoken[end:]}" if len(content) < _ROOM else spoken
-    for place in range(len(found) - 1, -1, -1):
-        held = around(text, found[place], last=not said)
-        meant = "denied" if held is DENIED else stance(spoken, found[place][1], None if said else found[place][2])
-        if meant != "denied" and not said and held is not DENIED:
-            abroad = other_language(text, *found[place][1:], boxed=True)
-            meant = meant if abroad == "English" else abroad
-        if (meant == "unclear" and not said) or len(said) > _MOST_BOXES:
+    hit, wording, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
+    speech = text  # with boxes before the last as figures: a word in a box denies nothing
+    for content, start, end in hit[:-1] if any(letter.isalpha() for box in hit[:-1] for letter in box[0][-_ROOM:]) else ():
+        speech = f"{speech[:start]}{'0' * (end - start)}{speech[end:]}" if len(content) < _ROOM else speech
+    for place in range(len(hit) - 1, -1, -1):
+        holder = around(text, hit[place], last=not wording)
+        meaning = "denied" if holder is DENIALS else stance(speech, hit[place][1], None if wording else hit[place][2])
+        if meaning != "denied" and not wording and holder is not DENIALS:
+            abroad = other_language(text, *hit[place][1:], boxed=True)
+            meaning = meaning if abroad == "English" else abroad
+        if (meaning == "unclear" and not wording) or len(wording) > _MOST_BOXES:
             return [], 0, False
-        if held is not DENIED and meant == "stated":
-            said.insert(0, unstyled(held.text))
-            ends = ends or held.end
-        elif said:
-            return said, ends, True
-        start = found[place][1]
-        if said and not _joins(text[found[place - 1][2] if place else 0 : start]):
-            return said, ends, place > 0 or start >= _ROOM
-    return said, ends, False
+        if holder is not DENIALS and meaning == "stated":
+            wording.insert(0, without_style(holder.text))
+            ends = ends or holder.end
+        elif wording:
+            return wording, ends, True
+        start = hit[place][1]
+        if wording and not _joins(text[hit[place - 1][2] if place else 0 : start]):
+            return wording, ends, place > 0 or start >= _ROOM
+    return wording, ends, False
 
 
 def _joins(between: str) -> bool:
-    between = between[attached(between) :]
+    between = between[attachment(between) :]
     if len(between) > _LONGEST_JOINT or not JOINT.fullmatch(between):
         return False
     return bool(SAYS_MORE.search(between)) or not re.search(r"\n\s*\n", between)
@@ -391,7 +393,7 @@ def own_part(text: str) -> str:
         if (
             head.strip()
             and _STARTS.search(head, max(0, len(head) - 12))
-            and (len(head.strip()) <= SHORT or HASHES in head or _marked(head, "auto") is not None)
+            and (len(head.strip()) <= SHORT or HASHES in head or _mark(head, "auto") is not None)
         ):
             return head
     return text

@@ -22,7 +22,7 @@ _SMILES = re.compile("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\u
 _CROSS = re.compile(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
 _TAKES_BACK = re.compile(f"(?i){languages.TAKES_BACK}")
 _ERRATUM = re.compile(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
-UNDECIDED = re.compile(  # a reply that ends with several cases
+UNDECIDED_WORDS = re.compile(  # a reply that ends with several cases
     r"(?i)\b(?:(?:are|were|is) not (?:told|said|given|known|stated) (?:which|whether)|(?:cannot|can['’]t"
     r"|could not) (?:tell|say|know) (?:which|whether)"
     r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told|(?:would )?need (?:more|further) (?:data|information|details))"
@@ -31,14 +31,14 @@ UNDECIDED = re.compile(  # a reply that ends with several cases
     r"|(?:わから|分から|決められ|判断でき)(?:ない|ません)|모르겠|확실하지 않"
 )
 _LETTER = re.compile(r"[^\W\d_]")
-_CORRECTED = re.compile(
+_CORRECTED_PATTERN = re.compile(
     rf"(?i)(?:[.,;!?\n—–-]|\.\.\.)\s*(?:{languages.CORRECTS})\b(?:[\s,.:;!…—–]+(?:{languages.CORRECTS})\b)*(?P<text>[^.!?\n]{{0,60}})"
 )
 _INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<value>{VALUE})\W*\Z")
 _CLOSES_AFTER = re.compile(
     r"\n[ \t]*\n\s*(?=(?:[*_]{1,2})?(?:So|Thus|Hence|Therefore|In total|Altogether|Also|Insgesamt|Donc|Ainsi|Así que)\b)"
 )
-_SUPPOSED = re.compile(
+_SUPPOSED_PATTERN = re.compile(
     r"(?i)\b(?:(?:in|under) (?:that|this|which|such an?|these|those) (?:cases?|scenario|assumptions?"
     r"|conditions?|circumstances)|if so|otherwise)\b"
     r"[^.\n]*\bwould\b[^.\n]*\Z"
@@ -79,12 +79,12 @@ def is_revoked(name: str, rest: str) -> bool:
 
 def is_supposed(head: str) -> bool:
     """Whether the sentence that leads to a claim says what would be in the case before it."""
-    return "would" in head and _SUPPOSED.search(head) is not None
+    return "would" in head and _SUPPOSED_PATTERN.search(head) is not None
 
 
 def correction(rest: str) -> str | None:
     """What another language's "no, rather" puts in the place of a claim: a value, "" where it is not plain which, `None` without one."""
-    corrections = list(_CORRECTED.finditer(rest[:_NEAR]))
+    corrections = list(_CORRECTED_PATTERN.finditer(rest[:_NEAR]))
     if not corrections:
         return None
     instead = _INSTEAD.match(corrections[-1]["text"])
@@ -113,14 +113,14 @@ _SUM = re.compile(r"(?<![\w.,])((?:[0-9.]+\s?[-+−–*×·:÷/]\s?){1,4}[0-9.]+
 _W = "[wWN]"  # a name or a noun
 _OF = rf"(?:P+D*{_W}{{1,2}})"
 _LEAD = rf"(?:[LJP,]|S(?=P)|D?N:|PD?{_W}(?=[,HSG])|PS)*"
-_ANYONE = rf"(?:D?S+|(?:D+{_W}{{1,3}}|{_W}{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"
+_ANYONE_FORM = rf"(?:D?S+|(?:D+{_W}{{1,3}}|{_W}{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"
 _BEHIND = rf"(?:D?S+|(?:D+{_W}{{1,3}}|[WN]{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"  # a verb
-_KNOWN = rf"(?:S+|S?D*P*NP*(?:D*{_W}|{_OF}|JD*{_W}){{0,3}})"
+_KNOWN_FORM = rf"(?:S+|S?D*P*NP*(?:D*{_W}|{_OF}|JD*{_W}){{0,3}})"
 _NOUN = {"verb first": "[wWNP]{0,2}", "apart": "(?:[wP]?[WN]|[wN])?"}
 _TAIL = rf"(?:,?P+[DPS]*{_W}{{0,2}}|[LS]|D{_W})*[EH]{{0,2}}[.!]?"
 _ROWS = {
     order: re.compile(
-        rf"{_LEAD}(?:{_ANYONE}?[PLS,]*H+(?:[LPSE]|DP|P+D*{_W}|N(?=v))*|H+[LPS]*{_BEHIND}[LPSD]*|{_KNOWN}[LPS,]*[GH]+[LP:]*(?:D*N?)|G+[LP]*{_KNOWN}?[LPD:]*"
+        rf"{_LEAD}(?:{_ANYONE_FORM}?[PLS,]*H+(?:[LPSE]|DP|P+D*{_W}|N(?=v))*|H+[LPS]*{_BEHIND}[LPSD]*|{_KNOWN_FORM}[LPS,]*[GH]+[LP:]*(?:D*N?)|G+[LP]*{_KNOWN_FORM}?[LPD:]*"
         rf"|G+(?:[LPS]|PD*{_W})*|D?P*NP*:|(?:D*[WN])?=|D+N?)v{noun}{_TAIL}"
     )
     for order, noun in _NOUN.items()
@@ -128,7 +128,7 @@ _ROWS = {
 _LOOSELY = re.compile(  # any subject has so many; what leads to a conclusion, or a quantity and a colon, stands before the number
     rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
 )
-_STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
+_STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
 _ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks beyond those of English
 _UNMARKED_NAME = re.compile(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
 _JAPANESE = re.compile(
@@ -155,10 +155,10 @@ class _Words:
 
     def letter(self, word: str) -> str:
         """The class of a word in lower case; "" where the language's table does not have it."""
-        known = self.classes.get(word)
-        if known is None and word[0] in "فو":  # so, and
-            known = self.classes.get(word[1:])
-        return known if known is not None else next((letter for stem, letter in self.stems if word.startswith(stem)), "")
+        entry = self.classes.get(word)
+        if entry is None and word[0] in "فو":  # so, and
+            entry = self.classes.get(word[1:])
+        return entry if entry is not None else next((letter for stem, letter in self.stems if word.startswith(stem)), "")
 
 
 @lru_cache(maxsize=1)
@@ -167,7 +167,7 @@ def _all_words() -> list[_Words]:
 
 
 @lru_cache(maxsize=10_000)
-def _known(word: str) -> str:
+def _is_known(word: str) -> str:
     """The classes of a word in all languages, a blank where one does not have it; at last whether English does."""
     low = word.lower().replace("’", "'")
     in_english = low in languages.ENGLISH or (len(low) > 1 and low.isascii() and kinds(low) not in "wsdgLxv")
@@ -184,7 +184,7 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
 
 
 _CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last that leads to a conclusion
-_NAMED = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
+_NAMED_PATTERN = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
 _PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
 _LAST_FORMULA = re.compile(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
@@ -202,7 +202,7 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
     sentence = _SUM.sub(_without_true_sum, _FORMULA.sub(" Q ", sentence.replace("**", "").replace("__", "").strip()))
     tokens = list(_TOKEN.finditer(_COMMAND.sub(" ", sentence[-_LONGEST:])))
     least = 3 if "\\" in sentence or "^" in sentence else 2  # letters, among names of formulas
-    words = [_known(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
+    words = [_is_known(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
     best, places = 0, list[int]()
     for place in range(len(LANGUAGES)):
         score = sum(letters[place] != " " for letters in words)
@@ -215,9 +215,9 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
         return "against"
     rows = [(row[_CLAUSE.match(row).end() :], order) for row, order in rows]  # type: ignore[union-attr]
     rows += [(last, order) for row, order in rows if (last := re.split("[:;]", row)[-1]) != row and ("H" in last or "G" in last)]
-    if not any(pattern.fullmatch(row) for row, order in rows for pattern in (_ROWS[order], _STATES_AGE, _LOOSELY)) and not _NAMED.search(
-        sentence
-    ):
+    if not any(
+        pattern.fullmatch(row) for row, order in rows for pattern in (_ROWS[order], _STATES_AGE, _LOOSELY)
+    ) and not _NAMED_PATTERN.search(sentence):
         return "unclear"
     place = max(place for place, token in enumerate(tokens) if token["count"])
     after = [token["word"] for token in tokens[place + 1 :] if token["word"]]
@@ -228,10 +228,10 @@ def _row(tokens: list[re.Match[str]], place: int, *, apart: bool) -> str:
     letters = list[str]()
     for token in tokens:
         if word := token["word"]:
-            known = _known(word)[place].strip()
-            if known in ("H", "G", "E") and apart and letters and word[0].isupper():
-                known = ""
-            letters.append(known or ("W" if word[0].isupper() or word[0].lower() == word[0].upper() else "w"))
+            entry = _is_known(word)[place].strip()
+            if entry in ("H", "G", "E") and apart and letters and word[0].isupper():
+                entry = ""
+            letters.append(entry or ("W" if word[0].isupper() or word[0].lower() == word[0].upper() else "w"))
         else:
             letters.append("v" if token["count"] else {"，": ",", "।": "."}.get(token.group(), token.group()))
     return "".join(letters)

@@ -107,7 +107,7 @@ _ANNOUNCES = re.compile(
 _ANNOUNCED_PLAINLY = re.compile(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is")
 _SHORT = re.compile(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
 _CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
-_ANOTHER = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
+_ANOTHER_PATTERN = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(?i)(?:\banswer\b\s*[:=]|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)"
     r"|\bit (?:is|must be|should be|equals)"
     r"|(?:^|[.!?]\s+)(?!check|verif|proof|expla|note|because|step|case|method)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
@@ -137,7 +137,7 @@ _COUNTERFACTUAL = re.compile(
     r"|(?i:\bso much for\W*\Z)"
 )
 _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
-_HEDGED = re.compile(  # a first or wrong attempt, before what it comes to
+_HEDGED_PATTERN = re.compile(  # a first or wrong attempt, before what it comes to
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
@@ -145,7 +145,7 @@ _HEDGED = re.compile(  # a first or wrong attempt, before what it comes to
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
     r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
-_HELD = re.compile(  # what others say there is
+_HELD_PATTERN = re.compile(  # what others say there is
     r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
     r"|bet|dream|fear|boast|guess)(?:s|d|ed|es)?\s(?:that\s)?"
     r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|had|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
@@ -206,10 +206,10 @@ def denied_before(text: str, start: int, end: int | None = None) -> bool:
 def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "denied", "unclear"]:
     """How the sentence that leads to a claim means it."""
     head = text[max(0, start - _ROOM) : start]
-    return "stated" if plainly_stated(head) else _stance(text, start, end, head)
+    return "stated" if states_plainly(head) else _stance(text, start, end, head)
 
 
-def plainly_stated(head: str) -> bool:
+def states_plainly(head: str) -> bool:
     """Whether the sentence that leads to a claim is one line that states it by words alone, as most do; looked at before anything else."""
     line = head.rstrip(" $\\([{*_\n:")
     if not line[-1:].isalpha() or "~~" in head[-9:]:
@@ -218,7 +218,7 @@ def plainly_stated(head: str) -> bool:
     if "nswer" in line:
         return _ANNOUNCED_PLAINLY.fullmatch(line) is not None
     if "$" in line or "\\" in line:
-        line = _CLOSED.sub(" 0 ", line)
+        line = _CLOSED_PATTERN.sub(" 0 ", line)
     if not line.isascii() or _BRACES.search(line):
         return False
     words = line.split()
@@ -226,10 +226,10 @@ def plainly_stated(head: str) -> bool:
         return False
     classes, word_kinds = list[str](), list[str]()
     for word in words:
-        if (known := _PLAIN[word]) is None:
+        if (entry := _PLAIN[word]) is None:
             return False
-        classes.append(known[0])
-        word_kinds.append(known[1])
+        classes.append(entry[0])
+        word_kinds.append(entry[1])
     return not _before.search("".join(classes)) and leads_by("".join(word_kinds)) == "states"
 
 
@@ -240,15 +240,15 @@ class _Plain(dict[str, tuple[str, str] | None]):
     """The classes and the kinds of a word; `None` for one that may be part of an attempt, which more than a row decides."""
 
     def __missing__(self, word: str) -> tuple[str, str] | None:
-        found = None if not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower())) else (row(word), kinds(word))
-        if len(self) < _KEPT and len(word) < _LONGEST_KEPT:
-            self[word] = found
-        return found
+        hit = None if not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower())) else (row(word), kinds(word))
+        if len(self) < _KEPT_WORDS and len(word) < _LONGEST_KEPT_WORDS:
+            self[word] = hit
+        return hit
 
 
 _PLAIN = _Plain()
-_KEPT, _LONGEST_KEPT = 5_000, 20
-_CLOSED = re.compile(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
+_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 20
+_CLOSED_PATTERN = re.compile(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
 _BRACES = re.compile(r"[$\\{}]")
 
 
@@ -269,7 +269,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
         return "denied"
     if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and any(
-        pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED, _HELD, _NOT_DONE)
+        pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE)
     ):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
@@ -280,16 +280,16 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
 
 def _beside(rest: str) -> str:
     """The end of the sentence in which a claim stands, on its line."""
-    closed = _CLOSES.match(rest)
-    ends = closed.end() if closed else 0
+    is_closed = _CLOSES.match(rest)
+    ends = is_closed.end() if is_closed else 0
     stops = _STOPS.search(rest, ends)
     return "" if "\n" in rest[:ends] or "." in rest[:ends] else rest[ends : stops.start() if stops else None]
 
 
 def _begins(head: str) -> int:
     """Where the last sentence of a text begins."""
-    found = _ENDS.match(head)
-    return found.end() if found else 0
+    hit = _ENDS.match(head)
+    return hit.end() if hit else 0
 
 
 def may_take_back(rest: str) -> bool:
@@ -300,7 +300,7 @@ def may_take_back(rest: str) -> bool:
 def denied_after(rest: str, claim: str | None = None, *, understood: bool = True) -> bool:
     """Whether what follows a claim makes another claim of it, takes it back or, where the claim is told, gives another answer; or, where
     it has to be `understood`, is not."""
-    if claim is not None and any(_bare(other) != _bare(claim) for other in _ANOTHER.findall(rest)):
+    if claim is not None and any(_bare(second) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest)):
         return True
     plain = _plain(rest)
     if claim is not None and _concludes_otherwise(plain, claim):
@@ -318,15 +318,15 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
 
 def _concludes_otherwise(rest: str, claim: str) -> bool:
     """Whether a later sentence concludes with another figure than the claim's, which it does not name."""
-    mine = _FIGURES.findall(_THOUSANDS.sub("", claim))
-    if len(mine) != 1:
+    own_words = _FIGURES.findall(_THOUSANDS.sub("", claim))
+    if len(own_words) != 1:
         return False
     for sentence in _SENTENCES.split(_THOUSANDS.sub("", rest[:_LOOKED_AT])):
-        found = _CONCLUDES.search(sentence)
+        hit = _CONCLUDES.search(sentence)
         if (
-            found
-            and (found["figure"] or found["formula"]) != mine[0]
-            and mine[0] not in _FIGURES.findall(sentence)
+            hit
+            and (hit["figure"] or hit["formula"]) != own_words[0]
+            and own_words[0] not in _FIGURES.findall(sentence)
             and not _CHECKS.search(sentence)
         ):
             return True

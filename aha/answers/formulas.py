@@ -56,17 +56,17 @@ def is_call(node: Node, *names: str) -> bool:
 
 def nodes(node: Node) -> Iterator[Node]:
     """The node and all below it that has a value: no names of units, no digits of other bases."""
-    waiting = [node]
-    while waiting:
-        now = waiting.pop()
+    queue = [node]
+    while queue:
+        now = queue.pop()
         yield now
         if isinstance(now, Call) and now.name != "base":
-            waiting.extend(now.args[:1] if now.name == "unit" else now.args)
+            queue.extend(now.args[:1] if now.name == "unit" else now.args)
 
 
 def symbols(node: Node) -> set[str]:
     """The names of its variables; constants are none."""
-    return {each.name for each in nodes(node) if isinstance(each, Sym)} - {"pi", "e", "i", "oo"}
+    return {item.name for item in nodes(node) if isinstance(item, Sym)} - {"pi", "e", "i", "oo"}
 
 
 def bare(node: Node) -> Node:
@@ -78,15 +78,15 @@ def bare(node: Node) -> Node:
 
 def with_signs(node: Node) -> list[Node]:
     """The two nodes that a ± stands for, the upper signs and the lower ones; the node itself where there is none."""
-    if not any(is_call(each, "±", "∓") for each in nodes(node)):
+    if not any(is_call(item, "±", "∓") for item in nodes(node)):
         return [node]
-    return [_signed(node, "±"), _signed(node, "∓")]
+    return [_with_sign(node, "±"), _with_sign(node, "∓")]
 
 
-def _signed(node: Node, upper: str) -> Node:
+def _with_sign(node: Node, upper: str) -> Node:
     if not isinstance(node, Call):
         return node
-    args = tuple(_signed(each, upper) for each in node.args)
+    args = tuple(_with_sign(item, upper) for item in node.args)
     if node.name in ("±", "∓"):
         return Call("+", args) if node.name == upper else Call("+", (*args[:-1], Call("neg", args[-1:])))
     return Call(node.name, args)

@@ -35,7 +35,7 @@ _LETTERS = {
     "n": lexicon.SUBJECTS,
     "j": lexicon.KINDS,
     "e": lexicon.POINTS,
-    "q": lexicon.LEADING,
+    "q": lexicon.LEADS,
     "l": lexicon.LIGHT,
     "y": lexicon.SOLVES,
     "b": lexicon.VERBS,
@@ -51,7 +51,7 @@ _COMMANDS = {
     "because": "c",
 }
 _TAKES_AWAY = re.compile(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
-_STATED = re.compile(
+_STATED_PATTERN = re.compile(
     r".*(?:剩下|留下|[读看买卖做走跑吃写种画是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z",
     re.S,
 )
@@ -73,7 +73,7 @@ _DENIED_IN_HAN = re.compile(
 )
 
 
-_KEPT, _LONGEST_KEPT = 5_000, 16  # tokens whose kind is kept, and their letters
+_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 16  # tokens whose kind is kept, and their letters
 
 
 class _Kinds(dict[str, str]):
@@ -81,7 +81,7 @@ class _Kinds(dict[str, str]):
 
     def __missing__(self, token: str) -> str:
         kind = _kind_of(token)
-        if len(self) < _KEPT and len(token) < _LONGEST_KEPT:
+        if len(self) < _KEPT_WORDS and len(token) < _LONGEST_KEPT_WORDS:
             self[token] = kind
         return kind
 
@@ -95,7 +95,7 @@ def _kind_of(token: str) -> str:
     if token in _MARKS or not first.isalpha():
         return _MARKS.get(token, token)
     if first >= "\u3040":
-        return "&" if token[-1] in "和与及或と" else "b" if _STATED.match(token) else "w"
+        return "&" if token[-1] in "和与及或と" else "b" if _STATED_PATTERN.match(token) else "w"
     if token.isupper() and 1 < len(token) <= 3:
         return "v"  # of points
     return _kind(token.lower().replace("’", "'"))
@@ -107,15 +107,15 @@ _KIND = _Kinds()
 def _kind(word: str) -> str:
     if len(word) == 1 and word not in ("a", "i"):
         return "v"
-    if known := _LETTER.get(word):
-        return known
+    if entry := _LETTER.get(word):
+        return entry
     plain, _, ending = word.partition("'")
     if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlj":
         return "f" if owner == "f" else "i"
     forms = plain_forms(word)
     if word[0] > "\u036f":
         return "x"
-    return next((letter for letter, known in _FORMS.items() if not known.isdisjoint(forms)), "") or _unknown(word)
+    return next((letter for letter, entry in _FORMS.items() if not entry.isdisjoint(forms)), "") or _unknown(word)
 
 
 def _unknown(word: str) -> str:
@@ -129,14 +129,14 @@ def _unknown(word: str) -> str:
 
 def plain_forms(word: str) -> list[str]:
     """The plain forms that a form of a verb or noun may be of: tries, fitted, making."""
-    found = list[str]()
+    hit = list[str]()
     for ending in ("s", "es", "ed", "d", "ing"):
         if word.endswith(ending) and len(word) > len(ending) + 2:
             stem = word.removesuffix(ending)
-            found += [stem, f"{stem}e"] if ending == "ing" else [stem]
-            found += [stem[:-1]] if stem[-1:] == stem[-2:-1] else []
-            found += [f"{stem[:-1]}y"] if stem.endswith("i") else []
-    return found
+            hit += [stem, f"{stem}e"] if ending == "ing" else [stem]
+            hit += [stem[:-1]] if stem[-1:] == stem[-2:-1] else []
+            hit += [f"{stem[:-1]}y"] if stem.endswith("i") else []
+    return hit
 
 
 _MATHS = re.compile(
@@ -144,7 +144,7 @@ _MATHS = re.compile(
     r"|\\begin\{(align|equation|gather|eqnarray|aligned|split|array)\*?\}.*?(\\end\{\5\*?\}|\Z)",
     re.S,
 )
-_SPOKEN = re.compile(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
+_SPOKEN_PATTERN = re.compile(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
 _EQUATES = re.compile(
     r"(?:[=≈≡→⇒:&]|\\(?:approx|equiv|in|to|implies|iff|sim|simeq|cong|[rR]ightarrow|long[rR]ightarrow|Longrightarrow))[\s&\\,;:({$]*\Z"
 )
@@ -154,26 +154,26 @@ _IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 def kinds(text: str) -> str:
     """The kinds of a text's words, one letter each; a formula is a value."""
     if "$" in text or "\\" in text:
-        text = _MATHS.sub(_shown, text)
+        text = _MATHS.sub(_show, text)
     return "".join([_KIND[token] for token in _TOKEN.findall(text)])
 
 
-def _shown(found: re.Match[str]) -> str:
+def _show(hit: re.Match[str]) -> str:
     """What stands for a formula: a value; for one that is open at the end, what leads to the claim in it."""
-    formula = found.group()
-    if any(found.group(2, 3, 4, 6)):
+    formula = hit.group()
+    if any(hit.group(2, 3, 4, 6)):
         return " 0 "
-    spoken = " ".join(_IN_TEXT.findall(formula))
-    if spoken or _SPOKEN.search(formula):
+    speech = " ".join(_IN_TEXT.findall(formula))
+    if speech or _SPOKEN_PATTERN.search(formula):
         equals = " =" if _EQUATES.search(formula) else ""
-        return f" 0 {spoken}{equals}" if spoken else f" {formula.lstrip('$')}"
+        return f" 0 {speech}{equals}" if speech else f" {formula.lstrip('$')}"
     return " 0 = " if _EQUATES.search(formula) else " 0 " if formula.strip("$\\[(&{ \n") else " "
 
 
 _W = "[wsdgLx]"  # any unknown word
 _LIGHT = "[ljnaopfveq]*"
-_GOVERNED = re.compile(rf"(?:(?:^|[=:;.tbiuyTMc&,Ov])|[biuy][^,;:.tTchM=&dgLx]*q|eal|qe[na]l|[biuy]e[wsj]{{0,2}}[na]l){_LIGHT}$")
-_GIVEN = re.compile(r"[biuy]e?[ws]{1,2}$")  # takes the lion 12 minutes
+_GOVERNED_PATTERN = re.compile(rf"(?:(?:^|[=:;.tbiuyTMc&,Ov])|[biuy][^,;:.tTchM=&dgLx]*q|eal|qe[na]l|[biuy]e[wsj]{{0,2}}[na]l){_LIGHT}$")
+_GIVEN_PATTERN = re.compile(r"[biuy]e?[ws]{1,2}$")  # takes the lion 12 minutes
 _CLAUSE = re.compile(r".*(?:[.;]|[,:&]t)", re.S)
 _BEFORE = re.compile(
     rf"(?:^|[.;:])[^v=biuy]*{_W}[^v=biuy]*,{_LIGHT}$"  # in one reader's view, it
@@ -185,7 +185,7 @@ _BEFORE = re.compile(
     rf"|(?:^|[.;,])e?[jn]*(?!s:){_W}[^biuylqvna:]*:[^:]*$|{_W}[jn]{{0,2}}a:{_LIGHT}$"  # gut feeling:
     rf"|f[Mj]*L[buy]{_LIGHT}=?$"  # I carelessly get
 )
-_SOLVED = re.compile(
+_SOLVED_PATTERN = re.compile(
     rf"(?:^|[,;:.tTc])(?!j*b[^,;:.]*oy|t?,?b[^,;:.]*y|[^,;:.tTc]*f)[^,;:.tTc]*{_W}[^,;:.tTc]*(?<![iu])y{_LIGHT}=?$"
 )  # a hasty solver gets
 _STATES = re.compile(r"[biu=y:q][^.;]*$")
@@ -200,11 +200,11 @@ def leads(sentence: str, *, counts: bool = False) -> str:
 @lru_cache(maxsize=2_000)
 def leads_by(row: str, *, counts: bool = False) -> str:
     """The same for the kinds of a sentence's words."""
-    if not _GOVERNED.search(row) and not (counts and _GIVEN.search(row)):
+    if not _GOVERNED_PATTERN.search(row) and not (counts and _GIVEN_PATTERN.search(row)):
         return ""
     if cut := _CLAUSE.match(row):
         row = row[cut.end() :]
-    if _BEFORE.search(row) or (not counts and _SOLVED.search(row)):
+    if _BEFORE.search(row) or (not counts and _SOLVED_PATTERN.search(row)):
         return ""
     return "states" if _STATES.search(row) else "opens"
 
@@ -213,7 +213,7 @@ _OPENS = re.compile(r"[wsnajb]{0,3}(?:$|[.;:,&tchloqO=v]|[iu]|pi)|[wnaj]*[eT]") 
 _PREDICATE = re.compile(
     rf"[wsnajb]{{0,3}}i[jt]*(?:o|e?(?:j*f|(?!j+{_W}[na]))j*(?:{_W}|M))|[wnj]*s[epTwdgLxMf]|[xdgLy]|[wsnj]{{0,2}}(?:M(?!ib)|b(?![.,;lqo]|$|[iu]))|[wnj]*[wx][eTp]"
 )
-_NOT_SAID = re.compile(
+_NOT_SAID_PATTERN = re.compile(
     rf"^[jt]*L|^[wsn]{{0,2}}&j*[byusdgx]|^[^.]*,(?:[&tj]*[gLd]|h[jM]*{_W})"  # it naively; , ignoring; , which overlooks
     rf"|(?:[.;][t&,j]*(?:[pT][an]?|e?j*a)|^[^.]*,[t&]*[hT])[jMt,]*(?:[sdxLg](?!,)|M+j*w)"  # this overlooks
     rf"|[.;][t&,j]*[pT][jMt,]*[by](?![^.;]*v)"  # this leaves out
@@ -235,7 +235,7 @@ def doubted_in_han(before: str, rest: str) -> bool:
     return bool(_DOUBTED_IN_HAN.search(before) or _DENIED_IN_HAN.match(rest) or _AGAINST_IN_HAN.search(before))
 
 
-_SIGNED = re.compile(  # who wrote it, and where it stands
+_SIGNED_PATTERN = re.compile(  # who wrote it, and where it stands
     r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z])|–|-\s(?=\w+$)))\s?[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
     r"[ \t]{0,9}(?=[~-]|$)|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
 )
@@ -245,7 +245,7 @@ def upholds(rest: str, *, opens: bool) -> bool:
     """Whether what follows a claim is understood to leave it as it is; `opens`: it begins its clause."""
     if _DENIED_IN_HAN.match(rest):
         return False
-    row = kinds(_SIGNED.sub("", rest))
+    row = kinds(_SIGNED_PATTERN.sub("", rest))
     if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
         return False
-    return not (_NOT_SAID.search(row) or _OBLIGES.search(rest))
+    return not (_NOT_SAID_PATTERN.search(row) or _OBLIGES.search(rest))

@@ -163,7 +163,7 @@ POINTS = (  # forms of to be
     "a an the my our your his her its their each every any all both some none no"
 )
 
-LEADING = (  # prepositions that may stand between a verb's object and the claim
+LEADS = (  # prepositions that may stand between a verb's object and the claim
     "by at after with in for from on as"
 )
 

@@ -101,7 +101,7 @@ _HAN = {
     "比": ("sign", ":"),
 }
 _MYRIADS = {"十": "10", "百": "100", "千": "1000", "万": "10000", "亿": "100000000"}
-_JOINED = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
+_JOINED_PATTERN = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
 _EXOTIC = "int iint oint sum prod lim partial nabla bmod pmod ldots forall exists Rightarrow implies iff".split()
 _BETWEEN = (
     "frac binom sqrt * / : cup cap setminus pm mp row begin end choose le ge ne < > approx in notin equiv cong sim mid to "
@@ -127,18 +127,18 @@ def tokens(text: str, *, letters: bool = False) -> list[Token]:
     lexer = _Lexer(text, letters)
     at = 0
     while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
+        hit = _TOKEN.match(text, at)
+        if hit is None:
             raise Unreadable(f"{text[at]!r} is no sign of a formula")
-        at = lexer.take(found)
-        if len(lexer.found) > MOST_TOKENS:
+        at = lexer.take(hit)
+        if len(lexer.hit) > MOST_TOKENS:
             raise Unreadable(f"more than {MOST_TOKENS} signs")
-    return lexer.found
+    return lexer.hit
 
 
 class _Lexer:
     def __init__(self, text: str, letters: bool) -> None:
-        self.text, self.found, self.letters = text, list[Token](), letters
+        self.text, self.hit, self.letters = text, list[Token](), letters
         self.blank, self._stands_alone, self.depth, self.listed_until = False, False, 0, 0
         self._argument_follows = False
         self.spaced_commas = ", " in text
@@ -176,9 +176,9 @@ class _Lexer:
         return end
 
     def _add(self, kind: str, text: str) -> None:
-        if kind == "unit" and self.found and self.found[-1] == Token("unit", "μ", self.found[-1].after_blank):
-            text = f"μ{self.found.pop().text and text}"
-        self.found.append(Token(kind, text, self.blank))
+        if kind == "unit" and self.hit and self.hit[-1] == Token("unit", "μ", self.hit[-1].after_blank):
+            text = f"μ{self.hit.pop().text and text}"
+        self.hit.append(Token(kind, text, self.blank))
 
     def _run(self, start: int, text: str) -> int:
         """`1,234` is one number, `1,2` and (within brackets) `(312,123)` are several."""
@@ -193,10 +193,10 @@ class _Lexer:
         return start + first.end()
 
     def _after_number(self) -> bool:
-        return bool(self.found) and self.found[-1].kind in ("number", "unit", "scale")
+        return bool(self.hit) and self.hit[-1].kind in ("number", "unit", "scale")
 
     def _after_operand(self) -> bool:
-        last = self.found[-1] if self.found else None
+        last = self.hit[-1] if self.hit else None
         return last is not None and (
             last.kind in ("number", "symbol", "unit", "scale")
             or last.text in _CLOSE
@@ -205,18 +205,18 @@ class _Lexer:
 
     def _text(self, text: str) -> None:
         words = text.strip().strip("~").strip()
-        if joined := _JOINED.fullmatch(words):
-            return self._add("sign", {"and": "and", "且": "and", "or": "or", "或": "or"}.get(joined[1] or "", ",")) if words else None
-        if joined := re.fullmatch(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*", words):
-            self._text(joined[3] or "")
-            self._add("sign", joined[1] or joined[4])
-            return self._text(joined[2] or "")
-        scale, _, counted = words.partition(" ")
+        if join := _JOINED_PATTERN.fullmatch(words):
+            return self._add("sign", {"and": "and", "且": "and", "or": "or", "或": "or"}.get(join[1] or "", ",")) if words else None
+        if join := re.fullmatch(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*", words):
+            self._text(join[3] or "")
+            self._add("sign", join[1] or join[4])
+            return self._text(join[2] or "")
+        scale, _, count = words.partition(" ")
         if self._scaled(scale):
-            return self._text(counted) if counted else None
+            return self._text(count) if count else None
         if scale.lower() in ("minus", "negative") and not self._after_operand():
             self._add("sign", "-")
-            return self._text(counted) if counted else None
+            return self._text(count) if count else None
         if SAYS_MORE.search(words):
             raise Unreadable(f"the words {words!r}")
         if words.lower() in ("infinity", "inf"):
@@ -232,7 +232,7 @@ class _Lexer:
         if name.startswith(("quad", "qquad")):
             rest = name.removeprefix("q").removeprefix("quad")  # \quadx
             return self._word(rest) if rest else None
-        if self.letters and name in ("Omega", "mu", "AA") and self.found and self.found[-1].kind in ("number", "unit"):
+        if self.letters and name in ("Omega", "mu", "AA") and self.hit and self.hit[-1].kind in ("number", "unit"):
             return self._add("unit", {"Omega": "Ω", "mu": "μ", "AA": "AA"}[name])
         name = _SYNONYMS.get(name, name)
         if name in _EXOTIC:
@@ -268,10 +268,10 @@ class _Lexer:
             return self._add("unit", text)  # 30 min, and not min(3, 5)
         if low in _WORDS or text in FUNCTION_WORDS:
             return self._add(*(("function", FUNCTION_WORDS[text]) if text in FUNCTION_WORDS else ("command", _WORDS[low])))
-        spoken = len(text) >= 3 and (self.blank or (self.found and self.found[-1].kind == "unit")) and re.search("[aeiouy]", low)
-        if self._after_operand() and (known_unit(text) if len(text) > 1 else self.found[-1].kind == "unit"):
+        speech = len(text) >= 3 and (self.blank or (self.hit and self.hit[-1].kind == "unit")) and re.search("[aeiouy]", low)
+        if self._after_operand() and (known_unit(text) if len(text) > 1 else self.hit[-1].kind == "unit"):
             return self._add("unit", text)
-        if self._after_operand() and spoken:
+        if self._after_operand() and speech:
             return self._add("unit", text)
         if len(text) >= 4:
             return self._add("word", text)
@@ -281,8 +281,8 @@ class _Lexer:
         return None
 
     def _unit_follows(self, text: str) -> bool:
-        last = self.found[-1] if self.found else None
-        before = self.found[-2].kind if len(self.found) > 1 and last is not None and last.text in ("/", "*") else ""
+        last = self.hit[-1] if self.hit else None
+        before = self.hit[-2].kind if len(self.hit) > 1 and last is not None and last.text in ("/", "*") else ""
         return (
             measures(text)
             and last is not None

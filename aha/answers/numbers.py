@@ -26,32 +26,32 @@ class NumberValue:
     percent: bool = False
     places: int = field(default=0, compare=False)
 
-    def equals(self, other: NumberValue) -> bool:
-        if self.exact == other.exact:
+    def equals(self, second: NumberValue) -> bool:
+        if self.exact == second.exact:
             return True
-        written, bare = (self, other) if self.percent else (other, self)
-        return written.percent and not bare.percent and written.exact / 100 == bare.exact
+        spelling, bare = (self, second) if self.percent else (second, self)
+        return spelling.percent and not bare.percent and spelling.exact / 100 == bare.exact
 
 
 def plain_number(text: str) -> NumberValue | None:
     """The value of a text of digits, where a look is enough to read it."""
-    found = _PLAIN.fullmatch(text)
-    if found is None or (found[4] and (int(found[4]) == 0 or found[3])):
+    hit = _PLAIN.fullmatch(text)
+    if hit is None or (hit[4] and (int(hit[4]) == 0 or hit[3])):
         return None
-    whole = Fraction(found[2].replace(",", "") + (found[3] or "")) / int(found[4] or 1)
-    return NumberValue(-whole if found[1] == "-" else whole, found[5] is not None, len(found[3] or ".") - 1)
+    whole = Fraction(hit[2].replace(",", "") + (hit[3] or "")) / int(hit[4] or 1)
+    return NumberValue(-whole if hit[1] == "-" else whole, hit[5] is not None, len(hit[3] or ".") - 1)
 
 
 def rational(text: str) -> NumberValue | None:
     """The value of a text that is one bare number and nothing else (a unit, currency, percent and a final period aside)."""
-    stripped = text.strip().strip("$").rstrip(".").strip()
-    if (value := plain_number(stripped)) is not None:
+    bare_text = text.strip().strip("$").rstrip(".").strip()
+    if (value := plain_number(bare_text)) is not None:
         return value
     from aha.answers.reading import read
 
     node = read(text).node
-    counted = is_call(node, "unit") and isinstance(node, Call) and node.args[1] not in _MONEY if node is not None else True
-    return None if node is None or counted else bare_number(node)
+    count = is_call(node, "unit") and isinstance(node, Call) and node.args[1] not in _MONEY if node is not None else True
+    return None if node is None or count else bare_number(node)
 
 
 def bare_number(node: Node) -> NumberValue | None:
@@ -75,31 +75,31 @@ def _last_side(node: Node) -> Node:
     if not isinstance(node, Call) or any(sign not in ("=", "approx") for sign in node.name.split(" ")):
         return node
     sides = list(node.args)
-    named = _speaks(sides[0]) or _speaks(sides[-1])
+    name_of = _speaks(sides[0]) or _speaks(sides[-1])
     if _speaks(sides[-1]) and not _speaks(sides[0]):
         sides.reverse()
-    if any(_speaks(side) for side in sides[1:]) or (named and not _names(sides[0])):
+    if any(_speaks(side) for side in sides[1:]) or (name_of and not _names(sides[0])):
         return node
-    steps = any(is_call(each, "+") for side in sides for each in nodes(side))
-    if not (named and steps) and any(
-        _arithmetic(_counted(side, sides[-1])) != _arithmetic(_counted(sides[-1], sides[-1])) for side in (sides[1:] if named else sides)
+    steps = any(is_call(item, "+") for side in sides for item in nodes(side))
+    if not (name_of and steps) and any(
+        _arithmetic(_count(side, sides[-1])) != _arithmetic(_count(sides[-1], sides[-1])) for side in (sides[1:] if name_of else sides)
     ):
         return node
     return sides[-1]
 
 
-def _counted(side: Node, last: Node) -> Node:
+def _count(side: Node, last: Node) -> Node:
     """A side without the unit that the last side has: 5 + 6 = 11 km, $14 + $25 = $39."""
     if not (isinstance(last, Call) and last.name == "unit") or not isinstance(side, Call):
         return side
     if side.name == "unit":
         return side.args[0] if side.args[1] == last.args[1] else side
-    return Call(side.name, tuple(_counted(each, last) for each in side.args))
+    return Call(side.name, tuple(_count(item, last) for item in side.args))
 
 
 def _speaks(node: Node) -> bool:
     """Whether a side has a variable in it, or is a function's value, as f(3) is."""
-    return bool(symbols(node)) or any(isinstance(each, Call) and each.name.startswith("apply:") for each in nodes(node))
+    return bool(symbols(node)) or any(isinstance(item, Call) and item.name.startswith("apply:") for item in nodes(node))
 
 
 def _names(node: Node) -> bool:
@@ -107,11 +107,11 @@ def _names(node: Node) -> bool:
     if isinstance(node, Call) and node.name.startswith("apply:"):
         return True
     plain = ("*", "/", ":", "()", "+", "abs", "unit", "°", "list")
-    inside = [each for each in nodes(node) if isinstance(each, Call) and not each.name.startswith("apply:")]
+    inside = [item for item in nodes(node) if isinstance(item, Call) and not item.name.startswith("apply:")]
     return (
         not is_call(node, "neg")
-        and all(each.name in (*plain, "neg") for each in inside)
-        and not any(isinstance(each, Num) for each in nodes(node))
+        and all(item.name in (*plain, "neg") for item in inside)
+        and not any(isinstance(item, Num) for item in nodes(node))
     )
 
 
@@ -125,12 +125,12 @@ def _arithmetic(node: Node) -> Fraction | None:
         return _arithmetic(node.args[0])
     if node.name not in ("+", "*", "/", "neg", "%", "scaled"):
         return None
-    values = [_arithmetic(each) for each in node.args]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values) or (node.name == "/" and known[1] == 0):
+    values = [_arithmetic(item) for item in node.args]
+    entry = [value for value in values if value is not None]
+    if len(entry) < len(values) or (node.name == "/" and entry[1] == 0):
         return None
-    total = known[0]
-    for value in known[1:]:
+    total = entry[0]
+    for value in entry[1:]:
         total = total + value if node.name == "+" else total / value if node.name == "/" else total * value
     return -total if node.name == "neg" else total / 100 if node.name == "%" else total
 
@@ -140,23 +140,23 @@ def _bare(node: Node) -> Fraction | None:
         case Num(value):
             return value
         case Call("neg", (inner,)):
-            return None if (found := _bare(inner)) is None else -found
+            return None if (hit := _bare(inner)) is None else -hit
         case Call("abs", (inner,)):
-            return None if (found := _bare(inner)) is None else abs(found)
+            return None if (hit := _bare(inner)) is None else abs(hit)
         case Call("base", (Sym(digits), Sym("10"))):
             return Fraction(digits)
         case Call("/", (top, under)):
-            one, other = _bare(top), _bare(under)
-            return None if one is None or not other or is_call(top, "/") or is_call(under, "/") else one / other
+            first, second = _bare(top), _bare(under)
+            return None if first is None or not second or is_call(top, "/") or is_call(under, "/") else first / second
         case Call("+", (Num(whole), Call("/", (Num(top), Num(under))))) if whole.denominator == 1 and 0 < top < under:
             return whole + top / under
         case Call("*", (factor, Call("^", (Num(ten), power)))) if ten == 10:
-            one, other = _bare(factor), _bare(power)
-            if one is None or other is None or other.denominator != 1 or abs(other) > 400:
+            first, second = _bare(factor), _bare(power)
+            if first is None or second is None or second.denominator != 1 or abs(second) > 400:
                 return None
-            return one * Fraction(10) ** int(other)
+            return first * Fraction(10) ** int(second)
         case Call("scaled", (factor, Num(scale))):
-            return None if (found := _bare(factor)) is None else found * scale
+            return None if (hit := _bare(factor)) is None else hit * scale
         case Call("unit", (inner, _)):
             return _bare(inner)
     return None

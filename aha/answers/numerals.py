@@ -16,14 +16,14 @@ _TWICE = re.compile(
     r"|([a-z -]{3,60}?), (?:i\.e\.|that is|namely),? ([0-9]{1,12})\.?"
 )  # twelve (12)
 _MINUS = re.compile(r"^负\s*(?=[0-9])")
-_COUNTED = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
+_COUNTED_PATTERN = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
-_PARTED = re.compile(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")
-_ONES = (
+_PARTED_PATTERN = re.compile(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")
+_ONES_FORM = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ENGLISH = {word: value for value, word in enumerate(_ONES)} | {word: 10 * ten for ten, word in enumerate(_TENS) if word != "_"}
+_ENGLISH = {word: value for value, word in enumerate(_ONES_FORM)} | {word: 10 * ten for ten, word in enumerate(_TENS) if word != "_"}
 _NUMERAL = "|".join((*_ENGLISH, "hundred", "thousand", "million", "billion"))
 _RUN = re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(_ENGLISH)})(?:(?:[ -]|(?:(?<=hundred)|(?<=thousand)) and )(?:{_NUMERAL}))*(?![\w-])")
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
@@ -34,8 +34,8 @@ def in_digits(text: str) -> str:
     text = _MINUS.sub("-", text)
     if (twice := _TWICE.fullmatch(text)) and english(twice[1] or twice[4] or twice[5]) == int(twice[2] or twice[3] or twice[6]):
         return twice[2] or twice[3] or twice[6]
-    if counted := _COUNTED.match(text):
-        return f"{Fraction(counted[1]) * _MYRIADS[counted[2]]}{text[counted.end() :]}"
+    if count_of := _COUNTED_PATTERN.match(text):
+        return f"{Fraction(count_of[1]) * _MYRIADS[count_of[2]]}{text[count_of.end() :]}"
     if percent := re.match(r"百分之\s*([0-9.]{1,20})", text):
         return f"{percent[1]}%{text[percent.end() :]}"
     if tens := re.match(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([十百千])(?!米|克|瓦|卡)", text):
@@ -46,14 +46,14 @@ def in_digits(text: str) -> str:
     if half := re.fullmatch(r"(?i)(?:([a-z-]+) and )?(?:an? |one[- ])?half", text):
         whole = english(half[1]) if half[1] else 0
         return text if whole is None else f"\\frac{{{2 * whole + 1}}}{{2}}"
-    if (parts := _PARTED.fullmatch(text)) and (top := english(parts[1])) is not None:
+    if (parts := _PARTED_PATTERN.fullmatch(text)) and (top := english(parts[1])) is not None:
         return f"\\frac{{{top}}}{{{PARTS[parts[2].lower()]}}}"
     if (word := english(text)) is not None:
         return str(word)
     return text
 
 
-def counted(text: str) -> str:
+def count_of(text: str) -> str:
     """The text with each English numeral in digits, but for a lone "one" and a hyphen within a word."""
 
     def digits(run: re.Match[str]) -> str:
@@ -66,15 +66,15 @@ def counted(text: str) -> str:
 def chinese(text: str) -> str | None:
     """A Chinese numeral as a number, a fraction or a percentage in digits; `None` where it is none."""
     if text.startswith("负"):
-        found = chinese(text[1:])
-        return found and f"-{found}"
+        hit = chinese(text[1:])
+        return hit and f"-{hit}"
     if text.startswith("百分之"):
-        found = chinese(text[3:])
-        return found and f"{found}%"
-    whole, mixed, rest = text.partition("又")
-    if mixed:
-        one, other = chinese(whole), chinese(rest)
-        return f"({one}+{other})" if one and other else None
+        hit = chinese(text[3:])
+        return hit and f"{hit}%"
+    whole, mixed_number, rest = text.partition("又")
+    if mixed_number:
+        unit, second = chinese(whole), chinese(rest)
+        return f"({unit}+{second})" if unit and second else None
     under, over, top = text.partition("分之")
     if over:
         parts = _whole(top), _whole(under)
@@ -153,10 +153,10 @@ _COUNTED_HAN = re.compile(r"(?<=[了有是为共剩下得])([二两三四五六�
 
 def counted_abroad(text: str) -> str:
     """The text with the one numeral that it writes as a word of another language, or before a Chinese measure word, in digits."""
-    if found := list(_COUNTED_HAN.finditer(text)):
-        value = chinese(found[-1][1])
-        return text if value is None else f"{text[: found[-1].start()]}{value}{text[found[-1].end() :]}"
-    words = [found for found in _WORD.finditer(text) if found.group().lower() in _NUMERALS_ABROAD]
+    if hit := list(_COUNTED_HAN.finditer(text)):
+        value = chinese(hit[-1][1])
+        return text if value is None else f"{text[: hit[-1].start()]}{value}{text[hit[-1].end() :]}"
+    words = [hit for hit in _WORD.finditer(text) if hit.group().lower() in _NUMERALS_ABROAD]
     if len(words) != 1:
         return text
     return f"{text[: words[0].start()]}{_NUMERALS_ABROAD[words[0].group().lower()]}{text[words[0].end() :]}"

@@ -23,15 +23,15 @@ _DECORATIONS = (
     "mathcal mathbb mathfrak mathscr mathrm mathbf mathit"
 ).split()
 _NOT_OPERANDS = "* / div : cup cap setminus pm mp row end choose mid rfloor rceil rangle set} and or ° % |".split()
-_APPLIED = ("f", "g", "h")
-_OF_SEVERAL = ("max", "min", "gcd", "lcm")
+_APPLIED_WORDS = ("f", "g", "h")
+_OF_SEVERAL_WORDS = ("max", "min", "gcd", "lcm")
 
 
 class Operands(ABC):
     """Reads from the tokens at `at`; what stands in brackets is read by the parser, which knows sums and relations."""
 
-    def __init__(self, found: list[Token]) -> None:
-        self.tokens, self.at, self.depth, self.in_bars, self.in_french = found, 0, 0, 0, False
+    def __init__(self, hit: list[Token]) -> None:
+        self.tokens, self.at, self.depth, self.in_bars, self.in_french = hit, 0, 0, 0, False
 
     @property
     def here(self) -> Token:
@@ -41,9 +41,9 @@ class Operands(ABC):
         return self.here.kind in ("sign", "command") and self.here.text in texts
 
     def next(self) -> Token:
-        found = self.here
+        hit = self.here
         self.at += 1
-        return found
+        return hit
 
     def expect(self, *texts: str) -> str:
         if not self.sees(*texts):
@@ -57,7 +57,7 @@ class Operands(ABC):
     def sum(self) -> Node: ...
 
     @abstractmethod
-    def signed(self) -> Node: ...
+    def with_sign(self) -> Node: ...
 
     @abstractmethod
     def power(self) -> Node: ...
@@ -110,7 +110,7 @@ class Operands(ABC):
             case Token("sign" | "command", "|"):
                 return self.bars()
             case Token("sign", sign) if sign in CURRENCY:
-                return Call("unit", (self.signed(), Sym(sign)))
+                return Call("unit", (self.with_sign(), Sym(sign)))
             case Token("command", name):
                 return self.command(name)
         raise Unreadable(f"{token.text!r} was not expected" if token.text else "it ends too early")
@@ -133,9 +133,9 @@ class Operands(ABC):
         while self.sees("'") or (self.sees("^") and self.tokens[self.at + 1 : self.at + 2] == [Token("command", "prime")]):
             primes += 1
             self.at += 1 if self.sees("'") else 2
-        applied = self.sees("(") and not self.here.after_blank and (name in _APPLIED or primes or self._applied_to_zero())
+        application = self.sees("(") and not self.here.after_blank and (name in _APPLIED_WORDS or primes or self._applied_to_zero())
         name += "'" * primes
-        if applied:
+        if application:
             inside = self.operand()
             return Call(f"apply:{name}", inside.args if is_call(inside, "()") and isinstance(inside, Call) else (inside,))
         if (chosen := self._combinations(name)) is not None:
@@ -146,9 +146,9 @@ class Operands(ABC):
         """C_{10}^{3} and A_5^2, the numbers of choices and of arrangements."""
         letter, _, under = name.rpartition("_")
         bare = letter.removeprefix("mathrm ").removeprefix("text ")
-        following = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else END
-        braced = following.text == "{" and self.tokens[self.at + 2 : self.at + 4][-1:] == [Token("sign", "}")]
-        if bare not in ("C", "A", "P") or not under.isdigit() or not self.sees("^") or not (following.kind == "number" or braced):
+        next_token = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else END
+        braces = next_token.text == "{" and self.tokens[self.at + 2 : self.at + 4][-1:] == [Token("sign", "}")]
+        if bare not in ("C", "A", "P") or not under.isdigit() or not self.sees("^") or not (next_token.kind == "number" or braces):
             return None
         self.next()
         upper = self.operand()
@@ -159,7 +159,7 @@ class Operands(ABC):
         return Call("binom", args) if bare == "C" else Call("/", (Call("!", args[:1]), Call("!", (Num(Fraction(n - k)),))))
 
     def _applied_to_zero(self) -> bool:
-        return [each.text for each in self.tokens[self.at + 1 : self.at + 3]] == ["0", ")"]
+        return [item.text for item in self.tokens[self.at + 1 : self.at + 3]] == ["0", ")"]
 
     def raw(self) -> str:
         """What stands in the next group, letter by letter: a subscript's name."""
@@ -187,7 +187,7 @@ class Operands(ABC):
             else:
                 power = self.exponent()
         argument = self.argument()
-        several = ("()", "set") if name in _OF_SEVERAL else ("()",)
+        several = ("()", "set") if name in _OF_SEVERAL_WORDS else ("()",)
         args = argument.args if isinstance(argument, Call) and argument.name in several else (argument,)
         if power == Call("neg", (Num(Fraction(1)),)):
             name, power = f"arc{name}", None
@@ -232,7 +232,7 @@ class Operands(ABC):
             inside = Call("binom", (inside, self.statement()))
         self.expect("}")
         self.in_bars = bars
-        if not isinstance(inside, Call) or inside.name != "list" or all(is_call(each, "=") for each in inside.args):
+        if not isinstance(inside, Call) or inside.name != "list" or all(is_call(item, "=") for item in inside.args):
             return inside  # the braces around `p = 5, q = 2` are those of a colour
         return Call("set", inside.args)
 
@@ -258,10 +258,10 @@ class Operands(ABC):
         if name in ("lnot", "neg", "not", "phantom", "hphantom", "vphantom", "cancel", "xcancel", "bcancel", "sout", "nexists"):
             raise Unreadable(f"\\{name} denies")
         if name in _PAIRS:
-            closing, called = _PAIRS[name]
+            closing, call = _PAIRS[name]
             inside = self.statement()
             self.expect(closing)
-            return Call(called, inside.args if called == "()" and isinstance(inside, Call) else (inside,))
+            return Call(call, inside.args if call == "()" and isinstance(inside, Call) else (inside,))
         if name in _DECORATIONS:
             letters = self.raw()
             if name in ("vec", "hat", "overrightarrow"):  # a vector is named by its letter, or by two points
@@ -307,16 +307,16 @@ class Operands(ABC):
 
     def system(self) -> Node:
         """Equations one below the other, all of which hold."""
-        found = [self.statement()]
+        hit = [self.statement()]
         while not self.sees("end"):
             self.expect("row")
             if not self.sees("end"):
-                found.append(self.statement())
+                hit.append(self.statement())
         self.next()
         self.raw()
-        if len(found) < 2 or not all(isinstance(each, Call) and each.name in RELATIONS for each in found):
+        if len(hit) < 2 or not all(isinstance(item, Call) and item.name in RELATIONS for item in hit):
             raise Unreadable("cases that are no equations")
-        return Call("and", tuple(found))
+        return Call("and", tuple(hit))
 
     def matrix(self) -> Node:
         kind = self.raw()

@@ -39,7 +39,7 @@ class _Parser(Operands):
             else:
                 kinds[-1] |= signs
             parts[-1].append(self.relation())
-        groups = [_together(found, signs) for found, signs in zip(parts, kinds, strict=True)]
+        groups = [_together(hit, signs) for hit, signs in zip(parts, kinds, strict=True)]
         return groups[0] if len(groups) == 1 else Call("parts", tuple(groups))
 
     def relation(self) -> Node:
@@ -97,7 +97,7 @@ class _Parser(Operands):
     # --- sums, products, powers ---------------------------------------------------------------------------------------
 
     def sum(self) -> Node:
-        terms = [self.signed()]
+        terms = [self.with_sign()]
         while self.sees("+", "-", "pm", "mp"):
             sign = self.next().text
             term = _negative(self.product()) if sign in "+-" and self.sees("-") and self.next() else self.product()
@@ -108,7 +108,7 @@ class _Parser(Operands):
                 terms.append(term if sign == "+" else Call("neg", (term,)))
         return terms[0] if len(terms) == 1 else Call("+", tuple(terms))
 
-    def signed(self) -> Node:
+    def with_sign(self) -> Node:
         if self.sees("pm", "mp"):
             sign = "±" if self.next().text == "pm" else "∓"
             return Call(sign, (Num(Fraction(0)), self.product()))
@@ -157,7 +157,7 @@ class _Parser(Operands):
         while True:
             if self.sees("^"):
                 self.next()
-                node = self.raised(node)
+                node = self.power_of(node)
             elif self.sees("_") and isinstance(node, Num) and node.value.denominator == 1:
                 self.next()
                 node = Call("base", (Sym(str(node.value)), Sym(self.raw())))
@@ -169,11 +169,11 @@ class _Parser(Operands):
             else:
                 return node
 
-    def raised(self, node: Node) -> Node:
+    def power_of(self, node: Node) -> Node:
         if self.sees("circ", "°", "prime", "'") or (self.sees("{") and self.tokens[self.at + 1 : self.at + 2] == [CIRC]):
-            braced = self.sees("{") and bool(self.next())
+            braces = self.sees("{") and bool(self.next())
             sign = self.next().text
-            if braced:
+            if braces:
                 self.expect("}")
             if self.here.kind in ("symbol", "unit") and self.here.text.strip() in ("C", "F"):
                 return Call("unit", (node, Sym("celsius" if self.next().text.strip() == "C" else "fahrenheit")))
@@ -187,31 +187,31 @@ class _Parser(Operands):
                 negative = self.next().text == "-"
                 return Call("neg", (self.exponent(),)) if negative else self.exponent()
             node = self.operand()
-            return self.raised(node) if self.sees("^") and self.next() else node
+            return self.power_of(node) if self.sees("^") and self.next() else node
 
 
-def _together(found: list[Node], signs: set[str]) -> Node:
+def _together(hit: list[Node], signs: set[str]) -> Node:
     """What stands beside each other between semicolons: one thing, a quantity in two units, or several things."""
-    if len(found) == 1:
-        return found[0]
-    if "or" not in signs and (whole := _in_parts(found)) is not None:
+    if len(hit) == 1:
+        return hit[0]
+    if "or" not in signs and (whole := _in_parts(hit)) is not None:
         return whole
-    return Call("or" if "or" in signs else "and" if "and" in signs else "list", tuple(found))
+    return Call("or" if "or" in signs else "and" if "and" in signs else "list", tuple(hit))
 
 
-def _in_parts(found: list[Node]) -> Node | None:
+def _in_parts(hit: list[Node]) -> Node | None:
     """1 hour and 30 minutes, 5 feet, 6 inches as one quantity: units of one kind that grow smaller, of each fewer than one of the unit
     before it; `None` for anything else."""
     last, kinds = Fraction(0), set[object]()
-    for each in found:
-        measure = unit(each.args[1].name) if isinstance(each, Call) and each.name == "unit" and isinstance(each.args[1], Sym) else None
-        if measure is None or not isinstance(each, Call) or not isinstance(amount := each.args[0], Num):
+    for item in hit:
+        measure = unit(item.args[1].name) if isinstance(item, Call) and item.name == "unit" and isinstance(item.args[1], Sym) else None
+        if measure is None or not isinstance(item, Call) or not isinstance(amount := item.args[0], Num):
             return None
         if last and amount.value * measure.size >= last:
             return None
         last = measure.size
         kinds.add(measure.kinds)
-    return Call("compound", tuple(found)) if len(kinds) == 1 else None
+    return Call("compound", tuple(hit)) if len(kinds) == 1 else None
 
 
 def _proper(node: Node) -> bool:

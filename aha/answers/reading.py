@@ -10,13 +10,15 @@ from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
 from aha.answers.numerals import in_digits
 from aha.answers.parsing import parse
 from aha.answers.replies import closes
-from aha.answers.symbols import bare, clean, folded
+from aha.answers.symbols import bare, clean, fold
 
 LONGEST_CLAIM = 1_000
 
 _MAY_BE_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]|[\u3400-\u9fff\uff00-\uffef]|\\(?:text|math|mbox|operatorname)")
 _CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
-_WRAPPED = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}")
+_WRAPPED_PATTERN = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}"
+)
 _WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
 _BOX_OF_TEXT = re.compile(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
@@ -26,17 +28,17 @@ _SPACED_UNIT = re.compile(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = re.compile("[A-Z]")
 _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
-_BASED = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
+_BASED_PATTERN = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
 _IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
 _GOES_ON = re.compile(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
 _PHANTOM = re.compile(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # takes room and shows nothing
-_STRUCK = re.compile(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
+_STRUCK_PATTERN = re.compile(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
 _SETS = re.compile(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
     r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
 )
 _NO_SOLUTION = re.compile(r"(?i)(?:there (?:is|are) )?no (?:real |integer |such )?solutions?(?: exists?)?")
-_NOTHING = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
+_NOTHING_WORDS = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
 _LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
 
 
@@ -75,28 +77,28 @@ def read(text: str) -> Reading:
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
     text = _PHANTOM.sub("", text) if "phantom" in text else text
-    if _STRUCK.search(text):
+    if _STRUCK_PATTERN.search(text):
         return Reading(text, why="it is crossed out")
     text = _BOLD_ENDS.sub("", text) if "**" in text else text
-    cleaned = _unwrapped(_tidy(in_latex(_unwrapped(_tidy(text)))))
+    cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")
     if _GOES_ON.search(text) and _GOES_ON.search(clean(text)):
         return Reading(text, why="it goes on")
-    reading = _lettered(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
-    if reading.clock or reading.node:
-        return reading
-    digits = in_digits(cleaned) if reading.spelled else cleaned
+    tree = _letters_of(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
+    if tree.clock or tree.node:
+        return tree
+    digits = in_digits(cleaned) if tree.spelled else cleaned
     try:
         node = parse(digits)
     except Exotic as exotic:
-        return replace(reading, exotic=True, why=str(exotic))
+        return replace(tree, exotic=True, why=str(exotic))
     except Unreadable as unreadable:
         if (measured := _in_units(digits)) is not None:
-            return replace(reading, node=measured)
-        return replace(reading, why=str(unreadable), phrase=_phrase(text))
-    figures = isinstance(node, Sym) and node.name.startswith("text:") and not reading.words
-    return replace(reading, node=node, phrase=_phrase(text) if figures else "")
+            return replace(tree, node=measured)
+        return replace(tree, why=str(unreadable), phrase=_phrase(text))
+    figures = isinstance(node, Sym) and node.name.startswith("text:") and not tree.words
+    return replace(tree, node=node, phrase=_phrase(text) if figures else "")
 
 
 def _in_units(text: str) -> Node | None:
@@ -110,49 +112,49 @@ def _in_units(text: str) -> Node | None:
     return node if isinstance(node, Call) and node.name in ("unit", "compound") else None
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
     """What a box of text holds that is all there is, where it is more than a word: `\\text{5 kg}`, `\\mathbf{x = 3}`, `\\text{thirty}`."""
     for _ in range(3):
-        found = _BOX_OF_TEXT.match(text)
-        if found is None or closes(text, found.end() - 1) != len(text) - 1:
+        hit = _BOX_OF_TEXT.match(text)
+        if hit is None or closes(text, hit.end() - 1) != len(text) - 1:
             return text
-        inside = text[found.end() : -1].strip()
+        inside = text[hit.end() : -1].strip()
         if inside.isalpha() and inside.isascii() and in_digits(inside) == inside:
             return text
         text = _tidy(inside)
     return text
 
 
-def _lettered(text: str, cleaned: str) -> Reading:
+def _letters_of(text: str, cleaned: str) -> Reading:
     """A claim with letters that are no commands: a time, a number with letters for digits, words, or still a formula."""
     plain = bare(text).strip(" \n*_.")
-    if found := _CLOCK.fullmatch(bare(cleaned).strip().strip("{} ")):
-        hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
-        return Reading(text, cleaned, clock=Clock(hour, minute, second, found[4].lower()))
-    if based := _BASED.fullmatch(plain.replace(" ", "")):
-        return Reading(text, cleaned, Call("base", (Sym(based[1].upper()), Sym(based[2]))))
+    if hit := _CLOCK.fullmatch(bare(cleaned).strip().strip("{} ")):
+        hour, minute, second = (int(part or 0) for part in hit.group(1, 2, 3))
+        return Reading(text, cleaned, clock=Clock(hour, minute, second, hit[4].lower()))
+    if base_match := _BASED_PATTERN.fullmatch(plain.replace(" ", "")):
+        return Reading(text, cleaned, Call("base", (Sym(base_match[1].upper()), Sym(base_match[2]))))
     words = _words(text, plain)
-    return Reading(text, cleaned, Sym("∅")) if words in _NOTHING else Reading(text, cleaned, words=words, spelled=True)
+    return Reading(text, cleaned, Sym("∅")) if words in _NOTHING_WORDS else Reading(text, cleaned, words=words, spelled=True)
 
 
-def other_readings(reading: Reading, decimal_comma: str) -> list[Node]:
+def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
     """How else a claim may be meant: `2,74` as a decimal, if so many digits as the pattern says follow; the m of `5 m` as a unit."""
-    cleaned = reading.cleaned
-    found = list[str]()
+    cleaned = tree.cleaned
+    hit = list[str]()
     if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
-        found.append(cleaned.replace(",", "."))
+        hit.append(cleaned.replace(",", "."))
     if "j" in cleaned and _IMAGINARY.search(cleaned) and not re.search(r"(?<![A-Za-z])i(?![A-Za-z])", cleaned):
-        found.append(_IMAGINARY.sub("i", cleaned))
+        hit.append(_IMAGINARY.sub("i", cleaned))
     if (chosen := _CHOSEN.fullmatch(cleaned)) is not None:
         n, k = chosen[2] or chosen[4], chosen[3] or chosen[5]
-        found.append(f"\\binom{{{n}}}{{{k}}}" if chosen[1] != "P" else f"A_{{{n}}}^{{{k}}}")
+        hit.append(f"\\binom{{{n}}}{{{k}}}" if chosen[1] != "P" else f"A_{{{n}}}^{{{k}}}")
     nodes = list[Node]()
-    for each, letters in ((text, letters) for text in (*found, cleaned) for letters in ((False,) if text in found else (True,))):
+    for item, letters in ((text, letters) for text in (*hit, cleaned) for letters in ((False,) if text in hit else (True,))):
         try:
-            nodes.append(parse(each, letters=letters))
+            nodes.append(parse(item, letters=letters))
         except Unreadable:
             continue
-    return [node for node in nodes if node != reading.node]
+    return [node for node in nodes if node != tree.node]
 
 
 def in_latex(text: str) -> str:
@@ -160,10 +162,10 @@ def in_latex(text: str) -> str:
     if "real" not in text.lower() and "solution" not in text.lower() and "integers" not in text.lower():
         return text
     plain = bare(text).strip().rstrip(".")
-    if not (named := _SETS.fullmatch(plain)):
+    if not (name_of := _SETS.fullmatch(plain)):
         return "\\emptyset" if _NO_SOLUTION.fullmatch(plain) else text
-    base = "\\mathbb{Z}" if named[1].lower().startswith("integer") else "\\mathbb{R}"
-    return f"{base}\\setminus\\{{{named[2].replace(' and ', ',')}\\}}" if named[2] else base
+    base = "\\mathbb{Z}" if name_of[1].lower().startswith("integer") else "\\mathbb{R}"
+    return f"{base}\\setminus\\{{{name_of[2].replace(' and ', ',')}\\}}" if name_of[2] else base
 
 
 def _tidy(text: str) -> str:
@@ -180,30 +182,32 @@ def _words(text: str, plain: str) -> str:
         return ""
     runs = re.findall(r"[A-Za-z]+|[\u3400-\u9fff]+", plain)
     longest = max(map(len, runs))
-    if _WRAPPED.search(text) or longest >= 4 or not plain.isascii():
-        return folded(plain) or plain
+    if _WRAPPED_PATTERN.search(text) or longest >= 4 or not plain.isascii():
+        return fold(plain) or plain
     if longest == 3 and (len(set(plain)) < 3 or len(runs) > 1 or re.search(r"[aeiou]", plain[1:].lower())):
-        return folded(plain)
+        return fold(plain)
     return ""
 
 
 def _phrase(text: str) -> str:
     """Words without a sign of mathematics, figures among them."""
     plain = bare(text).strip()
-    return folded(plain) if re.search(r"[A-Za-z\u3400-\u9fff]{2}", plain) and not re.search(r"[=+*/^<>_\\|{}]", plain) else ""
+    return fold(plain) if re.search(r"[A-Za-z\u3400-\u9fff]{2}", plain) and not re.search(r"[=+*/^<>_\\|{}]", plain) else ""
 
 
-def same_words(gold: Reading, said: Reading) -> bool:
+def same_words(gold: Reading, statement: Reading) -> bool:
     """Whether two texts say the same words; a single letter may be bracketed, or stand before the option it names."""
-    one, other = bare(gold.text).strip(), bare(said.text).strip()
-    letter, claimed = _LETTER.match(one), _LETTER.match(other)
-    if letter and letter.end() == len(one):
-        return claimed is not None and (letter[1] or letter[2]) == (claimed[1] or claimed[2])
-    if len(one) == 1:
-        return one == other.strip("().。")
-    if _LETTERS.fullmatch(one) or _LETTERS.fullmatch(other):
-        return bool(_LETTERS.fullmatch(one) and _LETTERS.fullmatch(other)) and set(_CAPITAL.findall(one)) == set(_CAPITAL.findall(other))
-    return folded(one) == folded(other)
+    first, partner = bare(gold.text).strip(), bare(statement.text).strip()
+    letter, claim_text = _LETTER.match(first), _LETTER.match(partner)
+    if letter and letter.end() == len(first):
+        return claim_text is not None and (letter[1] or letter[2]) == (claim_text[1] or claim_text[2])
+    if len(first) == 1:
+        return first == partner.strip("().。")
+    if _LETTERS.fullmatch(first) or _LETTERS.fullmatch(partner):
+        return bool(_LETTERS.fullmatch(first) and _LETTERS.fullmatch(partner)) and set(_CAPITAL.findall(first)) == set(
+            _CAPITAL.findall(partner)
+        )
+    return fold(first) == fold(partner)
 
 
 def is_degrees(node: Node) -> bool:

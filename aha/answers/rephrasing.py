@@ -11,7 +11,7 @@ from aha.answers import languages
 from aha.answers.context import suspect
 from aha.answers.grammar import kinds
 from aha.answers.lexicon import SAYS_MORE
-from aha.answers.numerals import counted, english
+from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
 
 VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
@@ -28,7 +28,7 @@ _AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
 _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
 _SET_APART = re.compile(rf"(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{{3}}(?![0-9]))|(?<=[0-9]) (?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
-_PREFIXED = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
+_PREFIXED_PATTERN = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
@@ -73,7 +73,7 @@ def _in_ascii(match: re.Match[str]) -> str:
 def _with_points(text: str) -> str:
     """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
     text = _SET_APART.sub("", text)
-    text = _PREFIXED.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
+    text = _PREFIXED_PATTERN.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
     text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", text)
     if count or len(set(_POINTS.findall(text))) > 1:
         return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
@@ -83,11 +83,11 @@ def _with_points(text: str) -> str:
 # --- sentences ------------------------------------------------------------------------------------------------------------------
 
 _NOUNS = r"(?:(?!than\b|to\b)[a-z][a-z-]*)"
-_NAMED = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*(?:\s(?!than|that|as)[a-z'’-]+){0,2}"
+_NAMED_FORM = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*(?:\s(?!than|that|as)[a-z'’-]+){0,2}"
 _COUNT = r"(?:[$€£]?[0-9][0-9.,]*(?:\s?(?:°|%|[a-z]{1,12}))?)"
 _DIFFERS = re.compile(  # 21 more boys than girls, 2 years older than Al
     rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
-    rf"|further)\sthan\s(?P<other>{_NAMED})(?=[.!]?\s*\Z)"
+    rf"|further)\sthan\s(?P<other>{_NAMED_FORM})(?=[.!]?\s*\Z)"
 )
 _LACKS = re.compile(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
 _ASIDE = re.compile(
@@ -107,19 +107,21 @@ _SPARE = re.compile(
     r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
 )
 _NEGATIVE = re.compile(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
-_NO_OTHER = re.compile(
+_NO_OTHER_PATTERN = re.compile(
     r"(?i)\b(?:half|twice|that|those|what|all|each|any|double|both|expected|needed|before|usual|possible|allowed|least|most|number|answer)\b"
 )
 _NO_SUBJECT = re.compile(r"(?i)\b(?:answer|result|value|total|number|it|solution|might|may|could|would|should|if|perhaps|maybe)\b")
-_MEASURED = re.compile(r"(?:Final|Total|New|Resulting) (?!guess|estimate|hunch|idea|try)[a-z]+: (?=-?[0-9][0-9.,]*\s?([a-z]{1,12}|[°%]))")
+_MEASURED_PATTERN = re.compile(
+    r"(?:Final|Total|New|Resulting) (?!guess|estimate|hunch|idea|try)[a-z]+: (?=-?[0-9][0-9.,]*\s?([a-z]{1,12}|[°%]))"
+)
 _TOTALS = re.compile(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
 _REALS = re.compile(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
 
 _IS_MINE = re.compile(
     r"(?i),?\s(?:and\s)?(?:that|this|it|which)(?:['’]s|\sis)\s(?:my|the|our)\s(?:final\s|correct\s)?(?:answer|result)(?=[.!]?\s*\Z)"
 )
-_OF_THOSE = re.compile(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
-_SOUGHT = re.compile(  # what we need to report is
+_OF_THOSE_PATTERN = re.compile(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
+_SOUGHT_PATTERN = re.compile(  # what we need to report is
     r"(?i)\b(?:what\s(?:we|i)\s(?:need|want|have)(?:\sto\s[a-z]+)?|what\s(?:is|was)\s(?:asked|wanted|sought)(?:\sfor)?"
     r"|(?:the\s)?(?:number|value|figure|quantity|amount)\s(?:that\s)?(?:we|i)(?:['’]re|\sare|\swere)?\s(?:want|need|seek|looking\sfor|asked\sfor|after))"
     r"\sis(?=[\s*$]+[-0-9$])"
@@ -158,7 +160,7 @@ _RESULTS = re.compile(  # Subtracting 6 from 20 leaves her with 14 cups
 _LABELLED_TOTAL = re.compile(
     rf"\W{{0,3}}(?:(?:Final|Grand|Overall|Combined)\s(?:tally|total|sum|count|score|amount|cost|price|result)|Total|Result|Sum)\*{{0,2}}:\*{{0,2}}\s(?P<said>{_FIGURE}(?:\s[a-z]+){{0,3}}[.!]?\s*)"
 )
-_WITHOUT_IT = re.compile(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s")
+_WITHOUT_IT_PATTERN = re.compile(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s")
 
 _SO = re.compile(r"(?s).*\b(?:so|thus|hence|therefore|which means|meaning)(?: that)?,?\s(?=[0-9*])")
 _IS_SOUGHT = re.compile(  # 65 is the sum we were after
@@ -168,7 +170,7 @@ _IS_SOUGHT = re.compile(  # 65 is the sum we were after
 _IN_A_MONTH = re.compile(
     r"\s(?:in|during|by|since|for) (?:January|February|March|April|May|June|July|August|September|October|November|December)(?=[.!]?\s*\Z)"
 )
-_OVER_ALL = re.compile(r"\bover (?=(?:the|all|these|those|both|his|her|their)\s)")
+_OVER_ALL_PATTERN = re.compile(r"\bover (?=(?:the|all|these|those|both|his|her|their)\s)")
 _OF_THE_ANSWER = re.compile(r"\W{0,3}[A-Z][a-z]+ing the (?:answer|result|solution)\b[^.;]*\b(?:gives|yields|leaves|is)\b")
 _ON_DAYS = re.compile(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
 
@@ -178,38 +180,43 @@ _AND_HAS = re.compile(r"(?i),?\sand\s(?:still\s|then\s)?(?:has|have|is|are|was|w
 
 def _stated_result(sentence: str) -> str | None:
     """What a calculation that is the subject gives, or what a total is labelled with."""
-    found = _RESULTS.fullmatch(sentence) or _LABELLED_TOTAL.fullmatch(sentence) or _IS_SOUGHT.fullmatch(sentence)
-    if found is None or suspect(found["said"], gerunds=False) or SAYS_MORE.search(found["said"]):
+    hit = _RESULTS.fullmatch(sentence) or _LABELLED_TOTAL.fullmatch(sentence) or _IS_SOUGHT.fullmatch(sentence)
+    if hit is None or suspect(hit["said"], gerunds=False) or SAYS_MORE.search(hit["said"]):
         return None
-    why = _TO.sub(" ", found.groupdict().get("why") or "")
-    return None if suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["said"]
+    why = _TO.sub(" ", hit.groupdict().get("why") or "")
+    return None if suspect(why, gerunds=False) or SAYS_MORE.search(why) else hit["said"]
 
 
 def _stated_count(sentence: str) -> str | None:
     """The number of a sentence whose subject is so many of something, and that says of them what was counted; `None` for another."""
-    found = _SUBJECT.fullmatch(sentence)
-    if found is None or not sentence.isascii():
+    hit = _SUBJECT.fullmatch(sentence)
+    if hit is None or not sentence.isascii():
         return None
-    said = _HAVE_TO.sub("will", _HARMLESS.sub("", found["said"].replace("*", "")))
-    if suspect(said, gerunds=False) or SAYS_MORE.search(said) or _AT_FIRST.search(said) or not _SUBJECT_ROW.match(kinds(said)):
+    statement = _HAVE_TO.sub("will", _HARMLESS.sub("", hit["said"].replace("*", "")))
+    if (
+        suspect(statement, gerunds=False)
+        or SAYS_MORE.search(statement)
+        or _AT_FIRST.search(statement)
+        or not _SUBJECT_ROW.match(kinds(statement))
+    ):
         return None
-    noun = said.split()[0]
-    return f"{found['count']} {noun}" if known_unit(noun) else found["count"]
+    noun = statement.split()[0]
+    return f"{hit['count']} {noun}" if known_unit(noun) else hit["count"]
 
 
 def _after_introduction(sentence: str) -> str:
     """The sentence without a calculation that it opens with, where what follows has the one number that is left."""
-    found = _INTRODUCES.fullmatch(sentence)
+    hit = _INTRODUCES.fullmatch(sentence)
     if (
-        found is None
-        or not (len(found["why"].split()) < 3 or _FIGURES.search(found["why"]))
-        or len(_FIGURES.findall(found["rest"])) != 1
+        hit is None
+        or not (len(hit["why"].split()) < 3 or _FIGURES.search(hit["why"]))
+        or len(_FIGURES.findall(hit["rest"])) != 1
         or "$" in sentence
         or "\\" in sentence
     ):
         return sentence
-    why = _TO.sub(" ", found["why"])
-    return sentence if suspect(why, gerunds=False) or SAYS_MORE.search(why) else found["rest"]
+    why = _TO.sub(" ", hit["why"])
+    return sentence if suspect(why, gerunds=False) or SAYS_MORE.search(why) else hit["rest"]
 
 
 _TWO_VALUES = re.compile(
@@ -219,38 +226,40 @@ _TWO_VALUES = re.compile(
 
 def _says_two_values(sentence: str) -> bool:
     """Whether a sentence repeats its number as another one of the same unit: thirteen, that is 14."""
-    found = _TWO_VALUES.search(counted(sentence)) if "that is" in sentence else None
-    if found is None or found["unit"] not in ("", found["second_unit"]) or len(_FIGURES.findall(counted(sentence))) > 2:
+    hit = _TWO_VALUES.search(count_of(sentence)) if "that is" in sentence else None
+    if hit is None or hit["unit"] not in ("", hit["second_unit"]) or len(_FIGURES.findall(count_of(sentence))) > 2:
         return False
-    return found["first"].strip("$€£").replace(",", "") != found["second"].strip("$€£").replace(",", "")
+    return hit["first"].strip("$€£").replace(",", "") != hit["second"].strip("$€£").replace(",", "")
 
 
 def in_plain_words(sentence: str) -> str:
     """The sentence without what only compares, explains or repeats its number: a difference is the number that states it."""
     differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (
-        _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER.search(differs["other"]) or SAYS_MORE.search(differs["other"])
+        _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER_PATTERN.search(differs["other"]) or SAYS_MORE.search(differs["other"])
     ):
         sentence = f"{sentence[: differs.start()]}{differs['count']}{differs['noun'] or ''}"
     sentence = _ASIDE.sub("", _TO_GO.sub("", sentence)) if " to " in sentence or "ing" in sentence else sentence
     sentence = _SPARE.sub("", _LACKS.sub(r"\1\2", sentence)) if " " in sentence else sentence
     sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
     sentence = _NEGATIVE.sub(r"\1-", sentence)
-    sentence = _THAT_IS.sub("that is", _SOUGHT.sub("the answer is", _OF_THOSE.sub("", _IS_MINE.sub("", sentence))))
+    sentence = _THAT_IS.sub("that is", _SOUGHT_PATTERN.sub("the answer is", _OF_THOSE_PATTERN.sub("", _IS_MINE.sub("", sentence))))
     if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
         return ""
-    sentence = _ON_DAYS.sub("", _WITHOUT_IT.sub("", sentence))
-    sentence = _OVER_ALL.sub("in ", _IN_A_MONTH.sub("", sentence.replace("left-over", "remaining")))
+    sentence = _ON_DAYS.sub("", _WITHOUT_IT_PATTERN.sub("", sentence))
+    sentence = _OVER_ALL_PATTERN.sub("in ", _IN_A_MONTH.sub("", sentence.replace("left-over", "remaining")))
     if (behind := _AND_HAS.search(sentence)) and not (suspect(behind["rest"], gerunds=False) or SAYS_MORE.search(behind["rest"])):
         sentence = sentence[: behind.start()]
     sentence = _OF_THE.sub(r"\g<count>", sentence) if _OF_THE.match(sentence) else sentence
     last = _SO.match(sentence)
     if (count := _stated_count(sentence[last.end() :] if last else sentence) or _stated_result(sentence)) is not None:
         return f"The answer is {count}"
-    labelled = _LABEL_FIRST.fullmatch(sentence)
-    if labelled and not (suspect(labelled["label"]) or suspect(labelled["rest"], gerunds=False) or SAYS_MORE.search(labelled["rest"])):
-        return f"The answer is {labelled['count']}"
+    label_match = _LABEL_FIRST.fullmatch(sentence)
+    if label_match and not (
+        suspect(label_match["label"]) or suspect(label_match["rest"], gerunds=False) or SAYS_MORE.search(label_match["rest"])
+    ):
+        return f"The answer is {label_match['count']}"
     if (rest := _after_introduction(sentence)) != sentence:
         return f"The answer is {count}" if (count := _stated_count(rest)) is not None else rest
-    measured = _MEASURED.match(sentence)
+    measured = _MEASURED_PATTERN.match(sentence)
     return f"The answer is {sentence[measured.end() :]}" if measured and known_unit(measured[1]) else sentence

@@ -20,7 +20,7 @@ _TURN = re.compile(
     r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|eot_id|eom_id|end|return|user|assistant|system|start)\|>"
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S)
+_TAGGED_PATTERN = re.compile(r"<answer>(.*?)</answer>", re.S)
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
 
 
@@ -34,13 +34,13 @@ def answer_part(text: str) -> str:
         or "◁" in text
         or text[:40].lstrip().startswith("analysis")
     ):
-        text = _turn(_spoken(text))
-        if "<answer>" in text and (tagged := _TAGGED.findall(text)):
-            text = tagged[-1]
+        text = _turn(_speech(text))
+        if "<answer>" in text and (tag_match := _TAGGED_PATTERN.findall(text)):
+            text = tag_match[-1]
     return text
 
 
-def _spoken(text: str) -> str:
+def _speech(text: str) -> str:
     """The text after the last thought."""
     if CHANNEL in text:
         _, final, text = text.rpartition(FINAL)
@@ -77,19 +77,19 @@ Box = tuple[str, int, int]
 
 def boxed(text: str) -> str | None:
     """What stands in the last box, its braces balanced; `None` without a box or where it never closes."""
-    found = boxes(text)
-    return found[-1][0] if found else None
+    hit = boxes(text)
+    return hit[-1][0] if hit else None
 
 
 def boxes(text: str) -> list[Box]:
     """Content, start and end of every box that closes and stands in no other."""
-    at, found = 0, list[Box]()
+    at, hit = 0, list[Box]()
     closing: dict[int, int] | None = None
     while (near := text.find("ox", at)) >= 0:
         if text.startswith("\\boxed{", near - 2):
             end = closing.get(near + 4) if closing is not None else closes(text, near + 4)
             if end is not None:
-                found.append((text[near + 5 : end], near - 2 - (text[near - 3 : near - 2] == "\\"), end + 1))
+                hit.append((text[near + 5 : end], near - 2 - (text[near - 3 : near - 2] == "\\"), end + 1))
                 at = end + 1
                 continue
         if text[near + 2 : near + 4] != "ed" and text[near - 2 : near] not in ("fb", "eb"):  # approx
@@ -104,11 +104,11 @@ def boxes(text: str) -> list[Box]:
         if end is None and closing is None:  # from now on each brace is looked at once only
             closing = _closing(text)
         if end is not None:
-            found.append((text[at + 1 : end], match.start(), end + 1))
+            hit.append((text[at + 1 : end], match.start(), end + 1))
         elif bare := _BARE.match(text, at):
-            found.append((bare.group(), match.start(), bare.end()))
-        at = max(at, found[-1][2] if found else 0)
-    return found
+            hit.append((bare.group(), match.start(), bare.end()))
+        at = max(at, hit[-1][2] if hit else 0)
+    return hit
 
 
 def is_mention(content: str) -> bool:
@@ -154,13 +154,13 @@ _CALLS = re.compile(  # what stands between the word and the claim
     r"|(?<=cevap|ответ|álasz)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*(?:(?:that|then|thus|therefore|donc|also|daher|quindi)\b[ \t]*)?[:：]?[ \t]*"
 )
-_NOTHING_SAID = re.compile(  # "the answer is correct" announces nothing
+_NOTHING_SAID_PATTERN = re.compile(  # "the answer is correct" announces nothing
     r"(?i)(?:correct|right|clear|helpful|reasonable|consistent|valid|verified|complete|obtained|based|as|what|given|found|of|in|boxed)\b"
 )
-_DENIED = re.compile(
+_DENIED_PATTERN = re.compile(
     r"(?i)\b(?:not|never|cannot|no|nicht|pas|nie|niet|não|non|bukan|si|không|değil)\b|n't\b|[不非]|не |ليس|नहीं|ไม่|కాదు|নয়|নয়"
 )
-_TURNED = re.compile(r"(?:ist|lautet) die (?:\w+ )?\Z")
+_TURNED_PATTERN = re.compile(r"(?:ist|lautet) die (?:\w+ )?\Z")
 _WRONG = re.compile(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
 _NOT_EQUAL = re.compile(r"(?:\bnot|n['’]t|\\neq?|≠)[\s$]*(?:\\text\w*\s*\{)?\s*\Z")
 _SHORT = re.compile(r"[ \t]*A:[ \t]*(?=\S)")
@@ -174,29 +174,29 @@ def announcements(text: str) -> Iterator[tuple[int, int]]:
     window, end = max(0, len(text) - 400), len(text)
     while end > 0:
         for key in reversed(list(_KEY.finditer(text, max(0, window - 12), end))):
-            if key.start() >= window and (begins := _announced(text, key)) is not None:
+            if key.start() >= window and (begins := _announcement(text, key)) is not None:
                 yield key.start(), begins
         end, window = window, max(0, window - 4_000)
 
 
-def _announced(text: str, key: re.Match[str]) -> int | None:
+def _announcement(text: str, key: re.Match[str]) -> int | None:
     """Where the claim begins that this word announces; `None` where it announces none."""
-    if _TURNED.search(text, max(0, key.start() - 24), key.start()) and text[key.end() : key.end() + 1] == " ":
+    if _TURNED_PATTERN.search(text, max(0, key.start() - 24), key.start()) and text[key.end() : key.end() + 1] == " ":
         return key.end() + 1  # "Also ist die Antwort 31"
     calls = _CALLS.match(text, key.end())
     if _NOT_EQUAL.search(text, max(0, key.start() - 30), key.start()):
         return None
     if calls is None or _WRONG.search(text, max(0, key.start() - 12), key.start()):
         return None
-    spoken = calls.group().strip(" \t*_")
-    if not spoken and not key.group().isascii() and text[calls.end() : calls.end() + 1].isdigit():
+    speech = calls.group().strip(" \t*_")
+    if not speech and not key.group().isascii() and text[calls.end() : calls.end() + 1].isdigit():
         return calls.end()
-    if not spoken:  # a heading, or a formula right behind the word
+    if not speech:  # a heading, or a formula right behind the word
         begins = text.rfind("\n", 0, key.start()) + 1
         heads = len(re.findall(r"\w+", text[begins : key.start()])) <= 2
         return calls.end() if heads else None
-    if _DENIED.search(spoken):
+    if _DENIED_PATTERN.search(speech):
         return None
-    if spoken[-1] not in ":：=ঃ" and _NOTHING_SAID.match(text, calls.end()):
+    if speech[-1] not in ":：=ঃ" and _NOTHING_SAID_PATTERN.match(text, calls.end()):
         return None
     return calls.end()

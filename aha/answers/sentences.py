@@ -15,7 +15,7 @@ from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.grammar import kinds, plain_forms
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.numerals import counted, counted_abroad, in_digits
+from aha.answers.numerals import count_of, counted_abroad, in_digits
 from aha.answers.rephrasing import in_plain_words
 from aha.answers.units import known_unit, measures
 
@@ -47,10 +47,12 @@ _FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _DIGITS = re.compile(r"[0-9\\½¼¾⅓⅔√π∞]")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
-_UNFINISHED = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
+_UNFINISHED_PATTERN = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
-_JUDGED = re.compile(r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w")
+_JUDGED_PATTERN = re.compile(
+    r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w"
+)
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)")
 _RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
@@ -59,7 +61,7 @@ _RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52
 _TO_GRADER = re.compile(
     r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b|\b(?:which|that|gives|is|equals|by|of|the)\W*\Z"
 )  # or it breaks off
-_SAID_OF_IT = re.compile(
+_SAID_OF_IT_PATTERN = re.compile(
     r"(?:has|comes|does|works|appears|gives|seems|looks|fails|will|can|cannot|must|may|might|should|would|could|lies|leads|exceeds)\b"
 )
 _IN_CASE = re.compile(r"\W*(?:For|When|At|With|By|From|On|If|Where|Taking|Letting|Setting|Putting)\b\W*(?:[a-z]+\s){0,2}\W*")
@@ -108,7 +110,7 @@ class _Piece:
 
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
     """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
-    text = _priced(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
+    text = _price(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
@@ -128,10 +130,10 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
             sentence = plain
             if not marked and is_supposed(sentence):
                 return None
-            if place and not marked and _UNFINISHED.search(sentences[place - 1]):
+            if place and not marked and _UNFINISHED_PATTERN.search(sentences[place - 1]):
                 return None
-            bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", each) for each in sentences[place - 1 : place + 1])
-            return None if bare else _claimed(_PARENTHESIS.sub(" ", sentence), marked=marked, boxed=boxed)
+            bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", item) for item in sentences[place - 1 : place + 1])
+            return None if bare else _claim_of(_PARENTHESIS.sub(" ", sentence), marked=marked, boxed=boxed)
         if (SAYS_MORE.search(sentence) or _HOWEVER.match(sentence)) and not _CLOSING.match(sentence.strip()):
             return None
     return None
@@ -143,11 +145,11 @@ _CONCLUDES = re.compile(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total
 def _with_digits(sentence: str) -> str:
     """The sentence with its numeral in digits, where it or the clause that concludes it has none."""
     if not _FIGURES.search(sentence):
-        in_english = counted(sentence)
+        in_english = count_of(sentence)
         abroad = in_english == sentence and ONLY_ENGLISH.isdisjoint(sentence.lower().split())
         return counted_abroad(sentence) if abroad else in_english
     last = _CONCLUDES.match(sentence)
-    return f"{last.group()}{counted(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
+    return f"{last.group()}{count_of(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
 
 
 _FOREIGN = re.compile("[\u0590-\u0eff]")  # words of which only these are known
@@ -165,18 +167,18 @@ _OF_ANGLE = re.compile(r"(?:sin|cos|tan)\s?[0-9]+°")
 def closing_side(text: str) -> str | None:
     """The formula with letters or roots that the last sentence ends in, after "is" or the one sign of equality of what it names."""
     sentences = _sentences(_ending(text))
-    found = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
-    if found is None or not re.search(r"[-+*/^√()−]", found["side"]) or (len(sentences) > 1 and _UNFINISHED.search(sentences[-2])):
+    hit = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
+    if hit is None or not re.search(r"[-+*/^√()−]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
         return None
     if _DENIED_START.match(sentences[-1]):
         return None
-    head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: found.start("side")])
+    head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: hit.start("side")])
     if suspect(head) or denied_before(head, len(head)):
         return None
-    return found["side"].rstrip(" .")
+    return hit["side"].rstrip(" .")
 
 
-def _priced(text: str) -> str:
+def _price(text: str) -> str:
     """Dollars that are prices marked as such: those before a figure that close no formula."""
     return text if text.count("$") < 2 else _PRICES.sub(r"\\$", text) if _PRICE_PAIR.search(text) else text
 
@@ -192,35 +194,33 @@ def _ending(text: str) -> str:
 
 def _sentences(text: str) -> list[str]:
     """The sentences of a text; a period within a formula ends none."""
-    found, begun = list[str](), 0
+    hit, is_open = list[str](), 0
     spans = [span.span() for span in _SPAN.finditer(text)]
     for end in _SENTENCE.finditer(text):
         if not any(low < end.start() < high - 1 for low, high in spans):
-            found.append(text[begun : end.start()])
-            begun = end.end()
-    return [each for each in (*found, text[begun:]) if each.strip(" .*_#\n")]
+            hit.append(text[is_open : end.start()])
+            is_open = end.end()
+    return [item for item in (*hit, text[is_open:]) if item.strip(" .*_#\n")]
 
 
-def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
+def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     pieces = _pieces(sentence)
-    clauses = [found.end() for found in _NEW_CLAUSE.finditer(sentence) if any(piece.start >= found.end() for piece in pieces)]
+    clauses = [hit.end() for hit in _NEW_CLAUSE.finditer(sentence) if any(piece.start >= hit.end() for piece in pieces)]
     clauses = [end for end in clauses if not any(piece.start < end < piece.end for piece in pieces)]
-    clauses += [
-        found.end() for found in _IT_IS.finditer(sentence) if pieces and pieces[0].end <= found.start() and pieces[-1].start >= found.end()
-    ]
-    begun = max(clauses, default=0)
-    if boxed and any(piece.start < begun for piece in pieces):
+    clauses += [hit.end() for hit in _IT_IS.finditer(sentence) if pieces and pieces[0].end <= hit.start() and pieces[-1].start >= hit.end()]
+    is_open = max(clauses, default=0)
+    if boxed and any(piece.start < is_open for piece in pieces):
         return None
-    if begun and _DENIED_HEAD.search(sentence[:begun]):
+    if is_open and _DENIED_HEAD.search(sentence[:is_open]):
         return None
-    pieces = [piece for piece in pieces if piece.start >= begun]
+    pieces = [piece for piece in pieces if piece.start >= is_open]
     if not pieces:
         return None
-    ends = _explained(sentence, pieces)
+    ends = _explanation(sentence, pieces)
     pieces = [piece for piece in pieces if piece.start < ends]
-    pieces = _joined(sentence, pieces)
+    pieces = _join(sentence, pieces)
     last = pieces[-1]
-    before = sentence[pieces[-2].end if len(pieces) > 1 else begun : last.start]
+    before = sentence[pieces[-2].end if len(pieces) > 1 else is_open : last.start]
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     calculated = (
         "=" in last.text
@@ -242,7 +242,7 @@ def _claimed(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
     if not calculated and not _admitted(
         before,
-        start=begun == 0 and marked,
+        start=is_open == 0 and marked,
         unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1]),
         noun=measured is not None,
         money=_MONEY.match(last.text) is not None and not _FORMULA.fullmatch(last.text),
@@ -255,7 +255,7 @@ _JOINS = re.compile(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
 _LISTS_VALUES = re.compile(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
 
 
-def _joined(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
+def _join(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
     """The formulas with those at the end as one list where "are" leads to them and commas and "and" stand between them."""
     first = len(pieces) - 1
     while first > 0 and _JOINS.fullmatch(sentence, pieces[first - 1].end, pieces[first].start):
@@ -270,19 +270,19 @@ def _joined(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
     return [*pieces[:first], _Piece(pieces[first].start, pieces[-1].end, values)]
 
 
-def _explained(sentence: str, pieces: list[_Piece]) -> int:
+def _explanation(sentence: str, pieces: list[_Piece]) -> int:
     """Where the claim ends and an explanation begins; words such as "that" begin none where a verb leads on to a formula."""
-    for found in _EXPLAINS.finditer(sentence, pieces[0].end):
-        following = next((piece.start for piece in pieces if piece.start >= found.end()), None)
-        goes_on = following is not None and _VERB.search(sentence, found.end(), following) and not _FIRMLY.match(found.group())
-        if not _within(found.start(), pieces) and not goes_on:
-            return found.start()
+    for hit in _EXPLAINS.finditer(sentence, pieces[0].end):
+        next_token = next((piece.start for piece in pieces if piece.start >= hit.end()), None)
+        goes_on = next_token is not None and _VERB.search(sentence, hit.end(), next_token) and not _FIRMLY.match(hit.group())
+        if not _within(hit.start(), pieces) and not goes_on:
+            return hit.start()
     return len(sentence)
 
 
 def _of_a_case(before: str, after: str) -> bool:
     """Whether a value is what something else is said of: "26 comes close", "For k = 8 the series diverges"."""
-    return _SAID_OF_IT.match(after) is not None if not before.strip(" ,*_$") else _IN_CASE.fullmatch(before) is not None
+    return _SAID_OF_IT_PATTERN.match(after) is not None if not before.strip(" ,*_$") else _IN_CASE.fullmatch(before) is not None
 
 
 def _leads_on(between: str) -> bool:
@@ -332,10 +332,10 @@ def _with_noun(formula: str, after: str) -> str | None:
         return None
     if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
         return formula
-    if (of_one := _OF_A_UNIT.fullmatch(after)) and known_unit(of_one[1]):
-        return f"{formula} {of_one[1]}"
+    if (single_part := _OF_A_UNIT.fullmatch(after)) and known_unit(single_part[1]):
+        return f"{formula} {single_part[1]}"
     after = _FURTHER.sub("", after)
-    if _JUDGED.search(after) and not _IS_ANSWER.match(after):
+    if _JUDGED_PATTERN.search(after) and not _IS_ANSWER.match(after):
         return None
     words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
     if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
@@ -353,14 +353,14 @@ def _with_noun(formula: str, after: str) -> str | None:
 
 def _pieces(sentence: str) -> list[_Piece]:
     """The formulas of a sentence and the runs of figures and signs between its words."""
-    found = [_Piece(span.start(), span.end(), span.group()) for span in _SPAN.finditer(sentence) if not _wordy(span.group())]
+    hit = [_Piece(span.start(), span.end(), span.group()) for span in _SPAN.finditer(sentence) if not _wordy(span.group())]
     for group in _TUPLE.finditer(sentence):
-        if not any(group.start() < piece.end and piece.start < group.end() for piece in found):
-            found.append(_Piece(group.start(), group.end(), group.group()))
+        if not any(group.start() < piece.end and piece.start < group.end() for piece in hit):
+            hit.append(_Piece(group.start(), group.end(), group.group()))
     for run in _PLAIN.finditer(sentence):
-        if not any(run.start() < piece.end and piece.start < run.end() for piece in found) and _DIGITS.search(run.group()):
-            found.append(_Piece(run.start(), run.start() + len(run.group().rstrip(" ,.;:")), run.group().rstrip(" ,.;:")))
-    return sorted(found, key=lambda piece: piece.start)
+        if not any(run.start() < piece.end and piece.start < run.end() for piece in hit) and _DIGITS.search(run.group()):
+            hit.append(_Piece(run.start(), run.start() + len(run.group().rstrip(" ,.;:")), run.group().rstrip(" ,.;:")))
+    return sorted(hit, key=lambda piece: piece.start)
 
 
 def _wordy(span: str) -> bool:

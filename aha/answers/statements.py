@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aha.answers import languages
-from aha.answers.claims import first_line, unstyled
+from aha.answers.claims import first_line, without_style
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after
 from aha.answers.replies import Box, announcements, boxes, is_mention
-from aha.answers.surroundings import DENIED, around
+from aha.answers.surroundings import DENIALS, around
 from aha.answers.symbols import INVISIBLE, ending
 
 LONGEST_STATEMENT = 2_000
@@ -90,12 +90,12 @@ INSTEAD = re.compile(
     rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
 )
 _BETWEEN_BOXES = re.compile(r"(?i)[\s,;$、，；/|&.~]*(?:\\quad|\\text\{\s*(?:or|and|then)\s*\}|\b(?:or|and|then)\b|或者?|和)?[\s,$]*")
-_ENDED = re.compile(r"[.!?;:。]|\n|\b(?:so|thus|hence|therefore|but|not|because|since|then)\b")
+_ENDED_PATTERN = re.compile(r"[.!?;:。]|\n|\b(?:so|thus|hence|therefore|but|not|because|since|then)\b")
 _BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
-_CROSSED = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
+_CROSSED_PATTERN = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
 _CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
-_STRUCK = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
-_TIED = re.compile(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
+_STRUCK_PATTERN = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
+_TIED_PATTERN = re.compile(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
 _BOX_IN_BOX = re.compile(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = re.compile(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
@@ -107,8 +107,8 @@ _LAYOUT = re.compile(
 
 def readable(text: str) -> str:
     """Styles taken off, what is struck out gone, a sentence that breaks off at "not" on one line with its end."""
-    text = _STRUCK_LETTER.sub(r"\1", text) if "~~" in text else _TIED.sub(" ", text)
-    text = _STRUCK.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
+    text = _STRUCK_LETTER.sub(r"\1", text) if "~~" in text else _TIED_PATTERN.sub(" ", text)
+    text = _STRUCK_PATTERN.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
     text = _LAYOUT.sub(" ", text) if "\\" in text else text  # \large\text{C}
     for _ in range(3):  # \textbf{\text{C}}
         text = _STYLE.sub(r"\1", text)
@@ -128,63 +128,75 @@ class Statement:
 
 def statements(text: str) -> list[Statement]:
     """The last first; a box within an announced line comes after what the line begins with."""
-    spoken = sorted(_spoken(text), key=lambda each: each.begins)[-LAST:]
-    found = list(reversed(spoken))
+    speech = sorted(_speech(text), key=lambda item: item.begins)[-LAST:]
+    found_match = list(reversed(speech))
     for box in _last_box(text):
-        place = next((place for place, each in enumerate(found) if each.begins <= box.begins), len(found))
-        holds = place < len(found) and box.begins < found[place].begins + len(found[place].text) and not _BOX_FIRST.match(found[place].text)
-        found.insert(place + holds, box)
-    return found
+        place = next((place for place, item in enumerate(found_match) if item.begins <= box.begins), len(found_match))
+        holds = (
+            place < len(found_match)
+            and box.begins < found_match[place].begins + len(found_match[place].text)
+            and not _BOX_FIRST.match(found_match[place].text)
+        )
+        found_match.insert(place + holds, box)
+    return found_match
 
 
 def stands(text: str, box: Box) -> bool:
     """Whether nothing around a box takes away what it holds."""
-    rest, another, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
-    beside = another and _BETWEEN_BOXES.fullmatch(rest)
-    spoken = text
+    rest, next_match, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
+    beside = next_match and _BETWEEN_BOXES.fullmatch(rest)
+    speech = text
     for _, start, end in boxes(text[: box[1]]):  # a word in a box before it denies nothing
-        spoken = f"{spoken[:start]}{'0' * (end - start)}{spoken[end:]}"
+        speech = f"{speech[:start]}{'0' * (end - start)}{speech[end:]}"
     return (
-        around(text, box) is not DENIED
-        and not is_denied(spoken, box[1], None if beside else box[2], boxed=True)
+        around(text, box) is not DENIALS
+        and not is_denied(speech, box[1], None if beside else box[2], boxed=True)
         and bool(beside or not denied_after(rest))
     )
 
 
 def _last_box(text: str) -> list[Statement]:
     """The last box that holds something; with the one before it where they stand side by side."""
-    found = [box for box in boxes(text) if not is_mention(box[0]) and stands(text, box)]
-    if not found:
+    found_match = [box for box in boxes(text) if not is_mention(box[0]) and stands(text, box)]
+    if not found_match:
         return []
-    content, start, _ = found[-1]
-    if _CROSSED.search(content):
+    content, start, _ = found_match[-1]
+    if _CROSSED_PATTERN.search(content):
         return []
-    between = text[found[-2][2] : start] if len(found) > 1 else ""
-    if len(found) > 1 and found[-2][0].strip() != content.strip() and (_BETWEEN_BOXES.fullmatch(between) or not _ENDED.search(between)):
-        content = f"{found[-2][0]} , {content}"
-    return [Statement(start, unstyled(content), boxed=True)]
+    between = text[found_match[-2][2] : start] if len(found_match) > 1 else ""
+    if (
+        len(found_match) > 1
+        and found_match[-2][0].strip() != content.strip()
+        and (_BETWEEN_BOXES.fullmatch(between) or not _ENDED_PATTERN.search(between))
+    ):
+        content = f"{found_match[-2][0]} , {content}"
+    return [Statement(start, without_style(content), boxed=True)]
 
 
-def _spoken(text: str) -> Iterator[Statement]:
+def _speech(text: str) -> Iterator[Statement]:
     """What follows an announcement, to the end of its line or on the next, and what "is correct"."""
-    begins = [begins for _, begins in zip(range(LAST), (each for _, each in announcements(text)), strict=False)]
-    for place in {*begins, *(found.end() for found in _CHOOSES.finditer(text)), *(found.end() for found in INSTEAD.finditer(text))}:
-        said = text[place : place + LONGEST_STATEMENT]
-        line = first_line(said.lstrip(" \t\n*_:#"))
+    begins = [begins for _, begins in zip(range(LAST), (item for _, item in announcements(text)), strict=False)]
+    for place in {
+        *begins,
+        *(found_match.end() for found_match in _CHOOSES.finditer(text)),
+        *(found_match.end() for found_match in INSTEAD.finditer(text)),
+    }:
+        statement = text[place : place + LONGEST_STATEMENT]
+        line = first_line(statement.lstrip(" \t\n*_:#"))
         if not is_denied(text, place) and not _OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
-            yield Statement(place + max(0, said.find(line)), unstyled(line))
-    for found in _CALLED_RIGHT.finditer(text):
-        words, letter = found["words"], found[2] or found[3]
-        if not _IS_CHOSEN.search(words) and not (_NAMES_OPTION.search(words) and (_IS_SO.search(words) or found["last"])):
+            yield Statement(place + max(0, statement.find(line)), without_style(line))
+    for found_match in _CALLED_RIGHT.finditer(text):
+        words, letter = found_match["words"], found_match[2] or found_match[3]
+        if not _IS_CHOSEN.search(words) and not (_NAMES_OPTION.search(words) and (_IS_SO.search(words) or found_match["last"])):
             continue
-        if TAKEN_BACK_ABROAD.search(text, found.end(), found.end() + _NEAR):
+        if TAKEN_BACK_ABROAD.search(text, found_match.end(), found_match.end() + _NEAR):
             continue
-        ends = text.find("\n", found.end())
-        rest = text[found.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
-        yield Statement(found.start(2 if found[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
-    for found in _CORRECT.finditer(text):
-        said = found[1] or found[2] or found[3] or ""
-        yield Statement(found.start(), _CLAUSE_BEFORE.sub("", said))
+        ends = text.find("\n", found_match.end())
+        rest = text[found_match.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
+        yield Statement(found_match.start(2 if found_match[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
+    for found_match in _CORRECT.finditer(text):
+        statement = found_match[1] or found_match[2] or found_match[3] or ""
+        yield Statement(found_match.start(), _CLAUSE_BEFORE.sub("", statement))
 
 
 Chain = Callable[[str], str | None]
@@ -204,42 +216,42 @@ _WORDS = (
 _MMLU = tuple(re.compile(rf"(?i){word}[ \t]*([A-D]|[أ-د]|[অ]|[ব]|[ড]|[ঢ]|[Ａ]|[Ｂ]|[Ｃ]|[Ｄ])") for word in _WORDS)
 _LATIN = str.maketrans("أبجدঅবডঢＡＢＣＤ", "ABCDABCDABCD")
 
-_PRO_SAID = re.compile(r"answer is \(?([A-J])\)?")
+_PRO_SAID_PATTERN = re.compile(r"answer is \(?([A-J])\)?")
 _PRO_ANSWER = re.compile(r"(?=[aA]nswer:\s*([A-J]))")
 _PRO_LONE = re.compile(r"\b[A-J]\b")
 
 
 def gpqa(text: str) -> str | None:
     """GPQA as simple-evals reads it: the first `Answer: X`."""
-    found = _GPQA.search(text)
-    return found[1] if found else None
+    found_match = _GPQA.search(text)
+    return found_match[1] if found_match else None
 
 
 def mmlu(text: str) -> str | None:
     """MMLU as simple-evals reads it: marks dropped, then the first hit of each language's word for "answer", in their order."""
     for mark in _MARKS:
         text = text.replace(mark, "")
-    found = next((hit for word in _MMLU if (hit := word.search(text))), None)
-    return found[1].translate(_LATIN) if found else None
+    found_match = next((hit for word in _MMLU if (hit := word.search(text))), None)
+    return found_match[1].translate(_LATIN) if found_match else None
 
 
 def mmlu_pro(text: str) -> str | None:
     """MMLU-Pro's three steps: the first `answer is (X)`, the last `Answer: X` of the first line that has one, the last lone capital."""
     text = text.replace("**", "")
-    if said := _PRO_SAID.search(text):
-        return said[1]
+    if statement := _PRO_SAID_PATTERN.search(text):
+        return statement[1]
     return _pro_answer(text) or (lone[-1] if (lone := _PRO_LONE.findall(text)) else None)
 
 
 def _pro_answer(text: str) -> str | None:
     """`.*[aA]nswer:\\s*([A-J])` by steps, since that expression takes quadratic time on a long line."""
     letter, end = None, -1
-    for found in _PRO_ANSWER.finditer(text):
-        if letter is not None and found.start() > end:
+    for found_match in _PRO_ANSWER.finditer(text):
+        if letter is not None and found_match.start() > end:
             break
-        end = text.find("\n", found.start()) if letter is None else end
+        end = text.find("\n", found_match.start()) if letter is None else end
         end = len(text) if end < 0 else end
-        letter = found[1]
+        letter = found_match[1]
     return letter
 
 

@@ -20,7 +20,7 @@ _OPENS = re.compile(r"(?:\$|\\[(\[])\Z")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\Z")
 _WORD = re.compile(r"([A-Za-z'’]+)\Z")
 _TEXT_BEFORE = re.compile(r"\\(?:text\w{0,6}|mbox|mathrm)\s*\{([^{}]*)\}\Z")
-_QUOTED = re.compile(r"(?:(?:^|\n)[ \t]*|<[/A-Za-z][^<>\n]{0,20}|=)>\Z")
+_QUOTED_PATTERN = re.compile(r"(?:(?:^|\n)[ \t]*|<[/A-Za-z][^<>\n]{0,20}|=)>\Z")
 _BULLET = re.compile(r"(?:^|\n)[ \t]*[-*•][ \t]+\Z")
 _ACCEPTS = frozenset(
     "approx in to rightarrow longrightarrow Rightarrow Longrightarrow implies iff therefore because equiv cong simeq "
@@ -31,7 +31,7 @@ _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll g
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _DENIES = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
-_BOUNDED = re.compile(
+_BOUNDED_PATTERN = re.compile(
     r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also )?(?:at (?:least|most)|(?:more|less|fewer"
     r"|greater|larger|smaller) than"
     r"|above|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
@@ -39,7 +39,7 @@ _BOUNDED = re.compile(
 _LAST_SIDE = re.compile(
     r".*(?:=|≈|\\(?:approx|in|equiv|[rR]ightarrow|implies|to)(?![A-Za-z])|\$|\\[(\[]|&|\\\\|\n|:\s|,\s|;|\\end\{\w+\}|[A-Za-z]{3}\s)", re.S
 )
-ATTACHED = re.compile(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
+ATTACHMENTS = re.compile(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
 _ENDS = re.compile(
     r"(?:\s|\\[,;:! ]|~)*(?:\Z|\$|\\[)\]]|(?:=|≈|\\(?:equiv|approx|cong)(?![A-Za-z]))(?!\s*-?[0-9.,]+\s*(?:[$.,;]|\\"
     r"[)\]]|\Z))|[.,;:](?![0-9])|[&}\])*`\"”'’<。，；）？?]|\\\\|\\end\b|\\q?quad\b|\\tag\b|\\(?:checkmark|blacksquare|square|Box|qed)\b|\n"
@@ -58,13 +58,13 @@ _NAMES_A_MULTIPLE = re.compile(  # the distance is 2c =, AC = 5x =, sin 2x =
     r"(?:[=+−-]|\b(?:is|are|was|measures?|equals)|(?<!\b[Ww]e )\b(?:had|has)|\\[a-z]{2,6})[\s$(]*[-−]?[0-9]+\s?[a-z]\s*=\Z"
 )
 _NUMBER_ONLY = re.compile(r"(?:^|\n)\s*[0-9]+\Z")
-_JOINED = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
+_JOINED_PATTERN = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
 _UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
 _CLOSES = re.compile(r"\$|\\[)\](\[]")
 _SEGMENT = re.compile(r"[^$\n]{1,120}?(?=\$|=|≈|\\(?:approx|simeq|equiv)(?![A-Za-z])|\\[)\]]|\\\\|\\end\b|\n|[,;.。](?:\s|$|\$|\\)|\Z)")
 _LETTER = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?[A-Z]\)?\.?\s*\}?")  # of an option
 _CLOSERS = r"[\s$*)\]}\\]{0,8}?"
-_SCALED = re.compile(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
+_SCALED_PATTERN = re.compile(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
 _MORE = re.compile(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\b(or (?:more|less|fewer|above|below|greater|larger|smaller|higher|lower)|and (?:above"
     rf"|below|up))\b|[\s$]*\+[\s$.]*$"
@@ -76,47 +76,47 @@ _OTHERWISE = re.compile(
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldText:
     """What a box claims together with what stands around it, and where that ends in the text."""
 
     text: str
     end: int
 
 
-DENIED = Held("", -1)
+DENIALS = HeldText("", -1)
 
 
-def around(text: str, box: Box, *, last: bool = True) -> Held:
+def around(text: str, box: Box, *, last: bool = True) -> HeldText:
     """The box's content with what belongs to it; DENIED where the text around denies it or bounds it. Of boxes before the `last`, only
     what is attached after them counts."""
     content, start, end = box
-    content = _opened(content).strip()
+    content = _open(content).strip()
     sign = before(text[max(0, start - _ROOM) : start])
     if sign is None:
-        return DENIED
-    found = ATTACHED.match(text, end)
-    after, ends = (found.group(), found.end()) if found else ("", end)
-    if last and not found and not _QUICK_END.match(text, end) and not _LETTER.fullmatch(content):
+        return DENIALS
+    hit = ATTACHMENTS.match(text, end)
+    after, ends = (hit.group(), hit.end()) if hit else ("", end)
+    if last and not hit and not _QUICK_END.match(text, end) and not _LETTER.fullmatch(content):
         after, ends = _after(text, end, inside=_inside(text, start, end))
     if after[:1] in "=≈" and not content.replace(",", "").replace(".", "").isdigit():
         after = ""
-    if sign or (after and not ATTACHED.fullmatch(after) and after[0] not in " ,\\"):
+    if sign or (after and not ATTACHMENTS.fullmatch(after) and after[0] not in " ,\\"):
         content = f"{{{content}}}"
-    return Held(f"{sign}{content}{after}".strip(), ends)
+    return HeldText(f"{sign}{content}{after}".strip(), ends)
 
 
-def attached(text: str) -> int:
+def attachment(text: str) -> int:
     """How much of what follows a box is a base, a percent sign or degrees."""
-    found = ATTACHED.match(text)
-    return found.end() if found else 0
+    hit = ATTACHMENTS.match(text)
+    return hit.end() if hit else 0
 
 
-def _opened(content: str) -> str:
+def _open(content: str) -> str:
     """What is in a box that is all there is in a box."""
     if "ox" not in content:
         return content
-    found = boxes(content)
-    return found[0][0] if len(found) == 1 and not (content[: found[0][1]] + content[found[0][2] :]).strip() else content
+    hit = boxes(content)
+    return hit[0][0] if len(hit) == 1 and not (content[: hit[0][1]] + content[hit[0][2] :]).strip() else content
 
 
 def before(head: str) -> str | None:
@@ -133,7 +133,7 @@ def before(head: str) -> str | None:
 
 def _looked_at(head: str) -> str | None:
     """The same for what is not the usual `is $` or `=`."""
-    if _DENIES.search(head) or _BOUNDED.search(head):
+    if _DENIES.search(head) or _BOUNDED_PATTERN.search(head):
         return None
     bare = _BLANKS.sub("", head)
     if words := _TEXT_BEFORE.search(bare):
@@ -144,7 +144,7 @@ def _looked_at(head: str) -> str | None:
     if bare[-1] == "(":
         return None if re.search(r"[A-Za-z0-9}]\(\Z", bare) else ""
     if bare[-1] in "<>≤≥≠":
-        return "" if _QUOTED.search(bare) else None
+        return "" if _QUOTED_PATTERN.search(bare) else None
     if (command := _COMMAND.search(bare)) and command[1] != "n":
         return None if command[1] in _BOUNDS else "" if command[1] in _ACCEPTS else _side(head)
     if word := _WORD.search(bare):
@@ -168,8 +168,8 @@ def _in_formula(head: str) -> bool:
 
 def _side(head: str) -> str:
     """The formula's part before the box, from the last sign of equality on."""
-    found = _LAST_SIDE.match(head)
-    return head[found.end() :] if found else head
+    hit = _LAST_SIDE.match(head)
+    return head[hit.end() :] if hit else head
 
 
 def _measures(segment: str) -> bool:
@@ -194,19 +194,19 @@ def _inside(text: str, start: int, end: int) -> bool:
 
 def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
     """What stands after a box and belongs to it, and where it ends."""
-    if _JOINED.match(text, end):
+    if _JOINED_PATTERN.match(text, end):
         return "", end
-    if (found := _UNIT.match(text, end)) and _ENDS.match(text, found.end()):
-        return found.group(), found.end()
-    if (found := _SEGMENT.match(text, end)) and _measures(found.group()):
-        return "", found.end()
+    if (hit := _UNIT.match(text, end)) and _ENDS.match(text, hit.end()):
+        return hit.group(), hit.end()
+    if (hit := _SEGMENT.match(text, end)) and _measures(hit.group()):
+        return "", hit.end()
     if not _ENDS.match(text, end) and (inside or text[end : end + 1] not in (" ", "\t") or _GOES_ON.match(text, end)):
-        found = _SEGMENT.match(text, end)
-        return (found.group(), found.end()) if found else ("", end)
-    if found := _SCALED.match(text, end):
-        return f" {found[1]}", found.end()
-    if found := _MORE.match(text, end):
-        return f" {found[1] or '+'}", found.end()
-    if found := _OTHERWISE.match(text, end):
-        return f" or {found[1]}", found.end()
+        hit = _SEGMENT.match(text, end)
+        return (hit.group(), hit.end()) if hit else ("", end)
+    if hit := _SCALED_PATTERN.match(text, end):
+        return f" {hit[1]}", hit.end()
+    if hit := _MORE.match(text, end):
+        return f" {hit[1] or '+'}", hit.end()
+    if hit := _OTHERWISE.match(text, end):
+        return f" or {hit[1]}", hit.end()
     return "", end

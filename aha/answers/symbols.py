@@ -49,7 +49,7 @@ def plain(text: str) -> str:
 
 def ending(text: str) -> str:
     """The last part of a text that is read, long runs of blanks as a few: what stands before them still counts."""
-    text = text if len(text) < 40 else _BLANKS.sub(lambda found: "\n\n" if "\n" in found.group() else "  ", text[-50 * LONGEST :])
+    text = text if len(text) < 40 else _BLANKS.sub(lambda hit: "\n\n" if "\n" in hit.group() else "  ", text[-50 * LONGEST :])
     return text[-LONGEST:]
 
 
@@ -66,15 +66,17 @@ INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 _WRAPPER = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _MARKUP = re.compile(r"\*\*|__|`|\\[()\[\]]|(?<!\\)\$|\\left(?![a-z])|\\right(?![a-z])|\\[,;!:]")
 _APART = dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")  # hyphens, dashes, the minus sign
-_KEPT = re.compile(r"(?<=[0-9])[.:/](?=[0-9])|(?<![\w.])-(?= ?\.?[0-9])|(?<!\w)\.(?=[0-9])|[#%&@+<>=^|~$€£¥°]")
+_KEPT_PATTERN = re.compile(r"(?<=[0-9])[.:/](?=[0-9])|(?<![\w.])-(?= ?\.?[0-9])|(?<!\w)\.(?=[0-9])|[#%&@+<>=^|~$€£¥°]")
 _THOUSANDS = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:,[0-9]{3})+)(?![0-9,])")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _HAN_BLANK = re.compile(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_ONES_FORM = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+)
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-VALUES = {word: value for value, word in enumerate(_ONES.split())} | {word: 10 * (i + 2) for i, word in enumerate(_TENS.split())}
-_NUMERAL = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES.split()[1:10])})|{'|'.join(VALUES)})\b")
+VALUES = {word: value for value, word in enumerate(_ONES_FORM.split())} | {word: 10 * (i + 2) for i, word in enumerate(_TENS.split())}
+_NUMERAL = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES_FORM.split()[1:10])})|{'|'.join(VALUES)})\b")
 
 
 def bare(text: str) -> str:
@@ -85,13 +87,13 @@ def bare(text: str) -> str:
     return _MARKUP.sub("", text)
 
 
-_ESCAPED = re.compile(r"\\+\$")
+_ESCAPED_PATTERN = re.compile(r"\\+\$")
 
 
-def folded(text: str, *, articles: bool = False) -> str:
+def fold(text: str, *, articles: bool = False) -> str:
     """What two texts share that say the same words. Signs that carry meaning stay: of a number, of a percentage, of C++ and C#.
     `articles` stay where a lone "a" may be more than one."""
-    text = bare(_ESCAPED.sub("$", text)).translate(_APART).casefold().replace("’", "'").replace("'", "")
+    text = bare(_ESCAPED_PATTERN.sub("$", text)).translate(_APART).casefold().replace("’", "'").replace("'", "")
     text = _THOUSANDS.sub(lambda match: match[1].replace(",", ""), text)
     text = "".join(_plain(text)).replace("_", " ")
     text = " ".join(text.split())
@@ -101,9 +103,9 @@ def folded(text: str, *, articles: bool = False) -> str:
 
 def _plain(text: str) -> list[str]:
     """Letter by letter: punctuation as a blank, a period within an abbreviation (U.S.) as nothing."""
-    kept = {match.start() for match in _KEPT.finditer(text)}
+    remainder = {match.start() for match in _KEPT_PATTERN.finditer(text)}
     return [
-        letter if at in kept or not unicodedata.category(letter).startswith("P") else "" if letter == "." else " "
+        letter if at in remainder or not unicodedata.category(letter).startswith("P") else "" if letter == "." else " "
         for at, letter in enumerate(text)
     ]
 
@@ -112,7 +114,7 @@ def _digits(match: re.Match[str]) -> str:
     return str(sum(VALUES[word] for word in match[0].split()))
 
 
-_NAMED = """π pi θ theta α alpha β beta γ gamma δ delta ε epsilon λ lambda μ mu ν nu ρ rho σ sigma τ tau φ phi ϕ phi χ chi ψ psi ω omega
+_NAMES = """π pi θ theta α alpha β beta γ gamma δ delta ε epsilon λ lambda μ mu ν nu ρ rho σ sigma τ tau φ phi ϕ phi χ chi ψ psi ω omega
 Γ Gamma Δ Delta Θ Theta Λ Lambda Π Pi Σ Sigma Φ Phi Ψ Psi Ω Omega ∞ infty ≤ le ⩽ le ≦ le ≥ ge ⩾ ge ≧ ge ≠ ne ≈ approx ≒ approx ≡ equiv
 ≅ cong ∈ in ∉ notin ∪ cup ∩ cap ± pm ∓ mp
 ∅ emptyset ∖ setminus ∠ angle △ triangle
@@ -122,21 +124,21 @@ _LIKE = """、 , ； ; 。 . ｡ . ！ ! ＜ < ＞ > ｜ | ∣ | ∶ : ＾ ^ ’
 ˚ ^{\\circ} ° ^{\\circ} ℃ ^{\\circ}C ℉ ^{\\circ}F
 ℝ \\mathbb{R} ℤ \\mathbb{Z} ℕ \\mathbb{N} ℚ \\mathbb{Q} ℂ \\mathbb{C} ⅈ i ⅇ e ℯ e 𝑖 i 𝑒 e 𝜋 \\pi ∨ \\lor ∧ \\land"""
 _FRACTIONS = "½ 1 2 ⅓ 1 3 ⅔ 2 3 ¼ 1 4 ¾ 3 4 ⅕ 1 5 ⅖ 2 5 ⅗ 3 5 ⅘ 4 5 ⅙ 1 6 ⅚ 5 6 ⅐ 1 7 ⅛ 1 8 ⅜ 3 8 ⅝ 5 8 ⅞ 7 8 ⅑ 1 9 ⅒ 1 10".split()
-_RAISED, _LOWERED, _LEVEL = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni"
-_CIRCLED = {chr(0x2460 + place): f"\\textcircled{{{place + 1}}}" for place in range(20)}
+_RAISED_WORDS, _LOWERED_WORDS, _LEVEL = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni"
+_CIRCLED_TABLE = {chr(0x2460 + place): f"\\textcircled{{{place + 1}}}" for place in range(20)}
 _FORMULA_BLANKS = dict.fromkeys("\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u3000\t\r\n\f\v", " ") | dict.fromkeys(
     "\u200b\u2060\ufeff\u2061\u2062", ""
 )
 
 _TABLE = str.maketrans(
     dict(zip(_LIKE.split()[::2], _LIKE.split()[1::2], strict=True))
-    | {sign: f"\\{name} " for sign, name in zip(_NAMED.split()[::2], _NAMED.split()[1::2], strict=True)}
+    | {sign: f"\\{name} " for sign, name in zip(_NAMES.split()[::2], _NAMES.split()[1::2], strict=True)}
     | {sign: f"\\frac{{{top}}}{{{under}}}" for sign, top, under in zip(_FRACTIONS[::3], _FRACTIONS[1::3], _FRACTIONS[2::3], strict=True)}
-    | _CIRCLED
+    | _CIRCLED_TABLE
     | _FORMULA_BLANKS
 )
-_UP, _DOWN = str.maketrans(_RAISED, _LEVEL), str.maketrans(_LOWERED, _LEVEL)
-_UPS, _DOWNS = re.compile(f"[{re.escape(_RAISED)}]+"), re.compile(f"[{re.escape(_LOWERED)}]+")
+_UP, _DOWN = str.maketrans(_RAISED_WORDS, _LEVEL), str.maketrans(_LOWERED_WORDS, _LEVEL)
+_UPS, _DOWNS = re.compile(f"[{re.escape(_RAISED_WORDS)}]+"), re.compile(f"[{re.escape(_LOWERED_WORDS)}]+")
 _ROOT = re.compile(r"([∛∜√]) ?(?:\(([^()√]{1,200})\)|\{([^{}√]{1,200})\}|([0-9]+(?:\.[0-9]+)?|\\?[A-Za-z]+))")
 _INDEX = {"√": "", "∛": "[3]", "∜": "[4]"}
 
@@ -145,22 +147,22 @@ def latex(text: str) -> str:
     """`plain`, and every sign above in LaTeX; blanks of all kinds become one kind."""
     text = plain(text)
     if text.isascii():
-        return text.translate(_BLANKED)
-    text = _UPS.sub(lambda found: f"^{{{found.group().translate(_UP)}}}", text)
-    text = _DOWNS.sub(lambda found: f"_{{{found.group().translate(_DOWN)}}}", text).translate(_TABLE)
-    text = _ROOT.sub(lambda found: f"\\sqrt{_INDEX[found[1]]}{{{found[2] or found[3] or found[4]}}}", text)
+        return text.translate(_BLANKED_TABLE)
+    text = _UPS.sub(lambda hit: f"^{{{hit.group().translate(_UP)}}}", text)
+    text = _DOWNS.sub(lambda hit: f"_{{{hit.group().translate(_DOWN)}}}", text).translate(_TABLE)
+    text = _ROOT.sub(lambda hit: f"\\sqrt{_INDEX[hit[1]]}{{{hit[2] or hit[3] or hit[4]}}}", text)
     return text.translate(_BARE_ROOTS)
 
 
-_BLANKED = str.maketrans(_FORMULA_BLANKS)
+_BLANKED_TABLE = str.maketrans(_FORMULA_BLANKS)
 _BARE_ROOTS = str.maketrans({sign: f"\\sqrt{index}" for sign, index in _INDEX.items()})
 
 
-_DOUBLED = re.compile(
+_DOUBLED_PATTERN = re.compile(
     r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"
     r"|sin|cos|tan|log|ln|theta|alpha|binom|[(){}\[\]%])(?![a-z]))"
 )
-_GROUPED = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
+_GROUPED_PATTERN = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
 _OVER = re.compile(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
 _BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
 _STYLE = re.compile(
@@ -169,19 +171,19 @@ _STYLE = re.compile(
     r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
 )
 _TEXTS = re.compile(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
-_NESTED = re.compile(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
-_CHECKED = re.compile(
+_NESTED_PATTERN = re.compile(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
+_CHECKED_PATTERN = re.compile(
     r"(?:\s|\\[,;:! ]|\\q?quad|~|\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])|[\u2713\u2714\u2705\u220e\u25a0])+\Z"
 )
-_BRACED = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
+_BRACED_PATTERN = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
 _BRACED_LOG = re.compile(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
-_DOTTED = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
-_BRACKETED = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
+_DOTTED_PATTERN = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
+_BRACKETED_PATTERN = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
 _GOES_ON = re.compile(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)")
 _THOUSANDS_OF_MONEY = re.compile(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
 _MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
-_REPEATING = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
+_REPEATING_PATTERN = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
 _RATE = re.compile(
     r"([0-9}]\s*)\\frac\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}"
 )
@@ -191,7 +193,7 @@ _CHOSEN = re.compile(
     r"(?<![A-Za-z0-9)}])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))\s*(?:\\(?:mathrm|text|rm)\s*)?\{?\s*([CP])\s*\}?\s*_\s*"
     r"(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))"
 )
-_MIXED = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
+_MIXED_PATTERN = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|hfill|hline|strut|rm|bf|it|tag\{[^{}]{0,20}\})(?![a-zA-Z])|\\!|\\[()\[\]]"
 )
@@ -207,41 +209,41 @@ _SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
 
 def clean(text: str) -> str:
     """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
-    text = _with_round_brackets(_CHECKED.sub("", latex(text)).replace("…", "..."))
+    text = _with_round_brackets(_CHECKED_PATTERN.sub("", latex(text)).replace("…", "..."))
     if "\\" in text:
         if _STYLE.search(text):
             text = _STYLE.sub(" ", text)
         text = _TEXTS.sub(r"\\text", text)
-        while "\\text" in text and _NESTED.search(text):
-            text = _NESTED.sub(r"\\text{\1}", text)
+        while "\\text" in text and _NESTED_PATTERN.search(text):
+            text = _NESTED_PATTERN.sub(r"\\text{\1}", text)
     if "_" in text and ("C" in text or "P" in text):
         text = _CHOSEN.sub(_chosen, text)
     if "{" in text and "_" in text:
-        text = _BRACED_LOG.sub(r"\1", _BRACED.sub(r"\1", text))
+        text = _BRACED_LOG.sub(r"\1", _BRACED_PATTERN.sub(r"\1", text))
     if "\\" in text:
-        text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
-        text = _RATE.sub(
-            lambda found: f"{found[1]}\\text{{ {found[2]}/{found[3]}}}" if measures(found[2]) and measures(found[3]) else found[0], text
-        )
+        text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED_PATTERN.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
+        text = _RATE.sub(lambda hit: f"{hit[1]}\\text{{ {hit[2]}/{hit[3]}}}" if measures(hit[2]) and measures(hit[3]) else hit[0], text)
         text = _MONEY_SIGN.sub(r"\1", text)
         text = _raised_units(text) if "^" in text else text
-        text = _GROUPED.sub("", text)
+        text = _GROUPED_PATTERN.sub("", text)
     text = _BOLD.sub(r"\1", text) if "**" in text else text
-    text = _GROUPED.sub("", text).replace("{,}", ".").replace("{:}", ":") if "{" in text or "~" in text else text
+    text = _GROUPED_PATTERN.sub("", text).replace("{,}", ".").replace("{:}", ":") if "{" in text or "~" in text else text
     if "$" in text:
         text = text.replace("\\$", "¤")
         text = _PRICE.sub("¤", text) if text.count("$") % 2 else text
     if "\\" in text or "$" in text or "~" in text:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
-        text = _CIRCLED_SIGNS.sub(r"\1,", _BLANK.sub(" ", _REPEATING.sub(_repeated, _SIZES.sub("", text))))
+        text = _CIRCLED_SIGNS.sub(r"\1,", _BLANK.sub(" ", _REPEATING_PATTERN.sub(_repeat, _SIZES.sub("", text))))
     text = text.replace("per cent", "percent") if "per cent" in text else text
-    text = _MIXED.sub(r"(\1+\2/\3)", text) if "/" in text else text
+    text = _MIXED_PATTERN.sub(r"(\1+\2/\3)", text) if "/" in text else text
     if "¤" in text:
-        text = _THOUSANDS_OF_MONEY.sub(lambda found: f"{found[1]} {_MONEY[found[2]]}", text)
+        text = _THOUSANDS_OF_MONEY.sub(lambda hit: f"{hit[1]} {_MONEY[hit[2]]}", text)
     if "x" in text or "X" in text:
         text = _TIMES_TEN.sub(r"\\times ", text)
     if "." in text:
-        text = _BRACKETED.sub(_repeated, _GOES_ON.sub(_repeated, _DOTTED.sub(_repeated_dots, text) if "\\dot" in text else text))
+        text = _BRACKETED_PATTERN.sub(
+            _repeat, _GOES_ON.sub(_repeat, _DOTTED_PATTERN.sub(_repeated_dots, text) if "\\dot" in text else text)
+        )
     return (_MODULE.sub("", text) if "." in text else text).strip()
 
 
@@ -249,19 +251,19 @@ def _with_round_brackets(text: str) -> str:
     return _TURNED_BRACKETS.sub(_interval, text) if "[" in text or "]" in text else text
 
 
-def _interval(found: re.Match[str]) -> str:
+def _interval(hit: re.Match[str]) -> str:
     """`[0;1[` and `]0,1]` with round brackets where they are turned outwards."""
-    opens, low, high, closes = found.groups()
-    if opens == "[" and closes == "]" and ";" not in found.group():
-        return found.group()
+    opens, low, high, closes = hit.groups()
+    if opens == "[" and closes == "]" and ";" not in hit.group():
+        return hit.group()
     return f"{'[' if opens == '[' else '('}{low},{high}{']' if closes == ']' else ')'}"
 
 
-def _repeated(found: re.Match[str]) -> str:
+def _repeat(hit: re.Match[str]) -> str:
     """0.1\\overline{6} as 15/90."""
-    whole, fixed, again = found[1] or "0", found[2], found[3] or found[4]
-    under = 10 ** len(fixed) * (10 ** len(again) - 1)
-    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{under}}}"
+    whole, fixed_part, again = hit[1] or "0", hit[2], hit[3] or hit[4]
+    under = 10 ** len(fixed_part) * (10 ** len(again) - 1)
+    return f"\\frac{{{int(whole + fixed_part + again) - int(whole + fixed_part)}}}{{{under}}}"
 
 
 def _raised_units(text: str) -> str:
@@ -272,19 +274,19 @@ def _raised_units(text: str) -> str:
     return text
 
 
-def _chosen(found: re.Match[str]) -> str:
+def _chosen(hit: re.Match[str]) -> str:
     """`{}_{10}C_3` and `^{10}C_3` as a binomial, with P the arrangements."""
-    n, k = found[1] or found[2], found[4] or found[5]
-    return f"\\binom{{{n}}}{{{k}}}" if found[3] == "C" else f"A_{{{n}}}^{{{k}}}"
+    n, k = hit[1] or hit[2], hit[4] or hit[5]
+    return f"\\binom{{{n}}}{{{k}}}" if hit[3] == "C" else f"A_{{{n}}}^{{{k}}}"
 
 
-def _repeated_dots(found: re.Match[str]) -> str:
+def _repeated_dots(hit: re.Match[str]) -> str:
     """0.1\\dot{6} as 15/90, 0.\\dot{1}4285\\dot{7} as 1/7."""
-    if found.string[found.end() : found.end() + 1].isdigit():
-        return found.group()
-    again = found[3] + (f"{found[4]}{found[5]}" if found[5] else "")
-    whole, fixed = found[1] or "0", found[2]
-    return f"\\frac{{{int(whole + fixed + again) - int(whole + fixed)}}}{{{10 ** len(fixed) * (10 ** len(again) - 1)}}}"
+    if hit.string[hit.end() : hit.end() + 1].isdigit():
+        return hit.group()
+    again = hit[3] + (f"{hit[4]}{hit[5]}" if hit[5] else "")
+    whole, fixed_part = hit[1] or "0", hit[2]
+    return f"\\frac{{{int(whole + fixed_part + again) - int(whole + fixed_part)}}}{{{10 ** len(fixed_part) * (10 ** len(again) - 1)}}}"
 
 
 def spelled(text: str) -> list[str]:

@@ -63,7 +63,7 @@ molarity 1 M molar
 byte 1 byte bytes
 bit 1 bit bits
 """
-_PREFIXED = """
+_PREFIXED_FORM = """
 length 1 m meter meters
 volume 1/1000 l L liter liters
 mass 1 g gram grams
@@ -90,17 +90,17 @@ pressure 100000 bar bars
 _SYMBOLS = {"n": -9, "μ": -6, "µ": -6, "mu": -6, "m": -3, "c": -2, "d": -1, "k": 3, "M": 6, "G": 9, "T": 12, "p": -12}
 _NAMES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "pico": -12}
 
-Known = tuple[str, Fraction]
+KnownUnit = tuple[str, Fraction]
 
 
-def _rows(table: str) -> Iterator[tuple[str, Known]]:
+def _rows(table: str) -> Iterator[tuple[str, KnownUnit]]:
     for kind, size, *names in (line.split(" ") for line in table.split("\n") if line):
         for name in names:
             yield name, (kind, Fraction(size))
 
 
-def _with_prefixes() -> Iterator[tuple[str, Known]]:
-    for name, (kind, size) in _rows(_PREFIXED):
+def _with_prefixes() -> Iterator[tuple[str, KnownUnit]]:
+    for name, (kind, size) in _rows(_PREFIXED_FORM):
         yield name, (kind, size)
         symbol = len(name) <= 3 and name not in ("amp", "ohm", "cal", "bar")
         for prefix, power in (_SYMBOLS if symbol else _NAMES).items():
@@ -108,10 +108,10 @@ def _with_prefixes() -> Iterator[tuple[str, Known]]:
     yield from (("kcal", ("energy", Fraction(4184))), ("Kg", ("mass", Fraction(1000))), ("KM", ("length", Fraction(1000))))
 
 
-_KNOWN: dict[str, Known] = {**dict(_with_prefixes()), **dict(_rows(_TABLE))}
-_LOWER = {name.lower(): known for name, known in reversed(_KNOWN.items()) if len(name) > 2}
+_KNOWN_WORDS: dict[str, KnownUnit] = {**dict(_with_prefixes()), **dict(_rows(_TABLE))}
+_LOWER = {name.lower(): entry for name, entry in reversed(_KNOWN_WORDS.items()) if len(name) > 2}
 LETTER_UNITS = frozenset("mgshlLNJWVKCAFT")
-_LETTERS = {"h": ("time", Fraction(3600)), **{name: _KNOWN[name] for name in LETTER_UNITS - {"h"}}}
+_LETTERS = {"h": ("time", Fraction(3600)), **{name: _KNOWN_WORDS[name] for name in LETTER_UNITS - {"h"}}}
 _NO_UNITS = frozenset("pm dm cd pt pC nC cA Cal mal dal pal dl gal in am pl cl nl kl nu mu au".split()) - {
     "in",
     "gal",
@@ -137,7 +137,7 @@ def known_unit(word: str) -> bool:
     return (
         (len(word) > 1 or not word.isascii())
         and word not in _NO_UNITS
-        and (word in _KNOWN or word.lower() in _LOWER or word.lower() in _POWERS)
+        and (word in _KNOWN_WORDS or word.lower() in _LOWER or word.lower() in _POWERS)
     ) or word in "€£¤%¢₹Ω"
 
 
@@ -155,8 +155,8 @@ def unit(text: str) -> Unit | None:
     for word in _PIECE.findall(text):
         if word == "/":
             sign, last = -1, None
-        elif (raised := re.fullmatch(r"\^?(-?[0-9])", word)) and last:
-            more = sign * last[2] * (int(raised[1]) - 1)
+        elif (power_of := re.fullmatch(r"\^?(-?[0-9])", word)) and last:
+            more = sign * last[2] * (int(power_of[1]) - 1)
             kinds[last[0]] += more
             size *= last[1] ** more
         elif (value := _POWERS.get(word.lower())) is not None:
@@ -165,16 +165,16 @@ def unit(text: str) -> Unit | None:
                 size *= last[1] ** (sign * (value - 1))
             else:
                 power = value
-        elif (known := _KNOWN.get(word) or _LETTERS.get(word) or _LOWER.get(word.lower())) is not None:
-            kinds[known[0]] = kinds.get(known[0], 0) + sign * power
-            size *= known[1] ** (sign * power)
-            last, power = (*known, power), 1
+        elif (entry := _KNOWN_WORDS.get(word) or _LETTERS.get(word) or _LOWER.get(word.lower())) is not None:
+            kinds[entry[0]] = kinds.get(entry[0], 0) + sign * power
+            size *= entry[1] ** (sign * power)
+            last, power = (*entry, power), 1
         else:
             return None
     return _simple(kinds, size)
 
 
-_DERIVED: tuple[tuple[str, dict[str, int], Fraction], ...] = (
+_DERIVED_WORDS: tuple[tuple[str, dict[str, int], Fraction], ...] = (
     ("pressure", {"force": 1, "length": -2}, Fraction(1)),
     ("power", {"energy": 1, "time": -1}, Fraction(1)),
     ("energy", {"force": 1, "length": 1}, Fraction(1)),
@@ -189,10 +189,10 @@ _DERIVED: tuple[tuple[str, dict[str, int], Fraction], ...] = (
 
 def _simple(kinds: dict[str, int], size: Fraction) -> Unit | None:
     """What is derived in terms of lengths, masses and times."""
-    for name, parts, scale in _DERIVED:
+    for name, parts, scale in _DERIVED_WORDS:
         times = kinds.pop(name, 0)
         size *= scale**times
         for kind, power in parts.items():
             kinds[kind] = kinds.get(kind, 0) + power * times
-    found = tuple(sorted((kind, power) for kind, power in kinds.items() if power))
-    return Unit(found, size) if found else None
+    match = tuple(sorted((kind, power) for kind, power in kinds.items() if power))
+    return Unit(match, size) if match else None

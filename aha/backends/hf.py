@@ -58,7 +58,7 @@ class HFTokenizer:
     def end(self) -> int:
         """What closes the assistant's turn in the chat template, where that stops; else the tokenizer's own end token."""
         question = (Message("user", "?"),)
-        texts = (self._rendered(Conversation(turns), {}) if self.template else "" for turns in (question, (*question, REPLY)))
+        texts = (self._render(Conversation(turns), {}) if self.template else "" for turns in (question, (*question, REPLY)))
         before, after = (self.encode(text) for text in texts)
         prefix = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
         suffix = after[sum(1 for _ in prefix) :]
@@ -116,27 +116,27 @@ class HFTokenizer:
         if unknown := sorted(options.keys() - self.options):
             choices = f"it knows {', '.join(sorted(self.options))}" if self.options else "it knows none"
             raise BadInput(f"the model's chat template knows no option {unknown[0]!r}; {choices}")
-        text = self._rendered(conversation, options)
+        text = self._render(conversation, options)
         if (absent := _left_out(conversation, text)) is not None:
-            what = f"the chat template does not write what the {absent.role} says as it stands ({absent.content.strip()[:40]!r})"
-            raise BadInput(f"{what}: the model would not read it; give another template")
+            lead = f"the chat template does not write what the {absent.role} says as it stands ({absent.content.strip()[:40]!r})"
+            raise BadInput(f"{lead}: the model would not read it; give another template")
         return text
 
-    def _rendered(self, conversation: Conversation, options: Mapping[str, object]) -> str:
+    def _render(self, conversation: Conversation, options: Mapping[str, object]) -> str:
         """Return what the template writes. Those of models that see take a content as a list of parts: where one writes nothing of a
         text, or fails at it, it is given such a list."""
         texts = [message.content for message in conversation.messages]
-        text = self._written(conversation, texts, options)
+        text = self._write(conversation, texts, options)
         if isinstance(text, str) and _left_out(conversation, text) is None:
             return text
-        parts = self._written(conversation, [[{"type": "text", "text": text}] for text in texts], options)
+        parts = self._write(conversation, [[{"type": "text", "text": text}] for text in texts], options)
         if isinstance(parts, str) and "'type': 'text'" not in parts and _left_out(conversation, parts) is None:
             return parts
         if isinstance(text, BadInput):
             raise text
         return text
 
-    def _written(self, conversation: Conversation, contents: Sequence[object], options: Mapping[str, object]) -> str | BadInput:
+    def _write(self, conversation: Conversation, contents: Sequence[object], options: Mapping[str, object]) -> str | BadInput:
         turns = zip(conversation.messages, contents, strict=True)
         messages = [{"role": message.role, "content": content} for message, content in turns]
         reserved_values = {"messages": messages, "tools": None, "documents": None, "add_generation_prompt": True}

@@ -68,7 +68,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def pieces_from_engine(model: ServedModel, engine: EngineThread, post: QueuePost, conversation: Conversation, seed: int) -> Pieces:
     """A reply of our own engine, token by token. Who stops listening stops the engine."""
-    from aha.serving.refusal import Refusal
+    from aha.serving import Refusal
 
     try:
         prompt, usual, stop = model.prompt(conversation), model.usual, model.tokenizer.stop

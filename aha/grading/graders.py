@@ -14,8 +14,8 @@ from typing import Literal
 
 from aha.answers import gradable
 from aha.answers.choosing import chosen
-from aha.answers.claims import claim, last_line, unstyled
-from aha.answers.symbols import bare, ending, folded
+from aha.answers.claims import claim, last_line, without_style
+from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
 from aha.grading.maths import DEFAULT, Settings, quick, repeats
@@ -50,7 +50,7 @@ def grade_text(reference: Text, answer: str) -> Grade:
     final = (last_line(claim_) or claim_.text).strip()
     texts = [
         text
-        for text in (answer.strip(), final, _TAIL.sub("", unstyled(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
+        for text in (answer.strip(), final, _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
         if 0 < len(text) <= LONGEST_CLAIM
     ]
     if not texts:
@@ -63,7 +63,7 @@ def grade_text(reference: Text, answer: str) -> Grade:
 def _same(text: str, value: str, *, exact: bool) -> bool:
     if exact:
         return value.strip() in (text, bare(text))
-    return folded(text) == folded(value) != "" or text.casefold() == value.strip().casefold()
+    return fold(text) == fold(value) != "" or text.casefold() == value.strip().casefold()
 
 
 Checkable = Countdown | Number | Latex | Choice | Text | Stdio | Calls | Asserts

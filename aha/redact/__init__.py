@@ -75,8 +75,8 @@ class Secrets:
     def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
         """A part that every spelling has in common, by which most texts are done with, and the pattern; longest first, since one value
         may hold another."""
-        spelled = [(_longest_word(value), _spelled(value)) for value in sorted(self.values, key=lambda secret: (-len(secret), secret))]
-        coded = [(text, re.escape(text)) for value in sorted(self.values) if len(value) >= LONG for text in _coded(value)]
+        spelled = [(_longest_word(value), _spellings(value)) for value in sorted(self.values, key=lambda secret: (-len(secret), secret))]
+        coded = [(text, re.escape(text)) for value in sorted(self.values) if len(value) >= LONG for text in _encodings(value)]
         return [(marker, re.compile(pattern)) for marker, pattern in (*spelled, *coded)]
 
     @cached_property
@@ -89,7 +89,7 @@ def _longest_word(value: str) -> str:
     return max(re.findall(r"[A-Za-z0-9]+", value), key=len, default="")
 
 
-def _spelled(value: str) -> str:
+def _spellings(value: str) -> str:
     """Return a pattern for a value of which each sign that is no letter may be written in its own way: as it is, behind backslashes, as
     JSON, Python, a URL or HTML has it."""
     return "".join(letter if letter.isascii() and letter.isalnum() else _letter(letter) for letter in value)
@@ -106,7 +106,7 @@ def _letter(letter: str) -> str:
         rf"&#0*{ord(letter)};|(?i:&#x0*{ord(letter):x};)",
         rf"\\+{re.escape(letter)}",
     ]
-    forms += [f"&{name};?" for name, meant in html.entities.html5.items() if meant == letter and name.isalpha()]
+    forms += [f"&{name};?" for name, meaning in html.entities.html5.items() if meaning == letter and name.isalpha()]
     return f"(?:{'|'.join(forms)}{'|[+]' * (letter == ' ')})"
 
 
@@ -114,7 +114,7 @@ def _pairs(data: bytes) -> Iterator[bytes]:
     yield from (data[place : place + 2] for place in range(0, len(data), 2))
 
 
-def _coded(value: str) -> Iterator[str]:
+def _encodings(value: str) -> Iterator[str]:
     """Yield a value in hexadecimal digits, and in base64, alone or behind the name of `user:key`."""
     coded = value.encode("utf-8", "replace")
     yield from (coded.hex(), coded.hex().upper())

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
-from aha.serving.refusal import Refusal
+from aha.serving import Refusal
 
 Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
 

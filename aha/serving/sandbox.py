@@ -16,9 +16,9 @@ from starlette.routing import Route
 from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Sandbox
 from aha.grading.sandbox.wire import answer_from_outcome, job_from_request
+from aha.serving import Refusal
 from aha.serving.access import CLIENT_GONE_STATUS, AccessRules, Bodies, Json, handlers
 from aha.serving.listener import ConnectionLimits, Listener
-from aha.serving.refusal import Refusal
 
 LONGEST = 32 << 20  # bytes of a question
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # that a question may ask for

@@ -55,7 +55,7 @@ class GroupSampler:
             replies = tuple(read_reply(self.template, completion, self.tokenizer) for completion in completions)
             problem = problems[index]
             group = Group(problem, requests[index].prompt, tuple(completions), replies, self.rewards(problem, replies))
-            scored[index] = group
+            waiting_groups[index] = group
             return group
 
         def progress(samples: int, scores: int) -> None:
@@ -63,11 +63,11 @@ class GroupSampler:
             hand_on()
 
         def hand_on() -> None:
-            while (group := scored.pop(taken[0], None)) is not None:
-                taken[0] += 1
+            while (group := waiting_groups.pop(next_index[0], None)) is not None:
+                next_index[0] += 1
                 take(group)
 
-        scored, taken = dict[int, Group](), [0]  # groups that wait for one before them; how many were handed on
+        waiting_groups, next_index = dict[int, Group](), [0]  # groups that wait for one before them; how many were handed on
         groups = RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)
         hand_on()
         return groups

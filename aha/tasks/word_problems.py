@@ -40,7 +40,7 @@ NUMBERS: dict[Split, tuple[int, ...]] = {
     "held-out": tuple(n for n in range(2, LARGEST + 1) if n % 4 in (1, 2)),
 }
 FACTORS: dict[Split, tuple[int, ...]] = {"train": (3, 4), "held-out": (2, 5)}
-MOST_EACH = 10  # in each of several equal groups
+MOST_PER_GROUP = 10  # in each of several equal groups
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Form:
         factor = draw.choice(FACTORS[split])
         pools = {
             "n": NUMBERS[split],
-            "e": tuple(n for n in NUMBERS[split] if n <= MOST_EACH),
+            "e": tuple(n for n in NUMBERS[split] if n <= MOST_PER_GROUP),
             "k": (factor,),
             "t": tuple(n for n in NUMBERS[split] if n % factor == 0),
         }
@@ -233,7 +233,7 @@ FORMS: dict[str, Form] = {
         },
     ),
 }
-TRAINED = tuple(name for name, form in FORMS.items() if form.trained)
+TRAINING_FORMS = tuple(name for name, form in FORMS.items() if form.trained)
 UNSEEN = tuple(name for name, form in FORMS.items() if not form.trained)
 
 
@@ -293,31 +293,33 @@ class WordProblems:
         draw = random.Random(f"{DOMAIN} {self.split} {seed} {rollout} {round}")
         unseen = round_half_up(count * self.unseen) if self.split == "held-out" else 0
         first = draw.randrange(len(FORMS))
-        forms = [TRAINED[(first + place) % len(TRAINED)] for place in range(count - unseen)]
+        forms = [TRAINING_FORMS[(first + place) % len(TRAINING_FORMS)] for place in range(count - unseen)]
         forms += [UNSEEN[(first + place) % len(UNSEEN)] for place in range(unseen)]
         problems = dict[str, Problem]()
         for name in forms:
             problem = self._draw(name, draw, problems)
             problems[problem.id] = problem
-        shuffled = list(problems.values())
-        draw.shuffle(shuffled)
-        return shuffled
+        problem_list = list(problems.values())
+        draw.shuffle(problem_list)
+        return problem_list
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:
         """Return a fixed sample of `count` different problems of the split, for evaluation."""
         return self.at(0, 0, count, seed)
 
-    def _draw(self, name: str, draw: random.Random, taken: dict[str, Problem]) -> Problem:
+    def _draw(self, name: str, draw: random.Random, earlier: dict[str, Problem]) -> Problem:
         form = FORMS[name]
         for _ in range(MOST_DRAWS):
             numbers = form.draw(self.split, draw)
             first, second = draw.sample(NAMES[self.split], 2)
             text, things = draw.randrange(len(form.texts[self.split])), draw.choice(THINGS[self.split])
             if numbers is not None:
-                drawn = WordProblem(self.split, name, text, (first, second), things, numbers)
-                if drawn.id not in taken:
-                    return Problem(drawn.id, DOMAIN, drawn.question, "en", Number(str(form.result(numbers))))
-        raise BadInput(f"{len(taken)} different word problems ({self.split}) at once: there are no more of the form {name}; ask for fewer")
+                problem = WordProblem(self.split, name, text, (first, second), things, numbers)
+                if problem.id not in earlier:
+                    return Problem(problem.id, DOMAIN, problem.question, "en", Number(str(form.result(numbers))))
+        raise BadInput(
+            f"{len(earlier)} different word problems ({self.split}) at once: there are no more of the form {name}; ask for fewer"
+        )
 
 
 def round_half_up(number: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.answers.context import _stance, plainly_stated
+from aha.answers.context import _stance, states_plainly
 from aha.answers.grammar import kinds, leads, upholds
 from aha.grading import grade
 from aha.types import Latex, Right
@@ -104,7 +104,7 @@ def test_the_quick_look_at_plain_sentences_agrees_with_the_whole_one(count: int)
     for place in range(3_000):
         words = [PIECES[(place * 7919 + 104729 * at * (place + at)) % len(PIECES)] for at in range(count)]
         sentence = f"Two and two are four. {' '.join(words)} is "
-        if plainly_stated(sentence):
+        if states_plainly(sentence):
             quick += 1
             assert _stance(f"{sentence}7", len(sentence), None, sentence) == "stated", sentence
     assert quick

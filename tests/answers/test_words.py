@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.answers.symbols import folded
+from aha.answers.symbols import fold
 
 SAME = [
     ("Paris", " PARIS. "),
@@ -41,14 +41,14 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_the_same_words_are_the_same_string(one: str, other: str) -> None:
-    assert folded(one) == folded(other)
+    assert fold(one) == fold(other)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_a_sign_that_carries_meaning_tells_words_apart(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
+    assert fold(one) != fold(other)
 
 
 @given(st.text(max_size=200))
 def test_what_is_folded_stays_as_it_is(text: str) -> None:
-    assert folded(folded(text)) == folded(text)
+    assert fold(fold(text)) == fold(text)

@@ -11,7 +11,7 @@ import pytest
 from aha.evals.benchmarks import benchmark
 from aha.evals.loading import select_examples
 from aha.tasks.demonstrations import Demonstrations
-from aha.tasks.word_problems import FORMS, NAMES, THINGS, TRAINED, UNSEEN, Split, WordProblem, WordProblems, word_problem_of
+from aha.tasks.word_problems import FORMS, NAMES, THINGS, TRAINING_FORMS, UNSEEN, Split, WordProblem, WordProblems, word_problem_of
 from aha.template import ChatTemplate, Instruct
 from aha.types import FinishReason, Number, Right
 
@@ -69,8 +69,8 @@ def test_training_and_held_out_share_no_number_name_thing_or_sentence() -> None:
 def test_a_third_of_what_is_held_out_has_a_form_that_training_never_shows() -> None:
     forms = Counter(word_problem_of(problem).form for problem in HELD_OUT)
     assert sum(forms[name] for name in UNSEEN) == 167 and sum(forms.values()) == 500 == len({problem.id for problem in HELD_OUT})
-    assert {word_problem_of(problem).form for problem in TRAIN} == set(TRAINED) and set(forms) == set(FORMS)
-    assert max(forms[name] for name in TRAINED) - min(forms[name] for name in TRAINED) <= 1
+    assert {word_problem_of(problem).form for problem in TRAIN} == set(TRAINING_FORMS) and set(forms) == set(FORMS)
+    assert max(forms[name] for name in TRAINING_FORMS) - min(forms[name] for name in TRAINING_FORMS) <= 1
 
 
 def test_a_rollout_depends_on_its_place_and_seed_alone() -> None:

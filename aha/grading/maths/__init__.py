@@ -15,7 +15,7 @@ from aha.answers.reading import read
 from aha.answers.symbols import LONGEST, spelled
 from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.functions import digits
-from aha.grading.maths.verdicts import is_value, number_claimed, verdict
+from aha.grading.maths.verdicts import is_value, number_claim, verdict
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
 __all__ = ["DEFAULT", "Settings", "quick", "repeats", "slow"]
@@ -68,7 +68,7 @@ def _plain_number(text: str) -> tuple[Fraction, bool] | None:
     return -value if match["sign"] else value, match["percent"] is not None
 
 
-MANY = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
+MANY_DIGITS = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
 
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
@@ -96,7 +96,7 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
     gold = rational(reference.value)
     if gold is None:
         raise ValueError(f"reference {reference.value!r} is not a number: problems are checked when they are loaded")
-    match number_claimed(claim(answer, settings.how)):
+    match number_claim(claim(answer, settings.how)):
         case Wrong() as wrong:
             return wrong
         case NumberValue() as value:
@@ -123,8 +123,8 @@ def _rounds(number: NumberValue, gold: Fraction, places: int) -> bool:
 
 def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:
     """Whether the claim is a calculation that stands in the question token by token, and is not the reference as it is written."""
-    said = claim(answer[-LONGEST:], settings.how)
-    choice_text = (last_line(said) or said.text).strip(" *_$`.。")
+    statement = claim(answer[-LONGEST:], settings.how)
+    choice_text = (last_line(statement) or statement.text).strip(" *_$`.。")
     answer_letters = spelled(choice_text)
     if len(answer_letters) < 3 or answer_letters == spelled(reference.value) or is_value(choice_text):
         return False
@@ -140,7 +140,7 @@ def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -
     """The grade, whatever it takes: this may run for ever or fill the memory, so it belongs into a process with limits."""
     verdict_ = quick(reference, answer, settings)
     if verdict_ is None:
-        for count in MANY:
+        for count in MANY_DIGITS:
             with digits(count):
                 verdict_ = quick(reference, answer, settings)
             if verdict_ is not None:
@@ -151,8 +151,8 @@ def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -
 
     gold, answer_claim = claim(reference.value), claim(answer[-LONGEST:], settings.how)
     match equivalent(gold.text, answer_claim.text, settings):
-        case bool(found):
-            return _grade_of(found, Latex(reference.value))
+        case bool(hit):
+            return _grade_of(hit, Latex(reference.value))
         case why:
             return Abstained(why)
 

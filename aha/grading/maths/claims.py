@@ -26,7 +26,7 @@ class LabeledValue:
     label: Node | None = None
 
 
-def said(node: Node) -> LabeledValue:
+def statement(node: Node) -> LabeledValue:
     """The claim of a chain of equations whose first side names something, or of a bare value."""
     if not isinstance(node, Call):
         return LabeledValue(node)
@@ -71,7 +71,7 @@ def _rounds_to(exact: Node, decimal: Node) -> bool:
 
 def wordy(node: Node) -> bool:
     """Whether words stand in it that are not the name of its value, as the first of `Area = 5` are."""
-    return _has_words(node) and any(_has_words(said(item).value) for item in items(node))
+    return _has_words(node) and any(_has_words(statement(item).value) for item in items(node))
 
 
 def _has_words(node: Node) -> bool:
@@ -108,28 +108,28 @@ def is_label(node: Node) -> bool:
 def items(node: Node) -> list[Node]:
     """What stands beside each other in a list or set; both signs of a ±; else the node alone."""
     parts = node.args if isinstance(node, Call) and node.name in (*LISTS, "set") else (node,)
-    found = list[Node]()
+    hit = list[Node]()
     for part in parts:
         if is_call(part, *LISTS) and isinstance(part, Call):
-            found += items(part)
+            hit += items(part)
         else:
-            found += with_signs(part)
-    return _with_heads(found)
+            hit += with_signs(part)
+    return _with_heads(hit)
 
 
 def _with_heads(parts: list[Node]) -> list[Node]:
     """`x = 4, -8, -10` says x of each."""
-    heads = [said(part).label for part in parts]
+    heads = [statement(part).label for part in parts]
     if len(parts) < 2 or heads[0] is None or any(head is not None for head in heads[1:]) or not is_call(parts[0], "="):
         return parts
     return [part if head is not None else Call("=", (heads[0], part)) for part, head in zip(parts, heads, strict=True)]
 
 
-def multiplied(node: Node) -> Node:
+def multiply(node: Node) -> Node:
     """A product, sum or multiple of matrices as one matrix; anything else as it is."""
     if not isinstance(node, Call) or node.name not in ("*", "+", "neg", "/", "^"):
         return node
-    args = [multiplied(arg) for arg in node.args]
+    args = [multiply(arg) for arg in node.args]
     if not any(is_call(arg, "matrix") for arg in args):
         return node
     match node.name, args:
@@ -177,9 +177,9 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
-    said = claim
+    statement = claim
     (gold, gold_unit), (claim, claim_unit) = measured(gold), measured(claim)
-    if _nonsense(claim, claim_unit, said):
+    if _nonsense(claim, claim_unit, statement):
         return False
     if (gold_unit and is_call(claim, "%", "°")) or (claim_unit and is_call(gold, "%", "°")):
         return False

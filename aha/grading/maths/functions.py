@@ -63,7 +63,7 @@ def inexact(value: Value) -> Value:
     return numbers().mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
 
 
-def both(operation: Callable[[Any, Any], Any], first: Value, second: Value) -> Value:
+def both_values(operation: Callable[[Any, Any], Any], first: Value, second: Value) -> Value:
     """The operation on two values, exactly where both are exact."""
     if isinstance(first, Fraction) and isinstance(second, Fraction):
         return operation(first, second)
@@ -77,8 +77,8 @@ def laplace(rows: list[list[Value]]) -> Value:
     total: Value = Fraction(0)
     for place, head in enumerate(rows[0]):
         minor = laplace([row[:place] + row[place + 1 :] for row in rows[1:]])
-        term = both(ARITHMETIC["*"], head, minor)
-        total = both(ARITHMETIC["+"], total, -term if place % 2 else term)
+        term = both_values(ARITHMETIC["*"], head, minor)
+        total = both_values(ARITHMETIC["+"], total, -term if place % 2 else term)
     return total
 
 

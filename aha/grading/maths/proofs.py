@@ -24,14 +24,14 @@ MOST_TURNS = 360  # the largest denominator of a part of π that an angle is tri
 E, PI = Sym("e"), Sym("pi")
 FUNCTIONS = "sin cos tan cot sec csc exp sinh cosh tanh coth".split()
 INVERSE = {"arcsin": "sin", "arccos": "cos", "arctan": "tan"}
-ONE, TWO = Num(Fraction(1)), Num(Fraction(2))
+ONE_VALUE, TWO = Num(Fraction(1)), Num(Fraction(2))
 
 
 class Unproved(Exception):
     """This is beyond these means."""
 
 
-def decided(gold: Node, claim: Node, log_base: int | None = None) -> bool | None:
+def decision(gold: Node, claim: Node, log_base: int | None = None) -> bool | None:
     """Whether two constants are equal; `None` where they are too near to be told apart and nothing proves them equal."""
     if apart(gold, claim, {}, log_base):
         return False
@@ -73,8 +73,8 @@ def _exponential(node: Node, log_base: int | None) -> Node | None:
 
 def apart(gold: Node, claim: Node, point: Mapping[str, Fraction], log_base: int | None = None) -> bool:
     """Whether enclosures of the two at a point do not meet, at up to so many bits as there are and the numbers in them call for."""
-    needed = sum(_bits(part) for tree in (gold, claim) for part in nodes(tree))
-    for bits in (*PRECISIONS, *((min(4 * needed, MOST_BITS),) if 4 * needed > PRECISIONS[-1] else ())):
+    need = sum(_bits(part) for tree in (gold, claim) for part in nodes(tree))
+    for bits in (*PRECISIONS, *((min(4 * need, MOST_BITS),) if 4 * need > PRECISIONS[-1] else ())):
         at = Enclosure(bits, point, log_base)
         try:
             if not at.of(gold).ball.overlaps(at.of(claim).ball):
@@ -334,7 +334,8 @@ class Enclosure:
         if (primes := logs(node)) is None:
             return self._repeat("ln", node, Call("ln", (node,)))
         parts = [
-            self._product([self._fraction(share), self._of(ONE) if prime == 1 else self._variable(str(prime))]) for prime, share in primes
+            self._product([self._fraction(share), self._of(ONE_VALUE) if prime == 1 else self._variable(str(prime))])
+            for prime, share in primes
         ]
         return self._sum([self._fraction(Fraction(0)), *parts])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, symbols
 from aha.grading.maths.algebra import Settings
-from aha.grading.maths.claims import LabeledValue, cells, items, multiplied, quantities, said
+from aha.grading.maths.claims import LabeledValue, cells, items, multiply, quantities, statement
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.sets import is_set, relations, same_spans, spans
 
@@ -16,7 +16,7 @@ FULL = Call("set", (Sym("∅"),))  # a set with the empty set in it is not empty
 Verdict = bool | None
 
 
-def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
+def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Whether the claim is right; `None` where it takes algebra to tell."""
     gold, claim = _unconditional(gold), _unconditional(claim)
     if gold == claim:
@@ -33,7 +33,7 @@ def same(gold: Node, claim: Node, settings: Settings) -> Verdict:
             if verdict is not None:
                 return verdict
         return _lists(gold, golds, claim, claims, settings)
-    return _same_value_of(said(golds[0]), said(claims[0]), settings)
+    return _same_value_of(statement(golds[0]), statement(claims[0]), settings)
 
 
 def _unconditional(node: Node) -> Node:
@@ -58,7 +58,7 @@ def _any_number(node: Node) -> bool:
 
 def _named_set(node: Node) -> Node:
     """S = {1, 2} and k ∈ {1, 2} as the set."""
-    part = said(node)
+    part = statement(node)
     return part.value if part.label is not None and is_call(part.value, "set") else node
 
 
@@ -70,9 +70,9 @@ def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     """One claim against one: a relation against a relation, else value against value."""
     if gold.label and claim.label and gold.label != claim.label:
         return _labels_differ(gold, claim, settings)
-    gold_value, claim_value = multiplied(gold.value), multiplied(claim.value)
-    if _several(gold_value) or _several(claim_value):
-        return same(gold_value, claim_value, settings)
+    gold_value, claim_value = multiply(gold.value), multiply(claim.value)
+    if _has_several(gold_value) or _has_several(claim_value):
+        return are_same(gold_value, claim_value, settings)
     if is_set(gold_value) or is_set(claim_value):
         return _sets(gold_value, claim_value, settings)
     if _relation(gold_value) or _relation(claim_value):
@@ -84,7 +84,7 @@ def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     return quantities(gold_value, claim_value, settings)
 
 
-def _several(node: Node) -> bool:
+def _has_several(node: Node) -> bool:
     return _is_join(node, items(node))
 
 
@@ -93,13 +93,13 @@ def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     assert gold.label is not None and claim.label is not None
     match gold.label, claim.label:
         case Call(first, (Sym(old),)), Call(second, (Sym(new),)) if first == second and first.startswith("apply:"):
-            return same(gold.value, _substitute(claim.value, {new: old}), settings)
+            return are_same(gold.value, _substitute(claim.value, {new: old}), settings)
     if equal(gold.label, claim.label, settings):
-        return same(gold.value, claim.value, settings)
+        return are_same(gold.value, claim.value, settings)
     if is_call(gold.value, *RELATIONS) or is_call(claim.value, *RELATIONS) or is_set(gold.value) or is_set(claim.value):
-        return same(gold.value, claim.value, settings) if not settings.strict else False
+        return are_same(gold.value, claim.value, settings) if not settings.strict else False
     if any(isinstance(label, Sym) and label.name.startswith("text:") for label in (gold.label, claim.label)):
-        return same(gold.value, claim.value, settings)
+        return are_same(gold.value, claim.value, settings)
     if not symbols(gold.value) and not symbols(claim.value) and isinstance(gold.label, Sym) and isinstance(claim.label, Sym):
         return False
     return relations(Call("=", (gold.label, gold.value)), Call("=", (claim.label, claim.value)), settings)
@@ -173,21 +173,21 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
     gold_names, named_too = _assignments(gold, golds), _assignments(claim, claims)
     if gold_names and named_too:
         return _same_assignments(gold_names, named_too, settings)
-    if gold_names and (is_call(claim, "set") or (settings.strict and any(said(part).label for part in claims))):
+    if gold_names and (is_call(claim, "set") or (settings.strict and any(statement(part).label for part in claims))):
         return False
     if len(golds) == 1 and len(claims) > 1 and is_call(golds[0], *BRACKETS, "matrix") and not is_call(claim, "set"):
         inside = golds[0].args if is_call(golds[0], "()") and isinstance(golds[0], Call) else ()
         return _in_order(inside, _by_letter(claims), settings) if len(inside) == len(claims) else False
-    if len(claims) == 1 and len(golds) > 1 and is_call(said(claims[0]).value, "()"):
-        whole = said(claims[0]).value
+    if len(claims) == 1 and len(golds) > 1 and is_call(statement(claims[0]).value, "()"):
+        whole = statement(claims[0]).value
         inside = whole.args if isinstance(whole, Call) else ()
         if len(inside) != len(golds) or (is_call(gold, "set") and settings.strict):
             return False
-        return _in_order([said(part).value for part in golds], inside, settings)
+        return _in_order([statement(part).value for part in golds], inside, settings)
     if len(golds) == 1 and len(claims) > 1 and is_call(claim, "list", "parts"):
         return False
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
-        return _in_order([said(part).value for part in golds], order, settings)
+        return _in_order([statement(part).value for part in golds], order, settings)
     return _match_members(golds, claims, settings)
 
 
@@ -200,7 +200,7 @@ def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
     match parts:
         case [Call("=", (Call("()", names), Call("()", values)))] if len(names) == len(values) and _distinct(names):
             return [dict(zip(names, values, strict=True))]
-    heads = [said(part).label for part in parts]
+    heads = [statement(part).label for part in parts]
     width = next((place for place in range(1, len(heads)) if heads[place] == heads[0]), len(heads))
     if width < 2 or len(heads) % width or not _distinct(heads[:width]):
         return None
@@ -209,7 +209,7 @@ def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
     if isinstance(node, Call) and node.name == "parts" and any(is_call(arg, "or") for arg in node.args):
         return None
     rows = [parts[start : start + width] for start in range(0, len(parts), width)]
-    tables = [{head: part.value for part in map(said, row) if (head := part.label) is not None} for row in rows]
+    tables = [{head: part.value for part in map(statement, row) if (head := part.label) is not None} for row in rows]
     return tables if all(set(table) == set(heads[:width]) for table in tables) else None
 
 
@@ -223,7 +223,7 @@ def _same_assignments(golds: list[Assignment], claims: list[Assignment], setting
 
 def _by_letter(claims: list[Node]) -> list[Node]:
     """The values of x, y and z in the order of their letters, however they are given; any others as they stand."""
-    values = [said(part) for part in claims]
+    values = [statement(part) for part in claims]
     letters = [value.label.name for value in values if isinstance(value.label, Sym) and len(value.label.name) == 1]
     if len(letters) == len(claims) == len(set(letters)):
         return [value for _, value in sorted(zip(letters, (value.value for value in values), strict=True), key=lambda pair: pair[0])]
@@ -232,11 +232,11 @@ def _by_letter(claims: list[Node]) -> list[Node]:
 
 def _order(gold: Node, golds: list[Node], claim: Node, claims: list[Node]) -> list[Node] | None:
     """The claims in the order of the gold ones where order matters: by name, or as `5; 10` and `AB = 4, CD = 5` are given."""
-    heads, claim_heads = ([said(part).label for part in nodes_] for nodes_ in (golds, claims))
+    heads, claim_heads = ([statement(part).label for part in nodes_] for nodes_ in (golds, claims))
     if _distinct(heads) and all(claim_heads) and set(heads) == set(claim_heads):
-        return [said(claims[claim_heads.index(head)]).value for head in heads]
+        return [statement(claims[claim_heads.index(head)]).value for head in heads]
     if is_call(gold, "parts") or (_distinct(heads) and not any(claim_heads)):
-        return [said(part).value for part in claims] if not is_call(claim, "set") else None
+        return [statement(part).value for part in claims] if not is_call(claim, "set") else None
     return None
 
 
@@ -265,7 +265,9 @@ def _match_members(golds: Sequence[Node], claims: Sequence[Node], settings: Sett
 def _member(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Whether two parts of something are the same; within it, {5} is not 5."""
     return (
-        False if is_call(gold, "set") != is_call(claim, "set") and not is_set(gold) and not is_set(claim) else same(gold, claim, settings)
+        False
+        if is_call(gold, "set") != is_call(claim, "set") and not is_set(gold) and not is_set(claim)
+        else are_same(gold, claim, settings)
     )
 
 

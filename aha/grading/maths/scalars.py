@@ -9,7 +9,7 @@ from zlib import crc32
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers, tiny
-from aha.grading.maths.proofs import apart, decided
+from aha.grading.maths.proofs import apart, decision
 from aha.grading.maths.values import At
 
 POINTS, TRIES = 4, 10
@@ -42,7 +42,7 @@ def _equal(gold: Node, claim: Node, names: list[str], settings: Settings, log_ba
             first, second = (At({}, log_base=log_base).of(node) for node in (gold, claim))
             return _constants(gold, first, claim, second, settings, log_base)
         values = list(pairs(gold, claim, names, log_base))
-        verdicts = [same_value(one, other) for one, other in values]
+        verdicts = [same_value(unit, partner) for unit, partner in values]
         if all(verdicts) and not all(isinstance(value, Fraction) for pair in values for value in pair):
             points = ({name: sample(name, place) for name in names} for place in (0, 1))
             verdicts.append(not any(apart(gold, claim, point, log_base) for point in points))
@@ -116,7 +116,7 @@ def _constants(gold: Node, gold_value: Value, claim: Node, claim_value: Value, s
         and not (isinstance(gold_value, Fraction) and isinstance(claim_value, Fraction))
         and not numbers().isinf(inexact(gold_value))
     ):
-        verdict = decided(gold, claim, log_base)
+        verdict = decision(gold, claim, log_base)
     if verdict is not False:
         return verdict
     if settings.precision is not None:

@@ -56,8 +56,8 @@ def same_spans(gold: Spans, claim: Spans) -> bool | None:
     return _all(*verdicts)
 
 
-def _all(*found: bool | None) -> bool | None:
-    return False if False in found else None if None in found else True
+def _all(*hit: bool | None) -> bool | None:
+    return False if False in hit else None if None in hit else True
 
 
 def is_set(node: Node) -> bool:
@@ -169,9 +169,9 @@ def _half_line(left: Node, sign: str, right: Node) -> Spans | None:
     if sign == "ne":
         return _complement([Span(root, root, True, True)])
     sign = _MIRRORS[sign] if slope < 0 else sign
-    closed = sign in ("le", "ge")
+    is_closed = sign in ("le", "ge")
     line = _whole_line()
-    return [replace(line, high=root, high_in=closed)] if sign in ("<", "le") else [replace(line, low=root, low_in=closed)]
+    return [replace(line, high=root, high_in=is_closed)] if sign in ("<", "le") else [replace(line, low=root, low_in=is_closed)]
 
 
 def _difference(left: Node, right: Node, name: str, place: int) -> Value:
@@ -209,7 +209,7 @@ def _key(end: tuple[Value, bool]) -> tuple[Value, bool]:
 
 def _union(spans: Spans) -> Spans:
     union = list[Span]()
-    for span in sorted((each for each in spans if not each.empty), key=lambda span_: (inexact(span_.low), not span_.low_in)):
+    for span in sorted((item for item in spans if not item.empty), key=lambda span_: (inexact(span_.low), not span_.low_in)):
         last = union[-1] if union else None
         if last is None or inexact(last.high) < inexact(span.low) or (last.high == span.low and not (last.high_in or span.low_in)):
             union.append(span)

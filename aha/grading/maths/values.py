@@ -25,7 +25,7 @@ from aha.grading.maths.functions import (
     Opaque,
     Undefined,
     Value,
-    both,
+    both_values,
     inexact,
     laplace,
     numbers,
@@ -88,11 +88,11 @@ class At:
         if name in ARITHMETIC:
             total = self._finite(self.of(node.args[0]))
             for arg in node.args[1:]:
-                total = self._check(both(ARITHMETIC[name], total, self._finite(self.of(arg))))
+                total = self._check(both_values(ARITHMETIC[name], total, self._finite(self.of(arg))))
             return total
         if name == "determinant":
             return self._determinant(cast(Call, node.args[0]))
-        return self._apply(name, [self.of(each) if name == "neg" else self._finite(self.of(each)) for each in node.args])
+        return self._apply(name, [self.of(item) if name == "neg" else self._finite(self.of(item)) for item in node.args])
 
     def _apply(self, name: str, args: list[Value]) -> Value:
         match name, args:
@@ -107,11 +107,11 @@ class At:
             case (("sqrt" | "cbrt"), [value]):
                 return self._root(value, Fraction(2 if name == "sqrt" else 3))
             case "scaled", [value, factor]:
-                return both(operator.mul, value, factor)
+                return both_values(operator.mul, value, factor)
             case "%", [value]:
-                return both(operator.truediv, value, Fraction(100))
+                return both_values(operator.truediv, value, Fraction(100))
             case "°", [value]:
-                return both(operator.truediv, both(operator.mul, value, self._symbol("pi")), Fraction(180))
+                return both_values(operator.truediv, both_values(operator.mul, value, self._symbol("pi")), Fraction(180))
         if name in WHOLE and args and WHOLE[name][0] in (0, len(args)):
             return WHOLE[name][1](*args)
         return self._unknown(name, args) if name.startswith("apply:") else self._function(name, args)
@@ -119,7 +119,7 @@ class At:
     def _quotient(self, top: Value, under: Value) -> Value:
         if under == 0 or (not isinstance(under, Fraction) and abs(under) < tiny(10)):
             raise Undefined
-        return both(operator.truediv, top, under)
+        return both_values(operator.truediv, top, under)
 
     def _power(self, base: Value, exponent: Value) -> Value:
         if isinstance(exponent, Fraction) and exponent.denominator == 1:
@@ -155,7 +155,7 @@ class At:
         if not isinstance(index, Fraction) or index.denominator != 1 or not 1 <= index <= FACTORIALS:
             if index == 0:
                 raise Undefined
-            return self._power(value, both(operator.truediv, Fraction(1), index))
+            return self._power(value, both_values(operator.truediv, Fraction(1), index))
         degree = index.numerator
         if isinstance(value, Fraction) and degree == 2 and value >= 0:
             top, under = math.isqrt(value.numerator), math.isqrt(value.denominator)
@@ -269,8 +269,8 @@ def _factors(node: Node, share: Fraction) -> list[tuple[int, Fraction]] | None:
             return [(1, share)]
         case Call("*", args):
             parts = [_factors(arg, share) for arg in args]
-        case Call("/", (one, other)):
-            parts = [_factors(one, share), _factors(other, -share)]
+        case Call("/", (first, second)):
+            parts = [_factors(first, share), _factors(second, -share)]
         case Call("root", (inside, Num(degree))):
             parts = [_factors(inside, share / degree)]
         case Call("sqrt", (inside,)):

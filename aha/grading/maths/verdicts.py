@@ -14,11 +14,11 @@ from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side
-from aha.answers.symbols import bare, folded
+from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
-from aha.grading.maths.same import same
+from aha.grading.maths.same import are_same
 from aha.grading.maths.values import At
 from aha.types import Wrong
 
@@ -41,10 +41,10 @@ _NUMBERS = re.compile(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one may be a list
 _BRACES = re.compile(r"[{}\s]")
 _LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
-_NEGATED = re.compile(
+_NEGATED_PATTERN = re.compile(
     r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
 )
-_SAID_OF_IT = re.compile(  # 26 comes close
+_SAID_OF_IT_PATTERN = re.compile(  # 26 comes close
     r"\W*[0-9][0-9.,]*\s(?:has|comes|does|fails|seems|looks|appears|can|cannot|will|would|could|should|must|may|might)\b"
 )
 _ARROW = re.compile(r"\A(?:[=-]>|[→⇒])\s*")
@@ -94,7 +94,7 @@ def by_lines(claim: Claim) -> Node | None:
 
 def unsure(claim: Claim) -> bool:
     """Whether a claim asks, negates, or says "about" before a whole number: it is not understood to its last character."""
-    if _NEGATED.match(claim.text) or (not claim.marked and _SAID_OF_IT.match(claim.text)):
+    if _NEGATED_PATTERN.match(claim.text) or (not claim.marked and _SAID_OF_IT_PATTERN.match(claim.text)):
         return True
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
@@ -104,45 +104,45 @@ def unsure(claim: Claim) -> bool:
 def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
     if unsure(claim):
         return False
-    claim_reading = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
+    claim_tree = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
     if (
-        claim_reading.node is None
+        claim_tree.node is None
         and claim.marked
         and not claim.boxes
         and (end := _FIRST.search(claim.text))
         and not _REVISES.match(claim.text, end.end())
     ):
         first = read(claim.text[: end.start()])
-        claim_reading = first if first.node is not None and not first.spelled else claim_reading
-    if gold.text == claim_reading.text or (gold.cleaned == claim_reading.cleaned and gold.cleaned):
+        claim_tree = first if first.node is not None and not first.spelled else claim_tree
+    if gold.text == claim_tree.text or (gold.cleaned == claim_tree.cleaned and gold.cleaned):
         return True
     if gold.words and _says_words(gold, claim):
         return True
-    if (plain_verdict := _without_algebra(gold, claim_reading)) is not None:
+    if (plain_verdict := _without_algebra(gold, claim_tree)) is not None:
         return plain_verdict
-    if gold.exotic and claim_reading.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", claim_reading.cleaned):
+    if gold.exotic and claim_tree.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", claim_tree.cleaned):
         return True
     if isinstance(gold.node, Call) and gold.node.name == ":" and (ratio := _ratio_in_words(claim.text)) is not None:
         return _compare(gold, ratio, settings)
-    if claim_reading.node is None or (gold.node and not symbols(gold.node) and wordy(claim_reading.node)):
+    if claim_tree.node is None or (gold.node and not symbols(gold.node) and wordy(claim_tree.node)):
         prose_verdict = _in_prose(gold, claim, settings)
-        return None if _is_limit_call(gold, claim_reading) and not prose_verdict and len(claim.text) <= LONGEST_FORMULA else prose_verdict
+        return None if _is_limit_call(gold, claim_tree) and not prose_verdict and len(claim.text) <= LONGEST_FORMULA else prose_verdict
     if gold.node is None:
         return None
-    node = claim_reading.node
+    node = claim_tree.node
     if is_degrees(gold.node) and _plain_number(node) and _speaks_of_degrees(answer, claim.text):
         node = _in_degrees(node)
     node_verdict = _compare(gold, node, settings)
     units = _spelled_units(gold)
     if node_verdict is True or (node_verdict is not None and symbols(gold.node) and not units):
         return node_verdict
-    pairs = [(gold_node, claim_node) for gold_node in units for claim_node in (node, *other_readings(claim_reading, ""))]
-    pairs += [(gold_node, node) for gold_node in _other_readings_of(gold, claim_reading, of_reference=True)]
+    pairs = [(gold_node, claim_node) for gold_node in units for claim_node in (node, *other_readings(claim_tree, ""))]
+    pairs += [(gold_node, node) for gold_node in _other_readings_of(gold, claim_tree, of_reference=True)]
     pairs += [
         (gold.node, claim_node)
-        for claim_node in (*_other_readings_of(claim_reading, gold, of_reference=False), *_factorials(claim_reading, claim))
+        for claim_node in (*_other_readings_of(claim_tree, gold, of_reference=False), *_factorials(claim_tree, claim))
     ]
-    return True if any(same(*pair, settings) for pair in pairs) else node_verdict
+    return True if any(are_same(*pair, settings) for pair in pairs) else node_verdict
 
 
 def _is_limit_call(gold: Reading, claim: Reading) -> bool:
@@ -177,7 +177,7 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, claim):
         return True
     if gold.phrase:
-        return folded(bare(claim.text)) == gold.phrase
+        return fold(bare(claim.text)) == gold.phrase
     if gold.words:
         numeral = gold.node is not None and not symbols(gold.node)
         return None if numeral else False
@@ -229,7 +229,7 @@ def _speaks_of_degrees(answer: str, claim: str) -> bool:
 
 def _compare(gold: Reading, node: Node, settings: Settings) -> bool | None:
     assert gold.node is not None
-    verdict_ = same(gold.node, node, settings)
+    verdict_ = are_same(gold.node, node, settings)
     return False if verdict_ is None and not _reachable(node) and _reachable(gold.node) else verdict_
 
 
@@ -261,7 +261,7 @@ def _says_words(gold: Reading, claim: Claim) -> bool:
         rest = claim.text[opening.end() :]
         return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
     says = _SAYS.fullmatch(claim.text.strip().rpartition("\n")[2])
-    return says is not None and not _DENIES.search(says[1]) and folded(bare(says[2])) == gold.words
+    return says is not None and not _DENIES.search(says[1]) and fold(bare(says[2])) == gold.words
 
 
 def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
@@ -274,18 +274,18 @@ def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
     formula = claimed_formula(claim.text, marked=claim.marked, boxed=claim.boxes > 0) if claim.boxes < 2 else None
     if formula is None or gold.node is None or _OTHER_SETS.search(claim.text[-200:]):
         return False if gold.node is not None or gold.words else None
-    formula_reading = read(formula)
-    if formula_reading.node is None:
-        return None if _is_limit_call(gold, formula_reading) else False
-    formula_verdict = _compare(gold, formula_reading.node, settings)
+    formula_tree = read(formula)
+    if formula_tree.node is None:
+        return None if _is_limit_call(gold, formula_tree) else False
+    formula_verdict = _compare(gold, formula_tree.node, settings)
     if formula_verdict is True:
         return True
     pairs = [
         (gold.node, claim_node)
-        for claim_node in (*_other_readings_of(formula_reading, gold, of_reference=False), *_factorials(formula_reading, claim))
+        for claim_node in (*_other_readings_of(formula_tree, gold, of_reference=False), *_factorials(formula_tree, claim))
     ]
-    pairs += [(gold_node, formula_reading.node) for gold_node in _other_readings_of(gold, formula_reading, of_reference=True)]
-    return True if any(same(*pair, settings) for pair in pairs) else formula_verdict
+    pairs += [(gold_node, formula_tree.node) for gold_node in _other_readings_of(gold, formula_tree, of_reference=True)]
+    return True if any(are_same(*pair, settings) for pair in pairs) else formula_verdict
 
 
 def is_value(text: str) -> bool:
@@ -309,26 +309,26 @@ def _irrational(node: Node) -> bool:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def number_claimed(claim: Claim) -> NumberValue | Wrong:
+def number_claim(claim: Claim) -> NumberValue | Wrong:
     """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
     if by_lines(claim) is not None:
         return Wrong("several different numbers")
-    if (line := last_line(claim)) is not None and isinstance(alone := number_claimed(Claim(line, marked=True)), NumberValue):
+    if (line := last_line(claim)) is not None and isinstance(alone := number_claim(Claim(line, marked=True)), NumberValue):
         return alone
     if unsure(claim):
         return Wrong("a question or a guess, not a claim")
     text = claim.text
     if (value := plain_number(_ending_of(text))) is not None:
         return value
-    claim_reading = read(text)
-    node = claim_reading.node
+    claim_tree = read(text)
+    node = claim_tree.node
     if node is None or wordy(node):
-        formula = claimed_formula(text, marked=claim.marked, boxed=claim.boxes > 0) if not claim_reading.clock and claim.boxes < 2 else None
+        formula = claimed_formula(text, marked=claim.marked, boxed=claim.boxes > 0) if not claim_tree.clock and claim.boxes < 2 else None
         if formula is None:
             return Wrong("no number that is claimed in words that are understood")
-        claim_reading = read(formula)
-        node = claim_reading.node
-    nodes = [node, *other_readings(claim_reading, ""), *_factorials(claim_reading, claim)] if node is not None else []
+        claim_tree = read(formula)
+        node = claim_tree.node
+    nodes = [node, *other_readings(claim_tree, ""), *_factorials(claim_tree, claim)] if node is not None else []
     if any(isinstance(part, Call) and part.name in ("list", "parts", "or", "and", "set") for part in nodes[:1]):
         return _one_of(nodes[0])
     for part in nodes:

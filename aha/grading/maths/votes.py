@@ -13,9 +13,9 @@ from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
 from aha.answers.numbers import bare_number
 from aha.answers.reading import read
 from aha.answers.sentences import claimed_formula
-from aha.answers.symbols import folded
+from aha.answers.symbols import fold
 from aha.grading.maths.algebra import DEFAULT
-from aha.grading.maths.claims import measured, said
+from aha.grading.maths.claims import measured, statement
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.scalars import sample
 from aha.grading.maths.values import At
@@ -29,28 +29,26 @@ _BLANKS = re.compile(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
 def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
     """The form of a claim. `evaluated`: calculations are no values, and vote apart from what they come to."""
     text = claim if isinstance(claim, str) else claim.text
-    claim_reading = read(text)
-    if claim_reading.node is None and not claim_reading.words and not claim_reading.clock and not isinstance(claim, str):
+    claim_tree = read(text)
+    if claim_tree.node is None and not claim_tree.words and not claim_tree.clock and not isinstance(claim, str):
         formula = claimed_formula(text, marked=claim.marked)
-        claim_reading = read(formula) if formula is not None else claim_reading
-    if claim_reading.clock is not None:
-        return (
-            f"{claim_reading.clock.hour}:{claim_reading.clock.minute:02}:{claim_reading.clock.second:02} {claim_reading.clock.half}".strip()
-        )
-    if claim_reading.node is not None and not any(name.startswith("text:") for name in symbols(claim_reading.node)):
+        claim_tree = read(formula) if formula is not None else claim_tree
+    if claim_tree.clock is not None:
+        return f"{claim_tree.clock.hour}:{claim_tree.clock.minute:02}:{claim_tree.clock.second:02} {claim_tree.clock.half}".strip()
+    if claim_tree.node is not None and not any(name.startswith("text:") for name in symbols(claim_tree.node)):
         try:
-            form = _name_of(claim_reading.node)
+            form = _name_of(claim_tree.node)
         except (Beyond, Opaque, Undefined, RecursionError, ValueError, OverflowError):
             form = None
         if form is not None:
-            undone = evaluated and bare_number(claim_reading.node) is None
+            undone = evaluated and bare_number(claim_tree.node) is None
             return f"calculated {form}" if undone else form
-    return folded(text) if claim_reading.words or claim_reading.phrase else _BLANKS.sub("", text)[:LONGEST_TEXT]
+    return fold(text) if claim_tree.words or claim_tree.phrase else _BLANKS.sub("", text)[:LONGEST_TEXT]
 
 
 def _name_of(node: Node) -> str | None:
     """The form of a claim without the name before its value; a name before an expression of unknowns stays."""
-    value = said(node)
+    value = statement(node)
     form = _form(value.value)
     name = _form(value.label) if form is not None and value.label is not None and symbols(value.value) else None
     return f"{name} = {form}" if name else form
@@ -65,7 +63,7 @@ def _form(node: Node) -> str | None:
         return _text_of(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
     if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
         assert isinstance(node, Call)
-        parts = [_form(said(part).value if node.name in ("list", "or", "and", "parts") else part) for part in node.args]
+        parts = [_form(statement(part).value if node.name in ("list", "or", "and", "parts") else part) for part in node.args]
         parts = sorted(parts, key=str) if node.name == "set" else parts
         return None if None in parts else f"{node.name}({'; '.join(map(str, parts))})"
     names = sorted(symbols(node))

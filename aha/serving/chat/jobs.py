@@ -16,7 +16,7 @@ from typing import Protocol
 
 from aha.errors import AhaError
 from aha.sampling.scheduler import FinishedRow, RowRequest, RowSettings, SampledToken, Scheduler, SchedulerLimits, Tokens, TopTokens
-from aha.serving.refusal import Refusal
+from aha.serving import Refusal
 from aha.types import Completion
 
 WAIT_S = 0.5

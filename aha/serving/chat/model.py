@@ -10,9 +10,9 @@ from typing import Any, Literal, Protocol
 from aha.errors import BadInput
 from aha.protocols import Compute, Sampling, Tokenizer
 from aha.sampling.scheduler import RowSettings, Tokens
+from aha.serving import Refusal
 from aha.serving.chat.jobs import Batches
 from aha.serving.chat.request import ChatRequest, CompletionRequest, ReplyOptions
-from aha.serving.refusal import Refusal
 from aha.template import END_THINK, THINK, R1Zero, Short
 from aha.types import Conversation
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aha.protocols import Sampling
-from aha.serving.refusal import Refusal
+from aha.serving import Refusal
 from aha.types import Conversation, Message
 
 NO_EFFECT = (  # about the account of whoever asks, not about the reply; parallel_tool_calls stands there without tools only

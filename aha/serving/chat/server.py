@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from aha.sampling.rollouts import seed_for
 from aha.sampling.scheduler import SchedulerLimits
+from aha.serving import Refusal
 from aha.serving.access import CLIENT_GONE_STATUS, AccessRules, Bodies, EventStream, Json, event, handlers
 from aha.serving.chat.jobs import PREFILL_TOKENS, ChatJob, EngineThread, LoopMailbox, LoopPost
 from aha.serving.chat.model import ServedModel, ServedPrompt
@@ -26,7 +27,6 @@ from aha.serving.chat.reader import ReplyReader
 from aha.serving.chat.request import COMPLETION_TOKENS, ChatRequest, CompletionRequest, ReplyOptions
 from aha.serving.chat.response import ReplyChoice, ReplyResponse, Way, seconds_since_1970
 from aha.serving.listener import ConnectionLimits, Listener
-from aha.serving.refusal import Refusal
 
 ALIVE_S = 10.0  # between two comments that keep a silent stream alive, as DeepSeek's server sends them
 CLOSING_S = 10.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aha.answers.formulas import Call, Node, Num
 from aha.answers.reading import read
 from aha.grading.maths import quick, slow
-from aha.grading.maths.proofs import decided
+from aha.grading.maths.proofs import decision
 from aha.types import Latex, Right, Wrong
 
 EQUAL = [
@@ -47,13 +47,13 @@ def node(text: str) -> Node:
 
 @pytest.mark.parametrize(("gold", "answer"), EQUAL)
 def test_closed_forms_of_one_number_are_proved_equal(gold: str, answer: str) -> None:
-    assert decided(node(gold), node(answer)) is True
+    assert decision(node(gold), node(answer)) is True
     assert quick(Latex(gold), answer) == Right()
 
 
 @pytest.mark.parametrize(("gold", "answer"), APART)
 def test_what_differs_in_its_hundredth_digit_only_is_not_paid(gold: str, answer: str) -> None:
-    assert decided(node(gold), node(answer)) is False
+    assert decision(node(gold), node(answer)) is False
     assert isinstance(slow(Latex(gold), answer), Wrong)
 
 
@@ -71,4 +71,4 @@ def test_sums_of_roots_are_equal_exactly_where_the_integers_say_so(one: int, oth
     """(√a + √b)² = a + b + 2√(ab): equal to √(a + b + 2√(ab) + k) where k is 0, and only there."""
     total = Call("+", (root(one), root(other)))
     under = Call("+", (Num(Fraction(one + other + more)), Call("*", (Num(Fraction(2)), root(one * other)))))
-    assert decided(total, Call("root", (under, Num(Fraction(2))))) is (more == 0)
+    assert decision(total, Call("root", (under, Num(Fraction(2))))) is (more == 0)

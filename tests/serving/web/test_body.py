@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from aha.serving import Refusal
 from aha.serving import access as module
 from aha.serving.access import Bodies, parse_body
-from aha.serving.refusal import Refusal
 from tests.serving.web.echo import answered, dialled, drained, echo, posted
 
 VALUES = st.recursive(
