@@ -14,14 +14,14 @@ from aha.backends.local_backend import LocalBackend
 from aha.durable import Disk
 from aha.protocols import ASK_ONCE, Chat, ChatOptions, Continue, Observer, Sampling
 from aha.rundir import RunDir
-from aha.stages.assessors import Patience
+from aha.stages.assessors import RetryPolicy
 from aha.stages.sample import Sample
 from aha.tasks.filters import Readable
 from aha.types import Number, Problem, Reference
 from tests.runs import MANIFEST
 
 ROOM = Sampling(max_tokens=2_000)
-AT_ONCE = Patience(pause_s=0.0)
+AT_ONCE = RetryPolicy(pause_s=0.0)
 Say = Callable[[str, int], str]
 
 

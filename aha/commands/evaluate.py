@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aha.evals.judged.judging import JudgeOptions
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
-OTHER_NAMES = {"samples": "k"}  # what 0.1 called it
+OTHER_NAMES = {"samples": "k", "limit": "problems"}  # what 0.1 and lm-eval call it
 OTHER_NAMES |= {name: f"sampling.{name}" for name in ("max_tokens", "temperature", "top_p")}  # the model's, and not its judge's
 
 

@@ -21,7 +21,7 @@ from aha.commands.judge_session import JudgeSession, Judging, judge_session
 from aha.commands.offline import Rater, rate_samples
 from aha.commands.regrade import print_result, protocol_of
 from aha.commands.terminal import Terminal
-from aha.durable import Disk, read_document, read_journal, replace_file, trouble
+from aha.durable import Disk, disk_errors, read_document, read_journal, replace_file
 from aha.errors import BadInput
 from aha.evals.benchmark import PAPER_SAMPLING, Benchmark, BenchmarkExample
 from aha.evals.comparison import Rival, by_problem, compare, read_rival, saved_samples
@@ -380,7 +380,7 @@ def _merge(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
 
 def _write_lm_eval(path: Path, results: Sequence[dict[str, Any]], model: str, sampling: Sampling) -> None:
     settings = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_gen_toks": sampling.max_tokens}
-    with trouble(path.parent):
+    with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(lm_eval_form(results, model, settings), ensure_ascii=False, indent=2)
     replace_file(Disk(), path, (text + "\n").encode("utf-8", "backslashreplace"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
-from aha.durable import check_folder, read_document, trouble
+from aha.durable import check_folder, disk_errors, read_document
 from aha.durable.files import aside
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline.graph import LINEAGE
@@ -49,7 +49,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise DiskTrouble(problem)
     card = model_card(record, manifest, checkpoint, arguments.licence, scores)
     beside = aside(target)
-    with trouble(target):
+    with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(beside, ignore_errors=True)
         shutil.copytree(checkpoint.folder, beside, ignore=shutil.ignore_patterns(*RUN_FILES))

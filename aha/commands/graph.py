@@ -12,7 +12,7 @@ from aha.codec import encode
 from aha.commands.choose import ResolvedRecipe, complete
 from aha.commands.graph_page import stage_table
 from aha.commands.terminal import Terminal, duration
-from aha.durable import Disk, Lock, replace_file, seal, trouble
+from aha.durable import Disk, Lock, disk_errors, replace_file, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
 from aha.pipeline.fingerprint import seconds
@@ -52,7 +52,7 @@ def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> in
         terminal.note(f"nothing to do: {_all_of(len(steps))} done, in {root}")
         conclude(graph, options, root, terminal, _page_again(graph, root, terminal))
         return 0
-    with trouble(root):
+    with disk_errors(root):
         root.mkdir(parents=True, exist_ok=True)
     lock = Lock(root / "lock")
     try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aha.commands.arguments import read_settings
 from aha.commands.terminal import Command, Terminal, new_folder
-from aha.durable import Disk, Lock, replace_file, trouble
+from aha.durable import Disk, Lock, disk_errors, replace_file
 from aha.errors import BadInput
 from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.evals.comparison import PaperClaim, by_problem, claim, fewer_steps
@@ -224,7 +224,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     refuse_strangers(out)
     if arguments.dry_run:
         return _plan(arms(recipe, arguments.seeds), out, terminal)
-    with trouble(out):
+    with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / "lock")
     try:

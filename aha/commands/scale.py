@@ -90,12 +90,12 @@ def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal
 def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:
     """Write the page and the numbers; print the page's name and the ends of each curve, or all numbers as one line of JSON. `facts`: what
     was asked and how; `example`: one thought cut later and later."""
-    from aha.durable import Disk, replace_file, trouble
+    from aha.durable import Disk, disk_errors, replace_file
     from aha.reports.scaling import scaling_html
 
     numbers = {"title": title, **facts, **result.to_json()}
     figures = {**facts, "problems": f"{result.problems:,}", "samples of each": f"{result.k:,}"}
-    with trouble(out):
+    with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     replace_file(Disk(), out / NUMBERS, (json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))
     replace_file(Disk(), out / PAGE, scaling_html(numbers, title, figures, example).encode("utf-8", "backslashreplace"))

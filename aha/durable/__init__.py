@@ -3,7 +3,7 @@
 Every change goes through a `Disk`, one method a primitive, so that a test can fail or kill each of them in turn.
 """
 
-from aha.durable.files import Disk, PiecewiseFile, is_aside, replace_file, seal, trouble, unseal
+from aha.durable.files import Disk, PiecewiseFile, disk_errors, is_aside, replace_file, seal, unseal
 from aha.durable.folder import SUMS, Lock, check_folder, folder_bytes, publish_folder, remove_folder
 from aha.durable.journal import Journal, ShardPlace, Shards, append_journal, read_journal
 from aha.durable.reading import (
@@ -31,6 +31,7 @@ __all__ = [
     "Shards",
     "append_journal",
     "check_folder",
+    "disk_errors",
     "folder_bytes",
     "is_aside",
     "naming_file",
@@ -45,7 +46,6 @@ __all__ = [
     "remove_folder",
     "replace_file",
     "seal",
-    "trouble",
     "unpack_file",
     "unseal",
 ]

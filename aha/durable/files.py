@@ -80,7 +80,7 @@ NO_NAME = {  # what is wrong with a name, whatever the disk does
 
 
 @contextmanager
-def trouble(path: Path, size: int = 0) -> Iterator[None]:
+def disk_errors(path: Path, size: int = 0) -> Iterator[None]:
     """A failed write or read in it leaves as DiskTrouble: one line with the path, and the bytes needed where they are known. BadInput
     where there can be no such file."""
     try:
@@ -140,14 +140,14 @@ class PiecewiseFile:
 
     def append(self, piece: bytes) -> None:
         """Write a piece behind those before; the first one begins the file anew."""
-        with trouble(self.path, len(piece)), self._removal_on_failure():
+        with disk_errors(self.path, len(piece)), self._removal_on_failure():
             (self._disk.append if self.size else self._disk.write)(aside(self.path), piece)
         self.size += len(piece)
         self._digest.update(piece)
 
     def finish(self) -> None:
         """All pieces are on the device, and the file has its name."""
-        with trouble(self.path, self.size):
+        with disk_errors(self.path, self.size):
             with self._removal_on_failure():
                 self._disk.fsync(aside(self.path))
                 self._disk.rename(aside(self.path), self.path)

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from safetensors import SafetensorError
 
-from aha.durable.files import Disk, aside, seal, trouble, unseal
+from aha.durable.files import Disk, aside, disk_errors, seal, unseal
 from aha.durable.reading import DOCUMENT, read_file
 from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.json_text import parse_json
@@ -30,7 +30,7 @@ HOLDS = frozenset({".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model"
 def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size: int = 0) -> None:
     """What `fill` writes into the folder it is given appears at `folder` by one rename, with the sha256 of every file."""
     beside = aside(folder)
-    with trouble(folder, size):
+    with disk_errors(folder, size):
         home = folder.parent.stat().st_ino
         try:
             if beside.exists():
@@ -57,7 +57,7 @@ def _unmake(parent: Path, home: int) -> None:
 
 def remove_folder(disk: Disk, folder: Path) -> None:
     """The folder leaves its name at once, so that a crash never shows a part of it."""
-    with trouble(folder):
+    with disk_errors(folder):
         disk.rename(folder, aside(folder))
         disk.fsync(folder.parent)
         disk.remove(aside(folder))
@@ -66,7 +66,7 @@ def remove_folder(disk: Disk, folder: Path) -> None:
 def check_folder(folder: Path, *, whole: bool = True) -> str:
     """What is wrong with a published folder, naming the file; empty where every byte is as it was written. `whole` False: where all files
     are there and as large as they were, which takes no longer for large ones."""
-    with trouble(folder):
+    with disk_errors(folder):
         if folder.is_symlink():
             return f"{folder}: refused: a link, not a folder"
         sums = _read_sums(folder / SUMS)

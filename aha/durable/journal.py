@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.durable.files import Disk, seal, trouble, unseal
+from aha.durable.files import Disk, disk_errors, seal, unseal
 from aha.durable.reading import LONGEST_LINE, read_lines
 from aha.errors import BadInput, DiskTrouble
 from aha.redact import hide_bytes
@@ -50,7 +50,7 @@ def append_journal(disk: Disk, path: Path, *records: Mapping[str, Any]) -> None:
     """Append a line a record: all of them are on the device, or, after a failure, the journal is as it was."""
     line = b"".join(map(seal, records))
     before = path.stat().st_size if path.exists() else 0
-    with trouble(path, len(line)):
+    with disk_errors(path, len(line)):
         try:
             disk.append(path, line)
             disk.fsync(path)
@@ -76,7 +76,7 @@ class Shards:
     def __init__(self, folder: Path, per_shard: int, place: ShardPlace = ShardPlace(), disk: Disk | None = None) -> None:
         self.folder, self.per_shard, self.place = folder, per_shard, place
         self._disk = disk or Disk()
-        with trouble(folder):
+        with disk_errors(folder):
             if not folder.exists():
                 self._disk.mkdir(folder)
                 self._disk.fsync(folder.parent)
@@ -89,7 +89,7 @@ class Shards:
             room = self.per_shard - self.place.lines % self.per_shard
             part, rest = b"".join(rest[:room]), rest[room:]
             path, new = self._path(self._last()), self.place.lines % self.per_shard == 0
-            with trouble(path, len(part)):
+            with disk_errors(path, len(part)):
                 self._disk.append(path, part)
                 self._disk.fsync(path)
                 if new:
@@ -102,7 +102,7 @@ class Shards:
     def read(folder: Path) -> Iterator[str]:
         """The lines of all shards in a folder, in order, without their ends."""
         for path in sorted(folder.glob("[0-9]*.jsonl")):
-            with trouble(path), path.open(encoding="utf-8", newline="\n") as file:
+            with disk_errors(path), path.open(encoding="utf-8", newline="\n") as file:
                 for line in file:
                     yield line.removesuffix("\n")
 
@@ -119,12 +119,12 @@ class Shards:
         last = full if over else full - 1
         for path in sorted(self.folder.glob("[0-9]*.jsonl")):
             if int(path.stem) > last:
-                with trouble(path):
+                with disk_errors(path):
                     self._disk.remove(path)
         if last < 0:
             return
         path = self._path(last)
-        with trouble(path):
+        with disk_errors(path):
             size = path.stat().st_size
             if size < self.place.size:
                 raise DiskTrouble(f"{path}: {size:,} bytes, and {self.place.size:,} were written; bring it back, or begin another run")

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from aha.durable.files import trouble
+from aha.durable.files import disk_errors
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 
@@ -43,7 +43,7 @@ class Unpacks(Protocol):
 def open_file(path: Path) -> Iterator[io.BufferedReader]:
     """The file, open for reading. BadInput where it is a folder, a pipe or a device, which might never end; DiskTrouble where it cannot be
     read."""
-    with trouble(path):
+    with disk_errors(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except ValueError:  # a zero in the name, which a setting of JSON can hold

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 from aha.answers import gradable
 from aha.codec import check_fields, decode, encode
-from aha.durable import Disk, append_journal, naming_file, read_document, read_journal, read_records, replace_file, seal, trouble
+from aha.durable import Disk, append_journal, disk_errors, naming_file, read_document, read_journal, read_records, replace_file, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.redact import hide
@@ -234,7 +234,7 @@ class SampleJournal:
         self._lock, self._last_flush = Lock(), time.monotonic()
         if folder is None:
             return
-        with trouble(folder):
+        with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         stored_settings = read_settings(folder) if (folder / SETTINGS).exists() else None
         if stored_settings is not None and (lines := differences(stored_settings, self.settings)):
@@ -290,7 +290,7 @@ class SampleJournal:
 
 def write_evaluation(folder: Path, samples: Sequence[GradedSample], result: Mapping[str, Any]) -> None:
     """Write an evaluation's samples, which `aha score` reads, and its result."""
-    with trouble(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     replace_file(Disk(), folder / SAMPLES, b"".join(seal(encode(sample, GradedSample)) for sample in samples))
     replace_file(Disk(), folder / RESULT, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace"))
@@ -302,7 +302,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     if journal.damaged_lines:
         raise DiskTrouble(f"{path}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again")
     if journal.torn_bytes:
-        with trouble(path):
+        with disk_errors(path):
             Disk().truncate(path, journal.end)
     return [{name: value for name, value in record.items() if name != "crc"} for record in journal.records]
 

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from aha.durable import read_document, trouble
+from aha.durable import disk_errors, read_document
 from aha.errors import BadInput
 
 WEIGHTS = "model.safetensors"
@@ -32,7 +32,7 @@ def keep_layers(folder: Path, layers: Sequence[int]) -> None:
     """Cut the Hugging Face model in `folder` down to these layers, counted from 0, in that order.
 
     BadInput where it has no such layers, or where its weights are in several files."""
-    with trouble(folder):
+    with disk_errors(folder):
         config: dict[str, Any] = read_document(folder / CONFIG)
         layer_count = config.get("num_hidden_layers")
         if not isinstance(layer_count, int) or not (folder / WEIGHTS).is_file():
@@ -69,7 +69,7 @@ def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> in
     """Add a random vector to each untrained embedding row of the Hugging Face model in `folder`; return how many rows there were.
 
     BadInput where the weights are not in one file."""
-    with trouble(folder):
+    with disk_errors(folder):
         if not (folder / WEIGHTS).is_file():
             raise BadInput(f"{folder}: its embedding cannot be found: one file of weights, {WEIGHTS}, is needed")
         weights = load_file(folder / WEIGHTS)

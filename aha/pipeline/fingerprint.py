@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from aha.codec import encode
-from aha.durable import Disk, read_document, replace_file, trouble
+from aha.durable import Disk, disk_errors, read_document, replace_file
 from aha.errors import BadInput
 from aha.protocols import Stage
 from aha.redact import mask_setting
@@ -56,7 +56,7 @@ class Digests:
         """The sha256; of a file that is not there, of nothing."""
         if not path.exists():
             return hashlib.sha256().hexdigest()
-        with trouble(path):
+        with disk_errors(path):
             status = path.stat()
             key, stamp = str(path.resolve()), [status.st_size, status.st_mtime_ns]
             if self._digests.get(key, [])[:2] != stamp:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from aha.codec import decode
-from aha.durable import DOCUMENT, Disk, check_folder, read_file, replace_file, seal, trouble, unseal
+from aha.durable import DOCUMENT, Disk, check_folder, disk_errors, read_file, replace_file, seal, unseal
 from aha.errors import BadInput, DiskTrouble, RankRestart
 from aha.pipeline.fingerprint import SUMS, Digests, Fingerprint, check_order, fingerprint_of, references
 from aha.protocols import Backend, Observer, Stage
@@ -149,7 +149,7 @@ class Graph:
 
     def _note(self, name: str, **keys: str) -> None:
         notes = self._notes()
-        with trouble(self.ledger):
+        with disk_errors(self.ledger):
             self.ledger.parent.mkdir(parents=True, exist_ok=True)
         replace_file(Disk(), self.ledger, seal({**notes, name: {**notes.get(name, {}), **keys}}, indent=2))
 

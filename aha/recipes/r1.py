@@ -20,12 +20,12 @@ from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.evaluate import Equal, Evaluate, Measure
 from aha.stages.prefer import Prefer
 from aha.stages.pretrain import Shrink
-from aha.stages.probe import Probe
+from aha.stages.probe import RewardHackingProbe
 from aha.stages.rewriters import Rules
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
-from aha.stages.steps import Late
+from aha.stages.steps import FinalPhase
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
 from aha.tasks.demonstrations import Demonstrations
@@ -124,8 +124,8 @@ def align_rl() -> Rl:
         RewardPart("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
     )
     stage = rl("@sft2", REASONING, Rewards(parts), steps=144, lr=2e-4, temperature=0.7)
-    probe = Probe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
-    return replace(stage, late=Late(72, ("helpful", "harmless"), ALL_PROBLEMS), probe=probe)
+    probe = RewardHackingProbe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
+    return replace(stage, late=FinalPhase(72, ("helpful", "harmless"), ALL_PROBLEMS), probe=probe)
 
 
 def annotate(task: Pairs | Labels, kinds: tuple[str, ...], questions: int) -> Annotate:

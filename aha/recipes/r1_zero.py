@@ -13,7 +13,7 @@ from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, R
 from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards, SoftOverlong, paper
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
-from aha.stages.steps import Late, Schedule
+from aha.stages.steps import FinalPhase, Schedule
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct, R1Zero
@@ -246,7 +246,7 @@ def stage2_rl(model: str, problems: Problems, models: tuple[str, str], at: str =
         RewardPart(HELPFUL, Helpful(helpful), 1.0, "summary", (HELPFUL,)),
         RewardPart(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
     )
-    last = Late(400, (HELPFUL, HARMLESS), MixedProblems(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
+    last = FinalPhase(400, (HELPFUL, HARMLESS), MixedProblems(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
     return replace(stage1_rl(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aha.durable import Disk, Shards, replace_file, trouble
+from aha.durable import Disk, Shards, disk_errors, replace_file
 from aha.errors import BadInput
 from aha.reports.page import render
 from aha.rundir import Record
@@ -133,12 +133,12 @@ def _replace(root: Path, lines: Sequence[str]) -> None:
     """The old rows leave their name and the new ones take it; a crash between the two leaves both, under names that say which is which."""
     disk, rows, before, beside = Disk(), root / ROWS, root / BEFORE, root / "rows-reviewed"
     per_shard = max(1, max(map(count_rows, shards_of(str(rows)))))
-    with trouble(root):
+    with disk_errors(root):
         for stale in (beside, before):
             if stale.exists():
                 disk.remove(stale)
     Shards(beside, per_shard, disk=disk).append(lines)
-    with trouble(root):
+    with disk_errors(root):
         disk.rename(rows, before)
         disk.rename(beside, rows)
         disk.fsync(root)

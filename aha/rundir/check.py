@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aha.durable import SUMS, Disk, check_folder, is_aside, read_journal, replace_file, seal, trouble, unseal
+from aha.durable import SUMS, Disk, check_folder, disk_errors, is_aside, read_journal, replace_file, seal, unseal
 from aha.errors import BadInput
 from aha.rundir.record import Record
 from aha.rundir.retention import METRICS
@@ -108,7 +108,7 @@ def _seals_itself(path: Path) -> bool:
         return True
     if path.suffix not in (".json", ".jsonl"):
         return False
-    with trouble(path), path.open("rb") as file:
+    with disk_errors(path), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL))
         return b'"crc":' in file.read()
 
@@ -123,7 +123,7 @@ def _sealed_problem(path: Path) -> str:
 
 
 def _record(path: Path) -> Any:
-    with trouble(path):
+    with disk_errors(path):
         return unseal(path.read_bytes(), indent=2)
 
 
@@ -137,5 +137,5 @@ def _listed_problem(path: Path, entry: Any) -> str:
 
 
 def _sha256(path: Path) -> str:
-    with trouble(path), path.open("rb") as file:
+    with disk_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

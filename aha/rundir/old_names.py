@@ -11,7 +11,15 @@ from aha.rundir.manifest import Manifest, Setting, is_as_before
 
 Value = TypeVar("Value")
 
-NEW_NAMES = {"Mixed": "MixedProblems", "Given": "FileExamples", "Waken": "ReinitUnusedEmbeddings", "World": "Measure"}
+NEW_NAMES = {
+    "Late": "FinalPhase",
+    "Mixed": "MixedProblems",
+    "Patience": "RetryPolicy",
+    "Probe": "RewardHackingProbe",
+    "Given": "FileExamples",
+    "Waken": "ReinitUnusedEmbeddings",
+    "World": "Measure",
+}
 NEW_SETTINGS = {"World": {"samples": "k"}}  # of a stage of this kind
 ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world", "sandbox": "auto"}}  # of a stage of this kind
 

@@ -16,6 +16,7 @@ from aha.durable import (
     Lock,
     append_journal,
     check_folder,
+    disk_errors,
     folder_bytes,
     is_aside,
     publish_folder,
@@ -23,7 +24,6 @@ from aha.durable import (
     remove_folder,
     replace_file,
     seal,
-    trouble,
 )
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir.check import write_checksums
@@ -76,7 +76,7 @@ class RunDir(Record):
 
         BadInput: another process owns it, another recipe or other settings made it, or it is no run. DiskTrouble: too little room."""
         _refuse_strangers(root)
-        with trouble(root):
+        with disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             run = cls(root, Lock(root / "lock"), disk or Disk(), clock)
         with ExitStack() as undo:
@@ -201,7 +201,7 @@ class RunDir(Record):
                 self.notes.append(f"{self.root}: from here on by the recipe file as it is now")
         if previous is None or is_corrected or previous.recipe_sha256 != manifest.recipe_sha256:
             replace_file(self.disk, path, seal(encode(manifest, Manifest), indent=2))
-        with trouble(self.root):
+        with disk_errors(self.root):
             for name in ("groups", "checkpoints"):
                 if not (self.root / name).exists():
                     self.disk.mkdir(self.root / name)
@@ -229,7 +229,7 @@ class RunDir(Record):
             self._bring_back_metrics(checkpoint)
 
     def _truncate(self, path: Path, size: int) -> None:
-        with trouble(path):
+        with disk_errors(path):
             self.disk.truncate(path, size)
             self.disk.fsync(path)
 
@@ -249,7 +249,7 @@ class RunDir(Record):
         grave = checkpoint.folder.with_name(f"{checkpoint.folder.name}.broken")
         if grave.exists():
             remove_folder(self.disk, grave)
-        with trouble(checkpoint.folder):
+        with disk_errors(checkpoint.folder):
             self.disk.rename(checkpoint.folder, grave)
             self.disk.fsync(grave.parent)
 
@@ -260,14 +260,14 @@ class RunDir(Record):
         records = [line for line in journal.records if line["rollout"] <= rollout]
         if len(records) < len(journal.records) or journal.damaged_lines:
             replace_file(self.disk, timings, b"".join(map(seal, records)))
-        with trouble(self.root / "groups"):
+        with disk_errors(self.root / "groups"):
             for number, path in groups_files(self.root).items():
                 if number > rollout:
                     self.disk.remove(path)
 
     def _bring_back_metrics(self, checkpoint: Checkpoint | None) -> None:
         path = self.root / METRICS
-        with trouble(path):
+        with disk_errors(path):
             metrics_before = (checkpoint.folder / METRICS).read_bytes() if checkpoint else b""
             has_changed = (path.read_bytes() if path.exists() else b"") != metrics_before
         if has_changed:
@@ -308,7 +308,7 @@ class RunDir(Record):
             remove_folder(self.disk, checkpoint.folder)
         for rollout, path in groups_files(self.root).items():
             if keep.drops_groups(rollout, checkpoints[-1].rollout):
-                with trouble(path):
+                with disk_errors(path):
                     self.disk.remove(path)
 
     def _checkpoint_bytes(self) -> int:
@@ -316,7 +316,7 @@ class RunDir(Record):
         return max(folder_bytes(checkpoints[-1].folder) if checkpoints else 0, self._expected_bytes)
 
     def _need(self, byte_count: int, purpose: str) -> None:
-        with trouble(self.root):
+        with disk_errors(self.root):
             free = self.disk.free(self.root)
         if free < byte_count:
             raise DiskTrouble(
@@ -326,7 +326,7 @@ class RunDir(Record):
 
 def _refuse_strangers(root: Path) -> None:
     """A run writes its manifest first, so files without one are somebody else's."""
-    with trouble(root):
+    with disk_errors(root):
         if root.exists() and not root.is_dir():
             raise BadInput(f"{root}: it is a file; a run needs a directory")
         names = sorted({path.name for path in root.iterdir()} - BEFORE_THE_MANIFEST) if root.exists() else []

@@ -22,7 +22,7 @@ from aha.types import ChatReply, Conversation, Message, Problem
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Where more than the share `missing` of the last conversations got no reply: a pause of `pause_s`, another try, and then the run stops
     with what it has saved."""
 
@@ -35,13 +35,13 @@ class Patience:
 
 
 @dataclass
-class PatientChat:
+class RetryingChat:
     """A chat, asked patiently. `name` names it in errors."""
 
     name: str
     chat: Chat
     sampling: Sampling
-    patience: Patience
+    patience: RetryPolicy
     heartbeat: Callable[[str], None]
     health: FailureWindow = field(init=False)
 
@@ -172,7 +172,7 @@ class Assessor:
     model: str
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=2_048)
     asking: ChatOptions = ChatOptions(cache="~/.cache/aha/assessor")
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     asks: int = 2
 
     def __post_init__(self) -> None:
@@ -191,7 +191,7 @@ class _ModelAssessor:
 
     def __init__(self, settings: Assessor, backend: Backend, heartbeat: Callable[[str], None], stack: ExitStack) -> None:
         self.settings, self._backend, self._heartbeat, self._stack = settings, backend, heartbeat, stack
-        self._chats: dict[int, PatientChat] = {}
+        self._chats: dict[int, RetryingChat] = {}
 
     def compare(self, comparisons: Sequence[ReplyComparison]) -> list[float | None]:
         verdicts: list[float | None] = [None] * len(comparisons)
@@ -220,13 +220,13 @@ class _ModelAssessor:
                 scores[places[at]] = read(replies[0].text, values)
         return scores
 
-    def _chat(self, turn: int) -> PatientChat:
+    def _chat(self, turn: int) -> RetryingChat:
         if turn not in self._chats:
             settings = self.settings
             seed = None if settings.asking.seed is None else settings.asking.seed + turn
             asking_so = replace(settings.asking, samples=1, seed=seed, dated=f"{settings.asking.dated} turn {turn}".strip())
             chat = self._stack.enter_context(closing(self._backend.chat(settings.model, asking_so)))
-            self._chats[turn] = PatientChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._heartbeat)
+            self._chats[turn] = RetryingChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._heartbeat)
         return self._chats[turn]
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from aha.errors import BadInput
 from aha.protocols import Ask, Backend, Chat, ChatOptions, Engine, Sampling, Tokenizer
 from aha.sampling.rollouts import problem_tokens, read_reply, seed_for
-from aha.stages.assessors import Patience, PatientChat
+from aha.stages.assessors import RetryingChat, RetryPolicy
 from aha.template import ANSWER, END_ANSWER, Template, prompt_after
 from aha.types import ChatReply, Conversation, Message, Open, Problem, Reply
 
@@ -105,10 +105,10 @@ class ChatSource:
     template: Template
     sampling: Sampling
     asking: ChatOptions
-    patience: Patience
+    patience: RetryPolicy
     heartbeat: Callable[[str], None]
     _chats: dict[tuple[int, int], Chat] = field(default_factory=dict)
-    _patient_chats: dict[tuple[int, int], PatientChat] = field(default_factory=dict)
+    _patient_chats: dict[tuple[int, int], RetryingChat] = field(default_factory=dict)
     _replies: int = 0
     _thoughts: int = 0
 
@@ -134,12 +134,12 @@ class ChatSource:
         for chat in self._chats.values():
             chat.close()
 
-    def _patient(self, first: int, count: int) -> PatientChat:
+    def _patient(self, first: int, count: int) -> RetryingChat:
         key = (first, count)
         if key not in self._patient_chats:
             seed = None if self.asking.seed is None else self.asking.seed + first
             self._chats[key] = self.backend.chat(self.model, replace(self.asking, samples=count, seed=seed))
-            self._patient_chats[key] = PatientChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.heartbeat)
+            self._patient_chats[key] = RetryingChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.heartbeat)
         return self._patient_chats[key]
 
     def _conversation(self, wish: SampleRequest) -> Conversation:

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from aha.durable import Disk, ShardPlace, Shards, remove_folder, trouble
+from aha.durable import Disk, ShardPlace, Shards, disk_errors, remove_folder
 from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.redact import mask
@@ -140,7 +140,7 @@ def sampler_of(model: str) -> str:
     if not folder.is_dir():
         return mask(model)
     seen = hashlib.sha256()
-    with trouble(folder):
+    with disk_errors(folder):
         for path in sorted(folder.glob("*.safetensors")):
             if path.stem not in ("optimizer", "reference"):
                 with path.open("rb") as file:
@@ -238,7 +238,7 @@ def _write(folder: Path, lines: Iterable[str], per_shard: int, disk: Disk, form:
     if first is None or folder.exists():
         return
     beside = folder.with_name(f".{folder.name}.aside")
-    with trouble(folder):
+    with disk_errors(folder):
         if beside.exists():
             disk.remove(beside)
         (_tables if form == "parquet" else _lines)(beside, chain([first], queue), per_shard, disk)

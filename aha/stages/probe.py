@@ -40,7 +40,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Probe:
+class RewardHackingProbe:
     """Held-out problems, always the same with the same draws, asked after every `every` rollouts while a preference is paid, and judged by
     the stage's own rewards. Both kinds have to be among them: those with an accuracy, and those whose `preferences` are scored.
 

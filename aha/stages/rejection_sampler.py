@@ -12,7 +12,7 @@ from aha.errors import EndpointDown, FailedBar
 from aha.protocols import Reward
 from aha.rewards.judge import FailureWindow
 from aha.sampling.rollouts import ScoringExecutor, ScoringStats
-from aha.stages.assessors import Patience
+from aha.stages.assessors import RetryPolicy
 from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.funnel import PROMPTS, ROW_COUNT, TOKENS, Tally
 from aha.stages.rewriters import LiveRewriter, Raw, same_answer
@@ -37,7 +37,7 @@ class SampleLimits:
     rewritten: Readable
     near: float | None
     unjudged: float
-    pause: Patience
+    pause: RetryPolicy
 
 
 @dataclass(frozen=True)

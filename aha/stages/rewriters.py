@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.grading import grade, last_expression
 from aha.protocols import Backend, ChatOptions, Sampling
 from aha.rewards.judge import quote, turns
-from aha.stages.assessors import Patience, PatientChat
+from aha.stages.assessors import RetryingChat, RetryPolicy
 from aha.tasks.rewriting import rewrite
 from aha.types import Asserts, Calls, Choice, Conversation, Countdown, Latex, Message, Number, Problem, Reference, Right, Stdio
 
@@ -77,7 +77,7 @@ class Rewriter:
     model: str = NO_REWRITER
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=16_384)
     asking: ChatOptions = ChatOptions(cache="~/.cache/aha/rewriter")
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     asks: int = 2
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class Rewriter:
         with ExitStack() as stack:
             ways = turns(self.model, replace(self.asking, samples=1))
             chats = [stack.enter_context(closing(backend.chat(self.model, options))) for options in ways]
-            first, *again = [PatientChat(name, chat, self.sampling, self.patience, heartbeat) for chat in chats]
+            first, *again = [RetryingChat(name, chat, self.sampling, self.patience, heartbeat) for chat in chats]
             yield _ModelRewriter([first, *([*again, first][:1] * (self.asks - 1))])
 
 
@@ -99,7 +99,7 @@ class Rewriter:
 class _ModelRewriter:
     """One of `asked` a turn."""
 
-    chats: Sequence[PatientChat]
+    chats: Sequence[RetryingChat]
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
         texts: list[Rewritten | None] = [None] * len(raws)

@@ -19,7 +19,7 @@ from aha.rundir import Progress, Retention, RunDir
 from aha.sampling.rollouts import seed_for
 from aha.stages.ask import Ahead, GroupSampler, RolloutSample, staleness, summarise
 from aha.stages.audit import check_form, template_lines
-from aha.stages.probe import ROLLED_BACK, Finding, Probe
+from aha.stages.probe import ROLLED_BACK, Finding, RewardHackingProbe
 from aha.stages.problem_checks import (
     AT_HAND,
     LongPrompts,
@@ -35,7 +35,7 @@ from aha.stages.problem_checks import (
     repeated_line,
     seen_of,
 )
-from aha.stages.steps import LapTimer, Late, Schedule, StepLog, check_positive, with_rest
+from aha.stages.steps import FinalPhase, LapTimer, Schedule, StepLog, check_positive, with_rest
 from aha.tasks.filters import WORDS
 from aha.template import R1Zero, Template
 from aha.types import Group, Lora, Problem, Truncation
@@ -85,8 +85,8 @@ class Rl:
     reference_every: int | None = 400
     anneal_from: float = 1.0
     schedule: Schedule = Schedule()
-    late: Late | None = None
-    probe: Probe | None = None
+    late: FinalPhase | None = None
+    probe: RewardHackingProbe | None = None
     lag: int = field(default=0, kw_only=True)
     seed: int = 0
     save_every: int = 1

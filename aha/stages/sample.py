@@ -13,7 +13,7 @@ from aha.errors import BadInput
 from aha.protocols import Backend, ChatOptions, Observer, Problems, Sampling, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
-from aha.stages.assessors import Patience
+from aha.stages.assessors import RetryPolicy
 from aha.stages.drawn import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
 from aha.stages.funnel import ROWS, Form, Store, Tally, grader_of, publish, sampler_of, template_of
 from aha.stages.problem_checks import AT_HAND, has_rows, seen_of
@@ -72,7 +72,7 @@ class Sample:
     also: tuple[Iterable[Example], ...] = ()
     mix: Mix = Mix()
     asking: ChatOptions = ChatOptions(cache="~/.cache/aha/teacher")
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     unjudged: float = 0.2
     chunk: int = 64
     shards: Form = "jsonl"

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from aha.codec import decode, encode
-from aha.durable import Disk, append_journal, read_document, read_journal, replace_file, trouble
+from aha.durable import Disk, append_journal, disk_errors, read_document, read_journal, replace_file
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.run import Evaluation
 from aha.evals.samples import GradedSample, Key, ProblemSamples
@@ -136,7 +136,7 @@ class TrialJournal:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder, self.trials = folder, dict[tuple[str, str], tuple[ScalingTrial, ...]]()
-        with trouble(folder):
+        with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._check(folder / SETTINGS, settings)
         journal = read_journal(folder / TRIALS)
@@ -145,7 +145,7 @@ class TrialJournal:
                 f"{folder / TRIALS}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again"
             )
         if journal.torn_bytes:
-            with trouble(folder):
+            with disk_errors(folder):
                 Disk().truncate(folder / TRIALS, journal.end)
         for record in journal.records:
             self.trials[record["arm"], record["problem"]] = tuple(decode(trial, ScalingTrial) for trial in record["trials"])

@@ -192,7 +192,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Late:
+class FinalPhase:
     """What only the last `steps` optimizer steps have: the rewards of these names, and problems of their own. Before, neither is asked.
 
     A learned preference is pleased sooner than it is met: the paper has it, and general prompts with it, in the last 400 of 1,700 steps

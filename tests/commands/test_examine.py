@@ -158,10 +158,10 @@ def test_a_question_for_a_judge_is_saved_and_not_scored(aha, tmp_path):
 
 
 def test_how_long_and_how_hot_a_reply_is_are_the_models_and_not_its_judges(aha, tmp_path, model):
-    words = ("eval", "gsm8k", "--model", model, "--data", rows(tmp_path / "g.jsonl"), "--k", 1, "--problems", 1, "--template", "r1-zero")
+    words = ("eval", "gsm8k", "--model", model, "--data", rows(tmp_path / "g.jsonl"), "--k", 1, "--limit", 1, "--template", "r1-zero")
     found = aha(*words, "--max-tokens", 3, "--temperature", 0.5)
     assert found.code == 0, found.err
-    assert "temperature 0.5" in found.err and "max_tokens 3," in found.err
+    assert "temperature 0.5" in found.err and "max_tokens 3," in found.err and "problems 1," in found.err
 
 
 @pytest.mark.parametrize(

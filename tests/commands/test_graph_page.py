@@ -31,7 +31,7 @@ REPLY = Reply("", "1 + 1", "2", 2, "stop")
 
 
 @dataclass(frozen=True)
-class Late:
+class FinalPhase:
     """What a stage's last steps have."""
 
     steps: int = 2
@@ -43,7 +43,7 @@ class Asks:
     """Reinforcement in two domains, of which only one is ever right; ended by a probe."""
 
     steps: int = 6
-    late: Late = Late()
+    late: FinalPhase = FinalPhase()
     back: int | None = None
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:

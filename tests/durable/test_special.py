@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aha.durable import Disk, read_records, replace_file, trouble
+from aha.durable import Disk, disk_errors, read_records, replace_file
 from aha.errors import BadInput, DiskTrouble
 
 
@@ -43,7 +43,7 @@ def test_a_disk_that_fills_up_while_a_folder_is_copied_is_one_short_line(tmp_pat
     def fails(source: str, target: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
 
-    with pytest.raises(DiskTrouble, match=r"to: the disk is full; [^\[]*$"), trouble(tmp_path / "to"):
+    with pytest.raises(DiskTrouble, match=r"to: the disk is full; [^\[]*$"), disk_errors(tmp_path / "to"):
         shutil.copytree(tmp_path / "from", tmp_path / "to", copy_function=fails)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput, FailedBar
-from aha.stages.probe import Probe
+from aha.stages.probe import RewardHackingProbe
 from aha.tasks.countdown import CountdownProblems
 from tests.stages.small import Watching, ran, stage
 
@@ -45,4 +45,4 @@ def test_a_lag_that_cannot_be_is_refused() -> None:
     with pytest.raises(BadInput, match="lag is -1"):
         replace(stage("any"), lag=-1)
     with pytest.raises(BadInput, match="0 where a probe looks"):
-        replace(stage("any"), lag=1, probe=Probe(CountdownProblems(), ("odd",)))
+        replace(stage("any"), lag=1, probe=RewardHackingProbe(CountdownProblems(), ("odd",)))

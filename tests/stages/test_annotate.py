@@ -17,7 +17,7 @@ from aha.errors import BadInput, FailedBar
 from aha.protocols import Backend
 from aha.rundir import RunDir, describe
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer, balance_lengths
-from aha.stages.assessors import POINTS, Assessor, LiveAssessor, Patience, ReplyComparison, Rubric, assessor_prompt, read
+from aha.stages.assessors import POINTS, Assessor, LiveAssessor, ReplyComparison, RetryPolicy, Rubric, assessor_prompt, read
 from aha.tasks.annotator import Annotator
 from aha.tasks.examples import read_pairs, read_safety_rows
 from aha.tasks.general import GeneralProblems
@@ -225,7 +225,7 @@ def assessing(script: Script, **settings: object) -> Iterator[tuple[LiveAssessor
         return script(model, prompt, seed)
 
     backend: Backend = ScriptedBackend(told)
-    with Assessor("judge", patience=Patience(pause_s=0), **settings).live(backend, lambda _: None) as live:  # type: ignore[arg-type]
+    with Assessor("judge", patience=RetryPolicy(pause_s=0), **settings).live(backend, lambda _: None) as live:  # type: ignore[arg-type]
         yield live, shown
 
 

@@ -13,15 +13,15 @@ from aha.errors import BadInput, DiskTrouble, FailedBar
 from aha.protocols import Backend, Continue, Reward, RollBack
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir, describe
-from aha.stages.probe import Probe, ProbePoint
+from aha.stages.probe import ProbePoint, RewardHackingProbe
 from aha.stages.rl import Rl
-from aha.stages.steps import Late
+from aha.stages.steps import FinalPhase
 from aha.tasks.countdown import CountdownProblems
 from aha.types import Abstained, Problem, Reply
 from tests.stages.small import Odd, Watching, ran, stage
 
 HELD_OUT = CountdownProblems(split="held-out")
-PROBE = Probe(HELD_OUT, ("liked",), questions=2, samples=2, falls=0.1)
+PROBE = RewardHackingProbe(HELD_OUT, ("liked",), questions=2, samples=2, falls=0.1)
 
 
 def points(*values: tuple[float, float]) -> list[ProbePoint]:
@@ -165,7 +165,7 @@ def test_a_best_checkpoint_that_is_damaged_is_not_gone_back_to(model: str, tmp_p
 
 
 def test_the_probe_looks_where_a_preference_is_paid(model: str, tmp_path: Path) -> None:
-    late = replace(hacking(model), late=Late(3, ("liked",)), steps=5)
+    late = replace(hacking(model), late=FinalPhase(3, ("liked",)), steps=5)
     seen, _ = ran(replace(late, probe=replace(PROBE, patience=9)), tmp_path / "run")
     assert ["probe/accuracy" in metrics for metrics in seen] == [
         False,

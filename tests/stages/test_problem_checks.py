@@ -15,7 +15,7 @@ from aha.protocols import Ask
 from aha.rewards import Accuracy, RewardPart, Rewards
 from aha.stages.ask import GroupSampler
 from aha.stages.rl import Rl
-from aha.stages.steps import Late, Schedule
+from aha.stages.steps import FinalPhase, Schedule
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.rows import RowProblems
 from aha.template import Instruct
@@ -78,7 +78,7 @@ def test_replies_that_grow_within_the_run_count_as_long_as_they_will_be(asks: Rl
 
 
 def test_problems_of_a_mix_and_of_the_last_steps_are_measured_too(asks: Rl) -> None:
-    late = replace(asks, problems=stage("m").problems, late=Late(2, problems=MixedProblems(((asks.problems, 1.0),))))
+    late = replace(asks, problems=stage("m").problems, late=FinalPhase(2, problems=MixedProblems(((asks.problems, 1.0),))))
     assert "the longest, q.jsonl:3" in refused(late, around(asks) + 47)
 
 

@@ -11,7 +11,7 @@ import pytest
 from aha.errors import BadInput, EndpointDown
 from aha.protocols import ChatOptions
 from aha.rewards import Judge
-from aha.stages.assessors import Patience
+from aha.stages.assessors import RetryPolicy
 from aha.stages.rewriters import Rewriter
 from aha.template import Instruct
 from aha.types import Countdown, Judged, Open
@@ -180,7 +180,7 @@ def test_one_conversation_that_a_server_cannot_answer_does_not_stop_the_run(tmp_
         return Answer(status=400) if "What is 3 " in request.asked else thinking(request, number)
 
     with Server(script) as server:
-        stage = taught(server, problems=Listed(sums(40)), questions=40, chunk=40, patience=Patience(missing=0.1, pause_s=0.0))
+        stage = taught(server, problems=Listed(sums(40)), questions=40, chunk=40, patience=RetryPolicy(missing=0.1, pause_s=0.0))
         found = run(tmp_path / "run", stage)
     assert found["rows"] == 39
     assert found["funnel"]["dropped"]["sums"]["no reply"] == 4  # two rounds of two samples
@@ -198,7 +198,7 @@ RAW = tagged("3 * 4 = 12 - 1 = 11 yes", "( 3 * 4 ) - 1")
 
 
 def rewritten(server: Server, **changes: object):
-    rewriter = Rewriter(f"{server.url}#m", asking=SOON, patience=Patience(pause_s=0.0))
+    rewriter = Rewriter(f"{server.url}#m", asking=SOON, patience=RetryPolicy(pause_s=0.0))
     return changed(problems=GIVEN, questions=1, samples=2, rewriter=rewriter, **changes)
 
 

@@ -13,7 +13,7 @@ from aha.protocols import Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import RunDir
 from aha.stages.rl import Rl
-from aha.stages.steps import Late, Schedule
+from aha.stages.steps import FinalPhase, Schedule
 from aha.types import Abstained, Number, Problem, Reply
 from tests.stages.small import Odd, Watching, ran, stage
 
@@ -61,9 +61,9 @@ def test_a_reward_that_nobody_has_is_refused() -> None:
     with pytest.raises(BadInput, match="schedule names the reward 'od': the rewards are odd"):
         replace(stage("nowhere"), schedule=Schedule(weights=(("od", 1, 1.0),)))
     with pytest.raises(BadInput, match="late names the reward 'helpful': the rewards are odd"):
-        replace(stage("nowhere"), late=Late(2, ("helpful",)))
+        replace(stage("nowhere"), late=FinalPhase(2, ("helpful",)))
     with pytest.raises(BadInput, match="at least one is needed"):
-        replace(stage("nowhere"), late=Late(2, ("odd",)))
+        replace(stage("nowhere"), late=FinalPhase(2, ("odd",)))
 
 
 # --- in a run ---------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def changing(model: str) -> Rl:
     """Six steps in three rollouts: longer and colder from step 2 on, another weight from step 3 on, the last two steps elsewhere."""
     schedule = Schedule(max_tokens=((2, 12),), temperature=((2, 0.5),), weights=(("odd", 3, 2.0),))
     both = Rewards((RewardPart("odd", Odd()), RewardPart("kind", Kind(), domains=("elsewhere",))))
-    return replace(stage(model), rewards=both, schedule=schedule, late=Late(2, ("kind",), Elsewhere()))
+    return replace(stage(model), rewards=both, schedule=schedule, late=FinalPhase(2, ("kind",), Elsewhere()))
 
 
 def test_a_rollout_is_asked_and_judged_under_what_holds_at_its_first_step(model: str, tmp_path: Path) -> None:

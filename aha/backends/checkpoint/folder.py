@@ -16,7 +16,7 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from aha.durable import read_document, trouble
+from aha.durable import disk_errors, read_document
 from aha.errors import BadInput
 
 TINY = Path(__file__).parent.parent.parent / "assets" / "tiny"
@@ -168,7 +168,7 @@ def identity_of(model: str) -> str:
     whole = model_folder(model)
     folder = whole.path
     seen = hashlib.sha256()
-    with trouble(folder):
+    with disk_errors(folder):
         paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if whole.gguf is None else {folder / whole.gguf}
         for path in sorted(path for path in paths if path.is_file()):
             seen.update(f"{path.name} {path.stat().st_size} ".encode())

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aha.codec import decode, encode
-from aha.durable import read_file, seal, trouble, unseal
+from aha.durable import disk_errors, read_file, seal, unseal
 from aha.errors import BadInput, DiskTrouble, ExceededBudget
 from aha.json_text import parse_json
 from aha.protocols import Budget, ChatOptions
@@ -153,7 +153,7 @@ class Ledger:
             self._file = None
             yield self._total
             return
-        with trouble(self.folder):
+        with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / "spent.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -208,7 +208,7 @@ class Cache:
         if self.folder is None:
             return None
         path = self._path(self.folder, key)
-        with trouble(self.folder):
+        with disk_errors(self.folder):
             if not path.exists():
                 return None
         try:
@@ -223,7 +223,7 @@ class Cache:
             return
         path = self._path(self.folder, key)
         data = seal({"asked": request, "said": encode(reply, ChatReply)})
-        with trouble(self.folder, len(data)):
+        with disk_errors(self.folder, len(data)):
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".aside")
             try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aha.codec import decode, encode
-from aha.durable import Disk, append_journal, read_document, read_journal, replace_file, trouble
+from aha.durable import Disk, append_journal, disk_errors, read_document, read_journal, replace_file
 from aha.errors import BadInput, DiskTrouble, EndpointDown, FailedBar
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.files import data_folder
@@ -223,7 +223,7 @@ class Transcripts:
         if journal.damaged_lines:
             raise DiskTrouble(f"{self.path}: line {journal.damaged_lines[0]} is damaged; delete that line and the judge is asked again")
         if journal.torn_bytes:
-            with trouble(self.path):
+            with disk_errors(self.path):
                 Disk().truncate(self.path, journal.end)
         for record in journal.records:
             line: Transcript = decode(new_transcript(record), Transcript)
