@@ -152,7 +152,7 @@ def test_an_observer_that_stops_the_run_as_it_rolls_back_is_heard_too(model: str
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     resumed = rundir.resume()
     rundir.close()
-    assert resumed is not None and resumed.progress == {"step": 4, "rolled_back_to": 1}
+    assert resumed is not None and resumed.progress.items() >= {"step": 4, "rolled_back_to": 1}.items()
 
 
 def test_a_best_checkpoint_that_is_damaged_is_not_gone_back_to(model: str, tmp_path: Path) -> None:
