@@ -14,7 +14,6 @@ Value = TypeVar("Value")
 NEW_NAMES = {
     "Late": "FinalPhase",
     "Mixed": "MixedProblems",
-    "Patience": "RetryPolicy",
     "Probe": "RewardHackingProbe",
     "Given": "FileExamples",
     "Waken": "ReinitUnusedEmbeddings",

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from aha.recipes.assembly import EXAMPLES, PROBLEMS, STAGES
 from aha.rundir import read_manifest
-from aha.rundir.old_names import NEW_NAMES
+from aha.rundir.manifest import Manifest, Setting
+from aha.rundir.old_names import NEW_NAMES, with_new_names
+from aha.stages.probe import RewardHackingProbe
+from aha.stages.steps import FinalPhase
 
 
 def test_an_old_name_of_a_class_is_read_as_todays(tmp_path: Path) -> None:
@@ -28,5 +33,11 @@ def test_an_old_name_of_a_class_is_read_as_todays(tmp_path: Path) -> None:
 
 
 def test_every_new_name_is_that_of_a_kind_a_manifest_may_name() -> None:
-    kinds = {kind.__name__ for kind in (*PROBLEMS, *EXAMPLES, *STAGES.values())}
+    kinds = {kind.__name__ for kind in (*PROBLEMS, *EXAMPLES, *STAGES.values(), FinalPhase, RewardHackingProbe)}
     assert set(NEW_NAMES.values()) <= kinds and not set(NEW_NAMES) & kinds
+
+
+@pytest.mark.parametrize(("path", "before", "now"), [("rl.late", "Late", "FinalPhase"), ("rl.probe", "Probe", "RewardHackingProbe")])
+def test_what_a_stage_may_have_is_called_as_today(path: str, before: str, now: str) -> None:
+    manifest = Manifest("r1", {path: Setting(before)}, {}, {}, None, (), "")
+    assert with_new_names(manifest).settings[path].value == now
