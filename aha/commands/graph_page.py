@@ -113,7 +113,7 @@ class Head:
 
 def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], page: Path, terminal: Terminal) -> Path | None:
     """The page of a graph, whether all of it is done or not; None where no stage is, or where it cannot be made, which is then said: what
-    was learned is not to fail with its picture. `seen`: each stage as it stood when this run came to it."""
+    was learned is not to fail with its picture. `steps`: each stage as it stood when this run came to it."""
     try:
         stages = [status_of(step, steps.get(step.name)) for step in graph.steps()]
         return write_page(stages, head(), page) if any(status.folder and _is_finished(status.folder) for status in stages) else None
