@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from aha import pipeline
+from aha.backends.checkpoint.folder import signature_of
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
@@ -164,7 +166,8 @@ def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
     backend = way.backend or LocalBackend(recipe.compute)
     check_inputs(recipe, backend)
     out = way.out or Path("runs") / recipe.name
-    manifest_now, free = manifest(chosen, way.argv), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
+    models = {model: signature_of(model) for model in _own_models(recipe) if way.backend is None or Path(model).expanduser().exists()}
+    manifest_now, free = manifest(chosen, way.argv, models), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
     if RunDir.is_finished(out, manifest_now, free):
         terminal.note(f"{out} is finished; nothing is left to do. Another run of the same recipe needs another --out.")
         _conclude(Record(out), terminal)
@@ -180,8 +183,14 @@ def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
     return 0
 
 
-def manifest(chosen: ResolvedRecipe, argv: Sequence[str]) -> Manifest:
-    """Every setting with its source."""
+def _own_models(recipe: Recipe) -> list[str]:
+    """The models that the recipe's settings name and no server answers for, none of which one of its stages makes."""
+    models = [str(value) for path, value in flatten(recipe.tree).items() if path.rpartition(".")[2] == "model" and value is not None]
+    return [model for model in dict.fromkeys(models) if not model.startswith(("@", "(")) and not is_endpoint(model)]
+
+
+def manifest(chosen: ResolvedRecipe, argv: Sequence[str], models: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> Manifest:
+    """Every setting with its source, and the signatures of the models that are not made by the run."""
     recipe = chosen.recipe
     settings = {path: Setting(cast(Any, value), recipe.source(path)) for path, value in flatten(recipe.tree).items()}
     seeds = {path: value for path, value in flatten(recipe.tree).items() if path.endswith(".seed") and isinstance(value, int)}
@@ -194,6 +203,7 @@ def manifest(chosen: ResolvedRecipe, argv: Sequence[str]) -> Manifest:
         sandbox=sandbox_of(recipe),
         recipe_file=chosen.file,
         frame=frame_of(recipe),
+        models=models,
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 from aha.redact import learn_from, mask, mask_setting, mask_words
 
@@ -127,8 +128,8 @@ class Frame:
 @dataclass(frozen=True)
 class Manifest:
     """`settings` by their path, flat. `source` is the text of a user's own recipe file, to be read and never run. `created` is information
-    only. `sandbox`: the tier that programs of the model run in, where the problems ask for programs. Runs of 0.1 have no `recipe_file` and
-    no `frame`."""
+    only. `sandbox`: the tier that programs of the model run in, where the problems ask for programs. `models`: a signature of each file of
+    the models that the run begins from; earlier versions wrote none. Runs of 0.1 have no `recipe_file` and no `frame`."""
 
     recipe: str
     settings: Mapping[str, Setting]
@@ -141,6 +142,7 @@ class Manifest:
     sandbox: str | None = None
     recipe_file: RecipeFile | None = None
     frame: Frame | None = None
+    models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def recipe_sha256(self) -> str | None:
@@ -159,6 +161,15 @@ class Manifest:
         sandbox = _difference("sandbox", _tier_setting(self.sandbox), _tier_setting(new.sandbox))
         return [line for line in [*lines, recipe_file, sandbox] if line]
 
+    def changed_models(self, new: Manifest) -> list[str]:
+        """`model (file, file)` for each model that both know and whose files are others now."""
+        lines = []
+        for model in self.models.keys() & new.models.keys():
+            old_files, new_files = self.models[model], new.models[model]
+            names = sorted(name for name in {*old_files, *new_files} if old_files.get(name) != new_files.get(name))
+            lines += [f"{model} ({', '.join(names)})"] if names else []
+        return sorted(lines)
+
 
 def describe(
     recipe: str,
@@ -170,6 +181,7 @@ def describe(
     sandbox: str | None = None,
     recipe_file: RecipeFile | None = None,
     frame: Frame | None = None,
+    models: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     clock: Callable[[], float] = time.time,
 ) -> Manifest:
     """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory, and without
@@ -190,6 +202,7 @@ def describe(
         sandbox,
         None if recipe_file is None else replace(recipe_file, path=mask(recipe_file.path)),
         frame,
+        {mask(model): files for model, files in models.items()},
     )
 
 

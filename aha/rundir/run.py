@@ -193,7 +193,10 @@ class RunDir(Record):
         path = self.root / "manifest.json"
         previous = read_manifest(path) if path.exists() else None
         is_corrected = (
-            previous is not None and previous.recipe == manifest.recipe and bool(previous.differences(manifest, free)) and self._is_blank()
+            previous is not None
+            and previous.recipe == manifest.recipe
+            and bool(previous.differences(manifest, free) or previous.changed_models(manifest))
+            and self._is_blank()
         )
         if previous is not None and not is_corrected:
             _same_run(self.root, previous, manifest, free)
@@ -339,3 +342,7 @@ def _same_run(root: Path, old: Manifest, new: Manifest, free: frozenset[str]) ->
         raise BadInput(f"{root}: it belongs to another recipe ({old.recipe}, not {new.recipe}); choose another directory")
     if lines := old.differences(new, free):
         raise BadInput(f"{root}: it was begun with other settings ({'; '.join(lines)}); set them back, or choose another directory")
+    if models := old.changed_models(new):
+        raise BadInput(
+            f"{root}: files of its model are not those it was begun with: {'; '.join(models)}; put them back, or choose another directory"
+        )

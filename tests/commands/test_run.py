@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,43 @@ def test_a_recipe_of_one_s_own_runs_is_repeated_and_cannot_be_changed(
     assert repeated.code == 0, repeated.err
     assert (tmp_path / "again/metrics.jsonl").read_bytes() == (first / "metrics.jsonl").read_bytes()
     assert aha("diff", "runs/even", "again", "--recipe", recipe).out == "even and even have the same settings\n"
+
+
+@pytest.mark.parametrize(
+    "changed", ["weights", "one byte of the weights", "config.json", "tokenizer.json", "a file more", "when it was written"]
+)
+def test_a_run_whose_base_model_has_other_files_now_does_not_go_on(
+    aha: Aha, recipe: Path, model: str, problems: str, tmp_path: Path, changed: str
+) -> None:
+    base, out = tmp_path / "base", tmp_path / "runs/even"
+    shutil.copytree(model, base)
+    assert aha(*begin(recipe, str(base), problems)).code == 0
+    (out / "result.json").unlink()  # as a run that has still to end
+    weights = base / "model.safetensors"
+    match changed:
+        case "weights":
+            content = bytearray(weights.read_bytes())
+            content[-8:] = bytes(8)
+            weights.write_bytes(content)
+        case "one byte of the weights":
+            content = bytearray(weights.read_bytes())
+            content[len(content) // 2] ^= 1
+            weights.write_bytes(content)
+        case "a file more":
+            (base / "chat_template.jinja").write_text("{{ messages[0].content }}")
+        case "when it was written":
+            os.utime(weights, (1, 1))
+        case name:
+            (base / name).write_text((base / name).read_text() + "\n")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != "lock"}
+    again = aha(*begin(recipe, str(base), problems))
+    if changed == "when it was written":
+        assert again.code == 0, again.err
+        return
+    name = {"a file more": "chat_template.jinja"}.get(changed, changed if changed.endswith(".json") else "model.safetensors")
+    assert again.code == 2 and again.err.count("\n") == 1, again.err
+    assert f"runs/even: files of its model are not those it was begun with: {base} ({name}); put them back" in again.err
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_json_lines_only_on_stdout(aha: Aha, recipe: Path, model: str, problems: str) -> None:

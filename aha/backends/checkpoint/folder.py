@@ -161,18 +161,45 @@ DESCRIPTIONS = (
     "merges*",
 )
 CHUNK = 1 << 22
+READ_WHOLE = 1 << 28  # bytes of a file that a signature reads from end to end; of a larger one it reads pieces, a few seconds for any model
+PIECES, PIECE_BYTES = 1_024, 1 << 16
+SIGNATURE_LETTERS = 16
 
 
 def identity_of(model: str) -> str:
     """The sha256 of the files that decide what it says; those of a hub's name are fetched first."""
-    whole = model_folder(model)
-    folder = whole.path
-    seen = hashlib.sha256()
-    with disk_errors(folder):
-        paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if whole.gguf is None else {folder / whole.gguf}
-        for path in sorted(path for path in paths if path.is_file()):
-            seen.update(f"{path.name} {path.stat().st_size} ".encode())
+    files = model_folder(model)
+    digest = hashlib.sha256()
+    with disk_errors(files.path):
+        for path in _described(files):
+            digest.update(f"{path.name} {path.stat().st_size} ".encode())
             with path.open("rb") as file:
                 while piece := file.read(CHUNK):
-                    seen.update(piece)
-    return seen.hexdigest()
+                    digest.update(piece)
+    return digest.hexdigest()
+
+
+def signature_of(model: str) -> dict[str, str]:
+    """Return a hash of each file that decides what a model says, by name: of its size and all that is in it, and of a file above READ_WHOLE
+    bytes of PIECES pieces from its first byte to its last, evenly apart. Training changes nearly every byte of the weights, so that other
+    weights of the same shapes differ there too. When a file was written does not count."""
+    files, signature = model_folder(model), dict[str, str]()
+    with disk_errors(files.path):
+        for path in _described(files):
+            size = path.stat().st_size
+            digest = hashlib.sha256(f"{size} ".encode())
+            with path.open("rb") as file:
+                if size <= READ_WHOLE:
+                    digest.update(file.read())
+                for number in range(PIECES if size > READ_WHOLE else 0):
+                    file.seek((size - PIECE_BYTES) * number // (PIECES - 1))
+                    digest.update(file.read(PIECE_BYTES))
+            signature[path.name] = digest.hexdigest()[:SIGNATURE_LETTERS]
+    return signature
+
+
+def _described(files: ModelFolder) -> list[Path]:
+    """The files of DESCRIPTIONS in order; of a GGUF file, that one."""
+    folder = files.path
+    paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if files.gguf is None else {folder / files.gguf}
+    return sorted(path for path in paths if path.is_file())
