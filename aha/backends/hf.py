@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
@@ -194,6 +195,11 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
     if "tokenizer.json" not in files and "auto_map" in settings:
         raise BadInput(
             f"{folder.path / OBJECTS[0]}: its tokenizer is code that comes with the model, which is never run; tokenizer.json is needed"
+        )
+    if all(name.endswith(".model") for name in files) and find_spec("sentencepiece") is None:
+        raise BadInput(  # the library's own reason would name another format, the last one that it tries
+            f"{folder.path / files[0]}: a model of sentencepiece with no {WHOLE_TOKENIZER} beside it needs the packages sentencepiece and "
+            f"protobuf: install them, or write {WHOLE_TOKENIZER} where they are: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
         )
     with quietly(), errors_at(f"{folder.path}: the tokenizer cannot be loaded"):
         return AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)

@@ -136,6 +136,8 @@ def new_folder(text: str) -> Path:
         place = place.parent
     if not place.is_dir():
         raise BadInput(f"{text}: {place} is no folder; name a folder that can be made, or one that is there")
+    if not os.statvfs(place).f_blocks:  # as /proc and /sys: the kernel's own, where the error of making one says nothing
+        raise BadInput(f"{text}: {place} holds no files of anybody's; name a folder on a disk")
     return path
 
 

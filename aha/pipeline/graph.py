@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, cast
 
 from aha.codec import decode
 from aha.durable import DOCUMENT, Disk, check_folder, disk_errors, read_file, replace_file, seal, unseal
-from aha.errors import BadInput, DiskTrouble, RankRestart
+from aha.errors import BadInput, DiskTrouble, FailedBar, RankRestart
 from aha.pipeline.fingerprint import SUMS, Digests, Fingerprint, check_order, fingerprint_of, references
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import Record, RunDir
@@ -168,10 +169,28 @@ def _is_finished(folder: Path) -> bool:
 
 
 def run_stage(stage: Stage, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-    """Run a stage. Where the processes that learn were lost and are started anew, it goes on from its last checkpoint."""
+    """Run a stage. Where the processes that learn were lost and are started anew, it goes on from its last checkpoint. FailedBar where it
+    comes to its end with steps that were not finite."""
     while True:
         try:
-            return stage.run(backend, rundir, observer)
+            stage.run(backend, rundir, observer)
         except RankRestart as error:
             rundir.notes.append(str(error))
             observer.heartbeat("ranks of the learner start anew")
+        else:
+            return check_last_steps(rundir)
+
+
+def check_last_steps(rundir: RunDir) -> None:
+    """FailedBar where the last steps of a run changed no weight, since their loss or gradient was not finite: it ended before the doctor
+    had seen enough of them, and what it leaves is a model that cannot compute."""
+    rows = rundir.metrics()
+    sick = list(takewhile(lambda row: row.get("skipped", 0.0) >= max(1.0, row.get("updates", 1.0)), reversed(rows)))
+    if not sick:
+        return
+    healthy = rundir.healthy
+    way_back = "" if healthy is None or len(sick) == len(rows) else f"; the last checkpoint before them is {healthy.folder}"
+    raise FailedBar(
+        f"{rundir.root}: the last {len(sick):,} of {len(rows):,} steps changed nothing, since their loss or gradient was not "
+        f"finite{way_back}: lower the learning rate (--optim.lr) or compute in float32, in another --out"
+    )

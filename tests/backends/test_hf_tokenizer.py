@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from aha.backends.checkpoint.config import context_of
-from aha.backends.hf import HFTokenizer
+from aha.backends.checkpoint.folder import ModelFolder
+from aha.backends.hf import HFTokenizer, read_tokenizer
 from aha.errors import BadInput
 from aha.stages.audit import template_lines
 from aha.stages.tokenized_examples import after
@@ -175,3 +178,11 @@ def test_a_template_may_trim_words_and_drop_a_thought() -> None:
     inner.chat_template = ASKS.replace("{CONTENT}", "{{ m.content.split('</think>')[-1] | trim }}")
     thought = Conversation((*QUESTION.messages, Message("assistant", "<think>hm</think> That."), Message("user", "And?")))
     assert HFTokenizer(inner, (inner.eos_token_id,)).chat_text(thought).endswith("[assistant]That.[user]And?[assistant]")
+
+
+@pytest.mark.skipif(find_spec("sentencepiece") is not None, reason="sentencepiece is installed, and reads it")
+def test_a_model_of_sentencepiece_alone_says_what_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.model").write_bytes(b"\n\x0e\n\x05<unk>")
+    with pytest.raises(BadInput, match=r"tokenizer\.model: a model of sentencepiece with no tokenizer\.json beside it needs") as refused:
+        read_tokenizer(ModelFolder("here", tmp_path), LlamaConfig())
+    assert "tiktoken" not in str(refused.value)

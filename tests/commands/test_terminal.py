@@ -4,6 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from aha.commands.terminal import new_folder
+from aha.errors import BadInput
+
 CRASHES = """
 import sys
 from pathlib import Path
@@ -34,3 +39,9 @@ def test_without_a_run_directory_the_traceback_is_shown() -> None:
     done = crash()
     assert done.returncode == 1
     assert "divides_by_zero" in done.stderr and done.stderr.startswith("Traceback")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc here")
+def test_a_folder_where_nobody_makes_files_is_one_line() -> None:
+    with pytest.raises(BadInput, match=r"^/proc/runs/one: /proc holds no files of anybody's; name a folder on a disk$"):
+        new_folder("/proc/runs/one")

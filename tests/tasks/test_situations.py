@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -287,6 +288,20 @@ def test_a_folder_that_the_library_saved_for_itself_is_one_line(tmp_path: Path) 
     (tmp_path / "state.json").write_text("{}")
     with pytest.raises(BadInput, match="write its rows with to_parquet or to_json"):
         examples(tmp_path)
+
+
+def test_a_data_set_of_a_hub_that_does_not_answer_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets")
+    from datasets import config
+    from huggingface_hub import constants
+
+    pauses = list[float]()
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(time, "sleep", pauses.append)  # the library's waits between its tries
+    with pytest.raises(BadInput, match=r"where there is no network, name a file or a folder of its rows") as refused:
+        examples(Path("nobody/nothing"))
+    assert "\n" not in str(refused.value) and not pauses
+    assert not config.HF_HUB_OFFLINE and not constants.HF_HUB_OFFLINE
 
 
 def test_configurations_and_splits_of_a_data_set_are_listed(tmp_path: Path) -> None:
