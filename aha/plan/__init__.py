@@ -1,4 +1,4 @@
-"""What a recipe takes before it runs: memory by part, seconds, and the settings with which it fits."""
+"""Estimates of what a recipe takes before it runs: memory by part, seconds, and the settings with which it fits."""
 
 from aha.plan.machines import Machine, machine
 from aha.plan.memory import ModelShape, read_shape

@@ -1,7 +1,5 @@
-"""The machine that a plan is made for: this one as the system tells it, or one by its name.
-
-Seconds of a rollout or a step on a machine, from few numbers: what it computes a second, what it reads, what a call costs.
-"""
+"""The machine that a plan is made for: this one as the system describes it, or one by name.
+The seconds of a rollout or step are estimated from a machine's operations a second, memory bandwidth and cost of a call."""
 
 from __future__ import annotations
 
@@ -17,17 +15,17 @@ from aha.errors import BadInput
 from aha.plan.memory import WIDTH, ModelShape, Need
 
 GIB = 1 << 30
-USABLE_SHARE = 0.9  # of a device's memory: allocators leave gaps
-CORE = 2.5e10  # float32 operations a second of a processor's core, where nobody has measured
+USABLE_SHARE = 0.9  # of a device's memory, since allocators leave gaps
+CORE = 2.5e10  # float32 operations a second of a CPU core, if nobody has measured it
 SIZES = ("cpu", "24gb", "80gb", "8x80gb", "auto")
 CLUSTER = re.compile(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`devices` of one kind, `node` of them close together. `flops` a second of a device by dtype and `bytes_s` of its memory as they are
-    reached in practice; `launch_s`: what one operation costs however small it is; `link_s`: seconds a layer that devices wait for each
-    other while they decode one token."""
+    """A machine of `devices` of one kind, `node` of them in one host. `flops`: operations a second of a device by dtype, and `bytes_s`:
+    bytes a second of its memory, both as reached in practice; `launch_s`: seconds that one operation costs however small it is; `link_s`:
+    seconds per layer that devices wait for each other while they decode one token."""
 
     name: str
     kind: Literal["cpu", "cuda"]
@@ -42,19 +40,19 @@ class Machine:
 
     @property
     def usable(self) -> int:
-        """Bytes of one device that a plan may fill."""
+        """The bytes of one device that a plan may fill."""
         return int(USABLE_SHARE * self.memory)
 
 
 def _gpu(name: str, gib: float, flops: float, bytes_s: float, devices: int = 1) -> Machine:
-    """A GPU by what its maker says: matrix products reach about two fifths of it in training, and reads two thirds."""
+    """Return a GPU by its maker's figures: training reaches two fifths of the operations, and reads two thirds of the bandwidth."""
     speed = {"float32": 0.4 * flops / 2, "bfloat16": 0.4 * flops}
     return Machine(name, "cuda", int(gib * GIB), speed, 0.66 * bytes_s, 6e-6, devices, min(devices, 8), 40e-6 if devices > 1 else 0.0)
 
 
 def machine(name: str) -> Machine:
-    """The machine of a name: `cpu`, `24gb`, `80gb`, `8x80gb`, `auto` (this one), `laptop`, `node`, or `cluster(nodes=64, gpus=8)`. BadInput
-    for another."""
+    """Return the machine of a name: `cpu`, `24gb`, `80gb`, `8x80gb`, `auto` (this one), `laptop`, `node`, or `cluster(nodes=64, gpus=8)`.
+    BadInput for any other."""
     if name in ("cpu", "auto", "laptop"):
         return this_machine(gpu=name != "cpu")
     if name == "24gb":
@@ -69,7 +67,7 @@ def machine(name: str) -> Machine:
 
 
 def gpus(devices: int, node: int = 8) -> Machine:
-    """So many GPUs of 80 GiB, `node` of them in a machine. BadInput for none."""
+    """Return a machine of `devices` GPUs with 80 GiB each, `node` of them in one host. BadInput if either number is below 1."""
     if devices < 1 or node < 1:
         raise BadInput(f"{devices} GPUs, {node} a node: a plan needs 1 or more of both")
     gpu = _gpu(f"{devices} GPUs of 80 GiB" if devices > 1 else "one GPU of 80 GiB", 80, 989e12, 3.35e12, devices)
@@ -77,7 +75,7 @@ def gpus(devices: int, node: int = 8) -> Machine:
 
 
 def this_machine(gpu: bool = True) -> Machine:
-    """This machine, without loading anything: its first GPU where there is one and it is wanted, else its processors."""
+    """Return this machine without loading anything: its first GPU if there is one and `gpu` is true, else its CPU cores."""
     if gpu and (first_gpu := _first_gpu()):
         return _gpu(*first_gpu)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -86,7 +84,7 @@ def this_machine(gpu: bool = True) -> Machine:
 
 
 def available() -> int:
-    """Bytes that a process may still take, by the kernel's own estimate where it gives one, within the limit of its control group."""
+    """Return the bytes that a process may still take, by the kernel's own estimate if there is one, and by its control group's limit."""
     size = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
@@ -98,7 +96,7 @@ def available() -> int:
 
 
 def _first_gpu() -> tuple[str, float, float, float] | None:
-    """(name, GiB, operations a second, bytes a second) of the first NVIDIA GPU, as its driver's files say; no driver is started."""
+    """Return (name, GiB, operations a second, bytes a second) of the first NVIDIA GPU from its driver's files; no driver is started."""
     with suppress(OSError, StopIteration):
         folder = next(iter(sorted(Path("/proc/driver/nvidia/gpus").iterdir())))
         words = (folder / "information").read_text()
@@ -110,7 +108,7 @@ def _first_gpu() -> tuple[str, float, float, float] | None:
     return None
 
 
-GPUS = (  # what the driver calls it, GiB, bfloat16 operations a second, bytes a second
+GPUS = (  # the driver's name for it, GiB, bfloat16 operations a second, bytes a second
     ("H200", 141, 989e12, 4.8e12),
     ("H100", 80, 989e12, 3.35e12),
     ("H800", 80, 989e12, 3.35e12),
@@ -121,15 +119,15 @@ GPUS = (  # what the driver calls it, GiB, bfloat16 operations a second, bytes a
 )
 
 
-FILL = 0.5  # of `max_tokens`: how long replies are on average, where nobody has measured
-FORWARD, BACKWARD, BACKWARD_WITH_RECOMPUTE = 2, 6, 8  # operations a parameter and token
+FILL = 0.5  # average length of replies as a share of `max_tokens`, if nobody has measured it
+FORWARD, BACKWARD, BACKWARD_WITH_RECOMPUTE = 2, 6, 8  # operations per parameter and token
 DECODING_CALLS, LEARNING_CALLS = 30, 110  # operations of a layer in one pass
-ENGINE_SHARE = 0.6  # of a device that an engine fills with weights
+ENGINE_SHARE = 0.6  # share of a device that an engine fills with weights
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one rollout does: `replies` of `longest` tokens at most, `fill` of it on average, after `prompt` tokens."""
+    """The size of one rollout: `replies` of at most `longest` tokens, on average `fill` of that, each after `prompt` tokens."""
 
     replies: int
     prompt: int
@@ -138,18 +136,18 @@ class Work:
 
     @property
     def sampled_tokens(self) -> float:
-        """New tokens."""
+        """The number of new tokens."""
         return self.replies * self.longest * self.fill
 
     @property
     def learned_tokens(self) -> float:
-        """Tokens in the updates."""
+        """The number of tokens in the updates, prompts included."""
         return self.sampled_tokens + self.replies * self.prompt
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """Of one rollout, by what takes them."""
+    """The seconds of one rollout, by part."""
 
     prefill: float = 0.0
     decoding: float = 0.0
@@ -158,18 +156,18 @@ class Seconds:
 
     @property
     def total(self) -> float:
-        """One after the other."""
+        """The sum of all parts, which run one after the other."""
         return self.prefill + self.decoding + self.learning + self.handing_over
 
 
 def engine_group(shape: ModelShape, need: Need, machine: Machine) -> int:
-    """How many devices share one engine: a power of two, as few as hold its weights."""
+    """Return the number of devices that share one engine: the smallest power of two that holds its weights, at most all devices."""
     least = WIDTH[need.dtype] * shape.parameters / (ENGINE_SHARE * machine.usable)
     return min(machine.devices, 1 << max(0, math.ceil(math.log2(max(1.0, least)))))
 
 
 def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seconds:
-    """Sampling takes as long as the longest reply at the least, however many devices there are."""
+    """Return the seconds of one rollout or step. Sampling takes at least as long as the longest reply, however many devices there are."""
     flops, wide = machine.flops[need.dtype], WIDTH[need.dtype]
     learning = 0.0
     if need.learns:
@@ -190,7 +188,7 @@ def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seco
 
 
 def decoding_step(shape: ModelShape, need: Need, machine: Machine, rows: float, work: Work, group: int) -> float:
-    """Seconds in which one engine writes a token of each of its rows."""
+    """Return the seconds in which one engine decodes one token of each of its rows."""
     wide, flops = WIDTH[need.dtype], machine.flops[need.dtype] * group
     active = shape.parameters if shape.experts and rows * shape.active > shape.experts else shape.active_parameters
     weights = wide * active / (machine.bytes_s * group)

@@ -1,7 +1,5 @@
-"""Bytes that a stage takes at its peak, part by part, from the model's widths and the stage's settings.
-
-How large a model is, from its config.json alone: no weight is read and nothing heavy is loaded.
-"""
+"""The bytes that a stage takes at its peak, part by part, from the model's widths and the stage's settings.
+The size of a model comes from its config.json alone: no weight is read and nothing heavy is loaded."""
 
 from __future__ import annotations
 
@@ -30,11 +28,10 @@ MIXTURES = ("num_experts", "num_local_experts", "n_routed_experts")
 
 @dataclass(frozen=True)
 class ModelShape:
-    """A decoder by its widths. `width` of hidden states, `inner` of the feed-forward, `size` of one head.
-
-    `latent`: numbers that a layer keeps of a token where keys and values are compressed (0: `kv_heads` of each). `experts` feed-forwards of
-    `expert_inner` stand in each layer after the first `dense_layers`; a token goes through `active` of them, `shared_experts` included
-    in both counts. `parameter_count`: parameters as the weight files have them, where they are here."""
+    """A decoder by its widths: `width` of hidden states, `inner` of the feed-forward, `size` of one head.
+    `latent`: numbers that a layer caches per token if keys and values are compressed (0: `kv_heads` of each). `experts` feed-forwards of
+    `expert_inner` are in each layer after the first `dense_layers`; a token goes through `active` of them, besides the `shared_experts`.
+    `parameter_count`: parameters counted in the weight files, if they are on this machine."""
 
     name: str
     layers: int
@@ -57,31 +54,31 @@ class ModelShape:
 
     @property
     def embedding(self) -> int:
-        """Parameters of the embedding, and of a head that is not tied to it."""
+        """The parameters of the embedding, and of the head if it is not tied to it."""
         return self.vocabulary * self.width * (1 if self.tied else 2)
 
     @property
     def parameters(self) -> int:
-        """All of them."""
+        """The number of all parameters."""
         return self.parameter_count or self._parameters_with(self.experts)
 
     @property
     def active_parameters(self) -> int:
-        """Those that one token goes through."""
+        """The number of parameters that one token goes through."""
         return self._parameters_with(self.active) if self.experts else self.parameters
 
     @property
     def linear(self) -> int:
-        """Parameters of linear layers but for a head that is tied to the embedding."""
+        """The parameters of linear layers, without a head that is tied to the embedding."""
         return self.parameters - self.vocabulary * self.width - self.layers * NORMS * self.width
 
     @property
     def token_states(self) -> int:
-        """Numbers that a cache keeps of one token in all layers."""
+        """The numbers that a cache holds for one token in all layers."""
         return self.layers * (self.latent or 2 * self.kv_heads * self.size)
 
     def adapter(self, rank: int) -> int:
-        """Parameters of an adapter of this rank on every linear layer but the head."""
+        """Return the parameters of an adapter of this rank on every linear layer but the head."""
         d, q, kv = self.width, self.heads * self.size, self.kv_heads * self.size
         attention = (d + q) + 2 * (d + kv) + (q + d)
         return self.layers * rank * (attention + (0 if self.experts else 3 * (d + self.inner)))
@@ -96,7 +93,7 @@ class ModelShape:
 
     @classmethod
     def of(cls, config: Mapping[str, Any], name: str) -> ModelShape:
-        """From what stands in a config.json. BadInput where a width is missing, with its name."""
+        """Return the shape that a config.json describes. BadInput names the width that is missing."""
         text = config.get("text_config") or config
         settings: dict[str, Any] = {**_GPT2, **text} if text.get("model_type") == "gpt2" else dict(text)
         if settings.get("model_type") == "gpt2":
@@ -139,7 +136,7 @@ _GPT2 = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab
 
 
 def _latent_attention(config: Mapping[str, Any], shape: ModelShape, rank: int) -> tuple[int, int]:
-    """Attention with keys and values in a latent (DeepSeek-V2 and V3): what a layer keeps of a token, and its parameters."""
+    """Return, for attention with latent keys and values (DeepSeek-V2 and V3), the numbers a layer caches per token, and its parameters."""
     rope, plain, value = (int(config.get(key) or 0) for key in ("qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"))
     d, heads, query = shape.width, shape.heads, int(config.get("q_lora_rank") or 0)
     queries = query * (d + heads * (rope + plain)) if query else d * heads * (rope + plain)
@@ -155,7 +152,7 @@ def _whole(config: Mapping[str, Any], name: str, key: str) -> int:
 
 
 def _most(value: Any) -> int:
-    """A width, or the largest where each layer has one of its own (Gemma 3n); 0 for none."""
+    """Return a width, the largest if each layer has its own (Gemma 3n), or 0 if there is none."""
     return max(map(int, value), default=0) if isinstance(value, list) else int(value or 0)
 
 
@@ -163,7 +160,7 @@ def _qwen(name: str, layers: int, width: int, heads: int, kv: int, inner: int, t
     return ModelShape(name, layers, width, heads, kv, 128, inner, 151_936, tied, 131_072)
 
 
-SHAPES = {  # widths as their config.json says
+SHAPES = {  # widths from their config.json
     "0.5b": ModelShape("Qwen2.5-0.5B", 24, 896, 14, 2, 64, 4_864, 151_936, True, 32_768),
     "1.5b": _qwen("Qwen2.5-1.5B", 28, 1_536, 12, 2, 8_960, tied=True),
     "7b": replace(_qwen("Qwen2.5-7B", 28, 3_584, 28, 4, 18_944), vocabulary=152_064),
@@ -191,7 +188,7 @@ SIZES = {
 
 
 def read_shape(model: str) -> ModelShape:
-    """The shape of "tiny", of a folder, of a hub's model that was fetched before, or of a size such as 7b. BadInput for any other."""
+    """Return the shape of "tiny", of a folder, of a hub's model in the cache, or of a size such as 7b. BadInput for any other."""
     if model.lower() in SHAPES:
         return SHAPES[model.lower()]
     folder = TINY if model == "tiny" else Path(model).expanduser()
@@ -207,7 +204,7 @@ def read_shape(model: str) -> ModelShape:
 
 
 def _cache_folder(model: str) -> Path:
-    """Where a hub's model lies that was fetched before; a folder that is not there where none was."""
+    """Return the folder of a model in the hub's cache; a path that does not exist if the model was never downloaded."""
     home = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser() / "hub")
     folder = home / f"models--{model.replace('/', '--')}"
     try:
@@ -218,9 +215,9 @@ def _cache_folder(model: str) -> Path:
 
 MIB = 1 << 20
 WIDTH = {"float32": 4, "bfloat16": 2}
-PROMPT = 256  # tokens, where nobody has measured the prompts
-LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` cuts them; three such are alive at a time
-BUCKET = 1.6  # of what lies in a cache's buffers: widths grow by steps of 4/3 to 3/2, and room for rows by half
+PROMPT = 256  # tokens, if nobody has measured the prompts
+LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` cuts them; three of them exist at a time
+BUCKET = 1.6  # buffers of a cache over its content: widths grow by steps of 4/3 to 3/2, and room for rows by half
 PROGRAM = {
     "cpu": 390 * MIB,
     "cuda": 900 * MIB,
@@ -230,8 +227,8 @@ MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 
 @dataclass(frozen=True)
 class Need:
-    """What a stage asks of one device. `rank` 0: all weights learn. `rows` are sampled at once, each of `prompt` + `reply` tokens;
-    `longest`: tokens of the longest row that is learned."""
+    """The memory-relevant settings of a stage on one device. `rank` 0: all weights are trained. `rows` are sampled at once, each of
+    `prompt` + `reply` tokens; `longest`: tokens of the longest row in training."""
 
     learns: bool = True
     rank: int = 0
@@ -248,14 +245,14 @@ class Need:
 
     @property
     def cache_size(self) -> int:
-        """Tokens in the cache at its fullest."""
+        """The tokens in the cache when it is fullest."""
         tokens = self.rows * (self.prompt + self.reply)
         return min(tokens, self.cache_tokens) if self.cache_tokens else tokens
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes by part. Those of `sampling` and `learning` are taken in turns, the others all the time."""
+    """Bytes by part. `sampling` and `learning` are used in turns, `constant` all the time."""
 
     constant: dict[str, int]
     sampling: dict[str, int]
@@ -263,7 +260,7 @@ class Memory:
 
     @property
     def peak(self) -> int:
-        """The most at one time."""
+        """The most bytes in use at one time."""
         return sum(self.constant.values()) + max(sum(self.sampling.values()), sum(self.learning.values()))
 
     @property
@@ -273,7 +270,7 @@ class Memory:
 
 
 def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -> Need | None:
-    """What the stage asks of a device ("cpu" or "cuda"); None of a stage that only calculates."""
+    """Return the need of the stage on a device ("cpu" or "cuda"); None for a kind of stage that is not planned."""
     base = Need(
         dtype=compute.dtype,
         micro_tokens=compute.micro_tokens or MICRO_TOKENS[device],
@@ -298,7 +295,7 @@ def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -
 
 
 def memory(shape: ModelShape, need: Need, device: str = "cpu", shards: int = 1) -> Memory:
-    """Bytes on each of `shards` devices that share weights, gradients, moments and the cache between them."""
+    """Return the bytes on each of `shards` devices that share weights, gradients, moments and the cache between them."""
     constant = {"program": PROGRAM[device]}
     sampling, learning = dict[str, int](), dict[str, int]()
     wide = WIDTH[need.dtype]
@@ -323,11 +320,11 @@ def memory(shape: ModelShape, need: Need, device: str = "cpu", shards: int = 1) 
 
 
 def activations(shape: ModelShape, need: Need, tokens: int) -> int:
-    """What the backward pass needs of so many tokens: by layer the inputs of both norms, of the projections and of attention (keys and
-    values repeated for every head that shares them), and four of the feed-forward's width; recomputed, one layer's and each one's input."""
+    """Return the bytes that a backward pass over `tokens` keeps: per layer the inputs of both norms, projections and attention (keys,
+    values repeated for all heads), and 4 feed-forward widths; with checkpointing, two layers and the input of every layer."""
     wide = WIDTH[need.dtype]
     q, inner = shape.heads * shape.size, (shape.active + shape.shared_experts) * shape.expert_inner if shape.experts else shape.inner
-    residual = 4 * 4 * shape.width + 2 * wide * shape.width  # both norms keep what they read and what it comes to; projections their input
+    residual = 4 * 4 * shape.width + 2 * wide * shape.width  # both norms keep input and output, projections their input
     attention = (3 + 2) * wide * q
     layer = residual + attention + 4 * wide * inner
     if need.rank:
@@ -338,5 +335,5 @@ def activations(shape: ModelShape, need: Need, tokens: int) -> int:
 
 
 def _base_bytes(shape: ModelShape, wide: int) -> int:
-    """Bytes of a model that does not learn: linear layers in the type of the products, the rest in float32."""
+    """Return the bytes of a frozen model: linear layers in the dtype of the products, the rest in float32."""
     return wide * shape.linear + 4 * (shape.parameters - shape.linear)

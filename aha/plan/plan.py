@@ -1,7 +1,5 @@
-"""A stage on a machine before it runs: memory by part, seconds, whether it fits, and what to turn where it does not.
-
-Settings for a machine: how many questions, samples and tokens, and how they are computed, so that a recipe fits in its memory.
-"""
+"""The plan of a stage on a machine before it runs: memory by part, seconds, if it fits, and which settings to change if not.
+`fit` chooses settings for a machine: questions, samples, tokens and how they are computed, so that a recipe fits in its memory."""
 
 from __future__ import annotations
 
@@ -18,12 +16,12 @@ from aha.stages.rl import Rl
 from aha.stages.sft import Sft
 
 RANK = 16
-SMALLEST = 256  # tokens of a micro-batch, below which a device idles
+SMALLEST = 256  # tokens of a micro-batch; with fewer a device idles
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A setting that lowers the peak: what to type, and the peak with it."""
+    """A setting that lowers the peak: the flag to type, and the peak in bytes with it."""
 
     flag: str
     peak: int
@@ -31,7 +29,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """What a stage takes on each of the machine's devices. `seconds`: of a rollout of RL, or an optimizer step of imitation."""
+    """The memory and time of a stage on each of the machine's devices. `seconds`: per rollout of RL, or optimizer step of fine-tuning."""
 
     name: str
     shape: ModelShape
@@ -44,11 +42,11 @@ class StagePlan:
 
     @property
     def fits(self) -> bool:
-        """Whether the peak is within what a plan may fill."""
+        """True if the peak is within the memory that a plan may fill."""
         return self.memory.peak <= self.machine.usable
 
     def turns(self) -> list[Turn]:
-        """What to turn where it does not fit, one setting after another on top of the last, until it does; those that help."""
+        """Return the settings to change if the stage does not fit, each on top of those before, until it does; only those that help."""
         need, peak, turns = self.need, self.memory.peak, list[Turn]()
         for flag, changes in lighter(need, self.shape):
             changed_need = replace(need, **changes)  # type: ignore[arg-type]
@@ -61,9 +59,9 @@ class StagePlan:
         return turns
 
     def advice(self) -> str:
-        """The turns in one line; what is left where no setting is enough."""
+        """Return the turns in one line; if no setting is enough, with the memory that is missing."""
         turns = self.turns()
-        flags = " ".join({turn.flag.split()[0]: turn.flag for turn in turns}.values())  # of a setting that was turned twice, the last
+        flags = " ".join({turn.flag.split()[0]: turn.flag for turn in turns}.values())  # the last value of a setting that was turned twice
         if not turns:
             return f"no setting makes it fit: it needs a device with {gib(self.memory.peak / 0.9)}"
         after = turns[-1].peak
@@ -72,7 +70,7 @@ class StagePlan:
 
 
 def lighter(need: Need, shape: ModelShape) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
-    """Settings that take less memory, the cheapest in time first."""
+    """Yield settings that take less memory, those that cost the least time first."""
     micro = need.micro_tokens
     while micro > max(SMALLEST, need.longest):
         micro = max(SMALLEST, need.longest, micro // 2)
@@ -96,7 +94,7 @@ def lighter(need: Need, shape: ModelShape) -> Iterator[tuple[str, dict[str, int 
 
 
 def memory_on(shape: ModelShape, need: Need, machine: Machine) -> Memory:
-    """Bytes on each device, where all devices share the learner and a group of them each engine."""
+    """Return the bytes on each device if all devices share the learner and a group of them shares each engine."""
     estimate = memory(shape, need, machine.kind, machine.devices)
     if not need.samples:
         return estimate
@@ -107,7 +105,7 @@ def memory_on(shape: ModelShape, need: Need, machine: Machine) -> Memory:
 def plan_stage(
     name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, prompt: int | None = None
 ) -> StagePlan | None:
-    """The plan of one stage; None of one that only calculates."""
+    """Return the plan of one stage; None for a kind of stage that is not planned."""
     need = need_of(stage, compute, machine.kind) if prompt is None else need_of(stage, compute, machine.kind, prompt)
     if need is None:
         return None
@@ -123,21 +121,21 @@ def plan_stage(
 
 
 def gib(size: float) -> str:
-    """Bytes for a person."""
+    """Return a number of bytes as text, in GiB or MiB."""
     return f"{size / GIB:,.1f} GiB" if size >= GIB else f"{ceil(size / (1 << 20)):,} MiB"
 
 
 SOURCE = "[derived: memory]"
-ROLLOUT_S = 600.0  # that a rollout may take where it can be made smaller
+ROLLOUT_S = 600.0  # the longest time of a rollout that can be made smaller
 LEAST_QUESTIONS, LEAST_SAMPLES, LEAST_REPLY = 4, 8, 256
-GROUPS = 4  # in a mini-batch, at least
+GROUPS = 4  # the least in a mini-batch
 ROWS = 512
 
 
 def fit(
     stages: Sequence[tuple[str, Stage]], compute: Compute, shapes: Mapping[str, ModelShape], machine: Machine, fixed_paths: Collection[str]
 ) -> dict[str, object]:
-    """Return the settings by path that make every stage fit, those in `fixed_paths` staying as they are. BadInput where nothing does."""
+    """Return the settings by path that make every stage fit; those in `fixed_paths` stay as they are. BadInput if no settings do."""
     dtype = "bfloat16" if machine.kind == "cuda" else "float32"
     values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed_paths)
     compute = _with(compute, values, "compute")
@@ -163,7 +161,7 @@ def _free(values: Mapping[str, object], fixed_paths: Collection[str]) -> dict[st
 
 
 def _together(values_by_stage: Collection[Mapping[str, Any]]) -> dict[str, object]:
-    """The use of the machine with which every stage fits."""
+    """Return the compute settings with which every stage fits."""
     choices: dict[str, Callable[[list[Any]], object]] = {
         "micro_tokens": min,
         "rows": min,
@@ -175,12 +173,12 @@ def _together(values_by_stage: Collection[Mapping[str, Any]]) -> dict[str, objec
 
 
 def prompt_of(shape: ModelShape) -> int:
-    """Tokens left for a prompt: a quarter of a small context."""
+    """Return the tokens left for a prompt: at most a quarter of the context."""
     return PROMPT if shape.context is None else min(PROMPT, shape.context // 4)
 
 
 def _sizes(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, fixed_paths: Collection[str]) -> dict[str, Any]:
-    """How much a stage asks at a time, and how long rows may be."""
+    """Return the settings that bound how much a stage samples at a time and how long its rows may be."""
     if isinstance(stage, Rl):
         return _rollout_sizes(name, stage, compute, shape, machine, fixed_paths)
     if isinstance(stage, Sft) and shape.context is not None and stage.max_positions is None:
@@ -191,7 +189,7 @@ def _sizes(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine
 def _rollout_sizes(
     name: str, rl: Rl, compute: Compute, shape: ModelShape, machine: Machine, fixed_paths: Collection[str]
 ) -> dict[str, Any]:
-    """Of a rollout: as much as the recipe says where that takes minutes, else halves of it."""
+    """Return the sizes of a rollout: the recipe's own if it takes minutes, else halved until it does."""
     prompt, reply = prompt_of(shape), rl.sampling.max_tokens
     if shape.context is not None and rl.max_positions is None:
         reply = min(reply, shape.context - prompt)
@@ -199,7 +197,7 @@ def _rollout_sizes(
     reply = reply if "sampling.max_tokens" in free else rl.sampling.max_tokens
     questions, samples = rl.questions, rl.samples
     plan = plan_stage(name, rl, compute, shape, machine, prompt)
-    assert plan is not None  # of RL there is one
+    assert plan is not None  # RL always has a plan
 
     def slow() -> bool:
         need = replace(plan.need, rows=min(ROWS, questions * samples), reply=reply, longest=prompt + reply)
@@ -230,7 +228,7 @@ def divisor(questions: int, most: int) -> int:
 
 
 def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
-    """What of the stage's need has to be turned so that it fits; of the settings that no fit may change, none."""
+    """Return the values of the stage's need with which it fits; settings that no fit may change keep theirs. BadInput if it cannot fit."""
     values: dict[str, Any] = {"micro_tokens": plan.need.micro_tokens, "checkpointing": plan.need.checkpointing}
     if plan.need.samples:
         values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
@@ -256,12 +254,12 @@ def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
 
 
 def _least_limit(limits: Sequence[int]) -> int:
-    """Return the smallest limit; 0 stands for none."""
+    """Return the smallest limit; 0 means no limit."""
     return min((limit for limit in limits if limit), default=0)
 
 
 def _with(node: Any, values: Mapping[str, object], name: str) -> Any:
-    """The settings with those of `values` that lie directly below `name`, or in its sampling."""
+    """Return the settings with those of `values` that are directly below `name`, or in its sampling."""
     for path, value in values.items():
         first, _, setting = path.partition(".")
         if first == name and setting == "sampling.max_tokens":
@@ -272,7 +270,7 @@ def _with(node: Any, values: Mapping[str, object], name: str) -> Any:
 
 
 def _with_questions(rl: Rl, values: Mapping[str, object], name: str) -> Rl:
-    """Questions and mini-batches change together: neither fits the other's old value."""
+    """Return the stage with questions and mini-batches changed together, since neither fits the other's old value."""
     settings: dict[str, Any] = {
         setting: values[f"{name}.{setting}"] for setting in ("questions", "minibatches") if f"{name}.{setting}" in values
     }

@@ -1,4 +1,4 @@
-"""The usual sizes on the usual machines, and the paper's own run beside its published hours."""
+"""Tables of the usual sizes on the usual machines, and of the paper's own run beside its published hours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROLLOUT = Need(
 
 @dataclass(frozen=True)
 class SizeRow:
-    """One model on so many GPUs: bytes on each, whether that fits once `turn` is turned, and seconds of a rollout."""
+    """One model on a number of GPUs: bytes on each, if that fits once `turn` is applied, and seconds of a rollout."""
 
     model: str
     gpus: int
@@ -37,7 +37,7 @@ class SizeRow:
 
 @dataclass(frozen=True)
 class PaperRow:
-    """The paper's run as this plan sees it, beside what is published."""
+    """The paper's run as this plan estimates it, beside the published hours."""
 
     model: str
     gpus: int
@@ -48,17 +48,17 @@ class PaperRow:
 
 
 def sizes_table() -> list[SizeRow]:
-    """1.5B to 70B on 1, 8 and 64 GPUs."""
+    """Return the rows for 1.5B to 70B on 1, 8 and 64 GPUs."""
     return [size_row(SHAPES[size], gpus(count)) for size in SIZES for count in COUNTS]
 
 
 def cluster_rows() -> list[SizeRow]:
-    """The mixture of 671B on clusters."""
+    """Return the rows for the mixture of experts of 671B on clusters."""
     return [size_row(SHAPES["671b"], gpus(count)) for count in (64, 256, 512)]
 
 
 def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
-    """The row of R1-Zero's rollout, the cache held to what a device has room for."""
+    """Return the row of R1-Zero's rollout, with the cache limited to the room that a device has."""
     plan = _plan(shape, _with_cache(shape, ROLLOUT, machine), machine)
     turns = [] if plan.fits else plan.turns()
     need = plan.need
@@ -75,7 +75,7 @@ def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
 
 
 def paper_row() -> PaperRow:
-    """512 H800, 10,400 steps in 650 rollouts, of which those after step 8,200 may be twice as long."""
+    """Return the estimate for 512 H800 and 10,400 steps in 650 rollouts, of which those after step 8,200 may be twice as long."""
     run, shape = R1_ZERO_RUN, SHAPES["671b"]
     machine = gpus(run.gpus)
     need = replace(ROLLOUT, rows=REPLIES)
@@ -88,7 +88,7 @@ def paper_row() -> PaperRow:
 
 
 def _with_cache(shape: ModelShape, need: Need, machine: Machine) -> Need:
-    """The cache as large as what weights and the rest leave, at least eight rows."""
+    """Return the need with a cache of the memory that weights and the rest leave free, at least eight rows."""
     empty = replace(need, cache_tokens=1)
     room = machine.usable - sum(memory_on(shape, empty, machine).constant.values())
     token = memory_on(shape, replace(need, cache_tokens=1_000_000), machine).sampling["cache"] / 1_000_000
