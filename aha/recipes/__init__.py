@@ -1,4 +1,4 @@
-"""What to run: values only, no loop."""
+"""The recipes by name. A recipe holds values only; it runs nothing."""
 
 from __future__ import annotations
 

@@ -1,11 +1,7 @@
-"""A recipe's stages from the flat settings of a manifest: the inverse of `flatten`. Nothing is looked up but names of a fixed table.
-
-What a setting does not say is as in `base`, the same recipe of this version, or else as the kind's own default.
-
-Every kind of value that a manifest may name where a field can hold several: nothing else is ever made from one.
-
-What follows from the settings, in words: the arithmetic that a person checks before a long run.
-"""
+"""The stages of a recipe built from the flat settings of a manifest: the inverse of `flatten`. Names are looked up in fixed tables only.
+A missing setting is taken from `base`, the same recipe of this version, or else from the default of the stage's class.
+The tables hold every kind of value that a manifest may name where a field can hold several; no other object is ever made from one.
+`derived_lines` states in words what follows from the settings: the arithmetic to check before a long run."""
 
 from __future__ import annotations
 
@@ -45,11 +41,11 @@ EXAMPLES = (Demonstrations, FileExamples)
 ROLES: Mapping[Any, tuple[type, ...]] = {Problems: PROBLEMS, Callable: REWARDS, Opens: REWARDS, Iterable: EXAMPLES}
 
 
-ABSENT: Any = object()  # where there is neither a value nor a base
+ABSENT: Any = object()  # marks a missing value or base
 
 
 def own_code(recipe: Recipe) -> tuple[str, ...]:
-    """The paths of the settings that are code of the person's own: a function, or a class that no version of ours knows."""
+    """Return the paths of the settings that are the person's own code: a function, or a class that is not part of this package."""
     stages = [name for name, stage in recipe.stages if STAGES.get(type(stage).__name__) is not type(stage)]
     return (*stages, *(path for path, leaf in leaves(recipe.tree).items() if _is_code(leaf.value)))
 
@@ -67,14 +63,14 @@ def _is_code(value: object) -> bool:
 
 @dataclass(frozen=True)
 class SettingNode:
-    """A place in the tree: its path, its value where it has one, and all that lies below it."""
+    """A node in the tree of settings: its path, its value if it has one, and the nodes below it."""
 
     path: str
     value: Any = ABSENT
     below: dict[str, SettingNode] = field(default_factory=dict)
 
     def flat(self) -> Iterator[tuple[str, object]]:
-        """Every value at or below, by path."""
+        """Yield every value at or below this node, with its path."""
         if self.value is not ABSENT:
             yield self.path, self.value
         for node in self.below.values():
@@ -82,7 +78,7 @@ class SettingNode:
 
 
 def assemble(values: Mapping[str, object], kinds: Mapping[str, str], base: Recipe | None = None) -> dict[str, object]:
-    """The stages by name, and `compute`. BadInput names the setting that is unknown, missing, or not what its field takes."""
+    """Return the stages by name, and `compute`. BadInput names the setting that is unknown, missing, or not what its field takes."""
     tree = _tree(values)
     assembly = _Assembly({} if base is None else flatten(base.tree))
     before = {} if base is None else base.tree
@@ -110,7 +106,7 @@ def _tree(values: Mapping[str, object]) -> SettingNode:
 
 @dataclass(frozen=True)
 class _Assembly:
-    """`base_values`: the flat settings of the base; what equals them there is the base's own value."""
+    """Builds settings from nodes. `base_values`: the flat settings of the base; a node that equals them keeps the base's own value."""
 
     base_values: Mapping[str, object]
 
@@ -138,7 +134,7 @@ class _Assembly:
         below = dict(node.below)
         if (
             len(field_of) == 1 and not below.keys() <= field_of.keys()
-        ):  # it only wraps a tuple, whose elements stand as if they were its own
+        ):  # the class only wraps a tuple, whose elements are written as its own fields
             (only,) = field_of
             below = {only: SettingNode(node.path, below=below)}
         if unknown := [name for name in below if name not in field_of]:
@@ -155,7 +151,7 @@ class _Assembly:
         return kind(**new)
 
     def _elements(self, node: SettingNode, hints: tuple[Any, ...], base: Any) -> tuple[Any, ...]:
-        """The elements in the order in which they stand; those of a tuple of fixed length by their place."""
+        """Return the elements of a tuple in their order; a tuple of fixed length has one hint for each position."""
         if hints[1:] != (Ellipsis,) and len(hints) != len(node.below):
             raise BadInput(f"{node.path}: it has {len(node.below)} elements where {len(hints)} are needed")
         old = base if isinstance(base, tuple) and len(base) == len(node.below) else (ABSENT,) * len(node.below)
@@ -168,12 +164,12 @@ def _role(member: Any) -> Any:
 
 
 def _kinds(member: Any) -> tuple[type, ...]:
-    """The kinds that a field of this type may hold: those of its role, or the one dataclass that it names."""
+    """Return the classes that a field of this type may hold: those of its role, or the one dataclass that it names."""
     return ROLES.get(_role(member), (member,) if isinstance(member, type) and dataclasses.is_dataclass(member) else ())
 
 
 def derived_lines(recipe: Recipe) -> list[str]:
-    """Of each stage that asks or imitates, and learns."""
+    """Return the lines that follow from the settings of each RL and SFT stage, with the stage's name in front."""
     return [f"{name}: {line}" for name, stage in recipe.stages for line in _lines(stage)]
 
 
@@ -200,7 +196,7 @@ def _batches(rl: Rl) -> str:
 
 
 def _changes(rl: Rl) -> list[str]:
-    """What the schedule and the last steps come to, a line each."""
+    """Return one line for each change of the schedule, and one for the final phase."""
     lines = [f"{line}{_beyond(step, rl)}" for step, line in rl.schedule.lines()]
     if rl.late is not None:
         step = max(0, rl.steps - rl.late.steps)
@@ -210,6 +206,6 @@ def _changes(rl: Rl) -> list[str]:
 
 
 def _beyond(step: int, rl: Rl) -> str:
-    """A rollout is asked under what holds at its first step."""
+    """Return the rollout from which a change at `step` holds; a rollout is sampled under what holds at its first step."""
     rollout = -(-step // rl.minibatches)
     return f" (rollout {rollout:,})" if rollout < rl.rollouts else f" (never: the run has {rl.steps:,} steps)"

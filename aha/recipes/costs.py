@@ -1,4 +1,4 @@
-"""What a stage costs at most, as far as its settings say: tokens, arithmetic, disk and memory, before anything runs."""
+"""The most that a stage can cost, as far as its settings tell before a run: tokens, arithmetic, disk and memory."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from aha.tasks.reading import count_rows, shards_of, sources_of
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 WIDTH = {"float32": 4, "bfloat16": 2}
-FORWARD, BACKWARD = 2, 6  # operations a parameter and token
+FORWARD, BACKWARD = 2, 6  # operations per parameter and token
 
 
 @dataclass(frozen=True)
 class Costs:
-    """`sampled_tokens` and `learned_tokens` in tokens, `flops` in operations, `disk` and `memory` in bytes; None: nobody can say before
-    it runs."""
+    """`sampled_tokens` and `learned_tokens` in tokens, `flops` in operations, `disk` and `memory` in bytes; None if it is unknown before
+    the run."""
 
     sampled_tokens: float | None = 0.0
     learned_tokens: float | None = 0.0
@@ -40,7 +40,7 @@ UNKNOWN = Costs(None, None, None, None, None)
 
 
 def costs(stages: Sequence[tuple[str, Stage]], compute: Compute) -> dict[str, Costs]:
-    """By stage. A model that another stage will make is as large as the one that stage begins with."""
+    """Return the costs by stage. A model that another stage will make is taken to be as large as the model which that stage starts from."""
     sizes, result = dict[str, int | None](), dict[str, Costs]()
     for name, stage in stages:
         model = str(flatten(stage).get("model", ""))
@@ -50,17 +50,17 @@ def costs(stages: Sequence[tuple[str, Stage]], compute: Compute) -> dict[str, Co
 
 
 def size_of(model: str) -> int | None:
-    """How many parameters; None where the model is not a folder here."""
+    """Return the number of parameters of a model; None if it is not a folder with weights on this machine."""
     return parameters(TINY if model == "tiny" else Path(model).expanduser()) if model else None
 
 
 def checkpoint_bytes(stages: Sequence[tuple[str, Stage]]) -> int:
-    """Return what the largest checkpoint of these stages takes on disk, as far as their models are here; 0 where nobody can say."""
+    """Return the bytes on disk of the largest checkpoint of these stages, as far as their models are on this machine; 0 if none is."""
     return max((checkpoint_of(stage, size_of(str(flatten(stage).get("model", ""))) or 0) for _, stage in stages), default=0)
 
 
 def checkpoint_of(stage: Stage, size: int) -> int:
-    """Return the bytes of weights and two moments, and of the reference where it is ever reset; 0 where a stage learns nothing."""
+    """Return the bytes of weights and two moments, and of the reference if it is ever reset; 0 for a stage that trains nothing."""
     match stage:
         case Rl():
             return size * (12 + (4 if stage.reference_every is not None and stage.loss.needs_reference else 0))
@@ -94,7 +94,7 @@ def _of(stage: Stage, size: int | None, compute: Compute) -> Costs:
 
 
 def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
-    """Sampling twice what a forward pass of each token costs to read and write; learning three passes, and one of the reference."""
+    """Return the costs of RL: a forward pass for each sampled token; three passes, and one of the reference, for each learned token."""
     sampled_tokens = float(rl.rollouts * rl.questions * rl.samples * rl.sampling.max_tokens * rl.filter.rounds)
     learned_tokens = float(rl.rollouts * rl.questions * rl.samples * rl.sampling.max_tokens)
     if size is None:
@@ -107,7 +107,7 @@ def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
 
 
 def _learning(tokens: int | None, size: int | None, checkpoints: int) -> Costs:
-    """Weights, gradient and two moments; a checkpoint holds all but the gradient."""
+    """Return the costs of training: memory for weights, gradient and two moments; a checkpoint holds all but the gradient."""
     learned_tokens = None if tokens is None else float(tokens)
     if size is None:
         return Costs(0.0, learned_tokens, None, None, None)
@@ -116,7 +116,7 @@ def _learning(tokens: int | None, size: int | None, checkpoints: int) -> Costs:
 
 
 def _sampling_costs(tokens: int | None, size: int | None, compute: Compute) -> Costs:
-    """Rows are small beside weights: their disk is left out."""
+    """Return the costs of sampling. The disk that rows take is left out, since they are small beside weights."""
     sampled_tokens = None if tokens is None else float(tokens)
     if size is None:
         return Costs(sampled_tokens, 0.0, None, 0.0, None)
@@ -126,7 +126,7 @@ def _sampling_costs(tokens: int | None, size: int | None, compute: Compute) -> C
 
 
 def _rows(data: str) -> int | None:
-    """How many there are, where they are there."""
+    """Return the number of rows in the data files, each file counted by its weight; None if there are none on this machine."""
     files = [
         (path, source.weight)
         for source in sources_of(data)

@@ -1,7 +1,5 @@
-"""The whole of DeepSeek-R1 (paper §2.3, §2.4), on the tiny world: every stage on a laptop's CPU, in one go.
-
-The paper's claims, in miniature: the stages of r1, and beside them what each claim is compared with.
-"""
+"""The whole pipeline of DeepSeek-R1 (paper §2.3, §2.4) in the tiny world: every stage on a laptop's CPU, in one run.
+Beside the stages of r1, the arms that each of the paper's claims is compared with, in miniature."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ ALL_PROBLEMS = MixedProblems(((REASONING, 0.5), (GeneralProblems(), 0.5)))
 HELD_OUT = MixedProblems(((CountdownProblems(split="held-out"), 0.5), (GeneralProblems(split="held-out"), 0.5)))
 WRITERS = (Writer(0.2), Writer(0.5), Writer(0.9))
 MEASURE_SAMPLING = Sampling(temperature=0.6, top_p=0.95, max_tokens=300)  # paper §3
-FIRST_SEED = 1_000_000  # of demonstrations, away from those of problems asked in RL
+FIRST_SEED = 1_000_000  # of demonstrations, far from the seeds of problems asked in RL
 
 MEASURE_SOURCES = {
     "base": "tiny",
@@ -57,14 +55,14 @@ MEASURE_SOURCES = {
 
 
 def zero() -> Rl:
-    """R1-Zero, as the recipe `zero` has it."""
+    """Return R1-Zero's stage from the recipe `zero`."""
     stage = dict(zero_recipe().stages)["zero"]
     assert isinstance(stage, Rl)  # zero_recipe made it
     return stage
 
 
 def cold_start() -> Sample:
-    """Zero's right and readable chains, rewritten; and demonstrations of what Zero never met."""
+    """Return the cold start's stage: Zero's right, readable chains, rewritten, and demonstrations of domains that Zero never saw."""
     return Sample(
         model="@zero",
         problems=CountdownProblems(),
@@ -88,7 +86,7 @@ def cold_start() -> Sample:
 
 
 def sft(data: str, model: str = "tiny", lr: float = 1e-3, epochs: float = 1.5) -> Sft:
-    """Imitation at the tiny world's size."""
+    """Return a fine-tuning stage at the tiny world's size."""
     return Sft(
         model=model,
         data=data,
@@ -103,8 +101,8 @@ def sft(data: str, model: str = "tiny", lr: float = 1e-3, epochs: float = 1.5) -
 
 
 def reason_rl() -> Rl:
-    """Accuracy, format and language consistency, on all three reasoning domains; form and language alone on general prompts, where the
-    summary is most of what is said."""
+    """Return RL on all three reasoning domains with rewards for accuracy, format and language consistency. General prompts, where most of
+    the reply is the summary, are rewarded for format and language alone."""
     parts = (
         RewardPart("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
         RewardPart("format", Format(), 1.0, "all"),
@@ -115,7 +113,7 @@ def reason_rl() -> Rl:
 
 
 def align_rl() -> Rl:
-    """Rules for reasoning prompts, learned preferences for general ones, in the last steps alone."""
+    """Return RL with rules for reasoning prompts, and learned preferences for general prompts in the last steps only."""
     parts = (
         RewardPart("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
         RewardPart("format", Format(), 1.0, "all"),
@@ -129,17 +127,17 @@ def align_rl() -> Rl:
 
 
 def annotate(task: Pairs | Labels, kinds: tuple[str, ...], questions: int) -> Annotate:
-    """Replies of Dev3 to general prompts, and what the annotator says of them."""
+    """Return the stage that samples Dev3's replies to general prompts and has the annotator judge them."""
     return Annotate("@sft2", GeneralProblems(kinds), task, questions=questions, writers=WRITERS, sampling=SAMPLING)
 
 
 def prefer(data: str, loss: Pairwise | Pointwise) -> Prefer:
-    """A preference model at the tiny world's size, out of Dev3."""
+    """Return the training of a preference model at the tiny world's size, from Dev3."""
     return Prefer("@sft2", data, loss, optim=Adam(lr=5e-4), epochs=3, batch=32, longest=CONTEXT, save_every=40)
 
 
 def rejection() -> Sample:
-    """Several samples a prompt of the converged RL checkpoint; non-reasoning data from elsewhere."""
+    """Return rejection sampling from the converged RL checkpoint, several samples a prompt; non-reasoning rows are demonstrations."""
     return Sample(
         model="@reason-rl",
         problems=REASONING,
@@ -158,7 +156,7 @@ def rejection() -> Sample:
 
 
 def rl(model: str, problems: Problems, rewards: Rewards, steps: int, lr: float, temperature: float = 1.0) -> Rl:
-    """As `zero`, with the form of the cold start."""
+    """Return RL with the settings of `zero` and the template of the cold start."""
     return Rl(
         model=model,
         problems=problems,
@@ -224,13 +222,13 @@ SOURCES = {
 
 
 def measure(name: str, model: str) -> Measure:
-    """Return the measure of a stage's model in the tiny world, asked in the form that it was taught or rewarded for."""
+    """Return the evaluation of a stage's model in the tiny world, with the template that it was taught or rewarded for."""
     template = Short() if name in ("base", "zero") else Delimited()
     return Measure(model, k=4, problems=200, prompts=64, template=template, sampling=MEASURE_SAMPLING)
 
 
 def distill_vs_rl() -> Recipe:
-    """The student taught and the student left to RL, at equal compute (paper 4.1, Table 6)."""
+    """Return the comparison at equal compute of a student that was distilled with one trained by RL (paper 4.1, Table 6)."""
     whole = r1()
     needs = ("zero", "cold-start", "sft1", "reason-rl", "rejection", "student", "student-base", "distill")
     stages = [(name, stage) for name, stage in whole.stages if name in needs]
@@ -246,7 +244,7 @@ def distill_vs_rl() -> Recipe:
 
 
 def r1() -> Recipe:
-    """All stages on the tiny world."""
+    """Return all stages of R1 on the tiny world."""
     stages: list[tuple[str, Stage]] = [
         ("zero", zero()),
         ("cold-start", cold_start()),
@@ -280,12 +278,12 @@ def r1() -> Recipe:
     )
 
 
-STAGES_WITH_SEED = (Annotate, Prefer, Rl, Sample, Sft)  # what is measured, and the student's base, are the same for every seed
+STAGES_WITH_SEED = (Annotate, Prefer, Rl, Sample, Sft)  # evaluations and the student's base are the same for every seed
 OUR_SOURCE = "[ours: what a claim is compared with]"
 
 
 def reproduce() -> Recipe:
-    """One seed's stages. Arms share what they have in common, since a stage is known by what it is made of."""
+    """Return the stages of one seed. Arms share the stages they have in common, since a stage is identified by what it is made of."""
     whole, versus = r1(), dict(distill_vs_rl().stages)
     sources = distill_vs_rl().sources
     beside: list[tuple[str, Stage]] = [
@@ -308,10 +306,10 @@ def reproduce() -> Recipe:
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """With another seed wherever something is drawn that training depends on."""
+    """Return the recipe with another seed in every stage that draws something training depends on."""
     return recipe.put({f"{name}.seed": seed for name, stage in recipe.stages if isinstance(stage, STAGES_WITH_SEED)})
 
 
 def arms(recipe: Recipe, seeds: int) -> Sequence[Recipe]:
-    """One recipe a seed, from 0."""
+    """Return one recipe per seed, for the seeds 0 to `seeds` - 1."""
     return [with_seed(recipe, seed) for seed in range(seeds)]

@@ -1,4 +1,4 @@
-"""The whole of R1 on a model and problems of your own, with the paper's numbers."""
+"""The whole pipeline of R1 on a model and problems of your own, with the paper's numbers."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ SFT_SOURCES = {"template": "[ours: that of the RL that follows]", "template.suff
 
 
 def real() -> Recipe:
-    """Every stage with the numbers of the paper, on what the person who runs it brings."""
+    """Return every stage with the paper's numbers, on the model and problems that the person who runs it gives."""
     return r1_real()
 
 
 def r1_real(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS, preferences: bool = True) -> Recipe:
-    """One language model rewrites the cold start, compares answers and labels them, as DeepSeek-V3 did; general prompts are files of the
-    person's own. Without `preferences` the last RL has rules alone, and only the rewriter is asked for."""
+    """Return all stages of R1. One language model rewrites the cold start, compares answers and labels them, as DeepSeek-V3 did; general
+    prompts are the person's own files. Without `preferences` the last RL has rules alone, and only the rewriter is needed."""
     preference_stages = tuple(_preferences()) if preferences else ()
     stages: tuple[tuple[str, Stage], ...] = (
         ("zero", _rl_of(r1_zero(model, problems))),
@@ -88,7 +88,7 @@ def r1_real(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS, prefe
 
 
 def _preferences() -> Iterator[tuple[str, Stage]]:
-    """What Dev3 answers to general prompts, two by two and one by one, and the models that learn from it (nature B.3)."""
+    """Yield the stages that compare and label Dev3's answers to general prompts, and their preference models (nature B.3)."""
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=32_768)
     for name, task, domain in (("pairs", Pairs(), HELPFUL), ("labels", Labels(), HARMLESS)):
         prompts, by = general(f"{name}.problems.source", domain), Assessor(placeholder(f"{name}.by.model"))

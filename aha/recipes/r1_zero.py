@@ -1,7 +1,5 @@
-"""DeepSeek-R1-Zero on a model and problems of your own, and the two best-known changes to its objective.
-
-R1's two RL stages, R1-Zero on a dense model, and the preference models, each as a preset of its own with the paper's numbers.
-"""
+"""DeepSeek-R1-Zero on a model and problems of your own, and the two best-known variants of its objective.
+R1's two RL stages, R1-Zero on a dense model, and the preference models are presets of their own with the paper's numbers."""
 
 from __future__ import annotations
 
@@ -71,7 +69,7 @@ SOURCES = {
 
 
 def r1_zero(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """R1-Zero with the values of the Nature article."""
+    """Return R1-Zero with the values of the Nature article."""
     rl = Rl(
         model=model,
         problems=problems,
@@ -94,7 +92,7 @@ def r1_zero(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Re
 
 
 def drgrpo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
+    """Return Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
     rl = _rl(r1_zero(model, problems))
     loss = Grpo(clip_low=0.2, clip_high=0.2, dual_clip=None, kl=0.0, aggregation="constant", constant_length=rl.sampling.max_tokens)
     recipe = replace(
@@ -122,7 +120,7 @@ def drgrpo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Rec
 
 
 def dapo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """DAPO (2503.14476): clip-higher, token-mean, dynamic sampling and a soft price on length."""
+    """Return DAPO (2503.14476): clip-higher, token-mean, dynamic sampling and a soft penalty on length."""
     longest, free = 20_480, 16_384
     rl = _rl(r1_zero(model, problems))
     soft = RewardPart("overlong", SoftOverlong(max_tokens=longest, buffer=longest - free), 1.0, "all")
@@ -213,14 +211,14 @@ STAGE2 = STAGE1 | {
 
 
 def r1_stage1(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """R1's first RL (Dev1 to Dev2): rules and language consistency."""
+    """Return R1's first RL (Dev1 to Dev2): rules and language consistency."""
     rl = stage1_rl(model, problems)
     about = "R1's reasoning RL: accuracy, format and language consistency, from the cold start's checkpoint"
     return Recipe("r1-stage1", about, (("rl", rl),), {**SOURCES, **STAGE1}, main="rl", model="needed", problems="needed")
 
 
 def stage1_rl(model: str, problems: Problems) -> Rl:
-    """The stage of `r1-stage1`."""
+    """Return the RL stage of `r1-stage1`."""
     zero = dict(r1_zero(model, problems).stages)["rl"]
     assert isinstance(zero, Rl)  # r1_zero made it
     parts = (*zero.rewards.parts, RewardPart("language", LanguageConsistency(), 1.0, "thought"))
@@ -228,7 +226,7 @@ def stage1_rl(model: str, problems: Problems) -> Rl:
 
 
 def r1_stage2(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """R1's second RL (Dev3 to R1): rules for reasoning, learned preferences for the rest, those in the last 400 of 1,700 steps only."""
+    """Return R1's second RL (Dev3 to R1): rules for reasoning, and learned preferences for the rest in the last 400 of 1,700 steps only."""
     models = (placeholder("rewards.helpful.reward.model"), placeholder("rewards.harmless.reward.model"))
     rl = stage2_rl(model, problems, models)
     about = "R1's RL for all scenarios: rules for reasoning prompts, preference models for general ones"
@@ -236,7 +234,7 @@ def r1_stage2(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> 
 
 
 def stage2_rl(model: str, problems: Problems, models: tuple[str, str], at: str = "") -> Rl:
-    """The stage of `r1-stage2`. `models`: of helpfulness and of harmlessness; `at`: what the paths of its settings begin with."""
+    """Return the RL stage of `r1-stage2`. `models`: of helpfulness and of harmlessness; `at`: the prefix of the paths of its settings."""
     prompts = [general(f"{at}late.problems.{place}.0.source", domain) for place, domain in ((1, HELPFUL), (2, HARMLESS))]
     helpful, harmless = models
     parts = (
@@ -251,12 +249,12 @@ def stage2_rl(model: str, problems: Problems, models: tuple[str, str], at: str =
 
 
 def general(path: str, domain: str) -> RowProblems:
-    """Prompts that nobody can check, from a file that the person who runs the recipe names at `path`."""
+    """Return prompts that nobody can check, from a file that the person who runs the recipe names at `path`."""
     return RowProblems(placeholder(path), kind="open", domain=domain)
 
 
 def qwen32b_zero(problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """R1-Zero on Qwen2.5-32B (paper 4.1), which the paper compares with distilling into it."""
+    """Return R1-Zero on Qwen2.5-32B (paper 4.1), which the paper compares with distilling into the same model."""
     base = r1_zero("Qwen/Qwen2.5-32B", problems)
     zero = dict(base.stages)["rl"]
     assert isinstance(zero, Rl)  # r1_zero made it
@@ -292,14 +290,14 @@ PREFER = {
 
 
 def rm_helpful(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
-    """The helpfulness model: of two summaries the better one scores higher."""
+    """Return the training of the helpfulness model: the better of two summaries scores higher."""
     sources = {"prefer.loss": "[nature B.3: pairwise]", "prefer.loss.center": "[ours: keeps scores around 0; 0 leaves it out]"}
     about = "a model of helpfulness from pairs of answers, as the paper's from 66,000"
     return _preference("rm-helpful", about, Prefer(model, data, Pairwise()), sources)
 
 
 def rm_safety(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
-    """The harmlessness model: a safe reply scores above 0."""
+    """Return the training of the harmlessness model: a safe reply scores above 0."""
     about = "a model of harmlessness from replies labelled safe or unsafe, as the paper's from 106,000"
     return _preference("rm-safety", about, Prefer(model, data, Pointwise()), {"prefer.loss": "[nature B.3: pointwise]"})
 

@@ -1,4 +1,4 @@
-"""A recipe is values: named stages in order, and for each setting who says so."""
+"""A recipe is a set of values: named stages in order, and for each setting the source of its value."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from aha.settings import flatten, leaves, override, resolve
 from aha.types import Problem
 
 Demand = Literal["needed", "optional", "refused"]
-FOLDER = re.compile(r"\w[\w .-]{0,99}")  # runs/NAME, and a stage's part of a store
+FOLDER = re.compile(r"\w[\w .-]{0,99}")  # runs/NAME, and a stage's folder in a store
 DEFAULT = "default"
 YOURS = "user"
-CORRECTION = {"old": "recomputed", "loss.correction": "token-tis"}  # of log-probabilities that differ by more than rounding
-FIRST = ("behaviour", "none")  # what a stage has there where nothing is to be corrected
-COMMON = {  # what every stage that learns has, and no preset but the students changes
+CORRECTION = {"old": "recomputed", "loss.correction": "token-tis"}  # for log-probabilities that differ by more than rounding
+FIRST = ("behaviour", "none")  # the values of a stage that corrects nothing
+COMMON = {  # settings of every stage that trains; no preset but the students changes them
     "lora": "[ours: none; the paper trains all weights]",
     "max_positions": "[ours: as many as the model knows]",
 }
@@ -26,12 +26,11 @@ COMMON = {  # what every stage that learns has, and no preset but the students c
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to run. `sources` says of a path, or of all below it, where its value comes from: a section of the paper, `ours` with a reason.
-
-    `main` names the stage that a path without a stage means where several have it. `follows`: a setting that is a multiple of another
-    (`None`: its copy) as long as nobody sets it. `model` and `problems` say whether the person who runs it has to give them. `compute` is
-    how the machine is used, the same for all stages. `apart`: each stage has a run directory of its own, and settings such as `@zero` name
-    what another left behind. `real`: what this recipe is where the person brings a model."""
+    """The stages of a run and their settings. `sources` gives for a path, or for all below it, the source of its value: a section of the
+    paper, or `ours` with a reason. `main` names the stage that a path without a stage means if several have it. `follows`: a setting that
+    is a multiple of another (`None`: its copy) as long as nobody sets it. `model` and `problems` say if the person who runs it has to give
+    them. `compute`, how the machine is used, is the same for all stages. `apart`: each stage has its own run directory, and settings such
+    as `@zero` name what another stage made. `real`: the recipe to run instead if the person gives a model."""
 
     name: str
     about: str
@@ -65,11 +64,11 @@ class Recipe:
 
     @property
     def lead_stage(self) -> str:
-        """The stage that everything turns around: the main one, or the first."""
+        """The name of the main stage, or of the first if there is no main one."""
         return self.main or self.stages[0][0]
 
     def change(self, changes: Iterable[tuple[str, object]]) -> Recipe:
-        """With settings that a person gave, as text or plain JSON, and those that follow them. BadInput where they cannot be."""
+        """Return the recipe with settings given as text or plain JSON, and those that follow them. BadInput if a value is not possible."""
         pairs = list(changes)
         fewer = self._fewer_minibatches(pairs)
         tree = override(self.tree, [*pairs, *fewer.items()], self.main)
@@ -85,7 +84,7 @@ class Recipe:
         return self._with_tree(override(tree, followers.items()), {**dict.fromkeys(chosen, YOURS), **sources})
 
     def with_correction(self) -> Recipe:
-        """With the importance correction where other code samples than learns, unless a person has chosen one, or none."""
+        """Return the recipe with the importance correction if other code samples than trains, unless a person has set it, even to none."""
         values = flatten(self.tree)
         changes: dict[str, object] = {}
         for name, _ in self.stages if self.compute.engine != "torch" else ():
@@ -96,7 +95,7 @@ class Recipe:
         return self._with_tree(override(self.tree, changes.items()), dict.fromkeys(changes, source))
 
     def _fewer_minibatches(self, pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-        """The mini-batches of a stage whose questions become fewer than they are: a rollout has only so many groups to divide."""
+        """Return mini-batches for stages with fewer questions than mini-batches: a rollout has only so many groups to divide."""
         settings = flatten(self.tree)
         choices = {path.replace("-", "_"): str(value) for path, value in pairs}
         fewer = dict[str, object]()
@@ -109,7 +108,7 @@ class Recipe:
         return fewer
 
     def put(self, values: Mapping[str, object]) -> Recipe:
-        """With values at fields of stages that no text can say: another source of problems, another model."""
+        """Return the recipe with values at fields of stages that no text can express: another source of problems, another model."""
         tree = self.tree
         for path, value in values.items():
             name, _, setting = path.partition(".")
@@ -117,7 +116,7 @@ class Recipe:
         return self._with_tree(tree, dict.fromkeys(values, YOURS))
 
     def supply(self, problems: Problems) -> Recipe:
-        """With problems wherever some are needed, and in the leading stage."""
+        """Return the recipe with these problems wherever some are needed, and in the leading stage."""
         waits = [path for path, value in flatten(self.tree).items() if value == ProblemsNeeded.__name__]
         stages = {name: supply_problems(stage, problems) for name, stage in self.stages}
         sources = dict.fromkeys([*waits, f"{self.lead_stage}.problems"], YOURS)
@@ -133,7 +132,7 @@ class Recipe:
         return replace(self, stages=stages, compute=cast(Compute, tree["compute"]), sources={**self.sources, **sources})
 
     def source(self, path: str) -> str:
-        """Who says so: the longest path that `sources` has at or above this one."""
+        """Return the source of a setting: the entry of `sources` with the longest path at or above this one, or else a default."""
         names = path.split(".")
         above = (".".join(names[:end]) for end in range(len(names), 0, -1))
         common = COMMON.get(names[1], DEFAULT) if len(names) > 1 else DEFAULT
@@ -141,18 +140,18 @@ class Recipe:
 
     @property
     def models(self) -> list[str]:
-        """The paths of the models that are the main stage's: they change together."""
+        """The paths of the models that are the same as the main stage's; they change together."""
         values = flatten(self.tree)
         first = values.get(f"{self.lead_stage}.model")
         return [f"{name}.model" for name, _ in self.stages if first is not None and values.get(f"{name}.model") == first]
 
     def paths_without_source(self) -> list[str]:
-        """The settings that nobody speaks for."""
+        """Return the paths of the settings that have no source."""
         return [path for path in leaves(self.tree) if self.source(path) == DEFAULT]
 
 
 def _follow(value: object, factor: float | None, leader: object) -> object:
-    """What a setting becomes with the one that it follows; a change by step keeps its steps."""
+    """Return the new value of a setting that follows `leader`; a change by step keeps its steps."""
     if factor is None:
         return leader
     value_after = round(factor * float(str(leader)))
@@ -168,12 +167,12 @@ WAITS = re.compile(r"\(--([\w.-]+)\)")
 
 
 def placeholder(path: str) -> str:
-    """Stands where the person who runs the recipe puts a value, with `--path VALUE`."""
+    """Return the text that stands for a value which the person who runs the recipe gives with `--path VALUE`."""
     return f"(--{path})"
 
 
 def placeholders(values: Mapping[str, object]) -> dict[str, str]:
-    """The settings that still wait for a person, by path: with which flag."""
+    """Return the settings that the person has yet to give, by path, each with its flag."""
     matches = {path: WAITS.fullmatch(value) for path, value in values.items() if isinstance(value, str)}
     problems = {path: "problems" for path, value in values.items() if value == ProblemsNeeded.__name__}
     return {path: match[1] for path, match in matches.items() if match} | problems
@@ -181,7 +180,7 @@ def placeholders(values: Mapping[str, object]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class ProblemsNeeded:
-    """Stands where the person who runs the recipe puts their problems."""
+    """The placeholder for the problems that the person who runs the recipe gives."""
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
         raise BadInput(
@@ -193,7 +192,7 @@ NEEDS_PROBLEMS = ProblemsNeeded()
 
 
 def supply_problems(node: object, problems: Problems) -> object:
-    """The same value with these problems in place of those that are needed."""
+    """Return the same value with these problems in place of every placeholder for problems."""
     match node:
         case ProblemsNeeded():
             return problems

@@ -1,7 +1,5 @@
-"""Supervised fine-tuning on examples of your own, and the paper's six distilled students, which are the same with other numbers.
-
-Sets to be imitated, from a model and problems of your own: rejection sampling, a teacher's chains of thought, a cold start.
-"""
+"""Supervised fine-tuning on examples of your own, and the paper's six distilled students, which are the same with other settings.
+Rows to imitate, made from a model and problems of your own: rejection sampling, a teacher's chains of thought, a cold start."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ SOURCES = {
 
 
 def sft(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
-    """The paper's second fine-tuning (2.3.3) on a model and examples of your own."""
+    """Return the paper's second fine-tuning (2.3.3) on a model and examples of your own."""
     stage = Sft(
         model=model,
         data=data,
@@ -56,7 +54,7 @@ def sft(model: str = NEEDS_MODEL, data: str = NEEDS_DATA) -> Recipe:
 
 @dataclass(frozen=True)
 class Student:
-    """One of the paper's six: its base (paper 2.4) and the peak of its learning rate (nature Table 6)."""
+    """A student among the paper's six: its base (paper 2.4) and the peak of its learning rate (nature Table 6)."""
 
     model: str
     lr: float
@@ -76,7 +74,7 @@ STUDENTS = {
 
 
 def distillation(name: str, data: str = NEEDS_DATA) -> Recipe:
-    """One of `STUDENTS`, taught by fine-tuning alone (paper 2.4)."""
+    """Return the recipe that trains the student `name` by fine-tuning alone (paper 2.4)."""
     student = STUDENTS[name]
     stage = Sft(
         model=student.model,
@@ -168,7 +166,7 @@ COLD = {
 
 
 def sample(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """Rejection sampling (paper 2.3.3) from a checkpoint, or from a teacher behind a server."""
+    """Return rejection sampling (paper 2.3.3) from a checkpoint, or from a teacher behind a server."""
     stage = Sample(
         model=model,
         problems=problems,
@@ -185,7 +183,7 @@ def sample(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Rec
 
 
 def cold_start(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
-    """The cold start's set (paper 2.3.1, nature B.3.2): R1-Zero's right and readable chains, rewritten by a language model."""
+    """Return the recipe of the cold start's set (paper 2.3.1, nature B.3.2): R1-Zero's right and readable chains, rewritten by a model."""
     stage = dict(sample(model, problems).stages)["sample"]
     assert isinstance(stage, Sample)  # the recipe above made it
     cold = replace(stage, name="cold-start", template=R1Zero(), readable=Readable(language=None), rewriter=Rewriter())

@@ -1,4 +1,4 @@
-"""R1 on a real chat model and a processor: word problems, from a cold start of 200 rows to the base model taught again."""
+"""R1 on a real chat model and a CPU: word problems, from a cold start of 200 rows to fine-tuning the base model again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aha.tasks.word_problems import WordProblems
 from aha.template import ChatTemplate, Instruct
 
 FORM = Instruct(suffix="", system="")
-LONGEST = 72  # new tokens of a reply; those of the cold start have 25 to 50
+LONGEST = 72  # new tokens of a reply; replies of the cold start have 25 to 50
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=LONGEST)
 AS_IT_COMES = ("word-problems", "word-problems-boxed", "word-problems-steps")
 
@@ -44,7 +44,7 @@ SOURCES = {
 
 
 def sft(data: str, epochs: float, model: str = NEEDS_MODEL) -> Sft:
-    """Imitation at this size."""
+    """Return a fine-tuning stage at this size."""
     return Sft(
         model=model,
         data=data,
@@ -60,7 +60,7 @@ def sft(data: str, epochs: float, model: str = NEEDS_MODEL) -> Sft:
 
 
 def rl(model: str) -> Rl:
-    """Rules alone pay: a right answer and the form."""
+    """Return RL whose rewards are rules alone: a right answer and the format."""
     return Rl(
         model=model,
         problems=WordProblems(),
@@ -83,7 +83,7 @@ def rl(model: str) -> Rl:
 
 
 def sample(model: str, name: str, questions: int, demonstrations: int = 0) -> Sample:
-    """Rows to imitate: right replies of a model, or what a script writes."""
+    """Return the stage that makes rows to imitate: a model's right replies, or demonstrations written by a script."""
     return Sample(
         model=model,
         problems=WordProblems(),
@@ -102,13 +102,13 @@ def sample(model: str, name: str, questions: int, demonstrations: int = 0) -> Sa
 
 
 def measure(model: str) -> Measure:
-    """All held-out problems, greedy."""
+    """Return the evaluation on all held-out problems with greedy decoding."""
     return Measure(model, AS_IT_COMES[0], k=1, template=FORM, sampling=GREEDY)
 
 
 def word_problems() -> Recipe:
-    """The stages of R1 that a chat model of 135M weights goes through within an hour on two cores."""
-    asked = Sampling(temperature=0.0, top_p=1.0, max_tokens=256)  # at 128 four of five replies in steps are cut
+    """Return the stages of R1 that a chat model of 135M weights goes through within an hour on two cores."""
+    asked = Sampling(temperature=0.0, top_p=1.0, max_tokens=256)  # at 128 tokens four of five replies to the prompt for steps are cut
     stages: list[tuple[str, Stage]] = [
         ("cold-start", sample(NEEDS_MODEL, "cold-start", 0, demonstrations=200)),
         ("sft1", sft("@cold-start", epochs=1.0)),

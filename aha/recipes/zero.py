@@ -1,9 +1,7 @@
 """The tiny world: R1-Zero's algorithm on a base model that ships with the package, on a laptop's CPU, in minutes.
-
-How the base model of the tiny world is made: plain next-token prediction, no reward anywhere.
-
-First it reads of countdown alone, until it does sums without a slip; then, its other words told apart, of all that R1's stages are about.
-"""
+The base model of the tiny world is made by plain next-token prediction, without any reward.
+It first reads countdown alone until it calculates without mistakes; then its unused embeddings are reset, and it reads about all of R1's
+domains."""
 
 from __future__ import annotations
 
@@ -64,7 +62,7 @@ SOURCES = {
 
 
 def zero() -> Recipe:
-    """Pure RL on the tiny base: accuracy and format, no example of reasoning."""
+    """Return pure RL on the tiny base model: rewards for accuracy and format, no example of reasoning."""
     rl = Rl(
         model="tiny",
         problems=CountdownProblems(),
@@ -108,7 +106,7 @@ SHAPE: dict[str, object] = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "head_dim": 32,
-    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},  # slow rotations: a number is compared with another far away
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},  # slow rotations, since numbers far apart are compared
     "max_position_embeddings": CONTEXT,
     "tie_word_embeddings": True,
 }
@@ -122,13 +120,13 @@ TINY_BASE_SOURCES = {
 
 
 def wider(model: str, chunks: int) -> Pretrain:
-    """Reading on, two thirds of it about other things than before, or in another form. Attempts good and bad, as in the corpus before."""
+    """Return further pretraining, two thirds of it on other domains or in another form; attempts are good and bad, as before."""
     optim = Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=50)
     return Pretrain(model, chunks=chunks, others=0.65, optim=optim, save_every=7)
 
 
 def tiny_base(fresh: str) -> Recipe:
-    """Pretraining from the model with random weights in the folder `fresh`."""
+    """Return the pretraining that starts from the model with random weights in the folder `fresh`."""
     about = "the base model of the tiny world, from random weights and a corpus that is written as it is read"
     compute = Compute(device="cpu", dtype="bfloat16", threads=1, micro_tokens=8_000)
     stages = (("narrow", Pretrain(fresh)), ("awake", ReinitUnusedEmbeddings("@narrow")), ("wide", wider("@awake", 16)))
