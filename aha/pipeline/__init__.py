@@ -1,4 +1,4 @@
-"""Named stages in order: in one run directory, or each in its own as a graph. Knows no stage by name."""
+"""Runs named stages in order: in one run directory, or each in its own as a graph. It knows no stage by name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ __all__ = ["LINEAGE", "Graph", "Step", "run"]
 
 
 def run(stages: Sequence[tuple[str, Stage]], backend: Backend, rundir: RunDir, observer: Observer) -> None:
-    """Runs each stage, and finishes the run where none of them did. A finished run is left alone.
-
-    Each stage goes on from what the directory holds, so one that was done before does nothing again."""
+    """Run each stage, and finish the run if none of them did. A finished run is left alone.
+    Each stage resumes from what the directory holds, so a stage that is done does nothing again."""
     if rundir.finished:
         return
     for name, stage in stages:

@@ -1,10 +1,7 @@
-"""What a stage's result follows from: its settings, what is in its inputs, the versions of the grader and the templates it relies on.
-
-What a folder or file holds, as one hash. A file that has not changed is read once.
-
-A setting `@zero` means what the stage named zero left behind: its last checkpoint where the setting is a model, its run directory
-where it is `of` or `..._of`, else its rows, where it has any; `@zero/review` a folder or file in its run directory.
-"""
+"""The fingerprint of a stage: its settings, the content of its inputs, the versions of the grader and the templates it relies on.
+The content of a folder or file is one hash. A file that has not changed is read once.
+A setting `@zero` means the result of the stage named zero: its last checkpoint if the setting is a model, its run directory if it is `of`
+or `..._of`, else its rows, if it has any; `@zero/review` is a folder or file in its run directory."""
 
 from __future__ import annotations
 
@@ -30,13 +27,13 @@ from aha.tasks.reading import sources_of
 from aha.versions import grader_version, template_version
 
 SUMS = "sha256.json"
-MODEL = ("config.json", "generation_config.json", "special_tokens_map.json")  # with the weights and the tokenizer, all that decides
+MODEL = ("config.json", "generation_config.json", "special_tokens_map.json")  # these, the weights and the tokenizer decide the output
 ASSETS = Path(__file__).parent.parent / "assets"
 DIGEST_LENGTH = 16
 
 
 class Digests:
-    """The hashes of files by their size and time of change, kept in `cache_file` where one is given."""
+    """The hashes of files by their size and time of change, stored in `cache_file` if one is given."""
 
     def __init__(self, cache_file: Path | None = None) -> None:
         self.cache_file = cache_file
@@ -44,7 +41,7 @@ class Digests:
         self._dirty = False
 
     def of(self, place: Path) -> str:
-        """Of a file, a run directory, a model's folder or any other folder."""
+        """Return the hash of a file, a run directory, a model's folder or any other folder."""
         if place.is_file():
             return self.file(place)[:DIGEST_LENGTH]
         if (place / "manifest.json").is_file() and (place / "checkpoints").is_dir():
@@ -53,7 +50,7 @@ class Digests:
         return _combine([(str(path.relative_to(place)), self.file(path)) for path in names])
 
     def file(self, path: Path) -> str:
-        """The sha256; of a file that is not there, of nothing."""
+        """Return the sha256 of a file; that of an empty file if it does not exist."""
         if not path.exists():
             return hashlib.sha256().hexdigest()
         with disk_errors(path):
@@ -66,7 +63,7 @@ class Digests:
         return str(self._digests[key][2])
 
     def save(self) -> None:
-        """Only a help: what is lost is read again."""
+        """Write the cache file if there are new hashes. If it is lost, the files are only read again."""
         if self.cache_file is not None and self._dirty:
             replace_file(Disk(), self.cache_file, json.dumps(self._digests, indent=0).encode())
             self._dirty = False
@@ -77,8 +74,8 @@ class Digests:
 
 
 def outside(path: str, text: str) -> Path | None:
-    """The file or folder outside of the graph that a setting names; None where it is something else (a hub's name, a server, a word), or
-    where answers of a server are kept, which are asked for again where they are gone."""
+    """Return the file or folder outside of the graph that a setting names; None if the setting is something else (a hub's name, a server, a
+    word), or a cache of a server's answers, which are asked for again if they are lost."""
     if path.rpartition(".")[2] == "cache":
         return None
     if path.rpartition(".")[2] == "model" and text == "tiny":
@@ -89,7 +86,7 @@ def outside(path: str, text: str) -> Path | None:
 
 
 def _model(folder: Path) -> list[Path]:
-    """The optimizer's state and a reference that stand beside the weights do not count."""
+    """Return the files of a model; the optimizer's state and a reference beside the weights do not count."""
     weights = [path for path in folder.glob("*.safetensors") if path.stem not in ("optimizer", "reference")]
     configs = [folder / name for name in MODEL if (folder / name).is_file()]
     tokens = [path for form in ("tokenizer*", "chat_template*", "vocab*", "merges*", "*.index.json") for path in folder.glob(form)]
@@ -112,7 +109,7 @@ def _read_cache(path: Path | None) -> dict[str, list[int | str]]:
         return {}
     try:
         record = read_document(path)
-    except BadInput:  # only a help
+    except BadInput:  # the cache only saves time
         return {}
     return {key: value for key, value in record.items() if isinstance(value, list) and len(value) == 3} if isinstance(record, dict) else {}
 
@@ -124,14 +121,14 @@ ROWS = "rows"
 
 @dataclass(frozen=True)
 class Reference:
-    """The setting at `path` asks for what `stage` left behind, or for what is at `below` in its run directory."""
+    """A reference by the setting at `path` to the result of `stage`, or to what is at `below` in its run directory."""
 
     path: str
     stage: str
     below: str = ""
 
     def place(self, root: Path) -> Path:
-        """Where it is in the run directory of that stage. BadInput where the stage leaves nothing of the kind."""
+        """Return the file or folder in that stage's run directory `root`. BadInput if the stage has no result of the kind."""
         name = setting_of(self.path).rpartition(".")[2]
         if not self.below and (name == "of" or name.endswith("_of")):
             return root
@@ -147,12 +144,12 @@ class Reference:
 
 
 def setting_of(path: str) -> str:
-    """The setting, of a path that may end with a place in its list."""
+    """Return the setting of a path that may end with an index into its list."""
     return path.partition("#")[0]
 
 
 def texts(stage: object) -> dict[str, str]:
-    """Every text among the settings, by path; those of a list have their place at the end of the path."""
+    """Return every text among the settings, by path; an item of a list has its index at the end of the path."""
     result = {}
     for path, leaf in leaves(stage).items():
         if isinstance(leaf.value, str):
@@ -163,7 +160,7 @@ def texts(stage: object) -> dict[str, str]:
 
 
 def with_texts(stage: S, new: Mapping[str, str]) -> S:
-    """The stage with other texts at those paths."""
+    """Return the stage with the texts at the given paths replaced."""
     values = {path: leaf.value for path, leaf in leaves(stage).items()}
     changes: dict[str, object] = {}
     for path, text in new.items():
@@ -177,13 +174,13 @@ def with_texts(stage: S, new: Mapping[str, str]) -> S:
 
 
 def references(stage: object) -> list[Reference]:
-    """All that the stage asks of others."""
+    """Return all references of the stage to other stages."""
     matches = ((path, FORM.fullmatch(text)) for path, text in texts(stage).items())
     return [Reference(path, match[1], match[2] or "") for path, match in matches if match]
 
 
 def check_order(stages: Sequence[tuple[str, Stage]]) -> None:
-    """BadInput where a stage asks for one that does not stand before it."""
+    """Raise BadInput if a stage refers to one that does not come before it."""
     names = [name for name, _ in stages]
     for place, (name, stage) in enumerate(stages):
         for reference in references(stage):
@@ -202,8 +199,8 @@ RELIES = {"grader": (grader_version, ("rewards", "evals", "grading")), "template
 
 @dataclass(frozen=True)
 class Input:
-    """What a setting names: as it was `given`, the `stage` that left it (none: it comes from outside), where it is (in the store, of what a
-    stage left), and what is in it."""
+    """An input named by a setting: the text `given`, the `stage` that made it (None: from outside), its `place` (relative to the store if a
+    stage made it), and the `digest` of its content."""
 
     given: str
     stage: str | None
@@ -213,7 +210,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """`settings` by path, as they were written; `inputs` by the path of the setting that names each; `versions` of what it relies on."""
+    """The `settings` by path, as written; `inputs` by the path of the setting that names each; `versions` of what the stage relies on."""
 
     kind: str
     settings: Mapping[str, Plain]
@@ -222,7 +219,7 @@ class Fingerprint:
 
     @property
     def key(self) -> str:
-        """Equal where everything that the result follows from is equal. What is in an input counts, and not where it lies."""
+        """A hash that is equal if everything the result follows from is equal. The content of an input counts, not its location."""
         setting_names = {setting_of(path) for path in self.inputs}
         settings = {path: value for path, value in self.settings.items() if path not in setting_names}
         inputs = {path: source.digest for path, source in self.inputs.items()}
@@ -230,7 +227,7 @@ class Fingerprint:
         return hashlib.sha256(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")).hexdigest()[:LENGTH]
 
     def changes(self, before: Fingerprint) -> list[str]:
-        """What is new since then, a line each."""
+        """Return the differences from the fingerprint `before`, one line each."""
         lines = [] if self.kind == before.kind else [f"it is a {self.kind}, which was a {before.kind}"]
         for path in dict.fromkeys([*before.settings, *self.settings]):
             old, new = before.settings.get(path), self.settings.get(path)
@@ -246,13 +243,13 @@ class Fingerprint:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in the stage's lineage."""
+        """Return the fingerprint as JSON, as the stage's lineage holds it."""
         return cast(dict[str, Any], encode(self, Fingerprint))
 
 
 def fingerprint_of(stage: Stage, results: Mapping[str, Path], digests: Digests, store: Path) -> tuple[Fingerprint, Stage]:
-    """What the stage follows from, and the stage with folders where it names other stages. `results`: the run directories of
-    those, in the folder `store`."""
+    """Return the fingerprint of the stage, and the stage with folders in place of references to other stages. `results`: the run
+    directories of those stages, in the folder `store`."""
     references_by_path = {reference.path: reference for reference in references(stage)}
     inputs, folders = dict[str, Input](), dict[str, str]()
     for path, text in texts(stage).items():
@@ -272,7 +269,7 @@ def fingerprint_of(stage: Stage, results: Mapping[str, Path], digests: Digests, 
 
 
 def relied_on(stage: Stage) -> dict[str, str]:
-    """A stage whose module names rewards, benchmarks or graders relies on the grader, one that names a template on the templates."""
+    """Return the versions the stage relies on: the grader's if its module uses rewards, evals or grading; the templates' if it uses one."""
     module = sys.modules.get(type(stage).__module__)
     origins = {_origin(value) for value in vars(module).values()} if module is not None else set()
     rooms = {origin.split(".")[1] for origin in origins if origin.startswith("aha.")}
@@ -280,7 +277,7 @@ def relied_on(stage: Stage) -> dict[str, str]:
 
 
 def seconds(root: Path) -> float:
-    """How long a stage has worked, as its directory says; where it kept no time, from its beginning to its end."""
+    """Return the seconds that a stage has worked, by the timings in its directory; without timings, the time from its start to its end."""
     seconds = sum(row.get("seconds", 0.0) + row.get("save_s", 0.0) for row in Record(root).timings())
     ends = [root / name for name in ("manifest.json", "result.json")]
     return seconds or (ends[1].stat().st_mtime - ends[0].stat().st_mtime if all(path.exists() for path in ends) else 0.0)

@@ -1,7 +1,6 @@
-"""Stages that build on each other, each in a run directory of its own: what is done is skipped, what changed is redone, with the reason.
-
+"""Stages that build on each other, each in its own run directory: a finished stage is skipped, a changed one is redone, with the reason.
 A run directory is named by a hash of all that its result follows from, so that going back to earlier settings costs nothing, nothing is
-ever overwritten, and several graphs share what they have in common."""
+ever overwritten, and several graphs share the stages they have in common."""
 
 from __future__ import annotations
 
@@ -26,8 +25,8 @@ LINEAGE = "lineage.json"
 
 @dataclass(frozen=True)
 class Step:
-    """A stage and where it stands, and why. `stage` has folders in place of references, unless it waits for other stages: then nothing
-    more is known of it. `kept`: its newest result is taken as it is."""
+    """A stage, its state and the reason. `stage` has folders in place of references, unless it waits for other stages; then it has no
+    folder or fingerprint yet. `kept`: its newest result is used as it is."""
 
     name: str
     stage: Stage
@@ -45,8 +44,8 @@ Opens = Callable[[Step], AbstractContextManager[tuple[RunDir, Observer]]]
 
 
 class Graph:
-    """Named stages in order. `store` holds a folder a stage, in it a run directory for each way it was ever made; `ledger` is the file that
-    says which of them this graph came by last."""
+    """Named stages in order. `store` holds a folder per stage with a run directory for each way it was ever made; `ledger` is the file that
+    records the newest run directory of each stage in this graph."""
 
     def __init__(self, stages: Sequence[tuple[str, Stage]], store: Path, ledger: Path | None = None) -> None:
         check_order(stages)
@@ -59,15 +58,15 @@ class Graph:
         return [name for name, _ in self.stages]
 
     def check(self, *names: str | None) -> None:
-        """BadInput for a name that is no stage's."""
+        """Raise BadInput for a name that is not a stage's."""
         for name in names:
             if name is not None and name not in self.names:
                 stage_names = ", ".join(self.names)
                 raise BadInput(f"{name}: there is no such stage; there are {stage_names}{nearest(name, self.names)}")
 
     def steps(self, until: str | None = None, first: str | None = None) -> Iterator[Step]:
-        """Each stage up to `until` as it stands when it is reached: whoever does the one before the next is reached gets that one's key.
-        Those before `first` are kept as they are, whatever they were made of. Writes nothing."""
+        """Yield each stage up to `until` as it stands when it is reached: a stage that is run before the next is requested gives that one
+        its key. Stages before `first` are kept as they are, whatever they were made of. Nothing is written."""
         self.check(until, first)
         places, results = {name: place for place, name in enumerate(self.names)}, dict[str, Path]()
         begin = places[first] if first else 0
@@ -81,7 +80,7 @@ class Graph:
                 results[name] = step.folder
 
     def do(self, step: Step, backend: Backend, opens: Opens) -> None:
-        """Runs the stage in its directory, or goes on with it there."""
+        """Run the stage in its directory, or resume it there. DiskTrouble if an input is damaged."""
         assert step.folder is not None and step.fingerprint is not None, f"{step.name} waits"
         for source in step.fingerprint.inputs.values():
             place = self.store / source.place
@@ -98,7 +97,7 @@ class Graph:
         self.settle(step)
 
     def settle(self, step: Step) -> None:
-        """The graph remembers that this is the newest result of its stage."""
+        """Record in the ledger that this is the newest result of its stage."""
         assert step.fingerprint is not None
         if self._notes_of(step.name) != {"begun": step.fingerprint.key, "done": step.fingerprint.key}:
             self._note(step.name, begun=step.fingerprint.key, done=step.fingerprint.key)
@@ -156,7 +155,7 @@ class Graph:
 
 
 def read_lineage(folder: Path) -> tuple[str, Fingerprint]:
-    """The stage that the run directory belongs to, and what its result follows from."""
+    """Return the name of the stage that the run directory belongs to, and its fingerprint. DiskTrouble if the file is damaged."""
     path = folder / LINEAGE
     record = unseal(read_file(path, DOCUMENT), indent=2)
     if record is None:
@@ -169,8 +168,8 @@ def _is_finished(folder: Path) -> bool:
 
 
 def run_stage(stage: Stage, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-    """Run a stage. Where the processes that learn were lost and are started anew, it goes on from its last checkpoint. FailedBar where it
-    comes to its end with steps that were not finite."""
+    """Run a stage. If the learner's processes were lost and are restarted, the stage resumes from its last checkpoint. FailedBar if it ends
+    with steps that were not finite."""
     while True:
         try:
             stage.run(backend, rundir, observer)

@@ -1,4 +1,4 @@
-"""Where a row comes from: the prompt, whoever answered it, the grader that let it pass, and what all of them follow from in turn."""
+"""The origins of a row: the prompt, the model that answered it, the grader that passed it, and what all of these follow from."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from aha.tasks.reading import LINES, LONGEST_LINE, TABLE
 from aha.tasks.tables import read_table
 from aha.types import Origin
 
-DEEPEST = 20  # parents of parents; a chain of rows is as long as a graph has stages
+DEEPEST = 20  # generations of parents; a chain of rows is at most as long as its graph
 
 
 @dataclass(frozen=True)
 class Ancestor:
-    """A run directory, what its stage was called, and what it follows from."""
+    """A run directory, the name of its stage, and its fingerprint."""
 
     stage: str
     root: Path
@@ -33,7 +33,7 @@ class Ancestor:
 
     @property
     def inputs(self) -> dict[str, tuple[Input, Path]]:
-        """What each setting named, and where that is: run directories lie side by side in a store, which may have been moved."""
+        """The input of each setting and its place now: run directories are side by side in a store, which may have been moved."""
         store = self.root.parent.parent
         return {
             path: (reference, Path(reference.place) if reference.stage is None else store / reference.place)
@@ -43,7 +43,7 @@ class Ancestor:
 
 @dataclass(frozen=True)
 class LineageRow:
-    """A line of a file, or a row of a table, counted from 1, as it stands there."""
+    """A line of a file, or a row of a table, counted from 1, with its fields unchanged."""
 
     path: Path
     number: int
@@ -55,13 +55,13 @@ class LineageRow:
 
     @property
     def origin(self) -> Origin | None:
-        """BadInput where it is damaged."""
+        """The origin of the row, or None. BadInput if it is damaged."""
         record = self.fields.get("origin")
         return None if record is None else decode(record, Origin)
 
     @property
     def versions(self) -> list[int]:
-        """Of a group of RL: the versions of the weights that its completions were sampled with."""
+        """The versions of the weights that the completions of an RL group were sampled with; empty for any other row."""
         completions = self.fields.get("completions")
         versions = (
             [completion.get("version") for completion in completions if isinstance(completion, dict)]
@@ -72,7 +72,7 @@ class LineageRow:
 
     @property
     def question(self) -> str:
-        """What was asked last, or the problem's question."""
+        """The last message of the user, or else the problem's question."""
         turns = self.fields.get("messages") or ()
         questions = [turn.get("content") for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"]
         problem = self.fields.get("problem")
@@ -81,7 +81,7 @@ class LineageRow:
 
 @dataclass(frozen=True)
 class Trace:
-    """A row, the run directory that made it (none: a file from outside), and the rows that it was made of."""
+    """A row, the run directory that made it (None: a file from outside), the rows that it was made of, and the ids of those not found."""
 
     row: LineageRow
     maker: Ancestor | None
@@ -90,9 +90,9 @@ class Trace:
 
 
 def trace_row(word: str) -> Trace:
-    """`FILE:ROW`: a row's number, from 1, or a row's id. BadInput where there is no such row."""
+    """Return the trace of `FILE:ROW`, where ROW is a row's number from 1 or its id. BadInput if there is no such row."""
     name, colon, row_name = word.rpartition(":")
-    while colon and not Path(name).expanduser().is_file() and ":" in name:  # ids may have colons too
+    while colon and not Path(name).expanduser().is_file() and ":" in name:  # ids may contain colons too
         name, _, more = name.rpartition(":")
         row_name = f"{more}:{row_name}"
     path = Path(name).expanduser()
@@ -103,7 +103,7 @@ def trace_row(word: str) -> Trace:
 
 
 def ancestors(maker: Ancestor) -> list[Ancestor]:
-    """All stages that it follows from, nearest first, each once."""
+    """Return all stages that it follows from, nearest first, each once."""
     ancestors_by_place: dict[Path, Ancestor] = {}
     queue = [maker]
     while queue:
@@ -116,14 +116,14 @@ def ancestors(maker: Ancestor) -> list[Ancestor]:
 
 
 def run_directory(place: Path) -> Path | None:
-    """The run directory that a file or folder belongs to."""
+    """Return the run directory that a file or folder belongs to, or None."""
     return next(
         (folder for folder in (place, *place.parents) if (folder / "manifest.json").is_file() and (folder / LINEAGE).is_file()), None
     )
 
 
 def made_at(maker: Ancestor) -> str:
-    """The commit and the day."""
+    """Return the commit and the creation time of the run directory."""
     manifest = read_manifest(maker.root / "manifest.json")
     return f"commit {(manifest.git_commit or 'unknown')[:12]}, {manifest.created}"
 
@@ -141,7 +141,7 @@ def _trace(row: LineageRow, depth: int) -> Trace:
 
 
 def _parent(name: str, row: LineageRow, maker: Ancestor | None) -> LineageRow | None:
-    """The row of that id, in the same run directory or in what it was made from."""
+    """Return the row with that id, from the same run directory or from its inputs; None if it is not found."""
     if maker is None:
         return None
     places = [place for _, place in maker.inputs.values()]
@@ -177,7 +177,7 @@ def _row(path: Path, row_name: str) -> LineageRow:
 
 
 def _rows(path: Path, row_name: str = "") -> Iterator[LineageRow]:
-    """The rows of a file; only those with that text in them, so that a long file is not parsed for one row; of a table, that id's."""
+    """Yield the rows of a file; with `row_name`, only lines that contain it, to parse few of a long file, or a table's rows of that id."""
     if path.suffix == TABLE:
         yield from (row for row in _table(path) if row_name in ("", row.id))
         return
