@@ -1,4 +1,4 @@
-"""Where a stranger's program runs: the tiers of isolation, strongest first, behind one seam."""
+"""The sandbox tiers in which untrusted programs run, behind one interface."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Sandbox, Tie
 __all__ = ["Job", "Language", "Limits", "Outcome", "Sandbox", "Tier", "Verdict", "open_sandbox", "tiers"]
 
 TIERS: tuple[Tier, ...] = ("bwrap", "wasm", "remote", "unsafe")
-AUTOMATIC: tuple[Tier, ...] = ("bwrap", "wasm")  # strongest first; a pool elsewhere and no protection at all are chosen by name only
+AUTOMATIC: tuple[Tier, ...] = ("bwrap", "wasm")  # strongest first; the tiers remote and unsafe are chosen by name only
 
 
 class SandboxOpener(Protocol):
-    """A tier's class."""
+    """The class of a tier, called to open a sandbox."""
 
     def __call__(self, *, workers: int) -> Sandbox: ...
 
 
 def open_sandbox(tier: Tier | Literal["auto"] = "auto", workers: int = 2) -> Sandbox:
-    """The tier named, or the strongest that works here, for `workers` programs at once; `BadInput` says what to install for one."""
+    """Open the tier named, or the strongest one that works here, for `workers` programs at once; `BadInput` says what to install."""
     if workers < 1:
         raise BadInput(f"sandbox workers is {workers}: a program needs a place to run, so 1 or more")
     if tier != "auto":
@@ -36,7 +36,7 @@ def open_sandbox(tier: Tier | Literal["auto"] = "auto", workers: int = 2) -> San
 
 
 def tiers() -> dict[Tier, str | None]:
-    """Every tier, strongest first: `None` where it works here, else the reason why not."""
+    """Return every tier, strongest first, with `None` if it works here, else the reason why not."""
     return {tier: _tier(tier)[0]() for tier in TIERS}
 
 
@@ -49,7 +49,7 @@ def _open_tier(tier: Tier, workers: int) -> Sandbox:
 
 
 def _tier(tier: Tier) -> tuple[Callable[[], str | None], SandboxOpener]:
-    """Loaded only when it is asked for."""
+    """Return the `why_not` function and the class of a tier, whose module is imported only here."""
     match tier:
         case "bwrap":
             from aha.grading.sandbox import bwrap

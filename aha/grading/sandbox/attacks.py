@@ -1,12 +1,9 @@
-"""Hostile programs of our own: what a tier must withstand before strangers' programs are trusted to it.
+"""Hostile programs of our own, which a tier must withstand before untrusted programs run in it.
 
-Each is harmless where nothing holds it back, and prints BREACH with what it reached. They take what there is to reach from stdin.
+Each program is harmless even if nothing holds it back, and prints BREACH with what it reached. The targets come on stdin. The programs in
+C++ are kept as text, for tiers that compile.
 
-Hostile programs in C++, kept as text: what a tier that compiles must withstand besides. Harmless where nothing holds them back, and
-BREACH says what one reached.
-
-Which tier a run's programs go to, why, and whether it withstands attacks: what the doctor says of code.
-"""
+The status says which tier a run's programs go to, why, and whether it withstands the attacks; `aha doctor` prints it."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ static void forge() {
 }
 """
 
-# by name: the program, and the verdicts that show it was held back
+# name -> the program, and the verdicts that show it was held back
 PROGRAMS: Final[dict[str, tuple[str, tuple[Verdict, ...]]]] = {
     "compiled: holds more than its streams": (
         START + 'int main() { for (int fd = 3; fd < 4096; fd++) if (fcntl(fd, F_GETFD) != -1) breach("a descriptor"); return 3; }',
@@ -99,13 +96,13 @@ int main() {
 
 LIMITS = Limits(cpu_s=0.1, wall_s=0.9, memory_mb=256, output_bytes=100_000)
 BREACH = b"BREACH"
-CANARY = "AHA_ATTACK_CANARY_TOKEN"  # a variable of ours, with a secret in it, while the attacks run
+CANARY = "AHA_ATTACK_CANARY_TOKEN"  # an environment variable that holds a secret while the attacks run
 ANY_VERDICT: tuple[Verdict, ...] = ("OK", "RE", "TLE", "MLE", "OLE")
 
 
 @dataclass(frozen=True)
 class Attack:
-    """`ends`: the verdicts that show it was held back."""
+    """A hostile program. `ends`: the verdicts that show it was held back."""
 
     name: str
     source: str
@@ -115,7 +112,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class AttackResult:
-    """What came of one attack."""
+    """The outcome of one attack. `harm`: damage that showed only afterwards, in words."""
 
     attack: Attack
     outcome: Outcome
@@ -127,7 +124,7 @@ class AttackResult:
 
     @property
     def line(self) -> str:
-        """For a person."""
+        """The result as one line for people."""
         if self.is_contained:
             return f"contained  {self.attack.name} ({self.outcome.verdict})"
         output = (self.outcome.stdout + self.outcome.stderr).decode("utf-8", "replace")
@@ -137,7 +134,7 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class Assault:
-    """What came of all attacks on a tier. `compile_error`: why none of them was a compiled program; empty where some were."""
+    """The results of all attacks on a tier. `compile_error`: why no compiled program was among them, empty if some were."""
 
     came: tuple[AttackResult, ...]
     compile_error: str = ""
@@ -269,7 +266,7 @@ COMPILED_ATTACKS = tuple(Attack(name, source, ends, "cpp") for name, (source, en
 
 
 def run_attacks(open_box: Callable[[], Sandbox]) -> Assault:
-    """Every attack on a sandbox of its own, two at a time, and at last a harmless program. Compiled ones where the tier compiles."""
+    """Run every attack in one sandbox, two at a time, and then a harmless program; compiled attacks only if the tier compiles."""
     with _reachable() as (secret, listener), closing(open_box()) as sandbox, ThreadPoolExecutor(2) as pool:
         stdin = f"{secret}\n{listener.getsockname()[1]}\n".encode()
         compile_error = _compile_error(sandbox)
@@ -292,7 +289,7 @@ def _afterwards(sandbox: Sandbox) -> AttackResult:
 
 @contextmanager
 def _reachable() -> Iterator[tuple[Path, socket.socket]]:
-    """A file with a secret, a variable with a secret and a listener."""
+    """Set up what the attacks try to reach: a file with a secret, a variable with a secret and a listening socket."""
     with tempfile.TemporaryDirectory(prefix="aha-attack-") as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         secret = Path(folder) / "secret.txt"
         secret.write_text("a secret", encoding="utf-8")
@@ -305,7 +302,7 @@ def _reachable() -> Iterator[tuple[Path, socket.socket]]:
 
 @dataclass(frozen=True)
 class SandboxStatus:
-    """`why`: in words; `assault`: what came of the attacks on it."""
+    """The tier that programs run in, why it was chosen, and the results of the attacks on it."""
 
     tier: Tier
     why: str
@@ -316,7 +313,7 @@ class SandboxStatus:
         return self.assault.contained_count == len(self.assault.came)
 
     def lines(self) -> list[str]:
-        """For a person, one thought a line."""
+        """Return the status as lines for people, one statement each."""
         containments, came = self.assault.contained_count, self.assault.came
         first = f"Programs run in the sandbox tier {self.tier}, {self.why}; it contained {containments} of {len(came)} attacks."
         left_out = [f"No compiled program was among them: {self.assault.compile_error}."] if self.assault.compile_error else []
@@ -324,8 +321,8 @@ class SandboxStatus:
 
 
 def sandbox_status(references: Iterable[Reference], tier_name: Tier | Literal["auto"] = "auto") -> SandboxStatus | None:
-    """Of the tier that programs for these references go to; None where none holds code. `BadInput`, saying what to install, where no
-    sandbox works. The tier that holds nothing back is named, and not attacked: it would harm this machine as far as it may."""
+    """Return the status of the tier that programs for these references run in, or None if no reference is code. `BadInput` says what to
+    install if no sandbox works. The tier unsafe is named but not attacked, since the attacks would harm this machine."""
     if not any(isinstance(reference, Stdio | Calls | Asserts) for reference in references):
         return None
     with closing(open_sandbox(tier_name, workers=1)) as sandbox:

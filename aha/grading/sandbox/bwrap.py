@@ -18,8 +18,8 @@ from aha.grading.sandbox.namespace import SandboxUser, interpreter, seccomp_why_
 from aha.grading.sandbox.slot import Kind, Order, Slot, SlotError, memory_file
 
 MIB = 1 << 20
-WAIT_FACTOR = 3  # times the clock's limit, at the most, for a program that waits for a processor
-PATIENCE_S = 600.0  # for a slot, while others' programs run
+WAIT_FACTOR = 3  # a program that waits for a processor gets at most so many times its wall-clock limit
+PATIENCE_S = 600.0  # of waiting for a free slot
 CLOSING_S = 10.0
 EIGHT_THREADS = """import threading
 threads = [threading.Thread(target=int) for _ in range(8)]
@@ -30,7 +30,7 @@ print(1 + 2)
 
 
 def why_not() -> str | None:
-    """Runs a program that starts eight threads."""
+    """Return why this tier does not work here, or None if a test program that starts eight threads runs."""
     try:
         sandbox = BwrapSandbox(workers=1)
     except BadInput as error:
@@ -43,13 +43,13 @@ def why_not() -> str | None:
 
 
 class BwrapSandbox:
-    """`workers` slots, each with a fork server in namespaces of its own. What breaks is replaced, and a program whose slot broke is run
-    once more; the next failure is `INFRA`."""
+    """A sandbox of `workers` slots, each with a fork server in its own namespaces. A broken slot is replaced and its program is run once
+    more; a second failure is `INFRA`."""
 
     tier: Tier = "bwrap"
 
     def __init__(self, workers: int = 2, python: Path | None = None) -> None:
-        """`python`: the interpreter inside, where it is not to be ours. Raises `BadInput` where the machine cannot do it."""
+        """Start the first slot. `python` is the interpreter inside, by default ours. `BadInput` if this machine cannot do it."""
         reason = _why_unavailable()
         if reason is not None:
             raise BadInput(reason)
@@ -75,7 +75,7 @@ class BwrapSandbox:
             return infrastructure(str(error))
 
     def close(self) -> None:
-        """Also for threads that are in `run`: their programs end, and the outcome is `INFRA`."""
+        """End all programs and slots; threads that are in `run` get the outcome `INFRA`."""
         self._closed = True
         for slot in list(self._live):
             slot.kill()
@@ -85,7 +85,7 @@ class BwrapSandbox:
                 places.append(self._free.get(timeout=CLOSING_S))
         for number, place in places:
             self._end(place)
-            self._free.put((number, None))  # for those who wait, to be told
+            self._free.put((number, None))  # so that waiting threads learn of it
         self._cache.close()
         self._keeper.shutdown()
 
@@ -124,14 +124,14 @@ class BwrapSandbox:
             return self._once(kind, program, stdin, limits)
 
     def _once(self, kind: Kind, program: int, stdin: bytes, limits: Limits) -> tuple[RunFacts, Streams, int | None]:
-        """Its input is a file of its own each time: whoever reads from one moves on in it for all who hold it."""
+        """Send an order to a free slot. Its input is a new file each time, since a file's read position is shared by all who hold it."""
         with self._slot() as slot, _file(stdin) as reads:
             return slot.run(_order(kind, program, reads, limits))
 
     # --- the slots ----------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """No slot has started yet; each starts when it is first needed."""
+        """Begin without slots; each is started when it is first needed."""
         self._closed = False
         self._cache = CompileCache()
         self._keeper: Executor = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
@@ -141,7 +141,7 @@ class BwrapSandbox:
 
     @contextmanager
     def _slot(self) -> Iterator[Slot]:
-        """A slot that is nobody else's for a while. One in which anything went wrong is not used again."""
+        """Yield a slot for the caller alone. A slot in which anything went wrong is not used again. SlotError if none becomes free."""
         try:
             number, slot = self._free.get(timeout=PATIENCE_S)
         except queue.Empty as error:
@@ -157,7 +157,8 @@ class BwrapSandbox:
             self._free.put((number, slot if whole else None))
 
     def _first(self) -> tuple[int, Slot]:
-        """The way that works here, found by trying; the complaint shown is that of the best."""
+        """Start a slot in the first way that works here; return the number of that way and the slot. SlotError of the best way if none
+        works."""
         complaints = []
         for choice, way in enumerate(ways(0)):
             try:
@@ -179,7 +180,7 @@ class BwrapSandbox:
             slot.close()
 
     def _after_fork(self) -> None:
-        """In a child of the judge's: its parent's slots are not its own, so it starts others."""
+        """Forget the parent's slots in a forked child, which then starts its own."""
         for slot in self._live:
             slot.forget()
         self._live.clear()
@@ -228,7 +229,7 @@ def _why_unavailable() -> str | None:
 
 
 def _hint() -> str:
-    """What the kernel's settings say about namespaces for ordinary users."""
+    """Return a hint, from the kernel's settings, why ordinary users may not make namespaces."""
     switches = {
         "kernel/unprivileged_userns_clone": ("0", "sysctl kernel.unprivileged_userns_clone=1"),
         "kernel/apparmor_restrict_unprivileged_userns": ("1", "sysctl kernel.apparmor_restrict_unprivileged_userns=0"),

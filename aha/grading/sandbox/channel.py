@@ -1,8 +1,7 @@
-"""One message over a local socket, with the descriptors that came along and the kernel's word on who sent it. Used on both ends, and
-imports nothing of ours.
+"""Messages over a local socket, with file descriptors and the kernel's word on who sent them. Both ends use it, so it imports nothing of
+the package.
 
-Python's own `recv_fds` passes no flags on before 3.12, so what it receives would outlive an exec.
-"""
+Python's own `recv_fds` passes no flags on before 3.12, so the descriptors it receives would survive an exec."""
 
 from __future__ import annotations
 
@@ -14,34 +13,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 LONGEST = 1 << 20  # bytes of a message
-MOST = 4  # descriptors that come with one
+MOST = 4  # descriptors of a message
 CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 ROOM = socket.CMSG_SPACE(MOST * array.array("i").itemsize) + socket.CMSG_SPACE(CREDENTIALS.size)
 
 
 @dataclass(frozen=True)
 class ChannelMessage:
-    """`content` is empty where the other end is closed. `sender`: the process that wrote it, as the kernel tells an end that called
-    `demand_sender`; 0 where it tells nothing."""
+    """A received message. `content` is empty if the other end is closed. `sender` is the process that wrote it, as the kernel tells an end
+    that called `demand_sender`, else 0."""
 
     content: bytes
     descriptors: tuple[int, ...] = ()
     sender: int = 0
 
     def refuse(self) -> None:
-        """Close the descriptors that came with it."""
+        """Close the descriptors that came with the message."""
         for fd in self.descriptors:
             os.close(fd)
 
 
 def demand_sender(end: socket.socket) -> None:
-    """From now on the kernel notes with every message to this end which process wrote it. A process cannot name another than itself
-    unless it may do anything in its namespace, which no program may (unix(7), SCM_CREDENTIALS)."""
+    """Make the kernel tell this end which process wrote each message. A process cannot name another one unless it has all privileges in its
+    namespace, and no program has (unix(7), SCM_CREDENTIALS)."""
     end.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
 
 def receive(end: socket.socket) -> ChannelMessage:
-    """The next message; its descriptors are closed by an exec from the moment they exist."""
+    """Return the next message; its descriptors are closed on exec from the start."""
     content, ancillary, _, _ = end.recvmsg(LONGEST, ROOM, socket.MSG_CMSG_CLOEXEC)
     descriptors, sender = array.array("i"), 0
     for level, kind, data in ancillary:
@@ -53,6 +52,6 @@ def receive(end: socket.socket) -> ChannelMessage:
 
 
 def send(end: socket.socket, content: bytes, descriptors: Sequence[int] = ()) -> None:
-    """A message, with copies of the descriptors."""
+    """Send a message with copies of the descriptors."""
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
     end.sendmsg([content], rights)

@@ -1,4 +1,4 @@
-"""Programs that were compiled, kept as sealed files in memory: each source once, the least used forgotten first."""
+"""A cache of compiled programs as sealed files in memory, one for each source; the least recently used is dropped first."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BYTES = 256 << 20
 
 
 class CompileCache:
-    """Maps a source to its program or to the outcome of a compiler that refused it. Safe for threads: a source that is being compiled
-    is waited for, by those who want the same."""
+    """A cache from a source to its program, or to the outcome of a compiler that refused it. Thread-safe: while a source is being compiled,
+    other threads that ask for it wait."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, int | Outcome] = OrderedDict()
@@ -27,7 +27,8 @@ class CompileCache:
         self._lock = threading.Lock()
 
     def get(self, source: str, build: Callable[[], int | Outcome], patience_s: float) -> int | Outcome | None:
-        """A descriptor for the caller to close, or why there is none; `None` when another's compilation took longer than `patience_s`."""
+        """Return a descriptor of the program, which the caller closes, or the outcome if there is no program; `None` if another thread's
+        compilation took longer than `patience_s`."""
         source = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         with self._lock:
             turn = self._busy.setdefault(source, threading.Lock())
@@ -55,7 +56,7 @@ class CompileCache:
 
     def _keep(self, source: str, result: int | Outcome) -> int | Outcome:
         if isinstance(result, Outcome) and result.verdict != "CE":
-            return result  # no fault of the source: the next may have more luck
+            return result  # not the source's fault: the next attempt may succeed
         with self._lock:
             self._entries[source] = result
             copy = os.dup(result) if isinstance(result, int) else result

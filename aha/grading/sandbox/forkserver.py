@@ -1,8 +1,7 @@
-"""The first process inside the namespaces: it forks one locked child per program. Of the package it has `kernel` and `channel`, no more.
+"""The first process inside the namespaces: it forks one locked child per program. It imports only `kernel` and `channel` of the package.
 
-It hands descriptors on and reads no byte of a program or of what one reads or writes, so nothing of one can be found by the next. All its
-own descriptors are closed by an exec from their birth, and a child closes them besides before anything of a program runs in it.
-"""
+It passes descriptors on and reads no byte of a program, its input or its output, so that the next program can find nothing of them. All its
+own descriptors are closed on exec, and a child closes them before a program runs in it."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ from typing import Any
 
 from aha.grading.sandbox import channel, kernel
 
-ANY_PROGRAM = 32 << 20  # of addresses that a compiled program has before it asks for any
-SHORTEST_S = 0.002  # between two looks at a clock
-PROCESSORS = len(os.sched_getaffinity(0))  # by which a program of many threads may be faster than the clock
+ANY_PROGRAM = 32 << 20  # bytes of addresses that a compiled program has before it asks for any
+SHORTEST_S = 0.002  # the least time between two looks at a clock
+PROCESSORS = len(os.sched_getaffinity(0))  # a program with many threads may use CPU time so many times faster than the clock
 
 F_ADD_SEALS, ALL_SEALS = 1033, 0xF
 
@@ -32,7 +31,8 @@ WARM = "array bisect collections copy functools heapq itertools json math operat
 
 
 class SandboxForkServer:
-    """What the judge asked for once: the uid to become, or `None` to stay; the filters; the compiler's command."""
+    """A server that forks a child per program. The judge sends its settings once: the uid to change to (`None` to stay), the filters, and
+    the compiler's command."""
 
     def __init__(self, control: socket.socket) -> None:
         settings = json.loads(channel.receive(control).content)
@@ -44,7 +44,7 @@ class SandboxForkServer:
         self.own_memory = kernel.address_space()
 
     def serve(self) -> bytes:
-        """A program to run, in a child that is locked already. The server itself never comes back from here."""
+        """Serve orders for ever; only a locked child returns from here, with the source of the Python program that it is to run."""
         while True:
             order, fds = self.receive()
             start = time.monotonic()
@@ -60,12 +60,13 @@ class SandboxForkServer:
         while True:
             message = channel.receive(self.control)
             if not message.content:
-                os._exit(0)  # the judge is gone, and with this process all in its namespace
+                os._exit(0)  # the judge is gone; this exit ends every process in the namespace
             if message.descriptors:
                 return json.loads(message.content), message.descriptors
 
     def watch(self, child: int, start: float, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Waits for the child, the end of its time or a word from the judge; then nothing of it is left alive."""
+        """Wait for the child, its time limit or a word from the judge; then kill everything in the namespace and return the facts of the
+        run."""
         handle = os.pidfd_open(child)
         stop_reason = self.wait(handle, child, start, order)
         os.close(handle)
@@ -82,7 +83,7 @@ class SandboxForkServer:
         }
 
     def wait(self, handle: int, child: int, start: float, order: Mapping[str, Any]) -> str:
-        """Why the child has to be stopped; empty where it ended by itself."""
+        """Return why the child has to be stopped, or an empty text if it ended by itself."""
         poll = select.poll()
         poll.register(handle, select.POLLIN)
         poll.register(self.control, select.POLLIN)
@@ -107,14 +108,14 @@ class SandboxForkServer:
             return False
 
     def report(self, order: Mapping[str, Any], facts: dict[str, Any]) -> None:
-        """What happened, and the compiled program where there is one."""
+        """Send the judge the facts of the run, and the compiled program if there is one."""
         program_fd = built_program() if order["kind"] == "compile" and facts["status"] == 0 else None
         channel.send(self.control, json.dumps(facts | {"number": order["number"]}).encode(), [] if program_fd is None else [program_fd])
         if program_fd is not None:
             os.close(program_fd)
 
     def enter(self, order: Mapping[str, Any], fds: Sequence[int]) -> bytes:
-        """In the child: become nobody with nothing, then hand over the program or turn into it."""
+        """Give up all privileges in the child, then return the program's source, or exec the compiler or the compiled program."""
         program, reads, writes, complains = fds
         for fd, place in ((reads, 0), (writes, 1), (complains, 2)):
             os.dup2(fd, place)
@@ -138,9 +139,9 @@ class SandboxForkServer:
 
 
 def open_server() -> SandboxForkServer:
-    """Warm, with a scratch of its own, out of its children's reach."""
-    control = int(sys.argv[1])  # the judge's
-    os.set_inheritable(control, False)  # the only one that had to outlive an exec so far: ours
+    """Return a server with modules loaded and an empty scratch, out of its children's reach."""
+    control = int(sys.argv[1])  # the socket to the judge
+    os.set_inheritable(control, False)  # the only descriptor that had to survive our own exec
     close_all_but(control)
     server = SandboxForkServer(socket.socket(fileno=control))
     for name in WARM:
@@ -157,7 +158,7 @@ def open_server() -> SandboxForkServer:
 
 
 def close_all_but(*keep: int) -> None:
-    """Of all descriptors the three standard streams stay open, and those named."""
+    """Close all descriptors but the three standard streams and those named."""
     first = 3
     for fd in sorted(keep):
         os.closerange(first, fd)
@@ -166,7 +167,7 @@ def close_all_but(*keep: int) -> None:
 
 
 def built_program() -> int | None:
-    """The compiler's result as a sealed file in memory, copied by the kernel; `None` where it left no plain file."""
+    """Return the compiler's result as a sealed file in memory, copied by the kernel; `None` if it is no plain file."""
     try:
         source = os.open(f"{kernel.SCRATCH}/main", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -185,12 +186,12 @@ def built_program() -> int | None:
 
 
 def whole(fd: int) -> bytes:
-    """The file from its start, wherever others stand in it."""
+    """Return the content of a file from its start, without moving its shared read position."""
     size = os.fstat(fd).st_size
     return os.pread(fd, size, 0) if size else b""
 
 
 def write(path: str, content: bytes) -> None:
-    """A file in the scratch, where the process stands."""
+    """Write a file into the scratch, which is the working directory."""
     with open(path, "wb") as file:
         file.write(content)

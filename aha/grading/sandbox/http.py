@@ -1,4 +1,4 @@
-"""One question to one server, answered in time or not at all: the deadline holds against a server that sends a byte a second."""
+"""One request to one server with a deadline, which holds even against a server that sends a byte a second."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aha.json_text import NotJson, parse_json
 
 CONNECT_S = 10.0
 CHUNK = 1 << 16
-AGAIN = (408, 425, 429)  # and every 5xx: the server may answer later; any other refusal is of the question
+AGAIN = (408, 425, 429)  # and every 5xx: the server may answer later; any other status refuses the request itself
 
 
 class Fault(Exception):
-    """The question was not answered. `final`: this server will not answer it later either; `after_s`: when it asked to be left alone."""
+    """The request was not answered. `final`: this server will not answer it later either; `after_s`: the seconds it asked us to wait."""
 
     def __init__(self, words: str, final: bool = False, after_s: float | None = None) -> None:
         super().__init__(words)
@@ -30,7 +30,7 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class HttpAddress:
-    """Where a server is. `credentials` are a header's value and stay out of every message."""
+    """The address of a server. `credentials` is a header's value and stays out of every message."""
 
     secure: bool
     host: str
@@ -40,7 +40,7 @@ class HttpAddress:
 
     @classmethod
     def of(cls, url: str) -> HttpAddress | None:
-        """The place that an address names; None where it names none. A user and a password in the address are credentials."""
+        """Parse an address; None if it is no http or https URL with a host. A user and a password in it are credentials."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -61,7 +61,8 @@ class HttpAddress:
 
 
 def post(place: HttpAddress, path: str, question: dict[str, Any], deadline: float, longest: int) -> dict[str, Any]:
-    """The JSON object that the server answers by `deadline` (of `time.monotonic`), in at most `longest` bytes; else `Fault`."""
+    """Return the JSON object that the server answers by `deadline` (of `time.monotonic`), in at most `longest` bytes; raise `Fault`
+    otherwise."""
     try:
         status, after_s, body = _exchange(place, path, json.dumps(question).encode(), deadline, longest)
     except TimeoutError as error:
@@ -107,7 +108,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def left_s(deadline: float) -> float:
-    """Seconds until then; TimeoutError after it."""
+    """Return the seconds until the deadline; raise TimeoutError after it."""
     remaining_s = deadline - time.monotonic()
     if remaining_s <= 0:
         raise TimeoutError
@@ -115,7 +116,7 @@ def left_s(deadline: float) -> float:
 
 
 class DeadlineStream:
-    """A socket all of whose waits end by one deadline, where a plain one's time limit starts anew with every byte."""
+    """A socket whose waits all end at one deadline; the timeout of a plain socket starts anew with every byte."""
 
     def __init__(self, inner: socket.socket, deadline: float) -> None:
         self._inner = inner

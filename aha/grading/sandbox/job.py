@@ -1,7 +1,6 @@
-"""What a sandbox is asked and what it answers. Inputs go in and bytes come out: what would be right never enters.
+"""The job that a sandbox is given and the outcome it returns. Inputs go in and bytes come out: expected outputs never enter.
 
-What happened to a program, as the kernel and the pipes tell it, turned into a verdict. Nothing the program says counts.
-"""
+The outcome is decided by what the kernel and the pipes report; nothing that the program says about itself counts."""
 
 from __future__ import annotations
 
@@ -10,13 +9,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Language = Literal["python", "cpp"]
-Verdict = Literal["OK", "TLE", "MLE", "OLE", "RE", "CE", "INFRA"]  # WA is not a sandbox's to say; INFRA is never the program's fault
+Verdict = Literal["OK", "TLE", "MLE", "OLE", "RE", "CE", "INFRA"]  # a sandbox never says WA; INFRA is never the program's fault
 Tier = Literal["bwrap", "wasm", "remote", "unsafe"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one run: seconds of CPU time, which decide TLE; seconds by the clock, a backstop; memory; bytes of stdout and of stderr each."""
+    """The limits of one run: seconds of CPU time (decides TLE) and of wall-clock time (a backstop), MiB of memory, bytes of stdout and
+    stderr each."""
 
     cpu_s: float = 6.0
     wall_s: float = 30.0
@@ -26,7 +26,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """A program and what it reads from stdin. A C++ program that was compiled once is not compiled again."""
+    """A program and its standard input. A C++ program is compiled once and then cached."""
 
     source: str
     stdin: bytes = b""
@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `OK`: it exited with code 0 within its limits, which says nothing of its output. `reason` is for people."""
+    """The result of a run. `OK` means exit code 0 within the limits and says nothing about the output. `reason` is for people."""
 
     verdict: Verdict
     stdout: bytes
@@ -49,7 +49,7 @@ class Outcome:
 
 
 class Sandbox(Protocol):
-    """A place in which a stranger's program can do no harm. `run` may be called from several threads at once and always returns."""
+    """A place where an untrusted program can do no harm. `run` may be called from several threads at once and always returns."""
 
     @property
     def tier(self) -> Tier: ...
@@ -61,15 +61,15 @@ class Sandbox(Protocol):
         ...
 
 
-NEARLY = 0.9  # of the memory: a program that held so much failed for want of more
+NEARLY = 0.9  # share of the memory limit: a failed program that held more than this was out of memory
 MEMORY_WORDS = (b"MemoryError", b"std::bad_alloc", b"out of memory")
 LINE = 200
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Of one process, by `wait4`: `status` is its exit code or minus the signal that ended it; `stop_reason` who ended it, if we did;
-    `has_entered` whether it was locked before it ran anything."""
+    """The facts of one process, from `wait4`. `status` is its exit code or minus the signal that ended it; `stop_reason` says why we ended
+    it, empty if we did not; `has_entered` says whether it was locked before it ran anything."""
 
     status: int
     cpu_s: float
@@ -81,7 +81,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Streams:
-    """What it wrote, cut to the limit, and whether there was more."""
+    """The output of a process, cut to the limit; `is_flooded` says whether there was more."""
 
     stdout: bytes
     stderr: bytes
@@ -89,12 +89,12 @@ class Streams:
 
 
 def infrastructure(reason: str) -> Outcome:
-    """The outcome where the program is not to blame."""
+    """Return the outcome INFRA with this reason: the program is not to blame."""
     return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
 def outcome_of_run(facts: RunFacts, streams: Streams, limits: Limits) -> Outcome:
-    """The outcome of a program's run. CPU time decides TLE; the clock only where a program does nothing."""
+    """Return the outcome of a program's run. CPU time decides TLE; the wall clock only ends a program that waits."""
     if not facts.has_entered:
         return infrastructure(f"the program was never started (status {facts.status})")
     if streams.is_flooded:
@@ -111,7 +111,7 @@ def outcome_of_run(facts: RunFacts, streams: Streams, limits: Limits) -> Outcome
 
 
 def outcome_of_compile(facts: RunFacts, streams: Streams, limits: Limits) -> Outcome:
-    """The outcome where the compiler made no program of the source within its limits."""
+    """Return the outcome of a compilation that produced no program within its limits."""
     if not facts.has_entered:
         return infrastructure(f"the compiler was never started (status {facts.status})")
     match facts.stop_reason:
@@ -138,7 +138,7 @@ def _describe_status(status: int) -> str:
 
 
 def _last_line(stderr: bytes) -> str:
-    """For people: no control bytes, no more than a line."""
+    """Return the last line of stderr for people: without control characters, at most `LINE` characters, empty if there is none."""
     lines = stderr[-2_000:].decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f": {''.join(character if character.isprintable() else '?' for character in last[:LINE])}" if last else ""

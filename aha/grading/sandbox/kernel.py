@@ -1,4 +1,5 @@
-"""What the fork server asks of the kernel: file systems, limits, privileges, filters, clocks. Runs inside, and imports nothing of ours."""
+"""The calls that the fork server makes to the kernel: file systems, limits, privileges, filters, clocks. Runs inside and imports nothing of
+the package."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from typing import Any
 
 SCRATCH = "/tmp"
 MIB = 1 << 20
-ROOM = 64 * MIB  # of scratch, and of a file
-ENTRIES = 4096  # files and folders in it
+ROOM = 64 * MIB  # bytes of the scratch, and of one file
+ENTRIES = 4096  # files and folders in the scratch
 TASKS = 64  # threads; and processes where a compiler runs
 DESCRIPTORS = 256
 STACK = 64 * MIB
-UNKNOWN = 64 * MIB  # of addresses that a process has of its own, where nothing tells how many
+UNKNOWN = 64 * MIB  # bytes of addresses assumed for a process where /proc does not tell
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 2, 4, 8, 32, 4096, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 38, 47
@@ -40,26 +41,27 @@ class FilterProgram(ctypes.Structure):
 
 
 def fresh_scratch(*, again: bool) -> None:
-    """An empty scratch: a new file system in the place of the old, whatever lies in that."""
+    """Mount an empty file system as the scratch, in place of the old one if `again`."""
     if again and libc.umount2(SCRATCH.encode(), MNT_DETACH):
         raise OSError(ctypes.get_errno(), "the scratch cannot be taken away")
     mount(SCRATCH.encode(), MS_NOSUID | MS_NODEV, f"size={ROOM},nr_inodes={ENTRIES},mode=1777".encode())
 
 
 def mount(place: bytes, flags: int, limits: bytes | None = None) -> None:
-    """A new file system in memory, or the one that is there under other flags."""
+    """Mount a new file system in memory, or remount the existing one with other flags."""
     if libc.mount(b"scratch", place, b"tmpfs", ctypes.c_ulong(flags), limits):
         raise OSError(ctypes.get_errno(), f"{place.decode()} cannot be mounted")
 
 
 def freeze_proc() -> None:
-    """Nothing under /proc can be written any more, where there is one."""
+    """Make /proc read-only, if there is one."""
     if os.path.isdir("/proc/self"):
         mount(b"/proc", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
 def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
-    """For good. What a process has before its program starts does not count: `own_memory`."""
+    """Set the resource limits for good. `own_memory`: the bytes of addresses that the process has before its program starts, which do not
+    count."""
     memory = order["memory_bytes"]
     stack = memory // 2 if order["kind"] == "native" else STACK  # half: a second thread gets as much
     limits = {
@@ -80,7 +82,7 @@ def set_limits(order: Mapping[str, Any], own_memory: int) -> None:
 
 
 def lock(uid: int | None, program: FilterProgram) -> None:
-    """Becomes nobody, for good: another uid or no capability, killed with the server, and behind the filter."""
+    """Give up all privileges for good: another uid if one is given, no capabilities, killed with the server, and behind the filter."""
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -92,7 +94,7 @@ def lock(uid: int | None, program: FilterProgram) -> None:
 
 
 def drop_capabilities() -> None:
-    """All, for good."""
+    """Drop all capabilities for good."""
     header, no_capabilities = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0), (ctypes.c_uint32 * 6)()
     prctl(PR_CAP_AMBIENT, CLEAR_AMBIENT)
     if libc.capset(header, no_capabilities):
@@ -100,18 +102,18 @@ def drop_capabilities() -> None:
 
 
 def prctl(option: int, value: int, more: int = 0) -> None:
-    """As in prctl(2); what the kernel refuses raises."""
+    """Call prctl(2); raise OSError if the kernel refuses."""
     if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), ctypes.c_ulong(0), ctypes.c_ulong(0)):
         raise OSError(ctypes.get_errno(), f"prctl {option} is refused")
 
 
 def hide_from_children() -> None:
-    """No process of the same uid may look into this one or hold it: what /proc shows of it is root's, and no debugger may attach."""
+    """Hide this process from others of the same uid: its entries in /proc belong to root, and no debugger may attach."""
     prctl(PR_SET_DUMPABLE, 0)
 
 
 def kill_descendants() -> None:
-    """Every process in this namespace but this one."""
+    """Kill every process in this namespace but this one."""
     try:
         os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:
@@ -119,7 +121,7 @@ def kill_descendants() -> None:
 
 
 def reap_children() -> None:
-    """Orphans as well, which are the first process's to bury."""
+    """Wait for all children to end, orphans included, since the first process inherits them."""
     try:
         while os.wait4(-1, 0):
             continue
@@ -128,12 +130,12 @@ def reap_children() -> None:
 
 
 def processor_clock(pid: int) -> int:
-    """The kernel's name for the clock of another process: what its threads have run, without what the machine took meanwhile."""
+    """Return the kernel's id of another process's CPU clock, which counts only the time that its threads ran."""
     return ~pid << 3 | 2
 
 
 def waited_for_a_processor() -> float:
-    """Seconds that the processes here were ready to run while others ran: a busy machine is no fault of theirs."""
+    """Return the seconds that the processes here were ready to run while others ran: a busy machine is not their fault."""
     waits = 0
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdigit() and name != "1":
@@ -146,7 +148,7 @@ def waited_for_a_processor() -> float:
 
 
 def address_space() -> int:
-    """Bytes of addresses this process has, which every child starts with."""
+    """Return the bytes of addresses that this process has and every child starts with."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -155,7 +157,7 @@ def address_space() -> int:
 
 
 def volunteer_for_the_oom_killer() -> None:
-    """With all its children: where memory runs out, the judge is not the one to go."""
+    """Make the kernel kill this process and its children, not the judge, when memory runs out."""
     try:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write("1000")

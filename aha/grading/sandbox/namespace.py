@@ -1,7 +1,6 @@
-"""bubblewrap's command line: what a program inside can see, and how the namespaces are made by root and by an ordinary user.
+"""The command line of bubblewrap: what a program inside can see, and how root and an ordinary user make the namespaces.
 
-The system calls a program may make, compiled to the kernel's filters by libseccomp. What is not listed does not exist for it.
-"""
+The system calls that a program may make are compiled to the kernel's filters by libseccomp. Any other call is answered as unknown."""
 
 from __future__ import annotations
 
@@ -21,11 +20,11 @@ from typing import Literal, NamedTuple
 
 from aha.errors import BadInput
 
-PACKAGES = ("numpy", "scipy", "pandas", "sympy", "mpmath", "networkx", "sortedcontainers")  # those installed beside us are seen inside
+PACKAGES = ("numpy", "scipy", "pandas", "sympy", "mpmath", "networkx", "sortedcontainers")  # visible inside if they are installed beside us
 LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 FILES = ("/etc/alternatives", "/etc/ld.so.cache")
 DEVICES = ("null", "zero", "full", "random", "urandom")
-HOME = "/python"  # where an interpreter from outside /usr is seen, so that nothing is told of whose it is
+HOME = "/python"  # where an interpreter from outside /usr is mounted, so that its path does not tell whose it is
 FIRST_FREE_UID = 1_879_048_192  # the first of the uids that nobody may allot
 FIRST_FREE_UID_OF_SMALL_MAP = 61_000  # the same where only 65,536 are mapped
 ENVIRONMENT = {
@@ -43,8 +42,8 @@ ABOUT = "import json, sys; print(json.dumps([sys.executable, sys.base_prefix, '%
 
 @dataclass(frozen=True)
 class SandboxUser:
-    """Who makes the namespaces. `inside`: the uid that programs get there by dropping to it; `outside`: the uid that bubblewrap starts
-    as where that is not ours; `proc`: whether the kernel lets us mount a /proc there."""
+    """The user who makes the namespaces. `inside`: the uid that programs drop to there; `outside`: the uid that bubblewrap starts as, if it
+    is not ours; `proc`: whether the kernel lets us mount a /proc there."""
 
     root: bool
     inside: int | None = None
@@ -53,13 +52,13 @@ class SandboxUser:
 
     @property
     def owner(self) -> int | None:
-        """The uid that programs have as seen from here; `None` where it is our own."""
+        """The uid of programs as seen from outside; `None` if it is our own."""
         return self.inside if self.root else self.outside
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python as it lies outside: its real file, its prefix, its version as `3.11`, and folders of packages by their names."""
+    """A Python outside the sandbox: its real file, its prefix, its version as `3.11`, and folders of packages by their names."""
 
     file: str
     prefix: str
@@ -75,7 +74,8 @@ class Interpreter:
         return self.file if self.in_usr else f"{HOME}/{Path(self.file).relative_to(self.prefix)}"
 
     def mounts(self) -> list[str]:
-        """Its library and itself, without what is installed beside it; then the packages we want."""
+        """Return the arguments that mount its library and itself, without the packages installed beside it, and then the packages that we
+        want."""
         paths = (
             [] if self.in_usr else [path for part in ("bin", "lib", "lib64") for path in _bind(f"{self.prefix}/{part}", f"{HOME}/{part}")]
         )
@@ -96,7 +96,7 @@ class Interpreter:
 
 
 def interpreter(python: Path | None) -> Interpreter:
-    """The one named, alone; or the one that runs this, with the packages that it has."""
+    """Return the interpreter `python` without packages, or the one that runs this with its packages. `BadInput` if it does not run."""
     if python is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         prefix = os.path.realpath(sys.base_prefix)
@@ -110,7 +110,7 @@ def interpreter(python: Path | None) -> Interpreter:
 
 
 def _runs_from(executable: str, prefix: str) -> str:
-    """The real file behind what runs this; where a virtual environment holds a copy, the file that was copied."""
+    """Return the real file of the running interpreter; if a virtual environment holds a copy, the file that was copied."""
     file = os.path.realpath(executable)
     return file if Path(file).is_relative_to(prefix) else os.path.realpath(getattr(sys, "_base_executable", file))
 
@@ -129,14 +129,14 @@ def _packages() -> tuple[tuple[str, str], ...]:
 
 
 def ways(slot: int) -> list[SandboxUser]:
-    """The ways to try, the best first."""
+    """Return the users to try for a slot, the best first."""
     uid = unused_uid(slot) if os.geteuid() == 0 else None
     makers = [SandboxUser(root=False)] if uid is None else [SandboxUser(root=True, inside=uid), SandboxUser(root=False, outside=uid)]
     return [*makers, *(SandboxUser(maker.root, maker.inside, maker.outside, proc=False) for maker in makers)]
 
 
 def unused_uid(slot: int) -> int | None:
-    """A uid that no account has, another for each process and slot; `None` where root is the only one mapped."""
+    """Return a uid that no account has, different for each process and slot; `None` if only root is mapped."""
     ranges = [line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
     end = max(int(start) + int(count) for start, _, count in ranges)
     uid = (
@@ -151,8 +151,8 @@ def unused_uid(slot: int) -> int | None:
 
 
 def command(bwrap: str, way: SandboxUser, python: Interpreter, files: dict[str, int]) -> list[str]:
-    """`files`: by their names in /sandbox, the descriptors to read them from."""
-    powers = ["SYS_ADMIN", *(("SETUID", "SETGID", "KILL") if way.root else ())]  # the first mounts the scratch anew after word program
+    """Return the command line of bubblewrap. `files`: the descriptors of the files in /sandbox, by name."""
+    powers = ["SYS_ADMIN", *(("SETUID", "SETGID", "KILL") if way.root else ())]  # SYS_ADMIN: to mount a new scratch after each program
     arguments = [bwrap, *([] if way.root else ["--unshare-user", "--uid", "1000", "--gid", "1000"])]
     arguments += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
     arguments += [
@@ -172,7 +172,7 @@ def command(bwrap: str, way: SandboxUser, python: Interpreter, files: dict[str, 
 
 
 def _devices() -> list[str]:
-    """A /dev of five harmless devices and the links to one's own streams, to which nothing can be added."""
+    """Return the arguments for a read-only /dev with five harmless devices and the links to the program's own streams."""
     arguments = ["--tmpfs", "/dev", *(word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}"))]
     arguments += ["--symlink", "/proc/self/fd", "/dev/fd"]
     arguments += [
@@ -226,14 +226,14 @@ class SyscallCondition(ctypes.Structure):
 
 
 class SyscallRule(NamedTuple):
-    """A call allowed where one of its arguments compares so."""
+    """A system call that is allowed if one of its arguments meets a condition."""
 
     call: str
     compare: SyscallCondition
 
 
 def seccomp_why_not() -> str | None:
-    """What this machine lacks to build filters."""
+    """Return what this machine lacks to build filters, or None."""
     if platform.system() != "Linux":
         return f"needs Linux, this is {platform.system()}"
     try:
@@ -244,7 +244,7 @@ def seccomp_why_not() -> str | None:
 
 
 def library() -> ctypes.CDLL:
-    """libseccomp with the signatures used here; `OSError` where it is not installed."""
+    """Return libseccomp with the signatures used here; `OSError` if it is not installed."""
     library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
     library.seccomp_init.argtypes = [ctypes.c_uint32]
@@ -263,12 +263,12 @@ def library() -> ctypes.CDLL:
 
 
 def calls(profile: Profile) -> list[str]:
-    """Those allowed whatever their arguments are."""
+    """Return the system calls that are allowed with any arguments."""
     return f"{FILE_CALLS} {MEMORY} {SELF} {CLOCKS} {'' if profile == 'python' else EXEC} {CHILDREN if profile == 'compile' else ''}".split()
 
 
 def rules(profile: Profile) -> list[SyscallRule]:
-    """Threads but no processes, unless it compiles; no limits or memory of others; no way to let a pipe grow."""
+    """Return the conditional rules: threads but no processes, unless it compiles; no limits or memory of others; no larger pipes."""
     may_clone = (NEW_NAMESPACES, 0) if profile == "compile" else (NEW_NAMESPACES | CLONE_THREAD, CLONE_THREAD)
     return [
         SyscallRule("clone", SyscallCondition(0, MASKED_EQUAL, *may_clone)),
@@ -280,7 +280,7 @@ def rules(profile: Profile) -> list[SyscallRule]:
 
 
 def filter_of(profile: Profile) -> bytes:
-    """The profile as an array of `struct sock_filter` for this machine's architecture."""
+    """Return the profile as an array of `struct sock_filter` for this machine's architecture."""
     lib = library()
     context = lib.seccomp_init(MISSING)
     try:

@@ -1,9 +1,8 @@
-"""The tier elsewhere: programs and their inputs go to a server over HTTP, bytes come back, and what would be right stays here.
+"""The remote tier: programs and their inputs go to a server over HTTP and bytes come back; expected outputs stay here.
 
-Whatever goes wrong on the way is tried again, at the next server if there is one, and in the end it is INFRA: never the program's fault.
-`AHA_SANDBOX_URLS` holds the servers: `http://host:8080` for SandboxFusion's form, which `aha sandbox serve` speaks, and
-`piston+http://host:2000` for Piston's. `AHA_SANDBOX_KEY` is sent as a bearer token and shown nowhere.
-"""
+A failure on the way is retried, at the next server if there is one, and ends as INFRA: it is never the program's fault. `AHA_SANDBOX_URLS`
+holds the servers: `http://host:8080` for SandboxFusion's form, which `aha sandbox serve` speaks, and `piston+http://host:2000` for
+Piston's. `AHA_SANDBOX_KEY` is sent as a bearer token and shown nowhere."""
 
 from __future__ import annotations
 
@@ -29,20 +28,21 @@ NO_SERVER = f"no server is named: set {URLS} to the address of one, for example 
 ATTEMPTS = 6  # one and five retries
 FIRST_PAUSE_S = 0.1  # doubles with every attempt
 LONGEST_PAUSE_S = 10.0
-BEYOND_S = 20.0  # that an attempt may take beyond the program's own wall limit: a queue, a compiler, the way there and back
+BEYOND_S = 20.0  # for an attempt beyond the program's own wall limit: a queue, a compiler, the way there and back
 LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
 class RemoteServer:
-    """A place and the form that it speaks."""
+    """A server's address and the request form that it speaks."""
 
     place: HttpAddress
     form: RequestForm
 
     @classmethod
     def of(cls, url: str, key: str | None = None, among: Collection[str] = ()) -> RemoteServer:
-        """The server at an address, with a `key`, or with the environment's for it; `among`: all hosts that $AHA_SANDBOX_KEY may be for."""
+        """Return the server at an address. `key`: its key, by default the environment's; `among`: all hosts that $AHA_SANDBOX_KEY may be
+        for."""
         kind, _, rest = url.rpartition("+")
         forms: dict[str, RequestForm] = {"": Fusion(), "fusion": Fusion(), "piston": Piston()}
         form = forms.get(kind)
@@ -58,7 +58,7 @@ class RemoteServer:
 
 
 def why_not() -> str | None:
-    """Why no program can be sent away; None where a server named in the environment takes connections."""
+    """Return why no program can be sent away, or None if a server named in the environment accepts connections."""
     try:
         servers = servers_from_environment()
     except BadInput as error:
@@ -70,7 +70,7 @@ def why_not() -> str | None:
 
 
 def servers_from_environment() -> list[RemoteServer]:
-    """The servers that the environment names."""
+    """Return the servers that the environment names."""
     return _all_of(os.environ.get(URLS, "").replace(",", " ").split())
 
 
@@ -88,7 +88,8 @@ def _answers(place: HttpAddress) -> bool:
 
 
 class RemoteSandbox:
-    """`workers` programs under way at once. `deadline_s` bounds one program with all its attempts; by default from its limits."""
+    """A sandbox that runs up to `workers` programs at once on servers. `deadline_s` bounds one program with all its attempts; the default
+    follows from its limits."""
 
     def __init__(self, urls: Sequence[str] | str = (), workers: int = 8, key: str | None = None, deadline_s: float | None = None) -> None:
         addresses = [urls] if isinstance(urls, str) else list(urls)
@@ -104,7 +105,7 @@ class RemoteSandbox:
         return "remote"
 
     def run(self, job: Job) -> Outcome:
-        """How the program ended there, or INFRA with what went wrong on the way."""
+        """Return the program's outcome, or INFRA with what went wrong on the way."""
         start = time.monotonic()
         patience_s = self._deadline_s if self._deadline_s is not None else ATTEMPTS * BEYOND_S + 3 * job.limits.wall_s
         deadline = start + patience_s
@@ -116,7 +117,7 @@ class RemoteSandbox:
             self._places.release()
 
     def close(self) -> None:
-        """Nothing is kept open between programs."""
+        """Do nothing: no connection stays open between programs."""
 
     def _run(self, job: Job, start: float, deadline: float) -> Outcome:
         self._turn += 1
@@ -142,7 +143,7 @@ class RemoteSandbox:
 
 
 def _pause(job: Job, attempt: int, after_s: float | None, deadline: float) -> None:
-    """Longer each time, and not the same for every program, so that they do not all come back at once."""
+    """Sleep before the next attempt: longer each time, and differently for each program so that they do not all come back at once."""
     share = 0.5 + random.Random(zlib.crc32(job.source.encode("utf-8", "replace") + job.stdin) + attempt).random()
     pause_s = after_s if after_s is not None else FIRST_PAUSE_S * 2**attempt * share
     time.sleep(max(0.0, min(pause_s, LONGEST_PAUSE_S, deadline - time.monotonic())))

@@ -1,4 +1,4 @@
-"""One bubblewrap with a fork server in it, and the conversation with it: a program in, what happened and what it wrote out."""
+"""One bubblewrap process with a fork server in it. The slot sends a program in and gets back the facts of the run and its output."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ Kind = Literal["python", "native", "compile"]
 
 
 class SlotError(Exception):
-    """The slot is of no more use, through no fault of a program. The message says what was seen."""
+    """The slot is no longer usable, through no fault of a program. The message says what was seen."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One run: `program` and `stdin` are files in memory; a compiler's program is its source. Where others keep the processors busy,
-    the clock's limit grows by the time spent waiting for one, up to `longest_s`."""
+    """The order for one run. `program` and `stdin` are files in memory; a compiler's program is its source. While other processes keep the
+    processors busy, the wall-clock limit grows by the time spent waiting, up to `longest_s`."""
 
     kind: Kind
     program: int
@@ -57,7 +57,7 @@ class Order:
 
 @dataclass
 class Stream:
-    """The reading end of a pipe: keeps what fits, drops and notes what does not."""
+    """The reading end of a pipe: it keeps what fits the limit, drops the rest and notes that there was more."""
 
     fd: int
     limit: int
@@ -65,7 +65,7 @@ class Stream:
     is_flooded: bool = False
 
     def read(self) -> bool:
-        """Whether there may be more."""
+        """Read once; return True if there may be more."""
         try:
             data = os.read(self.fd, CHUNK)
         except BlockingIOError:
@@ -77,10 +77,11 @@ class Stream:
 
 
 class Slot:
-    """Runs one program at a time, each in a child of its own behind the same walls."""
+    """A slot that runs one program at a time, each in a child of its own with the same isolation."""
 
     def __init__(self, bwrap: str, way: SandboxUser, python: Interpreter, compiler: str, keeper: Executor) -> None:
-        """`keeper`: a thread that lives as long as the slot, because the kernel ends bubblewrap with the thread that started it."""
+        """Start bubblewrap. `keeper`: a thread that lives as long as the slot, because the kernel ends bubblewrap with the thread that
+        started it."""
         self.way = way
         self._complaints = os.memfd_create("stderr")
         self._control, peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -100,7 +101,8 @@ class Slot:
             raise SlotError(complaint or str(error)) from error
 
     def run(self, order: Order, patience_s: float = PATIENCE_S) -> tuple[RunFacts, Streams, int | None]:
-        """What happened, what it wrote, and the compiled program. `patience_s` goes beyond all that the server may give a program."""
+        """Run an order; return the facts, the output, and the compiled program if any. `patience_s`: seconds beyond what the server may
+        give a program."""
         with ExitStack() as stack:
             out, writes = self._pipe(stack, order)
             err, complains = self._pipe(stack, order)
@@ -116,7 +118,7 @@ class Slot:
             return facts, Streams(bytes(out.data), bytes(err.data), out.is_flooded or err.is_flooded), program_fd
 
     def kill(self) -> None:
-        """Ends bubblewrap, and with it all inside; whoever is in `run` finds it broken."""
+        """End bubblewrap and every process inside it; a thread in `run` gets a SlotError."""
         if self._process is not None:
             self._process.kill()
 
@@ -131,7 +133,7 @@ class Slot:
                 self._process.wait(timeout=START_S)
 
     def forget(self) -> None:
-        """In a process forked from ours: lets go of what is not this one's to end."""
+        """Close this process's copies after a fork, without ending the parent's bubblewrap."""
         self._control.close()
         os.close(self._complaints)
         if self._process is not None:
@@ -158,8 +160,8 @@ class Slot:
             )
 
     def _pipe(self, stack: ExitStack, order: Order) -> tuple[Stream, int]:
-        """A pipe that belongs to the program, so that it may open /dev/stdout, for writing. A compiler may not open it: told to include
-        it, it would wait for its own words."""
+        """Open an output pipe; return its reading end and the descriptor to write to. The program owns the pipe, so that it may open
+        /dev/stdout for writing. A compiler may not open it: if told to include it, it would wait for its own output."""
         reads, writes = os.pipe()
         stack.callback(os.close, reads)
         os.set_blocking(reads, False)
@@ -169,8 +171,8 @@ class Slot:
         return Stream(reads, order.output_bytes), writes
 
     def _listen(self, order: Order, streams: list[Stream], deadline: float) -> tuple[RunFacts, int | None]:
-        """Drains the pipes until the server has answered. A flood ends the program, and so does a compiler all of whose processes
-        together use more than they may."""
+        """Drain the pipes until the server has answered. The run is ended if the output exceeds the limit, or if all processes of a
+        compiler together exceed theirs."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         open_streams = {stream.fd: stream for stream in streams}
@@ -191,7 +193,7 @@ class Slot:
         raise SlotError("the fork server gives no answer, and the program's time is long over")
 
     def _handshake(self) -> int:
-        """The fork server's process, learnt from its first message: no program has run there yet."""
+        """Return the fork server's process id, taken from its first message, before any program has run there."""
         if not self._readable(START_S):
             raise SlotError("bubblewrap did not start")
         message = self._receive()
@@ -201,8 +203,8 @@ class Slot:
         return message.sender
 
     def _answer(self) -> tuple[RunFacts, int | None]:
-        """The report on the program that runs, which only the fork server can give: the kernel says who wrote it, whoever has the
-        socket. A slot where another wrote has a leak and is of no more use."""
+        """Return the report on the running program and the compiled program. The kernel names the sender, and only the fork server may
+        report: SlotError if another process wrote, since that slot has a leak."""
         message = self._receive()
         try:
             if message.sender != self._server:
@@ -234,13 +236,13 @@ class Slot:
         return bool(select.select([self._control], [], [], timeout_s)[0])
 
     def _complaint(self) -> str:
-        """The last line that bubblewrap or the server wrote before it ended."""
+        """Return the last line that bubblewrap or the server wrote before it ended."""
         complaint = os.pread(self._complaints, CHUNK, 0).decode("utf-8", "replace").strip()
         return complaint.rpartition("\n")[2]
 
 
 class _Watch:
-    """Over all processes of a compiler. A program is one process, whose own limits hold."""
+    """A watch over all processes of a compiler. Any other program is one process with limits of its own."""
 
     def __init__(self, server: int, order: Order) -> None:
         self._excess: Excess = ""
@@ -250,11 +252,11 @@ class _Watch:
         self._due = time.monotonic() + LOOK_S
 
     def next_s(self) -> float:
-        """Seconds until the next look."""
+        """Return the seconds until the next look, infinite if nothing is watched."""
         return math.inf if self._tree is None else max(0.0, self._due - time.monotonic())
 
     def look(self) -> bool:
-        """Whether they use too much; looks where it is time to."""
+        """Look if it is time to; return True if the processes use too much."""
         if self._tree is not None and time.monotonic() >= self._due:
             self._use = self._tree.look()
             self._excess = self._excess or self._use.excess(self._order.cpu_s, self._order.memory_bytes)
@@ -262,12 +264,12 @@ class _Watch:
         return bool(self._excess)
 
     def added_to(self, facts: RunFacts) -> RunFacts:
-        """The facts of the first process, with what was seen of all."""
+        """Return the facts of the first process, with the use of all processes added."""
         return replace(facts, stop_reason=self._excess or facts.stop_reason, cpu_s=max(facts.cpu_s, self._use.cpu_s))
 
 
 def memory_file(content: bytes) -> int:
-    """A file without a name that nobody can change any more, read from its start; it is gone with its last descriptor."""
+    """Return a nameless file in memory that cannot be changed any more, at its start; it is gone with its last descriptor."""
     fd = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.truncate(fd, len(content))

@@ -1,8 +1,7 @@
-"""What a process and all that descend from it use together, read from /proc by the judge, whom none of them can reach.
+"""The resources that a process and its descendants use together, read from /proc by the judge, which none of them can reach.
 
-A limit that a process carries holds for it alone. A compiler is a handful of processes, and a program that may fork as many as it
-likes: what they use together has to be watched.
-"""
+A limit of the kernel holds for one process only. A compiler is a handful of processes, and a program may be able to fork as many as it
+likes, so their sum has to be watched."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-LOOK_S = 0.025  # between two looks; what is taken meanwhile goes beyond the limit
+LOOK_S = 0.025  # between two looks; use in between can exceed the limit
 MIB = 1 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -20,13 +19,13 @@ Excess = Literal["", "cpu", "memory"]
 
 @dataclass(frozen=True)
 class Use:
-    """Of all together: seconds of processor time since they began, and bytes of memory that they hold now."""
+    """The use of all processes together: seconds of CPU time since they began, and bytes of memory that they hold now."""
 
     cpu_s: float
     memory_bytes: int
 
     def excess(self, cpu_s: float, memory_bytes: int) -> Excess:
-        """Which limit it goes beyond."""
+        """Return the limit that is exceeded, or an empty text."""
         if self.memory_bytes > memory_bytes:
             return "memory"
         return "cpu" if self.cpu_s > cpu_s else ""
@@ -34,7 +33,7 @@ class Use:
 
 @dataclass(frozen=True)
 class _Process:
-    """A line of /proc/PID/stat (proc(5)), times in ticks; those of its dead children are its own as soon as it has buried them."""
+    """A line of /proc/PID/stat (proc(5)), times in ticks, which include those of dead children that it has waited for."""
 
     parent: int
     ticks: int
@@ -43,7 +42,7 @@ class _Process:
 
     @classmethod
     def of(cls, pid: int) -> _Process | None:
-        """None where it is gone, or not shown to us."""
+        """Read the line of a process; None if it is gone or hidden from us."""
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
@@ -53,8 +52,8 @@ class _Process:
 
 
 class Tree:
-    """The descendants of a process, which counts as one where `itself`. Whoever was seen to be one stays one, whoever its parent is by
-    then."""
+    """The descendants of a process, and the process too if `itself`. A process once seen as a descendant stays one, whoever its parent
+    becomes."""
 
     def __init__(self, root: int, *, itself: bool) -> None:
         self._root = root
@@ -64,7 +63,7 @@ class Tree:
         self._cpu_s = 0.0
 
     def look(self) -> Use:
-        """What they use by now; processor time never falls, even where a process is gone that nobody waited for."""
+        """Return the current use. CPU time never falls, even if a process is gone that nobody waited for."""
         members = self._members()
         if not self._is_self:
             members.pop(self._root, None)

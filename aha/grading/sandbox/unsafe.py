@@ -1,5 +1,5 @@
-"""No isolation: a process with limits, a folder and a session of its own, and nothing that keeps it from the machine's files, network or
-processes. It is never chosen by itself; a person who asks for it finds its name in the manifest."""
+"""The tier without isolation: a process with limits, a folder and a session of its own, which can reach the machine's files, network and
+processes. It is never chosen automatically; a person who asks for it finds its name in the manifest."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
 from aha.grading.sandbox.slot import memory_file
 from aha.grading.sandbox.tree import LOOK_S, Tree
 
-PATIENCE_S = 600.0  # for another thread that compiles the same
+PATIENCE_S = 600.0  # of waiting for another thread that compiles the same
 COOKIE = "AHA_PROGRAM"
 _LAUNCH = (files(__package__) / "guest" / "unsafe.py").read_text(encoding="utf-8")
 
 
 def why_not() -> str | None:
-    """What this tier lacks here."""
+    """Return what this tier lacks here, or None."""
     return None if hasattr(os, "waitid") else "it needs a POSIX system"
 
 
 @dataclass
 class _ProcessOutput:
-    """What is known of a process when it and its session are gone."""
+    """The output, exit code and use of a process, complete when it and its session are gone."""
 
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     code: int | None = None
     cpu_s: float = 0.0
-    together_s: float = 0.0  # of processor time, with all that descends from it
+    together_s: float = 0.0  # of processor time, all descendants included
     wall_s: float = 0.0
     memory_mb: float = 0.0
     stop_reason: Verdict | None = None
 
     def look(self, tree: Tree, limits: Limits) -> None:
-        """At what it uses with all below it; what is too much ends it."""
+        """Measure the process and its descendants; set `stop_reason` if they use too much."""
         use = tree.look()
         self.together_s = use.cpu_s
         if excess := use.excess(limits.cpu_s, limits.memory_mb << 20):
@@ -78,7 +78,7 @@ class _ProcessOutput:
 
 
 class UnsafeSandbox:
-    """Runs programs as this user, `workers` at once."""
+    """A sandbox that runs programs as this user, `workers` at once."""
 
     tier: Tier = "unsafe"
 
@@ -88,7 +88,7 @@ class UnsafeSandbox:
         self._cache = CompileCache()
 
     def run(self, job: Job) -> Outcome:
-        """INFRA where this machine fails the program: no compiler, no process, no room."""
+        """Run a program; INFRA if this machine fails it: no compiler, no process, no room."""
         try:
             with self._places, tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as folder:
                 return self._run(job, Path(folder))
@@ -110,13 +110,14 @@ class UnsafeSandbox:
             os.close(program)
 
     def close(self) -> None:
-        """Removes the folder; programs have ended with their `run`."""
+        """Remove the folder; programs have ended with their `run`."""
         self._cache.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _compile(source: bytes, folder: Path) -> int | Outcome:
-    """The program as a file in memory, where there are such files: no other program can put its own in its place."""
+    """Return the program as a file in memory, if the system has such files, so that no other program can replace it; or the failed
+    outcome."""
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         return _infra("no C++ compiler: install g++")
@@ -132,7 +133,7 @@ def _compile(source: bytes, folder: Path) -> int | Outcome:
 
 
 def _start(program: int, folder: Path) -> str:
-    """A path that the program can be started by."""
+    """Return a path by which the program can be started."""
     path = f"/proc/self/fd/{program}"
     if os.path.exists(path):
         return path
@@ -147,8 +148,8 @@ def _infra(reason: str) -> Outcome:
 
 
 def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, keep: Sequence[int] = ()) -> _ProcessOutput:
-    """Starts, feeds and drains a process, and ends all of its session before it returns. `keep`: what the launcher needs open, and
-    closes before the program is there."""
+    """Start, feed and drain a process, and end its whole session before returning. `keep`: descriptors that the launcher needs and closes
+    before the program runs."""
     numbers = [str(math.ceil(limits.cpu_s)), str(limits.memory_mb)]
     arguments = [sys.executable, "-P", "-s", "-B", "-c", _LAUNCH, *words[:2], *numbers, *words[2:]]
     cookie = f"{folder.name}-{os.getpid()}"
@@ -175,7 +176,7 @@ def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, k
 
 
 def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began: float, execution: _ProcessOutput) -> None:
-    """Feeds stdin and keeps what is written, until the process ends or has to be ended: it may fork, so that all below it is watched."""
+    """Feed stdin and collect the output until the process ends or has to be ended. It may fork, so its descendants are watched too."""
     tree = Tree(process.pid, itself=True)
     due = began + 2 * LOOK_S
     with selectors.DefaultSelector() as selector:
@@ -198,7 +199,7 @@ def _drain(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits, began
 
 
 def _pump(selector: selectors.BaseSelector, patience_s: float) -> bool:
-    """Whether anything went through the pipes, each of which is served once."""
+    """Serve each ready pipe once; return True if any was ready."""
     if not selector.get_map():
         time.sleep(patience_s / 10)
         return False
@@ -237,7 +238,7 @@ def _give(selector: selectors.BaseSelector, pipe: IO[bytes], rest: memoryview) -
 
 
 def _reap(process: subprocess.Popen[bytes], cookie: str, execution: _ProcessOutput) -> None:
-    """Kills the session, takes the exit code and the usage, and looks for whoever left the session."""
+    """Kill the session, collect the exit code and the usage, and kill processes that left the session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)

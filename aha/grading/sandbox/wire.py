@@ -1,4 +1,4 @@
-"""A program and its outcome as JSON, in the forms that servers speak."""
+"""Programs and outcomes as JSON, in the forms that sandbox servers speak."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aha.grading.sandbox.http import Fault
 from aha.grading.sandbox.job import Job, Limits, Outcome, Verdict
 
 COMPILE_S = 30.0
-AHA_FIELDS = "aha"  # our own fields: bytes that are no text, and the verdict; other servers pass over them
+AHA_FIELDS = "aha"  # our own fields: bytes that are not text, and the verdict; other servers ignore them
 
 
 class RequestForm(Protocol):
-    """How one kind of server is asked and understood."""
+    """The form of the requests and answers of one kind of server."""
 
     @property
     def path(self) -> str: ...
@@ -23,13 +23,13 @@ class RequestForm(Protocol):
     def ask(self, job: Job) -> dict[str, Any]: ...
 
     def read(self, answer: dict[str, Any], job: Job, wall_s: float) -> Outcome:
-        """The outcome; `Fault` where the answer is none."""
+        """Return the outcome in an answer; `Fault` if there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """SandboxFusion's `/run_code`. Its one time limit is by the clock; a server of ours is told the CPU limit as well."""
+    """The form of SandboxFusion's `/run_code`. Its one time limit is by the wall clock; a server of ours is told the CPU limit as well."""
 
     path: str = "/run_code"
 
@@ -70,7 +70,7 @@ class Fusion:
 
 @dataclass(frozen=True)
 class Piston:
-    """Piston's `/api/v2/execute`: times are in milliseconds, memory in bytes. Its server has limits of its own, and refuses more."""
+    """The form of Piston's `/api/v2/execute`: times in milliseconds, memory in bytes. Its server has limits of its own and refuses more."""
 
     path: str = "/api/v2/execute"
 
@@ -118,7 +118,7 @@ class Piston:
 
 
 def job_from_request(question: dict[str, Any]) -> Job:
-    """The job of a question in SandboxFusion's form; `Fault` says what is wrong with it."""
+    """Return the job of a request in SandboxFusion's form; `Fault` says what is wrong with it."""
     extra = question.get(AHA_FIELDS)
     extra = extra if isinstance(extra, dict) else {}
     language = question.get("language")
@@ -139,7 +139,7 @@ def job_from_request(question: dict[str, Any]) -> Job:
 
 
 def answer_from_outcome(outcome: Outcome) -> dict[str, Any]:
-    """An outcome in SandboxFusion's form, with ours beside it."""
+    """Return an outcome in SandboxFusion's form, with our own fields beside it."""
     ran = {
         "status": {"TLE": "TimeLimitExceeded", "INFRA": "Error"}.get(outcome.verdict, "Finished"),
         "execution_time": outcome.wall_s,
@@ -167,7 +167,7 @@ def answer_from_outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def outcome_from_fields(fields: dict[str, Any]) -> Outcome:
-    """What a server of ours says. That it could not run the program is a fault, and another may."""
+    """Return the outcome that a server of ours answers. `Fault` if it could not run the program, so that another server is tried."""
     verdict: Verdict | None = next((argument for argument in get_args(Verdict) if argument == fields.get("verdict")), None)
     if verdict is None:
         raise Fault(f"the server says the verdict {str(fields.get('verdict'))[:20]!r}")
@@ -190,7 +190,7 @@ def outcome_from_fields(fields: dict[str, Any]) -> Outcome:
 def outcome(
     verdict: Verdict, ran: dict[str, Any], limits: Limits, wall_s: float, code: int | None = None, cpu_s: float = 0.0, memory: float = 0.0
 ) -> Outcome:
-    """A run's outcome, its output cut to the cap."""
+    """Return a run's outcome with its output cut to the limit; OLE if there was more."""
     stdout, stderr = (text(ran, name).encode("utf-8", "surrogatepass") for name in ("stdout", "stderr"))
     cap = limits.output_bytes
     if max(len(stdout), len(stderr)) > cap:
@@ -199,7 +199,7 @@ def outcome(
 
 
 def only_text(job: Job) -> None:
-    """A fault where the input did not go over the wire as it is."""
+    """Raise `Fault` if the input is not UTF-8, because then it did not arrive unchanged."""
     try:
         job.stdin.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -207,7 +207,7 @@ def only_text(job: Job) -> None:
 
 
 def record(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """An object, which has to be there."""
+    """Return a field that must be an object."""
     value = values.get(name)
     if not isinstance(value, dict):
         raise Fault(f"the answer's {name} is no object")
@@ -215,7 +215,7 @@ def record(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def text(values: dict[str, Any], name: str) -> str:
-    """A text; none is an empty one."""
+    """Return a text field, empty if it is missing."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise Fault(f"{name} is no text")
@@ -223,7 +223,7 @@ def text(values: dict[str, Any], name: str) -> str:
 
 
 def whole(values: dict[str, Any], name: str) -> int | None:
-    """A whole number, which true is not."""
+    """Return an integer field, or None if it is missing; true is no integer."""
     value = values.get(name)
     if value is not None and type(value) is not int:
         raise Fault(f"{name} is no whole number")
@@ -231,7 +231,7 @@ def whole(values: dict[str, Any], name: str) -> int | None:
 
 
 def seconds(values: dict[str, Any], name: str, otherwise: float) -> float:
-    """Any finite number."""
+    """Return a field that is a finite number, or `otherwise` if it is missing."""
     value = values.get(name)
     if value is None:
         return otherwise
@@ -241,7 +241,7 @@ def seconds(values: dict[str, Any], name: str, otherwise: float) -> float:
 
 
 def decode_bytes(values: dict[str, Any], name: str) -> bytes:
-    """Bytes that came as base64."""
+    """Return the bytes of a base64 field."""
     try:
         return b64decode(text(values, name), validate=True)
     except ValueError as error:

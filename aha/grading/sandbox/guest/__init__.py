@@ -1,1 +1,1 @@
-"""The code that runs inside a sandbox, beside what a stranger wrote. The package reads these files as text and imports none of them."""
+"""The code that runs inside a sandbox, beside untrusted programs. The package reads these files as text and imports none of them."""

@@ -1,4 +1,4 @@
-"""What surrounds a program in its own process: its streams before it runs and its exit code afterwards. Imports nothing of ours."""
+"""The streams and the exit code of a program that runs in a process of its own. Imports nothing of the package."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import NoReturn
 
 
 def main_module() -> types.ModuleType:
-    """A fresh `__main__` with the streams and the arguments of a Python that was just started. Whole numbers are written out however long
-    they are: what that costs, the limit of time bounds."""
+    """Return a fresh `__main__` with the streams and the arguments of a newly started Python. Integers are printed at any length, since the
+    time limit bounds the cost."""
     sys.set_int_max_str_digits(0)
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
@@ -26,7 +26,7 @@ def main_module() -> types.ModuleType:
 
 
 def code_of(error: BaseException) -> int:
-    """The exit code Python ends with, after telling stderr what it would tell."""
+    """Return the exit code that Python would end with, after printing to stderr what Python would print."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
             return (error.code or 0) & 0xFF
@@ -38,7 +38,7 @@ def code_of(error: BaseException) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """Python's end without its demolition: waits for threads, calls what `atexit` holds, flushes."""
+    """End the process as Python does, without tearing down the interpreter: wait for threads, call `atexit` functions, flush stdout."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

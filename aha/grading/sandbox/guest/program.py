@@ -1,6 +1,5 @@
-"""Runs one Python program after another inside the sandbox, which nothing else in the package may do: it executes what a stranger wrote.
-`open_server` and `serve` live in the process that forks; what comes after them lives in a child that has no file, no network, no process
-and no capability to lose."""
+"""Run untrusted Python programs inside the sandbox, each in a child of its own. `open_server` and `serve` run in the process that forks;
+the code after them runs in a child that has no file, no network, no process and no capability to lose."""
 
 import sys
 

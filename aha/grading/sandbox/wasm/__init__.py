@@ -1,11 +1,10 @@
-"""The tier that needs nothing installed on the system: CPython as WebAssembly, an instance for each program, CPU time counted in fuel.
+"""The tier that needs nothing installed on the system: CPython as WebAssembly, one instance per program, CPU time counted in fuel.
 
-A program sees no file, no network, no process, no clock but its own count and no dice but fixed ones: the same program with the
-same input ends the same way, after the same amount of fuel, on a busy machine and on an idle one. There are no threads and no numpy;
-a program that fails for want of them gets INFRA.
+A program sees no file, no network, no process, no clock but its own count and only fixed random numbers: the same program with the same
+input ends the same way, after the same amount of fuel, on a busy machine and on an idle one. There are no threads and no numpy; a program
+that fails for lack of them gets INFRA.
 
-A worker process as its parent sees it: asked once at a time, never waited for without an end.
-"""
+A worker process answers one request at a time, and no wait for it is without a limit."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ __all__ = ["WasmSandbox", "why_not"]
 
 
 START_S = 120.0
-PATIENCE_S = 30.0  # beyond what a program should take: a machine may be busy
-BUSY = 20  # times as slow as it should be
+PATIENCE_S = 30.0  # beyond the time that a program should take: a machine may be busy
+BUSY = 20  # a worker may be so many times slower than expected
 LOOK_S = 0.2
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,7 +36,8 @@ Message = tuple[dict[str, Any], list[bytes]]
 
 
 class WasmWorkerExit(Exception):
-    """The process ended, or was ended, before it answered. `spent_s`: of CPU time on the program, where it was this that was too much."""
+    """The worker process ended, or was ended, before it answered. `spent_s`: the CPU seconds that the program took, if that was the
+    reason."""
 
     def __init__(self, words: str, spent_s: float | None = None) -> None:
         super().__init__(words)
@@ -45,7 +45,7 @@ class WasmWorkerExit(Exception):
 
 
 class WasmWorker:
-    """Starts at once and answers when it can."""
+    """A worker process as its parent sees it; it starts at once and answers when it is ready."""
 
     def __init__(self, component: Path, python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
@@ -64,14 +64,14 @@ class WasmWorker:
         self._ready = False
 
     def ask(self, head: dict[str, Any], bodies: list[bytes], expected_s: float) -> Message:
-        """The answer to one message; `Gone` where the process is no more, or was ended for taking too long."""
+        """Return the answer to one message; `WasmWorkerExit` if the process is gone or was ended for taking too long."""
         if not self._ready:
             self._exchange(b"", START_S, None)
             self._ready = True
         return self._exchange(frame(head, *bodies), PATIENCE_S + BUSY * expected_s, 2.0 + 3 * expected_s)
 
     def close(self) -> None:
-        """Ends the process whatever it is doing."""
+        """End the process, whatever it is doing."""
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=10)
@@ -117,7 +117,7 @@ class WasmWorker:
             raise WasmWorkerExit("the worker process has ended") from error
 
     def _cpu_s(self) -> float:
-        """Seconds of CPU that the process has had; 0 where the system does not say."""
+        """Return the CPU seconds that the process has used; 0 if the system does not say."""
         try:
             fields = Path(f"/proc/{self._process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
         except OSError:
@@ -154,7 +154,7 @@ class WorkerPipe:
 
 
 def frame(head: dict[str, Any], *bodies: bytes) -> bytes:
-    """One message, as the worker reads it: the length of its head, the head as JSON, and the bodies."""
+    """Return a message as the worker reads it: the length of its head, the head as JSON, and the bodies."""
     line = json.dumps(head | {"bodies": [len(body) for body in bodies]}).encode()
     return len(line).to_bytes(4, "little") + line + b"".join(bodies)
 
@@ -165,12 +165,12 @@ OF_THE_WALL = 0.8  # the rest is for starting, and for a machine slower than the
 OUT_OF_MEMORY, NEEDS_MORE = 1000, 1001  # as in guest/wasm.py
 STACK_MB = 32  # of the memory that a program may have
 LEAST_MB = 96  # CPython and its library, before a program has allocated anything
-FREE_S = 3600.0  # for a worker to become free; each of its programs is bounded
+FREE_S = 3600.0  # of waiting for a free worker; each program is bounded
 
 
 @dataclass(frozen=True)
 class FuelBudget:
-    """A run's limits as this tier counts them: whichever of CPU time and clock is used up first, both in fuel."""
+    """The fuel that a run's limits allow: the lesser of its CPU and wall-clock limits, which `by` names."""
 
     fuel: int
     by: str
@@ -187,8 +187,8 @@ class FuelBudget:
 
 
 class WasmSandbox:
-    """`workers` programs at once, each in a process that outlives it. A worker that was ended is replaced. `python`: runs the workers;
-    ours if not given."""
+    """A sandbox that runs `workers` programs at once, each in a process that outlives it. A worker that was ended is replaced. `python`:
+    the interpreter of the workers, by default ours."""
 
     def __init__(self, workers: int = 2, python: str | None = None) -> None:
         self._python = python or sys.executable
@@ -202,7 +202,7 @@ class WasmSandbox:
         return "wasm"
 
     def run(self, job: Job) -> Outcome:
-        """How the program ended. `cpu_s` is fuel, as the seconds that native CPython would have needed, give or take a third."""
+        """Run a program. `cpu_s` is its fuel as the seconds that native CPython would need, give or take a third."""
         start = time.monotonic()
         if job.language != "python":
             return _infra(f"the wasm tier runs Python only, and this is {job.language}", start)
@@ -220,7 +220,7 @@ class WasmSandbox:
             self._free.release()
 
     def close(self) -> None:
-        """Ends the worker processes."""
+        """End the worker processes."""
         with self._lock:
             idle, self._idle = self._idle, []
         for worker in idle:
@@ -258,7 +258,7 @@ class WasmSandbox:
 
 
 def outcome(answer: Message, limits: Limits, budget: FuelBudget, wall_s: float) -> Outcome:
-    """A worker's answer, read."""
+    """Return the outcome in a worker's answer."""
     head, (stdout, stderr) = answer
     verdict, reason = verdict_of(head, limits, budget, stderr)
     code = head["code"] if head["code"] is not None and head["code"] < 256 else None
@@ -266,7 +266,7 @@ def outcome(answer: Message, limits: Limits, budget: FuelBudget, wall_s: float) 
 
 
 def verdict_of(head: dict[str, object], limits: Limits, budget: FuelBudget, stderr: bytes) -> tuple[Verdict, str]:
-    """The verdict and why."""
+    """Return the verdict and the reason for it."""
     code, over, reason = head["code"], str(head["over"]), str(head["reason"])
     if over:
         return ("TLE" if "slept" in over else "OLE"), over

@@ -1,4 +1,4 @@
-"""The compiled component: CPython, its library and our few lines around a program, built once a machine and kept in the user's cache."""
+"""The compiled component: CPython, its library and our few lines around a program, built once per machine and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPONENTIZE = "import sys, componentize_py; componentize_py.script()"
 
 
 def why_not(needs: Mapping[str, str] = NEEDS) -> str | None:
-    """Why no component can be had here; None where one can."""
+    """Return why no component is available here, or None."""
     if sys.platform == "win32":
         return "runs on Linux and macOS only"
     try:
@@ -48,7 +48,8 @@ def why_not(needs: Mapping[str, str] = NEEDS) -> str | None:
 
 
 def component() -> Path:
-    """Where the compiled component is, after building it if nobody has."""
+    """Return the path of the compiled component, which is built first if needed. BadInput if it cannot be built or trusted; DiskTrouble if
+    it cannot be stored."""
     if (reason := why_not()) is not None:
         raise BadInput(f"sandbox wasm: {reason}")
     path = component_path()
@@ -64,7 +65,7 @@ def component() -> Path:
 
 
 def component_path() -> Path:
-    """The file for this machine and these versions: another processor, another library or another guest has another name."""
+    """Return the file for this machine and these versions; another processor, library or guest has another name."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(home) / "aha" / "sandbox" / f"cpython-{_key()}.cwasm"
 
@@ -75,7 +76,7 @@ def _key() -> str:
 
 
 def _processor() -> str:
-    """What instructions it has: machine code made for more of them does not load."""
+    """Return the instruction sets of the processor, because machine code made for more of them does not load."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
@@ -98,7 +99,7 @@ def _wrong(name: str, version: str) -> str | None:
 
 
 def _is_component(path: Path) -> bool:
-    """Whether there is something; `OSError` where a folder on the way may not be searched, or the name is none."""
+    """Return True if the file exists; raise `OSError` if a folder on the way may not be searched or the name is invalid."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -115,7 +116,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _build_once(path: Path) -> None:
-    """Builds, or waits for whoever is building."""
+    """Build the component, or wait for the process that is building it."""
     deadline = time.monotonic() + BUILD_S
     with open(path.with_suffix(".lock"), "w") as lock:
         while not _try_lock(lock.fileno()):
@@ -170,5 +171,5 @@ def _do(command: list[str], folder: Path, deadline: float) -> None:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of the processes that we start: no secret of the user's is among these."""
+    """Return the environment of the processes that we start, which holds no secret of the user's."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR") if name in os.environ}

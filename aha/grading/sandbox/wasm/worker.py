@@ -1,8 +1,8 @@
 """A process that runs programs inside WebAssembly, one after the other: `python worker.py COMPONENT`.
 
-It stands alone, so that it starts in a fraction of a second; `python worker.py PORTABLE COMPILED` compiles instead. Each program
-gets an instance of its own. CPU time, the clock and sleeping are counted in fuel, which no other process on the machine can change.
-"""
+It imports nothing of the package, so that it starts in a fraction of a second; `python worker.py PORTABLE COMPILED` compiles instead. Each
+program gets an instance of its own. CPU time, the clock and sleeping are counted in fuel, which no other process on the machine can
+change."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from wasmtime.component import Component, Linker, LinkerInstance, Record
 FUEL_PER_CPU_S = 30_000_000_000  # as in wasm.py
 HOST_CALL = 200_000  # fuel: a call out of the program costs about 20 microseconds here
 WASI = "@0.2.9"
-LAUNCH_S = 1_767_225_600  # what programs take for the date: the first second of 2026
+LAUNCH_S = 1_767_225_600  # the date that programs see: the first second of 2026
 STACK = 64 << 20  # half of it for a program: a recursion through C, such as a cached function's, ends at Python's limits before
 PAGE = resource.getpagesize()
 
 
 def engine() -> Engine:
-    """As the component was compiled; another configuration does not load it."""
+    """Return an engine configured as the component was compiled; another configuration does not load it."""
     config = Config()
     config.consume_fuel = True
     config.cranelift_nan_canonicalization = True  # the same bits on every machine
@@ -41,7 +41,7 @@ def engine() -> Engine:
 
 @dataclass
 class Meter:
-    """What one program has used: fuel, time slept and bytes written."""
+    """The use of one program: fuel, time slept and bytes written."""
 
     fuel: int
     wall_ns: int
@@ -51,7 +51,7 @@ class Meter:
     over: str = ""
 
     def write(self, stream: str) -> Callable[[bytes], int | None]:
-        """What takes the bytes of a stream, up to the cap."""
+        """Return the function that takes the bytes of a stream, up to the limit."""
         buffer = self.streams[stream]
 
         def take(data: bytes) -> int | None:
@@ -65,7 +65,7 @@ class Meter:
         return take
 
     def now_ns(self, context: Any) -> int:
-        """Nanoseconds since the program began, as it sees them; asking costs a little of its time."""
+        """Return the nanoseconds since the program began, as it sees them; the call costs a little of its fuel."""
         fuel = c_uint64(0)
         _bindings.wasmtime_context_get_fuel(context, byref(fuel))
         _bindings.wasmtime_context_set_fuel(context, max(0, fuel.value - HOST_CALL))
@@ -79,7 +79,7 @@ class Meter:
 
 
 class Programs:
-    """A compiled component, and the outside as its programs see it: a clock of their own, no dice, no network, no file."""
+    """A compiled component and the world as its programs see it: a clock of their own, fixed random numbers, no network, no file."""
 
     def __init__(self, component: Path) -> None:
         self.meter = Meter(0, 0, 0)
@@ -115,7 +115,7 @@ class Programs:
                 sockets.add_func(f"create-{kind}-socket", lambda store, family: "access-denied")
 
     def run(self, request: dict[str, Any], source: str, stdin: bytes) -> tuple[dict[str, Any], bytes, bytes]:
-        """How it ended, and what it wrote."""
+        """Run a program; return how it ended, and its stdout and stderr."""
         self.meter = meter = Meter(request["fuel"], request["wall_ns"], request["output_bytes"])
         before = resident()
         store = Store(self.engine)
@@ -135,7 +135,7 @@ class Programs:
         )
 
     def _call(self, store: Store, source: str) -> tuple[int | None, str]:
-        """The exit code, or None and why it was cut off."""
+        """Return the exit code, or None and why the program was cut off."""
         try:
             run = self.linker.instantiate(store, self.component).get_func(store, "run")
             if run is None:
@@ -148,7 +148,7 @@ class Programs:
 
 
 def surroundings(meter: Meter, stdin: bytes) -> WasiConfig:
-    """Its input and its two outputs; no argument, no variable, no folder."""
+    """Return the WASI configuration of a program: its input and its two outputs, no arguments, no variables, no folders."""
     wasi = WasiConfig()
     vector = _bindings.wasm_byte_vec_t()
     _bindings.wasm_byte_vec_new(byref(vector), len(stdin), (c_uint8 * len(stdin)).from_buffer_copy(stdin))
@@ -159,19 +159,19 @@ def surroundings(meter: Meter, stdin: bytes) -> WasiConfig:
 
 
 def date(nanoseconds: int) -> Record:
-    """A date as WASI has it, so long after the first."""
+    """Return a date in WASI's form, so many nanoseconds after the first one."""
     moment = Record()
     vars(moment).update(seconds=LAUNCH_S + nanoseconds // 1_000_000_000, nanoseconds=nanoseconds % 1_000_000_000)
     return moment
 
 
 def waits(store: object, nanoseconds: int) -> None:
-    """There is nothing that a program could wait for here."""
+    """Refuse to wait: there is no event that a program could wait for here."""
     raise WasmtimeError("waited for what never comes")
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds; 0 where the system does not say."""
+    """Return the bytes of memory that this process holds; 0 if the system does not say."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * PAGE
@@ -183,13 +183,13 @@ def resident() -> int:
 
 
 def frame(head: dict[str, Any], *bodies: bytes) -> bytes:
-    """One message: its length, its head as a line of JSON, and the bodies."""
+    """Return a message: the length of its head, the head as JSON, and the bodies."""
     line = json.dumps(head | {"bodies": [len(body) for body in bodies]}).encode()
     return len(line).to_bytes(4, "little") + line + b"".join(bodies)
 
 
 def unframe(pipe: BinaryIO) -> tuple[dict[str, Any], list[bytes]] | None:
-    """The next message; None where whoever speaks has gone."""
+    """Return the next message, or None if the parent has gone."""
     length = pipe.read(4)
     if len(length) < 4:
         return None
@@ -198,7 +198,7 @@ def unframe(pipe: BinaryIO) -> tuple[dict[str, Any], list[bytes]] | None:
 
 
 def serve(component: Path) -> None:
-    """Answers until the pipe is closed."""
+    """Answer requests until the pipe is closed."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     programs = Programs(component)
@@ -212,7 +212,7 @@ def serve(component: Path) -> None:
 
 
 def compile_to(portable: Path, native: Path) -> None:
-    """Machine code for this processor."""
+    """Compile a portable component to machine code for this processor."""
     native.write_bytes(Component.from_file(engine(), portable).serialize())
 
 
