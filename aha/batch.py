@@ -1,6 +1,6 @@
-"""Where lists become tensors: groups and documents, flat and ragged, one row for each sample.
+"""Batches of tensors from groups and documents: flat and ragged, one row for each sample.
 
-A name's last letter is its shape: N tokens, R rows, M trained tokens. The ids that were sampled are the ids that are trained.
+A name's last letter is its shape: N tokens, R rows, M trained tokens. The sampled token ids are trained on unchanged.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class Batch:
 
     @property
     def R(self) -> int:
-        """How many rows."""
+        """The number of rows."""
         return self.length_R.numel()
 
     @property
     def M(self) -> int:
-        """How many trained tokens."""
+        """The number of trained tokens."""
         return self.weight_M.numel()
 
     @property
     def normaliser(self) -> int:
-        """What the sums of a metric over the pieces of a step are divided by to be means over the step's trained tokens."""
+        """The divisor that turns sums of a metric over the pieces of a step into means over the step's trained tokens."""
         return max(1, self.M if self.step_tokens is None else self.step_tokens)
 
     @cached_property
@@ -63,7 +63,7 @@ class Batch:
 
     @cached_property
     def trained_start_R(self) -> Tensor:
-        """How many trained tokens stand before each row."""
+        """The number of trained tokens before each row."""
         return self.count_R.cumsum(0) - self.count_R
 
     @cached_property
@@ -88,11 +88,11 @@ class Batch:
 
     @cached_property
     def count_R(self) -> Tensor:
-        """How many tokens of each row are trained."""
+        """The number of trained tokens of each row."""
         return torch.bincount(self.row_M, minlength=self.R)
 
     def rows(self, indices: Tensor | Sequence[int]) -> Self:
-        """Those rows in that order, weights as they are: a piece of the same step."""
+        """Return the given rows in the given order, as part of the same optimizer step; token weights are unchanged."""
         rows = torch.as_tensor(indices, dtype=torch.long)
         where = {
             "N": _spread(self.start_R[rows], self.length_R[rows]),
@@ -103,7 +103,7 @@ class Batch:
         return self._map(lambda name, tensor: tensor[where[name[-1]]], step_tokens=step)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same batch on another device."""
+        """Return the batch on another device."""
         return self._map(lambda _, tensor: tensor.to(device))
 
     def _map(self, change: Callable[[str, Tensor], Tensor], **changes: Any) -> Self:
@@ -130,7 +130,7 @@ class PolicyBatch(Batch):
 
     @cached_property
     def prompt_R(self) -> Tensor:
-        """How many tokens of each row stand before the first trained one."""
+        """The number of tokens of each row before the first trained one."""
         return self.length_R.scatter_reduce(0, self.row_M, self.column_M, "amin")
 
     def has_common_prompts(self) -> bool:
@@ -142,8 +142,8 @@ class PolicyBatch(Batch):
         return all(first.setdefault(group, text) == text for group, text in zip(self.group_R.tolist(), texts, strict=True))
 
     def families(self, micro_tokens: int) -> tuple[list[list[int]], list[int]]:
-        """Return the rows that read a prompt together, longest first, and how many tokens they are with that prompt once: of a group as
-        many as fit in `micro_tokens`, or one row that is longer."""
+        """Return the rows that share one read of a prompt, longest first, and their tokens with the prompt counted once. Each list holds as
+        many rows of a group as fit in `micro_tokens`, or one longer row."""
         prompts, lengths = self.prompt_R.tolist(), self.length_R.tolist()
         families, sizes, last = list[list[int]](), list[int](), dict[int, int]()
         groups = self.group_R.tolist()
@@ -159,11 +159,11 @@ class PolicyBatch(Batch):
         return families, sizes
 
     def split(self, minibatches: int, seed: int, aggregate: Aggregation) -> list[Self]:
-        """Random whole groups in `minibatches` parts that differ by at most one group, each an optimizer step with its own weights.
+        """Split into `minibatches` parts of random whole groups that differ by at most one group, each an optimizer step with own weights.
 
-        Within a group advantages add up to 0, so what all its replies have in common is neither praised nor blamed; in a part that held
-        half of it, it would be (decision 0031). The same seed gives the same parts. With fewer groups than parts there is one part a
-        group; with no row there is none."""
+        Within a group advantages add up to 0, so what all its replies have in common is neither praised nor blamed; in half a group it
+        would be (decision 0031). The same seed gives the same parts. With fewer groups than parts there is one part per
+        group; a batch without rows gives no parts."""
         if minibatches < 1:
             raise BadInput(f"minibatches is {minibatches}: a rollout is at least one optimizer step, so it needs 1 or more")
         if not self.R:
@@ -182,15 +182,15 @@ class PolicyBatch(Batch):
 
 @dataclass(frozen=True, eq=False)
 class ScoreBatch(Batch):
-    """Rows that are scored, each where it ends: its last token is the one that is trained. `label_M`: 1 for what was chosen or is safe,
-    else 0. `unit` rows stand together and are never divided: 2 where a row is compared with the next one."""
+    """A batch of rows that are each scored at the last token, the only trained one. `label_M`: 1 for chosen or safe replies,
+    else 0. Units of `unit` adjacent rows are never split: 2 if each row is compared with the next one."""
 
     label_M: Tensor
     unit: int = field(default=1, kw_only=True)
 
 
 def collate(groups: Sequence[Group], advantages: Advantages, temperature: float, truncation: Truncation) -> PolicyBatch:
-    """Judged groups as one batch whose weights `split` fills (zero until then); `old_M` is as sampled and there is no reference yet.
+    """Return judged groups as one batch with zero weights until `split` sets them; `old_M` is as sampled and there is no reference yet.
 
     An abstained sample is left out of its group's advantages and of the batch; a group with fewer than two left is dropped.
     `truncation` "mask" leaves replies cut off at the length limit out of the batch, but their rewards stay in their group's mean."""
@@ -228,8 +228,8 @@ def collate_documents(
     *,
     packed: bool = False,
 ) -> Batch:
-    """Token lists to be imitated as one optimizer step with token-mean weights; all tokens but each row's first are trained,
-    or of these only the ones marked in `loss_mask` (the assistant's words of a conversation)."""
+    """Return token lists to be imitated as one optimizer step with token-mean weights. All tokens but each row's first are trained,
+    or only those of them marked in `loss_mask` (the assistant's words of a conversation)."""
     length_R = torch.tensor([len(document) for document in documents], dtype=torch.long)
     if int(length_R.eq(0).sum()):
         raise BadInput("a document has no tokens: nothing can be imitated in it, so leave it out")
@@ -243,7 +243,7 @@ def collate_documents(
 
 
 def collate_scores(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int = 1) -> ScoreBatch:
-    """Token lists to be scored as one optimizer step, every `unit` of them with the same weight. Of a pair, the chosen one comes first."""
+    """Return token lists to be scored as one optimizer step with equal weight for every `unit` rows. In a pair, the chosen one is first."""
     length_R = torch.tensor([len(row) for row in rows], dtype=torch.long)
     if int(length_R.eq(0).sum()):
         raise BadInput("a row has no tokens: nothing can be scored in it, so leave it out")
@@ -256,9 +256,9 @@ def collate_scores(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: 
 
 
 def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
-    """Row indices of each forward-backward pass: rows x longest row <= `micro_tokens`, or one row that is longer than that alone.
-    Where rows are packed, the sum of their lengths counts, and a row goes where it leaves the least room (Best-Fit, nature B.1); where
-    prompts are shared, that of families (the rows of one stand together), each prompt counted once.
+    """Return the row indices of each forward-backward pass: rows x longest row <= `micro_tokens`, or one row that is longer than that.
+    For packed rows, the sum of their lengths counts, and a row goes where it leaves the least room (Best-Fit, nature B.1). With
+    shared prompts, the rows of a family stay together, and each prompt counts once.
 
     Longest first, so that a run that does not fit in memory fails at once."""
     if isinstance(batch, PolicyBatch) and batch.shared_prompts:
@@ -279,8 +279,8 @@ def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:
 
 
 def best_fit(lengths: Sequence[int], room: int) -> list[list[int]]:
-    """The indices of rows in bins of at most `room` tokens, longest first, each in the fullest bin that still takes it; what is longer
-    than a bin has one of its own."""
+    """Return the indices of rows in bins of at most `room` tokens, longest first, each in the fullest bin with room for it; a row longer
+    than `room` has a bin of its own."""
     bins: list[list[int]] = []
     rooms: list[tuple[int, int]] = []  # (room left, bin), in order
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
@@ -317,7 +317,7 @@ def _check(samples: Sequence[tuple[int, Sequence[int], Completion, float]]) -> N
 
 
 def _join(parts: Sequence[Sequence[Any]], kind: type[np.generic]) -> Tensor:
-    """Numbers one behind the other in one piece of memory: arrays are copied once and never turned into Python's numbers."""
+    """Concatenate numbers into one tensor: arrays are copied once and never turned into Python numbers."""
     arrays = [np.asarray(part.values if isinstance(part, NumberArray) else part) for part in parts if len(part)]
     return torch.from_numpy(np.concatenate(arrays, dtype=kind, casting="same_kind") if arrays else np.zeros(0, kind))
 
@@ -327,6 +327,6 @@ def _flat(lists: Iterable[Iterable[Any]], dtype: torch.dtype) -> Tensor:
 
 
 def _spread(starts: Tensor, sizes: Tensor) -> Tensor:
-    """The flat positions of the items of some rows, of which each has so many behind one another from its start on."""
+    """Return the flat positions of the items of some rows: `sizes` consecutive positions from each of `starts`."""
     within = torch.arange(int(sizes.sum())) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
     return starts.repeat_interleave(sizes) + within

@@ -111,7 +111,7 @@ def _main(words: list[str]) -> int:
 
 
 def check_words(words: Sequence[str]) -> None:
-    """BadInput where a word could name no file: one with a zero byte, or with half a letter."""
+    """Raise BadInput for a word that no file name can hold: one with a zero byte or half a letter."""
     for word in words:
         try:
             sound = b"\0" not in os.fsencode(word)
@@ -122,7 +122,7 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def machine_trouble(error: OSError) -> AhaError:
-    """Return the line for a failure of the machine that nothing nearer has named."""
+    """Return the error for a failure of the machine that no other code has reported."""
     try:
         check_name(error, error.filename)
     except BadInput as bad:
@@ -131,7 +131,7 @@ def machine_trouble(error: OSError) -> AhaError:
 
 
 def unknown_place(error: BaseException) -> str:
-    """Return the line for a path that leads nowhere, which `pathlib` tells as a RuntimeError; empty for every other error."""
+    """Return the line for a path that leads nowhere, for which `pathlib` raises RuntimeError; empty for every other error."""
     text = str(error) if type(error) is RuntimeError else ""
     if text.startswith("Could not determine home directory"):
         return "a path begins with ~ and the name of nobody who has a home here; write it out, or with ./ before it"
@@ -159,7 +159,7 @@ def run_command(words: list[str], terminal: Terminal) -> int:
 
 
 def _refuse_rest(parser: ArgumentParser, word: str, command: str) -> None:
-    """BadInput for a word that a command without settings does not take, with the flags that it has."""
+    """Raise BadInput for a word that a command without settings does not take, with a similar flag of the command."""
     subparsers = next(action for action in parser._actions if isinstance(action.choices, dict))
     assert isinstance(subparsers.choices, dict)
     actions = subparsers.choices[command]._actions

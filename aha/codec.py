@@ -1,6 +1,6 @@
 """Values to JSON and back, exactly: a value of a frozen dataclass, read by its type hints, equals the one that was written.
 
-A class that stands in a union is tagged with its name under "type". A float that is not finite is its name as a string.
+A class in a union is tagged with its name under "type". A float that is not finite is written as its name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCALARS: dict[Any, type] = {str: str, int: int, bool: bool, type(None): type(Non
 
 
 class Codec(NamedTuple):
-    """`fits` tells the members of a union apart by the JSON form; `is_of_type` by the value."""
+    """The encoding of a type. `fits` tells the members of a union apart by the JSON form, `is_of_type` by the value."""
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
@@ -28,17 +28,17 @@ class Codec(NamedTuple):
 
 
 def encode(value: object, hint: Any) -> Any:
-    """Plain JSON values."""
+    """Return a value of type `hint` as plain JSON values."""
     return codec(hint).encode(value)
 
 
 def decode(data: object, hint: Any) -> Any:
-    """The value again. BadInput says which field is not what its type says."""
+    """Return the value of type `hint` in JSON data. BadInput names the field that does not match its type."""
     return codec(hint).decode(data)
 
 
 def check_fields(data: Any, hints: Mapping[str, Any], needs: Collection[str] = ()) -> dict[str, Any]:
-    """An object of which only some fields have a known type, those decoded. BadInput names the field that is missing or of another type."""
+    """Return an object with the fields in `hints` decoded. BadInput names a field that is missing or of another type."""
     if not isinstance(data, dict):
         raise _wrong(data, "an object")
     if absent := [name for name in needs if name not in data]:
@@ -48,7 +48,7 @@ def check_fields(data: Any, hints: Mapping[str, Any], needs: Collection[str] = (
 
 @cache
 def codec(hint: Any) -> Codec:
-    """How values of a type are written; made once a type."""
+    """Return the codec of a type; each is made once."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _within(args)
@@ -93,7 +93,7 @@ def _codec_if(good: Callable[[Any], bool], expectation: str) -> Codec:
 
 
 def _within(args: tuple[Any, ...]) -> Codec:
-    """A whole number of a range that stands beside its type."""
+    """Return the codec of a whole number in the range given beside its type."""
     of, numbers = args
     assert of is int and isinstance(numbers, range), f"{args}: no JSON form is known for it"
     return _codec_if(lambda value: type(value) is int and value in numbers, f"a whole number from {numbers[0]} on")
@@ -133,7 +133,7 @@ def _sequence(hint: Any, kind: type) -> Codec:
 
 
 def _fixed_tuple(hints: tuple[Any, ...]) -> Codec:
-    """A tuple of so many values, each of its own kind."""
+    """Return the codec of a tuple of fixed length, with a type for each element."""
     items = [codec(hint) for hint in hints]
 
     def read(data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Why can this not learn? Before a run, on a few prompts, asked and judged as the run would; during it, on every rollout."""
+"""The doctor says why a run cannot learn: before it, from a few prompts sampled and judged as in it; during it, from each rollout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES = (("<think>", "</think>"), ("<answer>", "</answer>"))
 
 
 def form_error(text: str) -> str:
-    """The first rule of the template that a reply breaks, as far as its text tells."""
+    """Return the first rule of the template that a reply breaks, as far as its text tells."""
     for mark, end_mark in RULES:
         if text.count(mark) > 1 or text.count(end_mark) > 1:
             return f"{mark} … {end_mark} stands more than once"
@@ -35,13 +35,13 @@ def form_error(text: str) -> str:
 
 
 def excerpt(seen: tuple[Problem, Reply], label: str) -> str:
-    """The reply in one line, with the problem it answers."""
+    """Return the reply in one line, with the problem it answers."""
     problem, reply = seen
     return f"The first reply{f' {label}' if label else ''}, to {problem.id}: {clip(reply.text)!r}"
 
 
 def clip(text: str) -> str:
-    """Both ends of a text that is too long for a line."""
+    """Shorten a text that is too long for a line to its two ends."""
     return text if len(text) <= EXCERPT_LENGTH else f"{text[: EXCERPT_LENGTH // 2]} … {text[-EXCERPT_LENGTH // 2 :]}"
 
 
@@ -72,7 +72,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Doctor:
-    """The thresholds, and why they stand where they do.
+    """The thresholds of the doctor, and the reason for each default.
 
     `truncated`: at 97 % cut, a rollout of 512 replies has 15 that could earn anything. `often_truncated`: half of the replies are paid for
     in vain. `abstained`: a healthy grader abstains on fewer than 1 reply in 100; `blind`: at half, the reward is mostly noise; `rising`:
@@ -92,7 +92,7 @@ class Doctor:
     skipped: int = 3
 
     def examine(self, groups: Sequence[Group]) -> list[Signal]:
-        """What is wrong with these groups, the worst first. A deeper cause hides those that follow from it."""
+        """Return the problems of these groups, the worst first. A root cause hides those that follow from it."""
         if not any(group.replies for group in groups):
             return [Signal("silent", "hopeless", "There is not one reply to look at.")]
         signals = [*self.gold([group.problem for group in groups]), *self._truncation(groups), *self._abstentions(groups), *_format(groups)]
@@ -101,7 +101,7 @@ class Doctor:
         return sorted(signals, key=lambda signal: signal.severity != "hopeless")
 
     def gold(self, problems: Sequence[Problem]) -> list[Signal]:
-        """Reference answers that no reply can match, which is known before anything is asked."""
+        """Return signals for reference answers that no reply can match; no sampling is needed to know."""
         unread = [problem for problem in problems if not gradable(problem.reference)]
         if not unread or len(unread) < self.ungraded_gold * len(problems):
             return []
@@ -137,7 +137,7 @@ class Doctor:
 
 
 def _format(groups: Sequence[Group]) -> list[Signal]:
-    """Replies that were cut say nothing about the template."""
+    """Return signals for replies that break the template; replies cut at the length limit do not count."""
     whole = [(problem, reply) for problem, reply in _replies(groups) if reply.finished == "stop"]
     if not whole or any(reply.well_formed for _, reply in whole):
         return []
@@ -166,7 +166,7 @@ def _dead(groups: Sequence[Group]) -> list[Signal]:
 
 
 def _constant_parts(groups: Sequence[Group]) -> list[Signal]:
-    """A reward that is the same for every reply while another one varies: only the other one is learned."""
+    """Return signals for rewards that are the same for every reply while another one varies: only the other one is learned."""
     names = dict.fromkeys(part.name for group in groups for score in group.scores for part in score.parts)
     values = {name: _part(groups, name) for name in names}
     still = {name: seen[0] for name, seen in values.items() if seen and max(seen) - min(seen) < AGREES}
@@ -202,15 +202,15 @@ def _agree_everywhere(groups: Sequence[Group]) -> bool:
     return all(map(dead, groups))
 
 
-BEFORE = -1  # the rollout that the preflight's seeds belong to: none that trains
+BEFORE = -1  # the rollout number in the preflight's seeds: no training rollout has it
 HOUSE_DOCTOR = Doctor()
-ENOUGH_IN_FORM = 0.1  # of the replies: a model that keeps a template this often can learn to keep it
+ENOUGH_IN_FORM = 0.1  # the share of replies: a model that keeps a template this often can learn to keep it
 UNTAUGHT = "it does not write the tags: --rewards.accuracy.reads last --rewards.format.weight 0 pays what it claims without them."
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What a few prompts showed."""
+    """The result of the doctor's check on a few prompts."""
 
     groups: tuple[Group, ...]
     signals: tuple[Signal, ...]
@@ -221,7 +221,7 @@ class Examination:
         return any(signal.severity == "hopeless" for signal in self.signals)
 
     def lines(self) -> list[str]:
-        """The verdict in words, one thought a line."""
+        """Return the verdict in words, one statement per line."""
         verdict = "As it stands, this cannot learn." if self.hopeless else "This can learn."
         return [
             *self._metric_lines(),
@@ -243,7 +243,7 @@ class Examination:
 def preflight(
     stage: Rl, backend: Backend, heartbeat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8
 ) -> Examination:
-    """Asks the untrained model `prompts` of the stage's own questions, with its own sampling."""
+    """Ask the untrained model `prompts` of the stage's own questions, with its own sampling, and examine the replies."""
     stage, _ = stage.ready(stage.adaptation.apply(backend).tokenizer(stage.model))
     problems = stage.problems_at(0).at(0, 0, min(prompts, stage.questions), stage.seed)
     if unread := doctor.gold(problems):
@@ -259,7 +259,7 @@ def preflight(
 
 
 def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> str:
-    """Which template fits the model, by its chat template and by what it replied; empty where the stage's own does."""
+    """Return advice on the template that fits the model, by its chat template and its replies; empty if the stage's own fits."""
     in_form = [reply.well_formed for group in groups for reply in group.replies]
     if not in_form or sum(in_form) >= ENOUGH_IN_FORM * len(in_form):
         return ""
@@ -279,15 +279,15 @@ def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> 
     return f"The model has a chat template that opens no thought{fits}; {UNTAUGHT}"
 
 
-FEWEST = 10  # abstentions that no chance explains
+FEWEST = 10  # abstentions that chance does not explain
 
 
 @dataclass
 class RunMonitor(Observer):
-    """An observer that ends a run whose rollouts show the same hopeless signal again and again; `tell` hears each new signal once.
+    """An observer that ends a run whose rollouts show the same hopeless signal again and again; `tell` is called once per new signal.
 
-    Signals that may be the beginning of a collapse stand in the verdict as `signs`: while there are any, the last checkpoint before them is
-    kept. A reward that is the same for all replies is none: it is so at the beginning of every run, and at the end of a good one."""
+    Signals that may be the beginning of a collapse are the verdict's `signs`: while there are any, the last checkpoint before them is
+    kept. A reward that is equal for all replies is no sign: so it is at the beginning of every run, and at the end of a good one."""
 
     tell: Callable[[Signal], None]
     doctor: Doctor = field(default_factory=Doctor)
@@ -311,7 +311,7 @@ class RunMonitor(Observer):
         return replace(verdict, signs=signs_of(signals))
 
     def _check_rise(self, number: int, groups: Sequence[Group], signals: Sequence[Signal]) -> Continue | Stop:
-        """Ends a run whose grader can judge less and less: each of the last rollouts has more than twice the share of all before them."""
+        """End a run whose grader abstains more and more: each of the last rollouts has more than twice the share of all before them."""
         scores = [score for group in groups for score in group.scores]
         self._unsaid.append((sum(isinstance(score.total, Abstained) for score in scores), len(scores)))
         before, last = self._unsaid[: -self.doctor.patience], self._unsaid[-self.doctor.patience :]
@@ -334,18 +334,18 @@ class RunMonitor(Observer):
     def _persists(self, kind: str) -> bool:
         if kind == "not_finite":
             return self._rows[kind] >= self.doctor.skipped
-        if kind == "abstained":  # half of the replies are no chance, however few they are
+        if kind == "abstained":  # half of the replies are not chance, however few they are
             return self._rows[kind] >= self.doctor.patience
         return self._rows[kind] >= self.doctor.patience and self._replies[kind] >= self.doctor.evidence
 
 
 def signs_of(signals: Sequence[Signal]) -> tuple[str, ...]:
-    """The kinds of those that a collapse begins with."""
+    """Return the kinds of the signals that may be the beginning of a collapse."""
     return tuple(signal.kind for signal in signals if not signal.kind.startswith("constant_"))
 
 
 def not_finite(metrics: Mapping[str, float]) -> list[Signal]:
-    """Updates that were skipped, or numbers that are none."""
+    """Return signals for skipped updates and for metrics that are not finite."""
     bad = [name for name, value in metrics.items() if not math.isfinite(value)]
     if metrics.get("skipped", 0.0) <= 0 and not bad:
         return []

@@ -1,4 +1,4 @@
-"""What can go wrong that is ours: each error is one line for a person and an exit code for a program.
+"""The errors of the package: each is one line for a person and an exit code for a program.
 
 The message says what was seen, why that is wrong, and what would be right. Only `cli` catches these.
 """
@@ -13,13 +13,13 @@ class AhaError(Exception):
 
 
 class FailedBar(AhaError):
-    """A claim or a bar did not hold, or a run cannot learn and was stopped."""
+    """A claim or a bar that did not hold, or a run that was stopped since it cannot learn."""
 
     exit_code = 1
 
 
 class ExceededBudget(FailedBar):
-    """The next call of a server could cost more than the budget leaves: stopped before it."""
+    """A stop before a call to a server that could cost more than the budget leaves."""
 
 
 class BadInput(AhaError):
@@ -29,19 +29,19 @@ class BadInput(AhaError):
 
 
 class Stall(AhaError):
-    """No progress for longer than the limit."""
+    """A run that made no progress for longer than the limit."""
 
     exit_code = 70
 
 
 class OutOfMemory(AhaError):
-    """Memory ran out while something was computed; what was written down before is kept."""
+    """A computation that ran out of memory; all that was saved before is kept."""
 
     exit_code = 71
 
 
 class DiskTrouble(AhaError):
-    """A write or a read failed: full, read-only, gone, or corrupted with nothing valid to fall back to."""
+    """A write or read that failed: the disk is full, read-only or gone, or the data is corrupted without a valid copy."""
 
     exit_code = 74
 
@@ -59,11 +59,11 @@ class LostWorker(AhaError):
 
 
 class RankRestart(LostWorker):
-    """The processes that learn were lost and are started anew: whoever drives the run goes on from its last checkpoint."""
+    """The loss of the learner processes, which are restarted: the run's driver resumes from its last checkpoint."""
 
 
 class Interruption(AhaError):
-    """Ctrl-C (130) or SIGTERM (143): stopped at a safe place, everything kept."""
+    """A stop by ctrl-C (130) or SIGTERM (143) at a safe point, with everything kept."""
 
     def __init__(self, message: str, exit_code: int = 130) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
 """JSON from anywhere, read strictly and within a bound of memory: the one reader of the package.
 
-A name stands once in an object, numbers are finite and not longer than a float can say, nothing is nested deeper than any record is, and
-what a text would take in memory is known before it is parsed.
+Names in an object are unique, numbers are finite and fit a float, nesting is no deeper than that of any record, and
+the memory that a text would take is estimated before it is parsed.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-DEEPEST = 64  # levels: whoever walks a value may recurse
-LONGEST_NUMBER = 308  # digits: what is longer is no float
-PYTHON_DIGITS = 4_300  # of a whole number that Python reads
-MOST_MEMORY = 256 << 20  # bytes of the values, as they are estimated from the text
-A_BRACKET, A_COMMA = 216, 72  # bytes at most of an object or a list, and of what stands between two commas beyond its text
+DEEPEST = 64  # levels, so that code that walks a value may recurse
+LONGEST_NUMBER = 308  # digits: a longer number is no float
+PYTHON_DIGITS = 4_300  # the most digits of a whole number that Python reads
+MOST_MEMORY = 256 << 20  # bytes of the values, as estimated from the text
+A_BRACKET, A_COMMA = 216, 72  # the most bytes of an object or a list, and of a value between two commas beyond its text
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)  # a string, whose commas and brackets make no values
 STRIDE = 77
-_LONG_NUMBER = re.compile(rf"\d{{{LONGEST_NUMBER // STRIDE}}}")  # of every 77th letter: a number that is too long has as many digits there
+_LONG_NUMBER = re.compile(rf"\d{{{LONGEST_NUMBER // STRIDE}}}")  # of every 77th letter: a number that is too long has so many digits
 
 
 class NotJson(ValueError):
-    """Why a text is no JSON that is taken, in words for a person."""
+    """The error of a text that is not accepted as JSON; it says why, in words for a person."""
 
 
 def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[str], Any] = float, digits: int = LONGEST_NUMBER) -> Any:
-    """The value. NotJson where the text is none, or would take more than `most` bytes. `number` makes what has a point or an exponent; a
-    whole number has at most so many `digits`."""
+    """Return the value of a JSON text. NotJson for any other text, or one that would take more than `most` bytes. `number` converts numbers
+    with a point or an exponent; a whole number has at most `digits` digits."""
     letters = _letters(text)
     brackets = _brackets(letters)
     if _memory(letters, len(letters)) > most and _memory(_TEXT.sub('""', letters), len(letters)) > most:
@@ -45,12 +45,12 @@ def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[
 
 
 def beyond_text(text: str | bytes) -> int:
-    """Return how many bytes the values of a text may take beyond those of the text."""
+    """Return the most bytes that the values of a text may take beyond those of the text."""
     return _memory(_TEXT.sub('""', _letters(text)), 0)
 
 
 def _memory(text: str, size: int) -> int:
-    """Bytes that the values of a text may take."""
+    """Return the most bytes that the values of a text may take."""
     return size + A_BRACKET * _brackets(text) + A_COMMA * text.count(",")
 
 
@@ -68,7 +68,7 @@ def _letters(text: str | bytes) -> str:
 
 
 def _decode(text: str, number: Callable[[str], Any], digits: int) -> Any:
-    """Whole numbers are looked at one by one only where some text in it might be a long one."""
+    """Decode a text; whole numbers are checked one by one only if the text may hold one that is too long."""
 
     def real(numeral: str) -> Any:
         value = float(numeral)

@@ -15,7 +15,7 @@ from aha.errors import BadInput
 from aha.types import Abstained, Group, Score
 
 AdvantageMode = Literal["group_std", "mean_only", "batch_std", "reinforce++-baseline"]
-AGREES = 1e-6  # rewards closer than this are equal: their difference is rounding, and dividing by it would make noise a lesson
+AGREES = 1e-6  # rewards closer than this are equal: their difference is rounding, and dividing by it would train on noise
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Advantages:
 
 
 def agrees(group: Sequence[float | None]) -> bool:
-    """Whether the rewards left are all equal, or fewer than two: nothing can be learned by comparing them."""
+    """Return True if the rewards left are all equal, or fewer than two: comparing them teaches nothing."""
     rewards = _present(group)
     return len(rewards) < 2 or max(rewards) - min(rewards) < AGREES
 
@@ -83,8 +83,8 @@ def _std(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Filter:
-    """`drop_dead` drops groups that agree; `rounds` is the most often a rollout is asked, the first time included;
-    `easy_above` drops groups whose share of right replies is at least that (ScaleRL uses 0.9). What is left is trained on."""
+    """`drop_dead` drops groups that agree; `rounds` is the most sampling rounds of a rollout, the first one included;
+    `easy_above` drops groups whose share of right replies is at least that (ScaleRL uses 0.9). The other groups are trained on."""
 
     drop_dead: bool = False
     rounds: int = 1
@@ -97,7 +97,7 @@ class Filter:
             raise BadInput(f"easy_above is {self.easy_above}: it is a share of right replies, so it lies above 0 and at most at 1")
 
     def keep(self, groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
-        """(kept, dropped), each in the order given; dropped are dead or too easy."""
+        """Return (kept, dropped) groups, each in the given order; the dropped ones are dead or too easy."""
         survivors = [group for group in groups if not self._drops(group)]
         return survivors, [group for group in groups if self._drops(group)]
 
@@ -107,8 +107,8 @@ class Filter:
 
 @dataclass(frozen=True)
 class Dead:
-    """How many groups teach nothing, and of these how many are right, or wrong, in every reply left (the rest is neither: nothing
-    is left, or replies of equal reward differ in being right)."""
+    """The number of groups that teach nothing, and of these the numbers with every reply left right, or wrong (the rest is neither:
+    no reply is left, or right and wrong replies have the same reward)."""
 
     groups: int
     right: int
@@ -116,18 +116,18 @@ class Dead:
 
 
 def count_dead(groups: Sequence[Group]) -> Dead:
-    """The zero-variance groups, all-right and all-wrong apart: the first say the questions are too easy, the second too hard."""
+    """Count the zero-variance groups, all-right and all-wrong apart: the first mean too easy questions, the second too hard ones."""
     rates = [pass_rate(group) for group in groups if dead(group) and any(_has_score(group))]
     return Dead(sum(dead(group) for group in groups), rates.count(1.0), rates.count(0.0))
 
 
 def dead(group: Group) -> bool:
-    """Whether its rewards agree, or fewer than two are left after abstentions."""
+    """Return True if the group's rewards agree, or fewer than two are left after abstentions."""
     return agrees([None if isinstance(score.total, Abstained) else score.total for score in group.scores])
 
 
 def pass_rate(group: Group) -> float:
-    """The share of right replies among those that were judged; 0 where none was."""
+    """Return the share of right replies among those that were judged; 0 if none was."""
     scores = [score for score in group.scores if not isinstance(score.total, Abstained)]
     return sum(map(_right, scores)) / len(scores) if scores else 0.0
 
@@ -137,7 +137,7 @@ def _has_score(group: Group) -> list[bool]:
 
 
 def _right(score: Score) -> bool:
-    """By the part named accuracy; where there is none, by a total above 0."""
+    """Return True if the part named accuracy is above 0, or, without such a part, the total."""
     values = [part.value for part in score.parts if part.name == "accuracy"] or [score.total]
     return all(not isinstance(value, Abstained) and value > 0 for value in values)
 
@@ -147,7 +147,7 @@ AggregationMode = Literal["seq-mean", "token-mean", "constant", "prompt-mean"]
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Weights so that sum over M of weight * l is the aggregation; rows without a trained token count nowhere.
+    """Weights such that the sum over M of weight * l is the aggregate; rows without a trained token do not count.
 
     seq-mean: mean over rows of the mean over a row's tokens (DeepSeekMath). token-mean: mean over all tokens (DAPO).
     constant: sum over tokens / (rows * `length`), `length` fixed for the run (Dr. GRPO). prompt-mean: mean over groups of the
@@ -225,7 +225,7 @@ class Gspo:
 
 @dataclass(frozen=True)
 class Cispo:
-    """Clips the importance weight and not the update, so that every token keeps a gradient (2506.13585): l = -sg(min(r, `most`)) A log pi.
+    """Clip the importance weight and not the update, so that every token keeps a gradient (2506.13585): l = -sg(min(r, `most`)) A log pi.
 
     `most` is the largest weight itself, not its distance from 1."""
 

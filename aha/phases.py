@@ -1,4 +1,4 @@
-"""Where the seconds of a rollout go. Information only: nothing is decided by it."""
+"""The seconds that each phase of a rollout takes. They are for information only: nothing depends on them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 
 
 class PhaseClock:
-    """Seconds by name of the phases of some work, added up until somebody takes them. On a GPU they are those of the host, which waits
-    for the device where it reads numbers back."""
+    """A clock that adds up seconds by phase until `take` is called. On a GPU they are the host's seconds, which include the wait
+    for the device only where numbers are read back."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """The time within counts for `name`."""
+        """Add the time in this context to phase `name`."""
         start = time.monotonic()
         try:
             yield
@@ -31,6 +31,6 @@ class PhaseClock:
 
 
 def phase_seconds(*parts: object) -> dict[str, float]:
-    """Return the seconds that engines and learners spent since they were asked last. Those in other processes have no clock here."""
+    """Return the seconds that engines and learners spent since the last call. Parts in other processes have no clock here."""
     clocks = (getattr(part, "phases", None) for part in parts)
     return {name: seconds for clock in clocks if isinstance(clock, PhaseClock) for name, seconds in clock.take().items()}

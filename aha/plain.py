@@ -1,7 +1,7 @@
-"""The one place that spells out what a terminal obeys, or no eye can see, in texts that come from outside.
+"""The one place that escapes control and invisible characters in texts that come from outside.
 
-Escape sequences, bells, line breaks that are none, letters without width, and marks that turn the direction of writing can make a line say
-what it does not. Each is shown as `\\uXXXX`, which within JSON is the same letter again.
+Escape sequences, bells, unusual line breaks, letters without width, and marks that change the direction of writing can make a terminal
+show another text than the real one. Each is shown as `\\uXXXX`, which within JSON is the same letter again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _UNSAFE_OR_STYLE = re.compile(rf"({_JOINER}|\r|\x1b\[[0-9;?]*[A-Za-z])|[{_UNSEEN
 
 
 def plain(text: str, styled: bool = False) -> str:
-    """The text with all that is unseen spelled out, line breaks and tabs excepted. `styled`: the codes that colour and place a text of our
-    own stay as well."""
+    """Return the text with control and invisible characters escaped, except line breaks and tabs. `styled`: codes that colour and place
+    text stay as well, for texts of our own."""
     return text if text.isascii() and text.isprintable() else (_UNSAFE_OR_STYLE if styled else _FIND).sub(_escape, text)
 
 
 def one_line(text: str, most: int | None = None) -> str:
-    """The same in one line, of at most so many letters."""
+    """Return the text escaped as by `plain`, in one line of at most `most` letters."""
     line = " ".join(plain(text).split())
     return line if most is None or len(line) <= most else f"{line[: most - 1]}…"
 

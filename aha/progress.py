@@ -1,4 +1,4 @@
-"""What a person sees of a run while it is at work: a live panel in a terminal, one line a rollout elsewhere, JSON lines for a program."""
+"""The progress display of a run: a live panel in a terminal, one line per rollout elsewhere, JSON lines for a program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from aha.protocols import Continue, Observer
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE = 40  # rollouts that a sparkline shows
-RECENT = 5  # rollouts that the time left is judged by
+RECENT = 5  # rollouts from which the time left is estimated
 Metrics = Mapping[str, float]
 
 
@@ -30,7 +30,7 @@ Metrics = Mapping[str, float]
 
 
 def sparkline(values: Sequence[float], width: int = CURVE) -> str:
-    """The last values as bars from their lowest to their highest; one that is no number leaves a gap."""
+    """Return the last values as bars from their lowest to their highest; a value that is not a number leaves a gap."""
     recent = values[-width:]
     finite = [value for value in recent if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
@@ -44,7 +44,7 @@ def _bar(value: float, low: float, high: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """`7 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Return a duration as `7 s`, `3 min 20 s` or `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -54,13 +54,13 @@ def span(seconds: float) -> str:
 
 
 def estimate_seconds(seconds: Sequence[float], count: int) -> float | None:
-    """What the rollouts left will take, judged by the most recent ones; None before the first."""
+    """Estimate the seconds of `count` more rollouts from the most recent ones; None before the first."""
     recent = seconds[-RECENT:]
     return sum(recent) / len(recent) * count if recent else None
 
 
 def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s: float | None) -> str:
-    """A rollout, or a step of imitation, in one line."""
+    """Return a rollout, or a step of imitation, as one line."""
     kind = "step" if "epoch" in metrics else "rollout"
     place = f"{kind} {number + 1}/{of}" if of else f"{kind} {number + 1}"
     figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
@@ -74,7 +74,7 @@ def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s:
 
 
 def _headline(metrics: Metrics) -> dict[str, float]:
-    """What is worth a glance, in reading order; what a stage does not report is left out."""
+    """Return the most important metrics that the stage reports, in reading order."""
     parts = [name for name in metrics if name.startswith("reward/") and name != "reward/accuracy"]
     names = ["epoch", "reward", "accuracy", *parts, "length", "truncated", "dead_groups", "entropy", "kl_ref", "loss", "lr", "stop_rate"]
     plain = [name for name in names if name in metrics and not (name in ("loss", "lr") and "reward" in metrics)]
@@ -85,14 +85,14 @@ def _headline(metrics: Metrics) -> dict[str, float]:
 
 
 class Lines(Observer):
-    """One plain line a rollout: for logs and pipes."""
+    """A display of one plain line per rollout, for logs and pipes."""
 
     def __init__(self, out: IO[str], rollouts: int | None = None) -> None:
         self.out, self.rollouts = out, rollouts
         self._seconds: list[float] = []
 
     def heartbeat(self, activity: str) -> None:
-        """Too small for a line."""
+        """Ignore the heartbeat: it is too small for a line."""
 
     def say(self, text: str) -> None:
         print(text, file=self.out, flush=True)
@@ -111,7 +111,7 @@ class Lines(Observer):
 
 
 class JsonLines(Lines):
-    """One JSON object a line, each with its `event`; nothing else comes out."""
+    """A display of one JSON object per line, each with its `event`, and nothing else."""
 
     def tell(self, event: str, **values: object) -> None:
         print(json.dumps(_finite({"event": event, **values}), ensure_ascii=False, allow_nan=False), file=self.out, flush=True)
@@ -125,7 +125,7 @@ class JsonLines(Lines):
 
 
 def _finite(value: object) -> object:
-    """JSON knows no NaN: what is not finite becomes its name."""
+    """Replace a number that is not finite by its name, since JSON has no NaN."""
     match value:
         case float() if not math.isfinite(value):
             return str(value)
@@ -137,7 +137,7 @@ def _finite(value: object) -> object:
 
 
 class PanelLines(Lines):
-    """A panel that stays in place and is drawn again a few times a second."""
+    """A panel that stays in place and is redrawn a few times a second."""
 
     def __init__(self, console: Console, title: str, rollouts: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(console.file, rollouts)

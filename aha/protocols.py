@@ -1,4 +1,4 @@
-"""The seams: what a stage asks of a machine. Stages see these and nothing behind them."""
+"""The protocols between stages and machines: stages depend on these interfaces and on nothing behind them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Head = Literal["lm", "score"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn. `max_tokens` counts new tokens; `top_p` 1.0 and no other truncation in RL, so that the
+    """The settings of token sampling. `max_tokens` counts new tokens. RL uses `top_p` 1.0 and no other truncation, so that the
     recorded log-probabilities are those of the whole distribution at `temperature`."""
 
     temperature: float = 1.0
@@ -38,7 +38,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Adam:
-    """AdamW with linear warm-up to a constant rate. `weight_decay` touches matrices only. `clip` is the largest norm of the gradient."""
+    """AdamW with linear warm-up to a constant rate. `weight_decay` applies to matrices only. `clip` is the largest norm of the gradient."""
 
     lr: float = 3e-6
     betas: tuple[float, float] = (0.9, 0.95)
@@ -54,12 +54,12 @@ class Adam:
 
 @dataclass(frozen=True)
 class Compute:
-    """How a learner and an engine use the machine. None of it changes what is learned, beyond rounding.
+    """The settings by which a learner and an engine use the machine. They change nothing of what is learned, beyond rounding.
 
-    `micro_tokens`: the most padded tokens in one forward-backward pass; 0: what suits the device, 16,384 on a GPU and 1,024 on a CPU.
-    `rows`: the most rows sampled at a time, and `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`:
-    what samples; "vllm" in a process and an environment of its own (`make vllm`). `dtype`: what matrix products are computed in;
-    weights that are trained stay float32. `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps
+    `micro_tokens`: the most padded tokens in one forward-backward pass; 0 means 16,384 on a GPU and 1,024 on a CPU.
+    `rows`: the most rows sampled at a time; `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`:
+    the sampler; "vllm" runs in a process and an environment of its own (`make vllm`). `dtype`: the type of matrix products;
+    trained weights stay float32. `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps
     the optimizer's moments in the CPU's memory between steps."""
 
     device: str = "auto"
@@ -81,21 +81,21 @@ class Compute:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What a stage changes in the model that it starts from. `max_positions`: how many positions the model is to know; its rotary
-    frequencies stay. `lora`: which adapters learn in its place."""
+    """The changes that a stage makes to its initial model. `max_positions`: the model's new number of positions; its rotary
+    frequencies stay. `lora`: the adapters that are trained in place of its weights."""
 
     max_positions: int | None = None
     lora: Lora = Lora()
 
     def apply(self, backend: Backend) -> Backend:
-        """Return the machine with the change, or the same one where nothing is to change."""
+        """Return the backend with these changes, or the same backend if there are none."""
         return backend if self == Adaptation() else backend.with_adapter(self)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a chat may spend at most, over all processes and runs that share its cache; None: no limit. `dollars` counts by the prices of a
-    million tokens. A call is counted with the most that it can cost until it says what it did cost."""
+    """The most that a chat may spend, over all processes and runs that share its cache; None: no limit. The prices are dollars per million
+    tokens. Until the actual cost of a call is known, the most that it can cost is counted."""
 
     calls: int | None = None
     tokens: int | None = None
@@ -110,11 +110,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """How a chat is asked: `samples` replies a conversation, drawn with `seed`, `seed + 1` ... (None: the server is told no seed).
+    """The options of a chat: `samples` replies per conversation, drawn with `seed`, `seed + 1` ... (None: the server is sent no seed).
 
-    All else concerns servers. One reply takes at most `retries` + 1 attempts of `attempt_s` and `deadline_s` in all; between them about
-    `pause_s`, twice as long each time. `key_variable` names the environment variable that holds the key, where AHA_KEY_<HOST> is not set
-    (`aha.redact.keys`). Replies are kept in the folder `cache`; `dated`: their date. `top`: log-probabilities a place."""
+    The rest is for servers. One reply takes at most `retries` + 1 attempts of `attempt_s` each and `deadline_s` in all, with pauses of
+    about `pause_s` that double each time. `key_variable` names the environment variable with the key, used if AHA_KEY_<HOST> is not set
+    (`aha.redact.keys`). Replies are kept in the folder `cache`; `dated`: their date. `top`: log-probabilities per position."""
 
     samples: int = 1
     seed: int | None = 0
@@ -144,7 +144,7 @@ ASK_ONCE = ChatOptions()
 
 @dataclass(frozen=True)
 class Ask:
-    """A prompt's token ids and one seed a sample: the same (prompt, seed, weights) gives the same completion, whatever its neighbours.
+    """A prompt's token ids and one seed per sample: the same (prompt, seed, weights) gives the same completion in any batch.
     `most`: new tokens at most, where that is fewer than the sampling allows."""
 
     prompt: tuple[int, ...]
@@ -161,16 +161,16 @@ class Weights(Protocol):
         """The sha256 of names, shapes and bytes, in stream order."""
 
     def snapshot(self) -> Weights:
-        """The same weights as they are now, whatever is learned later."""
+        """Return a copy of the weights as they are now, unaffected by later updates."""
 
     def save(self, path: Path) -> None:
-        """Write them as one safetensors file, which `Learner.weights_of` reads."""
+        """Write the weights as one safetensors file, which `Learner.weights_of` reads."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a loss may look at, for the M trained tokens of a micro-batch, in `batch` order. A head that scores gives `score_M` and no
-    log-probabilities (an empty tensor)."""
+    """The model outputs that a loss reads, for the M trained tokens of a micro-batch, in `batch` order. A score head gives `score_M` and
+    no log-probabilities (an empty tensor)."""
 
     logp_M: Tensor
     entropy_M: Tensor | None = None
@@ -188,7 +188,7 @@ class Loss(Protocol):
 
 
 def is_endpoint(model: str) -> bool:
-    """Whether a model's name is a server's address."""
+    """Return True if the model's name is a server's address."""
     return model.startswith(("http://", "https://"))
 
 
@@ -200,20 +200,20 @@ class Tokenizer(Protocol):
 
     @property
     def end(self) -> int:
-        """The one of `stop` that a reply is taught to end with."""
+        """The token of `stop` that replies end with in training."""
 
     @property
     def context(self) -> int | None:
-        """The most tokens that the model it belongs to knows, prompt and reply together; None where it does not say."""
+        """The model's context length in tokens, prompt and reply together; None if it is unknown."""
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text that goes on from others: nothing is put before it."""
+        """Return the tokens of a text that continues others: no special token is put before it."""
 
     def prompt(self, text: str) -> list[int]:
-        """The tokens of a text that nothing stands before: with those that the tokenizer begins plain text with, once."""
+        """Return the tokens of a text at the start of a prompt, after those with which the tokenizer begins plain text."""
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of the tokens, special tokens included."""
+        """Return the text of the tokens, special tokens included."""
 
     def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
         """The conversation in the model's own chat template, with the header of the assistant's next turn. BadInput if it has none, or
@@ -221,75 +221,75 @@ class Tokenizer(Protocol):
 
 
 class Engine(Protocol):
-    """Turns prompts into completions, for RL. Knows tokens; knows no text, no task and no reward."""
+    """A sampler that turns prompts into completions, for RL. It knows tokens, but no text, task or reward."""
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
-        """Yields (index of the ask, its completions in seed order) as each group finishes, in any order."""
+        """Yield (index of the ask, its completions in seed order) as each group finishes, in any order."""
 
     def load(self, weights: Weights, version: int) -> None: ...
 
 
 class Chat(Protocol):
-    """Turns conversations into what was said. For Sample, Evaluate, judges, rewriters and teachers."""
+    """A model or server that replies to conversations, for Sample, Evaluate, judges, rewriters and teachers."""
 
     def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
-        """Yields (index of the conversation, its samples) as they arrive, in any order. A server's raises EndpointDown at the end for
-        those it gave no reply to."""
+        """Yield (index of the conversation, its samples) as they arrive, in any order. A server's chat raises EndpointDown at the end if
+        some conversations got no reply."""
 
     def close(self) -> None:
-        """Lets go of connections; more than once does no harm."""
+        """Close the connections; further calls do nothing."""
 
 
 class Learner(Protocol):
-    """Owns the weights that change. Knows batches and losses; knows no stage and no reward."""
+    """The owner of the weights in training. It knows batches and losses, but no stage or reward."""
 
     def logprobs(self, batch: Batch, of: Literal["policy", "reference"]) -> Tensor:
-        """The log-probability of every trained token, or its score where the head scores, [M] float32 on the CPU, in `batch` order."""
+        """Return the log-probability (with a score head, the score) of every trained token, [M] float32 on the CPU, in `batch` order."""
 
     def mismatch(self, batch: PolicyBatch, rows: int) -> Metrics:
-        """How far the policy's log-probabilities are from the engine's, on so many rows of a batch: `mismatch_kl`, the mean of
-        w - log w - 1 for w = policy's / engine's, and `ess`, the share of tokens that effectively teach. 0 and 1 where they agree."""
+        """Compare the policy's log-probabilities with the engine's on `rows` rows: return `mismatch_kl`, the mean of
+        w - log w - 1 with w = policy / engine, and `ess`, the effective share of tokens. They are 0 and 1 if both agree."""
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
-        """One optimizer step over the batch in micro-batches. What is not finite changes no weight and is reported as `skipped` 1.0."""
+        """Take one optimizer step over the batch in micro-batches. A non-finite step changes no weight and reports `skipped` 1.0."""
 
     def measure(self, batch: Batch, loss: Loss) -> Metrics:
-        """The metrics of a loss on a batch, without learning from it."""
+        """Return the metrics of a loss on a batch, without an update."""
 
     def policy_batch(self, groups: Sequence[Group], advantages: Advantages, temperature: float, truncation: Truncation) -> PolicyBatch:
-        """Judged groups as one batch, on policy; see `batch.collate`."""
+        """Return judged groups as one on-policy batch; see `batch.collate`."""
 
     def minibatches(self, batch: PolicyBatch, count: int, seed: int, aggregate: Aggregate) -> list[PolicyBatch]:
-        """Random whole groups in `count` optimizer steps, each with its tokens weighed; see `PolicyBatch.split`."""
+        """Split the batch into `count` optimizer steps of random whole groups, with token weights; see `PolicyBatch.split`."""
 
     def text_batch(
         self, rows: Sequence[Sequence[int]], loss_mask: Sequence[Sequence[bool]] | None = None, *, packed: bool = False
     ) -> Batch:
-        """Token lists to be imitated as one optimizer step; see `batch.collate_documents`."""
+        """Return token lists to be imitated as one optimizer step; see `batch.collate_documents`."""
 
     def score_batch(self, rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: int) -> ScoreBatch:
-        """Token lists to be scored as one optimizer step; see `batch.collate_scores`."""
+        """Return token lists to be scored as one optimizer step; see `batch.collate_scores`."""
 
     def set_rate(self, multiplier: float) -> None:
-        """The next updates use this multiple of the learning rate, on top of warm-up: what a schedule calls."""
+        """Multiply the learning rate of the next updates by this, on top of warm-up; schedules call it."""
 
     def reset_reference(self) -> None:
-        """The reference becomes a copy of the policy."""
+        """Make the reference a copy of the policy."""
 
     def weights(self) -> Weights: ...
 
     def weights_of(self, path: Path) -> Weights:
-        """What `Weights.save` wrote."""
+        """Return the weights in a file that `Weights.save` wrote."""
 
     def save(self, folder: Path) -> None:
-        """Write the policy in Hugging Face format, and as safetensors the optimizer's state and the reference, where it was ever reset."""
+        """Write the policy in Hugging Face format, the optimizer's state and, if it was ever reset, the reference as safetensors."""
 
     def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote, to the bit."""
+        """Restore the state that `save` wrote, bit for bit."""
 
 
 class Scorer(Protocol):
-    """A learned preference: conversations to numbers, higher for better. Any thread may ask."""
+    """A learned preference: it maps conversations to numbers, higher for better. Calls from any thread are safe."""
 
     def score(self, conversations: Sequence[Conversation]) -> list[float]: ...
 
@@ -302,29 +302,29 @@ class Backend(Protocol):
     def engine(self, model: str) -> Engine: ...
 
     def chat(self, model: str, options: ChatOptions = ASK_ONCE) -> Chat:
-        """`model` may also be a server that speaks OpenAI's protocol: `http://host:port/v1#name-of-the-model`."""
+        """Open a chat. `model` may also be a server that speaks OpenAI's protocol: `http://host:port/v1#name-of-the-model`."""
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
-        """With head "score" a number for each row takes the place of the next token: what preferences are learned with."""
+        """Open a learner. Head "score" gives each row a number in place of next-token logits, to learn preferences."""
 
     def scorer(self, model: str) -> Scorer:
-        """What a learner with a score head saved. BadInput where the model has none."""
+        """Open the scorer that a learner with a score head saved. BadInput for a model without one."""
 
     def with_adapter(self, adaptation: Adaptation) -> Backend:
-        """The same machine, whose tokenizers, engines and language-model learners have the model changed so. BadInput, when a model is
-        opened, where it cannot be changed."""
+        """Return the same machine with tokenizers, engines and language-model learners of the adapted model. Opening a model that cannot
+        be adapted raises BadInput."""
 
 
 @dataclass(frozen=True)
 class Continue:
-    """Go on. `signs`: what the doctor sees in this rollout that may be the beginning of a collapse."""
+    """The verdict to go on. `signs`: the doctor's findings in this rollout that may be the beginning of a collapse."""
 
     signs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stop:
-    """End the run here, keep everything, and say why. `signs`: as in `Continue`."""
+    """The verdict to end the run here, keep everything, and say why. `signs`: as in `Continue`."""
 
     reason: str
     signs: tuple[str, ...] = ()
@@ -332,7 +332,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Pause:
-    """Save what is done and end here with `exit_code`: somebody pressed ctrl-C, and the same command goes on. `signs`: as in `Continue`."""
+    """The verdict after ctrl-C: save and end here with `exit_code`; the same command resumes. `signs`: as in `Continue`."""
 
     exit_code: int
     signs: tuple[str, ...] = ()
@@ -343,40 +343,40 @@ Verdict = Continue | Stop | Pause
 
 @dataclass(frozen=True)
 class RollBack:
-    """End the run here, make the checkpoint after `rollout` its last one, and say why."""
+    """The verdict to end the run here, make the checkpoint after `rollout` its last one, and say why."""
 
     rollout: int
     reason: str
 
 
 class Observer(Protocol):
-    """Who watches a run: the terminal, the doctor, the stall watchdog and ctrl-C, composed by the command line."""
+    """The watcher of a run: the terminal, the doctor, the stall watchdog and ctrl-C, composed by the command line."""
 
     def heartbeat(self, activity: str) -> None:
-        """Something moved; `activity` says what is being done now."""
+        """Report progress; `activity` says what is being done now."""
         return
 
     def begin(self, kind: str, number: int) -> None:
-        """A rollout, step or chunk (`kind`) begins, the `number`th from 0. It is written down whole, or it is lost."""
+        """Report that the `number`th rollout, step or chunk (`kind`), from 0, begins. It is saved as a whole or lost."""
         return
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Verdict:
-        """It is done, and about to be written down."""
+        """Report that a rollout is done and about to be saved; return what the run should do next."""
         return Continue()
 
     def end(self, saved: bool) -> None:
-        """It is written down. `saved`: a checkpoint is there, so that nothing up to here can be lost any more."""
+        """Report that its record is written. `saved`: a checkpoint was written too, so nothing so far can be lost."""
         return
 
 
 class Stage(Protocol):
-    """One of the verbs: a frozen dataclass whose fields are its settings and whose `run` is its loop."""
+    """A stage of a recipe: a frozen dataclass whose fields are its settings and whose `run` is its loop."""
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None: ...
 
 
 class Problems(Protocol):
-    """A source of problems, as a function of the place in the run: nothing is stored to resume."""
+    """A source of problems as a function of the position in the run, so that resuming needs no stored state."""
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]: ...
 
@@ -386,15 +386,15 @@ Live = TypeVar("Live", covariant=True)
 
 @runtime_checkable
 class Opens(Protocol[Live]):
-    """A reward or a grader, as settings, that needs something live: a pool, a sandbox, a model that judges.
+    """The settings of a reward or a grader that needs a live resource: a pool, a sandbox, a model that judges.
 
-    The stage opens it once, works with what it is given, and closes it at its end."""
+    The stage opens it once, works with the opened object, and closes it at the end."""
 
     def open(self, backend: Backend) -> AbstractContextManager[Live]: ...
 
 
 @runtime_checkable
 class Hosts(Protocol):
-    """A backend that opens what rewards need live on machines of its own."""
+    """A backend that opens the live resources of rewards on its own machines."""
 
     def host(self, opens: Opens[Reward]) -> AbstractContextManager[Reward]: ...

@@ -1,7 +1,7 @@
 """Settings are values: a tree of frozen dataclasses, read and changed by path (`zero.loss.kl`).
 
-A tuple's elements are addressed by their `name` where they have one, else by number. Where a field could hold several kinds of value, the
-path of the field itself says which kind it holds (`zero.template` is `Short`).
+A tuple's elements are addressed by their `name` if they have one, else by number. If a field can hold several kinds of value, the
+path of the field itself names the kind (`zero.template` is `Short`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNCHANGEABLE = "is code, not a value: change it in a recipe file of your own"
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A value at the end of a path, and what its field may hold."""
+    """A value at the end of a path, and the type of its field."""
 
     value: object
     annotation: Any
@@ -37,17 +37,17 @@ class Leaf:
 
 
 def flatten(tree: object) -> dict[str, object]:
-    """Every leaf as plain JSON values, by path, in the order of the fields."""
+    """Return every leaf as a plain JSON value, by path, in the order of the fields."""
     return {path: plain(leaf.value) for path, leaf in leaves(tree).items()}
 
 
 def leaves(tree: object) -> dict[str, Leaf]:
-    """Every leaf by path, with its annotation."""
+    """Return every leaf by path, with its annotation."""
     return dict(_walk(tree, type(tree), ""))
 
 
 def plain(value: object) -> object:
-    """What a leaf looks like in JSON: a function by its name, a class by its name, a tuple as a list."""
+    """Return the JSON form of a leaf: a function or a class is its name, a tuple is a list."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -62,7 +62,7 @@ def plain(value: object) -> object:
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """One line for each path whose value differs, `path: before -> after`."""
+    """Return one line for each path whose value differs, `path: before -> after`."""
     paths = [*before, *(path for path in after if path not in before)]
     return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
 
@@ -90,7 +90,7 @@ ELSEWHERE = {  # what other trainers call a setting, and what it is called here;
 
 
 def nearest(name: str, names: Iterator[str] | list[str]) -> str:
-    """`; did you mean a or b?`, or nothing where no name is near."""
+    """Return `; did you mean a or b?`, or an empty text if no name is near."""
     close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
@@ -114,7 +114,7 @@ def _walk(node: object, annotation: Any, path: str) -> Iterator[tuple[str, Leaf]
 
 
 def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]]:
-    """The (key, child, annotation) of a branch; nothing for a leaf."""
+    """Yield (key, child, annotation) of each child of a branch; nothing for a leaf."""
     if not _is_branch(node):
         return
     match node:
@@ -132,7 +132,7 @@ def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]
 
 
 def _wrap(node: object) -> str:
-    """The one field of a value that only wraps a tuple of values: its elements are addressed as if they were the value's own."""
+    """Return the name of the only field of a value that just wraps a tuple of values, else "": its path needs no such name."""
     fields = dataclasses.fields(typing.cast(Any, node))
     value = getattr(node, fields[0].name) if len(fields) == 1 else None
     return fields[0].name if isinstance(value, tuple) and _is_branch(value) else ""
@@ -152,13 +152,13 @@ def _key(index: int, child: object) -> str:
 
 
 def _element(annotation: Any, place: int = 0) -> Any:
-    """The annotation of an element of a tuple, where there is one."""
+    """Return the annotation of an element of a tuple."""
     args = get_args(annotation) if get_origin(annotation) is tuple else ()
     return args[0] if args[1:] == (Ellipsis,) else args[place] if place < len(args) else None
 
 
 def _hints(cls: type) -> dict[str, Any]:
-    """The fields' types. A name that exists for type checkers only leaves its field as `Any`."""
+    """Return the fields' types. A name that only type checkers know leaves its field as `Any`."""
     try:
         return typing.get_type_hints(cls)
     except NameError:
@@ -175,10 +175,10 @@ class _Change:
 
 
 def override(tree: Tree, changes: Iterable[tuple[str, object]], main: str = "") -> Tree:
-    """The tree with the leaf at each path read from a text as its field's type says, or from its plain JSON form, as `flatten` wrote it.
+    """Return the tree with changed leaves, each read by its field's type from a text or from its JSON form, as `flatten` writes it.
 
-    All at once, so that settings which only fit together may change together; kinds first, since they bring settings of their own.
-    BadInput, in one line, where a path or a value cannot be."""
+    All changes apply at once, so that settings that only fit together can change together; kinds come first, since they bring their own
+    settings. BadInput, in one line, for a path or a value that is not valid."""
     later = []
     for path, value in changes:
         if _is_kind(tree, path):
@@ -189,7 +189,7 @@ def override(tree: Tree, changes: Iterable[tuple[str, object]], main: str = "") 
 
 
 def _is_kind(tree: object, path: str) -> bool:
-    """Whether the path says which kind of value a field holds. What is no path is no kind yet; the kinds may bring it."""
+    """Return True if the path names the kind of value of a field. An unknown path is False: a changed kind may bring it later."""
     matches = [leaf for full, leaf in leaves(tree).items() if _fits(full, path)]
     return any(map(_holds_kinds, matches))
 
@@ -212,7 +212,7 @@ def _read(path: str, leaf: Leaf, value: object) -> object:
 
 
 def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> object:
-    """The node with each changed leaf below it replaced, every value on the way made once and so checked once."""
+    """Return the node with each changed leaf below it replaced; every value on the way is made once, and so checked once."""
     if "" in changes:
         return changes[""].value
     new = {}
@@ -238,7 +238,7 @@ def _elements(values: tuple[object, ...], new: Mapping[str, object]) -> tuple[ob
 
 
 def resolve(tree: object, path: str, main: str = "") -> str:
-    """The full path of a setting. The first name (a stage) may be left out where only one stage has the rest, or `main` has it, and so may
+    """Return the full path of a setting. The first name (a stage) may be omitted if only one stage, or `main`, has the rest, and so may
     the `reward` between a reward's name and its own setting."""
     paths = list(leaves(tree))
     matches = [full for full in paths if _plainly(full) == _plainly(path)] or [full for full in paths if _fits(full, path)]
@@ -264,7 +264,7 @@ def _plainly(path: str) -> str:
 
 
 def parse(path: str, leaf: Leaf, text: str) -> object:
-    """A leaf's new value from what a person typed."""
+    """Return a leaf's new value from the text that a person typed."""
     members = _members(leaf.annotation)
     if type(None) in members and text.lower() in NONE_WORDS:
         return None
@@ -278,7 +278,7 @@ def parse(path: str, leaf: Leaf, text: str) -> object:
 
 
 def check_value(path: str, annotation: Any, raw: object, text: str) -> object:
-    """A leaf's value as its field holds it. BadInput, with the `text` that a person sees, for what the field does not take."""
+    """Return a leaf's value as its field holds it. BadInput, with the `text` that a person sees, for a value of another type."""
     if annotation is Any or get_origin(annotation) is Callable:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     try:
@@ -293,7 +293,7 @@ def check_value(path: str, annotation: Any, raw: object, text: str) -> object:
 
 
 def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
-    """The value, with its own defaults, of the kind that is named."""
+    """Return the value of the named kind, with that kind's defaults."""
     kinds = {kind.__name__: kind for kind in _members(leaf.annotation) if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
     if not kinds:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
@@ -309,7 +309,7 @@ def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
-    """The kinds a field may hold: those of a union, or the one."""
+    """Return the kinds a field may hold: the members of a union, or the type itself."""
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
 
 
@@ -317,7 +317,7 @@ PLAIN_WORDS: dict[Any, str] = {bool: "true or false", int: "a whole number", flo
 
 
 def describe(annotation: Any) -> str:
-    """What a field takes, in words."""
+    """Describe in words the values that a field takes."""
     if len(_members(annotation)) > 1:
         return " or ".join(describe(member) for member in _members(annotation))
     if get_origin(annotation) is Literal:

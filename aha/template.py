@@ -1,7 +1,7 @@
-"""Question to prompt, completion to thought and answer: the only grammar of a reply.
+"""Templates: from a question to a prompt, and from a completion to its thought and answer.
 
-A reply is strict: every tag once, in order, nothing but blanks outside them. Tags are compared letter by letter, so another case or a
-look-alike letter is ordinary text. A reply cut at the length limit has no answer even where its tags are complete: it never ended.
+Replies are read strictly: every tag once, in order, nothing but blanks outside them. Tags are compared letter by letter, so another case or
+a look-alike letter is ordinary text. A reply cut at the length limit has no answer even with complete tags: it never ended.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BOX_PROMPT = r"Please reason step by step, and put your final answer within \box
 
 
 def _pieces(text: str, tags: tuple[str, ...]) -> list[str] | None:
-    """The texts before, between and after the tags, or `None` unless each tag stands exactly once and in this order."""
+    """Return the texts before, between and after the tags, or `None` unless the text has each tag exactly once and in this order."""
     if any(text.count(tag) != 1 for tag in tags):
         return None
     pieces = []
@@ -43,7 +43,7 @@ def _pieces(text: str, tags: tuple[str, ...]) -> list[str] | None:
 
 
 def _inside(text: str, tags: tuple[str, ...]) -> tuple[str, str] | None:
-    """Thought and answer, stripped, or `None` when the text breaks the form or its answer is blank."""
+    """Return thought and answer, stripped, or `None` if the text breaks the form or its answer is blank."""
     match _pieces(text, tags):
         case [before, thought, between, answer, after] if not (before + between + after).strip() and answer.strip():
             return thought.strip(), answer.strip()
@@ -53,8 +53,8 @@ def _inside(text: str, tags: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 def apart(text: str) -> tuple[str, str | None]:
-    """What is visible and the thought before it, of a chat's text; the prompt may have opened the thought. One that never ends is all
-    there is: nothing is visible."""
+    """Split a chat's text into the visible text and the thought before it; the prompt may have opened the thought. With a thought that
+    never ends, the visible text is empty."""
     before, end_mark, after = text.partition(END_THINK)
     has_start = before.lstrip().startswith(THINK)
     if not end_mark and not has_start:
@@ -76,19 +76,19 @@ def _read(text: str, tokens: int, finished: FinishReason, tags: tuple[str, ...],
 
 @dataclass(frozen=True)
 class R1Zero:
-    """The paper's Table 1, to the letter, the period after the question included. `prefilled` appends ` <think>` to the prompt."""
+    """The paper's Table 1 to the letter, with the period after the question. `prefilled` appends ` <think>` to the prompt."""
 
     prefilled: bool = False
 
     def write(self, thought: str, answer: str) -> str:
-        """The reply that `read` takes apart into these two."""
+        """Return the reply that `read` splits into this thought and answer."""
         return _with_tags(thought, answer, self.prefilled)
 
     def prompt(self, question: str) -> str:
         return TABLE_1.replace("{question}", question) + f" {THINK}" * self.prefilled
 
     def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
-        """The reply in `text`, which is what was sampled without the stop token."""
+        """Return the reply in `text`, the sampled text without the stop token."""
         return _read(text, tokens, finished, THINK_AND_ANSWER_TAGS, self.prefilled)
 
 
@@ -99,14 +99,14 @@ class Short:
     prefilled: bool = False
 
     def write(self, thought: str, answer: str) -> str:
-        """The reply that `read` takes apart into these two."""
+        """Return the reply that `read` splits into this thought and answer."""
         return _with_tags(thought, answer, self.prefilled)
 
     def prompt(self, question: str) -> str:
         return f"User: {question}\nAssistant:" + f" {THINK}" * self.prefilled
 
     def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
-        """The reply in `text`, which is what was sampled without the stop token."""
+        """Return the reply in `text`, the sampled text without the stop token."""
         return _read(text, tokens, finished, THINK_AND_ANSWER_TAGS, self.prefilled)
 
 
@@ -114,9 +114,9 @@ class Short:
 class Instruct:
     """A conversation for the model's own chat template; the reply is `<think>…</think>` and then a summary, the answer being all of it.
 
-    `prefilled`: whether that chat template already opens `<think>`. No system message by default, as R1's release notes advise; an empty
-    one stands in the place of what a chat template says by itself. `suffix` belongs to questions of `domains` (none: of all). `options`:
-    what that chat template is told, each as `name=value`."""
+    `prefilled`: that chat template already opens `<think>`. There is no system message by default, as R1's release notes advise; an empty
+    one replaces the chat template's own. `suffix` follows questions of `domains` (none: of all). `options`:
+    arguments for that chat template, each as `name=value`."""
 
     suffix: str = BOX_PROMPT
     system: str | None = None
@@ -129,7 +129,7 @@ class Instruct:
 
     @property
     def option_pairs(self) -> tuple[tuple[str, str | int | float | bool | None], ...]:
-        """The options as names and values. BadInput for one that is none."""
+        """The options as names and values. BadInput for one that is not `name=value`."""
         return tuple(map(_option, self.options))
 
     def prompt(self, question: str) -> Conversation:
@@ -137,17 +137,17 @@ class Instruct:
         return Conversation((message,) if self.system is None else (Message("system", self.system), message), self.option_pairs)
 
     def write(self, thought: str, answer: str) -> str:
-        """The reply that `read` takes apart into these two."""
+        """Return the reply that `read` splits into this thought and answer."""
         opening = "" if self.prefilled else THINK
         return f"{opening}\n{thought}\n{END_THINK}\n\n{answer}"
 
     def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
-        """The reply in `text`, which is what was sampled without the stop token."""
+        """Return the reply in `text`, the sampled text without the stop token."""
         return _read(text, tokens, finished, THINK_TAGS, self.prefilled)
 
 
 def _option(text: str) -> tuple[str, str | int | float | bool | None]:
-    """A name and its value: JSON's truths, numbers and null as such, all else a text."""
+    """Return a name and its value: JSON's true, false, numbers and null as such, all else as text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise BadInput(f"template.options: {text!r} is no option: name=value is needed, as in enable_thinking=false")
@@ -169,11 +169,11 @@ class Delimited:
         return Conversation((Message("user", question),))
 
     def write(self, thought: str, answer: str) -> str:
-        """The reply that `read` takes apart into these two."""
+        """Return the reply that `read` splits into this thought and answer."""
         return f"{self.token} {thought}{self.token} {answer}" if thought else f"{self.token}{self.token} {answer}"
 
     def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
-        """The reply in `text`, which is what was sampled without the stop token."""
+        """Return the reply in `text`, the sampled text without the stop token."""
         match text.split(self.token) if finished == "stop" else []:
             case [before, thought, summary] if not before.strip() and summary.strip():
                 return Reply(text, thought.strip(), summary.strip(), tokens, finished)
@@ -182,7 +182,7 @@ class Delimited:
 
 @dataclass(frozen=True)
 class Shot:
-    """One reply that a model is shown before it is asked."""
+    """An example question and reply, shown to a model before its own question."""
 
     question: str
     thought: str
@@ -192,7 +192,7 @@ class Shot:
 @dataclass(frozen=True)
 class FewShot:
     """The form `inner`, with long chains of thought shown before the question (paper §2.3.1). A base model may go on after its answer with
-    a question of its own: what stands after the last tag is cut off."""
+    a question of its own: the text after the last tag is cut off."""
 
     inner: R1Zero | Short | Instruct = Short()
     shots: tuple[Shot, ...] = ()
@@ -209,11 +209,11 @@ class FewShot:
                 return "\n\n".join([*examples, inner.prompt(question)])
 
     def write(self, thought: str, answer: str) -> str:
-        """The reply that `read` takes apart into these two."""
+        """Return the reply that `read` splits into this thought and answer."""
         return self.inner.write(thought, answer)
 
     def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
-        """The reply in `text`, which is what was sampled without the stop token."""
+        """Return the reply in `text`, the sampled text without the stop token."""
         head, end_mark, _ = text.partition(END_ANSWER)
         if isinstance(self.inner, Instruct) or not end_mark:
             return self.inner.read(text, tokens, finished)
@@ -226,8 +226,8 @@ class FewShot:
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """The model's own chat template without a word of ours, as published benchmarks ask (R1's release notes): the prompt is the user's only
-    turn. The answer is all that is visible after the thought.
+    """The model's own chat template without added words, as in published benchmarks (R1's release notes): the prompt is the only user
+    turn. The answer is all visible text after the thought.
 
     `prefilled`: the prompt opens the thought."""
 
@@ -237,12 +237,12 @@ class ChatTemplate:
         return Conversation((Message("user", question),))
 
     def write(self, thought: str, answer: str) -> str:
-        """The reply that `read` takes apart into these two."""
+        """Return the reply that `read` splits into this thought and answer."""
         opening = "" if self.prefilled else THINK
         return f"{opening}\n{thought}\n{END_THINK}\n\n{answer}" if thought or self.prefilled else answer
 
     def read(self, text: str, tokens: int, finished: FinishReason) -> Reply:
-        """The reply in `text`, which is what was sampled without the stop token: its text is what is visible, apart from the thought."""
+        """Return the reply in `text`, the sampled text without the stop token; the reply's text is only the visible part."""
         visible, thought = apart(THINK + text if self.prefilled else text)
         return Reply(visible, thought, visible, tokens, finished)
 
@@ -251,7 +251,7 @@ Template = R1Zero | Short | Instruct | Delimited | FewShot | ChatTemplate
 
 
 def of_domain(template: Template, domain: str) -> Template:
-    """Return the template as it asks questions of a domain: without a suffix that belongs to others."""
+    """Return the template for questions of a domain: without a suffix that belongs to other domains."""
     match template:
         case Instruct(domains=tuple() as domains) if template.suffix and domain not in domains:
             return replace(template, suffix="")
@@ -261,8 +261,8 @@ def of_domain(template: Template, domain: str) -> Template:
 
 
 def prompt_after(template: Template, before: Sequence[Message], question: str, domain: str) -> str | Conversation:
-    """Return the question as the template asks it after what was said before. The template's own system message gives way to one that was
-    said. BadInput for a template that is text and knows no roles."""
+    """Return the template's prompt for a question after earlier messages. A system message among them replaces the template's own.
+    BadInput for a template that is plain text and knows no roles."""
     conversation = of_domain(template, domain).prompt(question)
     if not before:
         return conversation
@@ -277,5 +277,5 @@ def prompt_after(template: Template, before: Sequence[Message], question: str, d
 
 
 def one_question(template: Template, messages: int) -> str:
-    """Return the line that a conversation is refused with by a template that is text."""
+    """Return the error line with which a plain-text template refuses a conversation."""
     return f"it has {messages} messages before the reply: {type(template).__name__} asks one question and knows no roles"

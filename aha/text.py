@@ -1,8 +1,8 @@
-"""What words a text is made of: reflection words and languages. One measure for rewards, filters, evals and reports.
+"""Word counts of a text by language, and its reflection words: the one measure for rewards, filters, evals and reports.
 
-Code, formulas, numbers and tags are no words and are left out first; what is quoted is somebody else's, and its language counts for nothing
-unless there is nothing else. Chinese has no spaces, so its words are counted by rule: a listed
-word is one, and whatever stands between listed words counts one word for every two characters begun.
+Code, formulas, numbers and tags are not words and are left out first. Quotes are somebody else's words, and their language counts only if
+there is nothing else. Chinese has no spaces, so its words are counted by rule: a listed
+word is one, and the text between listed words counts one word for every two characters begun.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOT_PROSE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
-# Somebody else's words: between quotation marks in one line, and not long enough to think in. Apostrophes are none, and inches neither.
+# A quote: text between quotation marks in one line, too short to think in. Apostrophes and inch signs are not quotation marks.
 _QUOTATION = re.compile(
     r"""“[^“”\n]{1,200}”|「[^「」\n]{1,200}」|『[^『』\n]{1,200}』|«[^«»\n]{1,200}»|(?<![A-Za-z0-9])"(?=\S)[^"\n]{0,199}[^"\s]"(?![A-Za-z0-9])"""
 )
@@ -55,7 +55,7 @@ _REFLECTION = re.compile(rf"(?<!{_LATIN})(?:{'|'.join(REFLECTION_EN)})(?!{_LATIN
 
 @dataclass(frozen=True)
 class Words:
-    """How many words a text has: in Latin letters (taken for English), in Chinese characters, in any other script."""
+    """The number of words in a text: in Latin letters (taken for English), in Chinese characters, in any other script."""
 
     en: int
     zh: int
@@ -67,13 +67,13 @@ class Words:
 
 
 def prose(text: str) -> str:
-    """The text with code, formulas, tags and addresses blanked out; every word keeps its place."""
+    """Return the text with code, formulas, tags and addresses blanked out; every word keeps its position."""
     return _NOT_PROSE.sub(lambda match: " " * len(match[0]), text)
 
 
 def count_words(text: str) -> Words:
-    """The words of the text's prose by language; numbers, symbols and single letters (variables) are none. Quotes count where there is
-    nothing else."""
+    """Count the words of the text's prose by language; numbers, symbols and single letters (variables) are not words. Quotes count only
+    if there is nothing else."""
     plain = prose(text)
     counts = _count(_QUOTATION.sub(lambda match: " " * len(match[0]), plain))
     return counts if counts.total else _count(plain)
@@ -98,23 +98,23 @@ def language_share(text: str, language: Language) -> float:
 
 
 def mixes_languages(text: str) -> bool:
-    """Whether words of both English and Chinese stand in the text."""
+    """Return True if the text has both English and Chinese words."""
     words = count_words(text)
     return words.en > 0 and words.zh > 0
 
 
 def reflections(text: str) -> list[tuple[int, int]]:
-    """Where the reflection words stand, start and end: whole words in any case, in prose only (paper §2.2.4; list: nature C.2)."""
+    """Return (start, end) of each reflection word: whole words in any case, in prose only (paper §2.2.4; list: nature C.2)."""
     return [match.span() for match in _REFLECTION.finditer(prose(text))]
 
 
 def reflection_count(text: str) -> int:
-    """How many reflection words the text has."""
+    """Return the number of reflection words in the text."""
     return len(reflections(text))
 
 
 def reflects(text: str) -> bool:
-    """Whether the text has a reflection word."""
+    """Return True if the text has a reflection word."""
     return _REFLECTION.search(prose(text)) is not None
 
 
@@ -124,13 +124,13 @@ _PIECE = re.compile(rf"{_HAN}|\d+|(?:(?!{_HAN})[^\W\d_])+|[^\w\s]|_")
 
 
 def pieces(text: str, symbols: bool = True) -> list[str]:
-    """Words, whole numbers, single Chinese characters and, unless `symbols` is false, each other sign; case and width do not count."""
+    """Return the words, whole numbers, single Chinese characters and, if `symbols`, all other signs; case and width do not count."""
     pieces = _PIECE.findall(unicodedata.normalize("NFKC", text).casefold())
     return pieces if symbols else [piece for piece in pieces if piece[0].isalnum()]
 
 
 def ngrams(pieces: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
-    """Every run of pieces that comes to `n` words, two Chinese characters counting as one word."""
+    """Yield every run of pieces that comes to `n` words, two Chinese characters counting as one word."""
     sizes = [1 if re.match(_HAN, piece) else 2 for piece in pieces]
     end = size = 0
     for start in range(len(pieces)):
@@ -144,6 +144,6 @@ def ngrams(pieces: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def repeated_share(text: str, n: int) -> float:
-    """The share of the text's runs of `n` words that stood in it before; 0.0 for a text that is shorter."""
+    """Return the share of the text's runs of `n` words that occurred earlier in it; 0.0 for a text with fewer words."""
     grams = list(ngrams(pieces(text), n))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0

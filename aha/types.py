@@ -1,4 +1,4 @@
-"""The nouns: one frozen value for each state of the data, complete the moment it exists.
+"""The data types: one frozen value for each state of the data, complete from its creation.
 
 Problem -> Completion -> Reply -> Score -> Group (-> PolicyBatch, in `batch`). Plain Python only: no tensor, no I/O.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
-Count = Annotated[int, range(1 << 53)]  # what is read as one is none below 0 and none that no float can hold
+Count = Annotated[int, range(1 << 53)]  # a count that is read is not below 0, and a float can hold it exactly
 Language = Literal["en", "zh"]
 FinishReason = Literal["stop", "length"]
 Sees = Literal["summary", "thought", "all"]
@@ -23,7 +23,7 @@ Truncation = Literal["penalise", "mask"]  # of replies that were cut at the leng
 
 @dataclass(frozen=True)
 class Countdown:
-    """Any expression that uses each of `numbers` exactly once and equals `target`."""
+    """An answer that is any expression using each of `numbers` exactly once and equal to `target`."""
 
     numbers: tuple[int, ...]
     target: int
@@ -45,8 +45,8 @@ class Latex:
 
 @dataclass(frozen=True)
 class Choice:
-    """One option of several: the letter that is right (A, B, C ...), and the options' texts in that order where they are known. A question
-    with several right options has all their letters, in the order of the alphabet (AD); all of them have to be named."""
+    """A multiple-choice answer: the right letter (A, B, C ...), and the options' texts in that order if they are known. A question
+    with several right options has all their letters in alphabetical order (AD), and all must be named."""
 
     letter: str
     options: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Text:
-    """Words: any of `values` is right, to the letter when `exact`, else up to case, punctuation, articles and width."""
+    """An answer in words: any of `values` is right, to the letter if `exact`, else up to case, punctuation, articles and width."""
 
     values: tuple[str, ...]
     exact: bool = False
@@ -69,8 +69,8 @@ class Judged:
 
 @dataclass(frozen=True)
 class Stdio:
-    """A program from stdin to stdout: one (input, expected output) a test. `tolerance` compares numbers that are not equal as text;
-    `checker`, a Python program, decides where several outputs are valid. `seconds` of CPU and `memory_mb` bound each test."""
+    """A program from stdin to stdout: one (input, expected output) per test. `tolerance` compares numbers that are not equal as text;
+    `checker`, a Python program, decides if several outputs are valid. `seconds` of CPU and `memory_mb` bound each test."""
 
     tests: tuple[tuple[str, str], ...]
     language: Literal["python", "cpp"] = "python"
@@ -82,8 +82,8 @@ class Stdio:
 
 @dataclass(frozen=True)
 class Calls:
-    """A function, or a method as `Solution.two_sum`: one (arguments, expected value) a test, each as JSON. `wrapped`: an expected value may
-    stand in a list of its own, as in APPS and TACO, whose scorer takes both."""
+    """A function, or a method such as `Solution.two_sum`: one (arguments, expected value) per test, in JSON. `wrapped`: an expected value
+    may be wrapped in a list, as in APPS and TACO, whose scorer accepts both."""
 
     entry: str
     tests: tuple[tuple[str, str], ...]
@@ -95,8 +95,8 @@ class Calls:
 
 @dataclass(frozen=True)
 class Asserts:
-    """A function and the assert statements that test it, as HumanEval (`check(candidate)`) and MBPP write them; `prompt` stands before
-    an answer that is a completion of it."""
+    """A function and the assert statements that test it, as HumanEval (`check(candidate)`) and MBPP write them; `prompt` is put before
+    an answer that completes it."""
 
     entry: str
     tests: str
@@ -107,7 +107,7 @@ class Asserts:
 
 @dataclass(frozen=True)
 class Open:
-    """No checkable answer; only a preference or a judge can say."""
+    """A question without a checkable answer: only a preference or a judge can score it."""
 
 
 Code = Stdio | Calls | Asserts
@@ -130,7 +130,7 @@ class Problem:
 
 
 class NumberArray(Sequence[Any]):
-    """Numbers in the fewest bytes that hold them exactly: 4 each for token ids and for float32, else 8. Equal to the tuple of them."""
+    """A sequence of numbers in the fewest bytes that are exact: 4 each for token ids and float32, else 8. It equals the tuple of them."""
 
     __slots__ = ("values",)
 
@@ -173,7 +173,7 @@ def _smallest(numbers: tuple[float, ...], kinds: tuple[str, str]) -> array[Any]:
 
 
 class VersionSpan(NamedTuple):
-    """Tokens from `start` to before `end` that weights of one version sampled."""
+    """The tokens from `start` to before `end`, sampled with weights of one version."""
 
     start: int
     end: int
@@ -183,10 +183,10 @@ class VersionSpan(NamedTuple):
 @dataclass(frozen=True)
 class Completion:
     """Sampled token ids (the stop token included when `finished == "stop"`), their log-probabilities as sampled,
-    and the version of the weights that sampled them. Both are kept as arrays, whatever sequence they come in.
+    and the version of the weights that sampled them. Ids and log-probabilities of any sequence type are kept as arrays.
 
-    Where the weights changed while the reply was on its way, `version` is a tuple: the place of the first token of each of them, which is
-    0 for the first, and their version."""
+    If the weights changed during sampling, `version` is a tuple of (position of the first token, version) for each version, the first
+    position being 0."""
 
     tokens: Sequence[Count]
     logprobs: Sequence[float]
@@ -195,7 +195,7 @@ class Completion:
 
     @property
     def version_spans(self) -> tuple[VersionSpan, ...]:
-        """The versions of all tokens, in their order."""
+        """Return the weight versions of all tokens, in order."""
         starts = ((0, self.version),) if isinstance(self.version, int) else self.version
         ends = [*(start for start, _ in starts[1:]), len(self.tokens)]
         return tuple(VersionSpan(start, end, version) for (start, version), end in zip(starts, ends, strict=True))
@@ -211,7 +211,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class Reply:
-    """A completion read by `template`: `thought` and `answer` are both `None` when it broke the template."""
+    """A completion as read by a template: `thought` and `answer` are both `None` if it breaks the template."""
 
     text: str
     thought: str | None
@@ -229,12 +229,12 @@ class Reply:
 
 @dataclass(frozen=True)
 class Right:
-    """The answer equals the reference."""
+    """The verdict that the answer equals the reference."""
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """The answer was read and differs from the reference, or there is none."""
+    """The verdict that the answer differs from the reference, or that there is no answer."""
 
     reason: str = ""
 
@@ -244,8 +244,8 @@ Cause = Literal["time", "memory", "depth", "crash", "fault", ""]
 
 @dataclass(frozen=True)
 class Abstained:
-    """The grader cannot say, and why. Never trains as wrong: the sample leaves its group. `cause`: which limit it is that an answer ran
-    into, where it is one, so that a model which learns to run into it is seen."""
+    """The verdict that the grader cannot judge, and why. It never trains as wrong: the sample leaves its group. `cause`: the limit that the
+    answer ran into, if any, so that a model that learns to run into it is noticed."""
 
     reason: str
     cause: Cause = field(default="", compare=False)
@@ -256,7 +256,7 @@ Grade = Right | Wrong | Abstained
 
 @dataclass(frozen=True)
 class Part:
-    """One reward's value for one reply, and the part of the reply it saw."""
+    """One reward's value for one reply, and the part of the reply that it judged."""
 
     name: str
     value: float | Abstained
@@ -288,7 +288,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation; `thought` is what the assistant thought before it said so, `None` where nothing is known of it."""
+    """One turn of a conversation; `thought` is the assistant's reasoning before it, `None` if unknown."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -297,7 +297,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns in the order in which they were said. `options`: what the model's own chat template is told beyond them (`enable_thinking`)."""
+    """Turns in order. `options`: further arguments for the model's own chat template (`enable_thinking`)."""
 
     messages: tuple[Message, ...]
     options: tuple[tuple[str, str | int | float | bool | None], ...] = ()
@@ -305,8 +305,8 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a row comes from: the stage that made it, the problem it answers, who was asked (a checkpoint's digest, or a server and its
-    model) with which seed, the versions of the grader and template that let it pass, and the rows it was made of."""
+    """The origin of a row: the stage that made it, the problem it answers, its sampler (a checkpoint's digest, or a server and its
+    model) and seed, the versions of the grader and template that accepted it, and the rows it was made from."""
 
     stage: str
     problem: str
@@ -319,7 +319,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Example:
-    """A conversation to be imitated: what the assistant said last, given all before it. `id` is unique in its set."""
+    """A conversation to be imitated: the assistant's last message, given all before it. `id` is unique in its set."""
 
     id: str
     domain: str
@@ -348,8 +348,8 @@ class Labelled:
 
 @dataclass(frozen=True)
 class ChatReply:
-    """What a chat answered: the visible text, and the thinking apart from it where the server gives it. `top`: the likeliest tokens in the
-    place of the first one and their log-probabilities, where they were asked for and given."""
+    """The reply of a chat: the visible text, and the thinking apart from it if the server gives it. `top`: the likeliest tokens at the
+    first position and their log-probabilities, if they were requested and given."""
 
     text: str
     thought: str | None
@@ -360,7 +360,7 @@ class ChatReply:
 
 @dataclass(frozen=True)
 class Document:
-    """Plain text to be imitated whole, and the name of the corpus part that wrote it."""
+    """Plain text to be imitated as a whole, and the name of the part of the corpus that wrote it."""
 
     text: str
     part: str
@@ -372,7 +372,7 @@ class Document:
 @dataclass(frozen=True)
 class Lora:
     """Low-rank adapters (2106.09685) in place of full training: each chosen linear layer W becomes W + alpha / rank * B A, of which only A
-    and B learn. `rank` 0: no adapter, all weights are trained. `targets`: names of layers, such as q_proj; none: every linear layer
+    and B learn. `rank` 0: no adapter, all weights are trained. `targets`: names of layers, such as q_proj; empty: every linear layer
     but the head."""
 
     rank: int = 0

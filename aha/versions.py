@@ -1,7 +1,7 @@
-"""The versions of what decides what a row is worth: hashes of its code, so that nobody has to remember to count them up.
+"""Versions of the code that decides a row's score: hashes of that code, so that nobody has to remember to raise a number.
 
-What is hashed is the syntax tree without docstrings: a comment, a docstring or the layout does not count, and every Python gives the same
-hash. The processes and walls that grading runs in are left out: they decide when and where an answer is graded, not how."""
+The syntax tree without docstrings is hashed: comments, docstrings and layout do not count, and every Python version gives the same
+hash. The processes and sandboxes of grading are left out: they decide when and where an answer is graded, not how."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LENGTH = 12
 
 @cache
 def grader_version() -> str:
-    """The version of everything that decides whether an answer is right."""
+    """Return the version of the code that decides whether an answer is right."""
     return _version("grading", "answers")
 
 
 @cache
 def template_version() -> str:
-    """The version of the grammar of a reply."""
+    """Return the version of the code that reads a reply."""
     return _version("template")
 
 
 def code_of(text: str) -> str:
-    """The syntax tree of a module as text, without docstrings and positions: equal for texts that do the same."""
+    """Return the syntax tree of a module as text, without docstrings and positions: equal for equal code."""
     return _node(_without_docstrings(ast.parse(text)))
 
 
@@ -58,7 +58,7 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
 
 
 def _node(value: object) -> str:
-    """A node with its fields; absent and empty ones are left out, since versions of Python differ in which they have."""
+    """Return a node with its fields as text, without absent and empty ones, which differ between versions of Python."""
     if isinstance(value, ast.AST):
         fields = ((name, getattr(value, name, None)) for name in value._fields)
         inner = ",".join(f"{name}={_node(field)}" for name, field in fields if field not in (None, []) or _is_constant(value, name))

@@ -1,4 +1,4 @@
-"""A run that no longer moves ends itself, and leaves behind where every thread stood."""
+"""The watchdog ends a run that makes no progress, and leaves behind the stack of every thread."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FOREVER_S = threading.TIMEOUT_MAX
 
 
 class Watchdog(Observer):
-    """An observer that ends the process with exit code 70 when nothing has moved for `limit_s` seconds.
+    """An observer that ends the process with exit code 70 after `limit_s` seconds without progress.
 
     It counts quiet checks and reads no clock: a process that was stopped for an hour, or a machine that slept, makes one late check, not an
-    hour of silence. Code that holds the interpreter's lock for ever holds this thread as well.
+    hour of silence. Code that holds the interpreter's lock for ever stops this thread as well.
     """
 
     def __init__(self, folder: Path, limit_s: float) -> None:
@@ -61,7 +61,7 @@ class Watchdog(Observer):
                 self._end()
 
     def _end(self) -> None:
-        """The stacks to a file, one line to the person, and out: nobody is left who could unwind."""
+        """Write the stacks to a file and one line to the person, and exit at once: no thread is left that could unwind."""
         line = one_line(mask(f"no progress for {self.limit_s:g} s while: {self.activity}"))
         try:
             where = f"every thread's stack is in {self._write(line)}"
